@@ -1,0 +1,55 @@
+/** The import rules of the house (CONTRIBUTING.md), checked by `npm test`. */
+export default {
+  forbidden: [
+    {
+      name: "platform-knows-no-module",
+      severity: "error",
+      from: { path: "^platform/" },
+      to: { path: "^(modules|apps|contracts|tests|bench)/" },
+    },
+    {
+      name: "contracts-know-nothing-of-ours",
+      severity: "error",
+      from: { path: "^contracts/" },
+      to: { path: "^(modules|apps|platform|tests|bench)/" },
+    },
+    {
+      name: "a-module-imports-no-other-module",
+      severity: "error",
+      from: { path: "^modules/([^/]+)/" },
+      to: { path: "^(modules/(?!$1/)|apps/|tests/|bench/)" },
+    },
+    {
+      name: "only-targets-imports-modules",
+      severity: "error",
+      from: { path: "^(apps|bench|tests)/", pathNot: "^apps/server/targets\\.ts$" },
+      to: { path: "^modules/" },
+    },
+    {
+      name: "modules-are-entered-by-their-index",
+      severity: "error",
+      from: { path: "^apps/server/targets\\.ts$" },
+      to: { path: "^modules/", pathNot: "^modules/[^/]+/index\\.ts$" },
+    },
+    {
+      name: "testing-stays-in-tests",
+      severity: "error",
+      from: { pathNot: "(\\.test\\.tsx?$|^platform/testing/|^tests/|^bench/)" },
+      to: { path: "^(platform/testing|tests)/" },
+    },
+    { name: "no-circle", severity: "error", from: {}, to: { circular: true, dependencyTypesNot: ["type-only"] } },
+    {
+      name: "no-undeclared-package",
+      severity: "error",
+      from: {},
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^(build|apps/web/dist|data)/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default"] },
+  },
+};
