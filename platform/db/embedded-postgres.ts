@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { chmod, chown, lstat, mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import pg from "pg";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Logger } from "#platform/observe/log.ts";
+import { findPostgresBinaries } from "./postgres-binaries.ts";
+import { folderError } from "./postgres-errors.ts";
+import { ensureDataFolder, SUPERUSER } from "./postgres-folder.ts";
+import { embeddedSettings, settingsAsArguments } from "./postgres-settings.ts";
+import { bringDown, bringUp } from "./postmaster.ts";
+import { type Account, chooseAccount, commandAs } from "./run-as.ts";
+
+const DATABASE = "douya";
+/** 104 bytes on macOS, 108 on Linux, with the closing zero. */
+const MAX_SOCKET_PATH_BYTES = 103;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export type EmbeddedPostgres = {
+  /** Connection string for `pg`, through a unix socket; user `douya` is superuser, database `douya` exists. */
+  url: string;
+  /** True: the server was already running, left behind by a killed process or started by another one. */
+  adopted: boolean;
+  /** The server's process. */
+  pid: number;
+  /** Ends the server; resolves when it is gone, after 50 s at the latest. Whoever merely found another's server must not call it. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Starts (or adopts) the PostgreSQL 18 server whose data lie in `dir`; creates them when there are none.
+ * Its log is `postgres.log` beside `dir`. `settings` override the defaults, for tests.
+ * Errors: DomainErrors of kind `unavailable` with a sentence for the operator.
+ */
+export async function startEmbeddedPostgres(options: {
+  dir: string;
+  log: Logger;
+  settings?: Record<string, string>;
+}): Promise<EmbeddedPostgres> {
+  const dir = resolve(options.dir);
+  const { log } = options;
+  const binaries = await findPostgresBinaries();
+  const account = await chooseAccount(dir);
+  const { password, created } = await ensureDataFolder(dir, binaries, account);
+  try {
+    const socketFolder = await ensureSocketFolder(dir, account);
+    const settings = { ...embeddedSettings(socketFolder), ...options.settings };
+    const args = ["-D", dir, ...settingsAsArguments(settings)];
+    const command = await commandAs(account, binaries.postgres, args, [binaries.root, dir]);
+    const server = await bringUp(dir, command, join(dirname(dir), "postgres.log"));
+    const url = (database: string) =>
+      `postgres://${SUPERUSER}:${password}@/${database}?host=${encodeURIComponent(server.socketFolder)}`;
+    await ensureDatabase(url);
+    log.info({ postmaster: server.pid, adopted: server.adopted, created }, "PostgreSQL is ready");
+    return {
+      url: url(DATABASE),
+      adopted: server.adopted,
+      pid: server.pid,
+      stop: () => bringDown(server.pid, log),
+    };
+  } catch (error) {
+    throw folderError(error, dir);
+  }
+}
+
+async function ensureDatabase(url: (database: string) => string): Promise<void> {
+  try {
+    await query(url(DATABASE), "select 1");
+  } catch (error) {
+    if ((error as { code?: string }).code !== "3D000") throw error;
+    await query(url("postgres"), `create database ${DATABASE}`).catch((error) => {
+      // Two first starts at once: the other one has made it.
+      if (!["42P04", "23505"].includes(error.code)) throw error;
+    });
+  }
+}
+
+async function query(connectionString: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The data folder itself, which nobody else can enter; a folder in the temporary one when its path is too long. */
+async function ensureSocketFolder(dir: string, account: Account | undefined): Promise<string> {
+  if (Buffer.byteLength(join(dir, ".s.PGSQL.5432")) <= MAX_SOCKET_PATH_BYTES) return dir;
+  const folder = join(tmpdir(), `douya-${createHash("sha256").update(dir).digest("hex").slice(0, 16)}`);
+  await mkdir(folder, { mode: 0o700 }).then(
+    () => account && chown(folder, account.uid, account.gid),
+    (error) => {
+      if (error.code !== "EEXIST") throw error;
+    },
+  );
+  const found = await lstat(folder);
+  if (!found.isDirectory() || found.uid !== (account?.uid ?? process.getuid?.()))
+    throw new DomainError(
+      "unavailable",
+      "SOCKET_FOLDER_TAKEN",
+      `${folder} belongs to somebody else. Remove it, or choose a data folder with a shorter path.`,
+    );
+  await chmod(folder, 0o700);
+  return folder;
+}

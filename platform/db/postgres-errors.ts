@@ -1,0 +1,40 @@
+import { dirname } from "node:path";
+import { DomainError } from "#platform/errors/domain-error.ts";
+
+/** Turns what went wrong in or around the data folder into a sentence for the operator. */
+export function folderError(error: unknown, dir: string): DomainError {
+  if (error instanceof DomainError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const says = (...signs: string[]) => signs.some((sign) => code === sign || message.includes(sign));
+  if (says("ENOSPC", "EDQUOT", "No space left on device", "Disk quota exceeded"))
+    return new DomainError(
+      "unavailable",
+      "DISK_FULL",
+      `The disk under ${dir} is full. Free some space and start again.`,
+    );
+  if (says("ENOTEMPTY", "EEXIST", "ENOTDIR"))
+    return new DomainError(
+      "unavailable",
+      "DATA_FOLDER_TAKEN",
+      `${dir} holds something that is not a PostgreSQL data folder. Move it away or choose another data folder.`,
+    );
+  if (says("EACCES", "EPERM", "EROFS", "Permission denied", "Read-only file system", "wrong ownership"))
+    return new DomainError(
+      "unavailable",
+      "DATA_FOLDER_NOT_WRITABLE",
+      `This account cannot use ${dir}. Give it read and write access to ${dirname(dir)}, start as the owner of the ` +
+        `data, or choose another data folder.`,
+    );
+  if (says("ENOENT"))
+    return new DomainError(
+      "unavailable",
+      "POSTGRES_BINARIES_UNUSABLE",
+      `The PostgreSQL that npm installed cannot run on this system (it needs glibc; Alpine has musl). ` +
+        `Set DOUYA_DATABASE_URL to a PostgreSQL of your own.`,
+    );
+  return new DomainError(
+    "unavailable",
+    "POSTGRES_DID_NOT_START",
+    `PostgreSQL did not start: ${message.trim()}`,
+  );
+}

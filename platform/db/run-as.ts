@@ -1,0 +1,94 @@
+import type { Stats } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DomainError } from "#platform/errors/domain-error.ts";
+
+export type Account = { uid: number; gid: number };
+export type Command = { file: string; args: string[]; options: { uid?: number; gid?: number } };
+
+const NOBODY: Account = { uid: 65534, gid: 65534 };
+
+/**
+ * The account under which PostgreSQL, which refuses to be root, has to run; undefined: our own.
+ * Root takes the owner of the existing data, or else of the folder around it, so that the data stay usable
+ * without root; what belongs to root goes to `nobody`.
+ */
+export async function chooseAccount(dir: string): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  for (const path of [dir, dirname(dir)]) {
+    const owner = await stat(path).catch(() => undefined);
+    if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
+  }
+  return NOBODY;
+}
+
+/**
+ * How to run `program` as `account`. `paths` are the folders it has to reach. When one of them lies below a
+ * folder closed to that account (a checkout in /root), the program keeps the one capability that lets it
+ * pass, and no other. Errors: `ROOT_CANNOT_LEND_ACCESS`.
+ */
+export async function commandAs(
+  account: Account | undefined,
+  program: string,
+  args: string[],
+  paths: string[],
+): Promise<Command> {
+  if (!account) return { file: program, args, options: {} };
+  const closed = await findClosed(paths, account);
+  if (!closed) return { file: program, args, options: { ...account } };
+  const setpriv = await findSetpriv();
+  const capability = await heldCapability();
+  if (!setpriv || !capability)
+    throw new DomainError(
+      "unavailable",
+      "ROOT_CANNOT_LEND_ACCESS",
+      `PostgreSQL does not run as root, and user ${account.uid} cannot enter ${closed}. ` +
+        `Start as an ordinary user, open that folder with "chmod o+x", or ${setpriv ? "allow CAP_DAC_OVERRIDE" : "install setpriv (util-linux)"}.`,
+    );
+  return {
+    file: setpriv,
+    args: [
+      // Without this securebit access(2), which PostgreSQL asks about its own programs, ignores capabilities.
+      "--securebits=+no_setuid_fixup",
+      `--reuid=${account.uid}`,
+      `--regid=${account.gid}`,
+      "--clear-groups",
+      `--inh-caps=-all,+${capability}`,
+      `--ambient-caps=-all,+${capability}`,
+      "--",
+      program,
+      ...args,
+    ],
+    options: {},
+  };
+}
+
+async function findClosed(paths: string[], account: Account): Promise<string | undefined> {
+  for (const path of paths)
+    for (let folder = path; ; folder = dirname(folder)) {
+      if (!canEnter(await stat(folder), account)) return folder;
+      if (folder === dirname(folder)) break;
+    }
+  return undefined;
+}
+
+function canEnter(folder: Stats, account: Account): boolean {
+  if (folder.uid === account.uid) return (folder.mode & 0o100) !== 0;
+  if (folder.gid === account.gid) return (folder.mode & 0o010) !== 0;
+  return (folder.mode & 0o001) !== 0;
+}
+
+async function findSetpriv(): Promise<string | undefined> {
+  for (const path of ["/usr/bin/setpriv", "/bin/setpriv", "/usr/local/bin/setpriv"])
+    if (await stat(path).catch(() => undefined)) return path;
+  return undefined;
+}
+
+/** The weaker of the two capabilities that pass closed folders; containers often hold only the stronger. */
+async function heldCapability(): Promise<"dac_read_search" | "dac_override" | undefined> {
+  const status = await readFile("/proc/self/status", "utf8").catch(() => "");
+  const held = BigInt(`0x${/^CapPrm:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  if (held & (1n << 2n)) return "dac_read_search";
+  if (held & (1n << 1n)) return "dac_override";
+  return undefined;
+}
