@@ -1,0 +1,99 @@
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { constants, setPriority } from "node:os";
+import { createInterface } from "node:readline";
+import { refusals } from "./refusals.ts";
+
+export interface ChildBounds {
+  signal: AbortSignal;
+  timeoutMs: number;
+  maxMemoryBytes: number;
+}
+
+/** The child itself gave up or crashed: as a rule the media is to blame. */
+export class ChildFailed extends Error {
+  constructor(program: string, exit: number | NodeJS.Signals | null, stderr: string) {
+    super(`${program} ended with ${exit}: ${stderr.trim().slice(-1000) || "no message"}`);
+    this.name = "ChildFailed";
+  }
+}
+
+/** A minute of samples, or the description of a file with very many streams. */
+const MAX_OUTPUT_BYTES = 4 * 1024 ** 2;
+const MAX_ERROR_BYTES = 64 * 1024;
+const WATCH_MS = 100;
+
+/**
+ * Runs a program without a shell at the lowest priority and resolves with what it wrote, or hands that over
+ * line by line. Its end has been awaited whenever this settles. Rejects with the signal's reason,
+ * MEDIA_TIMEOUT, MEDIA_TOO_HEAVY, STORAGE_FULL, or ChildFailed.
+ */
+export async function runChild(
+  program: string,
+  args: string[],
+  bounds: ChildBounds,
+  onLine?: (line: string) => void,
+): Promise<Buffer> {
+  bounds.signal.throwIfAborted();
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
+  const { pid } = child;
+  if (pid !== undefined) yieldToOthers(pid);
+
+  let cause: unknown;
+  const end = (reason: unknown) => {
+    cause ??= reason;
+    child.kill("SIGKILL");
+  };
+  const onAbort = () => end(bounds.signal.reason);
+  bounds.signal.addEventListener("abort", onAbort, { once: true });
+  const deadline = setTimeout(() => end(refusals.timeout(bounds.timeoutMs)), bounds.timeoutMs);
+  const watch = setInterval(async () => {
+    if (pid !== undefined && (await residentBytes(pid)) > bounds.maxMemoryBytes) end(refusals.tooHeavy());
+  }, WATCH_MS);
+
+  const output: Buffer[] = [];
+  let outputBytes = 0;
+  if (onLine) createInterface({ input: child.stdout }).on("line", onLine);
+  else
+    child.stdout.on("data", (chunk: Buffer) => {
+      outputBytes += chunk.length;
+      if (outputBytes > MAX_OUTPUT_BYTES) end(refusals.tooHeavy());
+      else output.push(chunk);
+    });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    errors = (errors + chunk).slice(-MAX_ERROR_BYTES);
+  });
+
+  try {
+    const exit = await new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+      child.once("error", reject).once("close", (code, signalName) => resolve(code ?? signalName));
+    });
+    if (cause !== undefined) throw cause;
+    if (exit === 0) return Buffer.concat(output);
+    if (/no space left on device/i.test(errors)) throw refusals.storageFull();
+    throw new ChildFailed(program, exit, errors);
+  } finally {
+    clearTimeout(deadline);
+    clearInterval(watch);
+    bounds.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Set before the child has started its threads, which inherit it. */
+function yieldToOthers(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended already.
+  }
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  try {
+    const status = await readFile(`/proc/${pid}/status`, "latin1");
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0; // It has ended, or this is not Linux.
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * What both implementations (the ffmpeg program, the libraries inside node-av) must be able to do.
+ * All decisions are taken before, in rules.ts; an engine only carries them out in a child process.
+ */
+
+export interface Rational {
+  num: number;
+  den: number;
+}
+
+/** How a stored picture is brought upright: first flipped left to right if mirrored, then turned clockwise. */
+export interface Upright {
+  rotation: 0 | 90 | 180 | 270;
+  mirrored: boolean;
+}
+
+export interface SourceFile {
+  path: string;
+  /** libavformat's name; chosen from the magic number, so that no content can choose another. */
+  demuxer: string;
+}
+
+export interface StreamFacts {
+  index: number;
+  kind: "video" | "audio" | "other";
+  /** libavcodec's name, "unknown" when it has none. */
+  codec: string;
+  pixelFormat: string;
+  width: number;
+  height: number;
+  /** Width of a pixel by its height; 0/1 when unknown. */
+  pixelAspect: Rational;
+  /** Average, and the lowest that can show all timestamps. 0/0 when unknown. */
+  frameRate: Rational;
+  nominalFrameRate: Rational;
+  transfer: string;
+  /** The 9 numbers of the display matrix, null when there is none. */
+  displayMatrix: number[] | null;
+  /** A cover image of a sound file, not a moving picture. */
+  attachedPicture: boolean;
+  channels: number;
+}
+
+export interface SourceFacts {
+  /** null when the container does not say. */
+  durationMs: number | null;
+  streams: StreamFacts[];
+}
+
+export interface ConvertJob {
+  source: SourceFile;
+  output: string;
+  /** `filter` starts from an upright picture and yields `size`, yuv420p and `frameRate`. null: copy. */
+  video: {
+    stream: number;
+    encode: {
+      upright: Upright;
+      filter: string;
+      width: number;
+      height: number;
+      frameRate: Rational;
+      /** The filter turns colours into BT.709; else they stay what the source says they are. */
+      isBt709: boolean;
+      options: Record<string, string>;
+    } | null;
+  };
+  /** `filter` yields `sampleRate` and stereo. */
+  audio: {
+    stream: number;
+    encode: { filter: string; sampleRate: number; options: Record<string, string> } | null;
+  } | null;
+  maxOutputBytes: number;
+}
+
+export interface StillJob {
+  source: SourceFile;
+  atMs: number;
+  filter: string;
+  output: string;
+}
+
+export interface SampleJob {
+  source: SourceFile;
+  /** Yields small pictures of 8-bit grey. */
+  filter: string;
+  maxFrames: number;
+}
+
+/** Bounds of one run. */
+export interface Run {
+  signal: AbortSignal;
+  timeoutMs: number;
+  /** Decoders refuse larger frames before they allocate them. */
+  maxPixels: number;
+}
+
+/** Every method rejects with `ChildFailed` when the media is to blame, or with a refusal (see child-run.ts). */
+export interface MediaEngine {
+  readonly name: string;
+  inspect(source: SourceFile, run: Run): Promise<SourceFacts>;
+  /** Reads to the end and tells where that is, for files that do not say how long they are. */
+  measure(source: SourceFile, stream: number, run: Run): Promise<number>;
+  /** Grey pictures one after another, without padding. */
+  sample(job: SampleJob, run: Run): Promise<Buffer>;
+  /** Writes one frame as JPEG; the last one when there is none at `atMs`. */
+  still(job: StillJob, run: Run): Promise<void>;
+  /** Resolves with the time up to which the output goes. */
+  convert(job: ConvertJob, run: Run, onProgress: (outMs: number) => void): Promise<number>;
+}

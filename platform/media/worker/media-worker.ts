@@ -1,0 +1,53 @@
+import { writeSync } from "node:fs";
+import { constants, setPriority } from "node:os";
+import { AV_LOG_ERROR } from "node-av/constants";
+import { Log } from "node-av/lib";
+import { convert } from "./convert.ts";
+import { inspect, measure } from "./inspect.ts";
+import { sample, still } from "./pictures.ts";
+import type { WorkerBounds, WorkerJob } from "./worker-job.ts";
+
+/**
+ * Carries out one job on one file with FFmpeg's libraries and ends. Results go to standard output, and so
+ * does progress, as `out_time_us=` lines; what went wrong to standard error, with exit code 1.
+ * Everything in here is synchronous on purpose: the process has nothing else to do.
+ */
+function work(job: WorkerJob & WorkerBounds): void {
+  switch (job.kind) {
+    case "inspect":
+      writeAll(Buffer.from(JSON.stringify(inspect(job.source))));
+      break;
+    case "measure":
+      reportTime(measure(job.source, job.stream));
+      break;
+    case "sample":
+      sample(job, job, writeAll);
+      break;
+    case "still":
+      still(job, job);
+      break;
+    case "convert":
+      convert(job, job, reportTime);
+      break;
+  }
+}
+
+function reportTime(ms: number): void {
+  writeAll(Buffer.from(`out_time_us=${Math.round(ms * 1000)}\n`));
+}
+
+/** Throws, and so ends this process, when nobody reads any more. */
+function writeAll(bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+}
+
+setPriority(constants.priority.PRIORITY_LOW);
+Log.setLevel(AV_LOG_ERROR);
+try {
+  work(JSON.parse(process.argv[2] ?? "") as WorkerJob & WorkerBounds);
+  // At once: the library's objects do not survive being torn down in the order a natural end would choose.
+  process.exit(0);
+} catch (error) {
+  writeSync(2, `${error instanceof Error ? error.message : error}\n`);
+  process.exit(1);
+}
