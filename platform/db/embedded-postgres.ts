@@ -8,13 +8,16 @@ import type { Logger } from "#platform/observe/log.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
 import { folderError } from "./postgres-errors.ts";
 import { ensureDataFolder, SUPERUSER } from "./postgres-folder.ts";
+import { boundLog } from "./postgres-log.ts";
 import { embeddedSettings, settingsAsArguments } from "./postgres-settings.ts";
 import { bringDown, bringUp } from "./postmaster.ts";
 import { type Account, chooseAccount, commandAs } from "./run-as.ts";
+import { watchPostmaster } from "./watch-postmaster.ts";
 
 const DATABASE = "douya";
 /** 104 bytes on macOS, 108 on Linux, with the closing zero. */
 const MAX_SOCKET_PATH_BYTES = 103;
+const MAX_LOG_BYTES = 8 * 2 ** 20;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 export type EmbeddedPostgres = {
@@ -22,23 +25,29 @@ export type EmbeddedPostgres = {
   url: string;
   /** True: the server was already running, left behind by a killed process or started by another one. */
   adopted: boolean;
-  /** The server's process. */
-  pid: number;
-  /** Ends the server; resolves when it is gone, after 50 s at the latest. Whoever merely found another's server must not call it. */
+  /** The server's process now; another one after a crash. */
+  readonly pid: number;
+  /**
+   * Ends the server; resolves when it is gone, after 50 s at the latest. Not for whoever merely found another
+   * process's server.
+   */
   stop(): Promise<void>;
 };
 
 /**
- * Starts (or adopts) the PostgreSQL 18 server whose data lie in `dir`; creates them when there are none.
- * Its log is `postgres.log` beside `dir`. `settings` override the defaults, for tests.
+ * Starts (or adopts) the PostgreSQL 18 server whose data lie in `dir`; creates them when there are none. Until
+ * `stop`, a server that dies is started again under the same url, unless `keepAlive` is false. Its log is
+ * `postgres.log` beside `dir`. `settings` go over embeddedSettings().
  * Errors: DomainErrors of kind `unavailable` with a sentence for the operator.
  */
 export async function startEmbeddedPostgres(options: {
   dir: string;
   log: Logger;
   settings?: Record<string, string>;
+  keepAlive?: boolean;
 }): Promise<EmbeddedPostgres> {
   const dir = resolve(options.dir);
+  const logFile = join(dirname(dir), "postgres.log");
   const { log } = options;
   const binaries = await findPostgresBinaries();
   const account = await chooseAccount(dir);
@@ -48,16 +57,27 @@ export async function startEmbeddedPostgres(options: {
     const settings = { ...embeddedSettings(socketFolder), ...options.settings };
     const args = ["-D", dir, ...settingsAsArguments(settings)];
     const command = await commandAs(account, binaries.postgres, args, [binaries.root, dir]);
-    const server = await bringUp(dir, command, join(dirname(dir), "postgres.log"));
+    await boundLog(logFile, MAX_LOG_BYTES);
+    const server = await bringUp(dir, command, logFile);
     const url = (database: string) =>
       `postgres://${SUPERUSER}:${password}@/${database}?host=${encodeURIComponent(server.socketFolder)}`;
     await ensureDatabase(url);
     log.info({ postmaster: server.pid, adopted: server.adopted, created }, "PostgreSQL is ready");
+    const watch = watchPostmaster(server, {
+      log,
+      restart: options.keepAlive === false ? undefined : () => bringUp(dir, command, logFile),
+      everyMinute: () => boundLog(logFile, MAX_LOG_BYTES),
+    });
     return {
       url: url(DATABASE),
       adopted: server.adopted,
-      pid: server.pid,
-      stop: () => bringDown(server.pid, log),
+      get pid() {
+        return watch.server.pid;
+      },
+      async stop() {
+        await watch.stop();
+        await bringDown(watch.server, log);
+      },
     };
   } catch (error) {
     throw folderError(error, dir);

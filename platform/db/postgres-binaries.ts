@@ -1,4 +1,4 @@
-import { mkdir, readFile, symlink } from "node:fs/promises";
+import { readFile, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -42,7 +42,6 @@ async function linkLibraries(root: string): Promise<void> {
   for (const { source, target } of links) {
     const path = join(root, "..", target);
     try {
-      await mkdir(dirname(path), { recursive: true });
       // Source and target share a folder; a relative link survives a move of node_modules.
       await symlink(basename(source), path);
     } catch (error) {

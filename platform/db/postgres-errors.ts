@@ -4,7 +4,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 /** Turns what went wrong in or around the data folder into a sentence for the operator. */
 export function folderError(error: unknown, dir: string): DomainError {
   if (error instanceof DomainError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
   const says = (...signs: string[]) => signs.some((sign) => code === sign || message.includes(sign));
   if (says("ENOSPC", "EDQUOT", "No space left on device", "Disk quota exceeded"))
     return new DomainError(
@@ -25,7 +25,14 @@ export function folderError(error: unknown, dir: string): DomainError {
       `This account cannot use ${dir}. Give it read and write access to ${dirname(dir)}, start as the owner of the ` +
         `data, or choose another data folder.`,
     );
-  if (says("ENOENT"))
+  if (says("could not look up effective user ID"))
+    return new DomainError(
+      "unavailable",
+      "ACCOUNT_WITHOUT_NAME",
+      `PostgreSQL needs an account with a name, and number ${process.getuid?.()} has none. Add it to /etc/passwd (in a ` +
+        `container, start as a user of the image), or set DOUYA_DATABASE_URL to a PostgreSQL of your own.`,
+    );
+  if (code === "ENOENT" && syscall?.startsWith("spawn"))
     return new DomainError(
       "unavailable",
       "POSTGRES_BINARIES_UNUSABLE",

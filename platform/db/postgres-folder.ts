@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import { folderError } from "./postgres-errors.ts";
+import { isAlive } from "./process-alive.ts";
 import { type Account, commandAs } from "./run-as.ts";
 
 export const SUPERUSER = "douya";
@@ -127,15 +128,6 @@ async function removeAbandoned(dir: string): Promise<void> {
     if (pid !== process.pid && isAlive(pid)) continue;
     // Its initdb may be alive for another moment and add files: the next start gets the rest.
     await rm(join(dirname(dir), name), { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -1,36 +1,45 @@
 import { spawn } from "node:child_process";
-import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "#platform/observe/log.ts";
-import { isAlive } from "./postgres-folder.ts";
+import { isAlive, runsWith } from "./process-alive.ts";
 import type { Command } from "./run-as.ts";
 
 const POLL_MS = 10;
 /** Recovery after a crash replays at most `max_wal_size` and takes seconds; a slow disk may need longer. */
 const START_TIMEOUT_MS = 300_000;
+/** How long backends of a killed postmaster, or somebody else's start, may stand in the way. */
+const RETRY_MS = 30_000;
 const FAST_STOP_TIMEOUT_MS = 30_000;
 const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
 
-export type Postmaster = { pid: number; socketFolder: string; adopted: boolean };
+/** `dataDir` as the server was told it, which may be another path to the same folder. */
+export type Postmaster = { pid: number; dataDir: string; socketFolder: string };
 
 /**
  * Brings up the postmaster of `dir`: adopts the one that is running there, or runs `command`.
  * Throws an Error whose message holds PostgreSQL's own words.
  */
-export async function bringUp(dir: string, command: Command, logFile: string): Promise<Postmaster> {
+export async function bringUp(
+  dir: string,
+  command: Command,
+  logFile: string,
+): Promise<Postmaster & { adopted: boolean }> {
+  const retryUntil = Date.now() + RETRY_MS;
   const deadline = Date.now() + START_TIMEOUT_MS;
-  await disarmStaleLock(dir);
+  await disarmStaleLocks(dir);
   let child: { pid: number; failure(): Promise<string | undefined> } | undefined;
   while (Date.now() < deadline) {
     const running = await readLockFile(dir);
     if (running?.status === "ready" && isAlive(running.pid))
-      return { pid: running.pid, socketFolder: running.socketFolder, adopted: running.pid !== child?.pid };
+      return { ...running, adopted: running.pid !== child?.pid };
     if (!child && !(running && isAlive(running.pid))) child = await launch(command, logFile);
     const failure = await child?.failure();
     if (failure !== undefined) {
       // "in use": backends of a killed postmaster are about to leave. "already exists": another start was first.
-      if (!/already exists|is still in use/.test(failure)) throw new Error(failure);
+      const passing = /already exists|is still in use/.test(failure);
+      if (!passing || Date.now() > retryUntil) throw new Error(failure);
       child = undefined;
       await delay(10 * POLL_MS);
     }
@@ -39,8 +48,9 @@ export async function bringUp(dir: string, command: Command, logFile: string): P
   throw new Error(`not ready after ${START_TIMEOUT_MS / 1000} s; see ${logFile}`);
 }
 
-/** Ends the postmaster of `dir`; resolves when it is gone. A hard end costs the next start a replay, nothing else. */
-export async function bringDown(pid: number, log: Logger): Promise<void> {
+/** Ends a postmaster; resolves when it is gone. A hard end costs the next start a replay, nothing else. */
+export async function bringDown({ pid, dataDir }: Postmaster, log: Logger): Promise<void> {
+  if (!(await runsWith(pid, dataDir))) return;
   for (const [signal, timeoutMs] of [
     ["SIGINT", FAST_STOP_TIMEOUT_MS],
     ["SIGQUIT", IMMEDIATE_STOP_TIMEOUT_MS],
@@ -57,13 +67,14 @@ export async function bringDown(pid: number, log: Logger): Promise<void> {
   }
 }
 
-type LockFile = { pid: number; socketFolder: string; status: string };
-
-async function readLockFile(dir: string): Promise<LockFile | undefined> {
-  const text = await readFile(join(dir, "postmaster.pid"), "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
+/** What `postmaster.pid` says; its process may be long gone. */
+export async function readLockFile(dir: string): Promise<(Postmaster & { status: string }) | undefined> {
+  const text = await readFile(join(dir, "postmaster.pid"), "utf8").catch(() => "");
   const lines = text.split("\n");
-  return { pid: Number(lines[0]), socketFolder: lines[4] ?? "", status: lines[7]?.trim() ?? "" };
+  const pid = Number(lines[0]);
+  // Absent, or read in the middle of being written.
+  if (!(pid > 0)) return undefined;
+  return { pid, dataDir: lines[1] ?? "", socketFolder: lines[4] ?? "", status: lines[7]?.trim() ?? "" };
 }
 
 async function launch(command: Command, logFile: string) {
@@ -98,21 +109,27 @@ async function launch(command: Command, logFile: string) {
 }
 
 /**
- * After a power cut the number in `postmaster.pid` may belong to a stranger, which PostgreSQL takes for a running
- * server. Then the number is replaced by an impossible one; the rest of the file stays, because PostgreSQL finds
- * in it the shared memory that backends of the dead server may still hold.
+ * After a power cut the number in a lock file may belong to a stranger, which PostgreSQL takes for a running
+ * server. Then the number is replaced by an impossible one. The rest stays: in it PostgreSQL finds the shared
+ * memory that backends of the dead server may still hold.
  */
-async function disarmStaleLock(dir: string): Promise<void> {
-  const running = await readLockFile(dir);
-  if (!running || !isAlive(running.pid) || (await isPostmasterOf(running.pid, dir))) return;
-  const path = join(dir, "postmaster.pid");
-  const text = await readFile(path, "utf8");
-  await writeFile(path, text.replace(/^\d+/, "2147483647"));
-  await rm(join(running.socketFolder, ".s.PGSQL.5432.lock"), { force: true });
+async function disarmStaleLocks(dir: string): Promise<void> {
+  const left = await readLockFile(dir);
+  if (!left) return;
+  await disarm(join(dir, "postmaster.pid"));
+  await disarm(join(left.socketFolder, ".s.PGSQL.5432.lock"));
 }
 
-async function isPostmasterOf(pid: number, dir: string): Promise<boolean> {
-  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => undefined);
-  // Without /proc there is no cheap way to ask; PostgreSQL then judges for itself.
-  return words === undefined || words.split("\0").includes(dir);
+async function disarm(lockFile: string): Promise<void> {
+  // A server that starts meanwhile removes this file and makes another: through the handle we touch only the old one.
+  const handle = await open(lockFile, "r+").catch(() => undefined);
+  if (!handle) return;
+  try {
+    const text = await handle.readFile("utf8");
+    const [pid, dataDir] = text.split("\n");
+    if (dataDir === undefined || (await runsWith(Number(pid), dataDir))) return;
+    await handle.write(text.replace(/^\d+/, "2147483647"), 0);
+  } finally {
+    await handle.close();
+  }
 }

@@ -15,11 +15,17 @@ const NOBODY: Account = { uid: 65534, gid: 65534 };
  */
 export async function chooseAccount(dir: string): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;
-  for (const path of [dir, dirname(dir)]) {
-    const owner = await stat(path).catch(() => undefined);
-    if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
-  }
-  return NOBODY;
+  const data = await stat(dir).catch(() => undefined);
+  if (data && data.uid !== 0) return { uid: data.uid, gid: data.gid };
+  const passwd = (await readFile("/etc/passwd", "utf8").catch(() => ""))
+    .split("\n")
+    .map((line) => line.split(":"));
+  const around = await stat(dirname(dir)).catch(() => undefined);
+  // initdb refuses an account without a name.
+  if (around && around.uid !== 0 && passwd.some((entry) => entry[2] === String(around.uid)))
+    return { uid: around.uid, gid: around.gid };
+  const nobody = passwd.find((entry) => entry[0] === "nobody");
+  return nobody ? { uid: Number(nobody[2]), gid: Number(nobody[3]) } : NOBODY;
 }
 
 /**
