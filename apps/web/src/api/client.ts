@@ -1,0 +1,70 @@
+import createClient, { type Client } from "openapi-fetch";
+import type { paths } from "../api.gen.ts";
+import { asProblem, Problem, problemFrom } from "./problem.ts";
+import type { SessionStore } from "./session.ts";
+import type { Session } from "./types.ts";
+
+export type Api = Client<paths>;
+
+const TIMEOUT_MS = 20_000;
+
+function withToken(request: Request, token: string | null) {
+  if (token) request.headers.set("authorization", `Bearer ${token}`);
+  return request;
+}
+
+async function send(request: Request): Promise<Response> {
+  try {
+    return await fetch(request, {
+      signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+  } catch (error) {
+    // An abort by the caller is theirs to see; everything else is "the network".
+    if (request.signal.aborted) throw error;
+    throw asProblem(error);
+  }
+}
+
+/** Sends as the person logged in, and once more with a new token when the first was refused. */
+export function createSender(session: SessionStore) {
+  return async (request: Request): Promise<Response> => {
+    const token = await session.accessToken();
+    if (!token) return send(request);
+    const again = request.clone();
+    const response = await send(withToken(request, token));
+    if (response.status !== 401) return response;
+    const renewed = await session.renew(token);
+    return renewed ? send(withToken(again, renewed)) : response;
+  };
+}
+
+export function createApi(sender: (request: Request) => Promise<Response>): Api {
+  return createClient<paths>({ baseUrl: location.origin, fetch: sender });
+}
+
+/** The body of a successful answer; throws a Problem otherwise. */
+export async function take<Body>(
+  call: Promise<{ data?: Body; error?: unknown; response: Response }>,
+): Promise<Body> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw problemFrom(response.status, error);
+  return data as Body;
+}
+
+/** The one request made without a session: it is what gives one. */
+export async function refreshSession(refreshToken: string): Promise<Session> {
+  const response = await send(
+    new Request("/api/v1/sessions/refresh", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ refreshToken }),
+    }),
+  );
+  if (!response.ok) throw problemFrom(response.status, await response.text());
+  return (await response.json()) as Session;
+}
+
+/** Whether trying again may help: the network, or a server that is starting or overloaded. */
+export function isPassing(error: unknown): boolean {
+  return !(error instanceof Problem) || error.status === 0 || error.status >= 500;
+}

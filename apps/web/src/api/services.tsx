@@ -1,0 +1,33 @@
+import { createContext, type ReactNode, use, useSyncExternalStore } from "react";
+import type { Preferences } from "../settings/preferences.ts";
+import type { UploadStore } from "../upload/upload-store.ts";
+import type { Api } from "./client.ts";
+import type { SessionStore } from "./session.ts";
+import type { User } from "./types.ts";
+
+/** What the pages need from outside; made once in main.tsx. */
+export interface Services {
+  api: Api;
+  /** For bodies the typed client does not know: raw files. */
+  sendRaw: (request: Request) => Promise<Response>;
+  session: SessionStore;
+  preferences: Preferences;
+  uploads: UploadStore;
+}
+
+const Context = createContext<Services | null>(null);
+
+export function ServicesProvider({ value, children }: { value: Services; children: ReactNode }) {
+  return <Context value={value}>{children}</Context>;
+}
+
+export function useServices(): Services {
+  const services = use(Context);
+  if (!services) throw new Error("useServices outside of ServicesProvider");
+  return services;
+}
+
+export function useUser(): User | null {
+  const { session } = useServices();
+  return useSyncExternalStore(session.subscribe, session.user);
+}

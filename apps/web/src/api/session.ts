@@ -1,0 +1,138 @@
+import { createListeners } from "./listeners.ts";
+import { Problem } from "./problem.ts";
+import type { Session, User } from "./types.ts";
+
+interface Saved {
+  refreshToken: string;
+  user: User;
+}
+interface Access {
+  token: string;
+  expiresAtMs: number;
+}
+type Message = { kind: "renewed"; access: Access };
+export type EndReason = "left" | "ended";
+
+export interface SessionStore {
+  /** The person logged in, or null. The same object until it changes. */
+  user(): User | null;
+  subscribe(listener: () => void): () => void;
+  /** Called when the server ended the session (not when the person left). */
+  onEnded(listener: () => void): () => void;
+  /** A token good for at least half a minute; null for a guest. Throws a Problem when renewing fails. */
+  accessToken(): Promise<string | null>;
+  /** A new token after `rejected` was refused; null when the session is over. */
+  renew(rejected: string | null): Promise<string | null>;
+  begin(session: Session): void;
+  updateUser(user: User): void;
+  end(reason: EndReason): void;
+}
+
+interface Options {
+  storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+  /** POST /sessions/refresh; throws a Problem. */
+  refresh: (refreshToken: string) => Promise<Session>;
+  /** Absent on plain http: then only the requests of one tab share a renewal. */
+  locks?: Pick<LockManager, "request"> | undefined;
+  channel?: Pick<BroadcastChannel, "postMessage" | "addEventListener"> | undefined;
+  now?: () => number;
+}
+
+const KEY = "douya.session";
+const SPARE_MS = 30_000;
+
+/**
+ * Keeps the session: the access token in memory, the rotating refresh token in storage. A renewal runs
+ * once at a time over all requests and all tabs, since a refresh token used twice ends the session.
+ */
+export function createSession({ storage, refresh, locks, channel, now = Date.now }: Options): SessionStore {
+  let saved = load();
+  let access: Access | null = null;
+  let renewing: Promise<string | null> | null = null;
+  const changes = createListeners();
+  const endings = createListeners();
+
+  function load(): Saved | null {
+    try {
+      return JSON.parse(storage.getItem(KEY) ?? "null") as Saved | null;
+    } catch {
+      return null;
+    }
+  }
+  function save(next: Saved | null) {
+    saved = next;
+    if (next) storage.setItem(KEY, JSON.stringify(next));
+    else storage.removeItem(KEY);
+    changes.call();
+  }
+  const usable = (candidate: Access | null): candidate is Access =>
+    candidate !== null && candidate.expiresAtMs - now() > SPARE_MS;
+
+  function begin(session: Session) {
+    access = { token: session.accessToken, expiresAtMs: Date.parse(session.accessTokenExpiresAt) };
+    save({ refreshToken: session.refreshToken, user: session.user });
+    channel?.postMessage({ kind: "renewed", access } satisfies Message);
+  }
+  function end(reason: EndReason) {
+    access = null;
+    save(null);
+    if (reason === "ended") endings.call();
+  }
+  async function renewOnce(rejected: string | null): Promise<string | null> {
+    // Another tab may have renewed while this one waited for the lock.
+    if (usable(access) && access.token !== rejected) return access.token;
+    const current = load();
+    if (!current) {
+      if (saved) end("ended");
+      return null;
+    }
+    try {
+      const session = await refresh(current.refreshToken);
+      begin(session);
+      return session.accessToken;
+    } catch (error) {
+      const over = error instanceof Problem && (error.status === 401 || error.status === 403);
+      if (!over) throw error;
+      end("ended");
+      return null;
+    }
+  }
+  async function renewAlone(rejected: string | null): Promise<string | null> {
+    return locks ? locks.request("douya.session", () => renewOnce(rejected)) : renewOnce(rejected);
+  }
+  function renew(rejected: string | null): Promise<string | null> {
+    renewing ??= renewAlone(rejected).finally(() => {
+      renewing = null;
+    });
+    return renewing;
+  }
+
+  channel?.addEventListener("message", (event) => {
+    const { access: theirs } = (event as MessageEvent<Message>).data;
+    access = theirs;
+    const next = load();
+    if (next && JSON.stringify(next) !== JSON.stringify(saved)) {
+      saved = next;
+      changes.call();
+    }
+  });
+  if (typeof window !== "undefined") {
+    window.addEventListener("storage", (event) => {
+      if (event.key !== KEY && event.key !== null) return;
+      saved = load();
+      if (!saved) access = null;
+      changes.call();
+    });
+  }
+
+  return {
+    user: () => saved?.user ?? null,
+    subscribe: changes.add,
+    onEnded: endings.add,
+    accessToken: async () => (usable(access) ? access.token : saved ? renew(null) : null),
+    renew,
+    begin,
+    updateUser: (user) => saved && save({ ...saved, user }),
+    end,
+  };
+}

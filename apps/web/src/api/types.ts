@@ -1,0 +1,11 @@
+import type { paths } from "../api.gen.ts";
+
+type Json<Response> = Response extends { content: { "application/json": infer Body } } ? Body : never;
+
+/** Taken from the operations and not from named schemas, so that a renamed schema changes nothing here. */
+export type Session = Json<paths["/api/v1/sessions"]["post"]["responses"][201]>;
+export type User = Session["user"];
+export type Device = Json<paths["/api/v1/sessions"]["get"]["responses"][200]>["items"][number];
+export type Upload = Json<paths["/api/v1/uploads"]["post"]["responses"][201]>;
+export type Video = Json<paths["/api/v1/videos/{id}"]["get"]["responses"][200]>;
+export type VideoPage = Json<paths["/api/v1/feed"]["get"]["responses"][200]>;

@@ -1,0 +1,85 @@
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import type { Video } from "../api/types.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { DownIcon, UpIcon } from "../ui/icons.tsx";
+import { Slide } from "../video/slide.tsx";
+import { useSound } from "../video/sound.tsx";
+import { isNearEnd, isShown, preloadOf } from "./nearness.ts";
+import { useActiveSlide } from "./use-active-slide.ts";
+import { useFeedControls } from "./use-feed-controls.ts";
+import "./feed.css";
+
+interface Props {
+  videos: readonly Video[];
+  startId?: string | undefined;
+  onActive?: (video: Video) => void;
+  /** Asks for more; called again and again while the end is near. */
+  onNearEnd?: () => void;
+  /** After the last video: an end card, a failure, a skeleton. */
+  tail?: ReactNode;
+}
+
+const saveData = () => (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true;
+
+/** Videos one above the other, one in view at a time. */
+export function FeedView({ videos, startId, onActive, onNearEnd, tail }: Props) {
+  const { t } = useI18n();
+  const { toggle: toggleSound } = useSound();
+  const scroller = useRef<HTMLDivElement>(null);
+  const [start] = useState(() =>
+    Math.max(
+      0,
+      videos.findIndex((video) => video.id === startId),
+    ),
+  );
+  const count = videos.length + (tail ? 1 : 0);
+  const { active, move } = useActiveSlide(scroller, count, start);
+  const [pausedId, setPausedId] = useState<string | null>(null);
+  const [warmId, setWarmId] = useState<string | null>(null);
+  const current = videos[active];
+  const currentId = current?.id ?? null;
+
+  const toggle = useCallback(() => setPausedId((id) => (id === currentId ? null : currentId)), [currentId]);
+  const onWarm = useCallback(() => setWarmId(currentId), [currentId]);
+  useFeedControls(scroller, { move, toggle, toggleSound });
+
+  useEffect(() => {
+    setPausedId(null);
+    if (current) onActive?.(current);
+  }, [current, onActive]);
+  useEffect(() => {
+    if (isNearEnd(active, videos.length)) onNearEnd?.();
+  }, [active, videos.length, onNearEnd]);
+
+  return (
+    <div className="feed">
+      <div className="feed-scroller" role="feed" aria-label={t.feed} ref={scroller}>
+        {videos.map((video, index) => (
+          <Slide
+            key={video.id}
+            video={video}
+            position={index + 1}
+            total={tail ? videos.length : -1}
+            shown={isShown(index - active)}
+            active={index === active}
+            paused={index === active && pausedId === video.id}
+            preload={preloadOf(index - active, warmId === currentId, saveData())}
+            onToggle={toggle}
+            onWarm={onWarm}
+          />
+        ))}
+        {tail && <div className="slide slide-tail">{tail}</div>}
+      </div>
+      {count > 1 && (
+        <div className="feed-arrows">
+          <button type="button" aria-label={t.previous} disabled={active === 0} onClick={() => move(-1)}>
+            <UpIcon />
+          </button>
+          <button type="button" aria-label={t.next} disabled={active >= count - 1} onClick={() => move(1)}>
+            <DownIcon />
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

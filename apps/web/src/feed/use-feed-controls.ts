@@ -1,0 +1,52 @@
+import { type RefObject, useEffect } from "react";
+import { wheelAtRest, wheelStep } from "./wheel-step.ts";
+
+interface Controls {
+  move: (by: number) => void;
+  toggle: () => void;
+  toggleSound: () => void;
+}
+
+const MOVES: Record<string, number> = { ArrowDown: 1, j: 1, PageDown: 1, ArrowUp: -1, k: -1, PageUp: -1 };
+const LINE_PX = 16;
+
+function isTyping(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement) return target.type !== "range";
+  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
+}
+
+/** Keys anywhere on the page and the wheel over the feed. */
+export function useFeedControls(scroller: RefObject<HTMLElement | null>, controls: Controls) {
+  const { move, toggle, toggleSound } = controls;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
+      if (document.querySelector("dialog[open]")) return;
+      const by = MOVES[event.key];
+      const onControl = event.target instanceof Element && event.target.closest("button, a") !== null;
+      if (by) move(by);
+      else if (event.key === "m") toggleSound();
+      else if (event.key === " " && !onControl) toggle();
+      else return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [move, toggle, toggleSound]);
+
+  useEffect(() => {
+    const box = scroller.current;
+    let state = wheelAtRest;
+    const onWheel = (event: WheelEvent) => {
+      if (event.ctrlKey || (event.target instanceof Element && event.target.closest("[data-open=true]")))
+        return;
+      event.preventDefault();
+      const deltaPx = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * LINE_PX;
+      const [next, step] = wheelStep(state, deltaPx, event.timeStamp);
+      state = next;
+      if (step) move(step);
+    };
+    box?.addEventListener("wheel", onWheel, { passive: false });
+    return () => box?.removeEventListener("wheel", onWheel);
+  }, [scroller, move]);
+}

@@ -1,0 +1,9 @@
+import type { en } from "./en.ts";
+import type { reasons } from "./en-reasons.ts";
+
+type Translated<Texts> = { [Key in keyof Texts]: Texts[Key] extends string ? string : Texts[Key] };
+
+/** The keys of English with any words: a translation that lacks or invents one does not compile. */
+export type Dictionary = Translated<Omit<typeof en, "reasons">> & {
+  reasons: Record<keyof typeof reasons, string>;
+};

@@ -1,0 +1,59 @@
+import type { Language } from "./language.ts";
+
+const LOCALE: Record<Language, string> = { en: "en", zh: "zh-CN" };
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+
+/** Numbers, sizes and times as people of one language write them. */
+export function createFormat(language: Language) {
+  const locale = LOCALE[language];
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+  const day = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
+  const dayOfYear = new Intl.DateTimeFormat(locale, { year: "numeric", month: "short", day: "numeric" });
+  const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+  const whole = new Intl.NumberFormat(locale);
+  const percent = new Intl.NumberFormat(locale, { style: "percent" });
+
+  function ago(iso: string, nowMs: number = Date.now()): string {
+    const then = new Date(iso);
+    const age = Math.max(0, nowMs - then.getTime());
+    if (age < MINUTE_MS) return relative.format(0, "second");
+    if (age < HOUR_MS) return relative.format(-Math.floor(age / MINUTE_MS), "minute");
+    if (age < DAY_MS) return relative.format(-Math.floor(age / HOUR_MS), "hour");
+    if (age < 7 * DAY_MS) return relative.format(-Math.floor(age / DAY_MS), "day");
+    return then.getFullYear() === new Date(nowMs).getFullYear() ? day.format(then) : dayOfYear.format(then);
+  }
+  function bytes(count: number, perSecond = false): string {
+    const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(count, 1)) / 3)));
+    const unit = UNITS[power] ?? "byte";
+    return new Intl.NumberFormat(locale, {
+      style: "unit",
+      unit: perSecond ? `${unit}-per-second` : unit,
+      unitDisplay: "short",
+      maximumFractionDigits: power > 1 ? 1 : 0,
+    }).format(count / 1000 ** power);
+  }
+  function span(ms: number): string {
+    const seconds = Math.max(1, Math.ceil(ms / 1000));
+    const [value, unit] = seconds < 90 ? [seconds, "second"] : [Math.round(seconds / 60), "minute"];
+    return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(value);
+  }
+  return {
+    ago,
+    bytes,
+    span,
+    count: (value: number) => compact.format(value),
+    number: (value: number) => whole.format(value),
+    percent: (share: number) => percent.format(share),
+  };
+}
+
+export type Format = ReturnType<typeof createFormat>;
+
+/** 75 → "1:15": the clock of a player, the same in every language. */
+export function clock(seconds: number): string {
+  const whole = Number.isFinite(seconds) ? Math.max(0, Math.floor(seconds)) : 0;
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}

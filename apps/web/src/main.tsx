@@ -1,0 +1,63 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { createApi, createSender, isPassing, refreshSession } from "./api/client.ts";
+import { feedQuery } from "./api/queries.ts";
+import { ServicesProvider } from "./api/services.tsx";
+import { createSession } from "./api/session.ts";
+import { I18nProvider } from "./i18n/i18n.tsx";
+import { createPreferences } from "./settings/preferences.ts";
+import { App } from "./shell/app.tsx";
+import { followHistory } from "./shell/history.ts";
+import { followTheme } from "./shell/theme.ts";
+import { ToastProvider } from "./ui/toast.tsx";
+import { createUploadStore } from "./upload/upload-store.ts";
+import { SoundProvider } from "./video/sound.tsx";
+import "./shell/base.css";
+import "./shell/reduced-motion.css";
+import "./ui/button.css";
+
+const preferences = createPreferences(localStorage);
+followTheme(preferences, document.documentElement);
+followHistory(history);
+
+const session = createSession({
+  storage: localStorage,
+  refresh: refreshSession,
+  locks: navigator.locks,
+  channel: new BroadcastChannel("douya.session"),
+});
+const sendRaw = createSender(session);
+const api = createApi(sendRaw);
+const uploads = createUploadStore({ api, session });
+const cache = new QueryClient({
+  defaultOptions: {
+    queries: {
+      networkMode: "always",
+      refetchOnWindowFocus: false,
+      staleTime: 15_000,
+      gcTime: 30 * 60_000,
+      retry: (failures, error) => failures < 2 && isPassing(error),
+      retryDelay: (failures) => 400 * 3 ** failures,
+    },
+    mutations: { networkMode: "always" },
+  },
+});
+// Asked for before React draws anything: the first video is what people wait for.
+if (location.pathname === "/") void cache.prefetchInfiniteQuery(feedQuery(api));
+
+createRoot(document.getElementById("root") as HTMLElement).render(
+  <StrictMode>
+    <ServicesProvider value={{ api, sendRaw, session, preferences, uploads }}>
+      <QueryClientProvider client={cache}>
+        <I18nProvider>
+          <ToastProvider>
+            <SoundProvider>
+              <App />
+            </SoundProvider>
+          </ToastProvider>
+        </I18nProvider>
+      </QueryClientProvider>
+    </ServicesProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,43 @@
+import { useSyncExternalStore } from "react";
+import { createListeners } from "../api/listeners.ts";
+import { useServices } from "../api/services.tsx";
+
+export interface PreferenceValues {
+  language: "auto" | "en" | "zh";
+  theme: "system" | "light" | "dark";
+  sound: boolean;
+}
+export interface Preferences {
+  get(): PreferenceValues;
+  set(change: Partial<PreferenceValues>): void;
+  subscribe(listener: () => void): () => void;
+}
+
+const KEY = "douya.preferences";
+/** Sound is off until asked for: browsers refuse to start a page with sound. */
+const DEFAULTS: PreferenceValues = { language: "auto", theme: "system", sound: false };
+
+/** What this browser remembers of its person's taste; not tied to an account. */
+export function createPreferences(storage: Pick<Storage, "getItem" | "setItem">): Preferences {
+  let values = DEFAULTS;
+  try {
+    values = { ...DEFAULTS, ...(JSON.parse(storage.getItem(KEY) ?? "{}") as Partial<PreferenceValues>) };
+  } catch {
+    // Damaged by hand: start over.
+  }
+  const changes = createListeners();
+  return {
+    get: () => values,
+    set(change) {
+      values = { ...values, ...change };
+      storage.setItem(KEY, JSON.stringify(values));
+      changes.call();
+    },
+    subscribe: changes.add,
+  };
+}
+
+export function usePreferences(): PreferenceValues {
+  const { preferences } = useServices();
+  return useSyncExternalStore(preferences.subscribe, preferences.get);
+}

@@ -1,0 +1,82 @@
+import { Component, lazy, type ReactNode, Suspense } from "react";
+import { Link, Route, Switch } from "wouter";
+import { FeedPage } from "../feed/feed-page.tsx";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Notice, Spinner } from "../ui/notice.tsx";
+import { VideoPage } from "../video/video-page.tsx";
+import { Layout } from "./layout.tsx";
+import { Member } from "./member.tsx";
+import { SessionEndWatch } from "./session-end-watch.tsx";
+
+const LoginPage = lazy(() => import("../account/login-page.tsx"));
+const RegisterPage = lazy(() => import("../account/register-page.tsx"));
+const UploadPage = lazy(() => import("../upload/upload-page.tsx"));
+const MePage = lazy(() => import("../profile/me-page.tsx"));
+const UserPage = lazy(() => import("../profile/user-page.tsx"));
+const SettingsPage = lazy(() => import("../settings/settings-page.tsx"));
+
+/** Every address of the client. What is not needed to watch loads when it is opened. */
+export function App() {
+  const { t } = useI18n();
+  const wait = (
+    <div className="page-wait">
+      <Spinner label={t.loading} />
+    </div>
+  );
+  return (
+    <Layout>
+      <SessionEndWatch />
+      <Boundary fallback={<Crashed />}>
+        <Suspense fallback={wait}>
+          <Switch>
+            <Route path="/" component={FeedPage} />
+            <Route path="/video/:id">{({ id }) => <VideoPage key={id} id={id} />}</Route>
+            <Route path="/user/:id">{({ id }) => <UserPage key={id} id={id} />}</Route>
+            <Route path="/login" component={LoginPage} />
+            <Route path="/register" component={RegisterPage} />
+            <Route path="/settings" component={SettingsPage} />
+            <Route path="/upload">
+              <Member>
+                <UploadPage />
+              </Member>
+            </Route>
+            <Route path="/me">
+              <Member>
+                <MePage />
+              </Member>
+            </Route>
+            <Route>
+              <Notice title={t.notFoundTitle} body={t.notFoundBody}>
+                <Link href="/" className="button button-primary">
+                  {t.toFeed}
+                </Link>
+              </Notice>
+            </Route>
+          </Switch>
+        </Suspense>
+      </Boundary>
+    </Layout>
+  );
+}
+
+function Crashed() {
+  const { t } = useI18n();
+  return (
+    <Notice title={t.crashedTitle} body={t.crashedBody}>
+      <button type="button" className="button button-primary" onClick={() => location.reload()}>
+        {t.reload}
+      </button>
+    </Notice>
+  );
+}
+
+/** React has error boundaries as classes only. */
+class Boundary extends Component<{ fallback: ReactNode; children: ReactNode }, { crashed: boolean }> {
+  override state = { crashed: false };
+  static getDerivedStateFromError() {
+    return { crashed: true };
+  }
+  override render() {
+    return this.state.crashed ? this.props.fallback : this.props.children;
+  }
+}

@@ -1,0 +1,120 @@
+import type { ReactNode } from "react";
+import { Link, useLocation } from "wouter";
+import { useUser } from "../api/services.tsx";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Avatar } from "../ui/avatar.tsx";
+import {
+  HomeFilledIcon,
+  HomeIcon,
+  PersonFilledIcon,
+  PersonIcon,
+  PlusIcon,
+  SettingsIcon,
+} from "../ui/icons.tsx";
+import { Logo } from "../ui/logo.tsx";
+import { useReloadFeed } from "./use-reload-feed.ts";
+import "./navigation.css";
+
+/** One navigation: a bar at the bottom of a phone, a column at the left of a desk. */
+export function Navigation() {
+  const { t } = useI18n();
+  const user = useUser();
+  const [path] = useLocation();
+  const reload = useReloadFeed();
+  return (
+    <header className="nav" data-over-video={path === "/" || path.startsWith("/video/")}>
+      <Link href="/" className="nav-brand" aria-label={t.appName}>
+        <Logo size={34} />
+        <span aria-hidden="true">{t.appName}</span>
+      </Link>
+      <nav aria-label={t.mainNavigation}>
+        <Item
+          href="/"
+          text={t.home}
+          on={<HomeFilledIcon />}
+          off={<HomeIcon />}
+          onClick={path === "/" ? reload : undefined}
+        />
+        <Link href="/upload" className="nav-item nav-upload" aria-current={path === "/upload" && "page"}>
+          <span className="nav-plus">
+            <PlusIcon size={22} />
+          </span>
+          <span className="nav-text">{t.upload}</span>
+        </Link>
+        <Item
+          href="/me"
+          text={user ? t.me : t.logIn}
+          on={user ? <Avatar user={user} size={26} /> : <PersonFilledIcon />}
+          off={user ? <Avatar user={user} size={26} /> : <PersonIcon />}
+        />
+        <Item
+          href="/settings"
+          text={t.settings}
+          on={<SettingsIcon />}
+          off={<SettingsIcon />}
+          className="nav-desk"
+        />
+      </nav>
+      <KeyHints />
+    </header>
+  );
+}
+
+interface ItemProps {
+  href: string;
+  text: string;
+  on: ReactNode;
+  off: ReactNode;
+  className?: string;
+  onClick?: (() => void) | undefined;
+}
+
+function Item({ href, text, on, off, className = "", onClick }: ItemProps) {
+  const [path] = useLocation();
+  const current = path === href;
+  return (
+    <Link
+      href={href}
+      className={`nav-item ${className}`}
+      aria-current={current && "page"}
+      {...(onClick && { onClick })}
+    >
+      {current ? on : off}
+      <span className="nav-text">{text}</span>
+    </Link>
+  );
+}
+
+function KeyHints() {
+  const { t } = useI18n();
+  return (
+    <dl className="nav-keys" aria-label={t.keysTitle}>
+      <div>
+        <dt>
+          <kbd>↓</kbd>
+          <kbd>↑</kbd>
+        </dt>
+        <dd>{t.keysMove}</dd>
+      </div>
+      <div>
+        <dt>
+          <kbd>␣</kbd>
+        </dt>
+        <dd>{t.keysPause}</dd>
+      </div>
+      <div>
+        <dt>
+          <kbd>←</kbd>
+          <kbd>→</kbd>
+        </dt>
+        <dd>{t.keysSeek}</dd>
+      </div>
+      <div>
+        <dt>
+          <kbd>M</kbd>
+        </dt>
+        <dd>{t.keysSound}</dd>
+      </div>
+    </dl>
+  );
+}

@@ -1,0 +1,26 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { useLocation } from "wouter";
+import { loginPath } from "../account/next-path.ts";
+import { useServices } from "../api/services.tsx";
+import { useI18n } from "../i18n/i18n.tsx";
+import { useToast } from "../ui/toast.tsx";
+
+/** When the server ends the session: say so, and come back to this page after the login. */
+export function SessionEndWatch() {
+  const { session } = useServices();
+  const { t } = useI18n();
+  const toast = useToast();
+  const cache = useQueryClient();
+  const [path, navigate] = useLocation();
+  useEffect(
+    () =>
+      session.onEnded(() => {
+        cache.removeQueries({ queryKey: ["me"] });
+        toast(t.sessionEnded);
+        navigate(loginPath(path), { replace: true });
+      }),
+    [session, cache, toast, t, path, navigate],
+  );
+  return null;
+}

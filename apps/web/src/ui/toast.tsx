@@ -1,0 +1,30 @@
+import { createContext, type ReactNode, use, useCallback, useEffect, useState } from "react";
+import "./toast.css";
+
+const SHOWN_MS = 4000;
+const Context = createContext<(text: string) => void>(() => {});
+
+/** One short message at a time, read out by screen readers, gone by itself. */
+export function ToastProvider({ children }: { children: ReactNode }) {
+  const [toast, setToast] = useState<{ text: string; key: number } | null>(null);
+  const show = useCallback((text: string) => setToast((last) => ({ text, key: (last?.key ?? 0) + 1 })), []);
+  useEffect(() => {
+    if (!toast) return;
+    const timer = setTimeout(() => setToast(null), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [toast]);
+  return (
+    <Context value={show}>
+      {children}
+      <div className="toast-place" role="status">
+        {toast && (
+          <p className="toast" key={toast.key}>
+            {toast.text}
+          </p>
+        )}
+      </div>
+    </Context>
+  );
+}
+
+export const useToast = () => use(Context);

@@ -1,0 +1,66 @@
+import { useState } from "react";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { TextArea } from "../ui/text-area.tsx";
+import { Transfer } from "./transfer.tsx";
+import type { UploadState, UploadStore } from "./upload-store.ts";
+
+const MAX_TITLE = 200;
+
+/** The title is written while the file is on its way. */
+export function Compose({ state, store }: { state: UploadState; store: UploadStore }) {
+  const { t } = useI18n();
+  const waiting = state.publishWhenSent && state.step === "sending";
+  const busy = state.step === "publishing" || waiting;
+  return (
+    <form
+      className="compose"
+      onSubmit={(event) => {
+        event.preventDefault();
+        store.publish();
+      }}
+    >
+      <Preview key={state.previewUrl} url={state.previewUrl} />
+      <div className="compose-side">
+        <Transfer state={state} onCancel={store.reset} />
+        <TextArea
+          label={t.titleLabel}
+          placeholder={t.titlePlaceholder}
+          value={state.title}
+          maxCharacters={MAX_TITLE}
+          rows={4}
+          readOnly={state.step === "publishing"}
+          error={state.problem ? explain(t, state.problem) : undefined}
+          onText={store.setTitle}
+        />
+        <button type="submit" className="button button-primary button-wide" disabled={busy}>
+          {state.step === "publishing" ? t.publishing : state.step === "sent" ? t.publish : t.publishWhenSent}
+        </button>
+        {waiting && (
+          <p className="compose-note" role="status">
+            {t.willPublish}
+          </p>
+        )}
+      </div>
+    </form>
+  );
+}
+
+function Preview({ url }: { url: string | null }) {
+  const { t } = useI18n();
+  const [failed, setFailed] = useState(false);
+  if (!url || failed) return <p className="preview preview-none">{t.noPreview}</p>;
+  return (
+    <video
+      className="preview"
+      src={url}
+      controls
+      playsInline
+      muted
+      autoPlay
+      loop
+      aria-label={t.preview}
+      onError={() => setFailed(true)}
+    />
+  );
+}

@@ -1,0 +1,49 @@
+import { type DragEvent, useRef, useState } from "react";
+import { useI18n } from "../i18n/i18n.tsx";
+import { FilmIcon } from "../ui/icons.tsx";
+
+/** Where a file is dropped or chosen; on a phone the chooser offers the camera and its roll. */
+export function DropZone({ onFile }: { onFile: (file: File) => void }) {
+  const { t } = useI18n();
+  const [over, setOver] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const drag = (event: DragEvent) => {
+    event.preventDefault();
+    setOver(event.type === "dragover");
+  };
+  function drop(event: DragEvent) {
+    drag(event);
+    const file = event.dataTransfer.files[0];
+    if (file) onFile(file);
+  }
+  return (
+    <section
+      className="drop"
+      aria-label={t.uploadTitle}
+      data-over={over}
+      onDragOver={drag}
+      onDragLeave={drag}
+      onDrop={drop}
+    >
+      <FilmIcon size={56} />
+      <p className="drop-title">{over ? t.dropNow : t.dropHere}</p>
+      <p className="drop-hint">{t.dropHint}</p>
+      <button type="button" className="button button-primary" onClick={() => input.current?.click()}>
+        {t.chooseFile}
+      </button>
+      <input
+        ref={input}
+        className="unseen"
+        type="file"
+        accept="video/*,.mkv,.mov,.avi,.flv,.ts,.m4v"
+        aria-label={t.chooseFile}
+        tabIndex={-1}
+        onChange={(event) => {
+          const file = event.target.files?.[0];
+          event.target.value = "";
+          if (file) onFile(file);
+        }}
+      />
+    </section>
+  );
+}

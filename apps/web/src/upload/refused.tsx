@@ -1,0 +1,29 @@
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { AlertIcon } from "../ui/icons.tsx";
+import { DropZone } from "./drop-zone.tsx";
+import type { UploadState } from "./upload-store.ts";
+
+/** The file did not get through: why, and another try. */
+export function Refused({ state, onFile }: { state: UploadState; onFile: (file: File) => void }) {
+  const { t } = useI18n();
+  const { problem, file } = state;
+  return (
+    <>
+      <section className="refused" role="alert">
+        <AlertIcon />
+        <div>
+          <h2>{problem?.status === 0 ? t.refusedNetwork : t.refusedTitle}</h2>
+          <p>{explain(t, problem)}</p>
+          <p className="refused-file">{file?.name}</p>
+          {file && problem?.status !== undefined && (problem.status === 0 || problem.status >= 429) && (
+            <button type="button" className="button" onClick={() => onFile(file)}>
+              {t.retry}
+            </button>
+          )}
+        </div>
+      </section>
+      <DropZone onFile={onFile} />
+    </>
+  );
+}

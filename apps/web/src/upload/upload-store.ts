@@ -1,0 +1,111 @@
+import { type Api, take } from "../api/client.ts";
+import { createListeners } from "../api/listeners.ts";
+import { asProblem, type Problem } from "../api/problem.ts";
+import type { SessionStore } from "../api/session.ts";
+import type { Upload } from "../api/types.ts";
+import { sendFile } from "./send-file.ts";
+import { nextRate } from "./transfer-rate.ts";
+
+export interface UploadState {
+  step: "idle" | "sending" | "sent" | "publishing" | "published" | "refused";
+  file: File | null;
+  previewUrl: string | null;
+  sentBytes: number;
+  bytesPerSecond: number;
+  title: string;
+  /** Publish was pressed while the file was still on its way. */
+  publishWhenSent: boolean;
+  /** Why the file or the publication was refused. */
+  problem: Problem | null;
+  videoId: string | null;
+}
+export interface UploadStore {
+  get(): UploadState;
+  subscribe(listener: () => void): () => void;
+  start(file: File): void;
+  setTitle(title: string): void;
+  publish(): void;
+  /** Ends the transfer and forgets everything. */
+  reset(): void;
+}
+
+const IDLE: UploadState = {
+  step: "idle",
+  file: null,
+  previewUrl: null,
+  sentBytes: 0,
+  bytesPerSecond: 0,
+  title: "",
+  publishWhenSent: false,
+  problem: null,
+  videoId: null,
+};
+
+/** One upload at a time. It lives outside of its page, so that one may browse meanwhile. */
+export function createUploadStore({ api, session }: { api: Api; session: SessionStore }): UploadStore {
+  let state = IDLE;
+  let upload: Upload | null = null;
+  let running = new AbortController();
+  const changes = createListeners();
+  const set = (change: Partial<UploadState>) => {
+    state = { ...state, ...change };
+    changes.call();
+  };
+
+  async function send(file: File, signal: AbortSignal) {
+    let rate = { atMs: performance.now(), bytes: 0, bytesPerSecond: 0 };
+    const onProgress = (sentBytes: number) => {
+      rate = nextRate(rate, sentBytes, performance.now());
+      if (!signal.aborted) set({ sentBytes, bytesPerSecond: rate.bytesPerSecond });
+    };
+    const token = await session.accessToken();
+    try {
+      return await sendFile(file, { token, onProgress, signal });
+    } catch (error) {
+      if (signal.aborted || asProblem(error).status !== 401) throw error;
+      return sendFile(file, { token: await session.renew(token), onProgress, signal });
+    }
+  }
+  async function start(file: File) {
+    reset();
+    const { signal } = running;
+    set({ step: "sending", file, previewUrl: URL.createObjectURL(file) });
+    try {
+      const sent = await send(file, signal);
+      if (signal.aborted) return;
+      upload = sent;
+      set({ step: "sent", sentBytes: file.size });
+      if (state.publishWhenSent) await publish();
+    } catch (error) {
+      if (!signal.aborted) set({ step: "refused", problem: asProblem(error), publishWhenSent: false });
+    }
+  }
+  async function publish() {
+    if (state.step === "sending") return set({ publishWhenSent: true });
+    if (state.step !== "sent" || !upload) return;
+    const { signal } = running;
+    set({ step: "publishing", problem: null });
+    try {
+      const body = { uploadId: upload.id, title: state.title.trim() };
+      const video = await take(api.POST("/api/v1/videos", { body, signal }));
+      set({ step: "published", videoId: video.id });
+    } catch (error) {
+      if (!signal.aborted) set({ step: "sent", publishWhenSent: false, problem: asProblem(error) });
+    }
+  }
+  function reset() {
+    running.abort();
+    running = new AbortController();
+    upload = null;
+    if (state.previewUrl) URL.revokeObjectURL(state.previewUrl);
+    set(IDLE);
+  }
+  return {
+    get: () => state,
+    subscribe: changes.add,
+    start: (file) => void start(file),
+    setTitle: (title) => set({ title }),
+    publish: () => void publish(),
+    reset,
+  };
+}

@@ -1,0 +1,109 @@
+import { memo, useId, useRef } from "react";
+import type { Video } from "../api/types.ts";
+import type { Preload } from "../feed/nearness.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { PlayIcon, SoundOffIcon } from "../ui/icons.tsx";
+import { Spinner } from "../ui/notice.tsx";
+import { Caption } from "./caption.tsx";
+import { fitOf } from "./fit.ts";
+import { Rail } from "./rail.tsx";
+import { Scrubber } from "./scrubber.tsx";
+import { useSound } from "./sound.tsx";
+import { usePlayer } from "./use-player.ts";
+import "./slide.css";
+import "./stage.css";
+
+interface Props {
+  video: Video;
+  /** Counted from 1, for screen readers. */
+  position: number;
+  total: number;
+  shown: boolean;
+  active: boolean;
+  paused: boolean;
+  preload: Preload | null;
+  onToggle: () => void;
+  onWarm: () => void;
+}
+
+/** One video of the feed, as tall as the screen. */
+export const Slide = memo(function Slide({ video, position, total, shown, active, ...rest }: Props) {
+  const titleId = useId();
+  return (
+    <article
+      className="slide"
+      aria-posinset={position}
+      aria-setsize={total}
+      aria-labelledby={shown ? titleId : undefined}
+      aria-label={shown ? undefined : video.title}
+      data-active={active}
+      tabIndex={-1}
+    >
+      {shown && (
+        <>
+          <Stage video={video} active={active} titleId={titleId} {...rest} />
+          <Rail video={video} />
+        </>
+      )}
+    </article>
+  );
+});
+
+type StageProps = Omit<Props, "position" | "total" | "shown"> & { titleId: string };
+
+function Stage({ video, active, paused, preload, titleId, onToggle, onWarm }: StageProps) {
+  const { t } = useI18n();
+  const { muted, toggle: toggleSound } = useSound();
+  const holder = useRef<HTMLDivElement>(null);
+  const player = usePlayer({ url: video.playUrl, preload, active, paused, holder, onWarm });
+  const fit = fitOf(video.width, video.height);
+  const busy = active && !paused && (player.status === "loading" || player.status === "stalled");
+  return (
+    <div className="stage" data-fit={fit}>
+      {video.coverUrl && (
+        <>
+          {fit === "contain" && <img className="stage-blur" src={video.coverUrl} alt="" />}
+          <img
+            className="stage-cover"
+            src={video.coverUrl}
+            alt=""
+            fetchPriority={active ? "high" : "low"}
+            draggable={false}
+          />
+        </>
+      )}
+      <div className="stage-holder" ref={holder} />
+      <button
+        type="button"
+        className="stage-tap"
+        aria-label={paused ? t.play : t.pause}
+        tabIndex={active ? 0 : -1}
+        onClick={onToggle}
+      >
+        {active && paused && <PlayIcon size={84} />}
+      </button>
+      {busy && player.status !== "failed" && (
+        <div className="stage-busy">
+          <Spinner label={t.loading} />
+        </div>
+      )}
+      {active && player.status === "failed" && (
+        <div className="stage-failed" role="alert">
+          <p>{t.playFailed}</p>
+          <button type="button" className="button" onClick={player.retry}>
+            {t.retry}
+          </button>
+        </div>
+      )}
+      {active && muted && (
+        <button type="button" className="stage-sound" onClick={toggleSound}>
+          <SoundOffIcon size={20} />
+          {t.tapForSound}
+        </button>
+      )}
+      <div className="stage-shade" />
+      <Caption video={video} titleId={titleId} />
+      <Scrubber element={player.element} active={active} />
+    </div>
+  );
+}

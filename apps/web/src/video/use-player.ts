@@ -1,0 +1,82 @@
+import { type RefObject, useEffect, useState } from "react";
+import type { Preload } from "../feed/nearness.ts";
+import { useSound } from "./sound.tsx";
+
+export type PlayerStatus = "loading" | "playing" | "stalled" | "failed";
+
+interface Options {
+  url: string | null;
+  /** Null: the slide is too far away to have a video element. */
+  preload: Preload | null;
+  active: boolean;
+  paused: boolean;
+  holder: RefObject<HTMLElement | null>;
+  /** The active video is playing: the next ones may load. */
+  onWarm: () => void;
+}
+
+/** Puts a video element of the pool into `holder` and keeps it in step with what the slide wants. */
+export function usePlayer({ url, preload, active, paused, holder, onWarm }: Options) {
+  const { pool, muted, refused } = useSound();
+  const [element, setElement] = useState<HTMLVideoElement | null>(null);
+  const [status, setStatus] = useState<PlayerStatus>("loading");
+  const [attempt, setAttempt] = useState(0);
+  const near = preload !== null;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt is a new element.
+  useEffect(() => {
+    if (!near || !url || !holder.current) return;
+    const taken = pool.take();
+    taken.preload = "none";
+    taken.src = url;
+    taken.dataset.shown = "false";
+    setStatus("loading");
+    const heard = new AbortController();
+    const on = (type: string, run: () => void) => taken.addEventListener(type, run, heard);
+    on("loadeddata", () => {
+      taken.dataset.shown = "true";
+    });
+    on("playing", () => setStatus("playing"));
+    on("waiting", () => setStatus("stalled"));
+    on("error", () => setStatus("failed"));
+    holder.current.append(taken);
+    setElement(taken);
+    return () => {
+      heard.abort();
+      setElement(null);
+      pool.give(taken);
+    };
+  }, [near, url, pool, holder, attempt]);
+
+  useEffect(() => {
+    if (element && preload) element.preload = preload;
+  }, [element, preload]);
+
+  useEffect(() => {
+    if (element) element.muted = muted;
+  }, [element, muted]);
+
+  useEffect(() => {
+    if (!element) return;
+    if (!active) {
+      element.pause();
+      if (element.currentTime > 0) element.currentTime = 0;
+      return;
+    }
+    const follow = () => {
+      if (paused || document.hidden) return element.pause();
+      element.play().catch((error: DOMException) => {
+        if (error.name === "NotAllowedError" && !element.muted) refused();
+      });
+    };
+    follow();
+    document.addEventListener("visibilitychange", follow);
+    return () => document.removeEventListener("visibilitychange", follow);
+  }, [element, active, paused, refused]);
+
+  useEffect(() => {
+    if (active && status === "playing") onWarm();
+  }, [active, status, onWarm]);
+
+  return { element, status, retry: () => setAttempt((count) => count + 1) };
+}
