@@ -73,6 +73,8 @@ function hold(dir: string, options: { uid?: number; script?: string } = {}) {
   const child = spawn(process.execPath, [script, dir], {
     stdio: ["pipe", "pipe", "inherit"],
     cwd: "/",
+    // A group of its own, as a shell would give it.
+    detached: true,
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   children.push(child);
@@ -134,19 +136,22 @@ test("the server is durable, and reachable for its owner only", async () => {
   await server.stop();
 });
 
-test("a process killed with -9 leaves a server that the next start adopts", async () => {
-  const dir = dataFolder("adopt");
-  const before = hold(dir);
-  const { url, pid } = await before.answer;
-  await query(url, "create table t as select 1 as x");
-  before.child.kill("SIGKILL");
-  await before.exited;
-  const server = await start(dir);
-  expect(server).toMatchObject({ adopted: true, pid, url });
-  expect(await query(server.url, "select x from t")).toEqual([{ x: 1 }]);
-  await server.stop();
-  await expect(query(url, "select 1")).rejects.toThrow();
-});
+test.each(["SIGKILL", "SIGINT"] as const)(
+  "a process ended by %s (Ctrl-C: with its group) leaves a server that the next start adopts",
+  async (signal) => {
+    const dir = dataFolder(`adopt-${signal}`);
+    const before = hold(dir);
+    const { url, pid } = await before.answer;
+    await query(url, "create table t as select 1 as x");
+    process.kill(-before.child.pid!, signal);
+    await before.exited;
+    const server = await start(dir);
+    expect(server).toMatchObject({ adopted: true, pid, url });
+    expect(await query(server.url, "select x from t")).toEqual([{ x: 1 }]);
+    await server.stop();
+    await expect(query(url, "select 1")).rejects.toThrow();
+  },
+);
 
 test("a server killed with -9 recovers what was committed, under the same url", async () => {
   const dir = dataFolder("crash");
@@ -330,7 +335,8 @@ test.runIf(isRoot)("as an ordinary user it runs under that user", async () => {
   expect(await query(url, "select 1 as x")).toEqual([{ x: 1 }]);
   holder.child.stdin!.end();
   await holder.exited;
-  // Root takes over that user's data without taking them away.
+  // Root serves that user's data without taking them away.
+  await chown(parent, 0, 0);
   const server = await start(dir);
   expect((await stat(dir)).uid).toBe(ORDINARY);
   expect(await readFile(`/proc/${server.pid}/status`, "utf8")).toContain(`Uid:\t${ORDINARY}\t${ORDINARY}`);

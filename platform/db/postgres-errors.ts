@@ -6,7 +6,16 @@ export function folderError(error: unknown, dir: string): DomainError {
   if (error instanceof DomainError) return error;
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   const says = (...signs: string[]) => signs.some((sign) => code === sign || message.includes(sign));
-  if (says("ENOSPC", "EDQUOT", "No space left on device", "Disk quota exceeded"))
+  if (
+    says(
+      "ENOSPC",
+      "EDQUOT",
+      "No space left on device",
+      "Disk quota exceeded",
+      "Check free disk space",
+      "wrote only",
+    )
+  )
     return new DomainError(
       "unavailable",
       "DISK_FULL",
@@ -39,9 +48,8 @@ export function folderError(error: unknown, dir: string): DomainError {
       `The PostgreSQL that npm installed cannot run on this system (it needs glibc; Alpine has musl). ` +
         `Set DOUYA_DATABASE_URL to a PostgreSQL of your own.`,
     );
-  return new DomainError(
-    "unavailable",
-    "POSTGRES_DID_NOT_START",
-    `PostgreSQL did not start: ${message.trim()}`,
-  );
+  const lines = message.trim().split("\n");
+  const fatal = lines.filter((line) => /FATAL|PANIC|error:/.test(line));
+  const said = (fatal.length > 0 ? fatal : lines).join("\n");
+  return new DomainError("unavailable", "POSTGRES_DID_NOT_START", `PostgreSQL did not start: ${said}`);
 }

@@ -49,7 +49,7 @@ export async function commandAs(
       "unavailable",
       "ROOT_CANNOT_LEND_ACCESS",
       `PostgreSQL does not run as root, and user ${account.uid} cannot enter ${closed}. ` +
-        `Start as an ordinary user, open that folder with "chmod o+x", or ${setpriv ? "allow CAP_DAC_OVERRIDE" : "install setpriv (util-linux)"}.`,
+        `Start as an ordinary user, open that folder with "chmod o+x", or ${setpriv ? "allow CAP_DAC_OVERRIDE and CAP_SETPCAP" : "install setpriv (util-linux)"}.`,
     );
   return {
     file: setpriv,
@@ -94,6 +94,8 @@ async function findSetpriv(): Promise<string | undefined> {
 async function heldCapability(): Promise<"dac_read_search" | "dac_override" | undefined> {
   const status = await readFile("/proc/self/status", "utf8").catch(() => "");
   const held = BigInt(`0x${/^CapPrm:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  // CAP_SETPCAP: setpriv needs it for the securebit.
+  if (!(held & (1n << 8n))) return undefined;
   if (held & (1n << 2n)) return "dac_read_search";
   if (held & (1n << 1n)) return "dac_override";
   return undefined;
