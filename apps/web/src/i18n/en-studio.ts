@@ -25,6 +25,7 @@ export const profile = {
   stateProcessing: "Processing",
   stateFailed: "Failed",
   why: "Why?",
+  manage: (title: string) => `Manage “${title}”`,
   deleteVideo: "Delete video",
   deleteTitle: "Delete this video?",
   deleteBody: "It disappears for everybody and cannot be brought back.",

@@ -1,3 +1,63 @@
-export default function Page(_: { id?: string }) {
-  return null;
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link } from "wouter";
+import { asProblem } from "../api/problem.ts";
+import { userQuery, userVideosQuery } from "../api/queries.ts";
+import { useServices, useUser } from "../api/services.tsx";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { BackButton } from "../shell/back-button.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
+import { Notice } from "../ui/notice.tsx";
+import { ProfileHeader, ProfileSkeleton } from "./profile-header.tsx";
+import { VideoGrid } from "./video-grid.tsx";
+import { VideoTile } from "./video-tile.tsx";
+import "./profile.css";
+
+export default function UserPage({ id }: { id: string }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const me = useUser();
+  const { data: user, error, refetch } = useQuery(userQuery(api, id));
+  const videos = useInfiniteQuery(userVideosQuery(api, id));
+  usePageTitle(user?.name ?? null);
+  if (!user && !error) return <ProfileSkeleton />;
+  if (!user) {
+    const { status } = asProblem(error);
+    const gone = status === 404 || status === 400;
+    return (
+      <Notice
+        title={gone ? t.userGoneTitle : t.profileFailed}
+        body={gone ? t.userGoneBody : explain(t, error)}
+      >
+        {!gone && (
+          <button type="button" className="button button-primary" onClick={() => void refetch()}>
+            {t.retry}
+          </button>
+        )}
+        <Link href="/" className="button">
+          {t.toFeed}
+        </Link>
+      </Notice>
+    );
+  }
+  return (
+    <div className="profile">
+      <div className="profile-bar">
+        <BackButton />
+      </div>
+      <ProfileHeader user={user}>
+        {me?.id === user.id && (
+          <Link href="/me" className="button button-quiet">
+            {t.editProfile}
+          </Link>
+        )}
+      </ProfileHeader>
+      <VideoGrid
+        label={t.videosCount}
+        query={videos}
+        tile={(video) => <VideoTile video={video} />}
+        empty={<p className="profile-none">{t.noVideos}</p>}
+      />
+    </div>
+  );
 }

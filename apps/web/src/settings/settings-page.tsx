@@ -1,3 +1,55 @@
-export default function Page(_: { id?: string }) {
-  return null;
+import { useServices, useUser } from "../api/services.tsx";
+import { useI18n } from "../i18n/i18n.tsx";
+import { BackButton } from "../shell/back-button.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
+import { Segmented } from "../ui/segmented.tsx";
+import { Devices } from "./devices.tsx";
+import { LogOut } from "./log-out.tsx";
+import { PasswordForm } from "./password-form.tsx";
+import { usePreferences } from "./preferences.ts";
+import "./settings.css";
+
+export default function SettingsPage() {
+  const { t } = useI18n();
+  const { preferences } = useServices();
+  const { language, theme } = usePreferences();
+  const user = useUser();
+  usePageTitle(t.settings);
+  return (
+    <div className="page settings">
+      <header className="page-head">
+        <BackButton />
+        <h1>{t.settings}</h1>
+      </header>
+      <section className="card" aria-label={t.appearance}>
+        <Segmented
+          label={t.language}
+          value={language}
+          options={[
+            ["auto", t.languageAuto],
+            ["zh", "中文"],
+            ["en", "English"],
+          ]}
+          onChange={(value) => preferences.set({ language: value })}
+        />
+        <Segmented
+          label={t.theme}
+          value={theme}
+          options={[
+            ["system", t.themeSystem],
+            ["light", t.themeLight],
+            ["dark", t.themeDark],
+          ]}
+          onChange={(value) => preferences.set({ theme: value })}
+        />
+      </section>
+      {user && (
+        <>
+          <PasswordForm username={user.username} />
+          <Devices />
+          <LogOut />
+        </>
+      )}
+    </div>
+  );
 }

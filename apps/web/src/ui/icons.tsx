@@ -64,7 +64,7 @@ export const SettingsIcon = (props: IconProps) => (
 );
 export const ShareIcon = (props: IconProps) => (
   <Icon {...props} filled>
-    <path d="M13.5 3.600c-.6-.5-1.5-.1-1.5.7v3.300C6.3 8 3 11.9 2.5 18.600c0 .7.9 1 1.3.4 2-3 4.5-4.4 8.2-4.400v3.500c0 .8.9 1.2 1.5.7l8-7c.4-.4.4-1 0-1.400z" />
+    <path d="M13.5 3.6c-.6-.5-1.5-.1-1.5.7v3.300C6.3 8 3 11.9 2.5 18.600c0 .7.9 1 1.3.4 2-3 4.5-4.4 8.2-4.400v3.500c0 .8.9 1.2 1.5.7l8-7c.4-.4.4-1 0-1.400z" />
   </Icon>
 );
 export const SoundOnIcon = (props: IconProps) => (
@@ -133,7 +133,7 @@ export const EyeIcon = (props: IconProps) => (
 );
 export const EyeOffIcon = (props: IconProps) => (
   <Icon {...props}>
-    <path d="m4 4 16 16M9.5 5.900A9 9 0 0 1 12 5.500c6 0 9.5 6.5 9.5 6.500a17 17 0 0 1-2.8 3.500M6.2 7.500A16 16 0 0 0 2.5 12s3.5 6.5 9.5 6.500c1.6 0 3-.4 4.3-1.100M9.9 10.200a2.8 2.8 0 0 0 3.9 3.9" />
+    <path d="m4 4 16 16M9.5 5.900A9 9 0 0 1 12 5.500c6 0 9.5 6.5 9.5 6.500a17 17 0 0 1-2.8 3.500M6.2 7.500A16 16 0 0 0 2.5 12s3.5 6.5 9.5 6.500c1.6 0 3-.4 4.3-1.100M9.9 10.2a2.8 2.8 0 0 0 3.9 3.9" />
   </Icon>
 );
 export const FilmIcon = (props: IconProps) => (
@@ -167,5 +167,10 @@ export const ExitIcon = (props: IconProps) => (
 export const EditIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M4.5 19.500h4l11-11-4-4-11 11zM13 7l4 4" />
+  </Icon>
+);
+export const MoreIcon = (props: IconProps) => (
+  <Icon {...props} filled>
+    <path d="M6 10.2a1.8 1.8 0 1 1 0 3.6 1.8 1.8 0 0 1 0-3.6zm6 0a1.8 1.8 0 1 1 0 3.6 1.8 1.8 0 0 1 0-3.6zm6 0a1.8 1.8 0 1 1 0 3.6 1.8 1.8 0 0 1 0-3.6z" />
   </Icon>
 );

@@ -1,0 +1,45 @@
+import { useRef } from "react";
+import { CameraIcon, TrashIcon } from "../ui/icons.tsx";
+
+interface Props {
+  change: string;
+  remove: string;
+  hasImage: boolean;
+  onPick: (file: File) => void;
+  onRemove: () => void;
+}
+
+/** Choose another picture, or none. */
+export function ImageButton({ change, remove, hasImage, onPick, onRemove }: Props) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <span className="image-buttons">
+      <button
+        type="button"
+        className="icon-button"
+        aria-label={change}
+        onClick={() => input.current?.click()}
+      >
+        <CameraIcon size={20} />
+      </button>
+      {hasImage && (
+        <button type="button" className="icon-button" aria-label={remove} onClick={onRemove}>
+          <TrashIcon size={20} />
+        </button>
+      )}
+      <input
+        ref={input}
+        className="unseen"
+        type="file"
+        accept="image/*"
+        tabIndex={-1}
+        aria-label={change}
+        onChange={(event) => {
+          const file = event.target.files?.[0];
+          event.target.value = "";
+          if (file) onPick(file);
+        }}
+      />
+    </span>
+  );
+}

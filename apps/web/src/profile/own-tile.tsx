@@ -1,0 +1,70 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { videoQuery } from "../api/queries.ts";
+import { useServices } from "../api/services.tsx";
+import type { Video } from "../api/types.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { AlertIcon, MoreIcon } from "../ui/icons.tsx";
+import { Spinner } from "../ui/notice.tsx";
+import { OwnVideoDialog } from "./own-video-dialog.tsx";
+import { VideoTile } from "./video-tile.tsx";
+
+const POLL_MS = 1500;
+
+/** An own video in whatever state it is; what is under way is asked about until it is done. */
+export function OwnTile({ video: listed }: { video: Video }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const cache = useQueryClient();
+  const [open, setOpen] = useState(false);
+  const pending = listed.state === "uploaded" || listed.state === "processing";
+  const { data } = useQuery({
+    ...videoQuery(api, listed.id),
+    enabled: pending,
+    refetchInterval: ({ state }) =>
+      state.data?.state === "published" || state.data?.state === "failed" ? false : POLL_MS,
+  });
+  const video = pending && data ? data : listed;
+  const arrived = pending && video.state === "published";
+  useEffect(() => {
+    if (arrived) void cache.invalidateQueries({ queryKey: ["me"] });
+  }, [arrived, cache]);
+  return (
+    <div className="own">
+      {video.state === "published" ? (
+        <VideoTile video={video} />
+      ) : (
+        <button
+          type="button"
+          className="tile tile-state"
+          data-state={video.state}
+          onClick={() => setOpen(true)}
+        >
+          {video.state === "failed" ? <AlertIcon /> : <Spinner label={t.loading} />}
+          <strong>
+            <StateText video={video} />
+          </strong>
+          <span>{video.title || t.untitled}</span>
+        </button>
+      )}
+      <button
+        type="button"
+        className="icon-button own-more"
+        aria-label={t.manage(video.title || t.untitled)}
+        onClick={() => setOpen(true)}
+      >
+        <MoreIcon size={20} />
+      </button>
+      {open && <OwnVideoDialog video={video} onClose={() => setOpen(false)} />}
+    </div>
+  );
+}
+
+function StateText({ video }: { video: Video }) {
+  const { t, format } = useI18n();
+  if (video.state === "failed") return t.stateFailed;
+  if (video.state === "processing" && video.progress !== null) {
+    return `${t.stateProcessing} ${format.percent(video.progress)}`;
+  }
+  return video.state === "processing" ? t.stateProcessing : t.stateUploaded;
+}

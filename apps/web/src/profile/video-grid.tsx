@@ -1,0 +1,56 @@
+import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useRef } from "react";
+import type { Video, VideoPage } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Spinner } from "../ui/notice.tsx";
+
+interface Props {
+  label: string;
+  query: UseInfiniteQueryResult<InfiniteData<VideoPage>>;
+  tile: (video: Video) => ReactNode;
+  empty: ReactNode;
+}
+
+/** Covers in columns; the next page comes when its place comes near. */
+export function VideoGrid({ label, query, tile, empty }: Props) {
+  const { t } = useI18n();
+  const { data, error, hasNextPage, isFetching, fetchNextPage } = query;
+  const end = useRef<HTMLDivElement>(null);
+  const wanted = hasNextPage && !isFetching && !error;
+  useEffect(() => {
+    const mark = end.current;
+    if (!mark || !wanted) return;
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && void fetchNextPage(), {
+      rootMargin: "600px",
+    });
+    observer.observe(mark);
+    return () => observer.disconnect();
+  }, [wanted, fetchNextPage]);
+  const videos = data?.pages.flatMap((page) => page.items) ?? [];
+  if (data && videos.length === 0) return empty;
+  return (
+    <section aria-label={label}>
+      <ul className="grid">
+        {videos.map((video) => (
+          <li key={video.id}>{tile(video)}</li>
+        ))}
+      </ul>
+      <div className="grid-end" ref={end}>
+        {isFetching && <Spinner label={t.loading} />}
+        {error && (
+          <div role="alert">
+            <p>{explain(t, error)}</p>
+            <button
+              type="button"
+              className="button"
+              onClick={() => void (data ? fetchNextPage() : query.refetch())}
+            >
+              {t.retry}
+            </button>
+          </div>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,83 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { take } from "../api/client.ts";
+import { devicesQuery } from "../api/queries.ts";
+import { useServices } from "../api/services.tsx";
+import type { Device } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { DeviceIcon, PhoneIcon } from "../ui/icons.tsx";
+import { Spinner } from "../ui/notice.tsx";
+import { useToast } from "../ui/toast.tsx";
+import { describeDevice } from "./describe-device.ts";
+
+/** Where the account is logged in. */
+export function Devices() {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const { data, error, refetch } = useQuery(devicesQuery(api));
+  return (
+    <section className="card">
+      <h2>{t.devices}</h2>
+      {data ? (
+        <ul className="devices">
+          {data.items.map((device) => (
+            <DeviceRow key={device.id} device={device} />
+          ))}
+        </ul>
+      ) : error ? (
+        <div role="alert">
+          <p>{explain(t, error)}</p>
+          <button type="button" className="button" onClick={() => void refetch()}>
+            {t.retry}
+          </button>
+        </div>
+      ) : (
+        <Spinner label={t.loading} />
+      )}
+    </section>
+  );
+}
+
+function DeviceRow({ device }: { device: Device }) {
+  const { t, format } = useI18n();
+  const { api } = useServices();
+  const cache = useQueryClient();
+  const toast = useToast();
+  const revoke = useMutation({
+    mutationFn: () => take(api.DELETE("/api/v1/sessions/{id}", { params: { path: { id: device.id } } })),
+    onSuccess: () => cache.invalidateQueries({ queryKey: ["devices"] }),
+    onError: (error) => toast(explain(t, error)),
+  });
+  const known = describeDevice(device.userAgent);
+  const name = known
+    ? known.system
+      ? t.deviceName(known.browser, known.system)
+      : known.browser
+    : t.unknownDevice;
+  return (
+    <li>
+      {known?.phone ? <PhoneIcon /> : <DeviceIcon />}
+      <div className="device-what">
+        <strong>{name}</strong>
+        <span>
+          {device.current ? (
+            <b className="device-this">{t.thisDevice}</b>
+          ) : (
+            t.lastUsed(format.ago(device.lastUsedAt))
+          )}
+        </span>
+      </div>
+      {!device.current && (
+        <button
+          type="button"
+          className="button button-quiet"
+          aria-label={t.revokeDevice(name)}
+          disabled={revoke.isPending}
+          onClick={() => revoke.mutate()}
+        >
+          {t.revoke}
+        </button>
+      )}
+    </li>
+  );
+}

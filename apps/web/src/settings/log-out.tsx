@@ -1,0 +1,60 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useLocation } from "wouter";
+import { take } from "../api/client.ts";
+import { useServices } from "../api/services.tsx";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { ConfirmDialog } from "../ui/dialog.tsx";
+import { ExitIcon } from "../ui/icons.tsx";
+import { useToast } from "../ui/toast.tsx";
+
+export function LogOut() {
+  const { t } = useI18n();
+  const { api, session, uploads } = useServices();
+  const cache = useQueryClient();
+  const toast = useToast();
+  const [, navigate] = useLocation();
+  const [asking, setAsking] = useState(false);
+  const leave = () => {
+    uploads.reset();
+    session.end("left");
+    cache.clear();
+    navigate("/");
+  };
+  // Leaving this device works without the server too: what it keeps of the session expires by itself.
+  const here = useMutation({
+    mutationFn: () => take(api.DELETE("/api/v1/sessions/current")),
+    onSettled: leave,
+  });
+  const everywhere = useMutation({
+    mutationFn: () => take(api.DELETE("/api/v1/sessions")),
+    onSuccess: leave,
+    onError: (error) => toast(explain(t, error)),
+  });
+  return (
+    <section className="settings-leave" aria-label={t.logOut}>
+      <button type="button" className="button" disabled={here.isPending} onClick={() => here.mutate()}>
+        <ExitIcon size={20} />
+        {t.logOut}
+      </button>
+      <button
+        type="button"
+        className="button button-quiet settings-everywhere"
+        onClick={() => setAsking(true)}
+      >
+        {t.logOutEverywhere}
+      </button>
+      {asking && (
+        <ConfirmDialog
+          title={t.logOutEverywhereTitle}
+          body={t.logOutEverywhereBody}
+          action={t.logOutEverywhere}
+          busy={everywhere.isPending}
+          onConfirm={() => everywhere.mutate()}
+          onClose={() => setAsking(false)}
+        />
+      )}
+    </section>
+  );
+}
