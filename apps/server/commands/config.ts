@@ -1,0 +1,14 @@
+import { describeConfig } from "../config.ts";
+import type { Command } from "./index.ts";
+
+export const configCommand: Command = {
+  summary: "lists every setting with its value, default and meaning",
+  options: {},
+  async run() {
+    console.log("Settings come from the environment, below it from the file douya.env (or DOUYA_CONFIG).\n");
+    for (const { name, value, source, fallback, meaning } of describeConfig()) {
+      console.log(`${name}=${value}${source === "default" ? "" : `   (${source}; default: ${fallback || "empty"})`}`);
+      console.log(`    ${meaning}`);
+    }
+  },
+};

@@ -1,0 +1,40 @@
+import { createLog } from "#platform/observe/log.ts";
+import { readConfig } from "../config.ts";
+import { serve } from "../serve.ts";
+import type { Command } from "./index.ts";
+
+export const serveCommand: Command = {
+  summary: "starts the server: --target=all (default), or some modules, as in --target=video,feed",
+  options: { target: { type: "string", default: "all" } },
+  async run({ target }) {
+    const config = readConfig();
+    const log = createLog(config.logLevel);
+    // Watched for before anything starts, so that stopping early is clean as well.
+    const stopAsked = new Promise<void>((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());
+    });
+    const server = await serve(config, String(target), log);
+    console.log(banner(server.address, server.rpcPort, server.modules, config.dataDir));
+    await stopAsked;
+    console.log("  Stopping …");
+    await server.stop();
+    console.log("  Stopped. Everything is saved.");
+  },
+};
+
+function banner(address: string, rpcPort: number | undefined, modules: string[], dataDir: string): string {
+  const shown = address.replace("0.0.0.0", "localhost").replace("[::]", "localhost");
+  const lines = [
+    "",
+    `  Douya 豆芽 is ready after ${process.uptime().toFixed(1)} s`,
+    "",
+    ...(modules.includes("gateway")
+      ? [`  Open     ${shown}`, `  API      ${shown}/api/docs`]
+      : [`  Modules  ${modules.join(", ")}`, `  Health   ${shown}/readyz`]),
+    ...(rpcPort === undefined ? [] : [`  gRPC     port ${rpcPort}`]),
+    `  Data     ${dataDir}`,
+    "  Stop     Ctrl-C",
+    "",
+  ];
+  return lines.join("\n");
+}

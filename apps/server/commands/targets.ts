@@ -1,0 +1,14 @@
+import { callsOf, modulesOf } from "../targets.ts";
+import type { Command } from "./index.ts";
+
+export const targetsCommand: Command = {
+  summary: "prints the modules, in the order they start, and whom each calls",
+  options: {},
+  async run() {
+    console.log("all");
+    for (const { module } of modulesOf("all")) {
+      const calls = callsOf(module.name);
+      console.log(`  ${module.name.padEnd(10)}${calls.length === 0 ? "" : `→ ${calls.join(", ")}`}`.trimEnd());
+    }
+  },
+};

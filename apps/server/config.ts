@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { parseEnv } from "node:util";
+import { DomainError } from "#platform/errors/domain-error.ts";
+
+interface Key<T> {
+  name: string;
+  fallback: string;
+  meaning: string;
+  /** Not shown by `douya config`. */
+  secret?: boolean;
+  parse(text: string): T;
+}
+
+const cores = availableParallelism();
+
+/** Every key there is. The environment wins over the file, the file over the default. */
+const keys = {
+  host: key("DOUYA_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 lets others in.", text),
+  port: key("DOUYA_PORT", "8080", "Port of the website and the API.", port),
+  dataDir: key("DOUYA_DATA", "./data", "Folder for everything that lasts.", (value) => resolve(value)),
+  publicUrl: key("DOUYA_PUBLIC_URL", "", "What links begin with, https://example.org; empty: what the visitor asked for.", url),
+  limits: key("DOUYA_LIMITS", "on", "Rate limits; off for load tests only.", onOff),
+  trustProxy: key("DOUYA_TRUST_PROXY", "off", "Whether X-Forwarded-* headers come from a proxy of yours.", onOff),
+  databaseUrl: key("DOUYA_DATABASE_URL", "", "A PostgreSQL of yours; empty: our own, in the data folder.", text, true),
+  maxUploadBytes: key("DOUYA_MAX_UPLOAD_MB", "2048", "Largest file that may be uploaded, in MB.", megabytes),
+  maxVideoMs: key("DOUYA_MAX_VIDEO_SECONDS", "900", "Longest video, in seconds.", (value) => whole(value) * 1000),
+  mediaWorkers: key("DOUYA_MEDIA_WORKERS", String(Math.max(1, cores - 1)), "Videos processed at once.", whole),
+  ffmpeg: key("DOUYA_FFMPEG", "", "Path of an ffmpeg; empty: the one on the PATH, or the libraries that come along.", text),
+  rpcHost: key("DOUYA_RPC_HOST", "127.0.0.1", "Address for calls between processes.", text),
+  rpcPort: key("DOUYA_RPC_PORT", "9090", "Port for calls between processes; 0: any.", port),
+  services: key("DOUYA_SERVICES", "", "Where modules of other processes are: user=host:port,video=host:port.", text),
+  clusterSecret: key("DOUYA_CLUSTER_SECRET", "", "What processes prove themselves with; empty: one made in the data folder.", text, true),
+  metricsToken: key("DOUYA_METRICS_TOKEN", "", "Lets a scraper on another machine read /metrics.", text, true),
+  logLevel: key("DOUYA_LOG_LEVEL", "warn", "trace, debug, info, warn, error or silent.", level),
+};
+
+export type Config = { [K in keyof typeof keys]: ReturnType<(typeof keys)[K]["parse"]> };
+
+/** Reads the configuration. Error: CONFIG_INVALID, naming the key. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const values = textValues(env);
+  const config: Record<string, unknown> = {};
+  for (const [field, entry] of Object.entries(keys)) {
+    const { value, source } = values.get(entry.name)!;
+    try {
+      config[field] = entry.parse(value);
+    } catch (error) {
+      const where = source === "default" ? "" : ` (from the ${source})`;
+      throw new DomainError("invalid", "CONFIG_INVALID", `${entry.name}=${value}${where}: ${(error as Error).message}.`);
+    }
+  }
+  return config as Config;
+}
+
+/** Every key with its value, where that came from, its default and its meaning. */
+export function describeConfig(env: NodeJS.ProcessEnv = process.env) {
+  const values = textValues(env);
+  return Object.values(keys).map((entry) => {
+    const { value, source } = values.get(entry.name)!;
+    const shown = entry.secret && value ? "(set)" : value;
+    return { name: entry.name, value: shown, source, fallback: entry.fallback, meaning: entry.meaning };
+  });
+}
+
+function textValues(env: NodeJS.ProcessEnv) {
+  const file = readFile(env.DOUYA_CONFIG ?? "douya.env", env.DOUYA_CONFIG !== undefined);
+  return new Map(
+    Object.values(keys).map((entry) => {
+      const fromEnv = env[entry.name];
+      const fromFile = file[entry.name];
+      if (fromEnv !== undefined) return [entry.name, { value: fromEnv, source: "environment" }];
+      if (fromFile !== undefined) return [entry.name, { value: fromFile, source: "file" }];
+      return [entry.name, { value: entry.fallback, source: "default" }];
+    }),
+  );
+}
+
+function readFile(path: string, mustExist: boolean): NodeJS.Dict<string> {
+  try {
+    return parseEnv(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (!mustExist && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw new DomainError("invalid", "CONFIG_INVALID", `The configuration file ${path} cannot be read: ${(error as Error).message}.`);
+  }
+}
+
+function key<T>(name: string, fallback: string, meaning: string, parse: (text: string) => T, secret = false): Key<T> {
+  return { name, fallback, meaning, parse, secret };
+}
+
+function text(value: string): string {
+  return value;
+}
+
+function whole(value: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(value)) throw new Error("must be a whole number above 0");
+  return Number(value);
+}
+
+function megabytes(value: string): number {
+  return whole(value) * 1024 * 1024;
+}
+
+function port(value: string): number {
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error("must be a port from 0 to 65535");
+  return Number(value);
+}
+
+function onOff(value: string): boolean {
+  if (value !== "on" && value !== "off") throw new Error("must be on or off");
+  return value === "on";
+}
+
+function level(value: string): string {
+  if (!/^(trace|debug|info|warn|error|silent)$/.test(value)) throw new Error("must be a log level");
+  return value;
+}
+
+function url(value: string): string {
+  if (value && !/^https?:\/\/[^/]+$/.test(value)) throw new Error("must be like https://example.org, without a path");
+  return value;
+}

@@ -1,0 +1,8 @@
+import { fileURLToPath } from "node:url";
+
+/** The built program lies in build/server, two levels below the root of the checkout. */
+const root = new URL("../../", import.meta.url);
+
+export const webDir = fileURLToPath(new URL("build/web", root));
+export const demoDir = fileURLToPath(new URL("apps/server/demo", root));
+export const mediaWorkerPath = fileURLToPath(new URL("build/server/media-worker.js", root));

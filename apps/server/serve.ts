@@ -1,0 +1,168 @@
+import { join } from "node:path";
+import type { DescService } from "@bufbuild/protobuf";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { createHttpServer } from "#platform/http/http-server.ts";
+import { leaseIds } from "#platform/ids/node-lease.ts";
+import { findMediaTool } from "#platform/media/find-media-tool.ts";
+import type { Parts, Running } from "#platform/module/module.ts";
+import type { Logger } from "#platform/observe/log.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import { staticRegistry } from "#platform/registry/registry.ts";
+import { directClient } from "#platform/rpc/direct-link.ts";
+import { type GrpcLink, grpcLink } from "#platform/rpc/grpc-link.ts";
+import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
+import { createServiceTokens } from "#platform/rpc/service-token.ts";
+import type { Config } from "./config.ts";
+import { mediaWorkerPath } from "./paths.ts";
+import { clusterSecret, migrateAll, openStorage } from "./storage.ts";
+import { callersOf, modulesOf, table } from "./targets.ts";
+
+export interface Server {
+  /** Where HTTP listens: http://127.0.0.1:8080 */
+  address: string;
+  rpcPort: number | undefined;
+  modules: string[];
+  /** Drains requests, stops modules in reverse order, then the database. */
+  stop(): Promise<void>;
+}
+
+const drainMs = 10_000;
+
+/** Starts the modules of `target` in this process and links them, directly or by gRPC, to those they call. */
+export async function serve(config: Config, target: string, log: Logger): Promise<Server> {
+  const placed = modulesOf(target);
+  const undo: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) {
+      await step().catch((error) => log.error({ err: error }, "a step of stopping failed"));
+    }
+  };
+  try {
+    return await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  async function start(): Promise<Server> {
+    const finding = findMediaTool({
+      workerPath: mediaWorkerPath,
+      ffmpegPath: config.ffmpeg || undefined,
+      limits: { maxDurationMs: config.maxVideoMs },
+      log,
+    });
+    finding.catch(() => {});
+    const storage = await openStorage(config, log);
+    undo.push(storage.close);
+    await migrateAll(storage.database, placed);
+    const ids = await leaseIds(storage.database.pool, { log });
+    undo.push(ids.release);
+    const [media, blobs, secret] = await Promise.all([
+      finding,
+      diskBlobStore(join(config.dataDir, "blobs")),
+      clusterSecret(config),
+    ]);
+    const metrics = createMetrics();
+    const { pool } = storage.database;
+    metrics.gauge("douya_database_waiting", "Queries that wait for a connection", () => pool.waitingCount);
+    metrics.gauge("douya_database_connections", "Open connections to the database", () => pool.totalCount);
+
+    const registry = staticRegistry(config.services);
+    const tokens = createServiceTokens(secret);
+    const running = new Map<string, Running<DescService>>();
+    const links = new Map<string, GrpcLink>();
+
+    function clientOf(from: string, service: DescService) {
+      const name = Object.keys(table).find((other) => table[other]!.module.service === service)!;
+      const local = running.get(name);
+      if (local) return directClient(service, local.handlers, metrics.rpc);
+      const link =
+        links.get(`${from} ${name}`) ??
+        grpcLink({ from, to: name, address: registry.addressOf(name), tokens, meter: metrics.rpc });
+      links.set(`${from} ${name}`, link);
+      return link.client(service);
+    }
+    undo.push(async () => {
+      for (const link of links.values()) link.close();
+    });
+
+    for (const { module, config: slice } of placed) {
+      const clients = Object.entries(module.calls).map(([key, service]) => [key, clientOf(module.name, service)]);
+      const parts: Parts<Record<string, DescService>, unknown, unknown> = {
+        config: slice(config),
+        db: storage.database.of(module.name),
+        clients: Object.fromEntries(clients),
+        ids,
+        blobs,
+        media,
+        metrics,
+        log: log.child({ module: module.name }),
+      };
+      const started = await module.start(parts);
+      running.set(module.name, started);
+      undo.push(async () => started.stop?.());
+    }
+
+    const rpcPort = await offerModules();
+    let draining = false;
+    const app = createHttpServer({ ...config, log, metrics, readiness });
+    for (const [name, module] of running) {
+      const { routes } = module;
+      if (routes) await app.register(routes);
+      log.debug({ module: name }, "module started");
+    }
+    undo.push(async () => {
+      draining = true;
+      const timer = setTimeout(() => app.server.closeAllConnections(), drainMs);
+      await app.close();
+      clearTimeout(timer);
+    });
+    const address = await app.listen({ host: config.host, port: config.port }).catch((error) => {
+      throw listenError(error, config);
+    });
+    return { address, rpcPort, modules: [...running.keys()], stop };
+
+    async function offerModules(): Promise<number | undefined> {
+      const offers: Offer[] = placed
+        .filter(({ module }) => module.service && [...callersOf(module.name)].some((caller) => !running.has(caller)))
+        .map(({ module }) => ({
+          service: module.service!,
+          handlers: running.get(module.name)!.handlers,
+          callers: callersOf(module.name),
+        }));
+      if (offers.length === 0) return undefined;
+      const { rpcHost: host, rpcPort: port } = config;
+      const server = await startGrpcServer({ offers, host, port, tokens, meter: metrics.rpc, log });
+      undo.push(() => server.stop(drainMs));
+      return server.port;
+    }
+
+    async function readiness(): Promise<Record<string, string | undefined>> {
+      if (draining) return Object.fromEntries([...running.keys()].map((name) => [name, "stopping"]));
+      const down = await pool.query("select 1").then(
+        () => undefined,
+        () => "the database cannot be reached",
+      );
+      const entries = [...running].map(async ([name, module]) => [name, down ?? (await module.notReady?.())]);
+      return Object.fromEntries(await Promise.all(entries));
+    }
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, { host, port }: Config): unknown {
+  if (error.code === "EADDRINUSE") {
+    return new DomainError(
+      "conflict",
+      "ADDRESS_TAKEN",
+      `Port ${port} on ${host} is taken by another program. Stop it, or set DOUYA_PORT to another port.`,
+    );
+  }
+  if (error.code === "EACCES") {
+    return new DomainError("forbidden", "ADDRESS_FORBIDDEN", `Port ${port} needs more rights. Set DOUYA_PORT to one above 1023.`);
+  }
+  if (error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND") {
+    return new DomainError("invalid", "ADDRESS_UNKNOWN", `${host} is no address of this machine. Set DOUYA_HOST to one that is.`);
+  }
+  return error;
+}

@@ -1,0 +1,94 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Database, openDatabase } from "#platform/db/database.ts";
+import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
+import { migrate } from "#platform/db/migrate.ts";
+import { folderError } from "#platform/db/postgres-errors.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
+import type { Logger } from "#platform/observe/log.ts";
+import type { Config } from "./config.ts";
+import type { Placed } from "./targets.ts";
+
+export interface Storage {
+  database: Database;
+  url: string;
+  close(): Promise<void>;
+}
+
+/** Any number: whoever holds this lock on the embedded database is the one program on its data folder. */
+const instanceLock = 7_083_811;
+
+/**
+ * The database of this process: the one named in the configuration, or the embedded one, which only one
+ * program at a time may use. Errors: DATA_IN_USE, FOLDER_UNUSABLE, and those of the embedded PostgreSQL.
+ */
+export async function openStorage(config: Config, log: Logger): Promise<Storage> {
+  await makeDataDir(config.dataDir);
+  if (config.databaseUrl) {
+    const database = openDatabase(config.databaseUrl, { log });
+    return { database, url: config.databaseUrl, close: () => database.close() };
+  }
+  const postgres = await startEmbeddedPostgres({ dir: join(config.dataDir, "postgres"), log });
+  const database = openDatabase(postgres.url, { log });
+  const holder = await database.pool.connect();
+  const { rows } = await holder.query<{ mine: boolean }>("select pg_try_advisory_lock($1) as mine", [instanceLock]);
+  const runningFile = join(config.dataDir, "running.txt");
+  if (!rows[0]!.mine) {
+    holder.release();
+    await database.close();
+    const other = await readFile(runningFile, "utf8").catch(() => "another program");
+    throw new DomainError(
+      "conflict",
+      "DATA_IN_USE",
+      `The data folder ${config.dataDir} is in use by ${other.trim()}. Stop that one, or set DOUYA_DATA to another folder.`,
+    );
+  }
+  holder.on("error", () => {});
+  await writeFile(runningFile, `process ${process.pid}\n`);
+  return {
+    database,
+    url: postgres.url,
+    async close() {
+      holder.release(true);
+      await database.close();
+      await postgres.stop();
+    },
+  };
+}
+
+/** Brings the schemas of these modules up to date; tells what was done. */
+export async function migrateAll(database: Database, placed: Placed[]): Promise<string[]> {
+  const schemas = [
+    { name: "ids", migrations: idMigrations },
+    ...placed.map(({ module }) => ({ name: module.name, migrations: module.migrations })),
+  ];
+  const done: string[] = [];
+  for (const { name, migrations } of schemas) {
+    if (!migrations) continue;
+    for (const migration of await migrate(database, name, migrations)) done.push(`${name} ${migration}`);
+  }
+  return done;
+}
+
+/** The secret that processes of one installation share. */
+export async function clusterSecret(config: Config): Promise<string> {
+  if (config.clusterSecret) return config.clusterSecret;
+  const path = join(config.dataDir, "cluster-secret");
+  try {
+    await writeFile(path, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return readFile(path, "utf8");
+}
+
+async function makeDataDir(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+    await writeFile(join(dir, ".writable"), "");
+  } catch (error) {
+    throw folderError(error, dir);
+  }
+}

@@ -1,0 +1,65 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { feedModule } from "#modules/feed/index.ts";
+import { gatewayModule } from "#modules/gateway/index.ts";
+import { userModule } from "#modules/user/index.ts";
+import { videoModule } from "#modules/video/index.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Module } from "#platform/module/module.ts";
+import type { Config } from "./config.ts";
+import { webDir } from "./paths.ts";
+
+/** A module with the slice of the configuration that it gets. */
+export interface Placed {
+  // biome-ignore lint/suspicious/noExplicitAny: the table holds modules of every type; each was checked when declared.
+  module: Module<any, Record<string, DescService>, any, any>;
+  config(config: Config): unknown;
+}
+
+function place<C>(
+  // biome-ignore lint/suspicious/noExplicitAny: see Placed.
+  module: Module<any, any, C, any>,
+  config: (config: Config) => C,
+): Placed {
+  return { module, config };
+}
+
+/**
+ * The table of modules: the page to read first. Calls form a tree, from which follow the order of starting,
+ * who may call whom, and what `douya targets` prints.
+ */
+export const table: Record<string, Placed> = {
+  user: place(userModule, ({ limits }) => ({ limits })),
+  video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
+  feed: place(feedModule, () => ({})),
+  gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits }) => ({ publicUrl, maxUploadBytes, limits, webDir })),
+};
+
+/** `all`, or names of modules: `user`, `video,feed`. In the order in which they start: callees first. */
+export function modulesOf(target: string): Placed[] {
+  const names = target === "all" ? Object.keys(table) : target.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (!Object.hasOwn(table, name)) {
+      const known = ["all", ...Object.keys(table)].join(", ");
+      throw new DomainError("invalid", "TARGET_UNKNOWN", `There is no target "${name}". Choose from: ${known}.`);
+    }
+  }
+  const ordered: string[] = [];
+  const visit = (name: string) => {
+    if (ordered.includes(name)) return;
+    for (const callee of callsOf(name)) visit(callee);
+    ordered.push(name);
+  };
+  for (const name of names) visit(name);
+  return ordered.filter((name) => names.includes(name)).map((name) => table[name]!);
+}
+
+/** The modules that one calls. */
+export function callsOf(name: string): string[] {
+  const services = Object.values(table[name]!.module.calls);
+  return Object.keys(table).filter((other) => services.includes(table[other]!.module.service));
+}
+
+/** The modules that call one. */
+export function callersOf(name: string): Set<string> {
+  return new Set(Object.keys(table).filter((other) => callsOf(other).includes(name)));
+}

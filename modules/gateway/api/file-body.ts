@@ -1,0 +1,22 @@
+import type { Readable } from "node:stream";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { DomainError } from "#platform/errors/domain-error.ts";
+
+/** Bodies that are a file are not parsed: the route gets the stream. */
+export function acceptFiles(app: FastifyInstance): void {
+  for (const type of ["application/octet-stream", /^(video|image)\//]) {
+    app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+  }
+}
+
+/** A request's body as a file, with what is known of it, as the intake wants it. */
+export function fileOf(request: FastifyRequest): [Readable, { limitKey: string; sizeBytes: number | undefined }] {
+  const length = request.headers["content-length"];
+  if (request.body === undefined || request.body === null) {
+    throw new DomainError("invalid", "EMPTY_FILE", "Send the file as the body of the request.");
+  }
+  return [
+    request.raw,
+    { limitKey: request.identity?.userId ?? request.ip, sizeBytes: length === undefined ? undefined : Number(length) },
+  ];
+}

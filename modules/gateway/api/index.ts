@@ -1,0 +1,56 @@
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { sendProblem } from "../problem.ts";
+import { bearerToken, identify } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { accountRoutes } from "./accounts.ts";
+import { acceptFiles } from "./file-body.ts";
+import { profileRoutes } from "./profiles.ts";
+import { sharedSchemas } from "./schemas.ts";
+import { videoRoutes } from "./videos.ts";
+
+const securityOf: Record<string, Record<string, string[]>[]> = {
+  required: [{ bearer: [] }],
+  optional: [{}, { bearer: [] }],
+  none: [],
+};
+
+/** /api/v1: REST with problem+json. A route needs a caller unless it says otherwise. */
+export async function apiV1(app: FastifyInstance, surface: Surface): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Douya",
+        version: "1",
+        description:
+          "The API of a Douya server. Ids are decimal strings. Lists are paged by cursor. " +
+          "Errors are problem+json whose `reason` is stable.",
+      },
+      servers: [{ url: "/" }],
+      components: { securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
+    transform: ({ schema, url, route }) => {
+      const auth = route.config?.auth ?? "required";
+      return { schema: { ...schema, security: securityOf[auth] }, url };
+    },
+  });
+  for (const schema of sharedSchemas) app.addSchema(schema);
+  acceptFiles(app);
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new DomainError("not-found", "NOT_FOUND", "There is no such endpoint; see /api/docs."), request, reply),
+  );
+  app.addHook("onRequest", async (request) => {
+    const need = request.routeOptions.config.auth ?? "required";
+    if (need !== "none" && request.routeOptions.url) await identify(surface.auth, request, bearerToken(request), need);
+  });
+  await app.register(accountRoutes(surface));
+  await app.register(profileRoutes(surface));
+  await app.register(videoRoutes(surface));
+  app.get("/openapi.json", { config: { auth: "none" }, schema: { hide: true } }, () => app.swagger());
+  await app.register(swaggerUi, { routePrefix: "/docs" });
+}

@@ -1,0 +1,124 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import type { FastifyRequest } from "fastify";
+import Type from "typebox";
+import { Picture, type User } from "#contracts/gen/user_pb.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { fileOf } from "./file-body.ts";
+import { nextCursor, toApiUser, toApiVideo } from "./present.ts";
+import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
+
+/** People's pages, and one's own. */
+export function profileRoutes({ user, video, composer, intake, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+  const answer = async (changed: User, request: FastifyRequest) =>
+    toApiUser(await composer.person(changed, callOf(request)), urlsFor(request));
+
+  async function person(id: string, request: FastifyRequest) {
+    const [found] = await composer.people([id], callOf(request));
+    if (!found) throw new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
+    return toApiUser(found, urlsFor(request));
+  }
+
+  async function videosOf(authorId: string, query: PageQuery, request: FastifyRequest, everyState: boolean) {
+    const call = callOf(request);
+    const page = { authorId, beforeId: query.cursor ?? "", limit: query.limit, everyState };
+    const { videos, more } = await video.listByAuthor(page, call);
+    const urls = urlsFor(request);
+    const items = (await composer.clips(videos, call)).map((clip) => toApiVideo(clip, urls));
+    return { items, nextCursor: nextCursor(videos, more) };
+  }
+
+  return async (app) => {
+    app.get(
+      "/me",
+      { schema: { summary: "One's own profile", tags: ["profiles"], response: answers({ 200: Type.Ref("User") }) } },
+      (request) => person(request.identity!.userId, request),
+    );
+    app.patch(
+      "/me",
+      {
+        schema: {
+          summary: "Change name or signature",
+          tags: ["profiles"],
+          body: Type.Object({
+            name: Type.Optional(Type.String({ maxLength: 256, description: "1 to 32 characters." })),
+            signature: Type.Optional(Type.String({ maxLength: 1600, description: "At most 200 characters." })),
+          }),
+          response: answers({ 200: Type.Ref("User") }),
+        },
+      },
+      async (request) => answer(await user.updateProfile(request.body, callOf(request)), request),
+    );
+    for (const [path, picture] of [
+      ["avatar", Picture.AVATAR],
+      ["background", Picture.BACKGROUND],
+    ] as const) {
+      app.put(
+        `/me/${path}`,
+        {
+          schema: {
+            summary: `Set the ${path}: a JPEG, PNG, WebP or GIF of at most 8 MB`,
+            tags: ["profiles"],
+            consumes: ["image/*", "application/octet-stream"],
+            response: answers({ 200: Type.Ref("User") }),
+          },
+        },
+        async (request) => {
+          const staged = await intake.receivePicture(...fileOf(request));
+          return answer(await user.setPicture({ picture, staged: staged.name }, callOf(request, 30_000)), request);
+        },
+      );
+      app.delete(
+        `/me/${path}`,
+        {
+          schema: {
+            summary: `Go back to the default ${path}`,
+            tags: ["profiles"],
+            response: answers({ 200: Type.Ref("User") }),
+          },
+        },
+        async (request) => answer(await user.setPicture({ picture, staged: "" }, callOf(request)), request),
+      );
+    }
+    app.get(
+      "/me/videos",
+      {
+        schema: {
+          summary: "One's own videos in every state, newest first",
+          tags: ["profiles"],
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("Video") }),
+        },
+      },
+      (request) => videosOf(request.identity!.userId, request.query, request, true),
+    );
+    app.get(
+      "/users/:id",
+      {
+        config: { auth: "optional" },
+        schema: {
+          summary: "Somebody's profile",
+          tags: ["profiles"],
+          params: IdParams,
+          response: answers({ 200: Type.Ref("User") }),
+        },
+      },
+      (request) => person(request.params.id, request),
+    );
+    app.get(
+      "/users/:id/videos",
+      {
+        config: { auth: "optional" },
+        schema: {
+          summary: "Somebody's published videos, newest first",
+          tags: ["profiles"],
+          params: IdParams,
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("Video") }),
+        },
+      },
+      (request) => videosOf(request.params.id, request.query, request, false),
+    );
+  };
+}

@@ -1,0 +1,118 @@
+import Type, { type TSchema } from "typebox";
+
+/** The public shapes of /api/v1. The OpenAPI document, the validation and the web client's types come from here. */
+
+export const Id = Type.String({ pattern: "^[1-9][0-9]{0,18}$", description: "A 64-bit id as a decimal string." });
+export const Time = Type.String({ format: "date-time" });
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const Counts = Type.Object({
+  videos: Type.Integer(),
+  following: Type.Integer(),
+  followers: Type.Integer(),
+  likesReceived: Type.Integer(),
+  likesGiven: Type.Integer(),
+});
+
+export const User = Type.Object(
+  {
+    id: Id,
+    username: Type.String({ description: "What one logs in with." }),
+    name: Type.String({ description: "What others see." }),
+    signature: Type.String(),
+    avatarUrl: Type.String({ description: "Never empty." }),
+    backgroundUrl: Type.String({ description: "Never empty." }),
+    createdAt: Time,
+    counts: Counts,
+  },
+  { $id: "User" },
+);
+
+export const Session = Type.Object(
+  {
+    user: Type.Ref("User"),
+    accessToken: Type.String({ description: "Send it as `Authorization: Bearer …`." }),
+    accessTokenExpiresAt: Time,
+    refreshToken: Type.String({ description: "Swap it for new tokens before the access token ends; it works once." }),
+  },
+  { $id: "Session" },
+);
+
+export const Device = Type.Object(
+  {
+    id: Id,
+    current: Type.Boolean(),
+    userAgent: Type.String(),
+    createdAt: Time,
+    lastUsedAt: Time,
+  },
+  { $id: "Device" },
+);
+
+export const Upload = Type.Object(
+  {
+    id: Id,
+    sizeBytes: Type.Integer(),
+    durationMs: Type.Integer(),
+    width: Type.Integer(),
+    height: Type.Integer(),
+  },
+  { $id: "Upload" },
+);
+
+export const Video = Type.Object(
+  {
+    id: Id,
+    title: Type.String(),
+    author: Type.Ref("User"),
+    state: Type.Union([
+      Type.Literal("uploaded"),
+      Type.Literal("processing"),
+      Type.Literal("published"),
+      Type.Literal("failed"),
+    ]),
+    progress: Type.Number({ minimum: 0, maximum: 1, description: "Of the processing." }),
+    failure: nullable(Type.Object({ reason: Type.String(), message: Type.String() })),
+    playUrl: nullable(Type.String({ description: "H.264/AAC MP4; null until published." })),
+    coverUrl: nullable(Type.String({ description: "JPEG; null until published." })),
+    durationMs: Type.Integer(),
+    width: Type.Integer({ description: "As displayed." }),
+    height: Type.Integer(),
+    sizeBytes: Type.Integer(),
+    createdAt: Time,
+    publishedAt: nullable(Time),
+    counts: Type.Object({ likes: Type.Integer(), comments: Type.Integer() }),
+  },
+  { $id: "Video" },
+);
+
+export const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: "A sentence for people." }),
+    reason: Type.String({ description: "Stable, for programs: VIDEO_NOT_FOUND." }),
+    traceId: Type.String(),
+    retryAfterMs: Type.Optional(Type.Integer()),
+  },
+  { $id: "Problem" },
+);
+
+export const pageOf = (item: string) =>
+  Type.Object({ items: Type.Array(Type.Ref(item)), nextCursor: nullable(Type.String()) });
+
+export const PageQuery = Type.Object({
+  cursor: Type.Optional(Type.String({ maxLength: 100, description: "`nextCursor` of the page before." })),
+  limit: Type.Integer({ minimum: 1, maximum: 50, default: 20 }),
+});
+export type PageQuery = Type.Static<typeof PageQuery>;
+export const IdParams = Type.Object({ id: Id });
+
+export const sharedSchemas = [User, Session, Device, Upload, Video, Problem];
+
+/** A route's answers: what it gives, and a problem otherwise. */
+export function answers<S extends Record<number, TSchema>>(success: S) {
+  return { ...success, default: Type.Ref("Problem") };
+}
+export const NoContent = Type.Null({ description: "Done." });

@@ -1,0 +1,119 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { fileOf } from "./file-body.ts";
+import { toApiVideo } from "./present.ts";
+import { answers, Id, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
+
+/** Time for the probe of an upload, after its last byte. */
+const probeMs = 30_000;
+
+/** Uploading, publishing, watching and deleting. */
+export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.post(
+      "/uploads",
+      {
+        schema: {
+          summary: "Upload a file: the body is the file",
+          description:
+            "Refused at once when the first bytes are no video's, and after a full probe when it cannot be played. " +
+            "An upload that is not published within a day is thrown away.",
+          tags: ["videos"],
+          consumes: ["application/octet-stream", "video/*"],
+          response: answers({ 201: Type.Ref("Upload") }),
+        },
+      },
+      async (request, reply) => {
+        const staged = await intake.receiveVideo(...fileOf(request));
+        return reply.code(201).send(await intake.addUpload(staged, callOf(request, probeMs)));
+      },
+    );
+    app.post(
+      "/videos",
+      {
+        schema: {
+          summary: "Publish an upload",
+          description: "Asking again for the same upload gives the same video.",
+          tags: ["videos"],
+          body: Type.Object({
+            uploadId: Id,
+            title: Type.String({ maxLength: 1600, description: "At most 200 characters, without line breaks." }),
+          }),
+          response: answers({ 201: Type.Ref("Video") }),
+        },
+      },
+      async (request, reply) => {
+        const call = callOf(request);
+        const published = await video.publish(request.body, call);
+        const [clip] = await composer.clips([published], call);
+        return reply.code(201).send(toApiVideo(clip!, urlsFor(request)));
+      },
+    );
+    app.get(
+      "/videos/:id",
+      {
+        config: { auth: "optional" },
+        schema: {
+          summary: "One video; the author also sees it before it is published",
+          tags: ["videos"],
+          params: IdParams,
+          response: answers({ 200: Type.Ref("Video") }),
+        },
+      },
+      async (request) => {
+        const [clip] = await composer.clipsById([request.params.id], callOf(request));
+        if (!clip) throw new DomainError("not-found", "VIDEO_NOT_FOUND", "There is no such video, or it is not public.");
+        return toApiVideo(clip, urlsFor(request));
+      },
+    );
+    app.delete(
+      "/videos/:id",
+      {
+        schema: {
+          summary: "Delete one's own video",
+          tags: ["videos"],
+          params: IdParams,
+          response: answers({ 204: NoContent }),
+        },
+      },
+      async (request, reply) => {
+        await video.deleteVideo({ id: request.params.id }, callOf(request));
+        return reply.code(204).send(null);
+      },
+    );
+    app.get(
+      "/feed",
+      {
+        config: { auth: "optional" },
+        schema: {
+          summary: "Everybody's videos, newest first",
+          tags: ["videos"],
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("Video") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const before = parseCursor(request.query.cursor);
+        const page = await feed.getPublicFeed({ ...(before && { before }), limit: request.query.limit }, call);
+        const clips = await composer.clipsById(page.videoIds, call);
+        const urls = urlsFor(request);
+        return {
+          items: clips.map((clip) => toApiVideo(clip, urls)),
+          nextCursor: page.next ? `${page.next.publishedAtMs}-${page.next.videoId}` : null,
+        };
+      },
+    );
+  };
+}
+
+function parseCursor(cursor: string | undefined) {
+  if (!cursor) return undefined;
+  const [, time = "", videoId = ""] = /^(\d{1,15})-(\d+)$/.exec(cursor) ?? [];
+  if (!isId(videoId)) throw new DomainError("invalid", "CURSOR_INVALID", "cursor: send `nextCursor` of the page before.");
+  return { publishedAtMs: Number(time), videoId };
+}

@@ -1,0 +1,94 @@
+import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { LRUCache } from "lru-cache";
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { SessionId, UserId } from "#contracts/ids.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Client } from "#platform/rpc/service.ts";
+
+export interface Identity {
+  userId: UserId;
+  sessionId: SessionId;
+}
+
+export interface Auth {
+  /** Who a token speaks for. Errors: TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED. */
+  identify(token: string, call: Call): Promise<Identity>;
+  /** Forgets a person's verified tokens, all or all of one session, because sessions have ended. */
+  forget(userId: string): void;
+}
+
+interface Verified extends Identity {
+  expiresAtMs: number;
+  /** When the session was last seen alive. */
+  checkedAtMs: number;
+}
+
+/** A session that ended in another process is noticed this much later at most; in this one, at once. */
+const recheckMs = 5_000;
+const keysReloadMs = 5_000;
+
+/**
+ * Verifies access tokens with the public keys of the service that issues them; the gateway can never sign.
+ * What was verified is remembered, since one Ed25519 check costs about as much as a small request.
+ */
+export function createAuth(user: Client<typeof UserService>): Auth {
+  const verified = new LRUCache<string, Verified>({ max: 100_000 });
+  let keys: JWTVerifyGetKey | undefined;
+  let keysLoadedAtMs = 0;
+
+  async function loadKeys(call: Call): Promise<JWTVerifyGetKey> {
+    const { jwks } = await user.listPublicKeys({}, call);
+    keysLoadedAtMs = Date.now();
+    keys = createLocalJWKSet({ keys: jwks.map((jwk) => JSON.parse(jwk)) });
+    return keys;
+  }
+
+  async function verify(token: string, call: Call): Promise<Verified> {
+    const options = { algorithms: ["EdDSA"], issuer: "user", audience: "douya" };
+    const check = async (by: JWTVerifyGetKey) => (await jwtVerify(token, by, options)).payload;
+    try {
+      const payload = await check(keys ?? (await loadKeys(call))).catch(async (error) => {
+        // A key made since the last look, perhaps; but nobody may make us ask for every token they invent.
+        if (!(error instanceof errors.JWKSNoMatchingKey) || Date.now() - keysLoadedAtMs < keysReloadMs) throw error;
+        return check(await loadKeys(call));
+      });
+      return {
+        userId: payload.sub as UserId,
+        sessionId: payload.sid as SessionId,
+        expiresAtMs: payload.exp! * 1000,
+        checkedAtMs: 0,
+      };
+    } catch (error) {
+      if (error instanceof DomainError) throw error;
+      if (error instanceof errors.JWTExpired) throw expired();
+      throw new DomainError("unauthenticated", "TOKEN_INVALID", "This token is not valid. Log in again.");
+    }
+  }
+
+  return {
+    async identify(token, call) {
+      const known = verified.get(token) ?? (await verify(token, call));
+      const now = Date.now();
+      if (known.expiresAtMs <= now) throw expired();
+      if (now - known.checkedAtMs > recheckMs) {
+        const { userId, sessionId } = known;
+        const { aliveSessionIds } = await user.checkSessions({ sessions: [{ userId, sessionId }] }, call);
+        if (aliveSessionIds.length === 0) {
+          verified.delete(token);
+          throw new DomainError("unauthenticated", "SESSION_ENDED", "This session has ended. Log in again.");
+        }
+        known.checkedAtMs = now;
+        verified.set(token, known);
+      }
+      return known;
+    },
+    forget(userId) {
+      for (const [token, known] of verified.entries()) if (known.userId === userId) verified.delete(token);
+    },
+  };
+}
+
+function expired(): DomainError {
+  return new DomainError("unauthenticated", "TOKEN_EXPIRED", "This token has expired. Refresh it or log in again.");
+}

@@ -1,0 +1,56 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { ErrorKind } from "#platform/errors/domain-error.ts";
+import { httpStatus, sendRetryAfter, toRefusal } from "../problem.ts";
+import { identify } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { mergeParameters, type Parameters } from "./parameters.ts";
+import { statusCodeOf } from "./status-codes.ts";
+
+/** Only what never reached a handler, or should come again later, has an HTTP status of its own. */
+const ownStatus: ReadonlySet<ErrorKind> = new Set(["exhausted", "unavailable", "deadline", "internal"]);
+
+export const ok = { status_code: 0, status_msg: "ok" } as const;
+
+/** The schema of an answer with these fields besides status_code and status_msg. */
+export function answerSchema(properties: Record<string, unknown>) {
+  const all = { status_code: { type: "integer" }, status_msg: { type: "string" }, ...properties };
+  return { response: { 200: { type: "object", properties: all } } };
+}
+
+/** An endpoint whose parameters come as query, form or both; the token among them. */
+export function endpoint(
+  app: FastifyInstance,
+  surface: Surface,
+  options: {
+    method: "GET" | "POST";
+    path: string;
+    auth: "required" | "optional" | "none";
+    answer: Record<string, unknown>;
+    handle(parameters: Parameters, request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
+  },
+): void {
+  app.route({
+    method: options.method,
+    url: options.path,
+    schema: { hide: true, ...answerSchema(options.answer) },
+    handler: async (request, reply) => {
+      const parameters = mergeParameters(request.query, request.body);
+      if (options.auth !== "none") {
+        await identify(surface.auth, request, parameters.get("token"), options.auth);
+      }
+      return options.handle(parameters, request, reply);
+    },
+  });
+}
+
+/** HTTP 200 with the code of the refusal, as the classic API has it. */
+export function sendStatus(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = toRefusal(error, request);
+  sendRetryAfter(refusal, reply);
+  const status = ownStatus.has(refusal.kind) || refusal.reason === "BODY_TOO_LARGE" ? httpStatus[refusal.kind] : 200;
+  return reply
+    .code(status)
+    .type("application/json; charset=utf-8")
+    .serializer(JSON.stringify)
+    .send({ status_code: statusCodeOf(refusal), status_msg: refusal.message });
+}

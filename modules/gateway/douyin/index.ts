@@ -1,0 +1,20 @@
+import formbody from "@fastify/formbody";
+import multipart from "@fastify/multipart";
+import type { FastifyInstance } from "fastify";
+import type { Surface } from "../surface.ts";
+import { sendStatus } from "./endpoint.ts";
+import { feedEndpoint } from "./feed.ts";
+import { publishEndpoints } from "./publish.ts";
+import { userEndpoints } from "./user.ts";
+
+/** The classic API: a thin surface over the same services as /api/v1. */
+export async function classicApi(app: FastifyInstance, surface: Surface, maxUploadBytes: number): Promise<void> {
+  await app.register(formbody);
+  await app.register(multipart, {
+    limits: { files: 1, fields: 10, parts: 12, fieldSize: 16 * 1024, fileSize: maxUploadBytes + 1 },
+  });
+  app.setErrorHandler(sendStatus);
+  userEndpoints(app, surface);
+  publishEndpoints(app, surface);
+  feedEndpoint(app, surface);
+}

@@ -1,0 +1,64 @@
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+
+/** What a client of the classic API sent, as query string, form or both. */
+export type Parameters = ReadonlyMap<string, string>;
+
+const maxLength = 4000;
+
+/** Puts query and form together. Error: a parameter given twice with different values. */
+export function mergeParameters(...sources: unknown[]): Map<string, string> {
+  const merged = new Map<string, string>();
+  for (const source of sources) {
+    if (typeof source !== "object" || source === null) continue;
+    for (const [name, value] of Object.entries(source)) addParameter(merged, name, value);
+  }
+  return merged;
+}
+
+export function addParameter(parameters: Map<string, string>, name: string, value: unknown): void {
+  if (typeof value !== "string") throw invalid(name, "is given twice");
+  if (value.length > maxLength) throw invalid(name, "is too long");
+  const before = parameters.get(name);
+  if (before !== undefined && before !== value) throw invalid(name, "is given twice with different values");
+  parameters.set(name, value);
+}
+
+export function text(parameters: Parameters, name: string): string {
+  const value = parameters.get(name);
+  if (value === undefined) throw invalid(name, "is missing");
+  return value;
+}
+
+/** An id; undefined when absent or empty. */
+export function optionalId(parameters: Parameters, name: string): string | undefined {
+  const value = parameters.get(name);
+  if (value === undefined || value === "" || value === "0") return undefined;
+  if (!isId(value)) throw invalid(name, "is not an id");
+  return value;
+}
+
+export function requiredId(parameters: Parameters, name: string): string {
+  text(parameters, name);
+  const id = optionalId(parameters, name);
+  if (id === undefined) throw invalid(name, "is not an id");
+  return id;
+}
+
+/**
+ * A time in Unix milliseconds; a value below 10^11 is taken as seconds. 0 or absent: undefined, which means now.
+ */
+export function optionalTime(parameters: Parameters, name: string): number | undefined {
+  const value = parameters.get(name);
+  if (value === undefined || value === "") return undefined;
+  if (!/^\d{1,19}$/.test(value)) throw invalid(name, "is not a time");
+  const number = Number(value);
+  if (number === 0) return undefined;
+  const ms = number < 1e11 ? number * 1000 : number;
+  // Beyond what a date can be it is "now" all the same: everything is older.
+  return Math.min(ms, 8.64e15);
+}
+
+function invalid(name: string, why: string): DomainError {
+  return new DomainError("invalid", "INVALID_ARGUMENT", `${name} ${why}.`);
+}

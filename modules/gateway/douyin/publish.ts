@@ -1,0 +1,89 @@
+import "@fastify/multipart";
+import { setTimeout as delay } from "node:timers/promises";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { VideoState } from "#contracts/gen/video_pb.ts";
+import type { Staged } from "#platform/blob/blob-store.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { callOf, identify } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { answerSchema, endpoint, ok } from "./endpoint.ts";
+import { addParameter, mergeParameters, type Parameters, requiredId, text } from "./parameters.ts";
+import { toClassicVideo, videoSchema } from "./present.ts";
+
+/** How long the answer waits for the first rendition, so that a list right after it has the video. */
+const renditionWaitMs = 10_000;
+const renditionPollMs = 100;
+const probeMs = 30_000;
+/** The most videos that the classic list, which has no pages, shows. */
+const maxListed = 100;
+
+export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
+  const { blobs, composer, intake, urlsFor, video } = surface;
+
+  /** The form's fields and its file, which may come before them and so is staged at once. */
+  async function readForm(request: FastifyRequest): Promise<{ parameters: Parameters; staged: Staged | undefined }> {
+    const parameters = mergeParameters(request.query);
+    if (!request.isMultipart()) {
+      throw new DomainError("invalid", "INVALID_ARGUMENT", "data is missing. Send the form as multipart/form-data.");
+    }
+    let staged: Staged | undefined;
+    try {
+      for await (const part of request.parts()) {
+        if (part.type === "field") addParameter(parameters, part.fieldname, part.value);
+        else if (part.fieldname === "data" && !staged) {
+          const from = { limitKey: request.ip, sizeBytes: undefined };
+          staged = await intake.receiveVideo(part.file, from);
+          if (part.file.truncated) throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");
+        } else part.file.resume();
+      }
+      return { parameters, staged };
+    } catch (error) {
+      if (staged) await blobs.discard(staged.name);
+      throw error;
+    }
+  }
+
+  async function settle(id: string, request: FastifyRequest): Promise<void> {
+    const untilMs = Date.now() + renditionWaitMs;
+    while (Date.now() < untilMs) {
+      const { videos } = await video.getVideos({ ids: [id] }, callOf(request));
+      const state = videos[0]?.state;
+      if (state !== VideoState.UPLOADED && state !== VideoState.PROCESSING) {
+        const failed = videos[0]?.failureReason;
+        if (failed) throw new DomainError("invalid", failed, videos[0]!.failureMessage);
+        return;
+      }
+      await delay(renditionPollMs);
+    }
+  }
+
+  app.post("/publish/action", { schema: { hide: true, ...answerSchema({}) } }, async (request) => {
+    const { parameters, staged } = await readForm(request);
+    try {
+      await identify(surface.auth, request, parameters.get("token"), "required");
+      const title = text(parameters, "title");
+      if (!staged) throw new DomainError("invalid", "INVALID_ARGUMENT", "data is missing.");
+      const upload = await intake.addUpload(staged, callOf(request, probeMs));
+      const published = await video.publish({ uploadId: upload.id, title }, callOf(request));
+      await settle(published.id, request);
+      return ok;
+    } finally {
+      if (staged) await blobs.discard(staged.name);
+    }
+  });
+
+  endpoint(app, surface, {
+    method: "GET",
+    path: "/publish/list",
+    auth: "optional",
+    answer: { video_list: { type: "array", items: videoSchema } },
+    async handle(parameters, request) {
+      const authorId = requiredId(parameters, "user_id");
+      const call = callOf(request);
+      const { videos } = await video.listByAuthor({ authorId, limit: maxListed, everyState: false }, call);
+      const urls = urlsFor(request);
+      const clips = await composer.clips(videos, call);
+      return { ...ok, video_list: clips.map((clip) => toClassicVideo(clip, urls)) };
+    },
+  });
+}

@@ -1,0 +1,49 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Session } from "#contracts/gen/user_pb.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { endpoint, ok } from "./endpoint.ts";
+import { optionalId, type Parameters, text } from "./parameters.ts";
+import { toClassicUser, userSchema } from "./present.ts";
+
+export function userEndpoints(app: FastifyInstance, surface: Surface): void {
+  const { user, composer, urlsFor } = surface;
+  const credentials = (parameters: Parameters, request: FastifyRequest) => ({
+    username: text(parameters, "username"),
+    password: text(parameters, "password"),
+    userAgent: request.headers["user-agent"] ?? "",
+    address: request.ip,
+    classic: true,
+  });
+  const entered = (session: Session) => ({ ...ok, user_id: BigInt(session.user!.id), token: session.accessToken });
+  const answer = { user_id: { type: "integer" }, token: { type: "string" } };
+
+  endpoint(app, surface, {
+    method: "POST",
+    path: "/user/register",
+    auth: "none",
+    answer,
+    handle: async (parameters, request) =>
+      entered(await user.register(credentials(parameters, request), callOf(request))),
+  });
+  endpoint(app, surface, {
+    method: "POST",
+    path: "/user/login",
+    auth: "none",
+    answer,
+    handle: async (parameters, request) => entered(await user.logIn(credentials(parameters, request), callOf(request))),
+  });
+  endpoint(app, surface, {
+    method: "GET",
+    path: "/user",
+    auth: "required",
+    answer: { user: userSchema },
+    async handle(parameters, request) {
+      const id = optionalId(parameters, "user_id") ?? request.identity!.userId;
+      const [person] = await composer.people([id], callOf(request));
+      if (!person) throw new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
+      return { ...ok, user: toClassicUser(person, urlsFor(request)) };
+    },
+  });
+}

@@ -1,0 +1,50 @@
+import { FeedService } from "#contracts/gen/feed_pb.ts";
+import { UserService } from "#contracts/gen/user_pb.ts";
+import { VideoService } from "#contracts/gen/video_pb.ts";
+import { defineModule } from "#platform/module/module.ts";
+import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
+import { apiV1 } from "./api/index.ts";
+import { createAuth } from "./auth.ts";
+import { createComposer } from "./composer.ts";
+import { classicApi } from "./douyin/index.ts";
+import { mediaRoutes } from "./media.ts";
+import { sendProblem } from "./problem.ts";
+import { type Surface, urlsFor } from "./surface.ts";
+import { createUploadIntake } from "./upload-intake.ts";
+import { webClient } from "./web.ts";
+
+export interface GatewayConfig {
+  /** What URLs in answers begin with; empty: what the client asked for. */
+  publicUrl: string;
+  maxUploadBytes: number;
+  limits: boolean;
+  /** The built web client. */
+  webDir: string;
+}
+
+/** The public HTTP edge. Owns no data. */
+export const gatewayModule = defineModule<GatewayConfig>()({
+  name: "gateway",
+  calls: { user: UserService, video: VideoService, feed: FeedService },
+  async start({ config, clients, blobs, log }) {
+    const uploads = config.limits ? rateLimit({ burst: 30, perMinute: 10 }) : noRateLimit;
+    const surface: Surface = {
+      ...clients,
+      auth: createAuth(clients.user),
+      composer: createComposer(clients, log),
+      intake: createUploadIntake(blobs, clients.video, uploads, config.maxUploadBytes),
+      blobs,
+      urlsFor: urlsFor(config.publicUrl),
+    };
+    return {
+      handlers: {},
+      async routes(app) {
+        app.setErrorHandler(sendProblem);
+        await app.register((scope) => apiV1(scope, surface), { prefix: "/api/v1" });
+        await app.register((scope) => classicApi(scope, surface, config.maxUploadBytes), { prefix: "/douyin" });
+        await app.register((scope) => mediaRoutes(scope, blobs));
+        await app.register((scope) => webClient(scope, config.webDir));
+      },
+    };
+  },
+});

@@ -1,0 +1,58 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { DomainError, type ErrorKind } from "#platform/errors/domain-error.ts";
+
+/** The one table from kinds of refusal to HTTP statuses. */
+export const httpStatus: Record<ErrorKind, number> = {
+  invalid: 422,
+  unauthenticated: 401,
+  forbidden: 403,
+  "not-found": 404,
+  conflict: 409,
+  "too-large": 413,
+  exhausted: 429,
+  deadline: 504,
+  unavailable: 503,
+  internal: 500,
+};
+
+/** Any error as a refusal; one that is none of ours and not the client's fault is logged, once. */
+export function toRefusal(error: unknown, request: FastifyRequest): DomainError {
+  if (error instanceof DomainError) return error;
+  const { statusCode = 500, code, message, validation } = error as FastifyError;
+  if (validation) {
+    const [first] = validation;
+    const where = first?.instancePath.slice(1).replaceAll("/", ".") || String(first?.params?.missingProperty ?? "");
+    return new DomainError("invalid", "INVALID_ARGUMENT", where ? `${where}: ${first?.message}.` : `${message}.`);
+  }
+  if (statusCode === 413) return new DomainError("too-large", "BODY_TOO_LARGE", "The request is too large.");
+  if (statusCode === 415) return new DomainError("invalid", "UNSUPPORTED_MEDIA_TYPE", "Send JSON, or a file as it is.");
+  if (statusCode >= 400 && statusCode < 500) {
+    return new DomainError("invalid", code?.startsWith("FST_") ? "MALFORMED_REQUEST" : "INVALID_ARGUMENT", message);
+  }
+  request.log.error({ err: error, traceId: request.id }, "internal error");
+  return new DomainError("internal", "INTERNAL", "Something went wrong on our side. Try again in a moment.");
+}
+
+/** Answers with problem+json (RFC 9457). */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = toRefusal(error, request);
+  const status = httpStatus[refusal.kind];
+  sendRetryAfter(refusal, reply);
+  return reply
+    .code(status)
+    .type("application/problem+json")
+    .serializer(JSON.stringify)
+    .send({
+      type: `urn:douya:${refusal.reason}`,
+      title: refusal.kind,
+      status,
+      detail: refusal.message,
+      reason: refusal.reason,
+      traceId: request.id,
+      ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
+    });
+}
+
+export function sendRetryAfter(refusal: DomainError, reply: FastifyReply): void {
+  if (refusal.retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(refusal.retryAfterMs / 1000));
+}

@@ -1,0 +1,38 @@
+import type { FastifyRequest } from "fastify";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Auth, Identity } from "./auth.ts";
+
+/** How long the services have together to answer one HTTP request. */
+const requestMs = 10_000;
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Who may ask: `required` refuses guests, `optional` takes them, `none` does not look. */
+    auth?: "required" | "optional" | "none";
+  }
+  interface FastifyRequest {
+    identity?: Identity;
+  }
+}
+
+/** The call that a request makes of the services, on behalf of whoever sent it. */
+export function callOf(request: FastifyRequest, withinMs = requestMs): Call {
+  return { callerId: request.identity?.userId, traceId: request.id, deadlineMs: Date.now() + withinMs };
+}
+
+/** Finds out who asks; see FastifyContextConfig.auth. */
+export async function identify(
+  auth: Auth,
+  request: FastifyRequest,
+  token: string | undefined,
+  need: "required" | "optional",
+): Promise<void> {
+  if (token) request.identity = await auth.identify(token, callOf(request));
+  else if (need === "required") throw new DomainError("unauthenticated", "LOGIN_REQUIRED", "Log in first.");
+}
+
+export function bearerToken(request: FastifyRequest): string | undefined {
+  const [scheme, token] = (request.headers.authorization ?? "").split(" ", 2);
+  return scheme?.toLowerCase() === "bearer" ? token : undefined;
+}

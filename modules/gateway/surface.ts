@@ -1,0 +1,26 @@
+import type { FastifyRequest } from "fastify";
+import type { FeedService } from "#contracts/gen/feed_pb.ts";
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { BlobStore } from "#platform/blob/blob-store.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import type { Auth } from "./auth.ts";
+import type { Composer } from "./composer.ts";
+import { type MediaUrls, mediaUrls, originOf } from "./media-urls.ts";
+import type { UploadIntake } from "./upload-intake.ts";
+
+/** What both public surfaces stand on. */
+export interface Surface {
+  user: Client<typeof UserService>;
+  video: Client<typeof VideoService>;
+  feed: Client<typeof FeedService>;
+  auth: Auth;
+  composer: Composer;
+  intake: UploadIntake;
+  blobs: BlobStore;
+  urlsFor(request: FastifyRequest): MediaUrls;
+}
+
+export function urlsFor(publicUrl: string): Surface["urlsFor"] {
+  return (request) => mediaUrls(originOf(request, publicUrl));
+}

@@ -1,0 +1,26 @@
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { SessionId, UserId } from "#contracts/ids.ts";
+import type { RateLimit } from "#platform/protect/rate-limit.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { Passwords } from "../passwords.ts";
+import { badCredentials, checkPassword, sessionEnded } from "../rules.ts";
+import type { UserStore } from "../store.ts";
+
+export function changePassword(
+  store: UserStore,
+  passwords: Passwords,
+  attempts: RateLimit,
+): Handlers<typeof UserService>["changePassword"] {
+  return async (request, call) => {
+    const caller = requireCaller(call) as UserId;
+    const wanted = checkPassword(request.newPassword);
+    const [account] = await store.accountsById([caller]);
+    if (!account) throw sessionEnded();
+    attempts.take(account.name_key);
+    const current = request.currentPassword.slice(0, 256).normalize("NFC");
+    if (!(await passwords.verify(account.password_hash, current, call))) throw badCredentials();
+    await store.setPassword(caller, await passwords.hash(wanted, call), request.sessionId as SessionId);
+    return {};
+  };
+}

@@ -1,0 +1,33 @@
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { UserId } from "#contracts/ids.ts";
+import type { Ids } from "#platform/ids/snowflake.ts";
+import type { RateLimit } from "#platform/protect/rate-limit.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import { nameKey } from "#platform/text/text-rules.ts";
+import { newSession, sessionAnswer } from "../open-session.ts";
+import type { Passwords } from "../passwords.ts";
+import { badCredentials } from "../rules.ts";
+import type { UserStore } from "../store.ts";
+import type { Tokens } from "../tokens.ts";
+
+export function logIn(
+  store: UserStore,
+  passwords: Passwords,
+  tokens: Tokens,
+  ids: Ids,
+  attempts: { byAddress: RateLimit; byName: RateLimit },
+): Handlers<typeof UserService>["logIn"] {
+  return async (request, call) => {
+    // What can be nobody's name or password is wrong like any other, and costs nothing to look at.
+    if (request.username.length > 256 || request.password.length > 256) throw badCredentials();
+    const key = nameKey(request.username.normalize("NFC").trim());
+    attempts.byAddress.take(request.address);
+    attempts.byName.take(key);
+    const account = await store.accountByName(key);
+    const known = await passwords.verify(account?.password_hash, request.password.normalize("NFC"), call);
+    if (!account || !known) throw badCredentials();
+    const { session, refreshToken } = newSession(ids, account.id as UserId, request);
+    await store.addSession(session);
+    return sessionAnswer(tokens, account, session, refreshToken);
+  };
+}

@@ -1,0 +1,68 @@
+import { Picture, type UserService } from "#contracts/gen/user_pb.ts";
+import type { UserId } from "#contracts/ids.ts";
+import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import type { MediaTool, PictureOptions } from "#platform/media/media-tool.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import { toUser } from "../present.ts";
+import { checkName, checkSignature } from "../rules.ts";
+import type { Account, UserStore } from "../store.ts";
+
+type Service = Handlers<typeof UserService>;
+
+export function getUsers(store: UserStore): Service["getUsers"] {
+  const load = createBatcher(async (ids: string[]): Promise<(Account | undefined)[]> => {
+    const accounts = new Map((await store.accountsById([...new Set(ids)])).map((row) => [row.id, row]));
+    return ids.map((id) => accounts.get(id));
+  });
+  return async (request) => {
+    const accounts = await Promise.all(request.ids.filter(isId).map(load));
+    return { users: accounts.filter((account) => account !== undefined).map(toUser) };
+  };
+}
+
+export function updateProfile(store: UserStore): Service["updateProfile"] {
+  return async (request, call) => {
+    const caller = requireCaller(call) as UserId;
+    const change = {
+      ...(request.name !== undefined && { name: checkName(request.name) }),
+      ...(request.signature !== undefined && { signature: checkSignature(request.signature) }),
+    };
+    return toUser(await store.updateProfile(caller, change));
+  };
+}
+
+const pictures = {
+  [Picture.AVATAR]: { column: "avatar_key", maxWidthPx: 512, maxHeightPx: 512, crop: true },
+  [Picture.BACKGROUND]: { column: "background_key", maxWidthPx: 1600, maxHeightPx: 900, crop: true },
+} as const;
+
+export function setPicture(store: UserStore, blobs: BlobStore, media: MediaTool): Service["setPicture"] {
+  /** A clean JPEG made of whatever was sent; the sent file is gone afterwards. */
+  async function redraw(staged: string, options: PictureOptions) {
+    const drawn = await blobs.stagingPath("jpg");
+    try {
+      await blobs.withFile({ staged }, (path) => media.picture(path, drawn.path, options));
+      return await blobs.adopt(drawn.name);
+    } catch (error) {
+      await blobs.discard(drawn.name);
+      throw error;
+    } finally {
+      await blobs.discard(staged);
+    }
+  }
+
+  return async (request, call) => {
+    const caller = requireCaller(call) as UserId;
+    const { column, ...box } = pictures[request.picture === Picture.BACKGROUND ? request.picture : Picture.AVATAR];
+    const signal = AbortSignal.timeout(call.deadlineMs - Date.now());
+    const drawn = request.staged ? await redraw(request.staged, { ...box, signal }) : undefined;
+    const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";
+    const place = async () => drawn && blobs.commit(drawn.name, key);
+    const { account, replaced } = await store.setPicture(caller, column, key, place);
+    if (replaced && replaced !== key) await store.removeUnusedPicture(replaced, () => blobs.remove(replaced));
+    return toUser(account);
+  };
+}

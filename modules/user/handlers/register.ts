@@ -1,0 +1,33 @@
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { UserId } from "#contracts/ids.ts";
+import type { Ids } from "#platform/ids/snowflake.ts";
+import type { RateLimit } from "#platform/protect/rate-limit.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import { nameKey } from "#platform/text/text-rules.ts";
+import { newSession, sessionAnswer } from "../open-session.ts";
+import type { Passwords } from "../passwords.ts";
+import { checkPassword, checkUsername } from "../rules.ts";
+import type { UserStore } from "../store.ts";
+import type { Tokens } from "../tokens.ts";
+
+export function register(
+  store: UserStore,
+  passwords: Passwords,
+  tokens: Tokens,
+  ids: Ids,
+  attempts: RateLimit,
+): Handlers<typeof UserService>["register"] {
+  return async (request, call) => {
+    const username = checkUsername(request.username);
+    const password = checkPassword(request.password);
+    attempts.take(request.address);
+    const passwordHash = await passwords.hash(password, call);
+    const id = ids.next() as UserId;
+    const { session, refreshToken } = newSession(ids, id, request);
+    const account = await store.addAccount(
+      { id, username, name_key: nameKey(username), name: username, password_hash: passwordHash },
+      session,
+    );
+    return sessionAnswer(tokens, account, session, refreshToken);
+  };
+}

@@ -1,0 +1,40 @@
+import type { Migrations } from "#platform/db/migrate.ts";
+
+export const migrations: Migrations = {
+  "0001-accounts": `
+    create table "user".account (
+      id int8 primary key,
+      username text not null,
+      -- The username as it is compared: without regard to case and Unicode form.
+      name_key text not null unique,
+      password_hash text not null,
+      name text not null,
+      signature text not null default '',
+      avatar_key text not null default '',
+      background_key text not null default '',
+      created_at timestamptz not null default now()
+    );
+    create index account_avatar on "user".account (avatar_key) where avatar_key <> '';
+    create index account_background on "user".account (background_key) where background_key <> '';
+    create table "user".session (
+      user_id int8 not null,
+      id int8 not null,
+      classic boolean not null,
+      refresh_hash bytea,
+      -- The refresh token before the last one: whoever shows it again has copied it.
+      previous_refresh_hash bytea,
+      rotated_at timestamptz not null default now(),
+      user_agent text not null,
+      created_at timestamptz not null default now(),
+      last_used_at timestamptz not null default now(),
+      expires_at timestamptz not null,
+      primary key (user_id, id)
+    );
+    create table "user".signing_key (
+      kid text primary key,
+      private_jwk jsonb not null,
+      public_jwk jsonb not null,
+      created_at timestamptz not null default now()
+    );
+  `,
+};

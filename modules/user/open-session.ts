@@ -1,0 +1,42 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { SessionSchema } from "#contracts/gen/user_pb.ts";
+import type { SessionId, UserId } from "#contracts/ids.ts";
+import type { Ids } from "#platform/ids/snowflake.ts";
+import { toUser } from "./present.ts";
+import { sessionMs } from "./rules.ts";
+import type { Account, NewSession } from "./store.ts";
+import { newRefreshToken, type Tokens } from "./tokens.ts";
+
+const maxUserAgent = 300;
+
+/** A session to be stored, and the refresh token that its device gets; classic sessions have none. */
+export function newSession(ids: Ids, userId: UserId, from: { userAgent: string; classic: boolean }) {
+  const id = ids.next() as SessionId;
+  const refresh = from.classic ? undefined : newRefreshToken(userId, id);
+  const session: NewSession = {
+    userId,
+    id,
+    classic: from.classic,
+    refreshHash: refresh?.hash ?? null,
+    userAgent: from.userAgent.slice(0, maxUserAgent),
+    expiresAt: new Date(Date.now() + sessionMs),
+  };
+  return { session, refreshToken: refresh?.token ?? "" };
+}
+
+/** The answer to whoever has just logged in, registered or refreshed. */
+export async function sessionAnswer(
+  tokens: Tokens,
+  account: Account,
+  session: { id: SessionId; classic: boolean },
+  refreshToken: string,
+): Promise<MessageInitShape<typeof SessionSchema>> {
+  const access = await tokens.access(account.id as UserId, session.id, session.classic);
+  return {
+    sessionId: session.id,
+    user: toUser(account),
+    accessToken: access.token,
+    accessTokenExpiresAtMs: access.expiresAtMs,
+    refreshToken,
+  };
+}

@@ -1,0 +1,215 @@
+import { type Selectable, sql } from "kysely";
+import type { SessionId, UserId } from "#contracts/ids.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { maxSessionsPerUser } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+
+export type Account = Selectable<Tables["account"]>;
+export type SessionRow = Selectable<Tables["session"]>;
+export type SigningKeyRow = Selectable<Tables["signing_key"]>;
+
+export type PictureColumn = "avatar_key" | "background_key";
+
+export interface NewSession {
+  userId: UserId;
+  id: SessionId;
+  classic: boolean;
+  refreshHash: Buffer | null;
+  userAgent: string;
+  expiresAt: Date;
+}
+
+/** All SQL of the module. */
+export function userStore(db: Kysely<Tables>) {
+  const liveSession = (userId: UserId, id: SessionId) =>
+    db
+      .selectFrom("session")
+      .selectAll()
+      .where("user_id", "=", userId)
+      .where("id", "=", id)
+      .where("expires_at", ">", sql<Date>`now()`);
+
+  async function insertSession(on: Kysely<Tables>, session: NewSession): Promise<void> {
+    await on
+      .insertInto("session")
+      .values({
+        user_id: session.userId,
+        id: session.id,
+        classic: session.classic,
+        refresh_hash: session.refreshHash,
+        user_agent: session.userAgent,
+        expires_at: session.expiresAt,
+      })
+      .execute();
+  }
+
+  return {
+    /** The account and its first session, or neither. Error: NAME_TAKEN. */
+    async addAccount(
+      account: Pick<Account, "id" | "username" | "name_key" | "password_hash" | "name">,
+      session: NewSession,
+    ): Promise<Account> {
+      return db.transaction().execute(async (transaction) => {
+        const row = await transaction
+          .insertInto("account")
+          .values(account)
+          .onConflict((conflict) => conflict.column("name_key").doNothing())
+          .returningAll()
+          .executeTakeFirst();
+        if (!row) throw new DomainError("conflict", "NAME_TAKEN", "This name is taken. Choose another one.");
+        await insertSession(transaction, session);
+        return row;
+      });
+    },
+    accountByName: (nameKey: string): Promise<Account | undefined> =>
+      db.selectFrom("account").selectAll().where("name_key", "=", nameKey).executeTakeFirst(),
+    accountsById: (ids: string[]): Promise<Account[]> =>
+      db
+        .selectFrom("account")
+        .selectAll()
+        .where("id", "=", sql<string>`any(${ids}::int8[])`)
+        .execute(),
+    async updateProfile(id: UserId, change: Partial<Pick<Account, "name" | "signature">>): Promise<Account> {
+      return db
+        .updateTable("account")
+        .set({ id, ...change })
+        .where("id", "=", id)
+        .returningAll()
+        .executeTakeFirstOrThrow();
+    },
+    /**
+     * Sets a picture (an empty key: the default one) and tells which it replaced. The blob is put in its place
+     * by `place` under a lock on its key, so that `removeUnusedPicture` cannot take it away in between.
+     */
+    async setPicture(id: UserId, column: PictureColumn, key: string, place: () => Promise<unknown>) {
+      return db.transaction().execute(async (transaction) => {
+        await lockKey(transaction, key);
+        await place();
+        const before = await transaction
+          .selectFrom("account")
+          .select(column)
+          .where("id", "=", id)
+          .forUpdate()
+          .executeTakeFirstOrThrow();
+        const account = await transaction
+          .updateTable("account")
+          .set({ [column]: key })
+          .where("id", "=", id)
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        return { account, replaced: before[column] };
+      });
+    },
+    /** Runs `remove` unless somebody uses the picture. */
+    async removeUnusedPicture(key: string, remove: () => Promise<void>): Promise<void> {
+      await db.transaction().execute(async (transaction) => {
+        await lockKey(transaction, key);
+        const user = await transaction
+          .selectFrom("account")
+          .select("id")
+          .where((is) => is.or([is("avatar_key", "=", key), is("background_key", "=", key)]))
+          .executeTakeFirst();
+        if (!user) await remove();
+      });
+    },
+    setPassword: (id: UserId, passwordHash: string, keepSession: SessionId) =>
+      db.transaction().execute(async (transaction) => {
+        await transaction.updateTable("account").set({ password_hash: passwordHash }).where("id", "=", id).execute();
+        await transaction.deleteFrom("session").where("user_id", "=", id).where("id", "!=", keepSession).execute();
+      }),
+
+    /** Adds a session; of more than enough the ones not used for longest end. */
+    async addSession(session: NewSession): Promise<void> {
+      await db.transaction().execute(async (transaction) => {
+        await insertSession(transaction, session);
+        await transaction
+          .deleteFrom("session")
+          .where("user_id", "=", session.userId)
+          .where("id", "in", (of) =>
+            of
+              .selectFrom("session")
+              .select("id")
+              .where("user_id", "=", session.userId)
+              .orderBy("last_used_at", "desc")
+              .orderBy("id", "desc")
+              .offset(maxSessionsPerUser),
+          )
+          .execute();
+      });
+    },
+    session: (userId: UserId, id: SessionId) => liveSession(userId, id).executeTakeFirst(),
+    /** Swaps the refresh token; false when another request has swapped it in between. */
+    async rotate(session: SessionRow, refreshHash: Buffer, expiresAt: Date): Promise<boolean> {
+      const { numUpdatedRows } = await db
+        .updateTable("session")
+        .set({
+          refresh_hash: refreshHash,
+          previous_refresh_hash: session.refresh_hash,
+          rotated_at: sql`now()`,
+          last_used_at: sql`now()`,
+          expires_at: expiresAt,
+        })
+        .where("user_id", "=", session.user_id)
+        .where("id", "=", session.id)
+        .where("refresh_hash", "=", session.refresh_hash)
+        .executeTakeFirstOrThrow();
+      return numUpdatedRows > 0n;
+    },
+    /** Which of these sessions are alive; their use is noted, once an hour at the most. */
+    async aliveSessions(refs: { userId: string; sessionId: string }[]): Promise<string[]> {
+      const { rows } = await sql<{ id: string; stale: boolean; user_id: string }>`
+        select s.user_id, s.id, s.last_used_at < now() - interval '1 hour' as stale
+        from unnest(${refs.map((ref) => ref.userId)}::int8[], ${refs.map((ref) => ref.sessionId)}::int8[]) as r(user_id, id)
+        join "user".session s on s.user_id = r.user_id and s.id = r.id
+        where s.expires_at > now()`.execute(db);
+      const stale = rows.filter((row) => row.stale);
+      if (stale.length > 0) {
+        await sql`
+          update "user".session s set last_used_at = now()
+          from unnest(${stale.map((row) => row.user_id)}::int8[], ${stale.map((row) => row.id)}::int8[]) as r(user_id, id)
+          where s.user_id = r.user_id and s.id = r.id`.execute(db);
+      }
+      return rows.map((row) => row.id);
+    },
+    sessionsOf: (userId: UserId) =>
+      db
+        .selectFrom("session")
+        .selectAll()
+        .where("user_id", "=", userId)
+        .where("expires_at", ">", sql<Date>`now()`)
+        .orderBy("last_used_at", "desc")
+        .limit(maxSessionsPerUser)
+        .execute(),
+    async endSessions(userId: UserId, id?: SessionId): Promise<void> {
+      let ended = db.deleteFrom("session").where("user_id", "=", userId);
+      if (id) ended = ended.where("id", "=", id);
+      await ended.execute();
+    },
+
+    signingKeys: (): Promise<SigningKeyRow[]> =>
+      db.selectFrom("signing_key").selectAll().orderBy("created_at", "desc").execute(),
+    /** Adds a key unless one younger than `maxAgeMs` is there, and forgets those that no live token names. */
+    async rotateKeys(key: Pick<SigningKeyRow, "kid" | "private_jwk" | "public_jwk">, maxAgeMs: number) {
+      await db.transaction().execute(async (transaction) => {
+        await sql`lock table "user".signing_key in exclusive mode`.execute(transaction);
+        const young = await transaction
+          .selectFrom("signing_key")
+          .select("kid")
+          .where("created_at", ">", sql<Date>`now() - ${maxAgeMs} * interval '1 ms'`)
+          .executeTakeFirst();
+        if (!young) await transaction.insertInto("signing_key").values(key).execute();
+        await transaction
+          .deleteFrom("signing_key")
+          .where("created_at", "<", sql<Date>`now() - ${maxAgeMs * 3} * interval '1 ms'`)
+          .execute();
+      });
+    },
+  };
+}
+
+async function lockKey(on: Kysely<Tables>, key: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);
+}
+
+export type UserStore = ReturnType<typeof userStore>;

@@ -1,0 +1,33 @@
+import type { Generated, GeneratedAlways } from "kysely";
+
+export interface Tables {
+  account: {
+    id: string;
+    username: string;
+    name_key: string;
+    password_hash: string;
+    name: string;
+    signature: Generated<string>;
+    avatar_key: Generated<string>;
+    background_key: Generated<string>;
+    created_at: GeneratedAlways<Date>;
+  };
+  session: {
+    user_id: string;
+    id: string;
+    classic: boolean;
+    refresh_hash: Buffer | null;
+    previous_refresh_hash: Generated<Buffer | null>;
+    rotated_at: Generated<Date>;
+    user_agent: string;
+    created_at: GeneratedAlways<Date>;
+    last_used_at: Generated<Date>;
+    expires_at: Date;
+  };
+  signing_key: {
+    kid: string;
+    private_jwk: object;
+    public_jwk: object;
+    created_at: GeneratedAlways<Date>;
+  };
+}

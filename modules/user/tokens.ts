@@ -1,0 +1,82 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import type { SessionId, UserId } from "#contracts/ids.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import { accessTokenMs, sessionMs } from "./rules.ts";
+import type { UserStore } from "./store.ts";
+
+/** A new pair is made when the newest is this old; older ones verify until the last token they signed is over. */
+const keyMaxAgeMs = sessionMs;
+const reloadMs = 10 * 60_000;
+
+export interface Tokens {
+  /** A signed access token (Ed25519 JWT) for a session, and when it ends. */
+  access(userId: UserId, sessionId: SessionId, classic: boolean): Promise<{ token: string; expiresAtMs: number }>;
+  publicKeys(): Promise<JWK[]>;
+  stop(): void;
+}
+
+/** The key pairs of this service. The private halves never leave it. */
+export async function createTokens(store: UserStore, onError: (error: unknown) => void): Promise<Tokens> {
+  const loadSigner = async () => {
+    await store.rotateKeys(await newKey(), keyMaxAgeMs);
+    const newest = (await store.signingKeys())[0]!;
+    return { kid: newest.kid, key: await importJWK(newest.private_jwk as JWK, "EdDSA") };
+  };
+  let signer = await loadSigner();
+  const timer = setInterval(() => {
+    loadSigner().then((loaded) => {
+      signer = loaded;
+    }, onError);
+  }, reloadMs);
+  return {
+    async access(userId, sessionId, classic) {
+      const expiresAtMs = Date.now() + (classic ? sessionMs : accessTokenMs);
+      const token = await new SignJWT({ sid: sessionId })
+        .setProtectedHeader({ alg: "EdDSA", kid: signer.kid })
+        .setIssuer("user")
+        .setAudience("douya")
+        .setSubject(userId)
+        .setExpirationTime(new Date(expiresAtMs))
+        .sign(signer.key);
+      return { token, expiresAtMs };
+    },
+    publicKeys: async () => (await store.signingKeys()).map((row) => row.public_jwk as JWK),
+    stop: () => clearInterval(timer),
+  };
+}
+
+async function newKey() {
+  const pair = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
+  const publicJwk = await exportJWK(pair.publicKey);
+  const kid = await calculateJwkThumbprint(publicJwk);
+  return {
+    kid,
+    private_jwk: await exportJWK(pair.privateKey),
+    public_jwk: { ...publicJwk, kid, alg: "EdDSA", use: "sig" },
+  };
+}
+
+/** A refresh token names its session and carries a secret of which only the hash is stored. */
+export function newRefreshToken(userId: UserId, sessionId: SessionId): { token: string; hash: Buffer } {
+  const secret = randomBytes(32);
+  return { token: `${userId}.${sessionId}.${secret.toString("base64url")}`, hash: sha256(secret) };
+}
+
+export function parseRefreshToken(token: string) {
+  const [userId = "", sessionId = "", secret = ""] = token.split(".", 4);
+  if (!isId(userId) || !isId(sessionId)) return undefined;
+  return {
+    userId: userId as UserId,
+    sessionId: sessionId as SessionId,
+    hash: sha256(Buffer.from(secret, "base64url")),
+  };
+}
+
+export function sameHash(a: Buffer, b: Buffer | null): boolean {
+  return b !== null && a.length === b.length && timingSafeEqual(a, b);
+}
+
+function sha256(bytes: Buffer): Buffer {
+  return createHash("sha256").update(bytes).digest();
+}

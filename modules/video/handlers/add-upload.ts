@@ -1,0 +1,30 @@
+import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { UploadId, UserId } from "#contracts/ids.ts";
+import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
+import type { Ids } from "#platform/ids/snowflake.ts";
+import type { MediaTool } from "#platform/media/media-tool.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { VideoStore } from "../store.ts";
+
+export function addUpload(
+  store: VideoStore,
+  blobs: BlobStore,
+  media: MediaTool,
+  ids: Ids,
+): Handlers<typeof VideoService>["addUpload"] {
+  return async ({ staged, sha256, sizeBytes }, call) => {
+    const ownerId = requireCaller(call) as UserId;
+    try {
+      const info = await blobs.withFile({ staged }, (path) => media.probe(path));
+      const id = ids.next() as UploadId;
+      // Kept under the name of a playable file: when it needs no work, it is one.
+      const sourceKey = blobKey("video", sha256, info.container === "mp4" ? "mp4" : "bin");
+      await store.addUpload({ id, ownerId, sourceKey, sizeBytes, info });
+      await blobs.commit(staged, sourceKey);
+      return { id, sizeBytes, durationMs: info.durationMs, width: info.width, height: info.height };
+    } finally {
+      await blobs.discard(staged);
+    }
+  };
+}

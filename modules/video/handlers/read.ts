@@ -1,0 +1,58 @@
+import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { UserId } from "#contracts/ids.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import { toVideo } from "../present.ts";
+import { isVisible } from "../rules.ts";
+import type { VideoRow, VideoStore } from "../store.ts";
+
+type Service = Handlers<typeof VideoService>;
+
+/** The most that one list call returns, whatever it asks for. */
+const maxPage = 100;
+
+export function getVideos(store: VideoStore): Service["getVideos"] {
+  const load = createBatcher(async (ids: string[]): Promise<(VideoRow | undefined)[]> => {
+    const videos = new Map((await store.videosById([...new Set(ids)])).map((row) => [row.id, row]));
+    return ids.map((id) => videos.get(id));
+  });
+  return async (request, call) => {
+    const videos = await Promise.all(request.ids.filter(isId).map(load));
+    const visible = videos.filter((video) => video !== undefined && isVisible(video, call.callerId));
+    return { videos: visible.map((video) => toVideo(video!)) };
+  };
+}
+
+export function listByAuthor(store: VideoStore): Service["listByAuthor"] {
+  return async (request, call) => {
+    if (!isId(request.authorId)) return {};
+    const limit = Math.min(request.limit, maxPage);
+    const rows = await store.listByAuthor(request.authorId as UserId, {
+      ...(isId(request.beforeId) && { beforeId: request.beforeId }),
+      limit: limit + 1,
+      everyState: request.everyState && request.authorId === call.callerId,
+    });
+    return { videos: rows.slice(0, limit).map(toVideo), more: rows.length > limit };
+  };
+}
+
+export function listPublished(store: VideoStore): Service["listPublished"] {
+  return async (request) => {
+    const limit = Math.min(request.limit, maxPage);
+    const before = request.beforeMs > 0 ? { ms: request.beforeMs, id: request.beforeId || "0" } : undefined;
+    const rows = await store.listPublished(before, limit + 1);
+    return {
+      videos: rows.slice(0, limit).map((row) => ({ id: row.id, publishedAtMs: Number(row.published_ms) })),
+      more: rows.length > limit,
+    };
+  };
+}
+
+export function getAuthorStats(store: VideoStore): Service["getAuthorStats"] {
+  const load = createBatcher(async (ids: string[]) => {
+    const works = new Map((await store.works([...new Set(ids)])).map((row) => [row.author_id, Number(row.works)]));
+    return ids.map((authorId) => ({ authorId, works: works.get(authorId) ?? 0 }));
+  });
+  return async (request) => ({ stats: await Promise.all(request.authorIds.filter(isId).map(load)) });
+}

@@ -1,0 +1,61 @@
+import { VideoService } from "#contracts/gen/video_pb.ts";
+import { startJobQueue } from "#platform/jobs/job-queue.ts";
+import { defineModule } from "#platform/module/module.ts";
+import { addUpload } from "./handlers/add-upload.ts";
+import { deleteVideo } from "./handlers/delete-video.ts";
+import { publish } from "./handlers/publish.ts";
+import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
+import { migrations } from "./migrations.ts";
+import { processVideo, removeBlob } from "./pipeline.ts";
+import { stagedLifetimeMs, uploadLifetimeMs } from "./rules.ts";
+import { videoStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+export interface VideoConfig {
+  /** How many videos are processed at once in this process. */
+  workers: number;
+}
+
+const sweepEveryMs = 10 * 60_000;
+
+/** Uploads, the media pipeline and published videos. */
+export const videoModule = defineModule<VideoConfig, Tables>()({
+  name: "video",
+  service: VideoService,
+  calls: {},
+  migrations,
+  async start({ config, db, ids, blobs, media, log }) {
+    const store = videoStore(db);
+    const jobs = startJobQueue({
+      db,
+      kinds: {
+        process: processVideo(store, blobs, media, () => jobs, log),
+        "remove-blob": removeBlob(store, blobs),
+      },
+      concurrency: config.workers,
+      log,
+    });
+    const sweep = async () => {
+      await blobs.sweepStaged(stagedLifetimeMs);
+      if ((await store.dropUploads(uploadLifetimeMs, jobs)) > 0) jobs.wake();
+    };
+    const warn = (error: unknown) => log.warn({ err: error }, "could not sweep old uploads");
+    await sweep().catch(warn);
+    const sweeper = setInterval(() => void sweep().catch(warn), sweepEveryMs);
+    return {
+      handlers: {
+        addUpload: addUpload(store, blobs, media, ids),
+        publish: publish(store, jobs, ids),
+        getVideos: getVideos(store),
+        listByAuthor: listByAuthor(store),
+        listPublished: listPublished(store),
+        deleteVideo: deleteVideo(store, jobs),
+        getAuthorStats: getAuthorStats(store),
+      },
+      async stop() {
+        clearInterval(sweeper);
+        await jobs.stop();
+      },
+    };
+  },
+});

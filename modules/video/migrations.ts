@@ -1,0 +1,55 @@
+import type { Migrations } from "#platform/db/migrate.ts";
+import { jobTable } from "#platform/jobs/job-queue.ts";
+
+export const migrations: Migrations = {
+  "0001-videos": `
+    create table video.upload (
+      owner_id int8 not null,
+      id int8 not null,
+      source_key text not null,
+      size_bytes int8 not null,
+      -- What the probe found (MediaInfo).
+      info jsonb not null,
+      created_at timestamptz not null default now(),
+      primary key (owner_id, id)
+    );
+    create index upload_created on video.upload (created_at);
+    create table video.video (
+      id int8 primary key,
+      author_id int8 not null,
+      -- The upload it was made of: publishing the same upload again is the same video.
+      upload_id int8 not null,
+      title text not null,
+      state text not null check (state in ('uploaded', 'processing', 'published', 'failed')),
+      progress real not null default 0,
+      failure_reason text not null default '',
+      failure_message text not null default '',
+      source_key text not null,
+      play_key text not null default '',
+      cover_key text not null default '',
+      duration_ms int not null,
+      width int not null,
+      height int not null,
+      size_bytes int8 not null,
+      info jsonb not null,
+      created_at timestamptz not null default now(),
+      -- The position in the public feed, in Unix milliseconds.
+      published_ms int8,
+      unique (author_id, upload_id)
+    );
+    create index video_by_author on video.video (author_id, id desc);
+    create index video_published on video.video (published_ms desc, id desc) where state = 'published';
+    create table video.author_stats (
+      author_id int8 primary key,
+      works int8 not null
+    );
+    -- Who uses a blob: an upload or a video. A blob without users is removed.
+    create table video.blob_use (
+      key text not null,
+      owner_id int8 not null,
+      primary key (key, owner_id)
+    );
+    create index blob_use_by_owner on video.blob_use (owner_id);
+    ${jobTable("video")}
+  `,
+};

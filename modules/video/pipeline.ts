@@ -1,0 +1,108 @@
+import type { VideoId } from "#contracts/ids.ts";
+import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Job, JobKind, JobQueue } from "#platform/jobs/job-queue.ts";
+import type { MediaTool } from "#platform/media/media-tool.ts";
+import { isPlayableAsIs } from "#platform/media/rules.ts";
+import type { Logger } from "#platform/observe/log.ts";
+import { firstRenditionShortSidePx } from "./rules.ts";
+import type { VideoRow, VideoStore } from "./store.ts";
+
+const progressEveryMs = 500;
+
+/**
+ * uploaded → processing → published | failed. Each try starts afresh and every step may run twice: what it
+ * makes is named by content, and only the last transaction shows it to anybody.
+ */
+export function processVideo(
+  store: VideoStore,
+  blobs: BlobStore,
+  media: MediaTool,
+  jobs: () => JobQueue,
+  log: Logger,
+): JobKind {
+  /** Lets a tool write a file and makes it a blob that the video holds. */
+  async function make(id: VideoId, kind: "video" | "cover", write: (path: string) => Promise<unknown>) {
+    const extension = kind === "video" ? "mp4" : "jpg";
+    const draft = await blobs.stagingPath(extension);
+    try {
+      await write(draft.path);
+      return await keep(id, kind, extension, await blobs.adopt(draft.name));
+    } catch (error) {
+      await blobs.discard(draft.name);
+      throw error;
+    }
+  }
+
+  async function keep(id: VideoId, namespace: string, extension: string, staged: Staged) {
+    const key = blobKey(namespace, staged.sha256, extension);
+    if (!(await store.holdBlob(key, id))) throw new VideoGone();
+    await blobs.commit(staged.name, key);
+    return { key, sizeBytes: staged.sizeBytes };
+  }
+
+  async function rendition(video: VideoRow, source: string, job: Job) {
+    const id = video.id as VideoId;
+    let lastMs = 0;
+    const onProgress = (progress: number) => {
+      if (Date.now() - lastMs < progressEveryMs) return;
+      lastMs = Date.now();
+      store.setProgress(id, progress).catch((error) => log.warn({ err: error }, "could not note the progress"));
+    };
+    let copied = false;
+    const made = await make(id, "video", async (path) => {
+      const options = { maxShortSidePx: firstRenditionShortSidePx, onProgress, signal: job.signal };
+      ({ copied } = await media.rendition(source, path, video.info, options));
+    });
+    return { ...made, copied };
+  }
+
+  async function run(job: Job): Promise<void> {
+    const id = job.key as VideoId;
+    const video = await store.startProcessing(id);
+    if (!video) return;
+    await blobs.withFile({ key: video.source_key }, async (source) => {
+      const cover = await make(id, "cover", (path) => media.cover(source, path, video.info, { signal: job.signal }));
+      const play = isPlayableAsIs(video.info, firstRenditionShortSidePx)
+        ? { key: video.source_key, sizeBytes: Number(video.size_bytes), copied: true }
+        : await rendition(video, source, job);
+      const keepKeys = [play.key, cover.key];
+      // A source that was only copied holds nothing that the rendition lacks.
+      if (!play.copied) keepKeys.push(video.source_key);
+      const result = { playKey: play.key, coverKey: cover.key, sizeBytes: play.sizeBytes, keepKeys };
+      await store.finish(id, result, job, jobs());
+    });
+    jobs().wake();
+  }
+
+  return {
+    maxAttempts: 4,
+    timeoutMs: 2 * 3_600_000,
+    async run(job) {
+      try {
+        await run(job);
+      } catch (error) {
+        if (error instanceof VideoGone) return;
+        // A refusal is the file's fault and will be the same next time; anything else may pass.
+        if (!(error instanceof DomainError) || !["invalid", "too-large"].includes(error.kind)) throw error;
+        await store.fail(job.key as VideoId, error, jobs());
+        jobs().wake();
+      }
+    },
+    async giveUp(key) {
+      const message = "The server could not process this video. Upload it again later, or tell the operator.";
+      await store.fail(key as VideoId, { reason: "PROCESSING_FAILED", message }, jobs());
+    },
+  };
+}
+
+/** Deleted by its author while it was being processed: nothing is left to do. */
+class VideoGone extends Error {}
+
+export function removeBlob(store: VideoStore, blobs: BlobStore): JobKind {
+  return {
+    maxAttempts: 10,
+    timeoutMs: 60_000,
+    run: (job) => store.removeUnusedBlob(job.key, () => blobs.remove(job.key)),
+  };
+}

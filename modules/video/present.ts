@@ -1,0 +1,30 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
+import type { VideoRow } from "./store.ts";
+
+const states = {
+  uploaded: VideoState.UPLOADED,
+  processing: VideoState.PROCESSING,
+  published: VideoState.PUBLISHED,
+  failed: VideoState.FAILED,
+} as const;
+
+export function toVideo(video: VideoRow): MessageInitShape<typeof VideoSchema> {
+  return {
+    id: video.id,
+    authorId: video.author_id,
+    title: video.title,
+    state: states[video.state],
+    progress: video.progress,
+    failureReason: video.failure_reason,
+    failureMessage: video.failure_message,
+    playKey: video.play_key,
+    coverKey: video.cover_key,
+    durationMs: video.duration_ms,
+    width: video.width,
+    height: video.height,
+    sizeBytes: Number(video.size_bytes),
+    createdAtMs: video.created_at.getTime(),
+    publishedAtMs: Number(video.published_ms ?? 0),
+  };
+}

@@ -1,0 +1,30 @@
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { checkText } from "#platform/text/text-rules.ts";
+
+/** Short side of the first rendition: what a phone shows, and quick to make. */
+export const firstRenditionShortSidePx = 720;
+/** An upload that nobody publishes is thrown away after a day. */
+export const uploadLifetimeMs = 24 * 3_600_000;
+/** A staged file that nobody has written to for an hour belongs to a process that died. */
+export const stagedLifetimeMs = 3_600_000;
+
+export function checkTitle(title: string): string {
+  return checkText(title, { label: "A title", reason: "TITLE_INVALID", min: 0, max: 200, allowInvisible: true });
+}
+
+export function videoNotFound(): DomainError {
+  return new DomainError("not-found", "VIDEO_NOT_FOUND", "There is no such video, or it is not public.");
+}
+
+export function uploadNotFound(): DomainError {
+  return new DomainError(
+    "not-found",
+    "UPLOAD_NOT_FOUND",
+    "You have no such upload. Uploads are kept for a day; send the file again.",
+  );
+}
+
+/** Whether somebody may see a video. */
+export function isVisible(video: { state: string; author_id: string }, callerId: string | undefined): boolean {
+  return video.state === "published" || video.author_id === callerId;
+}

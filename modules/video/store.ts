@@ -1,0 +1,226 @@
+import { type Selectable, sql } from "kysely";
+import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Tables } from "./tables.ts";
+
+export type UploadRow = Selectable<Tables["upload"]>;
+export type VideoRow = Selectable<Tables["video"]>;
+
+/** All SQL of the module. Everything that lasts with a fact is written in the fact's transaction. */
+export function videoStore(db: Kysely<Tables>) {
+  return {
+    /** The upload and its hold on the blob. */
+    async addUpload(upload: { id: UploadId; ownerId: UserId; sourceKey: string; sizeBytes: number; info: object }) {
+      await db.transaction().execute(async (transaction) => {
+        await lockBlob(transaction, upload.sourceKey);
+        await transaction.insertInto("blob_use").values({ key: upload.sourceKey, owner_id: upload.id }).execute();
+        await transaction
+          .insertInto("upload")
+          .values({
+            owner_id: upload.ownerId,
+            id: upload.id,
+            source_key: upload.sourceKey,
+            size_bytes: upload.sizeBytes,
+            info: JSON.stringify(upload.info),
+          })
+          .execute();
+      });
+    },
+
+    /**
+     * Turns an upload into a video with its first job, once: undefined when there is neither such an upload
+     * nor a video made of it.
+     */
+    async publish(
+      video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string },
+      jobs: JobQueue,
+    ): Promise<VideoRow | undefined> {
+      return db.transaction().execute(async (transaction) => {
+        const upload = await transaction
+          .deleteFrom("upload")
+          .where("owner_id", "=", video.authorId)
+          .where("id", "=", video.uploadId)
+          .returningAll()
+          .executeTakeFirst();
+        if (!upload) {
+          return transaction
+            .selectFrom("video")
+            .selectAll()
+            .where("author_id", "=", video.authorId)
+            .where("upload_id", "=", video.uploadId)
+            .executeTakeFirst();
+        }
+        await transaction
+          .updateTable("blob_use")
+          .set({ owner_id: video.id })
+          .where("owner_id", "=", video.uploadId)
+          .execute();
+        await jobs.add(transaction, "process", video.id);
+        return transaction
+          .insertInto("video")
+          .values({
+            id: video.id,
+            author_id: video.authorId,
+            upload_id: video.uploadId,
+            title: video.title,
+            state: "uploaded",
+            source_key: upload.source_key,
+            duration_ms: upload.info.durationMs,
+            width: upload.info.width,
+            height: upload.info.height,
+            size_bytes: upload.size_bytes,
+            info: JSON.stringify(upload.info),
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow();
+      });
+    },
+
+    videosById: (ids: string[]): Promise<VideoRow[]> =>
+      db
+        .selectFrom("video")
+        .selectAll()
+        .where("id", "=", sql<string>`any(${ids}::int8[])`)
+        .execute(),
+    listByAuthor(authorId: UserId, page: { beforeId?: string; limit: number; everyState: boolean }) {
+      let videos = db.selectFrom("video").selectAll().where("author_id", "=", authorId);
+      if (page.beforeId) videos = videos.where("id", "<", page.beforeId);
+      if (!page.everyState) videos = videos.where("state", "=", "published");
+      return videos.orderBy("id", "desc").limit(page.limit).execute();
+    },
+    listPublished(before: { ms: number; id: string } | undefined, limit: number) {
+      let videos = db.selectFrom("video").select(["id", "published_ms"]).where("state", "=", "published");
+      if (before) {
+        videos = videos.where(sql<boolean>`(published_ms, id) < (${before.ms}::int8, ${before.id}::int8)`);
+      }
+      return videos.orderBy("published_ms", "desc").orderBy("id", "desc").limit(limit).execute();
+    },
+    works: (authorIds: string[]) =>
+      db
+        .selectFrom("author_stats")
+        .selectAll()
+        .where("author_id", "=", sql<string>`any(${authorIds}::int8[])`)
+        .execute(),
+
+    /** Starts a try of the pipeline; undefined when the video is gone or already finished. */
+    startProcessing: (id: VideoId): Promise<VideoRow | undefined> =>
+      db
+        .updateTable("video")
+        .set({ state: "processing", progress: 0 })
+        .where("id", "=", id)
+        .where("state", "in", ["uploaded", "processing"])
+        .returningAll()
+        .executeTakeFirst(),
+    async setProgress(id: VideoId, progress: number): Promise<void> {
+      await db.updateTable("video").set({ progress }).where("id", "=", id).where("state", "=", "processing").execute();
+    },
+    /** Takes hold of a blob for a video before it is put in place; false when the video is gone. */
+    async holdBlob(key: string, id: VideoId): Promise<boolean> {
+      return db.transaction().execute(async (transaction) => {
+        const video = await transaction.selectFrom("video").select("id").where("id", "=", id).forShare().executeTakeFirst();
+        if (!video) return false;
+        await lockBlob(transaction, key);
+        await transaction
+          .insertInto("blob_use")
+          .values({ key, owner_id: id })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+        return true;
+      });
+    },
+    /** The end of the pipeline: state, count, blobs no longer needed and the job, in one transaction. */
+    async finish(
+      id: VideoId,
+      result: { playKey: string; coverKey: string; sizeBytes: number; keepKeys: string[] },
+      job: Job,
+      jobs: JobQueue,
+    ): Promise<void> {
+      await db.transaction().execute(async (transaction) => {
+        await job.finish(transaction);
+        const { author_id } = await transaction
+          .updateTable("video")
+          .set({
+            state: "published",
+            progress: 1,
+            play_key: result.playKey,
+            cover_key: result.coverKey,
+            size_bytes: result.sizeBytes,
+            published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
+          })
+          .where("id", "=", id)
+          .returning("author_id")
+          .executeTakeFirstOrThrow();
+        await countWorks(transaction, author_id, 1);
+        await releaseBlobs(transaction, jobs, id, result.keepKeys);
+      });
+    },
+    /** The other end: a failure with its reason. The blobs go, the job is removed by whoever runs it. */
+    async fail(id: VideoId, failure: { reason: string; message: string }, jobs: JobQueue): Promise<void> {
+      await db.transaction().execute(async (transaction) => {
+        const failed = await transaction
+          .updateTable("video")
+          .set({ state: "failed", failure_reason: failure.reason, failure_message: failure.message })
+          .where("id", "=", id)
+          .where("state", "!=", "published")
+          .returning("id")
+          .executeTakeFirst();
+        if (failed) await releaseBlobs(transaction, jobs, id, []);
+      });
+    },
+    /** Removes a video with its count, its job and its hold on blobs; false when it is not the author's. */
+    async deleteVideo(id: VideoId, authorId: UserId, jobs: JobQueue): Promise<boolean> {
+      return db.transaction().execute(async (transaction) => {
+        const video = await transaction
+          .deleteFrom("video")
+          .where("id", "=", id)
+          .where("author_id", "=", authorId)
+          .returning("state")
+          .executeTakeFirst();
+        if (!video) return false;
+        if (video.state === "published") await countWorks(transaction, authorId, -1);
+        await transaction.deleteFrom("job").where("kind", "=", "process").where("key", "=", id).execute();
+        await releaseBlobs(transaction, jobs, id, []);
+        return true;
+      });
+    },
+    /** Throws away uploads that were never published. */
+    async dropUploads(olderThanMs: number, jobs: JobQueue): Promise<number> {
+      return db.transaction().execute(async (transaction) => {
+        const old = await transaction
+          .deleteFrom("upload")
+          .where("created_at", "<", sql<Date>`now() - ${olderThanMs} * interval '1 ms'`)
+          .returning("id")
+          .execute();
+        for (const { id } of old) await releaseBlobs(transaction, jobs, id, []);
+        return old.length;
+      });
+    },
+    /** Runs `remove` unless something uses the blob, and so that nothing can begin to meanwhile. */
+    async removeUnusedBlob(key: string, remove: () => Promise<void>): Promise<void> {
+      await db.transaction().execute(async (transaction) => {
+        await lockBlob(transaction, key);
+        const use = await transaction.selectFrom("blob_use").select("key").where("key", "=", key).executeTakeFirst();
+        if (!use) await remove();
+      });
+    },
+  };
+}
+
+export type VideoStore = ReturnType<typeof videoStore>;
+
+async function countWorks(on: Queryable<Tables>, authorId: string, change: 1 | -1): Promise<void> {
+  await sql`
+    insert into video.author_stats as stats (author_id, works) values (${authorId}, ${change})
+    on conflict (author_id) do update set works = stats.works + ${change}`.execute(on);
+}
+
+async function releaseBlobs(on: Queryable<Tables>, jobs: JobQueue, ownerId: string, keep: string[]): Promise<void> {
+  let released = on.deleteFrom("blob_use").where("owner_id", "=", ownerId);
+  if (keep.length > 0) released = released.where("key", "not in", keep);
+  for (const { key } of await released.returning("key").execute()) await jobs.add(on, "remove-blob", key);
+}
+
+async function lockBlob(on: Queryable<Tables>, key: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);
+}

@@ -1,0 +1,39 @@
+import type { ColumnType, Generated, GeneratedAlways } from "kysely";
+import type { JobTables } from "#platform/jobs/job-queue.ts";
+import type { MediaInfo } from "#platform/media/media-tool.ts";
+
+type Json<T> = ColumnType<T, string, string>;
+export type VideoStateName = "uploaded" | "processing" | "published" | "failed";
+
+export interface Tables extends JobTables {
+  upload: {
+    owner_id: string;
+    id: string;
+    source_key: string;
+    size_bytes: ColumnType<string, number, never>;
+    info: Json<MediaInfo>;
+    created_at: GeneratedAlways<Date>;
+  };
+  video: {
+    id: string;
+    author_id: string;
+    upload_id: string;
+    title: string;
+    state: VideoStateName;
+    progress: Generated<number>;
+    failure_reason: Generated<string>;
+    failure_message: Generated<string>;
+    source_key: string;
+    play_key: Generated<string>;
+    cover_key: Generated<string>;
+    duration_ms: number;
+    width: number;
+    height: number;
+    size_bytes: ColumnType<string, string | number, string | number>;
+    info: Json<MediaInfo>;
+    created_at: GeneratedAlways<Date>;
+    published_ms: Generated<string | null>;
+  };
+  author_stats: { author_id: string; works: string };
+  blob_use: { key: string; owner_id: string };
+}

@@ -1,0 +1,145 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { DomainError } from "../errors/domain-error.ts";
+import { type BlobKey, type BlobStore, isBlobKey, type ReceiveOptions, type Staged } from "./blob-store.ts";
+
+const inspectBytes = 1024;
+/** Large writes keep a 1 GB upload from being a hundred thousand small ones. */
+const writeBytes = 1024 * 1024;
+
+/** Blobs as files under `dir`, spread over folders by their first bytes; processes on one host may share it. */
+export async function diskBlobStore(dir: string): Promise<BlobStore> {
+  const staging = join(dir, "staging");
+  await mkdir(staging, { recursive: true });
+  const stagedPath = (name: string) => join(staging, basename(name));
+  const blobPath = (key: BlobKey) => {
+    if (!isBlobKey(key)) throw new DomainError("invalid", "BLOB_KEY_INVALID", "That is not the name of a file.");
+    const [namespace, name] = key.split("/") as [string, string];
+    return join(dir, namespace, name.slice(0, 2), name.slice(2, 4), name);
+  };
+
+  return {
+    async receive(source, options) {
+      const name = randomUUID();
+      const file = await open(stagedPath(name), "wx", 0o600);
+      try {
+        const written = await writeHashed(source, file, options);
+        await file.close();
+        return { name, ...written };
+      } catch (error) {
+        await file.close().catch(() => {});
+        await rm(stagedPath(name), { force: true });
+        throw error;
+      }
+    },
+    async stagingPath(extension) {
+      const name = `${randomUUID()}.${extension}`;
+      return { name, path: stagedPath(name) };
+    },
+    async adopt(name) {
+      const hash = createHash("sha256");
+      let sizeBytes = 0;
+      for await (const chunk of createReadStream(stagedPath(name), { highWaterMark: writeBytes })) {
+        hash.update(chunk);
+        sizeBytes += chunk.length;
+      }
+      return { name: basename(name), sha256: hash.digest("hex"), sizeBytes } satisfies Staged;
+    },
+    discard: (name) => rm(stagedPath(name), { force: true }),
+    async commit(name, key) {
+      const target = blobPath(key);
+      if ((await sizeOf(target)) !== undefined) return rm(stagedPath(name), { force: true });
+      await syncFile(stagedPath(name));
+      await mkdir(dirname(target), { recursive: true });
+      await rename(stagedPath(name), target);
+      // The new name must survive a power cut as well, and so must the folders made for it.
+      await syncFile(dirname(target));
+      await syncFile(dirname(dirname(target)));
+    },
+    remove: (key) => rm(blobPath(key), { force: true }),
+    size: (key) => sizeOf(blobPath(key)),
+    read: (key, range) => createReadStream(blobPath(key), { ...range, highWaterMark: 256 * 1024 }),
+    withFile: (source, use) => use("key" in source ? blobPath(source.key) : stagedPath(source.staged)),
+    async sweepStaged(olderThanMs) {
+      let swept = 0;
+      for (const name of await readdir(staging)) {
+        const info = await stat(join(staging, name)).catch(() => undefined);
+        if (!info || Date.now() - info.mtimeMs < olderThanMs) continue;
+        await rm(join(staging, name), { force: true });
+        swept++;
+      }
+      return swept;
+    },
+  };
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Hashes while writing, one large block at a time, so that memory holds at most two of them. */
+async function writeHashed(
+  source: Readable,
+  file: FileHandle,
+  { maxBytes, inspect, signal }: ReceiveOptions,
+): Promise<{ sha256: string; sizeBytes: number }> {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  let inspected = false;
+  let block: Buffer[] = [];
+  let blockBytes = 0;
+  const flush = async () => {
+    const chunks = block;
+    block = [];
+    blockBytes = 0;
+    if (!inspected) {
+      inspected = true;
+      inspect?.(Buffer.concat(chunks));
+    }
+    for (const chunk of chunks) hash.update(chunk);
+    await file.writev(chunks);
+  };
+  // The source is left open when it is refused, so that the answer can still reach whoever sends it.
+  const chunks: AsyncIterable<Buffer> = source.iterator({ destroyOnReturn: false });
+  try {
+    for await (const chunk of chunks) {
+      signal?.throwIfAborted();
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
+      block.push(chunk);
+      blockBytes += chunk.length;
+      if (blockBytes >= (inspected ? writeBytes : inspectBytes)) await flush();
+    }
+  } catch (error) {
+    if (error instanceof DomainError) throw error;
+    if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
+      throw new DomainError("unavailable", "DISK_FULL", "The server has no room for this file right now.");
+    }
+    throw new DomainError("invalid", "UPLOAD_INCOMPLETE", "The upload stopped before its end. Send it again.");
+  }
+  if (sizeBytes === 0) throw new DomainError("invalid", "EMPTY_FILE", "The file is empty. Choose another one.");
+  await flush();
+  return { sha256: hash.digest("hex"), sizeBytes };
+}
+
+function tooLarge(maxBytes: number): DomainError {
+  const megabytes = Math.floor(maxBytes / 1024 / 1024);
+  return new DomainError("too-large", "BODY_TOO_LARGE", `The file is larger than the ${megabytes} MB allowed here.`);
+}

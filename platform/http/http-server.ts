@@ -1,0 +1,70 @@
+import { randomBytes } from "node:crypto";
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { Logger } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+
+export interface HttpServerOptions {
+  log: Logger;
+  metrics: Metrics;
+  /** Whether X-Forwarded-* come from a proxy of ours. */
+  trustProxy: boolean;
+  /** Lets a scraper from elsewhere read /metrics; without it only this machine may. Empty: none. */
+  metricsToken: string;
+  /** Per module: why it cannot serve now. */
+  readiness: () => Promise<Record<string, string | undefined>>;
+}
+
+/** Bodies that are not files; those are streamed and have limits of their own. */
+const maxBodyBytes = 64 * 1024;
+/** A connection on which nothing moves for so long is closed. */
+const idleMs = 75_000;
+/** After a refusal the rest of a body is read and thrown away, so that the answer arrives; but not for ever. */
+const drainMs = 15_000;
+
+/** The HTTP side of a process: health, metrics, traces and limits, on which modules put their routes. */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const { log, metrics } = options;
+  const app = fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    childLoggerFactory: (logger) => logger,
+    logController: undefined as never,
+    genReqId: (request) => traceIdOf(request.headers.traceparent),
+    trustProxy: options.trustProxy,
+    bodyLimit: maxBodyBytes,
+    connectionTimeout: idleMs,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: "array" } },
+  });
+
+  app.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "none";
+    const labels = { method: request.method, route, status: String(reply.statusCode) };
+    metrics.http.observe(labels, reply.elapsedTime / 1000);
+    if (!request.raw.complete) setTimeout(() => request.raw.complete || request.raw.destroy(), drainMs).unref();
+  });
+
+  app.get("/livez", async () => ({ alive: true }));
+  app.get("/readyz", async (_request, reply) => {
+    const reasons = await options.readiness();
+    const ready = Object.values(reasons).every((reason) => reason === undefined);
+    const modules = Object.fromEntries(Object.entries(reasons).map(([name, why]) => [name, why ?? "ready"]));
+    return reply.code(ready ? 200 : 503).send({ ready, modules });
+  });
+  app.get("/metrics", async (request, reply) => {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
+    const own = isLoopback(request.socket.remoteAddress) && request.headers["x-forwarded-for"] === undefined;
+    if (!own && !(options.metricsToken && token === options.metricsToken)) return reply.code(404).send();
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+  return app;
+}
+
+/** The trace that a request belongs to (W3C trace context), or a new one. */
+function traceIdOf(traceparent: string | string[] | undefined): string {
+  const given = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(String(traceparent ?? ""))?.[1];
+  return given ?? randomBytes(16).toString("hex");
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return address === "::1" || /^(::ffff:)?127\./.test(address ?? "");
+}

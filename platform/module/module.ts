@@ -1,0 +1,55 @@
+import type { DescService } from "@bufbuild/protobuf";
+import type { FastifyInstance } from "fastify";
+import type { BlobStore } from "../blob/blob-store.ts";
+import type { Kysely } from "../db/database.ts";
+import type { Migrations } from "../db/migrate.ts";
+import type { Ids } from "../ids/snowflake.ts";
+import type { MediaTool } from "../media/media-tool.ts";
+import type { Logger } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Client, Handlers } from "../rpc/service.ts";
+
+/** Clients of the modules that this one declared. */
+export type Clients<Calls extends Record<string, DescService>> = { [K in keyof Calls]: Client<Calls[K]> };
+
+/** Everything a module is given. What it does not take, it cannot depend on. */
+export interface Parts<Calls extends Record<string, DescService>, Config, Tables> {
+  config: Config;
+  /** The tables of the module's own schema. */
+  db: Kysely<Tables>;
+  clients: Clients<Calls>;
+  ids: Ids;
+  blobs: BlobStore;
+  media: MediaTool;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** A module that runs. */
+export interface Running<S extends DescService> {
+  handlers: Handlers<S>;
+  /** Routes of the public HTTP surface; only the gateway has some. */
+  routes?: (app: FastifyInstance) => Promise<void>;
+  /** Why the module cannot serve now; undefined when it can. */
+  notReady?: () => Promise<string | undefined>;
+  /** Ends background work; everything it called is still there while it stops. */
+  stop?: () => Promise<void>;
+}
+
+/** A module's declaration: what it offers, whom it calls, what it stores, how it starts. */
+export interface Module<S extends DescService, Calls extends Record<string, DescService>, Config, Tables> {
+  name: string;
+  /** The contract it implements; the gateway has none. */
+  service?: S;
+  calls: Calls;
+  /** Of the schema with the module's name. */
+  migrations?: Migrations;
+  start(parts: Parts<Calls, Config, Tables>): Promise<Running<S>>;
+}
+
+/** Checks a declaration's types without widening them. */
+export function defineModule<Config, Tables = object>() {
+  return <S extends DescService, Calls extends Record<string, DescService>>(
+    module: Module<S, Calls, Config, Tables>,
+  ): Module<S, Calls, Config, Tables> => module;
+}

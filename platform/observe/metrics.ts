@@ -1,0 +1,47 @@
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { createMeter, type Meter } from "../rpc/meter.ts";
+
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** The four golden signals of this process: traffic, errors and latency per route and RPC, saturation as gauges. */
+export interface Metrics {
+  registry: Registry;
+  http: Histogram<"method" | "route" | "status">;
+  rpc: Meter;
+  /** Registers a gauge that is read when somebody scrapes. */
+  gauge(name: string, help: string, read: () => number): void;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const http = new Histogram({
+    name: "douya_http_request_seconds",
+    help: "Time from a request's arrival to its answer's end",
+    labelNames: ["method", "route", "status"],
+    buckets: seconds,
+    registers: [registry],
+  });
+  const rpc = new Histogram({
+    name: "douya_rpc_seconds",
+    help: "Time of a call between modules, on either link",
+    labelNames: ["service", "method", "outcome"],
+    buckets: seconds,
+    registers: [registry],
+  });
+  return {
+    registry,
+    http,
+    rpc: createMeter(rpc),
+    gauge(name, help, read) {
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { create, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall } from "@grpc/grpc-js";
+import { DomainError } from "../errors/domain-error.ts";
+import type { Logger } from "../observe/log.ts";
+import { withinDeadline } from "./call.ts";
+import { maxMessageBytes } from "./grpc-link.ts";
+import type { Meter } from "./meter.ts";
+import type { Handlers, UntypedUnary } from "./service.ts";
+import type { ServiceTokens } from "./service-token.ts";
+import { toStatus } from "./status.ts";
+
+/** The longest that a call may take when its caller names no deadline, and the most it may ask for. */
+const maxCallMs = 30_000;
+
+/** One service as it is offered to other processes, and the modules that may call it. */
+export interface Offer {
+  service: DescService;
+  handlers: Handlers<DescService>;
+  callers: ReadonlySet<string>;
+}
+
+export interface GrpcServer {
+  port: number;
+  /** Refuses new calls, lets the running ones finish until `deadlineMs` milliseconds have passed. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** Serves `offers` on host:port (0: any free port). Error: ADDRESS_TAKEN. */
+export async function startGrpcServer(options: {
+  offers: Offer[];
+  host: string;
+  port: number;
+  tokens: ServiceTokens;
+  meter: Meter;
+  log: Logger;
+}): Promise<GrpcServer> {
+  const server = new Server({
+    "grpc.max_receive_message_length": maxMessageBytes,
+    "grpc.max_concurrent_streams": 1000,
+  });
+  for (const offer of options.offers) {
+    for (const method of offer.service.methods) {
+      const handle = (offer.handlers as unknown as Record<string, UntypedUnary>)[method.localName]!;
+      const measured = options.meter(offer.service.typeName, method.name);
+      const answer = (rpc: ServerUnaryCall<unknown, unknown>) =>
+        measured(async () => {
+          const caller = await options.tokens.verify(text(rpc, "authorization"));
+          if (!offer.callers.has(caller)) {
+            throw new DomainError("forbidden", "SERVICE_NOT_ALLOWED", `${caller} may not call this service.`);
+          }
+          const call = callOf(rpc);
+          return create(method.output, (await withinDeadline(call, () => handle(rpc.request, call))) as never);
+        });
+      server.register(
+        `/${offer.service.typeName}/${method.name}`,
+        (rpc: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>) => {
+          answer(rpc).then(
+            (message) => reply(null, message),
+            (error) => reply(refusal(error, rpc, options.log)),
+          );
+        },
+        (message) => Buffer.from(toBinary(method.output, message as Message)),
+        (bytes) => fromBinary(method.input, bytes),
+        "unary",
+      );
+    }
+  }
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(addressTaken(options.host, options.port)) : resolve(bound),
+    );
+  });
+  return {
+    port,
+    stop: (deadlineMs) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => server.forceShutdown(), deadlineMs);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}
+
+function addressTaken(host: string, port: number): DomainError {
+  return new DomainError(
+    "conflict",
+    "ADDRESS_TAKEN",
+    `${host}:${port} is taken by another program. Stop it or set DOUYA_RPC_PORT to another port.`,
+  );
+}
+
+function text(rpc: ServerUnaryCall<unknown, unknown>, key: string): string {
+  return rpc.metadata.get(key)[0]?.toString() ?? "";
+}
+
+function callOf(rpc: ServerUnaryCall<unknown, unknown>) {
+  const asked = rpc.getDeadline();
+  const askedMs = asked instanceof Date ? asked.getTime() : asked;
+  return {
+    callerId: text(rpc, "douya-caller") || undefined,
+    traceId: text(rpc, "douya-trace"),
+    deadlineMs: Math.min(askedMs, Date.now() + maxCallMs),
+  };
+}
+
+function refusal(error: unknown, rpc: ServerUnaryCall<unknown, unknown>, log: Logger) {
+  if (error instanceof DomainError) return toStatus(error);
+  log.error({ err: error, rpc: rpc.getPath(), traceId: text(rpc, "douya-trace") }, "internal error");
+  return toStatus(new DomainError("internal", "INTERNAL", "Something went wrong on our side."));
+}

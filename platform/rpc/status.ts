@@ -1,0 +1,51 @@
+import { status as grpcStatus, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
+
+/** The one table from kinds of refusal to gRPC statuses. */
+const statusOfKind: Record<ErrorKind, grpcStatus> = {
+  invalid: grpcStatus.INVALID_ARGUMENT,
+  unauthenticated: grpcStatus.UNAUTHENTICATED,
+  forbidden: grpcStatus.PERMISSION_DENIED,
+  "not-found": grpcStatus.NOT_FOUND,
+  conflict: grpcStatus.ALREADY_EXISTS,
+  "too-large": grpcStatus.OUT_OF_RANGE,
+  exhausted: grpcStatus.RESOURCE_EXHAUSTED,
+  deadline: grpcStatus.DEADLINE_EXCEEDED,
+  unavailable: grpcStatus.UNAVAILABLE,
+  internal: grpcStatus.INTERNAL,
+};
+const kindOfStatus = new Map(Object.entries(statusOfKind).map(([kind, code]) => [code, kind as ErrorKind]));
+
+/** How a refusal crosses the wire: kind as the status, reason and retry time as metadata. */
+export function toStatus(error: DomainError): { code: grpcStatus; details: string; metadata: Metadata } {
+  const metadata = new Metadata();
+  metadata.set("douya-reason", error.reason);
+  if (error.retryAfterMs !== undefined) metadata.set("douya-retry-after-ms", String(error.retryAfterMs));
+  return { code: statusOfKind[error.kind], details: encodeURIComponent(error.message), metadata };
+}
+
+/** The same refusal on the other side. What did not come from a handler becomes a refusal of the link. */
+export function fromStatus(error: ServiceError, module: string): DomainError {
+  const reason = error.metadata?.get("douya-reason")[0]?.toString();
+  if (reason) {
+    const retry = error.metadata.get("douya-retry-after-ms")[0];
+    return new DomainError(
+      kindOfStatus.get(error.code) ?? "internal",
+      reason,
+      decodeURIComponent(error.details),
+      retry === undefined ? undefined : Number(retry),
+    );
+  }
+  if (error.code === grpcStatus.DEADLINE_EXCEEDED) {
+    return new DomainError("deadline", "DEADLINE_EXCEEDED", `The ${module} service took too long.`, 1000);
+  }
+  if (error.code === grpcStatus.UNAVAILABLE || error.code === grpcStatus.CANCELLED) {
+    return unavailable(module);
+  }
+  return new DomainError("internal", "INTERNAL", "Something went wrong on our side.");
+}
+
+export function unavailable(module: string): DomainError {
+  const reason = `${module.toUpperCase()}_UNAVAILABLE`;
+  return new DomainError("unavailable", reason, `The ${module} service is not reachable right now.`, 1000);
+}

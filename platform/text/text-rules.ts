@@ -1,0 +1,39 @@
+import { DomainError } from "../errors/domain-error.ts";
+
+/** Control, surrogate, private and unassigned characters, and line and paragraph separators. */
+const unprintable = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
+/** Characters that change how others are shown without being seen: zero-width, joiners, direction marks. */
+const invisible = /[\p{Cf}\u{115F}\u{1160}\u{3164}\u{FFA0}\u{2800}]/u;
+
+export interface TextRule {
+  /** What it is called in messages: "A title". */
+  label: string;
+  reason: string;
+  min: number;
+  /** In characters as Unicode counts them (code points). */
+  max: number;
+  /** Joiners and direction marks, which emoji and right-to-left scripts need. */
+  allowInvisible?: boolean;
+}
+
+/**
+ * Trims a text, brings it to Unicode's form NFC and checks it. Error: the rule's reason, with a message that
+ * says what is wrong.
+ */
+export function checkText(text: string, rule: TextRule): string {
+  const refuse = (why: string) => new DomainError("invalid", rule.reason, `${rule.label} ${why}.`);
+  // A normal form can grow a text many times over, so the length is looked at before and after.
+  if (text.length > rule.max * 8) throw refuse(`has at most ${rule.max} characters`);
+  const clean = text.normalize("NFC").trim();
+  const length = [...clean].length;
+  if (length < rule.min) throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
+  if (length > rule.max) throw refuse(`has at most ${rule.max} characters`);
+  if (unprintable.test(clean)) throw refuse("must not contain control characters or line breaks");
+  if (!rule.allowInvisible && invisible.test(clean)) throw refuse("must not contain invisible characters");
+  return clean;
+}
+
+/** The form under which names are the same: without regard to case, width and Unicode form. */
+export function nameKey(name: string): string {
+  return name.normalize("NFKC").toLowerCase().normalize("NFKC");
+}

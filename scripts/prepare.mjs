@@ -1,0 +1,94 @@
+// Installs what is missing and builds what changed. Plain JavaScript without dependencies: it runs before
+// anything is installed.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("..", import.meta.url));
+const [major, minor] = process.versions.node.split(".").map(Number);
+
+/** Brings `node_modules`, the server and the web client up to date; takes milliseconds when they are. */
+export async function prepare({ web = true } = {}) {
+  if (major < 20 || (major === 20 && minor < 19)) {
+    console.error(`Douya needs Node.js 20.19 or newer; this is ${process.version}. Get one at https://nodejs.org.`);
+    process.exit(1);
+  }
+  install();
+  await whenChanged("server", ["apps/server", "contracts", "modules", "platform", "package-lock.json"], buildServer);
+  if (web) await whenChanged("web", ["apps/web", "package-lock.json"], buildWeb);
+}
+
+function install() {
+  const stamp = join(root, "node_modules", ".installed");
+  const wanted = hash([join(root, "package.json"), join(root, "package-lock.json")]);
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  console.error("Installing what Douya needs (the first time this takes a minute) …");
+  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  writeFileSync(stamp, wanted);
+}
+
+async function buildServer(out) {
+  const { build } = await import("esbuild");
+  await build({
+    absWorkingDir: root,
+    entryPoints: { main: "apps/server/main.ts", "media-worker": "platform/media/worker/media-worker.ts" },
+    outdir: out,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    packages: "external",
+    sourcemap: true,
+    logLevel: "warning",
+  });
+}
+
+async function buildWeb(out) {
+  console.error("Building the web client …");
+  const { build } = await import("vite");
+  await build({ root: join(root, "apps/web"), configFile: join(root, "apps/web/vite.config.ts"), logLevel: "error", build: { outDir: out, emptyOutDir: true } });
+}
+
+/** Builds into a folder of its own and swaps it in, so that several starts at once do each other no harm. */
+async function whenChanged(name, inputs, build) {
+  const stamp = join(root, "build", `${name}.stamp`);
+  const now = hash(inputs.flatMap((input) => filesBelow(join(root, input))));
+  const target = join(root, "build", name);
+  if (existsSync(target) && existsSync(stamp) && readFileSync(stamp, "utf8") === now) return;
+  const draft = `${target}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  await build(draft);
+  rmSync(target, { recursive: true, force: true });
+  try {
+    renameSync(draft, target);
+  } catch (error) {
+    // Another start was quicker and built the same.
+    rmSync(draft, { recursive: true, force: true });
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+  }
+  writeFileSync(stamp, now);
+}
+
+/** Of names, sizes and times, as make does it: quick, and right for a work tree. */
+function hash(files) {
+  const digest = createHash("sha256").update(process.version);
+  for (const file of files) {
+    const { size, mtimeMs } = statSync(file);
+    digest.update(`${file} ${size} ${mtimeMs}\n`);
+  }
+  return digest.digest("hex");
+}
+
+function filesBelow(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => !["node_modules", "dist", "testdata"].includes(entry.name) && !entry.name.includes(".test."))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => filesBelow(join(path, entry.name)));
+}
+
+export function run(command, args) {
+  execFileSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
+}
