@@ -59,8 +59,8 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
             onProgress?.(done);
           },
         );
-        // ffmpeg stops quietly at its size limit, and at the end of what it can read.
-        if ((await stat(output)).size >= limits.maxOutputBytes * 0.99) throw refusals.renditionTooLarge();
+        // Engines stop quietly at the size limit, and at the end of what can be read.
+        if ((await stat(output)).size >= limits.maxOutputBytes) throw refusals.renditionTooLarge();
         if (isCutShort(info.durationMs, endMs)) throw refusals.videoDamaged();
         onProgress?.(1);
         return { copied: video.encode === null && !audio?.encode };
@@ -74,8 +74,9 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         const samples = await engine.sample({ source, filter: SAMPLE_FILTER, maxFrames }, run);
         const still = { source, filter: coverFilter(info), output };
         await engine.still({ ...still, atMs: chooseCoverMs(samples) }, run);
-        // Past the last frame nothing is written.
-        if (!(await hasContent(output))) await engine.still({ ...still, atMs: 0 }, run);
+        if (await hasContent(output)) return;
+        // Nothing is written past the last frame.
+        await engine.still({ ...still, atMs: 0 }, run);
         if (!(await hasContent(output))) throw refusals.videoDamaged();
       }),
 

@@ -69,6 +69,7 @@ export interface ConvertJob {
     stream: number;
     encode: { filter: string; sampleRate: number; options: Record<string, string> } | null;
   } | null;
+  /** The output ends there quietly, at this size or a little more. */
   maxOutputBytes: number;
 }
 

@@ -74,7 +74,7 @@ export interface MediaTool {
     info: MediaInfo,
     options: RenditionOptions,
   ): Promise<{ copied: boolean }>;
-  /** A JPEG of the moment when the picture changes most; `input` may as well be a rendition: that is quicker. */
+  /** A JPEG of the moment when the picture changes most. Quicker from a rendition, with `info` of the rendition. */
   cover(input: string, output: string, info: MediaInfo, options: RunOptions): Promise<void>;
   /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; what was transparent becomes white. */
   picture(input: string, output: string, options: PictureOptions): Promise<void>;

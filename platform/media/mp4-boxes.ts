@@ -21,6 +21,11 @@ interface Box {
 /** More boxes than a recording of some hours in fragments of a second has. */
 const MAX_BOXES = 100_000;
 const DESCRIPTIONS = new Set(["udta", "meta", "uuid"]);
+/** The `udta` that ffmpeg writes when there is nothing to say: a list of no entries. */
+const EMPTY_DESCRIPTION = Buffer.from(
+  `\0\0\0\x35meta\0\0\0\0\0\0\0\x21hdlr${"\0".repeat(8)}mdirappl${"\0".repeat(9)}\0\0\0\x08ilst`,
+  "latin1",
+);
 
 /** Reads the top-level boxes of an ISO base media file (ISO/IEC 14496-12, 4.2) and two levels of its index. */
 export async function readMp4Layout(file: FileHandle, sizeBytes: number): Promise<Mp4Layout> {
@@ -40,8 +45,25 @@ export async function readMp4Layout(file: FileHandle, sizeBytes: number): Promis
     fastStart: index >= 0 && (data < 0 || index < data),
     truncated: boxes.some((box) => box.end > sizeBytes),
     fragmented: boxes.some((box) => box.type === "moof"),
-    hasDescription: described.some((box) => DESCRIPTIONS.has(box.type)),
+    hasDescription: await anyOf(described, (box) => describes(file, box)),
   };
+}
+
+async function describes(file: FileHandle, box: Box): Promise<boolean> {
+  if (!DESCRIPTIONS.has(box.type)) return false;
+  if (box.end - box.from !== EMPTY_DESCRIPTION.length) return true;
+  const { buffer } = await file.read(
+    Buffer.alloc(EMPTY_DESCRIPTION.length),
+    0,
+    EMPTY_DESCRIPTION.length,
+    box.from,
+  );
+  return !buffer.equals(EMPTY_DESCRIPTION);
+}
+
+async function anyOf<T>(items: T[], test: (item: T) => Promise<boolean>): Promise<boolean> {
+  for (const item of items) if (await test(item)) return true;
+  return false;
 }
 
 async function readBoxes(file: FileHandle, from: number, end: number): Promise<Box[]> {

@@ -106,8 +106,7 @@ export function isPlayableAsIs(info: MediaInfo, maxShortSidePx: number): boolean
 
 export function canCopyVideo(info: MediaInfo, maxShortSidePx: number): boolean {
   return (
-    info.container !== "avi" &&
-    info.container !== "mpegps" &&
+    (info.container === "mp4" || info.container === "matroska" || info.container === "flv") &&
     info.videoCodec === "h264" &&
     (info.pixelFormat === "yuv420p" || info.pixelFormat === "yuvj420p") &&
     !info.mirrored &&

@@ -59,7 +59,7 @@ export function convert(job: ConvertJob, bounds: WorkerBounds, reportTime: (ms: 
   sink.start();
   eachPacket(source, [...lanes.keys()], (packet) => {
     lanes.get(packet.streamIndex)?.push(packet);
-    return true;
+    return !sink.isFull;
   });
   for (const lane of lanes.values()) lane.push(null);
   sink.finish();
@@ -91,10 +91,13 @@ class Sink {
     check(this.context.writeHeaderSync(options), "write the header");
   }
 
+  get isFull(): boolean {
+    return this.bytes >= this.maxBytes;
+  }
+
   /** Takes the packet over. */
   write(packet: Packet, from: Rational, stream: Stream): void {
     this.bytes += packet.size;
-    if (this.bytes > this.maxBytes) throw new Error("the output is larger than allowed");
     packet.rescaleTs(from, stream.timeBase);
     packet.streamIndex = stream.index;
     packet.pos = -1n;
@@ -123,12 +126,18 @@ function copyLane(source: Stream, shift: bigint, sink: Sink): Lane {
   target.timeBase = source.timeBase;
   target.sampleAspectRatio = source.sampleAspectRatio;
   let started = false;
+  let lastDts = AV_NOPTS_VALUE;
   return {
     push(packet) {
       started ||= packet?.isKeyframe ?? false;
       if (!packet || !started) return;
       if (packet.pts !== AV_NOPTS_VALUE) packet.pts -= shift;
-      if (packet.dts !== AV_NOPTS_VALUE) packet.dts -= shift;
+      if (packet.dts !== AV_NOPTS_VALUE) {
+        // Sloppy files repeat timestamps, which MP4 cannot hold.
+        packet.dts = packet.dts - shift > lastDts ? packet.dts - shift : lastDts + 1n;
+        if (packet.pts < packet.dts) packet.pts = packet.dts;
+        lastDts = packet.dts;
+      }
       sink.write(packet, source.timeBase, target);
     },
   };

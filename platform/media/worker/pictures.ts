@@ -44,8 +44,9 @@ export function still(job: StillJob, bounds: WorkerBounds): void {
   const chain = new FilterChain("video", job.filter, stream.timeBase, newFrame(), bounds.threads);
   const start = startIn(source, stream.timeBase);
   const wanted = start + BigInt(Math.round(job.atMs / 1000 / stream.timeBase.toDouble()));
-  // A file without an index is read from its start.
-  if (job.atMs > 0) source.seekFrameSync(stream.index, wanted, AVSEEK_FLAG_BACKWARD);
+  // Streams for broadcast have no index: a jump into them lands where nothing can be decoded yet.
+  const hasIndex = !job.source.demuxer.startsWith("mpeg");
+  if (job.atMs > 0 && hasIndex) source.seekFrameSync(stream.index, wanted, AVSEEK_FLAG_BACKWARD);
 
   let done = false;
   const visit = (frame: Frame) => {
