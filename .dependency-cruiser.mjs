@@ -37,7 +37,12 @@ export default {
       from: { pathNot: "(\\.test\\.tsx?$|^platform/testing/|^tests/|^bench/)" },
       to: { path: "^(platform/testing|tests)/" },
     },
-    { name: "no-circle", severity: "error", from: {}, to: { circular: true, dependencyTypesNot: ["type-only"] } },
+    {
+      name: "no-circle",
+      severity: "error",
+      from: {},
+      to: { circular: true, dependencyTypesNot: ["type-only"] },
+    },
     {
       name: "no-undeclared-package",
       severity: "error",

@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["{apps,bench,contracts,modules,platform,tests}/**/*.test.ts"],
-    globalSetup: "platform/testing/global-setup.ts",
+    globalSetup: ["tests/global-setup.ts", "platform/testing/global-setup.ts"],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     maxWorkers: 2,

@@ -6,6 +6,15 @@ import { prepare, root, run } from "./prepare.mjs";
 
 await prepare({ web: false });
 run("npx", ["buf", "generate"]);
-const document = execFileSync(process.execPath, ["bin/douya.mjs", "openapi"], { cwd: root, maxBuffer: 1 << 26 });
+const document = execFileSync(process.execPath, ["bin/douya.mjs", "openapi"], {
+  cwd: root,
+  maxBuffer: 1 << 26,
+});
 writeFileSync(join(root, "build", "openapi.json"), document);
-run("npx", ["openapi-typescript", "build/openapi.json", "--output", "apps/web/src/api.gen.ts", "--alphabetize"]);
+run("npx", [
+  "openapi-typescript",
+  "build/openapi.json",
+  "--output",
+  "apps/web/src/api.gen.ts",
+  "--alphabetize",
+]);

@@ -2,7 +2,16 @@
 // anything is installed.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -12,11 +21,17 @@ const [major, minor] = process.versions.node.split(".").map(Number);
 /** Brings `node_modules`, the server and the web client up to date; takes milliseconds when they are. */
 export async function prepare({ web = true } = {}) {
   if (major < 20 || (major === 20 && minor < 19)) {
-    console.error(`Douya needs Node.js 20.19 or newer; this is ${process.version}. Get one at https://nodejs.org.`);
+    console.error(
+      `Douya needs Node.js 20.19 or newer; this is ${process.version}. Get one at https://nodejs.org.`,
+    );
     process.exit(1);
   }
   install();
-  await whenChanged("server", ["apps/server", "contracts", "modules", "platform", "package-lock.json"], buildServer);
+  await whenChanged(
+    "server",
+    ["apps/server", "contracts", "modules", "platform", "package-lock.json"],
+    buildServer,
+  );
   if (web) await whenChanged("web", ["apps/web", "package-lock.json"], buildWeb);
 }
 
@@ -48,7 +63,12 @@ async function buildServer(out) {
 async function buildWeb(out) {
   console.error("Building the web client …");
   const { build } = await import("vite");
-  await build({ root: join(root, "apps/web"), configFile: join(root, "apps/web/vite.config.ts"), logLevel: "error", build: { outDir: out, emptyOutDir: true } });
+  await build({
+    root: join(root, "apps/web"),
+    configFile: join(root, "apps/web/vite.config.ts"),
+    logLevel: "error",
+    build: { outDir: out, emptyOutDir: true },
+  });
 }
 
 /** Builds into a folder of its own and swaps it in, so that several starts at once do each other no harm. */
@@ -84,7 +104,9 @@ function hash(files) {
 function filesBelow(path) {
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path, { withFileTypes: true })
-    .filter((entry) => !["node_modules", "dist", "testdata"].includes(entry.name) && !entry.name.includes(".test."))
+    .filter(
+      (entry) => !["node_modules", "dist", "testdata"].includes(entry.name) && !entry.name.includes(".test."),
+    )
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => filesBelow(join(path, entry.name)));
 }

@@ -20,19 +20,67 @@ const keys = {
   host: key("DOUYA_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 lets others in.", text),
   port: key("DOUYA_PORT", "8080", "Port of the website and the API.", port),
   dataDir: key("DOUYA_DATA", "./data", "Folder for everything that lasts.", (value) => resolve(value)),
-  publicUrl: key("DOUYA_PUBLIC_URL", "", "What links begin with, https://example.org; empty: what the visitor asked for.", url),
+  publicUrl: key(
+    "DOUYA_PUBLIC_URL",
+    "",
+    "What links begin with, https://example.org; empty: what the visitor asked for.",
+    url,
+  ),
   limits: key("DOUYA_LIMITS", "on", "Rate limits; off for load tests only.", onOff),
-  trustProxy: key("DOUYA_TRUST_PROXY", "off", "Whether X-Forwarded-* headers come from a proxy of yours.", onOff),
-  databaseUrl: key("DOUYA_DATABASE_URL", "", "A PostgreSQL of yours; empty: our own, in the data folder.", text, true),
+  trustProxy: key(
+    "DOUYA_TRUST_PROXY",
+    "off",
+    "Whether X-Forwarded-* headers come from a proxy of yours.",
+    onOff,
+  ),
+  databaseUrl: key(
+    "DOUYA_DATABASE_URL",
+    "",
+    "A PostgreSQL of yours; empty: our own, in the data folder.",
+    text,
+    true,
+  ),
   maxUploadBytes: key("DOUYA_MAX_UPLOAD_MB", "2048", "Largest file that may be uploaded, in MB.", megabytes),
-  maxVideoMs: key("DOUYA_MAX_VIDEO_SECONDS", "900", "Longest video, in seconds.", (value) => whole(value) * 1000),
-  mediaWorkers: key("DOUYA_MEDIA_WORKERS", String(Math.max(1, cores - 1)), "Videos processed at once.", whole),
-  ffmpeg: key("DOUYA_FFMPEG", "", "Path of an ffmpeg; empty: the one on the PATH, or the libraries that come along.", text),
+  maxVideoMs: key(
+    "DOUYA_MAX_VIDEO_SECONDS",
+    "900",
+    "Longest video, in seconds.",
+    (value) => whole(value) * 1000,
+  ),
+  mediaWorkers: key(
+    "DOUYA_MEDIA_WORKERS",
+    String(Math.max(1, cores - 1)),
+    "Videos processed at once.",
+    whole,
+  ),
+  ffmpeg: key(
+    "DOUYA_FFMPEG",
+    "",
+    "Path of an ffmpeg; empty: the one on the PATH, or the libraries that come along.",
+    text,
+  ),
   rpcHost: key("DOUYA_RPC_HOST", "127.0.0.1", "Address for calls between processes.", text),
   rpcPort: key("DOUYA_RPC_PORT", "9090", "Port for calls between processes; 0: any.", port),
-  services: key("DOUYA_SERVICES", "", "Where modules of other processes are: user=host:port,video=host:port.", text),
-  clusterSecret: key("DOUYA_CLUSTER_SECRET", "", "What processes prove themselves with; empty: one made in the data folder.", text, true),
-  metricsToken: key("DOUYA_METRICS_TOKEN", "", "Lets a scraper on another machine read /metrics.", text, true),
+  services: key(
+    "DOUYA_SERVICES",
+    "",
+    "Where modules of other processes are: user=host:port,video=host:port.",
+    text,
+  ),
+  clusterSecret: key(
+    "DOUYA_CLUSTER_SECRET",
+    "",
+    "What processes prove themselves with; empty: one made in the data folder.",
+    text,
+    true,
+  ),
+  metricsToken: key(
+    "DOUYA_METRICS_TOKEN",
+    "",
+    "Lets a scraper on another machine read /metrics.",
+    text,
+    true,
+  ),
   logLevel: key("DOUYA_LOG_LEVEL", "warn", "trace, debug, info, warn, error or silent.", level),
 };
 
@@ -48,7 +96,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       config[field] = entry.parse(value);
     } catch (error) {
       const where = source === "default" ? "" : ` (from the ${source})`;
-      throw new DomainError("invalid", "CONFIG_INVALID", `${entry.name}=${value}${where}: ${(error as Error).message}.`);
+      throw new DomainError(
+        "invalid",
+        "CONFIG_INVALID",
+        `${entry.name}=${value}${where}: ${(error as Error).message}.`,
+      );
     }
   }
   return config as Config;
@@ -82,11 +134,21 @@ function readFile(path: string, mustExist: boolean): NodeJS.Dict<string> {
     return parseEnv(readFileSync(path, "utf8"));
   } catch (error) {
     if (!mustExist && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
-    throw new DomainError("invalid", "CONFIG_INVALID", `The configuration file ${path} cannot be read: ${(error as Error).message}.`);
+    throw new DomainError(
+      "invalid",
+      "CONFIG_INVALID",
+      `The configuration file ${path} cannot be read: ${(error as Error).message}.`,
+    );
   }
 }
 
-function key<T>(name: string, fallback: string, meaning: string, parse: (text: string) => T, secret = false): Key<T> {
+function key<T>(
+  name: string,
+  fallback: string,
+  meaning: string,
+  parse: (text: string) => T,
+  secret = false,
+): Key<T> {
   return { name, fallback, meaning, parse, secret };
 }
 
@@ -119,6 +181,7 @@ function level(value: string): string {
 }
 
 function url(value: string): string {
-  if (value && !/^https?:\/\/[^/]+$/.test(value)) throw new Error("must be like https://example.org, without a path");
+  if (value && !/^https?:\/\/[^/]+$/.test(value))
+    throw new Error("must be like https://example.org, without a path");
   return value;
 }

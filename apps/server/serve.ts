@@ -88,7 +88,10 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     });
 
     for (const { module, config: slice } of placed) {
-      const clients = Object.entries(module.calls).map(([key, service]) => [key, clientOf(module.name, service)]);
+      const clients = Object.entries(module.calls).map(([key, service]) => [
+        key,
+        clientOf(module.name, service),
+      ]);
       const parts: Parts<Record<string, DescService>, unknown, unknown> = {
         config: slice(config),
         db: storage.database.of(module.name),
@@ -125,7 +128,10 @@ export async function serve(config: Config, target: string, log: Logger): Promis
 
     async function offerModules(): Promise<number | undefined> {
       const offers: Offer[] = placed
-        .filter(({ module }) => module.service && [...callersOf(module.name)].some((caller) => !running.has(caller)))
+        .filter(
+          ({ module }) =>
+            module.service && [...callersOf(module.name)].some((caller) => !running.has(caller)),
+        )
         .map(({ module }) => ({
           service: module.service!,
           handlers: running.get(module.name)!.handlers,
@@ -159,10 +165,18 @@ function listenError(error: NodeJS.ErrnoException, { host, port }: Config): unkn
     );
   }
   if (error.code === "EACCES") {
-    return new DomainError("forbidden", "ADDRESS_FORBIDDEN", `Port ${port} needs more rights. Set DOUYA_PORT to one above 1023.`);
+    return new DomainError(
+      "forbidden",
+      "ADDRESS_FORBIDDEN",
+      `Port ${port} needs more rights. Set DOUYA_PORT to one above 1023.`,
+    );
   }
   if (error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND") {
-    return new DomainError("invalid", "ADDRESS_UNKNOWN", `${host} is no address of this machine. Set DOUYA_HOST to one that is.`);
+    return new DomainError(
+      "invalid",
+      "ADDRESS_UNKNOWN",
+      `${host} is no address of this machine. Set DOUYA_HOST to one that is.`,
+    );
   }
   return error;
 }

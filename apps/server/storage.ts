@@ -33,7 +33,9 @@ export async function openStorage(config: Config, log: Logger): Promise<Storage>
   const postgres = await startEmbeddedPostgres({ dir: join(config.dataDir, "postgres"), log });
   const database = openDatabase(postgres.url, { log });
   const holder = await database.pool.connect();
-  const { rows } = await holder.query<{ mine: boolean }>("select pg_try_advisory_lock($1) as mine", [instanceLock]);
+  const { rows } = await holder.query<{ mine: boolean }>("select pg_try_advisory_lock($1) as mine", [
+    instanceLock,
+  ]);
   const runningFile = join(config.dataDir, "running.txt");
   if (!rows[0]!.mine) {
     holder.release();

@@ -31,7 +31,12 @@ export const table: Record<string, Placed> = {
   user: place(userModule, ({ limits }) => ({ limits })),
   video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
   feed: place(feedModule, () => ({})),
-  gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits }) => ({ publicUrl, maxUploadBytes, limits, webDir })),
+  gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits }) => ({
+    publicUrl,
+    maxUploadBytes,
+    limits,
+    webDir,
+  })),
 };
 
 /** `all`, or names of modules: `user`, `video,feed`. In the order in which they start: callees first. */
@@ -40,7 +45,11 @@ export function modulesOf(target: string): Placed[] {
   for (const name of names) {
     if (!Object.hasOwn(table, name)) {
       const known = ["all", ...Object.keys(table)].join(", ");
-      throw new DomainError("invalid", "TARGET_UNKNOWN", `There is no target "${name}". Choose from: ${known}.`);
+      throw new DomainError(
+        "invalid",
+        "TARGET_UNKNOWN",
+        `There is no target "${name}". Choose from: ${known}.`,
+      );
     }
   }
   const ordered: string[] = [];

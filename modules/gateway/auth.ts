@@ -50,7 +50,8 @@ export function createAuth(user: Client<typeof UserService>): Auth {
     try {
       const payload = await check(keys ?? (await loadKeys(call))).catch(async (error) => {
         // A key made since the last look, perhaps; but nobody may make us ask for every token they invent.
-        if (!(error instanceof errors.JWKSNoMatchingKey) || Date.now() - keysLoadedAtMs < keysReloadMs) throw error;
+        if (!(error instanceof errors.JWKSNoMatchingKey) || Date.now() - keysLoadedAtMs < keysReloadMs)
+          throw error;
         return check(await loadKeys(call));
       });
       return {
@@ -90,5 +91,9 @@ export function createAuth(user: Client<typeof UserService>): Auth {
 }
 
 function expired(): DomainError {
-  return new DomainError("unauthenticated", "TOKEN_EXPIRED", "This token has expired. Refresh it or log in again.");
+  return new DomainError(
+    "unauthenticated",
+    "TOKEN_EXPIRED",
+    "This token has expired. Refresh it or log in again.",
+  );
 }

@@ -41,7 +41,9 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       async routes(app) {
         app.setErrorHandler(sendProblem);
         await app.register((scope) => apiV1(scope, surface), { prefix: "/api/v1" });
-        await app.register((scope) => classicApi(scope, surface, config.maxUploadBytes), { prefix: "/douyin" });
+        await app.register((scope) => classicApi(scope, surface, config.maxUploadBytes), {
+          prefix: "/douyin",
+        });
         await app.register((scope) => mediaRoutes(scope, blobs));
         await app.register((scope) => webClient(scope, config.webDir));
       },

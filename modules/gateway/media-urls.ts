@@ -14,7 +14,8 @@ export function mediaUrls(origin: string): MediaUrls {
   return {
     origin,
     blob,
-    avatar: (user) => (user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`),
+    avatar: (user) =>
+      user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
     background: (user) =>
       user.backgroundKey ? blob(user.backgroundKey) : `${origin}/media/default/background/${user.id}.png`,
   };

@@ -10,29 +10,47 @@ const forEver = "public, max-age=31536000, immutable";
 
 /** Blobs by name, and the pictures of those who have none. */
 export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promise<void> {
-  app.get<{ Params: { kind: string; file: string } }>("/media/default/:kind/:file", async (request, reply) => {
-    const id = request.params.file.replace(/\.png$/, "");
-    const draw = { avatar: defaultAvatar, background: defaultBackground }[request.params.kind];
-    if (!draw || !isId(id)) throw notFound();
-    return reply.header("cache-control", forEver).type("image/png").send(draw(id));
-  });
-  app.get<{ Params: { namespace: string; file: string } }>("/media/:namespace/:file", async (request, reply) => {
-    const key = `${request.params.namespace}/${request.params.file}`;
-    const type = contentTypes[key.slice(key.lastIndexOf(".") + 1)];
-    if (!isBlobKey(key) || !type) throw notFound();
-    return sendBlob(blobs, key, type, request, reply);
-  });
+  app.get<{ Params: { kind: string; file: string } }>(
+    "/media/default/:kind/:file",
+    async (request, reply) => {
+      const id = request.params.file.replace(/\.png$/, "");
+      const draw = { avatar: defaultAvatar, background: defaultBackground }[request.params.kind];
+      if (!draw || !isId(id)) throw notFound();
+      return reply.header("cache-control", forEver).type("image/png").send(draw(id));
+    },
+  );
+  app.get<{ Params: { namespace: string; file: string } }>(
+    "/media/:namespace/:file",
+    async (request, reply) => {
+      const key = `${request.params.namespace}/${request.params.file}`;
+      const type = contentTypes[key.slice(key.lastIndexOf(".") + 1)];
+      if (!isBlobKey(key) || !type) throw notFound();
+      return sendBlob(blobs, key, type, request, reply);
+    },
+  );
 }
 
-async function sendBlob(blobs: BlobStore, key: string, type: string, request: FastifyRequest, reply: FastifyReply) {
+async function sendBlob(
+  blobs: BlobStore,
+  key: string,
+  type: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
   const sizeBytes = await blobs.size(key);
   if (sizeBytes === undefined) throw notFound();
   const etag = `"${key.slice(key.indexOf("/") + 1, key.lastIndexOf("."))}"`;
-  reply.headers({ etag, "cache-control": forEver, "accept-ranges": "bytes", "x-content-type-options": "nosniff" });
+  reply.headers({
+    etag,
+    "cache-control": forEver,
+    "accept-ranges": "bytes",
+    "x-content-type-options": "nosniff",
+  });
   if (matches(request.headers["if-none-match"], etag)) return reply.code(304).send();
   reply.type(type);
   const ifRange = request.headers["if-range"];
-  const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, sizeBytes) : undefined;
+  const range =
+    ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, sizeBytes) : undefined;
   if (range === "unsatisfiable") {
     return reply.code(416).header("content-range", `bytes */${sizeBytes}`).send();
   }

@@ -21,13 +21,23 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
   const { statusCode = 500, code, message, validation } = error as FastifyError;
   if (validation) {
     const [first] = validation;
-    const where = first?.instancePath.slice(1).replaceAll("/", ".") || String(first?.params?.missingProperty ?? "");
-    return new DomainError("invalid", "INVALID_ARGUMENT", where ? `${where}: ${first?.message}.` : `${message}.`);
+    const where =
+      first?.instancePath.slice(1).replaceAll("/", ".") || String(first?.params?.missingProperty ?? "");
+    return new DomainError(
+      "invalid",
+      "INVALID_ARGUMENT",
+      where ? `${where}: ${first?.message}.` : `${message}.`,
+    );
   }
   if (statusCode === 413) return new DomainError("too-large", "BODY_TOO_LARGE", "The request is too large.");
-  if (statusCode === 415) return new DomainError("invalid", "UNSUPPORTED_MEDIA_TYPE", "Send JSON, or a file as it is.");
+  if (statusCode === 415)
+    return new DomainError("invalid", "UNSUPPORTED_MEDIA_TYPE", "Send JSON, or a file as it is.");
   if (statusCode >= 400 && statusCode < 500) {
-    return new DomainError("invalid", code?.startsWith("FST_") ? "MALFORMED_REQUEST" : "INVALID_ARGUMENT", message);
+    return new DomainError(
+      "invalid",
+      code?.startsWith("FST_") ? "MALFORMED_REQUEST" : "INVALID_ARGUMENT",
+      message,
+    );
   }
   request.log.error({ err: error, traceId: request.id }, "internal error");
   return new DomainError("internal", "INTERNAL", "Something went wrong on our side. Try again in a moment.");

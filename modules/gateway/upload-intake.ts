@@ -14,7 +14,10 @@ export interface UploadIntake {
   /** Errors: NOT_A_VIDEO at once, BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE, TOO_MANY_REQUESTS. */
   receiveVideo(source: Readable, from: { limitKey: string; sizeBytes: number | undefined }): Promise<Staged>;
   /** Errors: NOT_A_PICTURE at once, and as above. */
-  receivePicture(source: Readable, from: { limitKey: string; sizeBytes: number | undefined }): Promise<Staged>;
+  receivePicture(
+    source: Readable,
+    from: { limitKey: string; sizeBytes: number | undefined },
+  ): Promise<Staged>;
   /** Hands a staged file to the video service, which probes it; it is gone when refused. */
   addUpload(staged: Staged, call: Call): Promise<Upload>;
 }
@@ -35,7 +38,11 @@ export function createUploadIntake(
     // What says itself that it is too large is refused before a byte is kept.
     if ((from.sizeBytes ?? 0) > maxBytes) {
       const megabytes = Math.floor(maxBytes / 1024 / 1024);
-      throw new DomainError("too-large", "BODY_TOO_LARGE", `The file is larger than the ${megabytes} MB allowed here.`);
+      throw new DomainError(
+        "too-large",
+        "BODY_TOO_LARGE",
+        `The file is larger than the ${megabytes} MB allowed here.`,
+      );
     }
     return blobs.receive(source, { maxBytes, inspect });
   }
@@ -43,15 +50,20 @@ export function createUploadIntake(
   return {
     receiveVideo: (source, from) =>
       receive(source, from, maxVideoBytes, (first) => {
-        if (sniffVideo(first) === null) throw notA("VIDEO", "video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file");
+        if (sniffVideo(first) === null)
+          throw notA("VIDEO", "video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file");
       }),
     receivePicture: (source, from) =>
       receive(source, from, maxPictureBytes, (first) => {
-        if (sniffPicture(first) === null) throw notA("PICTURE", "picture. Send a JPEG, PNG, WebP or GIF file");
+        if (sniffPicture(first) === null)
+          throw notA("PICTURE", "picture. Send a JPEG, PNG, WebP or GIF file");
       }),
     async addUpload(staged, call) {
       try {
-        return await video.addUpload({ staged: staged.name, sha256: staged.sha256, sizeBytes: staged.sizeBytes }, call);
+        return await video.addUpload(
+          { staged: staged.name, sha256: staged.sha256, sizeBytes: staged.sizeBytes },
+          call,
+        );
       } catch (error) {
         // The service may never have heard of it.
         await blobs.discard(staged.name);

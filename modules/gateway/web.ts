@@ -31,7 +31,8 @@ export async function webClient(app: FastifyInstance, dir: string): Promise<void
     },
   });
   app.setNotFoundHandler((request, reply) => {
-    const wantsPage = request.headers.accept?.includes("text/html") && ["GET", "HEAD"].includes(request.method);
+    const wantsPage =
+      request.headers.accept?.includes("text/html") && ["GET", "HEAD"].includes(request.method);
     const notFound = new DomainError("not-found", "NOT_FOUND", "There is nothing here.");
     return wantsPage ? reply.sendFile("index.html") : sendProblem(notFound, request, reply);
   });

@@ -27,7 +27,9 @@ export const userModule = defineModule<UserConfig, Tables>()({
   async start({ config, db, ids, blobs, media, metrics, log }) {
     const store = userStore(db);
     const passwords = createPasswords();
-    const tokens = await createTokens(store, (error) => log.error({ err: error }, "could not load the signing keys"));
+    const tokens = await createTokens(store, (error) =>
+      log.error({ err: error }, "could not load the signing keys"),
+    );
     const limit = (burst: number, perMinute: number) =>
       config.limits ? rateLimit({ burst, perMinute }) : noRateLimit;
     const attempts = { byAddress: limit(30, 30), byName: limit(100, 60) };

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { hash, verify } from "@node-rs/argon2";
-import type { Call } from "#platform/rpc/call.ts";
 import { boundedQueue } from "#platform/protect/bounded-queue.ts";
+import type { Call } from "#platform/rpc/call.ts";
 
 /** OWASP's setting for Argon2id, which is the library's default algorithm: 19 MiB, 2 passes, 1 lane. */
 export const argon2id = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -21,7 +21,11 @@ export interface Passwords {
  * BUSY with the time to come back.
  */
 export function createPasswords(): Passwords {
-  const queue = boundedQueue({ concurrency: hashingThreads, maxWaiting: 100 * hashingThreads, typicalMs: 25 });
+  const queue = boundedQueue({
+    concurrency: hashingThreads,
+    maxWaiting: 100 * hashingThreads,
+    typicalMs: 25,
+  });
   const nobody = hash("nobody has this password", argon2id);
   return {
     hash: (password, call) => queue.run(() => hash(password, argon2id), call.deadlineMs),

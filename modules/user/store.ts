@@ -65,11 +65,7 @@ export function userStore(db: Kysely<Tables>) {
     accountByName: (nameKey: string): Promise<Account | undefined> =>
       db.selectFrom("account").selectAll().where("name_key", "=", nameKey).executeTakeFirst(),
     accountsById: (ids: string[]): Promise<Account[]> =>
-      db
-        .selectFrom("account")
-        .selectAll()
-        .where("id", "=", sql<string>`any(${ids}::int8[])`)
-        .execute(),
+      db.selectFrom("account").selectAll().where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
     async updateProfile(id: UserId, change: Partial<Pick<Account, "name" | "signature">>): Promise<Account> {
       return db
         .updateTable("account")
@@ -115,8 +111,16 @@ export function userStore(db: Kysely<Tables>) {
     },
     setPassword: (id: UserId, passwordHash: string, keepSession: SessionId) =>
       db.transaction().execute(async (transaction) => {
-        await transaction.updateTable("account").set({ password_hash: passwordHash }).where("id", "=", id).execute();
-        await transaction.deleteFrom("session").where("user_id", "=", id).where("id", "!=", keepSession).execute();
+        await transaction
+          .updateTable("account")
+          .set({ password_hash: passwordHash })
+          .where("id", "=", id)
+          .execute();
+        await transaction
+          .deleteFrom("session")
+          .where("user_id", "=", id)
+          .where("id", "!=", keepSession)
+          .execute();
       }),
 
     /** Adds a session; of more than enough the ones not used for longest end. */

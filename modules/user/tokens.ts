@@ -11,7 +11,11 @@ const reloadMs = 10 * 60_000;
 
 export interface Tokens {
   /** A signed access token (Ed25519 JWT) for a session, and when it ends. */
-  access(userId: UserId, sessionId: SessionId, classic: boolean): Promise<{ token: string; expiresAtMs: number }>;
+  access(
+    userId: UserId,
+    sessionId: SessionId,
+    classic: boolean,
+  ): Promise<{ token: string; expiresAtMs: number }>;
   publicKeys(): Promise<JWK[]>;
   stop(): void;
 }

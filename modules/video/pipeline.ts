@@ -47,7 +47,9 @@ export function processVideo(
     const onProgress = (progress: number) => {
       if (Date.now() - lastMs < progressEveryMs) return;
       lastMs = Date.now();
-      store.setProgress(id, progress).catch((error) => log.warn({ err: error }, "could not note the progress"));
+      store
+        .setProgress(id, progress)
+        .catch((error) => log.warn({ err: error }, "could not note the progress"));
     };
     let copied = false;
     const made = await make(id, "video", async (path) => {
@@ -62,7 +64,9 @@ export function processVideo(
     const video = await store.startProcessing(id);
     if (!video) return;
     await blobs.withFile({ key: video.source_key }, async (source) => {
-      const cover = await make(id, "cover", (path) => media.cover(source, path, video.info, { signal: job.signal }));
+      const cover = await make(id, "cover", (path) =>
+        media.cover(source, path, video.info, { signal: job.signal }),
+      );
       const play = isPlayableAsIs(video.info, firstRenditionShortSidePx)
         ? { key: video.source_key, sizeBytes: Number(video.size_bytes), copied: true }
         : await rendition(video, source, job);

@@ -9,7 +9,13 @@ export const uploadLifetimeMs = 24 * 3_600_000;
 export const stagedLifetimeMs = 3_600_000;
 
 export function checkTitle(title: string): string {
-  return checkText(title, { label: "A title", reason: "TITLE_INVALID", min: 0, max: 200, allowInvisible: true });
+  return checkText(title, {
+    label: "A title",
+    reason: "TITLE_INVALID",
+    min: 0,
+    max: 200,
+    allowInvisible: true,
+  });
 }
 
 export function videoNotFound(): DomainError {
@@ -25,6 +31,9 @@ export function uploadNotFound(): DomainError {
 }
 
 /** Whether somebody may see a video. */
-export function isVisible(video: { state: string; author_id: string }, callerId: string | undefined): boolean {
+export function isVisible(
+  video: { state: string; author_id: string },
+  callerId: string | undefined,
+): boolean {
   return video.state === "published" || video.author_id === callerId;
 }

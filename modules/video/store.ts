@@ -11,10 +11,19 @@ export type VideoRow = Selectable<Tables["video"]>;
 export function videoStore(db: Kysely<Tables>) {
   return {
     /** The upload and its hold on the blob. */
-    async addUpload(upload: { id: UploadId; ownerId: UserId; sourceKey: string; sizeBytes: number; info: object }) {
+    async addUpload(upload: {
+      id: UploadId;
+      ownerId: UserId;
+      sourceKey: string;
+      sizeBytes: number;
+      info: object;
+    }) {
       await db.transaction().execute(async (transaction) => {
         await lockBlob(transaction, upload.sourceKey);
-        await transaction.insertInto("blob_use").values({ key: upload.sourceKey, owner_id: upload.id }).execute();
+        await transaction
+          .insertInto("blob_use")
+          .values({ key: upload.sourceKey, owner_id: upload.id })
+          .execute();
         await transaction
           .insertInto("upload")
           .values({
@@ -78,11 +87,7 @@ export function videoStore(db: Kysely<Tables>) {
     },
 
     videosById: (ids: string[]): Promise<VideoRow[]> =>
-      db
-        .selectFrom("video")
-        .selectAll()
-        .where("id", "=", sql<string>`any(${ids}::int8[])`)
-        .execute(),
+      db.selectFrom("video").selectAll().where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
     listByAuthor(authorId: UserId, page: { beforeId?: string; limit: number; everyState: boolean }) {
       let videos = db.selectFrom("video").selectAll().where("author_id", "=", authorId);
       if (page.beforeId) videos = videos.where("id", "<", page.beforeId);
@@ -113,12 +118,22 @@ export function videoStore(db: Kysely<Tables>) {
         .returningAll()
         .executeTakeFirst(),
     async setProgress(id: VideoId, progress: number): Promise<void> {
-      await db.updateTable("video").set({ progress }).where("id", "=", id).where("state", "=", "processing").execute();
+      await db
+        .updateTable("video")
+        .set({ progress })
+        .where("id", "=", id)
+        .where("state", "=", "processing")
+        .execute();
     },
     /** Takes hold of a blob for a video before it is put in place; false when the video is gone. */
     async holdBlob(key: string, id: VideoId): Promise<boolean> {
       return db.transaction().execute(async (transaction) => {
-        const video = await transaction.selectFrom("video").select("id").where("id", "=", id).forShare().executeTakeFirst();
+        const video = await transaction
+          .selectFrom("video")
+          .select("id")
+          .where("id", "=", id)
+          .forShare()
+          .executeTakeFirst();
         if (!video) return false;
         await lockBlob(transaction, key);
         await transaction
@@ -200,7 +215,11 @@ export function videoStore(db: Kysely<Tables>) {
     async removeUnusedBlob(key: string, remove: () => Promise<void>): Promise<void> {
       await db.transaction().execute(async (transaction) => {
         await lockBlob(transaction, key);
-        const use = await transaction.selectFrom("blob_use").select("key").where("key", "=", key).executeTakeFirst();
+        const use = await transaction
+          .selectFrom("blob_use")
+          .select("key")
+          .where("key", "=", key)
+          .executeTakeFirst();
         if (!use) await remove();
       });
     },
@@ -215,7 +234,12 @@ async function countWorks(on: Queryable<Tables>, authorId: string, change: 1 | -
     on conflict (author_id) do update set works = stats.works + ${change}`.execute(on);
 }
 
-async function releaseBlobs(on: Queryable<Tables>, jobs: JobQueue, ownerId: string, keep: string[]): Promise<void> {
+async function releaseBlobs(
+  on: Queryable<Tables>,
+  jobs: JobQueue,
+  ownerId: string,
+  keep: string[],
+): Promise<void> {
   let released = on.deleteFrom("blob_use").where("owner_id", "=", ownerId);
   if (keep.length > 0) released = released.where("key", "not in", keep);
   for (const { key } of await released.returning("key").execute()) await jobs.add(on, "remove-blob", key);

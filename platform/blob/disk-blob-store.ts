@@ -16,7 +16,8 @@ export async function diskBlobStore(dir: string): Promise<BlobStore> {
   await mkdir(staging, { recursive: true });
   const stagedPath = (name: string) => join(staging, basename(name));
   const blobPath = (key: BlobKey) => {
-    if (!isBlobKey(key)) throw new DomainError("invalid", "BLOB_KEY_INVALID", "That is not the name of a file.");
+    if (!isBlobKey(key))
+      throw new DomainError("invalid", "BLOB_KEY_INVALID", "That is not the name of a file.");
     const [namespace, name] = key.split("/") as [string, string];
     return join(dir, namespace, name.slice(0, 2), name.slice(2, 4), name);
   };
@@ -132,14 +133,23 @@ async function writeHashed(
     if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
       throw new DomainError("unavailable", "DISK_FULL", "The server has no room for this file right now.");
     }
-    throw new DomainError("invalid", "UPLOAD_INCOMPLETE", "The upload stopped before its end. Send it again.");
+    throw new DomainError(
+      "invalid",
+      "UPLOAD_INCOMPLETE",
+      "The upload stopped before its end. Send it again.",
+    );
   }
-  if (sizeBytes === 0) throw new DomainError("invalid", "EMPTY_FILE", "The file is empty. Choose another one.");
+  if (sizeBytes === 0)
+    throw new DomainError("invalid", "EMPTY_FILE", "The file is empty. Choose another one.");
   await flush();
   return { sha256: hash.digest("hex"), sizeBytes };
 }
 
 function tooLarge(maxBytes: number): DomainError {
   const megabytes = Math.floor(maxBytes / 1024 / 1024);
-  return new DomainError("too-large", "BODY_TOO_LARGE", `The file is larger than the ${megabytes} MB allowed here.`);
+  return new DomainError(
+    "too-large",
+    "BODY_TOO_LARGE",
+    `The file is larger than the ${megabytes} MB allowed here.`,
+  );
 }

@@ -136,22 +136,22 @@ test("the server is durable, and reachable for its owner only", async () => {
   await server.stop();
 });
 
-test.each(["SIGKILL", "SIGINT"] as const)(
-  "a process ended by %s (Ctrl-C: with its group) leaves a server that the next start adopts",
-  async (signal) => {
-    const dir = dataFolder(`adopt-${signal}`);
-    const before = hold(dir);
-    const { url, pid } = await before.answer;
-    await query(url, "create table t as select 1 as x");
-    process.kill(-before.child.pid!, signal);
-    await before.exited;
-    const server = await start(dir);
-    expect(server).toMatchObject({ adopted: true, pid, url });
-    expect(await query(server.url, "select x from t")).toEqual([{ x: 1 }]);
-    await server.stop();
-    await expect(query(url, "select 1")).rejects.toThrow();
-  },
-);
+test.each([
+  "SIGKILL",
+  "SIGINT",
+] as const)("a process ended by %s (Ctrl-C: with its group) leaves a server that the next start adopts", async (signal) => {
+  const dir = dataFolder(`adopt-${signal}`);
+  const before = hold(dir);
+  const { url, pid } = await before.answer;
+  await query(url, "create table t as select 1 as x");
+  process.kill(-before.child.pid!, signal);
+  await before.exited;
+  const server = await start(dir);
+  expect(server).toMatchObject({ adopted: true, pid, url });
+  expect(await query(server.url, "select x from t")).toEqual([{ x: 1 }]);
+  await server.stop();
+  await expect(query(url, "select 1")).rejects.toThrow();
+});
 
 test("a server killed with -9 recovers what was committed, under the same url", async () => {
   const dir = dataFolder("crash");
@@ -220,33 +220,36 @@ test("a lock file whose number now belongs to a stranger does not stop the start
   stranger.kill();
 });
 
-test.each(["draft", "initdb", "PG_VERSION", "base/1", "postgresql.conf"])(
-  "killed while making the data (at %s), it starts as new",
-  async (moment) => {
-    const dir = dataFolder(`half-${moment.replaceAll("/", "-")}`);
-    const before = hold(dir);
-    const draft = `${dir}.new-${before.child.pid}`;
-    const file = moment === "draft" ? draft : join(draft, "data", moment === "initdb" ? "" : moment);
-    const appeared = () =>
-      stat(file).then(
-        () => true,
-        () => false,
-      );
-    await expect.poll(appeared, { interval: 1 }).toBe(true);
-    before.child.kill("SIGKILL");
-    await before.exited;
-    const server = await start(dir);
-    await query(server.url, "create table t ()");
-    await server.stop();
-    // The orphaned initdb may hold the draft for a moment: what this start could not remove, the next one does.
-    const left = async () => {
-      const again = await start(dir);
-      await again.stop();
-      return (await readdir(dirname(dir))).filter((name) => name.includes(".new-"));
-    };
-    await expect.poll(left, { timeout: 10_000 }).toEqual([]);
-  },
-);
+test.each([
+  "draft",
+  "initdb",
+  "PG_VERSION",
+  "base/1",
+  "postgresql.conf",
+])("killed while making the data (at %s), it starts as new", async (moment) => {
+  const dir = dataFolder(`half-${moment.replaceAll("/", "-")}`);
+  const before = hold(dir);
+  const draft = `${dir}.new-${before.child.pid}`;
+  const file = moment === "draft" ? draft : join(draft, "data", moment === "initdb" ? "" : moment);
+  const appeared = () =>
+    stat(file).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(appeared, { interval: 1 }).toBe(true);
+  before.child.kill("SIGKILL");
+  await before.exited;
+  const server = await start(dir);
+  await query(server.url, "create table t ()");
+  await server.stop();
+  // The orphaned initdb may hold the draft for a moment: what this start could not remove, the next one does.
+  const left = async () => {
+    const again = await start(dir);
+    await again.stop();
+    return (await readdir(dirname(dir))).filter((name) => name.includes(".new-"));
+  };
+  await expect.poll(left, { timeout: 10_000 }).toEqual([]);
+});
 
 test("two first starts at the very same time share one server", async () => {
   const dir = dataFolder("twins");

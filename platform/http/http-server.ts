@@ -40,7 +40,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     const route = request.routeOptions.url ?? "none";
     const labels = { method: request.method, route, status: String(reply.statusCode) };
     metrics.http.observe(labels, reply.elapsedTime / 1000);
-    if (!request.raw.complete) setTimeout(() => request.raw.complete || request.raw.destroy(), drainMs).unref();
+    if (!request.raw.complete)
+      setTimeout(() => request.raw.complete || request.raw.destroy(), drainMs).unref();
   });
 
   app.get("/livez", async () => ({ alive: true }));

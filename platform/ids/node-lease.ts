@@ -56,7 +56,8 @@ export async function leaseIds(
     );
   }
   const floorMs = Math.max(Number(row.own_ms), Number(row.newest_ms) - reserveMs, 0);
-  if (floorMs > nowMs()) options.log.warn({ aheadMs: floorMs - nowMs() }, "the clock was set back; ids go on");
+  if (floorMs > nowMs())
+    options.log.warn({ aheadMs: floorMs - nowMs() }, "the clock was set back; ids go on");
   const snowflake = createSnowflake({ node: row.node, floorMs, nowMs });
   let promisedMs = 0;
   let renewedAtMs = performance.now();
@@ -69,7 +70,8 @@ export async function leaseIds(
        where node = $1 and owner = $2`,
       [row!.node, owner, leaseMs, reservedMs],
     );
-    if (renewed.rowCount === 0) throw new DomainError("unavailable", "NODE_LEASE_LOST", "Another process took our node number.");
+    if (renewed.rowCount === 0)
+      throw new DomainError("unavailable", "NODE_LEASE_LOST", "Another process took our node number.");
     promisedMs = reservedMs;
     renewedAtMs = startedAtMs;
   }
@@ -83,7 +85,12 @@ export async function leaseIds(
     next() {
       // Past its lease another process may hold the number; past the promise a restart might repeat ids.
       if (performance.now() - renewedAtMs > leaseMs - renewMs || nowMs() > promisedMs) {
-        throw new DomainError("unavailable", "NODE_LEASE_LOST", "The database cannot be reached to renew the node number.", 1000);
+        throw new DomainError(
+          "unavailable",
+          "NODE_LEASE_LOST",
+          "The database cannot be reached to renew the node number.",
+          1000,
+        );
       }
       return snowflake.next();
     },

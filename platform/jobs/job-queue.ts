@@ -150,12 +150,15 @@ export function startJobQueue(options: {
         signal,
         async finish(transaction) {
           const { numDeletedRows } = await mine(transaction).executeTakeFirstOrThrow();
-          if (numDeletedRows === 0n) throw new Error(`job ${row.kind} ${row.key} was taken over by another worker`);
+          if (numDeletedRows === 0n)
+            throw new Error(`job ${row.kind} ${row.key} was taken over by another worker`);
         },
       });
       await mine(db).execute();
     } catch (error) {
-      await putBack(row, kind, error).catch((failure) => log.warn({ err: failure }, "could not put a job back"));
+      await putBack(row, kind, error).catch((failure) =>
+        log.warn({ err: failure }, "could not put a job back"),
+      );
     }
   }
 
@@ -163,7 +166,8 @@ export function startJobQueue(options: {
     const interrupted = stopping.signal.aborted;
     const last = !interrupted && row.attempts >= kind.maxAttempts;
     if (last) await kind.giveUp?.(row.key, error);
-    if (!interrupted) log.warn({ err: error, job: row.kind, key: row.key, attempt: row.attempts, last }, "job failed");
+    if (!interrupted)
+      log.warn({ err: error, job: row.kind, key: row.key, attempt: row.attempts, last }, "job failed");
     const delayMs = interrupted ? 0 : Math.min(1000 * 4 ** (row.attempts - 1), 60_000);
     await db
       .updateTable("job")

@@ -32,5 +32,10 @@ export const noRateLimit: RateLimit = { take() {} };
 
 function tooMany(retryAfterMs: number): DomainError {
   const seconds = Math.ceil(retryAfterMs / 1000);
-  return new DomainError("exhausted", "TOO_MANY_REQUESTS", `Too many requests. Try again in ${seconds} s.`, retryAfterMs);
+  return new DomainError(
+    "exhausted",
+    "TOO_MANY_REQUESTS",
+    `Too many requests. Try again in ${seconds} s.`,
+    retryAfterMs,
+  );
 }

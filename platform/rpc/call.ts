@@ -22,7 +22,9 @@ export function withinDeadline<T>(call: Call, work: () => Promise<T>): Promise<T
   if (leftMs <= 0) return Promise.reject(deadlineExceeded());
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => reject(deadlineExceeded()), leftMs);
-    work().then(resolve, reject).finally(() => clearTimeout(timer));
+    work()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
   });
 }
 

@@ -1,5 +1,5 @@
 import { create, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import { Client as GrpcClient, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { credentials, Client as GrpcClient, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { deadlineExceeded } from "./call.ts";
 import type { Meter } from "./meter.ts";
 import type { Client, UntypedUnary } from "./service.ts";

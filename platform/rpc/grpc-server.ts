@@ -1,5 +1,5 @@
 import { create, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import { withinDeadline } from "./call.ts";
@@ -49,7 +49,10 @@ export async function startGrpcServer(options: {
             throw new DomainError("forbidden", "SERVICE_NOT_ALLOWED", `${caller} may not call this service.`);
           }
           const call = callOf(rpc);
-          return create(method.output, (await withinDeadline(call, () => handle(rpc.request, call))) as never);
+          return create(
+            method.output,
+            (await withinDeadline(call, () => handle(rpc.request, call))) as never,
+          );
         });
       server.register(
         `/${offer.service.typeName}/${method.name}`,

@@ -26,7 +26,8 @@ export function checkText(text: string, rule: TextRule): string {
   if (text.length > rule.max * 8) throw refuse(`has at most ${rule.max} characters`);
   const clean = text.normalize("NFC").trim();
   const length = [...clean].length;
-  if (length < rule.min) throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
+  if (length < rule.min)
+    throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
   if (length > rule.max) throw refuse(`has at most ${rule.max} characters`);
   if (unprintable.test(clean)) throw refuse("must not contain control characters or line breaks");
   if (!rule.allowInvisible && invisible.test(clean)) throw refuse("must not contain invisible characters");

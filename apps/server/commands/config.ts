@@ -7,7 +7,9 @@ export const configCommand: Command = {
   async run() {
     console.log("Settings come from the environment, below it from the file douya.env (or DOUYA_CONFIG).\n");
     for (const { name, value, source, fallback, meaning } of describeConfig()) {
-      console.log(`${name}=${value}${source === "default" ? "" : `   (${source}; default: ${fallback || "empty"})`}`);
+      console.log(
+        `${name}=${value}${source === "default" ? "" : `   (${source}; default: ${fallback || "empty"})`}`,
+      );
       console.log(`    ${meaning}`);
     }
   },

@@ -1,5 +1,5 @@
-import { availableParallelism, freemem } from "node:os";
 import { statfs } from "node:fs/promises";
+import { availableParallelism, freemem } from "node:os";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
@@ -40,7 +40,10 @@ export const doctorCommand: Command = {
       return `${gigabytes.toFixed(1)} GB free for ${config.dataDir}`;
     });
     await check("Media", async () => {
-      const tool = await findMediaTool({ workerPath: mediaWorkerPath, ffmpegPath: config.ffmpeg || undefined });
+      const tool = await findMediaTool({
+        workerPath: mediaWorkerPath,
+        ffmpegPath: config.ffmpeg || undefined,
+      });
       return tool.name;
     });
   },

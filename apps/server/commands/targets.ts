@@ -8,7 +8,9 @@ export const targetsCommand: Command = {
     console.log("all");
     for (const { module } of modulesOf("all")) {
       const calls = callsOf(module.name);
-      console.log(`  ${module.name.padEnd(10)}${calls.length === 0 ? "" : `→ ${calls.join(", ")}`}`.trimEnd());
+      console.log(
+        `  ${module.name.padEnd(10)}${calls.length === 0 ? "" : `→ ${calls.join(", ")}`}`.trimEnd(),
+      );
     }
   },
 };

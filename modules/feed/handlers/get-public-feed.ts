@@ -5,7 +5,9 @@ import { endPage } from "../rules.ts";
 
 const maxPage = 50;
 
-export function getPublicFeed(video: Client<typeof VideoService>): Handlers<typeof FeedService>["getPublicFeed"] {
+export function getPublicFeed(
+  video: Client<typeof VideoService>,
+): Handlers<typeof FeedService>["getPublicFeed"] {
   return async (request, call) => {
     const { before } = request;
     const limit = Math.min(request.limit, maxPage);

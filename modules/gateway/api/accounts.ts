@@ -10,7 +10,10 @@ import { answers, IdParams, NoContent } from "./schemas.ts";
 
 // Lengths are the service's to judge, in characters as people count them; these only bound the work.
 const Credentials = Type.Object({
-  username: Type.String({ maxLength: 256, description: "1 to 32 characters; unique without regard to case." }),
+  username: Type.String({
+    maxLength: 256,
+    description: "1 to 32 characters; unique without regard to case.",
+  }),
   password: Type.String({ maxLength: 256, description: "5 to 32 characters." }),
 });
 
@@ -125,7 +128,9 @@ export function accountRoutes({ user, auth, composer, urlsFor }: Surface): Fasti
     );
     app.delete(
       "/sessions",
-      { schema: { summary: "Log out everywhere", tags: ["accounts"], response: answers({ 204: NoContent }) } },
+      {
+        schema: { summary: "Log out everywhere", tags: ["accounts"], response: answers({ 204: NoContent }) },
+      },
       async (request, reply) => {
         await end(request, "");
         return reply.code(204).send(null);

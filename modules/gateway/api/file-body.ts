@@ -10,13 +10,18 @@ export function acceptFiles(app: FastifyInstance): void {
 }
 
 /** A request's body as a file, with what is known of it, as the intake wants it. */
-export function fileOf(request: FastifyRequest): [Readable, { limitKey: string; sizeBytes: number | undefined }] {
+export function fileOf(
+  request: FastifyRequest,
+): [Readable, { limitKey: string; sizeBytes: number | undefined }] {
   const length = request.headers["content-length"];
   if (request.body === undefined || request.body === null) {
     throw new DomainError("invalid", "EMPTY_FILE", "Send the file as the body of the request.");
   }
   return [
     request.raw,
-    { limitKey: request.identity?.userId ?? request.ip, sizeBytes: length === undefined ? undefined : Number(length) },
+    {
+      limitKey: request.identity?.userId ?? request.ip,
+      sizeBytes: length === undefined ? undefined : Number(length),
+    },
   ];
 }

@@ -42,11 +42,16 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
   acceptFiles(app);
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(new DomainError("not-found", "NOT_FOUND", "There is no such endpoint; see /api/docs."), request, reply),
+    sendProblem(
+      new DomainError("not-found", "NOT_FOUND", "There is no such endpoint; see /api/docs."),
+      request,
+      reply,
+    ),
   );
   app.addHook("onRequest", async (request) => {
     const need = request.routeOptions.config.auth ?? "required";
-    if (need !== "none" && request.routeOptions.url) await identify(surface.auth, request, bearerToken(request), need);
+    if (need !== "none" && request.routeOptions.url)
+      await identify(surface.auth, request, bearerToken(request), need);
   });
   await app.register(accountRoutes(surface));
   await app.register(profileRoutes(surface));

@@ -10,7 +10,13 @@ import { nextCursor, toApiUser, toApiVideo } from "./present.ts";
 import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
 
 /** People's pages, and one's own. */
-export function profileRoutes({ user, video, composer, intake, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+export function profileRoutes({
+  user,
+  video,
+  composer,
+  intake,
+  urlsFor,
+}: Surface): FastifyPluginAsyncTypebox {
   const answer = async (changed: User, request: FastifyRequest) =>
     toApiUser(await composer.person(changed, callOf(request)), urlsFor(request));
 
@@ -32,7 +38,13 @@ export function profileRoutes({ user, video, composer, intake, urlsFor }: Surfac
   return async (app) => {
     app.get(
       "/me",
-      { schema: { summary: "One's own profile", tags: ["profiles"], response: answers({ 200: Type.Ref("User") }) } },
+      {
+        schema: {
+          summary: "One's own profile",
+          tags: ["profiles"],
+          response: answers({ 200: Type.Ref("User") }),
+        },
+      },
       (request) => person(request.identity!.userId, request),
     );
     app.patch(
@@ -43,7 +55,9 @@ export function profileRoutes({ user, video, composer, intake, urlsFor }: Surfac
           tags: ["profiles"],
           body: Type.Object({
             name: Type.Optional(Type.String({ maxLength: 256, description: "1 to 32 characters." })),
-            signature: Type.Optional(Type.String({ maxLength: 1600, description: "At most 200 characters." })),
+            signature: Type.Optional(
+              Type.String({ maxLength: 1600, description: "At most 200 characters." }),
+            ),
           }),
           response: answers({ 200: Type.Ref("User") }),
         },
@@ -66,7 +80,10 @@ export function profileRoutes({ user, video, composer, intake, urlsFor }: Surfac
         },
         async (request) => {
           const staged = await intake.receivePicture(...fileOf(request));
-          return answer(await user.setPicture({ picture, staged: staged.name }, callOf(request, 30_000)), request);
+          return answer(
+            await user.setPicture({ picture, staged: staged.name }, callOf(request, 30_000)),
+            request,
+          );
         },
       );
       app.delete(

@@ -2,7 +2,10 @@ import Type, { type TSchema } from "typebox";
 
 /** The public shapes of /api/v1. The OpenAPI document, the validation and the web client's types come from here. */
 
-export const Id = Type.String({ pattern: "^[1-9][0-9]{0,18}$", description: "A 64-bit id as a decimal string." });
+export const Id = Type.String({
+  pattern: "^[1-9][0-9]{0,18}$",
+  description: "A 64-bit id as a decimal string.",
+});
 export const Time = Type.String({ format: "date-time" });
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
@@ -33,7 +36,9 @@ export const Session = Type.Object(
     user: Type.Ref("User"),
     accessToken: Type.String({ description: "Send it as `Authorization: Bearer …`." }),
     accessTokenExpiresAt: Time,
-    refreshToken: Type.String({ description: "Swap it for new tokens before the access token ends; it works once." }),
+    refreshToken: Type.String({
+      description: "Swap it for new tokens before the access token ends; it works once.",
+    }),
   },
   { $id: "Session" },
 );

@@ -41,7 +41,10 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
           tags: ["videos"],
           body: Type.Object({
             uploadId: Id,
-            title: Type.String({ maxLength: 1600, description: "At most 200 characters, without line breaks." }),
+            title: Type.String({
+              maxLength: 1600,
+              description: "At most 200 characters, without line breaks.",
+            }),
           }),
           response: answers({ 201: Type.Ref("Video") }),
         },
@@ -66,7 +69,12 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
       },
       async (request) => {
         const [clip] = await composer.clipsById([request.params.id], callOf(request));
-        if (!clip) throw new DomainError("not-found", "VIDEO_NOT_FOUND", "There is no such video, or it is not public.");
+        if (!clip)
+          throw new DomainError(
+            "not-found",
+            "VIDEO_NOT_FOUND",
+            "There is no such video, or it is not public.",
+          );
         return toApiVideo(clip, urlsFor(request));
       },
     );
@@ -99,7 +107,10 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
       async (request) => {
         const call = callOf(request);
         const before = parseCursor(request.query.cursor);
-        const page = await feed.getPublicFeed({ ...(before && { before }), limit: request.query.limit }, call);
+        const page = await feed.getPublicFeed(
+          { ...(before && { before }), limit: request.query.limit },
+          call,
+        );
         const clips = await composer.clipsById(page.videoIds, call);
         const urls = urlsFor(request);
         return {
@@ -114,6 +125,7 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
 function parseCursor(cursor: string | undefined) {
   if (!cursor) return undefined;
   const [, time = "", videoId = ""] = /^(\d{1,15})-(\d+)$/.exec(cursor) ?? [];
-  if (!isId(videoId)) throw new DomainError("invalid", "CURSOR_INVALID", "cursor: send `nextCursor` of the page before.");
+  if (!isId(videoId))
+    throw new DomainError("invalid", "CURSOR_INVALID", "cursor: send `nextCursor` of the page before.");
   return { publishedAtMs: Number(time), videoId };
 }

@@ -47,7 +47,8 @@ export function endpoint(
 export function sendStatus(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = toRefusal(error, request);
   sendRetryAfter(refusal, reply);
-  const status = ownStatus.has(refusal.kind) || refusal.reason === "BODY_TOO_LARGE" ? httpStatus[refusal.kind] : 200;
+  const status =
+    ownStatus.has(refusal.kind) || refusal.reason === "BODY_TOO_LARGE" ? httpStatus[refusal.kind] : 200;
   return reply
     .code(status)
     .type("application/json; charset=utf-8")

@@ -8,7 +8,11 @@ import { publishEndpoints } from "./publish.ts";
 import { userEndpoints } from "./user.ts";
 
 /** The classic API: a thin surface over the same services as /api/v1. */
-export async function classicApi(app: FastifyInstance, surface: Surface, maxUploadBytes: number): Promise<void> {
+export async function classicApi(
+  app: FastifyInstance,
+  surface: Surface,
+  maxUploadBytes: number,
+): Promise<void> {
   await app.register(formbody);
   await app.register(multipart, {
     limits: { files: 1, fields: 10, parts: 12, fieldSize: 16 * 1024, fileSize: maxUploadBytes + 1 },

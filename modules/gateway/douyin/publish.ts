@@ -21,10 +21,16 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
   const { blobs, composer, intake, urlsFor, video } = surface;
 
   /** The form's fields and its file, which may come before them and so is staged at once. */
-  async function readForm(request: FastifyRequest): Promise<{ parameters: Parameters; staged: Staged | undefined }> {
+  async function readForm(
+    request: FastifyRequest,
+  ): Promise<{ parameters: Parameters; staged: Staged | undefined }> {
     const parameters = mergeParameters(request.query);
     if (!request.isMultipart()) {
-      throw new DomainError("invalid", "INVALID_ARGUMENT", "data is missing. Send the form as multipart/form-data.");
+      throw new DomainError(
+        "invalid",
+        "INVALID_ARGUMENT",
+        "data is missing. Send the form as multipart/form-data.",
+      );
     }
     let staged: Staged | undefined;
     try {
@@ -33,7 +39,8 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
         else if (part.fieldname === "data" && !staged) {
           const from = { limitKey: request.ip, sizeBytes: undefined };
           staged = await intake.receiveVideo(part.file, from);
-          if (part.file.truncated) throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");
+          if (part.file.truncated)
+            throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");
         } else part.file.resume();
       }
       return { parameters, staged };

@@ -16,7 +16,11 @@ export function userEndpoints(app: FastifyInstance, surface: Surface): void {
     address: request.ip,
     classic: true,
   });
-  const entered = (session: Session) => ({ ...ok, user_id: BigInt(session.user!.id), token: session.accessToken });
+  const entered = (session: Session) => ({
+    ...ok,
+    user_id: BigInt(session.user!.id),
+    token: session.accessToken,
+  });
   const answer = { user_id: { type: "integer" }, token: { type: "string" } };
 
   endpoint(app, surface, {
@@ -32,7 +36,8 @@ export function userEndpoints(app: FastifyInstance, surface: Surface): void {
     path: "/user/login",
     auth: "none",
     answer,
-    handle: async (parameters, request) => entered(await user.logIn(credentials(parameters, request), callOf(request))),
+    handle: async (parameters, request) =>
+      entered(await user.logIn(credentials(parameters, request), callOf(request))),
   });
   endpoint(app, surface, {
     method: "GET",

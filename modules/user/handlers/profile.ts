@@ -56,7 +56,8 @@ export function setPicture(store: UserStore, blobs: BlobStore, media: MediaTool)
 
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
-    const { column, ...box } = pictures[request.picture === Picture.BACKGROUND ? request.picture : Picture.AVATAR];
+    const { column, ...box } =
+      pictures[request.picture === Picture.BACKGROUND ? request.picture : Picture.AVATAR];
     const signal = AbortSignal.timeout(call.deadlineMs - Date.now());
     const drawn = request.staged ? await redraw(request.staged, { ...box, signal }) : undefined;
     const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";

@@ -24,7 +24,8 @@ export function refresh(store: UserStore, tokens: Tokens): Handlers<typeof UserS
     if (!(await store.rotate(session, next.hash, new Date(Date.now() + sessionMs)))) {
       // Somebody else swapped it a moment ago, which the grace period allows once more.
       const again = await store.session(shown.userId, shown.sessionId);
-      if (!again || !(await store.rotate(again, next.hash, new Date(Date.now() + sessionMs)))) throw sessionEnded();
+      if (!again || !(await store.rotate(again, next.hash, new Date(Date.now() + sessionMs))))
+        throw sessionEnded();
     }
     const [account] = await store.accountsById([shown.userId]);
     if (!account) throw sessionEnded();

@@ -1,6 +1,6 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
-import { isId, type Ids } from "#platform/ids/snowflake.ts";
+import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -8,7 +8,11 @@ import { toVideo } from "../present.ts";
 import { checkTitle, uploadNotFound } from "../rules.ts";
 import type { VideoStore } from "../store.ts";
 
-export function publish(store: VideoStore, jobs: JobQueue, ids: Ids): Handlers<typeof VideoService>["publish"] {
+export function publish(
+  store: VideoStore,
+  jobs: JobQueue,
+  ids: Ids,
+): Handlers<typeof VideoService>["publish"] {
   return async (request, call) => {
     const authorId = requireCaller(call) as UserId;
     const title = checkTitle(request.title);

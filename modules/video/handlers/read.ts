@@ -51,7 +51,9 @@ export function listPublished(store: VideoStore): Service["listPublished"] {
 
 export function getAuthorStats(store: VideoStore): Service["getAuthorStats"] {
   const load = createBatcher(async (ids: string[]) => {
-    const works = new Map((await store.works([...new Set(ids)])).map((row) => [row.author_id, Number(row.works)]));
+    const works = new Map(
+      (await store.works([...new Set(ids)])).map((row) => [row.author_id, Number(row.works)]),
+    );
     return ids.map((authorId) => ({ authorId, works: works.get(authorId) ?? 0 }));
   });
   return async (request) => ({ stats: await Promise.all(request.authorIds.filter(isId).map(load)) });

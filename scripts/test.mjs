@@ -1,0 +1,85 @@
+// `npm test`: everything that must be true before a change lands. Arguments go to vitest and skip the checks.
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { prepare, root } from "./prepare.mjs";
+
+const only = process.argv.slice(2);
+const startedMs = Date.now();
+await prepare();
+
+const bin = (name) => join(root, "node_modules", ".bin", name);
+const steps = [
+  ["format and lint", bin("biome"), ["check", "--error-on-warnings", "."]],
+  ["types of the server", bin("tsc"), ["-p", "."]],
+  ["types of the web client", bin("tsc"), ["-p", "apps/web"]],
+  [
+    "import rules",
+    bin("depcruise"),
+    ["--config", ".dependency-cruiser.mjs", "apps", "contracts", "modules", "platform", "tests", "bench"],
+  ],
+];
+if (only.length === 0) {
+  for (const [what, command, args] of steps)
+    check(what, () => execFileSync(command, args, { cwd: root, stdio: "pipe" }));
+  check("generated code", generatedIsFresh);
+}
+process.exit(runTests());
+
+function check(what, work) {
+  const sinceMs = Date.now();
+  try {
+    work();
+    console.log(`ok    ${what} (${((Date.now() - sinceMs) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    console.log(`FAIL  ${what}\n${error.stdout ?? ""}${error.stderr ?? error}`);
+    console.log("0 passed, 1 failed");
+    process.exit(1);
+  }
+}
+
+/** Generates again and compares, so that nobody edits by hand what a program writes. */
+function generatedIsFresh() {
+  const generated = ["contracts/gen", "apps/web/src/api.gen.ts"];
+  const read = () =>
+    execFileSync("git", ["ls-files", "-z", ...generated], { cwd: root, encoding: "utf8" })
+      .split("\0")
+      .filter(Boolean)
+      .map((file) => [file, readFileSync(join(root, file), "utf8")]);
+  const before = read();
+  execFileSync(process.execPath, ["scripts/generate.mjs"], { cwd: root, stdio: "pipe" });
+  const after = new Map(read());
+  const stale = before.filter(([file, text]) => after.get(file) !== text).map(([file]) => file);
+  if (stale.length > 0)
+    throw new Error(`${stale.join(", ")} was out of date; it is generated now, commit it.`);
+}
+
+/** Runs vitest and ends with the line that counts, and one for each thing the machine lacks. */
+function runTests() {
+  const folder = mkdtempSync(join(tmpdir(), "douya-test-"));
+  const report = join(folder, "report.json");
+  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...only];
+  const { status } = spawnSync(bin("vitest"), args, { cwd: root, stdio: "inherit" });
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+      readFileSync(report, "utf8"),
+    );
+    const brokenFiles = testResults.filter(
+      (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
+    );
+    const lacking = new Map();
+    for (const test of testResults.flatMap((file) => file.assertionResults)) {
+      const why = test.meta?.lacks;
+      if (why) lacking.set(why, (lacking.get(why) ?? 0) + 1);
+    }
+    const skippedInCi = process.env.CI && numPendingTests > 0 && only.length === 0;
+    console.log(`\nAll of it took ${Math.round((Date.now() - startedMs) / 1000)} s.`);
+    for (const [why, count] of lacking) console.log(`This machine lacks ${why}: ${count} tests did not run.`);
+    const failed = numFailedTests + brokenFiles.length + (skippedInCi ? numPendingTests : 0);
+    console.log(`${numPassedTests} passed, ${failed} failed, ${skippedInCi ? 0 : numPendingTests} skipped`);
+    return status !== 0 || failed > 0 ? 1 : 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
