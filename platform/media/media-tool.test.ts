@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { bundleMediaWorker } from "./bundle-worker.ts";
@@ -331,7 +331,9 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
 
     test("even if the demuxer for playlists had been let in", async () => {
       const run = { signal, timeoutMs: 10_000, maxPixels: 1e8 };
-      for (const target of [address, `file://${own("interlaced.m2t")}`])
+      // A name beside the playlist is what ffmpeg on its own would follow.
+      const beside = await written("secret.ts", await readFile(own("interlaced.m2t")));
+      for (const target of [address, `file://${beside}`, basename(beside)])
         for (const [demuxer, lure] of lures(target)) {
           const path = await written("a.m3u8", lure);
           const seen = engineWith().sample(

@@ -1,5 +1,4 @@
 import { writeSync } from "node:fs";
-import { constants, setPriority } from "node:os";
 import { AV_LOG_ERROR } from "node-av/constants";
 import { Log } from "node-av/lib";
 import { convert } from "./convert.ts";
@@ -41,7 +40,6 @@ function writeAll(bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
 }
 
-setPriority(constants.priority.PRIORITY_LOW);
 Log.setLevel(AV_LOG_ERROR);
 try {
   work(JSON.parse(process.argv[2] ?? "") as WorkerJob & WorkerBounds);

@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { ChildFailed, runChild } from "./child-run.ts";
+
+const bounds = { signal: new AbortController().signal, timeoutMs: 10_000, maxMemoryBytes: 1e9 };
+const node = (script: string, more: object = {}, onLine?: (line: string) => void) =>
+  runChild(process.execPath, ["-e", script], { ...bounds, ...more }, onLine);
+const because = (reason: string) => expect.objectContaining({ reason });
+const ENDLESS = "console.log(process.pid); setInterval(() => {}, 1000)";
+
+test("a program's output, whole or by line; its arguments never reach a shell", async () => {
+  expect((await runChild(process.execPath, ["-p", "process.argv[1]", "$(id); *"], bounds)).toString()).toBe(
+    "$(id); *\n",
+  );
+  const lines: string[] = [];
+  await node("console.log('a\\nb')", {}, (line) => lines.push(line));
+  expect(lines).toEqual(["a", "b"]);
+});
+
+test("a program that never ends is ended when it is told to, or at the deadline", async () => {
+  const stop = new AbortController();
+  let pid = 0;
+  const started = node(ENDLESS, { signal: stop.signal }, (line) => {
+    pid = Number(line);
+    stop.abort(new Error("changed my mind"));
+  });
+  await expect(started).rejects.toThrow("changed my mind");
+  expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  await expect(node(ENDLESS, { timeoutMs: 300 })).rejects.toThrow(because("MEDIA_TIMEOUT"));
+});
+
+test("a program that floods its output is ended", async () => {
+  const flood = "const b = Buffer.alloc(1e6); for (;;) require('fs').writeSync(1, b)";
+  await expect(node(flood)).rejects.toThrow(because("MEDIA_TOO_HEAVY"));
+});
+
+test("a failure carries the end of what the program said, and a crash its signal", async () => {
+  const failure = node("process.stderr.write('x'.repeat(1e6) + ' the reason'); process.exitCode = 3");
+  await expect(failure).rejects.toThrow(/ended with 3: x{900,1000} the reason$/);
+  await expect(node("process.abort()")).rejects.toThrow(/ended with SIGABRT/);
+  await expect(node("process.abort()")).rejects.toBeInstanceOf(ChildFailed);
+});
+
+test("a full disk is not the media's fault, nor is a missing program", async () => {
+  const full = node(
+    "console.error('av_interleaved_write_frame(): No space left on device'); process.exit(1)",
+  );
+  await expect(full).rejects.toThrow(because("STORAGE_FULL"));
+  await expect(runChild("/no/such/program", [], bounds)).rejects.toMatchObject({ code: "ENOENT" });
+});
