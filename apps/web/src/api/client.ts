@@ -25,6 +25,11 @@ async function send(request: Request): Promise<Response> {
   }
 }
 
+/** 401 as well, but no new token would help. */
+async function isWrongPassword(response: Response): Promise<boolean> {
+  return problemFrom(401, await response.clone().text()).reason === "BAD_CREDENTIALS";
+}
+
 /** Sends as the person logged in, and once more with a new token when the first was refused. */
 export function createSender(session: SessionStore) {
   return async (request: Request): Promise<Response> => {
@@ -32,7 +37,7 @@ export function createSender(session: SessionStore) {
     if (!token) return send(request);
     const again = request.clone();
     const response = await send(withToken(request, token));
-    if (response.status !== 401) return response;
+    if (response.status !== 401 || (await isWrongPassword(response))) return response;
     const renewed = await session.renew(token);
     return renewed ? send(withToken(again, renewed)) : response;
   };

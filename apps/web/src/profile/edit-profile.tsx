@@ -11,7 +11,7 @@ import { Field } from "../ui/field.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { ImageButton } from "./image-button.tsx";
-import { useImageChoice } from "./image-choice.ts";
+import { ownPicture, useImageChoice } from "./image-choice.ts";
 import { saveProfile } from "./save-profile.ts";
 
 const AVATAR_PX = 512;
@@ -24,8 +24,8 @@ export function EditProfile({ user, onClose }: { user: User; onClose: () => void
   const { api, sendRaw, session } = useServices();
   const cache = useQueryClient();
   const toast = useToast();
-  const avatar = useImageChoice(user.avatarUrl || null, AVATAR_PX, AVATAR_PX);
-  const background = useImageChoice(user.backgroundUrl || null, ...BACKGROUND_PX);
+  const avatar = useImageChoice(ownPicture(user.avatarUrl), AVATAR_PX, AVATAR_PX);
+  const background = useImageChoice(ownPicture(user.backgroundUrl), ...BACKGROUND_PX);
   const [name, setName] = useState(user.name);
   const [signature, setSignature] = useState(user.signature);
   const save = useMutation({
@@ -68,7 +68,7 @@ export function EditProfile({ user, onClose }: { user: User; onClose: () => void
             />
           </div>
           <div className="profile-avatar">
-            <Avatar user={{ ...user, avatarUrl: avatar.url }} size={88} />
+            <Avatar user={{ ...user, avatarUrl: avatar.url ?? "" }} size={88} />
             <ImageButton
               change={t.changeAvatar}
               remove={t.removeAvatar}

@@ -1,6 +1,9 @@
 import { useEffect, useState } from "react";
 import { scaleImage } from "./scale-image.ts";
 
+/** The address of a picture somebody chose; null for the one the server draws for everybody else. */
+export const ownPicture = (url: string): string | null => (url.includes("/media/default/") ? null : url);
+
 /** Undefined: left as it is. Null: to be removed. */
 export type Choice = Blob | null | undefined;
 

@@ -10,7 +10,12 @@ interface Props extends Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, "onCha
   onText: (text: string) => void;
 }
 
-/** Several lines with a counter. Counts characters as the server does: an emoji is one. */
+/** The server takes no line breaks; it counts characters as people do, an emoji as one. */
+function oneLine(text: string, maxCharacters: number): string {
+  return [...text.replace(/\s*[\r\n]+/g, " ")].slice(0, maxCharacters).join("");
+}
+
+/** A text that may wrap, with a counter. */
 export function TextArea({ label, value, maxCharacters, error, onText, ...area }: Props) {
   const id = useId();
   const { t, format } = useI18n();
@@ -25,7 +30,7 @@ export function TextArea({ label, value, maxCharacters, error, onText, ...area }
           value={value}
           aria-invalid={error ? true : undefined}
           aria-describedby={`${id}-count`}
-          onChange={(event) => onText([...event.target.value].slice(0, maxCharacters).join(""))}
+          onChange={(event) => onText(oneLine(event.target.value, maxCharacters))}
         />
       </div>
       <p className="field-note field-count">

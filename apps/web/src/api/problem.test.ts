@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { asProblem, problemFrom } from "./problem.ts";
+
+it("reads a problem+json body, parsed or not", () => {
+  const body = {
+    reason: "NAME_TAKEN",
+    detail: "Taken.",
+    retryAfterMs: 5,
+    errors: [{ path: "a", message: "b" }],
+  };
+  for (const form of [body, JSON.stringify(body)]) {
+    expect(problemFrom(409, form)).toMatchObject({
+      status: 409,
+      ...{ reason: "NAME_TAKEN", retryAfterMs: 5 },
+    });
+    expect(problemFrom(409, form).fields).toEqual(body.errors);
+  }
+});
+it("makes something of a proxy's page, of nothing and of a broken line", () => {
+  expect(problemFrom(502, "<html>").reason).toBe("HTTP_502");
+  expect(problemFrom(500, undefined).reason).toBe("HTTP_500");
+  expect(asProblem(new TypeError("Failed to fetch"))).toMatchObject({ status: 0, reason: "NETWORK" });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { Problem } from "./problem.ts";
+import { createSession } from "./session.ts";
+import type { Session, User } from "./types.ts";
+
+const user = { id: "1", username: "lin", name: "Lin" } as User;
+const NOW = 1_000_000;
+
+function memory() {
+  const values = new Map<string, string>();
+  return {
+    getItem: (key: string) => values.get(key) ?? null,
+    setItem: (key: string, value: string) => void values.set(key, value),
+    removeItem: (key: string) => void values.delete(key),
+  };
+}
+function issue(number: number, livesMs: number): Session {
+  const accessTokenExpiresAt = new Date(NOW + livesMs).toISOString();
+  return { user, accessToken: `access-${number}`, refreshToken: `refresh-${number}`, accessTokenExpiresAt };
+}
+/** Two "tabs" share storage and the lock; each renewal uses its refresh token up, as the server does. */
+function world() {
+  const storage = memory();
+  let issued = 0;
+  let current = "";
+  let last = Promise.resolve<unknown>(undefined);
+  const used: string[] = [];
+  const next = (livesMs = 900_000) => {
+    const session = issue(++issued, livesMs);
+    current = session.refreshToken;
+    return session;
+  };
+  const refresh = async (token: string) => {
+    used.push(token);
+    await new Promise((resolve) => setImmediate(resolve));
+    if (token !== current) throw new Problem(401, { reason: "SESSION_ENDED" });
+    return next();
+  };
+  const locks = {
+    request: (_name: string, run: () => Promise<unknown>) => {
+      last = last.then(run, run);
+      return last;
+    },
+  } as unknown as Pick<LockManager, "request">;
+  const open = (options = {}) => createSession({ storage, refresh, locks, now: () => NOW, ...options });
+  return {
+    open,
+    next,
+    used,
+    storage,
+    drop: () => {
+      current = "gone";
+    },
+  };
+}
+
+describe("session", () => {
+  it("is a guest's without a token", async () => {
+    const tab = world().open();
+    expect(tab.user()).toBeNull();
+    expect(await tab.accessToken()).toBeNull();
+  });
+  it("uses a token until half a minute before its end", async () => {
+    const { open, next, used } = world();
+    const tab = open();
+    tab.begin(next(31_000));
+    expect(await tab.accessToken()).toBe("access-1");
+    tab.begin(next(29_000));
+    expect(await tab.accessToken()).toBe("access-3");
+    expect(used).toEqual(["refresh-2"]);
+  });
+  it("renews once for all requests of a tab", async () => {
+    const { open, next, used } = world();
+    const tab = open();
+    tab.begin(next(0));
+    const tokens = await Promise.all([tab.accessToken(), tab.accessToken(), tab.renew("access-1")]);
+    expect(tokens).toEqual(["access-2", "access-2", "access-2"]);
+    expect(used).toHaveLength(1);
+  });
+  it("never uses a refresh token twice over two tabs", async () => {
+    const { open, next, used } = world();
+    const one = open();
+    one.begin(next(0));
+    const two = open();
+    await Promise.all([one.accessToken(), two.accessToken()]);
+    expect(new Set(used).size).toBe(used.length);
+    expect(two.user()).toEqual(user);
+  });
+  it("survives a reload: the refresh token is kept, the access token is not", async () => {
+    const { open, next, storage } = world();
+    open().begin(next());
+    expect(storage.getItem("douya.session")).not.toContain("access-1");
+    const reloaded = open();
+    expect(reloaded.user()).toEqual(user);
+    expect(await reloaded.accessToken()).toBe("access-2");
+  });
+  it("ends when the server refuses, and says so once", async () => {
+    const { open, next, drop } = world();
+    const tab = open();
+    let ended = 0;
+    tab.onEnded(() => ended++);
+    tab.begin(next(0));
+    drop();
+    expect(await tab.accessToken()).toBeNull();
+    expect(await tab.accessToken()).toBeNull();
+    expect(tab.user()).toBeNull();
+    expect(ended).toBe(1);
+  });
+  it("stays when the network fails", async () => {
+    const { open, next } = world();
+    const tab = open({ refresh: () => Promise.reject(new Problem(0)) });
+    tab.begin(next(0));
+    await expect(tab.accessToken()).rejects.toMatchObject({ reason: "NETWORK" });
+    expect(tab.user()).toEqual(user);
+  });
+  it("reads damaged storage as nobody", () => {
+    const { open, storage } = world();
+    storage.setItem("douya.session", "{");
+    expect(open().user()).toBeNull();
+  });
+});
