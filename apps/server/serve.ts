@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
@@ -23,6 +24,7 @@ export interface Server {
   address: string;
   rpcPort: number | undefined;
   modules: string[];
+  database: Database;
   /** Drains requests, stops modules in reverse order, then the database. */
   stop(): Promise<void>;
 }
@@ -124,7 +126,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const address = await app.listen({ host: config.host, port: config.port }).catch((error) => {
       throw listenError(error, config);
     });
-    return { address, rpcPort, modules: [...running.keys()], stop };
+    return { address, rpcPort, modules: [...running.keys()], database: storage.database, stop };
 
     async function offerModules(): Promise<number | undefined> {
       const offers: Offer[] = placed

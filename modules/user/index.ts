@@ -9,6 +9,7 @@ import { register } from "./handlers/register.ts";
 import { checkSessions, endSessions, listSessions } from "./handlers/sessions.ts";
 import { migrations } from "./migrations.ts";
 import { createPasswords } from "./passwords.ts";
+import { seedUsers } from "./seed.ts";
 import { userStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 import { createTokens } from "./tokens.ts";
@@ -24,6 +25,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   service: UserService,
   calls: {},
   migrations,
+  seed: seedUsers,
   async start({ config, db, ids, blobs, media, metrics, log }) {
     const store = userStore(db);
     const passwords = createPasswords();

@@ -8,6 +8,7 @@ import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handle
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
 import { stagedLifetimeMs, uploadLifetimeMs } from "./rules.ts";
+import { seedVideos } from "./seed.ts";
 import { videoStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -24,6 +25,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   service: VideoService,
   calls: {},
   migrations,
+  seed: seedVideos,
   async start({ config, db, ids, blobs, media, log }) {
     const store = videoStore(db);
     const jobs = startJobQueue({

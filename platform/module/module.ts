@@ -8,6 +8,7 @@ import type { MediaTool } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Client, Handlers } from "../rpc/service.ts";
+import type { SyntheticGraph } from "./synthetic-graph.ts";
 
 /** Clients of the modules that this one declared. */
 export type Clients<Calls extends Record<string, DescService>> = { [K in keyof Calls]: Client<Calls[K]> };
@@ -24,6 +25,9 @@ export interface Parts<Calls extends Record<string, DescService>, Config, Tables
   metrics: Metrics;
   log: Logger;
 }
+
+/** Tells how much of something is done. */
+export type Progress = (what: string, done: number, total: number) => void;
 
 /** A module that runs. */
 export interface Running<S extends DescService> {
@@ -45,6 +49,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Desc
   /** Of the schema with the module's name. */
   migrations?: Migrations;
   start(parts: Parts<Calls, Config, Tables>): Promise<Running<S>>;
+  /** Fills the module's tables with its share of a made-up world, for demonstrations and benchmarks. */
+  seed?(db: Kysely<Tables>, graph: SyntheticGraph, progress: Progress): Promise<void>;
 }
 
 /** Checks a declaration's types without widening them. */

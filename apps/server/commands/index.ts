@@ -2,6 +2,7 @@ import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
+import { seedCommand } from "./seed.ts";
 import { serveCommand } from "./serve.ts";
 import { targetsCommand } from "./targets.ts";
 
@@ -13,6 +14,7 @@ export interface Command {
 
 export const commands: Record<string, Command> = {
   serve: serveCommand,
+  seed: seedCommand,
   migrate: migrateCommand,
   doctor: doctorCommand,
   config: configCommand,

@@ -1,0 +1,102 @@
+import { randomBytes } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { hash } from "@node-rs/argon2";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { SyntheticGraph } from "#platform/module/synthetic-graph.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { readConfig } from "../config.ts";
+import { DemoRefused, demoClient } from "../demo/demo-client.ts";
+import { demoPeople } from "../demo/people.ts";
+import { demoDir } from "../paths.ts";
+import { progressBar } from "../progress-bar.ts";
+import { type Server, serve } from "../serve.ts";
+import { modulesOf } from "../targets.ts";
+import type { Command } from "./index.ts";
+
+export const seedCommand: Command = {
+  summary: "fills in a demonstration; with --users N --follows M --videos K also a large made-up world",
+  options: {
+    users: { type: "string", default: "0" },
+    follows: { type: "string", default: "0" },
+    videos: { type: "string", default: "0" },
+    password: { type: "string" },
+  },
+  async run(values) {
+    const size = {
+      users: count(values, "users"),
+      follows: count(values, "follows"),
+      videos: count(values, "videos"),
+    };
+    const password = String(values.password ?? randomBytes(6).toString("base64url"));
+    // A server of our own on any free port: the clips go in by the same door as everybody's.
+    const config = { ...readConfig(), host: "127.0.0.1", port: 0, limits: false };
+    const server = await serve(config, "all", createLog(config.logLevel));
+    try {
+      const people = await seedDemo(server, password);
+      if (size.users + size.follows + size.videos > 0) await seedGraph(server, size, password);
+      if (people > 0)
+        console.log(
+          `\nLog in as ${demoPeople.map((person) => person.username).join(", ")}, password ${password}`,
+        );
+      else console.log("\nThe people of the demonstration are there already.");
+      if (size.users > 0)
+        console.log(`user1 to user${size.users} have the password ${password} when they are new.`);
+    } finally {
+      await server.stop();
+    }
+  },
+};
+
+/** People and clips through the public API; tells how many people are new. */
+async function seedDemo(server: Server, password: string): Promise<number> {
+  const client = demoClient(server.address);
+  const progress = progressBar();
+  const tokens: string[] = [];
+  for (const person of demoPeople) {
+    try {
+      tokens.push(await client.enter(person.username, password, person));
+    } catch (error) {
+      if (error instanceof DemoRefused && error.reason === "NAME_TAKEN") continue;
+      throw error;
+    }
+    progress("demo", tokens.length, demoPeople.length);
+  }
+  if (tokens.length === 0) return 0;
+  const clips = (await readdir(demoDir)).filter((file) => file.endsWith(".mp4")).sort();
+  for (const [i, clip] of clips.entries()) {
+    await client.publish(tokens[i % tokens.length]!, join(demoDir, clip), titleOf(clip));
+    progress("clips", i + 1, clips.length);
+  }
+  return tokens.length;
+}
+
+/** Each module's share of a made-up world, straight into its tables. */
+async function seedGraph(
+  server: Server,
+  size: Pick<SyntheticGraph, "users" | "follows" | "videos">,
+  password: string,
+) {
+  const clipIds = await demoClient(server.address).newest();
+  const graph: SyntheticGraph = { ...size, clipIds, passwordHash: await hash(password) };
+  const progress = progressBar();
+  for (const { module } of modulesOf("all")) {
+    await module.seed?.(server.database.of(module.name), graph, progress);
+  }
+  await server.database.pool.query("analyze");
+}
+
+/** `03-slow-waves.mp4` → `Slow waves` */
+function titleOf(file: string): string {
+  const words = file
+    .replace(/^\d+-/, "")
+    .replace(/\.mp4$/, "")
+    .replaceAll("-", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function count(values: Record<string, unknown>, name: string): number {
+  const text = String(values[name]);
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new DomainError("invalid", "ARGUMENT_INVALID", `--${name}=${text}: must be a whole number.`);
+}

@@ -1,0 +1,72 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+
+const publishMs = 120_000;
+
+/** The fields that are looked at here, of any answer. */
+interface Answer {
+  id: string;
+  accessToken: string;
+  state: string;
+  failure: { message: string };
+  items: { id: string }[];
+  reason: string;
+  detail: string;
+}
+
+/** What the demonstration does over the public API, as any other client would. */
+export function demoClient(address: string) {
+  async function call(method: string, path: string, token: string | undefined, body?: object | Buffer) {
+    const file = Buffer.isBuffer(body);
+    const response = await fetch(`${address}/api/v1${path}`, {
+      method,
+      headers: {
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...(body && { "content-type": file ? "application/octet-stream" : "application/json" }),
+      },
+      ...(body && { body: file ? new Uint8Array(body) : JSON.stringify(body) }),
+    });
+    const answer = (await response.json()) as Answer;
+    if (!response.ok) throw new DemoRefused(answer.reason, `${method} ${path}: ${answer.detail}`);
+    return answer;
+  }
+
+  return {
+    /** Registers somebody and gives the access token. */
+    async enter(
+      username: string,
+      password: string,
+      profile: { name: string; signature: string },
+    ): Promise<string> {
+      const { accessToken } = await call("POST", "/users", undefined, { username, password });
+      await call("PATCH", "/me", accessToken, profile);
+      return accessToken;
+    },
+    /** Uploads a clip and waits until it is published; gives the video's id. */
+    async publish(token: string, file: string, title: string): Promise<string> {
+      const upload = await call("POST", "/uploads", token, await readFile(file));
+      const { id } = await call("POST", "/videos", token, { uploadId: upload.id, title });
+      const untilMs = Date.now() + publishMs;
+      while (Date.now() < untilMs) {
+        const { state, failure } = await call("GET", `/videos/${id}`, token);
+        if (state === "published") return id;
+        if (state === "failed") throw new Error(`${title}: ${failure.message}`);
+        await delay(50);
+      }
+      throw new Error(`${title} is still being processed after two minutes`);
+    },
+    /** Ids of the newest published videos. */
+    async newest(): Promise<string[]> {
+      const { items } = await call("GET", "/feed?limit=20", undefined);
+      return items.map((video) => video.id);
+    },
+  };
+}
+
+export class DemoRefused extends Error {
+  readonly reason: string;
+  constructor(reason: string, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
