@@ -1,6 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { feedModule } from "#modules/feed/index.ts";
 import { gatewayModule } from "#modules/gateway/index.ts";
+import { relationModule } from "#modules/relation/index.ts";
 import { userModule } from "#modules/user/index.ts";
 import { videoModule } from "#modules/video/index.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -29,6 +30,7 @@ function place<C>(
  */
 export const table: Record<string, Placed> = {
   user: place(userModule, ({ limits }) => ({ limits })),
+  relation: place(relationModule, () => ({})),
   video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
   feed: place(feedModule, () => ({})),
   gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits }) => ({

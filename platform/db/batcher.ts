@@ -6,18 +6,38 @@ import { DomainError } from "../errors/domain-error.ts";
  * and whoever asks is never answered from a batch that began before they asked.
  *
  * `run` answers in the order of its keys. `maxBatch` bounds a batch, `maxWaiting` the queue (error: BUSY).
+ * Of those with the same `conflict` key only one is in a batch; the others follow in the order they came.
  */
 export function createBatcher<K, V>(
   run: (keys: K[]) => Promise<V[]>,
-  options: { maxBatch?: number; maxWaiting?: number; parallel?: number } = {},
+  options: {
+    maxBatch?: number;
+    maxWaiting?: number;
+    parallel?: number;
+    conflict?: (key: K) => string;
+  } = {},
 ): (key: K) => Promise<V> {
-  const { maxBatch = 500, maxWaiting = 10_000, parallel = 1 } = options;
-  const waiting: { key: K; resolve(value: V): void; reject(error: unknown): void }[] = [];
+  const { maxBatch = 500, maxWaiting = 10_000, parallel = 1, conflict } = options;
+  let waiting: { key: K; resolve(value: V): void; reject(error: unknown): void }[] = [];
   let running = 0;
   let scheduled = false;
 
+  function takeBatch(): typeof waiting {
+    if (!conflict) return waiting.splice(0, maxBatch);
+    const taken = new Set<string>();
+    const batch: typeof waiting = [];
+    waiting = waiting.filter((request) => {
+      const key = conflict(request.key);
+      if (batch.length >= maxBatch || taken.has(key)) return true;
+      taken.add(key);
+      batch.push(request);
+      return false;
+    });
+    return batch;
+  }
+
   async function flush(): Promise<void> {
-    const batch = waiting.splice(0, maxBatch);
+    const batch = takeBatch();
     running++;
     try {
       const values = await run(batch.map((request) => request.key));

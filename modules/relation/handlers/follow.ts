@@ -1,0 +1,39 @@
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import { type Ids, isId } from "#platform/ids/snowflake.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Client, Handlers } from "#platform/rpc/service.ts";
+import { checkNotSelf, followsTooMany, maxFollowing, userNotFound } from "../rules.ts";
+import type { RelationStore, Wish } from "../store.ts";
+
+type Service = Handlers<typeof RelationService>;
+
+export function followHandlers(
+  store: RelationStore,
+  user: Client<typeof UserService>,
+  ids: Ids,
+): Pick<Service, "follow" | "unfollow"> {
+  const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
+    conflict: (wish) => `${wish.followerId} ${wish.followeeId}`,
+  });
+  return {
+    async follow({ userId: followeeId }, call) {
+      const followerId = requireCaller(call);
+      if (!isId(followeeId)) throw userNotFound();
+      checkNotSelf(followerId, followeeId);
+      const [{ users }, [stats]] = await Promise.all([
+        user.getUsers({ ids: [followeeId] }, call),
+        store.stats([followerId]),
+      ]);
+      if (users.length === 0) throw userNotFound();
+      if (Number(stats?.following ?? 0) >= maxFollowing) throw followsTooMany();
+      return { changed: await apply({ followerId, followeeId, id: ids.next() }) };
+    },
+    async unfollow({ userId: followeeId }, call) {
+      const followerId = requireCaller(call);
+      if (!isId(followeeId)) return { changed: false };
+      return { changed: await apply({ followerId, followeeId, id: undefined }) };
+    },
+  };
+}

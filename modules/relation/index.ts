@@ -1,0 +1,30 @@
+import { RelationService } from "#contracts/gen/relation_pb.ts";
+import { UserService } from "#contracts/gen/user_pb.ts";
+import { defineModule } from "#platform/module/module.ts";
+import { followHandlers } from "./handlers/follow.ts";
+import { getRelations, listBy } from "./handlers/read.ts";
+import { migrations } from "./migrations.ts";
+import { seedFollows } from "./seed.ts";
+import { relationStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+/** Who follows whom. */
+export const relationModule = defineModule<object, Tables>()({
+  name: "relation",
+  service: RelationService,
+  calls: { user: UserService },
+  migrations,
+  seed: seedFollows,
+  async start({ db, clients, ids }) {
+    const store = relationStore(db);
+    return {
+      handlers: {
+        ...followHandlers(store, clients.user, ids),
+        getRelations: getRelations(store),
+        listFollowing: listBy(store.following),
+        listFollowers: listBy(store.followers),
+        listFriends: listBy(store.friends),
+      },
+    };
+  },
+});

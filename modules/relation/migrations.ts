@@ -1,0 +1,20 @@
+import type { Migrations } from "#platform/db/migrate.ts";
+
+export const migrations: Migrations = {
+  "0001-follows": `
+    create table relation.follow (
+      follower_id int8 not null,
+      followee_id int8 not null,
+      -- In the order of time; what lists are paged by.
+      id int8 not null,
+      primary key (follower_id, followee_id)
+    );
+    create index follow_following on relation.follow (follower_id, id desc) include (followee_id);
+    create index follow_followers on relation.follow (followee_id, id desc) include (follower_id);
+    create table relation.stats (
+      user_id int8 primary key,
+      following int8 not null default 0,
+      followers int8 not null default 0
+    );
+  `,
+};

@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Database, openDatabase } from "#platform/db/database.ts";
+import { migrate } from "#platform/db/migrate.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createTestDatabaseFrom } from "#platform/testing/test-database.ts";
+import { migrations } from "./migrations.ts";
+import { seedFollows } from "./seed.ts";
+import { type RelationStore, relationStore, type Wish } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+const log = createLog("silent");
+let database: Database;
+let store: RelationStore;
+let drop: () => Promise<void>;
+
+beforeAll(async () => {
+  const test = await createTestDatabaseFrom("relation_1", async (url) => {
+    const fresh = openDatabase(url, { log });
+    await migrate(fresh, "relation", migrations);
+    await fresh.close();
+  });
+  drop = test.drop;
+  database = openDatabase(test.url, { log });
+  store = relationStore(database.of<Tables>("relation"));
+});
+
+afterAll(async () => {
+  await database.close();
+  await drop();
+});
+
+async function empty(): Promise<void> {
+  await database.pool.query("truncate relation.follow, relation.stats");
+}
+
+describe("apply", () => {
+  it("keeps facts and counts as a naive set of pairs has them, whatever the order", async () => {
+    const person = fc.integer({ min: 1, max: 6 }).map(String);
+    const step = fc.record({ followerId: person, followeeId: person, follow: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uniqueArray(step, { selector: (s) => `${s.followerId} ${s.followeeId}` })),
+        async (batches) => {
+          await empty();
+          const facts = new Set<string>();
+          let id = 0;
+          for (const batch of batches) {
+            if (batch.length === 0) continue;
+            const wishes: Wish[] = batch.map(({ follow, ...pair }) => ({
+              ...pair,
+              id: follow ? String(++id) : undefined,
+            }));
+            const expected = batch.map(({ followerId, followeeId, follow }) => {
+              const pair = `${followerId} ${followeeId}`;
+              const had = facts.has(pair);
+              if (follow) facts.add(pair);
+              else facts.delete(pair);
+              return had !== follow;
+            });
+            expect(await store.apply(wishes)).toEqual(expected);
+          }
+          const people = ["1", "2", "3", "4", "5", "6"];
+          const stats = new Map((await store.stats(people)).map((row) => [row.user_id, row]));
+          for (const one of people) {
+            const pairs = [...facts].map((pair) => pair.split(" "));
+            expect(Number(stats.get(one)?.following ?? 0)).toBe(
+              pairs.filter(([from]) => from === one).length,
+            );
+            expect(Number(stats.get(one)?.followers ?? 0)).toBe(pairs.filter(([, to]) => to === one).length);
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+});
+
+describe("lists", () => {
+  it("page by the time of following, newest first, and friends are those who follow back", async () => {
+    await empty();
+    await store.apply([
+      { followerId: "1", followeeId: "2", id: "10" },
+      { followerId: "1", followeeId: "3", id: "11" },
+      { followerId: "1", followeeId: "4", id: "12" },
+      { followerId: "3", followeeId: "1", id: "13" },
+    ]);
+    const first = await store.following("1", undefined, 2);
+    expect(first.map((row) => row.user_id)).toEqual(["4", "3"]);
+    expect((await store.following("1", first[1]!.id, 2)).map((row) => row.user_id)).toEqual(["2"]);
+    expect((await store.followers("1", undefined, 9)).map((row) => row.user_id)).toEqual(["3"]);
+    expect((await store.friends("1", undefined, 9)).map((row) => row.user_id)).toEqual(["3"]);
+    expect(
+      await store.follows([
+        { followerId: "3", followeeId: "1" },
+        { followerId: "2", followeeId: "1" },
+      ]),
+    ).toEqual([true, false]);
+  });
+});
+
+describe("seedFollows", () => {
+  it("makes a skewed graph whose counts are exact", async () => {
+    await empty();
+    const db = database.of<Tables>("relation");
+    await seedFollows(db, { users: 100, follows: 2000, videos: 0, passwordHash: "", clipIds: [] }, () => {});
+    const { rows } = await sql<{ wrong: string; most: string; average: string }>`
+      select
+        (select count(*) from relation.stats s where
+          s.followers <> (select count(*) from relation.follow f where f.followee_id = s.user_id)
+          or s.following <> (select count(*) from relation.follow f where f.follower_id = s.user_id)) as wrong,
+        (select max(followers) from relation.stats) as most,
+        (select avg(followers) from relation.stats) as average`.execute(db);
+    expect(rows[0]!.wrong).toBe("0");
+    expect(Number(rows[0]!.most)).toBeGreaterThan(3 * Number(rows[0]!.average));
+  });
+});

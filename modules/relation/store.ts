@@ -1,0 +1,125 @@
+import { sql } from "kysely";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Tables } from "./tables.ts";
+
+/** One person's wish to follow or unfollow another. */
+export interface Wish {
+  followerId: string;
+  followeeId: string;
+  /** The id of the new follow; absent to unfollow. */
+  id: string | undefined;
+}
+
+const pairKey = (pair: { follower_id: string; followee_id: string }) =>
+  `${pair.follower_id} ${pair.followee_id}`;
+
+/** All SQL of the module. */
+export function relationStore(db: Kysely<Tables>) {
+  return {
+    /**
+     * Carries out many wishes in one transaction, facts and counts together; tells for each whether it changed
+     * anything. No two may be about the same pair.
+     */
+    async apply(wishes: Wish[]): Promise<boolean[]> {
+      return db.transaction().execute(async (transaction) => {
+        const follows = wishes.filter((wish) => wish.id !== undefined);
+        const unfollows = wishes.filter((wish) => wish.id === undefined);
+        const added = follows.length > 0 ? await addFollows(transaction, follows) : [];
+        const removed = unfollows.length > 0 ? await removeFollows(transaction, unfollows) : [];
+        await count(transaction, [
+          ...added.map((pair) => ({ ...pair, change: 1 })),
+          ...removed.map((pair) => ({ ...pair, change: -1 })),
+        ]);
+        const changed = new Set([...added, ...removed].map(pairKey));
+        return wishes.map((wish) => changed.has(`${wish.followerId} ${wish.followeeId}`));
+      });
+    },
+    stats: (userIds: string[]) =>
+      db
+        .selectFrom("stats")
+        .selectAll()
+        .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
+        .execute(),
+    /** Which of these pairs are follows. */
+    async follows(pairs: { followerId: string; followeeId: string }[]): Promise<boolean[]> {
+      const { rows } = await sql<{ follower_id: string; followee_id: string }>`
+        select f.follower_id, f.followee_id
+        from unnest(${pairs.map((pair) => pair.followerId)}::int8[], ${pairs.map((pair) => pair.followeeId)}::int8[])
+          as p(follower_id, followee_id)
+        join relation.follow f on f.follower_id = p.follower_id and f.followee_id = p.followee_id`.execute(
+        db,
+      );
+      const found = new Set(rows.map(pairKey));
+      return pairs.map((pair) => found.has(`${pair.followerId} ${pair.followeeId}`));
+    },
+    following: (userId: string, before: string | undefined, limit: number) =>
+      page(db, limit, before).select("followee_id as user_id").where("follower_id", "=", userId).execute(),
+    followers: (userId: string, before: string | undefined, limit: number) =>
+      page(db, limit, before).select("follower_id as user_id").where("followee_id", "=", userId).execute(),
+    friends: (userId: string, before: string | undefined, limit: number) =>
+      page(db, limit, before)
+        .select("followee_id as user_id")
+        .where("follower_id", "=", userId)
+        .where((is) =>
+          is.exists(
+            is
+              .selectFrom("follow as back")
+              .select("back.id")
+              .where("back.follower_id", "=", sql.ref<string>("follow.followee_id"))
+              .where("back.followee_id", "=", userId),
+          ),
+        )
+        .execute(),
+  };
+}
+
+export type RelationStore = ReturnType<typeof relationStore>;
+
+function page(db: Kysely<Tables>, limit: number, before: string | undefined) {
+  const rows = db.selectFrom("follow").select("follow.id").orderBy("follow.id", "desc").limit(limit);
+  return before ? rows.where("follow.id", "<", before) : rows;
+}
+
+async function addFollows(on: Queryable<Tables>, wishes: Wish[]) {
+  return on
+    .insertInto("follow")
+    .values(
+      wishes.map((wish) => ({ follower_id: wish.followerId, followee_id: wish.followeeId, id: wish.id! })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .returning(["follower_id", "followee_id"])
+    .execute();
+}
+
+async function removeFollows(on: Queryable<Tables>, wishes: Wish[]) {
+  const { rows } = await sql<{ follower_id: string; followee_id: string }>`
+    delete from relation.follow f
+    using unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
+      as w(follower_id, followee_id)
+    where f.follower_id = w.follower_id and f.followee_id = w.followee_id
+    returning f.follower_id, f.followee_id`.execute(on);
+  return rows;
+}
+
+/** One upsert for all, in the order of ids so that two processes never wait for each other in a circle. */
+async function count(
+  on: Queryable<Tables>,
+  pairs: { follower_id: string; followee_id: string; change: number }[],
+) {
+  if (pairs.length === 0) return;
+  await sql`
+    insert into relation.stats as s (user_id, following, followers)
+    select user_id, sum(following), sum(followers)
+    from (
+      select follower_id as user_id, change as following, 0 as followers
+      from unnest(${pairs.map((pair) => pair.follower_id)}::int8[], ${pairs.map((pair) => pair.change)}::int[]) as a(follower_id, change)
+      union all
+      select followee_id, 0, change
+      from unnest(${pairs.map((pair) => pair.followee_id)}::int8[], ${pairs.map((pair) => pair.change)}::int[]) as b(followee_id, change)
+    ) changes
+    group by user_id order by user_id
+    on conflict (user_id) do update
+      set following = s.following + excluded.following, followers = s.followers + excluded.followers`.execute(
+    on,
+  );
+}

@@ -1,0 +1,4 @@
+export interface Tables {
+  follow: { follower_id: string; followee_id: string; id: string };
+  stats: { user_id: string; following: string; followers: string };
+}
