@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { shapes } from "./harness/deployment.ts";
+import { body, expectProblem, type Schemas } from "./harness/http-client.ts";
+import { scenario } from "./harness/scenario.ts";
+
+type Session = Schemas["Session"];
+type User = Schemas["User"];
+type Devices = { items: Schemas["Device"][] };
+
+describe.each(shapes)("accounts, %s", (shape) => {
+  const server = scenario(shape);
+
+  test("who registers is logged in, and is who they said", async () => {
+    const json = { username: "Ada Lovelace", password: "enchantress" };
+    const session = body(await server.api<Session>("POST", "/users", { json }), 201);
+    expect(session.user).toMatchObject({ username: "Ada Lovelace", name: "Ada Lovelace", signature: "" });
+    expect(session.user.counts).toEqual({
+      videos: 0,
+      following: 0,
+      followers: 0,
+      likesReceived: 0,
+      likesGiven: 0,
+    });
+    expect(session.user.id).toMatch(/^[1-9]\d{17,18}$/);
+    const leftMs = Date.parse(session.accessTokenExpiresAt) - Date.now();
+    expect(leftMs).toBeGreaterThan(14 * 60_000);
+    expect(leftMs).toBeLessThanOrEqual(15 * 60_000);
+    expect(body(await server.api<User>("GET", "/me", { token: session.accessToken }))).toEqual(session.user);
+    expect(body(await server.api<User>("GET", `/users/${session.user.id}`))).toEqual(session.user);
+  });
+
+  test("a wrong name and a wrong password are told apart by nobody", async () => {
+    const ada = await server.register();
+    const wrong = { username: ada.username, password: "not this one" };
+    const unknown = { username: `${ada.username}-not`, password: ada.password };
+    const one = expectProblem(await server.api("POST", "/sessions", { json: wrong }), 401, "BAD_CREDENTIALS");
+    const other = expectProblem(
+      await server.api("POST", "/sessions", { json: unknown }),
+      401,
+      "BAD_CREDENTIALS",
+    );
+    expect({ ...one, traceId: "" }).toEqual({ ...other, traceId: "" });
+  });
+
+  test("logging in gives another session of the same person", async () => {
+    const ada = await server.register();
+    const again = await server.logIn(ada.username.toUpperCase(), ada.password);
+    expect(again.id).toBe(ada.id);
+    expect(again.session.accessToken).not.toBe(ada.session.accessToken);
+  });
+
+  test("a refresh token is swapped for a new one; older ones and invented ones are refused", async () => {
+    const ada = await server.register();
+    const refresh = (refreshToken: string) =>
+      server.api<Session>("POST", "/sessions/refresh", { json: { refreshToken } });
+    const first = body(await refresh(ada.session.refreshToken));
+    expect(first.user.id).toBe(ada.id);
+    expect(first.refreshToken).not.toBe(ada.session.refreshToken);
+    // An answer may be lost on the way, so the one before still works for a moment.
+    const second = body(await refresh(ada.session.refreshToken));
+    body(await refresh(second.refreshToken));
+    expectProblem(await refresh(ada.session.refreshToken), 401, "SESSION_ENDED");
+    const [userId, sessionId, secret] = second.refreshToken.split(".") as [string, string, string];
+    const other = await server.register();
+    for (const token of [
+      "",
+      "a.b.c",
+      "1.2.3",
+      "x".repeat(200),
+      `${userId}.${sessionId}`,
+      `${userId}.${sessionId}.`,
+      `${userId}.${sessionId}.${secret.split("").reverse().join("")}`,
+      `${other.id}.${sessionId}.${secret}`,
+      `99999999999999999999.${sessionId}.${secret}`,
+    ])
+      expectProblem(await refresh(token), 401, "SESSION_ENDED");
+  });
+
+  test("logging out ends the token at once, and no other", async () => {
+    const ada = await server.register();
+    const phone = await server.logIn(ada.username, ada.password);
+    body(await phone.get("/me"));
+    expect((await phone.delete("/sessions/current")).status).toBe(204);
+    expectProblem(await phone.get("/me"), 401, "SESSION_ENDED");
+    expectProblem(
+      await server.api("POST", "/sessions/refresh", { json: { refreshToken: phone.session.refreshToken } }),
+      401,
+      "SESSION_ENDED",
+    );
+    body(await ada.get("/me"));
+  });
+
+  test("devices are listed and ended one by one, or all at once", async () => {
+    const ada = await server.register();
+    const login = { username: ada.username, password: ada.password };
+    const headers = { "user-agent": "Phone/1.0" };
+    const phone = body(await server.api<Session>("POST", "/sessions", { json: login, headers }), 201);
+    const tablet = await server.logIn(ada.username, ada.password);
+    const { items } = body(await ada.get<Devices>("/sessions"));
+    expect(items).toHaveLength(3);
+    expect(items.filter((device) => device.current)).toHaveLength(1);
+    const onPhone = items.find((device) => device.userAgent === "Phone/1.0")!;
+    expect(onPhone.current).toBe(false);
+    expect(Date.parse(onPhone.createdAt)).toBeGreaterThan(Date.now() - 60_000);
+
+    const stranger = await server.register();
+    await stranger.delete(`/sessions/${onPhone.id}`);
+    body(await server.api("GET", "/me", { token: phone.accessToken }));
+
+    expect((await ada.delete(`/sessions/${onPhone.id}`)).status).toBe(204);
+    expectProblem(await server.api("GET", "/me", { token: phone.accessToken }), 401, "SESSION_ENDED");
+    expect((await ada.delete("/sessions")).status).toBe(204);
+    expectProblem(await tablet.get("/me"), 401, "SESSION_ENDED");
+    expectProblem(await ada.get("/me"), 401, "SESSION_ENDED");
+    body(await stranger.get("/me"));
+  });
+
+  test("a new password ends the other sessions and is the only one that works", async () => {
+    const ada = await server.register("old password");
+    const phone = await server.logIn(ada.username, "old password");
+    const change = (currentPassword: string, newPassword: string) =>
+      ada.put("/me/password", { json: { currentPassword, newPassword } });
+    expectProblem(await change("not the old one", "new password"), 401, "BAD_CREDENTIALS");
+    expectProblem(await change("old password", "1234"), 422, "PASSWORD_INVALID");
+    expect((await change("old password", "new password")).status).toBe(204);
+    body(await ada.get("/me"));
+    expectProblem(await phone.get("/me"), 401, "SESSION_ENDED");
+    const old = { username: ada.username, password: "old password" };
+    expectProblem(await server.api("POST", "/sessions", { json: old }), 401, "BAD_CREDENTIALS");
+    await server.logIn(ada.username, "new password");
+  });
+});

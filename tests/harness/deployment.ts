@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createTestDatabase } from "#platform/testing/test-database.ts";
+import { type Program, startProgram } from "./program.ts";
+
+/** The ways to place the modules in processes: every scenario runs in each. */
+export const shapes = ["all", "split"] as const;
+export type Shape = (typeof shapes)[number];
+
+/** What runs in a process of its own, in the order of starting; the last one serves the public. */
+const targetsOf: Record<Shape, string[]> = { all: ["all"], split: ["user", "video,feed", "gateway"] };
+
+export interface Deployment {
+  readonly shape: Shape;
+  /** Where the public side listens: http://127.0.0.1:12345 */
+  readonly origin: string;
+  readonly dataDir: string;
+  readonly databaseUrl: string;
+  /** The process that runs a module. */
+  programOf(module: string): Program;
+  programs(): Program[];
+  /** Starts the process of a module again, where it was, after it has been stopped or killed. */
+  restart(module: string): Promise<void>;
+  /** Stops all processes and removes their data. Resolves with what they have written. */
+  remove(): Promise<string>;
+}
+
+export interface DeploymentOptions {
+  env?: Record<string, string>;
+  /** A database that the caller looks after, instead of a fresh one of the run's shared server. */
+  databaseUrl?: string;
+}
+
+/** Starts the program in one of its shapes, with a data folder and a database of its own. */
+export async function deploy(shape: Shape, options: DeploymentOptions = {}): Promise<Deployment> {
+  const dataDir = await mkdtemp(join(tmpdir(), "douya-scenario-"));
+  const own = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
+  const databaseUrl = options.databaseUrl ?? own!.url;
+  const programs = new Map<string, Program>();
+  const past: Program[] = [];
+  const environments = new Map<string, Record<string, string>>();
+  const services: string[] = [];
+  let origin = "";
+
+  async function start(target: string): Promise<void> {
+    const program = startProgram(["serve", `--target=${target}`], environments.get(target)!);
+    programs.set(target, program);
+    past.push(program);
+    await program.printed(/Stop {5}Ctrl-C/);
+  }
+
+  async function startAll(): Promise<void> {
+    const targets = targetsOf[shape];
+    const ports = await freePorts(2 * targets.length);
+    for (const target of targets) {
+      const [port, rpcPort] = [ports.pop()!, ports.pop()!];
+      environments.set(target, {
+        DOUYA_DATA: dataDir,
+        DOUYA_DATABASE_URL: databaseUrl,
+        DOUYA_LIMITS: "off",
+        DOUYA_PORT: String(port),
+        DOUYA_RPC_PORT: String(rpcPort),
+        DOUYA_SERVICES: services.join(","),
+        ...options.env,
+      });
+      services.push(...target.split(",").map((module) => `${module}=127.0.0.1:${rpcPort}`));
+      origin = `http://127.0.0.1:${port}`;
+    }
+    // Nobody needs the others to start, only to answer.
+    await Promise.all(targets.map(start));
+  }
+
+  const targetOf = (module: string) =>
+    targetsOf[shape].find((target) => target === "all" || target.split(",").includes(module))!;
+  const output = () => past.map((program) => `--- process ${program.pid}\n${program.output()}`).join("\n");
+  const remove = async () => {
+    await Promise.all(past.map((program) => program.stop()));
+    await own?.drop();
+    await rm(dataDir, { recursive: true, force: true });
+    return output();
+  };
+  try {
+    await startAll();
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${await remove()}`);
+  }
+  return {
+    shape,
+    origin,
+    dataDir,
+    databaseUrl,
+    programOf: (module) => programs.get(targetOf(module))!,
+    programs: () => [...programs.values()],
+    restart: (module) => start(targetOf(module)),
+    remove,
+  };
+}
+
+/** Ports that nobody uses now; held all at once, so that they differ. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,34 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Settles like `work`; rejects with `what()` when that takes longer. */
+export async function within<T>(timeoutMs: number, work: Promise<T>, what: () => string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what()}\n(waited ${timeoutMs} ms)`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Asks again until `look` gives something; what it throws counts as nothing until the time is over. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 15_000,
+): Promise<T> {
+  const untilMs = Date.now() + timeoutMs;
+  for (;;) {
+    let problem: unknown;
+    try {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+    } catch (error) {
+      problem = error;
+    }
+    if (Date.now() > untilMs) throw new Error(`${what}: not within ${timeoutMs} ms`, { cause: problem });
+    await delay(20);
+  }
+}
