@@ -78,6 +78,9 @@ async function seedGraph(
   password: string,
 ) {
   const clipIds = await demoClient(server.address).newest();
+  if (size.videos > 0 && clipIds.length === 0) {
+    throw new DomainError("invalid", "NO_CLIPS", "There is no published video yet whose clip the made-up ones could show.");
+  }
   const graph: SyntheticGraph = { ...size, clipIds, passwordHash: await hash(password) };
   const progress = progressBar();
   for (const { module } of modulesOf("all")) {
