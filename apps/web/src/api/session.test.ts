@@ -77,6 +77,13 @@ describe("session", () => {
     expect(tokens).toEqual(["access-2", "access-2", "access-2"]);
     expect(used).toHaveLength(1);
   });
+  it("renews once where the browser has no locks: on plain http", async () => {
+    const { open, next, used } = world();
+    const tab = open({ locks: undefined });
+    tab.begin(next(0));
+    expect(await Promise.all([tab.accessToken(), tab.accessToken()])).toEqual(["access-2", "access-2"]);
+    expect(used).toHaveLength(1);
+  });
   it("never uses a refresh token twice over two tabs", async () => {
     const { open, next, used } = world();
     const one = open();

@@ -61,6 +61,7 @@ export function FeedPage() {
       startId={cache.getQueryData<string>(POSITION)}
       onActive={remember}
       onNearEnd={more}
+      hasMore={hasNextPage}
       tail={failed || (hasNextPage ? <FeedSkeleton /> : end)}
     />
   );

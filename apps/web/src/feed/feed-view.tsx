@@ -15,6 +15,8 @@ interface Props {
   onActive?: (video: Video) => void;
   /** Asks for more; called again and again while the end is near. */
   onNearEnd?: () => void;
+  /** More follow than are known: their number is not told. */
+  hasMore?: boolean;
   /** After the last video: an end card, a failure, a skeleton. */
   tail?: ReactNode;
 }
@@ -22,7 +24,7 @@ interface Props {
 const saveData = () => (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true;
 
 /** Videos one above the other, one in view at a time. */
-export function FeedView({ videos, startId, onActive, onNearEnd, tail }: Props) {
+export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false, tail }: Props) {
   const { t } = useI18n();
   const { toggle: toggleSound } = useSound();
   const scroller = useRef<HTMLDivElement>(null);
@@ -59,7 +61,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, tail }: Props) 
             key={video.id}
             video={video}
             position={index + 1}
-            total={tail ? videos.length : -1}
+            total={hasMore ? -1 : videos.length}
             shown={isShown(index - active)}
             active={index === active}
             paused={index === active && pausedId === video.id}

@@ -65,6 +65,14 @@ describe("wheelStep", () => {
       ]),
     ).toBe(2);
   });
+  it("lets a slide arrive before the next, however hard the push", () => {
+    expect(
+      run([
+        [100, 1000],
+        [400, 1200],
+      ]),
+    ).toBe(1);
+  });
   it("does not run through the feed when the wheel is spun", () => {
     const spin = Array.from({ length: 20 }, (_, i): [number, number] => [100, 1000 + i * 20]);
     expect(run(spin)).toBe(1);

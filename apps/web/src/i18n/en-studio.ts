@@ -38,6 +38,7 @@ export const profile = {
 export const upload = {
   uploadTitle: "Upload a video",
   dropHere: "Drop a video here",
+  pickHere: "Pick a video or record one",
   dropNow: "Let go to upload",
   dropHint: "MP4, WebM, MOV and more. Tall videos look best.",
   chooseFile: "Choose a video",

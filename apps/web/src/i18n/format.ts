@@ -18,7 +18,7 @@ export function createFormat(language: Language) {
 
   function ago(iso: string, nowMs: number = Date.now()): string {
     const then = new Date(iso);
-    const age = Math.max(0, nowMs - then.getTime());
+    const age = nowMs - then.getTime();
     if (age < MINUTE_MS) return relative.format(0, "second");
     if (age < HOUR_MS) return relative.format(-Math.floor(age / MINUTE_MS), "minute");
     if (age < DAY_MS) return relative.format(-Math.floor(age / HOUR_MS), "hour");

@@ -41,6 +41,7 @@ export const profile: Pick<Dictionary, keyof typeof english.profile> = {
 export const upload: Pick<Dictionary, keyof typeof english.upload> = {
   uploadTitle: "上传视频",
   dropHere: "把视频拖到这里",
+  pickHere: "选一个视频，或现拍一个",
   dropNow: "松手即可上传",
   dropHint: "支持 MP4、WebM、MOV 等格式，竖屏视频效果最好。",
   chooseFile: "选择视频",

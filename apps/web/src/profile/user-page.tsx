@@ -23,7 +23,7 @@ export default function UserPage({ id }: { id: string }) {
   if (!user && !error) return <ProfileSkeleton />;
   if (!user) {
     const { status } = asProblem(error);
-    const gone = status === 404 || status === 400;
+    const gone = status >= 400 && status < 500 && status !== 429;
     return (
       <Notice
         title={gone ? t.userGoneTitle : t.profileFailed}

@@ -1,6 +1,6 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
-import { useUser } from "../api/services.tsx";
+import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import {
@@ -38,6 +38,7 @@ export function Navigation() {
         <Link href="/upload" className="nav-item nav-upload" aria-current={path === "/upload" && "page"}>
           <span className="nav-plus">
             <PlusIcon size={22} />
+            <UploadMark />
           </span>
           <span className="nav-text">{t.upload}</span>
         </Link>
@@ -58,6 +59,14 @@ export function Navigation() {
       <KeyHints />
     </header>
   );
+}
+
+/** How far an upload is that goes on while one looks at other pages. */
+function UploadMark() {
+  const { uploads } = useServices();
+  const { step, file, sentBytes } = useSyncExternalStore(uploads.subscribe, uploads.get);
+  if (step !== "sending" || !file) return null;
+  return <i className="nav-sent" style={{ width: `${(sentBytes / Math.max(1, file.size)) * 100}%` }} />;
 }
 
 interface ItemProps {

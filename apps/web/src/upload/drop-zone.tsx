@@ -6,6 +6,7 @@ import { FilmIcon } from "../ui/icons.tsx";
 export function DropZone({ onFile }: { onFile: (file: File) => void }) {
   const { t } = useI18n();
   const [over, setOver] = useState(false);
+  const touch = matchMedia("(pointer: coarse)").matches;
   const input = useRef<HTMLInputElement>(null);
   const drag = (event: DragEvent) => {
     event.preventDefault();
@@ -26,7 +27,7 @@ export function DropZone({ onFile }: { onFile: (file: File) => void }) {
       onDrop={drop}
     >
       <FilmIcon size={56} />
-      <p className="drop-title">{over ? t.dropNow : t.dropHere}</p>
+      <p className="drop-title">{over ? t.dropNow : touch ? t.pickHere : t.dropHere}</p>
       <p className="drop-hint">{t.dropHint}</p>
       <button type="button" className="button button-primary" onClick={() => input.current?.click()}>
         {t.chooseFile}

@@ -1,0 +1,10 @@
+import type { Video } from "../api/types.ts";
+
+/** Ids are numbers that grow with time, written in decimal. */
+const isOlder = (id: string, than: string): boolean =>
+  id.length === than.length ? id < than : id.length < than.length;
+
+/** A video and what its author published before it: how one goes on from a link or a profile. */
+export function continueFrom(video: Video, published: readonly Video[]): Video[] {
+  return [video, ...published.filter((other) => other.playUrl && isOlder(other.id, video.id))];
+}
