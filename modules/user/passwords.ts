@@ -1,13 +1,7 @@
-import { availableParallelism } from "node:os";
 import { hash, verify } from "@node-rs/argon2";
 import { boundedQueue } from "#platform/protect/bounded-queue.ts";
+import { argon2id, hashingThreads } from "#platform/protect/password-cost.ts";
 import type { Call } from "#platform/rpc/call.ts";
-
-/** OWASP's setting for Argon2id, which is the library's default algorithm: 19 MiB, 2 passes, 1 lane. */
-export const argon2id = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
-
-/** Hashing leaves one core to everything else, so that a storm of logins slows nobody who is watching. */
-export const hashingThreads = Math.max(1, availableParallelism() - 1);
 
 export interface Passwords {
   hash(password: string, call: Call): Promise<string>;

@@ -1,0 +1,90 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Somebody with an account and a classic token. */
+export interface Caller {
+  name: string;
+  token: string;
+}
+
+export const password = "a password like any other";
+const answerMs = 30_000;
+const publishMs = 120_000;
+
+/** Calls the classic API; throws what it refuses. */
+async function classic<T>(port: number, path: string, form?: Record<string, string>): Promise<T> {
+  const response = await fetch(`http://127.0.0.1:${port}/douyin${path}`, {
+    signal: AbortSignal.timeout(answerMs),
+    ...(form && { method: "POST", body: new URLSearchParams(form) }),
+  });
+  const answer = (await response.json()) as T & { status_code: number; status_msg: string };
+  if (answer.status_code !== 0) throw new Error(`${path}: ${answer.status_msg}`);
+  return answer;
+}
+
+export async function register(port: number, name: string): Promise<Caller> {
+  const { token } = await classic<{ token: string }>(port, "/user/register/", { username: name, password });
+  return { name, token };
+}
+
+export async function publishClip(
+  port: number,
+  author: Caller,
+  clip: Uint8Array<ArrayBuffer>,
+  title: string,
+): Promise<void> {
+  const upload = (await post(port, author, "/uploads", "application/octet-stream", clip)) as { id: string };
+  await post(port, author, "/videos", "application/json", JSON.stringify({ uploadId: upload.id, title }));
+}
+
+async function post(
+  port: number,
+  caller: Caller,
+  path: string,
+  type: string,
+  body: string | Uint8Array<ArrayBuffer>,
+) {
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
+    method: "POST",
+    headers: { "content-type": type, authorization: `Bearer ${caller.token}` },
+    body,
+    signal: AbortSignal.timeout(answerMs),
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** Waits until the public feed has this many videos. */
+export async function waitForFeed(port: number, videos: number): Promise<void> {
+  const deadlineMs = Date.now() + publishMs;
+  for (;;) {
+    const { video_list } = await classic<{ video_list: unknown[] }>(port, "/feed/");
+    if (video_list.length >= videos) return;
+    if (Date.now() > deadlineMs)
+      throw new Error(`${video_list.length} of ${videos} videos after ${publishMs} ms`);
+    await delay(100);
+  }
+}
+
+/** A GET as it goes over the wire. */
+export function getRequest(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: bench.test\r\nConnection: keep-alive\r\n\r\n`;
+}
+
+/** A form as it goes over the wire. */
+export function formRequest(path: string, form: Record<string, string>): string {
+  const body = new URLSearchParams(form).toString();
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    "Host: bench.test",
+    "Connection: keep-alive",
+    "Content-Type: application/x-www-form-urlencoded",
+    `Content-Length: ${body.length}`,
+  ];
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
+}
+
+export const guestFeed = getRequest("/douyin/feed/");
+
+export function loginRequests(callers: Caller[]): string[] {
+  return callers.map(({ name }) => formRequest("/douyin/user/login/", { username: name, password }));
+}

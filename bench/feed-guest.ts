@@ -1,0 +1,34 @@
+import type { StaticAnswer } from "./ceilings/answer-from-memory.ts";
+import { guestFeed } from "./client.ts";
+import { runLoad, startGenerator } from "./generate.ts";
+import type { Bench } from "./main.ts";
+import { compare } from "./rounds.ts";
+import { ratioRow } from "./scoreboard.ts";
+import { startWorker } from "./worker.ts";
+
+const connections = 64;
+
+/** The public feed of 30 videos, against node:http that answers the very same bytes from memory. */
+export const feedGuest: Bench = async (world, { rounds, roundMs, profileDir }) => {
+  const server = await world.serve({ profileDir });
+  const generator = world.owns(startGenerator());
+  const memory = world.owns(startWorker<StaticAnswer, number>("ceilings/answer-from-memory"));
+  const response = await fetch(`http://127.0.0.1:${server.port}/douyin/feed/`);
+  const answer = { body: await response.text(), contentType: response.headers.get("content-type")! };
+  const memoryPort = await memory.ask(answer);
+  const cpu = { ours: [] as number[], ceiling: [] as number[] };
+  const measure = (port: number, cpuShares: number[]) => async () => {
+    const result = await runLoad(generator, {
+      port,
+      requests: [guestFeed],
+      connections,
+      durationMs: roundMs,
+    });
+    cpuShares.push(result.generatorCpu);
+    return result.perSecond;
+  };
+  const compared = await compare(rounds, measure(server.port, cpu.ours), measure(memoryPort, cpu.ceiling));
+  await Promise.all([generator.stop(), memory.stop(), server.stop()]);
+  const detail = { bodyBytes: Buffer.byteLength(answer.body), generatorCpu: cpu };
+  return [ratioRow("feed-guest", "requests/s", compared, { atLeast: 0.6 }, detail)];
+};

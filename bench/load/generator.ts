@@ -1,0 +1,124 @@
+import { answerQuestions } from "../worker.ts";
+import { type Connection, openConnection } from "./connection.ts";
+
+/** A load on one server. Requests are sent in turn, each as it is. */
+export interface Load {
+  port: number;
+  requests: string[];
+  connections: number;
+  durationMs: number;
+  /**
+   * Undefined: every connection sends as soon as it has its answer. Otherwise requests fall due at this constant
+   * rate whatever the server does, and latency counts from when a request was due, not from when it could be sent
+   * (no coordinated omission).
+   */
+  perSecond?: number;
+}
+
+export interface LoadResult {
+  /** Successful answers per second. */
+  perSecond: number;
+  succeeded: number;
+  failed: number;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+  /** Of one core, used by this process: near 1 it measures itself. */
+  generatorCpu: number;
+}
+
+/** What may still be under way when the time is over. */
+const drainMs = 10_000;
+
+answerQuestions(generate);
+
+async function generate(load: Load): Promise<LoadResult> {
+  let fail: (error: Error) => void = () => {};
+  const failure = new Promise<never>((_resolve, reject) => {
+    fail = reject;
+  });
+  failure.catch(() => {});
+  const opening = Array.from({ length: load.connections }, () => openConnection(load.port, fail));
+  const connections = await Promise.race([Promise.all(opening), failure]);
+  const requests = load.requests.map((text) => Buffer.from(text));
+  const latenciesMs: number[] = [];
+  const counted = { failed: 0, sent: 0 };
+  const cpu = process.cpuUsage();
+  const startedMs = performance.now();
+  const send = (connection: Connection, sinceMs: number, then: () => void) => {
+    const request = requests[counted.sent++ % requests.length]!;
+    connection.send(request, (ok) => {
+      if (ok) latenciesMs.push(performance.now() - sinceMs);
+      else counted.failed++;
+      then();
+    });
+  };
+  try {
+    const running = load.perSecond
+      ? constantRate(connections, load.perSecond, load.durationMs, send)
+      : asFastAsItGoes(connections, load.durationMs, send);
+    await Promise.race([running, failure, tooLong(load.durationMs + drainMs)]);
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+  const tookMs = performance.now() - startedMs;
+  const { user, system } = process.cpuUsage(cpu);
+  latenciesMs.sort((a, b) => a - b);
+  const at = (part: number) =>
+    latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * part))];
+  return {
+    perSecond: (latenciesMs.length / tookMs) * 1000,
+    succeeded: latenciesMs.length,
+    failed: counted.failed,
+    p50Ms: at(0.5) ?? Number.NaN,
+    p99Ms: at(0.99) ?? Number.NaN,
+    maxMs: at(1) ?? Number.NaN,
+    generatorCpu: (user + system) / 1000 / tookMs,
+  };
+}
+
+type Send = (connection: Connection, sinceMs: number, then: () => void) => void;
+
+function asFastAsItGoes(connections: Connection[], durationMs: number, send: Send): Promise<unknown> {
+  const endMs = performance.now() + durationMs;
+  const loop = (connection: Connection) =>
+    new Promise<void>((resolve) => {
+      const next = () => {
+        const nowMs = performance.now();
+        if (nowMs < endMs) send(connection, nowMs, next);
+        else resolve();
+      };
+      next();
+    });
+  return Promise.all(connections.map(loop));
+}
+
+function constantRate(all: Connection[], perSecond: number, durationMs: number, send: Send): Promise<void> {
+  const idle = [...all];
+  const startMs = performance.now();
+  const total = Math.floor((perSecond * durationMs) / 1000);
+  let begun = 0;
+  let finished = 0;
+  return new Promise((resolve) => {
+    const sendDue = () => {
+      const due = Math.min(total, Math.floor(((performance.now() - startMs) * perSecond) / 1000));
+      while (begun < due && idle.length > 0) {
+        const connection = idle.pop()!;
+        send(connection, startMs + (begun++ * 1000) / perSecond, () => {
+          idle.push(connection);
+          if (++finished === total) resolve();
+          else sendDue();
+        });
+      }
+    };
+    const tick = setInterval(() => {
+      sendDue();
+      if (begun === total) clearInterval(tick);
+    }, 1);
+  });
+}
+
+async function tooLong(ms: number): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, ms).unref());
+  throw new Error(`the server had not answered everything after ${ms} ms`);
+}

@@ -1,0 +1,36 @@
+import { guestFeed, loginRequests } from "./client.ts";
+import { runLoad, startGenerator } from "./generate.ts";
+import { loginConnections } from "./login.ts";
+import type { Bench } from "./main.ts";
+import { compare } from "./rounds.ts";
+import { ratioRow } from "./scoreboard.ts";
+
+const connections = 64;
+const perSecond = 1000;
+/** Logins go on this much longer than the feed is measured, at either end together. */
+const aroundMs = 1000;
+
+/** p99 of the public feed at a constant rate while logins saturate, against the same without logins. */
+export const loginStorm: Bench = async (world, { rounds, roundMs, profileDir }) => {
+  const server = await world.serve({ profileDir });
+  const [watching, storming] = [world.owns(startGenerator()), world.owns(startGenerator())];
+  const feed = { port: server.port, requests: [guestFeed], connections, perSecond, durationMs: roundMs };
+  const logins = {
+    port: server.port,
+    requests: loginRequests(await world.callers()),
+    connections: loginConnections,
+    durationMs: roundMs + aroundMs,
+  };
+  const loginsPerSecond: number[] = [];
+  const calm = async () => (await runLoad(watching, feed)).p99Ms;
+  const stormy = async () => {
+    const storm = runLoad(storming, logins);
+    await new Promise((resolve) => setTimeout(resolve, aroundMs / 2));
+    const [{ p99Ms }, stormed] = await Promise.all([runLoad(watching, feed), storm]);
+    loginsPerSecond.push(stormed.perSecond);
+    return p99Ms;
+  };
+  const compared = await compare(rounds, stormy, calm);
+  await Promise.all([watching.stop(), storming.stop(), server.stop()]);
+  return [ratioRow("login-storm", "ms p99", compared, { atMost: 3 }, { loginsPerSecond })];
+};

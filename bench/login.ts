@@ -1,0 +1,25 @@
+import { loginRequests } from "./client.ts";
+import { runLoad, startGenerator } from "./generate.ts";
+import type { Bench } from "./main.ts";
+import { compare } from "./rounds.ts";
+import { ratioRow } from "./scoreboard.ts";
+import { startWorker } from "./worker.ts";
+
+/** Keeps the queue for hashing filled and far from full. */
+export const loginConnections = 16;
+
+/** Successful logins, against bare Argon2id verifications with the same parameters and threads. */
+export const login: Bench = async (world, { rounds, roundMs, profileDir }) => {
+  const server = await world.serve({ profileDir });
+  const generator = world.owns(startGenerator());
+  const bare = world.owns(startWorker<{ durationMs: number }, number>("ceilings/verify-passwords"));
+  const requests = loginRequests(await world.callers());
+  const load = { port: server.port, requests, connections: loginConnections, durationMs: roundMs };
+  const compared = await compare(
+    rounds,
+    async () => (await runLoad(generator, load)).perSecond,
+    () => bare.ask({ durationMs: roundMs }),
+  );
+  await Promise.all([generator.stop(), bare.stop(), server.stop()]);
+  return [ratioRow("login", "logins/s", compared, { atLeast: 0.95 })];
+};

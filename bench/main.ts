@@ -1,0 +1,78 @@
+import { parseArgs } from "node:util";
+import { feedGuest } from "./feed-guest.ts";
+import { login } from "./login.ts";
+import { loginStorm } from "./login-storm.ts";
+import { machine, printTable, type Row, writeResults } from "./scoreboard.ts";
+import { split } from "./split.ts";
+import { start } from "./start.ts";
+import { upload } from "./upload.ts";
+import { createWorld, type World } from "./world.ts";
+
+export interface BenchOptions {
+  rounds: number;
+  /** How long one measurement lasts, where it is one of time. */
+  roundMs: number;
+  /** Folder for CPU profiles of the servers; undefined: none are taken. */
+  profileDir: string | undefined;
+}
+export type Bench = (world: World, options: BenchOptions) => Promise<Row[]>;
+
+const benches: Record<string, Bench> = {
+  "feed-guest": feedGuest,
+  login,
+  "login-storm": loginStorm,
+  upload,
+  start,
+  split,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "4" },
+    profile: { type: "boolean", default: false },
+  },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(benches);
+const unknown = names.find((name) => !Object.hasOwn(benches, name));
+if (unknown !== undefined) {
+  console.error(`There is no benchmark "${unknown}". Choose from: ${Object.keys(benches).join(", ")}.`);
+  process.exit(2);
+}
+const options: BenchOptions = {
+  rounds: positive("rounds", values.rounds),
+  roundMs: positive("seconds", values.seconds) * 1000,
+  profileDir: values.profile ? "bench/results" : undefined,
+};
+
+const world = await createWorld();
+const stopped = new Promise<never>((_resolve, reject) => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
+});
+stopped.catch(() => {});
+const rows: Row[] = [];
+try {
+  for (const name of names) {
+    console.error(`${name} …`);
+    rows.push(...(await Promise.race([benches[name]!(world, options), stopped])));
+  }
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  await world.remove();
+  if (rows.length > 0) {
+    printTable(rows);
+    console.log(`\n${machine()}\nwritten to ${await writeResults(rows, options)}`);
+  }
+}
+process.exit();
+
+function positive(name: string, text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0) return number;
+  console.error(`--${name} must be a whole number above 0.`);
+  process.exit(2);
+}

@@ -1,0 +1,90 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
+import { join } from "node:path";
+import type { BenchOptions } from "./main.ts";
+import { type Comparison, shown } from "./rounds.ts";
+
+/** A line of the table. */
+export interface Row {
+  name: string;
+  unit: string;
+  ours: number;
+  ceiling: number | undefined;
+  ratio: number | undefined;
+  /** As in "≥ 0.60" or "≤ 3 s". */
+  budget: string;
+  met: boolean;
+  /** Whatever explains the numbers; goes to the JSON only. */
+  detail: object;
+}
+
+/** The row of a comparison whose ratio has a budget. */
+export function ratioRow(
+  name: string,
+  unit: string,
+  compared: Comparison,
+  budget: { atLeast: number } | { atMost: number },
+  detail: object = {},
+): Row {
+  const { ours, ceiling, ratio, rounds } = compared;
+  const least = "atLeast" in budget;
+  return {
+    name,
+    unit,
+    ours,
+    ceiling,
+    ratio,
+    budget: least ? `≥ ${budget.atLeast}` : `≤ ${budget.atMost}`,
+    met: least ? ratio >= budget.atLeast : ratio <= budget.atMost,
+    detail: { rounds, ...detail },
+  };
+}
+
+export function printTable(rows: Row[]): void {
+  const cells = [
+    ["name", "unit", "ours", "ceiling", "ratio", "budget", "met"],
+    ...rows.map((row) => [
+      row.name,
+      row.unit,
+      shown(row.ours),
+      row.ceiling === undefined ? "" : shown(row.ceiling),
+      row.ratio === undefined ? "" : row.ratio.toFixed(2),
+      row.budget,
+      row.met ? "yes" : "NO",
+    ]),
+  ];
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)));
+  const line = (parts: string[]) => `| ${parts.map((part, i) => part.padEnd(widths[i]!)).join(" | ")} |`;
+  const [head, ...body] = cells;
+  console.log([line(head!), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n"));
+}
+
+/** What the numbers were measured on. */
+export function machine(): string {
+  const gibibytes = Math.round(totalmem() / 2 ** 30);
+  const cores = `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? arch()}`;
+  return `${cores}, ${gibibytes} GiB, ${platform()} ${release()}, Node.js ${process.version}`;
+}
+
+/** Writes the rows to bench/results and tells where. */
+export async function writeResults(rows: Row[], options: BenchOptions): Promise<string> {
+  const at = new Date().toISOString();
+  const path = join("bench", "results", `${at.replaceAll(":", "-")}.json`);
+  await mkdir(join("bench", "results"), { recursive: true });
+  const { rounds, roundMs } = options;
+  const result = { at, commit: commit(), machine: machine(), rounds, roundMs, rows };
+  await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
+  return path;
+}
+
+function commit(): string | undefined {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty"], {
+      encoding: "utf8",
+      stdio: "pipe",
+    }).trim();
+  } catch {
+    return undefined;
+  }
+}

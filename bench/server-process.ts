@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+
+/** One process of the built program, as an operator runs it but for the rate limits. */
+export interface ServerProcess {
+  readonly pid: number;
+  port: number;
+  rpcPort: number | undefined;
+  /** Stops it in good order, so that it can write its profile; kills it when that takes too long. */
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  env: Record<string, string>;
+  target?: string;
+  /** Folder for a CPU profile. */
+  profileDir?: string | undefined;
+}
+
+const startMs = 60_000;
+const stopMs = 20_000;
+const runMain = "const { main } = await import(process.argv[1]); await main(process.argv.slice(2));";
+
+/** Starts build/server/main.js and waits until it says that it is ready. */
+export async function startServer({
+  env,
+  target = "all",
+  profileDir,
+}: ServerOptions): Promise<ServerProcess> {
+  const main = pathToFileURL("build/server/main.js").href;
+  const profile = profileDir ? ["--cpu-prof", `--cpu-prof-dir=${profileDir}`] : [];
+  const child = spawn(
+    process.execPath,
+    [...profile, "--input-type=module", "-e", runMain, main, "serve", `--target=${target}`],
+    {
+      env: { ...process.env, DOUYA_PORT: "0", DOUYA_RPC_PORT: "0", DOUYA_LIMITS: "off", ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  const banner = await readUntil(child, /Stop {5}Ctrl-C/).catch(async (error) => {
+    await stopProcess(child);
+    throw error;
+  });
+  child.stdout!.resume();
+  const rpcPort = /gRPC +port (\d+)/.exec(banner)?.[1];
+  return {
+    pid: child.pid!,
+    port: Number(/http:\/\/[\w.]+:(\d+)/.exec(banner)![1]),
+    rpcPort: rpcPort === undefined ? undefined : Number(rpcPort),
+    stop: () => stopProcess(child),
+  };
+}
+
+/** Asks a process of ours to stop, and sees to it that it does. */
+export async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), stopMs);
+  await exited;
+  clearTimeout(timer);
+}
+
+async function readUntil(child: ChildProcess, end: RegExp): Promise<string> {
+  let text = "";
+  const signal = AbortSignal.timeout(startMs);
+  const stopped = once(child, "exit", { signal }).then(() => {
+    throw new Error(`the server ended before it was ready: ${text}`);
+  });
+  const printed = new Promise<void>((resolve) => {
+    child.stdout!.setEncoding("utf8").on("data", (piece: string) => {
+      text += piece;
+      if (end.test(text)) resolve();
+    });
+  });
+  await Promise.race([printed, stopped]);
+  stopped.catch(() => {});
+  return text;
+}
+
+/** Memory that a process holds, in bytes; undefined where the system does not tell it in /proc. */
+export async function residentBytes(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}

@@ -1,0 +1,70 @@
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
+import { createLog } from "#platform/observe/log.ts";
+import type { Bench } from "./main.ts";
+import { compare } from "./rounds.ts";
+import type { Row } from "./scoreboard.ts";
+import { stopProcess } from "./server-process.ts";
+
+const budgetMs = 3000;
+const startMs = 60_000;
+const pollMs = 5;
+
+/** The second start of the whole program until /readyz says so, against its database alone. */
+export const start: Bench = async (world, { rounds }) => {
+  await world.callers();
+  const dir = join(world.dataDir, "postgres");
+  const whole = async () => {
+    const port = await freePort();
+    const env = { ...process.env, DOUYA_DATA: world.dataDir, DOUYA_PORT: String(port) };
+    const startedMs = performance.now();
+    // As `npm start` does it, which first looks whether something must be built.
+    const child = spawn(process.execPath, ["bin/douya.mjs", "serve"], { env, stdio: "ignore" });
+    const running = world.owns({ stop: () => stopProcess(child) });
+    await ready(port);
+    const tookMs = performance.now() - startedMs;
+    await running.stop();
+    return tookMs;
+  };
+  const database = async () => {
+    const startedMs = performance.now();
+    const postgres = await startEmbeddedPostgres({ dir, log: createLog("error"), keepAlive: false });
+    const tookMs = performance.now() - startedMs;
+    await postgres.stop();
+    return tookMs;
+  };
+  const { ours, ceiling, ratio, rounds: pairs } = await compare(rounds, whole, database);
+  const row: Row = {
+    name: "start",
+    unit: "ms",
+    ours,
+    ceiling,
+    ratio,
+    budget: "≤ 3 s in all",
+    met: ours <= budgetMs,
+    detail: { rounds: pairs },
+  };
+  return [row];
+};
+
+async function ready(port: number): Promise<void> {
+  const deadlineMs = performance.now() + startMs;
+  while (performance.now() < deadlineMs) {
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+    await response?.arrayBuffer();
+    if (response?.status === 200) return;
+    await delay(pollMs);
+  }
+  throw new Error(`the server was not ready after ${startMs} ms`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,75 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { type Caller, publishClip, register, waitForFeed } from "./client.ts";
+import { type ServerOptions, type ServerProcess, startServer } from "./server-process.ts";
+
+/** What all benchmarks of one run share: a data folder with people and videos, and the processes on it. */
+export interface World {
+  dataDir: string;
+  /** People with an account, whose password is `password`. */
+  callers(): Promise<Caller[]>;
+  /** Starts a server on the data folder, which is filled first if it is empty. */
+  serve(options?: Omit<ServerOptions, "env"> & { env?: Record<string, string> }): Promise<ServerProcess>;
+  /** Has something stopped when the run ends, however that comes about. */
+  owns<T extends { stop(): Promise<void> }>(it: T): T;
+  /** Stops everything and removes the folder. */
+  remove(): Promise<void>;
+}
+
+const videos = 32;
+const people = 40;
+
+export async function createWorld(): Promise<World> {
+  const dataDir = await mkdtemp(join(tmpdir(), "douya-bench-"));
+  const owned: { stop(): Promise<void> }[] = [];
+  const owns: World["owns"] = (it) => {
+    owned.push(it);
+    return it;
+  };
+  let filling: Promise<Caller[]> | undefined;
+
+  /** Through the front door, as people would: accounts, and tiny clips that the pipeline has to publish. */
+  async function fill(): Promise<Caller[]> {
+    const server = owns(await startServer({ env: { DOUYA_DATA: dataDir } }));
+    const names = Array.from({ length: people }, (_, i) => `bench-${i}`);
+    const callers = await Promise.all(names.map((name) => register(server.port, name)));
+    const clip = await readFile("platform/media/testdata/compliant.mp4");
+    for (let i = 0; i < videos; i++) {
+      await publishClip(
+        server.port,
+        callers[i % 10]!,
+        clip,
+        `Video ${i}: 豆芽菜的一天, in a title of usual length`,
+      );
+    }
+    await waitForFeed(server.port, 30);
+    await server.stop();
+    return callers;
+  }
+  const callers = () => {
+    filling ??= fill();
+    return filling;
+  };
+
+  return {
+    dataDir,
+    callers,
+    owns,
+    async serve(options = {}) {
+      await callers();
+      return owns(await startServer({ ...options, env: { DOUYA_DATA: dataDir, ...options.env } }));
+    },
+    async remove() {
+      for (const it of owned.reverse()) await it.stop();
+      // A server that had to be killed leaves its database running.
+      const dir = join(dataDir, "postgres");
+      if (existsSync(join(dir, "postmaster.pid")))
+        await (await startEmbeddedPostgres({ dir, log: createLog("fatal"), keepAlive: false })).stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,34 @@
+// `npm run bench`: measures our ratios against their ceilings; see docs/benchmarks.md. Arguments go to bench/main.ts.
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { prepare, root } from "./prepare.mjs";
+
+await prepare();
+const { build } = await import("esbuild");
+const scripts = (folder) =>
+  readdirSync(join(root, folder))
+    .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+    .map((file) => join(folder, file));
+await build({
+  absWorkingDir: root,
+  entryPoints: ["bench/main.ts", ...scripts("bench/load"), ...scripts("bench/ceilings")],
+  outbase: "bench",
+  outdir: join(root, "build/bench"),
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  packages: "external",
+  sourcemap: true,
+  logLevel: "warning",
+});
+const child = spawn(
+  process.execPath,
+  ["--enable-source-maps", join(root, "build/bench/main.js"), ...process.argv.slice(2)],
+  { cwd: root, stdio: "inherit" },
+);
+// Ctrl-C reaches the whole group; the child then stops what it started, and is waited for.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => child.kill("SIGTERM"));
+child.on("exit", (code) => process.exit(code ?? 1));
