@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -36,8 +37,12 @@ export async function prepare({ web = true } = {}) {
 }
 
 function install() {
-  const stamp = join(root, "node_modules", ".installed");
-  const wanted = hash([join(root, "package.json"), join(root, "package-lock.json")]);
+  const folder = join(root, "node_modules");
+  // A linked folder belongs to another checkout, which looks after it.
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  const stamp = join(folder, ".installed");
+  const lock = readFileSync(join(root, "package-lock.json"));
+  const wanted = createHash("sha256").update(process.version).update(lock).digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   console.error("Installing what Douya needs (the first time this takes a minute) …");
   run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
