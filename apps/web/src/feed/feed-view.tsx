@@ -26,7 +26,7 @@ const saveData = () => (navigator as { connection?: { saveData?: boolean } }).co
 /** Videos one above the other, one in view at a time. */
 export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false, tail }: Props) {
   const { t } = useI18n();
-  const { toggle: toggleSound } = useSound();
+  const { blocked, toggle: toggleSound } = useSound();
   const scroller = useRef<HTMLDivElement>(null);
   const [start] = useState(() =>
     Math.max(
@@ -41,7 +41,9 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   const current = videos[active];
   const currentId = current?.id ?? null;
 
-  const toggle = useCallback(() => setPausedId((id) => (id === currentId ? null : currentId)), [currentId]);
+  const toggle = useCallback(() => {
+    if (!blocked) setPausedId((id) => (id === currentId ? null : currentId));
+  }, [blocked, currentId]);
   const onWarm = useCallback(() => setWarmId(currentId), [currentId]);
   useFeedControls(scroller, { move, toggle, toggleSound });
 

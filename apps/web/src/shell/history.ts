@@ -1,9 +1,18 @@
-/**
- * Marks entries made inside the client, so that a back button knows whether "back" stays here. The
- * router pushes with a null state.
- */
+/** What this client notes in each entry of the browser's history; the router leaves the state to us. */
+export interface Entry {
+  /** Whether going back from here stays in this client. */
+  within?: boolean;
+  /** Of its own for each entry, so that what was scrolled can be found again. */
+  entry?: number;
+}
+
+/** Numbers the entries. Once, before the router reads the history. */
 export function followHistory(history: History) {
+  let last = Date.now();
   const push = history.pushState.bind(history);
-  history.pushState = (state: unknown, unused, url) =>
-    push({ ...(state as object), within: true }, unused, url);
+  const replace = history.replaceState.bind(history);
+  history.pushState = (state: object | null, unused, url) =>
+    push({ ...state, within: true, entry: ++last } satisfies Entry, unused, url);
+  history.replaceState = (state: object | null, unused, url) =>
+    replace({ ...state, within: (history.state as Entry | null)?.within, entry: ++last }, unused, url);
 }

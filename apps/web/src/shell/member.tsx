@@ -6,5 +6,5 @@ import { useUser } from "../api/services.tsx";
 /** Pages for people with an account: others log in first and come back. */
 export function Member({ children }: { children: ReactNode }) {
   const [path] = useLocation();
-  return useUser() ? children : <Redirect to={loginPath(path)} replace />;
+  return useUser() ? children : <Redirect to={loginPath(path + location.search)} replace />;
 }

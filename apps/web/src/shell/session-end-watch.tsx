@@ -18,7 +18,7 @@ export function SessionEndWatch() {
       session.onEnded(() => {
         cache.removeQueries({ queryKey: ["me"] });
         toast(t.sessionEnded);
-        navigate(loginPath(path), { replace: true });
+        navigate(loginPath(path + location.search), { replace: true });
       }),
     [session, cache, toast, t, path, navigate],
   );

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { CloseIcon } from "./icons.tsx";
 import "./dialog.css";
@@ -14,7 +14,8 @@ export function Dialog({ title, onClose, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const { t } = useI18n();
-  useEffect(() => {
+  // Before the element leaves the page, so that closing gives the focus back.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
     return () => dialog?.close();

@@ -29,7 +29,7 @@ export function Caption({ video, titleId }: { video: Video; titleId: string }) {
       <p id={titleId} className={video.title ? "caption-title" : "unseen"} ref={text} data-open={open}>
         {video.title || t.videoBy(video.author.name)}
       </p>
-      {long && (
+      {long && video.title && (
         <button type="button" className="caption-more" aria-expanded={open} onClick={() => setOpen(!open)}>
           {open ? t.less : t.more}
         </button>

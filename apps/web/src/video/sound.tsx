@@ -6,6 +6,8 @@ import { createVideoElement, createVideoPool, type VideoPool } from "./video-poo
 interface Sound {
   /** What plays now. */
   muted: boolean;
+  /** Wanted, but the browser waits for a touch: the next one turns sound on and does nothing else. */
+  blocked: boolean;
   toggle: () => void;
   /** The browser refused to play with sound: mute until the person touches the page. */
   refused: () => void;
@@ -39,6 +41,7 @@ export function SoundProvider({ children }: { children: ReactNode }) {
   const sound = useMemo(
     () => ({
       muted,
+      blocked: wanted && blocked,
       pool,
       refused: () => setBlocked(true),
       toggle() {
@@ -46,7 +49,7 @@ export function SoundProvider({ children }: { children: ReactNode }) {
         preferences.set({ sound: muted });
       },
     }),
-    [muted, pool, preferences, unblock],
+    [muted, wanted, blocked, pool, preferences, unblock],
   );
   return <Context value={sound}>{children}</Context>;
 }
