@@ -38,7 +38,10 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
           const { video } = chooseStreams(facts);
           const durationMs = facts.durationMs ?? (video ? await engine.measure(source, video.index, run) : 0);
           const info = acceptVideo({ ...facts, durationMs }, { ...file, container, layout }, limits);
-          const seen = await engine.sample({ source, filter: SAMPLE_FILTER, maxFrames: 1 }, run);
+          const seen = await engine.sample(
+            { source, stream: info.videoStream, filter: SAMPLE_FILTER, maxFrames: 1 },
+            run,
+          );
           if (seen.length === 0) throw refusals.videoDamaged();
           return info;
         });
@@ -68,11 +71,11 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
 
     cover: (input, output, info, { signal }) =>
       replacing(output, refusals.videoDamaged, async () => {
-        const source = sourceOf(input, info);
+        const pictures = { source: sourceOf(input, info), stream: info.videoStream };
         const run = videoRun(limits.stillTimeoutMs, signal);
         const maxFrames = SAMPLES_PER_SECOND * SAMPLED_SECONDS;
-        const samples = await engine.sample({ source, filter: SAMPLE_FILTER, maxFrames }, run);
-        const still = { source, filter: coverFilter(info), output };
+        const samples = await engine.sample({ ...pictures, filter: SAMPLE_FILTER, maxFrames }, run);
+        const still = { ...pictures, filter: coverFilter(info), output };
         await engine.still({ ...still, atMs: chooseCoverMs(samples) }, run);
         if (await hasContent(output)) return;
         // Nothing is written past the last frame.
@@ -93,7 +96,7 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
       const filter = pictureFilter(format, header, box);
       const run = { signal, timeoutMs: limits.stillTimeoutMs, maxPixels: limits.maxPicturePixels };
       await replacing(output, refusals.pictureDamaged, async () => {
-        await engine.still({ source, atMs: 0, filter, output }, run);
+        await engine.still({ source, stream: 0, atMs: 0, filter, output }, run);
         if (!(await hasContent(output))) throw refusals.pictureDamaged();
       });
     },

@@ -50,17 +50,17 @@ export function createFfmpegEngine(programs: FfmpegPrograms, limits: MediaLimits
       return endMs;
     },
 
-    sample({ source, filter, maxFrames }: SampleJob, run) {
+    sample({ source, stream, filter, maxFrames }: SampleJob, run) {
       const output = ["-an", "-vf", filter, "-frames:v", String(maxFrames), "-f", "rawvideo", "pipe:1"];
-      return ffmpeg([...input(source, run, ["-noautorotate"]), "-map", "0:V:0", ...output], run);
+      return ffmpeg([...input(source, run, ["-noautorotate"]), "-map", `0:${stream}`, ...output], run);
     },
 
-    async still({ source, atMs, filter, output }: StillJob, run) {
+    async still({ source, stream, atMs, filter, output }: StillJob, run) {
       const seek = atMs > 0 ? ["-ss", (atMs / 1000).toFixed(3)] : [];
       await ffmpeg(
         [
           ...input(source, run, ["-noautorotate", ...seek]),
-          ...["-map", "0:v:0", "-an", "-vf", filter, "-frames:v", "1", "-q:v", "3"],
+          ...["-map", `0:${stream}`, "-an", "-vf", filter, "-frames:v", "1", "-q:v", "3"],
           ...[...BIT_EXACT, "-map_metadata", "-1", "-c:v", "mjpeg", "-f", "mjpeg", `file:${output}`],
         ],
         run,

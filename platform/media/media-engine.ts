@@ -75,6 +75,7 @@ export interface ConvertJob {
 
 export interface StillJob {
   source: SourceFile;
+  stream: number;
   atMs: number;
   filter: string;
   output: string;
@@ -82,6 +83,7 @@ export interface StillJob {
 
 export interface SampleJob {
   source: SourceFile;
+  stream: number;
   /** Yields small pictures of 8-bit grey. */
   filter: string;
   maxFrames: number;

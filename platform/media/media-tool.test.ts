@@ -61,7 +61,9 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   async function quarters(path: string, demuxer: string): Promise<number[]> {
     const filter = "scale=2:2:flags=area:out_range=pc,format=gray";
     const run = { signal, timeoutMs: 10_000, maxPixels: 1e8 };
-    return [...(await engineWith().sample({ source: { path, demuxer }, filter, maxFrames: 1 }, run))];
+    return [
+      ...(await engineWith().sample({ source: { path, demuxer }, stream: 0, filter, maxFrames: 1 }, run)),
+    ];
   }
 
   describe("rendition", () => {
@@ -245,7 +247,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     test("of more pixels than its header says is refused by the decoder", async () => {
       const run = { signal, timeoutMs: 10_000, maxPixels: 4000 };
       const source = { path: own("half.png"), demuxer: "png_pipe" };
-      const still = { source, atMs: 0, filter: "format=yuvj420p", output: temporary("out.jpg") };
+      const still = { source, stream: 0, atMs: 0, filter: "format=yuvj420p", output: temporary("out.jpg") };
       await expect(engineWith().still(still, run)).rejects.toThrow();
       await engineWith().still(still, { ...run, maxPixels: 10_000 });
     });
@@ -337,7 +339,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
         for (const [demuxer, lure] of lures(target)) {
           const path = await written("a.m3u8", lure);
           const seen = engineWith().sample(
-            { source: { path, demuxer }, filter: "format=gray", maxFrames: 1 },
+            { source: { path, demuxer }, stream: 0, filter: "format=gray", maxFrames: 1 },
             run,
           );
           await expect(seen).rejects.toThrow();

@@ -1,8 +1,6 @@
 import { AVERROR_EOF } from "node-av/constants";
 import { type FilterContext, FilterGraph, type Frame, type Rational } from "node-av/lib";
-import { check } from "./open-source.ts";
-
-const EAGAIN = -11;
+import { check, EAGAIN } from "./open-source.ts";
 
 /** A filter graph from frames like the first one to whatever comes out. Its first frame sets it up. */
 export class FilterChain {

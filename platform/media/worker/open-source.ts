@@ -8,6 +8,7 @@ import {
   type Frame,
   InputFormat,
   Packet,
+  PosixError,
   type Stream,
 } from "node-av/lib";
 import type { SourceFile } from "../media-engine.ts";
@@ -18,7 +19,8 @@ export const check = (code: number, doing: string): number => {
   return code;
 };
 
-const EAGAIN = -11;
+/** Give more input first. 35 on macOS and the BSDs. */
+export const EAGAIN = FFmpegError.AVERROR(PosixError.EAGAIN);
 
 /** Opens a file with exactly the given demuxer, which can open no other file and no address. */
 export function openSource({ path, demuxer }: SourceFile): FormatContext {

@@ -21,7 +21,7 @@ const JPEG_QUALITY = 3;
 
 export function sample(job: SampleJob, bounds: WorkerBounds, write: (bytes: Buffer) => void): void {
   const source = openSource(job.source);
-  const stream = firstVideo(source);
+  const stream = streamOf(source, job.stream);
   const chain = new FilterChain("video", job.filter, stream.timeBase, newFrame(), bounds.threads);
   const start = startIn(source, stream.timeBase);
   let count = 0;
@@ -40,7 +40,7 @@ export function sample(job: SampleJob, bounds: WorkerBounds, write: (bytes: Buff
 
 export function still(job: StillJob, bounds: WorkerBounds): void {
   const source = openSource(job.source);
-  const stream = firstVideo(source);
+  const stream = streamOf(source, job.stream);
   const chain = new FilterChain("video", job.filter, stream.timeBase, newFrame(), bounds.threads);
   const start = startIn(source, stream.timeBase);
   const wanted = start + BigInt(Math.round(job.atMs / 1000 / stream.timeBase.toDouble()));
@@ -96,9 +96,9 @@ function encodeJpeg(frame: Frame): Buffer {
   return Buffer.from(packet.data ?? []);
 }
 
-function firstVideo(source: FormatContext) {
-  const stream = source.streams.find(({ codecpar }) => codecpar.codecType === AVMEDIA_TYPE_VIDEO);
-  if (!stream) throw new Error("no picture stream");
+function streamOf(source: FormatContext, index: number) {
+  const stream = source.streams[index];
+  if (stream?.codecpar.codecType !== AVMEDIA_TYPE_VIDEO) throw new Error(`stream ${index} has no pictures`);
   return stream;
 }
 
