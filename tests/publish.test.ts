@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { clip, freshClip } from "./harness/clips.ts";
+import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { scenario } from "./harness/scenario.ts";
@@ -108,11 +108,15 @@ describe.each(shapes)("publishing, %s", (shape) => {
 
   test("a failure in the pipeline is shown with its reason, to its author alone", async () => {
     const ada = await server.register();
-    // Its first frame is whole, so the probe lets it in; what follows is not.
-    const whole = clip("interlaced.m2t");
-    const broken = Buffer.concat([whole.subarray(0, whole.length - 1), Buffer.from([1])]);
-    const video = await ada.settled((await ada.publish(broken)).id);
-    expect(["published", "failed"]).toContain(video.state);
+    const asked = await ada.publish(cutOffClip());
+    const video = await ada.settled(asked.id);
+    expect(video).toMatchObject({ state: "failed", playUrl: null, coverUrl: null, publishedAt: null });
+    expect(video.failure?.reason).toBe("VIDEO_DAMAGED");
+    expect(video.failure?.message).toMatch(/\.$/);
+    expectProblem(await server.api("GET", `/videos/${video.id}`), 404, "VIDEO_NOT_FOUND");
+    expect(body(await server.api<Page<Video>>("GET", `/users/${ada.id}/videos`)).items).toEqual([]);
+    expect(body(await ada.get<Schemas["User"]>("/me")).counts.videos).toBe(0);
+    expect((await ada.delete(`/videos/${video.id}`)).status).toBe(204);
   });
 
   test("the own list shows every state, page by page", async () => {

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -19,15 +21,17 @@ export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promi
       return reply.header("cache-control", forEver).type("image/png").send(draw(id));
     },
   );
-  app.get<{ Params: { namespace: string; file: string } }>(
-    "/media/:namespace/:file",
-    async (request, reply) => {
+  // HEAD is answered here as well: the framework's own would read the file only to throw it away.
+  app.route<{ Params: { namespace: string; file: string } }>({
+    method: ["GET", "HEAD"],
+    url: "/media/:namespace/:file",
+    handler: async (request, reply) => {
       const key = `${request.params.namespace}/${request.params.file}`;
       const type = contentTypes[key.slice(key.lastIndexOf(".") + 1)];
       if (!isBlobKey(key) || !type) throw notFound();
       return sendBlob(blobs, key, type, request, reply);
     },
-  );
+  });
 }
 
 async function sendBlob(
@@ -40,25 +44,35 @@ async function sendBlob(
   const sizeBytes = await blobs.size(key);
   if (sizeBytes === undefined) throw notFound();
   const etag = `"${key.slice(key.indexOf("/") + 1, key.lastIndexOf("."))}"`;
-  reply.headers({
+  const headers = {
     etag,
     "cache-control": forEver,
     "accept-ranges": "bytes",
     "x-content-type-options": "nosniff",
-  });
-  if (matches(request.headers["if-none-match"], etag)) return reply.code(304).send();
-  reply.type(type);
+  };
+  if (matches(request.headers["if-none-match"], etag)) return reply.code(304).headers(headers).send();
   const ifRange = request.headers["if-range"];
   const range =
     ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, sizeBytes) : undefined;
   if (range === "unsatisfiable") {
-    return reply.code(416).header("content-range", `bytes */${sizeBytes}`).send();
+    return reply.code(416).headers(headers).header("content-range", `bytes */${sizeBytes}`).send();
   }
-  const length = range ? range.end - range.start + 1 : sizeBytes;
-  reply.header("content-length", length);
+  const content = request.method === "HEAD" ? undefined : await opened(blobs.read(key, range));
+  reply.headers(headers).type(type);
+  reply.header("content-length", range ? range.end - range.start + 1 : sizeBytes);
   if (range) reply.code(206).header("content-range", `bytes ${range.start}-${range.end}/${sizeBytes}`);
-  if (request.method === "HEAD") return reply.send();
-  return reply.send(blobs.read(key, range));
+  return reply.send(content);
+}
+
+/** Waits for the first bytes, since a video may be deleted between the question for its size and the reading. */
+async function opened(content: Readable): Promise<Readable> {
+  try {
+    await once(content, "readable");
+    return content;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw notFound();
+    throw error;
+  }
 }
 
 /** One byte range (RFC 9110, section 14); several at once and other units are answered with the whole. */
@@ -76,7 +90,10 @@ export function parseRange(
 }
 
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {
-  return (ifNoneMatch ?? "").split(",").some((candidate) => candidate.trim().replace(/^W\//, "") === etag);
+  return (ifNoneMatch ?? "")
+    .split(",")
+    .map((candidate) => candidate.trim().replace(/^W\//, ""))
+    .some((candidate) => candidate === etag || candidate === "*");
 }
 
 function notFound(): DomainError {

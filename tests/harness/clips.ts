@@ -17,3 +17,11 @@ export function freshClip(name = "compliant.mp4"): Buffer<ArrayBuffer> {
   randomBytes(16).copy(box, 8);
   return Buffer.concat([clip(name), box]);
 }
+
+/** Two seconds of a video that says it has a minute: what is found out only by reading to its end. */
+export function cutOffClip(): Buffer<ArrayBuffer> {
+  const file = clip("odd-surround.webm");
+  const duration = file.indexOf(Buffer.from([0x44, 0x89, 0x88]));
+  file.writeDoubleBE(60_000, duration + 3);
+  return file;
+}
