@@ -4,8 +4,6 @@ import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import { createSnowflake, type Ids, maxNodes } from "./snowflake.ts";
 
-const leaseMs = 30_000;
-const renewMs = 5_000;
 /** How far ahead of the clock ids are promised; what a process that dies may have used at most. */
 const reserveMs = 30_000;
 
@@ -23,28 +21,98 @@ export const migrations = {
 };
 
 export interface LeasedIds extends Ids {
-  node: number;
+  readonly node: number;
   release(): Promise<void>;
 }
 
 /**
- * Leases a node number by compare-and-swap, the one unused for longest first, and makes ids with it. The
- * newest time any node has reserved is the floor of the new one, so that a clock set back while nothing ran
- * neither repeats ids nor puts them before older ones. Errors: NO_NODE_LEFT, NODE_LEASE_LOST.
+ * Leases a node number by compare-and-swap, the one unused for longest first, and makes ids with it. A clock
+ * set back while nothing ran repeats no ids and puts none before older ones; only after a process was killed
+ * may ids of another number be older by as much as the clock was set back, when that is less than the time
+ * reserved ahead. Errors: NO_NODE_LEFT, NODE_LEASE_LOST.
  */
 export async function leaseIds(
   pool: Pool,
-  options: { log: Logger; nowMs?: () => number },
+  options: { log: Logger; nowMs?: () => number; leaseMs?: number; renewMs?: number },
 ): Promise<LeasedIds> {
-  const nowMs = options.nowMs ?? Date.now;
+  const { log, nowMs = Date.now, leaseMs = 30_000, renewMs = 5_000 } = options;
   const owner = randomUUID();
-  const taken = await pool.query<{ node: number; own_ms: string; newest_ms: string }>(
+  let { node, floorMs } = await takeNode(pool, owner, leaseMs, nowMs);
+  if (floorMs > nowMs()) log.warn({ aheadMs: floorMs - nowMs() }, "the clock was set back; ids go on");
+  let snowflake = createSnowflake({ node, floorMs, nowMs });
+  let promisedMs = 0;
+  let renewedAtMs = Number.NEGATIVE_INFINITY;
+  let released = false;
+
+  async function renew(): Promise<void> {
+    const reservedMs = Math.max(nowMs(), snowflake.usedMs()) + reserveMs;
+    const startedAtMs = performance.now();
+    const renewed = await pool.query(
+      `update ids.node_lease set leased_until = now() + $3 * interval '1 ms', reserved_ms = greatest(reserved_ms, $4)
+       where node = $1 and owner = $2`,
+      [node, owner, leaseMs, reservedMs],
+    );
+    if (released) return;
+    if (renewed.rowCount === 0) {
+      // We were away for longer than the lease and somebody else has the number now: another one will do.
+      renewedAtMs = Number.NEGATIVE_INFINITY;
+      ({ node, floorMs } = await takeNode(pool, owner, leaseMs, nowMs));
+      log.warn({ node }, "the node number was lost; going on with another");
+      snowflake = createSnowflake({ node, floorMs: Math.max(floorMs, snowflake.usedMs()), nowMs });
+      return renew();
+    }
+    promisedMs = reservedMs;
+    renewedAtMs = startedAtMs;
+  }
+  await renew();
+  let renewing: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    renewing ??= renew()
+      .catch((error) => log.error({ err: error }, "could not renew the node lease"))
+      .finally(() => {
+        renewing = undefined;
+      });
+  }, renewMs);
+
+  return {
+    get node() {
+      return node;
+    },
+    next() {
+      // Past its lease another process may hold the number; past the promise a restart might repeat ids.
+      if (released || performance.now() - renewedAtMs > leaseMs - renewMs || nowMs() > promisedMs) {
+        throw new DomainError(
+          "unavailable",
+          "NODE_LEASE_LOST",
+          "The number of this node could not be renewed. The database cannot be reached, or the server stops.",
+          1000,
+        );
+      }
+      return snowflake.next();
+    },
+    async release() {
+      released = true;
+      clearInterval(timer);
+      await renewing;
+      await pool.query(
+        `update ids.node_lease set owner = null, leased_until = '-infinity', reserved_ms = $3 where node = $1 and owner = $2`,
+        [node, owner, snowflake.usedMs()],
+      );
+    },
+  };
+}
+
+/** Takes a number and tells from when on it may make ids (Unix milliseconds). */
+async function takeNode(pool: Pool, owner: string, leaseMs: number, nowMs: () => number) {
+  const taken = await pool.query<{ node: number; own_ms: string; used_ms: string; newest_ms: string }>(
     `update ids.node_lease set owner = $1, leased_until = now() + $2 * interval '1 ms'
      where node = (
        select node from ids.node_lease where leased_until < now()
        order by reserved_ms, node limit 1 for update skip locked
      )
-     returning node, reserved_ms as own_ms, (select max(reserved_ms) from ids.node_lease) as newest_ms`,
+     returning node, reserved_ms as own_ms,
+       (select coalesce(max(reserved_ms), 0) from ids.node_lease where owner is null) as used_ms,
+       (select max(reserved_ms) from ids.node_lease) as newest_ms`,
     [owner, leaseMs],
   );
   const row = taken.rows[0];
@@ -55,51 +123,9 @@ export async function leaseIds(
       `All ${maxNodes} node numbers are in use. Stop a process or wait half a minute for the leases of dead ones to end.`,
     );
   }
-  const floorMs = Math.max(Number(row.own_ms), Number(row.newest_ms) - reserveMs, 0);
-  if (floorMs > nowMs())
-    options.log.warn({ aheadMs: floorMs - nowMs() }, "the clock was set back; ids go on");
-  const snowflake = createSnowflake({ node: row.node, floorMs, nowMs });
-  let promisedMs = 0;
-  let renewedAtMs = performance.now();
-
-  async function renew(): Promise<void> {
-    const reservedMs = Math.max(nowMs(), snowflake.usedMs()) + reserveMs;
-    const startedAtMs = performance.now();
-    const renewed = await pool.query(
-      `update ids.node_lease set leased_until = now() + $3 * interval '1 ms', reserved_ms = greatest(reserved_ms, $4)
-       where node = $1 and owner = $2`,
-      [row!.node, owner, leaseMs, reservedMs],
-    );
-    if (renewed.rowCount === 0)
-      throw new DomainError("unavailable", "NODE_LEASE_LOST", "Another process took our node number.");
-    promisedMs = reservedMs;
-    renewedAtMs = startedAtMs;
-  }
-  await renew();
-  const timer = setInterval(() => {
-    renew().catch((error) => options.log.error({ err: error }, "could not renew the node lease"));
-  }, renewMs);
-
-  return {
-    node: row.node,
-    next() {
-      // Past its lease another process may hold the number; past the promise a restart might repeat ids.
-      if (performance.now() - renewedAtMs > leaseMs - renewMs || nowMs() > promisedMs) {
-        throw new DomainError(
-          "unavailable",
-          "NODE_LEASE_LOST",
-          "The database cannot be reached to renew the node number.",
-          1000,
-        );
-      }
-      return snowflake.next();
-    },
-    async release() {
-      clearInterval(timer);
-      await pool.query(
-        `update ids.node_lease set owner = null, leased_until = '-infinity', reserved_ms = $3 where node = $1 and owner = $2`,
-        [row.node, owner, snowflake.usedMs()],
-      );
-    },
-  };
+  const newestMs = Number(row.newest_ms);
+  // Others reserve ahead of the clock, so only what is further ahead shows that it was set back; were what they
+  // reserve always the floor, every start would run ahead of the last.
+  const setBack = newestMs - reserveMs > nowMs();
+  return { node: row.node, floorMs: Math.max(Number(row.own_ms), setBack ? newestMs : Number(row.used_ms)) };
 }

@@ -25,7 +25,8 @@ export interface Snowflake extends Ids {
 
 /** When the clock stands still or jumps back, time goes on logically from the last one used: unique and ordered. */
 export function createSnowflake({ node, floorMs, nowMs }: SnowflakeOptions): Snowflake {
-  let lastMs = floorMs;
+  // A machine without a battery for its clock starts in 1970, where ids would be negative.
+  let lastMs = Math.max(floorMs, epochMs);
   let sequence = sequences - 1;
   const nodeBits = BigInt(node) << 12n;
   return {

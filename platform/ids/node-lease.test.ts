@@ -1,0 +1,151 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Database, openDatabase } from "../db/database.ts";
+import { migrate } from "../db/migrate.ts";
+import { createLog } from "../observe/log.ts";
+import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
+import { type LeasedIds, leaseIds, migrations } from "./node-lease.ts";
+import { timeOfId } from "./snowflake.ts";
+
+const log = createLog("silent");
+const lost = expect.objectContaining({ kind: "unavailable", reason: "NODE_LEASE_LOST" });
+let own: TestDatabase;
+let database: Database;
+const leases: LeasedIds[] = [];
+
+beforeEach(async () => {
+  own = await createTestDatabaseFrom("ids", async (url) => {
+    const fresh = openDatabase(url, { log });
+    await migrate(fresh, "ids", migrations);
+    await fresh.close();
+  });
+  database = openDatabase(own.url, { log });
+});
+afterEach(async () => {
+  await Promise.all(leases.splice(0).map((lease) => lease.release().catch(() => {})));
+  await database.close();
+  await own.drop();
+});
+
+async function lease(nowMs = Date.now, quick = {}): Promise<LeasedIds> {
+  const leased = await leaseIds(database.pool, { log, nowMs, ...quick });
+  leases.push(leased);
+  return leased;
+}
+const run = (sql: string) => database.pool.query(sql);
+/** What is left of a process that died: its lease runs out, nothing else is tidied up. */
+const expire = (node: number) =>
+  run(`update ids.node_lease set leased_until = now() - interval '1 s' where node = ${node}`);
+/** Makes every node but these look used for long, so that the next lease has no choice. */
+const onlyLeave = (node: number) =>
+  run(`update ids.node_lease set leased_until = now() + interval '1 h' where node <> ${node}`);
+
+test("many leases at once never share a node", async () => {
+  const all = await Promise.all(Array.from({ length: 60 }, () => lease()));
+  expect(new Set(all.map(({ node }) => node)).size).toBe(60);
+  const ids = all.flatMap(({ next }) => [next(), next()]);
+  expect(new Set(ids).size).toBe(120);
+});
+
+test("with all numbers taken the answer says so; one that ran out is taken again", async () => {
+  await run("update ids.node_lease set leased_until = now() + interval '1 h'");
+  await expect(lease()).rejects.toMatchObject({ kind: "unavailable", reason: "NO_NODE_LEFT" });
+  await expire(517);
+  expect((await lease()).node).toBe(517);
+});
+
+test("the number unused for longest is taken first", async () => {
+  const first = await lease();
+  first.next();
+  await first.release();
+  expect((await lease()).node).not.toBe(first.node);
+});
+
+test("a process that was killed and a clock set back by an hour: ids go on above the old ones", async () => {
+  let clockMs = Date.now();
+  const before = await lease(() => clockMs);
+  clockMs += 7_000;
+  const last = before.next();
+  await expire(before.node);
+  const after = await lease(() => clockMs - 3_600_000);
+  expect(after.node).not.toBe(before.node);
+  expect(BigInt(after.next())).toBeGreaterThan(BigInt(last));
+});
+
+test("the same number after a kill and a clock set back by a moment repeats nothing", async () => {
+  let clockMs = Date.now();
+  const before = await lease(() => clockMs);
+  clockMs += 20_000;
+  const last = before.next();
+  await expire(before.node);
+  await onlyLeave(before.node);
+  const after = await lease(() => clockMs - 1000);
+  expect(after.node).toBe(before.node);
+  expect(BigInt(after.next())).toBeGreaterThan(BigInt(last));
+});
+
+test.each([
+  ["a second", 1000],
+  ["an hour", 3_600_000],
+])("after a stop in good order and a clock set back by %s, ids go on above the old ones, and just above", async (_name, backMs) => {
+  const nowMs = Date.now();
+  const before = await lease(() => nowMs);
+  const last = before.next();
+  await before.release();
+  const after = await lease(() => nowMs - backMs);
+  const next = after.next();
+  expect(BigInt(next)).toBeGreaterThan(BigInt(last));
+  expect(timeOfId(next) - nowMs).toBeLessThan(10);
+});
+
+test("a crash does not send the ids ahead of a clock that is right", async () => {
+  const nowMs = Date.now();
+  const before = await lease(() => nowMs);
+  before.next();
+  await expire(before.node);
+  const after = await lease(() => nowMs + 1000);
+  expect(timeOfId(after.next())).toBe(nowMs + 1000);
+});
+
+test("who was released makes no more ids", async () => {
+  const leased = await lease();
+  leased.next();
+  await leased.release();
+  expect(() => leased.next()).toThrow(lost);
+});
+
+test("a clock that ran past what was promised to the database makes no id", async () => {
+  let clockMs = Date.now();
+  const leased = await lease(() => clockMs);
+  clockMs += 29_000;
+  leased.next();
+  clockMs += 2_000;
+  expect(() => leased.next()).toThrow(lost);
+});
+
+test("a database that cannot be reached: ids for as long as the lease is ours, none after, and again when it is back", async () => {
+  const leased = await lease(Date.now, { leaseMs: 600, renewMs: 50 });
+  await run("alter table ids.node_lease rename to gone");
+  leased.next();
+  await expect.poll(() => refusalOf(leased), { interval: 10 }).toEqual(lost);
+  await run("alter table ids.gone rename to node_lease");
+  await expect.poll(() => refusalOf(leased), { interval: 10 }).toBeUndefined();
+});
+
+test("a number that somebody else holds is not used again, another one is", async () => {
+  const leased = await lease(Date.now, { leaseMs: 60_000, renewMs: 50 });
+  const before = leased.node;
+  const last = leased.next();
+  await run(`update ids.node_lease set owner = gen_random_uuid() where node = ${before}`);
+  await expect.poll(() => leased.node, { interval: 10 }).not.toBe(before);
+  await expect.poll(() => refusalOf(leased), { interval: 10 }).toBeUndefined();
+  expect(BigInt(leased.next())).toBeGreaterThan(BigInt(last));
+});
+
+function refusalOf(leased: LeasedIds): unknown {
+  try {
+    leased.next();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
