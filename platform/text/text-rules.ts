@@ -2,8 +2,9 @@ import { DomainError } from "../errors/domain-error.ts";
 
 /** Control, surrogate, private and unassigned characters, and line and paragraph separators. */
 const unprintable = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
-/** Characters that change how others are shown without being seen: zero-width, joiners, direction marks. */
-const invisible = /[\p{Cf}\u{115F}\u{1160}\u{3164}\u{FFA0}\u{2800}]/u;
+/** Characters that are not seen, but change how others are shown: zero-width, joiners, selectors, direction marks. */
+const invisible = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}]/u;
+const onlyInvisible = new RegExp(`^(${invisible.source}|\\s)*$`, "u");
 
 export interface TextRule {
   /** What it is called in messages: "A title". */
@@ -25,7 +26,7 @@ export function checkText(text: string, rule: TextRule): string {
   // A normal form can grow a text many times over, so the length is looked at before and after.
   if (text.length > rule.max * 8) throw refuse(`has at most ${rule.max} characters`);
   const clean = text.normalize("NFC").trim();
-  const length = [...clean].length;
+  const length = onlyInvisible.test(clean) && rule.min > 0 ? 0 : [...clean].length;
   if (length < rule.min)
     throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
   if (length > rule.max) throw refuse(`has at most ${rule.max} characters`);
@@ -34,7 +35,10 @@ export function checkText(text: string, rule: TextRule): string {
   return clean;
 }
 
-/** The form under which names are the same: without regard to case, width and Unicode form. */
+/**
+ * The form under which names are the same: without regard to case, width and Unicode form. There and back, since
+ * letters meet in one case that are apart in the other (σ and ς, ß and ẞ and ss).
+ */
 export function nameKey(name: string): string {
-  return name.normalize("NFKC").toLowerCase().normalize("NFKC");
+  return name.normalize("NFKC").toLowerCase().toUpperCase().toLowerCase().normalize("NFKC");
 }

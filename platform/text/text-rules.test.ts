@@ -1,0 +1,135 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { checkText, nameKey, type TextRule } from "./text-rules.ts";
+
+const name: TextRule = { label: "A name", reason: "NAME_INVALID", min: 1, max: 32 };
+const title: TextRule = { label: "A title", reason: "TITLE_INVALID", min: 0, max: 200, allowInvisible: true };
+const shown: TextRule = { ...name, allowInvisible: true };
+const refused = (message: RegExp) =>
+  expect.objectContaining({ kind: "invalid", message: expect.stringMatching(message) });
+
+describe("checkText", () => {
+  test("trims and brings to NFC", () => {
+    expect(checkText("  e\u0301\u3000", name)).toBe("\u00e9");
+  });
+
+  test("counts characters, not code units, after composing", () => {
+    expect(checkText("😀".repeat(32), name)).toBe("😀".repeat(32));
+    expect(checkText("e\u0301".repeat(32), name)).toBe("\u00e9".repeat(32));
+    expect(() => checkText("😀".repeat(33), name)).toThrow(refused(/at most 32/));
+  });
+
+  test.each(["", " ", "\n\t", "\u3000\u00a0"])("%j is empty", (text) => {
+    expect(() => checkText(text, name)).toThrow(refused(/must not be empty/));
+    expect(checkText(text, title)).toBe("");
+  });
+
+  test("the label and the least length are named", () => {
+    expect(() => checkText("ab", { ...name, min: 3 })).toThrow(
+      refused(/^A name has at least 3 characters\.$/),
+    );
+  });
+
+  test("10,000 characters, and ones that grow when composed, are refused", () => {
+    expect(() => checkText("a".repeat(10_000), name)).toThrow(refused(/at most 32/));
+    expect(() => checkText("\ufdfa".repeat(10_000), title)).toThrow(refused(/at most 200/));
+    expect(() => checkText("\u0344".repeat(32), name)).toThrow(refused(/at most 32/));
+  });
+
+  test.each([
+    ["a control character", "a\u0000b"],
+    ["a line break", "a\nb"],
+    ["a C1 control", "a\u0085b"],
+    ["a line separator", "a\u2028b"],
+    ["a lone high surrogate", "a\ud83db"],
+    ["a lone low surrogate", "\ude00a"],
+    ["a private character", "a\ue000b"],
+    ["no character at all", "a\uffffb"],
+  ])("%s is refused everywhere", (_what, text) => {
+    for (const rule of [name, title])
+      expect(() => checkText(text, rule)).toThrow(refused(/control characters/));
+  });
+
+  test.each([
+    ["zero-width space", "a\u200bb"],
+    ["zero-width joiner", "a\u200db"],
+    ["right-to-left override", "a\u202eb"],
+    ["byte order mark", "a\ufeffb"],
+    ["soft hyphen", "a\u00adb"],
+    ["Hangul filler", "a\u3164b"],
+    ["empty Braille", "a\u2800b"],
+    ["variation selector", "a\ufe0fb"],
+    ["grapheme joiner", "a\u034fb"],
+    ["tag", "a\u{e0061}b"],
+  ])("a %s is refused in names only", (_what, text) => {
+    expect(() => checkText(text, name)).toThrow(refused(/invisible/));
+    expect(checkText(text, title)).toBe(text);
+  });
+
+  test.each(["👨‍👩‍👧‍👦", "❤️‍🔥", "می‌خواهم", "\u202bשלום\u202c"])("%s may stand in a title", (text) => {
+    expect(checkText(text, title)).toBe(text);
+  });
+
+  test.each([
+    "\u200b",
+    "\u200d \u2800",
+    "\u3164",
+    "\ufe0f\u{e0100}",
+  ])("%j shows nothing, so it is no name", (text) => {
+    expect(() => checkText(text, shown)).toThrow(refused(/must not be empty/));
+  });
+
+  test("what was accepted is accepted again and stays as it is", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 40 }), (text) => {
+        for (const rule of [name, title]) {
+          let clean: string;
+          try {
+            clean = checkText(text, rule);
+          } catch (error) {
+            expect(error).toEqual(refused(/./));
+            continue;
+          }
+          expect(checkText(clean, rule)).toBe(clean);
+        }
+      }),
+    );
+  });
+});
+
+describe("nameKey", () => {
+  test.each([
+    ["Zoé", "zoe\u0301"],
+    ["ＡＢＣ", "abc"],
+    ["İstanbul", "i\u0307stanbul"],
+    ["ΟΔΟΣ", "οδοσ"],
+    ["οδός", "ΟΔΌΣ"],
+    ["Straße", "STRASSE"],
+    ["Straße", "STRAẞE"],
+    ["ﬁlm", "FILM"],
+    ["ｶﾞ", "ガ"],
+    ["①", "1"],
+    ["a\u00a0b", "a b"],
+  ])("%s and %s are the same name", (one, other) => expect(nameKey(one)).toBe(nameKey(other)));
+
+  test.each([
+    ["zoe", "zoé"],
+    ["か", "が"],
+    ["a", "а"],
+    ["a b", "ab"],
+  ])("%s and %s are two", (one, other) => expect(nameKey(one)).not.toBe(nameKey(other)));
+
+  const cased = fc.constantFrom(..."aZéÉσςΣßẞİıiIſﬁΌόǅꭰᏰ", "\u0301", "\u0307", "\u0345");
+  const unit = fc.oneof(cased, fc.string({ unit: "binary", minLength: 1, maxLength: 1 }));
+  test("neither case nor form changes it, and it is its own key", () => {
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 20 }), (text) => {
+        const key = nameKey(text);
+        expect(nameKey(key)).toBe(key);
+        for (const form of ["NFC", "NFD", "NFKC", "NFKD"]) expect(nameKey(text.normalize(form))).toBe(key);
+        expect(nameKey(text.toLowerCase())).toBe(key);
+        expect(nameKey(text.toUpperCase())).toBe(key);
+      }),
+    );
+  });
+});
