@@ -1,6 +1,7 @@
 import { useI18n } from "../i18n/i18n.tsx";
 import "../video/slide.css";
 import "../video/stage.css";
+import "../video/caption.css";
 import "./feed.css";
 
 /** The shape of a slide while it loads. */

@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, use, useEffect, useMemo } from "react";
-import { usePreferences } from "../settings/preferences.ts";
+import { usePreferences } from "../settings/use-preferences.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { en } from "./en.ts";
 import { createFormat, type Format } from "./format.ts";

@@ -13,6 +13,7 @@ import { useToast } from "../ui/toast.tsx";
 import { ImageButton } from "./image-button.tsx";
 import { ownPicture, useImageChoice } from "./image-choice.ts";
 import { saveProfile } from "./save-profile.ts";
+import "./edit.css";
 
 const AVATAR_PX = 512;
 const BACKGROUND_PX = [1600, 640] as const;

@@ -9,6 +9,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { ConfirmDialog, Dialog } from "../ui/dialog.tsx";
 import { TrashIcon } from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
+import "./edit.css";
 
 /** What the author can see of and do with a video. */
 export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () => void }) {

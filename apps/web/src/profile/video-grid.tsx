@@ -4,6 +4,7 @@ import type { Video, VideoPage } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Spinner } from "../ui/notice.tsx";
+import "./grid.css";
 
 interface Props {
   label: string;

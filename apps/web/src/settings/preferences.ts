@@ -1,6 +1,4 @@
-import { useSyncExternalStore } from "react";
 import { createListeners } from "../api/listeners.ts";
-import { useServices } from "../api/services.tsx";
 
 export interface PreferenceValues {
   language: "auto" | "en" | "zh";
@@ -35,9 +33,4 @@ export function createPreferences(storage: Pick<Storage, "getItem" | "setItem">)
     },
     subscribe: changes.add,
   };
-}
-
-export function usePreferences(): PreferenceValues {
-  const { preferences } = useServices();
-  return useSyncExternalStore(preferences.subscribe, preferences.get);
 }

@@ -6,7 +6,7 @@ import { Segmented } from "../ui/segmented.tsx";
 import { Devices } from "./devices.tsx";
 import { LogOut } from "./log-out.tsx";
 import { PasswordForm } from "./password-form.tsx";
-import { usePreferences } from "./preferences.ts";
+import { usePreferences } from "./use-preferences.ts";
 import "./settings.css";
 
 export default function SettingsPage() {

@@ -12,6 +12,7 @@ import {
   SettingsIcon,
 } from "../ui/icons.tsx";
 import { Logo } from "../ui/logo.tsx";
+import { KeyHints } from "./key-hints.tsx";
 import { useReloadFeed } from "./use-reload-feed.ts";
 import "./navigation.css";
 
@@ -91,39 +92,5 @@ function Item({ href, text, on, off, className = "", onClick }: ItemProps) {
       {current ? on : off}
       <span className="nav-text">{text}</span>
     </Link>
-  );
-}
-
-function KeyHints() {
-  const { t } = useI18n();
-  return (
-    <dl className="nav-keys" aria-label={t.keysTitle}>
-      <div>
-        <dt>
-          <kbd>↓</kbd>
-          <kbd>↑</kbd>
-        </dt>
-        <dd>{t.keysMove}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>␣</kbd>
-        </dt>
-        <dd>{t.keysPause}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>←</kbd>
-          <kbd>→</kbd>
-        </dt>
-        <dd>{t.keysSeek}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>M</kbd>
-        </dt>
-        <dd>{t.keysSound}</dd>
-      </div>
-    </dl>
   );
 }

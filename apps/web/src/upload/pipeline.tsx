@@ -9,6 +9,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { AlertIcon, CheckIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { ProgressBar } from "./progress-bar.tsx";
+import "./pipeline.css";
 
 const POLL_MS = 1000;
 export const isUnderWay = (state: Video["state"]) => state === "uploaded" || state === "processing";

@@ -1,4 +1,5 @@
 import { useI18n } from "../i18n/i18n.tsx";
+import "./progress-bar.css";
 
 /** A bar with the share (0..1) that screen readers hear in tenths; null: under way, nobody knows how far. */
 export function ProgressBar({ label, share }: { label: string; share: number | null }) {

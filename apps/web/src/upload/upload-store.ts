@@ -1,6 +1,7 @@
+import { SNIFF_BYTES, sniffVideo } from "#platform/media/magic.ts";
 import { type Api, take } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
-import { asProblem, type Problem } from "../api/problem.ts";
+import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
 import type { Upload } from "../api/types.ts";
 import { sendFile } from "./send-file.ts";
@@ -41,6 +42,13 @@ const IDLE: UploadState = {
   videoId: null,
 };
 
+/** The server's own first look, here: a browser reads a refusal only after it has sent the whole file. */
+async function checkFile(file: File) {
+  if (file.size === 0) throw new Problem(422, { reason: "EMPTY_FILE" });
+  const first = await file.slice(0, SNIFF_BYTES).arrayBuffer();
+  if (!sniffVideo(new Uint8Array(first))) throw new Problem(422, { reason: "NOT_A_VIDEO" });
+}
+
 /** One upload at a time. It lives outside of its page, so that one may browse meanwhile. */
 export function createUploadStore({ api, session }: { api: Api; session: SessionStore }): UploadStore {
   let state = IDLE;
@@ -71,6 +79,7 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     const { signal } = running;
     set({ step: "sending", file, previewUrl: URL.createObjectURL(file) });
     try {
+      await checkFile(file);
       const sent = await send(file, signal);
       if (signal.aborted) return;
       upload = sent;

@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import "./caption.css";
 
 /** Author, title and time over the lower edge of the video. A long title opens on demand. */
 export function Caption({ video, titleId }: { video: Video; titleId: string }) {

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import "./scrubber.css";
 
 const STEPS = 1000;
 const SEEK_S = 5;

@@ -76,9 +76,9 @@ function Stage({ video, active, paused, preload, titleId, onToggle, onWarm }: St
       <button
         type="button"
         className="stage-tap"
-        aria-label={paused ? t.play : t.pause}
+        aria-label={active && !paused ? t.pause : t.play}
         tabIndex={active ? 0 : -1}
-        onClick={onToggle}
+        onClick={active ? onToggle : (event) => event.currentTarget.scrollIntoView()}
       >
         {active && paused && <PlayIcon size={84} />}
       </button>

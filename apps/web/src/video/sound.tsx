@@ -1,6 +1,6 @@
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useState } from "react";
 import { useServices } from "../api/services.tsx";
-import { usePreferences } from "../settings/preferences.ts";
+import { usePreferences } from "../settings/use-preferences.ts";
 import { createVideoElement, createVideoPool, type VideoPool } from "./video-pool.ts";
 
 interface Sound {
