@@ -29,7 +29,7 @@ function banner(address: string, rpcPort: number | undefined, modules: string[],
     `  Douya 豆芽 is ready after ${process.uptime().toFixed(1)} s`,
     "",
     ...(modules.includes("gateway")
-      ? [`  Open     ${shown}`, `  API      ${shown}/api/docs`]
+      ? [`  Open     ${shown}`, `  API      ${shown}/api/v1/docs`]
       : [`  Modules  ${modules.join(", ")}`, `  Health   ${shown}/readyz`]),
     ...(rpcPort === undefined ? [] : [`  gRPC     port ${rpcPort}`]),
     `  Data     ${dataDir}`,

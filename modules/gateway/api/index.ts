@@ -43,19 +43,20 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
-      new DomainError("not-found", "NOT_FOUND", "There is no such endpoint; see /api/docs."),
+      new DomainError("not-found", "NOT_FOUND", "There is no such endpoint; see /api/v1/docs."),
       request,
       reply,
     ),
   );
-  app.addHook("onRequest", async (request) => {
-    const need = request.routeOptions.config.auth ?? "required";
-    if (need !== "none" && request.routeOptions.url)
-      await identify(surface.auth, request, bearerToken(request), need);
+  await app.register(async (routes) => {
+    routes.addHook("onRequest", async (request) => {
+      const need = request.routeOptions.config.auth ?? "required";
+      if (need !== "none") await identify(surface.auth, request, bearerToken(request), need);
+    });
+    await routes.register(accountRoutes(surface));
+    await routes.register(profileRoutes(surface));
+    await routes.register(videoRoutes(surface));
   });
-  await app.register(accountRoutes(surface));
-  await app.register(profileRoutes(surface));
-  await app.register(videoRoutes(surface));
-  app.get("/openapi.json", { config: { auth: "none" }, schema: { hide: true } }, () => app.swagger());
+  app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   await app.register(swaggerUi, { routePrefix: "/docs" });
 }
