@@ -20,6 +20,9 @@ export async function webClient(app: FastifyInstance, dir: string): Promise<void
   await app.register(fastifyStatic, {
     root: dir,
     preCompressed: true,
+    // A route for each file: one for everything would take unknown paths away from the API's own answers.
+    wildcard: false,
+    cacheControl: false,
     setHeaders(response, path) {
       const hashed = path.includes("/assets/");
       response.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
@@ -28,6 +31,7 @@ export async function webClient(app: FastifyInstance, dir: string): Promise<void
         response.setHeader("referrer-policy", "same-origin");
       }
       response.setHeader("x-content-type-options", "nosniff");
+      response.setHeader("vary", "accept-encoding");
     },
   });
   app.setNotFoundHandler((request, reply) => {

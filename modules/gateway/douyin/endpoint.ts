@@ -3,6 +3,7 @@ import type { ErrorKind } from "#platform/errors/domain-error.ts";
 import { httpStatus, sendRetryAfter, toRefusal } from "../problem.ts";
 import { identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
+import { formOfGet } from "./form-of-get.ts";
 import { mergeParameters, type Parameters } from "./parameters.ts";
 import { statusCodeOf } from "./status-codes.ts";
 
@@ -34,7 +35,7 @@ export function endpoint(
     url: options.path,
     schema: { hide: true, ...answerSchema(options.answer) },
     handler: async (request, reply) => {
-      const parameters = mergeParameters(request.query, request.body);
+      const parameters = mergeParameters(request.query, request.body ?? (await formOfGet(request)));
       if (options.auth !== "none") {
         await identify(surface.auth, request, parameters.get("token"), options.auth);
       }
@@ -44,11 +45,16 @@ export function endpoint(
 }
 
 /** HTTP 200 with the code of the refusal, as the classic API has it. */
-export function sendStatus(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function sendStatus(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  httpStatusCode?: number,
+): FastifyReply {
   const refusal = toRefusal(error, request);
   sendRetryAfter(refusal, reply);
-  const status =
-    ownStatus.has(refusal.kind) || refusal.reason === "BODY_TOO_LARGE" ? httpStatus[refusal.kind] : 200;
+  const own = ownStatus.has(refusal.kind) || refusal.reason === "BODY_TOO_LARGE";
+  const status = httpStatusCode ?? (own ? httpStatus[refusal.kind] : 200);
   return reply
     .code(status)
     .type("application/json; charset=utf-8")

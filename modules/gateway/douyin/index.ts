@@ -1,6 +1,7 @@
 import formbody from "@fastify/formbody";
 import multipart from "@fastify/multipart";
 import type { FastifyInstance } from "fastify";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Surface } from "../surface.ts";
 import { sendStatus } from "./endpoint.ts";
 import { feedEndpoint } from "./feed.ts";
@@ -17,7 +18,11 @@ export async function classicApi(
   await app.register(multipart, {
     limits: { files: 1, fields: 10, parts: 12, fieldSize: 16 * 1024, fileSize: maxUploadBytes + 1 },
   });
-  app.setErrorHandler(sendStatus);
+  app.setErrorHandler((error, request, reply) => sendStatus(error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const notFound = new DomainError("not-found", "NOT_FOUND", "There is no such endpoint.");
+    return sendStatus(notFound, request, reply, 404);
+  });
   userEndpoints(app, surface);
   publishEndpoints(app, surface);
   feedEndpoint(app, surface);

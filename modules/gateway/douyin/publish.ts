@@ -37,6 +37,9 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
       for await (const part of request.parts()) {
         if (part.type === "field") addParameter(parameters, part.fieldname, part.value);
         else if (part.fieldname === "data" && !staged) {
+          // Who is known to be nobody need not send a whole file; often the token comes after it, though.
+          const token = parameters.get("token");
+          if (token) await identify(surface.auth, request, token, "required");
           const from = { limitKey: request.ip, sizeBytes: undefined };
           staged = await intake.receiveVideo(part.file, from);
           if (part.file.truncated)
@@ -50,16 +53,15 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
     }
   }
 
+  /** Waits for the end of the pipeline, not too long. A failure to look is none to publish. Error: the video's. */
   async function settle(id: string, request: FastifyRequest): Promise<void> {
     const untilMs = Date.now() + renditionWaitMs;
     while (Date.now() < untilMs) {
-      const { videos } = await video.getVideos({ ids: [id] }, callOf(request));
-      const state = videos[0]?.state;
-      if (state !== VideoState.UPLOADED && state !== VideoState.PROCESSING) {
-        const failed = videos[0]?.failureReason;
-        if (failed) throw new DomainError("invalid", failed, videos[0]!.failureMessage);
-        return;
-      }
+      const found = await video.getVideos({ ids: [id] }, callOf(request)).catch(() => undefined);
+      if (!found) return;
+      const [made] = found.videos;
+      if (made?.failureReason) throw new DomainError("invalid", made.failureReason, made.failureMessage);
+      if (made?.state !== VideoState.UPLOADED && made?.state !== VideoState.PROCESSING) return;
       await delay(renditionPollMs);
     }
   }

@@ -1,0 +1,143 @@
+import { describe, expect, test } from "vitest";
+import { classicClient, ok } from "./harness/classic-client.ts";
+import { freshClip } from "./harness/clips.ts";
+import { type Shape, shapes } from "./harness/deployment.ts";
+import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
+import { scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+type Readiness = { ready: boolean; modules: Record<string, string> };
+
+describe.each(shapes)("the edge, %s", (shape: Shape) => {
+  const server = scenario(shape);
+  const get = <T>(path: string, headers: Record<string, string> = {}) =>
+    send<T>("GET", `${server.origin}${path}`, { headers });
+
+  test("it says that it is alive and ready, module by module", async () => {
+    expect(body(await get("/livez"))).toEqual({ alive: true });
+    const { ready, modules } = body(await get<Readiness>("/readyz"));
+    expect(ready).toBe(true);
+    const here = shape === "all" ? ["user", "video", "feed", "gateway"] : ["gateway"];
+    expect(modules).toMatchObject(Object.fromEntries(here.map((name) => [name, "ready"])));
+  });
+
+  test("metrics tell traffic, errors and latency of routes and calls, and how full it is", async () => {
+    await get("/api/v1/feed");
+    await get("/api/v1/users/1");
+    const { text } = await get("/metrics");
+    expect(text).toMatch(
+      /douya_http_request_seconds_count\{method="GET",route="\/api\/v1\/feed",status="200"\} \d/,
+    );
+    expect(text).toMatch(
+      /douya_http_request_seconds_count\{.*route="\/api\/v1\/users\/:id",status="404"\} \d/,
+    );
+    expect(text).toMatch(
+      /douya_rpc_seconds_count\{service=".*FeedService",method="GetPublicFeed",outcome="ok"\} \d/,
+    );
+    expect(text).toMatch(/douya_database_connections \d/);
+    // Ids in labels would grow without end.
+    expect(text).not.toMatch(/route="[^"]*\d{6}/);
+  });
+
+  test("nobody else reads the metrics", async () => {
+    expect((await get("/metrics", { "x-forwarded-for": "203.0.113.7" })).status).toBe(404);
+  });
+
+  test("the API document describes every route, and a page shows it", async () => {
+    type Operation = { summary?: string; responses: Record<string, unknown>; security?: unknown[] };
+    type Document = { openapi: string; paths: Record<string, Record<string, Operation>> };
+    const document = body(await get<Document>("/api/v1/openapi.json"));
+    expect(document.openapi).toMatch(/^3\.1/);
+    const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+    );
+    expect(operations.length).toBeGreaterThan(20);
+    for (const { path, method, operation } of operations) {
+      const name = `${method} ${path}`;
+      expect(path, name).toMatch(/^\/api\/v1\//);
+      expect(operation.summary, name).toBeTruthy();
+      expect(Object.keys(operation.responses), name).toContain("default");
+    }
+    // What it refers to is there.
+    const text = JSON.stringify(document);
+    for (const [, name] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
+      expect(document).toHaveProperty(["components", "schemas", name!]);
+    const page = await get("/api/v1/docs");
+    expect(page.status).toBeLessThan(400);
+    const shown = page.status === 200 ? page : await get(page.headers.get("location")!);
+    expect(shown.text.toLowerCase()).toContain("swagger");
+  });
+
+  test("paths that are nothing get an answer in the form of their surface", async () => {
+    expectProblem(await get("/api/v1/nothing"), 404, "NOT_FOUND");
+    expectProblem(await get("/api/v1/nothing", { accept: "text/html" }), 404, "NOT_FOUND");
+    expectProblem(await get("/nothing"), 404, "NOT_FOUND");
+    expectProblem(await send("POST", `${server.origin}/api/v1/feed`), 404, "NOT_FOUND");
+  });
+
+  test("the web client's page is served for its own paths, its files for ever", async () => {
+    const page = await get("/some/path", { accept: "text/html" });
+    expect(page.status).toBe(200);
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
+    expect(page.headers.get("cache-control")).toBe("no-cache");
+    const script = /src="(\/assets\/[^"]+\.js)"/.exec(page.text)![1]!;
+    const asset = await get(script);
+    expect(asset.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+    expect(asset.headers.get("vary")).toContain("accept-encoding");
+  });
+
+  test("a trace that comes in is the one that refusals name", async () => {
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const answer = await get("/api/v1/users/1", { traceparent: `00-${traceId}-b7ad6b7169203331-01` });
+    expect(expectProblem(answer, 404, "USER_NOT_FOUND").traceId).toBe(traceId);
+  });
+});
+
+describe("a module's process is gone, split", () => {
+  // What calls into the void is worth a warning, not an error.
+  const server = scenario("split");
+  const douyin = classicClient(() => server.origin);
+
+  test("what needs it is refused at once, what does not still works, and all of it once it is back", async () => {
+    const ada = await server.register();
+    const video = await ada.settled((await ada.publish(freshClip())).id);
+    await server.deployment.programOf("video").kill();
+
+    const startedMs = performance.now();
+    const problem = expectProblem(await server.api("GET", "/feed"), 503, "FEED_UNAVAILABLE");
+    expect(problem.retryAfterMs).toBeGreaterThan(0);
+    expectProblem(await server.api("GET", `/videos/${video.id}`), 503, "VIDEO_UNAVAILABLE");
+    expectProblem(await ada.upload(freshClip()), 503, "VIDEO_UNAVAILABLE");
+    const classic = await douyin.get("/feed/");
+    expect(classic.status).toBe(503);
+    expect(classic.body.status_code).toBe(20200);
+    // Each would have ten seconds.
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+
+    const again = await server.logIn(ada.username, ada.password);
+    // A profile without counts beats no profile.
+    expect(body(await again.get<Schemas["User"]>("/me")).counts.videos).toBe(0);
+    ok(await douyin.get("/user/", { token: again.session.accessToken }));
+    expect((await send("GET", video.playUrl!)).status).toBe(200);
+
+    await server.deployment.restart("video");
+    const { items } = await until("the feed is back", async () => {
+      const answer = await server.api<Page<Schemas["Video"]>>("GET", "/feed");
+      return answer.status === 200 && answer.body;
+    });
+    expect(items.map((item) => item.id)).toEqual([video.id]);
+    expect((await again.settled((await again.publish(freshClip())).id)).state).toBe("published");
+  });
+
+  test("without the process of accounts, guests still watch nothing half-made", async () => {
+    await server.deployment.programOf("user").kill();
+    const startedMs = performance.now();
+    const json = { username: "somebody", password: "password" };
+    expectProblem(await server.api("POST", "/sessions", { json }), 503, "USER_UNAVAILABLE");
+    expectProblem(await server.api("GET", "/feed"), 503, "USER_UNAVAILABLE");
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+    await server.deployment.restart("user");
+    await until("accounts are back", async () => (await server.api("GET", "/feed")).status === 200);
+    await server.register();
+  });
+});

@@ -1,0 +1,89 @@
+import { expect } from "vitest";
+import { type Answer, type SendOptions, send } from "./http-client.ts";
+
+export interface ClassicUser {
+  id: number;
+  name: string;
+  follow_count: number;
+  follower_count: number;
+  is_follow: boolean;
+  avatar: string;
+  background_image: string;
+  signature: string;
+  total_favorited: number;
+  work_count: number;
+  favorite_count: number;
+}
+export interface ClassicVideo {
+  id: number;
+  author: ClassicUser;
+  play_url: string;
+  cover_url: string;
+  favorite_count: number;
+  comment_count: number;
+  is_favorite: boolean;
+  title: string;
+}
+/** Every field that an answer of the classic API may have besides the two that it always has. */
+export interface Classic {
+  status_code: number;
+  status_msg: string;
+  user_id?: number;
+  token?: string;
+  user?: ClassicUser;
+  video_list?: ClassicVideo[];
+  next_time?: number;
+}
+
+/** Parameters in the order in which they are sent; a name may come more than once. */
+export type Fields = Record<string, string> | [string, string][];
+
+/** Speaks /douyin as the clients that exist do. */
+export function classicClient(origin: () => string) {
+  const url = (path: string, query: Fields = {}) => {
+    const search = new URLSearchParams(query).toString();
+    return `${origin()}/douyin${path}${search && `?${search}`}`;
+  };
+  const ask = (method: string, path: string, query?: Fields, options?: SendOptions) =>
+    send<Classic>(method, url(path, query), options);
+  return {
+    get: (path: string, query?: Fields) => ask("GET", path, query),
+    post: (path: string, query?: Fields, form?: Fields) =>
+      ask("POST", path, query, form && { bytes: new URLSearchParams(form) }),
+    /** `fields` go out in their order; a Blob is the file. */
+    publish(fields: [string, string | Blob][], query?: Fields) {
+      const form = new FormData();
+      for (const [name, value] of fields) {
+        if (typeof value === "string") form.append(name, value);
+        else form.append(name, value, "clip.mp4");
+      }
+      return ask("POST", "/publish/action/", query, { bytes: form });
+    },
+    send: ask,
+  };
+}
+
+/** The answer, when it is HTTP 200 and a success. */
+export function ok(answer: Answer<Classic>): Classic {
+  expect(answer.status, answer.text).toBe(200);
+  expect(answer.headers.get("content-type")).toContain("application/json");
+  expect(answer.body.status_code, answer.text).toBe(0);
+  expect(answer.body.status_msg).not.toBe("");
+  return answer.body;
+}
+
+/** The message of a refusal, which is HTTP 200 all the same. */
+export function refused(answer: Answer<Classic>, code: number): string {
+  expect({ status: answer.status, code: answer.body.status_code }, answer.text).toEqual({
+    status: 200,
+    code,
+  });
+  expect(answer.headers.get("content-type")).toContain("application/json");
+  expect(answer.body.status_msg).not.toBe("");
+  return answer.body.status_msg;
+}
+
+/** An int64 as its digits in the answer's text, which a JavaScript number would round. */
+export function digits(answer: Answer<Classic>, field: string): string[] {
+  return [...answer.text.matchAll(new RegExp(`"${field}":(\\d+)[,}]`, "g"))].map((match) => match[1]!);
+}
