@@ -50,7 +50,7 @@ function install() {
 }
 
 async function buildServer(out) {
-  const { build } = await import("esbuild");
+  const { build, stop } = await import("esbuild");
   await build({
     absWorkingDir: root,
     entryPoints: { main: "apps/server/main.ts", "media-worker": "platform/media/worker/media-worker.ts" },
@@ -63,6 +63,8 @@ async function buildServer(out) {
     sourcemap: true,
     logLevel: "warning",
   });
+  // Its service would otherwise stay beside us for as long as we run.
+  await stop();
 }
 
 async function buildWeb(out) {
