@@ -38,8 +38,8 @@ export function createSender(session: SessionStore) {
     const again = request.clone();
     const response = await send(withToken(request, token));
     if (response.status !== 401 || (await isWrongPassword(response))) return response;
-    const renewed = await session.renew(token);
-    return renewed ? send(withToken(again, renewed)) : response;
+    // Without a session any more it goes as a guest: the public feed is still there.
+    return send(withToken(again, await session.renew(token)));
   };
 }
 

@@ -1,5 +1,5 @@
 import { Component, lazy, type ReactNode, Suspense } from "react";
-import { Link, Route, Switch } from "wouter";
+import { Link, Route, Switch, useLocation } from "wouter";
 import { FeedPage } from "../feed/feed-page.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
@@ -18,6 +18,7 @@ const SettingsPage = lazy(() => import("../settings/settings-page.tsx"));
 /** Every address of the client. What is not needed to watch loads when it is opened. */
 export function App() {
   const { t } = useI18n();
+  const [path] = useLocation();
   const wait = (
     <div className="page-wait">
       <Spinner label={t.loading} />
@@ -26,7 +27,7 @@ export function App() {
   return (
     <Layout>
       <SessionEndWatch />
-      <Boundary fallback={<Crashed />}>
+      <Boundary key={path} fallback={<Crashed />}>
         <Suspense fallback={wait}>
           <Switch>
             <Route path="/" component={FeedPage} />

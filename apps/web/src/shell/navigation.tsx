@@ -1,4 +1,4 @@
-import { type ReactNode, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
 import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -62,11 +62,18 @@ export function Navigation() {
   );
 }
 
-/** How far an upload is that goes on while one looks at other pages. */
+/** How far an upload is that goes on while one looks at other pages. Closing the window would end it. */
 function UploadMark() {
   const { uploads } = useServices();
   const { step, file, sentBytes } = useSyncExternalStore(uploads.subscribe, uploads.get);
-  if (step !== "sending" || !file) return null;
+  const sending = step === "sending";
+  useEffect(() => {
+    if (!sending) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener("beforeunload", warn);
+    return () => removeEventListener("beforeunload", warn);
+  }, [sending]);
+  if (!sending || !file) return null;
   return <i className="nav-sent" style={{ width: `${(sentBytes / Math.max(1, file.size)) * 100}%` }} />;
 }
 

@@ -6,7 +6,9 @@ import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 
-/** When the server ends the session: say so, and come back to this page after the login. */
+const PUBLIC = /^\/($|video\/|user\/)/;
+
+/** When the server ends the session: say so; who was not just watching logs in and comes back to this page. */
 export function SessionEndWatch() {
   const { session } = useServices();
   const { t } = useI18n();
@@ -18,7 +20,7 @@ export function SessionEndWatch() {
       session.onEnded(() => {
         cache.removeQueries({ queryKey: ["me"] });
         toast(t.sessionEnded);
-        navigate(loginPath(path + location.search), { replace: true });
+        if (!PUBLIC.test(path)) navigate(loginPath(path + location.search), { replace: true });
       }),
     [session, cache, toast, t, path, navigate],
   );

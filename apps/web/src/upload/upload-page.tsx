@@ -1,4 +1,4 @@
-import { useEffect, useSyncExternalStore } from "react";
+import { useSyncExternalStore } from "react";
 import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
@@ -14,12 +14,6 @@ export default function UploadPage() {
   const state = useSyncExternalStore(uploads.subscribe, uploads.get);
   usePageTitle(t.uploadTitle);
   const sending = state.step === "sending";
-  useEffect(() => {
-    if (!sending) return;
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
-  }, [sending]);
   return (
     <div className="page upload">
       <header className="page-head upload-head">
