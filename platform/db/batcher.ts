@@ -57,7 +57,10 @@ export function createBatcher<K, V>(
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      if (waiting.length > 0) void flush();
+      if (waiting.length === 0) return;
+      void flush();
+      // What did not fit may go at once beside it.
+      schedule();
     });
   }
 

@@ -8,7 +8,13 @@ export type Migrations = Readonly<Record<string, string>>;
 export async function migrate(database: Database, schema: string, migrations: Migrations): Promise<string[]> {
   const provided: Record<string, Migration> = {};
   for (const [name, text] of Object.entries(migrations)) {
-    provided[name] = { up: async (db) => void (await sql.raw(text).execute(db)) };
+    provided[name] = {
+      async up(db) {
+        // An index of a large table takes longer than any request may.
+        await sql`set local statement_timeout = 0`.execute(db);
+        await sql.raw(text).execute(db);
+      },
+    };
   }
   const migrator = new Migrator({
     db: database.of("public").withoutPlugins(),

@@ -6,14 +6,16 @@ export interface Registry {
   addressOf(module: string): string;
 }
 
-/** A fixed list, `user=127.0.0.1:9001,video=127.0.0.1:9002`. */
+/** A fixed list, `user=127.0.0.1:9001,video=127.0.0.1:9002`. Error: REGISTRY_INVALID. */
 export function staticRegistry(list: string): Registry {
-  const addresses = new Map(
-    list
-      .split(",")
-      .filter(Boolean)
-      .map((entry) => entry.trim().split("=") as [string, string]),
-  );
+  const addresses = new Map<string, string>();
+  for (const entry of list.split(",").map((text) => text.trim())) {
+    if (!entry) continue;
+    const [, module, address] = /^([a-z]+)\s*=\s*([^\s=]+:\d+)$/.exec(entry) ?? [];
+    if (!module || !address) throw invalid(`"${entry}" does not say where a module runs.`);
+    if (addresses.has(module)) throw invalid(`The module ${module} is listed twice.`);
+    addresses.set(module, address);
+  }
   return {
     addressOf(module) {
       const address = addresses.get(module);
@@ -25,4 +27,12 @@ export function staticRegistry(list: string): Registry {
       );
     },
   };
+}
+
+function invalid(what: string): DomainError {
+  return new DomainError(
+    "invalid",
+    "REGISTRY_INVALID",
+    `${what} Write DOUYA_SERVICES as user=host:port,video=host:port.`,
+  );
 }

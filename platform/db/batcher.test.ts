@@ -1,0 +1,119 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createBatcher } from "./batcher.ts";
+
+/** A batcher whose batches end when the test says so. */
+function held<K = number>(options: Parameters<typeof createBatcher<K, string>>[1] = {}) {
+  const batches: { keys: K[]; end(): void; fail(error: Error): void }[] = [];
+  const ask = createBatcher<K, string>(
+    (keys) =>
+      new Promise((resolve, reject) =>
+        batches.push({ keys, end: () => resolve(keys.map((key) => `<${key}>`)), fail: reject }),
+      ),
+    options,
+  );
+  const begun = (count: number) => expect.poll(() => batches.length, { interval: 1 }).toBe(count);
+  return { ask, batches, begun };
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("those who ask in the same moment share a batch, and each gets its own answer", async () => {
+  const { ask, batches, begun } = held();
+  const answers = Promise.all([3, 1, 2, 1].map(ask));
+  await begun(1);
+  expect(batches[0]!.keys).toEqual([3, 1, 2, 1]);
+  batches[0]!.end();
+  expect(await answers).toEqual(["<3>", "<1>", "<2>", "<1>"]);
+});
+
+test("who asks during a batch is answered from the next", async () => {
+  const { ask, batches, begun } = held();
+  const first = ask(1);
+  await begun(1);
+  const later = Promise.all([ask(1), ask(2)]);
+  await turn();
+  await turn();
+  expect(batches).toHaveLength(1);
+  batches[0]!.end();
+  await first;
+  await begun(2);
+  expect(batches[1]!.keys).toEqual([1, 2]);
+  batches[1]!.end();
+  expect(await later).toEqual(["<1>", "<2>"]);
+});
+
+test("an error reaches everybody in its batch and nobody else", async () => {
+  const { ask, batches, begun } = held();
+  const first = Promise.allSettled([ask(1), ask(2)]);
+  await begun(1);
+  const second = ask(3);
+  batches[0]!.fail(new Error("no such table"));
+  expect((await first).map((result) => result.status)).toEqual(["rejected", "rejected"]);
+  await begun(2);
+  batches[1]!.end();
+  expect(await second).toBe("<3>");
+});
+
+test("a batch that throws before it begins is an error too", async () => {
+  const ask = createBatcher((): Promise<string[]> => {
+    throw new Error("bug");
+  });
+  await expect(ask(1)).rejects.toThrow("bug");
+  await expect(ask(2)).rejects.toThrow("bug");
+});
+
+test("a full queue refuses with the time to come back, and takes more once it is emptier", async () => {
+  const { ask, batches, begun } = held({ maxBatch: 2, maxWaiting: 3 });
+  const started = [ask(1), ask(2)];
+  await begun(1);
+  const waiting = [ask(3), ask(4), ask(5)];
+  await expect(ask(6)).rejects.toMatchObject({ kind: "exhausted", reason: "BUSY", retryAfterMs: 1000 });
+  batches[0]!.end();
+  await begun(2);
+  const late = ask(7);
+  batches[1]!.end();
+  await begun(3);
+  expect(batches.map(({ keys }) => keys)).toEqual([
+    [1, 2],
+    [3, 4],
+    [5, 7],
+  ]);
+  batches[2]!.end();
+  expect(await Promise.all([...started, ...waiting, late])).toHaveLength(6);
+});
+
+test("with `parallel` so many batches run at once, and no more", async () => {
+  const { ask, batches, begun } = held({ maxBatch: 10, parallel: 2 });
+  const answers = Promise.all(Array.from({ length: 30 }, (_, i) => ask(i)));
+  await begun(2);
+  await turn();
+  expect(batches).toHaveLength(2);
+  batches[1]!.end();
+  await begun(3);
+  batches[0]!.end();
+  batches[2]!.end();
+  expect(await answers).toHaveLength(30);
+});
+
+test("those in conflict follow each other in the order they came", () =>
+  fc.assert(
+    fc.asyncProperty(fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 30 }), async (names) => {
+      const seen: string[] = [];
+      const ask = createBatcher<{ name: string; place: number }, string>(
+        async (keys) => {
+          const inBatch = keys.map(({ name }) => name);
+          expect(new Set(inBatch).size).toBe(inBatch.length);
+          seen.push(...keys.map(({ name, place }) => `${name}${place}`));
+          return keys.map(({ name, place }) => `${name}${place}`);
+        },
+        { maxBatch: 2, conflict: ({ name }) => name },
+      );
+      const wanted = names.map((name, place) => `${name}${place}`);
+      expect(await Promise.all(names.map((name, place) => ask({ name, place })))).toEqual(wanted);
+      for (const name of ["a", "b", "c"]) {
+        const of = (list: string[]) => list.filter((entry) => entry.startsWith(name));
+        expect(of(seen)).toEqual(of(wanted));
+      }
+    }),
+    { numRuns: 50 },
+  ));

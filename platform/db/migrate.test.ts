@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createLog } from "../observe/log.ts";
+import { createTestDatabase, type TestDatabase } from "../testing/test-database.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { migrate } from "./migrate.ts";
+
+const log = createLog("silent");
+let own: TestDatabase;
+const opened: Database[] = [];
+const open = () => {
+  const database = openDatabase(own.url, { log, maxConnections: 2 });
+  opened.push(database);
+  return database;
+};
+
+beforeEach(async () => {
+  own = await createTestDatabase();
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((database) => database.close()));
+  await own.drop();
+});
+
+const first = {
+  "0001-plants": "create table garden.plant (id int8 primary key, seeds int8[], born timestamptz);",
+};
+const both = { ...first, "0002-water": "alter table garden.plant add column water int not null default 3;" };
+
+test("migrations run once, in the order of their names, and later ones are added", async () => {
+  const database = open();
+  expect(await migrate(database, "garden", first)).toEqual(["0001-plants"]);
+  expect(await migrate(database, "garden", first)).toEqual([]);
+  expect(await migrate(database, "garden", both)).toEqual(["0002-water"]);
+  await database.pool.query("insert into garden.plant (id) values (1)");
+  const { rows } = await database.pool.query("select water from garden.plant");
+  expect(rows).toEqual([{ water: 3 }]);
+});
+
+test("processes that start at the same time migrate once", async () => {
+  const ran = await Promise.all(Array.from({ length: 6 }, () => migrate(open(), "garden", both)));
+  expect(ran.flat().sort()).toEqual(["0001-plants", "0002-water"]);
+});
+
+test("schemas are migrated apart, at the same time too", async () => {
+  const other = { "0001-plants": "create table zoo.animal (id int8);" };
+  await Promise.all([migrate(open(), "garden", first), migrate(open(), "zoo", other)]);
+  expect(await migrate(open(), "zoo", other)).toEqual([]);
+});
+
+test("a migration that fails leaves nothing of itself, and runs when it is repaired", async () => {
+  const database = open();
+  const broken = { ...first, "0002-water": "create table garden.water (); create table garden.plant ();" };
+  await expect(migrate(database, "garden", broken)).rejects.toThrow("already exists");
+  expect(await migrate(database, "garden", both)).toEqual(["0001-plants", "0002-water"]);
+});
+
+test("a migration may take longer than a statement of a request", async () => {
+  const database = open();
+  const shown = "create table garden.timeout as select current_setting('statement_timeout') as value;";
+  await migrate(database, "garden", { "0001-slow": shown });
+  expect((await database.pool.query("select * from garden.timeout")).rows).toEqual([{ value: "0" }]);
+  expect((await database.pool.query("show statement_timeout")).rows).toEqual([{ statement_timeout: "15s" }]);
+});
+
+test("int8 comes as a string, alone and in Kysely, so that no id is rounded", async () => {
+  const database = open();
+  await migrate(database, "garden", first);
+  const id = "9223372036854775807";
+  const garden = database.of<{ plant: { id: string } }>("garden");
+  await garden.insertInto("plant").values({ id }).execute();
+  expect(await garden.selectFrom("plant").select("id").execute()).toEqual([{ id }]);
+  expect((await database.pool.query("select max(id) from garden.plant")).rows).toEqual([{ max: id }]);
+});
+
+test("a connection that breaks while it rests takes nothing down", async () => {
+  const database = open();
+  const { rows } = await database.pool.query("select pg_backend_pid() as pid");
+  await open().pool.query("select pg_terminate_backend($1)", [rows[0].pid]);
+  await expect.poll(() => database.pool.totalCount).toBe(0);
+  expect((await database.pool.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+});

@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import { boundedQueue } from "./bounded-queue.ts";
+
+const far = Date.now() + 60_000;
+/** Work that ends when the test says so. */
+function task() {
+  let end!: () => void;
+  let started = false;
+  const done = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const work = async () => {
+    started = true;
+    await done;
+  };
+  return { work, end, started: () => started };
+}
+
+test("so many run, so many wait, the rest is refused at once with the time to come back", async () => {
+  const queue = boundedQueue({ concurrency: 2, maxWaiting: 100, typicalMs: 50 });
+  const tasks = Array.from({ length: 1000 }, task);
+  const ends = tasks.map(({ work }) => queue.run(work, far).catch((error: unknown) => error));
+  expect(tasks.filter(({ started }) => started())).toHaveLength(2);
+  expect(queue.waiting()).toBe(100);
+  expect(await ends.at(-1)).toMatchObject({ kind: "exhausted", reason: "BUSY", retryAfterMs: 2500 });
+  for (const { end } of tasks) end();
+  const results = await Promise.all(ends);
+  expect(results.filter((error) => error !== undefined)).toHaveLength(898);
+  expect(queue.waiting()).toBe(0);
+});
+
+test("first come, first served; never more at once than allowed, failures included", async () => {
+  const queue = boundedQueue({ concurrency: 3, maxWaiting: 50, typicalMs: 1 });
+  const order: number[] = [];
+  let running = 0;
+  let most = 0;
+  const results = await Promise.allSettled(
+    Array.from({ length: 50 }, (_, i) =>
+      queue.run(async () => {
+        order.push(i);
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running--;
+        if (i % 5 === 0) throw new Error("failed");
+        return i;
+      }, far),
+    ),
+  );
+  expect(order).toEqual(Array.from({ length: 50 }, (_, i) => i));
+  expect(most).toBe(3);
+  expect(results.filter(({ status }) => status === "rejected")).toHaveLength(10);
+  expect(await queue.run(async () => "free again", far)).toBe("free again");
+});
+
+test("whose turn comes after the deadline is not begun, and the next is served", async () => {
+  const queue = boundedQueue({ concurrency: 1, maxWaiting: 5, typicalMs: 1 });
+  const first = task();
+  const late = task();
+  const running = queue.run(first.work, far);
+  const refused = queue.run(late.work, Date.now() - 1);
+  const next = queue.run(async () => "served", far);
+  first.end();
+  await expect(refused).rejects.toMatchObject({ reason: "BUSY" });
+  expect(late.started()).toBe(false);
+  expect(await next).toBe("served");
+  await running;
+});
