@@ -3,6 +3,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { createEvents } from "#platform/events/events.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
@@ -70,6 +71,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     metrics.gauge("douya_database_waiting", "Queries that wait for a connection", () => pool.waitingCount);
     metrics.gauge("douya_database_connections", "Open connections to the database", () => pool.totalCount);
 
+    const events = createEvents();
     const registry = staticRegistry(config.services);
     const tokens = createServiceTokens(secret);
     const running = new Map<string, Running<DescService>>();
@@ -99,6 +101,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         db: storage.database.of(module.name),
         clients: Object.fromEntries(clients),
         ids,
+        events,
         blobs,
         media,
         metrics,

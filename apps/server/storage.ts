@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { migrate } from "#platform/db/migrate.ts";
 import { folderError } from "#platform/db/postgres-errors.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { Config } from "./config.ts";
@@ -64,6 +65,7 @@ export async function openStorage(config: Config, log: Logger): Promise<Storage>
 export async function migrateAll(database: Database, placed: Placed[]): Promise<string[]> {
   const schemas = [
     { name: "ids", migrations: idMigrations },
+    { name: "events", migrations: eventMigrations },
     ...placed.map(({ module }) => ({ name: module.name, migrations: module.migrations })),
   ];
   const done: string[] = [];

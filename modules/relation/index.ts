@@ -15,8 +15,8 @@ export const relationModule = defineModule<object, Tables>()({
   calls: { user: UserService },
   migrations,
   seed: seedFollows,
-  async start({ db, clients, ids }) {
-    const store = relationStore(db);
+  async start({ db, clients, ids, events }) {
+    const store = relationStore(db, events);
     return {
       handlers: {
         ...followHandlers(store, clients.user, ids),

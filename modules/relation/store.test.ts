@@ -1,8 +1,13 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FollowedSchema, UnfollowedSchema } from "#contracts/gen/relation_events_pb.ts";
 import { type Database, openDatabase } from "#platform/db/database.ts";
 import { migrate } from "#platform/db/migrate.ts";
+import { createEvents } from "#platform/events/events.ts";
+import { migrations as eventMigrations } from "#platform/events/migrations.ts";
+import { timeOfId } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createTestDatabaseFrom } from "#platform/testing/test-database.ts";
 import { migrations } from "./migrations.ts";
@@ -16,14 +21,15 @@ let store: RelationStore;
 let drop: () => Promise<void>;
 
 beforeAll(async () => {
-  const test = await createTestDatabaseFrom("relation_1", async (url) => {
+  const test = await createTestDatabaseFrom("relation_2", async (url) => {
     const fresh = openDatabase(url, { log });
+    await migrate(fresh, "events", eventMigrations);
     await migrate(fresh, "relation", migrations);
     await fresh.close();
   });
   drop = test.drop;
   database = openDatabase(test.url, { log });
-  store = relationStore(database.of<Tables>("relation"));
+  store = relationStore(database.of<Tables>("relation"), createEvents());
 });
 
 afterAll(async () => {
@@ -74,6 +80,33 @@ describe("apply", () => {
       ),
       { numRuns: 25 },
     );
+  });
+});
+
+describe("events", () => {
+  it("tell of exactly what changed, a follow's end with the follow that ended", async () => {
+    await empty();
+    await database.pool.query("truncate events.log");
+    const pair = { followerId: "1", followeeId: "2" };
+    const other = { followerId: "2", followeeId: "1" };
+    const id = "8000000000000000000";
+    await store.apply([
+      { ...pair, id },
+      { ...other, id: undefined },
+    ]);
+    await store.apply([{ ...pair, id: "8000000000000000001" }]);
+    await store.apply([{ ...pair, id: undefined }]);
+    const { rows } = await database.pool.query("select type, key, payload from events.log order by position");
+    expect(rows.map(({ type, key }) => [type, key])).toEqual([
+      ["relation.followed.v1", "1 2"],
+      ["relation.unfollowed.v1", "1 2"],
+    ]);
+    expect(fromBinary(FollowedSchema, rows[0].payload)).toMatchObject({
+      ...pair,
+      followId: id,
+      atMs: timeOfId(id),
+    });
+    expect(fromBinary(UnfollowedSchema, rows[1].payload)).toMatchObject({ ...pair, followId: id });
   });
 });
 

@@ -1,5 +1,8 @@
 import { sql } from "kysely";
+import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Events } from "#platform/events/events.ts";
+import { timeOfId } from "#platform/ids/snowflake.ts";
 import type { Tables } from "./tables.ts";
 
 /** One person's wish to follow or unfollow another. */
@@ -14,14 +17,14 @@ const pairKey = (pair: { follower_id: string; followee_id: string }) =>
   `${pair.follower_id} ${pair.followee_id}`;
 
 /** All SQL of the module. */
-export function relationStore(db: Kysely<Tables>) {
+export function relationStore(db: Kysely<Tables>, events: Events) {
   return {
     /**
-     * Carries out many wishes in one transaction, facts and counts together; tells for each whether it changed
+     * Carries out many wishes in one transaction, facts, counts and events together; tells for each whether it changed
      * anything. No two may be about the same pair.
      */
     async apply(wishes: Wish[]): Promise<boolean[]> {
-      return db.transaction().execute(async (transaction) => {
+      return events.transaction(db, async (transaction, emit) => {
         const follows = wishes.filter((wish) => wish.id !== undefined);
         const unfollows = wishes.filter((wish) => wish.id === undefined);
         const added = follows.length > 0 ? await addFollows(transaction, follows) : [];
@@ -30,6 +33,12 @@ export function relationStore(db: Kysely<Tables>) {
           ...added.map((pair) => ({ ...pair, change: 1 })),
           ...removed.map((pair) => ({ ...pair, change: -1 })),
         ]);
+        for (const { follower_id: followerId, followee_id: followeeId, id: followId } of added) {
+          emit(relationFollowed, { followerId, followeeId, followId, atMs: timeOfId(followId) });
+        }
+        for (const { follower_id: followerId, followee_id: followeeId, id: followId } of removed) {
+          emit(relationUnfollowed, { followerId, followeeId, followId, atMs: Date.now() });
+        }
         const changed = new Set([...added, ...removed].map(pairKey));
         return wishes.map((wish) => changed.has(`${wish.followerId} ${wish.followeeId}`));
       });
@@ -87,17 +96,17 @@ async function addFollows(on: Queryable<Tables>, wishes: Wish[]) {
       wishes.map((wish) => ({ follower_id: wish.followerId, followee_id: wish.followeeId, id: wish.id! })),
     )
     .onConflict((conflict) => conflict.doNothing())
-    .returning(["follower_id", "followee_id"])
+    .returning(["follower_id", "followee_id", "id"])
     .execute();
 }
 
 async function removeFollows(on: Queryable<Tables>, wishes: Wish[]) {
-  const { rows } = await sql<{ follower_id: string; followee_id: string }>`
+  const { rows } = await sql<{ follower_id: string; followee_id: string; id: string }>`
     delete from relation.follow f
     using unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
       as w(follower_id, followee_id)
     where f.follower_id = w.follower_id and f.followee_id = w.followee_id
-    returning f.follower_id, f.followee_id`.execute(on);
+    returning f.follower_id, f.followee_id, f.id`.execute(on);
   return rows;
 }
 

@@ -26,8 +26,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   calls: {},
   migrations,
   seed: seedVideos,
-  async start({ config, db, ids, blobs, media, log }) {
-    const store = videoStore(db);
+  async start({ config, db, ids, events, blobs, media, log }) {
+    const store = videoStore(db, events);
     const jobs = startJobQueue({
       db,
       kinds: {

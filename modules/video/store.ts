@@ -1,6 +1,8 @@
 import { type Selectable, sql } from "kysely";
+import { videoDeleted, videoPublished } from "#contracts/events.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Tables } from "./tables.ts";
 
@@ -8,7 +10,7 @@ export type UploadRow = Selectable<Tables["upload"]>;
 export type VideoRow = Selectable<Tables["video"]>;
 
 /** All SQL of the module. Everything that lasts with a fact is written in the fact's transaction. */
-export function videoStore(db: Kysely<Tables>) {
+export function videoStore(db: Kysely<Tables>, events: Events) {
   return {
     /** The upload and its hold on the blob. */
     async addUpload(upload: {
@@ -144,16 +146,16 @@ export function videoStore(db: Kysely<Tables>) {
         return true;
       });
     },
-    /** The end of the pipeline: state, count, blobs no longer needed and the job, in one transaction. */
+    /** The end of the pipeline: state, count, event, blobs no longer needed and the job, in one transaction. */
     async finish(
       id: VideoId,
       result: { playKey: string; coverKey: string; sizeBytes: number; keepKeys: string[] },
       job: Job,
       jobs: JobQueue,
     ): Promise<void> {
-      await db.transaction().execute(async (transaction) => {
+      await events.transaction(db, async (transaction, emit) => {
         await job.finish(transaction);
-        const { author_id } = await transaction
+        const { author_id, published_ms } = await transaction
           .updateTable("video")
           .set({
             state: "published",
@@ -164,9 +166,10 @@ export function videoStore(db: Kysely<Tables>) {
             published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
           })
           .where("id", "=", id)
-          .returning("author_id")
+          .returning(["author_id", "published_ms"])
           .executeTakeFirstOrThrow();
         await countWorks(transaction, author_id, 1);
+        emit(videoPublished, { videoId: id, authorId: author_id, publishedAtMs: Number(published_ms) });
         await releaseBlobs(transaction, jobs, id, result.keepKeys);
       });
     },
@@ -183,19 +186,20 @@ export function videoStore(db: Kysely<Tables>) {
         if (failed) await releaseBlobs(transaction, jobs, id, []);
       });
     },
-    /** Removes a video with its count, its job and its hold on blobs; false when it is not the author's. */
+    /** Removes a video with its count, its job, an event of it and its hold on blobs; false when it is not the author's. */
     async deleteVideo(id: VideoId, authorId: UserId, jobs: JobQueue): Promise<boolean> {
-      return db.transaction().execute(async (transaction) => {
+      return events.transaction(db, async (transaction, emit) => {
         const video = await transaction
           .deleteFrom("video")
           .where("id", "=", id)
           .where("author_id", "=", authorId)
-          .returning("state")
+          .returning(["state", "published_ms"])
           .executeTakeFirst();
         if (!video) return false;
         if (video.state === "published") await countWorks(transaction, authorId, -1);
         await transaction.deleteFrom("job").where("kind", "=", "process").where("key", "=", id).execute();
         await releaseBlobs(transaction, jobs, id, []);
+        emit(videoDeleted, { videoId: id, authorId, publishedAtMs: Number(video.published_ms ?? 0) });
         return true;
       });
     },

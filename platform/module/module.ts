@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { BlobStore } from "../blob/blob-store.ts";
 import type { Kysely } from "../db/database.ts";
 import type { Migrations } from "../db/migrate.ts";
+import type { Events } from "../events/events.ts";
 import type { Ids } from "../ids/snowflake.ts";
 import type { MediaTool } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
@@ -20,6 +21,7 @@ export interface Parts<Calls extends Record<string, DescService>, Config, Tables
   db: Kysely<Tables>;
   clients: Clients<Calls>;
   ids: Ids;
+  events: Events;
   blobs: BlobStore;
   media: MediaTool;
   metrics: Metrics;

@@ -14,7 +14,17 @@ export const openapiCommand: Command = {
     const metrics = createMetrics();
     const { module, config: slice } = table.gateway!;
     // The routes are declared with everything they need and never called.
-    const parts = { config: slice(config), db: {}, clients: {}, ids: {}, blobs: {}, media: {}, metrics, log };
+    const parts = {
+      config: slice(config),
+      db: {},
+      clients: {},
+      ids: {},
+      events: {},
+      blobs: {},
+      media: {},
+      metrics,
+      log,
+    };
     const gateway = await module.start(parts as never);
     const app = createHttpServer({ ...config, log, metrics, readiness: async () => ({}) });
     await app.register(gateway.routes!);

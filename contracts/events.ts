@@ -1,0 +1,24 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { FollowedSchema, UnfollowedSchema } from "./gen/relation_events_pb.ts";
+import { VideoDeletedSchema, VideoPublishedSchema } from "./gen/video_events_pb.ts";
+
+/**
+ * Every event there is: its name and version, its message, and the key within which order is kept. What is
+ * written once stays readable: fields are added, never changed; another meaning is another version.
+ */
+export const relationFollowed = event("relation.followed.v1", FollowedSchema, pairKey);
+export const relationUnfollowed = event("relation.unfollowed.v1", UnfollowedSchema, pairKey);
+export const videoPublished = event("video.published.v1", VideoPublishedSchema, (video) => video.videoId);
+export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
+
+function pairKey(pair: { followerId: string; followeeId: string }): string {
+  return `${pair.followerId} ${pair.followeeId}`;
+}
+
+function event<Name extends string, Schema extends DescMessage>(
+  name: Name,
+  schema: Schema,
+  key: (message: MessageShape<Schema>) => string,
+) {
+  return { name, schema, key };
+}

@@ -1,0 +1,41 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { sql } from "kysely";
+import type { Transaction } from "../db/database.ts";
+import type { Emit } from "./event-type.ts";
+import { partitionOf } from "./partitions.ts";
+
+/** Events that wait for the end of their transaction. */
+export interface Outbox {
+  emit: Emit;
+  /** Writes what was emitted in one statement; tells the names of the types. */
+  flush(transaction: Transaction<unknown>): Promise<Set<string>>;
+}
+
+export function createOutbox(): Outbox {
+  const columns = {
+    partitions: [] as number[],
+    types: [] as string[],
+    keys: [] as string[],
+    payloads: [] as Uint8Array[],
+    traceIds: [] as (string | null)[],
+  };
+  return {
+    emit(type, init, traceId) {
+      const message = create(type.schema, init);
+      const key = type.key(message);
+      columns.partitions.push(partitionOf(key));
+      columns.types.push(type.name);
+      columns.keys.push(key);
+      columns.payloads.push(toBinary(type.schema, message));
+      columns.traceIds.push(traceId ?? null);
+    },
+    async flush(transaction) {
+      const { partitions, types, keys, payloads, traceIds } = columns;
+      if (types.length > 0) {
+        await sql`select events.append(${partitions}::int2[], ${types}::text[], ${keys}::text[],
+          ${payloads}::bytea[], ${traceIds}::text[])`.execute(transaction);
+      }
+      return new Set(types);
+    },
+  };
+}
