@@ -14,15 +14,15 @@ export interface ReceiveOptions {
   maxBytes: number;
   /** Sees the first bytes (at least 1024, or all there are) before anything is kept; throws to refuse. */
   inspect?: (firstBytes: Buffer) => void;
-  signal?: AbortSignal;
 }
 
 /**
  * Large immutable files. Writing has two steps: stage, where a file grows and can be thrown away, and commit,
- * which gives it its name by content in one atomic and durable act.
+ * which gives it its name by content in one atomic and durable act. Error everywhere: BLOB_KEY_INVALID for what
+ * is no key and no staged name.
  */
 export interface BlobStore {
-  /** Streams `source` to a staged file. Errors: BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE; nothing stays then. */
+  /** Streams `source` to a staged file. Errors: BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE, DISK_FULL; nothing stays then. */
   receive(source: Readable, options: ReceiveOptions): Promise<Staged>;
   /** A path where a tool may write a file, to be staged with `adopt`. */
   stagingPath(extension: string): Promise<{ name: string; path: string }>;

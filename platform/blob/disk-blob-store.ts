@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DomainError } from "../errors/domain-error.ts";
 import { type BlobKey, type BlobStore, isBlobKey, type ReceiveOptions, type Staged } from "./blob-store.ts";
@@ -14,10 +14,12 @@ const writeBytes = 1024 * 1024;
 export async function diskBlobStore(dir: string): Promise<BlobStore> {
   const staging = join(dir, "staging");
   await mkdir(staging, { recursive: true });
-  const stagedPath = (name: string) => join(staging, basename(name));
+  const stagedPath = (name: string) => {
+    if (!/^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(name)) throw keyInvalid();
+    return join(staging, name);
+  };
   const blobPath = (key: BlobKey) => {
-    if (!isBlobKey(key))
-      throw new DomainError("invalid", "BLOB_KEY_INVALID", "That is not the name of a file.");
+    if (!isBlobKey(key)) throw keyInvalid();
     const [namespace, name] = key.split("/") as [string, string];
     return join(dir, namespace, name.slice(0, 2), name.slice(2, 4), name);
   };
@@ -47,23 +49,24 @@ export async function diskBlobStore(dir: string): Promise<BlobStore> {
         hash.update(chunk);
         sizeBytes += chunk.length;
       }
-      return { name: basename(name), sha256: hash.digest("hex"), sizeBytes } satisfies Staged;
+      return { name, sha256: hash.digest("hex"), sizeBytes } satisfies Staged;
     },
-    discard: (name) => rm(stagedPath(name), { force: true }),
+    discard: async (name) => rm(stagedPath(name), { force: true }),
     async commit(name, key) {
       const target = blobPath(key);
       if ((await sizeOf(target)) !== undefined) return rm(stagedPath(name), { force: true });
       await syncFile(stagedPath(name));
-      await mkdir(dirname(target), { recursive: true });
+      const made = await mkdir(dirname(target), { recursive: true });
       await rename(stagedPath(name), target);
       // The new name must survive a power cut as well, and so must the folders made for it.
-      await syncFile(dirname(target));
-      await syncFile(dirname(dirname(target)));
+      const top = made === undefined ? dirname(target) : dirname(made);
+      for (let folder = dirname(target); folder !== dirname(top); folder = dirname(folder))
+        await syncFile(folder);
     },
-    remove: (key) => rm(blobPath(key), { force: true }),
-    size: (key) => sizeOf(blobPath(key)),
+    remove: async (key) => rm(blobPath(key), { force: true }),
+    size: async (key) => sizeOf(blobPath(key)),
     read: (key, range) => createReadStream(blobPath(key), { ...range, highWaterMark: 256 * 1024 }),
-    withFile: (source, use) => use("key" in source ? blobPath(source.key) : stagedPath(source.staged)),
+    withFile: async (source, use) => use("key" in source ? blobPath(source.key) : stagedPath(source.staged)),
     async sweepStaged(olderThanMs) {
       let swept = 0;
       for (const name of await readdir(staging)) {
@@ -99,7 +102,7 @@ async function syncFile(path: string): Promise<void> {
 async function writeHashed(
   source: Readable,
   file: FileHandle,
-  { maxBytes, inspect, signal }: ReceiveOptions,
+  { maxBytes, inspect }: ReceiveOptions,
 ): Promise<{ sha256: string; sizeBytes: number }> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
@@ -108,6 +111,7 @@ async function writeHashed(
   let blockBytes = 0;
   const flush = async () => {
     const chunks = block;
+    const bytes = blockBytes;
     block = [];
     blockBytes = 0;
     if (!inspected) {
@@ -115,34 +119,51 @@ async function writeHashed(
       inspect?.(Buffer.concat(chunks));
     }
     for (const chunk of chunks) hash.update(chunk);
-    await file.writev(chunks);
+    await writeAll(file, chunks, bytes);
   };
   // The source is left open when it is refused, so that the answer can still reach whoever sends it.
-  const chunks: AsyncIterable<Buffer> = source.iterator({ destroyOnReturn: false });
+  const chunks: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
+  const next = () =>
+    chunks.next().catch(() => {
+      throw new DomainError(
+        "invalid",
+        "UPLOAD_INCOMPLETE",
+        "The upload stopped before its end. Send it again.",
+      );
+    });
   try {
-    for await (const chunk of chunks) {
-      signal?.throwIfAborted();
-      sizeBytes += chunk.length;
+    for (let step = await next(); !step.done; step = await next()) {
+      sizeBytes += step.value.length;
       if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
-      block.push(chunk);
-      blockBytes += chunk.length;
+      block.push(step.value);
+      blockBytes += step.value.length;
       if (blockBytes >= (inspected ? writeBytes : inspectBytes)) await flush();
     }
   } catch (error) {
-    if (error instanceof DomainError) throw error;
-    if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
-      throw new DomainError("unavailable", "DISK_FULL", "The server has no room for this file right now.");
-    }
-    throw new DomainError(
-      "invalid",
-      "UPLOAD_INCOMPLETE",
-      "The upload stopped before its end. Send it again.",
-    );
+    await chunks.return?.();
+    throw error;
   }
   if (sizeBytes === 0)
     throw new DomainError("invalid", "EMPTY_FILE", "The file is empty. Choose another one.");
   await flush();
   return { sha256: hash.digest("hex"), sizeBytes };
+}
+
+/** A disk that fills up in the middle of a write takes a part of it without an error. */
+async function writeAll(file: FileHandle, chunks: Buffer[], bytes: number): Promise<void> {
+  const written = await file.writev(chunks).catch((error: NodeJS.ErrnoException) => {
+    if (["ENOSPC", "EDQUOT", "EFBIG"].includes(error.code ?? "")) throw diskFull();
+    throw error;
+  });
+  if (written.bytesWritten < bytes) throw diskFull();
+}
+
+function diskFull(): DomainError {
+  return new DomainError("unavailable", "DISK_FULL", "The server has no room for this file right now.");
+}
+
+function keyInvalid(): DomainError {
+  return new DomainError("invalid", "BLOB_KEY_INVALID", "That is not the name of a file.");
 }
 
 function tooLarge(maxBytes: number): DomainError {
