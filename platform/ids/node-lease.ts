@@ -78,9 +78,13 @@ export async function leaseIds(
     get node() {
       return node;
     },
-    next() {
+    next(afterMs = 0) {
       // Past its lease another process may hold the number; past the promise a restart might repeat ids.
-      if (released || performance.now() - renewedAtMs > leaseMs - renewMs || nowMs() > promisedMs) {
+      if (
+        released ||
+        performance.now() - renewedAtMs > leaseMs - renewMs ||
+        Math.max(nowMs(), afterMs) >= promisedMs
+      ) {
         throw new DomainError(
           "unavailable",
           "NODE_LEASE_LOST",
@@ -88,7 +92,7 @@ export async function leaseIds(
           1000,
         );
       }
-      return snowflake.next();
+      return snowflake.next(afterMs);
     },
     async release() {
       released = true;

@@ -43,6 +43,20 @@ test("more than 4,096 ids in one millisecond of a clock that stands still", () =
   expect(ids.usedMs()).toBe(epochMs + 8);
 });
 
+test("an id after a time is of a later millisecond, and the next ones go on from there", () => {
+  fc.assert(
+    fc.property(node, fc.array(fc.integer({ min: -5, max: 1000 }), { minLength: 1 }), (node, ahead) => {
+      const ids = createSnowflake({ node, floorMs: 0, nowMs: () => epochMs + 1000 });
+      const made = ahead.flatMap((ms) => {
+        const after = ids.next(epochMs + 1000 + ms);
+        expect(timeOfId(after)).toBeGreaterThan(epochMs + 1000 + ms);
+        return [after, ids.next()];
+      });
+      expect(isAscending(made)).toBe(true);
+    }),
+  );
+});
+
 test("no id is older than the floor", () => {
   fc.assert(
     fc.property(startMs, fc.integer({ min: -1e6, max: 1e6 }), (floorMs, ahead) => {

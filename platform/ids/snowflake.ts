@@ -7,7 +7,8 @@ export const maxNodes = 1024;
 const sequences = 4096;
 
 export interface Ids {
-  next(): string;
+  /** A new id; with `afterMs` (Unix milliseconds), one of a later millisecond than that, whatever the clock says. */
+  next(afterMs?: number): string;
 }
 
 export interface SnowflakeOptions {
@@ -30,8 +31,8 @@ export function createSnowflake({ node, floorMs, nowMs }: SnowflakeOptions): Sno
   let sequence = sequences - 1;
   const nodeBits = BigInt(node) << 12n;
   return {
-    next() {
-      const clockMs = nowMs();
+    next(afterMs = 0) {
+      const clockMs = Math.max(nowMs(), afterMs + 1);
       if (clockMs > lastMs) {
         lastMs = clockMs;
         sequence = 0;
@@ -55,7 +56,8 @@ export function idAtTime(timeMs: number): bigint {
   return BigInt(timeMs - epochMs) << 22n;
 }
 
-const maxId = 2n ** 63n - 1n;
+/** The greatest id there can be. */
+export const maxId = 2n ** 63n - 1n;
 
 /** Whether a string is an id as we write them: decimal, positive, at most int64. */
 export function isId(text: string): boolean {
