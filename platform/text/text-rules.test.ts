@@ -66,6 +66,16 @@ describe("checkText", () => {
     expect(checkText(text, title)).toBe(text);
   });
 
+  test("where lines are allowed they end in one way, and other control characters are refused", () => {
+    const letter: TextRule = { ...title, label: "A letter", allowLines: true };
+    expect(checkText("\n a\r\nb\rc\u0085d\u2028e\u2029f\tg\n", letter)).toBe("a\nb\nc\nd\ne\nf\tg");
+    expect(checkText("\n\r\n\t", { ...letter })).toBe("");
+    for (const text of ["a\u0000b", "a\u001bb", "a\u000bb", "\ud83d"])
+      expect(() => checkText(text, letter)).toThrow(
+        refused(/^A letter must not contain control characters\.$/),
+      );
+  });
+
   test.each(["👨‍👩‍👧‍👦", "❤️‍🔥", "می‌خواهم", "\u202bשלום\u202c"])("%s may stand in a title", (text) => {
     expect(checkText(text, title)).toBe(text);
   });

@@ -2,6 +2,8 @@ import { DomainError } from "../errors/domain-error.ts";
 
 /** Control, surrogate, private and unassigned characters, and line and paragraph separators. */
 const unprintable = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
+/** All that Unicode and old systems end a line with. */
+const lineEnd = /\r\n?|[\u0085\u2028\u2029]/g;
 /** Characters that are not seen, but change how others are shown: zero-width, joiners, selectors, direction marks. */
 const invisible = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}]/u;
 const onlyInvisible = new RegExp(`^(${invisible.source}|\\s)*$`, "u");
@@ -15,6 +17,8 @@ export interface TextRule {
   max: number;
   /** Joiners and direction marks, which emoji and right-to-left scripts need. */
   allowInvisible?: boolean;
+  /** Line breaks, which all become "\n", and tabs. */
+  allowLines?: boolean;
 }
 
 /**
@@ -25,12 +29,14 @@ export function checkText(text: string, rule: TextRule): string {
   const refuse = (why: string) => new DomainError("invalid", rule.reason, `${rule.label} ${why}.`);
   // A normal form can grow a text many times over, so the length is looked at before and after.
   if (text.length > rule.max * 8) throw refuse(`has at most ${rule.max} characters`);
-  const clean = text.normalize("NFC").trim();
+  const lines = rule.allowLines ? text.replace(lineEnd, "\n") : text;
+  const clean = lines.normalize("NFC").trim();
   const length = onlyInvisible.test(clean) && rule.min > 0 ? 0 : [...clean].length;
   if (length < rule.min)
     throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
   if (length > rule.max) throw refuse(`has at most ${rule.max} characters`);
-  if (unprintable.test(clean)) throw refuse("must not contain control characters or line breaks");
+  if (unprintable.test(rule.allowLines ? clean.replace(/[\n\t]/g, "") : clean))
+    throw refuse(`must not contain control characters${rule.allowLines ? "" : " or line breaks"}`);
   if (!rule.allowInvisible && invisible.test(clean)) throw refuse("must not contain invisible characters");
   return clean;
 }
