@@ -36,7 +36,7 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
     return new DomainError(
       "invalid",
       code?.startsWith("FST_") ? "MALFORMED_REQUEST" : "INVALID_ARGUMENT",
-      message,
+      message.replace(/\.?$/, "."),
     );
   }
   request.log.error({ err: error, traceId: request.id }, "internal error");

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -18,7 +19,7 @@ export interface HttpServerOptions {
 const maxBodyBytes = 64 * 1024;
 /** A connection on which nothing moves for so long is closed. */
 const idleMs = 75_000;
-/** After a refusal the rest of a body is read and thrown away, so that the answer arrives; but not for ever. */
+/** How long the rest of a refused body is read and thrown away. */
 const drainMs = 15_000;
 
 /** The HTTP side of a process: health, metrics, traces and limits, on which modules put their routes. */
@@ -40,8 +41,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     const route = request.routeOptions.url ?? "none";
     const labels = { method: request.method, route, status: String(reply.statusCode) };
     metrics.http.observe(labels, reply.elapsedTime / 1000);
-    if (!request.raw.complete)
-      setTimeout(() => request.raw.complete || request.raw.destroy(), drainMs).unref();
+  });
+  app.addHook("onSend", async (request, reply) => {
+    if (!request.raw.complete) answerBeforeEnd(request.raw, reply.raw);
   });
 
   app.get("/livez", async () => ({ alive: true }));
@@ -58,6 +60,27 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
   return app;
+}
+
+/**
+ * Answers whoever is still sending: closing the connection on them would take the answer away as well, so the
+ * rest of the body is read and thrown away first, though not for ever.
+ */
+function answerBeforeEnd(request: IncomingMessage, response: ServerResponse): void {
+  const closeAsked = !response.shouldKeepAlive;
+  response.shouldKeepAlive = true;
+  response.once("finish", () => {
+    const { socket } = request;
+    const timer = setTimeout(() => socket.destroy(), drainMs);
+    const done = () => {
+      clearTimeout(timer);
+      if (closeAsked) socket.end();
+    };
+    if (request.complete) return done();
+    request.once("end", done).once("close", done);
+    request.unpipe();
+    request.resume();
+  });
 }
 
 /** The trace that a request belongs to (W3C trace context), or a new one. */

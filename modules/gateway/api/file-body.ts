@@ -17,6 +17,12 @@ export function fileOf(
   if (request.body === undefined || request.body === null) {
     throw new DomainError("invalid", "EMPTY_FILE", "Send the file as the body of the request.");
   }
+  if (request.body !== request.raw)
+    throw new DomainError(
+      "invalid",
+      "UNSUPPORTED_MEDIA_TYPE",
+      "Send the file as it is, as application/octet-stream.",
+    );
   return [
     request.raw,
     {

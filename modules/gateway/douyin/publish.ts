@@ -1,6 +1,6 @@
 import "@fastify/multipart";
 import { setTimeout as delay } from "node:timers/promises";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import { VideoState } from "#contracts/gen/video_pb.ts";
 import type { Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -16,6 +16,20 @@ const renditionPollMs = 100;
 const probeMs = 30_000;
 /** The most videos that the classic list, which has no pages, shows. */
 const maxListed = 100;
+
+/** The parts of a form. Its parser throws plain errors, which are the sender's fault all the same. */
+async function* partsOf(request: FastifyRequest) {
+  try {
+    yield* request.parts();
+  } catch (error) {
+    if ((error as FastifyError).statusCode !== undefined) throw error;
+    throw new DomainError(
+      "invalid",
+      "INVALID_ARGUMENT",
+      "The form is broken. Send it again as multipart/form-data.",
+    );
+  }
+}
 
 export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
   const { blobs, composer, intake, urlsFor, video } = surface;
@@ -34,7 +48,7 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
     }
     let staged: Staged | undefined;
     try {
-      for await (const part of request.parts()) {
+      for await (const part of partsOf(request)) {
         if (part.type === "field") addParameter(parameters, part.fieldname, part.value);
         else if (part.fieldname === "data" && !staged) {
           // Who is known to be nobody need not send a whole file; often the token comes after it, though.

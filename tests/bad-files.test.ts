@@ -1,0 +1,292 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { classicClient, refused } from "./harness/classic-client.ts";
+import { clip, freshClip } from "./harness/clips.ts";
+import { shapes } from "./harness/deployment.ts";
+import { expectProblem, type Problem } from "./harness/http-client.ts";
+import { listFiles } from "./harness/list-files.ts";
+import { rawRequest, zerosAfter } from "./harness/raw-request.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+const megabyte = 1024 * 1024;
+const maxUploadBytes = 200 * megabyte;
+
+const text = (value: string) => Buffer.from(value);
+const noise = (bytes: number) => Buffer.from(Array.from({ length: bytes }, (_, i) => (i * i * 31 + i) % 251));
+/** A file that is as short as its first bytes say, and then something else. */
+const mp4Head = text("\0\0\0\x18ftypisom\0\0\x02\0isommp41");
+const playlist = (url: string) => `#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:10.0,\n${url}\n#EXT-X-ENDLIST\n`;
+const concat = (url: string) => `ffconcat version 1.0\nfile '${url}'\n`;
+
+describe.each(shapes)("bad files, %s", (shape) => {
+  const server = scenario(shape, { env: { DOUYA_MAX_UPLOAD_MB: String(maxUploadBytes / megabyte) } });
+  const douyin = classicClient(() => server.origin);
+  let ada: Person;
+  let before: string[];
+  const stored = () => listFiles(join(server.deployment.dataDir, "blobs"));
+
+  /** Whoever reads it has followed an address in a stranger's file. */
+  let canary: Server;
+  const visits: string[] = [];
+  const canaryUrl = () => `http://127.0.0.1:${(canary.address() as AddressInfo).port}/clip.mp4`;
+
+  beforeAll(async () => {
+    ada = await server.register();
+    canary = createServer((request, reply) => {
+      visits.push(request.url!);
+      reply.end();
+    });
+    await new Promise<void>((resolve) => canary.listen(0, "127.0.0.1", resolve));
+  });
+  afterAll(() => {
+    canary.close();
+  });
+  beforeEach(async () => {
+    before = await stored();
+  });
+  afterEach(async () => {
+    await until("nothing stays of what was refused", async () => String(await stored()) === String(before));
+    expect(visits).toEqual([]);
+  });
+
+  const files: [string, () => Buffer<ArrayBuffer>, number, string, number][] = [
+    ["a file without a byte", () => text(""), 422, "EMPTY_FILE", 10203],
+    ["a text", () => text("hello"), 422, "NOT_A_VIDEO", 10204],
+    ["one byte", () => text("\0"), 422, "NOT_A_VIDEO", 10204],
+    ["a picture named .mp4", () => clip("bright-left.jpg"), 422, "NOT_A_VIDEO", 10204],
+    ["a moving GIF", () => clip("moving.gif"), 422, "NOT_A_VIDEO", 10204],
+    ["a web page", () => text("<!doctype html><script>alert(1)</script>"), 422, "NOT_A_VIDEO", 10204],
+    ["a song with a cover", () => clip("song-with-cover.mp4"), 422, "NOT_A_VIDEO", 10204],
+    ["a playlist of a file here", () => text(playlist("file:///etc/passwd")), 422, "NOT_A_VIDEO", 10204],
+    ["a playlist of an address", () => text(playlist(canaryUrl())), 422, "NOT_A_VIDEO", 10204],
+    ["a list of files", () => text(concat("/etc/passwd")), 422, "NOT_A_VIDEO", 10204],
+    [
+      "a playlist that begins like an MP4",
+      () => Buffer.concat([mp4Head, text(playlist(canaryUrl()))]),
+      422,
+      "VIDEO_DAMAGED",
+      10205,
+    ],
+    [
+      "a playlist that begins like an FLV",
+      () => Buffer.concat([text("FLV\x01\x05\0\0\0\x09"), text(playlist(canaryUrl()))]),
+      422,
+      "VIDEO_DAMAGED",
+      10205,
+    ],
+    ["the first half", () => clip("compliant.mp4").subarray(0, 11_000), 422, "VIDEO_DAMAGED", 10205],
+    ["the head alone", () => clip("recorder.webm").subarray(0, 200), 422, "VIDEO_DAMAGED", 10205],
+    ["a head and noise", () => Buffer.concat([mp4Head, noise(50_000)]), 422, "VIDEO_DAMAGED", 10205],
+    ["frames of 16,384 pixels", () => clip("16384px.mp4"), 413, "FRAME_TOO_LARGE", 10207],
+    ["a clip of hours", () => clip("five-hours.mp4"), 413, "VIDEO_TOO_LONG", 10206],
+  ];
+
+  test.each(files)("%s is refused with a reason", async (_name, make, status, reason, code) => {
+    const bytes = make();
+    expectProblem(await ada.upload(bytes), status, reason);
+    expectProblem(
+      await ada.post("/uploads", { bytes, headers: { "content-type": "video/mp4" } }),
+      status,
+      reason,
+    );
+    const token = ada.session.accessToken;
+    refused(
+      await douyin.publish([
+        ["token", token],
+        ["data", new Blob([bytes])],
+        ["title", "x"],
+      ]),
+      code,
+    );
+  });
+
+  test("an MP4 whose data lie elsewhere is refused, and nobody goes there", async () => {
+    const file = clip("compliant.mp4");
+    const at = file.indexOf("url \0\0\0\x01", 0, "latin1");
+    expect(at).toBeGreaterThan(0);
+    // "Not in this file"; where instead would follow.
+    file.writeUInt32BE(0, at + 4);
+    const answer = await ada.upload(file);
+    // Whether it counts as damaged or is read all the same, nothing outside of it is.
+    expect([201, 422]).toContain(answer.status);
+    before = await stored();
+  });
+
+  test("without a body, or with the wrong kind of it, it is said what to send", async () => {
+    expectProblem(await ada.post("/uploads"), 422, "EMPTY_FILE");
+    expectProblem(await ada.post("/uploads", { json: {} }), 422, "UNSUPPORTED_MEDIA_TYPE");
+    const form = new FormData();
+    form.append("data", new Blob([freshClip()]));
+    expectProblem(await ada.post("/uploads", { bytes: form }), 422, "UNSUPPORTED_MEDIA_TYPE");
+    expectProblem(await server.api("POST", "/uploads", { bytes: freshClip() }), 401, "LOGIN_REQUIRED");
+  });
+
+  describe("large ones", () => {
+    const headers = () => ({
+      authorization: `Bearer ${ada.session.accessToken}`,
+      "content-type": "application/octet-stream",
+    });
+    const boundary = "xxxxxxxx";
+    const formHead = () =>
+      text(
+        `--${boundary}\r\ncontent-disposition: form-data; name="token"\r\n\r\n${ada.session.accessToken}\r\n` +
+          `--${boundary}\r\ncontent-disposition: form-data; name="data"; filename="a.mp4"\r\n\r\n`,
+      );
+    const multipart = { "content-type": `multipart/form-data; boundary=${boundary}` };
+    const reasonOf = (answer: { text: string }) => (JSON.parse(answer.text) as Problem).reason;
+
+    test.each([
+      false,
+      true,
+    ])("what is no video is refused before it is sent, read along: %s", async (deaf) => {
+      const sizeBytes = 150 * megabyte;
+      const answer = await rawRequest(server.origin, {
+        path: "/api/v1/uploads",
+        headers: { ...headers(), "content-length": String(sizeBytes) },
+        pieces: zerosAfter(text("not a video"), sizeBytes),
+        deaf,
+      });
+      expect(answer.status).toBe(422);
+      expect(reasonOf(answer)).toBe("NOT_A_VIDEO");
+      if (!deaf) expect(answer.sentBytes).toBeLessThan(20 * megabyte);
+    });
+
+    test.each([false, true])("the same in a form of the classic API, read along: %s", async (deaf) => {
+      const sizeBytes = 150 * megabyte;
+      const first = Buffer.concat([formHead(), text("not a video")]);
+      const answer = await rawRequest(server.origin, {
+        path: "/douyin/publish/action/",
+        headers: { ...multipart, "content-length": String(sizeBytes) },
+        pieces: zerosAfter(first, sizeBytes),
+        deaf,
+      });
+      expect(answer.status).toBe(200);
+      expect(JSON.parse(answer.text).status_code).toBe(10204);
+      if (!deaf) expect(answer.sentBytes).toBeLessThan(20 * megabyte);
+    });
+
+    test("what says that it is too large is refused before it is sent", async () => {
+      const sizeBytes = maxUploadBytes + 1;
+      const answer = await rawRequest(server.origin, {
+        path: "/api/v1/uploads",
+        headers: { ...headers(), "content-length": String(sizeBytes) },
+        pieces: zerosAfter(clip("compliant.mp4"), sizeBytes),
+      });
+      expect(answer.status).toBe(413);
+      expect(reasonOf(answer)).toBe("BODY_TOO_LARGE");
+      expect(answer.sentBytes).toBeLessThan(20 * megabyte);
+    });
+
+    test("what does not say so is refused where it becomes too large, in either form", async () => {
+      const chunked = function* (pieces: Iterable<Uint8Array>) {
+        for (const piece of pieces) {
+          yield text(`${piece.length.toString(16)}\r\n`);
+          yield piece;
+          yield text("\r\n");
+        }
+        yield text("0\r\n\r\n");
+      };
+      const sizeBytes = maxUploadBytes + 4 * megabyte;
+      const raw = await rawRequest(server.origin, {
+        path: "/api/v1/uploads",
+        headers: { ...headers(), "transfer-encoding": "chunked" },
+        pieces: chunked(zerosAfter(clip("compliant.mp4"), sizeBytes)),
+      });
+      expect({ status: raw.status, reason: reasonOf(raw) }).toEqual({
+        status: 413,
+        reason: "BODY_TOO_LARGE",
+      });
+      const form = await rawRequest(server.origin, {
+        path: "/douyin/publish/action/",
+        headers: { ...multipart, "transfer-encoding": "chunked" },
+        pieces: chunked(zerosAfter(Buffer.concat([formHead(), clip("compliant.mp4")]), sizeBytes)),
+      });
+      expect({ status: form.status, code: JSON.parse(form.text).status_code }).toEqual({
+        status: 413,
+        code: 10210,
+      });
+    });
+
+    test("memory does not grow with what is sent", async () => {
+      const gateway = server.deployment.programOf("gateway");
+      const restBytes = gateway.memoryBytes();
+      if (restBytes === undefined) return;
+      let mostBytes = 0;
+      const timer = setInterval(() => {
+        mostBytes = Math.max(mostBytes, gateway.memoryBytes()!);
+      }, 20);
+      const sizeBytes = 190 * megabyte;
+      const answer = await rawRequest(server.origin, {
+        path: "/api/v1/uploads",
+        headers: { ...headers(), "content-length": String(sizeBytes) },
+        // An index and data that never come: damaged, but only at its end.
+        pieces: zerosAfter(mp4Head, sizeBytes),
+      }).finally(() => clearInterval(timer));
+      expect(reasonOf(answer)).toBe("VIDEO_DAMAGED");
+      expect(mostBytes - restBytes).toBeLessThan(64 * megabyte);
+    });
+
+    test("a client that hangs up in the middle leaves nothing", async () => {
+      const first = freshClip();
+      for (const [path, more, head] of [
+        ["/api/v1/uploads", headers(), first],
+        ["/douyin/publish/action/", multipart, Buffer.concat([formHead(), first])],
+      ] as const) {
+        const hangUp = rawRequest(
+          server.origin,
+          { path, headers: { ...more, "content-length": "100000000" }, pieces: zerosAfter(head, megabyte) },
+          300,
+        );
+        await expect(hangUp).rejects.toThrow("no whole answer");
+      }
+    });
+  });
+
+  describe("broken forms", () => {
+    const publish = (bytes: string, contentType: string) =>
+      douyin.send("POST", "/publish/action/", {}, { bytes, headers: { "content-type": contentType } });
+    const part = (head: string, value: string) => `--b\r\n${head}\r\n\r\n${value}\r\n`;
+    const field = (name: string, value: string) =>
+      part(`content-disposition: form-data; name="${name}"`, value);
+
+    test.each([
+      ["no boundary", "", "multipart/form-data"],
+      ["nothing in it", "", "multipart/form-data; boundary=b"],
+      ["no end", field("title", "x"), "multipart/form-data; boundary=b"],
+      ["cut in a head", "--b\r\ncontent-dispo", "multipart/form-data; boundary=b"],
+      ["another boundary", `${field("title", "x")}--b--`, "multipart/form-data; boundary=c"],
+      ["no head", "--b\r\n\r\nx\r\n--b--", "multipart/form-data; boundary=b"],
+      ["not multipart at all", "\0\x01\x02", "multipart/form-data; boundary=b"],
+      ["a boundary without end", "x", `multipart/form-data; boundary=${"b".repeat(5000)}`],
+      ["a field without end", field("title", "x".repeat(100_000)), "multipart/form-data; boundary=b"],
+      ["fields without end", field("f", "x").repeat(500), "multipart/form-data; boundary=b"],
+      ["names of the language", `${field("__proto__", "x")}--b--`, "multipart/form-data; boundary=b"],
+      ["another type", "{}", "application/json"],
+      ["broken JSON", "{", "application/json"],
+      ["an unknown type", "x", "x/y"],
+      ["no type", "x", ""],
+    ])("%s", async (_name, bytes, contentType) => {
+      const answer = await publish(bytes, contentType);
+      expect([200, 413], answer.text).toContain(answer.status);
+      expect(answer.body.status_code).toBeGreaterThanOrEqual(10_000);
+      expect(answer.body.status_code).toBeLessThan(20_000);
+      expect(answer.body.status_msg).toMatch(/\.$/);
+    });
+
+    test("two files, or a file under another name", async () => {
+      const token = ada.session.accessToken;
+      const file = () => new Blob([freshClip()]);
+      const fields: [string, string | Blob][] = [
+        ["token", token],
+        ["title", "x"],
+      ];
+      const twice = await douyin.publish([...fields, ["data", file()], ["data", file()]]);
+      expect(twice.status).toBe(413);
+      expect(twice.body.status_code).toBe(10210);
+      refused(await douyin.publish([...fields, ["file", file()]]), 10001);
+    });
+  });
+});
