@@ -33,7 +33,7 @@ export async function prepare({ web = true } = {}) {
     ["apps/server", "contracts", "modules", "platform", "package-lock.json"],
     buildServer,
   );
-  if (web) await whenChanged("web", ["apps/web", "package-lock.json"], buildWeb);
+  if (web) await whenChanged("web", ["apps/web", "platform/media/magic.ts", "package-lock.json"], buildWeb);
 }
 
 function install() {
