@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file feed.proto.
  */
 export const file_feed: GenFile = /*@__PURE__*/
-  fileDesc("CgpmZWVkLnByb3RvEg1kb3V5YS5mZWVkLnYxIjUKCFBvc2l0aW9uEhcKD3B1Ymxpc2hlZF9hdF9tcxgBIAEoARIQCgh2aWRlb19pZBgCIAEoCSJqChRHZXRQdWJsaWNGZWVkUmVxdWVzdBInCgZiZWZvcmUYASABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEg0KBWxpbWl0GAIgASgNEhoKEndob2xlX21pbGxpc2Vjb25kcxgDIAEoCCJ4ChVHZXRQdWJsaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEiUKBG5leHQYAiABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEiUKBGxhc3QYAyABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uMmkKC0ZlZWRTZXJ2aWNlEloKDUdldFB1YmxpY0ZlZWQSIy5kb3V5YS5mZWVkLnYxLkdldFB1YmxpY0ZlZWRSZXF1ZXN0GiQuZG91eWEuZmVlZC52MS5HZXRQdWJsaWNGZWVkUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CgpmZWVkLnByb3RvEg1kb3V5YS5mZWVkLnYxIjUKCFBvc2l0aW9uEhcKD3B1Ymxpc2hlZF9hdF9tcxgBIAEoARIQCgh2aWRlb19pZBgCIAEoCSJqChRHZXRQdWJsaWNGZWVkUmVxdWVzdBInCgZiZWZvcmUYASABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEg0KBWxpbWl0GAIgASgNEhoKEndob2xlX21pbGxpc2Vjb25kcxgDIAEoCCJ4ChVHZXRQdWJsaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEiUKBG5leHQYAiABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEiUKBGxhc3QYAyABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uIlEKF0dldEZvbGxvd2luZ0ZlZWRSZXF1ZXN0EicKBmJlZm9yZRgBIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SDQoFbGltaXQYAiABKA0iVAoYR2V0Rm9sbG93aW5nRmVlZFJlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIlCgRuZXh0GAIgASgLMhcuZG91eWEuZmVlZC52MS5Qb3NpdGlvbiI5ChVHZXRDbGFzc2ljRmVlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEg0KBWxpbWl0GAIgASgNIjwKFkdldENsYXNzaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEg8KB2xhc3RfbXMYAiABKAEyrQIKC0ZlZWRTZXJ2aWNlEloKDUdldFB1YmxpY0ZlZWQSIy5kb3V5YS5mZWVkLnYxLkdldFB1YmxpY0ZlZWRSZXF1ZXN0GiQuZG91eWEuZmVlZC52MS5HZXRQdWJsaWNGZWVkUmVzcG9uc2USYwoQR2V0Rm9sbG93aW5nRmVlZBImLmRvdXlhLmZlZWQudjEuR2V0Rm9sbG93aW5nRmVlZFJlcXVlc3QaJy5kb3V5YS5mZWVkLnYxLkdldEZvbGxvd2luZ0ZlZWRSZXNwb25zZRJdCg5HZXRDbGFzc2ljRmVlZBIkLmRvdXlhLmZlZWQudjEuR2V0Q2xhc3NpY0ZlZWRSZXF1ZXN0GiUuZG91eWEuZmVlZC52MS5HZXRDbGFzc2ljRmVlZFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message douya.feed.v1.Position
@@ -99,6 +99,102 @@ export const GetPublicFeedResponseSchema: GenMessage<GetPublicFeedResponse> = /*
   messageDesc(file_feed, 2);
 
 /**
+ * @generated from message douya.feed.v1.GetFollowingFeedRequest
+ */
+export type GetFollowingFeedRequest = Message<"douya.feed.v1.GetFollowingFeedRequest"> & {
+  /**
+   * Absent: from the newest.
+   *
+   * @generated from field: douya.feed.v1.Position before = 1;
+   */
+  before?: Position | undefined;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.feed.v1.GetFollowingFeedRequest.
+ * Use `create(GetFollowingFeedRequestSchema)` to create a new message.
+ */
+export const GetFollowingFeedRequestSchema: GenMessage<GetFollowingFeedRequest> = /*@__PURE__*/
+  messageDesc(file_feed, 3);
+
+/**
+ * @generated from message douya.feed.v1.GetFollowingFeedResponse
+ */
+export type GetFollowingFeedResponse = Message<"douya.feed.v1.GetFollowingFeedResponse"> & {
+  /**
+   * @generated from field: repeated string video_ids = 1;
+   */
+  videoIds: string[];
+
+  /**
+   * Where the next page starts; absent at the end.
+   *
+   * @generated from field: douya.feed.v1.Position next = 2;
+   */
+  next?: Position | undefined;
+};
+
+/**
+ * Describes the message douya.feed.v1.GetFollowingFeedResponse.
+ * Use `create(GetFollowingFeedResponseSchema)` to create a new message.
+ */
+export const GetFollowingFeedResponseSchema: GenMessage<GetFollowingFeedResponse> = /*@__PURE__*/
+  messageDesc(file_feed, 4);
+
+/**
+ * @generated from message douya.feed.v1.GetClassicFeedRequest
+ */
+export type GetClassicFeedRequest = Message<"douya.feed.v1.GetClassicFeedRequest"> & {
+  /**
+   * Only videos published before; 0: from the newest.
+   *
+   * @generated from field: double before_ms = 1;
+   */
+  beforeMs: number;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.feed.v1.GetClassicFeedRequest.
+ * Use `create(GetClassicFeedRequestSchema)` to create a new message.
+ */
+export const GetClassicFeedRequestSchema: GenMessage<GetClassicFeedRequest> = /*@__PURE__*/
+  messageDesc(file_feed, 5);
+
+/**
+ * @generated from message douya.feed.v1.GetClassicFeedResponse
+ */
+export type GetClassicFeedResponse = Message<"douya.feed.v1.GetClassicFeedResponse"> & {
+  /**
+   * @generated from field: repeated string video_ids = 1;
+   */
+  videoIds: string[];
+
+  /**
+   * Of the oldest one returned; 0 when nothing was.
+   *
+   * @generated from field: double last_ms = 2;
+   */
+  lastMs: number;
+};
+
+/**
+ * Describes the message douya.feed.v1.GetClassicFeedResponse.
+ * Use `create(GetClassicFeedResponseSchema)` to create a new message.
+ */
+export const GetClassicFeedResponseSchema: GenMessage<GetClassicFeedResponse> = /*@__PURE__*/
+  messageDesc(file_feed, 6);
+
+/**
  * @generated from service douya.feed.v1.FeedService
  */
 export const FeedService: GenService<{
@@ -111,6 +207,26 @@ export const FeedService: GenService<{
     methodKind: "unary";
     input: typeof GetPublicFeedRequestSchema;
     output: typeof GetPublicFeedResponseSchema;
+  },
+  /**
+   * The newest 1,000 published videos of the people whom the caller follows, newest first.
+   *
+   * @generated from rpc douya.feed.v1.FeedService.GetFollowingFeed
+   */
+  getFollowingFeed: {
+    methodKind: "unary";
+    input: typeof GetFollowingFeedRequestSchema;
+    output: typeof GetFollowingFeedResponseSchema;
+  },
+  /**
+   * The classic feed of somebody who is logged in: what they follow comes first, the public feed fills the page.
+   *
+   * @generated from rpc douya.feed.v1.FeedService.GetClassicFeed
+   */
+  getClassicFeed: {
+    methodKind: "unary";
+    input: typeof GetClassicFeedRequestSchema;
+    output: typeof GetClassicFeedResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_feed, 0);

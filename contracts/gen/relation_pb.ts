@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file relation.proto.
  */
 export const file_relation: GenFile = /*@__PURE__*/
-  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiJrCghSZWxhdGlvbhIPCgd1c2VyX2lkGAEgASgJEhEKCWZvbGxvd2luZxgCIAEoARIRCglmb2xsb3dlcnMYAyABKAESEAoIZm9sbG93ZWQYBCABKAgSFgoOZm9sbG93c19jYWxsZXIYBSABKAgiPQoLTGlzdFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iLgoMTGlzdFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJEgwKBG5leHQYAiABKAkyhgQKD1JlbGF0aW9uU2VydmljZRJNCgZGb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USTwoIVW5mb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USXwoMR2V0UmVsYXRpb25zEiYuZG91eWEucmVsYXRpb24udjEuR2V0UmVsYXRpb25zUmVxdWVzdBonLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1Jlc3BvbnNlElAKDUxpc3RGb2xsb3dpbmcSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJQCg1MaXN0Rm9sbG93ZXJzEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USTgoLTGlzdEZyaWVuZHMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiJrCghSZWxhdGlvbhIPCgd1c2VyX2lkGAEgASgJEhEKCWZvbGxvd2luZxgCIAEoARIRCglmb2xsb3dlcnMYAyABKAESEAoIZm9sbG93ZWQYBCABKAgSFgoOZm9sbG93c19jYWxsZXIYBSABKAgiKQoVRmlsdGVyRm9sbG93ZWRSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIioKFkZpbHRlckZvbGxvd2VkUmVzcG9uc2USEAoIdXNlcl9pZHMYASADKAkiPQoLTGlzdFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iLgoMTGlzdFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJEgwKBG5leHQYAiABKAky7QQKD1JlbGF0aW9uU2VydmljZRJNCgZGb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USTwoIVW5mb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USXwoMR2V0UmVsYXRpb25zEiYuZG91eWEucmVsYXRpb24udjEuR2V0UmVsYXRpb25zUmVxdWVzdBonLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1Jlc3BvbnNlEmUKDkZpbHRlckZvbGxvd2VkEiguZG91eWEucmVsYXRpb24udjEuRmlsdGVyRm9sbG93ZWRSZXF1ZXN0GikuZG91eWEucmVsYXRpb24udjEuRmlsdGVyRm9sbG93ZWRSZXNwb25zZRJQCg1MaXN0Rm9sbG93aW5nEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USUAoNTGlzdEZvbGxvd2VycxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEk4KC0xpc3RGcmllbmRzEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message douya.relation.v1.FollowRequest
@@ -122,6 +122,40 @@ export const RelationSchema: GenMessage<Relation> = /*@__PURE__*/
   messageDesc(file_relation, 4);
 
 /**
+ * @generated from message douya.relation.v1.FilterFollowedRequest
+ */
+export type FilterFollowedRequest = Message<"douya.relation.v1.FilterFollowedRequest"> & {
+  /**
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.relation.v1.FilterFollowedRequest.
+ * Use `create(FilterFollowedRequestSchema)` to create a new message.
+ */
+export const FilterFollowedRequestSchema: GenMessage<FilterFollowedRequest> = /*@__PURE__*/
+  messageDesc(file_relation, 5);
+
+/**
+ * @generated from message douya.relation.v1.FilterFollowedResponse
+ */
+export type FilterFollowedResponse = Message<"douya.relation.v1.FilterFollowedResponse"> & {
+  /**
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.relation.v1.FilterFollowedResponse.
+ * Use `create(FilterFollowedResponseSchema)` to create a new message.
+ */
+export const FilterFollowedResponseSchema: GenMessage<FilterFollowedResponse> = /*@__PURE__*/
+  messageDesc(file_relation, 6);
+
+/**
  * @generated from message douya.relation.v1.ListRequest
  */
 export type ListRequest = Message<"douya.relation.v1.ListRequest"> & {
@@ -148,7 +182,7 @@ export type ListRequest = Message<"douya.relation.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 5);
+  messageDesc(file_relation, 7);
 
 /**
  * @generated from message douya.relation.v1.ListResponse
@@ -172,7 +206,7 @@ export type ListResponse = Message<"douya.relation.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 6);
+  messageDesc(file_relation, 8);
 
 /**
  * @generated from service douya.relation.v1.RelationService
@@ -206,6 +240,16 @@ export const RelationService: GenService<{
     methodKind: "unary";
     input: typeof GetRelationsRequestSchema;
     output: typeof GetRelationsResponseSchema;
+  },
+  /**
+   * Which of these people the caller follows.
+   *
+   * @generated from rpc douya.relation.v1.RelationService.FilterFollowed
+   */
+  filterFollowed: {
+    methodKind: "unary";
+    input: typeof FilterFollowedRequestSchema;
+    output: typeof FilterFollowedResponseSchema;
   },
   /**
    * Whom somebody follows, who follows them, and both at once; the newest first.

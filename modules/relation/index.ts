@@ -2,7 +2,7 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { followHandlers } from "./handlers/follow.ts";
-import { getRelations, listBy } from "./handlers/read.ts";
+import { filterFollowed, getRelations, listBy } from "./handlers/read.ts";
 import { migrations } from "./migrations.ts";
 import { seedFollows } from "./seed.ts";
 import { relationStore } from "./store.ts";
@@ -21,6 +21,7 @@ export const relationModule = defineModule<object, Tables>()({
       handlers: {
         ...followHandlers(store, clients.user, ids),
         getRelations: getRelations(store),
+        filterFollowed: filterFollowed(store),
         listFollowing: listBy(store.following),
         listFollowers: listBy(store.followers),
         listFriends: listBy(store.friends),

@@ -1,12 +1,14 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { RelationStore } from "../store.ts";
 
 type Service = Handlers<typeof RelationService>;
 
-const maxPage = 100;
+/** Large enough to deliver a video to followers in few pages. */
+const maxPage = 5000;
 
 export function getRelations(store: RelationStore): Service["getRelations"] {
   const stats = createBatcher(async (ids: string[]) => {
@@ -27,6 +29,16 @@ export function getRelations(store: RelationStore): Service["getRelations"] {
       return { userId, ...counts, followed, followsCaller };
     });
     return { relations: await Promise.all(relations) };
+  };
+}
+
+export function filterFollowed(store: RelationStore): Service["filterFollowed"] {
+  const follows = createBatcher(store.follows, { maxBatch: 5000 });
+  return async (request, call) => {
+    const followerId = requireCaller(call);
+    const ids = request.userIds.filter(isId);
+    const followed = await Promise.all(ids.map((followeeId) => follows({ followerId, followeeId })));
+    return { userIds: ids.filter((_, i) => followed[i]) };
   };
 }
 
