@@ -1,4 +1,5 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { MessageSentSchema } from "./gen/message_events_pb.ts";
 import { FollowedSchema, UnfollowedSchema } from "./gen/relation_events_pb.ts";
 import { VideoDeletedSchema, VideoPublishedSchema } from "./gen/video_events_pb.ts";
 
@@ -10,6 +11,11 @@ export const relationFollowed = event("relation.followed.v1", FollowedSchema, pa
 export const relationUnfollowed = event("relation.unfollowed.v1", UnfollowedSchema, pairKey);
 export const videoPublished = event("video.published.v1", VideoPublishedSchema, (video) => video.videoId);
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
+export const messageSent = event("message.sent.v1", MessageSentSchema, conversationKey);
+
+function conversationKey({ senderId, receiverId }: { senderId: string; receiverId: string }): string {
+  return BigInt(senderId) < BigInt(receiverId) ? `${senderId} ${receiverId}` : `${receiverId} ${senderId}`;
+}
 
 function pairKey(pair: { followerId: string; followeeId: string }): string {
   return `${pair.followerId} ${pair.followeeId}`;

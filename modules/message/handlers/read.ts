@@ -1,0 +1,68 @@
+import type { ListMessagesRequest, MessageService } from "#contracts/gen/message_pb.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import { toMessage } from "../present.ts";
+import { maxConversations, maxMessages } from "../rules.ts";
+import type { MessageStore, Range } from "../store.ts";
+
+type Service = Handlers<typeof MessageService>;
+
+export function readHandlers(
+  store: MessageStore,
+): Pick<Service, "listMessages" | "listConversations" | "getLatest" | "countUnread"> {
+  const latest = createBatcher(store.latest, { maxBatch: 2000 });
+  const unread = createBatcher(store.unread);
+  return {
+    async listMessages(request, call) {
+      const userId = requireCaller(call);
+      if (!isId(request.peerId)) return {};
+      const limit = Math.min(request.limit, maxMessages);
+      const range = rangeOf(request);
+      // One more than asked for shows whether there are more.
+      const rows = await store.messages({ userId, peerId: request.peerId }, range, limit + 1);
+      const page = "beforeId" in range ? rows.slice(-limit) : rows.slice(0, limit);
+      return { messages: page.map(toMessage), more: rows.length > limit };
+    },
+    async listConversations(request, call) {
+      const limit = Math.min(request.limit, maxConversations);
+      const before = isId(request.before) ? request.before : newest;
+      const rows = await store.conversations(requireCaller(call), before, limit + 1);
+      const page = rows.slice(0, limit);
+      const conversations = page.map((row) => ({
+        peerId: row.peer_id,
+        latest: toMessage(row),
+        unread: row.unread,
+        readUpToId: row.read_id === "0" ? "" : row.read_id,
+      }));
+      return { conversations, next: rows.length > limit ? page.at(-1)!.id : "" };
+    },
+    async getLatest({ peerIds }, call) {
+      const userId = requireCaller(call);
+      const found = peerIds.filter(isId).map(async (peerId) => {
+        const row = await latest({ userId, peerId });
+        return row ? [{ peerId, message: toMessage(row) }] : [];
+      });
+      return { latest: (await Promise.all(found)).flat() };
+    },
+    async countUnread(_request, call) {
+      return { unread: await unread(requireCaller(call)) };
+    },
+  };
+}
+
+const newest = maxId.toString();
+
+function rangeOf({ beforeId, afterId, afterMs }: ListMessagesRequest): Range {
+  if (isId(beforeId)) return { beforeId };
+  if (isId(afterId)) return { afterId };
+  if (afterMs > 0) return { afterId: lastIdOf(afterMs) };
+  return { beforeId: newest };
+}
+
+/** The last id of a millisecond. */
+function lastIdOf(ms: number): string {
+  const next = idAtTime(Math.floor(ms) + 1) - 1n;
+  return (next < 0n ? 0n : next > maxId ? maxId : next).toString();
+}

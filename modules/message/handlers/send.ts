@@ -1,0 +1,39 @@
+import type { MessageService } from "#contracts/gen/message_pb.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Client, Handlers } from "#platform/rpc/service.ts";
+import { conversationKey } from "../pairs.ts";
+import { toMessage } from "../present.ts";
+import { checkContent, checkKey, checkNotSelf, userNotFound } from "../rules.ts";
+import type { Send } from "../send-store.ts";
+
+export function send(
+  store: Send,
+  user: Client<typeof UserService>,
+  relation: Client<typeof RelationService>,
+): Handlers<typeof MessageService>["send"] {
+  const apply = createBatcher(store, {
+    conflict: (wish) => conversationKey(wish.senderId, wish.receiverId),
+  });
+  return async (request, call) => {
+    const senderId = requireCaller(call);
+    const { receiverId } = request;
+    const content = checkContent(request.content);
+    const key = checkKey(request.idempotencyKey);
+    if (!isId(receiverId)) throw userNotFound();
+    checkNotSelf(senderId, receiverId);
+    const [{ users }, { relations }] = await Promise.all([
+      user.getUsers({ ids: [receiverId] }, call),
+      relation.getRelations({ userIds: [receiverId] }, call),
+    ]);
+    if (users.length === 0) throw userNotFound();
+    const friends = relations.some((one) => one.followed && one.followsCaller);
+    const sent = await apply({ senderId, receiverId, content, key, friends, traceId: call.traceId });
+    if (sent instanceof DomainError) throw sent;
+    return toMessage(sent);
+  };
+}

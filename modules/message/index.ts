@@ -1,0 +1,29 @@
+import { MessageService } from "#contracts/gen/message_pb.ts";
+import { RelationService } from "#contracts/gen/relation_pb.ts";
+import { UserService } from "#contracts/gen/user_pb.ts";
+import { defineModule } from "#platform/module/module.ts";
+import { markRead } from "./handlers/mark-read.ts";
+import { readHandlers } from "./handlers/read.ts";
+import { send } from "./handlers/send.ts";
+import { migrations } from "./migrations.ts";
+import { sendStore } from "./send-store.ts";
+import { messageStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+/** Conversations between two people. */
+export const messageModule = defineModule<object, Tables>()({
+  name: "message",
+  service: MessageService,
+  calls: { user: UserService, relation: RelationService },
+  migrations,
+  async start({ db, clients, ids, events }) {
+    const store = messageStore(db);
+    return {
+      handlers: {
+        send: send(sendStore(db, ids, events), clients.user, clients.relation),
+        markRead: markRead(store),
+        ...readHandlers(store),
+      },
+    };
+  },
+});

@@ -1,0 +1,39 @@
+import type { Migrations } from "#platform/db/migrate.ts";
+
+export const migrations: Migrations = {
+  "0001-conversations": `
+    -- A conversation as one of the two sees it. Both rows are made together, and whoever sends holds both until the
+    -- commit, so sends in one conversation take turns.
+    create table message.conversation (
+      user_id int8 not null,
+      peer_id int8 not null,
+      -- The latest message; what the list is ordered by.
+      last_id int8 not null default 0,
+      -- Messages of the peer after read_id.
+      unread int4 not null default 0,
+      read_id int8 not null default 0,
+      -- What the user has sent while a stranger and without an answer, and whether there has been one.
+      to_stranger int2 not null default 0,
+      answered boolean not null default false,
+      primary key (user_id, peer_id)
+    ) with (fillfactor = 70);
+    create index conversation_latest on message.conversation (user_id, last_id);
+    create table message.message (
+      -- The conversation: its two people, the smaller id first.
+      low_id int8 not null,
+      high_id int8 not null,
+      -- Also tells when it was sent; no two of a conversation are of the same millisecond.
+      id int8 not null,
+      sender_id int8 not null,
+      content text not null,
+      idempotency_key text,
+      primary key (low_id, high_id, id)
+    );
+    create unique index message_key on message.message (low_id, high_id, sender_id, idempotency_key)
+      where idempotency_key is not null;
+    create table message.person (
+      user_id int8 primary key,
+      unread int8 not null default 0
+    ) with (fillfactor = 70);
+  `,
+};

@@ -1,0 +1,57 @@
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { checkText } from "#platform/text/text-rules.ts";
+
+export const maxStrangerMessages = 3;
+/** As many of the longest messages as fit into one answer between services. */
+export const maxMessages = 500;
+export const maxConversations = 100;
+
+export function checkContent(content: string): string {
+  return checkText(content, {
+    label: "A message",
+    reason: "MESSAGE_INVALID",
+    min: 1,
+    max: 2000,
+    allowInvisible: true,
+    allowLines: true,
+  });
+}
+
+/** A key is the client's own; undefined when there is none. */
+export function checkKey(key: string): string | undefined {
+  if (/^[\x21-\x7e]{0,64}$/.test(key)) return key || undefined;
+  throw new DomainError(
+    "invalid",
+    "IDEMPOTENCY_KEY_INVALID",
+    "An idempotency key has at most 64 visible ASCII characters.",
+  );
+}
+
+export function checkNotSelf(senderId: string, receiverId: string): void {
+  if (senderId === receiverId)
+    throw new DomainError("invalid", "WRITES_TO_SELF", "You cannot write to yourself.");
+}
+
+export function userNotFound(): DomainError {
+  return new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
+}
+
+/** How somebody stands to the one they write to. */
+export interface Standing {
+  /** Both follow each other. */
+  friends: boolean;
+  /** The other has written to them, whenever that was. */
+  answered: boolean;
+  /** What they have sent to the other as a stranger without an answer. */
+  toStranger: number;
+}
+
+/** Why one may not write now; undefined when one may. The one place for a block, once there is one. */
+export function refusalOf({ friends, answered, toStranger }: Standing): DomainError | undefined {
+  if (friends || answered || toStranger < maxStrangerMessages) return undefined;
+  return new DomainError(
+    "forbidden",
+    "STRANGER_LIMIT",
+    `You can send ${maxStrangerMessages} messages to somebody who is not your friend. Wait until they answer, or follow each other.`,
+  );
+}

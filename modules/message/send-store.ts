@@ -1,0 +1,115 @@
+import { sql } from "kysely";
+import { messageSent } from "#contracts/events.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Events } from "#platform/events/events.ts";
+import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
+import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
+import { refusalOf } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+
+/** What somebody wants to send; `friends` as relation has it. */
+export interface Wish {
+  senderId: string;
+  receiverId: string;
+  content: string;
+  key: string | undefined;
+  friends: boolean;
+  traceId: string;
+}
+
+export type Send = (wishes: Wish[]) => Promise<(MessageRow | DomainError)[]>;
+
+/**
+ * Sends many messages in one transaction, with their counts and events; gives for each the message, which is an
+ * earlier one when its key was used before, or the refusal. No two may be of the same conversation.
+ */
+export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
+  return (wishes) =>
+    events.transaction(db, async (transaction, emit) => {
+      const held = await hold(transaction, wishes);
+      const earlier = await findByKey(transaction, wishes);
+      const added: (Wish & { id: string })[] = [];
+      const outcomes = wishes.map((wish) => {
+        const pair = pairKey(wish.senderId, wish.receiverId);
+        const known = wish.key === undefined ? undefined : earlier.get(pair);
+        if (known) return known;
+        const own = held.get(pair)!;
+        const refusal = refusalOf({ ...wish, answered: own.answered, toStranger: own.to_stranger });
+        if (refusal) return refusal;
+        const id = nextId(ids, own.last_id);
+        if (id instanceof DomainError) return id;
+        added.push({ ...wish, id });
+        return { id, sender_id: wish.senderId, receiver_id: wish.receiverId, content: wish.content };
+      });
+      if (added.length > 0) await add(transaction, added);
+      for (const { id, senderId, receiverId, traceId } of added)
+        emit(messageSent, { messageId: id, senderId, receiverId, atMs: timeOfId(id) }, traceId);
+      return outcomes;
+    });
+}
+
+/**
+ * Later than the last one of the conversation, even when that is of a process whose clock is ahead of ours. Given
+ * while the conversation is held, so the order of ids is the order of commits.
+ */
+function nextId(ids: Ids, lastId: string): string | DomainError {
+  try {
+    return ids.next(lastId === "0" ? undefined : timeOfId(lastId));
+  } catch (error) {
+    // Of this conversation's clock; no reason to refuse the others of the batch.
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+}
+
+/** Makes the rows that are missing and locks those of both sides: nobody else sends in these conversations now. */
+async function hold(on: Queryable<Tables>, wishes: Wish[]) {
+  const pairs = wishes.flatMap(({ senderId, receiverId }): Pair[] => [
+    { userId: senderId, peerId: receiverId },
+    { userId: receiverId, peerId: senderId },
+  ]);
+  await sql`
+    insert into message.conversation (user_id, peer_id)
+    select user_id, peer_id from ${unnest(pairs)} order by user_id, peer_id
+    on conflict do nothing`.execute(on);
+  return lock(on, pairs);
+}
+
+/** What was sent with these keys before, by sender and receiver. */
+async function findByKey(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<string, MessageRow>> {
+  const keyed = wishes.filter((wish) => wish.key !== undefined);
+  if (keyed.length === 0) return new Map();
+  const { rows } = await sql<MessageRow>`
+    select ${messageColumns}
+    from unnest(${keyed.map((wish) => wish.senderId)}::int8[], ${keyed.map((wish) => wish.receiverId)}::int8[],
+      ${keyed.map((wish) => wish.key)}::text[]) as w(sender_id, receiver_id, key)
+    join message.message m
+      on m.low_id = least(w.sender_id, w.receiver_id) and m.high_id = greatest(w.sender_id, w.receiver_id)
+        and m.sender_id = w.sender_id and m.idempotency_key = w.key`.execute(on);
+  return new Map(rows.map((row) => [pairKey(row.sender_id, row.receiver_id), row]));
+}
+
+/** The messages and what follows from them, in one statement. The conversations are held. */
+async function add(on: Queryable<Tables>, added: (Wish & { id: string })[]): Promise<void> {
+  await sql`
+    with sent as materialized (
+      select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],
+        ${added.map((one) => one.id)}::int8[], ${added.map((one) => one.content)}::text[],
+        ${added.map((one) => one.key ?? null)}::text[], ${added.map((one) => one.friends)}::boolean[])
+        as s(sender_id, receiver_id, id, content, key, friends)
+    ), messages as (
+      insert into message.message (low_id, high_id, id, sender_id, content, idempotency_key)
+      select least(sender_id, receiver_id), greatest(sender_id, receiver_id), id, sender_id, content, key from sent
+    ), senders as (
+      update message.conversation c
+      set last_id = s.id, to_stranger = c.to_stranger + (not s.friends and not c.answered)::int2
+      from sent s where c.user_id = s.sender_id and c.peer_id = s.receiver_id
+    ), receivers as (
+      update message.conversation c set last_id = s.id, unread = c.unread + 1, answered = true
+      from sent s where c.user_id = s.receiver_id and c.peer_id = s.sender_id
+    )
+    insert into message.person as p (user_id, unread)
+    select receiver_id, count(*) from sent group by receiver_id order by receiver_id
+    on conflict (user_id) do update set unread = p.unread + excluded.unread`.execute(on);
+}

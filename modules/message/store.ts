@@ -1,0 +1,92 @@
+import { sql } from "kysely";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
+import type { Tables } from "./tables.ts";
+
+export interface ReadWish extends Pair {
+  upToId: string;
+}
+
+/** What is next to an id in one direction. */
+export type Range = { beforeId: string } | { afterId: string };
+
+/** All SQL of the module but for sending. */
+export function messageStore(db: Kysely<Tables>) {
+  return {
+    /** Moves many read positions in one transaction, with the counts. No two may be of the same person and peer. */
+    async markRead(wishes: ReadWish[]): Promise<undefined[]> {
+      return db.transaction().execute(async (transaction) => {
+        // Waits for whoever is sending; the next statement then sees everything that was sent.
+        await lock(transaction, wishes);
+        await moveReadPositions(transaction, wishes);
+        return wishes.map(() => undefined);
+      });
+    },
+    /** Up to `limit` messages, the oldest first. */
+    async messages({ userId, peerId }: Pair, range: Range, limit: number): Promise<MessageRow[]> {
+      const back = "beforeId" in range;
+      const { rows } = await sql<MessageRow>`
+        select ${messageColumns} from message.message m
+        where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
+          and ${back ? sql`id < ${range.beforeId}::int8` : sql`id > ${range.afterId}::int8`}
+        order by id ${back ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
+      return back ? rows.reverse() : rows;
+    },
+    /** Somebody's conversations whose latest message is before this one, the latest first. */
+    async conversations(userId: string, beforeId: string, limit: number) {
+      const { rows } = await sql<MessageRow & { peer_id: string; unread: number; read_id: string }>`
+        select c.peer_id, c.unread, c.read_id, ${messageColumns}
+        from message.conversation c ${withLatest}
+        where c.user_id = ${userId}::int8 and c.last_id < ${beforeId}::int8
+        order by c.last_id desc limit ${limit}`.execute(db);
+      return rows;
+    },
+    /** The latest message of each of these pairs. */
+    async latest(pairs: Pair[]): Promise<(MessageRow | undefined)[]> {
+      const { rows } = await sql<MessageRow & { user_id: string; peer_id: string }>`
+        select c.user_id, c.peer_id, ${messageColumns}
+        from ${unnest(pairs)} join message.conversation c on c.user_id = p.user_id and c.peer_id = p.peer_id
+          ${withLatest}`.execute(db);
+      const found = new Map(rows.map((row) => [pairKey(row.user_id, row.peer_id), row]));
+      return pairs.map(({ userId, peerId }) => found.get(pairKey(userId, peerId)));
+    },
+    /** How many messages each of these people has not read. */
+    async unread(userIds: string[]): Promise<number[]> {
+      const rows = await db
+        .selectFrom("person")
+        .selectAll()
+        .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
+        .execute();
+      const found = new Map(rows.map((row) => [row.user_id, Number(row.unread)]));
+      return userIds.map((id) => found.get(id) ?? 0);
+    },
+  };
+}
+
+export type MessageStore = ReturnType<typeof messageStore>;
+
+const withLatest = sql`join message.message m
+  on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id) and m.id = c.last_id`;
+
+/** The rows are locked. A position never goes back, nor beyond what has been sent. */
+async function moveReadPositions(on: Queryable<Tables>, wishes: ReadWish[]): Promise<void> {
+  await sql`
+    with moved as materialized (
+      select c.user_id, c.peer_id, c.unread as was, least(w.up_to_id, c.last_id) as read_id, rest.unread
+      from unnest(${wishes.map((wish) => wish.userId)}::int8[], ${wishes.map((wish) => wish.peerId)}::int8[],
+        ${wishes.map((wish) => wish.upToId)}::int8[]) as w(user_id, peer_id, up_to_id)
+      join message.conversation c on c.user_id = w.user_id and c.peer_id = w.peer_id
+      cross join lateral (
+        select count(*)::int4 as unread from message.message m
+        where m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)
+          and m.id > w.up_to_id and m.sender_id = c.peer_id
+      ) rest
+      where least(w.up_to_id, c.last_id) > c.read_id
+    ), positions as (
+      update message.conversation c set read_id = m.read_id, unread = m.unread
+      from moved m where c.user_id = m.user_id and c.peer_id = m.peer_id
+    )
+    insert into message.person as p (user_id, unread)
+    select user_id, sum(unread - was) from moved group by user_id order by user_id
+    on conflict (user_id) do update set unread = p.unread + excluded.unread`.execute(on);
+}

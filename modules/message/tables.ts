@@ -1,0 +1,20 @@
+export interface Tables {
+  conversation: {
+    user_id: string;
+    peer_id: string;
+    last_id: string;
+    unread: number;
+    read_id: string;
+    to_stranger: number;
+    answered: boolean;
+  };
+  message: {
+    low_id: string;
+    high_id: string;
+    id: string;
+    sender_id: string;
+    content: string;
+    idempotency_key: string | null;
+  };
+  person: { user_id: string; unread: string };
+}
