@@ -8,6 +8,10 @@ import { defaultAvatar, defaultBackground } from "./default-picture.ts";
 
 /** Only what was made to be shown is served; a source that is not playable has another ending. */
 const contentTypes: Record<string, string> = { mp4: "video/mp4", jpg: "image/jpeg" };
+const defaultPictures = new Map([
+  ["avatar", defaultAvatar],
+  ["background", defaultBackground],
+]);
 const forEver = "public, max-age=31536000, immutable";
 
 /** Blobs by name, and the pictures of those who have none. */
@@ -16,7 +20,7 @@ export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promi
     "/media/default/:kind/:file",
     async (request, reply) => {
       const id = request.params.file.replace(/\.png$/, "");
-      const draw = { avatar: defaultAvatar, background: defaultBackground }[request.params.kind];
+      const draw = defaultPictures.get(request.params.kind);
       if (!draw || !isId(id)) throw notFound();
       return reply.header("cache-control", forEver).type("image/png").send(draw(id));
     },

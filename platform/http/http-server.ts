@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 
@@ -21,6 +22,9 @@ const maxBodyBytes = 64 * 1024;
 const idleMs = 75_000;
 /** How long the rest of a refused body is read and thrown away. */
 const drainMs = 15_000;
+
+/** A surrogate without its other half. */
+const halfPair = /\p{Cs}/u;
 
 /** The HTTP side of a process: health, metrics, traces and limits, on which modules put their routes. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
@@ -43,7 +47,14 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     metrics.http.observe(labels, reply.elapsedTime / 1000);
   });
   app.addHook("onSend", async (request, reply) => {
-    if (!request.raw.complete) answerBeforeEnd(request.raw, reply.raw);
+    if (request.raw.complete) return;
+    // The framework's wish to close after a body too large.
+    reply.removeHeader("connection");
+    answerBeforeEnd(request.raw, reply.raw);
+  });
+  app.addHook("preValidation", async (request) => {
+    for (const [name, value] of Object.entries(request.body ?? {}))
+      if (typeof value === "string" && halfPair.test(value)) throw notUnicode(name);
   });
 
   app.get("/livez", async () => ({ alive: true }));
@@ -81,6 +92,11 @@ function answerBeforeEnd(request: IncomingMessage, response: ServerResponse): vo
     request.unpipe();
     request.resume();
   });
+}
+
+/** It would turn into something else on its way to another process. */
+function notUnicode(name: string): DomainError {
+  return new DomainError("invalid", "INVALID_ARGUMENT", `${name}: is no Unicode text.`);
 }
 
 /** The trace that a request belongs to (W3C trace context), or a new one. */

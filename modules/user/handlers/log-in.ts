@@ -21,6 +21,8 @@ export function logIn(
     // What can be nobody's name or password is wrong like any other, and costs nothing to look at.
     if (request.username.length > 256 || request.password.length > 256) throw badCredentials();
     const key = nameKey(request.username.normalize("NFC").trim());
+    // Nobody's name has one, and the database takes no text with it.
+    if (key.includes("\0")) throw badCredentials();
     attempts.byAddress.take(request.address);
     attempts.byName.take(key);
     const account = await store.accountByName(key);
