@@ -1,4 +1,5 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { CommentDeletedSchema, CommentedSchema, ReactedSchema } from "./gen/interaction_events_pb.ts";
 import { MessageSentSchema } from "./gen/message_events_pb.ts";
 import { FollowedSchema, UnfollowedSchema } from "./gen/relation_events_pb.ts";
 import { VideoDeletedSchema, VideoPublishedSchema } from "./gen/video_events_pb.ts";
@@ -11,6 +12,17 @@ export const relationFollowed = event("relation.followed.v1", FollowedSchema, pa
 export const relationUnfollowed = event("relation.unfollowed.v1", UnfollowedSchema, pairKey);
 export const videoPublished = event("video.published.v1", VideoPublishedSchema, (video) => video.videoId);
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
+export const reacted = event(
+  "interaction.reacted.v1",
+  ReactedSchema,
+  (reaction) => `${reaction.videoId} ${reaction.userId}`,
+);
+export const commented = event("interaction.commented.v1", CommentedSchema, (comment) => comment.videoId);
+export const commentDeleted = event(
+  "interaction.comment_deleted.v1",
+  CommentDeletedSchema,
+  (comment) => comment.videoId,
+);
 export const messageSent = event("message.sent.v1", MessageSentSchema, conversationKey);
 
 function conversationKey({ senderId, receiverId }: { senderId: string; receiverId: string }): string {

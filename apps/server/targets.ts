@@ -1,6 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { feedModule } from "#modules/feed/index.ts";
 import { gatewayModule } from "#modules/gateway/index.ts";
+import { interactionModule } from "#modules/interaction/index.ts";
 import { relationModule } from "#modules/relation/index.ts";
 import { userModule } from "#modules/user/index.ts";
 import { videoModule } from "#modules/video/index.ts";
@@ -32,6 +33,7 @@ export const table: Record<string, Placed> = {
   user: place(userModule, ({ limits }) => ({ limits })),
   relation: place(relationModule, () => ({})),
   video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
+  interaction: place(interactionModule, () => ({})),
   feed: place(feedModule, () => ({})),
   gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits }) => ({
     publicUrl,

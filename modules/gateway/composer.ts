@@ -1,3 +1,5 @@
+import type { InteractionService, UserStats, VideoStats } from "#contracts/gen/interaction_pb.ts";
+import type { Relation, RelationService } from "#contracts/gen/relation_pb.ts";
 import type { User, UserService } from "#contracts/gen/user_pb.ts";
 import type { Video, VideoService } from "#contracts/gen/video_pb.ts";
 import type { Logger } from "#platform/observe/log.ts";
@@ -8,11 +10,16 @@ import type { Client } from "#platform/rpc/service.ts";
 export interface Person {
   user: User;
   works: number;
+  /** Absent when the service that knows cannot say. */
+  likes: UserStats | undefined;
+  relation: Relation | undefined;
 }
 /** A video with its author. */
 export interface Clip {
   video: Video;
   author: Person;
+  /** Absent when the service that knows cannot say. */
+  stats: VideoStats | undefined;
 }
 
 /**
@@ -29,38 +36,71 @@ export interface Composer {
 }
 
 export function createComposer(
-  clients: { user: Client<typeof UserService>; video: Client<typeof VideoService> },
+  clients: {
+    user: Client<typeof UserService>;
+    video: Client<typeof VideoService>;
+    relation: Client<typeof RelationService>;
+    interaction: Client<typeof InteractionService>;
+  },
   log: Logger,
 ): Composer {
-  async function works(ids: string[], call: Call): Promise<Map<string, number>> {
+  /** What can be done without, by its id. */
+  async function optional<T>(
+    call: Call,
+    what: string,
+    answer: Promise<T[]>,
+    idOf: (entry: T) => string,
+  ): Promise<Map<string, T>> {
     try {
-      const { stats } = await clients.video.getAuthorStats({ authorIds: ids }, call);
-      return new Map(stats.map((entry) => [entry.authorId, entry.works]));
+      return new Map((await answer).map((entry) => [idOf(entry), entry]));
     } catch (error) {
-      log.warn({ err: error, traceId: call.traceId }, "shown without counts");
+      log.warn({ err: error, traceId: call.traceId }, `shown without ${what}`);
       return new Map();
     }
+  }
+
+  /** Adds to people what the other services know of them; their records may still be on the way. */
+  async function compose(userIds: string[], users: Promise<User[]>, call: Call): Promise<Person[]> {
+    const { video, interaction, relation } = clients;
+    const works = video.getAuthorStats({ authorIds: userIds }, call).then(({ stats }) => stats);
+    const likes = interaction.getUserStats({ userIds }, call).then(({ stats }) => stats);
+    const relations = relation.getRelations({ userIds }, call).then((answer) => answer.relations);
+    const [found, worksOf, likesOf, relationOf] = await Promise.all([
+      users,
+      optional(call, "works", works, ({ authorId }) => authorId),
+      optional(call, "likes", likes, ({ userId }) => userId),
+      optional(call, "relations", relations, ({ userId }) => userId),
+    ]);
+    return found.map((user) => ({
+      user,
+      works: worksOf.get(user.id)?.works ?? 0,
+      likes: likesOf.get(user.id),
+      relation: relationOf.get(user.id),
+    }));
   }
 
   async function people(ids: string[], call: Call): Promise<Person[]> {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return [];
-    const [{ users }, counts] = await Promise.all([
-      clients.user.getUsers({ ids: wanted }, call),
-      works(wanted, call),
-    ]);
-    return users.map((user) => ({ user, works: counts.get(user.id) ?? 0 }));
+    const users = clients.user.getUsers({ ids: wanted }, call).then((answer) => answer.users);
+    return compose(wanted, users, call);
   }
 
   async function clips(videos: Video[], call: Call): Promise<Clip[]> {
-    const authors = await people(
-      videos.map((video) => video.authorId),
-      call,
-    );
+    if (videos.length === 0) return [];
+    const videoIds = videos.map((video) => video.id);
+    const stats = clients.interaction.getVideoStats({ videoIds }, call).then((answer) => answer.stats);
+    const [authors, statsOf] = await Promise.all([
+      people(
+        videos.map((video) => video.authorId),
+        call,
+      ),
+      optional(call, "reactions", stats, ({ videoId }) => videoId),
+    ]);
     const byId = new Map(authors.map((author) => [author.user.id, author]));
     return videos.flatMap((video) => {
       const author = byId.get(video.authorId);
-      return author ? [{ video, author }] : [];
+      return author ? [{ video, author, stats: statsOf.get(video.id) }] : [];
     });
   }
 
@@ -73,8 +113,8 @@ export function createComposer(
       return clips(videos, call);
     },
     async person(user, call) {
-      const counts = await works([user.id], call);
-      return { user, works: counts.get(user.id) ?? 0 };
+      const [person] = await compose([user.id], Promise.resolve([user]), call);
+      return person!;
     },
   };
 }

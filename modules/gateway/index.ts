@@ -1,4 +1,6 @@
 import { FeedService } from "#contracts/gen/feed_pb.ts";
+import { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
@@ -25,7 +27,13 @@ export interface GatewayConfig {
 /** The public HTTP edge. Owns no data. */
 export const gatewayModule = defineModule<GatewayConfig>()({
   name: "gateway",
-  calls: { user: UserService, video: VideoService, feed: FeedService },
+  calls: {
+    user: UserService,
+    relation: RelationService,
+    video: VideoService,
+    interaction: InteractionService,
+    feed: FeedService,
+  },
   async start({ config, clients, blobs, log }) {
     const uploads = config.limits ? rateLimit({ burst: 30, perMinute: 10 }) : noRateLimit;
     const surface: Surface = {

@@ -1,5 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { FeedService } from "#contracts/gen/feed_pb.ts";
+import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
@@ -12,7 +14,9 @@ import type { UploadIntake } from "./upload-intake.ts";
 /** What both public surfaces stand on. */
 export interface Surface {
   user: Client<typeof UserService>;
+  relation: Client<typeof RelationService>;
   video: Client<typeof VideoService>;
+  interaction: Client<typeof InteractionService>;
   feed: Client<typeof FeedService>;
   auth: Auth;
   composer: Composer;

@@ -24,6 +24,12 @@ export interface ClassicVideo {
   is_favorite: boolean;
   title: string;
 }
+export interface ClassicComment {
+  id: number;
+  user: ClassicUser;
+  content: string;
+  create_date: string;
+}
 /** Every field that an answer of the classic API may have besides the two that it always has. */
 export interface Classic {
   status_code: number;
@@ -33,6 +39,9 @@ export interface Classic {
   user?: ClassicUser;
   video_list?: ClassicVideo[];
   next_time?: number;
+  comment?: ClassicComment;
+  comment_list?: ClassicComment[];
+  user_list?: ClassicUser[];
 }
 
 /** Parameters in the order in which they are sent; a name may come more than once. */

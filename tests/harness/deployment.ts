@@ -10,7 +10,10 @@ export const shapes = ["all", "split"] as const;
 export type Shape = (typeof shapes)[number];
 
 /** What runs in a process of its own, in the order of starting; the last one serves the public. */
-const targetsOf: Record<Shape, string[]> = { all: ["all"], split: ["user", "video,feed", "gateway"] };
+const targetsOf: Record<Shape, string[]> = {
+  all: ["all"],
+  split: ["user", "video,feed", "relation,interaction", "gateway"],
+};
 
 export interface Deployment {
   readonly shape: Shape;
@@ -41,7 +44,6 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
   const programs = new Map<string, Program>();
   const past: Program[] = [];
   const environments = new Map<string, Record<string, string>>();
-  const services: string[] = [];
   let origin = "";
 
   async function start(target: string): Promise<void> {
@@ -54,8 +56,11 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
   async function startAll(): Promise<void> {
     const targets = targetsOf[shape];
     const ports = await freePorts(2 * targets.length);
-    for (const target of targets) {
-      const [port, rpcPort] = [ports.pop()!, ports.pop()!];
+    const services = targets.flatMap((target, i) =>
+      target === "all" ? [] : target.split(",").map((module) => `${module}=127.0.0.1:${ports[2 * i]}`),
+    );
+    for (const [i, target] of targets.entries()) {
+      const [rpcPort, port] = [ports[2 * i]!, ports[2 * i + 1]!];
       environments.set(target, {
         DOUYA_DATA: dataDir,
         DOUYA_DATABASE_URL: databaseUrl,
@@ -65,7 +70,6 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
         DOUYA_SERVICES: services.join(","),
         ...options.env,
       });
-      services.push(...target.split(",").map((module) => `${module}=127.0.0.1:${rpcPort}`));
       origin = `http://127.0.0.1:${port}`;
     }
     // Nobody needs the others to start, only to answer.

@@ -6,8 +6,11 @@ import { sendProblem } from "../problem.ts";
 import { bearerToken, identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { accountRoutes } from "./accounts.ts";
+import { commentRoutes } from "./comments.ts";
 import { acceptFiles } from "./file-body.ts";
+import { followRoutes } from "./follows.ts";
 import { profileRoutes } from "./profiles.ts";
+import { reactionRoutes } from "./reactions.ts";
 import { sharedSchemas } from "./schemas.ts";
 import { videoRoutes } from "./videos.ts";
 
@@ -56,6 +59,9 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     await routes.register(accountRoutes(surface));
     await routes.register(profileRoutes(surface));
     await routes.register(videoRoutes(surface));
+    await routes.register(reactionRoutes(surface));
+    await routes.register(commentRoutes(surface));
+    await routes.register(followRoutes(surface));
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   await app.register(swaggerUi, { routePrefix: "/docs" });

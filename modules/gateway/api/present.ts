@@ -1,3 +1,4 @@
+import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { type Video, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Clip, Person } from "../composer.ts";
 import type { MediaUrls } from "../media-urls.ts";
@@ -10,7 +11,13 @@ const states = {
   [VideoState.FAILED]: "failed",
 } as const;
 
-export function toApiUser({ user, works }: Person, urls: MediaUrls) {
+const reactions = {
+  [Reaction.UNSPECIFIED]: null,
+  [Reaction.LIKE]: "like",
+  [Reaction.DISLIKE]: "dislike",
+} as const;
+
+export function toApiUser({ user, works, likes, relation }: Person, urls: MediaUrls) {
   return {
     id: user.id,
     username: user.username,
@@ -19,11 +26,19 @@ export function toApiUser({ user, works }: Person, urls: MediaUrls) {
     avatarUrl: urls.avatar(user),
     backgroundUrl: urls.background(user),
     createdAt: toTime(user.createdAtMs),
-    counts: { videos: works, following: 0, followers: 0, likesReceived: 0, likesGiven: 0 },
+    followed: relation?.followed ?? false,
+    followsYou: relation?.followsCaller ?? false,
+    counts: {
+      videos: works,
+      following: relation?.following ?? 0,
+      followers: relation?.followers ?? 0,
+      likesReceived: likes?.likesReceived ?? 0,
+      likesGiven: likes?.likesGiven ?? 0,
+    },
   };
 }
 
-export function toApiVideo({ video, author }: Clip, urls: MediaUrls) {
+export function toApiVideo({ video, author, stats }: Clip, urls: MediaUrls) {
   return {
     id: video.id,
     title: video.title,
@@ -39,8 +54,28 @@ export function toApiVideo({ video, author }: Clip, urls: MediaUrls) {
     sizeBytes: video.sizeBytes,
     createdAt: toTime(video.createdAtMs),
     publishedAt: video.publishedAtMs ? toTime(video.publishedAtMs) : null,
-    counts: { likes: 0, comments: 0 },
+    counts: { likes: stats?.likes ?? 0, comments: stats?.comments ?? 0 },
+    reaction: reactions[stats?.reaction ?? Reaction.UNSPECIFIED],
   };
+}
+
+/** Nothing when its author is gone. */
+export function toApiComment(comment: Comment, people: Map<string, Person>, urls: MediaUrls) {
+  const author = people.get(comment.authorId);
+  const replyTo = people.get(comment.replyToUserId);
+  return (
+    author && {
+      id: comment.id,
+      videoId: comment.videoId,
+      author: toApiUser(author, urls),
+      text: comment.text,
+      floor: comment.floor,
+      rootId: comment.rootId || null,
+      replyTo: replyTo ? toApiUser(replyTo, urls) : null,
+      replies: comment.replies,
+      createdAt: toTime(comment.createdAtMs),
+    }
+  );
 }
 
 export function toTime(ms: number): string {

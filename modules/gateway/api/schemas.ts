@@ -26,6 +26,8 @@ export const User = Type.Object(
     avatarUrl: Type.String({ description: "Never empty." }),
     backgroundUrl: Type.String({ description: "Never empty." }),
     createdAt: Time,
+    followed: Type.Boolean({ description: "Whether the caller follows them." }),
+    followsYou: Type.Boolean({ description: "Whether they follow the caller." }),
     counts: Counts,
   },
   { $id: "User" },
@@ -86,9 +88,37 @@ export const Video = Type.Object(
     sizeBytes: Type.Integer(),
     createdAt: Time,
     publishedAt: nullable(Time),
-    counts: Type.Object({ likes: Type.Integer(), comments: Type.Integer() }),
+    counts: Type.Object({
+      likes: Type.Integer(),
+      comments: Type.Integer({ description: "Replies included." }),
+    }),
+    reaction: Type.Union([Type.Literal("like"), Type.Literal("dislike"), Type.Null()], {
+      description: "The caller's.",
+    }),
   },
   { $id: "Video" },
+);
+
+export const Comment = Type.Object(
+  {
+    id: Id,
+    videoId: Id,
+    author: Type.Ref("User"),
+    text: Type.String(),
+    floor: Type.Integer({
+      description:
+        "Counts up from 1: in the video for comments, in their comment for replies. Never given twice.",
+    }),
+    rootId: nullable(
+      Type.String({ description: "The comment that this is a reply to; null for a comment." }),
+    ),
+    replyTo: Type.Union([Type.Ref("User"), Type.Null()], {
+      description: "Whose reply this one answers; null when it answers the comment itself.",
+    }),
+    replies: Type.Integer(),
+    createdAt: Time,
+  },
+  { $id: "Comment" },
 );
 
 export const Problem = Type.Object(
@@ -114,7 +144,7 @@ export const PageQuery = Type.Object({
 export type PageQuery = Type.Static<typeof PageQuery>;
 export const IdParams = Type.Object({ id: Id });
 
-export const sharedSchemas = [User, Session, Device, Upload, Video, Problem];
+export const sharedSchemas = [User, Session, Device, Upload, Video, Comment, Problem];
 
 /** A route's answers: what it gives, and a problem otherwise. */
 export function answers<S extends Record<number, TSchema>>(success: S) {

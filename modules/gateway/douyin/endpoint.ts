@@ -36,8 +36,9 @@ export function endpoint(
     schema: { hide: true, ...answerSchema(options.answer) },
     handler: async (request, reply) => {
       const parameters = mergeParameters(request.query, request.body ?? (await formOfGet(request)));
-      if (options.auth !== "none") {
-        await identify(surface.auth, request, parameters.get("token"), options.auth);
+      const token = parameters.get("token");
+      if (options.auth === "required" || (options.auth === "optional" && token)) {
+        await identify(surface.auth, request, token, options.auth);
       }
       return options.handle(parameters, request, reply);
     },

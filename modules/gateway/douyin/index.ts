@@ -3,9 +3,12 @@ import multipart from "@fastify/multipart";
 import type { FastifyInstance } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Surface } from "../surface.ts";
+import { commentEndpoints } from "./comment.ts";
 import { sendStatus } from "./endpoint.ts";
+import { favoriteEndpoints } from "./favorite.ts";
 import { feedEndpoint } from "./feed.ts";
 import { publishEndpoints } from "./publish.ts";
+import { relationEndpoints } from "./relation.ts";
 import { userEndpoints } from "./user.ts";
 
 /** The classic API: a thin surface over the same services as /api/v1. */
@@ -26,4 +29,7 @@ export async function classicApi(
   userEndpoints(app, surface);
   publishEndpoints(app, surface);
   feedEndpoint(app, surface);
+  favoriteEndpoints(app, surface);
+  commentEndpoints(app, surface);
+  relationEndpoints(app, surface);
 }

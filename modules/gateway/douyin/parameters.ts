@@ -45,6 +45,13 @@ export function requiredId(parameters: Parameters, name: string): string {
   return id;
 }
 
+/** What one of the values that a parameter may have stands for. */
+export function oneOf<M extends object>(parameters: Parameters, name: string, meanings: M): M[keyof M] {
+  const value = text(parameters, name);
+  if (!Object.hasOwn(meanings, value)) throw invalid(name, `is none of ${Object.keys(meanings).join(", ")}`);
+  return meanings[value as keyof M];
+}
+
 /**
  * A time in Unix milliseconds; a value below 10^11 is taken as seconds. 0 or absent: undefined, which means now.
  */

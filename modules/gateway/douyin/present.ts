@@ -1,3 +1,4 @@
+import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
 import type { Clip, Person } from "../composer.ts";
 import type { MediaUrls } from "../media-urls.ts";
 
@@ -36,31 +37,48 @@ export const videoSchema = {
   },
 } as const;
 
-export function toClassicUser({ user, works }: Person, urls: MediaUrls) {
+export const commentSchema = {
+  type: "object",
+  properties: { id: Int64, user: userSchema, content: Text, create_date: Text },
+} as const;
+
+export function toClassicUser({ user, works, likes, relation }: Person, urls: MediaUrls) {
   return {
     id: BigInt(user.id),
     name: user.name,
-    follow_count: 0,
-    follower_count: 0,
-    is_follow: false,
+    follow_count: relation?.following ?? 0,
+    follower_count: relation?.followers ?? 0,
+    is_follow: relation?.followed ?? false,
     avatar: urls.avatar(user),
     background_image: urls.background(user),
     signature: user.signature,
-    total_favorited: 0,
+    total_favorited: likes?.likesReceived ?? 0,
     work_count: works,
-    favorite_count: 0,
+    favorite_count: likes?.likesGiven ?? 0,
   };
 }
 
-export function toClassicVideo({ video, author }: Clip, urls: MediaUrls) {
+export function toClassicVideo({ video, author, stats }: Clip, urls: MediaUrls) {
   return {
     id: BigInt(video.id),
     author: toClassicUser(author, urls),
     play_url: urls.blob(video.playKey),
     cover_url: urls.blob(video.coverKey),
-    favorite_count: 0,
-    comment_count: 0,
-    is_favorite: false,
+    favorite_count: stats?.likes ?? 0,
+    comment_count: stats?.comments ?? 0,
+    is_favorite: stats?.reaction === Reaction.LIKE,
     title: video.title,
+  };
+}
+
+export function toClassicComment(comment: Comment, author: Person, urls: MediaUrls) {
+  const made = new Date(comment.createdAtMs);
+  const twoDigits = (number: number) => String(number).padStart(2, "0");
+  return {
+    id: BigInt(comment.id),
+    user: toClassicUser(author, urls),
+    content: comment.text,
+    // The server's own calendar, since this form names no time zone.
+    create_date: `${twoDigits(made.getMonth() + 1)}-${twoDigits(made.getDate())}`,
   };
 }

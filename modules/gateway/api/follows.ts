@@ -1,0 +1,55 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { toApiUser } from "./present.ts";
+import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
+
+/** Following, and who follows whom. */
+export function followRoutes({ relation, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    for (const [method, summary, change] of [
+      ["PUT", "Follow somebody", "follow"],
+      ["DELETE", "Follow somebody no longer", "unfollow"],
+    ] as const) {
+      app.route({
+        method,
+        url: "/users/:id/follow",
+        schema: { summary, tags: ["follows"], params: IdParams, response: answers({ 204: NoContent }) },
+        handler: async (request, reply) => {
+          await relation[change]({ userId: request.params.id }, callOf(request));
+          return reply.code(204).send(null);
+        },
+      });
+    }
+    for (const [path, summary, list] of [
+      ["following", "Whom somebody follows, the newest first", "listFollowing"],
+      ["followers", "Who follows somebody, the newest first", "listFollowers"],
+      ["friends", "Whom somebody follows and who follow back, the newest first", "listFriends"],
+    ] as const) {
+      app.get(
+        `/users/:id/${path}`,
+        {
+          config: { auth: "optional" },
+          schema: {
+            summary,
+            tags: ["follows"],
+            params: IdParams,
+            querystring: PageQuery,
+            response: answers({ 200: pageOf("User") }),
+          },
+        },
+        async (request) => {
+          const call = callOf(request);
+          const { cursor = "", limit } = request.query;
+          const { userIds, next } = await relation[list](
+            { userId: request.params.id, before: cursor, limit },
+            call,
+          );
+          const urls = urlsFor(request);
+          const people = await composer.people(userIds, call);
+          return { items: people.map((person) => toApiUser(person, urls)), nextCursor: next || null };
+        },
+      );
+    }
+  };
+}

@@ -1,0 +1,138 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import type { Message } from "#contracts/gen/message_pb.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { toApiUser, toTime } from "./present.ts";
+import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
+
+const Params = Type.Object({ userId: Id });
+
+/** Conversations between two people. */
+export function messageRoutes({ message, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      "/conversations",
+      {
+        schema: {
+          summary: "One's conversations, the one with the latest message first",
+          tags: ["messages"],
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("Conversation") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { cursor = "", limit } = request.query;
+        const { conversations, next } = await message.listConversations({ before: cursor, limit }, call);
+        const peerIds = conversations.map(({ peerId }) => peerId);
+        const people = new Map((await composer.people(peerIds, call)).map((one) => [one.user.id, one]));
+        const urls = urlsFor(request);
+        const items = conversations.flatMap(({ peerId, latest, unread, readUpToId }) => {
+          const person = people.get(peerId);
+          if (!person) return [];
+          const peer = toApiUser(person, urls);
+          return [{ peer, latest: toApiMessage(latest!), unread, readUpTo: readUpToId || null }];
+        });
+        return { items, nextCursor: next || null };
+      },
+    );
+    app.get(
+      "/conversations/:userId/messages",
+      {
+        schema: {
+          summary: "Messages between oneself and one person",
+          description:
+            "Without `before` and `after`: the newest. In every page the oldest comes first. `nextCursor` goes on in " +
+            "the direction asked for: send it as `after` if you sent that, else as `before`. To hear what is new, ask " +
+            "again with the last id you have as `after`: no message ever appears before one that was seen.",
+          tags: ["messages"],
+          params: Params,
+          querystring: Type.Object({
+            before: Type.Optional(Id),
+            after: Type.Optional(Id),
+            limit: Type.Integer({ minimum: 1, maximum: 100, default: 50 }),
+          }),
+          response: answers({ 200: pageOf("Message") }),
+        },
+      },
+      async (request) => {
+        const { before, after, limit } = request.query;
+        if (before && after)
+          throw new DomainError("invalid", "INVALID_ARGUMENT", "Send `before` or `after`, not both.");
+        const { messages, more } = await message.listMessages(
+          { peerId: request.params.userId, beforeId: before ?? "", afterId: after ?? "", limit },
+          callOf(request),
+        );
+        const edge = after ? messages.at(-1) : messages[0];
+        return { items: messages.map(toApiMessage), nextCursor: (more && edge?.id) || null };
+      },
+    );
+    app.post(
+      "/conversations/:userId/messages",
+      {
+        schema: {
+          summary: "Send a message",
+          description:
+            "To friends, who follow each other, freely; to anybody else 3 messages at most until they answer.",
+          tags: ["messages"],
+          params: Params,
+          body: Type.Object({
+            content: Type.String({
+              maxLength: 16_000,
+              description: "1 to 2,000 characters, line breaks among them.",
+            }),
+            key: Type.Optional(
+              Type.String({
+                maxLength: 64,
+                description: "One's own name for the message: sent again with the same key, it is the same.",
+              }),
+            ),
+          }),
+          response: answers({ 201: Type.Ref("Message") }),
+        },
+      },
+      async (request, reply) => {
+        const { content, key = "" } = request.body;
+        const sent = await message.send(
+          { receiverId: request.params.userId, content, idempotencyKey: key },
+          callOf(request),
+        );
+        return reply.code(201).send(toApiMessage(sent));
+      },
+    );
+    app.put(
+      "/conversations/:userId/read",
+      {
+        schema: {
+          summary: "Mark as read what this person wrote, up to a message",
+          tags: ["messages"],
+          params: Params,
+          body: Type.Object({ upTo: Id }),
+          response: answers({ 204: NoContent }),
+        },
+      },
+      async (request, reply) => {
+        const { userId: peerId } = request.params;
+        await message.markRead({ peerId, upToId: request.body.upTo }, callOf(request));
+        return reply.code(204).send(null);
+      },
+    );
+    app.get(
+      "/me/unread",
+      {
+        schema: {
+          summary: "How much one has not read",
+          tags: ["messages"],
+          response: answers({ 200: Type.Object({ messages: Type.Integer() }) }),
+        },
+      },
+      async (request) => ({ messages: (await message.countUnread({}, callOf(request))).unread }),
+    );
+  };
+}
+
+function toApiMessage({ id, senderId, receiverId, content, sentAtMs }: Message) {
+  return { id, senderId, receiverId, content, sentAt: toTime(sentAtMs) };
+}

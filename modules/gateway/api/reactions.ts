@@ -1,0 +1,72 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import { Reaction } from "#contracts/gen/interaction_pb.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { toApiVideo } from "./present.ts";
+import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
+
+/** Liking, disliking, and what somebody likes. */
+export function reactionRoutes({ interaction, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    for (const [path, reaction] of [
+      ["like", Reaction.LIKE],
+      ["dislike", Reaction.DISLIKE],
+    ] as const) {
+      app.put(
+        `/videos/:id/${path}`,
+        {
+          schema: {
+            summary: `${path === "like" ? "Like" : "Dislike"} a video, in place of what one thought of it before`,
+            tags: ["reactions"],
+            params: IdParams,
+            response: answers({ 204: NoContent }),
+          },
+        },
+        async (request, reply) => {
+          await interaction.react({ videoId: request.params.id, reaction }, callOf(request));
+          return reply.code(204).send(null);
+        },
+      );
+      app.delete(
+        `/videos/:id/${path}`,
+        {
+          schema: {
+            summary: `Take one's ${path} back; does nothing where there is none`,
+            tags: ["reactions"],
+            params: IdParams,
+            response: answers({ 204: NoContent }),
+          },
+        },
+        async (request, reply) => {
+          await interaction.withdraw({ videoId: request.params.id, reaction }, callOf(request));
+          return reply.code(204).send(null);
+        },
+      );
+    }
+    app.get(
+      "/users/:id/likes",
+      {
+        config: { auth: "optional" },
+        schema: {
+          summary: "Videos that somebody likes, the most recently liked first",
+          description: "A page has fewer videos than `limit` when some were deleted a moment ago.",
+          tags: ["reactions"],
+          params: IdParams,
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("Video") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { cursor = "", limit } = request.query;
+        const { videoIds, next } = await interaction.listLiked(
+          { userId: request.params.id, before: cursor, limit },
+          call,
+        );
+        const urls = urlsFor(request);
+        const clips = await composer.clipsById(videoIds, call);
+        return { items: clips.map((clip) => toApiVideo(clip, urls)), nextCursor: next || null };
+      },
+    );
+  };
+}

@@ -1,0 +1,59 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { endpoint, ok } from "./endpoint.ts";
+import { oneOf, requiredId, text } from "./parameters.ts";
+import { commentSchema, toClassicComment } from "./present.ts";
+
+/** The most comments that the list, which has no pages, shows. */
+const maxListed = 500;
+
+export function commentEndpoints(app: FastifyInstance, surface: Surface): void {
+  const { interaction, composer, urlsFor } = surface;
+
+  async function present(comments: Comment[], request: FastifyRequest) {
+    const people = await composer.people(
+      comments.map((comment) => comment.authorId),
+      callOf(request),
+    );
+    const byId = new Map(people.map((person) => [person.user.id, person]));
+    const urls = urlsFor(request);
+    return comments.flatMap((comment) => {
+      const author = byId.get(comment.authorId);
+      return author ? [toClassicComment(comment, author, urls)] : [];
+    });
+  }
+
+  endpoint(app, surface, {
+    method: "POST",
+    path: "/comment/action",
+    auth: "required",
+    answer: { comment: commentSchema },
+    async handle(parameters, request) {
+      const videoId = requiredId(parameters, "video_id");
+      const action = oneOf(parameters, "action_type", { "1": "publish", "2": "delete" });
+      if (action === "delete") {
+        const commentId = requiredId(parameters, "comment_id");
+        await interaction.deleteComment({ videoId, commentId }, callOf(request));
+        return ok;
+      }
+      const draft = { videoId, text: text(parameters, "comment_text") };
+      const [comment] = await present([await interaction.addComment(draft, callOf(request))], request);
+      return { ...ok, comment };
+    },
+  });
+  endpoint(app, surface, {
+    method: "GET",
+    path: "/comment/list",
+    auth: "optional",
+    answer: { comment_list: { type: "array", items: commentSchema } },
+    async handle(parameters, request) {
+      const videoId = requiredId(parameters, "video_id");
+      // These clients know one level, and as many comments as comment_count says.
+      const asked = { videoId, order: CommentOrder.FLAT, limit: maxListed };
+      const { comments } = await interaction.listComments(asked, callOf(request));
+      return { ...ok, comment_list: await present(comments, request) };
+    },
+  });
+}

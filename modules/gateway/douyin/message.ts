@@ -1,0 +1,110 @@
+import type { FastifyInstance } from "fastify";
+import type { Message } from "#contracts/gen/message_pb.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { endpoint, ok } from "./endpoint.ts";
+import { oneOf, optionalTime, requiredId, text } from "./parameters.ts";
+import { toClassicUser, userSchema } from "./present.ts";
+
+/** The oldest of what is new; a client gets the rest when it asks again from where these end. */
+const maxListed = 500;
+/** The most people that a list, which has no pages, shows. */
+const maxFriends = 100;
+
+const messageSchema = {
+  type: "object",
+  properties: {
+    id: { type: "integer" },
+    to_user_id: { type: "integer" },
+    from_user_id: { type: "integer" },
+    content: { type: "string" },
+    create_time: { type: "integer" },
+  },
+} as const;
+
+const friendSchema = {
+  type: "object",
+  properties: {
+    ...userSchema.properties,
+    message: { type: "string" },
+    msgType: { type: "integer" },
+    msg_type: { type: "integer" },
+  },
+} as const;
+
+export function messageEndpoints(app: FastifyInstance, surface: Surface): void {
+  const { message, relation, composer, urlsFor } = surface;
+
+  endpoint(app, surface, {
+    method: "POST",
+    path: "/message/action",
+    auth: "required",
+    answer: {},
+    async handle(parameters, request) {
+      const receiverId = requiredId(parameters, "to_user_id");
+      oneOf(parameters, "action_type", { "1": "send" });
+      await message.send({ receiverId, content: text(parameters, "content") }, callOf(request));
+      return ok;
+    },
+  });
+  endpoint(app, surface, {
+    method: "GET",
+    path: "/message/chat",
+    auth: "required",
+    answer: { message_list: { type: "array", items: messageSchema } },
+    async handle(parameters, request) {
+      const peerId = requiredId(parameters, "to_user_id");
+      const afterMs = optionalTime(parameters, "pre_msg_time") ?? 1;
+      const call = callOf(request);
+      const { messages } = await message.listMessages({ peerId, afterMs, limit: maxListed }, call);
+      const last = messages.findLast((one) => one.senderId === peerId);
+      // These clients have no other way to tell that somebody reads, and ask only while the conversation is shown.
+      if (last) await message.markRead({ peerId, upToId: last.id }, call);
+      return { ...ok, message_list: messages.map(toClassicMessage) };
+    },
+  });
+  endpoint(app, surface, {
+    method: "GET",
+    path: "/relation/friend/list",
+    auth: "required",
+    answer: { user_list: { type: "array", items: friendSchema } },
+    async handle(parameters, request) {
+      const userId = requiredId(parameters, "user_id");
+      const call = callOf(request);
+      const { userIds } = await relation.listFriends({ userId, limit: maxFriends }, call);
+      const [people, { latest }] = await Promise.all([
+        composer.people(userIds, call),
+        message.getLatest({ peerIds: userIds }, call).catch((error) => {
+          request.log.warn({ err: error, traceId: call.traceId }, "shown without messages");
+          return { latest: [] };
+        }),
+      ]);
+      const latestOf = new Map(latest.map((one) => [one.peerId, one.message]));
+      const urls = urlsFor(request);
+      return {
+        ...ok,
+        user_list: people.map((person) => ({
+          ...toClassicUser(person, urls),
+          ...toLatest(latestOf.get(person.user.id), person.user.id),
+        })),
+      };
+    },
+  });
+}
+
+function toClassicMessage({ id, senderId, receiverId, content, sentAtMs }: Message) {
+  return {
+    id: BigInt(id),
+    to_user_id: BigInt(receiverId),
+    from_user_id: BigInt(senderId),
+    content,
+    create_time: sentAtMs,
+  };
+}
+
+/** What a friend's entry says of the latest message; 0: the caller received it, 1: they sent it. */
+function toLatest(latest: Message | undefined, friendId: string) {
+  if (!latest) return {};
+  const type = latest.senderId === friendId ? 0 : 1;
+  return { message: latest.content, msgType: type, msg_type: type };
+}

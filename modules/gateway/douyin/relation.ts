@@ -1,0 +1,58 @@
+import type { FastifyInstance } from "fastify";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { endpoint, ok } from "./endpoint.ts";
+import { oneOf, requiredId } from "./parameters.ts";
+import { toClassicUser, userSchema } from "./present.ts";
+
+/** The most people that a list, which has no pages, shows. */
+const maxListed = 100;
+
+const actions = {
+  "1": {
+    change: "follow",
+    refusal: () => new DomainError("conflict", "ALREADY_FOLLOWED", "You follow this person already."),
+  },
+  "2": {
+    change: "unfollow",
+    refusal: () => new DomainError("conflict", "NOT_FOLLOWED", "You do not follow this person."),
+  },
+} as const;
+
+export function relationEndpoints(app: FastifyInstance, surface: Surface): void {
+  const { relation, composer, urlsFor } = surface;
+
+  endpoint(app, surface, {
+    method: "POST",
+    path: "/relation/action",
+    auth: "required",
+    answer: {},
+    async handle(parameters, request) {
+      const userId = requiredId(parameters, "to_user_id");
+      const { change, refusal } = oneOf(parameters, "action_type", actions);
+      const { changed } = await relation[change]({ userId }, callOf(request));
+      if (!changed) throw refusal();
+      return ok;
+    },
+  });
+  for (const [path, list] of [
+    ["/relation/follow/list", "listFollowing"],
+    ["/relation/follower/list", "listFollowers"],
+  ] as const) {
+    endpoint(app, surface, {
+      method: "GET",
+      path,
+      auth: "required",
+      answer: { user_list: { type: "array", items: userSchema } },
+      async handle(parameters, request) {
+        const userId = requiredId(parameters, "user_id");
+        const call = callOf(request);
+        const { userIds } = await relation[list]({ userId, limit: maxListed }, call);
+        const urls = urlsFor(request);
+        const people = await composer.people(userIds, call);
+        return { ...ok, user_list: people.map((person) => toClassicUser(person, urls)) };
+      },
+    });
+  }
+}

@@ -1,0 +1,80 @@
+import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import { type Ids, isId } from "#platform/ids/snowflake.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { CommentStore, Draft } from "../comment-store.ts";
+import type { KnownVideos } from "../known-videos.ts";
+import { toComment } from "../present.ts";
+import {
+  checkComment,
+  checkKey,
+  commentNotFound,
+  commentsClosed,
+  mayCurate,
+  mayDelete,
+  notYours,
+  videoNotFound,
+} from "../rules.ts";
+import type { VideoRow } from "../video-rows.ts";
+
+type Service = Handlers<typeof InteractionService>;
+
+const refusals = {
+  "video-gone": videoNotFound,
+  closed: commentsClosed,
+  "not-found": commentNotFound,
+} as const;
+
+/** Everything that changes comments. */
+export function commentHandlers(
+  store: CommentStore,
+  videos: KnownVideos,
+  ids: Ids,
+): Pick<Service, "addComment" | "deleteComment" | "pinComment" | "closeComments"> {
+  const add = createBatcher((drafts: Draft[]) => store.add(drafts), {
+    conflict: (draft) =>
+      draft.idempotencyKey === undefined ? draft.id : `${draft.authorId} ${draft.idempotencyKey}`,
+  });
+  const requireCurator = (callerId: string) => (video: VideoRow) => {
+    if (!mayCurate(callerId, video.author_id))
+      throw notYours("Only the author of the video can do this with its comments.");
+  };
+  return {
+    async addComment(request, call) {
+      const authorId = requireCaller(call);
+      const text = checkComment(request.text);
+      const idempotencyKey = checkKey(request.idempotencyKey);
+      await videos.require(request.videoId, call);
+      if (request.replyToId && !isId(request.replyToId)) throw commentNotFound();
+      const replyToId = request.replyToId || undefined;
+      const { videoId } = request;
+      const added = await add({ videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey });
+      if (typeof added === "string") throw refusals[added]();
+      return toComment(added);
+    },
+    async deleteComment({ videoId, commentId }, call) {
+      const callerId = requireCaller(call);
+      await videos.require(videoId, call);
+      if (!isId(commentId)) throw commentNotFound();
+      await store.remove(videoId, commentId, (comment, video) => {
+        if (!mayDelete(callerId, comment.author_id, video.author_id))
+          throw notYours("Only the author of a comment or of the video can delete it.");
+      });
+      return {};
+    },
+    async pinComment({ videoId, commentId }, call) {
+      const callerId = requireCaller(call);
+      await videos.require(videoId, call);
+      if (commentId && !isId(commentId)) throw commentNotFound();
+      await store.pin(videoId, commentId || undefined, requireCurator(callerId));
+      return {};
+    },
+    async closeComments({ videoId, closed }, call) {
+      const callerId = requireCaller(call);
+      await videos.require(videoId, call);
+      await store.close(videoId, closed, requireCurator(callerId));
+      return {};
+    },
+  };
+}

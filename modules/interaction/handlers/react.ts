@@ -1,0 +1,39 @@
+import { type InteractionService, Reaction, type ReactRequest } from "#contracts/gen/interaction_pb.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Ids } from "#platform/ids/snowflake.ts";
+import { type Call, requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { KnownVideos } from "../known-videos.ts";
+import type { Opinion, ReactionStore, Wish } from "../reaction-store.ts";
+import { videoNotFound } from "../rules.ts";
+
+type Service = Handlers<typeof InteractionService>;
+
+export function reactHandlers(
+  store: ReactionStore,
+  videos: KnownVideos,
+  ids: Ids,
+): Pick<Service, "react" | "withdraw"> {
+  const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
+    conflict: (wish) => `${wish.videoId} ${wish.userId}`,
+  });
+  async function change(request: ReactRequest, call: Call, to: Pick<Wish, "opinion" | "insteadOf">) {
+    const userId = requireCaller(call);
+    await videos.require(request.videoId, call);
+    const changed = await apply({ videoId: request.videoId, userId, id: ids.next(), ...to });
+    if (changed === undefined) throw videoNotFound();
+    return { changed };
+  }
+  return {
+    react: (request, call) => change(request, call, { opinion: opinionOf(request.reaction) }),
+    withdraw: (request, call) =>
+      change(request, call, { opinion: 0, insteadOf: opinionOf(request.reaction) }),
+  };
+}
+
+function opinionOf(reaction: Reaction): Opinion {
+  if (reaction === Reaction.LIKE) return 1;
+  if (reaction === Reaction.DISLIKE) return -1;
+  throw new DomainError("invalid", "INVALID_ARGUMENT", "reaction: say like or dislike.");
+}

@@ -1,0 +1,36 @@
+import { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { VideoService } from "#contracts/gen/video_pb.ts";
+import { defineModule } from "#platform/module/module.ts";
+import { commentStore } from "./comment-store.ts";
+import { commentHandlers } from "./handlers/comments.ts";
+import { getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
+import { commentLists } from "./handlers/list-comments.ts";
+import { reactHandlers } from "./handlers/react.ts";
+import { createKnownVideos } from "./known-videos.ts";
+import { migrations } from "./migrations.ts";
+import { reactionStore } from "./reaction-store.ts";
+import type { Tables } from "./tables.ts";
+import { addVideos } from "./video-rows.ts";
+
+/** Reactions to videos, comments on them, and the counts of both. */
+export const interactionModule = defineModule<object, Tables>()({
+  name: "interaction",
+  service: InteractionService,
+  calls: { video: VideoService },
+  migrations,
+  async start({ db, clients, ids, events }) {
+    const reactions = reactionStore(db, events);
+    const comments = commentStore(db, events);
+    const videos = createKnownVideos(clients.video, (rows) => addVideos(db, rows));
+    return {
+      handlers: {
+        ...reactHandlers(reactions, videos, ids),
+        getVideoStats: getVideoStats(reactions),
+        getUserStats: getUserStats(reactions),
+        listLiked: listLiked(reactions),
+        ...commentHandlers(comments, videos, ids),
+        ...commentLists(comments, clients.video),
+      },
+    };
+  },
+});

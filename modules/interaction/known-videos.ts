@@ -1,0 +1,43 @@
+import { LRUCache } from "lru-cache";
+import { type VideoService, VideoState } from "#contracts/gen/video_pb.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { videoNotFound } from "./rules.ts";
+
+export interface KnownVideos {
+  /** Sees that a video is published and has its row. Error: VIDEO_NOT_FOUND. */
+  require(videoId: string, call: Call): Promise<void>;
+}
+
+/**
+ * A video that was published a moment ago is not asked for again. That it has been deleted since shows in its row,
+ * once the event has arrived, or at the latest after `ttl`.
+ */
+const remembered = { max: 100_000, ttl: 30_000 };
+
+export function createKnownVideos(
+  video: Client<typeof VideoService>,
+  addRows: (videos: { videoId: string; authorId: string }[]) => Promise<void>,
+): KnownVideos {
+  const known = new LRUCache<string, true>(remembered);
+  const find = createBatcher(async (asked: { videoId: string; call: Call }[]): Promise<boolean[]> => {
+    const { traceId } = asked[0]!.call;
+    const deadlineMs = Math.max(...asked.map(({ call }) => call.deadlineMs));
+    // As a guest: before it is published, not even the author can like it.
+    const ids = [...new Set(asked.map(({ videoId }) => videoId))];
+    const { videos } = await video.getVideos({ ids }, { traceId, deadlineMs });
+    const published = videos.filter(({ state }) => state === VideoState.PUBLISHED);
+    if (published.length > 0) await addRows(published.map(({ id, authorId }) => ({ videoId: id, authorId })));
+    for (const { id } of published) known.set(id, true);
+    const found = new Set(published.map(({ id }) => id));
+    return asked.map(({ videoId }) => found.has(videoId));
+  });
+  return {
+    async require(videoId, call) {
+      if (known.has(videoId)) return;
+      if (!isId(videoId) || !(await find({ videoId, call }))) throw videoNotFound();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import type { Migrations } from "#platform/db/migrate.ts";
+
+export const migrations: Migrations = {
+  "0001-reactions-and-comments": `
+    -- What there is about a video. Whoever changes a reaction or a comment holds its row, so everything about one
+    -- video happens in one order. A row is never deleted: of a removed video it says that nothing may come any more.
+    create table interaction.video (
+      video_id int8 primary key,
+      author_id int8 not null,
+      likes int8 not null default 0,
+      dislikes int8 not null default 0,
+      -- Replies included.
+      comments int8 not null default 0,
+      -- The last numbers given: to any comment, and to one that is no reply.
+      last_sequence int8 not null default 0,
+      last_floor int8 not null default 0,
+      closed boolean not null default false,
+      pinned_id int8,
+      removed boolean not null default false
+    ) with (fillfactor = 70);
+    create table interaction.person (
+      user_id int8 primary key,
+      likes_received int8 not null default 0,
+      likes_given int8 not null default 0
+    ) with (fillfactor = 70);
+    create table interaction.reaction (
+      video_id int8 not null,
+      user_id int8 not null,
+      -- 1: likes, -1: dislikes.
+      reaction int2 not null check (reaction in (1, -1)),
+      -- In the order of time; what the list of liked videos is paged by.
+      id int8 not null,
+      primary key (video_id, user_id)
+    );
+    create index reaction_liked on interaction.reaction (user_id, id) include (video_id) where reaction = 1;
+    create table interaction.comment (
+      video_id int8 not null,
+      id int8 not null,
+      author_id int8 not null,
+      -- The comment that this is a reply to.
+      root_id int8,
+      -- Whose reply it answers.
+      reply_to_user_id int8,
+      text text not null,
+      -- In the order of commits within the video, replies included.
+      sequence int8 not null,
+      floor int8 not null,
+      replies int8 not null default 0,
+      last_reply_floor int8 not null default 0,
+      idempotency_key text,
+      primary key (video_id, id)
+    );
+    create unique index comment_sequence on interaction.comment (video_id, sequence);
+    create unique index comment_floor on interaction.comment (video_id, floor) where root_id is null;
+    create index comment_heat on interaction.comment (video_id, replies, floor) where root_id is null;
+    create unique index comment_replies on interaction.comment (video_id, root_id, floor) where root_id is not null;
+    create unique index comment_key on interaction.comment (video_id, author_id, idempotency_key)
+      where idempotency_key is not null;
+  `,
+};

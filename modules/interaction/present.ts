@@ -1,0 +1,18 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { CommentSchema } from "#contracts/gen/interaction_pb.ts";
+import { timeOfId } from "#platform/ids/snowflake.ts";
+import type { CommentRow } from "./comment-store.ts";
+
+export function toComment(row: CommentRow): MessageInitShape<typeof CommentSchema> {
+  return {
+    id: row.id,
+    videoId: row.video_id,
+    authorId: row.author_id,
+    text: row.text,
+    floor: Number(row.floor),
+    rootId: row.root_id ?? "",
+    replyToUserId: row.reply_to_user_id ?? "",
+    replies: Number(row.replies),
+    createdAtMs: timeOfId(row.id),
+  };
+}

@@ -1,0 +1,133 @@
+import { sql } from "kysely";
+import { reacted } from "#contracts/events.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Events } from "#platform/events/events.ts";
+import type { Tables } from "./tables.ts";
+import { holdVideos } from "./video-rows.ts";
+
+/** 1: likes, -1: dislikes, 0: neither. */
+export type Opinion = 1 | -1 | 0;
+
+/** What somebody wants to think of a video from now on. */
+export interface Wish {
+  videoId: string;
+  userId: string;
+  opinion: Opinion;
+  /** Only if this is what they think now. */
+  insteadOf?: Opinion;
+  /** The id of the new reaction. */
+  id: string;
+}
+
+interface Change {
+  video_id: string;
+  user_id: string;
+  author_id: string;
+  was: Opinion;
+  now: Opinion;
+}
+
+/** All SQL of reactions and their counts. */
+export function reactionStore(db: Kysely<Tables>, events: Events) {
+  return {
+    /**
+     * Carries out many wishes in one transaction, facts, counts and events together; tells for each whether it changed
+     * anything, undefined when the video is gone. No two may be of the same person about the same video.
+     */
+    async apply(wishes: Wish[]): Promise<(boolean | undefined)[]> {
+      return events.transaction(db, async (transaction, emit) => {
+        const videos = await holdVideos(
+          transaction,
+          wishes.map((wish) => wish.videoId),
+        );
+        const changes = await react(
+          transaction,
+          wishes.filter((wish) => videos.has(wish.videoId)),
+        );
+        const atMs = Date.now();
+        for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes)
+          emit(reacted, { videoId, userId, authorId, was, now, atMs });
+        const changed = new Set(changes.map((change) => `${change.video_id} ${change.user_id}`));
+        return wishes.map((wish) =>
+          videos.has(wish.videoId) ? changed.has(`${wish.videoId} ${wish.userId}`) : undefined,
+        );
+      });
+    },
+    videoStats: (videoIds: string[]) =>
+      db
+        .selectFrom("video")
+        .select(["video_id", "likes", "dislikes", "comments"])
+        .where("video_id", "=", sql<string>`any(${videoIds}::int8[])`)
+        .execute(),
+    userStats: (userIds: string[]) =>
+      db
+        .selectFrom("person")
+        .selectAll()
+        .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
+        .execute(),
+    /** What each of these people thinks of the video. */
+    async opinions(pairs: { videoId: string; userId: string }[]): Promise<Opinion[]> {
+      const { rows } = await sql<{ video_id: string; user_id: string; reaction: Opinion }>`
+        select r.video_id, r.user_id, r.reaction
+        from unnest(${pairs.map((pair) => pair.videoId)}::int8[], ${pairs.map((pair) => pair.userId)}::int8[])
+          as p(video_id, user_id)
+        join interaction.reaction r on r.video_id = p.video_id and r.user_id = p.user_id`.execute(db);
+      const found = new Map(rows.map((row) => [`${row.video_id} ${row.user_id}`, row.reaction]));
+      return pairs.map((pair) => found.get(`${pair.videoId} ${pair.userId}`) ?? 0);
+    },
+    liked(userId: string, before: string | undefined, limit: number) {
+      let rows = db
+        .selectFrom("reaction")
+        .select(["id", "video_id"])
+        .where("user_id", "=", userId)
+        .where("reaction", "=", 1);
+      if (before) rows = rows.where("id", "<", before);
+      return rows.orderBy("id", "desc").limit(limit).execute();
+    },
+  };
+}
+
+export type ReactionStore = ReturnType<typeof reactionStore>;
+
+/**
+ * The reactions and the three counts that follow from them, in one statement. The videos are held; people are
+ * counted in the order of ids, for the same reason.
+ */
+async function react(on: Queryable<Tables>, wishes: Wish[]): Promise<Change[]> {
+  if (wishes.length === 0) return [];
+  const { rows } = await sql<Change>`
+    with change as materialized (
+      select w.video_id, w.user_id, w.id, v.author_id, coalesce(r.reaction, 0) as was, w.opinion as now
+      from unnest(${wishes.map((wish) => wish.videoId)}::int8[], ${wishes.map((wish) => wish.userId)}::int8[],
+        ${wishes.map((wish) => wish.opinion)}::int2[], ${wishes.map((wish) => wish.insteadOf ?? null)}::int2[],
+        ${wishes.map((wish) => wish.id)}::int8[]) as w(video_id, user_id, opinion, instead_of, id)
+      join interaction.video v on v.video_id = w.video_id
+      left join interaction.reaction r on r.video_id = w.video_id and r.user_id = w.user_id
+      where w.opinion <> coalesce(r.reaction, 0) and coalesce(w.instead_of = coalesce(r.reaction, 0), true)
+    ), withdrawn as (
+      delete from interaction.reaction r using change c
+      where c.now = 0 and r.video_id = c.video_id and r.user_id = c.user_id
+    ), given as (
+      insert into interaction.reaction (video_id, user_id, reaction, id)
+      select video_id, user_id, now, id from change where now <> 0
+      on conflict (video_id, user_id) do update set reaction = excluded.reaction, id = excluded.id
+    ), counted as (
+      update interaction.video v set likes = v.likes + c.likes, dislikes = v.dislikes + c.dislikes
+      from (
+        select video_id, sum((now = 1)::int - (was = 1)::int) as likes, sum((now = -1)::int - (was = -1)::int) as dislikes
+        from change group by video_id
+      ) c where v.video_id = c.video_id
+    ), people as (
+      insert into interaction.person as p (user_id, likes_received, likes_given)
+      select person_id, sum(received), sum(given)
+      from change c, lateral (
+        values (c.author_id, (now = 1)::int - (was = 1)::int, 0), (c.user_id, 0, (now = 1)::int - (was = 1)::int)
+      ) as counts(person_id, received, given)
+      where received <> 0 or given <> 0
+      group by person_id order by person_id
+      on conflict (user_id) do update
+        set likes_received = p.likes_received + excluded.likes_received, likes_given = p.likes_given + excluded.likes_given
+    )
+    select video_id, user_id, author_id, was, now from change`.execute(on);
+  return rows;
+}

@@ -1,0 +1,72 @@
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { checkText } from "#platform/text/text-rules.ts";
+
+export const maxPage = 100;
+/** The flat list is for clients that know no pages. */
+export const maxFlatPage = 500;
+
+export function checkComment(text: string): string {
+  return checkText(text, {
+    label: "A comment",
+    reason: "COMMENT_INVALID",
+    min: 1,
+    max: 500,
+    allowInvisible: true,
+  });
+}
+
+/** A key is the client's own; undefined when there is none. */
+export function checkKey(key: string): string | undefined {
+  if (/^[\x21-\x7e]{0,64}$/.test(key)) return key || undefined;
+  throw new DomainError(
+    "invalid",
+    "IDEMPOTENCY_KEY_INVALID",
+    "An idempotency key has at most 64 visible ASCII characters.",
+  );
+}
+
+/** Who may delete a comment: the one place to add a role. */
+export function mayDelete(callerId: string, authorId: string, videoAuthorId: string): boolean {
+  return callerId === authorId || callerId === videoAuthorId;
+}
+
+/** Who may close a video's comments and pin one. */
+export function mayCurate(callerId: string, videoAuthorId: string): boolean {
+  return callerId === videoAuthorId;
+}
+
+/** Where a list goes on: the numbers of a cursor. Error: CURSOR_INVALID. */
+export function parseCursor(cursor: string, length: number): string[] | undefined {
+  if (cursor === "") return undefined;
+  const numbers = cursor.split("-");
+  if (numbers.length === length && numbers.every((number) => /^\d{1,18}$/.test(number))) return numbers;
+  throw new DomainError("invalid", "CURSOR_INVALID", "cursor: send `nextCursor` of the page before.");
+}
+
+export function videoNotFound(): DomainError {
+  return new DomainError("not-found", "VIDEO_NOT_FOUND", "There is no such video, or it is not public.");
+}
+
+export function commentNotFound(): DomainError {
+  return new DomainError("not-found", "COMMENT_NOT_FOUND", "There is no such comment on this video.");
+}
+
+export function commentsClosed(): DomainError {
+  return new DomainError(
+    "conflict",
+    "COMMENTS_CLOSED",
+    "The author of this video allows no more comments on it.",
+  );
+}
+
+export function commentIsReply(): DomainError {
+  return new DomainError(
+    "invalid",
+    "COMMENT_IS_REPLY",
+    "Only a comment can be pinned. This is a reply to one.",
+  );
+}
+
+export function notYours(message: string): DomainError {
+  return new DomainError("forbidden", "NOT_YOURS", message);
+}

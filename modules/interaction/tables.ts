@@ -1,0 +1,31 @@
+import type { Generated } from "kysely";
+
+export interface Tables {
+  video: {
+    video_id: string;
+    author_id: string;
+    likes: Generated<string>;
+    dislikes: Generated<string>;
+    comments: Generated<string>;
+    last_sequence: Generated<string>;
+    last_floor: Generated<string>;
+    closed: Generated<boolean>;
+    pinned_id: string | null;
+    removed: Generated<boolean>;
+  };
+  person: { user_id: string; likes_received: Generated<string>; likes_given: Generated<string> };
+  reaction: { video_id: string; user_id: string; reaction: 1 | -1; id: string };
+  comment: {
+    video_id: string;
+    id: string;
+    author_id: string;
+    root_id: string | null;
+    reply_to_user_id: string | null;
+    text: string;
+    sequence: string;
+    floor: string;
+    replies: Generated<string>;
+    last_reply_floor: Generated<string>;
+    idempotency_key: string | null;
+  };
+}

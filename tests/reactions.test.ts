@@ -1,0 +1,169 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { classicClient, digits, ok, refused } from "./harness/classic-client.ts";
+import { freshClip } from "./harness/clips.ts";
+import { shapes } from "./harness/deployment.ts";
+import { copyVideo } from "./harness/fill-feed.ts";
+import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+
+type Video = Schemas["Video"];
+type User = Schemas["User"];
+
+describe.each(shapes)("reactions, %s", (shape) => {
+  const server = scenario(shape);
+  const douyin = classicClient(() => server.origin);
+  let author: Person;
+  let video: Video;
+  let ben: Person;
+
+  beforeAll(async () => {
+    author = await server.register();
+    ben = await server.register();
+    video = await author.settled((await author.publish(freshClip())).id);
+  });
+
+  const seenBy = async (person: Person, id = video.id) => {
+    const { counts, reaction, author: made } = body(await person.get<Video>(`/videos/${id}`));
+    const me = body(await person.get<User>("/me"));
+    return {
+      likes: counts.likes,
+      reaction,
+      received: made.counts.likesReceived,
+      given: me.counts.likesGiven,
+    };
+  };
+  const favorite = async (person: Person, actionType: number, id = video.id) =>
+    ok(
+      await douyin.post("/favorite/action/", {
+        token: person.session.accessToken,
+        video_id: id,
+        action_type: String(actionType),
+      }),
+    );
+
+  test("the next request sees a like, and that it was taken back, on both surfaces", async () => {
+    expect((await ben.put(`/videos/${video.id}/like`)).status).toBe(204);
+    expect(await seenBy(ben)).toEqual({ likes: 1, reaction: "like", received: 1, given: 1 });
+    const token = ben.session.accessToken;
+    const feed = ok(await douyin.get("/feed/", { token }));
+    expect(feed.video_list?.[0]).toMatchObject({
+      id: Number(video.id),
+      favorite_count: 1,
+      is_favorite: true,
+      author: { total_favorited: 1 },
+    });
+    const guest = ok(await douyin.get("/feed/"));
+    expect(guest.video_list?.[0]).toMatchObject({ favorite_count: 1, is_favorite: false });
+    const { user } = ok(await douyin.get("/user/", { token, user_id: ben.id }));
+    expect(user).toMatchObject({ favorite_count: 1, total_favorited: 0 });
+    expect((await ben.delete(`/videos/${video.id}/like`)).status).toBe(204);
+    expect(await seenBy(ben)).toEqual({ likes: 0, reaction: null, received: 0, given: 0 });
+    expect(ok(await douyin.get("/feed/")).video_list?.[0]?.favorite_count).toBe(0);
+  });
+
+  test.each([
+    "api",
+    "douyin",
+  ])("repeating is harmless, and one reaction replaces the other: %s", async (surface) => {
+    const act = async (action: 1 | 2 | 3 | 4) => {
+      if (surface === "douyin") return favorite(ben, action);
+      const path = `/videos/${video.id}/${action < 3 ? "like" : "dislike"}`;
+      expect((await (action % 2 === 1 ? ben.put(path) : ben.delete(path))).status).toBe(204);
+    };
+    const liked = { likes: 1, reaction: "like", received: 1, given: 1 };
+    const disliked = { likes: 0, reaction: "dislike", received: 0, given: 0 };
+    const neither = { ...disliked, reaction: null };
+    const steps = [
+      [2, neither],
+      [4, neither],
+      [1, liked],
+      [1, liked],
+      [4, liked],
+      [3, disliked],
+      [3, disliked],
+      [2, disliked],
+      [1, liked],
+      [2, neither],
+      [2, neither],
+      [3, disliked],
+      [4, neither],
+    ] as const;
+    for (const [action, expected] of steps) {
+      await act(action);
+      expect(await seenBy(ben), `after ${action}`).toEqual(expected);
+    }
+  });
+
+  test("everybody at once: each like counts once", async () => {
+    const people = await Promise.all(Array.from({ length: 20 }, () => server.register()));
+    await Promise.all(
+      people.flatMap((person) => [1, 2, 3].map(() => person.put(`/videos/${video.id}/like`))),
+    );
+    expect(await seenBy(ben)).toMatchObject({ likes: 20, received: 20 });
+    await Promise.all(people.slice(5).map((person) => person.put(`/videos/${video.id}/dislike`)));
+    expect(await seenBy(ben)).toMatchObject({ likes: 5, received: 5 });
+  });
+
+  test("liked videos are listed, the most recently liked first, page by page", async () => {
+    const ada = await server.register();
+    const copies = await copyVideo(server.deployment.databaseUrl, video.id, 5, (i) => 1_700_000_000_000 + i);
+    const order = [copies[3]!, copies[0]!, copies[4]!, copies[1]!, copies[2]!];
+    for (const id of order) await favorite(ada, 1, id);
+    await favorite(ada, 3, copies[4]!);
+    await favorite(ada, 1, copies[3]!);
+    const expected = [copies[2]!, copies[1]!, copies[0]!, copies[3]!];
+    const seen: string[] = [];
+    let cursor = "";
+    do {
+      const page = body(
+        await server.api<Page<Video>>(
+          "GET",
+          `/users/${ada.id}/likes?limit=2${cursor && `&cursor=${cursor}`}`,
+        ),
+      );
+      expect(page.items.length).toBeLessThanOrEqual(2);
+      seen.push(...page.items.map((item) => item.id));
+      // What is liked meanwhile is newer than all pages to come.
+      if (cursor === "") await favorite(ada, 1, video.id);
+      cursor = page.nextCursor ?? "";
+    } while (cursor);
+    expect(seen).toEqual(expected);
+    const list = await douyin.get("/favorite/list/", { user_id: ada.id });
+    const ids = digits(list, "id").filter((id) => id !== author.id);
+    expect(ids).toEqual([video.id, ...expected]);
+    expect(ok(list).video_list?.[0]?.is_favorite).toBe(false);
+  });
+
+  test("what cannot be reacted to is refused by name", async () => {
+    const token = ben.session.accessToken;
+    for (const id of ["1", "9223372036854775807"]) {
+      for (const path of ["like", "dislike"]) {
+        expectProblem(await ben.put(`/videos/${id}/${path}`), 404, "VIDEO_NOT_FOUND");
+        expectProblem(await ben.delete(`/videos/${id}/${path}`), 404, "VIDEO_NOT_FOUND");
+      }
+    }
+    expectProblem(await ben.put("/videos/x/like"), 422, "INVALID_ARGUMENT");
+    expectProblem(await server.api("PUT", `/videos/${video.id}/like`), 401, "LOGIN_REQUIRED");
+    const action = (parameters: Record<string, string>) => douyin.post("/favorite/action/", parameters);
+    const good = { token, video_id: video.id, action_type: "1" };
+    refused(await action({ ...good, video_id: "1" }), 10202);
+    for (const [name, values] of Object.entries({
+      video_id: ["", "x", "0", "-1", "99999999999999999999"],
+      action_type: ["", "0", "5", "like", "__proto__"],
+    })) {
+      for (const value of values)
+        expect(refused(await action({ ...good, [name]: value }), 10001)).toContain(name);
+    }
+    refused(await action({ video_id: video.id, action_type: "1" }), 10105);
+    expect(refused(await douyin.get("/favorite/list/"), 10001)).toContain("user_id");
+  });
+
+  test("a video that is not published cannot be liked, not even by its author", async () => {
+    const asked = await author.publish(freshClip("hevc-10bit-mono.mov"));
+    const early = await author.put(`/videos/${asked.id}/like`);
+    if (body(await author.get<Video>(`/videos/${asked.id}`)).state !== "published")
+      expectProblem(early, 404, "VIDEO_NOT_FOUND");
+    await author.settled(asked.id);
+    expect((await author.put(`/videos/${asked.id}/like`)).status).toBe(204);
+  });
+});
