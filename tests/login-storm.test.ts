@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { classicClient } from "./harness/classic-client.ts";
+import { shapes } from "./harness/deployment.ts";
+import { type Answer, body, expectProblem, type Problem } from "./harness/http-client.ts";
+import { scenario } from "./harness/scenario.ts";
+
+const megabyte = 1024 * 1024;
+
+describe.each(shapes)("a thousand logins at once, %s", (shape) => {
+  const server = scenario(shape);
+  const douyin = classicClient(() => server.origin);
+
+  test("some are let in, the rest hear when to come back, and nobody else notices", async () => {
+    const ada = await server.register();
+    const programs = server.deployment.programs();
+    const memory = () => programs.map((program) => program.memoryBytes() ?? 0);
+    const restBytes = memory();
+    const most = [...restBytes];
+    const feedMs: number[] = [];
+    let over = false;
+    const watching = (async () => {
+      while (!over) {
+        const startedMs = performance.now();
+        body(await server.api("GET", "/feed"));
+        feedMs.push(performance.now() - startedMs);
+        memory().forEach((bytes, i) => {
+          most[i] = Math.max(most[i]!, bytes);
+        });
+      }
+    })();
+
+    const json = { username: ada.username, password: ada.password };
+    const login = (i: number): Promise<Answer<unknown>> =>
+      i % 10 === 0
+        ? douyin.post("/user/login/", json)
+        : server.api("POST", "/sessions", { json: i % 3 === 0 ? { ...json, password: "wrong" } : json });
+    const answers = await Promise.all(Array.from({ length: 1000 }, (_, i) => login(i)));
+    over = true;
+    await watching;
+
+    const busy = answers.filter((answer) => answer.status === 429);
+    const others = answers.filter((answer) => answer.status !== 429);
+    for (const answer of busy) expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    for (const answer of others) expect([200, 201, 401], answer.text).toContain(answer.status);
+    expect(others.length).toBeGreaterThan(100);
+    const problem = busy.find((answer) => "reason" in (answer.body as object));
+    if (problem) expect(expectProblem(problem, 429, "BUSY").retryAfterMs).toBeGreaterThan(0);
+
+    // Each hash takes 19 MiB while it runs; a thousand at once would take 19 GiB.
+    most.forEach((bytes, i) => {
+      expect(bytes - restBytes[i]!).toBeLessThan(256 * megabyte);
+    });
+    feedMs.sort((a, b) => a - b);
+    expect(feedMs[Math.floor(feedMs.length / 2)]).toBeLessThan(500);
+    await server.logIn(ada.username, ada.password);
+  });
+});
+
+describe.each(shapes)("limits, %s", (shape) => {
+  const server = scenario(shape, { env: { DOUYA_LIMITS: "on" } });
+
+  test("who guesses passwords is slowed down, and told for how long", async () => {
+    const ada = await server.register();
+    const json = { username: ada.username, password: "a guess" };
+    const statuses = [];
+    let last: Answer<Problem> | undefined;
+    for (let i = 0; i < 60; i++) {
+      last = await server.api<Problem>("POST", "/sessions", { json });
+      statuses.push(last.status);
+      if (last.status === 429) break;
+    }
+    expect(new Set(statuses.slice(0, -1))).toEqual(new Set([401]));
+    expect(expectProblem(last!, 429, "TOO_MANY_REQUESTS").retryAfterMs).toBeLessThan(60_000);
+    expect(statuses.length).toBeLessThanOrEqual(31);
+    // Who is logged in already does not suffer for it.
+    body(await ada.get("/me"));
+  });
+
+  test("registering is limited as well", async () => {
+    const statuses = [];
+    for (let i = 0; i < 25; i++) {
+      const json = { username: `many ${i}`, password: "password" };
+      statuses.push((await server.api("POST", "/users", { json })).status);
+    }
+    expect(statuses).toContain(429);
+    expect(new Set(statuses)).toEqual(new Set([201, 429]));
+  });
+});
