@@ -71,7 +71,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     metrics.gauge("douya_database_waiting", "Queries that wait for a connection", () => pool.waitingCount);
     metrics.gauge("douya_database_connections", "Open connections to the database", () => pool.totalCount);
 
-    const events = createEvents();
+    const events = createEvents({ database: storage.database, log });
+    undo.push(events.stop);
     const registry = staticRegistry(config.services);
     const tokens = createServiceTokens(secret);
     const running = new Map<string, Running<DescService>>();
@@ -112,6 +113,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       undo.push(async () => started.stop?.());
     }
 
+    // Consumers call modules, so they stop first.
+    undo.push(events.stop);
     const rpcPort = await offerModules();
     let draining = false;
     const app = createHttpServer({ ...config, log, metrics, readiness });

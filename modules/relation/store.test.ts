@@ -29,7 +29,7 @@ beforeAll(async () => {
   });
   drop = test.drop;
   database = openDatabase(test.url, { log });
-  store = relationStore(database.of<Tables>("relation"), createEvents());
+  store = relationStore(database.of<Tables>("relation"), createEvents({ database, log }));
 });
 
 afterAll(async () => {

@@ -7,8 +7,10 @@ import { partitionOf } from "./partitions.ts";
 /** Events that wait for the end of their transaction. */
 export interface Outbox {
   emit: Emit;
-  /** Writes what was emitted in one statement; tells the names of the types. */
-  flush(transaction: Transaction<unknown>): Promise<Set<string>>;
+  /** The names of the types that were emitted. */
+  readonly types: Set<string>;
+  /** Writes what was emitted, in one statement. */
+  flush(transaction: Transaction<unknown>): Promise<void>;
 }
 
 export function createOutbox(): Outbox {
@@ -20,6 +22,9 @@ export function createOutbox(): Outbox {
     traceIds: [] as (string | null)[],
   };
   return {
+    get types() {
+      return new Set(columns.types);
+    },
     emit(type, init, traceId) {
       const message = create(type.schema, init);
       const key = type.key(message);
@@ -35,7 +40,6 @@ export function createOutbox(): Outbox {
         await sql`select events.append(${partitions}::int2[], ${types}::text[], ${keys}::text[],
           ${payloads}::bytea[], ${traceIds}::text[])`.execute(transaction);
       }
-      return new Set(types);
     },
   };
 }

@@ -1,6 +1,9 @@
-import type { Kysely, Transaction } from "../db/database.ts";
+import type { Database, Kysely, Transaction } from "../db/database.ts";
+import type { Logger } from "../observe/log.ts";
 import { createOutbox } from "./append.ts";
-import type { Emit } from "./event-type.ts";
+import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
+import type { Emit, EventType } from "./event-type.ts";
+import { createHorizon } from "./horizon.ts";
 
 /** The durable log of what happened, through which modules tell each other. */
 export interface Events {
@@ -14,16 +17,53 @@ export interface Events {
     db: Kysely<Tables>,
     work: (transaction: Transaction<Tables>, emit: Emit) => Promise<Result>,
   ): Promise<Result>;
+  /** Has events handled, by this process or by others that consume for the same group. */
+  consume<Tables, Type extends EventType>(options: ConsumeOptions<Tables, Type>): Consumer;
 }
 
-export function createEvents(): Events {
+export interface RunningEvents extends Events {
+  /** The groups that this process works for. */
+  groups(): string[];
+  /** Stops all consumers, each after what it is handling. */
+  stop(): Promise<void>;
+}
+
+/** Everything is in `database`, schema `events`. Another process takes over from a dead one after `leaseMs`. */
+export function createEvents(options: { database: Database; log: Logger; leaseMs?: number }): RunningEvents {
+  const { log, leaseMs = 6_000 } = options;
+  const { pool } = options.database;
+  const horizon = createHorizon(pool, log);
+  const consumers = new Map<Consumer, string>();
+  const onEmitted = (types: Set<string>) => {
+    if (types.size > 0) horizon.wake();
+  };
   return {
-    transaction: (db, work) =>
-      db.transaction().execute(async (transaction) => {
-        const outbox = createOutbox();
+    async transaction(db, work) {
+      const outbox = createOutbox();
+      const result = await db.transaction().execute(async (transaction) => {
         const result = await work(transaction, outbox.emit);
-        await outbox.flush(transaction as Transaction<unknown>);
+        await outbox.flush(transaction as unknown as Transaction<unknown>);
         return result;
-      }),
+      });
+      onEmitted(outbox.types);
+      return result;
+    },
+    consume(consumed) {
+      const started = startConsumer(consumed, { pool, horizon, log, leaseMs, onEmitted });
+      const consumer: Consumer = {
+        settled: started.settled,
+        async stop() {
+          await started.stop();
+          consumers.delete(consumer);
+        },
+      };
+      consumers.set(consumer, consumed.group);
+      return consumer;
+    },
+    groups: () => [...new Set(consumers.values())],
+    async stop() {
+      await Promise.all([...consumers.keys()].map((consumer) => consumer.stop()));
+      await horizon.stop();
+    },
   };
 }

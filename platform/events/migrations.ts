@@ -49,4 +49,44 @@ export const migrations: Migrations = {
       return least(drawn, held);
     end $$;
   `,
+  "0002-consumers": `
+    create table events.consumer_group (
+      group_name text primary key,
+      types text[] not null
+    );
+    -- How far a group has come in each partition, and which of its members has it.
+    create table events.consumer (
+      group_name text not null,
+      partition int2 not null,
+      position int8 not null,
+      owner uuid,
+      -- Goes up whenever the partition changes hands or is reset: a member that missed it changes nothing more.
+      term int8 not null default 0,
+      primary key (group_name, partition)
+    ) with (fillfactor = 50);
+    create table events.member (
+      group_name text not null,
+      id uuid not null,
+      expires_at timestamptz not null,
+      primary key (group_name, id)
+    );
+    -- Events that a group could not handle; copies, so that they outlive the log.
+    create table events.dead (
+      group_name text not null,
+      position int8 not null,
+      partition int2 not null,
+      type text not null,
+      key text not null,
+      payload bytea not null,
+      trace_id text,
+      at timestamptz not null,
+      reason text not null,
+      attempts int not null,
+      parked_at timestamptz not null default now(),
+      -- An operator wants it handled again.
+      replay boolean not null default false,
+      primary key (group_name, position)
+    );
+    create index dead_replay on events.dead (group_name) where replay;
+  `,
 };

@@ -1,0 +1,71 @@
+import type { Pool } from "pg";
+import type { Kysely, Transaction } from "../db/database.ts";
+import { DomainError } from "../errors/domain-error.ts";
+import { createOutbox } from "./append.ts";
+import type { Emit } from "./event-type.ts";
+
+/** What a handler is given besides its transaction and its events. */
+export interface HandleContext {
+  /** Adds events to the same transaction. */
+  emit: Emit;
+  /** Fires when the handler has taken too long. */
+  signal: AbortSignal;
+}
+
+/** The partition, or the dead letter, is no longer ours: nothing was changed. */
+export class LeaseLost extends Error {}
+
+/** Takes hold of the work within its transaction; tells the number of the connection's backend. Error: LeaseLost. */
+export type Claim = (transaction: Transaction<unknown>) => Promise<number>;
+
+/**
+ * One transaction of: a claim (an offset moved under its lease, a dead letter taken out), what the handler does,
+ * and the events it emits; tells the types of those. The claim comes first and locks its rows, so that nobody does
+ * the same work beside us. When the handler does not end in time its connection is cut, so that nothing it still
+ * tries has an effect. Error: HANDLER_TOO_SLOW, and what the handler throws.
+ */
+export async function carryOut<Tables>(
+  options: { db: Kysely<Tables>; pool: Pool; timeoutMs: number },
+  claim: Claim,
+  handle: (transaction: Transaction<Tables>, context: HandleContext) => Promise<void>,
+): Promise<Set<string>> {
+  const { db, pool, timeoutMs } = options;
+  const outbox = createOutbox();
+  let failure: unknown;
+  const work = async (transaction: Transaction<Tables>) => {
+    const untyped = transaction as unknown as Transaction<unknown>;
+    const pid = await claim(untyped);
+    const late = new AbortController();
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(async () => {
+        late.abort();
+        await pool.query("select pg_terminate_backend($1)", [pid]).catch(() => {});
+        reject(tooSlow(timeoutMs));
+      }, timeoutMs);
+      handle(transaction, { emit: outbox.emit, signal: late.signal })
+        .then(resolve, (error) => {
+          // What it sees of the cut connection is not the cause.
+          if (!late.signal.aborted) reject(error);
+        })
+        .finally(() => clearTimeout(timer));
+    });
+    await outbox.flush(untyped);
+  };
+  await db
+    .transaction()
+    .execute((transaction) =>
+      work(transaction).catch((error) => {
+        failure = error;
+        throw error;
+      }),
+    )
+    .catch((error) => {
+      // Rolling back may fail too, which must not hide why.
+      throw failure ?? error;
+    });
+  return outbox.types;
+}
+
+function tooSlow(timeoutMs: number): DomainError {
+  return new DomainError("internal", "HANDLER_TOO_SLOW", `The handler did not end within ${timeoutMs} ms.`);
+}

@@ -1,0 +1,88 @@
+import type { Lease } from "./leases.ts";
+import type { LogRow } from "./log-row.ts";
+
+/** A partition in our hands, with what went wrong in it lately. */
+export interface Lane extends Lease {
+  /** How often what comes next has failed. */
+  failures: number;
+  /** How often it was put off in a row, by failures or because the time was not right. */
+  delays: number;
+  retryAtMs: number;
+  /** Up to here events are handled one by one, to find the one that fails. */
+  aloneUntil: number;
+}
+
+/** Rows of one partition, and where it stands once they are done. */
+export interface Portion {
+  lane: Lane;
+  rows: LogRow[];
+  end: number;
+}
+
+export interface RetryRules {
+  /** Attempts that an event gets before it is parked. */
+  maxAttempts: number;
+  /** Before the second attempt; doubles from there up to 10 s. */
+  retryDelayMs: number;
+}
+
+/** So often events fail together before they are handled one by one. */
+const failuresTogether = 2;
+const maxDelayMs = 10_000;
+
+export function newLane(lease: Lease): Lane {
+  return { ...lease, failures: 0, delays: 0, retryAtMs: 0, aloneUntil: 0 };
+}
+
+/** How many rows to read for a lane at once. */
+export function portionSize(lane: Lane, batch: number): number {
+  return lane.position < lane.aloneUntil ? 1 : batch;
+}
+
+/** Notes that portions are done and stored. */
+export function advance(portions: Portion[]): void {
+  for (const { lane, end } of portions) {
+    lane.position = end;
+    lane.storedPosition = end;
+    lane.delays = 0;
+    // In the midst of those that failed together the next one has the attempts that it failed in company.
+    lane.failures = end < lane.aloneUntil ? Math.min(lane.failures, failuresTogether) : 0;
+  }
+}
+
+export function putOff(lane: Lane, { retryDelayMs }: RetryRules, nowMs: number): void {
+  lane.retryAtMs = nowMs + backOffMs(retryDelayMs, lane.delays++);
+}
+
+/** Doubles from `firstMs` up to 10 s. */
+export function backOffMs(firstMs: number, times: number): number {
+  return Math.min(maxDelayMs, firstMs * 2 ** times);
+}
+
+/** Notes a failure; true when it is time to park the one event that is the cause. */
+export function noteFailure({ lane, rows }: Portion, rules: RetryRules, nowMs: number): boolean {
+  lane.failures++;
+  if (rows.length === 1 && lane.failures >= rules.maxAttempts) return true;
+  if (rows.length > 1 && lane.failures >= failuresTogether) lane.aloneUntil = Number(rows.at(-1)!.position);
+  putOff(lane, rules, nowMs);
+  return false;
+}
+
+/** Fills batches with portions one after the other, cutting them where a batch is full. */
+export function* inBatches(portions: Portion[], batch: number): Generator<Portion[]> {
+  let filling: Portion[] = [];
+  let room = batch;
+  for (const { lane, rows, end } of portions) {
+    for (let i = 0; i < rows.length; ) {
+      const part = rows.slice(i, i + room);
+      i += part.length;
+      room -= part.length;
+      filling.push({ lane, rows: part, end: i === rows.length ? end : Number(part.at(-1)!.position) });
+      if (room > 0) continue;
+      yield filling;
+      filling = [];
+      room = batch;
+    }
+  }
+  if (filling.length > 0) yield filling;
+}

@@ -1,0 +1,27 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import type { EventOf, EventType } from "./event-type.ts";
+
+/** An event as it is stored. */
+export interface LogRow {
+  partition: number;
+  position: string;
+  type: string;
+  key: string;
+  payload: Buffer;
+  trace_id: string | null;
+  at: Date;
+}
+
+export function decode<Type extends EventType>(row: LogRow, types: ReadonlyMap<string, Type>): EventOf<Type> {
+  const type = types.get(row.type);
+  if (!type) throw new Error(`the group does not listen to ${row.type} any more`);
+  const event: EventOf<EventType> = {
+    type: row.type,
+    position: row.position,
+    key: row.key,
+    message: fromBinary(type.schema, row.payload),
+    traceId: row.trace_id ?? undefined,
+    atMs: row.at.getTime(),
+  };
+  return event as EventOf<Type>;
+}

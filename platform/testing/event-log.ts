@@ -1,0 +1,83 @@
+import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
+import { type Database, type Kysely, openDatabase, type Transaction } from "#platform/db/database.ts";
+import { migrate } from "#platform/db/migrate.ts";
+import { createEvents, type RunningEvents } from "#platform/events/events.ts";
+import { migrations } from "#platform/events/migrations.ts";
+import { createLog, type Logger } from "#platform/observe/log.ts";
+import { createTestDatabaseFrom } from "./test-database.ts";
+
+/** Events of tests say `key:something`. */
+export const added = testEvent("test.added.v1");
+export const removed = testEvent("test.removed.v1");
+
+function testEvent<Name extends string>(name: Name) {
+  return { name, schema: StringValueSchema, key: (message: StringValue) => message.value.split(":")[0]! };
+}
+
+/** What consumers of tests write: one row per event handled. */
+export interface EffectTables {
+  effect: { id?: string; event_position: string; key: string; value: string };
+}
+
+export interface EventLog {
+  url: string;
+  database: Database;
+  db: Kysely<EffectTables>;
+  events: RunningEvents;
+  /** Commits these as `test.added.v1`. */
+  emit(...values: string[]): Promise<void>;
+  /** The values handled so far, in the order in which that was committed to the table. */
+  effects(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** A database with an empty event log and a table for effects. */
+export async function openEventLog(options: { leaseMs?: number; log?: Logger } = {}): Promise<EventLog> {
+  const { log = createLog("silent"), leaseMs = 600 } = options;
+  const test = await createTestDatabaseFrom("event_log_1", async (url) => {
+    const fresh = openDatabase(url, { log });
+    await migrate(fresh, "events", migrations);
+    await fresh.pool.query(
+      `create schema test;
+       create table test.effect (
+         id int8 generated always as identity primary key, event_position int8 not null, key text, value text
+       )`,
+    );
+    await fresh.close();
+  });
+  const database = openDatabase(test.url, { log });
+  const events = createEvents({ database, log, leaseMs });
+  const db = database.of<EffectTables>("test");
+  return {
+    url: test.url,
+    database,
+    db,
+    events,
+    emit: (...values) =>
+      events.transaction(db, async (_, emit) => {
+        for (const value of values) emit(added, { value });
+      }),
+    async effects() {
+      const rows = await db.selectFrom("effect").select("value").orderBy("id").execute();
+      return rows.map((row) => row.value);
+    },
+    async close() {
+      await events.stop();
+      await database.close();
+      await test.drop();
+    },
+  };
+}
+
+/** What a consumer of tests does with its events. */
+export async function writeEffects(
+  transaction: Transaction<EffectTables>,
+  handled: { position: string; key: string; message: StringValue }[],
+): Promise<void> {
+  await transaction
+    .insertInto("effect")
+    .values(
+      handled.map(({ position, key, message }) => ({ event_position: position, key, value: message.value })),
+    )
+    .execute();
+}
