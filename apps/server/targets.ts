@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { feedModule } from "#modules/feed/index.ts";
 import { gatewayModule } from "#modules/gateway/index.ts";
 import { interactionModule } from "#modules/interaction/index.ts";
+import { messageModule } from "#modules/message/index.ts";
 import { relationModule } from "#modules/relation/index.ts";
 import { userModule } from "#modules/user/index.ts";
 import { videoModule } from "#modules/video/index.ts";
@@ -34,7 +35,8 @@ export const table: Record<string, Placed> = {
   relation: place(relationModule, () => ({})),
   video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
   interaction: place(interactionModule, () => ({})),
-  feed: place(feedModule, () => ({})),
+  message: place(messageModule, () => ({})),
+  feed: place(feedModule, ({ feedPullFollowers }) => ({ pullFollowers: feedPullFollowers })),
   gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits }) => ({
     publicUrl,
     maxUploadBytes,

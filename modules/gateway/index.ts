@@ -1,5 +1,6 @@
 import { FeedService } from "#contracts/gen/feed_pb.ts";
 import { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
@@ -32,6 +33,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
     relation: RelationService,
     video: VideoService,
     interaction: InteractionService,
+    message: MessageService,
     feed: FeedService,
   },
   async start({ config, clients, blobs, log }) {

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { FeedService } from "#contracts/gen/feed_pb.ts";
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import type { MessageService } from "#contracts/gen/message_pb.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
@@ -17,6 +18,7 @@ export interface Surface {
   relation: Client<typeof RelationService>;
   video: Client<typeof VideoService>;
   interaction: Client<typeof InteractionService>;
+  message: Client<typeof MessageService>;
   feed: Client<typeof FeedService>;
   auth: Auth;
   composer: Composer;

@@ -103,7 +103,7 @@ async function add(on: Queryable<Tables>, added: (Wish & { id: string })[]): Pro
       select least(sender_id, receiver_id), greatest(sender_id, receiver_id), id, sender_id, content, key from sent
     ), senders as (
       update message.conversation c
-      set last_id = s.id, to_stranger = c.to_stranger + (not s.friends and not c.answered)::int2
+      set last_id = s.id, to_stranger = c.to_stranger + (not s.friends and not c.answered)::int4
       from sent s where c.user_id = s.sender_id and c.peer_id = s.receiver_id
     ), receivers as (
       update message.conversation c set last_id = s.id, unread = c.unread + 1, answered = true

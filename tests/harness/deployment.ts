@@ -12,7 +12,7 @@ export type Shape = (typeof shapes)[number];
 /** What runs in a process of its own, in the order of starting; the last one serves the public. */
 const targetsOf: Record<Shape, string[]> = {
   all: ["all"],
-  split: ["user", "video,feed", "relation,interaction", "gateway"],
+  split: ["user", "video,message,feed", "relation,interaction", "gateway"],
 };
 
 export interface Deployment {

@@ -9,6 +9,7 @@ import { accountRoutes } from "./accounts.ts";
 import { commentRoutes } from "./comments.ts";
 import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
+import { messageRoutes } from "./messages.ts";
 import { profileRoutes } from "./profiles.ts";
 import { reactionRoutes } from "./reactions.ts";
 import { sharedSchemas } from "./schemas.ts";
@@ -59,6 +60,7 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     await routes.register(accountRoutes(surface));
     await routes.register(profileRoutes(surface));
     await routes.register(videoRoutes(surface));
+    await routes.register(messageRoutes(surface));
     await routes.register(reactionRoutes(surface));
     await routes.register(commentRoutes(surface));
     await routes.register(followRoutes(surface));

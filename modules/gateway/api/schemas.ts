@@ -121,6 +121,30 @@ export const Comment = Type.Object(
   { $id: "Comment" },
 );
 
+export const Message = Type.Object(
+  {
+    id: Id,
+    senderId: Id,
+    receiverId: Id,
+    content: Type.String(),
+    sentAt: Type.String({
+      format: "date-time",
+      description: "Different for every message of a conversation, and in their order.",
+    }),
+  },
+  { $id: "Message" },
+);
+
+export const Conversation = Type.Object(
+  {
+    peer: Type.Ref("User"),
+    latest: Type.Ref("Message"),
+    unread: Type.Integer(),
+    readUpTo: nullable(Type.String({ description: "The last message that the caller has read." })),
+  },
+  { $id: "Conversation" },
+);
+
 export const Problem = Type.Object(
   {
     type: Type.String(),
@@ -144,7 +168,7 @@ export const PageQuery = Type.Object({
 export type PageQuery = Type.Static<typeof PageQuery>;
 export const IdParams = Type.Object({ id: Id });
 
-export const sharedSchemas = [User, Session, Device, Upload, Video, Comment, Problem];
+export const sharedSchemas = [User, Session, Device, Upload, Video, Comment, Message, Conversation, Problem];
 
 /** A route's answers: what it gives, and a problem otherwise. */
 export function answers<S extends Record<number, TSchema>>(success: S) {

@@ -7,6 +7,7 @@ import { commentEndpoints } from "./comment.ts";
 import { sendStatus } from "./endpoint.ts";
 import { favoriteEndpoints } from "./favorite.ts";
 import { feedEndpoint } from "./feed.ts";
+import { messageEndpoints } from "./message.ts";
 import { publishEndpoints } from "./publish.ts";
 import { relationEndpoints } from "./relation.ts";
 import { userEndpoints } from "./user.ts";
@@ -29,6 +30,7 @@ export async function classicApi(
   userEndpoints(app, surface);
   publishEndpoints(app, surface);
   feedEndpoint(app, surface);
+  messageEndpoints(app, surface);
   favoriteEndpoints(app, surface);
   commentEndpoints(app, surface);
   relationEndpoints(app, surface);

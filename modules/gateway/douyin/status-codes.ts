@@ -30,6 +30,9 @@ export const codeOfReason: Record<string, number> = {
   COMMENT_INVALID: 10801,
   COMMENT_NOT_FOUND: 10802,
   COMMENTS_CLOSED: 10803,
+  MESSAGE_INVALID: 10901,
+  WRITES_TO_SELF: 10902,
+  STRANGER_LIMIT: 10903,
 };
 
 export const codeOfKind: Record<ErrorKind, number> = {
