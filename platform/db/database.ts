@@ -28,6 +28,9 @@ export function openDatabase(
     statement_timeout: 15_000,
     idle_in_transaction_session_timeout: 30_000,
   });
+  // A connection that is lost between two queries of a transaction says so here too; unheard, that would end the
+  // process. The next query fails with it.
+  pool.on("connect", (client) => client.on("error", () => {}));
   pool.on("error", (error) => options.log.warn({ err: error }, "an idle database connection was lost"));
   const dialect = new PostgresDialect({ pool });
   return {
