@@ -29,11 +29,9 @@ export function ImageButton({ change, remove, hasImage, onPick, onRemove }: Prop
       )}
       <input
         ref={input}
-        className="unseen"
+        hidden
         type="file"
         accept="image/*"
-        tabIndex={-1}
-        aria-label={change}
         onChange={(event) => {
           const file = event.target.files?.[0];
           event.target.value = "";

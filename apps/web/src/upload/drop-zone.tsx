@@ -34,11 +34,9 @@ export function DropZone({ onFile }: { onFile: (file: File) => void }) {
       </button>
       <input
         ref={input}
-        className="unseen"
+        hidden
         type="file"
         accept="video/*,.mkv,.mov,.avi,.flv,.ts,.m4v"
-        aria-label={t.chooseFile}
-        tabIndex={-1}
         onChange={(event) => {
           const file = event.target.files?.[0];
           event.target.value = "";

@@ -1,0 +1,148 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import {
+  type Browser,
+  type BrowserContextOptions,
+  type CDPSession,
+  chromium,
+  type Page,
+} from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** What this machine would need for a test that was skipped. */
+    lacks?: string;
+  }
+}
+
+/** What people hold or sit at. */
+export const devices = {
+  phone: { viewport: { width: 390, height: 844 }, locale: "zh-CN", hasTouch: true, isMobile: true },
+  desk: { viewport: { width: 1280, height: 800 }, locale: "en-US", hasTouch: false, isMobile: false },
+} satisfies Record<string, BrowserContextOptions>;
+
+/** Somebody in front of a browser of their own: nothing of theirs is shared with other visitors. */
+export interface Visitor {
+  readonly page: Page;
+  /** Chromium's own protocol, for what a finger or a file manager does. */
+  readonly devtools: CDPSession;
+  /** Says that the server may answer like this here; anything else at or above 400 fails the test. */
+  expectStatus(...statuses: number[]): void;
+}
+
+export interface Browsing {
+  /** Opens a browser; it is closed after the test, which fails when the browser complained of anything. */
+  visit(origin: string, device: keyof typeof devices, options?: BrowserContextOptions): Promise<Visitor>;
+}
+
+const names = ["chromium", "chromium-browser", "google-chrome"];
+const flags = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const waitMs = 8_000;
+
+/** Starts Chromium before the tests of this `describe`; skips them where there is none. */
+export function browsing(): Browsing {
+  const executablePath = findChromium();
+  let browser: Browser | undefined;
+  const open: { visitor: Visitor; troubles: string[] }[] = [];
+
+  beforeAll(async () => {
+    if (executablePath) browser = await chromium.launch({ executablePath, args: flags });
+  });
+  beforeEach((ctx) => {
+    if (executablePath) return;
+    ctx.task.meta.lacks = "chromium";
+    ctx.skip("needs chromium on the PATH");
+  });
+  afterEach(async ({ task }) => {
+    const ended = open.splice(0);
+    if (task.result?.state === "fail") for (const { visitor } of ended) await describePage(visitor.page);
+    for (const { visitor } of ended) await visitor.page.context().close();
+    expect(ended.flatMap(({ troubles }) => troubles)).toEqual([]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  return {
+    async visit(origin, device, options) {
+      const context = await browser!.newContext({ ...devices[device], baseURL: origin, ...options });
+      context.setDefaultTimeout(waitMs);
+      const page = await context.newPage();
+      const troubles: string[] = [];
+      const expected = new Set<number>();
+      await listenForTroubles(page, origin, troubles, expected);
+      const visitor: Visitor = {
+        page,
+        devtools: await context.newCDPSession(page),
+        expectStatus: (...statuses) => {
+          for (const status of statuses) expected.add(status);
+        },
+      };
+      open.push({ visitor, troubles });
+      return visitor;
+    },
+  };
+}
+
+function findChromium(): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
+  return names
+    .flatMap((name) => folders.map((folder) => join(folder, name)))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Everything that a person with the developer tools open would see in red. */
+async function listenForTroubles(page: Page, origin: string, troubles: string[], expected: Set<number>) {
+  // Where a policy is broken without a word in the console.
+  await page.addInitScript(`addEventListener("securitypolicyviolation", (event) =>
+    console.error("Content-Security-Policy:", event.violatedDirective, event.blockedURI));`);
+  page.on("pageerror", (error) => troubles.push(`exception: ${error.stack ?? error.message}`));
+  page.on("console", (message) => {
+    const { url } = message.location();
+    // Told with its status below.
+    if (message.text().startsWith("Failed to load resource: the server responded")) return;
+    if (["error", "warning", "assert"].includes(message.type()))
+      troubles.push(`console.${message.type()}: ${message.text()} (${url})`);
+  });
+  page.on("request", (request) => {
+    const { protocol } = new URL(request.url());
+    if (protocol.startsWith("http") && !request.url().startsWith(`${origin}/`))
+      troubles.push(`request to somebody else: ${request.url()}`);
+  });
+  page.on("requestfailed", (request) => {
+    const why = request.failure()?.errorText;
+    // The page itself gives up a video that has been scrolled away.
+    if (why === "net::ERR_ABORTED" && request.resourceType() === "media") return;
+    troubles.push(`failed request: ${request.method()} ${request.url()}: ${why}`);
+  });
+  page.on("response", (response) => {
+    const status = response.status();
+    if (status >= 400 && !expected.has(status))
+      troubles.push(`${status} for ${response.request().method()} ${response.url()}`);
+  });
+}
+
+async function describePage(page: Page) {
+  const text = await page
+    .locator("body")
+    .ariaSnapshot()
+    .catch((error: Error) => error.message);
+  process.stderr.write(`--- ${page.url()}\n${text}\n`);
+}
