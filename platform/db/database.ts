@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import type { Logger } from "../observe/log.ts";
+import { honestPool } from "./honest-pool.ts";
 
 export type { Kysely, Transaction };
 /** Either a module's database or a transaction on it. */
@@ -32,7 +33,9 @@ export function openDatabase(
   // process. The next query fails with it.
   pool.on("connect", (client) => client.on("error", () => {}));
   pool.on("error", (error) => options.log.warn({ err: error }, "an idle database connection was lost"));
-  const dialect = new PostgresDialect({ pool });
+  // A connection that is lost between two statements of a transaction has nobody else to tell.
+  pool.on("connect", (client) => client.on("error", () => {}));
+  const dialect = new PostgresDialect({ pool: honestPool(pool) });
   return {
     pool,
     of: <T>(schema: string) => new Kysely<T>({ dialect }).withSchema(schema) as Kysely<T>,

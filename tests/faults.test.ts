@@ -1,0 +1,195 @@
+import { utimes } from "node:fs/promises";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/private-postgres.ts";
+import { freshClip } from "./harness/clips.ts";
+import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
+import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
+import { listFiles } from "./harness/list-files.ts";
+import { rawRequest, zerosAfter } from "./harness/raw-request.ts";
+import { scenarioOf } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+type Video = Schemas["Video"];
+
+/** A database that keeps its promises, and the program on it. */
+describe.each(shapes)("kills, %s", (shape) => {
+  let postgres: PrivatePostgres;
+  let deployment: Deployment;
+  const server = scenarioOf(() => deployment);
+  const blobs = () => join(deployment.dataDir, "blobs");
+  const staged = () => listFiles(join(blobs(), "staging"));
+
+  beforeAll(async () => {
+    postgres = await startPrivatePostgres();
+    deployment = await deploy(shape, { databaseUrl: postgres.url });
+  });
+  afterAll(async () => {
+    await deployment?.remove();
+    await postgres?.remove();
+  });
+
+  async function query(sql: string): Promise<{ count: number }[]> {
+    const client = new pg.Client({ connectionString: postgres.url });
+    await client.connect();
+    try {
+      return (await client.query(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /**
+   * Lets every commit become durable and holds back the word that it has, which is the moment between commit
+   * and answer; `kill` is called when `count` of them wait there.
+   */
+  async function betweenCommitAndAnswer(ask: () => Promise<unknown>, kill: () => Promise<unknown>) {
+    await query("alter system set synchronous_standby_names = 'nobody'");
+    await query("select pg_reload_conf()");
+    try {
+      const before = await waiting();
+      const asked = ask().then(
+        () => "answered",
+        () => "cut off",
+      );
+      await until("the commit waits", async () => (await waiting()) > before);
+      await kill();
+      expect(await asked).toBe("cut off");
+    } finally {
+      await query("alter system reset synchronous_standby_names");
+      await query("select pg_reload_conf()");
+    }
+  }
+  const waiting = async () =>
+    (
+      await query(
+        "select count(*)::int as count from pg_stat_activity where wait_event = 'SyncRep' and query = 'commit'",
+      )
+    )[0]!.count;
+
+  test("in the middle of an upload: no blob appears, and what was staged goes when it is old", async () => {
+    const ada = await server.register();
+    const before = await listFiles(blobs());
+    const upload = rawRequest(deployment.origin, {
+      path: "/api/v1/uploads",
+      headers: {
+        authorization: `Bearer ${ada.session.accessToken}`,
+        "content-type": "video/mp4",
+        "content-length": "50000000",
+      },
+      pieces: zerosAfter(freshClip(), 3_000_000),
+    });
+    const cutOff = expect(upload).rejects.toThrow("no answer");
+    await until("the upload is being staged", async () => (await staged()).length > 0);
+    await deployment.programOf("gateway").kill();
+    await cutOff;
+    await deployment.restart("gateway");
+    const left = await staged();
+    expect(left).toHaveLength(1);
+    expect(await listFiles(blobs())).toEqual(
+      [...before, ...left.map((name) => join("staging", name))].sort(),
+    );
+
+    const twoHoursAgo = new Date(Date.now() - 2 * 3_600_000);
+    await utimes(join(blobs(), "staging", left[0]!), twoHoursAgo, twoHoursAgo);
+    await deployment.programOf("video").stop();
+    await deployment.restart("video");
+    expect(await listFiles(blobs())).toEqual(before);
+    expect((await ada.settled((await ada.publish(freshClip())).id)).state).toBe("published");
+  });
+
+  test("in the middle of processing: it is published all the same, once", async () => {
+    const ada = await server.register();
+    const { id } = await ada.publish(freshClip("odd-surround.webm"));
+    await until("it is being processed", async () => {
+      const { state } = body(await ada.get<Video>(`/videos/${id}`));
+      if (state === "published") throw new Error("too late");
+      return state === "processing";
+    });
+    await deployment.programOf("video").kill();
+    await deployment.restart("video");
+    const video = await until(
+      "it is published",
+      async () => {
+        const found = body(await ada.get<Video>(`/videos/${id}`));
+        return found.state === "published" && found;
+      },
+      25_000,
+    );
+    expect((await send("GET", video.playUrl!)).status).toBe(200);
+    expect((await send("GET", video.coverUrl!)).status).toBe(200);
+    const { items } = body(await ada.get<Page<Video>>("/me/videos"));
+    expect(items.map((item) => item.id)).toEqual([id]);
+    expect(body(await ada.get<Schemas["User"]>("/me")).counts.videos).toBe(1);
+    const { items: shown } = body(await server.api<Page<Video>>("GET", "/feed"));
+    expect(shown.filter((item) => item.id === id)).toHaveLength(1);
+  }, 40_000);
+
+  test("between commit and answer of a publish: it is there once, and asking again gives the same", async () => {
+    const ada = await server.register();
+    const upload = body(await ada.upload(freshClip()), 201);
+    const json = { uploadId: upload.id, title: "once" };
+    await betweenCommitAndAnswer(
+      () => ada.post("/videos", { json }),
+      () => Promise.all(deployment.programs().map((program) => program.kill())),
+    );
+    for (const module of shape === "all" ? ["gateway"] : ["user", "relation", "video", "gateway"])
+      await deployment.restart(module);
+    const { items } = body(await ada.get<Page<Video>>("/me/videos"));
+    expect(items).toHaveLength(1);
+    expect(body(await ada.post<Video>("/videos", { json }), 201).id).toBe(items[0]!.id);
+    const video = await until("it is published", async () => {
+      const found = body(await ada.get<Video>(`/videos/${items[0]!.id}`));
+      return found.state === "published" && found;
+    });
+    expect(video.title).toBe("once");
+    expect(body(await ada.get<Page<Video>>("/me/videos")).items).toHaveLength(1);
+    expect(body(await ada.get<Schemas["User"]>("/me")).counts.videos).toBe(1);
+  }, 40_000);
+
+  test("between commit and answer of a registration: the account is there, once", async () => {
+    const json = { username: `unheard ${shape}`, password: "password" };
+    await betweenCommitAndAnswer(
+      () => server.api("POST", "/users", { json }),
+      () => Promise.all([deployment.programOf("user").kill(), deployment.programOf("gateway").kill()]),
+    );
+    await deployment.restart("user");
+    if (shape === "split") await deployment.restart("gateway");
+    expectProblem(await server.api("POST", "/users", { json }), 409, "NAME_TAKEN");
+    await server.logIn(json.username, json.password);
+  }, 40_000);
+
+  test("of the database: an honest 503 while it is away, and service as soon as it is back", async () => {
+    const ada = await server.register();
+    const video = await ada.settled((await ada.publish(freshClip())).id);
+    await postgres.kill();
+    const login = { username: ada.username, password: ada.password };
+    for (const ask of [
+      () => server.api("GET", "/feed"),
+      () => server.api("GET", `/videos/${video.id}`),
+      () => server.api("POST", "/sessions", { json: login }),
+      () => server.api("POST", "/users", { json: { username: "late", password: "password" } }),
+      () => ada.upload(freshClip()),
+    ]) {
+      const startedMs = performance.now();
+      const problem = expectProblem(await ask(), 503, "DATABASE_UNAVAILABLE");
+      expect(problem.retryAfterMs).toBeGreaterThan(0);
+      expect(performance.now() - startedMs).toBeLessThan(3000);
+    }
+    const readiness = await send<{ modules: Record<string, string> }>("GET", `${deployment.origin}/readyz`);
+    expect(readiness.status).toBe(503);
+    expect(readiness.body.modules.gateway).toContain("database");
+    expect((await send("GET", `${deployment.origin}/livez`)).status).toBe(200);
+    expect((await send("GET", video.playUrl!)).status).toBe(200);
+
+    await postgres.restart();
+    await until("it serves again", async () => (await server.api("GET", "/feed")).status === 200);
+    const again = await server.logIn(ada.username, ada.password);
+    expect((await again.settled((await again.publish(freshClip())).id)).state).toBe("published");
+    expect(body(await server.api<Video>("GET", `/videos/${video.id}`)).title).toBe(video.title);
+    await until("it says that it is ready", async () => {
+      return (await send("GET", `${deployment.origin}/readyz`)).status === 200;
+    });
+  }, 60_000);
+});
