@@ -59,6 +59,12 @@ const keys = {
     "Path of an ffmpeg; empty: the one on the PATH, or the libraries that come along.",
     text,
   ),
+  feedPullFollowers: key(
+    "DOUYA_FEED_PULL_FOLLOWERS",
+    "5000",
+    "An author with so many followers is pulled from instead of delivering to each of them.",
+    whole,
+  ),
   rpcHost: key("DOUYA_RPC_HOST", "127.0.0.1", "Address for calls between processes.", text),
   rpcPort: key("DOUYA_RPC_PORT", "9090", "Port for calls between processes; 0: any.", port),
   services: key(

@@ -1,14 +1,63 @@
 import { FeedService } from "#contracts/gen/feed_pb.ts";
+import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
+import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { inboxEvents, keepInboxes } from "./consumers.ts";
+import { deliverVideo } from "./deliver.ts";
+import { followingFeed } from "./following-feed.ts";
+import { getClassicFeed } from "./handlers/get-classic-feed.ts";
+import { getFollowingFeed } from "./handlers/get-following-feed.ts";
 import { getPublicFeed } from "./handlers/get-public-feed.ts";
+import { migrations } from "./migrations.ts";
+import { seedAuthorVideos } from "./seed.ts";
+import { feedStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+export interface FeedConfig {
+  /** An author with so many followers or more is pulled from instead of delivering. */
+  pullFollowers: number;
+}
+
+const closeIdleEveryMs = 3_600_000;
 
 /** Which videos to show, in which order. */
-export const feedModule = defineModule<object>()({
+export const feedModule = defineModule<FeedConfig, Tables>()({
   name: "feed",
   service: FeedService,
-  calls: { video: VideoService },
-  async start({ clients }) {
-    return { handlers: { getPublicFeed: getPublicFeed(clients.video) } };
+  calls: { video: VideoService, relation: RelationService },
+  migrations,
+  seed: seedAuthorVideos,
+  async start({ config, db, clients, events, log }) {
+    const store = feedStore(db);
+    const jobs = startJobQueue({
+      db,
+      kinds: { deliver: deliverVideo(store, clients.relation) },
+      concurrency: 2,
+      log,
+    });
+    const keep = keepInboxes(store, clients.relation, jobs, config.pullFollowers);
+    const consumer = events.consume<Tables, (typeof inboxEvents)[number]>({
+      group: "feed.inbox",
+      db,
+      types: inboxEvents,
+      handle: keep,
+    });
+    const closeIdle = setInterval(() => {
+      store.closeIdleInboxes().catch((error) => log.warn({ err: error }, "could not close idle inboxes"));
+    }, closeIdleEveryMs);
+    const feed = followingFeed(store, clients.relation);
+    return {
+      handlers: {
+        getPublicFeed: getPublicFeed(clients.video),
+        getFollowingFeed: getFollowingFeed(feed),
+        getClassicFeed: getClassicFeed(feed, clients.video),
+      },
+      async stop() {
+        clearInterval(closeIdle);
+        await consumer.stop();
+        await jobs.stop();
+      },
+    };
   },
 });

@@ -1,3 +1,42 @@
+/** An inbox holds the newest ones; older videos of the people one follows are on their pages. */
+export const inboxSize = 1000;
+/** Who has not read for so long has no inbox; it is filled again on return. */
+export const idleDays = 30;
+/** How many followers get a video in one transaction. */
+export const deliveryPage = 1000;
+/** In the classic feed, what one follows comes before everything else for so long. */
+export const firstClassMs = 7 * 24 * 3_600_000;
+
+/** A place in a feed: newest first, ties by id. */
+export interface Entry {
+  publishedAtMs: number;
+  videoId: string;
+}
+
+/** Newest first. Ids are decimal strings without leading zeros, so the longer one is the larger. */
+export function byNewest(a: Entry, b: Entry): number {
+  if (a.publishedAtMs !== b.publishedAtMs) return b.publishedAtMs - a.publishedAtMs;
+  if (a.videoId.length !== b.videoId.length) return b.videoId.length - a.videoId.length;
+  return a.videoId < b.videoId ? 1 : a.videoId > b.videoId ? -1 : 0;
+}
+
+/** Merges lists that may overlap into one, newest first, each video once. */
+export function mergeNewest<E extends Entry>(...lists: E[][]): E[] {
+  const seen = new Set<string>();
+  return lists
+    .flat()
+    .sort(byNewest)
+    .filter((entry) => !seen.has(entry.videoId) && seen.add(entry.videoId));
+}
+
+/**
+ * Whether an author has too many followers to deliver to. One who was large stays so until a fifth below the
+ * threshold, so that somebody near it does not change with every follow.
+ */
+export function isLarge(followers: number, wasLarge: boolean, threshold: number): boolean {
+  return followers >= (wasLarge ? threshold * 0.8 : threshold);
+}
+
 /**
  * Cuts a page of at most `limit` off a list that is newest first and one longer when there is more. With
  * `wholeMilliseconds` a page ends where a millisecond does, so that "before this time" neither repeats nor
@@ -16,4 +55,22 @@ export function endPage<E extends { publishedAtMs: number }>(
     if (whole.length > 0) return { page: whole, more: true };
   }
   return { page, more: true };
+}
+
+/**
+ * A page of the classic feed: of the videos before a time, what one follows first, filled up with what
+ * everybody sees, newest first. Both lists are newest first and one longer than `limit` when there is more.
+ * A page that can end where a millisecond does, ends there, since the client pages by time alone.
+ */
+export function classicPage(followed: Entry[], everybody: Entry[], limit: number): Entry[] {
+  const first = followed.slice(0, limit);
+  const chosen = new Set(first.map((entry) => entry.videoId));
+  const rest = everybody.filter((entry) => !chosen.has(entry.videoId));
+  const fill = rest.slice(0, limit - first.length);
+  const page = mergeNewest(first, fill);
+  const left = [...followed.slice(limit), ...rest.slice(fill.length)];
+  const lastMs = page.at(-1)?.publishedAtMs;
+  if (!left.some((entry) => entry.publishedAtMs === lastMs)) return page;
+  const whole = page.filter((entry) => entry.publishedAtMs !== lastMs);
+  return whole.length > 0 ? whole : page;
 }

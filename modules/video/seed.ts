@@ -30,7 +30,7 @@ export async function seedVideos(
           select ${syntheticVideoBase}::int8 + n, ${syntheticUserBase}::int8 + 1 + n % ${authors}::int,
             ${syntheticVideoBase}::int8 + n, 'Clip ' || n, 'published', 1, clip.source_key, clip.play_key,
             clip.cover_key, clip.duration_ms, clip.width, clip.height, clip.size_bytes, clip.info,
-            floor(extract(epoch from now()) * 1000) - (${graph.videos}::int8 - n + 1) * 1000
+            ${graph.newestMs}::int8 - (${graph.videos}::int8 - n) * 1000
           from generate_series(${from}::int, ${to}::int) n
           join clip on clip.i = n % ${graph.clipIds.length}::int
           on conflict do nothing

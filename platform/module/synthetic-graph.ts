@@ -5,6 +5,8 @@ export interface SyntheticGraph {
   users: number;
   follows: number;
   videos: number;
+  /** When the newest video was published, Unix milliseconds; the others each a second before. */
+  newestMs: number;
   /** Of every synthetic person. */
   passwordHash: string;
   /** Real clips that the videos show, by the ids of published videos. */

@@ -79,9 +79,18 @@ async function seedGraph(
 ) {
   const clipIds = await demoClient(server.address).newest();
   if (size.videos > 0 && clipIds.length === 0) {
-    throw new DomainError("invalid", "NO_CLIPS", "There is no published video yet whose clip the made-up ones could show.");
+    throw new DomainError(
+      "invalid",
+      "NO_CLIPS",
+      "There is no published video yet whose clip the made-up ones could show.",
+    );
   }
-  const graph: SyntheticGraph = { ...size, clipIds, passwordHash: await hash(password) };
+  const graph: SyntheticGraph = {
+    ...size,
+    newestMs: Date.now(),
+    clipIds,
+    passwordHash: await hash(password),
+  };
   const progress = progressBar();
   for (const { module } of modulesOf("all")) {
     await module.seed?.(server.database.of(module.name), graph, progress);

@@ -1,5 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import type { FastifyRequest } from "fastify";
 import Type from "typebox";
+import type { Position } from "#contracts/gen/feed_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { callOf } from "../request-call.ts";
@@ -13,6 +15,15 @@ const probeMs = 30_000;
 
 /** Uploading, publishing, watching and deleting. */
 export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+  async function toPage(found: { videoIds: string[]; next?: Position | undefined }, request: FastifyRequest) {
+    const clips = await composer.clipsById(found.videoIds, callOf(request));
+    const urls = urlsFor(request);
+    return {
+      items: clips.map((clip) => toApiVideo(clip, urls)),
+      nextCursor: found.next ? `${found.next.publishedAtMs}-${found.next.videoId}` : null,
+    };
+  }
+
   return async (app) => {
     app.post(
       "/uploads",
@@ -94,6 +105,26 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
       },
     );
     app.get(
+      "/feed/following",
+      {
+        schema: {
+          summary: "The newest videos of the people one follows",
+          tags: ["videos"],
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("Video") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const before = parseCursor(request.query.cursor);
+        const found = await feed.getFollowingFeed(
+          { ...(before && { before }), limit: request.query.limit },
+          call,
+        );
+        return toPage(found, request);
+      },
+    );
+    app.get(
       "/feed",
       {
         config: { auth: "optional" },
@@ -107,16 +138,11 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
       async (request) => {
         const call = callOf(request);
         const before = parseCursor(request.query.cursor);
-        const page = await feed.getPublicFeed(
+        const found = await feed.getPublicFeed(
           { ...(before && { before }), limit: request.query.limit },
           call,
         );
-        const clips = await composer.clipsById(page.videoIds, call);
-        const urls = urlsFor(request);
-        return {
-          items: clips.map((clip) => toApiVideo(clip, urls)),
-          nextCursor: page.next ? `${page.next.publishedAtMs}-${page.next.videoId}` : null,
-        };
+        return toPage(found, request);
       },
     );
   };

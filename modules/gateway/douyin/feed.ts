@@ -22,18 +22,24 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
   const { feed, composer, urlsFor } = surface;
   const serialize = fastJsonStringify(answerSchema(answer).response[200] as never);
 
-  async function page(beforeMs: number | undefined, call: Call, urls: MediaUrls) {
+  async function ownPage(beforeMs: number | undefined, call: Call, urls: MediaUrls) {
+    const found = await feed.getClassicFeed({ beforeMs: beforeMs ?? 0, limit: pageSize }, call);
+    return answerOf(found.videoIds, found.lastMs || beforeMs, call, urls);
+  }
+
+  async function guestsPage(beforeMs: number | undefined, call: Call, urls: MediaUrls) {
     const before = beforeMs === undefined ? undefined : { publishedAtMs: beforeMs, videoId: "0" };
     const found = await feed.getPublicFeed(
       { ...(before && { before }), limit: pageSize, wholeMilliseconds: true },
       call,
     );
-    const clips = await composer.clipsById(found.videoIds, call);
-    return {
-      ...ok,
-      video_list: clips.map((clip) => toClassicVideo(clip, urls)),
-      next_time: found.last?.publishedAtMs ?? beforeMs ?? Date.now(),
-    };
+    return answerOf(found.videoIds, found.last?.publishedAtMs ?? beforeMs, call, urls);
+  }
+
+  async function answerOf(videoIds: string[], nextMs: number | undefined, call: Call, urls: MediaUrls) {
+    const clips = await composer.clipsById(videoIds, call);
+    const video_list = clips.map((clip) => toClassicVideo(clip, urls));
+    return { ...ok, video_list, next_time: nextMs ?? Date.now() };
   }
 
   /**
@@ -43,7 +49,7 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
   const guestPage = createBatcher(async (asked: GuestPage[]): Promise<Buffer[]> => {
     const made = new Map<string, Promise<Buffer>>();
     const bytes = async ({ beforeMs, call, origin }: GuestPage) =>
-      Buffer.from(serialize(await page(beforeMs, call, mediaUrls(origin))));
+      Buffer.from(serialize(await guestsPage(beforeMs, call, mediaUrls(origin))));
     return Promise.all(
       asked.map((one) => {
         const key = `${one.beforeMs} ${one.origin}`;
@@ -63,7 +69,7 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
       const beforeMs = optionalTime(parameters, "latest_time");
       const call = callOf(request);
       const urls = urlsFor(request);
-      if (request.identity) return page(beforeMs, call, urls);
+      if (request.identity) return ownPage(beforeMs, call, urls);
       const bytes = await guestPage({ origin: urls.origin, beforeMs, call });
       return reply.type("application/json; charset=utf-8").send(bytes);
     },

@@ -1,0 +1,64 @@
+import { relationFollowed, relationUnfollowed, videoDeleted, videoPublished } from "#contracts/events.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import type { Transaction } from "#platform/db/database.ts";
+import type { EventOf } from "#platform/events/event-type.ts";
+import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { systemCall } from "./deliver.ts";
+import { deliveryPage, isLarge } from "./rules.ts";
+import type { Authored, FeedStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+export const inboxEvents = [videoPublished, videoDeleted, relationFollowed, relationUnfollowed] as const;
+type InboxEvent = EventOf<(typeof inboxEvents)[number]>;
+
+/** Keeps inboxes as follows and videos come and go. Each step may run twice. */
+export function keepInboxes(
+  store: FeedStore,
+  relation: Client<typeof RelationService>,
+  jobs: JobQueue,
+  pullFollowers: number,
+) {
+  return async (on: Transaction<Tables>, events: InboxEvent[]): Promise<void> => {
+    // Neighbours of one kind are done at once; order matters only within a pair or a video.
+    for (const run of runsOf(events)) {
+      const [first] = run;
+      if (first.type === relationFollowed.name) await store.addFollows(on, run.map(toPair));
+      else if (first.type === relationUnfollowed.name) await store.removeFollows(on, run.map(toPair));
+      else for (const event of run) await keepVideo(on, event);
+    }
+  };
+
+  async function keepVideo(on: Transaction<Tables>, event: InboxEvent): Promise<void> {
+    if (event.type === videoPublished.name) await addVideo(on, event.message, systemCall(event.traceId));
+    else if (event.type === videoDeleted.name) await store.removeVideo(on, event.message);
+  }
+
+  async function addVideo(on: Transaction<Tables>, video: Authored, call: Call): Promise<void> {
+    const { authorId } = video;
+    const { relations } = await relation.getRelations({ userIds: [authorId] }, call);
+    const large = isLarge(relations[0]?.followers ?? 0, await store.wasLarge(authorId), pullFollowers);
+    if (!(await store.noteVideo(video, large))) return;
+    // Asked after the video was noted: who follows later finds it there.
+    const { userIds, next } = await relation.listFollowers({ userId: authorId, limit: deliveryPage }, call);
+    await store.deliver(on, video, userIds);
+    if (next) await store.continueDelivery(on, video, next, jobs);
+  }
+}
+
+function toPair(event: InboxEvent): { userId: string; authorId: string } {
+  const { followerId, followeeId } = event.message as { followerId: string; followeeId: string };
+  return { userId: followerId, authorId: followeeId };
+}
+
+/** Splits into runs of events of one type about different pairs. */
+function runsOf(events: InboxEvent[]): [InboxEvent, ...InboxEvent[]][] {
+  const runs: [InboxEvent, ...InboxEvent[]][] = [];
+  for (const event of events) {
+    const run = runs.at(-1);
+    if (run?.[0].type === event.type) run.push(event);
+    else runs.push([event]);
+  }
+  return runs;
+}

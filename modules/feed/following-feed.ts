@@ -1,0 +1,70 @@
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { type Entry, mergeNewest } from "./rules.ts";
+import type { Authored, FeedStore, PageQuery } from "./store.ts";
+
+/** After everything that can be published. */
+export const newest: Entry = { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: "9223372036854775807" };
+const followingPage = 5000;
+
+/** The newest videos of the people somebody follows, before a position: at most `limit`, fewer only at the end. */
+export type FollowingFeed = (userId: string, before: Entry, limit: number, call: Call) => Promise<Authored[]>;
+
+/**
+ * What was delivered to the inbox, merged with what large authors published. Whom one does not follow any more
+ * is left out here already, before the event of it has come.
+ */
+export function followingFeed(store: FeedStore, relation: Client<typeof RelationService>): FollowingFeed {
+  const mustFill = createBatcher(async (userIds: string[]) => {
+    const missing = await store.readersToFill([...new Set(userIds)]);
+    return userIds.map((userId) => missing.has(userId));
+  });
+  const inboxPage = createBatcher((queries: PageQuery[]) => store.inboxPages(queries), { maxBatch: 200 });
+  const pulledAuthors = createBatcher(async (asked: null[]) => {
+    const authors = await store.pulledAuthors();
+    return asked.map(() => authors);
+  });
+
+  async function fill(userId: string, call: Call): Promise<void> {
+    await store.openInbox(userId);
+    const authorIds: string[] = [];
+    let before = "";
+    do {
+      const page = await relation.listFollowing({ userId, before, limit: followingPage }, call);
+      authorIds.push(...page.userIds);
+      before = page.next;
+    } while (before);
+    await store.fillInbox(userId, authorIds);
+  }
+
+  async function onlyFollowed(ids: string[], call: Call): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
+    const { userIds } = await relation.filterFollowed({ userIds: [...new Set(ids)] }, call);
+    return new Set(userIds);
+  }
+
+  return async (userId, before, limit, call) => {
+    const asCaller = { ...call, callerId: userId };
+    if (await mustFill(userId)) await fill(userId, asCaller);
+    const large = [...(await onlyFollowed(await pulledAuthors(null), asCaller))];
+    const found: Authored[] = [];
+    let from = before;
+    for (;;) {
+      const [delivered, pulled] = await Promise.all([
+        inboxPage({ userId, before: from, limit }),
+        large.length > 0 ? store.pulledPage(large, from, limit) : [],
+      ]);
+      const entries = mergeNewest(delivered, pulled).slice(0, limit);
+      const followed = await onlyFollowed(
+        entries.map((entry) => entry.authorId),
+        asCaller,
+      );
+      found.push(...entries.filter((entry) => followed.has(entry.authorId)));
+      // Only what was unfollowed a moment ago makes a page short before the end.
+      if (entries.length < limit || found.length >= limit) return found.slice(0, limit);
+      from = entries.at(-1)!;
+    }
+  };
+}

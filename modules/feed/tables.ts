@@ -1,0 +1,17 @@
+import type { ColumnType, Generated } from "kysely";
+import type { JobTables } from "#platform/jobs/job-table.ts";
+
+type Int8 = ColumnType<string, string | number, string | number>;
+
+export interface Tables extends JobTables {
+  author_video: { author_id: string; published_ms: Int8; video_id: string; pushed: boolean };
+  author: { author_id: string; large: boolean; pulled: boolean };
+  inbox: { user_id: string; published_ms: Int8; video_id: string; author_id: string };
+  reader: {
+    user_id: string;
+    last_read_at: Generated<Date>;
+    stale: Generated<boolean>;
+    trimmed: Generated<boolean>;
+  };
+  delivery: { video_id: string; author_id: string; published_ms: Int8; before_follow: Int8 };
+}
