@@ -64,7 +64,7 @@ export function commentLists(db: Kysely<Tables>) {
             where sequence <= ${asOf} and (c.replies - s.replies, floor) < (${heat}::int8, ${floor}::int8)
             order by heat desc, floor desc limit ${limit}
           )
-        ) both
+        ) candidates
         order by heat desc, floor desc limit ${limit}`.execute(db);
       return rows;
     },

@@ -1,20 +1,15 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Database, openDatabase } from "#platform/db/database.ts";
-import { migrate } from "#platform/db/migrate.ts";
-import { createEvents } from "#platform/events/events.ts";
-import { migrations as eventMigrations } from "#platform/events/migrations.ts";
-import { createLog } from "#platform/observe/log.ts";
-import { createTestDatabaseFrom } from "#platform/testing/test-database.ts";
+import { ReactedSchema } from "#contracts/gen/interaction_events_pb.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
-import { type Opinion, type ReactionStore, reactionStore } from "./reaction-store.ts";
+import { type Opinion, type ReactionStore, reactionStore, type Wish } from "./reaction-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
-const log = createLog("silent");
-let database: Database;
+let test: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let store: ReactionStore;
-let drop: () => Promise<void>;
 
 /** Videos 101 to 104, of persons 1 and 2 in turn. */
 const videos = ["101", "102", "103", "104"];
@@ -22,35 +17,23 @@ const authorOf = (videoId: string) => String(2 - (Number(videoId) % 2));
 const people = ["1", "2", "3", "4", "5"];
 
 beforeAll(async () => {
-  const test = await createTestDatabaseFrom("interaction_1", async (url) => {
-    const fresh = openDatabase(url, { log });
-    await migrate(fresh, "events", eventMigrations);
-    await migrate(fresh, "interaction", migrations);
-    await fresh.close();
-  });
-  drop = test.drop;
-  database = openDatabase(test.url, { log });
-  store = reactionStore(database.of<Tables>("interaction"), createEvents());
+  test = await createModuleDatabase<Tables>("interaction", "1", migrations);
+  store = reactionStore(test.db, test.events);
 });
-
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
-
+afterAll(() => test.drop());
 beforeEach(empty);
 
 async function empty(): Promise<void> {
-  await database.pool.query(
+  await test.database.pool.query(
     "truncate interaction.video, interaction.person, interaction.reaction, interaction.comment, events.log",
   );
   await addVideos(
-    database.of<Tables>("interaction"),
+    test.db,
     videos.map((videoId) => ({ videoId, authorId: authorOf(videoId) })),
   );
 }
 
-/** Every count, with and without the facts that say otherwise. */
+/** The counts as they are kept. */
 async function counts() {
   const video = new Map((await store.videoStats(videos)).map((row) => [row.video_id, row]));
   const person = new Map((await store.userStats(people)).map((row) => [row.user_id, row]));
@@ -113,5 +96,67 @@ describe("apply", () => {
       }),
       { numRuns: 25 },
     );
+  });
+});
+
+describe("many at once", () => {
+  it("from two processes, each like counts once and nobody waits in a circle", async () => {
+    const other = reactionStore(test.db, test.events);
+    const everyone = Array.from({ length: 60 }, (_, i) => String(1000 + i));
+    const wishes = (opinion: Opinion, order: 1 | -1) =>
+      everyone
+        .flatMap((userId) => videos.map((videoId) => ({ userId, videoId, opinion, id: String(++lastId) })))
+        .sort(
+          (a, b) => order * (Number(a.userId) - Number(b.userId) || Number(a.videoId) - Number(b.videoId)),
+        );
+    const halves = (all: Wish[]) => [all.slice(0, all.length / 2), all.slice(all.length / 2)];
+    const changed = (
+      await Promise.all([
+        ...halves(wishes(1, 1)).map((batch) => store.apply(batch)),
+        ...halves(wishes(1, -1)).map((batch) => other.apply(batch)),
+        ...halves(wishes(1, 1)).map((batch) => other.apply(batch)),
+      ])
+    ).flat();
+    expect(changed.filter(Boolean)).toHaveLength(everyone.length * videos.length);
+    const after = await counts();
+    expect(after.likes).toEqual(videos.map(() => everyone.length));
+    expect(after.received.slice(0, 2)).toEqual([2 * everyone.length, 2 * everyone.length]);
+    const given = await store.userStats(everyone);
+    expect(given.map((row) => Number(row.likes_given))).toEqual(everyone.map(() => videos.length));
+  });
+});
+
+describe("events", () => {
+  it("tell of what changed and of nothing else", async () => {
+    const like: Wish = { videoId: "101", userId: "3", opinion: 1, id: "1" };
+    await store.apply([like]);
+    await store.apply([like]);
+    await store.apply([{ ...like, opinion: -1 }]);
+    await store.apply([{ ...like, opinion: 0, insteadOf: 1 }]);
+    const { rows } = await test.database.pool.query(
+      "select type, key, payload from events.log order by position",
+    );
+    expect(rows.map(({ type, key }) => [type, key])).toEqual([
+      ["interaction.reacted.v1", "101 3"],
+      ["interaction.reacted.v1", "101 3"],
+    ]);
+    const [first, second] = rows.map(({ payload }) => fromBinary(ReactedSchema, payload));
+    expect(first).toMatchObject({ videoId: "101", userId: "3", authorId: "1", was: 0, now: 1 });
+    expect(second).toMatchObject({ was: 1, now: -1 });
+  });
+});
+
+describe("liked", () => {
+  it("pages by the time of liking, whatever is liked meanwhile", async () => {
+    const like = (videoId: string, opinion: Opinion = 1) =>
+      store.apply([{ videoId, userId: "3", opinion, id: String(++lastId) }]);
+    for (const videoId of ["102", "101", "104"]) await like(videoId);
+    await like("101", -1);
+    await like("101");
+    const first = await store.liked("3", undefined, 2);
+    expect(first.map((row) => row.video_id)).toEqual(["101", "104"]);
+    await like("103");
+    const second = await store.liked("3", first[1]!.id, 2);
+    expect(second.map((row) => row.video_id)).toEqual(["102"]);
   });
 });
