@@ -13,8 +13,9 @@ export async function main(args: string[]): Promise<void> {
       process.exitCode = ["help", "--help", "-h"].includes(name) ? 0 : 2;
       return;
     }
-    const { values } = parseArgs({ args: rest, options: command.options, allowPositionals: false });
-    await command.run(values as Record<string, string | boolean | undefined>);
+    const { options, positionals: allowPositionals = false } = command;
+    const { values, positionals } = parseArgs({ args: rest, options, allowPositionals });
+    await command.run(values as Record<string, string | boolean | undefined>, positionals);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const plain = error instanceof DomainError || code?.startsWith("ERR_PARSE_ARGS");

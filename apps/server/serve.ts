@@ -4,6 +4,8 @@ import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { createEvents } from "#platform/events/events.ts";
+import { reportLag } from "#platform/events/report.ts";
+import { startRetention } from "#platform/events/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
@@ -73,6 +75,9 @@ export async function serve(config: Config, target: string, log: Logger): Promis
 
     const events = createEvents({ database: storage.database, log });
     undo.push(events.stop);
+    reportLag(metrics, pool, events.groups);
+    const retention = startRetention(pool, { log });
+    undo.push(retention.stop);
     const registry = staticRegistry(config.services);
     const tokens = createServiceTokens(secret);
     const running = new Map<string, Running<DescService>>();

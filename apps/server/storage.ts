@@ -23,15 +23,19 @@ const instanceLock = 7_083_811;
 
 /**
  * The database of this process: the one named in the configuration, or the embedded one, which only one
- * program at a time may use. Errors: DATA_IN_USE, FOLDER_UNUSABLE, and those of the embedded PostgreSQL.
+ * program at a time may use; `beside` lets a command look into it while a server runs. Errors: DATA_IN_USE, FOLDER_UNUSABLE, and those of the embedded PostgreSQL.
  */
-export async function openStorage(config: Config, log: Logger): Promise<Storage> {
+export async function openStorage(config: Config, log: Logger, { beside = false } = {}): Promise<Storage> {
   await makeDataDir(config.dataDir);
   if (config.databaseUrl) {
     const database = openDatabase(config.databaseUrl, { log });
     return { database, url: config.databaseUrl, close: () => database.close() };
   }
-  const postgres = await startEmbeddedPostgres({ dir: join(config.dataDir, "postgres"), log });
+  const postgres = await startEmbeddedPostgres({
+    dir: join(config.dataDir, "postgres"),
+    log,
+    keepAlive: !beside,
+  });
   const database = openDatabase(postgres.url, { log });
   const holder = await database.pool.connect();
   const { rows } = await holder.query<{ mine: boolean }>("select pg_try_advisory_lock($1) as mine", [
@@ -40,6 +44,7 @@ export async function openStorage(config: Config, log: Logger): Promise<Storage>
   const runningFile = join(config.dataDir, "running.txt");
   if (!rows[0]!.mine) {
     holder.release();
+    if (beside) return { database, url: postgres.url, close: () => database.close() };
     await database.close();
     const other = await readFile(runningFile, "utf8").catch(() => "another program");
     throw new DomainError(

@@ -10,6 +10,13 @@ export interface Metrics {
   rpc: Meter;
   /** Registers a gauge that is read when somebody scrapes. */
   gauge(name: string, help: string, read: () => number): void;
+  /** The same with a value for each value of a label. */
+  gauges<Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    read: () => Promise<{ labels: Record<Label, string>; value: number }[]>,
+  ): void;
 }
 
 export function createMetrics(): Metrics {
@@ -40,6 +47,19 @@ export function createMetrics(): Metrics {
         registers: [registry],
         collect() {
           this.set(read());
+        },
+      });
+    },
+    gauges(name, help, label, read) {
+      new Gauge({
+        name,
+        help,
+        labelNames: [label],
+        registers: [registry],
+        async collect() {
+          const values = await read();
+          this.reset();
+          for (const { labels, value } of values) this.set(labels, value);
         },
       });
     },

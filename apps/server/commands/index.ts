@@ -1,5 +1,6 @@
 import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
+import { eventsCommand } from "./events.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
 import { seedCommand } from "./seed.ts";
@@ -9,7 +10,9 @@ import { targetsCommand } from "./targets.ts";
 export interface Command {
   summary: string;
   options: Record<string, { type: "string" | "boolean"; default?: string | boolean }>;
-  run(values: Record<string, string | boolean | undefined>): Promise<void>;
+  /** Whether words may follow that are no options: `douya events lag`. */
+  positionals?: boolean;
+  run(values: Record<string, string | boolean | undefined>, positionals: string[]): Promise<void>;
 }
 
 export const commands: Record<string, Command> = {
@@ -17,6 +20,7 @@ export const commands: Record<string, Command> = {
   seed: seedCommand,
   migrate: migrateCommand,
   doctor: doctorCommand,
+  events: eventsCommand,
   config: configCommand,
   targets: targetsCommand,
   openapi: openapiCommand,

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { fromBinary, toJson } from "@bufbuild/protobuf";
+import type { Pool } from "pg";
+import * as declared from "#contracts/events.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { EventType } from "#platform/events/event-type.ts";
+import { readLag } from "#platform/events/lag.ts";
+import { deadLetters, forget, readTail, replay, reset } from "#platform/events/operate.ts";
+import { isId } from "#platform/ids/snowflake.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { readConfig } from "../config.ts";
+import { migrateAll, openStorage } from "../storage.ts";
+import type { Command } from "./index.ts";
+
+const types = new Map<string, EventType>(Object.values(declared).map((type) => [type.name, type]));
+const followEveryMs = 250;
+
+interface Values {
+  group: string | undefined;
+  id: string | undefined;
+  to: string | undefined;
+  type: string | undefined;
+  limit: number;
+  follow: boolean;
+}
+
+const actions: Record<string, (pool: Pool, values: Values) => Promise<void>> = {
+  lag: showLag,
+  dead: showDead,
+  async replay(pool, { group, id }) {
+    if (id !== undefined && !isId(id)) throw invalid("--id takes the number that `douya events dead` shows.");
+    console.log(`${await replay(pool, { group, id })} to be handled again.`);
+  },
+  async reset(pool, { group, to = "start" }) {
+    if (!group) throw invalid("Say which group with --group; see: douya events lag.");
+    if (to !== "start" && to !== "end") throw invalid("--to takes start or end.");
+    await reset(pool, group, to);
+    console.log(`${group} goes on from the ${to} of the log.`);
+  },
+  async forget(pool, { group }) {
+    if (!group) throw invalid("Say which group with --group; see: douya events lag.");
+    await forget(pool, group);
+    console.log(`${group} is forgotten.`);
+  },
+  tail: showTail,
+};
+
+export const eventsCommand: Command = {
+  summary: `looks into the event log: ${Object.keys(actions).join(", ")}`,
+  positionals: true,
+  options: {
+    group: { type: "string" },
+    id: { type: "string" },
+    to: { type: "string" },
+    type: { type: "string" },
+    limit: { type: "string", default: "20" },
+    follow: { type: "boolean", default: false },
+  },
+  async run(values, [name = "lag", ...more]) {
+    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
+    if (!action || more.length > 0) throw invalid(`Say one of: ${Object.keys(actions).join(", ")}.`);
+    const limit = Number(values.limit);
+    if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
+      throw invalid("--limit takes a number from 1 to 10000.");
+    const config = readConfig();
+    const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
+    try {
+      await migrateAll(storage.database, []);
+      await action(storage.database.pool, { ...values, limit } as Values);
+    } finally {
+      await storage.close();
+    }
+  },
+};
+
+async function showLag(pool: Pool): Promise<void> {
+  const groups = await readLag(pool);
+  if (groups.length === 0) return console.log("Nobody has consumed anything yet.");
+  const rows = groups.map((group) => [
+    group.group,
+    String(group.records),
+    group.seconds.toFixed(1),
+    String(group.deadLetters),
+    String(group.members),
+    String(group.orphans),
+  ]);
+  table([["group", "behind", "seconds", "dead", "members", "unheld partitions"], ...rows]);
+}
+
+async function showDead(pool: Pool, { group, limit }: Values): Promise<void> {
+  const letters = await deadLetters(pool, group, limit);
+  if (letters.length === 0) return console.log("There are no dead letters.");
+  for (const letter of letters) {
+    const again = letter.replay ? ", to be handled again" : "";
+    console.log(`${letter.group} ${letter.id} ${letter.type} ${letter.at.toISOString()}`);
+    console.log(`    ${described(letter)}`);
+    console.log(`    ${letter.attempts} attempts, parked ${letter.parkedAt.toISOString()}${again}`);
+    console.log(`    ${letter.reason}`);
+  }
+}
+
+async function showTail(pool: Pool, { type, limit, follow }: Values): Promise<void> {
+  const wanted = type?.split(",");
+  let rows = await readTail(pool, { types: wanted, limit });
+  let after = rows.at(-1)?.position ?? "0";
+  for (;;) {
+    for (const row of rows) {
+      console.log(`${row.position} ${row.at.toISOString()} ${row.type} ${described(row)}`);
+    }
+    if (!follow) return;
+    await delay(followEveryMs);
+    rows = await readTail(pool, { types: wanted, after, limit: 1000 });
+    after = rows.at(-1)?.position ?? after;
+  }
+}
+
+function described({ type, key, payload }: { type: string; key: string; payload: Buffer }): string {
+  const known = types.get(type);
+  try {
+    if (known) return JSON.stringify(toJson(known.schema, fromBinary(known.schema, payload)));
+  } catch {
+    // Damaged; then its bytes say more than nothing.
+  }
+  return `key ${key}, ${payload.length} bytes: ${payload.toString("hex").slice(0, 200)}`;
+}
+
+function table(rows: string[][]): void {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  for (const row of rows)
+    console.log(
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join("  ")
+        .trimEnd(),
+    );
+}
+
+function invalid(message: string): DomainError {
+  return new DomainError("invalid", "ARGUMENT_INVALID", message);
+}
