@@ -5,6 +5,7 @@ import { shapes } from "./harness/deployment.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
 type User = Schemas["User"];
@@ -165,5 +166,64 @@ describe.each(shapes)("reactions, %s", (shape) => {
       expectProblem(early, 404, "VIDEO_NOT_FOUND");
     await author.settled(asked.id);
     expect((await author.put(`/videos/${asked.id}/like`)).status).toBe(204);
+  });
+
+  test("a deleted video takes its reactions and comments with it", async () => {
+    const [maker, fan, foe] = await Promise.all([server.register(), server.register(), server.register()]);
+    const made = await maker.settled((await maker.publish(freshClip())).id);
+    const kept = await maker.settled((await maker.publish(freshClip())).id);
+    for (const id of [made.id, kept.id]) {
+      expect((await fan.put(`/videos/${id}/like`)).status).toBe(204);
+      expect((await foe.put(`/videos/${id}/dislike`)).status).toBe(204);
+      body(await foe.post(`/videos/${id}/comments`, { json: { text: "boo" } }), 201);
+    }
+    expect(await seenBy(fan, kept.id)).toEqual({ likes: 1, reaction: "like", received: 2, given: 2 });
+    expect((await maker.delete(`/videos/${made.id}`)).status).toBe(204);
+    expectProblem(await fan.get(`/videos/${made.id}/comments`), 404, "VIDEO_NOT_FOUND");
+    const likes = async () => body(await fan.get<Page<Video>>(`/users/${fan.id}/likes`)).items;
+    expect((await likes()).map((item) => item.id)).toEqual([kept.id]);
+    const after = { likes: 1, reaction: "like", received: 1, given: 1 };
+    await until("the likes are taken back", async () => (await seenBy(fan, kept.id)).given === 1);
+    expect(await seenBy(fan, kept.id)).toEqual(after);
+    for (const path of ["like", "dislike"])
+      expectProblem(await fan.put(`/videos/${made.id}/${path}`), 404, "VIDEO_NOT_FOUND");
+    const json = { text: "late" };
+    expectProblem(await fan.post(`/videos/${made.id}/comments`, { json }), 404, "VIDEO_NOT_FOUND");
+    expect(await seenBy(fan, kept.id)).toEqual(after);
+  });
+});
+
+describe("without the service of reactions and follows", () => {
+  const server = scenario("split");
+  const douyin = classicClient(() => server.origin);
+
+  test("videos and people are shown without counts, and counts come back with it", async () => {
+    const [maker, fan] = await Promise.all([server.register(), server.register()]);
+    const video = await maker.settled((await maker.publish(freshClip())).id);
+    expect((await fan.put(`/videos/${video.id}/like`)).status).toBe(204);
+    expect((await fan.put(`/users/${maker.id}/follow`)).status).toBe(204);
+    const token = fan.session.accessToken;
+    const shown = async () => ({
+      api: body(await fan.get<Video>(`/videos/${video.id}`)),
+      guest: ok(await douyin.get("/feed/")).video_list?.[0],
+      classic: ok(await douyin.get("/publish/list/", { token, user_id: maker.id })).video_list?.[0],
+    });
+    await server.deployment.programOf("interaction").kill();
+    const without = await shown();
+    expect(without.api).toMatchObject({ id: video.id, counts: { likes: 0 }, reaction: null });
+    expect(without.api.author).toMatchObject({ followed: false, counts: { videos: 1, followers: 0 } });
+    for (const item of [without.guest, without.classic])
+      expect(item).toMatchObject({ favorite_count: 0, is_favorite: false, author: { work_count: 1 } });
+    expectProblem(await fan.put(`/videos/${video.id}/like`), 503, "INTERACTION_UNAVAILABLE");
+    expectProblem(await fan.put(`/users/${maker.id}/follow`), 503, "RELATION_UNAVAILABLE");
+
+    await server.deployment.restart("interaction");
+    const again = await until("the counts are back", async () => {
+      const now = await shown();
+      return now.api.reaction === "like" && now;
+    });
+    expect(again.api.counts.likes).toBe(1);
+    expect(again.api.author).toMatchObject({ followed: true, counts: { followers: 1, likesReceived: 1 } });
+    expect(again.classic).toMatchObject({ favorite_count: 1, author: { is_follow: true } });
   });
 });

@@ -2,6 +2,7 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { commentStore } from "./comment-store.ts";
+import { followDeletions } from "./consumers.ts";
 import { commentHandlers } from "./handlers/comments.ts";
 import { getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
 import { commentLists } from "./handlers/list-comments.ts";
@@ -9,6 +10,7 @@ import { reactHandlers } from "./handlers/react.ts";
 import { createKnownVideos } from "./known-videos.ts";
 import { migrations } from "./migrations.ts";
 import { reactionStore } from "./reaction-store.ts";
+import { removalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -22,6 +24,7 @@ export const interactionModule = defineModule<object, Tables>()({
     const reactions = reactionStore(db, events);
     const comments = commentStore(db, events);
     const videos = createKnownVideos(clients.video, (rows) => addVideos(db, rows));
+    const deletions = followDeletions(events, db, removalStore(db));
     return {
       handlers: {
         ...reactHandlers(reactions, videos, ids),
@@ -31,6 +34,7 @@ export const interactionModule = defineModule<object, Tables>()({
         ...commentHandlers(comments, videos, ids),
         ...commentLists(comments, clients.video),
       },
+      stop: () => deletions.stop(),
     };
   },
 });

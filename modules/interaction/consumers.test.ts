@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { videoDeleted } from "#contracts/events.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { commentStore } from "./comment-store.ts";
+import { followDeletions } from "./consumers.ts";
+import { migrations } from "./migrations.ts";
+import { type Opinion, reactionStore } from "./reaction-store.ts";
+import { removalStore } from "./removal-store.ts";
+import type { Tables } from "./tables.ts";
+import { addVideos } from "./video-rows.ts";
+
+let test: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+beforeAll(async () => {
+  test = await createModuleDatabase<Tables>("interaction", "1", migrations);
+});
+afterAll(() => test.drop());
+
+describe("followDeletions", () => {
+  it("takes everything about a video away, exactly, while others go on", async () => {
+    const { db, events, database } = test;
+    const reactions = reactionStore(db, events);
+    const comments = commentStore(db, events);
+    const author = "1";
+    await addVideos(db, [
+      { videoId: "101", authorId: author },
+      { videoId: "102", authorId: author },
+    ]);
+    let lastId = 0;
+    const react = (videoId: string, from: number, to: number, opinion: Opinion) =>
+      reactions.apply(
+        Array.from({ length: to - from }, (_, i) => ({
+          videoId,
+          userId: String(1000 + from + i),
+          opinion,
+          id: String(++lastId),
+        })),
+      );
+    const comment = (videoId: string) =>
+      comments.add([
+        {
+          videoId,
+          id: String(++lastId),
+          authorId: "5",
+          text: "x",
+          replyToId: undefined,
+          idempotencyKey: undefined,
+        },
+      ]);
+    // More than are removed at once.
+    for (let i = 0; i < 5000; i += 500) await react("101", i, i + 500, 1);
+    await react("101", 5000, 5100, -1);
+    await react("102", 0, 100, 1);
+    await comment("101");
+    await comment("102");
+
+    const consumer = followDeletions(events, db, removalStore(db));
+    const deletion = { videoId: "101", authorId: author, publishedAtMs: 1 };
+    await events.transaction(db, async (_transaction, emit) => emit(videoDeleted, deletion));
+    for (let i = 5100; i < 5600; i += 50)
+      await Promise.all([react("101", i, i + 50, 1), react("102", i, i + 50, 1)]);
+    await consumer.settled();
+
+    expect(await react("101", 0, 1, 1)).toEqual([undefined]);
+    expect(await comment("101")).toEqual(["video-gone"]);
+    // Nor does its row come back when somebody has seen the video before.
+    await addVideos(db, [{ videoId: "101", authorId: author }]);
+    expect(await react("101", 0, 1, 1)).toEqual([undefined]);
+
+    const { rows } = await database.pool.query(
+      "select video_id, count(*) from interaction.reaction group by 1",
+    );
+    expect(rows).toEqual([{ video_id: "102", count: "600" }]);
+    expect(await reactions.videoStats(["101", "102"])).toEqual([
+      { video_id: "101", likes: "0", dislikes: "0", comments: "0" },
+      { video_id: "102", likes: "600", dislikes: "0", comments: "1" },
+    ]);
+    expect(await comments.flat("101", undefined, 9)).toEqual([]);
+    expect((await reactions.userStats([author]))[0]?.likes_received).toBe("600");
+    const wrong = await database.pool.query(
+      `select from interaction.person p where p.user_id > 999 and p.likes_given <> (
+         select count(*) from interaction.reaction r where r.user_id = p.user_id and r.reaction = 1)`,
+    );
+    expect(wrong.rowCount).toBe(0);
+
+    // Told again, it does nothing.
+    await events.transaction(db, async (_transaction, emit) => emit(videoDeleted, deletion));
+    await consumer.settled();
+    expect((await reactions.userStats([author]))[0]?.likes_received).toBe("600");
+    await consumer.stop();
+  });
+});

@@ -1,0 +1,71 @@
+import { sql } from "kysely";
+import type { Kysely, Transaction } from "#platform/db/database.ts";
+import type { Tables } from "./tables.ts";
+
+/** Rows that go in one transaction: few enough that nobody waits long for the people they count for. */
+const chunk = 2_000;
+
+/** Takes away what there is about videos that are gone. Every step leaves facts and counts in agreement. */
+export function removalStore(db: Kysely<Tables>) {
+  /** One chunk, while nobody else works on the video; tells whether there may be more. */
+  const inChunks = (
+    videoId: string,
+    remove: (transaction: Transaction<Tables>) => Promise<{ rows: { count: string }[] }>,
+  ) =>
+    db.transaction().execute(async (transaction) => {
+      await transaction
+        .selectFrom("video")
+        .select("video_id")
+        .where("video_id", "=", videoId)
+        .forNoKeyUpdate()
+        .execute();
+      return Number((await remove(transaction)).rows[0]?.count ?? 0) === chunk;
+    });
+  return {
+    /** From now on nothing comes to this video any more, not even from who has seen it a moment ago. */
+    async close(videoId: string, authorId: string): Promise<void> {
+      await db
+        .insertInto("video")
+        .values({ video_id: videoId, author_id: authorId, removed: true, pinned_id: null })
+        .onConflict((conflict) => conflict.column("video_id").doUpdateSet({ removed: true, pinned_id: null }))
+        .execute();
+    },
+    removeReactions: (videoId: string) =>
+      inChunks(videoId, (transaction) =>
+        sql<{ count: string }>`
+          with gone as (
+            delete from interaction.reaction where video_id = ${videoId} and user_id in (
+              select user_id from interaction.reaction where video_id = ${videoId} order by user_id limit ${chunk}
+            ) returning user_id, reaction
+          ), people as (
+            insert into interaction.person as p (user_id, likes_received, likes_given)
+            select person_id, -sum(received), -sum(given)
+            from (
+              select v.author_id, 1, 0 from interaction.video v, gone g where v.video_id = ${videoId} and g.reaction = 1
+              union all select user_id, 0, 1 from gone where reaction = 1
+            ) counts(person_id, received, given)
+            group by person_id order by person_id
+            on conflict (user_id) do update set likes_received = p.likes_received + excluded.likes_received,
+              likes_given = p.likes_given + excluded.likes_given
+          )
+          update interaction.video set likes = likes - (select count(*) from gone where reaction = 1),
+            dislikes = dislikes - (select count(*) from gone where reaction = -1)
+          where video_id = ${videoId}
+          returning (select count(*) from gone)`.execute(transaction),
+      ),
+    removeComments: (videoId: string) =>
+      inChunks(videoId, (transaction) =>
+        sql<{ count: string }>`
+          with gone as (
+            delete from interaction.comment where video_id = ${videoId} and id in (
+              select id from interaction.comment where video_id = ${videoId} order by id limit ${chunk}
+            ) returning id
+          )
+          update interaction.video set comments = comments - (select count(*) from gone)
+          where video_id = ${videoId}
+          returning (select count(*) from gone)`.execute(transaction),
+      ),
+  };
+}
+
+export type RemovalStore = ReturnType<typeof removalStore>;
