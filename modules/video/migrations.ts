@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { jobTable } from "#platform/jobs/job-queue.ts";
+import { jobTable } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-videos": `

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
-import type { JobTables } from "#platform/jobs/job-queue.ts";
+import type { JobTables } from "#platform/jobs/job-table.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 
 type Json<T> = ColumnType<T, string, string>;

@@ -2,46 +2,8 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
 import type { Logger } from "../observe/log.ts";
+import type { JobRow, JobTables } from "./job-table.ts";
 
-/**
- * Durable jobs in the schema of the module that owns them, so that a job is added in the transaction of the
- * fact that calls for it and removed in the transaction of its effect. A worker holds a job under a short
- * lease that it renews; when its process dies, another takes the job over as soon as the lease has run out.
- */
-export const jobTable = (schema: string) => `
-  create table ${schema}.job (
-    id int8 generated always as identity primary key,
-    kind text not null,
-    -- What the job is about; one job per kind and key.
-    key text not null,
-    run_at timestamptz not null default now(),
-    attempts int not null default 0,
-    lease_owner uuid,
-    leased_until timestamptz not null default '-infinity',
-    last_error text,
-    -- Given up: nobody takes it again until an operator does.
-    dead boolean not null default false,
-    created_at timestamptz not null default now(),
-    unique (kind, key)
-  );
-  create index job_due on ${schema}.job (run_at) where not dead;
-`;
-
-export interface JobRow {
-  id: string;
-  kind: string;
-  key: string;
-  run_at: Date;
-  attempts: number;
-  lease_owner: string | null;
-  leased_until: Date;
-  last_error: string | null;
-  dead: boolean;
-  created_at: Date;
-}
-export interface JobTables {
-  job: JobRow;
-}
 /** The database of a module whose tables include the job table, or a transaction on it. */
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.
 type Owner = Queryable<any>;
@@ -59,7 +21,7 @@ export interface Job {
 export interface JobKind {
   /** Does the work. It may run again after any step, so every step is idempotent. */
   run(job: Job): Promise<void>;
-  /** Called once when the last attempt has failed. */
+  /** Called when the last attempt has failed, and again until it succeeds. */
   giveUp?(key: string, error: unknown): Promise<void>;
   maxAttempts: number;
   timeoutMs: number;
@@ -74,23 +36,27 @@ export interface JobQueue {
   stop(): Promise<void>;
 }
 
-const leaseMs = 10_000;
-const pollMs = 1_000;
-
 export function startJobQueue(options: {
   db: Owner;
   kinds: Record<string, JobKind>;
   /** How many jobs run at once in this process. */
   concurrency: number;
   log: Logger;
+  /** After the death of its worker a job is taken over this much later. */
+  leaseMs?: number;
+  /** How often to look for jobs that others have added. */
+  pollMs?: number;
+  /** The pause after a first failure; it grows fourfold with each, up to a minute. */
+  pauseMs?: number;
 }): JobQueue {
-  const { kinds, concurrency, log } = options;
+  const { kinds, concurrency, log, leaseMs = 10_000, pollMs = 1_000, pauseMs = 1_000 } = options;
   const db = options.db as Kysely<JobTables>;
   const owner = randomUUID();
   const stopping = new AbortController();
   const running = new Map<string, { done: Promise<void>; interrupt: AbortController }>();
   let looking: Promise<void> | undefined;
   let lookAgain = false;
+  const leaseEnd = sql<Date>`now() + ${leaseMs} * interval '1 ms'`;
 
   async function take(limit: number): Promise<JobRow[]> {
     const due = db
@@ -100,16 +66,22 @@ export function startJobQueue(options: {
       .where("run_at", "<=", sql<Date>`now()`)
       .where("leased_until", "<", sql<Date>`now()`)
       .where("kind", "in", Object.keys(kinds))
+      // Ours whose renewal came too late: they still run here.
+      .where("id", "!=", sql<string>`all(${[...running.keys()]}::int8[])`)
       .orderBy("run_at")
+      .orderBy("id")
       .limit(limit)
       .forUpdate()
       .skipLocked();
-    return db
-      .updateTable("job")
-      .set({ lease_owner: owner, leased_until: leaseEnd(), attempts: sql`attempts + 1` })
-      .where("id", "in", due)
-      .returningAll()
-      .execute();
+    return (
+      db
+        .updateTable("job")
+        .set({ lease_owner: owner, leased_until: leaseEnd, attempts: sql`attempts + 1` })
+        // As an array, since a subquery may be run several times and lock more than the limit.
+        .where("id", "=", sql<string>`any(array(${due}))`)
+        .returningAll()
+        .execute()
+    );
   }
 
   async function look(): Promise<void> {
@@ -144,6 +116,9 @@ export function startJobQueue(options: {
     const mine = (on: Queryable<JobTables>) =>
       on.deleteFrom("job").where("id", "=", row.id).where("lease_owner", "=", owner);
     try {
+      signal.throwIfAborted();
+      // Every worker died with this job before it could say so; the next one would, too.
+      if (row.attempts > kind.maxAttempts) throw new Error("no attempt came to an end");
       await kind.run({
         key: row.key,
         attempt: row.attempts,
@@ -156,6 +131,8 @@ export function startJobQueue(options: {
       });
       await mine(db).execute();
     } catch (error) {
+      if (interrupt.signal.aborted)
+        return log.warn({ job: row.kind, key: row.key }, "job was lost or removed");
       await putBack(row, kind, error).catch((failure) =>
         log.warn({ err: failure }, "could not put a job back"),
       );
@@ -165,10 +142,13 @@ export function startJobQueue(options: {
   async function putBack(row: JobRow, kind: JobKind, error: unknown): Promise<void> {
     const interrupted = stopping.signal.aborted;
     const last = !interrupted && row.attempts >= kind.maxAttempts;
-    if (last) await kind.giveUp?.(row.key, error);
+    if (last) {
+      if (!(await extend([row.id])).has(row.id)) return;
+      await kind.giveUp?.(row.key, error);
+    }
     if (!interrupted)
       log.warn({ err: error, job: row.kind, key: row.key, attempt: row.attempts, last }, "job failed");
-    const delayMs = interrupted ? 0 : Math.min(1000 * 4 ** (row.attempts - 1), 60_000);
+    const delayMs = interrupted ? 0 : Math.min(pauseMs * 4 ** (row.attempts - 1), 60_000);
     await db
       .updateTable("job")
       .set({
@@ -184,17 +164,23 @@ export function startJobQueue(options: {
       .execute();
   }
 
-  async function renew(): Promise<void> {
-    if (running.size === 0) return;
+  /** Renews our lease of these jobs and tells which are still ours. */
+  async function extend(ids: string[]): Promise<Set<string>> {
     const kept = await db
       .updateTable("job")
-      .set({ leased_until: leaseEnd() })
-      .where("id", "in", [...running.keys()])
+      .set({ leased_until: leaseEnd })
+      .where("id", "in", ids)
       .where("lease_owner", "=", owner)
       .returning("id")
       .execute();
-    const ids = new Set(kept.map((row) => row.id));
-    for (const [id, job] of running) if (!ids.has(id)) job.interrupt.abort();
+    return new Set(kept.map((row) => row.id));
+  }
+
+  async function renew(): Promise<void> {
+    const before = [...running];
+    if (before.length === 0) return;
+    const kept = await extend(before.map(([id]) => id));
+    for (const [id, job] of before) if (!kept.has(id)) job.interrupt.abort();
   }
 
   const poll = setInterval(wake, pollMs);
@@ -220,8 +206,4 @@ export function startJobQueue(options: {
       await Promise.all([...running.values()].map((job) => job.done));
     },
   };
-}
-
-function leaseEnd() {
-  return sql<Date>`now() + ${leaseMs} * interval '1 ms'`;
 }

@@ -1,0 +1,395 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Database, type Kysely, openDatabase } from "../db/database.ts";
+import { migrate } from "../db/migrate.ts";
+import { createLog } from "../observe/log.ts";
+import { bundleScript } from "../testing/bundle-script.ts";
+import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
+import { type Job, type JobKind, type JobQueue, startJobQueue } from "./job-queue.ts";
+import { type JobTables, jobTable } from "./job-table.ts";
+
+const log = createLog("silent");
+const script = join(
+  fileURLToPath(new URL("../../build/test", import.meta.url)),
+  `run-jobs-${process.pid}.mjs`,
+);
+let own: TestDatabase;
+let database: Database;
+let db: Kysely<JobTables>;
+const queues: JobQueue[] = [];
+const children: ChildProcess[] = [];
+
+beforeAll(() => bundleScript(fileURLToPath(new URL("../testing/run-jobs.ts", import.meta.url)), script));
+afterAll(() => rm(script, { force: true }));
+beforeEach(async () => {
+  own = await createTestDatabaseFrom("jobs", async (url) => {
+    const fresh = openDatabase(url, { log });
+    await migrate(fresh, "test", { "0001-job": `${jobTable("test")} create table test.effect (key text);` });
+    await fresh.close();
+  });
+  database = openDatabase(own.url, { log });
+  db = database.of<JobTables>("test");
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+  await Promise.all(queues.splice(0).map((queue) => queue.stop()));
+  await database.close();
+  await own.drop();
+});
+
+type Quick = { concurrency?: number; leaseMs?: number; pollMs?: number; pauseMs?: number };
+function start(kinds: Record<string, Partial<JobKind> & Pick<JobKind, "run">>, quick: Quick = {}): JobQueue {
+  const whole = Object.entries(kinds).map(([name, kind]) => [
+    name,
+    { maxAttempts: 3, timeoutMs: 60_000, ...kind },
+  ]);
+  const queue = startJobQueue({
+    db,
+    kinds: Object.fromEntries(whole),
+    concurrency: 1,
+    log,
+    pollMs: 20,
+    pauseMs: 10,
+    ...quick,
+  });
+  queues.push(queue);
+  return queue;
+}
+const jobs = () => db.selectFrom("job").selectAll().orderBy("id").execute();
+const noJobs = () => expect.poll(jobs, { interval: 10 }).toEqual([]);
+const add = (queue: JobQueue, kind: string, key: string) => queue.add(db, kind, key);
+const aborted = ({ signal }: Job) =>
+  new Promise<never>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
+test("jobs run in the order in which they are due, and are gone then", async () => {
+  const ran: string[] = [];
+  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { pollMs: 60_000 });
+  await db.transaction().execute(async (transaction) => {
+    for (const key of ["a", "b", "c", "d"]) await queue.add(transaction, "note", key);
+  });
+  await db
+    .updateTable("job")
+    .set({ run_at: new Date(0) })
+    .where("key", "=", "c")
+    .execute();
+  queue.wake();
+  await noJobs();
+  expect(ran).toEqual(["c", "a", "b", "d"]);
+});
+
+test("a job of a transaction that is rolled back never was", async () => {
+  const ran: string[] = [];
+  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } });
+  const work = db.transaction().execute(async (transaction) => {
+    await queue.add(transaction, "note", "undone");
+    queue.wake();
+    throw new Error("changed my mind");
+  });
+  await expect(work).rejects.toThrow("changed my mind");
+  await add(queue, "note", "done");
+  await noJobs();
+  expect(ran).toEqual(["done"]);
+});
+
+test("the same job twice is one; another kind with its key is another", async () => {
+  const ran: string[] = [];
+  const note = { run: async ({ key }: Job) => void ran.push(key) };
+  const queue = start({ note, other: note }, { pollMs: 60_000 });
+  await Promise.all(Array.from({ length: 5 }, () => add(queue, "note", "a")));
+  await add(queue, "other", "a");
+  queue.wake();
+  await noJobs();
+  expect(ran).toEqual(["a", "a"]);
+});
+
+test("what another process added is found without a wake", async () => {
+  const ran: string[] = [];
+  start({ note: { run: async ({ key }) => void ran.push(key) } });
+  await database.pool.query("insert into test.job (kind, key) values ('note', 'from elsewhere')");
+  await expect.poll(() => ran).toEqual(["from elsewhere"]);
+});
+
+test("kinds that this process does not know stay for those who do", async () => {
+  const queue = start({ note: { run: async () => {} } });
+  await add(queue, "strange", "a");
+  await add(queue, "note", "a");
+  await expect.poll(async () => (await jobs()).map(({ kind }) => kind)).toEqual(["strange"]);
+});
+
+test("two queues never run the same job at once, and never more than allowed", async () => {
+  const running = new Map<string, number>();
+  const ran: string[] = [];
+  const most = new Map<number, number>();
+  const kind = (queue: number) => ({
+    async run({ key }: Job) {
+      running.set(key, queue);
+      const mine = [...running.values()].filter((other) => other === queue).length;
+      most.set(queue, Math.max(most.get(queue) ?? 0, mine));
+      ran.push(key);
+      await database.pool.query("select pg_sleep(0.002)");
+      running.delete(key);
+    },
+  });
+  const [first] = [1, 2].map((queue) => start({ note: kind(queue) }, { concurrency: 3 }));
+  const keys = Array.from({ length: 60 }, (_, i) => String(i));
+  await db
+    .insertInto("job")
+    .values(keys.map((key) => ({ kind: "note", key }) as never))
+    .execute();
+  first!.wake();
+  await noJobs();
+  expect(ran.map(Number).sort((a, b) => a - b)).toEqual(keys.map(Number));
+  expect([...most]).toEqual(
+    expect.arrayContaining([
+      [1, 3],
+      [2, 3],
+    ]),
+  );
+});
+
+test("the effect and the end of a job are one", async () => {
+  let tries = 0;
+  const queue = start({
+    effect: {
+      run: (job) =>
+        db.transaction().execute(async (transaction) => {
+          await job.finish(transaction);
+          await transaction
+            .insertInto("effect" as never)
+            .values({ key: job.key } as never)
+            .execute();
+          if (++tries === 1) throw new Error("crashed just before the commit");
+        }),
+    },
+  });
+  await add(queue, "effect", "a");
+  await noJobs();
+  expect((await database.pool.query("select key from test.effect")).rows).toEqual([{ key: "a" }]);
+  expect(tries).toBe(2);
+});
+
+test("failures are tried again after growing pauses, then given up once", async () => {
+  const triedAtMs: number[] = [];
+  const attempts: number[] = [];
+  const givenUp: unknown[] = [];
+  const queue = start(
+    {
+      fail: {
+        async run({ attempt }) {
+          triedAtMs.push(performance.now());
+          attempts.push(attempt);
+          throw new Error(`failure ${attempt}`);
+        },
+        giveUp: async (key, error) => void givenUp.push([key, String(error)]),
+      },
+    },
+    { pauseMs: 30, pollMs: 5 },
+  );
+  await add(queue, "fail", "a");
+  await expect.poll(async () => (await jobs())[0]?.dead).toBe(true);
+  expect(attempts).toEqual([1, 2, 3]);
+  expect(triedAtMs[1]! - triedAtMs[0]!).toBeGreaterThanOrEqual(30);
+  expect(triedAtMs[2]! - triedAtMs[1]!).toBeGreaterThanOrEqual(120);
+  expect(givenUp).toEqual([["a", "Error: failure 3"]]);
+  expect(await jobs()).toMatchObject([{ attempts: 3, last_error: "Error: failure 3", lease_owner: null }]);
+  await add(queue, "fail", "a");
+  queue.wake();
+  await queue.stop();
+  expect(attempts).toHaveLength(3);
+});
+
+test("giving up that fails is tried again", async () => {
+  let tries = 0;
+  const queue = start(
+    {
+      fail: {
+        maxAttempts: 1,
+        run: () => Promise.reject(new Error("failed")),
+        async giveUp() {
+          if (++tries === 1) throw new Error("the database hiccuped");
+        },
+      },
+    },
+    { leaseMs: 60 },
+  );
+  await add(queue, "fail", "a");
+  await expect.poll(async () => (await jobs())[0]?.dead).toBe(true);
+  expect(tries).toBe(2);
+});
+
+test("a job that takes too long is interrupted and counts as failed", async () => {
+  const queue = start({ slow: { run: aborted, timeoutMs: 30, maxAttempts: 1 } });
+  await add(queue, "slow", "a");
+  await expect.poll(async () => (await jobs())[0]?.last_error).toMatch(/TimeoutError/);
+});
+
+test("stop gives a running job back at once, without counting the attempt", async () => {
+  let begun = 0;
+  const counted = async (job: Job) => {
+    begun++;
+    await aborted(job).finally(() => database.pool.query("select pg_sleep(0.05)"));
+  };
+  const queue = start({ slow: { run: counted } }, { concurrency: 2, pauseMs: 60_000 });
+  await add(queue, "slow", "a");
+  await expect.poll(() => begun).toBe(1);
+  await queue.stop();
+  expect(await jobs()).toMatchObject([{ attempts: 0, lease_owner: null, last_error: null, dead: false }]);
+  const ran: number[] = [];
+  start({ slow: { run: async ({ attempt }) => void ran.push(attempt) } });
+  await noJobs();
+  expect(ran).toEqual([1]);
+});
+
+test("a job that is taken while the queue stops is not begun", async () => {
+  let begun = 0;
+  const queue = start({ note: { run: async () => void begun++ } }, { pollMs: 60_000 });
+  await add(queue, "note", "a");
+  queue.wake();
+  await queue.stop();
+  expect(begun).toBe(0);
+  expect(await jobs()).toMatchObject([{ attempts: 0, lease_owner: null }]);
+});
+
+test("a long job keeps its lease, in this process and against others", async () => {
+  const begun: string[] = [];
+  let end!: () => void;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const long = {
+    async run({ key }: Job) {
+      begun.push(key);
+      await ended;
+    },
+  };
+  const quick = { leaseMs: 90, concurrency: 5 };
+  const queue = start({ long }, quick);
+  start({ long }, quick);
+  await add(queue, "long", "a");
+  queue.wake();
+  const { rows } = await database.pool.query("select now() + interval '500 ms' as until");
+  await expect
+    .poll(async () => (await database.pool.query("select now() > $1 as over", [rows[0].until])).rows[0].over)
+    .toBe(true);
+  expect(begun).toEqual(["a"]);
+  end();
+  await noJobs();
+});
+
+test("a process that missed its renewals does not begin its own job again", async () => {
+  let begun = 0;
+  const long = (job: Job) => {
+    begun++;
+    return aborted(job);
+  };
+  const queue = start({ long: { run: long } }, { leaseMs: 600_000, concurrency: 5 });
+  await add(queue, "long", "a");
+  await expect.poll(() => begun).toBe(1);
+  await database.pool.query("update test.job set leased_until = '-infinity'");
+  await add(queue, "long", "b");
+  await expect.poll(() => begun).toBe(2);
+  expect((await jobs()).map(({ attempts }) => attempts)).toEqual([1, 1]);
+});
+
+test("who lost the lease is interrupted, cannot finish, gives nothing up and puts nothing back", async () => {
+  let lost!: Job;
+  let end!: (error: Error) => void;
+  const givenUp: string[] = [];
+  const queue = start(
+    {
+      note: {
+        maxAttempts: 1,
+        run: (job) =>
+          new Promise((_resolve, reject) => {
+            lost = job;
+            end = reject;
+          }),
+        giveUp: async (key) => void givenUp.push(key),
+      },
+    },
+    { leaseMs: 300 },
+  );
+  await add(queue, "note", "a");
+  await expect.poll(() => lost !== undefined).toBe(true);
+  const taken =
+    "update test.job set lease_owner = gen_random_uuid(), leased_until = now() + interval '1 h' returning *";
+  const { rows } = await database.pool.query(taken);
+  await expect(db.transaction().execute((transaction) => lost.finish(transaction))).rejects.toThrow(
+    /taken over/,
+  );
+  await expect.poll(() => lost.signal.aborted).toBe(true);
+  end(new Error("too late"));
+  await queue.stop();
+  expect(givenUp).toEqual([]);
+  expect((await jobs())[0]?.lease_owner).toBe(rows[0].lease_owner);
+});
+
+test.each([
+  1, 3,
+])("a failure of who has just lost the lease changes nothing (of %i attempts)", async (maxAttempts) => {
+  const givenUp: string[] = [];
+  const queue = start({
+    note: {
+      maxAttempts,
+      async run() {
+        await database.pool.query("update test.job set lease_owner = gen_random_uuid()");
+        throw new Error("failed");
+      },
+      giveUp: async (key) => void givenUp.push(key),
+    },
+  });
+  await add(queue, "note", "a");
+  await expect.poll(async () => (await jobs())[0]?.attempts).toBe(1);
+  await queue.stop();
+  expect(givenUp).toEqual([]);
+  expect(await jobs()).toMatchObject([{ dead: false, last_error: null, lease_owner: expect.any(String) }]);
+});
+
+test("a job whose process is killed is taken over when the lease has run out; one that kills all is given up", async () => {
+  const leaseMs = 700;
+  /** A process that begins the job and is killed. */
+  async function die(attempt: number): Promise<number> {
+    const child = spawn(process.execPath, [script, own.url, String(leaseMs)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    children.push(child);
+    const [line] = await once(child.stdout!, "data");
+    expect(String(line)).toBe(`deadly ${attempt}\n`);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    return performance.now();
+  }
+  await database.pool.query("insert into test.job (kind, key) values ('hang', 'deadly')");
+  const diedAtMs = await die(1);
+  expect(await jobs()).toMatchObject([{ attempts: 1, dead: false }]);
+  await die(2);
+  expect(performance.now() - diedAtMs).toBeGreaterThan(leaseMs / 2);
+
+  const begun: string[] = [];
+  const givenUp: string[] = [];
+  start({
+    hang: {
+      maxAttempts: 2,
+      run: async ({ key }) => void begun.push(key),
+      giveUp: async (key, error) => void givenUp.push(`${key}: ${error}`),
+    },
+  });
+  await expect.poll(async () => (await jobs())[0]?.dead, { timeout: 5000 }).toBe(true);
+  expect(begun).toEqual([]);
+  expect(givenUp).toEqual(["deadly: Error: no attempt came to an end"]);
+});
+
+test("while the database is away nothing is lost, and work goes on when it is back", async () => {
+  const ran: string[] = [];
+  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } });
+  await database.pool.query("alter table test.job rename to gone");
+  queue.wake();
+  await database.pool.query("insert into test.gone (kind, key) values ('note', 'a')");
+  await database.pool.query("alter table test.gone rename to job");
+  await noJobs();
+  expect(ran).toEqual(["a"]);
+});

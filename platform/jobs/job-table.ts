@@ -1,0 +1,39 @@
+/**
+ * Durable jobs in the schema of the module that owns them, so that a job is added in the transaction of the
+ * fact that calls for it and removed in the transaction of its effect. A worker holds a job under a short
+ * lease that it renews; when its process dies, another takes the job over as soon as the lease has run out.
+ */
+export const jobTable = (schema: string) => `
+  create table ${schema}.job (
+    id int8 generated always as identity primary key,
+    kind text not null,
+    -- What the job is about; one job per kind and key.
+    key text not null,
+    run_at timestamptz not null default now(),
+    attempts int not null default 0,
+    lease_owner uuid,
+    leased_until timestamptz not null default '-infinity',
+    last_error text,
+    -- Given up: nobody takes it again until an operator does.
+    dead boolean not null default false,
+    created_at timestamptz not null default now(),
+    unique (kind, key)
+  );
+  create index job_due on ${schema}.job (run_at) where not dead;
+`;
+
+export interface JobRow {
+  id: string;
+  kind: string;
+  key: string;
+  run_at: Date;
+  attempts: number;
+  lease_owner: string | null;
+  leased_until: Date;
+  last_error: string | null;
+  dead: boolean;
+  created_at: Date;
+}
+export interface JobTables {
+  job: JobRow;
+}

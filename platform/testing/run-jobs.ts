@@ -1,0 +1,23 @@
+import { openDatabase } from "#platform/db/database.ts";
+import { startJobQueue } from "#platform/jobs/job-queue.ts";
+import { createLog } from "#platform/observe/log.ts";
+
+/**
+ * A process of its own for tests: `run-jobs <url> <leaseMs>` works on jobs of the kind `hang` in the schema `test`,
+ * writes the key and the attempt of each it begins, and never comes to the end of one.
+ */
+const [url, leaseMs] = process.argv.slice(2) as [string, string];
+const log = createLog("silent");
+startJobQueue({
+  db: openDatabase(url, { log }).of("test"),
+  kinds: {
+    hang: {
+      maxAttempts: 2,
+      timeoutMs: 60_000,
+      run: ({ key, attempt }) => new Promise(() => process.stdout.write(`${key} ${attempt}\n`)),
+    },
+  },
+  concurrency: 10,
+  log,
+  leaseMs: Number(leaseMs),
+});
