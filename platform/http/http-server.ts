@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { DomainError } from "../errors/domain-error.ts";
@@ -41,20 +41,25 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     ajv: { customOptions: { removeAdditional: false, coerceTypes: "array" } },
   });
 
-  app.addHook("onResponse", async (request, reply) => {
+  // Hooks run for every request; with callbacks they cost no promise each.
+  app.addHook("onResponse", (request, reply, done) => {
     const route = request.routeOptions.url ?? "none";
     const labels = { method: request.method, route, status: String(reply.statusCode) };
     metrics.http.observe(labels, reply.elapsedTime / 1000);
+    done();
   });
-  app.addHook("onSend", async (request, reply) => {
-    if (request.raw.complete) return;
-    // The framework's wish to close after a body too large.
-    reply.removeHeader("connection");
-    answerBeforeEnd(request.raw, reply.raw);
+  app.addHook("onSend", (request, reply, _payload, done) => {
+    if (!request.raw.complete) {
+      // The framework's wish to close after a body too large.
+      reply.removeHeader("connection");
+      answerBeforeEnd(request.raw, reply.raw);
+    }
+    done();
   });
-  app.addHook("preValidation", async (request) => {
+  app.addHook("preValidation", (request, _reply, done) => {
     for (const [name, value] of Object.entries(request.body ?? {}))
-      if (typeof value === "string" && halfPair.test(value)) throw notUnicode(name);
+      if (typeof value === "string" && halfPair.test(value)) return done(notUnicode(name));
+    done();
   });
 
   app.get("/livez", async () => ({ alive: true }));
@@ -102,7 +107,8 @@ function notUnicode(name: string): DomainError {
 /** The trace that a request belongs to (W3C trace context), or a new one. */
 function traceIdOf(traceparent: string | string[] | undefined): string {
   const given = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(String(traceparent ?? ""))?.[1];
-  return given ?? randomBytes(16).toString("hex");
+  // Node keeps random bytes for UUIDs in store; asking for them one by one costs ten times as much.
+  return given ?? randomUUID().replaceAll("-", "");
 }
 
 function isLoopback(address: string | undefined): boolean {

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { SessionId, UserId } from "#contracts/ids.ts";
+import { type Database, openDatabase } from "#platform/db/database.ts";
+import { migrate } from "#platform/db/migrate.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
+import { migrations } from "./migrations.ts";
+import { maxSessionsPerUser } from "./rules.ts";
+import { type UserStore, userStore } from "./store.ts";
+
+let own: TestDatabase;
+let database: Database;
+let store: UserStore;
+
+beforeAll(async () => {
+  own = await createTestDatabase();
+  database = openDatabase(own.url, { log: createLog("silent") });
+  await migrate(database, "user", migrations);
+  store = userStore(database.of("user"));
+});
+
+afterAll(async () => {
+  await database?.close();
+  await own?.drop();
+});
+
+function add(userId: string, id: number) {
+  return store.addSession({
+    userId: userId as UserId,
+    id: String(id) as SessionId,
+    classic: true,
+    refreshHash: null,
+    userAgent: "",
+    expiresAt: new Date(Date.now() + 60_000),
+  });
+}
+
+test("a session too many ends the one not used for longest, and nobody else's", async () => {
+  await add("2", 1);
+  const ids = Array.from({ length: maxSessionsPerUser + 3 }, (_, i) => i + 100);
+  for (const id of ids) await add("1", id);
+  // Not sessionsOf, which shows no more than that anyway.
+  const { rows } = await database.pool.query('select user_id, id from "user".session order by id');
+  const kept = (userId: string) => rows.filter((row) => row.user_id === userId).map((row) => Number(row.id));
+  expect(kept("1")).toEqual(ids.slice(3));
+  expect(kept("2")).toEqual([1]);
+});
