@@ -4,6 +4,7 @@ import { runLoad, startGenerator } from "./generate.ts";
 import type { Bench } from "./main.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
+import { cpuMs } from "./server-process.ts";
 import { startWorker } from "./worker.ts";
 
 const connections = 64;
@@ -16,19 +17,24 @@ export const feedGuest: Bench = async (world, { rounds, roundMs, profileDir }) =
   const response = await fetch(`http://127.0.0.1:${server.port}/douyin/feed/`);
   const answer = { body: await response.text(), contentType: response.headers.get("content-type")! };
   const memoryPort = await memory.ask(answer);
-  const cpu = { ours: [] as number[], ceiling: [] as number[] };
-  const measure = (port: number, cpuShares: number[]) => async () => {
-    const result = await runLoad(generator, {
-      port,
-      requests: [guestFeed],
-      connections,
-      durationMs: roundMs,
-    });
-    cpuShares.push(result.generatorCpu);
+  const detail = {
+    bodyBytes: Buffer.byteLength(answer.body),
+    ours: [] as object[],
+    ceiling: [] as object[],
+  };
+  const measure = (port: number, pid: number, details: object[]) => async () => {
+    const load = { port, requests: [guestFeed], connections, durationMs: roundMs };
+    const beforeMs = await cpuMs(pid);
+    const result = await runLoad(generator, load);
+    const cpuMicros = (((await cpuMs(pid)) - beforeMs) * 1000) / result.succeeded;
+    details.push({ ...result, serverCpuMicrosPerRequest: cpuMicros });
     return result.perSecond;
   };
-  const compared = await compare(rounds, measure(server.port, cpu.ours), measure(memoryPort, cpu.ceiling));
+  const compared = await compare(
+    rounds,
+    measure(server.port, server.pid, detail.ours),
+    measure(memoryPort, memory.pid, detail.ceiling),
+  );
   await Promise.all([generator.stop(), memory.stop(), server.stop()]);
-  const detail = { bodyBytes: Buffer.byteLength(answer.body), generatorCpu: cpu };
   return [ratioRow("feed-guest", "requests/s", compared, { atLeast: 0.6 }, detail)];
 };

@@ -35,7 +35,14 @@ export async function startServer({
     process.execPath,
     [...profile, "--input-type=module", "-e", runMain, main, "serve", `--target=${target}`],
     {
-      env: { ...process.env, DOUYA_PORT: "0", DOUYA_RPC_PORT: "0", DOUYA_LIMITS: "off", ...env },
+      env: {
+        ...process.env,
+        DOUYA_PORT: "0",
+        DOUYA_RPC_PORT: "0",
+        DOUYA_LIMITS: "off",
+        DOUYA_LOG_LEVEL: "error",
+        ...env,
+      },
       stdio: ["ignore", "pipe", "inherit"],
     },
   );
@@ -78,6 +85,14 @@ async function readUntil(child: ChildProcess, end: RegExp): Promise<string> {
   await Promise.race([printed, stopped]);
   stopped.catch(() => {});
   return text;
+}
+
+/** CPU time that a process has used so far, in milliseconds; NaN where the system does not tell it in /proc. */
+export async function cpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // After the name in brackets; the 12th and 13th are user and system time in hundredths of a second.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** Memory that a process holds, in bytes; undefined where the system does not tell it in /proc. */
