@@ -11,7 +11,7 @@ import { Field } from "../ui/field.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { ImageButton } from "./image-button.tsx";
-import { ownPicture, useImageChoice } from "./image-choice.ts";
+import { drawnPicture, ownPicture, useImageChoice } from "./image-choice.ts";
 import { saveProfile } from "./save-profile.ts";
 import "./edit.css";
 
@@ -59,7 +59,7 @@ export function EditProfile({ user, onClose }: { user: User; onClose: () => void
       >
         <div className="edit-images">
           <div className="profile-background">
-            {background.url && <img src={background.url} alt={t.background} />}
+            <img src={background.url ?? drawnPicture("background", user.id)} alt={t.background} />
             <ImageButton
               change={t.changeBackground}
               remove={t.removeBackground}
@@ -69,7 +69,7 @@ export function EditProfile({ user, onClose }: { user: User; onClose: () => void
             />
           </div>
           <div className="profile-avatar">
-            <Avatar user={{ ...user, avatarUrl: avatar.url ?? "" }} size={88} />
+            <Avatar user={{ ...user, avatarUrl: avatar.url ?? drawnPicture("avatar", user.id) }} size={88} />
             <ImageButton
               change={t.changeAvatar}
               remove={t.removeAvatar}

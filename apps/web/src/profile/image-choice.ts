@@ -4,6 +4,10 @@ import { scaleImage } from "./scale-image.ts";
 /** The address of a picture somebody chose; null for the one the server draws for everybody else. */
 export const ownPicture = (url: string): string | null => (url.includes("/media/default/") ? null : url);
 
+/** What the server draws for who has chosen nothing. */
+export const drawnPicture = (kind: "avatar" | "background", userId: string) =>
+  `/media/default/${kind}/${userId}.png`;
+
 /** Undefined: left as it is. Null: to be removed. */
 export type Choice = Blob | null | undefined;
 
