@@ -24,6 +24,8 @@ export interface EventLog {
   database: Database;
   db: Kysely<EffectTables>;
   events: RunningEvents;
+  /** Another process, as far as the log can tell: with connections and consumers of its own. */
+  join(): { database: Database; db: Kysely<EffectTables>; events: RunningEvents };
   /** Commits these as `test.added.v1`. */
   emit(...values: string[]): Promise<void>;
   /** The values handled so far, in the order in which that was committed to the table. */
@@ -45,14 +47,24 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
     );
     await fresh.close();
   });
-  const database = openDatabase(test.url, { log });
-  const events = createEvents({ database, log, leaseMs });
-  const db = database.of<EffectTables>("test");
+  const joined: { events: RunningEvents; database: Database }[] = [];
+  const join = () => {
+    const database = openDatabase(test.url, { log });
+    const member = {
+      database,
+      db: database.of<EffectTables>("test"),
+      events: createEvents({ database, log, leaseMs }),
+    };
+    joined.push(member);
+    return member;
+  };
+  const { database, db, events } = join();
   return {
     url: test.url,
     database,
     db,
     events,
+    join,
     emit: (...values) =>
       events.transaction(db, async (_, emit) => {
         for (const value of values) emit(added, { value });
@@ -62,8 +74,8 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
       return rows.map((row) => row.value);
     },
     async close() {
-      await events.stop();
-      await database.close();
+      await Promise.all(joined.map((member) => member.events.stop()));
+      await Promise.all(joined.map((member) => member.database.close()));
       await test.drop();
     },
   };
