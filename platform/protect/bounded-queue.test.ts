@@ -22,7 +22,7 @@ test("so many run, so many wait, the rest is refused at once with the time to co
   const ends = tasks.map(({ work }) => queue.run(work, far).catch((error: unknown) => error));
   expect(tasks.filter(({ started }) => started())).toHaveLength(2);
   expect(queue.waiting()).toBe(100);
-  expect(await ends.at(-1)).toMatchObject({ kind: "exhausted", reason: "BUSY", retryAfterMs: 2500 });
+  expect(await ends.at(-1)).toMatchObject({ kind: "exhausted", reason: "BUSY", retryAfterMs: 2575 });
   for (const { end } of tasks) end();
   const results = await Promise.all(ends);
   expect(results.filter((error) => error !== undefined)).toHaveLength(898);
@@ -64,4 +64,21 @@ test("whose turn comes after the deadline is not begun, and the next is served",
   expect(late.started()).toBe(false);
   expect(await next).toBe("served");
   await running;
+});
+
+test("nobody joins a line in which the deadline would pass, and how long one takes is learned", async () => {
+  const queue = boundedQueue({ concurrency: 1, maxWaiting: 1000, typicalMs: 10 });
+  const first = task();
+  const running = queue.run(first.work, far);
+  const soon = Date.now() + 200;
+  const results = Array.from({ length: 100 }, () =>
+    queue.run(async () => {}, soon).catch((error: unknown) => error),
+  );
+  // 19 are ahead of the one who would be done after 210 ms.
+  expect(queue.waiting()).toBeLessThan(25);
+  expect(queue.waiting()).toBeGreaterThan(5);
+  expect(await results.at(-1)).toMatchObject({ reason: "BUSY" });
+  first.end();
+  await running;
+  await Promise.all(results);
 });

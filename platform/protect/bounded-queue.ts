@@ -2,8 +2,8 @@ import { DomainError } from "../errors/domain-error.ts";
 
 export interface BoundedQueue {
   /**
-   * Runs `work` when there is room. Error: BUSY with the time to wait, at once when the queue is full, or when
-   * the turn comes only after `deadlineMs` (Unix milliseconds), when nobody waits for the answer any more.
+   * Runs `work` when there is room. Error: BUSY with the time to wait, at once when the queue is full or so
+   * long that the turn would come after `deadlineMs` (Unix milliseconds), when nobody waits for the answer any more.
    */
   run<T>(work: () => Promise<T>, deadlineMs: number): Promise<T>;
   /** How many wait, for the metrics. */
@@ -14,26 +14,37 @@ export interface BoundedQueue {
 export function boundedQueue(options: {
   concurrency: number;
   maxWaiting: number;
-  /** About how long one takes, for the hint when to come back. */
+  /** About how long one takes, until it has been measured. */
   typicalMs: number;
 }): BoundedQueue {
-  const { concurrency, maxWaiting, typicalMs } = options;
+  const { concurrency, maxWaiting } = options;
   const line: (() => void)[] = [];
   let running = 0;
-  const retryAfterMs = Math.max(1000, Math.ceil((maxWaiting / concurrency) * typicalMs));
-  const busy = () =>
-    new DomainError("exhausted", "BUSY", "Too many people at once. Try again in a moment.", retryAfterMs);
+  let averageMs = options.typicalMs;
+  /** Until somebody who joins the line now would be done. */
+  const expectedMs = () => ((line.length + 1) / concurrency + 1) * averageMs;
+  const busy = () => {
+    const retryAfterMs = Math.max(1000, Math.ceil(expectedMs()));
+    return new DomainError(
+      "exhausted",
+      "BUSY",
+      "Too many people at once. Try again in a moment.",
+      retryAfterMs,
+    );
+  };
   return {
     async run(work, deadlineMs) {
       if (running >= concurrency) {
-        if (line.length >= maxWaiting) throw busy();
+        if (line.length >= maxWaiting || Date.now() + expectedMs() > deadlineMs) throw busy();
         // The one who finishes hands its place over, so `running` stays as it is.
         await new Promise<void>((resolve) => line.push(resolve));
       } else running++;
+      const startedMs = Date.now();
       try {
-        if (Date.now() > deadlineMs) throw busy();
+        if (startedMs > deadlineMs) throw busy();
         return await work();
       } finally {
+        averageMs += (Date.now() - startedMs - averageMs) * 0.1;
         const next = line.shift();
         if (next) next();
         else running--;
