@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
+import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { BenchOptions } from "./main.ts";
 import { type Comparison, shown } from "./rounds.ts";
@@ -60,11 +60,14 @@ export function printTable(rows: Row[]): void {
   console.log([line(head!), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n"));
 }
 
-/** What the numbers were measured on. */
+const loadBefore = loadavg()[0]!;
+
+/** What the numbers were measured on, and how busy others kept it: above some tenths they measure that too. */
 export function machine(): string {
   const gibibytes = Math.round(totalmem() / 2 ** 30);
   const cores = `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? arch()}`;
-  return `${cores}, ${gibibytes} GiB, ${platform()} ${release()}, Node.js ${process.version}`;
+  const load = `load before: ${loadBefore.toFixed(1)}`;
+  return `${cores}, ${gibibytes} GiB, ${platform()} ${release()}, Node.js ${process.version}, ${load}`;
 }
 
 /** Writes the rows to bench/results and tells where. */
