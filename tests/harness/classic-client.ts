@@ -30,6 +30,19 @@ export interface ClassicComment {
   content: string;
   create_date: string;
 }
+export interface ClassicMessage {
+  id: number;
+  to_user_id: number;
+  from_user_id: number;
+  content: string;
+  create_time: number;
+}
+/** As lists of people have them; the last three only in the list of friends. */
+export interface ClassicListed extends ClassicUser {
+  message?: string;
+  msgType?: number;
+  msg_type?: number;
+}
 /** Every field that an answer of the classic API may have besides the two that it always has. */
 export interface Classic {
   status_code: number;
@@ -41,7 +54,8 @@ export interface Classic {
   next_time?: number;
   comment?: ClassicComment;
   comment_list?: ClassicComment[];
-  user_list?: ClassicUser[];
+  user_list?: ClassicListed[];
+  message_list?: ClassicMessage[];
 }
 
 /** Parameters in the order in which they are sent; a name may come more than once. */
