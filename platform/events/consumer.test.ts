@@ -1,27 +1,261 @@
-import { afterEach, expect, it } from "vitest";
-import { added, type EventLog, openEventLog, removed, writeEffects } from "#platform/testing/event-log.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  added,
+  type EffectTables,
+  type EventLog,
+  openEventLog,
+  removed,
+  writeEffects,
+} from "#platform/testing/event-log.ts";
+import { DomainError } from "../errors/domain-error.ts";
+import type { ConsumeOptions, Consumer } from "./consumer.ts";
+import { readLag } from "./lag.ts";
+import { deadLetters, replay } from "./operate.ts";
+
+type Options = ConsumeOptions<EffectTables, typeof added>;
 
 let log: EventLog;
+beforeEach(async () => {
+  log = await openEventLog();
+});
 afterEach(() => log.close());
 
-it("hands over what was committed, of the types asked for, in the order of each key", async () => {
-  log = await openEventLog();
-  await log.emit("a:1", "b:1");
-  const seen: string[] = [];
-  const consumer = log.events.consume({
+function consume(options: Partial<Options> = {}, member: Pick<EventLog, "events" | "db"> = log): Consumer {
+  return member.events.consume({
     group: "test",
-    db: log.db,
+    db: member.db,
     types: [added],
-    async handle(transaction, events) {
-      for (const event of events) seen.push(`${event.type} ${event.key}`);
+    handle: writeEffects,
+    retryDelayMs: 1,
+    ...options,
+  });
+}
+
+const dead = () => deadLetters(log.database.pool, undefined, 100);
+
+/** Writes what it is given and fails when the value is among these. */
+function failingOn(...poison: string[]): Options["handle"] {
+  return async (transaction, events) => {
+    await writeEffects(transaction, events);
+    const bad = events.find((event) => poison.includes(event.message.value));
+    if (bad) throw new Error(`cannot handle ${bad.message.value}`);
+  };
+}
+
+describe("a group", () => {
+  it("gets what was committed before and after it began, of the types it asked for", async () => {
+    await log.emit("a:1", "b:1");
+    const seen: string[] = [];
+    const consumer = consume({
+      handle: async (transaction, events) => {
+        seen.push(...events.map(({ type, key, traceId }) => `${type} ${key} ${traceId}`));
+        await writeEffects(transaction, events);
+      },
+    });
+    await log.events.transaction(log.db, async (_, emit) => {
+      emit(removed, { value: "a:gone" });
+      emit(added, { value: "a:2" }, "0123");
+    });
+    await consumer.settled();
+    expect((await log.effects()).sort()).toEqual(["a:1", "a:2", "b:1"]);
+    expect(seen.sort()).toEqual([
+      "test.added.v1 a 0123",
+      "test.added.v1 a undefined",
+      "test.added.v1 b undefined",
+    ]);
+  });
+
+  it("that begins at the end gets only what comes", async () => {
+    await log.emit("a:1");
+    const consumer = consume({ from: "end" });
+    await consumer.settled();
+    await log.emit("a:2");
+    await consumer.settled();
+    expect(await log.effects()).toEqual(["a:2"]);
+  });
+
+  it("goes on where it stopped, and every group gets everything", async () => {
+    const first = consume();
+    await log.emit("a:1");
+    await first.settled();
+    await first.stop();
+    await log.emit("a:2");
+    await Promise.all([consume().settled(), consume({ group: "other" }).settled()]);
+    expect((await log.effects()).sort()).toEqual(["a:1", "a:1", "a:2", "a:2"]);
+  });
+
+  it("handles at most a batch in one transaction, each event in one", async () => {
+    const values = Array.from({ length: 95 }, (_, i) => `${i}:x`);
+    await log.emit(...values);
+    const sizes: number[] = [];
+    const consumer = consume({
+      batch: 10,
+      handle: async (transaction, events) => {
+        sizes.push(events.length);
+        await writeEffects(transaction, events);
+      },
+    });
+    await consumer.settled();
+    expect((await log.effects()).sort()).toEqual(values.sort());
+    expect(Math.max(...sizes)).toBe(10);
+  });
+
+  it("passes very many events that it does not want", async () => {
+    await log.database.pool.query(
+      `insert into events.log (partition, type, key, payload)
+       select 3, 'test.removed.v1', 'k', '' from generate_series(1, 450000)`,
+    );
+    await log.emit("a:1");
+    await consume().settled(15_000);
+    expect(await log.effects()).toEqual(["a:1"]);
+    const stored = async () => {
+      const { rows } = await log.database.pool.query("select min(position) as least from events.consumer");
+      return Number(rows[0].least);
+    };
+    await expect.poll(stored).toBe(450_001);
+  });
+
+  it("can add events in the transaction of its effect", async () => {
+    await log.emit("a:1");
+    const follow = consume({
+      group: "follow",
+      handle: async (_, events, { emit }) => {
+        for (const { message } of events) emit(removed, { value: `${message.value}:gone` });
+      },
+    });
+    const listen = log.events.consume({
+      group: "listen",
+      db: log.db,
+      types: [removed],
+      handle: writeEffects,
+    });
+    await follow.settled();
+    await listen.settled();
+    expect(await log.effects()).toEqual(["a:1:gone"]);
+  });
+});
+
+describe("a poison event", () => {
+  it("is parked with the reason, alone, while the rest flows", async () => {
+    const values = Array.from({ length: 60 }, (_, i) => `${i % 4}:${i}`);
+    await log.emit(...values);
+    const attempts = new Map<string, number>();
+    const consumer = consume({
+      maxAttempts: 4,
+      handle: async (transaction, events, context) => {
+        for (const { message } of events) attempts.set(message.value, (attempts.get(message.value) ?? 0) + 1);
+        await failingOn("1:17", "2:30")(transaction, events, context);
+      },
+    });
+    await consumer.settled();
+    const letters = await dead();
+    expect(
+      letters.map(({ key, type, attempts, reason, group }) => [group, type, key, attempts, reason]).sort(),
+    ).toEqual([
+      ["test", "test.added.v1", "1", 4, "Error: cannot handle 1:17"],
+      ["test", "test.added.v1", "2", 4, "Error: cannot handle 2:30"],
+    ]);
+    expect((await log.effects()).sort()).toEqual(values.filter((v) => v !== "1:17" && v !== "2:30").sort());
+    // Once in the batch of all, and then as often as it is allowed.
+    expect(attempts.get("1:17")).toBe(5);
+    for (const key of ["0", "1", "2", "3"]) {
+      const order = (await log.effects()).filter((value) => value.startsWith(`${key}:`));
+      expect(order).toEqual(values.filter((value) => order.includes(value)));
+    }
+    expect((await readLag(log.database.pool))[0]).toMatchObject({ records: 0, seconds: 0, deadLetters: 2 });
+  });
+
+  it("of bytes that are no message is parked as well", async () => {
+    await log.database.pool.query(
+      `insert into events.log (partition, type, key, payload) values (0, 'test.added.v1', 'k', '\\xff')`,
+    );
+    await log.emit("a:1");
+    await consume({ maxAttempts: 2 }).settled();
+    expect(await log.effects()).toEqual(["a:1"]);
+    expect((await dead())[0]).toMatchObject({ key: "k", attempts: 2 });
+  });
+
+  it("is handled again when an operator asks, once, by whichever member has it", async () => {
+    await log.emit("a:1", "a:bad", "a:2", "b:bad");
+    const bad = ["a:bad", "b:bad"];
+    const handle: Options["handle"] = (...given) => failingOn(...bad)(...given);
+    const consumer = consume({ handle, maxAttempts: 2 });
+    await consumer.settled();
+    expect(await dead()).toHaveLength(2);
+    consume({ handle, maxAttempts: 2 }, log.join());
+    // It fails again, and waits for another try.
+    await replay(log.database.pool, { group: "test" });
+    await expect
+      .poll(async () => (await dead()).map((letter) => [letter.attempts, letter.replay]))
+      .toEqual([
+        [3, false],
+        [3, false],
+      ]);
+    bad.length = 0;
+    const letter = (await dead()).find(({ key }) => key === "a")!;
+    expect(await replay(log.database.pool, { group: "test", id: letter.id })).toBe(1);
+    await expect.poll(async () => (await dead()).map(({ key }) => key)).toEqual(["b"]);
+    await replay(log.database.pool, {});
+    await expect.poll(dead).toEqual([]);
+    expect((await log.effects()).sort()).toEqual(["a:1", "a:2", "a:bad", "b:bad"]);
+    await expect(replay(log.database.pool, {})).rejects.toMatchObject({ reason: "NO_DEAD_LETTER" });
+  });
+});
+
+describe("an error that says not now", () => {
+  it("is waited out and parks nothing", async () => {
+    let refusals = 0;
+    const consumer = consume({
+      maxAttempts: 2,
+      handle: async (transaction, events) => {
+        await writeEffects(transaction, events);
+        if (++refusals < 8) throw new DomainError("unavailable", "USER_UNAVAILABLE", "Not now.");
+      },
+    });
+    await log.emit("a:1", "b:1");
+    await consumer.settled();
+    expect((await log.effects()).sort()).toEqual(["a:1", "b:1"]);
+    expect(await dead()).toEqual([]);
+  });
+
+  it("may be the loss of the database's connections", async () => {
+    let cuts = 0;
+    const consumer = consume({
+      maxAttempts: 1,
+      handle: async (transaction, events) => {
+        await writeEffects(transaction, events);
+        if (++cuts > 3) return;
+        await log
+          .join()
+          .database.pool.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+          );
+        await writeEffects(transaction, events);
+      },
+    });
+    await log.emit("a:1").catch(() => {});
+    await expect.poll(() => log.effects().catch(() => []), { timeout: 10_000 }).toEqual(["a:1"]);
+    await expect.poll(() => consumer.settled().then(dead, () => "not yet")).toEqual([]);
+  });
+});
+
+it("a handler that does not end is cut off: what it does later has no effect", async () => {
+  let late: Promise<void> | undefined;
+  const consumer = consume({
+    maxAttempts: 1,
+    handleTimeoutMs: 150,
+    handle: async (transaction, events, { signal }) => {
       await writeEffects(transaction, events);
+      if (events[0]!.message.value !== "a:slow") return;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      late = writeEffects(transaction, events);
+      await late;
     },
   });
-  await log.events.transaction(log.db, async (_, emit) => {
-    emit(removed, { value: "a:gone" });
-    emit(added, { value: "a:2" });
-  });
+  await log.emit("a:slow");
+  await log.emit("a:1");
   await consumer.settled();
-  expect((await log.effects()).sort()).toEqual(["a:1", "a:2", "b:1"]);
-  expect(seen.every((what) => what.startsWith("test.added.v1 "))).toBe(true);
+  await expect(late).rejects.toThrow();
+  expect(await log.effects()).toEqual(["a:1"]);
+  expect((await dead())[0]).toMatchObject({ reason: expect.stringContaining("150 ms") });
 });

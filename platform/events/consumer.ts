@@ -33,7 +33,7 @@ export interface ConsumeOptions<Tables, Type extends EventType> {
   maxAttempts?: number;
   /** Before the second attempt, 100; doubles from there up to 10 s. */
   retryDelayMs?: number;
-  /** 30,000; a handler that takes longer has failed. */
+  /** 25,000, less than the database lets a transaction stand idle; a handler that takes longer has failed. */
   handleTimeoutMs?: number;
 }
 
@@ -59,7 +59,7 @@ export function startConsumer<Tables, Type extends EventType>(
   },
 ): Consumer {
   const { group, db, handle, from = "start", batch = 500 } = options;
-  const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 30_000 } = options;
+  const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
   const { pool, horizon, leaseMs, onEmitted } = parts;
   const log = parts.log.child({ group });
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
@@ -97,9 +97,12 @@ export function startConsumer<Tables, Type extends EventType>(
     const portions = await readAhead(pool, { lanes, limits, upTo, types: [...types.keys()] });
     for (const { lane, rows, end } of portions) if (rows.length === 0) lane.position = end;
     const filled = portions.filter(({ rows }) => rows.length > 0);
-    for (const portion of filled.filter(({ lane }) => lane.failures > 0)) await handling.attempt([portion]);
-    const sound = filled.filter(({ lane }) => lane.failures === 0);
-    for (const together of inBatches(sound, batch)) {
+    // Sorted before anything is handled, which changes it.
+    const [sound, troubled] = [true, false].map((well) =>
+      filled.filter(({ lane }) => (lane.failures === 0) === well),
+    );
+    for (const portion of troubled!) await handling.attempt([portion]);
+    for (const together of inBatches(sound!, batch)) {
       if (stopping || !(await handling.attempt(together))) return;
     }
   }

@@ -38,16 +38,17 @@ export function createHandling<Tables>(options: {
   const { group, db, pool, log, rules, act, onLost, onEmitted } = options;
   const dead = createDeadLetters(pool, group);
 
-  /** The offsets of these partitions, moved under their leases, are the claim on their events. */
+  /** The offsets of these partitions, moved forward under their leases, are the claim on their events. */
   const move =
     (portions: Portion[]): Claim =>
     async (on) => {
       const { rows } = await sql<{ pid: number }>`
         update events.consumer c set position = m.position
         from unnest(${portions.map(({ lane }) => lane.partition)}::int2[],
-          ${portions.map(({ lane }) => lane.term)}::int8[], ${portions.map(({ end }) => end)}::int8[]
-        ) as m(partition, term, position)
-        where c.group_name = ${group} and c.partition = m.partition and c.term = m.term
+          ${portions.map(({ lane }) => lane.term)}::int8[], ${portions.map(({ rows }) => rows[0]!.position)}::int8[],
+          ${portions.map(({ end }) => end)}::int8[]
+        ) as m(partition, term, first, position)
+        where c.group_name = ${group} and c.partition = m.partition and c.term = m.term and c.position < m.first
         returning pg_backend_pid() as pid`.execute(on);
       if (rows.length !== portions.length) throw new LeaseLost();
       return rows[0]!.pid;
@@ -62,7 +63,7 @@ export function createHandling<Tables>(options: {
     const rows = portions.flatMap((portion) => portion.rows);
     try {
       await perform(move(portions), rows);
-      advance(portions);
+      advance(portions, rules);
       return true;
     } catch (error) {
       if (error instanceof LeaseLost) onLost();
@@ -96,7 +97,7 @@ export function createHandling<Tables>(options: {
       await move([portion])(untyped);
       await dead.park(untyped, portion.rows[0]!, cause, portion.lane.failures);
     });
-    advance([portion]);
+    advance([portion], rules);
   }
 
   return {

@@ -26,12 +26,15 @@ export interface RetryRules {
   retryDelayMs: number;
 }
 
-/** So often events fail together before they are handled one by one. */
-const failuresTogether = 2;
 const maxDelayMs = 10_000;
 
 export function newLane(lease: Lease): Lane {
   return { ...lease, failures: 0, delays: 0, retryAtMs: 0, aloneUntil: 0 };
+}
+
+/** So often events fail together before they are handled one by one. */
+function failuresTogether({ maxAttempts }: RetryRules): number {
+  return Math.min(2, Math.max(1, maxAttempts - 1));
 }
 
 /** How many rows to read for a lane at once. */
@@ -40,13 +43,13 @@ export function portionSize(lane: Lane, batch: number): number {
 }
 
 /** Notes that portions are done and stored. */
-export function advance(portions: Portion[]): void {
+export function advance(portions: Portion[], rules: RetryRules): void {
   for (const { lane, end } of portions) {
     lane.position = end;
     lane.storedPosition = end;
     lane.delays = 0;
     // In the midst of those that failed together the next one has the attempts that it failed in company.
-    lane.failures = end < lane.aloneUntil ? Math.min(lane.failures, failuresTogether) : 0;
+    lane.failures = end < lane.aloneUntil ? Math.min(lane.failures, failuresTogether(rules)) : 0;
   }
 }
 
@@ -63,7 +66,8 @@ export function backOffMs(firstMs: number, times: number): number {
 export function noteFailure({ lane, rows }: Portion, rules: RetryRules, nowMs: number): boolean {
   lane.failures++;
   if (rows.length === 1 && lane.failures >= rules.maxAttempts) return true;
-  if (rows.length > 1 && lane.failures >= failuresTogether) lane.aloneUntil = Number(rows.at(-1)!.position);
+  if (rows.length > 1 && lane.failures >= failuresTogether(rules))
+    lane.aloneUntil = Number(rows.at(-1)!.position);
   putOff(lane, rules, nowMs);
   return false;
 }

@@ -1,0 +1,201 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { bundleScript } from "#platform/testing/bundle-script.ts";
+import { added, type EventLog, openEventLog, writeEffects } from "#platform/testing/event-log.ts";
+
+const source = fileURLToPath(new URL("../testing/consume-events.ts", import.meta.url));
+// Beside the code, so that the script finds node_modules.
+const build = fileURLToPath(new URL("../../build", import.meta.url));
+const script = join(build, `consume-events-${process.pid}.mjs`);
+let log: EventLog;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  await mkdir(build, { recursive: true });
+  await bundleScript(source, script);
+});
+afterAll(() => rm(script, { force: true }));
+beforeEach(async () => {
+  log = await openEventLog();
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+  await log.close();
+});
+
+/** A consumer in a process of its own. */
+function spawnConsumer(hang = "never") {
+  const child = spawn(process.execPath, [script, log.url, hang], { stdio: ["ignore", "pipe", "inherit"] });
+  children.push(child);
+  const lines: string[] = [];
+  createInterface({ input: child.stdout! }).on("line", (line) => lines.push(line));
+  return {
+    reached: (step: string) => expect.poll(() => lines, { timeout: 10_000 }).toContain(step),
+    async kill() {
+      const exited = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+function consumeHere(member: Pick<EventLog, "events" | "db"> = log) {
+  return member.events.consume({ group: "test", db: member.db, types: [added], handle: writeEffects });
+}
+
+/** How many partitions each member has. */
+async function shares(): Promise<number[]> {
+  const { rows } = await log.database.pool.query<{ partitions: string }>(
+    "select count(*) as partitions from events.consumer where owner is not null group by owner order by 1",
+  );
+  return rows.map((row) => Number(row.partitions));
+}
+
+const sixInARow = ["k:1", "k:2", "k:3", "k:4", "k:5", "k:6"];
+
+describe("a consumer killed", () => {
+  it.each([
+    ["before the effect", "begin"],
+    ["in the midst of it", "middle"],
+    ["between it and the commit", "end"],
+    ["after the commit, before the next batch", "next"],
+  ])("%s acts once", async (_, step) => {
+    await log.emit(...sixInARow);
+    const consumer = spawnConsumer(step);
+    await consumer.reached(step);
+    await consumer.kill();
+    const before = step === "next" ? 4 : 2;
+    expect(await log.effects()).toEqual(sixInARow.slice(0, before));
+    await consumeHere().settled();
+    expect(await log.effects()).toEqual(sixInARow);
+  });
+
+  it("while the commit is under way, which then succeeds, acts once", async () => {
+    await log.database.pool.query(`
+      create function test.wait() returns trigger language plpgsql as
+        'begin perform pg_advisory_xact_lock(1); return null; end';
+      create constraint trigger wait after insert on test.effect deferrable initially deferred
+        for each row when (new.value = 'k:3') execute function test.wait()`);
+    const holder = new pg.Client({ connectionString: log.url });
+    await holder.connect();
+    await holder.query("select pg_advisory_lock(1)");
+    await log.emit(...sixInARow);
+    const consumer = spawnConsumer("commit");
+    await consumer.reached("commit");
+    const committing = async () => {
+      const { rows } = await holder.query(
+        "select from pg_stat_activity where wait_event = 'advisory' and query = 'commit'",
+      );
+      return rows.length;
+    };
+    await expect.poll(committing).toBe(1);
+    await consumer.kill();
+    const successor = consumeHere();
+    // It waits for the row that the dead one's transaction still holds.
+    await expect.poll(shares).toEqual([16]);
+    await holder.query("select pg_advisory_unlock(1)");
+    await holder.end();
+    await successor.settled();
+    expect(await log.effects()).toEqual(sixInARow);
+  });
+
+  it("leaves its partitions to another process, and both together have consumed everything once", async () => {
+    const values = Array.from({ length: 3_000 }, (_, i) => `${i % 50}:${i}`);
+    const [a, b] = [spawnConsumer(), spawnConsumer()];
+    await expect.poll(shares, { timeout: 10_000 }).toEqual([8, 8]);
+    const emitting = (async () => {
+      for (let i = 0; i < values.length; i += 30) await log.emit(...values.slice(i, i + 30));
+    })();
+    const done = async () => (await log.effects()).length;
+    await expect.poll(done, { interval: 5, timeout: 10_000 }).toBeGreaterThan(200);
+    await a.kill();
+    await emitting;
+    await expect.poll(done, { timeout: 15_000 }).toBe(values.length);
+    expect(await shares()).toEqual([16]);
+    const effects = await log.effects();
+    expect([...effects].sort()).toEqual([...values].sort());
+    for (let key = 0; key < 50; key++) {
+      const of = (all: string[]) => all.filter((value) => value.startsWith(`${key}:`));
+      expect(of(effects)).toEqual(of(values));
+    }
+    await b.kill();
+  });
+});
+
+describe("partitions", () => {
+  it("are shared evenly when members join and taken over at once when one leaves", async () => {
+    const first = consumeHere();
+    await expect.poll(shares).toEqual([16]);
+    const second = consumeHere(log.join());
+    await expect.poll(shares).toEqual([8, 8]);
+    const third = consumeHere(log.join());
+    await expect.poll(shares).toEqual([5, 5, 6]);
+    await log.emit("a:1");
+    await third.settled();
+    await second.stop();
+    await expect.poll(shares).toEqual([8, 8]);
+    await first.stop();
+    await expect.poll(shares).toEqual([16]);
+    await log.emit("a:2");
+    await third.settled();
+    await third.stop();
+    expect(await shares()).toEqual([]);
+    expect(await log.effects()).toEqual(["a:1", "a:2"]);
+  });
+
+  it("keep the order of keys while they change hands under load", async () => {
+    const values = Array.from({ length: 2_000 }, (_, i) => `${i % 40}:${i}`);
+    const emitting = (async () => {
+      for (let i = 0; i < values.length; i += 10) await log.emit(...values.slice(i, i + 10));
+    })();
+    const stay = consumeHere();
+    for (let i = 0; i < 3; i++) {
+      const guest = consumeHere(log.join());
+      await expect.poll(shares, { timeout: 5_000 }).toEqual([8, 8]);
+      await guest.stop();
+    }
+    await emitting;
+    await stay.settled();
+    const effects = await log.effects();
+    expect(effects.length).toBe(values.length);
+    for (let key = 0; key < 40; key++) {
+      const of = (all: string[]) => all.filter((value) => value.startsWith(`${key}:`));
+      expect(of(effects)).toEqual(of(values));
+    }
+  });
+
+  it("of a member that was thought dead are handled by its successor alone", async () => {
+    let release = () => {};
+    const member = log.join();
+    let calls = 0;
+    const slow = member.events.consume({
+      group: "test",
+      db: member.db,
+      types: [added],
+      async handle(transaction, events) {
+        if (calls++ === 0) {
+          // As if the process had been stopped: its claim is cut off, another takes over meanwhile.
+          await new Promise<void>((resolve) => {
+            release = resolve;
+          });
+        }
+        await writeEffects(transaction, events);
+      },
+    });
+    await log.emit("a:1");
+    await expect.poll(() => calls).toBe(1);
+    await log.database.pool.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
+    );
+    await log.database.pool.query("update events.consumer set owner = null, term = term + 1");
+    await consumeHere().settled();
+    release();
+    await slow.settled();
+    expect(await log.effects()).toEqual(["a:1"]);
+  });
+});

@@ -1,0 +1,170 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createLog } from "#platform/observe/log.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import { added, type EventLog, openEventLog, removed, writeEffects } from "#platform/testing/event-log.ts";
+import { readLag } from "./lag.ts";
+import { deadLetters, forget, readTail, reset } from "./operate.ts";
+import { reportLag } from "./report.ts";
+import { startRetention, sweepLog } from "./retention.ts";
+
+const hour = 3_600_000;
+let log: EventLog;
+beforeEach(async () => {
+  log = await openEventLog();
+});
+afterEach(() => log.close());
+
+function consume(group = "test") {
+  return log.events.consume({ group, db: log.db, types: [added], handle: writeEffects });
+}
+
+async function age(condition = "true"): Promise<void> {
+  await log.database.pool.query(`update events.log set at = at - interval '2 hours' where ${condition}`);
+}
+
+async function kept(): Promise<number[]> {
+  const { rows } = await log.database.pool.query("select position from events.log order by position");
+  return rows.map((row) => Number(row.position));
+}
+
+describe("retention", () => {
+  it("removes what is old and passed by every group, and nothing else", async () => {
+    const consumer = consume();
+    await log.emit("a:1", "b:1", "c:1");
+    await consumer.settled();
+    await age();
+    await log.emit("a:2", "b:2");
+    await consumer.settled();
+    expect(await sweepLog(log.database.pool, hour)).toBe(3);
+    expect(await kept()).toEqual([4, 5]);
+    expect(await sweepLog(log.database.pool, hour)).toBe(0);
+  });
+
+  it("never takes from a group what it has still to handle", async () => {
+    const [quick, slow] = [consume("quick"), consume("slow")];
+    await log.emit("a:1");
+    await Promise.all([quick.settled(), slow.settled()]);
+    await slow.stop();
+    await log.emit("a:2", "a:3");
+    await quick.settled();
+    await age();
+    await sweepLog(log.database.pool, hour);
+    expect(await kept()).toEqual([2, 3]);
+    const back = consume("slow");
+    await back.settled();
+    expect((await log.effects()).filter((value) => value === "a:3")).toHaveLength(2);
+    await back.stop();
+    await sweepLog(log.database.pool, hour);
+    expect(await kept()).toEqual([]);
+  });
+
+  it("goes on by itself, in batches", async () => {
+    await log.database.pool.query(
+      `insert into events.log (partition, type, key, payload, at)
+       select 3, 'test.removed.v1', 'k', '', now() - interval '2 hours' from generate_series(1, 12000)`,
+    );
+    const retention = startRetention(log.database.pool, {
+      log: createLog("silent"),
+      keepMs: hour,
+      everyMs: 10,
+    });
+    await expect.poll(kept, { timeout: 10_000 }).toEqual([]);
+    await retention.stop();
+  });
+});
+
+describe("reset", () => {
+  it("to the start lets a running group handle everything again, to the end skips", async () => {
+    const consumer = consume();
+    await log.emit("a:1", "b:1");
+    await consumer.settled();
+    await reset(log.database.pool, "test", "start");
+    await expect
+      .poll(async () => (await log.effects()).sort(), { timeout: 5_000 })
+      .toEqual(["a:1", "a:1", "b:1", "b:1"]);
+    await consumer.stop();
+    await log.emit("a:2");
+    await reset(log.database.pool, "test", "end");
+    await log.emit("a:3");
+    await consume().settled();
+    expect((await log.effects()).slice(4)).toEqual(["a:3"]);
+    await expect(reset(log.database.pool, "nobody", "end")).rejects.toMatchObject({
+      reason: "NO_SUCH_GROUP",
+    });
+  });
+
+  it("while events are handled leads to a whole second round", async () => {
+    const values = Array.from({ length: 600 }, (_, i) => `${i % 7}:${i}`);
+    await log.emit(...values);
+    const consumer = log.events.consume({
+      group: "test",
+      db: log.db,
+      types: [added],
+      batch: 5,
+      handle: writeEffects,
+    });
+    await expect.poll(async () => (await log.effects()).length, { interval: 2 }).toBeGreaterThan(20);
+    const before = await log.effects();
+    await reset(log.database.pool, "test", "start");
+    const rounds = async () => {
+      const counts = new Map(values.map((value) => [value, 0]));
+      for (const value of await log.effects()) counts.set(value, counts.get(value)! + 1);
+      return counts;
+    };
+    const done = async () => {
+      const counts = await rounds();
+      return (
+        before.every((value) => counts.get(value) === 2) && values.every((value) => counts.get(value)! > 0)
+      );
+    };
+    await expect.poll(done, { timeout: 10_000 }).toBe(true);
+    await consumer.settled();
+    expect(Math.max(...(await rounds()).values())).toBe(2);
+    expect(await done()).toBe(true);
+  });
+});
+
+it("lag counts what a group listens to and has not handled, and tells the age of the oldest", async () => {
+  const consumer = consume();
+  await log.emit("a:1");
+  await consumer.settled();
+  await consumer.stop();
+  await log.emit("a:2", "b:2");
+  await log.events.transaction(log.db, async (_, emit) => emit(removed, { value: "a:gone" }));
+  await age("key = 'b'");
+  const [lag] = await readLag(log.database.pool);
+  expect(lag).toMatchObject({ group: "test", types: ["test.added.v1"], records: 2, members: 0, orphans: 16 });
+  expect(lag!.seconds).toBeGreaterThan(7199);
+  expect(lag!.seconds).toBeLessThan(7300);
+  const metrics = createMetrics();
+  reportLag(metrics, log.database.pool, () => ["test"]);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('douya_events_lag_records{group="test"} 2');
+  expect(text).toMatch(/douya_events_lag_seconds\{group="test"\} 72\d\d/);
+  expect(text).toContain('douya_events_dead_letters{group="test"} 0');
+});
+
+it("tail shows the newest, and goes on from a position, of the types asked for", async () => {
+  await log.emit("a:1", "b:2", "c:3");
+  await log.events.transaction(log.db, async (_, emit) => emit(removed, { value: "a:4" }));
+  const read = async (which: Parameters<typeof readTail>[1]) =>
+    (await readTail(log.database.pool, which)).map((event) => Number(event.position));
+  expect(await read({ limit: 2 })).toEqual([3, 4]);
+  expect(await read({ limit: 2, types: ["test.added.v1"] })).toEqual([2, 3]);
+  expect(await read({ after: "1", limit: 2 })).toEqual([2, 3]);
+  expect(await read({ after: "4", limit: 2 })).toEqual([]);
+});
+
+it("a group that runs cannot be forgotten; one that does not leaves nothing", async () => {
+  const consumer = consume();
+  await consumer.settled();
+  const { pool } = log.database;
+  await expect(forget(pool, "test")).rejects.toMatchObject({ reason: "GROUP_IN_USE" });
+  await consumer.stop();
+  await forget(pool, "test");
+  expect(await readLag(pool)).toEqual([]);
+  expect(await deadLetters(pool, "test", 1)).toEqual([]);
+  const { rows } = await pool.query("select from events.consumer");
+  expect(rows).toEqual([]);
+  await expect(forget(pool, "test")).rejects.toMatchObject({ reason: "NO_SUCH_GROUP" });
+});

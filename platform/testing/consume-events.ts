@@ -1,0 +1,40 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { openDatabase } from "#platform/db/database.ts";
+import { createEvents } from "#platform/events/events.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { added, type EffectTables, writeEffects } from "./event-log.ts";
+
+/**
+ * A process of its own for tests: `consume-events <url> <hang>` consumes as the group `test`. With batches of two, at
+ * the step `hang` of the batch with the event `k:3` it writes a line with the step's name and does nothing more,
+ * so that it can be killed just there; at `commit` it goes on, and whoever holds the lock 1 holds up its commit.
+ */
+const [, , url, hang] = process.argv;
+const log = createLog("silent");
+const database = openDatabase(url!, { log });
+const events = createEvents({ database, log, leaseMs: 600 });
+
+async function reach(step: string): Promise<void> {
+  if (step !== hang) return;
+  process.stdout.write(`${step}\n`);
+  if (step !== "commit") await delay(2 ** 30);
+}
+
+events.consume({
+  group: "test",
+  db: database.of<EffectTables>("test"),
+  types: [added],
+  batch: hang === "never" ? 20 : 2,
+  async handle(transaction, handled) {
+    const values = handled.map((event) => event.message.value);
+    if (values.includes("k:5")) await reach("next");
+    if (!values.includes("k:3")) return writeEffects(transaction, handled);
+    await reach("begin");
+    await writeEffects(transaction, handled.slice(0, 1));
+    await reach("middle");
+    await writeEffects(transaction, handled.slice(1));
+    await reach("end");
+    await reach("commit");
+  },
+});
+process.stdout.write("ready\n");
