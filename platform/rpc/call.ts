@@ -16,12 +16,15 @@ export function requireCaller(call: Call): string {
   throw new DomainError("unauthenticated", "LOGIN_REQUIRED", "Log in first.");
 }
 
+const maxTimerMs = 2 ** 31 - 1;
+
 /** Settles like `work`, or refuses with DEADLINE_EXCEEDED once the call's deadline has passed. */
 export function withinDeadline<T>(call: Call, work: () => Promise<T>): Promise<T> {
   const leftMs = call.deadlineMs - Date.now();
   if (leftMs <= 0) return Promise.reject(deadlineExceeded());
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(deadlineExceeded()), leftMs);
+    // A timer that is set further ahead than it can count fires at once.
+    const timer = setTimeout(() => reject(deadlineExceeded()), Math.min(leftMs, maxTimerMs));
     work()
       .then(resolve, reject)
       .finally(() => clearTimeout(timer));

@@ -5,8 +5,9 @@ import type { Logger } from "../observe/log.ts";
 import { withinDeadline } from "./call.ts";
 import { maxMessageBytes } from "./grpc-link.ts";
 import type { Meter } from "./meter.ts";
+import { toRefusal } from "./refusal.ts";
 import type { Handlers, UntypedUnary } from "./service.ts";
-import type { ServiceTokens } from "./service-token.ts";
+import { notLetIn, type ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
 
 /** The longest that a call may take when its caller names no deadline, and the most it may ask for. */
@@ -46,7 +47,7 @@ export async function startGrpcServer(options: {
         measured(async () => {
           const caller = await options.tokens.verify(text(rpc, "authorization"));
           if (!offer.callers.has(caller)) {
-            throw new DomainError("forbidden", "SERVICE_NOT_ALLOWED", `${caller} may not call this service.`);
+            throw notLetIn("SERVICE_NOT_ALLOWED", `The module ${caller} may not call this service.`);
           }
           const call = callOf(rpc);
           return create(
@@ -109,7 +110,7 @@ function callOf(rpc: ServerUnaryCall<unknown, unknown>) {
 }
 
 function refusal(error: unknown, rpc: ServerUnaryCall<unknown, unknown>, log: Logger) {
-  if (error instanceof DomainError) return toStatus(error);
-  log.error({ err: error, rpc: rpc.getPath(), traceId: text(rpc, "douya-trace") }, "internal error");
-  return toStatus(new DomainError("internal", "INTERNAL", "Something went wrong on our side."));
+  const refused = toRefusal(error, { log, rpc: rpc.getPath(), traceId: text(rpc, "douya-trace") });
+  if (refused.reason.startsWith("SERVICE_")) log.warn({ rpc: rpc.getPath() }, refused.message);
+  return toStatus(refused);
 }

@@ -42,8 +42,16 @@ export function createServiceTokens(secret: string): ServiceTokens {
         verified.set(token, module, { ttl: Math.max(1, payload.exp! * 1000 - Date.now()) });
         return module;
       } catch {
-        throw new DomainError("unauthenticated", "SERVICE_TOKEN_INVALID", "This service is not known here.");
+        throw notLetIn(
+          "SERVICE_TOKEN_INVALID",
+          "The caller's cluster secret or its clock differs from ours.",
+        );
       }
     },
   };
+}
+
+/** Not "unauthenticated": that would tell the person behind the call to log in again. */
+export function notLetIn(reason: `SERVICE_${string}`, message: string): DomainError {
+  return new DomainError("unavailable", reason, message);
 }

@@ -21,7 +21,12 @@ export function toStatus(error: DomainError): { code: grpcStatus; details: strin
   const metadata = new Metadata();
   metadata.set("douya-reason", error.reason);
   if (error.retryAfterMs !== undefined) metadata.set("douya-retry-after-ms", String(error.retryAfterMs));
-  return { code: statusOfKind[error.kind], details: encodeURIComponent(error.message), metadata };
+  return { code: statusOfKind[error.kind], details: encoded(error.message), metadata };
+}
+
+/** Headers are ASCII. Half a surrogate pair cannot be encoded and becomes a replacement character. */
+function encoded(message: string): string {
+  return encodeURIComponent(Buffer.from(message).toString());
 }
 
 /** The same refusal on the other side. What did not come from a handler becomes a refusal of the link. */

@@ -1,0 +1,371 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createSecretKey } from "node:crypto";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { SignJWT } from "jose";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
+import { bundleScript } from "../testing/bundle-script.ts";
+import { echoHandlers, echoService, type Say, sayOf } from "../testing/echo-service.ts";
+import type { Call } from "./call.ts";
+import { directClient } from "./direct-link.ts";
+import { grpcLink } from "./grpc-link.ts";
+import { startGrpcServer } from "./grpc-server.ts";
+import { createMeter } from "./meter.ts";
+import { createServiceTokens, type ServiceTokens } from "./service-token.ts";
+
+const secret = "a secret of the cluster";
+const tokens = createServiceTokens(secret);
+const traceId = "0123456789abcdef0123456789abcdef";
+const callFor = (ms: number, more: Partial<Call> = {}): Call => ({
+  traceId,
+  deadlineMs: Date.now() + ms,
+  ...more,
+});
+
+let logged = "";
+const log = pino(
+  new Writable({
+    write(chunk, _encoding, done) {
+      logged += chunk;
+      done();
+    },
+  }),
+);
+const observed: object[] = [];
+const meter = createMeter({ observe: (labels) => void observed.push(labels) });
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+  logged = "";
+  observed.length = 0;
+});
+
+function link(address: string, by: Partial<Parameters<typeof grpcLink>[0]> = {}): Say {
+  const connection = grpcLink({ from: "test", to: "echo", address, tokens, meter, ...by });
+  undo.push(connection.close);
+  return sayOf(connection.client(echoService));
+}
+async function serve(say: Say, port = 0) {
+  const offers = [{ service: echoService, handlers: echoHandlers(say), callers: new Set(["test"]) }];
+  const server = await startGrpcServer({
+    offers,
+    host: "127.0.0.1",
+    port,
+    tokens,
+    meter: () => (work) => work(),
+    log,
+  });
+  undo.push(() => server.stop(0));
+  return server;
+}
+const connect: Record<string, (say: Say) => Promise<Say>> = {
+  direct: async (say) => sayOf(directClient(echoService, echoHandlers(say), meter, log)),
+  gRPC: async (say) => link(`127.0.0.1:${(await serve(say)).port}`),
+};
+
+describe.each(Object.keys(connect))("%s", (name) => {
+  const over = connect[name]!;
+
+  test("an answer, with every character and every byte", async () => {
+    const say = await over(async (request) => request);
+    const text = "a\0\n\u2028 ﷽ 豆芽 👨‍👩‍👧";
+    const data = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const answer = await say({ text, data }, callFor(5000));
+    expect([answer.text, ...answer.data!]).toEqual([text, ...data]);
+    const empty = await say({}, callFor(5000));
+    expect([empty.text, ...empty.data!]).toEqual([""]);
+  });
+
+  test("nearly four megabytes there and back", async () => {
+    const say = await over(async ({ data }) => ({ data: data! }));
+    const data = new Uint8Array(4_000_000).fill(7);
+    const answer = await say({ data }, callFor(5000));
+    expect(Buffer.from(answer.data!).equals(data)).toBe(true);
+  });
+
+  test("who asks and which trace it is arrive, and a guest is nobody", async () => {
+    const calls: Call[] = [];
+    const say = await over(async (_request, call) => {
+      calls.push(call);
+      return {};
+    });
+    await say({}, callFor(5000, { callerId: "9223372036854775807" }));
+    await say({}, callFor(5000));
+    expect(calls).toMatchObject([{ traceId, callerId: "9223372036854775807" }, { traceId }]);
+    expect(calls[1]!.callerId).toBeUndefined();
+  });
+
+  const kinds: ErrorKind[] = [
+    "invalid",
+    "unauthenticated",
+    "forbidden",
+    "not-found",
+    "conflict",
+    "too-large",
+    "exhausted",
+    "deadline",
+    "unavailable",
+    "internal",
+  ];
+  test.each(kinds)("a refusal of the kind %s arrives whole", async (kind) => {
+    const message = "100% of 豆芽 “gone”: %E4%B8 \n 😀";
+    const say = await over(async () => {
+      throw new DomainError(kind, "VIDEO_NOT_FOUND", message, 1234);
+    });
+    const error = await say({}, callFor(5000)).catch((error) => error);
+    expect(error).toBeInstanceOf(DomainError);
+    expect({ ...error, message: error.message }).toEqual({
+      name: "DomainError",
+      kind,
+      reason: "VIDEO_NOT_FOUND",
+      message,
+      retryAfterMs: 1234,
+    });
+    expect(observed).toEqual([{ service: "test.EchoService", method: "Say", outcome: kind }]);
+  });
+
+  test("a refusal without a time to come back has none", async () => {
+    const say = await over(async () => {
+      throw new DomainError("conflict", "NAME_TAKEN", "Taken.");
+    });
+    await expect(say({}, callFor(5000))).rejects.toMatchObject({
+      reason: "NAME_TAKEN",
+      retryAfterMs: undefined,
+    });
+  });
+
+  test("a message with half a character does no harm", async () => {
+    const say = await over(async () => {
+      throw new DomainError("invalid", "TITLE_INVALID", "\ud83d is bad");
+    });
+    await expect(say({}, callFor(5000))).rejects.toMatchObject({
+      reason: "TITLE_INVALID",
+      message: expect.stringMatching(/is bad$/),
+    });
+  });
+
+  test.each([
+    ["throws", () => Promise.reject(new Error("password of the database: swordfish"))],
+    [
+      "breaks before it begins",
+      () => {
+        throw new TypeError("swordfish is undefined");
+      },
+    ],
+  ])("a handler that %s is an internal error without a word of why, which is in the log", async (_name, fail) => {
+    const say = await over(fail);
+    const error = await say({}, callFor(5000)).catch((error) => error);
+    expect(error).toMatchObject({ name: "DomainError", kind: "internal", reason: "INTERNAL" });
+    expect(JSON.stringify({ ...error, message: error.message, cause: error.cause })).not.toContain(
+      "swordfish",
+    );
+    expect(logged.trim().split("\n")).toHaveLength(1);
+    expect(JSON.parse(logged)).toMatchObject({
+      traceId,
+      err: { message: expect.stringContaining("swordfish") },
+    });
+  });
+
+  test("the deadline is kept, whatever the handler does", async () => {
+    const say = await over(() => new Promise(() => {}));
+    const sinceMs = performance.now();
+    await expect(say({}, callFor(150))).rejects.toMatchObject({
+      kind: "deadline",
+      reason: "DEADLINE_EXCEEDED",
+    });
+    expect(performance.now() - sinceMs).toBeLessThan(1500);
+  });
+
+  test("after the deadline nothing is begun", async () => {
+    let begun = 0;
+    const say = await over(async () => {
+      begun++;
+      return {};
+    });
+    await expect(say({}, callFor(0))).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    await expect(say({}, callFor(-60_000))).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    expect(begun).toBe(0);
+  });
+
+  test("the callee has no more time than its caller has left", async () => {
+    let calleeMs = 0;
+    const say = await over(async (_request, call) => {
+      calleeMs = call.deadlineMs;
+      return {};
+    });
+    const call = callFor(5000);
+    await say({}, call);
+    // Over the wire the time left is rounded up to a millisecond.
+    expect(calleeMs).toBeLessThanOrEqual(call.deadlineMs + 50);
+    expect(calleeMs).toBeGreaterThan(call.deadlineMs - 2000);
+  });
+
+  test("a deadline as far as one likes is no hindrance", async () => {
+    const say = await over(async () => {
+      await delay(20);
+      return { text: "here" };
+    });
+    expect(await say({}, callFor(2 ** 40))).toMatchObject({ text: "here" });
+    expect(await say({}, callFor(Number.POSITIVE_INFINITY))).toMatchObject({ text: "here" });
+  });
+
+  test("many calls at once do not mix", async () => {
+    const say = await over(async ({ text }, { callerId }) => ({ text: `${text} ${callerId}` }));
+    const numbers = Array.from({ length: 300 }, (_, i) => String(i));
+    const answers = await Promise.all(numbers.map((i) => say({ text: i }, callFor(10_000, { callerId: i }))));
+    expect(answers.map(({ text }) => text)).toEqual(numbers.map((i) => `${i} ${i}`));
+    expect(observed).toHaveLength(300);
+  });
+});
+
+describe("over gRPC alone", () => {
+  const answering: Say = async () => ({ text: "here" });
+  const script = join(
+    fileURLToPath(new URL("../../build/test", import.meta.url)),
+    `serve-echo-${process.pid}.mjs`,
+  );
+  beforeAll(() => bundleScript(fileURLToPath(new URL("../testing/serve-echo.ts", import.meta.url)), script));
+  afterAll(() => rm(script, { force: true }));
+
+  /** A peer in a process of its own; resolves when it serves. */
+  async function peer(port = 0): Promise<{ child: ChildProcess; port: number; next: () => Promise<string> }> {
+    const child = spawn(process.execPath, [script, String(port), secret], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    undo.push(() => child.kill("SIGKILL"));
+    const next = async () => String((await once(child.stdout!, "data"))[0]);
+    return { child, port: Number(await next()), next };
+  }
+  const down = { kind: "unavailable", reason: "ECHO_UNAVAILABLE", retryAfterMs: 1000 };
+
+  const expired = (): ServiceTokens => ({
+    ...tokens,
+    issue: () =>
+      new SignJWT()
+        .setProtectedHeader({ alg: "HS256" })
+        .setIssuer("test")
+        .setAudience("douya-service")
+        .setExpirationTime(new Date(Date.now() - 60_000))
+        .sign(createSecretKey(Buffer.from(secret))),
+  });
+  const none = (token: string): ServiceTokens => ({ ...tokens, issue: async () => token });
+  test.each([
+    ["of another secret", { tokens: createServiceTokens("another secret") }, "SERVICE_TOKEN_INVALID"],
+    ["that has expired", { tokens: expired() }, "SERVICE_TOKEN_INVALID"],
+    ["that is empty", { tokens: none("") }, "SERVICE_TOKEN_INVALID"],
+    [
+      "without a signature",
+      { tokens: none("eyJhbGciOiJub25lIn0.eyJpc3MiOiJ0ZXN0In0.") },
+      "SERVICE_TOKEN_INVALID",
+    ],
+    ["of a module that did not declare the call", { from: "stranger" }, "SERVICE_NOT_ALLOWED"],
+  ])("a token %s is refused, and nobody is told to log in", async (_name, by, reason) => {
+    let begun = 0;
+    const { port } = await serve(async () => {
+      begun++;
+      return {};
+    });
+    const say = link(`127.0.0.1:${port}`, by);
+    await expect(say({}, callFor(5000))).rejects.toMatchObject({ kind: "unavailable", reason });
+    expect(begun).toBe(0);
+    expect(JSON.parse(logged)).toMatchObject({ level: 40, rpc: "/test.EchoService/Say" });
+  });
+
+  test("a message of more than four megabytes is refused", async () => {
+    const say = link(`127.0.0.1:${(await serve(answering)).port}`);
+    await expect(say({ data: new Uint8Array(4_200_000) }, callFor(5000))).rejects.toMatchObject({
+      kind: "internal",
+    });
+    expect(await say({}, callFor(5000))).toMatchObject({ text: "here" });
+  });
+
+  test("a handler never has more than half a minute", async () => {
+    let leftMs = 0;
+    const { port } = await serve(async (_request, call) => {
+      leftMs = call.deadlineMs - Date.now();
+      return {};
+    });
+    await link(`127.0.0.1:${port}`)({}, callFor(3_600_000));
+    expect(leftMs).toBeGreaterThan(25_000);
+    expect(leftMs).toBeLessThanOrEqual(30_000);
+  });
+
+  test("a peer that is down is told at once, and used again when it is back", async () => {
+    const port = await freePort();
+    const say = link(`127.0.0.1:${port}`);
+    for (let i = 0; i < 3; i++) {
+      const sinceMs = performance.now();
+      await expect(say({}, callFor(20_000))).rejects.toMatchObject(down);
+      expect(performance.now() - sinceMs).toBeLessThan(2000);
+    }
+    await serve(answering, port);
+    await expect
+      .poll(() => say({}, callFor(5000)).catch((error) => error), { timeout: 8000 })
+      .toMatchObject({ text: "here" });
+  });
+
+  test("a peer killed in the middle of a call is told at once; its successor is used", async () => {
+    const first = await peer();
+    const say = link(`127.0.0.1:${first.port}`);
+    expect(await say({ text: "before" }, callFor(5000))).toMatchObject({ text: "before" });
+    const hanging = say({ text: "hang" }, callFor(20_000)).catch((error) => error);
+    await first.next();
+    const sinceMs = performance.now();
+    first.child.kill("SIGKILL");
+    expect(await hanging).toMatchObject(down);
+    expect(performance.now() - sinceMs).toBeLessThan(2000);
+    await expect(say({}, callFor(20_000))).rejects.toMatchObject(down);
+    await peer(first.port);
+    const again = () => say({ text: "after" }, callFor(5000)).catch((error) => error);
+    await expect.poll(again, { timeout: 8000 }).toMatchObject({ text: "after" });
+  });
+
+  test("stop lets running calls finish and begins no more", async () => {
+    let end!: () => void;
+    const server = await serve(() => new Promise((resolve) => (end = () => resolve({ text: "finished" }))));
+    const say = link(`127.0.0.1:${server.port}`);
+    const running = say({}, callFor(10_000));
+    await expect.poll(() => end).toBeDefined();
+    const stopped = server.stop(10_000);
+    await expect.poll(() => say({}, callFor(1000)).catch((error) => error.reason)).toBe("ECHO_UNAVAILABLE");
+    end();
+    expect(await running).toMatchObject({ text: "finished" });
+    await stopped;
+  });
+
+  test("stop does not wait for ever", async () => {
+    let begun = 0;
+    const server = await serve(() => {
+      begun++;
+      return new Promise(() => {});
+    });
+    const hanging = link(`127.0.0.1:${server.port}`)({}, callFor(10_000)).catch((error) => error);
+    await expect.poll(() => begun).toBe(1);
+    const sinceMs = performance.now();
+    await server.stop(100);
+    expect(performance.now() - sinceMs).toBeLessThan(2000);
+    expect(await hanging).toMatchObject(down);
+  });
+
+  test("a port that is taken is said plainly", async () => {
+    const { port } = await serve(answering);
+    await expect(serve(answering, port)).rejects.toMatchObject({ kind: "conflict", reason: "ADDRESS_TAKEN" });
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
