@@ -46,6 +46,14 @@ test("many leases at once never share a node", async () => {
   expect(new Set(ids).size).toBe(120);
 });
 
+test("ids later than a time are made as far ahead as is promised, and no further", async () => {
+  const { next } = await lease();
+  const aheadMs = Date.now() + 20_000;
+  expect(timeOfId(next(aheadMs))).toBe(aheadMs + 1);
+  expect(() => next(Date.now() + 40_000)).toThrow(lost);
+  expect(timeOfId(next())).toBe(aheadMs + 1);
+});
+
 test("with all numbers taken the answer says so; one that ran out is taken again", async () => {
   await run("update ids.node_lease set leased_until = now() + interval '1 h'");
   await expect(lease()).rejects.toMatchObject({ kind: "unavailable", reason: "NO_NODE_LEFT" });
