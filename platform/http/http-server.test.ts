@@ -1,0 +1,166 @@
+import { connect, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { FastifyInstance } from "fastify";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createLog } from "../observe/log.ts";
+import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { createHttpServer } from "./http-server.ts";
+
+let app: FastifyInstance;
+let metrics: Metrics;
+let base: string;
+let reasons: Record<string, string | undefined>;
+
+async function start(metricsToken: string): Promise<void> {
+  reasons = { user: undefined, feed: undefined };
+  metrics = createMetrics();
+  const readiness = async () => reasons;
+  const log = createLog("silent");
+  app = createHttpServer({ log, metrics, trustProxy: false, metricsToken, readiness });
+  app.get("/things/:id", async (request) => ({ trace: request.id }));
+  app.post("/things", async (request) => ({ got: request.body }));
+  base = await app.listen({ host: "0.0.0.0", port: 0 });
+}
+beforeEach(() => start("scrape me"));
+afterEach(() => app.close());
+const get = (path: string, headers: Record<string, string> = {}) => fetch(base + path, { headers });
+
+test("alive whatever else is wrong", async () => {
+  reasons = { user: "the database cannot be reached" };
+  const answer = await get("/livez");
+  expect([answer.status, await answer.json()]).toEqual([200, { alive: true }]);
+});
+
+test("ready when every module is; otherwise 503 with the reasons", async () => {
+  const ready = await get("/readyz");
+  expect([ready.status, await ready.json()]).toEqual([
+    200,
+    { ready: true, modules: { user: "ready", feed: "ready" } },
+  ]);
+  reasons.feed = "the video service is not reachable";
+  const not = await get("/readyz");
+  expect([not.status, await not.json()]).toEqual([
+    503,
+    { ready: false, modules: { user: "ready", feed: "the video service is not reachable" } },
+  ]);
+});
+
+describe("/metrics", () => {
+  const forwarded = { "x-forwarded-for": "203.0.113.7" };
+  const bearer = (token: string) => ({ ...forwarded, authorization: `Bearer ${token}` });
+
+  test("shows this machine what was asked, by route and not by path", async () => {
+    for (const id of ["1", "2", "3"]) await get(`/things/${id}`);
+    await get("/nowhere/4");
+    metrics.gauge("douya_test_waiting", "Those who wait", () => 17);
+    const answer = await get("/metrics");
+    const text = await answer.text();
+    expect(answer.headers.get("content-type")).toMatch(/^text\/plain/);
+    expect(text).toContain(
+      'douya_http_request_seconds_count{method="GET",route="/things/:id",status="200"} 3',
+    );
+    expect(text).toContain('douya_http_request_seconds_count{method="GET",route="none",status="404"} 1');
+    expect(text).toContain("douya_test_waiting 17");
+    expect(text).not.toContain("/nowhere");
+  });
+
+  test.each([
+    ["a stranger through a proxy on this machine", forwarded, 404],
+    ["a stranger with a wrong token", bearer("guess"), 404],
+    ["a stranger with the beginning of the token", bearer("scrape"), 404],
+    [
+      "a stranger with the token under another scheme",
+      { ...forwarded, authorization: "Basic scrape me" },
+      404,
+    ],
+    ["a scraper with the token", bearer("scrape me"), 200],
+  ])("%s", async (_who, headers, status) => {
+    expect((await get("/metrics", headers)).status).toBe(status);
+  });
+
+  test("no token is set: none opens it", async () => {
+    await app.close();
+    await start("");
+    for (const headers of [bearer(""), bearer("undefined"), { ...forwarded, authorization: "Bearer" }])
+      expect((await get("/metrics", headers)).status).toBe(404);
+  });
+
+  const outward = Object.values(networkInterfaces())
+    .flat()
+    .find((address) => address?.family === "IPv4" && !address.internal)?.address;
+  test.skipIf(!outward)("a stranger without a proxy", async () => {
+    base = base.replace(/\/\/[^:]*/, `//${outward}`);
+    expect((await get("/metrics")).status).toBe(404);
+    expect((await get("/metrics", { authorization: "Bearer scrape me" })).status).toBe(200);
+  });
+});
+
+describe("trace ids", () => {
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const traceOf = async (traceparent: string) =>
+    ((await (await get("/things/1", { traceparent })).json()) as { trace: string }).trace;
+
+  test("are taken from the caller", async () => {
+    expect(await traceOf(`00-${traceId}-00f067aa0ba902b7-01`)).toBe(traceId);
+    expect(await traceOf(`01-${traceId}-00f067aa0ba902b7-01-later`)).toBe(traceId);
+  });
+
+  test.each([
+    "",
+    "nonsense",
+    traceId,
+    `00-${traceId}`,
+    `00-${"0".repeat(32)}-00f067aa0ba902b7-01`,
+    `ff-${traceId}-00f067aa0ba902b7-01`,
+    `00-${traceId.toUpperCase()}-00f067aa0ba902b7-01`,
+    `00-${traceId}0-00f067aa0ba902b7-01`,
+  ])("%j is none, and each request gets its own", async (traceparent) => {
+    const made = await Promise.all([traceOf(traceparent), traceOf(traceparent)]);
+    for (const trace of made) expect(trace).toMatch(/^[0-9a-f]{32}$/);
+    expect(new Set([...made, traceId, "0".repeat(32)]).size).toBe(4);
+  });
+});
+
+describe("bodies", () => {
+  /** Sends bytes as they are and collects what comes back. */
+  function talk(bytes: string): { socket: Socket; heard: () => string } {
+    const socket = connect(Number(new URL(base).port), "127.0.0.1");
+    let heard = "";
+    socket.on("data", (chunk) => {
+      heard += chunk;
+    });
+    socket.on("error", () => {});
+    socket.write(bytes);
+    return { socket, heard: () => heard };
+  }
+
+  test("of more than 64 KB are refused while they are still being sent, and the answer arrives", async () => {
+    const head =
+      "POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n";
+    const { socket, heard } = talk(head);
+    socket.write(Buffer.alloc(1_000_000, " "));
+    await expect.poll(heard).toMatch(/^HTTP\/1\.1 413 /);
+    socket.destroy();
+  });
+
+  test("a connection goes on after a refused body that came to its end", async () => {
+    const body = " ".repeat(100_000);
+    const { socket, heard } = talk(
+      `POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(heard).toMatch(/^HTTP\/1\.1 413 /);
+    socket.write("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+    await expect.poll(heard).toMatch(/HTTP\/1\.1 200 [\s\S]*\{"alive":true\}/);
+    socket.destroy();
+  });
+
+  test("with half a character are refused by the field's name", async () => {
+    const answer = await fetch(`${base}/things`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"title":"\\ud83d","other":"\\ud83d\\ude00"}',
+    });
+    expect(answer.status).not.toBe(200);
+    expect(await answer.text()).toContain("title: is no Unicode text.");
+  });
+});
