@@ -112,14 +112,23 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return config as Config;
 }
 
-/** Every key with its value, where that came from, its default and its meaning. */
+/** Every key with its value, where that came from, its default, its meaning and what is wrong with the value. */
 export function describeConfig(env: NodeJS.ProcessEnv = process.env) {
   const values = textValues(env);
   return Object.values(keys).map((entry) => {
     const { value, source } = values.get(entry.name)!;
     const shown = entry.secret && value ? "(set)" : value;
-    return { name: entry.name, value: shown, source, fallback: entry.fallback, meaning: entry.meaning };
+    const { name, fallback, meaning } = entry;
+    return { name, value: shown, source, fallback, meaning, problem: problemWith(entry, value) };
   });
+}
+
+function problemWith(entry: Key<unknown>, value: string): string | undefined {
+  try {
+    entry.parse(value);
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function textValues(env: NodeJS.ProcessEnv) {

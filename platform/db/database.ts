@@ -33,8 +33,6 @@ export function openDatabase(
   // process. The next query fails with it.
   pool.on("connect", (client) => client.on("error", () => {}));
   pool.on("error", (error) => options.log.warn({ err: error }, "an idle database connection was lost"));
-  // A connection that is lost between two statements of a transaction has nobody else to tell.
-  pool.on("connect", (client) => client.on("error", () => {}));
   const dialect = new PostgresDialect({ pool: honestPool(pool) });
   return {
     pool,

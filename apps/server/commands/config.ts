@@ -6,11 +6,15 @@ export const configCommand: Command = {
   options: {},
   async run() {
     console.log("Settings come from the environment, below it from the file douya.env (or DOUYA_CONFIG).\n");
-    for (const { name, value, source, fallback, meaning } of describeConfig()) {
+    for (const { name, value, source, fallback, meaning, problem } of describeConfig()) {
       console.log(
         `${name}=${value}${source === "default" ? "" : `   (${source}; default: ${fallback || "empty"})`}`,
       );
       console.log(`    ${meaning}`);
+      if (problem) {
+        console.log(`    MEND: ${problem}.`);
+        process.exitCode = 1;
+      }
     }
   },
 };

@@ -1,0 +1,164 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
+import { startProgram } from "./harness/program.ts";
+import { within } from "./harness/within.ts";
+
+async function run(args: string[], env: Record<string, string> = {}) {
+  const program = startProgram(args, env);
+  const { code } = await within(15_000, program.ended, () => `douya ${args.join(" ")} does not end`);
+  // Whatever it says, it is said to people.
+  expect(program.output()).not.toMatch(/^ +at .*:\d+/m);
+  return { code, answer: program.answer(), output: program.output() };
+}
+
+describe("douya on the command line", () => {
+  let folder: string;
+  let database: TestDatabase;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "douya-command-"));
+    database = await createTestDatabase();
+  });
+  afterAll(async () => {
+    await database.drop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test.each([[], ["help"], ["--help"], ["-h"]])("%s lists the commands", async (...args: string[]) => {
+    const { code, answer } = await run(args);
+    expect(code).toBe(0);
+    for (const command of ["serve", "migrate", "seed", "doctor", "config", "targets"])
+      expect(answer).toMatch(new RegExp(`^ +${command} +\\S`, "m"));
+  });
+
+  test.each(["dance", "constructor", "__proto__", ""])("there is no command %s", async (name) => {
+    const { code, output } = await run([name]);
+    expect(code).toBe(2);
+    expect(output).toContain(`There is no command "${name}".`);
+    expect(output).toContain("serve");
+  });
+
+  test("options that are none are refused", async () => {
+    const { code, output } = await run(["serve", "--tarkget=all"]);
+    expect(code).toBe(1);
+    expect(output).toContain("--tarkget");
+    expect((await run(["targets", "extra"])).code).toBe(1);
+  });
+
+  test("config lists every setting with its value, where it comes from, its default and its meaning", async () => {
+    const file = join(folder, "douya.env");
+    await writeFile(file, "DOUYA_PORT=1234\nDOUYA_HOST=::1\n");
+    const env = { DOUYA_CONFIG: file, DOUYA_HOST: "0.0.0.0", DOUYA_CLUSTER_SECRET: "hush" };
+    const { code, answer } = await run(["config"], env);
+    expect(code).toBe(0);
+    const settings = [...answer.matchAll(/^(DOUYA_[A-Z_]+)=(.*)\n {4}(\S.*)$/gm)];
+    const names = settings.map(([, name]) => name);
+    for (const name of [
+      "HOST",
+      "PORT",
+      "DATA",
+      "LIMITS",
+      "DATABASE_URL",
+      "SERVICES",
+      "RPC_PORT",
+      "LOG_LEVEL",
+    ])
+      expect(names).toContain(`DOUYA_${name}`);
+    const settingOf = (name: string) => settings.find((setting) => setting[1] === name)![2];
+    expect(settingOf("DOUYA_HOST")).toMatch(/^0\.0\.0\.0 +\(environment; default: 127\.0\.0\.1\)$/);
+    expect(settingOf("DOUYA_PORT")).toMatch(/^1234 +\(file; default: 8080\)$/);
+    expect(settingOf("DOUYA_DATA")).toBe("./data");
+    expect(answer).not.toContain("hush");
+  });
+
+  test.each([
+    ["DOUYA_PORT", "eighty"],
+    ["DOUYA_PORT", "65536"],
+    ["DOUYA_LIMITS", "maybe"],
+    ["DOUYA_MAX_UPLOAD_MB", "-1"],
+    ["DOUYA_MAX_VIDEO_SECONDS", "0"],
+    ["DOUYA_PUBLIC_URL", "example.org/path"],
+    ["DOUYA_LOG_LEVEL", "loud"],
+  ])("%s=%s is found by config, and by serve before anything starts", async (name, value) => {
+    const listed = await run(["config"], { [name]: value });
+    expect(listed.code).toBe(1);
+    expect(listed.answer).toMatch(new RegExp(`^${name}=${value}.*\\n.*\\n +MEND: must be .*\\.$`, "m"));
+    const served = await run(["serve"], { [name]: value, DOUYA_DATA: join(folder, "never") });
+    expect(served.code).toBe(1);
+    expect(served.output).toMatch(
+      new RegExp(`^${name}=${value} \\(from the environment\\): must be .*\\.$`, "m"),
+    );
+  });
+
+  test("a configuration file that is named and not there is missed", async () => {
+    const { code, output } = await run(["config"], { DOUYA_CONFIG: join(folder, "nowhere.env") });
+    expect(code).toBe(1);
+    expect(output).toContain("nowhere.env");
+  });
+
+  test("targets prints the modules in the order they start, and whom each calls", async () => {
+    const { code, answer } = await run(["targets"]);
+    expect(code).toBe(0);
+    const lines = answer
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim());
+    const at = (name: string) => lines.findIndex((line) => line.split(" ")[0] === name);
+    expect(lines[at("user")]).toBe("user");
+    expect(lines[at("feed")]).toContain("video");
+    expect(lines[at("gateway")]).toMatch(/→ .*user.*video.*feed/);
+    for (const line of lines) {
+      const [name, callees = ""] = line.split(/ +→ /);
+      for (const callee of callees.split(", ").filter(Boolean))
+        expect(at(callee), `${callee} before ${name}`).toBeLessThan(at(name!));
+    }
+  });
+
+  test("serve names the target that it does not know, and the process that it cannot find", async () => {
+    const env = {
+      DOUYA_DATA: folder,
+      DOUYA_DATABASE_URL: database.url,
+      DOUYA_PORT: "0",
+      DOUYA_RPC_PORT: "0",
+    };
+    const unknown = await run(["serve", "--target=kitchen"], env);
+    expect(unknown.code).toBe(1);
+    expect(unknown.output).toMatch(/There is no target "kitchen".*all, .*user/);
+    const alone = await run(["serve", "--target=feed"], env);
+    expect(alone.code).toBe(1);
+    expect(alone.output).toMatch(/where the module \w+ runs.*DOUYA_SERVICES/);
+  });
+
+  test("serve says when a database of one's own is not there", async () => {
+    const env = {
+      DOUYA_DATA: folder,
+      DOUYA_PORT: "0",
+      DOUYA_DATABASE_URL: "postgres://nobody@127.0.0.1:1/x",
+    };
+    const { code, output } = await run(["serve"], env);
+    expect(code).toBe(1);
+    expect(output).toMatch(/database/i);
+  });
+
+  test("migrate says what it does, and that it has nothing to do", async () => {
+    const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
+    const first = await run(["migrate"], env);
+    expect(first).toMatchObject({ code: 0, answer: expect.stringContaining("video 0001") });
+    const second = await run(["migrate"], env);
+    expect(second).toMatchObject({ code: 0, answer: expect.stringContaining("up to date") });
+  });
+
+  test("doctor looks at everything and says what to mend", async () => {
+    const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
+    const well = await run(["doctor"], env);
+    for (const what of ["Node.js", "Memory", "Database", "Disk", "Media"])
+      expect(well.answer).toMatch(new RegExp(`^(ok|MEND) +${what} +\\S`, "m"));
+    expect(well.answer).toMatch(/^ok +Database +PostgreSQL \d+/m);
+    const ill = await run(["doctor"], { ...env, DOUYA_FFMPEG: join(folder, "ffmpeg") });
+    expect(ill.code).toBe(1);
+    expect(ill.answer).toMatch(/^MEND +Media +\S.*ffmpeg/m);
+  });
+});
