@@ -1,10 +1,13 @@
 import { fileURLToPath } from "node:url";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, type Visitor } from "./harness/browser.ts";
-import { scenario } from "./harness/scenario.ts";
+import { freshClip } from "./harness/clips.ts";
+import { dropFile, limitUpload, swipe } from "./harness/gestures.ts";
+import { body, expectProblem } from "./harness/http-client.ts";
+import { type Scenario, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
 const film = fileURLToPath(new URL("../../shared/media/ink-stamp-cc0.mp4", import.meta.url));
@@ -12,102 +15,185 @@ const film = fileURLToPath(new URL("../../shared/media/ink-stamp-cc0.mp4", impor
 describe.each([
   ["phone", "all", zh],
   ["desk", "split", en],
-] as const)("the client on a %s, %s", (device, shape, t) => {
+] as const)("the web client on a %s, %s", (device, shape, t) => {
   const server = scenario(shape);
   const browser = browsing();
 
   test("from an empty installation to a video that is watched, and gone again", async () => {
     const ada = await browser.visit(server.origin, device);
     const { page } = ada;
-    const press = (name: string) => button(page, name).click();
-    const username = `ada-${device}`;
+    const press = (name: string) => page.getByRole("button", { name, exact: true }).click();
+    const follow = (name: string) => page.getByRole("link", { name, exact: true }).first().click();
     const title = device === "phone" ? "墨印 · 第一枚" : "Ink stamp, the first";
 
     // Nothing to watch yet: the way in is to upload, for which one needs an account.
     await page.goto("/");
-    await page.getByRole("link", { name: t.emptyAction }).click();
-    await page.getByRole("link", { name: t.toRegister }).click();
-    await enter(page, username, t);
+    await follow(t.emptyAction);
+    await follow(t.toRegister);
+    await fillIn(page, t);
     await press(t.registerAction);
-    const token = new Promise<string>((resolve) => {
-      page.on("request", (request) => {
-        const { authorization } = request.headers();
-        if (request.url().endsWith("/uploads") && authorization) resolve(authorization.slice(7));
-      });
-    });
+    await page.getByText(t.dropHint).waitFor();
+    await publishOthers(server);
 
-    // A line slow enough to see how far the file is.
-    await slowUpload(ada, 500_000);
-    if (device === "phone") {
-      const chooser = page.waitForEvent("filechooser");
-      await press(t.chooseFile);
-      await (await chooser).setFiles(film);
-    } else await drop(ada, page.getByRole("region", { name: t.uploadTitle }), film);
-    const bar = page.getByRole("progressbar", { name: t.sending });
-    await until("the progress of the upload", async () => {
-      const now = Number(await bar.getAttribute("aria-valuenow"));
-      return now > 0 && now < 100;
-    });
+    const token = tokenOf(page);
+    await limitUpload(ada, device === "phone" ? 250_000 : 800_000);
+    if (device === "phone") await chooseFile(page, t, film);
+    else await dropFile(ada, page.getByRole("region", { name: t.uploadTitle }), film);
+    await moves(page.getByRole("progressbar", { name: t.sending }));
     await page.getByLabel(t.titleLabel).fill(title);
-    await recordSteps(page);
-    await press(t.publishWhenSent);
+    const steps = await followPipeline(page);
+    // One need not wait for the end of the upload.
+    await press(device === "phone" ? t.publishWhenSent : t.publish);
     await page.getByRole("heading", { name: t.publishedTitle }).waitFor();
-    const steps = await recordedSteps(page);
-    expect(steps.at(-1)).toBe("done");
-    expect(["uploaded", "processing"]).toContain(steps[0]);
-    await slowUpload(ada, -1);
+    expect(["uploaded", "processing"]).toContain((await steps())[0]);
+    expect((await steps()).at(-1)).toBe("done");
+    await limitUpload(ada);
 
-    await page.getByRole("link", { name: t.watch }).click();
-    await expect.poll(() => page.title()).toContain(title);
-    await plays(page);
+    await follow(t.watch);
+    await plays(page, title);
+    const { pathname } = new URL(page.url());
+    expect(await page.title()).toContain(title);
 
-    await page.goto("/");
-    await plays(page);
-    expect((await server.api("GET", `/me`, { token: await token })).status).toBe(200);
-  });
+    await follow(t.home);
+    await plays(page, title);
+    await page.keyboard.press("ArrowDown");
+    await plays(page, "two");
+    await onward(ada);
+    await plays(page, "one");
+    await back(ada);
+    await plays(page, "two");
+    await page.keyboard.press("k");
+    await plays(page, title);
+
+    await press(t.tapForSound);
+    await expect.poll(() => isMuted(page)).toBe(false);
+    expect(await page.getByRole("button", { name: t.tapForSound }).isVisible()).toBe(false);
+    await inView(page).getByRole("button", { name: t.soundOff }).click();
+    await expect.poll(() => isMuted(page)).toBe(true);
+
+    await page.keyboard.press("Space");
+    await expect.poll(() => isPaused(page)).toBe(true);
+    await pointAtMiddle(ada, inView(page).getByRole("slider"));
+    await expect.poll(() => timeOf(page)).toBeGreaterThan(4);
+    expect(await timeOf(page)).toBeLessThan(6);
+    await page.keyboard.press("ArrowLeft");
+    await expect.poll(() => timeOf(page)).toBeLessThan(4);
+    await page.keyboard.press("Space");
+    await plays(page, title);
+
+    await follow(t.me);
+    await page.getByRole("link", { name: t.openVideo(title) }).waitFor();
+    await follow(t.settings);
+    const left = await token;
+    body(await server.api("GET", "/me", { token: left }));
+    await press(t.logOut);
+    await page.getByRole("link", { name: t.logIn, exact: true }).waitFor();
+    expectProblem(await server.api("GET", "/me", { token: left }), 401, "SESSION_ENDED");
+
+    await follow(t.logIn);
+    await fillIn(page, t);
+    await press(t.loginAction);
+    await press(t.manage(title));
+    await press(t.deleteVideo);
+    await press(t.deleteAction);
+    await page.getByRole("heading", { name: t.noOwnVideosTitle }).waitFor();
+    expectProblem(await server.api("GET", pathname.replace("video", "videos")), 404, "VIDEO_NOT_FOUND");
+    await follow(t.home);
+    await plays(page, "two");
+  }, 60_000);
 });
 
-const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
-const activeVideo = (page: Page) => page.locator("[data-active=true] video");
-
-async function enter(page: Page, username: string, t: typeof en) {
-  await page.getByLabel(t.username).fill(username);
-  await page.getByLabel(t.password, { exact: true }).fill("correct horse");
+async function fillIn(page: Page, t: typeof en) {
+  await page.getByLabel(t.username).fill("Ada Lovelace");
+  await page.getByLabel(t.password, { exact: true }).fill("enchantress");
 }
 
-/** The video in view is to be seen, and its time goes on. */
-async function plays(page: Page) {
-  const video = activeVideo(page);
-  await video.waitFor();
-  const time = () => video.evaluate((element) => element.currentTime as number);
-  const start = await time();
-  await until("the video goes on", async () => (await time()) > start + 0.5);
-  await expect.poll(() => video.isVisible()).toBe(true);
+/** Two videos of somebody else: "two" is the newer one. */
+async function publishOthers(server: Scenario) {
+  const bob = await server.register();
+  for (const title of ["one", "two"]) {
+    const video = await bob.publish(freshClip(), title);
+    expect((await bob.settled(video.id)).state).toBe("published");
+  }
 }
 
-async function slowUpload({ devtools }: Visitor, uploadThroughput: number) {
-  const line = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput };
-  await devtools.send("Network.enable");
-  await devtools.send("Network.emulateNetworkConditions", line);
+/** The token that the client sends with its next upload. */
+function tokenOf(page: Page): Promise<string> {
+  return new Promise((resolve) => {
+    page.on("request", (request) => {
+      const { authorization } = request.headers();
+      if (request.url().endsWith("/uploads") && authorization) resolve(authorization.replace("Bearer ", ""));
+    });
+  });
 }
 
-/** Drops a file from outside of the browser. */
-async function drop({ devtools }: Visitor, target: ReturnType<Page["locator"]>, path: string) {
-  const box = (await target.boundingBox())!;
-  const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-  const data = { items: [], files: [path], dragOperationsMask: 1 };
-  for (const type of ["dragEnter", "dragOver", "drop"] as const)
-    await devtools.send("Input.dispatchDragEvent", { type, ...at, data });
+async function chooseFile(page: Page, t: typeof en, path: string) {
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    page.getByRole("button", { name: t.chooseFile }).click(),
+  ]);
+  await chooser.setFiles(path);
+}
+
+/** A progress bar is seen at two places between its ends. */
+async function moves(bar: Locator) {
+  const seen = new Set<number>();
+  await until("progress", async () => {
+    const now = Number(await bar.getAttribute("aria-valuenow"));
+    if (now > 0 && now < 100) seen.add(now);
+    return seen.size > 1;
+  });
 }
 
 /** Writes down every step of the pipeline that the page shows from now on. */
-async function recordSteps(page: Page) {
+async function followPipeline(page: Page): Promise<() => Promise<string[]>> {
   await page.evaluate(`
-    window.steps = [];
+    steps = [];
     new MutationObserver(() => {
       const step = document.querySelector(".pipeline-steps [aria-current=step]")?.dataset.state;
-      if (step && step !== window.steps.at(-1)) window.steps.push(step);
+      if (step && step !== steps.at(-1)) steps.push(step);
     }).observe(document.body, { subtree: true, childList: true, attributes: true });
   `);
+  return () => page.evaluate("steps");
 }
-const recordedSteps = (page: Page) => page.evaluate("window.steps") as Promise<string[]>;
+
+const inView = (page: Page) => page.locator("article[data-active=true]");
+const videoOf = (page: Page) => inView(page).locator("video");
+const timeOf = (page: Page) => videoOf(page).evaluate((video): number => video.currentTime);
+const isMuted = (page: Page) => videoOf(page).evaluate((video): boolean => video.muted);
+const isPaused = (page: Page) => videoOf(page).evaluate((video): boolean => video.paused);
+
+/** The video with this title is in view, is to be seen, and its time goes on. */
+async function plays(page: Page, title: string) {
+  await until(`"${title}" in view`, async () => (await inView(page).textContent())?.includes(title));
+  const start = await timeOf(page);
+  await until(`"${title}" plays`, async () => (await timeOf(page)) > start + 0.5);
+  const { x, y, width, height } = (await videoOf(page).boundingBox())!;
+  const screen = page.viewportSize()!;
+  expect(x + width / 2).toBeGreaterThan(0);
+  expect(x + width / 2).toBeLessThan(screen.width);
+  expect(y + height / 2).toBeCloseTo(screen.height / 2, -2);
+  // Not a black rectangle, and not behind something else.
+  expect(
+    await videoOf(page).evaluate(
+      (video) => video.videoWidth * video.checkVisibility({ visibilityProperty: true }),
+    ),
+  ).toBeGreaterThan(0);
+}
+
+/** To the next video, as one does on this device. */
+async function onward(visitor: Visitor) {
+  if (visitor.touch) return swipe(visitor, -500);
+  await visitor.page.mouse.move(640, 400);
+  await visitor.page.mouse.wheel(0, 120);
+}
+async function back(visitor: Visitor) {
+  if (visitor.touch) return swipe(visitor, 500);
+  await visitor.page.mouse.wheel(0, -120);
+}
+
+async function pointAtMiddle({ page, touch }: Visitor, bar: Locator) {
+  const { x, y, width, height } = (await bar.boundingBox())!;
+  const at = [x + width / 2, y + height / 2] as const;
+  await (touch ? page.touchscreen.tap(...at) : page.mouse.click(...at));
+}

@@ -8,6 +8,7 @@ import {
   type Page,
 } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import type { Schemas } from "./http-client.ts";
 
 declare module "vitest" {
   interface TaskMeta {
@@ -22,9 +23,17 @@ export const devices = {
   desk: { viewport: { width: 1280, height: 800 }, locale: "en-US", hasTouch: false, isMobile: false },
 } satisfies Record<string, BrowserContextOptions>;
 
+/** The browser of somebody who has logged in before. */
+export function loggedIn(origin: string, { refreshToken, user }: Schemas["Session"]): BrowserContextOptions {
+  const localStorage = [{ name: "douya.session", value: JSON.stringify({ refreshToken, user }) }];
+  return { storageState: { cookies: [], origins: [{ origin, localStorage }] } };
+}
+
 /** Somebody in front of a browser of their own: nothing of theirs is shared with other visitors. */
 export interface Visitor {
   readonly page: Page;
+  /** Whether they have a finger and no mouse. */
+  readonly touch: boolean;
   /** Chromium's own protocol, for what a finger or a file manager does. */
   readonly devtools: CDPSession;
   /** Says that the server may answer like this here; anything else at or above 400 fails the test. */
@@ -83,6 +92,7 @@ export function browsing(): Browsing {
       await listenForTroubles(page, origin, troubles, expected);
       const visitor: Visitor = {
         page,
+        touch: devices[device].hasTouch,
         devtools: await context.newCDPSession(page),
         expectStatus: (...statuses) => {
           for (const status of statuses) expected.add(status);

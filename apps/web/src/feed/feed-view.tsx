@@ -52,6 +52,12 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     if (current) onActive?.(current);
   }, [current, onActive]);
   useEffect(() => {
+    const slide = scroller.current?.children[active];
+    const focused = document.activeElement;
+    if (slide instanceof HTMLElement && focused?.closest(".slide") && !slide.contains(focused))
+      slide.focus({ preventScroll: true });
+  }, [active]);
+  useEffect(() => {
     if (isNearEnd(active, videos.length)) onNearEnd?.();
   }, [active, videos.length, onNearEnd]);
 
@@ -72,7 +78,11 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
             onWarm={onWarm}
           />
         ))}
-        {tail && <div className="slide slide-tail">{tail}</div>}
+        {tail && (
+          <div className="slide slide-tail" tabIndex={-1}>
+            {tail}
+          </div>
+        )}
       </div>
       {count > 1 && (
         <div className="feed-arrows">

@@ -15,7 +15,10 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }
 
-/** Keys anywhere on the page and the wheel over the feed. */
+/**
+ * Keys anywhere on the page and the wheel over the feed. The focus stays with the video in view: left on a button
+ * of another one, or on a button that was clicked, the space bar would press that instead of pausing.
+ */
 export function useFeedControls(scroller: RefObject<HTMLElement | null>, controls: Controls) {
   const { move, toggle, toggleSound } = controls;
   useEffect(() => {
@@ -33,6 +36,16 @@ export function useFeedControls(scroller: RefObject<HTMLElement | null>, control
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, [move, toggle, toggleSound]);
+
+  useEffect(() => {
+    const box = scroller.current;
+    const onClick = ({ target, detail }: MouseEvent) => {
+      // 0 is a click by a key, whose next one belongs to the same button.
+      if (detail > 0 && target instanceof Element) target.closest("button")?.blur();
+    };
+    box?.addEventListener("click", onClick);
+    return () => box?.removeEventListener("click", onClick);
+  }, [scroller]);
 
   useEffect(() => {
     const box = scroller.current;

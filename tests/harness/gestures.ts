@@ -1,0 +1,32 @@
+import type { Locator } from "playwright-core";
+import type { Visitor } from "./browser.ts";
+
+/** A line that takes so many bytes a second from the browser; undefined: as many as there are. */
+export async function limitUpload({ devtools }: Visitor, bytesPerSecond?: number): Promise<void> {
+  const line = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond ?? -1 };
+  await devtools.send("Network.enable");
+  await devtools.send("Network.emulateNetworkConditions", line);
+}
+
+/** Drags a file from outside of the browser over something, and lets go. */
+export async function dropFile({ devtools }: Visitor, target: Locator, path: string): Promise<void> {
+  const box = (await target.boundingBox())!;
+  const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const)
+    await devtools.send("Input.dispatchDragEvent", { type, ...at, data });
+}
+
+/** A finger moves over the middle of the screen; upwards when `distancePx` is below zero. */
+export async function swipe({ devtools, page }: Visitor, distancePx: number): Promise<void> {
+  const { width, height } = page.viewportSize()!;
+  const steps = 12;
+  const touch = (type: "touchStart" | "touchMove", share: number) =>
+    devtools.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints: [{ x: width / 2, y: height / 2 + distancePx * (share - 0.5) }],
+    });
+  await touch("touchStart", 0);
+  for (let step = 1; step <= steps; step++) await touch("touchMove", step / steps);
+  await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+}
