@@ -1,7 +1,7 @@
+import type { Bench } from "./bench.ts";
 import type { StaticAnswer } from "./ceilings/answer-from-memory.ts";
 import { guestFeed } from "./client.ts";
 import { runLoad, startGenerator } from "./generate.ts";
-import type { Bench } from "./main.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 import { cpuMs } from "./server-process.ts";

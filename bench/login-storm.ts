@@ -1,7 +1,7 @@
+import type { Bench } from "./bench.ts";
 import { guestFeed, loginRequests } from "./client.ts";
 import { runLoad, startGenerator } from "./generate.ts";
 import { loginConnections } from "./login.ts";
-import type { Bench } from "./main.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 

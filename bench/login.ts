@@ -1,6 +1,6 @@
+import type { Bench } from "./bench.ts";
 import { loginRequests } from "./client.ts";
 import { runLoad, startGenerator } from "./generate.ts";
-import type { Bench } from "./main.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 import { startWorker } from "./worker.ts";

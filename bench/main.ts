@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { Bench, BenchOptions } from "./bench.ts";
 import { feedGuest } from "./feed-guest.ts";
 import { login } from "./login.ts";
 import { loginStorm } from "./login-storm.ts";
@@ -6,16 +7,7 @@ import { machine, printTable, type Row, writeResults } from "./scoreboard.ts";
 import { split } from "./split.ts";
 import { start } from "./start.ts";
 import { upload } from "./upload.ts";
-import { createWorld, type World } from "./world.ts";
-
-export interface BenchOptions {
-  rounds: number;
-  /** How long one measurement lasts, where it is one of time. */
-  roundMs: number;
-  /** Folder for CPU profiles of the servers; undefined: none are taken. */
-  profileDir: string | undefined;
-}
-export type Bench = (world: World, options: BenchOptions) => Promise<Row[]>;
+import { createWorld } from "./world.ts";
 
 const benches: Record<string, Bench> = {
   "feed-guest": feedGuest,

@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
-import type { BenchOptions } from "./main.ts";
 import { type Comparison, shown } from "./rounds.ts";
 
 /** A line of the table. */
@@ -71,11 +70,13 @@ export function machine(): string {
 }
 
 /** Writes the rows to bench/results and tells where. */
-export async function writeResults(rows: Row[], options: BenchOptions): Promise<string> {
+export async function writeResults(
+  rows: Row[],
+  { rounds, roundMs }: { rounds: number; roundMs: number },
+): Promise<string> {
   const at = new Date().toISOString();
   const path = join("bench", "results", `${at.replaceAll(":", "-")}.json`);
   await mkdir(join("bench", "results"), { recursive: true });
-  const { rounds, roundMs } = options;
   const result = { at, commit: commit(), machine: machine(), rounds, roundMs, rows };
   await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
   return path;

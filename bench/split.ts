@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { createLog } from "#platform/observe/log.ts";
+import type { Bench } from "./bench.ts";
 import { getRequest, guestFeed } from "./client.ts";
 import { runLoad, startGenerator } from "./generate.ts";
-import type { Bench } from "./main.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { createLog } from "#platform/observe/log.ts";
-import type { Bench } from "./main.ts";
+import type { Bench } from "./bench.ts";
 import { compare } from "./rounds.ts";
 import type { Row } from "./scoreboard.ts";
 import { stopProcess } from "./server-process.ts";

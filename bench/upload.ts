@@ -1,9 +1,9 @@
 import { randomFillSync } from "node:crypto";
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Bench } from "./bench.ts";
 import type { HashedCopy } from "./ceilings/copy-hashed.ts";
 import type { UploadDone, UploadJob } from "./load/uploader.ts";
-import type { Bench } from "./main.ts";
 import { compare, median } from "./rounds.ts";
 import { type Row, ratioRow } from "./scoreboard.ts";
 import { residentBytes } from "./server-process.ts";

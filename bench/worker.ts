@@ -1,5 +1,6 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** A script of this folder in a process of its own, which answers questions one at a time. */
@@ -18,29 +19,32 @@ const answerMs = 120_000;
 export function startWorker<Question extends object, Answer>(script: string): Worker<Question, Answer> {
   const path = fileURLToPath(new URL(`./${script}.js`, import.meta.url));
   const child = fork(path, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const exited = once(child, "exit");
+  let hear: ((reply: Reply<Answer>) => void) | undefined;
+  child.on("message", (reply: Reply<Answer>) => hear?.(reply));
   return {
     pid: child.pid!,
     async ask(question) {
-      const signal = AbortSignal.timeout(answerMs);
+      const timer = new AbortController();
+      const late = delay(answerMs, undefined, { signal: timer.signal }).then(
+        () => ({ error: `no answer within ${answerMs} ms` }),
+        () => ({ error: "not waited for any more" }),
+      );
+      const died = exited.then(() => ({ error: "ended before it answered" }));
+      const answered = new Promise<Reply<Answer>>((resolve) => {
+        hear = resolve;
+      });
       child.send(question);
-      const reply = (await Promise.race([
-        once(child, "message", { signal }).then(([it]) => it),
-        died(child),
-      ])) as Reply<Answer> | undefined;
-      if (!reply) throw new Error(`${script} ended before it answered`);
+      const reply = await Promise.race([answered, died, late]);
+      timer.abort();
       if ("error" in reply) throw new Error(`${script}: ${reply.error}`);
       return reply.answer;
     },
     async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill("SIGKILL");
-      await once(child, "exit");
+      await exited;
     },
   };
-}
-
-async function died(child: ChildProcess): Promise<undefined> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 }
 
 /** The other side: what such a script does with each question. It ends with the process that asks. */
