@@ -77,7 +77,7 @@ export function userStore(db: Kysely<Tables>) {
      */
     async setPicture(id: UserId, column: PictureColumn, key: string, place: () => Promise<unknown>) {
       return db.transaction().execute(async (transaction) => {
-        await lockKey(transaction, key);
+        if (key) await lockKey(transaction, key);
         await place();
         const before = await transaction
           .selectFrom("account")
@@ -106,18 +106,17 @@ export function userStore(db: Kysely<Tables>) {
         if (!user) await remove();
       });
     },
-    setPassword: (id: UserId, passwordHash: string, keepSession: SessionId) =>
+    /** Ends every session but `keepSession`. */
+    setPassword: (id: UserId, passwordHash: string, keepSession: SessionId | undefined) =>
       db.transaction().execute(async (transaction) => {
         await transaction
           .updateTable("account")
           .set({ password_hash: passwordHash })
           .where("id", "=", id)
           .execute();
-        await transaction
-          .deleteFrom("session")
-          .where("user_id", "=", id)
-          .where("id", "!=", keepSession)
-          .execute();
+        let ended = transaction.deleteFrom("session").where("user_id", "=", id);
+        if (keepSession) ended = ended.where("id", "!=", keepSession);
+        await ended.execute();
       }),
 
     /**
@@ -159,7 +158,7 @@ export function userStore(db: Kysely<Tables>) {
       return numUpdatedRows > 0n;
     },
     /** Which of these sessions are alive; their use is noted, once an hour at the most. */
-    async aliveSessions(refs: { userId: string; sessionId: string }[]): Promise<string[]> {
+    async aliveSessions(refs: { userId: string; sessionId: string }[]) {
       const { rows } = await sql<{ id: string; stale: boolean; user_id: string }>`
         select s.user_id, s.id, s.last_used_at < now() - interval '1 hour' as stale
         from unnest(${refs.map((ref) => ref.userId)}::int8[], ${refs.map((ref) => ref.sessionId)}::int8[]) as r(user_id, id)
@@ -172,7 +171,7 @@ export function userStore(db: Kysely<Tables>) {
           from unnest(${stale.map((row) => row.user_id)}::int8[], ${stale.map((row) => row.id)}::int8[]) as r(user_id, id)
           where s.user_id = r.user_id and s.id = r.id`.execute(db);
       }
-      return rows.map((row) => row.id);
+      return rows;
     },
     sessionsOf: (userId: UserId) =>
       db

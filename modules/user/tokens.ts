@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { isId } from "#platform/ids/snowflake.ts";
@@ -16,6 +16,11 @@ export interface Tokens {
     sessionId: SessionId,
     classic: boolean,
   ): Promise<{ token: string; expiresAtMs: number }>;
+  /**
+   * The refresh token that follows another: the same one whenever it is asked for, so that an answer that was lost
+   * and two tabs that ask at once end with the same token. Only we can tell it from the one before.
+   */
+  refreshAfter(shown: ShownRefreshToken): { token: string; hash: Buffer };
   publicKeys(): Promise<JWK[]>;
   stop(): void;
 }
@@ -25,7 +30,8 @@ export async function createTokens(store: UserStore, onError: (error: unknown) =
   const loadSigner = async () => {
     await store.rotateKeys(await newKey(), keyMaxAgeMs);
     const newest = (await store.signingKeys())[0]!;
-    return { kid: newest.kid, key: await importJWK(newest.private_jwk as JWK, "EdDSA") };
+    const jwk = newest.private_jwk as JWK;
+    return { kid: newest.kid, key: await importJWK(jwk, "EdDSA"), secret: Buffer.from(jwk.d!, "base64url") };
   };
   let signer = await loadSigner();
   const timer = setInterval(() => {
@@ -45,6 +51,12 @@ export async function createTokens(store: UserStore, onError: (error: unknown) =
         .sign(signer.key);
       return { token, expiresAtMs };
     },
+    refreshAfter: ({ userId, sessionId, secret }) =>
+      refreshToken(
+        userId,
+        sessionId,
+        createHmac("sha256", signer.secret).update("next refresh token").update(secret).digest(),
+      ),
     publicKeys: async () => (await store.signingKeys()).map((row) => row.public_jwk as JWK),
     stop: () => clearInterval(timer),
   };
@@ -62,19 +74,26 @@ async function newKey() {
 }
 
 /** A refresh token names its session and carries a secret of which only the hash is stored. */
-export function newRefreshToken(userId: UserId, sessionId: SessionId): { token: string; hash: Buffer } {
-  const secret = randomBytes(32);
+export function newRefreshToken(userId: UserId, sessionId: SessionId) {
+  return refreshToken(userId, sessionId, randomBytes(32));
+}
+
+function refreshToken(userId: UserId, sessionId: SessionId, secret: Buffer): { token: string; hash: Buffer } {
   return { token: `${userId}.${sessionId}.${secret.toString("base64url")}`, hash: sha256(secret) };
 }
 
-export function parseRefreshToken(token: string) {
-  const [userId = "", sessionId = "", secret = ""] = token.split(".", 4);
+export interface ShownRefreshToken {
+  userId: UserId;
+  sessionId: SessionId;
+  secret: Buffer;
+  hash: Buffer;
+}
+
+export function parseRefreshToken(token: string): ShownRefreshToken | undefined {
+  const [userId = "", sessionId = "", text = ""] = token.split(".", 4);
   if (!isId(userId) || !isId(sessionId)) return undefined;
-  return {
-    userId: userId as UserId,
-    sessionId: sessionId as SessionId,
-    hash: sha256(Buffer.from(secret, "base64url")),
-  };
+  const secret = Buffer.from(text, "base64url");
+  return { userId: userId as UserId, sessionId: sessionId as SessionId, secret, hash: sha256(secret) };
 }
 
 export function sameHash(a: Buffer, b: Buffer | null): boolean {

@@ -72,7 +72,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.get("/metrics", async (request, reply) => {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     const own = isLoopback(request.socket.remoteAddress) && request.headers["x-forwarded-for"] === undefined;
-    const known = token !== undefined && options.metricsToken && sameSecret(token, options.metricsToken);
+    const known = token !== undefined && sameSecret(token, options.metricsToken);
     if (!own && !known) return reply.code(404).send();
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });

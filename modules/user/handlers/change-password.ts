@@ -1,5 +1,6 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
+import { isId } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -20,7 +21,12 @@ export function changePassword(
     attempts.take(account.name_key);
     const current = request.currentPassword.slice(0, 256).normalize("NFC");
     if (!(await passwords.verify(account.password_hash, current, call))) throw badCredentials();
-    await store.setPassword(caller, await passwords.hash(wanted, call), request.sessionId as SessionId);
+    const hash = await passwords.hash(wanted, call);
+    await store.setPassword(
+      caller,
+      hash,
+      isId(request.sessionId) ? (request.sessionId as SessionId) : undefined,
+    );
     return {};
   };
 }

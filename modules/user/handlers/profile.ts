@@ -58,7 +58,7 @@ export function setPicture(store: UserStore, blobs: BlobStore, media: MediaTool)
     const caller = requireCaller(call) as UserId;
     const { column, ...box } =
       pictures[request.picture === Picture.BACKGROUND ? request.picture : Picture.AVATAR];
-    const signal = AbortSignal.timeout(call.deadlineMs - Date.now());
+    const signal = AbortSignal.timeout(Math.max(1, call.deadlineMs - Date.now()));
     const drawn = request.staged ? await redraw(request.staged, { ...box, signal }) : undefined;
     const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";
     const place = async () => drawn && blobs.commit(drawn.name, key);

@@ -3,13 +3,12 @@ import type { SessionId } from "#contracts/ids.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { sessionAnswer } from "../open-session.ts";
 import { judgeRefresh, sessionEnded, sessionMs } from "../rules.ts";
-import type { UserStore } from "../store.ts";
-import { newRefreshToken, parseRefreshToken, sameHash, type Tokens } from "../tokens.ts";
+import type { SessionRow, UserStore } from "../store.ts";
+import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from "../tokens.ts";
 
 export function refresh(store: UserStore, tokens: Tokens): Handlers<typeof UserService>["refresh"] {
-  return async (request) => {
-    const shown = parseRefreshToken(request.refreshToken);
-    if (!shown) throw sessionEnded();
+  /** The session, once its token is the next one; undefined when another request was quicker. */
+  async function rotate(shown: ShownRefreshToken, nextHash: Buffer): Promise<SessionRow | undefined> {
     const session = await store.session(shown.userId, shown.sessionId);
     const verdict = judgeRefresh(
       session && {
@@ -20,15 +19,19 @@ export function refresh(store: UserStore, tokens: Tokens): Handlers<typeof UserS
     );
     if (verdict === "end-session") await store.endSessions(shown.userId, shown.sessionId);
     if (verdict !== "rotate" || !session) throw sessionEnded();
-    const next = newRefreshToken(shown.userId, shown.sessionId);
-    if (!(await store.rotate(session, next.hash, new Date(Date.now() + sessionMs)))) {
-      // Somebody else swapped it a moment ago, which the grace period allows once more.
-      const again = await store.session(shown.userId, shown.sessionId);
-      if (!again || !(await store.rotate(again, next.hash, new Date(Date.now() + sessionMs))))
-        throw sessionEnded();
-    }
+    // Swapped a moment ago: whoever asks again is given what was given then.
+    if (sameHash(nextHash, session.refresh_hash)) return session;
+    const swapped = await store.rotate(session, nextHash, new Date(Date.now() + sessionMs));
+    return swapped ? session : undefined;
+  }
+
+  return async (request) => {
+    const shown = parseRefreshToken(request.refreshToken);
+    if (!shown) throw sessionEnded();
+    const next = tokens.refreshAfter(shown);
+    const session = (await rotate(shown, next.hash)) ?? (await rotate(shown, next.hash));
     const [account] = await store.accountsById([shown.userId]);
-    if (!account) throw sessionEnded();
+    if (!session || !account) throw sessionEnded();
     return sessionAnswer(tokens, account, { id: session.id as SessionId, classic: false }, next.token);
   };
 }

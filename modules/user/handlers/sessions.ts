@@ -11,11 +11,13 @@ type Service = Handlers<typeof UserService>;
 
 export function checkSessions(store: UserStore): Service["checkSessions"] {
   const isAlive = createBatcher(async (refs: { userId: string; sessionId: string }[]) => {
-    const alive = new Set(await store.aliveSessions(refs));
-    return refs.map((ref) => alive.has(ref.sessionId));
+    const alive = new Map((await store.aliveSessions(refs)).map((row) => [row.id, row.user_id]));
+    return refs.map((ref) => alive.get(ref.sessionId) === ref.userId);
   });
+  const isKnown = (ref: { userId: string; sessionId: string }) =>
+    isId(ref.userId) && isId(ref.sessionId) && isAlive(ref);
   return async (request) => {
-    const alive = await Promise.all(request.sessions.map(isAlive));
+    const alive = await Promise.all(request.sessions.map(isKnown));
     return { aliveSessionIds: request.sessions.filter((_, i) => alive[i]).map((ref) => ref.sessionId) };
   };
 }

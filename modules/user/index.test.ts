@@ -1,0 +1,348 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Session, UserService } from "#contracts/gen/user_pb.ts";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { createSnowflake, idAtTime } from "#platform/ids/snowflake.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import { directClient } from "#platform/rpc/direct-link.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { userModule } from "./index.ts";
+import { migrations } from "./migrations.ts";
+import { maxSessionsPerUser } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+let dir: string;
+let user: Client<typeof UserService>;
+const undo: (() => Promise<unknown>)[] = [];
+
+/** A process of the service; several share the database. */
+async function start(limits = false): Promise<Client<typeof UserService>> {
+  const metrics = createMetrics();
+  const running = await userModule.start({
+    config: { limits },
+    db: own.db,
+    clients: {},
+    ids: createSnowflake({ node: undo.length, floorMs: 0, nowMs: Date.now }),
+    events: own.events,
+    blobs: await diskBlobStore(dir),
+    media: {} as never,
+    metrics,
+    log: createLog("silent"),
+  });
+  undo.push(async () => running.stop?.());
+  return directClient(UserService, running.handlers, metrics.rpc);
+}
+beforeEach(async () => {
+  own = await createModuleDatabase<Tables>("user", "1", migrations);
+  dir = await mkdtemp(join(tmpdir(), "douya-user-"));
+  user = await start();
+});
+afterEach(async () => {
+  for (const step of undo.splice(0)) await step();
+  await own.drop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const as = (callerId?: string): Call => ({
+  callerId,
+  traceId: "0".repeat(32),
+  deadlineMs: Date.now() + 60_000,
+});
+const password = "correct horse";
+const register = (username: string, more = {}) => user.register({ username, password, ...more }, as());
+const logIn = (username: string, more = {}) => user.logIn({ username, password, ...more }, as());
+const refresh = (refreshToken: string) => user.refresh({ refreshToken }, as());
+const devices = async (of: Session) => (await user.listSessions({}, as(of.user!.id))).devices;
+const alive = async (...sessions: Session[]) =>
+  (
+    await user.checkSessions(
+      { sessions: sessions.map(({ user, sessionId }) => ({ userId: user!.id, sessionId })) },
+      as(),
+    )
+  ).aliveSessionIds;
+const sql = (text: string) => own.database.pool.query(text);
+const badCredentials = { kind: "unauthenticated", reason: "BAD_CREDENTIALS" };
+const ended = { kind: "unauthenticated", reason: "SESSION_ENDED" };
+
+describe("accounts", () => {
+  test("who registers has a session, and logs in under every form of the name", async () => {
+    const made = await register(" Zoé ");
+    expect(made.user).toMatchObject({ username: "Zoé", name: "Zoé", signature: "", avatarKey: "" });
+    expect(await alive(made)).toEqual([made.sessionId]);
+    for (const name of ["Zoé", "zoe\u0301", " ＺＯÉ"])
+      expect((await logIn(name)).user!.id).toBe(made.user!.id);
+  });
+
+  test.each(["ANN", "ａｎｎ", " ann "])("a name that is taken, written as %j", async (name) => {
+    await register("Ann");
+    await expect(register(name)).rejects.toMatchObject({ kind: "conflict", reason: "NAME_TAKEN" });
+    expect((await sql('select count(*)::int as n from "user".session')).rows).toEqual([{ n: 1 }]);
+  });
+
+  test("many who want one name at once: one gets it", async () => {
+    const results = await Promise.allSettled(["Bob", "bob", "BOB", "ｂｏｂ"].map((name) => register(name)));
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+
+  test("a wrong name and a wrong password are told alike, and take as long", async () => {
+    await register("Ann");
+    const refusal = (attempt: Promise<unknown>) =>
+      attempt.then(
+        () => expect.unreachable(),
+        ({ kind, reason, message }) => ({ kind, reason, message }),
+      );
+    const wrongName = () => refusal(logIn("Nobody"));
+    const wrongPassword = () => refusal(logIn("Ann", { password: "wrong horse" }));
+    expect(await wrongName()).toEqual(await wrongPassword());
+    expect(await wrongName()).toMatchObject(badCredentials);
+    const quickest = { name: Number.POSITIVE_INFINITY, password: Number.POSITIVE_INFINITY };
+    const time = async (which: "name" | "password", attempt: () => Promise<unknown>) => {
+      const sinceMs = performance.now();
+      await attempt();
+      quickest[which] = Math.min(quickest[which], performance.now() - sinceMs);
+    };
+    for (let round = 0; round < 8; round++) {
+      await time("name", wrongName);
+      await time("password", wrongPassword);
+    }
+    expect(quickest.name / quickest.password).toBeGreaterThan(0.5);
+    expect(quickest.name / quickest.password).toBeLessThan(2);
+  });
+
+  test.each(["", "a\0b", "x".repeat(10_000), "\ud800"])("%j is nobody's name", async (name) => {
+    await expect(logIn(name)).rejects.toMatchObject(badCredentials);
+    await expect(register(name)).rejects.toMatchObject({ reason: "NAME_INVALID" });
+  });
+
+  test("no password in the clear is kept", async () => {
+    await register("Ann");
+    const { rows } = await sql('select password_hash from "user".account');
+    expect(rows[0].password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  });
+
+  test("too many attempts from one address, or on one name, have to wait", async () => {
+    user = await start(true);
+    const attempts = await Promise.allSettled(
+      Array.from({ length: 31 }, () => logIn("Nobody", { address: "203.0.113.7" })),
+    );
+    const reasons = attempts.map((attempt) => attempt.status === "rejected" && attempt.reason.reason);
+    expect(reasons.filter((reason) => reason === "TOO_MANY_REQUESTS")).toHaveLength(1);
+    await expect(logIn("Nobody", { address: "203.0.113.8" })).rejects.toMatchObject(badCredentials);
+  });
+});
+
+describe("sessions", () => {
+  test("a classic session cannot refresh and has a long access token", async () => {
+    const classic = await register("Ann", { classic: true });
+    expect(classic.refreshToken).toBe("");
+    expect(classic.accessTokenExpiresAtMs - Date.now()).toBeGreaterThan(29 * 86_400_000);
+    const own = await logIn("Ann");
+    expect(own.accessTokenExpiresAtMs - Date.now()).toBeLessThan(16 * 60_000);
+    await expect(refresh(`${classic.user!.id}.${classic.sessionId}.`)).rejects.toMatchObject(ended);
+  });
+
+  test("a refresh token is swapped for new ones of the same session, again and again", async () => {
+    const first = await register("Ann");
+    let { refreshToken } = first;
+    const seen = new Set([refreshToken]);
+    for (let i = 0; i < 3; i++) {
+      const next = await refresh(refreshToken);
+      expect(next.sessionId).toBe(first.sessionId);
+      expect(next.user!.id).toBe(first.user!.id);
+      refreshToken = next.refreshToken;
+      seen.add(refreshToken);
+    }
+    expect(seen.size).toBe(4);
+    expect(await alive(first)).toEqual([first.sessionId]);
+  });
+
+  test("whoever asks again in a moment is given the same token, and both may go on with it", async () => {
+    const { refreshToken } = await register("Ann");
+    const other = await start();
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => (i % 2 ? user : other).refresh({ refreshToken }, as())),
+    );
+    const next = new Set(answers.map((answer) => answer.refreshToken));
+    expect(next.size).toBe(1);
+    await sql(`update "user".session set rotated_at = rotated_at - interval '1 h'`);
+    await refresh([...next][0]!);
+  });
+
+  test("a token that was swapped long ago ends its session, for the thief and for the robbed", async () => {
+    const first = await register("Ann");
+    const second = await refresh(first.refreshToken);
+    await sql(`update "user".session set rotated_at = rotated_at - interval '11 s'`);
+    await expect(refresh(first.refreshToken)).rejects.toMatchObject(ended);
+    await expect(refresh(second.refreshToken)).rejects.toMatchObject(ended);
+    expect(await alive(first)).toEqual([]);
+  });
+
+  test.each([
+    "",
+    "x",
+    "1.2",
+    "0.0.0",
+    "a.b.c",
+    "1.2.3.4",
+    "9".repeat(5000),
+  ])("%j is no refresh token", async (token) => {
+    await expect(refresh(token)).rejects.toMatchObject(ended);
+  });
+
+  test("a guess ends nobody's session", async () => {
+    const ann = await register("Ann");
+    const guess = `${ann.user!.id}.${ann.sessionId}.${"A".repeat(43)}`;
+    await expect(refresh(guess)).rejects.toMatchObject(ended);
+    expect(await alive(ann)).toEqual([ann.sessionId]);
+  });
+
+  test("an expired session is over", async () => {
+    const ann = await register("Ann");
+    await sql(`update "user".session set expires_at = now() - interval '1 s'`);
+    expect(await alive(ann)).toEqual([]);
+    await expect(refresh(ann.refreshToken)).rejects.toMatchObject(ended);
+    expect(await devices(ann)).toEqual([]);
+  });
+
+  test("are listed by their devices, ended one by one, and all at once; again does nothing", async () => {
+    const phone = await register("Ann", { userAgent: "phone" });
+    const desk = await logIn("Ann", { userAgent: "desk" });
+    const bob = await register("Bob");
+    expect((await devices(phone)).map(({ userAgent }) => userAgent).sort()).toEqual(["desk", "phone"]);
+    const end = (sessionId: string) => user.endSessions({ sessionId }, as(phone.user!.id));
+    await end(bob.sessionId);
+    await end(desk.sessionId);
+    await end(desk.sessionId);
+    expect(await alive(phone, desk, bob)).toEqual([phone.sessionId, bob.sessionId]);
+    await end("");
+    expect(await alive(phone, bob)).toEqual([bob.sessionId]);
+    await expect(end("x")).rejects.toMatchObject({ reason: "SESSION_NOT_FOUND" });
+    await expect(user.endSessions({}, as())).rejects.toMatchObject({ reason: "LOGIN_REQUIRED" });
+  });
+
+  test("more than enough end the ones not used for longest", async () => {
+    const first = await register("Ann");
+    const second = await logIn("Ann");
+    // The second is old, but in use.
+    await sql(
+      `update "user".session set last_used_at = now() - interval '1 d' where id = ${first.sessionId}`,
+    );
+    const id = first.user!.id;
+    await sql(`insert into "user".session (user_id, id, classic, user_agent, last_used_at, expires_at)
+      select ${id}, n, false, '', now() - interval '1 h', now() + interval '1 d' from generate_series(1, ${maxSessionsPerUser - 2}) n`);
+    const last = await logIn("Ann");
+    expect(await devices(first)).toHaveLength(maxSessionsPerUser);
+    expect(await alive(first, second, last)).toEqual([second.sessionId, last.sessionId]);
+  });
+
+  test("one is alive for its owner only, whatever else is asked for at once", async () => {
+    const [ann, bob] = [await register("Ann"), await register("Bob")];
+    const { sessionId } = ann;
+    const check = (userId: string) => user.checkSessions({ sessions: [{ userId, sessionId }] }, as());
+    const [hers, his, nobodys, broken] = await Promise.all(
+      [ann.user!.id, bob.user!.id, "7", "x'"].map(check),
+    );
+    expect(hers!.aliveSessionIds).toEqual([sessionId]);
+    for (const answer of [his, nobodys, broken]) expect(answer!.aliveSessionIds).toEqual([]);
+  });
+
+  test("a new password ends all others, and only the new one is good", async () => {
+    const [here, there] = [await register("Ann"), await logIn("Ann")];
+    const change = (currentPassword: string, newPassword: string, sessionId = here.sessionId) =>
+      user.changePassword({ currentPassword, newPassword, sessionId }, as(here.user!.id));
+    await expect(change("wrong horse", "battery staple")).rejects.toMatchObject(badCredentials);
+    await expect(change(password, "1234")).rejects.toMatchObject({ reason: "PASSWORD_INVALID" });
+    expect(await alive(here, there)).toHaveLength(2);
+    await change(password, "battery staple");
+    expect(await alive(here, there)).toEqual([here.sessionId]);
+    await expect(logIn("Ann")).rejects.toMatchObject(badCredentials);
+    await logIn("Ann", { password: "battery staple" });
+    await change("battery staple", password, "");
+    expect(await devices(here)).toEqual([]);
+  });
+});
+
+describe("keys", () => {
+  const published = async () => (await user.listPublicKeys({}, as())).jwks.map((jwk) => JSON.parse(jwk));
+  const verify = async (token: string) =>
+    (
+      await jwtVerify(token, createLocalJWKSet({ keys: await published() }), {
+        issuer: "user",
+        audience: "douya",
+      })
+    ).payload;
+
+  test("an access token names its person and session, and verifies with what is published", async () => {
+    const ann = await register("Ann");
+    expect(await verify(ann.accessToken)).toMatchObject({ sub: ann.user!.id, sid: ann.sessionId });
+    const [header = "", body, signature] = ann.accessToken.split(".");
+    const none = Buffer.from(JSON.stringify({ ...decodeProtectedHeader(ann.accessToken), alg: "none" }));
+    await expect(verify(`${none.toString("base64url")}.${body}.`)).rejects.toThrow();
+    await expect(verify(`${header}.${body}x.${signature}`)).rejects.toThrow();
+  });
+
+  test("rotate after thirty days, and nobody is logged out", async () => {
+    const before = await register("Ann");
+    await sql(`update "user".signing_key set created_at = now() - interval '31 d'`);
+    const restarted = await Promise.all([start(), start(), start()]);
+    user = restarted[0]!;
+    const after = await logIn("Ann");
+    expect(await published()).toHaveLength(2);
+    expect(decodeProtectedHeader(after.accessToken).kid).not.toBe(
+      decodeProtectedHeader(before.accessToken).kid,
+    );
+    for (const session of [before, after])
+      expect(await verify(session.accessToken)).toMatchObject({ sub: session.user!.id });
+    await refresh(before.refreshToken);
+  });
+
+  test("are forgotten when the last token that they signed is over, and kept until then", async () => {
+    await sql(`update "user".signing_key set created_at = now() - interval '61 d'`);
+    await start();
+    expect(await published()).toHaveLength(2);
+    await sql(`update "user".signing_key set created_at = created_at - interval '30 d'`);
+    await start();
+    expect(await published()).toHaveLength(2);
+  });
+
+  test("private halves never leave", async () => {
+    for (const key of await published()) {
+      expect(Object.keys(key).sort()).toEqual(["alg", "crv", "kid", "kty", "use", "x"]);
+      expect(key).toMatchObject({ alg: "EdDSA", crv: "Ed25519", kty: "OKP", use: "sig" });
+    }
+  });
+});
+
+describe("profiles", () => {
+  test("the known are found, in the order asked, the rest left out", async () => {
+    const [ann, bob] = [(await register("Ann")).user!, (await register("Bob")).user!];
+    const asked = [bob.id, "1", "x", "9".repeat(30), ann.id, bob.id, idAtTime(Date.now() + 1e9).toString()];
+    expect((await user.getUsers({ ids: asked }, as())).users.map(({ name }) => name)).toEqual([
+      "Bob",
+      "Ann",
+      "Bob",
+    ]);
+  });
+
+  test("what is absent stays", async () => {
+    const { id } = (await register("Ann")).user!;
+    const update = (change: { name?: string; signature?: string }) => user.updateProfile(change, as(id));
+    expect(await update({ name: "Annie 👩‍🎤" })).toMatchObject({
+      name: "Annie 👩‍🎤",
+      signature: "",
+      username: "Ann",
+    });
+    expect(await update({ signature: "hello" })).toMatchObject({ name: "Annie 👩‍🎤", signature: "hello" });
+    expect(await update({})).toMatchObject({ name: "Annie 👩‍🎤", signature: "hello" });
+    expect(await update({ signature: "" })).toMatchObject({ signature: "" });
+    await expect(update({ name: "\u200b" })).rejects.toMatchObject({ reason: "NAME_INVALID" });
+    await expect(update({ signature: "a\nb" })).rejects.toMatchObject({ reason: "SIGNATURE_INVALID" });
+  });
+});

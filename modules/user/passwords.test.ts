@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { hashingThreads } from "#platform/protect/password-cost.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import { createPasswords } from "./passwords.ts";
+
+const call = (ms = 60_000): Call => ({ traceId: "", deadlineMs: Date.now() + ms });
+
+test("what was hashed verifies, and nothing else", async () => {
+  const passwords = createPasswords();
+  const [one, two] = await Promise.all([passwords.hash("secret", call()), passwords.hash("secret", call())]);
+  expect(one).not.toBe(two);
+  expect(await passwords.verify(one, "secret", call())).toBe(true);
+  expect(await passwords.verify(one, "Secret", call())).toBe(false);
+  expect(await passwords.verify(undefined, "nobody has this password", call())).toBe(false);
+});
+
+test("a storm of 1,000 is served as far as the line reaches; the rest is told when to come back", async () => {
+  const passwords = createPasswords();
+  const hash = await passwords.hash("secret", call());
+  const before = process.memoryUsage().rss;
+  let mostBytes = 0;
+  const watch = setInterval(() => {
+    mostBytes = Math.max(mostBytes, process.memoryUsage().rss);
+  }, 10);
+  const results = await Promise.allSettled(
+    Array.from({ length: 1000 }, () => passwords.verify(hash, "secret", call())),
+  );
+  clearInterval(watch);
+  const refused = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  expect(refused).toHaveLength(1000 - 101 * hashingThreads);
+  expect(refused[0]).toMatchObject({ kind: "exhausted", reason: "BUSY", retryAfterMs: expect.any(Number) });
+  expect(mostBytes - before).toBeLessThan((hashingThreads * 20 + 60) * 1024 * 1024);
+  expect(passwords.waiting()).toBe(0);
+});
+
+test("whose deadline is over when the turn comes is refused", async () => {
+  const passwords = createPasswords();
+  await expect(passwords.hash("secret", call(-1))).rejects.toMatchObject({ reason: "BUSY" });
+});
