@@ -56,6 +56,9 @@ export function paleTexts(body: Locator): Promise<string[]> {
       const behind: string[] = [];
       for (let at = element; at; at = at.parentElement)
         behind.unshift(view.getComputedStyle(at).backgroundColor);
+      // The navigation of a phone floats over the page.
+      const page = document.querySelector("main");
+      if (!page.contains(element)) behind.splice(2, 0, view.getComputedStyle(page).backgroundColor);
       const colour = view.getComputedStyle(element).color;
       const [low, high] = [luminance(behind), luminance([...behind, colour])].sort((a, b) => a - b);
       const contrast = (high! + 0.05) / (low! + 0.05);
