@@ -101,7 +101,7 @@ describe("add and remove", () => {
         const position = { asOf: video!.last_sequence, heat: aboveAll, floor: aboveAll };
         expect(ids(await store.byHeat(videoId, position, 100))).toEqual(ids(byHeat));
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 
@@ -220,7 +220,7 @@ describe("lists", () => {
         const hottest = [...newest].sort((a, b) => heatOf.get(b.id)! - heatOf.get(a.id)!);
         expect(ids(byHeat)).toEqual(ids(hottest));
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 });

@@ -3,7 +3,7 @@ import { reacted } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Tables } from "./tables.ts";
-import { holdVideos } from "./video-rows.ts";
+import { holdVideoIds } from "./video-rows.ts";
 
 /** 1: likes, -1: dislikes, 0: neither. */
 export type Opinion = 1 | -1 | 0;
@@ -36,7 +36,7 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
      */
     async apply(wishes: Wish[]): Promise<(boolean | undefined)[]> {
       return events.transaction(db, async (transaction, emit) => {
-        const videos = await holdVideos(
+        const videos = await holdVideoIds(
           transaction,
           wishes.map((wish) => wish.videoId),
         );
@@ -107,10 +107,12 @@ async function react(on: Queryable<Tables>, wishes: Wish[]): Promise<Change[]> {
     ), withdrawn as (
       delete from interaction.reaction r using change c
       where c.now = 0 and r.video_id = c.video_id and r.user_id = c.user_id
+    ), replaced as (
+      update interaction.reaction r set reaction = c.now, id = c.id from change c
+      where c.now <> 0 and c.was <> 0 and r.video_id = c.video_id and r.user_id = c.user_id
     ), given as (
       insert into interaction.reaction (video_id, user_id, reaction, id)
-      select video_id, user_id, now, id from change where now <> 0
-      on conflict (video_id, user_id) do update set reaction = excluded.reaction, id = excluded.id
+      select video_id, user_id, now, id from change where now <> 0 and was = 0
     ), counted as (
       update interaction.video v set likes = v.likes + c.likes, dislikes = v.dislikes + c.dislikes
       from (

@@ -95,25 +95,36 @@ test("with `parallel` so many batches run at once, and no more", async () => {
   expect(await answers).toHaveLength(30);
 });
 
-test("those in conflict follow each other in the order they came", () =>
+test("of those in conflict one is under way, and they follow each other in the order they came", () =>
   fc.assert(
-    fc.asyncProperty(fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 30 }), async (names) => {
-      const seen: string[] = [];
-      const ask = createBatcher<{ name: string; place: number }, string>(
-        async (keys) => {
-          const inBatch = keys.map(({ name }) => name);
-          expect(new Set(inBatch).size).toBe(inBatch.length);
-          seen.push(...keys.map(({ name, place }) => `${name}${place}`));
-          return keys.map(({ name, place }) => `${name}${place}`);
-        },
-        { maxBatch: 2, conflict: ({ name }) => name },
-      );
-      const wanted = names.map((name, place) => `${name}${place}`);
-      expect(await Promise.all(names.map((name, place) => ask({ name, place })))).toEqual(wanted);
-      for (const name of ["a", "b", "c"]) {
-        const of = (list: string[]) => list.filter((entry) => entry.startsWith(name));
-        expect(of(seen)).toEqual(of(wanted));
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 30 }),
+      fc.integer({ min: 1, max: 3 }),
+      fc.scheduler(),
+      async (names, parallel, scheduler) => {
+        const seen: string[] = [];
+        const underWay = new Set<string>();
+        const ask = createBatcher<{ name: string; place: number }, string>(
+          async (keys) => {
+            for (const { name } of keys) {
+              expect(underWay).not.toContain(name);
+              underWay.add(name);
+            }
+            await scheduler.schedule(Promise.resolve());
+            seen.push(...keys.map(({ name, place }) => `${name}${place}`));
+            for (const { name } of keys) underWay.delete(name);
+            return keys.map(({ name, place }) => `${name}${place}`);
+          },
+          { maxBatch: 2, parallel, conflict: ({ name }) => name },
+        );
+        const wanted = names.map((name, place) => `${name}${place}`);
+        const answers = Promise.all(names.map((name, place) => ask({ name, place })));
+        expect(await scheduler.waitFor(answers)).toEqual(wanted);
+        for (const name of ["a", "b", "c"]) {
+          const of = (list: string[]) => list.filter((entry) => entry.startsWith(name));
+          expect(of(seen)).toEqual(of(wanted));
+        }
+      },
+    ),
     { numRuns: 50 },
   ));

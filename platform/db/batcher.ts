@@ -6,7 +6,8 @@ import { DomainError } from "../errors/domain-error.ts";
  * and whoever asks is never answered from a batch that began before they asked.
  *
  * `run` answers in the order of its keys. `maxBatch` bounds a batch, `maxWaiting` the queue (error: BUSY).
- * Of those with the same `conflict` key only one is in a batch; the others follow in the order they came.
+ * Up to `parallel` batches are under way at once. Of those with the same `conflict` key only one is; the others
+ * follow in the order they came.
  */
 export function createBatcher<K, V>(
   run: (keys: K[]) => Promise<V[]>,
@@ -22,22 +23,25 @@ export function createBatcher<K, V>(
   let running = 0;
   let scheduled = false;
 
+  /** Those of the batches under way. */
+  const taken = new Set<string>();
+
   function takeBatch(): typeof waiting {
     if (!conflict) return waiting.splice(0, maxBatch);
-    const taken = new Set<string>();
     const batch: typeof waiting = [];
-    waiting = waiting.filter((request) => {
+    const left: typeof waiting = [];
+    let seen = 0;
+    for (; seen < waiting.length && batch.length < maxBatch; seen++) {
+      const request = waiting[seen]!;
       const key = conflict(request.key);
-      if (batch.length >= maxBatch || taken.has(key)) return true;
+      (taken.has(key) ? left : batch).push(request);
       taken.add(key);
-      batch.push(request);
-      return false;
-    });
+    }
+    waiting = [...left, ...waiting.slice(seen)];
     return batch;
   }
 
-  async function flush(): Promise<void> {
-    const batch = takeBatch();
+  async function flush(batch: typeof waiting): Promise<void> {
     running++;
     try {
       const values = await run(batch.map((request) => request.key));
@@ -48,6 +52,7 @@ export function createBatcher<K, V>(
       for (const request of batch) request.reject(error);
     } finally {
       running--;
+      if (conflict) for (const request of batch) taken.delete(conflict(request.key));
       schedule();
     }
   }
@@ -57,8 +62,10 @@ export function createBatcher<K, V>(
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      if (waiting.length === 0) return;
-      void flush();
+      const batch = takeBatch();
+      // All that wait may do so for a batch under way, whose end will come back here.
+      if (batch.length === 0) return;
+      void flush(batch);
       // What did not fit may go at once beside it.
       schedule();
     });

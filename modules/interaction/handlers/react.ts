@@ -16,6 +16,8 @@ export function reactHandlers(
   ids: Ids,
 ): Pick<Service, "react" | "withdraw"> {
   const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
+    // While one is written to disk the next one is worked on; on one hot video it waits where it would anyway.
+    parallel: 2,
     conflict: (wish) => `${wish.videoId} ${wish.userId}`,
   });
   async function change(request: ReactRequest, call: Call, to: Pick<Wish, "opinion" | "insteadOf">) {
