@@ -12,7 +12,37 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file feed.proto.
  */
 export const file_feed: GenFile = /*@__PURE__*/
-  fileDesc("CgpmZWVkLnByb3RvEg1kb3V5YS5mZWVkLnYxIjUKCFBvc2l0aW9uEhcKD3B1Ymxpc2hlZF9hdF9tcxgBIAEoARIQCgh2aWRlb19pZBgCIAEoCSJqChRHZXRQdWJsaWNGZWVkUmVxdWVzdBInCgZiZWZvcmUYASABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEg0KBWxpbWl0GAIgASgNEhoKEndob2xlX21pbGxpc2Vjb25kcxgDIAEoCCJ4ChVHZXRQdWJsaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEiUKBG5leHQYAiABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEiUKBGxhc3QYAyABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uIlEKF0dldEZvbGxvd2luZ0ZlZWRSZXF1ZXN0EicKBmJlZm9yZRgBIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SDQoFbGltaXQYAiABKA0iVAoYR2V0Rm9sbG93aW5nRmVlZFJlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIlCgRuZXh0GAIgASgLMhcuZG91eWEuZmVlZC52MS5Qb3NpdGlvbiI5ChVHZXRDbGFzc2ljRmVlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEg0KBWxpbWl0GAIgASgNIjwKFkdldENsYXNzaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEg8KB2xhc3RfbXMYAiABKAEyrQIKC0ZlZWRTZXJ2aWNlEloKDUdldFB1YmxpY0ZlZWQSIy5kb3V5YS5mZWVkLnYxLkdldFB1YmxpY0ZlZWRSZXF1ZXN0GiQuZG91eWEuZmVlZC52MS5HZXRQdWJsaWNGZWVkUmVzcG9uc2USYwoQR2V0Rm9sbG93aW5nRmVlZBImLmRvdXlhLmZlZWQudjEuR2V0Rm9sbG93aW5nRmVlZFJlcXVlc3QaJy5kb3V5YS5mZWVkLnYxLkdldEZvbGxvd2luZ0ZlZWRSZXNwb25zZRJdCg5HZXRDbGFzc2ljRmVlZBIkLmRvdXlhLmZlZWQudjEuR2V0Q2xhc3NpY0ZlZWRSZXF1ZXN0GiUuZG91eWEuZmVlZC52MS5HZXRDbGFzc2ljRmVlZFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("CgpmZWVkLnByb3RvEg1kb3V5YS5mZWVkLnYxIhAKDkdldE1hcmtSZXF1ZXN0Ih8KD0dldE1hcmtSZXNwb25zZRIMCgRtYXJrGAEgASgJIjUKCFBvc2l0aW9uEhcKD3B1Ymxpc2hlZF9hdF9tcxgBIAEoARIQCgh2aWRlb19pZBgCIAEoCSJqChRHZXRQdWJsaWNGZWVkUmVxdWVzdBInCgZiZWZvcmUYASABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEg0KBWxpbWl0GAIgASgNEhoKEndob2xlX21pbGxpc2Vjb25kcxgDIAEoCCJ4ChVHZXRQdWJsaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEiUKBG5leHQYAiABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEiUKBGxhc3QYAyABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uIlEKF0dldEZvbGxvd2luZ0ZlZWRSZXF1ZXN0EicKBmJlZm9yZRgBIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SDQoFbGltaXQYAiABKA0iVAoYR2V0Rm9sbG93aW5nRmVlZFJlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIlCgRuZXh0GAIgASgLMhcuZG91eWEuZmVlZC52MS5Qb3NpdGlvbiI5ChVHZXRDbGFzc2ljRmVlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEg0KBWxpbWl0GAIgASgNIjwKFkdldENsYXNzaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEg8KB2xhc3RfbXMYAiABKAEy9wIKC0ZlZWRTZXJ2aWNlEloKDUdldFB1YmxpY0ZlZWQSIy5kb3V5YS5mZWVkLnYxLkdldFB1YmxpY0ZlZWRSZXF1ZXN0GiQuZG91eWEuZmVlZC52MS5HZXRQdWJsaWNGZWVkUmVzcG9uc2USSAoHR2V0TWFyaxIdLmRvdXlhLmZlZWQudjEuR2V0TWFya1JlcXVlc3QaHi5kb3V5YS5mZWVkLnYxLkdldE1hcmtSZXNwb25zZRJjChBHZXRGb2xsb3dpbmdGZWVkEiYuZG91eWEuZmVlZC52MS5HZXRGb2xsb3dpbmdGZWVkUmVxdWVzdBonLmRvdXlhLmZlZWQudjEuR2V0Rm9sbG93aW5nRmVlZFJlc3BvbnNlEl0KDkdldENsYXNzaWNGZWVkEiQuZG91eWEuZmVlZC52MS5HZXRDbGFzc2ljRmVlZFJlcXVlc3QaJS5kb3V5YS5mZWVkLnYxLkdldENsYXNzaWNGZWVkUmVzcG9uc2ViBnByb3RvMw");
+
+/**
+ * @generated from message douya.feed.v1.GetMarkRequest
+ */
+export type GetMarkRequest = Message<"douya.feed.v1.GetMarkRequest"> & {
+};
+
+/**
+ * Describes the message douya.feed.v1.GetMarkRequest.
+ * Use `create(GetMarkRequestSchema)` to create a new message.
+ */
+export const GetMarkRequestSchema: GenMessage<GetMarkRequest> = /*@__PURE__*/
+  messageDesc(file_feed, 0);
+
+/**
+ * @generated from message douya.feed.v1.GetMarkResponse
+ */
+export type GetMarkResponse = Message<"douya.feed.v1.GetMarkResponse"> & {
+  /**
+   * @generated from field: string mark = 1;
+   */
+  mark: string;
+};
+
+/**
+ * Describes the message douya.feed.v1.GetMarkResponse.
+ * Use `create(GetMarkResponseSchema)` to create a new message.
+ */
+export const GetMarkResponseSchema: GenMessage<GetMarkResponse> = /*@__PURE__*/
+  messageDesc(file_feed, 1);
 
 /**
  * @generated from message douya.feed.v1.Position
@@ -34,7 +64,7 @@ export type Position = Message<"douya.feed.v1.Position"> & {
  * Use `create(PositionSchema)` to create a new message.
  */
 export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
-  messageDesc(file_feed, 0);
+  messageDesc(file_feed, 2);
 
 /**
  * @generated from message douya.feed.v1.GetPublicFeedRequest
@@ -65,7 +95,7 @@ export type GetPublicFeedRequest = Message<"douya.feed.v1.GetPublicFeedRequest">
  * Use `create(GetPublicFeedRequestSchema)` to create a new message.
  */
 export const GetPublicFeedRequestSchema: GenMessage<GetPublicFeedRequest> = /*@__PURE__*/
-  messageDesc(file_feed, 1);
+  messageDesc(file_feed, 3);
 
 /**
  * @generated from message douya.feed.v1.GetPublicFeedResponse
@@ -96,7 +126,7 @@ export type GetPublicFeedResponse = Message<"douya.feed.v1.GetPublicFeedResponse
  * Use `create(GetPublicFeedResponseSchema)` to create a new message.
  */
 export const GetPublicFeedResponseSchema: GenMessage<GetPublicFeedResponse> = /*@__PURE__*/
-  messageDesc(file_feed, 2);
+  messageDesc(file_feed, 4);
 
 /**
  * @generated from message douya.feed.v1.GetFollowingFeedRequest
@@ -120,7 +150,7 @@ export type GetFollowingFeedRequest = Message<"douya.feed.v1.GetFollowingFeedReq
  * Use `create(GetFollowingFeedRequestSchema)` to create a new message.
  */
 export const GetFollowingFeedRequestSchema: GenMessage<GetFollowingFeedRequest> = /*@__PURE__*/
-  messageDesc(file_feed, 3);
+  messageDesc(file_feed, 5);
 
 /**
  * @generated from message douya.feed.v1.GetFollowingFeedResponse
@@ -144,7 +174,7 @@ export type GetFollowingFeedResponse = Message<"douya.feed.v1.GetFollowingFeedRe
  * Use `create(GetFollowingFeedResponseSchema)` to create a new message.
  */
 export const GetFollowingFeedResponseSchema: GenMessage<GetFollowingFeedResponse> = /*@__PURE__*/
-  messageDesc(file_feed, 4);
+  messageDesc(file_feed, 6);
 
 /**
  * @generated from message douya.feed.v1.GetClassicFeedRequest
@@ -168,7 +198,7 @@ export type GetClassicFeedRequest = Message<"douya.feed.v1.GetClassicFeedRequest
  * Use `create(GetClassicFeedRequestSchema)` to create a new message.
  */
 export const GetClassicFeedRequestSchema: GenMessage<GetClassicFeedRequest> = /*@__PURE__*/
-  messageDesc(file_feed, 5);
+  messageDesc(file_feed, 7);
 
 /**
  * @generated from message douya.feed.v1.GetClassicFeedResponse
@@ -192,7 +222,7 @@ export type GetClassicFeedResponse = Message<"douya.feed.v1.GetClassicFeedRespon
  * Use `create(GetClassicFeedResponseSchema)` to create a new message.
  */
 export const GetClassicFeedResponseSchema: GenMessage<GetClassicFeedResponse> = /*@__PURE__*/
-  messageDesc(file_feed, 6);
+  messageDesc(file_feed, 8);
 
 /**
  * @generated from service douya.feed.v1.FeedService
@@ -207,6 +237,17 @@ export const FeedService: GenService<{
     methodKind: "unary";
     input: typeof GetPublicFeedRequestSchema;
     output: typeof GetPublicFeedResponseSchema;
+  },
+  /**
+   * A mark of the state of everything that feeds show: while it stays the same, so do the answers. Empty when
+   * something is being written at this moment.
+   *
+   * @generated from rpc douya.feed.v1.FeedService.GetMark
+   */
+  getMark: {
+    methodKind: "unary";
+    input: typeof GetMarkRequestSchema;
+    output: typeof GetMarkResponseSchema;
   },
   /**
    * The newest 1,000 published videos of the people whom the caller follows, newest first.

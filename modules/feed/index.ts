@@ -49,6 +49,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
     const feed = followingFeed(store, clients.relation);
     return {
       handlers: {
+        getMark: async () => ({ mark: await store.mark() }),
         getPublicFeed: getPublicFeed(clients.video),
         getFollowingFeed: getFollowingFeed(feed),
         getClassicFeed: getClassicFeed(feed, clients.video),

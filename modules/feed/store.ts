@@ -123,6 +123,17 @@ export function feedStore(db: Kysely<Tables>) {
       });
     },
 
+    /**
+     * The database's snapshot when nothing is under way in it, else empty. All modules share the database; two
+     * equal snapshots without running transactions mean that none has committed in between, in any schema.
+     */
+    async mark(): Promise<string> {
+      const { rows } = await sql<{ mark: string }>`
+        select case when pg_snapshot_xmin(s) = pg_snapshot_xmax(s) then s::text else '' end as mark
+        from pg_current_snapshot() s`.execute(db);
+      return rows[0]!.mark;
+    },
+
     /** Who of these has no inbox yet, or one that must be filled first. Notes that they read, once a day. */
     async readersToFill(userIds: string[]): Promise<Set<string>> {
       const { rows } = await sql<{ user_id: string; stale: boolean; old: boolean }>`

@@ -1,5 +1,6 @@
 import fastJsonStringify from "fast-json-stringify";
 import type { FastifyInstance } from "fastify";
+import { LRUCache } from "lru-cache";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { type MediaUrls, mediaUrls } from "../media-urls.ts";
@@ -10,6 +11,8 @@ import { optionalTime } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
 
 const pageSize = 30;
+/** A page made while a service could not be reached lacks its part; it is not kept for longer than this. */
+const pageReuseMs = 1000;
 const answer = { video_list: { type: "array", items: videoSchema }, next_time: { type: "integer" } };
 
 interface GuestPage {
@@ -42,20 +45,31 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
     return { ...ok, video_list, next_time: nextMs ?? Date.now() };
   }
 
+  const made = new LRUCache<string, { mark: string; bytes: Buffer }>({ max: 200, ttl: pageReuseMs });
+
+  async function pageBytes(mark: string, { origin, beforeMs, call }: GuestPage): Promise<Buffer> {
+    const key = `${beforeMs} ${origin}`;
+    const known = made.get(key);
+    if (known && mark !== "" && known.mark === mark) return known.bytes;
+    const bytes = Buffer.from(serialize(await guestsPage(beforeMs, call, mediaUrls(origin))));
+    made.set(key, { mark, bytes });
+    return bytes;
+  }
+
   /**
-   * All guests see the same, so those who ask at the same time share one answer, down to its bytes. It is never
-   * older than the question: whoever asks while one is being made gets the next.
+   * All guests see the same, so those who ask at the same time share one answer, down to its bytes, and those
+   * who ask later get the same bytes while nothing has been written. It is never older than the question:
+   * whoever asks while one is being made gets the next.
    */
   const guestPage = createBatcher(async (asked: GuestPage[]): Promise<Buffer[]> => {
-    const made = new Map<string, Promise<Buffer>>();
-    const bytes = async ({ beforeMs, call, origin }: GuestPage) =>
-      Buffer.from(serialize(await guestsPage(beforeMs, call, mediaUrls(origin))));
+    const { mark } = await feed.getMark({}, asked[0]!.call);
+    const pages = new Map<string, Promise<Buffer>>();
     return Promise.all(
       asked.map((one) => {
         const key = `${one.beforeMs} ${one.origin}`;
-        const shared = made.get(key) ?? bytes(one);
-        made.set(key, shared);
-        return shared;
+        const page = pages.get(key) ?? pageBytes(mark, one);
+        pages.set(key, page);
+        return page;
       }),
     );
   });
