@@ -170,32 +170,33 @@ describe("partitions", () => {
   });
 
   it("of a member that was thought dead are handled by its successor alone", async () => {
-    let release = () => {};
-    const member = log.join();
-    let calls = 0;
-    const slow = member.events.consume({
-      group: "test",
-      db: member.db,
-      types: [added],
-      async handle(transaction, events) {
-        if (calls++ === 0) {
-          // As if the process had been stopped: its claim is cut off, another takes over meanwhile.
-          await new Promise<void>((resolve) => {
-            release = resolve;
-          });
-        }
-        await writeEffects(transaction, events);
-      },
-    });
-    await log.emit("a:1");
-    await expect.poll(() => calls).toBe(1);
-    await log.database.pool.query(
-      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
-    );
-    await log.database.pool.query("update events.consumer set owner = null, term = term + 1");
-    await consumeHere().settled();
-    release();
+    const slow = consumeHere();
     await slow.settled();
-    expect(await log.effects()).toEqual(["a:1"]);
+    await expect.poll(shares).toEqual([16]);
+    const successor = new pg.Client({ connectionString: log.url });
+    await successor.connect();
+    await successor.query("begin");
+    await successor.query("select from events.consumer for update");
+    await log.emit("a:1");
+    // It has read the event, and is about to claim it, while somebody else takes over and handles it.
+    const claiming = async () => {
+      const { rows } = await log.database.pool.query(
+        `select from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock' and query like '%update events.consumer c%'`,
+      );
+      return rows.length;
+    };
+    await expect.poll(claiming).toBe(1);
+    const id = "00000000-0000-4000-8000-000000000000";
+    await successor.query(`insert into events.member values ('test', '${id}', now() + interval '1 hour')`);
+    await successor.query(`update events.consumer set owner = '${id}', term = term + 1`);
+    await successor.query("insert into test.effect (event_position, value) values (1, 'a:1')");
+    await successor.query("commit");
+    await successor.query("delete from events.member where id = $1", [id]);
+    await successor.query("update events.consumer set position = 1");
+    await successor.end();
+    await log.emit("a:2");
+    await slow.settled();
+    expect(await log.effects()).toEqual(["a:1", "a:2"]);
   });
 });

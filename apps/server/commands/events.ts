@@ -16,9 +16,10 @@ const types = new Map<string, EventType>(Object.values(declared).map((type) => [
 const followEveryMs = 250;
 
 interface Values {
+  /** Given whenever the action needs one. */
   group: string | undefined;
   id: string | undefined;
-  to: string | undefined;
+  to: "start" | "end";
   type: string | undefined;
   limit: number;
   follow: boolean;
@@ -28,18 +29,14 @@ const actions: Record<string, (pool: Pool, values: Values) => Promise<void>> = {
   lag: showLag,
   dead: showDead,
   async replay(pool, { group, id }) {
-    if (id !== undefined && !isId(id)) throw invalid("--id takes the number that `douya events dead` shows.");
     console.log(`${await replay(pool, { group, id })} to be handled again.`);
   },
-  async reset(pool, { group, to = "start" }) {
-    if (!group) throw invalid("Say which group with --group; see: douya events lag.");
-    if (to !== "start" && to !== "end") throw invalid("--to takes start or end.");
-    await reset(pool, group, to);
+  async reset(pool, { group, to }) {
+    await reset(pool, group!, to);
     console.log(`${group} goes on from the ${to} of the log.`);
   },
   async forget(pool, { group }) {
-    if (!group) throw invalid("Say which group with --group; see: douya events lag.");
-    await forget(pool, group);
+    await forget(pool, group!);
     console.log(`${group} is forgotten.`);
   },
   tail: showTail,
@@ -51,7 +48,7 @@ export const eventsCommand: Command = {
   options: {
     group: { type: "string" },
     id: { type: "string" },
-    to: { type: "string" },
+    to: { type: "string", default: "start" },
     type: { type: "string" },
     limit: { type: "string", default: "20" },
     follow: { type: "boolean", default: false },
@@ -59,19 +56,29 @@ export const eventsCommand: Command = {
   async run(values, [name = "lag", ...more]) {
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (!action || more.length > 0) throw invalid(`Say one of: ${Object.keys(actions).join(", ")}.`);
-    const limit = Number(values.limit);
-    if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
-      throw invalid("--limit takes a number from 1 to 10000.");
+    const checked = check(name, values);
     const config = readConfig();
     const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
     try {
       await migrateAll(storage.database, []);
-      await action(storage.database.pool, { ...values, limit } as Values);
+      await action(storage.database.pool, checked);
     } finally {
       await storage.close();
     }
   },
 };
+
+function check(action: string, values: Record<string, string | boolean | undefined>): Values {
+  const limit = Number(values.limit);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
+    throw invalid("--limit takes a number from 1 to 10000.");
+  if (values.to !== "start" && values.to !== "end") throw invalid("--to takes start or end.");
+  if (values.id !== undefined && !isId(String(values.id)))
+    throw invalid("--id takes the number that `douya events dead` shows.");
+  if (["reset", "forget"].includes(action) && !values.group)
+    throw invalid("Say which group with --group; see: douya events lag.");
+  return { ...values, limit } as Values;
+}
 
 async function showLag(pool: Pool): Promise<void> {
   const groups = await readLag(pool);

@@ -1,0 +1,111 @@
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePorts } from "./harness/deployment.ts";
+import { body, type Schemas, send } from "./harness/http-client.ts";
+import { type Program, startProgram } from "./harness/program.ts";
+import { until, within } from "./harness/within.ts";
+
+describe("douya events, beside a server on its own database", { timeout: 60_000 }, () => {
+  let folder: string;
+  let env: Record<string, string>;
+  let server: Program;
+  const started: Program[] = [];
+
+  const events = (args: string) => {
+    const program = startProgram(["events", ...args.split(" ").filter(Boolean)], env);
+    started.push(program);
+    return program;
+  };
+  /** Runs to its end; what it says is said to people. */
+  async function run(args: string) {
+    const program = events(args);
+    const { code } = await within(20_000, program.ended, () => `douya events ${args} does not end`);
+    expect(program.output()).not.toMatch(/^ +at .*:\d+/m);
+    return { code, output: program.output().trim() };
+  }
+  const origin = () => `http://127.0.0.1:${env.DOUYA_PORT}/api/v1`;
+
+  async function register(username: string) {
+    const json = { username, password: "a long password" };
+    const { accessToken, user } = body(
+      await send<Schemas["Session"]>("POST", `${origin()}/users`, { json }),
+      201,
+    );
+    return { id: user.id, token: accessToken };
+  }
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "douya-events-"));
+    // The database may run as another account, when this one is root.
+    await chmod(folder, 0o755);
+    const [port] = await freePorts(1);
+    env = { DOUYA_DATA: join(folder, "data"), DOUYA_PORT: String(port), DOUYA_LIMITS: "off" };
+    server = startProgram(["serve"], env);
+    started.push(server);
+    await server.printed(/Stop {5}Ctrl-C/, 60_000);
+  }, 90_000);
+  afterAll(async () => {
+    await Promise.all(started.map((program) => program.stop()));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("tail shows what happens, as it happens and afterwards; lag that it was handled", async () => {
+    const [ada, ben] = [await register("ada"), await register("ben")];
+    const follow = (method: string) =>
+      send(method, `${origin()}/users/${ben.id}/follow`, { token: ada.token }).then(({ status }) => status);
+    const following = events("tail --follow --type=relation.followed.v1");
+    expect(await follow("PUT")).toBe(204);
+    const [line] = await following.printed(/^\d+ \S+ relation\.followed\.v1 .*$/m);
+    expect(JSON.parse(line.slice(line.indexOf("{")))).toMatchObject({
+      followerId: ada.id,
+      followeeId: ben.id,
+    });
+    expect(await follow("DELETE")).toBe(204);
+    await following.stop();
+    expect(following.output()).not.toContain("unfollowed");
+    const { output } = await run("tail --limit=2");
+    expect(output.split("\n").map((text) => text.split(" ")[2])).toEqual([
+      "relation.followed.v1",
+      "relation.unfollowed.v1",
+    ]);
+    await until("everything is handled", async () =>
+      /^feed\.inbox +0 +0\.0 +0 +1 +0$/m.test((await run("lag")).output),
+    );
+    expect((await run("")).output).toMatch(/^group +behind +seconds +dead +members +unheld partitions\n/);
+  });
+
+  test("dead letters that are not there and groups that nobody knows are told plainly", async () => {
+    expect(await run("dead")).toEqual({ code: 0, output: "There are no dead letters." });
+    for (const [args, sentence] of [
+      ["replay", "no such dead letter"],
+      ["reset --group=nobody", "no group nobody"],
+      ["forget --group=feed.inbox", "Stop it first"],
+    ])
+      expect(await run(args!)).toEqual({ code: 1, output: expect.stringContaining(sentence!) });
+  });
+
+  test.each([
+    ["replay --id=x", "--id takes"],
+    ["reset", "--group"],
+    ["reset --group=feed.inbox --to=middle", "--to takes start or end"],
+    ["tail --limit=0", "--limit takes"],
+    ["dance", "Say one of: lag, dead"],
+    ["lag twice", "Say one of: lag, dead"],
+  ])("%s: %s", async (args, sentence) => {
+    expect(await run(args)).toEqual({ code: 1, output: expect.stringContaining(sentence) });
+  });
+
+  test("the server neither notices the commands nor stops with them", async () => {
+    expect(await run("reset --group=feed.inbox --to=end")).toMatchObject({ code: 0 });
+    await until("everything is handled", async () =>
+      /^feed\.inbox +0 +0\.0 +0 +1 +0$/m.test((await run("lag")).output),
+    );
+    expect((await send("GET", `http://127.0.0.1:${env.DOUYA_PORT}/readyz`)).status).toBe(200);
+    await server.stop();
+    expect(await server.ended).toMatchObject({ code: 0 });
+    // And they work when there is none.
+    expect((await run("lag")).output).toMatch(/^feed\.inbox +0 +0\.0 +0 +0 +16$/m);
+  });
+});
