@@ -9,6 +9,7 @@ import { startRetention } from "#platform/events/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
+import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import type { Parts, Running } from "#platform/module/module.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
@@ -51,20 +52,22 @@ export async function serve(config: Config, target: string, log: Logger): Promis
   }
 
   async function start(): Promise<Server> {
-    const finding = findMediaTool({
-      workerPath: mediaWorkerPath,
-      ffmpegPath: config.ffmpeg || undefined,
-      limits: { maxDurationMs: config.maxVideoMs },
-      log,
-    });
-    finding.catch(() => {});
+    const findTool = () =>
+      findMediaTool({
+        workerPath: mediaWorkerPath,
+        ffmpegPath: config.ffmpeg || undefined,
+        limits: { maxDurationMs: config.maxVideoMs },
+        log,
+      });
+    // One that somebody names must be there; otherwise it is looked for when it is needed.
+    if (config.ffmpeg) await findTool();
+    const media = lazyMediaTool(findTool);
     const storage = await openStorage(config, log);
     undo.push(storage.close);
     await migrateAll(storage.database, placed);
     const ids = await leaseIds(storage.database.pool, { log });
     undo.push(ids.release);
-    const [media, blobs, secret] = await Promise.all([
-      finding,
+    const [blobs, secret] = await Promise.all([
       diskBlobStore(join(config.dataDir, "blobs")),
       clusterSecret(config),
     ]);

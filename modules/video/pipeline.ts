@@ -2,7 +2,7 @@ import type { VideoId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Job, JobKind, JobQueue } from "#platform/jobs/job-queue.ts";
-import type { MediaTool } from "#platform/media/media-tool.ts";
+import type { Media } from "#platform/media/media-tool.ts";
 import { isPlayableAsIs } from "#platform/media/rules.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { firstRenditionShortSidePx } from "./rules.ts";
@@ -17,7 +17,7 @@ const progressEveryMs = 500;
 export function processVideo(
   store: VideoStore,
   blobs: BlobStore,
-  media: MediaTool,
+  media: Media,
   jobs: () => JobQueue,
   log: Logger,
 ): JobKind {
@@ -37,7 +37,7 @@ export function processVideo(
   async function keep(id: VideoId, namespace: string, extension: string, staged: Staged) {
     const key = blobKey(namespace, staged.sha256, extension);
     if (!(await store.holdBlob(key, id))) throw new VideoGone();
-    await blobs.commit(staged.name, key);
+    if (!(await store.placeBlob(key, id, () => blobs.commit(staged.name, key)))) throw new VideoGone();
     return { key, sizeBytes: staged.sizeBytes };
   }
 
@@ -74,7 +74,7 @@ export function processVideo(
       // A source that was only copied holds nothing that the rendition lacks.
       if (!play.copied) keepKeys.push(video.source_key);
       const result = { playKey: play.key, coverKey: cover.key, sizeBytes: play.sizeBytes, keepKeys };
-      await store.finish(id, result, job, jobs());
+      if (!(await store.finish(id, result, job, jobs()))) throw new VideoGone();
     });
     jobs().wake();
   }
@@ -107,6 +107,6 @@ export function removeBlob(store: VideoStore, blobs: BlobStore): JobKind {
   return {
     maxAttempts: 10,
     timeoutMs: 60_000,
-    run: (job) => store.removeUnusedBlob(job.key, () => blobs.remove(job.key)),
+    run: (job) => store.removeUnusedBlob(job, () => blobs.remove(job.key)),
   };
 }

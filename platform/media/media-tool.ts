@@ -60,8 +60,7 @@ export interface PictureOptions extends RunOptions {
  * PICTURE_DAMAGED, VIDEO_CODEC_UNSUPPORTED (invalid); VIDEO_TOO_LONG, FRAME_TOO_LARGE, PICTURE_TOO_LARGE,
  * RENDITION_TOO_LARGE, MEDIA_TOO_HEAVY (too-large); MEDIA_TIMEOUT (deadline); STORAGE_FULL (unavailable).
  */
-export interface MediaTool {
-  readonly name: string;
+export interface Media {
   /** Checks the headers against the limits and decodes a first frame. */
   probe(file: string): Promise<MediaInfo>;
   /**
@@ -78,4 +77,9 @@ export interface MediaTool {
   cover(input: string, output: string, info: MediaInfo, options: RunOptions): Promise<void>;
   /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; what was transparent becomes white. */
   picture(input: string, output: string, options: PictureOptions): Promise<void>;
+}
+
+/** One that was found, by the name that `douya doctor` shows. */
+export interface MediaTool extends Media {
+  readonly name: string;
 }

@@ -5,7 +5,7 @@ import type { Kysely } from "../db/database.ts";
 import type { Migrations } from "../db/migrate.ts";
 import type { Events } from "../events/events.ts";
 import type { Ids } from "../ids/snowflake.ts";
-import type { MediaTool } from "../media/media-tool.ts";
+import type { Media } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Client, Handlers } from "../rpc/service.ts";
@@ -23,7 +23,7 @@ export interface Parts<Calls extends Record<string, DescService>, Config, Tables
   ids: Ids;
   events: Events;
   blobs: BlobStore;
-  media: MediaTool;
+  media: Media;
   metrics: Metrics;
   log: Logger;
 }

@@ -3,7 +3,7 @@ import type { UserId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import type { MediaTool, PictureOptions } from "#platform/media/media-tool.ts";
+import type { Media, PictureOptions } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toUser } from "../present.ts";
@@ -39,7 +39,7 @@ const pictures = {
   [Picture.BACKGROUND]: { column: "background_key", maxWidthPx: 1600, maxHeightPx: 900, crop: true },
 } as const;
 
-export function setPicture(store: UserStore, blobs: BlobStore, media: MediaTool): Service["setPicture"] {
+export function setPicture(store: UserStore, blobs: BlobStore, media: Media): Service["setPicture"] {
   /** A clean JPEG made of whatever was sent; the sent file is gone afterwards. */
   async function redraw(staged: string, options: PictureOptions) {
     const drawn = await blobs.stagingPath("jpg");

@@ -2,7 +2,7 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
-import type { MediaTool } from "#platform/media/media-tool.ts";
+import type { Media } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { VideoStore } from "../store.ts";
@@ -10,7 +10,7 @@ import type { VideoStore } from "../store.ts";
 export function addUpload(
   store: VideoStore,
   blobs: BlobStore,
-  media: MediaTool,
+  media: Media,
   ids: Ids,
 ): Handlers<typeof VideoService>["addUpload"] {
   return async ({ staged, sha256, sizeBytes }, call) => {

@@ -1,0 +1,22 @@
+import type { Media, MediaTool } from "./media-tool.ts";
+
+/**
+ * A tool that is looked for when it is first needed: looking takes a moment, and not every process handles
+ * media. What was found stays; a search that failed is made again.
+ */
+export function lazyMediaTool(find: () => Promise<MediaTool>): Media {
+  let finding: Promise<MediaTool> | undefined;
+  const tool = () => {
+    finding ??= find().catch((error) => {
+      finding = undefined;
+      throw error;
+    });
+    return finding;
+  };
+  return {
+    probe: async (...args) => (await tool()).probe(...args),
+    rendition: async (...args) => (await tool()).rendition(...args),
+    cover: async (...args) => (await tool()).cover(...args),
+    picture: async (...args) => (await tool()).picture(...args),
+  };
+}
