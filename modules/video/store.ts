@@ -146,16 +146,33 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
         return true;
       });
     },
-    /** The end of the pipeline: state, count, event, blobs no longer needed and the job, in one transaction. */
+    /** Puts a blob in its place unless its owner has let go of it, and so that nobody removes it meanwhile. */
+    async placeBlob(key: string, ownerId: string, place: () => Promise<void>): Promise<boolean> {
+      return db.transaction().execute(async (transaction) => {
+        await lockBlob(transaction, key);
+        const use = await transaction
+          .selectFrom("blob_use")
+          .select("key")
+          .where("key", "=", key)
+          .where("owner_id", "=", ownerId)
+          .executeTakeFirst();
+        if (use) await place();
+        return use !== undefined;
+      });
+    },
+    /**
+     * The end of the pipeline: state, count, event, blobs no longer needed and the job, in one transaction. False
+     * when the video is gone.
+     */
     async finish(
       id: VideoId,
       result: { playKey: string; coverKey: string; sizeBytes: number; keepKeys: string[] },
       job: Job,
       jobs: JobQueue,
-    ): Promise<void> {
-      await events.transaction(db, async (transaction, emit) => {
-        await job.finish(transaction);
-        const { author_id, published_ms } = await transaction
+    ): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        // The video before the job, as when it is deleted: else the two could wait for each other.
+        const video = await transaction
           .updateTable("video")
           .set({
             state: "published",
@@ -166,11 +183,19 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
             published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
           })
           .where("id", "=", id)
+          .where("state", "=", "processing")
           .returning(["author_id", "published_ms"])
-          .executeTakeFirstOrThrow();
-        await countWorks(transaction, author_id, 1);
-        emit(videoPublished, { videoId: id, authorId: author_id, publishedAtMs: Number(published_ms) });
-        await releaseBlobs(transaction, jobs, id, result.keepKeys);
+          .executeTakeFirst();
+        if (!video) return false;
+        await job.finish(transaction);
+        await countWorks(transaction, video.author_id, 1);
+        emit(videoPublished, {
+          videoId: id,
+          authorId: video.author_id,
+          publishedAtMs: Number(video.published_ms),
+        });
+        await releaseBlobs(transaction, jobs, [id], result.keepKeys);
+        return true;
       });
     },
     /** The other end: a failure with its reason. The blobs go, the job is removed by whoever runs it. */
@@ -183,7 +208,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
           .where("state", "!=", "published")
           .returning("id")
           .executeTakeFirst();
-        if (failed) await releaseBlobs(transaction, jobs, id, []);
+        if (failed) await releaseBlobs(transaction, jobs, [id]);
       });
     },
     /** Removes a video with its count, its job, an event of it and its hold on blobs; false when it is not the author's. */
@@ -198,7 +223,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
         if (!video) return false;
         if (video.state === "published") await countWorks(transaction, authorId, -1);
         await transaction.deleteFrom("job").where("kind", "=", "process").where("key", "=", id).execute();
-        await releaseBlobs(transaction, jobs, id, []);
+        await releaseBlobs(transaction, jobs, [id]);
         emit(videoDeleted, { videoId: id, authorId, publishedAtMs: Number(video.published_ms ?? 0) });
         return true;
       });
@@ -211,20 +236,28 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
           .where("created_at", "<", sql<Date>`now() - ${olderThanMs} * interval '1 ms'`)
           .returning("id")
           .execute();
-        for (const { id } of old) await releaseBlobs(transaction, jobs, id, []);
+        await releaseBlobs(
+          transaction,
+          jobs,
+          old.map(({ id }) => id),
+        );
         return old.length;
       });
     },
-    /** Runs `remove` unless something uses the blob, and so that nothing can begin to meanwhile. */
-    async removeUnusedBlob(key: string, remove: () => Promise<void>): Promise<void> {
+    /**
+     * Runs `remove` unless something uses the blob, and so that nothing can begin to meanwhile. The job ends under
+     * the same lock: who lets go of the blob later adds another.
+     */
+    async removeUnusedBlob(job: Pick<Job, "key" | "finish">, remove: () => Promise<void>): Promise<void> {
       await db.transaction().execute(async (transaction) => {
-        await lockBlob(transaction, key);
+        await lockBlob(transaction, job.key);
         const use = await transaction
           .selectFrom("blob_use")
           .select("key")
-          .where("key", "=", key)
+          .where("key", "=", job.key)
           .executeTakeFirst();
         if (!use) await remove();
+        await job.finish(transaction);
       });
     },
   };
@@ -238,15 +271,21 @@ async function countWorks(on: Queryable<Tables>, authorId: string, change: 1 | -
     on conflict (author_id) do update set works = stats.works + ${change}`.execute(on);
 }
 
+/** Lets go of what these own, but for `keep`, and has looked at whether somebody else uses it. */
 async function releaseBlobs(
   on: Queryable<Tables>,
   jobs: JobQueue,
-  ownerId: string,
-  keep: string[],
+  ownerIds: string[],
+  keep: string[] = [],
 ): Promise<void> {
-  let released = on.deleteFrom("blob_use").where("owner_id", "=", ownerId);
+  let released = on.deleteFrom("blob_use").where("owner_id", "=", sql<string>`any(${ownerIds}::int8[])`);
   if (keep.length > 0) released = released.where("key", "not in", keep);
-  for (const { key } of await released.returning("key").execute()) await jobs.add(on, "remove-blob", key);
+  const keys = new Set((await released.returning("key").execute()).map((row) => row.key));
+  // In one order for all, so that nobody waits in a circle.
+  for (const key of [...keys].sort()) {
+    await lockBlob(on, key);
+    await jobs.add(on, "remove-blob", key);
+  }
 }
 
 async function lockBlob(on: Queryable<Tables>, key: string): Promise<void> {

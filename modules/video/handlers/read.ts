@@ -40,7 +40,12 @@ export function listByAuthor(store: VideoStore): Service["listByAuthor"] {
 export function listPublished(store: VideoStore): Service["listPublished"] {
   return async (request) => {
     const limit = Math.min(request.limit, maxPage);
-    const before = request.beforeMs > 0 ? { ms: request.beforeMs, id: request.beforeId || "0" } : undefined;
+    // A time may be any number; what is later than all there is means from the newest.
+    const ms = Math.ceil(request.beforeMs);
+    const before =
+      ms > 0 && ms < Number.MAX_SAFE_INTEGER
+        ? { ms, id: isId(request.beforeId) ? request.beforeId : "0" }
+        : undefined;
     const rows = await store.listPublished(before, limit + 1);
     return {
       videos: rows.slice(0, limit).map((row) => ({ id: row.id, publishedAtMs: Number(row.published_ms) })),

@@ -1,0 +1,259 @@
+import { createReadStream } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { VideoService, VideoState } from "#contracts/gen/video_pb.ts";
+import type { BlobStore } from "#platform/blob/blob-store.ts";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { bundleMediaWorker } from "#platform/media/bundle-worker.ts";
+import { findMediaTool } from "#platform/media/find-media-tool.ts";
+import type { MediaTool } from "#platform/media/media-tool.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import { directClient } from "#platform/rpc/direct-link.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { videoModule } from "./index.ts";
+import { migrations } from "./migrations.ts";
+import type { Tables } from "./tables.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const worker = join(root, "build", "test", `video-media-worker-${process.pid}.js`);
+const clip = (name: string) => join(root, "../shared/media", name);
+const vertical = clip("vertical-720x1280-8s.mp4");
+const landscape = clip("silent-landscape-6s.webm");
+
+let media: MediaTool;
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+let dir: string;
+let blobs: BlobStore;
+let video: Client<typeof VideoService>;
+let stop: () => Promise<void>;
+
+beforeAll(async () => {
+  await bundleMediaWorker(worker);
+  media = await findMediaTool({ workerPath: worker });
+});
+afterAll(() => rm(worker, { force: true }));
+beforeEach(async () => {
+  own = await createModuleDatabase<Tables>("video", "1", migrations);
+  dir = await mkdtemp(join(tmpdir(), "douya-video-"));
+  blobs = await diskBlobStore(dir);
+  await start(media);
+});
+afterEach(async () => {
+  await stop();
+  await own.drop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function start(media: MediaTool): Promise<void> {
+  const metrics = createMetrics();
+  const running = await videoModule.start({
+    config: { workers: 1 },
+    db: own.db,
+    clients: {},
+    ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
+    events: own.events,
+    blobs,
+    media,
+    metrics,
+    log: createLog("silent"),
+  });
+  stop = async () => running.stop?.();
+  video = directClient(VideoService, running.handlers, metrics.rpc);
+}
+
+const as = (callerId?: string): Call => ({
+  callerId,
+  traceId: "0".repeat(32),
+  deadlineMs: Date.now() + 30_000,
+});
+const ann = "1";
+async function send(source: Readable, callerId = ann) {
+  const staged = await blobs.receive(source, { maxBytes: 1e9 });
+  const { name, sha256, sizeBytes } = staged;
+  return video.addUpload({ staged: name, sha256, sizeBytes }, as(callerId));
+}
+async function publish(path: string, title = "") {
+  const upload = await send(createReadStream(path));
+  return video.publish({ uploadId: upload.id, title }, as(ann));
+}
+const get = async (id: string, callerId?: string) =>
+  (await video.getVideos({ ids: [id] }, as(callerId))).videos[0];
+const ended = (id: string) =>
+  expect
+    .poll(async () => (await get(id, ann))?.state, { timeout: 15_000, interval: 50 })
+    .toBeOneOf([VideoState.PUBLISHED, VideoState.FAILED]);
+async function files(): Promise<string[]> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name.replace(/^.*\./, ""));
+}
+const filesAre = (extensions: string[]) =>
+  expect.poll(async () => (await files()).sort(), { timeout: 5000 }).toEqual(extensions);
+const jobs = async () => (await own.db.selectFrom("job").selectAll().execute()).length;
+
+test("a phone's video is published as it is, with a cover and nothing else", async () => {
+  const made = await publish(vertical, "  Leaves 🍂 ");
+  expect(made).toMatchObject({ title: "Leaves 🍂", state: VideoState.UPLOADED, width: 720, height: 1280 });
+  expect(await get(made.id, "2")).toBeUndefined();
+  await ended(made.id);
+  const seen = (await get(made.id))!;
+  expect(seen).toMatchObject({ state: VideoState.PUBLISHED, progress: 1, authorId: ann });
+  expect(await blobs.size(seen.playKey)).toBe(seen.sizeBytes);
+  expect(await blobs.size(seen.coverKey)).toBeGreaterThan(1000);
+  expect(Math.abs(seen.publishedAtMs - Date.now())).toBeLessThan(60_000);
+  await filesAre(["jpg", "mp4"]);
+  await expect.poll(jobs).toBe(0);
+  expect((await video.getAuthorStats({ authorIds: ["7", ann] }, as())).stats).toMatchObject([
+    { works: 0 },
+    { works: 1 },
+  ]);
+
+  await video.deleteVideo({ id: made.id }, as(ann));
+  await filesAre([]);
+  expect(await get(made.id, ann)).toBeUndefined();
+});
+
+test("what phones cannot play is made playable, and the source is kept", async () => {
+  const made = await publish(landscape);
+  await ended(made.id);
+  const seen = (await get(made.id))!;
+  expect(seen.state).toBe(VideoState.PUBLISHED);
+  expect(seen.playKey).toMatch(/^video\/.*\.mp4$/);
+  const info = await blobs.withFile({ key: seen.playKey }, (path) => media.probe(path));
+  expect(info).toMatchObject({ container: "mp4", videoCodec: "h264", fastStart: true });
+  await filesAre(["bin", "jpg", "mp4"]);
+});
+
+test("the same file from two people is stored once, and stays until both have deleted it", async () => {
+  const first = await publish(vertical);
+  const second = await video.publish(
+    { uploadId: (await send(createReadStream(vertical), "2")).id, title: "" },
+    as("2"),
+  );
+  await ended(first.id);
+  await expect
+    .poll(async () => (await get(second.id))?.state, { timeout: 15_000 })
+    .toBe(VideoState.PUBLISHED);
+  await filesAre(["jpg", "mp4"]);
+  await video.deleteVideo({ id: first.id }, as(ann));
+  await expect.poll(jobs).toBe(0);
+  const kept = (await get(second.id))!;
+  expect(await blobs.size(kept.playKey)).toBeGreaterThan(0);
+  await video.deleteVideo({ id: second.id }, as("2"));
+  await filesAre([]);
+});
+
+describe("a file that turns out bad", () => {
+  test("at the upload leaves nothing", async () => {
+    await expect(send(Readable.from([Buffer.from("no video at all")]))).rejects.toMatchObject({
+      kind: "invalid",
+      reason: "NOT_A_VIDEO",
+    });
+    expect(await files()).toEqual([]);
+  });
+
+  test("in the pipeline fails with the reason, and no blob is left", async () => {
+    const upload = await send(createReadStream(landscape));
+    // Rots on the disk after the probe.
+    const { source_key } = await own.db.selectFrom("upload").select("source_key").executeTakeFirstOrThrow();
+    await blobs.remove(source_key);
+    const rotten = await blobs.receive(Readable.from([Buffer.alloc(50_000, 7)]), { maxBytes: 1e9 });
+    await blobs.commit(rotten.name, source_key);
+    const made = await video.publish({ uploadId: upload.id, title: "" }, as(ann));
+    await ended(made.id);
+    const failed = (await get(made.id, ann))!;
+    expect(failed).toMatchObject({ state: VideoState.FAILED, failureReason: "VIDEO_DAMAGED", playKey: "" });
+    expect(failed.failureMessage).not.toBe("");
+    await filesAre([]);
+    await expect.poll(jobs).toBe(0);
+    expect(await get(made.id, "2")).toBeUndefined();
+  });
+});
+
+test("deleted while it is being processed: the work stops and nothing is left", async () => {
+  await stop();
+  let begun!: () => void;
+  const processing = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  let deleted!: () => void;
+  const gone = new Promise<void>((resolve) => {
+    deleted = resolve;
+  });
+  // The real tool, held up once the cover is there.
+  await start({
+    ...media,
+    name: media.name,
+    async rendition(...parameters) {
+      begun();
+      await gone;
+      return media.rendition(...parameters);
+    },
+  });
+  const made = await publish(landscape);
+  await processing;
+  expect((await get(made.id, ann))?.state).toBe(VideoState.PROCESSING);
+  await video.deleteVideo({ id: made.id }, as(ann));
+  deleted();
+  await filesAre([]);
+  await expect.poll(jobs).toBe(0);
+});
+
+test("a stop in the middle gives the work back; the next start finishes it", async () => {
+  const made = await publish(landscape);
+  await expect
+    .poll(async () => (await get(made.id, ann))?.state, { interval: 5 })
+    .toBe(VideoState.PROCESSING);
+  await stop();
+  await start(media);
+  await ended(made.id);
+  expect((await get(made.id))?.state).toBe(VideoState.PUBLISHED);
+  await filesAre(["bin", "jpg", "mp4"]);
+});
+
+describe("requests", () => {
+  test("publishing twice is one video; a bad title, a stranger's upload or none is refused", async () => {
+    const { id: uploadId } = await send(createReadStream(vertical));
+    const publish = (title: string, caller = ann, id = uploadId) =>
+      video.publish({ uploadId: id, title }, as(caller));
+    await expect(publish("a".repeat(201))).rejects.toMatchObject({ reason: "TITLE_INVALID" });
+    await expect(publish("a\0")).rejects.toMatchObject({ reason: "TITLE_INVALID" });
+    await expect(publish("", "2")).rejects.toMatchObject({ kind: "not-found", reason: "UPLOAD_NOT_FOUND" });
+    for (const id of ["", "0", "x", "9".repeat(40), "77"])
+      await expect(publish("", ann, id)).rejects.toMatchObject({ reason: "UPLOAD_NOT_FOUND" });
+    await expect(video.publish({ uploadId }, as())).rejects.toMatchObject({ reason: "LOGIN_REQUIRED" });
+    expect((await publish("one")).id).toBe((await publish("two")).id);
+  });
+
+  test("what is not the caller's stays", async () => {
+    const made = await publish(vertical);
+    const remove = (id: string, caller?: string) => video.deleteVideo({ id }, as(caller));
+    await expect(remove(made.id, "2")).rejects.toMatchObject({
+      kind: "not-found",
+      reason: "VIDEO_NOT_FOUND",
+    });
+    await ended(made.id);
+    await expect(remove(made.id, "2")).rejects.toMatchObject({ kind: "forbidden", reason: "NOT_YOURS" });
+    await expect(remove("x", ann)).rejects.toMatchObject({ reason: "VIDEO_NOT_FOUND" });
+    expect(await get(made.id)).toBeDefined();
+  });
+
+  test.each([
+    0.5,
+    -1,
+    Number.NaN,
+    1e300,
+    Number.POSITIVE_INFINITY,
+    1234.5,
+  ])("%d as a time to page from does no harm", async (beforeMs) => {
+    for (const beforeId of ["", "x", "5"])
+      expect((await video.listPublished({ beforeMs, beforeId, limit: 10 }, as())).videos).toEqual([]);
+  });
+});

@@ -1,0 +1,350 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
+import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
+import { startJobQueue } from "#platform/jobs/job-queue.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { migrations } from "./migrations.ts";
+import { type VideoStore, videoStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+let store: VideoStore;
+let jobs: JobQueue;
+let lastId = 0;
+const newId = () => String(++lastId);
+beforeEach(async () => {
+  own = await createModuleDatabase<Tables>("video", "1", migrations);
+  store = videoStore(own.db, own.events);
+  // Adds jobs and leaves them where they are, so that the tests decide what runs when.
+  const nothing = { run: async () => {}, maxAttempts: 1, timeoutMs: 1000 };
+  jobs = startJobQueue({ db: own.db, kinds: { nothing }, concurrency: 1, log: createLog("silent") });
+});
+afterEach(async () => {
+  await jobs.stop();
+  await own.drop();
+});
+
+const ann = "1" as UserId;
+const source = "video/source.mp4";
+async function upload(sourceKey = source, ownerId = ann): Promise<UploadId> {
+  const id = newId() as UploadId;
+  await store.addUpload({
+    id,
+    ownerId,
+    sourceKey,
+    sizeBytes: 10,
+    info: { durationMs: 8000, width: 720, height: 1280 },
+  });
+  return id;
+}
+const publish = (uploadId: UploadId, authorId = ann) =>
+  store.publish({ id: newId() as VideoId, authorId, uploadId, title: "" }, jobs);
+async function processing(sourceKey = source, authorId = ann): Promise<VideoId> {
+  const video = (await publish(await upload(sourceKey, authorId), authorId))!;
+  await store.startProcessing(video.id as VideoId);
+  return video.id as VideoId;
+}
+/** A job that ends like one of ours. */
+const jobOf = (kind: string, key: string): Pick<Job, "key" | "finish"> & Job => ({
+  key,
+  attempt: 1,
+  signal: new AbortController().signal,
+  finish: async (on) =>
+    void (await on.deleteFrom("job").where("kind", "=", kind).where("key", "=", key).execute()),
+});
+const finish = (id: VideoId, keepKeys: string[] = [source]) =>
+  store.finish(
+    id,
+    { playKey: source, coverKey: "cover/a.jpg", sizeBytes: 9, keepKeys },
+    jobOf("process", id),
+    jobs,
+  );
+const remove = (key: string, work = async () => {}) =>
+  store.removeUnusedBlob(jobOf("remove-blob", key), work);
+const remaining = async (kind: string) =>
+  (await own.db.selectFrom("job").select("key").where("kind", "=", kind).orderBy("key").execute()).map(
+    ({ key }) => key,
+  );
+const users = async (key: string) =>
+  (
+    await own.db
+      .selectFrom("blob_use")
+      .select("owner_id")
+      .where("key", "=", key)
+      .orderBy("owner_id")
+      .execute()
+  ).map((row) => row.owner_id);
+const works = async (authorId = ann) => Number((await store.works([authorId]))[0]?.works ?? 0);
+/** Waits until somebody waits for a lock. */
+const somebodyWaits = () =>
+  expect
+    .poll(
+      async () =>
+        (
+          await own.database.pool.query(
+            "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+          )
+        ).rowCount,
+      { interval: 5, timeout: 5000 },
+    )
+    .toBeGreaterThan(0);
+function gate() {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+describe("publishing", () => {
+  test("an upload becomes a video with one job and its hold on the blob", async () => {
+    const id = await upload();
+    expect(await users(source)).toEqual([id]);
+    const video = (await publish(id))!;
+    expect(video).toMatchObject({
+      author_id: ann,
+      upload_id: id,
+      state: "uploaded",
+      duration_ms: 8000,
+      size_bytes: "10",
+    });
+    expect(await users(source)).toEqual([video.id]);
+    expect(await remaining("process")).toEqual([video.id]);
+  });
+
+  test("again, and many times at once, is the same video", async () => {
+    const id = await upload();
+    const videos = await Promise.all(Array.from({ length: 8 }, () => publish(id)));
+    expect(new Set(videos.map((video) => video?.id)).size).toBe(1);
+    expect((await publish(id))?.id).toBe(videos[0]!.id);
+    expect(await remaining("process")).toHaveLength(1);
+  });
+
+  test("somebody else's upload, or none, is nothing", async () => {
+    const id = await upload();
+    expect(await publish(id, "2" as UserId)).toBeUndefined();
+    expect(await publish("99" as UploadId)).toBeUndefined();
+    expect(await remaining("process")).toEqual([]);
+  });
+
+  test("is shown, counted and told of once it is finished, and only while it is processing", async () => {
+    const id = await processing();
+    expect(await finish(id)).toBe(true);
+    expect(await finish(id)).toBe(false);
+    expect(await works()).toBe(1);
+    expect(await store.videosById([id])).toMatchObject([
+      { state: "published", progress: 1, play_key: source },
+    ]);
+    expect(await store.listPublished(undefined, 5)).toMatchObject([{ id }]);
+    expect(await store.startProcessing(id)).toBeUndefined();
+    expect(await remaining("process")).toEqual([]);
+    const { rows } = await own.database.pool.query("select count(*)::int as n from events.log");
+    expect(rows).toEqual([{ n: 1 }]);
+  });
+
+  test("a worker that lost its job publishes nothing", async () => {
+    const id = await processing();
+    const lost = { ...jobOf("process", id), finish: () => Promise.reject(new Error("taken over")) };
+    const result = { playKey: source, coverKey: "", sizeBytes: 1, keepKeys: [] };
+    await expect(store.finish(id, result, lost, jobs)).rejects.toThrow("taken over");
+    expect(await store.videosById([id])).toMatchObject([{ state: "processing" }]);
+    expect([await works(), await users(source)]).toEqual([0, [id]]);
+  });
+
+  test("a failure keeps its reason and lets go of every blob; a published video cannot fail", async () => {
+    const id = await processing();
+    await store.holdBlob("cover/a.jpg", id);
+    await store.fail(id, { reason: "VIDEO_DAMAGED", message: "Broken." }, jobs);
+    expect(await store.videosById([id])).toMatchObject([
+      { state: "failed", failure_reason: "VIDEO_DAMAGED" },
+    ]);
+    expect(await remaining("remove-blob")).toEqual(["cover/a.jpg", source]);
+    expect(await finish(id)).toBe(false);
+
+    const good = await processing();
+    await finish(good);
+    await store.fail(good, { reason: "TOO_LATE", message: "" }, jobs);
+    expect(await store.videosById([good])).toMatchObject([{ state: "published" }]);
+  });
+});
+
+describe("counts", () => {
+  test("are exact while many finish, fail and delete at once", async () => {
+    const ids = await Promise.all(Array.from({ length: 24 }, () => processing()));
+    await Promise.all(
+      ids.map(async (id, i) => {
+        if (i % 3 === 0) return finish(id);
+        if (i % 3 === 1) return Promise.all([finish(id), store.deleteVideo(id, ann, jobs)]);
+        await finish(id);
+        return Promise.all([store.deleteVideo(id, ann, jobs), store.deleteVideo(id, ann, jobs)]);
+      }),
+    );
+    const { rows } = await own.database.pool.query(
+      "select count(*)::int as n from video.video where state = 'published'",
+    );
+    expect(rows[0].n).toBe(8);
+    expect(await works()).toBe(8);
+    expect(await users(source)).toHaveLength(8);
+  });
+
+  test("somebody else deletes nothing", async () => {
+    const id = await processing();
+    await finish(id);
+    expect(await store.deleteVideo(id, "2" as UserId, jobs)).toBe(false);
+    expect([await works(), await works("2" as UserId)]).toEqual([1, 0]);
+  });
+
+  test("finishing and deleting never wait for each other in a circle", async () => {
+    const id = await processing();
+    const { open, opened } = gate();
+    const slow = { ...jobOf("process", id), finish: () => opened };
+    const result = { playKey: source, coverKey: "", sizeBytes: 1, keepKeys: [source] };
+    const finishing = store.finish(id, result, slow, jobs);
+    await expect
+      .poll(
+        async () =>
+          (
+            await own.database.pool.query(
+              "select 1 from pg_locks where relation = 'video.video'::regclass and mode = 'RowExclusiveLock'",
+            )
+          ).rowCount,
+      )
+      .toBe(1);
+    const deleting = store.deleteVideo(id, ann, jobs);
+    await somebodyWaits();
+    open();
+    expect(await finishing).toBe(true);
+    expect(await deleting).toBe(true);
+    expect(await works()).toBe(0);
+  });
+});
+
+describe("blobs", () => {
+  test("a blob goes when its last user has let go, and its job with it", async () => {
+    const removed: string[] = [];
+    const gone = (key: string) => remove(key, async () => void removed.push(key));
+    const [first, second] = [await processing(), await processing()];
+    await store.deleteVideo(first, ann, jobs);
+    await gone(source);
+    expect([removed, await remaining("remove-blob")]).toEqual([[], []]);
+    await store.deleteVideo(second, ann, jobs);
+    await gone(source);
+    expect([removed, await remaining("remove-blob")]).toEqual([[source], []]);
+  });
+
+  test("what is kept when a video is finished is still held, the rest is not", async () => {
+    const id = await processing();
+    await store.holdBlob("video/rendition.mp4", id);
+    await finish(id, ["video/rendition.mp4"]);
+    expect(await users("video/rendition.mp4")).toEqual([id]);
+    expect(await remaining("remove-blob")).toEqual([source]);
+  });
+
+  test("nobody begins to use a blob while it is being removed", async () => {
+    const { open, opened } = gate();
+    const order: string[] = [];
+    const began = gate();
+    const removing = remove(source, async () => {
+      began.open();
+      await opened;
+      order.push("removed");
+    });
+    await began.opened;
+    const uploading = upload().then(() => order.push("held"));
+    await somebodyWaits();
+    open();
+    await Promise.all([removing, uploading]);
+    expect(order).toEqual(["removed", "held"]);
+  });
+
+  test("who lets go while the blob is looked at has it looked at again", async () => {
+    const id = await processing();
+    const { open, opened } = gate();
+    await jobs.add(own.db, "remove-blob", source);
+    // The look, while somebody uses it still.
+    const looking = store.removeUnusedBlob(
+      {
+        key: source,
+        async finish(transaction) {
+          await opened;
+          await jobOf("remove-blob", source).finish(transaction);
+        },
+      },
+      () => expect.unreachable(),
+    );
+    await expect
+      .poll(
+        async () =>
+          (
+            await own.database.pool.query(
+              "select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())",
+            )
+          ).rowCount,
+      )
+      .toBeGreaterThan(0);
+    const deleting = store.deleteVideo(id, ann, jobs);
+    await somebodyWaits();
+    open();
+    await Promise.all([looking, deleting]);
+    expect(await remaining("remove-blob")).toEqual([source]);
+  });
+
+  test("a video deleted meanwhile takes hold of nothing and puts nothing in place", async () => {
+    const id = await processing();
+    expect(await store.holdBlob("cover/a.jpg", id)).toBe(true);
+    let placed = 0;
+    const place = () => store.placeBlob("cover/a.jpg", id, async () => void placed++);
+    expect([await place(), placed]).toEqual([true, 1]);
+    await store.deleteVideo(id, ann, jobs);
+    expect([await place(), placed]).toEqual([false, 1]);
+    expect(await store.holdBlob("cover/b.jpg", id)).toBe(false);
+    expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], []]);
+  });
+
+  test("many who let go of the same blobs at once do not wait in a circle", async () => {
+    const keys = ["video/a.mp4", "video/b.mp4", "video/c.mp4", "video/d.mp4"];
+    const ids = await Promise.all(
+      Array.from({ length: 12 }, async (_, i) => {
+        const id = await processing(keys[i % 4]);
+        for (const key of i % 2 ? keys : [...keys].reverse()) await store.holdBlob(key, id);
+        return id;
+      }),
+    );
+    await Promise.all(ids.map((id) => store.deleteVideo(id, ann, jobs)));
+    expect(await remaining("remove-blob")).toEqual(keys);
+  });
+});
+
+test("uploads that nobody published are thrown away when they are old, with their blobs", async () => {
+  const [old, young, published] = [
+    await upload("video/old.mp4"),
+    await upload("video/young.mp4"),
+    await upload(),
+  ];
+  await own.database.pool.query(
+    `update video.upload set created_at = now() - interval '25 h' where id in (${old}, ${published})`,
+  );
+  await publish(published);
+  expect(await store.dropUploads(24 * 3_600_000, jobs)).toBe(1);
+  expect(await remaining("remove-blob")).toEqual(["video/old.mp4"]);
+  expect(await users("video/young.mp4")).toEqual([young]);
+  expect(await publish(old)).toBeUndefined();
+  expect(await publish(young)).toBeDefined();
+});
+
+test("lists are newest first and cut where asked", async () => {
+  const ids: VideoId[] = [];
+  for (let i = 0; i < 4; i++) ids.push(await processing());
+  for (const id of ids.slice(0, 3)) await finish(id);
+  await own.database.pool.query("update video.video set published_ms = 1000 where state = 'published'");
+  const newest = ids.slice(0, 3).reverse();
+  const idsOf = (rows: { id: string }[]) => rows.map(({ id }) => id);
+  expect(idsOf(await store.listPublished(undefined, 10))).toEqual(newest);
+  expect(idsOf(await store.listPublished({ ms: 1000, id: newest[1]! }, 10))).toEqual([newest[2]]);
+  expect(await store.listPublished({ ms: 1000, id: "0" }, 10)).toEqual([]);
+  const list = (more: object) => store.listByAuthor(ann, { limit: 10, everyState: false, ...more });
+  expect(idsOf(await list({}))).toEqual(newest);
+  expect(idsOf(await list({ everyState: true }))).toEqual([ids[3], ...newest]);
+  expect(idsOf(await list({ beforeId: newest[0], limit: 1 }))).toEqual([newest[1]]);
+});
