@@ -124,6 +124,32 @@ describe("many at once", () => {
     const given = await store.userStats(everyone);
     expect(given.map((row) => Number(row.likes_given))).toEqual(everyone.map(() => videos.length));
   });
+
+  it("in any order about many videos of the same authors, nobody waits in a circle", async () => {
+    const authors = 150;
+    const of = (from: number) =>
+      Array.from({ length: authors }, (_, i) => ({ videoId: String(from + i), authorId: String(i + 1) }));
+    const [odd, even] = [of(10_000), of(20_000)];
+    await addVideos(test.db, [...odd, ...even]);
+    // Those about the same videos meet at their rows, the others at those of the authors.
+    const batches = Array.from({ length: 16 }, (_, n) =>
+      [odd, even]
+        [n % 2]!.map(({ videoId }) => ({
+          videoId,
+          userId: String(1000 + n),
+          opinion: 1 as const,
+          id: String(++lastId),
+        }))
+        .sort(
+          (a, b) =>
+            ((Number(a.videoId) * 7919 * (n + 1)) % 1009) - ((Number(b.videoId) * 7919 * (n + 1)) % 1009),
+        ),
+    );
+    const changed = await Promise.all(batches.map((batch) => store.apply(batch)));
+    expect(changed.flat().every((one) => one === true)).toBe(true);
+    const received = await store.userStats(odd.map(({ authorId }) => authorId));
+    expect(received.map((row) => row.likes_received)).toEqual(odd.map(() => "16"));
+  });
 });
 
 describe("events", () => {

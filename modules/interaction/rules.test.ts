@@ -1,0 +1,37 @@
+import { describe, expect, test } from "vitest";
+import { checkComment, checkKey, mayDelete, parseCursor } from "./rules.ts";
+
+const refused = (reason: string) => expect.objectContaining({ kind: "invalid", reason });
+
+describe("checkComment", () => {
+  test("takes 1 to 500 characters as people count them, without line breaks", () => {
+    expect(checkComment("  hi 👩‍👧 ")).toBe("hi 👩‍👧");
+    expect(checkComment("😀".repeat(500))).toHaveLength(1000);
+    for (const text of ["", " ", "😀".repeat(501), "a\nb"])
+      expect(() => checkComment(text)).toThrow(refused("COMMENT_INVALID"));
+  });
+});
+
+describe("checkKey", () => {
+  test("takes up to 64 visible ASCII characters, or none", () => {
+    expect(checkKey("")).toBeUndefined();
+    expect(checkKey("k".repeat(64))).toBe("k".repeat(64));
+    for (const key of ["k".repeat(65), "a b", "é", "a\n"])
+      expect(() => checkKey(key)).toThrow(refused("IDEMPOTENCY_KEY_INVALID"));
+  });
+});
+
+describe("parseCursor", () => {
+  test("takes as many numbers as the list has, or none", () => {
+    expect(parseCursor("", 3)).toBeUndefined();
+    expect(parseCursor("12-0-999999999999999999", 3)).toEqual(["12", "0", "999999999999999999"]);
+    for (const cursor of ["12", "1-2-3-4", "1--3", "1-2-x", "1-2--3", "1-2-1000000000000000000"])
+      expect(() => parseCursor(cursor, 3)).toThrow(refused("CURSOR_INVALID"));
+  });
+});
+
+test("a comment is deleted by its author and by the video's", () => {
+  expect(mayDelete("1", "1", "2")).toBe(true);
+  expect(mayDelete("2", "1", "2")).toBe(true);
+  expect(mayDelete("3", "1", "2")).toBe(false);
+});
