@@ -243,7 +243,7 @@ it("a handler that does not end is cut off: what it does later has no effect", a
   let late: Promise<void> | undefined;
   const consumer = consume({
     maxAttempts: 1,
-    handleTimeoutMs: 150,
+    handleTimeoutMs: 500,
     handle: async (transaction, events, { signal }) => {
       await writeEffects(transaction, events);
       if (events[0]!.message.value !== "a:slow") return;
@@ -257,5 +257,5 @@ it("a handler that does not end is cut off: what it does later has no effect", a
   await consumer.settled();
   await expect(late).rejects.toThrow();
   expect(await log.effects()).toEqual(["a:1"]);
-  expect((await dead())[0]).toMatchObject({ reason: expect.stringContaining("150 ms") });
+  expect((await dead())[0]).toMatchObject({ reason: expect.stringContaining("500 ms") });
 });

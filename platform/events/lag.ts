@@ -4,7 +4,7 @@ import type { Pool } from "pg";
 export interface GroupLag {
   group: string;
   types: string[];
-  /** Events of its types that it has neither handled nor parked; counted up to 100,000 in a partition. */
+  /** Events of its types that it has neither handled nor parked; counted up to 20,000 in a partition. */
   records: number;
   /** Age of the oldest of them; 0 when there are none. */
   seconds: number;
@@ -30,7 +30,7 @@ export async function readLag(pool: Pool, groups?: string[]): Promise<GroupLag[]
          select count(*) as records, min(at) as oldest from (
            select at from events.log l
            where l.partition = c.partition and l.position > c.position and l.type = any(g.types)
-           order by l.position limit 100000
+           order by l.position limit 20000
          ) unread
        ) waiting where c.group_name = g.group_name
      ) w
