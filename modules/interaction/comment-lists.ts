@@ -1,7 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
-import type { CommentRow } from "./comment-store.ts";
-import type { Tables } from "./tables.ts";
+import type { CommentRow, Tables } from "./tables.ts";
 
 /** Where a list by heat goes on: below a comment, in the order that there was when paging began. */
 export interface HeatPosition {

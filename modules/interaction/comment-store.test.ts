@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { type CommentRow, type CommentStore, commentStore, type Draft } from "./comment-store.ts";
+import { type CommentStore, commentStore, type Draft } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
-import type { Tables } from "./tables.ts";
+import type { CommentRow, Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
 let test: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;

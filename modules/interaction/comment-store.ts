@@ -1,4 +1,4 @@
-import { type Selectable, sql } from "kysely";
+import { sql } from "kysely";
 import { commentDeleted, commented } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
@@ -6,10 +6,8 @@ import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { commentLists } from "./comment-lists.ts";
 import { commentIsReply, commentNotFound, videoNotFound } from "./rules.ts";
-import type { Tables } from "./tables.ts";
-import { holdVideos, type VideoRow } from "./video-rows.ts";
-
-export type CommentRow = Selectable<Tables["comment"]>;
+import type { CommentRow, Tables, VideoRow } from "./tables.ts";
+import { holdVideos } from "./video-rows.ts";
 
 /** What somebody wants to say. */
 export interface Draft {

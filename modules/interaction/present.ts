@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CommentSchema } from "#contracts/gen/interaction_pb.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
-import type { CommentRow } from "./comment-store.ts";
+import type { CommentRow } from "./tables.ts";
 
 export function toComment(row: CommentRow): MessageInitShape<typeof CommentSchema> {
   return {

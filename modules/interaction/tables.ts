@@ -1,4 +1,4 @@
-import type { Generated } from "kysely";
+import type { Generated, Selectable } from "kysely";
 
 export interface Tables {
   video: {
@@ -29,3 +29,6 @@ export interface Tables {
     idempotency_key: string | null;
   };
 }
+
+export type VideoRow = Selectable<Tables["video"]>;
+export type CommentRow = Selectable<Tables["comment"]>;

@@ -1,8 +1,6 @@
-import { type Selectable, sql } from "kysely";
+import { sql } from "kysely";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import type { Tables } from "./tables.ts";
-
-export type VideoRow = Selectable<Tables["video"]>;
+import type { Tables, VideoRow } from "./tables.ts";
 
 /** Makes the rows of videos seen for the first time. */
 export async function addVideos(

@@ -16,7 +16,7 @@ import {
   notYours,
   videoNotFound,
 } from "../rules.ts";
-import type { VideoRow } from "../video-rows.ts";
+import type { VideoRow } from "../tables.ts";
 
 type Service = Handlers<typeof InteractionService>;
 

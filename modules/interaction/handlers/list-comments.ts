@@ -3,9 +3,10 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
-import type { CommentRow, CommentStore } from "../comment-store.ts";
+import type { CommentStore } from "../comment-store.ts";
 import { toComment } from "../present.ts";
 import { commentNotFound, maxFlatPage, maxPage, parseCursor, videoNotFound } from "../rules.ts";
+import type { CommentRow } from "../tables.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
