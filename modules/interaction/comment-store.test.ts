@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { type CommentStore, commentStore, type Draft } from "./comment-store.ts";
+import type { Draft } from "./comment-drafts.ts";
+import { type CommentStore, commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";

@@ -3,7 +3,8 @@ import { createBatcher } from "#platform/db/batcher.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { CommentStore, Draft } from "../comment-store.ts";
+import type { Draft } from "../comment-drafts.ts";
+import type { CommentStore } from "../comment-store.ts";
 import type { KnownVideos } from "../known-videos.ts";
 import { toComment } from "../present.ts";
 import {
