@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
@@ -10,7 +11,11 @@ import { body, expectProblem } from "./harness/http-client.ts";
 import { type Scenario, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-const film = fileURLToPath(new URL("../../shared/media/ink-stamp-cc0.mp4", import.meta.url));
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** Filmed by a camera, where such files lie beside the checkout; drawn, where not. */
+const film = [file("../../shared/media/ink-stamp-cc0.mp4"), file("../apps/server/demo/aurora.mp4")].find(
+  existsSync,
+)!;
 
 describe.each([
   ["phone", "all", zh],
@@ -74,10 +79,9 @@ describe.each([
     await page.keyboard.press("Space");
     await expect.poll(() => isPaused(page)).toBe(true);
     await pointAtMiddle(ada, inView(page).getByRole("slider"));
-    await expect.poll(() => timeOf(page)).toBeGreaterThan(4);
-    expect(await timeOf(page)).toBeLessThan(6);
+    await expect.poll(() => shareOf(page)).toBeCloseTo(0.5, 1);
     await page.keyboard.press("ArrowLeft");
-    await expect.poll(() => timeOf(page)).toBeLessThan(4);
+    await expect.poll(() => shareOf(page)).toBeLessThan(0.4);
     await page.keyboard.press("Space");
     await plays(page, title);
 
@@ -160,6 +164,7 @@ async function followPipeline(page: Page): Promise<() => Promise<string[]>> {
 const inView = (page: Page) => page.locator("article[data-active=true]");
 const videoOf = (page: Page) => inView(page).locator("video");
 const timeOf = (page: Page) => videoOf(page).evaluate((video): number => video.currentTime);
+const shareOf = (page: Page) => videoOf(page).evaluate((video): number => video.currentTime / video.duration);
 const isMuted = (page: Page) => videoOf(page).evaluate((video): boolean => video.muted);
 const isPaused = (page: Page) => videoOf(page).evaluate((video): boolean => video.paused);
 

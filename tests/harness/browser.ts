@@ -138,8 +138,8 @@ async function listenForTroubles(page: Page, origin: string, troubles: string[],
   });
   page.on("requestfailed", (request) => {
     const why = request.failure()?.errorText;
-    // The page itself gives up a video that has been scrolled away.
-    if (why === "net::ERR_ABORTED" && request.resourceType() === "media") return;
+    // The page itself gives up what it no longer needs: a video scrolled away, a list of the page before.
+    if (why === "net::ERR_ABORTED") return;
     troubles.push(`failed request: ${request.method()} ${request.url()}: ${why}`);
   });
   page.on("response", (response) => {
