@@ -43,10 +43,11 @@ export async function carryOut<Tables>(
         reject(tooSlow(timeoutMs));
       }, timeoutMs);
       handle(transaction, { emit: outbox.emit, signal: late.signal })
-        .then(resolve, (error) => {
-          // What it sees of the cut connection is not the cause.
-          if (!late.signal.aborted) reject(error);
-        })
+        .then(
+          // Once it is late, what it comes to is of no account: its connection is being cut.
+          () => late.signal.aborted || resolve(),
+          (error) => late.signal.aborted || reject(error),
+        )
         .finally(() => clearTimeout(timer));
     });
     await outbox.flush(untyped);

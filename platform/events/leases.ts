@@ -15,7 +15,7 @@ export interface Leases<L extends Lease> {
   held: Map<number, L>;
   /** Says that we live, and learns how many others do; tells whether there are dead letters to replay. */
   beat(): Promise<boolean>;
-  /** Stores how far we are, drops what was lost, gives up what others should have, takes what nobody has. */
+  /** Stores how far we are, learns what was lost, gives up what others should have, takes what nobody has. */
   settle(): Promise<void>;
   /** Gives everything back. */
   release(): Promise<void>;
@@ -51,14 +51,21 @@ export function createLeases<L extends Lease>(
     });
   }
 
-  async function dropLost(): Promise<void> {
-    const { rows } = await pool.query<{ partition: number; term: string }>(
-      "select partition, term from events.consumer where group_name = $1 and owner = $2",
+  async function refresh(): Promise<void> {
+    const { rows } = await pool.query<{ partition: number; term: string; position: string }>(
+      "select partition, term, position from events.consumer where group_name = $1 and owner = $2",
       [group, id],
     );
-    const terms = new Map(rows.map((row) => [row.partition, row.term]));
-    for (const { partition, term } of held.values()) {
-      if (terms.get(partition) !== term) held.delete(partition);
+    const mine = new Map(rows.map((row) => [row.partition, row]));
+    for (const lease of held.values()) {
+      const stored = mine.get(lease.partition);
+      if (stored?.term !== lease.term) {
+        held.delete(lease.partition);
+        continue;
+      }
+      // Further than we know: a commit of ours went through whose answer was lost with the connection.
+      lease.storedPosition = Number(stored.position);
+      lease.position = Math.max(lease.position, lease.storedPosition);
     }
   }
 
@@ -114,7 +121,7 @@ export function createLeases<L extends Lease>(
     },
     async settle() {
       await store();
-      await dropLost();
+      await refresh();
       await give([...held.values()].slice(share));
       if (held.size < share) await take(share - held.size);
     },

@@ -56,6 +56,31 @@ async function shares(): Promise<number[]> {
   return rows.map((row) => Number(row.partitions));
 }
 
+type ClientWithSocket = pg.PoolClient & { connection: { stream: { destroy(): void } } };
+
+/** Holds up the commit of whoever handled the event `k:3`. */
+async function holdCommits() {
+  await log.database.pool.query(`
+    create function test.wait() returns trigger language plpgsql as
+      'begin perform pg_advisory_xact_lock(1); return null; end';
+    create constraint trigger wait after insert on test.effect deferrable initially deferred
+      for each row when (new.value = 'k:3') execute function test.wait()`);
+  const client = new pg.Client({ connectionString: log.url });
+  await client.connect();
+  await client.query("select pg_advisory_lock(1)");
+  return {
+    /** How many wait. */
+    async committing() {
+      const { rows } = await client.query(
+        `select from pg_stat_activity
+         where datname = current_database() and wait_event = 'advisory' and query = 'commit'`,
+      );
+      return rows.length;
+    },
+    release: () => client.end(),
+  };
+}
+
 const sixInARow = ["k:1", "k:2", "k:3", "k:4", "k:5", "k:6"];
 
 describe("a consumer killed", () => {
@@ -76,32 +101,36 @@ describe("a consumer killed", () => {
   });
 
   it("while the commit is under way, which then succeeds, acts once", async () => {
-    await log.database.pool.query(`
-      create function test.wait() returns trigger language plpgsql as
-        'begin perform pg_advisory_xact_lock(1); return null; end';
-      create constraint trigger wait after insert on test.effect deferrable initially deferred
-        for each row when (new.value = 'k:3') execute function test.wait()`);
-    const holder = new pg.Client({ connectionString: log.url });
-    await holder.connect();
-    await holder.query("select pg_advisory_lock(1)");
+    const holder = await holdCommits();
     await log.emit(...sixInARow);
     const consumer = spawnConsumer("commit");
     await consumer.reached("commit");
-    const committing = async () => {
-      const { rows } = await holder.query(
-        "select from pg_stat_activity where wait_event = 'advisory' and query = 'commit'",
-      );
-      return rows.length;
-    };
-    await expect.poll(committing).toBe(1);
+    await expect.poll(holder.committing).toBe(1);
     await consumer.kill();
     const successor = consumeHere();
     // It waits for the row that the dead one's transaction still holds.
     await expect.poll(shares).toEqual([16]);
-    await holder.query("select pg_advisory_unlock(1)");
-    await holder.end();
+    await holder.release();
     await successor.settled();
     expect(await log.effects()).toEqual(sixInARow);
+  });
+
+  it("or rather cut off, while the commit is under way, which then succeeds, acts once and goes on", async () => {
+    const holder = await holdCommits();
+    const member = log.join();
+    const sockets: { destroy(): void }[] = [];
+    member.database.pool.on("connect", (client) =>
+      sockets.push((client as ClientWithSocket).connection.stream),
+    );
+    const consumer = consumeHere(member);
+    await log.emit(...sixInARow);
+    await expect.poll(holder.committing).toBe(1);
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await holder.release();
+    await consumer.settled();
+    await log.emit("k:7");
+    await consumer.settled();
+    expect(await log.effects()).toEqual([...sixInARow, "k:7"]);
   });
 
   it("leaves its partitions to another process, and both together have consumed everything once", async () => {
@@ -189,11 +218,10 @@ describe("partitions", () => {
     await expect.poll(claiming).toBe(1);
     const id = "00000000-0000-4000-8000-000000000000";
     await successor.query(`insert into events.member values ('test', '${id}', now() + interval '1 hour')`);
-    await successor.query(`update events.consumer set owner = '${id}', term = term + 1`);
+    await successor.query(`update events.consumer set owner = '${id}', term = term + 1, position = 1`);
     await successor.query("insert into test.effect (event_position, value) values (1, 'a:1')");
     await successor.query("commit");
     await successor.query("delete from events.member where id = $1", [id]);
-    await successor.query("update events.consumer set position = 1");
     await successor.end();
     await log.emit("a:2");
     await slow.settled();
