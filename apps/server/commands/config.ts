@@ -1,5 +1,5 @@
 import { describeConfig } from "../config.ts";
-import type { Command } from "./index.ts";
+import type { Command } from "./command.ts";
 
 export const configCommand: Command = {
   summary: "lists every setting with its value, default and meaning",

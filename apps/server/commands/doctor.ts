@@ -6,7 +6,7 @@ import { createLog } from "#platform/observe/log.ts";
 import { readConfig } from "../config.ts";
 import { mediaWorkerPath } from "../paths.ts";
 import { openStorage } from "../storage.ts";
-import type { Command } from "./index.ts";
+import type { Command } from "./command.ts";
 
 export const doctorCommand: Command = {
   summary: "checks this machine and the installation, and says what to mend",

@@ -10,7 +10,7 @@ import { isId } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig } from "../config.ts";
 import { migrateAll, openStorage } from "../storage.ts";
-import type { Command } from "./index.ts";
+import type { Command } from "./command.ts";
 
 const types = new Map<string, EventType>(Object.values(declared).map((type) => [type.name, type]));
 const followEveryMs = 250;

@@ -2,7 +2,7 @@ import { createLog } from "#platform/observe/log.ts";
 import { readConfig } from "../config.ts";
 import { migrateAll, openStorage } from "../storage.ts";
 import { modulesOf } from "../targets.ts";
-import type { Command } from "./index.ts";
+import type { Command } from "./command.ts";
 
 export const migrateCommand: Command = {
   summary: "brings the database up to date (serve does it too)",

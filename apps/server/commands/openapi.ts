@@ -3,7 +3,7 @@ import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { readConfig } from "../config.ts";
 import { table } from "../targets.ts";
-import type { Command } from "./index.ts";
+import type { Command } from "./command.ts";
 
 export const openapiCommand: Command = {
   summary: "prints the OpenAPI document of /api/v1",

@@ -12,7 +12,7 @@ import { demoDir } from "../paths.ts";
 import { progressBar } from "../progress-bar.ts";
 import { type Server, serve } from "../serve.ts";
 import { modulesOf } from "../targets.ts";
-import type { Command } from "./index.ts";
+import type { Command } from "./command.ts";
 
 export const seedCommand: Command = {
   summary: "fills in a demonstration; with --users N --follows M --videos K also a large made-up world",

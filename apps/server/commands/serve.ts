@@ -1,7 +1,7 @@
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig } from "../config.ts";
 import { serve } from "../serve.ts";
-import type { Command } from "./index.ts";
+import type { Command } from "./command.ts";
 
 export const serveCommand: Command = {
   summary: "starts the server: --target=all (default), or some modules, as in --target=video,feed",

@@ -1,5 +1,5 @@
 import { callsOf, modulesOf } from "../targets.ts";
-import type { Command } from "./index.ts";
+import type { Command } from "./command.ts";
 
 export const targetsCommand: Command = {
   summary: "prints the modules, in the order they start, and whom each calls",
