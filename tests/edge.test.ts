@@ -93,7 +93,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
   });
 });
 
-describe("a module's process is gone, split", () => {
+describe("a module's process is gone, split", { timeout: 90_000 }, () => {
   // What calls into the void is worth a warning, not an error.
   const server = scenario("split");
   const douyin = classicClient(() => server.origin);
@@ -112,7 +112,7 @@ describe("a module's process is gone, split", () => {
     expect(classic.status).toBe(503);
     expect(classic.body.status_code).toBe(20200);
     // Each would have ten seconds.
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
 
     const again = await server.logIn(ada.username, ada.password);
     // A profile without counts beats no profile.
@@ -135,7 +135,7 @@ describe("a module's process is gone, split", () => {
     const json = { username: "somebody", password: "password" };
     expectProblem(await server.api("POST", "/sessions", { json }), 503, "USER_UNAVAILABLE");
     expectProblem(await server.api("GET", "/feed"), 503, "USER_UNAVAILABLE");
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
     await server.deployment.restart("user");
     await until("accounts are back", async () => (await server.api("GET", "/feed")).status === 200);
     await server.register();

@@ -15,7 +15,7 @@ import { until, within } from "./harness/within.ts";
 /** What `npm start` runs. */
 const launcher = fileURLToPath(new URL("../bin/douya.mjs", import.meta.url));
 
-describe("one process on its own database, as npm start runs it", () => {
+describe("one process on its own database, as npm start runs it", { timeout: 90_000 }, () => {
   let folder: string;
   let dataDir: string;
   let port: number;
@@ -33,7 +33,7 @@ describe("one process on its own database, as npm start runs it", () => {
   /** Starts one that cannot, and gives the one sentence that it says. */
   async function refusal(env: Record<string, string>): Promise<string> {
     const refused = launch(env);
-    const { code } = await within(30_000, refused.ended, () => `it does not give up:\n${refused.output()}`);
+    const { code } = await within(60_000, refused.ended, () => `it does not give up:\n${refused.output()}`);
     expect(code).toBe(1);
     expect(refused.output()).not.toMatch(/^ +at .*:\d+/m);
     return refused.output().trim();
@@ -100,17 +100,17 @@ describe("one process on its own database, as npm start runs it", () => {
     expect(sentence).toContain(`Port ${takenPort}`);
     expect(sentence).toContain("DOUYA_PORT");
     expect(await postmasterPid(otherDir)).toBeUndefined();
-  }, 60_000);
+  });
 
   test("after kill -9 it simply starts again, with everything that it had said yes to", async () => {
     const video = await publish();
     await program.kill();
     program = launch();
-    await program.printed(/Stop {5}Ctrl-C/, 30_000);
+    await program.printed(/Stop {5}Ctrl-C/);
     const found = body(await send<Schemas["Video"]>("GET", `${origin()}/api/v1/videos/${video.id}`));
     expect((await send("GET", found.playUrl!)).status).toBe(200);
     body(await send("POST", `${origin()}/api/v1/sessions`, { json }), 201);
-  }, 60_000);
+  });
 
   test("Ctrl-C answers who is being served, then stops the database and ends well", async () => {
     const pid = (await postmasterPid())!;
@@ -139,23 +139,23 @@ describe("one process on its own database, as npm start runs it", () => {
       return late === undefined || late.status === 503;
     });
     socket.write(clip.subarray(9000));
-    const { code, signal } = await within(20_000, program.ended, () => program.output());
+    const { code, signal } = await within(60_000, program.ended, () => program.output());
     expect({ code, signal }).toEqual({ code: 0, signal: null });
     expect(answer).toContain("HTTP/1.1 201 Created");
     expect(program.answer()).toContain("Everything is saved.");
     expect(program.output()).not.toMatch(/"level":[456]0/);
     expect(isAlive(pid)).toBe(false);
     expect(await postmasterPid()).toBeUndefined();
-  }, 60_000);
+  });
 
   test("Ctrl-C while it is still starting ends it as well", async () => {
     program = launch();
     await until("the database starts", async () => (await postmasterPid()) !== undefined, 20_000);
     program.signal("SIGINT");
-    const { code } = await within(30_000, program.ended, () => program.output());
+    const { code } = await within(60_000, program.ended, () => program.output());
     expect(code).toBe(0);
     expect(await postmasterPid()).toBeUndefined();
-  }, 60_000);
+  });
 
   async function publish(): Promise<Schemas["Video"]> {
     const { accessToken: token } = body(

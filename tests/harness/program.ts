@@ -63,7 +63,7 @@ export function startProgram(args: string[], env: Record<string, string>, file =
     answer: () => answer,
     ended,
     signal,
-    printed(pattern, timeoutMs = 20_000) {
+    printed(pattern, timeoutMs = 60_000) {
       const seen = new Promise<RegExpExecArray>((resolve, reject) => {
         const look = () => {
           const match = pattern.exec(output);

@@ -17,7 +17,7 @@ export async function within<T>(timeoutMs: number, work: Promise<T>, what: () =>
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 15_000,
+  timeoutMs = 30_000,
 ): Promise<T> {
   const untilMs = Date.now() + timeoutMs;
   for (;;) {
