@@ -32,7 +32,10 @@ export function openDatabase(
   // A connection that is lost between two queries of a transaction says so here too; unheard, that would end the
   // process. The next query fails with it.
   pool.on("connect", (client) => client.on("error", () => {}));
-  pool.on("error", (error) => options.log.warn({ err: error }, "an idle database connection was lost"));
+  // The error carries the whole client, password and all.
+  pool.on("error", ({ message }) =>
+    options.log.warn({ reason: message }, "an idle database connection was lost"),
+  );
   const dialect = new PostgresDialect({ pool: honestPool(pool) });
   return {
     pool,

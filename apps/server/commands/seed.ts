@@ -52,23 +52,27 @@ export const seedCommand: Command = {
 async function seedDemo(server: Server, password: string): Promise<number> {
   const client = demoClient(server.address);
   const progress = progressBar();
-  const tokens: string[] = [];
+  const people: { token: string; id: string }[] = [];
   for (const person of demoPeople) {
     try {
-      tokens.push(await client.enter(person.username, password, person));
+      people.push(await client.enter(person.username, password, person));
     } catch (error) {
       if (error instanceof DemoRefused && error.reason === "NAME_TAKEN") continue;
       throw error;
     }
-    progress("demo", tokens.length, demoPeople.length);
+    progress("demo", people.length, demoPeople.length);
   }
-  if (tokens.length === 0) return 0;
+  if (people.length === 0) return 0;
+  for (const [i, { token }] of people.entries()) {
+    // Each follows the next two, so that there are friends, fans and people followed.
+    for (const step of [1, 2]) await client.follow(token, people[(i + step) % people.length]!.id);
+  }
   const clips = (await readdir(demoDir)).filter((file) => file.endsWith(".mp4")).sort();
   for (const [i, clip] of clips.entries()) {
-    await client.publish(tokens[i % tokens.length]!, join(demoDir, clip), titleOf(clip));
+    await client.publish(people[i % people.length]!.token, join(demoDir, clip), titleOf(clip));
     progress("clips", i + 1, clips.length);
   }
-  return tokens.length;
+  return people.length;
 }
 
 /** Each module's share of a made-up world, straight into its tables. */

@@ -7,6 +7,7 @@ const publishMs = 120_000;
 interface Answer {
   id: string;
   accessToken: string;
+  user: { id: string };
   state: string;
   failure: { message: string };
   items: { id: string }[];
@@ -26,21 +27,20 @@ export function demoClient(address: string) {
       },
       ...(body && { body: file ? new Uint8Array(body) : JSON.stringify(body) }),
     });
-    const answer = (await response.json()) as Answer;
+    const answer = (response.status === 204 ? {} : await response.json()) as Answer;
     if (!response.ok) throw new DemoRefused(answer.reason, `${method} ${path}: ${answer.detail}`);
     return answer;
   }
 
   return {
-    /** Registers somebody and gives the access token. */
-    async enter(
-      username: string,
-      password: string,
-      profile: { name: string; signature: string },
-    ): Promise<string> {
-      const { accessToken } = await call("POST", "/users", undefined, { username, password });
-      await call("PATCH", "/me", accessToken, profile);
-      return accessToken;
+    /** Registers somebody; gives the access token and the id. */
+    async enter(username: string, password: string, profile: { name: string; signature: string }) {
+      const { accessToken: token, user } = await call("POST", "/users", undefined, { username, password });
+      await call("PATCH", "/me", token, profile);
+      return { token, id: user.id };
+    },
+    async follow(token: string, userId: string): Promise<void> {
+      await call("PUT", `/users/${userId}/follow`, token);
     },
     /** Uploads a clip and waits until it is published; gives the video's id. */
     async publish(token: string, file: string, title: string): Promise<string> {
