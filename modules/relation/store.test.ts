@@ -137,7 +137,11 @@ describe("seedFollows", () => {
   it("makes a skewed graph whose counts are exact", async () => {
     await empty();
     const db = database.of<Tables>("relation");
-    await seedFollows(db, { users: 100, follows: 2000, videos: 0, newestMs: 0, passwordHash: "", clipIds: [] }, () => {});
+    await seedFollows(
+      db,
+      { users: 100, follows: 2000, videos: 0, newestMs: 0, passwordHash: "", clipIds: [] },
+      () => {},
+    );
     const { rows } = await sql<{ wrong: string; most: string; average: string }>`
       select
         (select count(*) from relation.stats s where
