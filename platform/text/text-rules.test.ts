@@ -133,8 +133,10 @@ describe("nameKey", () => {
   const unit = fc.oneof(cased, fc.string({ unit: "binary", minLength: 1, maxLength: 1 }));
   test("neither case nor form changes it, and it is its own key", () => {
     fc.assert(
-      fc.property(fc.string({ unit, maxLength: 20 }), (text) => {
-        const key = nameKey(text);
+      fc.property(fc.string({ unit, maxLength: 20 }), (typed) => {
+        // As names are kept; before that, capitals of some marks trade places with others.
+        const text = typed.normalize("NFC");
+        const key = nameKey(typed);
         expect(nameKey(key)).toBe(key);
         for (const form of ["NFC", "NFD", "NFKC", "NFKD"]) expect(nameKey(text.normalize(form))).toBe(key);
         expect(nameKey(text.toLowerCase())).toBe(key);
