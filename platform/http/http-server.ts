@@ -88,13 +88,18 @@ function answerBeforeEnd(request: IncomingMessage, response: ServerResponse): vo
   response.shouldKeepAlive = true;
   response.once("finish", () => {
     const { socket } = request;
-    const timer = setTimeout(() => socket.destroy(), drainMs);
+    const timer = setTimeout(() => {
+      if (!request.complete) socket.destroy();
+    }, drainMs).unref();
     const done = () => {
       clearTimeout(timer);
+      socket.off("close", done);
       if (closeAsked) socket.end();
     };
     if (request.complete) return done();
-    request.once("end", done).once("close", done);
+    request.once("end", done);
+    // Once answered, a request no longer hears of its connection's end.
+    socket.once("close", done);
     request.unpipe();
     request.resume();
   });
