@@ -41,8 +41,7 @@ describe.each(shapes)("a thousand logins at once, %s", (shape) => {
     const busy = answers.filter((answer) => answer.status === 429);
     const others = answers.filter((answer) => answer.status !== 429);
     for (const answer of busy) expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-    // On a machine that is busy with other things some hear that it took too long; nothing breaks.
-    for (const answer of others) expect([200, 201, 401, 503, 504], answer.text).toContain(answer.status);
+    for (const answer of others) expect([200, 201, 401, 503], answer.text).toContain(answer.status);
     expect(others.length).toBeGreaterThan(100);
     const problem = busy.find((answer) => "reason" in (answer.body as object));
     if (problem) expect(expectProblem(problem, 429, "BUSY").retryAfterMs).toBeGreaterThan(0);

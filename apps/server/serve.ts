@@ -89,7 +89,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     function clientOf(from: string, service: DescService) {
       const name = Object.keys(table).find((other) => table[other]!.module.service === service)!;
       const local = running.get(name);
-      if (local) return directClient(service, local.handlers, metrics.rpc);
+      if (local) return directClient(service, local.handlers, metrics.rpc, log);
       const link =
         links.get(`${from} ${name}`) ??
         grpcLink({ from, to: name, address: registry.addressOf(name), tokens, meter: metrics.rpc });

@@ -186,6 +186,15 @@ describe("sessions", () => {
     expect(await alive(first)).toEqual([]);
   });
 
+  test("so does one that was swapped twice, when the thief has gone on with it", async () => {
+    const first = await register("Ann");
+    const second = await refresh(first.refreshToken);
+    const third = await refresh(second.refreshToken);
+    await sql(`update "user".session set rotated_at = rotated_at - interval '11 s'`);
+    await expect(refresh(first.refreshToken)).rejects.toMatchObject(ended);
+    await expect(refresh(third.refreshToken)).rejects.toMatchObject(ended);
+  });
+
   test.each([
     "",
     "x",

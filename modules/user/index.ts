@@ -40,7 +40,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
       handlers: {
         register: register(store, passwords, tokens, ids, limit(20, 10)),
         logIn: logIn(store, passwords, tokens, ids, attempts),
-        refresh: refresh(store, tokens),
+        refresh: refresh(store, tokens, rateLimit({ burst: 5, perMinute: 5 })),
         checkSessions: checkSessions(store),
         listSessions: listSessions(store),
         endSessions: endSessions(store),

@@ -53,8 +53,8 @@ describe("names", () => {
 });
 
 describe("a refresh token", () => {
-  const judge = (current: boolean, previous: boolean, rotatedMsAgo: number) =>
-    judgeRefresh({ current, previous, rotatedMsAgo });
+  const judge = (current: boolean, previous: boolean, rotatedMsAgo: number, older = false) =>
+    judgeRefresh({ current, previous, older: () => older, rotatedMsAgo });
   test("is swapped when it is the current one, however old", () => {
     expect(judge(true, false, 0)).toBe("rotate");
     expect(judge(true, false, 1e10)).toBe("rotate");
@@ -62,6 +62,9 @@ describe("a refresh token", () => {
   test("just swapped is good for a moment more, then it was copied", () => {
     expect(judge(false, true, refreshGraceMs)).toBe("rotate");
     expect(judge(false, true, refreshGraceMs + 1)).toBe("end-session");
+  });
+  test("from before was copied, however long ago", () => {
+    expect(judge(false, false, 0, true)).toBe("end-session");
   });
   test("that nobody knows ends nothing", () => {
     expect(judge(false, false, 0)).toBe("refuse");

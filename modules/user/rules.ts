@@ -50,10 +50,11 @@ export function sessionEnded(): DomainError {
 
 /** What to do with a refresh token, given what the session remembers. */
 export function judgeRefresh(
-  session: { current: boolean; previous: boolean; rotatedMsAgo: number } | undefined,
+  session: { current: boolean; previous: boolean; older: () => boolean; rotatedMsAgo: number } | undefined,
 ): "rotate" | "end-session" | "refuse" {
   if (!session) return "refuse";
   if (session.current) return "rotate";
-  if (!session.previous) return "refuse";
+  // Whoever shows a token that was swapped before has copied it, or was copied from.
+  if (!session.previous) return session.older() ? "end-session" : "refuse";
   return session.rotatedMsAgo <= refreshGraceMs ? "rotate" : "end-session";
 }

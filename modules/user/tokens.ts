@@ -7,6 +7,8 @@ import type { UserStore } from "./store.ts";
 
 /** A new pair is made when the newest is this old; older ones verify until the last token they signed is over. */
 const keyMaxAgeMs = sessionMs;
+/** As often as a device that refreshes on time does it before a token is forgotten. */
+const maxGenerations = sessionMs / accessTokenMs;
 const reloadMs = 10 * 60_000;
 
 export interface Tokens {
@@ -21,6 +23,8 @@ export interface Tokens {
    * and two tabs that ask at once end with the same token. Only we can tell it from the one before.
    */
   refreshAfter(shown: ShownRefreshToken): { token: string; hash: Buffer };
+  /** Whether a token was a session's once: some token after it has this hash. Costs some milliseconds. */
+  leadsTo(shown: ShownRefreshToken, hash: Buffer): boolean;
   publicKeys(): Promise<JWK[]>;
   stop(): void;
 }
@@ -34,6 +38,8 @@ export async function createTokens(store: UserStore, onError: (error: unknown) =
     return { kid: newest.kid, key: await importJWK(jwk, "EdDSA"), secret: Buffer.from(jwk.d!, "base64url") };
   };
   let signer = await loadSigner();
+  const secretAfter = (secret: Buffer) =>
+    createHmac("sha256", signer.secret).update("next refresh token").update(secret).digest();
   const timer = setInterval(() => {
     loadSigner().then((loaded) => {
       signer = loaded;
@@ -51,12 +57,15 @@ export async function createTokens(store: UserStore, onError: (error: unknown) =
         .sign(signer.key);
       return { token, expiresAtMs };
     },
-    refreshAfter: ({ userId, sessionId, secret }) =>
-      refreshToken(
-        userId,
-        sessionId,
-        createHmac("sha256", signer.secret).update("next refresh token").update(secret).digest(),
-      ),
+    refreshAfter: ({ userId, sessionId, secret }) => refreshToken(userId, sessionId, secretAfter(secret)),
+    leadsTo({ secret }, hash) {
+      let next = secret;
+      for (let i = 0; i < maxGenerations; i++) {
+        next = secretAfter(next);
+        if (sameHash(sha256(next), hash)) return true;
+      }
+      return false;
+    },
     publicKeys: async () => (await store.signingKeys()).map((row) => row.public_jwk as JWK),
     stop: () => clearInterval(timer),
   };

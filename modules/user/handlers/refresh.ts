@@ -1,12 +1,18 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId } from "#contracts/ids.ts";
+import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { sessionAnswer } from "../open-session.ts";
 import { judgeRefresh, sessionEnded, sessionMs } from "../rules.ts";
 import type { SessionRow, UserStore } from "../store.ts";
 import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from "../tokens.ts";
 
-export function refresh(store: UserStore, tokens: Tokens): Handlers<typeof UserService>["refresh"] {
+/** `looks` limits, per session, how often somebody may have us look for a token among the older ones. */
+export function refresh(
+  store: UserStore,
+  tokens: Tokens,
+  looks: RateLimit,
+): Handlers<typeof UserService>["refresh"] {
   /** The session, once its token is the next one; undefined when another request was quicker. */
   async function rotate(shown: ShownRefreshToken, nextHash: Buffer): Promise<SessionRow | undefined> {
     const session = await store.session(shown.userId, shown.sessionId);
@@ -14,6 +20,10 @@ export function refresh(store: UserStore, tokens: Tokens): Handlers<typeof UserS
       session && {
         current: sameHash(shown.hash, session.refresh_hash),
         previous: sameHash(shown.hash, session.previous_refresh_hash),
+        older() {
+          looks.take(session.id);
+          return session.refresh_hash !== null && tokens.leadsTo(shown, session.refresh_hash);
+        },
         rotatedMsAgo: Date.now() - session.rotated_at.getTime(),
       },
     );
