@@ -59,20 +59,23 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
   /**
    * All guests see the same, so those who ask at the same time share one answer, down to its bytes, and those
    * who ask later get the same bytes while nothing has been written. It is never older than the question:
-   * whoever asks while one is being made gets the next.
+   * whoever asks while one is being made gets the next. Two are under way, so that neither side waits for the other.
    */
-  const guestPage = createBatcher(async (asked: GuestPage[]): Promise<Buffer[]> => {
-    const { mark } = await feed.getMark({}, asked[0]!.call);
-    const pages = new Map<string, Promise<Buffer>>();
-    return Promise.all(
-      asked.map((one) => {
-        const key = `${one.beforeMs} ${one.origin}`;
-        const page = pages.get(key) ?? pageBytes(mark, one);
-        pages.set(key, page);
-        return page;
-      }),
-    );
-  });
+  const guestPage = createBatcher(
+    async (asked: GuestPage[]): Promise<Buffer[]> => {
+      const { mark } = await feed.getMark({}, asked[0]!.call);
+      const pages = new Map<string, Promise<Buffer>>();
+      return Promise.all(
+        asked.map((one) => {
+          const key = `${one.beforeMs} ${one.origin}`;
+          const page = pages.get(key) ?? pageBytes(mark, one);
+          pages.set(key, page);
+          return page;
+        }),
+      );
+    },
+    { parallel: 2 },
+  );
 
   endpoint(app, surface, {
     method: "GET",
