@@ -26,6 +26,12 @@ export async function register(port: number, name: string): Promise<Caller> {
   return { name, token };
 }
 
+/** The same person with a token that no storm of logins has ended. */
+export async function logIn(port: number, { name }: Caller): Promise<Caller> {
+  const { token } = await classic<{ token: string }>(port, "/user/login/", { username: name, password });
+  return { name, token };
+}
+
 export async function publishClip(
   port: number,
   author: Caller,

@@ -3,6 +3,7 @@ import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
 import type { HashedCopy } from "./ceilings/copy-hashed.ts";
+import { logIn } from "./client.ts";
 import type { UploadDone, UploadJob } from "./load/uploader.ts";
 import { compare, median } from "./rounds.ts";
 import { type Row, ratioRow } from "./scoreboard.ts";
@@ -15,8 +16,9 @@ const sampleMs = 20;
 
 /** An upload of 1 GB until it is acknowledged, against reading, hashing and writing it in one process. */
 export const upload: Bench = async (world, { rounds, profileDir }) => {
-  const [caller] = await world.callers();
+  const [known] = await world.callers();
   const server = await world.serve({ profileDir });
+  const caller = await logIn(server.port, known!);
   const uploader = world.owns(startWorker<UploadJob, UploadDone>("load/uploader"));
   const copier = world.owns(startWorker<HashedCopy, number>("ceilings/copy-hashed"));
   const file = join(world.dataDir, "big.mp4");
@@ -30,7 +32,7 @@ export const upload: Bench = async (world, { rounds, profileDir }) => {
     // Another file each time: content that is there already would only be thrown away.
     await renew(file);
     const grown = watchGrowth(server.pid);
-    const done = await uploader.ask({ port: server.port, token: caller!.token, file });
+    const done = await uploader.ask({ port: server.port, token: caller.token, file });
     growths.push(await grown());
     cpu.push(done.generatorCpu);
     await removeBig(join(world.dataDir, "blobs", "video"));
