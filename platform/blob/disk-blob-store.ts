@@ -9,6 +9,7 @@ import { type BlobKey, type BlobStore, isBlobKey, type ReceiveOptions, type Stag
 const inspectBytes = 1024;
 /** Large writes keep a 1 GB upload from being a hundred thousand small ones. */
 const writeBytes = 1024 * 1024;
+const syncBytes = 64 * 1024 * 1024;
 
 /** Blobs as files under `dir`, spread over folders by their first bytes; processes on one host may share it. */
 export async function diskBlobStore(dir: string): Promise<BlobStore> {
@@ -109,6 +110,22 @@ async function writeHashed(
   let inspected = false;
   let block: Buffer[] = [];
   let blockBytes = 0;
+  let writing: Promise<void> = Promise.resolve();
+  let syncing = false;
+  let syncedBytes = 0;
+  /** Has the disk take what is written while more comes in, so that little is left to wait for at the end. */
+  const syncAlong = () => {
+    if (syncing || sizeBytes - syncedBytes < syncBytes) return;
+    syncing = true;
+    syncedBytes = sizeBytes;
+    // The commit syncs again, and would say so if the disk could not.
+    file.datasync().then(
+      () => {
+        syncing = false;
+      },
+      () => {},
+    );
+  };
   const flush = async () => {
     const chunks = block;
     const bytes = blockBytes;
@@ -119,7 +136,11 @@ async function writeHashed(
       inspect?.(Buffer.concat(chunks));
     }
     for (const chunk of chunks) hash.update(chunk);
-    await writeAll(file, chunks, bytes);
+    // While this block was hashed the last one was being written.
+    await writing;
+    writing = writeAll(file, chunks, bytes);
+    writing.catch(() => {});
+    syncAlong();
   };
   // The source is left open when it is refused, so that the answer can still reach whoever sends it.
   const chunks: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
@@ -146,6 +167,7 @@ async function writeHashed(
   if (sizeBytes === 0)
     throw new DomainError("invalid", "EMPTY_FILE", "The file is empty. Choose another one.");
   await flush();
+  await writing;
   return { sha256: hash.digest("hex"), sizeBytes };
 }
 
