@@ -50,7 +50,10 @@ export const userModule = defineModule<UserConfig, Tables>()({
         updateProfile: updateProfile(store),
         setPicture: setPicture(store, blobs, media),
       },
-      stop: async () => tokens.stop(),
+      async stop() {
+        tokens.stop();
+        await passwords.stop();
+      },
     };
   },
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { hashingThreads } from "#platform/protect/password-cost.ts";
+import { argon2id, hashingThreads } from "#platform/protect/password-cost.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import { hashingThread } from "./hashing-thread.ts";
 import { createPasswords } from "./passwords.ts";
 
 const call = (ms = 60_000): Call => ({ traceId: "", deadlineMs: Date.now() + ms });
@@ -36,4 +37,14 @@ test("a storm of 1,000 is served as far as the line reaches; the rest is told wh
 test("whose deadline is over when the turn comes is refused", async () => {
   const passwords = createPasswords();
   await expect(passwords.hash("secret", call(-1))).rejects.toMatchObject({ reason: "BUSY" });
+});
+
+test("a thread that ends is replaced, and whoever waited for it is told", async () => {
+  const thread = hashingThread();
+  const task = { do: "hash", password: "secret", options: argon2id } as const;
+  const first = thread.run(task);
+  await thread.stop();
+  await expect(first).rejects.toThrow("has ended");
+  expect(await thread.run(task)).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  await thread.stop();
 });

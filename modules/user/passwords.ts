@@ -1,13 +1,15 @@
-import { hash, verify } from "@node-rs/argon2";
+import { hash } from "@node-rs/argon2";
 import { boundedQueue } from "#platform/protect/bounded-queue.ts";
 import { argon2id, hashingThreads } from "#platform/protect/password-cost.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import { type HashingTask, hashingThread } from "./hashing-thread.ts";
 
 export interface Passwords {
   hash(password: string, call: Call): Promise<string>;
   /** Takes the same time whether there is such an account or not. */
   verify(hash: string | undefined, password: string, call: Call): Promise<boolean>;
   waiting(): number;
+  stop(): Promise<void>;
 }
 
 /**
@@ -20,14 +22,26 @@ export function createPasswords(): Passwords {
     maxWaiting: 100 * hashingThreads,
     typicalMs: 25,
   });
+  const threads = Array.from({ length: hashingThreads }, hashingThread);
+  const free = [...threads];
+  /** The queue lets in as many as there are threads. */
+  const run = (task: HashingTask, call: Call) =>
+    queue.run(async () => {
+      const thread = free.pop()!;
+      try {
+        return await thread.run(task);
+      } finally {
+        free.push(thread);
+      }
+    }, call.deadlineMs);
   const nobody = hash("nobody has this password", argon2id);
   return {
-    hash: (password, call) => queue.run(() => hash(password, argon2id), call.deadlineMs),
-    verify: (known, password, call) =>
-      queue.run(async () => {
-        const matches = await verify(known ?? (await nobody), password);
-        return matches && known !== undefined;
-      }, call.deadlineMs),
+    hash: async (password, call) => (await run({ do: "hash", password, options: argon2id }, call)) as string,
+    async verify(known, password, call) {
+      const task = { do: "verify", hash: known ?? (await nobody), password } as const;
+      return (await run(task, call)) === true && known !== undefined;
+    },
     waiting: queue.waiting,
+    stop: async () => void (await Promise.all(threads.map((thread) => thread.stop()))),
   };
 }

@@ -1,0 +1,75 @@
+import { createRequire } from "node:module";
+import { Worker } from "node:worker_threads";
+
+/** What a thread is asked, and does with @node-rs/argon2. */
+export type HashingTask =
+  | { do: "hash"; password: string; options: object }
+  | { do: "verify"; hash: string; password: string };
+
+export interface HashingThread {
+  /** One at a time. */
+  run(task: HashingTask): Promise<string | boolean>;
+  stop(): Promise<void>;
+}
+
+/**
+ * The program of the thread. It gives itself the lowest priority (on Linux a thread has one of its own), so that
+ * whatever else wants the processor for a moment gets it at once: the library's own threads would have a request
+ * wait for a whole hash.
+ */
+const program = `
+  const { parentPort, workerData } = require("node:worker_threads");
+  const { hashSync, verifySync } = require(workerData);
+  try {
+    const thread = require("node:fs").readlinkSync("/proc/thread-self").split("/").pop();
+    require("node:os").setPriority(Number(thread), 19);
+  } catch {}
+  parentPort.on("message", (task) => {
+    try {
+      const value = task.do === "hash"
+        ? hashSync(task.password, task.options)
+        : verifySync(task.hash, task.password);
+      parentPort.postMessage({ value });
+    } catch (error) {
+      parentPort.postMessage({ error: String(error) });
+    }
+  });
+`;
+
+/** A thread that hashes passwords: started with the first one, and again should it ever end. */
+export function hashingThread(): HashingThread {
+  const library = createRequire(import.meta.url).resolve("@node-rs/argon2");
+  let worker: Worker | undefined;
+  let settle: ((answer: { value: string | boolean } | { error: string }) => void) | undefined;
+
+  function start(): Worker {
+    // Without our own arguments: they may change how the program is read.
+    const started = new Worker(program, { eval: true, workerData: library, execArgv: [] });
+    started.on("message", (answer) => settle?.(answer));
+    const ended = (why: unknown) => {
+      if (worker === started) worker = undefined;
+      settle?.({ error: `the hashing thread has ended: ${why}` });
+    };
+    started.on("error", ended);
+    started.on("exit", ended);
+    return started;
+  }
+
+  return {
+    run: (task) =>
+      new Promise((resolve, reject) => {
+        worker ??= start();
+        const running = worker;
+        settle = (answer) => {
+          settle = undefined;
+          // Only while it works does it keep the process alive.
+          running.unref();
+          if ("error" in answer) reject(new Error(answer.error));
+          else resolve(answer.value);
+        };
+        running.ref();
+        running.postMessage(task);
+      }),
+    stop: async () => void (await worker?.terminate()),
+  };
+}
