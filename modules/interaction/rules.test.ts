@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkComment, checkKey, mayDelete, parseCursor } from "./rules.ts";
+import { checkComment, mayDelete, parseCursor } from "./rules.ts";
 
 const refused = (reason: string) => expect.objectContaining({ kind: "invalid", reason });
 
@@ -9,15 +9,6 @@ describe("checkComment", () => {
     expect(checkComment("😀".repeat(500))).toHaveLength(1000);
     for (const text of ["", " ", "😀".repeat(501), "a\nb"])
       expect(() => checkComment(text)).toThrow(refused("COMMENT_INVALID"));
-  });
-});
-
-describe("checkKey", () => {
-  test("takes up to 64 visible ASCII characters, or none", () => {
-    expect(checkKey("")).toBeUndefined();
-    expect(checkKey("k".repeat(64))).toBe("k".repeat(64));
-    for (const key of ["k".repeat(65), "a b", "é", "a\n"])
-      expect(() => checkKey(key)).toThrow(refused("IDEMPOTENCY_KEY_INVALID"));
   });
 });
 

@@ -15,16 +15,6 @@ export function checkComment(text: string): string {
   });
 }
 
-/** A key is the client's own; undefined when there is none. */
-export function checkKey(key: string): string | undefined {
-  if (/^[\x21-\x7e]{0,64}$/.test(key)) return key || undefined;
-  throw new DomainError(
-    "invalid",
-    "IDEMPOTENCY_KEY_INVALID",
-    "An idempotency key has at most 64 visible ASCII characters.",
-  );
-}
-
 /** Who may delete a comment: the one place to add a role. */
 export function mayDelete(callerId: string, authorId: string, videoAuthorId: string): boolean {
   return callerId === authorId || callerId === videoAuthorId;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkContent, checkKey, checkNotSelf, refusalOf } from "./rules.ts";
+import { checkContent, checkNotSelf, refusalOf } from "./rules.ts";
 
 const refused = (reason: string) => expect.objectContaining({ reason });
 
@@ -16,15 +16,6 @@ describe("checkContent", () => {
     ["half a character", "a\ud83d"],
   ])("%s is refused", (_what, content) => {
     expect(() => checkContent(content)).toThrow(refused("MESSAGE_INVALID"));
-  });
-});
-
-describe("checkKey", () => {
-  test("is anything visible up to 64 characters; empty is none", () => {
-    expect(checkKey("")).toBeUndefined();
-    expect(checkKey("x".repeat(64))).toHaveLength(64);
-    for (const key of ["x".repeat(65), "a b", "ä", "a\n"])
-      expect(() => checkKey(key)).toThrow(refused("IDEMPOTENCY_KEY_INVALID"));
   });
 });
 

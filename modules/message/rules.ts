@@ -17,16 +17,6 @@ export function checkContent(content: string): string {
   });
 }
 
-/** A key is the client's own; undefined when there is none. */
-export function checkKey(key: string): string | undefined {
-  if (/^[\x21-\x7e]{0,64}$/.test(key)) return key || undefined;
-  throw new DomainError(
-    "invalid",
-    "IDEMPOTENCY_KEY_INVALID",
-    "An idempotency key has at most 64 visible ASCII characters.",
-  );
-}
-
 export function checkNotSelf(senderId: string, receiverId: string): void {
   if (senderId === receiverId)
     throw new DomainError("invalid", "WRITES_TO_SELF", "You cannot write to yourself.");

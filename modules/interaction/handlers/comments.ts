@@ -3,13 +3,13 @@ import { createBatcher } from "#platform/db/batcher.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
 import type { Draft } from "../comment-drafts.ts";
 import type { CommentStore } from "../comment-store.ts";
 import type { KnownVideos } from "../known-videos.ts";
 import { toComment } from "../present.ts";
 import {
   checkComment,
-  checkKey,
   commentNotFound,
   commentsClosed,
   mayCurate,
@@ -45,7 +45,7 @@ export function commentHandlers(
     async addComment(request, call) {
       const authorId = requireCaller(call);
       const text = checkComment(request.text);
-      const idempotencyKey = checkKey(request.idempotencyKey);
+      const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
       await videos.require(request.videoId, call);
       if (request.replyToId && !isId(request.replyToId)) throw commentNotFound();
       const replyToId = request.replyToId || undefined;

@@ -6,9 +6,10 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
+import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
 import { conversationKey } from "../pairs.ts";
 import { toMessage } from "../present.ts";
-import { checkContent, checkKey, checkNotSelf, userNotFound } from "../rules.ts";
+import { checkContent, checkNotSelf, userNotFound } from "../rules.ts";
 import type { Send } from "../send-store.ts";
 
 export function send(
@@ -23,7 +24,7 @@ export function send(
     const senderId = requireCaller(call);
     const { receiverId } = request;
     const content = checkContent(request.content);
-    const key = checkKey(request.idempotencyKey);
+    const key = checkIdempotencyKey(request.idempotencyKey);
     if (!isId(receiverId)) throw userNotFound();
     checkNotSelf(senderId, receiverId);
     const [{ users }, { relations }] = await Promise.all([
