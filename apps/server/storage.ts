@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Database, openDatabase } from "#platform/db/database.ts";
 import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
@@ -85,10 +85,15 @@ export async function migrateAll(database: Database, placed: Placed[]): Promise<
 export async function clusterSecret(config: Config): Promise<string> {
   if (config.clusterSecret) return config.clusterSecret;
   const path = join(config.dataDir, "cluster-secret");
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, randomBytes(32).toString("base64url"), { mode: 0o600 });
   try {
-    await writeFile(path, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
+    // Whole or not at all: processes that start together must read the same one.
+    await link(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
   return readFile(path, "utf8");
 }
