@@ -13,16 +13,16 @@ export interface HashingThread {
 }
 
 /**
- * The program of the thread. It gives itself the lowest priority (on Linux a thread has one of its own), so that
- * whatever else wants the processor for a moment gets it at once: the library's own threads would have a request
- * wait for a whole hash.
+ * The program of the thread. It gives itself a low priority (on Linux a thread has one of its own), so that
+ * whatever else wants the processor for a moment gets it at once; not the lowest, so that people can still log in
+ * when the machine is busy.
  */
 const program = `
   const { parentPort, workerData } = require("node:worker_threads");
   const { hashSync, verifySync } = require(workerData);
   try {
     const thread = require("node:fs").readlinkSync("/proc/thread-self").split("/").pop();
-    require("node:os").setPriority(Number(thread), 19);
+    require("node:os").setPriority(Number(thread), 10);
   } catch {}
   parentPort.on("message", (task) => {
     try {
