@@ -32,14 +32,18 @@ export function openDatabase(
   // A connection that is lost between two queries of a transaction says so here too; unheard, that would end the
   // process. The next query fails with it.
   pool.on("connect", (client) => client.on("error", () => {}));
-  // The error carries the whole client, password and all.
-  pool.on("error", ({ message }) =>
-    options.log.warn({ reason: message }, "an idle database connection was lost"),
-  );
+  let closing = false;
+  // The error carries the whole client, password and all. One that we are closing may end before its goodbye.
+  pool.on("error", ({ message }) => {
+    if (!closing) options.log.warn({ reason: message }, "an idle database connection was lost");
+  });
   const dialect = new PostgresDialect({ pool: honestPool(pool) });
   return {
     pool,
     of: <T>(schema: string) => new Kysely<T>({ dialect }).withSchema(schema) as Kysely<T>,
-    close: () => pool.end(),
+    close() {
+      closing = true;
+      return pool.end();
+    },
   };
 }
