@@ -14,7 +14,6 @@ import type { Placed } from "./targets.ts";
 
 export interface Storage {
   database: Database;
-  url: string;
   close(): Promise<void>;
 }
 
@@ -29,7 +28,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   await makeDataDir(config.dataDir);
   if (config.databaseUrl) {
     const database = openDatabase(config.databaseUrl, { log });
-    return { database, url: config.databaseUrl, close: () => database.close() };
+    return { database, close: () => database.close() };
   }
   const postgres = await startEmbeddedPostgres({
     dir: join(config.dataDir, "postgres"),
@@ -44,7 +43,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   const runningFile = join(config.dataDir, "running.txt");
   if (!rows[0]!.mine) {
     holder.release();
-    if (beside) return { database, url: postgres.url, close: () => database.close() };
+    if (beside) return { database, close: () => database.close() };
     await database.close();
     const other = await readFile(runningFile, "utf8").catch(() => "another program");
     throw new DomainError(
@@ -57,7 +56,6 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   await writeFile(runningFile, `process ${process.pid}\n`);
   return {
     database,
-    url: postgres.url,
     async close() {
       holder.release(true);
       await database.close();

@@ -32,7 +32,6 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     childLoggerFactory: (logger) => logger,
-    logController: undefined as never,
     genReqId: (request) => traceIdOf(request.headers.traceparent),
     trustProxy: options.trustProxy,
     bodyLimit: maxBodyBytes,
