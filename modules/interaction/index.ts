@@ -10,6 +10,7 @@ import { reactHandlers } from "./handlers/react.ts";
 import { createKnownVideos } from "./known-videos.ts";
 import { migrations } from "./migrations.ts";
 import { reactionStore } from "./reaction-store.ts";
+import { counts } from "./recount.ts";
 import { removalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
@@ -20,6 +21,7 @@ export const interactionModule = defineModule<object, Tables>()({
   service: InteractionService,
   calls: { video: VideoService },
   migrations,
+  recount: counts,
   async start({ db, clients, ids, events }) {
     const reactions = reactionStore(db, events);
     const comments = commentStore(db, events);

@@ -6,6 +6,7 @@ import { markRead } from "./handlers/mark-read.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { send } from "./handlers/send.ts";
 import { migrations } from "./migrations.ts";
+import { counts } from "./recount.ts";
 import { sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -16,6 +17,7 @@ export const messageModule = defineModule<object, Tables>()({
   service: MessageService,
   calls: { user: UserService, relation: RelationService },
   migrations,
+  recount: counts,
   async start({ db, clients, ids, events }) {
     const store = messageStore(db);
     return {

@@ -4,6 +4,7 @@ import { defineModule } from "#platform/module/module.ts";
 import { followHandlers } from "./handlers/follow.ts";
 import { filterFollowed, getRelations, listBy } from "./handlers/read.ts";
 import { migrations } from "./migrations.ts";
+import { counts } from "./recount.ts";
 import { seedFollows } from "./seed.ts";
 import { relationStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -14,6 +15,7 @@ export const relationModule = defineModule<object, Tables>()({
   service: RelationService,
   calls: { user: UserService },
   migrations,
+  recount: counts,
   seed: seedFollows,
   async start({ db, clients, ids, events }) {
     const store = relationStore(db, events);

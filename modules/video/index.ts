@@ -7,6 +7,7 @@ import { publish } from "./handlers/publish.ts";
 import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
+import { counts } from "./recount.ts";
 import { stagedLifetimeMs, uploadLifetimeMs } from "./rules.ts";
 import { seedVideos } from "./seed.ts";
 import { videoStore } from "./store.ts";
@@ -25,6 +26,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   service: VideoService,
   calls: {},
   migrations,
+  recount: counts,
   seed: seedVideos,
   async start({ config, db, ids, events, blobs, media, log }) {
     const store = videoStore(db, events);

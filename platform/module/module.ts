@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { BlobStore } from "../blob/blob-store.ts";
 import type { Kysely } from "../db/database.ts";
 import type { Migrations } from "../db/migrate.ts";
+import type { KeptCount } from "../db/recount.ts";
 import type { Events } from "../events/events.ts";
 import type { Ids } from "../ids/snowflake.ts";
 import type { Media } from "../media/media-tool.ts";
@@ -51,6 +52,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Desc
   /** Of the schema with the module's name. */
   migrations?: Migrations;
   start(parts: Parts<Calls, Config, Tables>): Promise<Running<S>>;
+  /** The counts it keeps, for `douya doctor --recount`. */
+  recount?: readonly KeptCount[];
   /** Fills the module's tables with its share of a made-up world, for demonstrations and benchmarks. */
   seed?(db: Kysely<Tables>, graph: SyntheticGraph, progress: Progress): Promise<void>;
 }

@@ -1,0 +1,47 @@
+import { sql } from "kysely";
+import type { KeptCount } from "#platform/db/recount.ts";
+
+/** Messages `m` of the conversation `c`. */
+const messages = sql`message.message m on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)`;
+
+export const counts: readonly KeptCount[] = [
+  {
+    what: "unread in conversations",
+    kept: sql`select (user_id, peer_id), unread from message.conversation`,
+    facts: sql`
+      select (c.user_id, c.peer_id), count(*) from message.conversation c
+      join ${messages} and m.sender_id = c.peer_id and m.id > c.read_id group by 1`,
+  },
+  {
+    what: "unread of people",
+    kept: sql`select user_id, unread from message.person`,
+    facts: sql`select user_id, sum(unread) from message.conversation group by 1`,
+  },
+  {
+    what: "latest of conversations",
+    kept: sql`select (user_id, peer_id), last_id from message.conversation`,
+    facts: sql`select (c.user_id, c.peer_id), max(m.id) from message.conversation c join ${messages} group by 1`,
+  },
+  {
+    what: "answered conversations",
+    kept: sql`select (user_id, peer_id), answered::int from message.conversation`,
+    facts: sql`
+      select (c.user_id, c.peer_id), 1 from message.conversation c
+      join ${messages} and m.sender_id = c.peer_id group by 1`,
+  },
+  {
+    // Who was whose friend at the time is not kept; so it is at the most what was sent before the first answer.
+    what: "messages to strangers",
+    kept: sql`select (user_id, peer_id), to_stranger from message.conversation`,
+    facts: sql`
+      select (c.user_id, c.peer_id), least(c.to_stranger, count(m.id) filter (where m.sender_id = c.user_id and m.id < a.first))
+      from message.conversation c
+      cross join lateral (
+        select coalesce(min(m.id), 9223372036854775807) as first from message.message m
+        where m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)
+          and m.sender_id = c.peer_id
+      ) a
+      left join ${messages}
+      where c.to_stranger > 0 group by c.user_id, c.peer_id, c.to_stranger`,
+  },
+];

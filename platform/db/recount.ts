@@ -1,0 +1,89 @@
+import { type RawBuilder, sql } from "kysely";
+import { DomainError } from "../errors/domain-error.ts";
+import type { Database, Transaction } from "./database.ts";
+
+/** A count that is kept beside the facts it counts, and how both are found. */
+export interface KeptCount {
+  /** As an operator reads it: `followers`. */
+  what: string;
+  /** Rows of two columns, a key and the count that is kept of it. What is missing counts as 0. */
+  kept: RawBuilder<unknown>;
+  /** The same, counted from the facts. */
+  facts: RawBuilder<unknown>;
+}
+
+export interface Drift {
+  key: string;
+  kept: string;
+  facts: string;
+}
+
+export interface Recounted {
+  module: string;
+  what: string;
+  tookMs: number;
+  /** How many keys there are whose counts differ from the facts, and the first of them. */
+  drifts: number;
+  first: Drift[];
+}
+
+const shown = 20;
+
+/**
+ * Compares counts with their facts, all in one snapshot, so that it is exact beside a system at work, and in the
+ * database, so that it takes no memory here. `onStart` hears what comes next. Error: DATABASE_OUTDATED.
+ */
+export async function recount(
+  database: Database,
+  modules: { name: string; counts: readonly KeptCount[] }[],
+  options: { statementTimeoutMs: number; onStart: (module: string, what: string) => void },
+): Promise<Recounted[]> {
+  return database
+    .of<object>("public")
+    .transaction()
+    .setIsolationLevel("repeatable read")
+    .setAccessMode("read only")
+    .execute(async (snapshot) => {
+      // Large tables take longer than any request may.
+      await sql`select set_config('statement_timeout', ${`${options.statementTimeoutMs}`}, true)`.execute(
+        snapshot,
+      );
+      const done: Recounted[] = [];
+      for (const { name, counts } of modules) {
+        for (const count of counts) {
+          options.onStart(name, count.what);
+          const sinceMs = performance.now();
+          const { drifts, first } = await compare(snapshot, count);
+          done.push({ module: name, what: count.what, tookMs: performance.now() - sinceMs, drifts, first });
+        }
+      }
+      return done;
+    });
+}
+
+async function compare(on: Transaction<object>, { kept, facts }: KeptCount) {
+  const { rows } = await sql<Drift & { drifts: string }>`
+    select key::text, kept, facts, count(*) over () as drifts
+    from (
+      select coalesce(k.key, f.key) as key, coalesce(k.n, 0) as kept, coalesce(f.n, 0) as facts
+      from (${kept}) as k(key, n) full join (${facts}) as f(key, n) on k.key = f.key
+    ) both_counts
+    where kept <> facts order by key limit ${shown}`
+    .execute(on)
+    .catch((error) => {
+      // No such table or column: its migration has not run.
+      throw ["42P01", "42703"].includes(error.code) ? outdated() : error;
+    });
+  return {
+    drifts: Number(rows[0]?.drifts ?? 0),
+    first: rows.map(({ key, kept, facts }) => ({ key, kept, facts })),
+  };
+}
+
+function outdated(): DomainError {
+  return new DomainError(
+    "unavailable",
+    "DATABASE_OUTDATED",
+    "The database is of another version of this program. Run: douya migrate.",
+  );
+}

@@ -1,0 +1,112 @@
+import pg from "pg";
+import { beforeAll, describe, expect, test } from "vitest";
+import { freshClip } from "./harness/clips.ts";
+import { copyVideo } from "./harness/fill-feed.ts";
+import { body, type Schemas } from "./harness/http-client.ts";
+import { startProgram } from "./harness/program.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+import { within } from "./harness/within.ts";
+
+describe("douya doctor --recount, beside a server", { timeout: 90_000 }, () => {
+  const server = scenario("all");
+  let people: Person[];
+  let videos: string[];
+
+  beforeAll(async () => {
+    people = await Promise.all(Array.from({ length: 6 }, () => server.register()));
+    const video = await people[0]!.settled((await people[0]!.publish(freshClip())).id);
+    const { databaseUrl } = server.deployment;
+    videos = [video.id, ...(await copyVideo(databaseUrl, video.id, 4, (i) => 1_700_000_000_000 + i))];
+    await query(
+      `insert into video.blob_use select u.key, v.id from video.blob_use u, video.video v
+       where u.owner_id = $1 on conflict do nothing`,
+      [video.id],
+    );
+  });
+
+  async function query(sql: string, values: unknown[] = []): Promise<Record<string, string>[]> {
+    const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
+    await client.connect();
+    try {
+      return (await client.query(sql, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async function recount() {
+    const { dataDir, databaseUrl } = server.deployment;
+    const program = startProgram(["doctor", "--recount"], {
+      DOUYA_DATA: dataDir,
+      DOUYA_DATABASE_URL: databaseUrl,
+    });
+    const { code } = await within(60_000, program.ended, () => "the recount does not end");
+    expect(program.output()).not.toMatch(/^ +at .*:\d+/m);
+    return { code, answer: program.answer() };
+  }
+
+  const pick = <T>(from: T[]) => from[Math.floor(Math.random() * from.length)]!;
+  /** Whatever people do, until told to stop. */
+  async function live(person: Person, stopped: () => boolean): Promise<void> {
+    for (let i = 0; !stopped(); i++) {
+      const video = pick(videos);
+      const other = pick(people.filter(({ id }) => id !== person.id));
+      const say = (path: string) => person.post<Schemas["Comment"]>(path, { json: { text: "hm" } });
+      await person[pick(["put", "delete"] as const)](`/users/${other.id}/follow`);
+      await person[pick(["put", "delete"] as const)](`/videos/${video}/like`);
+      const comment = body(await say(`/videos/${video}/comments`), 201);
+      if (i % 3 > 0) await say(`/videos/${video}/comments/${comment.id}/replies`);
+      if (i % 3 > 1) await person.delete(`/videos/${video}/comments/${comment.id}`);
+      await person.post(`/conversations/${other.id}/messages`, { json: { content: "hi" } });
+      if (i % 2) await other.put(`/conversations/${person.id}/read`, { json: { upTo: comment.id } });
+    }
+  }
+
+  test("finds nothing while everybody is busy, and names what a hand has damaged", async () => {
+    let stopped = false;
+    const busy = people.map((person) => live(person, () => stopped));
+    const during = [await recount(), await recount()];
+    stopped = true;
+    await Promise.all(busy);
+    for (const { code, answer } of during) {
+      expect(answer).not.toContain("DRIFT");
+      expect(code).toBe(0);
+    }
+
+    const [video] = await query(
+      "select video_id as id from interaction.video where last_floor > 0 and comments > 0 limit 1",
+    );
+    const damage: Record<string, string> = {
+      "relation following": "update relation.stats set following = following + 1",
+      "relation followers": "update relation.stats set followers = followers - 1",
+      "video works of authors": "update video.author_stats set works = works + 1",
+      "video files of videos": `delete from video.blob_use where owner_id = ${video!.id} and key like '%.jpg'`,
+      "video files held by nobody": "insert into video.blob_use values ('video/lost', 1)",
+      "interaction likes of videos": "update interaction.video set likes = likes + 1",
+      "interaction dislikes of videos": "update interaction.video set dislikes = dislikes + 1",
+      "interaction comments on videos": "update interaction.video set comments = comments - 1",
+      "interaction replies to comments":
+        "update interaction.comment set replies = replies + 1 where root_id is null",
+      "interaction likes received": "update interaction.person set likes_received = likes_received + 1",
+      "interaction likes given": "update interaction.person set likes_given = likes_given + 1",
+      "interaction last floor of videos": "update interaction.video set last_floor = 0",
+      "interaction last sequence of videos": "update interaction.video set last_sequence = 0",
+      "interaction last floor of replies": "update interaction.comment set last_reply_floor = 0",
+      "message unread in conversations": "update message.conversation set unread = unread + 1",
+      "message unread of people": "update message.person set unread = unread + 10000",
+      "message latest of conversations": "update message.conversation set last_id = last_id - 1",
+      "message answered conversations": "update message.conversation set answered = not answered",
+      "message messages to strangers": "update message.conversation set to_stranger = 1000",
+    };
+    expect(during[0]!.answer.match(/^ok /gm)).toHaveLength(Object.keys(damage).length);
+    for (const statement of Object.values(damage)) await query(statement);
+    const { code, answer } = await recount();
+    expect(code).toBe(1);
+    const named = [...answer.matchAll(/^DRIFT (\w+) +(\S.*?) +\d+ differ/gm)].map(
+      ([, module, what]) => `${module} ${what}`,
+    );
+    expect(named.sort()).toEqual(Object.keys(damage).sort());
+    expect(answer).toMatch(new RegExp(`^ +${people[0]!.id}: kept \\d+, facts say \\d+$`, "m"));
+    expect(answer).not.toMatch(/^ok /m);
+  });
+});
