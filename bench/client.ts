@@ -89,6 +89,16 @@ export function formRequest(path: string, form: Record<string, string>): string 
   return `${head.join("\r\n")}\r\n\r\n${body}`;
 }
 
+/** A classic request that changes something, in the parts of which there is one for each pair of person and thing. */
+export function pairRequests(path: string, callers: Caller[], thing: string, ids: string[]) {
+  return {
+    who: callers.map(({ token }) => `POST ${path}?action_type=1&token=${token}`),
+    between: `&${thing}=`,
+    what: ids,
+    after: " HTTP/1.1\r\nHost: bench.test\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+  };
+}
+
 export const guestFeed = getRequest("/douyin/feed/");
 
 export function loginRequests(callers: Caller[]): string[] {

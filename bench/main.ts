@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { feedGuest } from "./feed-guest.ts";
+import { feedUser } from "./feed-user.ts";
 import { login } from "./login.ts";
 import { loginStorm } from "./login-storm.ts";
 import { machine, printTable, type Row, writeResults } from "./scoreboard.ts";
@@ -8,11 +9,16 @@ import { split } from "./split.ts";
 import { start } from "./start.ts";
 import { upload } from "./upload.ts";
 import { createWorld } from "./world.ts";
+import { follow, likeHot, likeSpread } from "./writes.ts";
 
 const benches: Record<string, Bench> = {
   "feed-guest": feedGuest,
+  "feed-user": feedUser,
   login,
   "login-storm": loginStorm,
+  "like-spread": likeSpread,
+  "like-hot": likeHot,
+  follow,
   upload,
   start,
   split,

@@ -40,6 +40,18 @@ export function ratioRow(
   };
 }
 
+/** The row of a measurement that has no ceiling beside it. */
+export function row(
+  name: string,
+  unit: string,
+  ours: number,
+  budget: string,
+  met: boolean,
+  detail: object = {},
+): Row {
+  return { name, unit, ours, ceiling: undefined, ratio: undefined, budget, met, detail };
+}
+
 export function printTable(rows: Row[]): void {
   const cells = [
     ["name", "unit", "ours", "ceiling", "ratio", "budget", "met"],

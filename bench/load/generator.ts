@@ -1,10 +1,26 @@
 import { answerQuestions } from "../worker.ts";
 import { type Connection, openConnection } from "./connection.ts";
 
-/** A load on one server. Requests are sent in turn, each as it is. */
+/**
+ * One request for each pair of a `who` and a `what`, `between` in the middle and `after` at the end. Neighbours
+ * differ in both, and no pair comes twice.
+ */
+export interface Pairs {
+  who: string[];
+  between: string;
+  what: string[];
+  after: string;
+  /** How many pairs were used up before. */
+  from: number;
+  /** Everybody with the first, then everybody with the second, and so on. */
+  oneByOne?: boolean;
+}
+
+/** A load on one server. */
 export interface Load {
   port: number;
-  requests: string[];
+  /** Sent in turn, each as it is, and over again. */
+  requests: string[] | Pairs;
   connections: number;
   durationMs: number;
   /**
@@ -16,6 +32,7 @@ export interface Load {
 }
 
 export interface LoadResult {
+  sent: number;
   /** Successful answers per second. */
   perSecond: number;
   succeeded: number;
@@ -40,14 +57,13 @@ async function generate(load: Load): Promise<LoadResult> {
   failure.catch(() => {});
   const opening = Array.from({ length: load.connections }, () => openConnection(load.port, fail));
   const connections = await Promise.race([Promise.all(opening), failure]);
-  const requests = load.requests.map((text) => Buffer.from(text));
+  const requestOf = requestsOf(load.requests);
   const latenciesMs: number[] = [];
   const counted = { failed: 0, sent: 0 };
   const cpu = process.cpuUsage();
   const startedMs = performance.now();
   const send = (connection: Connection, sinceMs: number, then: () => void) => {
-    const request = requests[counted.sent++ % requests.length]!;
-    connection.send(request, (ok) => {
+    connection.send(requestOf(counted.sent++), (ok) => {
       if (ok) latenciesMs.push(performance.now() - sinceMs);
       else counted.failed++;
       then();
@@ -67,6 +83,7 @@ async function generate(load: Load): Promise<LoadResult> {
   const at = (part: number) =>
     latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * part))];
   return {
+    sent: counted.sent,
     perSecond: (latenciesMs.length / tookMs) * 1000,
     succeeded: latenciesMs.length,
     failed: counted.failed,
@@ -74,6 +91,23 @@ async function generate(load: Load): Promise<LoadResult> {
     p99Ms: at(0.99) ?? Number.NaN,
     maxMs: at(1) ?? Number.NaN,
     generatorCpu: (user + system) / 1000 / tookMs,
+  };
+}
+
+/** What to send as the nth. */
+function requestsOf(requests: Load["requests"]): (n: number) => Buffer {
+  if (Array.isArray(requests)) {
+    const buffers = requests.map((text) => Buffer.from(text));
+    return (n) => buffers[n % buffers.length]!;
+  }
+  const { who, between, what, after, from, oneByOne = false } = requests;
+  return (n) => {
+    const pair = from + n;
+    const one = pair % who.length;
+    const round = Math.floor(pair / who.length);
+    if (round >= what.length) throw new Error("all pairs are used up");
+    const other = oneByOne ? round : (round + one) % what.length;
+    return Buffer.from(`${who[one]}${between}${what[other]}${after}`, "latin1");
   };
 }
 
