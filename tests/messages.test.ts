@@ -12,7 +12,7 @@ describe.each(shapes)("messages, %s", (shape) => {
   const server = scenario(shape);
 
   const write = (from: Person, to: { id: string }, content: string, key?: string) =>
-    from.post<Message>(`/conversations/${to.id}/messages`, { json: { content, key } });
+    from.post<Message>(`/conversations/${to.id}/messages`, { json: { content, idempotencyKey: key } });
   const wrote = async (from: Person, to: { id: string }, content: string, key?: string) =>
     body(await write(from, to, content, key), 201);
   const read = async (me: Person, peer: { id: string }, query = "") =>

@@ -129,7 +129,7 @@ export interface paths {
                         /** @description 1 to 2,000 characters, line breaks among them. */
                         content: string;
                         /** @description One's own name for the message: sent again with the same key, it is the same. */
-                        key?: string;
+                        idempotencyKey?: string;
                     };
                 };
             };
@@ -543,6 +543,58 @@ export interface paths {
                 };
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/blocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whom one blocks, the newest first */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["User"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1094,6 +1146,88 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}/block": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Block somebody
+         * @description Blocking ends the follows between the two. While it stands neither can follow or write to the other, the blocked one cannot comment on the other's videos, and neither sees the other in feeds and comments.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Block somebody no longer
+         * @description Blocking ends the follows between the two. While it stands neither can follow or write to the other, the blocked one cannot comment on the other's videos, and neither sees the other in feeds and comments.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -1777,7 +1911,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete a comment with its replies: one's own, or any on one's own video */
+        /** Delete a comment with its replies: one's own, or any on one's own video; a moderator any */
         delete: {
             parameters: {
                 query?: never;
@@ -2233,6 +2367,8 @@ export interface components {
             avatarUrl: string;
             /** @description Never empty. */
             backgroundUrl: string;
+            /** @description Whether the caller blocks them. */
+            blocked: boolean;
             counts: {
                 followers: number;
                 following: number;
@@ -2250,6 +2386,7 @@ export interface components {
             id: string;
             /** @description What others see. */
             name: string;
+            role: "member" | "moderator";
             signature: string;
             /** @description What one logs in with. */
             username: string;

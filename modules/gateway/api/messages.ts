@@ -83,7 +83,7 @@ export function messageRoutes({ message, composer, urlsFor }: Surface): FastifyP
               maxLength: 16_000,
               description: "1 to 2,000 characters, line breaks among them.",
             }),
-            key: Type.Optional(
+            idempotencyKey: Type.Optional(
               Type.String({
                 maxLength: 64,
                 description: "One's own name for the message: sent again with the same key, it is the same.",
@@ -94,9 +94,9 @@ export function messageRoutes({ message, composer, urlsFor }: Surface): FastifyP
         },
       },
       async (request, reply) => {
-        const { content, key = "" } = request.body;
+        const { content, idempotencyKey = "" } = request.body;
         const sent = await message.send(
-          { receiverId: request.params.userId, content, idempotencyKey: key },
+          { receiverId: request.params.userId, content, idempotencyKey },
           callOf(request),
         );
         return reply.code(201).send(toApiMessage(sent));

@@ -1,0 +1,279 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  commentDeleted,
+  commented,
+  messageSent,
+  reacted,
+  relationFollowed,
+  relationUnfollowed,
+} from "#contracts/events.ts";
+import { readLag } from "#platform/events/lag.ts";
+import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/private-postgres.ts";
+import { crowd, registerMany, type Written } from "./harness/crowd.ts";
+import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
+import { body, type Page, type Schemas } from "./harness/http-client.ts";
+import { type Person, scenarioOf } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+const inhabitants = 200;
+const actions = 4_000;
+const kills = 6;
+
+/**
+ * Hundreds of people act at once while processes and the database are killed. In the end the facts are what was
+ * acknowledged, every count is a recount of the facts, and every read model follows from them.
+ */
+describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
+  let postgres: PrivatePostgres;
+  let deployment: Deployment;
+  let pool: pg.Pool;
+  let people: Person[];
+  let authors: Person[];
+  let those: ReturnType<typeof crowd>;
+  const server = scenarioOf(() => deployment);
+
+  beforeAll(async () => {
+    postgres = await startPrivatePostgres();
+    // Some authors are large, some are not, some change.
+    deployment = await deploy(shape, { databaseUrl: postgres.url, env: { DOUYA_FEED_PULL_FOLLOWERS: "15" } });
+    pool = new pg.Pool({ connectionString: postgres.url });
+    // The database is going to be killed.
+    pool.on("error", () => {});
+    people = await registerMany(server, inhabitants);
+    authors = people.slice(0, 6);
+    those = crowd(people);
+    await Promise.all(authors.map((author) => those.publish(author)));
+    // Who has read has an inbox, to which videos are delivered.
+    await Promise.all(people.map((person) => person.get("/feed/following")));
+  }, 120_000);
+  afterAll(async () => {
+    await pool?.end();
+    await deployment?.remove();
+    await postgres?.remove();
+  });
+
+  const rows = async <T>(sql: string): Promise<T[]> => (await pool.query(sql)).rows;
+
+  async function killSomething(): Promise<void> {
+    const modules = shape === "all" ? ["gateway"] : ["user", "video", "relation", "gateway"];
+    const victims = [...modules, "database", "everything"];
+    const victim = victims[Math.floor(Math.random() * victims.length)]!;
+    const killed = victim === "everything" ? modules : modules.filter((module) => module === victim);
+    await Promise.all([
+      ...killed.map((module) => deployment.programOf(module).kill()),
+      ...(victim === "database" || victim === "everything" ? [postgres.kill()] : []),
+    ]);
+    if (victim === "database" || victim === "everything") await postgres.restart();
+    await Promise.all(killed.map((module) => deployment.restart(module)));
+  }
+
+  test("nothing that was acknowledged is lost, and nothing is there twice", async () => {
+    const { memory } = those;
+    let killed = 0;
+    let stopped = false;
+    const acting = those.act(() => !stopped && (killed < kills || memory.acknowledged < actions));
+    const killing = (async () => {
+      while (killed < kills) {
+        const after = memory.acknowledged + (Math.random() * actions) / kills;
+        await until("the next moment to kill", () => stopped || memory.acknowledged >= after);
+        if (stopped) return;
+        await killSomething();
+        killed++;
+        // Videos come and go in between.
+        if (killed === 2) await Promise.all(authors.slice(2).map((author) => those.publish(author)));
+        if (killed === 4) await those.unpublish(authors[0]!);
+      }
+    })();
+    await Promise.all([acting, killing]).finally(() => {
+      stopped = true;
+    });
+    expect(memory.unanswered).toBeGreaterThan(0);
+    expect(memory.stale).toEqual([]);
+
+    const gone = (videoId: string) => memory.videos.get(videoId)!.gone.has(true);
+    const follows = new Set(
+      (
+        await rows<{ pair: string }>("select follower_id || ' ' || followee_id as pair from relation.follow")
+      ).map(({ pair }) => pair),
+    );
+    const unlike: string[] = [];
+    for (const [pair, possible] of memory.follows)
+      if (!possible.has(follows.has(pair))) unlike.push(`follow ${pair}: ${[...possible]}`);
+    for (const pair of follows) if (!memory.follows.has(pair)) unlike.push(`follow ${pair} out of nothing`);
+
+    await until("deleted videos' shares to be gone", async () => {
+      const left = await rows(
+        "select from interaction.reaction r join interaction.video v using (video_id) where v.removed",
+      );
+      return left.length === 0;
+    });
+    const reactions = new Map(
+      (
+        await rows<{ key: string; reaction: number }>(
+          "select video_id || ' ' || user_id as key, reaction from interaction.reaction",
+        )
+      ).map(({ key, reaction }) => [key, reaction]),
+    );
+    for (const [key, possible] of memory.reactions) {
+      const found = reactions.get(key) ?? 0;
+      if (!(gone(key.split(" ")[0]!) ? found === 0 : possible.has(found)))
+        unlike.push(`reaction ${key}: ${found} of ${[...possible]}`);
+    }
+    expect(unlike).toEqual([]);
+
+    const comments = await rows<{ id: string; text: string }>("select id, text from interaction.comment");
+    const takenBack = new Set(memory.comments.filter(({ gone }) => gone.has(true)).map(({ id }) => id));
+    expect(
+      differences(
+        memory.comments.filter(({ to }) => !gone(to)),
+        comments,
+        ({ id, rootId }) => takenBack.has(id) || (rootId !== null && takenBack.has(rootId)),
+      ),
+    ).toEqual([]);
+    const messages = await rows<{ id: string; text: string }>(
+      "select id, content as text from message.message",
+    );
+    expect(differences(memory.messages, messages, () => false)).toEqual([]);
+  }, 180_000);
+
+  test("every event is in the log once, in order, and nobody could not handle one", async () => {
+    const log = await rows<{ type: string; key: string; payload: Buffer }>(
+      "select type, key, payload from events.log order by position",
+    );
+    const follows = new Map<string, boolean>();
+    const reactions = new Map<string, number>();
+    const comments = new Set<string>();
+    const commentsOf = new Map<string, number>();
+    let messages = 0;
+    for (const { type, key, payload } of log) {
+      if (type === relationFollowed.name || type === relationUnfollowed.name) {
+        const followed = type === relationFollowed.name;
+        expect(follows.get(key) ?? false, `${type} ${key}`).toBe(!followed);
+        follows.set(key, followed);
+      } else if (type === reacted.name) {
+        const event = fromBinary(reacted.schema, payload);
+        expect(reactions.get(key) ?? 0, `${type} ${key}`).toBe(event.was);
+        reactions.set(key, event.now);
+      } else if (type === commented.name) {
+        const { commentId, videoId } = fromBinary(commented.schema, payload);
+        expect(comments.has(commentId), commentId).toBe(false);
+        comments.add(commentId);
+        commentsOf.set(videoId, (commentsOf.get(videoId) ?? 0) + 1);
+      } else if (type === commentDeleted.name) {
+        const event = fromBinary(commentDeleted.schema, payload);
+        expect(comments.delete(event.commentId), event.commentId).toBe(true);
+        commentsOf.set(event.videoId, commentsOf.get(event.videoId)! - 1 - event.replies);
+      } else if (type === messageSent.name) messages++;
+    }
+    const facts = new Set(
+      (
+        await rows<{ pair: string }>("select follower_id || ' ' || followee_id as pair from relation.follow")
+      ).map(({ pair }) => pair),
+    );
+    expect(new Set([...follows].filter(([, followed]) => followed).map(([pair]) => pair))).toEqual(facts);
+    const [[stored], [dead], live, commentsLeft] = await Promise.all([
+      rows<{ n: number }>("select count(*)::int as n from message.message"),
+      rows<{ n: number }>("select count(*)::int as n from events.dead"),
+      rows<{ key: string; reaction: number }>(
+        "select video_id || ' ' || user_id as key, reaction from interaction.reaction",
+      ),
+      tally("select video_id as id, count(*)::int as n from interaction.comment group by 1"),
+    ]);
+    expect(messages).toBe(stored!.n);
+    expect(dead!.n).toBe(0);
+    const removed = [...those.memory.videos].filter(([, { gone }]) => gone.has(true)).map(([id]) => id);
+    const standing = [...reactions].filter(
+      ([key, now]) => now !== 0 && !removed.includes(key.split(" ")[0]!),
+    );
+    for (const [videoId, n] of commentsOf)
+      if (!removed.includes(videoId)) expect(n, videoId).toBe(commentsLeft.get(videoId) ?? 0);
+    expect(new Map(standing)).toEqual(new Map(live.map(({ key, reaction }) => [key, reaction])));
+  }, 60_000);
+
+  test("counts that people see are recounts of the facts", async () => {
+    const [following, followers, given, likes, comments, unread] = await Promise.all([
+      tally("select follower_id as id, count(*)::int as n from relation.follow group by 1"),
+      tally("select followee_id as id, count(*)::int as n from relation.follow group by 1"),
+      tally(
+        "select user_id as id, count(*)::int as n from interaction.reaction where reaction = 1 group by 1",
+      ),
+      tally(
+        "select video_id as id, count(*)::int as n from interaction.reaction where reaction = 1 group by 1",
+      ),
+      tally("select video_id as id, count(*)::int as n from interaction.comment group by 1"),
+      tally(`select c.user_id as id, count(*)::int as n from message.conversation c join message.message m
+        on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)
+        where m.sender_id = c.peer_id and m.id > c.read_id group by 1`),
+    ]);
+    const standing = [...those.memory.videos].filter(([, { gone }]) => !gone.has(true));
+    for (const me of people) {
+      const { counts } = body(await me.get<Schemas["User"]>("/me"));
+      const mine = standing.filter(([, { authorId }]) => authorId === me.id).map(([id]) => id);
+      expect(counts, me.id).toEqual({
+        videos: mine.length,
+        following: following.get(me.id) ?? 0,
+        followers: followers.get(me.id) ?? 0,
+        likesGiven: given.get(me.id) ?? 0,
+        likesReceived: mine.reduce((sum, id) => sum + (likes.get(id) ?? 0), 0),
+      });
+      expect(body(await me.get<{ messages: number }>("/me/unread")).messages).toBe(unread.get(me.id) ?? 0);
+    }
+    for (const [id] of standing) {
+      const video = body(await server.api<Schemas["Video"]>("GET", `/videos/${id}`));
+      expect(video.counts).toEqual({ likes: likes.get(id) ?? 0, comments: comments.get(id) ?? 0 });
+    }
+  }, 60_000);
+
+  test("every following feed is what the facts say", async () => {
+    await until("all events to be handled", async () => {
+      const groups = await readLag(pool);
+      return groups.length > 0 && groups.every(({ records }) => records === 0);
+    });
+    const followed = new Set(
+      (
+        await rows<{ pair: string }>("select follower_id || ' ' || followee_id as pair from relation.follow")
+      ).map(({ pair }) => pair),
+    );
+    const published = await rows<{ id: string; author_id: string }>(
+      "select id, author_id from video.video where state = 'published' order by published_ms desc, id desc",
+    );
+    expect(new Set(published.map(({ id }) => id))).toEqual(
+      new Set([...those.memory.videos].filter(([, { gone }]) => !gone.has(true)).map(([id]) => id)),
+    );
+    for (const reader of people) {
+      const page = body(await reader.get<Page<Schemas["Video"]>>("/feed/following?limit=50"));
+      expect(
+        page.items.map(({ id }) => id),
+        reader.id,
+      ).toEqual(
+        published.filter(({ author_id }) => followed.has(`${reader.id} ${author_id}`)).map(({ id }) => id),
+      );
+    }
+  }, 60_000);
+
+  async function tally(sql: string): Promise<Map<string, number>> {
+    return new Map((await rows<{ id: string; n: number }>(sql)).map(({ id, n }) => [id, n]));
+  }
+});
+
+/** What is in the store and should not be, is not and should, or is there twice. */
+function differences(
+  written: Written[],
+  stored: { id: string; text: string }[],
+  mayBeGone: (one: Written) => boolean,
+): string[] {
+  const found = new Map<string, string[]>();
+  for (const { id, text } of stored) found.set(text, [...(found.get(text) ?? []), id]);
+  const wrong: string[] = [];
+  for (const one of written) {
+    const ids = found.get(one.text) ?? [];
+    found.delete(one.text);
+    const certainlyGone = !one.gone.has(false);
+    const fits = ids.length === 1 ? ids[0] === one.id && !certainlyGone : ids.length === 0 && mayBeGone(one);
+    if (!fits) wrong.push(`${one.text}: ${one.id} is stored as ${ids.join(", ") || "nothing"}`);
+  }
+  for (const [text, ids] of found) wrong.push(`${text}: stored as ${ids.join(", ")}, never acknowledged`);
+  return wrong;
+}

@@ -1,0 +1,243 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { freshClip } from "./clips.ts";
+import type { Answer, Schemas } from "./http-client.ts";
+import type { Person, Scenario } from "./scenario.ts";
+
+/** What may be true of something: one value once the server has said so, several while it has not. */
+export type Possible<T> = Set<T>;
+
+/** What somebody wrote and got an id for. */
+export interface Written {
+  id: string;
+  /** The video or the person that it was written to. */
+  to: string;
+  by: string;
+  text: string;
+  rootId: string | null;
+  gone: Possible<boolean>;
+}
+
+/** Everything that a crowd has done, as its members saw it acknowledged. */
+export interface Memory {
+  /** By `${follower} ${followee}`. */
+  follows: Map<string, Possible<boolean>>;
+  /** By `${video} ${person}`: 1 likes, -1 dislikes, 0 neither. */
+  reactions: Map<string, Possible<number>>;
+  comments: Written[];
+  messages: Written[];
+  /** Published, by id. */
+  videos: Map<string, { authorId: string; gone: Possible<boolean> }>;
+  /** What a request right after an action saw and should not have seen. */
+  stale: string[];
+  acknowledged: number;
+  unanswered: number;
+}
+
+/** How long one keeps asking a server that is away. */
+const patienceMs = 60_000;
+const pauseMs = 25;
+
+const one = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)]!;
+const chance = (share: number) => Math.random() < share;
+
+/**
+ * People who do things at random, each one thing after the other and all of them at once, while the server may be
+ * killed at any moment. Whoever gets no answer tries again or lets it be, as people do.
+ */
+export function crowd(people: Person[]) {
+  const memory: Memory = {
+    follows: new Map(),
+    reactions: new Map(),
+    comments: [],
+    messages: [],
+    videos: new Map(),
+    stale: [],
+    acknowledged: 0,
+    unanswered: 0,
+  };
+
+  /** One request; undefined when it is not known whether it was done. */
+  async function ask<T>(send: () => Promise<Answer<T>>): Promise<Answer<T> | undefined> {
+    const answer = await send().catch(() => undefined);
+    if (answer && answer.status < 500) {
+      if (answer.status < 300) memory.acknowledged++;
+      return answer;
+    }
+    memory.unanswered++;
+    await delay(pauseMs);
+    return undefined;
+  }
+  /** Asks until there is an answer; only for what may be asked twice. */
+  async function insist<T>(send: () => Promise<Answer<T>>): Promise<Answer<T>> {
+    for (const untilMs = Date.now() + patienceMs; Date.now() < untilMs; ) {
+      const answer = await ask(send);
+      if (answer) return answer;
+    }
+    throw new Error(`no answer in ${patienceMs} ms`);
+  }
+  /** Notes the outcome of a wish for `value`, and tells whether it is certain now. */
+  async function wish<T>(
+    possible: Possible<T>,
+    value: T,
+    send: () => Promise<Answer<unknown>>,
+    refusals: number[] = [],
+  ): Promise<boolean> {
+    let answer = await ask(send);
+    if (!answer) {
+      possible.add(value);
+      if (chance(0.5)) return false;
+      answer = await insist(send);
+    }
+    if (refusals.includes(answer.status)) return false;
+    if (answer.status !== 204) throw new Error(`${answer.status} ${answer.text}`);
+    possible.clear();
+    possible.add(value);
+    return true;
+  }
+  function of<T>(map: Map<string, Possible<T>>, key: string, before: T): Possible<T> {
+    const possible = map.get(key) ?? new Set([before]);
+    map.set(key, possible);
+    return possible;
+  }
+
+  async function follow(me: Person): Promise<void> {
+    const other = one(people);
+    if (other === me) return;
+    const value = chance(0.7);
+    const path = `/users/${other.id}/follow`;
+    const possible = of(memory.follows, `${me.id} ${other.id}`, false);
+    const sure = await wish(possible, value, () => (value ? me.put(path) : me.delete(path)));
+    if (!sure || chance(0.7)) return;
+    const seen = await ask(() => me.get<Schemas["User"]>(`/users/${other.id}`));
+    if (seen?.status === 200 && seen.body.followed !== value)
+      memory.stale.push(`${me.id} follows ${other.id}: ${!value} after ${value} was acknowledged`);
+  }
+
+  async function react(me: Person): Promise<void> {
+    const [videoId] = one([...memory.videos]);
+    const kind = chance(0.8) ? "like" : "dislike";
+    const possible = of(memory.reactions, `${videoId} ${me.id}`, 0);
+    const now = kind === "like" ? 1 : -1;
+    const path = `/videos/${videoId}/${kind}`;
+    // What one takes back may not have been there: then it stays what it was.
+    if (chance(0.3)) {
+      const left = new Set([...possible].map((was) => (was === now ? 0 : was)));
+      const answer = await ask(() => me.delete(path));
+      if (answer?.status !== 204) for (const value of left) possible.add(value);
+      else {
+        possible.clear();
+        for (const value of left) possible.add(value);
+      }
+      return;
+    }
+    const sure = await wish(possible, now, () => me.put(path), [404]);
+    if (!sure || chance(0.7)) return;
+    const seen = await ask(() => me.get<Schemas["Video"]>(`/videos/${videoId}`));
+    const expected = kind;
+    if (seen?.status === 200 && seen.body.reaction !== expected)
+      memory.stale.push(`${me.id} on ${videoId}: ${seen.body.reaction} after ${expected} was acknowledged`);
+  }
+
+  let texts = 0;
+  async function comment(me: Person): Promise<void> {
+    const [videoId] = one([...memory.videos]);
+    const text = `comment-${++texts}`;
+    const json = { text, idempotencyKey: text };
+    const root = chance(0.5)
+      ? memory.comments.findLast((other) => other.to === videoId && !other.rootId)
+      : undefined;
+    const path = root ? `/videos/${videoId}/comments/${root.id}/replies` : `/videos/${videoId}/comments`;
+    const answer = await insist(() => me.post<Schemas["Comment"]>(path, { json }));
+    if (answer.status === 404) return;
+    if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`);
+    const { id, rootId } = answer.body;
+    memory.comments.push({ id, to: videoId, by: me.id, text, rootId, gone: new Set([false]) });
+  }
+  async function takeBack(me: Person): Promise<void> {
+    const mine = memory.comments.findLast((other) => other.by === me.id && !other.gone.has(true));
+    if (!mine) return;
+    await wish(mine.gone, true, () => me.delete(`/videos/${mine.to}/comments/${mine.id}`), [404]);
+  }
+
+  async function write(me: Person): Promise<void> {
+    const other = one(people);
+    if (other === me) return;
+    const content = `message-${++texts}`;
+    const json = { content, idempotencyKey: content };
+    const answer = await insist(() =>
+      me.post<Schemas["Message"]>(`/conversations/${other.id}/messages`, { json }),
+    );
+    if (answer.status === 403) return;
+    if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`);
+    const { id } = answer.body;
+    memory.messages.push({
+      id,
+      to: other.id,
+      by: me.id,
+      text: content,
+      rootId: null,
+      gone: new Set([false]),
+    });
+  }
+  async function read(me: Person): Promise<void> {
+    const conversations = await ask(() =>
+      me.get<{ items: Schemas["Conversation"][] }>("/conversations?limit=5"),
+    );
+    const latest =
+      conversations?.status === 200 ? conversations.body.items.find((item) => item.unread > 0) : undefined;
+    if (!latest) return;
+    await ask(() => me.put(`/conversations/${latest.peer.id}/read`, { json: { upTo: latest.latest.id } }));
+  }
+
+  /** In the shares in which people do them. */
+  const habits = [
+    ...Array.from({ length: 6 }, () => [follow, react]).flat(),
+    ...Array.from({ length: 3 }, () => [comment, write]).flat(),
+    takeBack,
+    read,
+  ];
+
+  return {
+    memory,
+    /** Uploads a video and waits until everybody can see it. */
+    async publish(author: Person): Promise<void> {
+      const file = freshClip();
+      const upload = await insist(() => author.upload(file));
+      const json = { uploadId: upload.body.id, title: "from the crowd" };
+      const video = await insist(() => author.post<Schemas["Video"]>("/videos", { json }));
+      if (video.status !== 201) throw new Error(`${video.status} ${video.text}`);
+      for (const untilMs = Date.now() + patienceMs; ; await delay(pauseMs)) {
+        const seen = await insist(() => author.get<Schemas["Video"]>(`/videos/${video.body.id}`));
+        if (seen.body.state === "published") break;
+        if (seen.body.state === "failed" || Date.now() > untilMs) throw new Error(seen.text);
+      }
+      memory.videos.set(video.body.id, { authorId: author.id, gone: new Set([false]) });
+    },
+    async unpublish(author: Person): Promise<void> {
+      const [id, video] = [...memory.videos].find(([, { authorId }]) => authorId === author.id)!;
+      await wish(video.gone, true, () => author.delete(`/videos/${id}`), [404]);
+      if (video.gone.has(false)) await insist(() => author.delete(`/videos/${id}`));
+      video.gone.clear();
+      video.gone.add(true);
+    },
+    /** Everybody acts as long as `go` says. */
+    async act(go: () => boolean): Promise<void> {
+      await Promise.all(
+        people.map(async (me) => {
+          while (go()) await one(habits)(me);
+        }),
+      );
+    },
+  };
+}
+
+/** Registers many, a few at a time, since each waits for a password to be hashed. */
+export async function registerMany(server: Scenario, count: number): Promise<Person[]> {
+  const people: Person[] = [];
+  await Promise.all(
+    Array.from({ length: 8 }, async (_, i) => {
+      for (let n = i; n < count; n += 8) people.push(await server.register());
+    }),
+  );
+  return people;
+}
