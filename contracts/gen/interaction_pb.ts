@@ -680,7 +680,7 @@ export const InteractionService: GenService<{
   },
   /**
    * Removes a comment, with its replies. Errors: COMMENT_NOT_FOUND, NOT_YOURS (neither the author of the comment
-   * nor of the video).
+   * nor of the video nor a moderator).
    *
    * @generated from rpc douya.interaction.v1.InteractionService.DeleteComment
    */

@@ -9,6 +9,8 @@ import type { Client } from "#platform/rpc/service.ts";
 export interface Identity {
   userId: UserId;
   sessionId: SessionId;
+  /** Whether this person may moderate. */
+  moderator: boolean;
 }
 
 export interface Auth {
@@ -24,7 +26,10 @@ interface Verified extends Identity {
   checkedAtMs: number;
 }
 
-/** A session that ended in another process is noticed this much later at most; in this one, at once. */
+/**
+ * A session that ended in another process, and a role that was given or taken, are noticed this much later at most; a
+ * session that ended in this process, at once.
+ */
 const recheckMs = 5_000;
 const keysReloadMs = 5_000;
 
@@ -57,6 +62,7 @@ export function createAuth(user: Client<typeof UserService>): Auth {
       return {
         userId: payload.sub as UserId,
         sessionId: payload.sid as SessionId,
+        moderator: false,
         expiresAtMs: payload.exp! * 1000,
         checkedAtMs: 0,
       };
@@ -74,11 +80,12 @@ export function createAuth(user: Client<typeof UserService>): Auth {
       if (known.expiresAtMs <= now) throw expired();
       if (now - known.checkedAtMs > recheckMs) {
         const { userId, sessionId } = known;
-        const { aliveSessionIds } = await user.checkSessions({ sessions: [{ userId, sessionId }] }, call);
-        if (aliveSessionIds.length === 0) {
+        const found = await user.checkSessions({ sessions: [{ userId, sessionId }] }, call);
+        if (found.aliveSessionIds.length === 0) {
           verified.delete(token);
           throw new DomainError("unauthenticated", "SESSION_ENDED", "This session has ended. Log in again.");
         }
+        known.moderator = found.moderatorSessionIds.length > 0;
         known.checkedAtMs = now;
         verified.set(token, known);
       }

@@ -18,7 +18,8 @@ declare module "fastify" {
 
 /** The call that a request makes of the services, on behalf of whoever sent it. */
 export function callOf(request: FastifyRequest, withinMs = requestMs): Call {
-  return { callerId: request.identity?.userId, traceId: request.id, deadlineMs: Date.now() + withinMs };
+  const { userId: callerId, moderator } = request.identity ?? {};
+  return { callerId, moderator, traceId: request.id, deadlineMs: Date.now() + withinMs };
 }
 
 /** Finds out who asks; see FastifyContextConfig.auth. */

@@ -22,7 +22,8 @@ describe("parseCursor", () => {
 });
 
 test("a comment is deleted by its author and by the video's", () => {
-  expect(mayDelete("1", "1", "2")).toBe(true);
-  expect(mayDelete("2", "1", "2")).toBe(true);
-  expect(mayDelete("3", "1", "2")).toBe(false);
+  expect(mayDelete({ callerId: "1" }, "1", "2")).toBe(true);
+  expect(mayDelete({ callerId: "2" }, "1", "2")).toBe(true);
+  expect(mayDelete({ callerId: "3", moderator: false }, "1", "2")).toBe(false);
+  expect(mayDelete({ callerId: "3", moderator: true }, "1", "2")).toBe(true);
 });

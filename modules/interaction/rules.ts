@@ -15,9 +15,13 @@ export function checkComment(text: string): string {
   });
 }
 
-/** Who may delete a comment: the one place to add a role. */
-export function mayDelete(callerId: string, authorId: string, videoAuthorId: string): boolean {
-  return callerId === authorId || callerId === videoAuthorId;
+/** Who may delete a comment. */
+export function mayDelete(
+  { callerId, moderator }: { callerId?: string | undefined; moderator?: boolean | undefined },
+  authorId: string,
+  videoAuthorId: string,
+): boolean {
+  return moderator === true || callerId === authorId || callerId === videoAuthorId;
 }
 
 /** Who may close a video's comments and pin one. */

@@ -8,6 +8,7 @@ import { refresh } from "./handlers/refresh.ts";
 import { register } from "./handlers/register.ts";
 import { checkSessions, endSessions, listSessions } from "./handlers/sessions.ts";
 import { migrations } from "./migrations.ts";
+import { moderatorCommand } from "./moderator-command.ts";
 import { createPasswords } from "./passwords.ts";
 import { seedUsers } from "./seed.ts";
 import { userStore } from "./store.ts";
@@ -25,6 +26,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   service: UserService,
   calls: {},
   migrations,
+  commands: { moderator: moderatorCommand },
   seed: seedUsers,
   async start({ config, db, ids, blobs, media, metrics, log }) {
     const store = userStore(db);

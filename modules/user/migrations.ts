@@ -37,4 +37,8 @@ export const migrations: Migrations = {
       created_at timestamptz not null default now()
     );
   `,
+  "0002-moderators": `
+    alter table "user".account add role text not null default 'member' check (role in ('member', 'moderator'));
+    create index account_moderator on "user".account (id) where role = 'moderator';
+  `,
 };

@@ -12,5 +12,6 @@ export function toUser(account: Account): MessageInitShape<typeof UserSchema> {
     avatarKey: account.avatar_key,
     backgroundKey: account.background_key,
     createdAtMs: account.created_at.getTime(),
+    moderator: account.role === "moderator",
   };
 }

@@ -157,12 +157,13 @@ export function userStore(db: Kysely<Tables>) {
         .executeTakeFirstOrThrow();
       return numUpdatedRows > 0n;
     },
-    /** Which of these sessions are alive; their use is noted, once an hour at the most. */
+    /** Which of these sessions are alive, and their people's role; their use is noted, once an hour at the most. */
     async aliveSessions(refs: { userId: string; sessionId: string }[]) {
-      const { rows } = await sql<{ id: string; stale: boolean; user_id: string }>`
-        select s.user_id, s.id, s.last_used_at < now() - interval '1 hour' as stale
+      const { rows } = await sql<{ id: string; stale: boolean; user_id: string; moderator: boolean }>`
+        select s.user_id, s.id, s.last_used_at < now() - interval '1 hour' as stale, a.role = 'moderator' as moderator
         from unnest(${refs.map((ref) => ref.userId)}::int8[], ${refs.map((ref) => ref.sessionId)}::int8[]) as r(user_id, id)
         join "user".session s on s.user_id = r.user_id and s.id = r.id
+        join "user".account a on a.id = s.user_id
         where s.expires_at > now()`.execute(db);
       const stale = rows.filter((row) => row.stale);
       if (stale.length > 0) {

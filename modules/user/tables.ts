@@ -11,6 +11,7 @@ export interface Tables {
     avatar_key: Generated<string>;
     background_key: Generated<string>;
     created_at: GeneratedAlways<Date>;
+    role: Generated<"member" | "moderator">;
   };
   session: {
     user_id: string;

@@ -32,6 +32,13 @@ export interface Parts<Calls extends Record<string, DescService>, Config, Tables
 /** Tells how much of something is done. */
 export type Progress = (what: string, done: number, total: number) => void;
 
+/** A word on the operator's command line that one module answers; it works beside a running system. */
+export interface ModuleCommand<Tables> {
+  summary: string;
+  /** Acts on the words that follow; gives the lines to print. Error: ARGUMENT_INVALID. */
+  run(db: Kysely<Tables>, words: string[]): Promise<string[]>;
+}
+
 /** A module that runs. */
 export interface Running<S extends DescService> {
   handlers: Handlers<S>;
@@ -52,6 +59,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Desc
   /** Of the schema with the module's name. */
   migrations?: Migrations;
   start(parts: Parts<Calls, Config, Tables>): Promise<Running<S>>;
+  /** By their names: `douya moderator add ada`. */
+  commands?: Record<string, ModuleCommand<Tables>>;
   /** The counts it keeps, for `douya doctor --recount`. */
   recount?: readonly KeptCount[];
   /** Fills the module's tables with its share of a made-up world, for demonstrations and benchmarks. */

@@ -4,6 +4,8 @@ import { DomainError } from "../errors/domain-error.ts";
 export interface Call {
   /** The person on whose behalf the call is made; absent for guests and for work of the system itself. */
   readonly callerId?: string | undefined;
+  /** Whether that person may moderate; as fresh as the check of their session. */
+  readonly moderator?: boolean | undefined;
   /** 32 hex digits, as in W3C trace context. */
   readonly traceId: string;
   /** Unix milliseconds; nobody waits for the answer after it. A callee never gets more than its caller has left. */

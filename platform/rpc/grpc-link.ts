@@ -46,6 +46,7 @@ export function grpcLink(options: {
             metadata.set("authorization", await options.tokens.issue(options.from));
             metadata.set("douya-trace", call.traceId);
             if (call.callerId) metadata.set("douya-caller", call.callerId);
+            if (call.moderator) metadata.set("douya-moderator", "yes");
             return new Promise((resolve, reject) => {
               connection.makeUnaryRequest(
                 path,

@@ -104,6 +104,7 @@ function callOf(rpc: ServerUnaryCall<unknown, unknown>) {
   const askedMs = asked instanceof Date ? asked.getTime() : asked;
   return {
     callerId: text(rpc, "douya-caller") || undefined,
+    moderator: text(rpc, "douya-moderator") === "yes",
     traceId: text(rpc, "douya-trace"),
     deadlineMs: Math.min(askedMs, Date.now() + maxCallMs),
   };

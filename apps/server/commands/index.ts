@@ -3,6 +3,7 @@ import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
 import { eventsCommand } from "./events.ts";
 import { migrateCommand } from "./migrate.ts";
+import { moduleCommands } from "./module-commands.ts";
 import { openapiCommand } from "./openapi.ts";
 import { seedCommand } from "./seed.ts";
 import { serveCommand } from "./serve.ts";
@@ -14,6 +15,7 @@ export const commands: Record<string, Command> = {
   migrate: migrateCommand,
   doctor: doctorCommand,
   events: eventsCommand,
+  ...moduleCommands(),
   config: configCommand,
   targets: targetsCommand,
   openapi: openapiCommand,

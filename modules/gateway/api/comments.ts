@@ -130,7 +130,7 @@ export function commentRoutes({ interaction, composer, urlsFor }: Surface): Fast
       "/videos/:id/comments/:commentId",
       {
         schema: {
-          summary: "Delete a comment with its replies: one's own, or any on one's own video",
+          summary: "Delete a comment with its replies: one's own, or any on one's own video; a moderator any",
           tags: ["comments"],
           params: CommentParams,
           response: answers({ 204: NoContent }),

@@ -26,6 +26,7 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
     avatarUrl: urls.avatar(user),
     backgroundUrl: urls.background(user),
     createdAt: toTime(user.createdAtMs),
+    role: user.moderator ? ("moderator" as const) : ("member" as const),
     followed: relation?.followed ?? false,
     followsYou: relation?.followsCaller ?? false,
     counts: {

@@ -27,6 +27,7 @@ export const User = Type.Object(
     backgroundUrl: Type.String({ description: "Never empty." }),
     createdAt: Time,
     followed: Type.Boolean({ description: "Whether the caller follows them." }),
+    role: Type.Union([Type.Literal("member"), Type.Literal("moderator")]),
     followsYou: Type.Boolean({ description: "Whether they follow the caller." }),
     counts: Counts,
   },

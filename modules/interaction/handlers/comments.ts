@@ -55,12 +55,12 @@ export function commentHandlers(
       return toComment(added);
     },
     async deleteComment({ videoId, commentId }, call) {
-      const callerId = requireCaller(call);
+      requireCaller(call);
       await videos.require(videoId, call);
       if (!isId(commentId)) throw commentNotFound();
       await store.remove(videoId, commentId, (comment, video) => {
-        if (!mayDelete(callerId, comment.author_id, video.author_id))
-          throw notYours("Only the author of a comment or of the video can delete it.");
+        if (!mayDelete(call, comment.author_id, video.author_id))
+          throw notYours("Only the author of a comment or of the video, or a moderator, can delete it.");
       });
       return {};
     },

@@ -10,15 +10,17 @@ import type { UserStore } from "../store.ts";
 type Service = Handlers<typeof UserService>;
 
 export function checkSessions(store: UserStore): Service["checkSessions"] {
-  const isAlive = createBatcher(async (refs: { userId: string; sessionId: string }[]) => {
-    const alive = new Map((await store.aliveSessions(refs)).map((row) => [row.id, row.user_id]));
-    return refs.map((ref) => alive.get(ref.sessionId) === ref.userId);
+  const findAlive = createBatcher(async (refs: { userId: string; sessionId: string }[]) => {
+    const alive = new Map((await store.aliveSessions(refs)).map((row) => [`${row.user_id} ${row.id}`, row]));
+    return refs.map((ref) => alive.get(`${ref.userId} ${ref.sessionId}`));
   });
-  const isKnown = (ref: { userId: string; sessionId: string }) =>
-    isId(ref.userId) && isId(ref.sessionId) && isAlive(ref);
   return async (request) => {
-    const alive = await Promise.all(request.sessions.map(isKnown));
-    return { aliveSessionIds: request.sessions.filter((_, i) => alive[i]).map((ref) => ref.sessionId) };
+    const refs = request.sessions.filter((ref) => isId(ref.userId) && isId(ref.sessionId));
+    const alive = (await Promise.all(refs.map(findAlive))).filter((row) => row !== undefined);
+    return {
+      aliveSessionIds: alive.map((row) => row.id),
+      moderatorSessionIds: alive.filter((row) => row.moderator).map((row) => row.id),
+    };
   };
 }
 

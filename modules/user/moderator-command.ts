@@ -1,0 +1,37 @@
+import type { Kysely } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { ModuleCommand } from "#platform/module/module.ts";
+import { nameKey } from "#platform/text/text-rules.ts";
+import type { Tables } from "./tables.ts";
+
+/** Who moderates. A running system notices at the next check of their session. */
+export const moderatorCommand: ModuleCommand<Tables> = {
+  summary: "add NAME, remove NAME or list: who may delete any comment and hold any video",
+  async run(db, words) {
+    const [action = "list", name, ...more] = words;
+    if (action === "list" && name === undefined) return list(db);
+    if ((action !== "add" && action !== "remove") || name === undefined || more.length > 0)
+      throw new DomainError("invalid", "ARGUMENT_INVALID", "Say: add NAME, remove NAME, or list.");
+    const role = action === "add" ? "moderator" : "member";
+    const changed = await db
+      .updateTable("account")
+      .set({ role })
+      .where("name_key", "=", nameKey(name.normalize("NFC").trim()))
+      .returning("username")
+      .executeTakeFirst();
+    if (!changed) throw new DomainError("not-found", "USER_NOT_FOUND", `There is nobody called ${name}.`);
+    return [`${changed.username} is ${action === "add" ? "a moderator now" : "no moderator any more"}.`];
+  },
+};
+
+async function list(db: Kysely<Tables>): Promise<string[]> {
+  const moderators = await db
+    .selectFrom("account")
+    .select("username")
+    .where("role", "=", "moderator")
+    .orderBy("id")
+    .execute();
+  return moderators.length === 0
+    ? ["There is no moderator yet."]
+    : moderators.map(({ username }) => username);
+}
