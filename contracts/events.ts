@@ -1,7 +1,12 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { CommentDeletedSchema, CommentedSchema, ReactedSchema } from "./gen/interaction_events_pb.ts";
 import { MessageSentSchema } from "./gen/message_events_pb.ts";
-import { FollowedSchema, UnfollowedSchema } from "./gen/relation_events_pb.ts";
+import {
+  BlockedSchema,
+  FollowedSchema,
+  UnblockedSchema,
+  UnfollowedSchema,
+} from "./gen/relation_events_pb.ts";
 import { VideoDeletedSchema, VideoPublishedSchema } from "./gen/video_events_pb.ts";
 
 /**
@@ -10,6 +15,8 @@ import { VideoDeletedSchema, VideoPublishedSchema } from "./gen/video_events_pb.
  */
 export const relationFollowed = event("relation.followed.v1", FollowedSchema, pairKey);
 export const relationUnfollowed = event("relation.unfollowed.v1", UnfollowedSchema, pairKey);
+export const relationBlocked = event("relation.blocked.v1", BlockedSchema, blockKey);
+export const relationUnblocked = event("relation.unblocked.v1", UnblockedSchema, blockKey);
 export const videoPublished = event("video.published.v1", VideoPublishedSchema, (video) => video.videoId);
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
 export const reacted = event(
@@ -31,6 +38,10 @@ function conversationKey({ senderId, receiverId }: { senderId: string; receiverI
 
 function pairKey(pair: { followerId: string; followeeId: string }): string {
   return `${pair.followerId} ${pair.followeeId}`;
+}
+
+function blockKey(pair: { blockerId: string; blockedId: string }): string {
+  return `${pair.blockerId} ${pair.blockedId}`;
 }
 
 function event<Name extends string, Schema extends DescMessage>(

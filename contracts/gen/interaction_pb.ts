@@ -669,7 +669,7 @@ export const InteractionService: GenService<{
   },
   /**
    * Adds a comment or a reply of the caller. Errors: VIDEO_NOT_FOUND, COMMENT_INVALID, COMMENTS_CLOSED,
-   * COMMENT_NOT_FOUND (what is answered), IDEMPOTENCY_KEY_INVALID.
+   * COMMENT_NOT_FOUND (what is answered), IDEMPOTENCY_KEY_INVALID, BLOCKED_BY_USER (by the author of the video).
    *
    * @generated from rpc douya.interaction.v1.InteractionService.AddComment
    */

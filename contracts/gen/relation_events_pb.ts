@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file relation_events.proto.
  */
 export const file_relation_events: GenFile = /*@__PURE__*/
-  fileDesc("ChVyZWxhdGlvbl9ldmVudHMucHJvdG8SEWRvdXlhLnJlbGF0aW9uLnYxIlYKCEZvbGxvd2VkEhMKC2ZvbGxvd2VyX2lkGAEgASgJEhMKC2ZvbGxvd2VlX2lkGAIgASgJEg0KBWF0X21zGAMgASgBEhEKCWZvbGxvd19pZBgEIAEoCSJYCgpVbmZvbGxvd2VkEhMKC2ZvbGxvd2VyX2lkGAEgASgJEhMKC2ZvbGxvd2VlX2lkGAIgASgJEg0KBWF0X21zGAMgASgBEhEKCWZvbGxvd19pZBgEIAEoCWIGcHJvdG8z");
+  fileDesc("ChVyZWxhdGlvbl9ldmVudHMucHJvdG8SEWRvdXlhLnJlbGF0aW9uLnYxIlYKCEZvbGxvd2VkEhMKC2ZvbGxvd2VyX2lkGAEgASgJEhMKC2ZvbGxvd2VlX2lkGAIgASgJEg0KBWF0X21zGAMgASgBEhEKCWZvbGxvd19pZBgEIAEoCSJYCgpVbmZvbGxvd2VkEhMKC2ZvbGxvd2VyX2lkGAEgASgJEhMKC2ZvbGxvd2VlX2lkGAIgASgJEg0KBWF0X21zGAMgASgBEhEKCWZvbGxvd19pZBgEIAEoCSJSCgdCbG9ja2VkEhIKCmJsb2NrZXJfaWQYASABKAkSEgoKYmxvY2tlZF9pZBgCIAEoCRINCgVhdF9tcxgDIAEoARIQCghibG9ja19pZBgEIAEoCSJUCglVbmJsb2NrZWQSEgoKYmxvY2tlcl9pZBgBIAEoCRISCgpibG9ja2VkX2lkGAIgASgJEg0KBWF0X21zGAMgASgBEhAKCGJsb2NrX2lkGAQgASgJYgZwcm90bzM");
 
 /**
  * relation.followed.v1
@@ -85,4 +85,74 @@ export type Unfollowed = Message<"douya.relation.v1.Unfollowed"> & {
  */
 export const UnfollowedSchema: GenMessage<Unfollowed> = /*@__PURE__*/
   messageDesc(file_relation_events, 1);
+
+/**
+ * relation.blocked.v1: the follows between the two end with an event each.
+ *
+ * @generated from message douya.relation.v1.Blocked
+ */
+export type Blocked = Message<"douya.relation.v1.Blocked"> & {
+  /**
+   * @generated from field: string blocker_id = 1;
+   */
+  blockerId: string;
+
+  /**
+   * @generated from field: string blocked_id = 2;
+   */
+  blockedId: string;
+
+  /**
+   * @generated from field: double at_ms = 3;
+   */
+  atMs: number;
+
+  /**
+   * @generated from field: string block_id = 4;
+   */
+  blockId: string;
+};
+
+/**
+ * Describes the message douya.relation.v1.Blocked.
+ * Use `create(BlockedSchema)` to create a new message.
+ */
+export const BlockedSchema: GenMessage<Blocked> = /*@__PURE__*/
+  messageDesc(file_relation_events, 2);
+
+/**
+ * relation.unblocked.v1
+ *
+ * @generated from message douya.relation.v1.Unblocked
+ */
+export type Unblocked = Message<"douya.relation.v1.Unblocked"> & {
+  /**
+   * @generated from field: string blocker_id = 1;
+   */
+  blockerId: string;
+
+  /**
+   * @generated from field: string blocked_id = 2;
+   */
+  blockedId: string;
+
+  /**
+   * @generated from field: double at_ms = 3;
+   */
+  atMs: number;
+
+  /**
+   * The block that ended.
+   *
+   * @generated from field: string block_id = 4;
+   */
+  blockId: string;
+};
+
+/**
+ * Describes the message douya.relation.v1.Unblocked.
+ * Use `create(UnblockedSchema)` to create a new message.
+ */
+export const UnblockedSchema: GenMessage<Unblocked> = /*@__PURE__*/
+  messageDesc(file_relation_events, 3);
 

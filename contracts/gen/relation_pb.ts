@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file relation.proto.
  */
 export const file_relation: GenFile = /*@__PURE__*/
-  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiJrCghSZWxhdGlvbhIPCgd1c2VyX2lkGAEgASgJEhEKCWZvbGxvd2luZxgCIAEoARIRCglmb2xsb3dlcnMYAyABKAESEAoIZm9sbG93ZWQYBCABKAgSFgoOZm9sbG93c19jYWxsZXIYBSABKAgiKQoVRmlsdGVyRm9sbG93ZWRSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIioKFkZpbHRlckZvbGxvd2VkUmVzcG9uc2USEAoIdXNlcl9pZHMYASADKAkiPQoLTGlzdFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iLgoMTGlzdFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJEgwKBG5leHQYAiABKAky7QQKD1JlbGF0aW9uU2VydmljZRJNCgZGb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USTwoIVW5mb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USXwoMR2V0UmVsYXRpb25zEiYuZG91eWEucmVsYXRpb24udjEuR2V0UmVsYXRpb25zUmVxdWVzdBonLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1Jlc3BvbnNlEmUKDkZpbHRlckZvbGxvd2VkEiguZG91eWEucmVsYXRpb24udjEuRmlsdGVyRm9sbG93ZWRSZXF1ZXN0GikuZG91eWEucmVsYXRpb24udjEuRmlsdGVyRm9sbG93ZWRSZXNwb25zZRJQCg1MaXN0Rm9sbG93aW5nEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USUAoNTGlzdEZvbGxvd2VycxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEk4KC0xpc3RGcmllbmRzEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCIpChVGaWx0ZXJGb2xsb3dlZFJlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiKgoWRmlsdGVyRm9sbG93ZWRSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCSI9CgtMaXN0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVsaW1pdBgDIAEoDSIuCgxMaXN0UmVzcG9uc2USEAoIdXNlcl9pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIfCgxCbG9ja1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSIgCg1CbG9ja1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiMwoSTGlzdEJsb2NrZWRSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDTLeBgoPUmVsYXRpb25TZXJ2aWNlEk0KBkZvbGxvdxIgLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1JlcXVlc3QaIS5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXNwb25zZRJPCghVbmZvbGxvdxIgLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1JlcXVlc3QaIS5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXNwb25zZRJfCgxHZXRSZWxhdGlvbnMSJi5kb3V5YS5yZWxhdGlvbi52MS5HZXRSZWxhdGlvbnNSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuR2V0UmVsYXRpb25zUmVzcG9uc2USZQoORmlsdGVyRm9sbG93ZWQSKC5kb3V5YS5yZWxhdGlvbi52MS5GaWx0ZXJGb2xsb3dlZFJlcXVlc3QaKS5kb3V5YS5yZWxhdGlvbi52MS5GaWx0ZXJGb2xsb3dlZFJlc3BvbnNlElAKDUxpc3RGb2xsb3dpbmcSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJQCg1MaXN0Rm9sbG93ZXJzEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USTgoLTGlzdEZyaWVuZHMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJKCgVCbG9jaxIfLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVxdWVzdBogLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVzcG9uc2USTAoHVW5ibG9jaxIfLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVxdWVzdBogLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVzcG9uc2USVQoLTGlzdEJsb2NrZWQSJS5kb3V5YS5yZWxhdGlvbi52MS5MaXN0QmxvY2tlZFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message douya.relation.v1.FollowRequest
@@ -112,6 +112,18 @@ export type Relation = Message<"douya.relation.v1.Relation"> & {
    * @generated from field: bool follows_caller = 5;
    */
   followsCaller: boolean;
+
+  /**
+   * Whether the caller blocks them, and they the caller.
+   *
+   * @generated from field: bool blocked = 6;
+   */
+  blocked: boolean;
+
+  /**
+   * @generated from field: bool blocks_caller = 7;
+   */
+  blocksCaller: boolean;
 };
 
 /**
@@ -209,12 +221,70 @@ export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
   messageDesc(file_relation, 8);
 
 /**
+ * @generated from message douya.relation.v1.BlockRequest
+ */
+export type BlockRequest = Message<"douya.relation.v1.BlockRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message douya.relation.v1.BlockRequest.
+ * Use `create(BlockRequestSchema)` to create a new message.
+ */
+export const BlockRequestSchema: GenMessage<BlockRequest> = /*@__PURE__*/
+  messageDesc(file_relation, 9);
+
+/**
+ * @generated from message douya.relation.v1.BlockResponse
+ */
+export type BlockResponse = Message<"douya.relation.v1.BlockResponse"> & {
+  /**
+   * @generated from field: bool changed = 1;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message douya.relation.v1.BlockResponse.
+ * Use `create(BlockResponseSchema)` to create a new message.
+ */
+export const BlockResponseSchema: GenMessage<BlockResponse> = /*@__PURE__*/
+  messageDesc(file_relation, 10);
+
+/**
+ * @generated from message douya.relation.v1.ListBlockedRequest
+ */
+export type ListBlockedRequest = Message<"douya.relation.v1.ListBlockedRequest"> & {
+  /**
+   * `next` of the page before; empty: from the newest.
+   *
+   * @generated from field: string before = 1;
+   */
+  before: string;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.relation.v1.ListBlockedRequest.
+ * Use `create(ListBlockedRequestSchema)` to create a new message.
+ */
+export const ListBlockedRequestSchema: GenMessage<ListBlockedRequest> = /*@__PURE__*/
+  messageDesc(file_relation, 11);
+
+/**
  * @generated from service douya.relation.v1.RelationService
  */
 export const RelationService: GenService<{
   /**
    * The caller follows or unfollows somebody. Idempotent: `changed` tells whether anything was done.
-   * Errors: USER_NOT_FOUND, FOLLOWS_SELF, FOLLOWS_TOO_MANY.
+   * Errors: USER_NOT_FOUND, FOLLOWS_SELF, FOLLOWS_TOO_MANY, USER_BLOCKED, BLOCKED_BY_USER.
    *
    * @generated from rpc douya.relation.v1.RelationService.Follow
    */
@@ -275,6 +345,35 @@ export const RelationService: GenService<{
   listFriends: {
     methodKind: "unary";
     input: typeof ListRequestSchema;
+    output: typeof ListResponseSchema;
+  },
+  /**
+   * The caller blocks somebody, which ends both follows, or does no longer. Idempotent.
+   * Errors: USER_NOT_FOUND, BLOCKS_SELF, BLOCKS_TOO_MANY.
+   *
+   * @generated from rpc douya.relation.v1.RelationService.Block
+   */
+  block: {
+    methodKind: "unary";
+    input: typeof BlockRequestSchema;
+    output: typeof BlockResponseSchema;
+  },
+  /**
+   * @generated from rpc douya.relation.v1.RelationService.Unblock
+   */
+  unblock: {
+    methodKind: "unary";
+    input: typeof BlockRequestSchema;
+    output: typeof BlockResponseSchema;
+  },
+  /**
+   * Whom the caller blocks, the newest first; only they may know.
+   *
+   * @generated from rpc douya.relation.v1.RelationService.ListBlocked
+   */
+  listBlocked: {
+    methodKind: "unary";
+    input: typeof ListBlockedRequestSchema;
     output: typeof ListResponseSchema;
   },
 }> = /*@__PURE__*/

@@ -31,6 +31,12 @@ export interface Composer {
   people(ids: string[], call: Call): Promise<Person[]>;
   clipsById(ids: string[], call: Call): Promise<Clip[]>;
   clips(videos: Video[], call: Call): Promise<Clip[]>;
+  /**
+   * The same for feeds and for what people say: without those whom the caller blocks or who block the caller. Pages
+   * get shorter by them, cursors stay.
+   */
+  unblockedPeople(ids: string[], call: Call): Promise<Person[]>;
+  unblockedClips(ids: string[], call: Call): Promise<Clip[]>;
   /** Somebody whose record is at hand already. */
   person(user: User, call: Call): Promise<Person>;
 }
@@ -104,17 +110,26 @@ export function createComposer(
     });
   }
 
+  async function clipsById(ids: string[], call: Call): Promise<Clip[]> {
+    if (ids.length === 0) return [];
+    const { videos } = await clients.video.getVideos({ ids }, call);
+    return clips(videos, call);
+  }
+
   return {
     people,
     clips,
-    async clipsById(ids, call) {
-      if (ids.length === 0) return [];
-      const { videos } = await clients.video.getVideos({ ids }, call);
-      return clips(videos, call);
-    },
+    clipsById,
+    unblockedPeople: async (ids, call) => (await people(ids, call)).filter(isUnblocked),
+    unblockedClips: async (ids, call) =>
+      (await clipsById(ids, call)).filter(({ author }) => isUnblocked(author)),
     async person(user, call) {
       const [person] = await compose([user.id], Promise.resolve([user]), call);
       return person!;
     },
   };
+}
+
+function isUnblocked({ relation }: Person): boolean {
+  return !relation?.blocked && !relation?.blocksCaller;
 }

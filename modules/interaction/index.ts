@@ -1,4 +1,5 @@
 import { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { commentStore } from "./comment-store.ts";
@@ -19,7 +20,7 @@ import { addVideos } from "./video-rows.ts";
 export const interactionModule = defineModule<object, Tables>()({
   name: "interaction",
   service: InteractionService,
-  calls: { video: VideoService },
+  calls: { video: VideoService, relation: RelationService },
   migrations,
   recount: counts,
   async start({ db, clients, ids, events }) {
@@ -33,7 +34,7 @@ export const interactionModule = defineModule<object, Tables>()({
         getVideoStats: getVideoStats(reactions),
         getUserStats: getUserStats(reactions),
         listLiked: listLiked(reactions),
-        ...commentHandlers(comments, videos, ids),
+        ...commentHandlers(comments, videos, clients.relation, ids),
         ...commentLists(comments, clients.video),
       },
       stop: () => deletions.stop(),

@@ -7,8 +7,8 @@ import type { Client } from "#platform/rpc/service.ts";
 import { videoNotFound } from "./rules.ts";
 
 export interface KnownVideos {
-  /** Sees that a video is published and has its row. Error: VIDEO_NOT_FOUND. */
-  require(videoId: string, call: Call): Promise<void>;
+  /** Sees that a video is published and has its row; gives its author's id. Error: VIDEO_NOT_FOUND. */
+  require(videoId: string, call: Call): Promise<string>;
 }
 
 /**
@@ -21,23 +21,27 @@ export function createKnownVideos(
   video: Client<typeof VideoService>,
   addRows: (videos: { videoId: string; authorId: string }[]) => Promise<void>,
 ): KnownVideos {
-  const known = new LRUCache<string, true>(remembered);
-  const find = createBatcher(async (asked: { videoId: string; call: Call }[]): Promise<boolean[]> => {
-    const { traceId } = asked[0]!.call;
-    const deadlineMs = Math.max(...asked.map(({ call }) => call.deadlineMs));
-    // As a guest: before it is published, not even the author can like it.
-    const ids = [...new Set(asked.map(({ videoId }) => videoId))];
-    const { videos } = await video.getVideos({ ids }, { traceId, deadlineMs });
-    const published = videos.filter(({ state }) => state === VideoState.PUBLISHED);
-    if (published.length > 0) await addRows(published.map(({ id, authorId }) => ({ videoId: id, authorId })));
-    for (const { id } of published) known.set(id, true);
-    const found = new Set(published.map(({ id }) => id));
-    return asked.map(({ videoId }) => found.has(videoId));
-  });
+  const known = new LRUCache<string, string>(remembered);
+  const find = createBatcher(
+    async (asked: { videoId: string; call: Call }[]): Promise<(string | undefined)[]> => {
+      const { traceId } = asked[0]!.call;
+      const deadlineMs = Math.max(...asked.map(({ call }) => call.deadlineMs));
+      // As a guest: before it is published, not even the author can like it.
+      const ids = [...new Set(asked.map(({ videoId }) => videoId))];
+      const { videos } = await video.getVideos({ ids }, { traceId, deadlineMs });
+      const published = videos.filter(({ state }) => state === VideoState.PUBLISHED);
+      if (published.length > 0)
+        await addRows(published.map(({ id, authorId }) => ({ videoId: id, authorId })));
+      for (const { id, authorId } of published) known.set(id, authorId);
+      const authors = new Map(published.map(({ id, authorId }) => [id, authorId]));
+      return asked.map(({ videoId }) => authors.get(videoId));
+    },
+  );
   return {
     async require(videoId, call) {
-      if (known.has(videoId)) return;
-      if (!isId(videoId) || !(await find({ videoId, call }))) throw videoNotFound();
+      const authorId = known.get(videoId) ?? (isId(videoId) ? await find({ videoId, call }) : undefined);
+      if (authorId === undefined) throw videoNotFound();
+      return authorId;
     },
   };
 }

@@ -64,3 +64,11 @@ export function commentIsReply(): DomainError {
 export function notYours(message: string): DomainError {
   return new DomainError("forbidden", "NOT_YOURS", message);
 }
+
+export function blockedByAuthor(): DomainError {
+  return new DomainError(
+    "forbidden",
+    "BLOCKED_BY_USER",
+    "The author of this video does not want your comments.",
+  );
+}

@@ -32,12 +32,20 @@ export interface Standing {
   friends: boolean;
   /** The other has written to them, whenever that was. */
   answered: boolean;
+  /** One of the two blocks the other. */
+  blocked?: boolean;
+  blockedBy?: boolean;
   /** What they have sent to the other as a stranger without an answer. */
   toStranger: number;
 }
 
-/** Why one may not write now; undefined when one may. The one place for a block, once there is one. */
-export function refusalOf({ friends, answered, toStranger }: Standing): DomainError | undefined {
+/** Why one may not write now; undefined when one may. */
+export function refusalOf(standing: Standing): DomainError | undefined {
+  const { friends, answered, toStranger } = standing;
+  if (standing.blocked)
+    return new DomainError("forbidden", "USER_BLOCKED", "You have blocked them. Unblock them first.");
+  if (standing.blockedBy)
+    return new DomainError("forbidden", "BLOCKED_BY_USER", "They do not want messages from you.");
   if (friends || answered || toStranger < maxStrangerMessages) return undefined;
   return new DomainError(
     "forbidden",

@@ -8,13 +8,15 @@ import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } fro
 import { refusalOf } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
-/** What somebody wants to send; `friends` as relation has it. */
+/** What somebody wants to send; how they stand to the other as relation has it. */
 export interface Wish {
   senderId: string;
   receiverId: string;
   content: string;
   key: string | undefined;
   friends: boolean;
+  blocked?: boolean;
+  blockedBy?: boolean;
   traceId: string;
 }
 

@@ -1,6 +1,8 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { blockStore } from "./block-store.ts";
+import { blockHandlers } from "./handlers/block.ts";
 import { followHandlers } from "./handlers/follow.ts";
 import { filterFollowed, getRelations, listBy } from "./handlers/read.ts";
 import { migrations } from "./migrations.ts";
@@ -22,6 +24,7 @@ export const relationModule = defineModule<object, Tables>()({
     return {
       handlers: {
         ...followHandlers(store, clients.user, ids),
+        ...blockHandlers(blockStore(db, events), clients.user, ids),
         getRelations: getRelations(store),
         filterFollowed: filterFollowed(store),
         listFollowing: listBy(store.following),

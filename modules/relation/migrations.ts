@@ -17,4 +17,15 @@ export const migrations: Migrations = {
       followers int8 not null default 0
     );
   `,
+  "0002-blocks": `
+    create table relation.block (
+      blocker_id int8 not null,
+      blocked_id int8 not null,
+      -- In the order of time; what the list is paged by.
+      id int8 not null,
+      primary key (blocker_id, blocked_id)
+    );
+    create index block_listed on relation.block (blocker_id, id desc) include (blocked_id);
+    create index block_of on relation.block (blocked_id);
+  `,
 };

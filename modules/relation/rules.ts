@@ -3,6 +3,9 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 /** More than anybody can watch, and a bound for what one account can make the others carry. */
 export const maxFollowing = 10_000;
 
+/** A bound for what one account can make the others carry. */
+export const maxBlocked = 10_000;
+
 export function checkNotSelf(callerId: string, targetId: string): void {
   if (callerId === targetId) throw new DomainError("invalid", "FOLLOWS_SELF", "You cannot follow yourself.");
 }
@@ -17,4 +20,23 @@ export function followsTooMany(): DomainError {
     "FOLLOWS_TOO_MANY",
     `One can follow ${maxFollowing} people at most. Unfollow somebody first.`,
   );
+}
+
+export function checkBlocksOther(callerId: string, targetId: string): void {
+  if (callerId === targetId) throw new DomainError("invalid", "BLOCKS_SELF", "You cannot block yourself.");
+}
+
+export function blocksTooMany(): DomainError {
+  return new DomainError(
+    "conflict",
+    "BLOCKS_TOO_MANY",
+    `One can block ${maxBlocked} people at most. Unblock somebody first.`,
+  );
+}
+
+/** Why a follow across a block is refused; the follower's own block comes first, since they can end it. */
+export function followBlocked(ownBlock: boolean): DomainError {
+  return ownBlock
+    ? new DomainError("forbidden", "USER_BLOCKED", "You have blocked them. Unblock them first.")
+    : new DomainError("forbidden", "BLOCKED_BY_USER", "They do not want to be followed by you.");
 }

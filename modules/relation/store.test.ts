@@ -21,7 +21,7 @@ let store: RelationStore;
 let drop: () => Promise<void>;
 
 beforeAll(async () => {
-  const test = await createTestDatabaseFrom("relation_2", async (url) => {
+  const test = await createTestDatabaseFrom("relation_3", async (url) => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "events", eventMigrations);
     await migrate(fresh, "relation", migrations);

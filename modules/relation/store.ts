@@ -1,8 +1,10 @@
 import { sql } from "kysely";
 import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
+import { followBlocked } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** One person's wish to follow or unfollow another. */
@@ -13,6 +15,14 @@ export interface Wish {
   id: string | undefined;
 }
 
+/** How one person stands to another. */
+export interface Standing {
+  followed: boolean;
+  followsBack: boolean;
+  blocked: boolean;
+  blockedBy: boolean;
+}
+
 const pairKey = (pair: { follower_id: string; followee_id: string }) =>
   `${pair.follower_id} ${pair.followee_id}`;
 
@@ -21,18 +31,21 @@ export function relationStore(db: Kysely<Tables>, events: Events) {
   return {
     /**
      * Carries out many wishes in one transaction, facts, counts and events together; tells for each whether it changed
-     * anything. No two may be about the same pair.
+     * anything, or why it was refused. No two may be about the same pair.
      */
-    async apply(wishes: Wish[]): Promise<boolean[]> {
+    async apply(wishes: Wish[]): Promise<(boolean | DomainError)[]> {
       return events.transaction(db, async (transaction, emit) => {
         const follows = wishes.filter((wish) => wish.id !== undefined);
         const unfollows = wishes.filter((wish) => wish.id === undefined);
-        const added = follows.length > 0 ? await addFollows(transaction, follows) : [];
+        const inserted = follows.length > 0 ? await addFollows(transaction, follows) : [];
         const removed = unfollows.length > 0 ? await removeFollows(transaction, unfollows) : [];
         await count(transaction, [
-          ...added.map((pair) => ({ ...pair, change: 1 })),
+          ...inserted.map((pair) => ({ ...pair, change: 1 })),
           ...removed.map((pair) => ({ ...pair, change: -1 })),
         ]);
+        const refused =
+          follows.length > 0 ? await takeBackBlocked(transaction, follows, inserted) : new Map();
+        const added = inserted.filter((pair) => !refused.has(pairKey(pair)));
         for (const { follower_id: followerId, followee_id: followeeId, id: followId } of added) {
           emit(relationFollowed, { followerId, followeeId, followId, atMs: timeOfId(followId) });
         }
@@ -40,7 +53,10 @@ export function relationStore(db: Kysely<Tables>, events: Events) {
           emit(relationUnfollowed, { followerId, followeeId, followId, atMs: Date.now() });
         }
         const changed = new Set([...added, ...removed].map(pairKey));
-        return wishes.map((wish) => changed.has(`${wish.followerId} ${wish.followeeId}`));
+        return wishes.map((wish) => {
+          const key = `${wish.followerId} ${wish.followeeId}`;
+          return refused.get(key) ?? changed.has(key);
+        });
       });
     },
     stats: (userIds: string[]) =>
@@ -60,6 +76,20 @@ export function relationStore(db: Kysely<Tables>, events: Events) {
       );
       const found = new Set(rows.map(pairKey));
       return pairs.map((pair) => found.has(`${pair.followerId} ${pair.followeeId}`));
+    },
+    /** How these people stand to others: four looks by key for each pair, in one statement. */
+    async standings(pairs: { userId: string; otherId: string }[]): Promise<Standing[]> {
+      const { rows } = await sql<Standing>`
+        select f.id is not null as "followed", g.id is not null as "followsBack",
+          b.id is not null as "blocked", c.id is not null as "blockedBy"
+        from unnest(${pairs.map((pair) => pair.userId)}::int8[], ${pairs.map((pair) => pair.otherId)}::int8[])
+          with ordinality as p(user_id, other_id, i)
+        left join relation.follow f on f.follower_id = p.user_id and f.followee_id = p.other_id
+        left join relation.follow g on g.follower_id = p.other_id and g.followee_id = p.user_id
+        left join relation.block b on b.blocker_id = p.user_id and b.blocked_id = p.other_id
+        left join relation.block c on c.blocker_id = p.other_id and c.blocked_id = p.user_id
+        order by p.i`.execute(db);
+      return rows;
     },
     following: (userId: string, before: string | undefined, limit: number) =>
       page(db, limit, before).select("followee_id as user_id").where("follower_id", "=", userId).execute(),
@@ -100,7 +130,44 @@ async function addFollows(on: Queryable<Tables>, wishes: Wish[]) {
     .execute();
 }
 
-async function removeFollows(on: Queryable<Tables>, wishes: Wish[]) {
+/**
+ * Takes back those follows across which a block stands; gives the refusals by pair. To be asked when the counts are
+ * held, as whoever blocks holds them too: either we see the block now, or it will see our follow.
+ */
+async function takeBackBlocked(
+  on: Queryable<Tables>,
+  wishes: Wish[],
+  inserted: { follower_id: string; followee_id: string }[],
+): Promise<Map<string, DomainError>> {
+  const { rows } = await sql<{ follower_id: string; followee_id: string; own: boolean }>`
+    select w.follower_id, w.followee_id, bool_or(b.own) as own
+    from unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
+      as w(follower_id, followee_id)
+    cross join lateral (
+      select true as own from relation.block where blocker_id = w.follower_id and blocked_id = w.followee_id
+      union all
+      select false from relation.block where blocker_id = w.followee_id and blocked_id = w.follower_id
+    ) b
+    group by 1, 2`.execute(on);
+  const refused = new Map(rows.map((row) => [pairKey(row), followBlocked(row.own)]));
+  const back = inserted.filter((pair) => refused.has(pairKey(pair)));
+  if (back.length > 0) {
+    await removeFollows(
+      on,
+      back.map((pair) => ({ followerId: pair.follower_id, followeeId: pair.followee_id })),
+    );
+    await count(
+      on,
+      back.map((pair) => ({ ...pair, change: -1 })),
+    );
+  }
+  return refused;
+}
+
+export async function removeFollows(
+  on: Queryable<Tables>,
+  wishes: { followerId: string; followeeId: string }[],
+) {
   const { rows } = await sql<{ follower_id: string; followee_id: string; id: string }>`
     delete from relation.follow f
     using unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
@@ -111,7 +178,7 @@ async function removeFollows(on: Queryable<Tables>, wishes: Wish[]) {
 }
 
 /** One upsert for all, in the order of ids so that two processes never wait for each other in a circle. */
-async function count(
+export async function count(
   on: Queryable<Tables>,
   pairs: { follower_id: string; followee_id: string; change: number }[],
 ) {

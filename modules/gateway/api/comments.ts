@@ -21,7 +21,7 @@ const IdempotencyKey = Type.Optional(
 export function commentRoutes({ interaction, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
   async function present(comments: Comment[], request: FastifyRequest) {
     const ids = comments.flatMap((comment) => [comment.authorId, comment.replyToUserId]).filter(Boolean);
-    const people = await composer.people(ids, callOf(request));
+    const people = await composer.unblockedPeople(ids, callOf(request));
     const byId = new Map(people.map((person) => [person.user.id, person]));
     const urls = urlsFor(request);
     return comments.flatMap((comment) => toApiComment(comment, byId, urls) ?? []);

@@ -6,6 +6,7 @@ import { sendProblem } from "../problem.ts";
 import { bearerToken, identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { accountRoutes } from "./accounts.ts";
+import { blockRoutes } from "./blocks.ts";
 import { commentRoutes } from "./comments.ts";
 import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
@@ -64,6 +65,7 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     await routes.register(reactionRoutes(surface));
     await routes.register(commentRoutes(surface));
     await routes.register(followRoutes(surface));
+    await routes.register(blockRoutes(surface));
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   await app.register(swaggerUi, { routePrefix: "/docs" });

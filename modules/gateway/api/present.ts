@@ -29,6 +29,7 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
     role: user.moderator ? ("moderator" as const) : ("member" as const),
     followed: relation?.followed ?? false,
     followsYou: relation?.followsCaller ?? false,
+    blocked: relation?.blocked ?? false,
     counts: {
       videos: works,
       following: relation?.following ?? 0,

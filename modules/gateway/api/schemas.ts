@@ -29,6 +29,7 @@ export const User = Type.Object(
     followed: Type.Boolean({ description: "Whether the caller follows them." }),
     role: Type.Union([Type.Literal("member"), Type.Literal("moderator")]),
     followsYou: Type.Boolean({ description: "Whether they follow the caller." }),
+    blocked: Type.Boolean({ description: "Whether the caller blocks them." }),
     counts: Counts,
   },
   { $id: "User" },

@@ -16,7 +16,7 @@ const probeMs = 30_000;
 /** Uploading, publishing, watching and deleting. */
 export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface): FastifyPluginAsyncTypebox {
   async function toPage(found: { videoIds: string[]; next?: Position | undefined }, request: FastifyRequest) {
-    const clips = await composer.clipsById(found.videoIds, callOf(request));
+    const clips = await composer.unblockedClips(found.videoIds, callOf(request));
     const urls = urlsFor(request);
     return {
       items: clips.map((clip) => toApiVideo(clip, urls)),

@@ -13,7 +13,7 @@ export function commentEndpoints(app: FastifyInstance, surface: Surface): void {
   const { interaction, composer, urlsFor } = surface;
 
   async function present(comments: Comment[], request: FastifyRequest) {
-    const people = await composer.people(
+    const people = await composer.unblockedPeople(
       comments.map((comment) => comment.authorId),
       callOf(request),
     );

@@ -40,7 +40,7 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
   }
 
   async function answerOf(videoIds: string[], nextMs: number | undefined, call: Call, urls: MediaUrls) {
-    const clips = await composer.clipsById(videoIds, call);
+    const clips = await composer.unblockedClips(videoIds, call);
     const video_list = clips.map((clip) => toClassicVideo(clip, urls));
     return { ...ok, video_list, next_time: nextMs ?? Date.now() };
   }

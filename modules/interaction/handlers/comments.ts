@@ -1,14 +1,16 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
-import type { Handlers } from "#platform/rpc/service.ts";
+import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
 import type { Draft } from "../comment-drafts.ts";
 import type { CommentStore } from "../comment-store.ts";
 import type { KnownVideos } from "../known-videos.ts";
 import { toComment } from "../present.ts";
 import {
+  blockedByAuthor,
   checkComment,
   commentNotFound,
   commentsClosed,
@@ -31,6 +33,7 @@ const refusals = {
 export function commentHandlers(
   store: CommentStore,
   videos: KnownVideos,
+  relation: Client<typeof RelationService>,
   ids: Ids,
 ): Pick<Service, "addComment" | "deleteComment" | "pinComment" | "closeComments"> {
   const add = createBatcher((drafts: Draft[]) => store.add(drafts), {
@@ -46,7 +49,9 @@ export function commentHandlers(
       const authorId = requireCaller(call);
       const text = checkComment(request.text);
       const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
-      await videos.require(request.videoId, call);
+      const videoAuthorId = await videos.require(request.videoId, call);
+      const { relations } = await relation.getRelations({ userIds: [videoAuthorId] }, call);
+      if (relations[0]?.blocksCaller) throw blockedByAuthor();
       if (request.replyToId && !isId(request.replyToId)) throw commentNotFound();
       const replyToId = request.replyToId || undefined;
       const { videoId } = request;

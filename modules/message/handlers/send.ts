@@ -32,8 +32,17 @@ export function send(
       relation.getRelations({ userIds: [receiverId] }, call),
     ]);
     if (users.length === 0) throw userNotFound();
-    const friends = relations.some((one) => one.followed && one.followsCaller);
-    const sent = await apply({ senderId, receiverId, content, key, friends, traceId: call.traceId });
+    const [relationOf] = relations;
+    const sent = await apply({
+      senderId,
+      receiverId,
+      content,
+      key,
+      friends: (relationOf?.followed && relationOf.followsCaller) ?? false,
+      blocked: relationOf?.blocked ?? false,
+      blockedBy: relationOf?.blocksCaller ?? false,
+      traceId: call.traceId,
+    });
     if (sent instanceof DomainError) throw sent;
     return toMessage(sent);
   };

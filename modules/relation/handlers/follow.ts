@@ -1,6 +1,7 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
@@ -17,6 +18,11 @@ export function followHandlers(
   const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
     conflict: (wish) => `${wish.followerId} ${wish.followeeId}`,
   });
+  const change = async (wish: Wish) => {
+    const changed = await apply(wish);
+    if (changed instanceof DomainError) throw changed;
+    return { changed };
+  };
   return {
     async follow({ userId: followeeId }, call) {
       const followerId = requireCaller(call);
@@ -28,12 +34,12 @@ export function followHandlers(
       ]);
       if (users.length === 0) throw userNotFound();
       if (Number(stats?.following ?? 0) >= maxFollowing) throw followsTooMany();
-      return { changed: await apply({ followerId, followeeId, id: ids.next() }) };
+      return change({ followerId, followeeId, id: ids.next() });
     },
     async unfollow({ userId: followeeId }, call) {
       const followerId = requireCaller(call);
       if (!isId(followeeId)) return { changed: false };
-      return { changed: await apply({ followerId, followeeId, id: undefined }) };
+      return change({ followerId, followeeId, id: undefined });
     },
   };
 }

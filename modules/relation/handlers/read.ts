@@ -18,15 +18,23 @@ export function getRelations(store: RelationStore): Service["getRelations"] {
       followers: Number(rows.get(id)?.followers ?? 0),
     }));
   });
-  const follows = createBatcher(store.follows, { maxBatch: 2000 });
+  const standings = createBatcher(store.standings, { maxBatch: 1000 });
   return async ({ userIds }, { callerId }) => {
     const relations = userIds.filter(isId).map(async (userId) => {
-      const [counts, followed, followsCaller] = await Promise.all([
+      const [counts, standing] = await Promise.all([
         stats(userId),
-        callerId !== undefined && follows({ followerId: callerId, followeeId: userId }),
-        callerId !== undefined && follows({ followerId: userId, followeeId: callerId }),
+        callerId === undefined ? undefined : standings({ userId: callerId, otherId: userId }),
       ]);
-      return { userId, ...counts, followed, followsCaller };
+      return {
+        userId,
+        ...counts,
+        ...(standing && {
+          followed: standing.followed,
+          followsCaller: standing.followsBack,
+          blocked: standing.blocked,
+          blocksCaller: standing.blockedBy,
+        }),
+      };
     });
     return { relations: await Promise.all(relations) };
   };
@@ -50,11 +58,13 @@ type Rows = (
 
 /** A list handler over one of the store's lists. */
 export function listBy(rows: Rows): Service["listFollowing"] {
-  return async (request) => {
-    if (!isId(request.userId)) return {};
-    const limit = Math.min(request.limit, maxPage);
-    const found = await rows(request.userId, isId(request.before) ? request.before : undefined, limit + 1);
-    const page = found.slice(0, limit);
-    return { userIds: page.map((row) => row.user_id), next: found.length > limit ? page.at(-1)!.id : "" };
-  };
+  return async (request) => (isId(request.userId) ? pageOf(rows, request.userId, request) : {});
+}
+
+/** A page of somebody's list, and where the next one starts. */
+export async function pageOf(rows: Rows, userId: string, asked: { before: string; limit: number }) {
+  const limit = Math.min(asked.limit, maxPage);
+  const found = await rows(userId, isId(asked.before) ? asked.before : undefined, limit + 1);
+  const page = found.slice(0, limit);
+  return { userIds: page.map((row) => row.user_id), next: found.length > limit ? page.at(-1)!.id : "" };
 }

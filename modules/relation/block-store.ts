@@ -1,0 +1,123 @@
+import { sql } from "kysely";
+import { relationBlocked, relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Events } from "#platform/events/events.ts";
+import { timeOfId } from "#platform/ids/snowflake.ts";
+import { blocksTooMany, maxBlocked } from "./rules.ts";
+import { count, removeFollows } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+export interface BlockPair {
+  blockerId: string;
+  blockedId: string;
+}
+
+const maxAttempts = 5;
+
+/** All SQL of blocks. */
+export function blockStore(db: Kysely<Tables>, events: Events) {
+  /**
+   * The follows between the two are locked first, since who unfollows does the same before they count. Then the
+   * counts, so that a follow that is being made sees the block or has come to its end (takeBackBlocked). One that
+   * came to its end meanwhile may be on its way out again, by somebody who waits for us: so no more waiting.
+   */
+  const blockOnce = ({ blockerId, blockedId, id }: BlockPair & { id: string }) =>
+    events.transaction(db, async (transaction, emit) => {
+      const follows = [
+        { followerId: blockerId, followeeId: blockedId },
+        { followerId: blockedId, followeeId: blockerId },
+      ];
+      await lockFollows(transaction, follows, sql``);
+      await holdCounts(transaction, [blockerId, blockedId]);
+      const added = await transaction
+        .insertInto("block")
+        .values({ blocker_id: blockerId, blocked_id: blockedId, id })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst();
+      if (!added.numInsertedOrUpdatedRows) return false;
+      if ((await countBlocked(transaction, blockerId)) > maxBlocked) throw blocksTooMany();
+      await lockFollows(transaction, follows, sql`nowait`);
+      const ended = await removeFollows(transaction, follows);
+      await count(
+        transaction,
+        ended.map((pair) => ({ ...pair, change: -1 })),
+      );
+      for (const { follower_id: followerId, followee_id: followeeId, id: followId } of ended)
+        emit(relationUnfollowed, { followerId, followeeId, followId, atMs: Date.now() });
+      emit(relationBlocked, { blockerId, blockedId, blockId: id, atMs: timeOfId(id) });
+      return true;
+    });
+
+  return {
+    /** Makes a block, with the end of both follows, their counts and the events. Error: BLOCKS_TOO_MANY. */
+    async block(pair: BlockPair & { id: string }): Promise<boolean> {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await blockOnce(pair);
+        } catch (error) {
+          if ((error as { code?: unknown }).code !== "55P03") throw error;
+          if (attempt === maxAttempts)
+            throw new DomainError("exhausted", "BUSY", "Somebody else changes this too. Try again.", 1000);
+        }
+      }
+    },
+    async unblock({ blockerId, blockedId }: BlockPair): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        const ended = await transaction
+          .deleteFrom("block")
+          .where("blocker_id", "=", blockerId)
+          .where("blocked_id", "=", blockedId)
+          .returning("id")
+          .executeTakeFirst();
+        if (!ended) return false;
+        emit(relationUnblocked, { blockerId, blockedId, blockId: ended.id, atMs: Date.now() });
+        return true;
+      });
+    },
+    /** Whom somebody blocks, the newest first. */
+    blocked(userId: string, before: string | undefined, limit: number) {
+      const rows = db
+        .selectFrom("block")
+        .select(["id", "blocked_id as user_id"])
+        .where("blocker_id", "=", userId)
+        .orderBy("id", "desc")
+        .limit(limit);
+      return (before ? rows.where("id", "<", before) : rows).execute();
+    },
+  };
+}
+
+export type BlockStore = ReturnType<typeof blockStore>;
+
+async function lockFollows(
+  on: Queryable<Tables>,
+  pairs: { followerId: string; followeeId: string }[],
+  wait: ReturnType<typeof sql>,
+): Promise<void> {
+  await sql`
+    select from relation.follow f
+    join unnest(${pairs.map((pair) => pair.followerId)}::int8[], ${pairs.map((pair) => pair.followeeId)}::int8[])
+      as p(follower_id, followee_id) on f.follower_id = p.follower_id and f.followee_id = p.followee_id
+    order by f.follower_id for update of f ${wait}`.execute(on);
+}
+
+/** In the order of ids, as whoever counts. */
+async function holdCounts(on: Queryable<Tables>, userIds: string[]): Promise<void> {
+  await sql`
+    insert into relation.stats (user_id) select * from unnest(${userIds}::int8[]) order by 1
+    on conflict do nothing`.execute(on);
+  await sql`
+    select from relation.stats where user_id = any(${userIds}::int8[]) order by user_id for update`.execute(
+    on,
+  );
+}
+
+async function countBlocked(on: Queryable<Tables>, blockerId: string): Promise<number> {
+  const { total } = await on
+    .selectFrom("block")
+    .select((is) => is.fn.countAll<string>().as("total"))
+    .where("blocker_id", "=", blockerId)
+    .executeTakeFirstOrThrow();
+  return Number(total);
+}

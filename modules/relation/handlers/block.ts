@@ -1,0 +1,32 @@
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import { type Ids, isId } from "#platform/ids/snowflake.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Client, Handlers } from "#platform/rpc/service.ts";
+import type { BlockStore } from "../block-store.ts";
+import { checkBlocksOther, userNotFound } from "../rules.ts";
+import { pageOf } from "./read.ts";
+
+type Service = Handlers<typeof RelationService>;
+
+export function blockHandlers(
+  store: BlockStore,
+  user: Client<typeof UserService>,
+  ids: Ids,
+): Pick<Service, "block" | "unblock" | "listBlocked"> {
+  return {
+    async block({ userId: blockedId }, call) {
+      const blockerId = requireCaller(call);
+      if (!isId(blockedId)) throw userNotFound();
+      checkBlocksOther(blockerId, blockedId);
+      const { users } = await user.getUsers({ ids: [blockedId] }, call);
+      if (users.length === 0) throw userNotFound();
+      return { changed: await store.block({ blockerId, blockedId, id: ids.next() }) };
+    },
+    async unblock({ userId: blockedId }, call) {
+      const blockerId = requireCaller(call);
+      return { changed: isId(blockedId) && (await store.unblock({ blockerId, blockedId })) };
+    },
+    listBlocked: (request, call) => pageOf(store.blocked, requireCaller(call), request),
+  };
+}
