@@ -92,6 +92,10 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     expect(memory.unanswered).toBeGreaterThan(0);
     expect(memory.stale).toEqual([]);
 
+    await until("all events to be handled", async () => {
+      const groups = await readLag(pool);
+      return groups.length > 0 && groups.every(({ records }) => records === 0);
+    });
     const gone = (videoId: string) => memory.videos.get(videoId)!.gone.has(true);
     const follows = new Set(
       (
@@ -103,12 +107,6 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
       if (!possible.has(follows.has(pair))) unlike.push(`follow ${pair}: ${[...possible]}`);
     for (const pair of follows) if (!memory.follows.has(pair)) unlike.push(`follow ${pair} out of nothing`);
 
-    await until("deleted videos' shares to be gone", async () => {
-      const left = await rows(
-        "select from interaction.reaction r join interaction.video v using (video_id) where v.removed",
-      );
-      return left.length === 0;
-    });
     const reactions = new Map(
       (
         await rows<{ key: string; reaction: number }>(
@@ -227,10 +225,6 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
   }, 60_000);
 
   test("every following feed is what the facts say", async () => {
-    await until("all events to be handled", async () => {
-      const groups = await readLag(pool);
-      return groups.length > 0 && groups.every(({ records }) => records === 0);
-    });
     const followed = new Set(
       (
         await rows<{ pair: string }>("select follower_id || ' ' || followee_id as pair from relation.follow")

@@ -210,6 +210,8 @@ describe("without the service of reactions and follows", () => {
     });
     await server.deployment.programOf("interaction").kill();
     const without = await shown();
+    const missing = (await fan.get(`/videos/${video.id}`)).headers.get("douya-missing");
+    expect(missing?.split(", ").sort()).toEqual(["likes", "reactions", "relations"]);
     expect(without.api).toMatchObject({ id: video.id, counts: { likes: 0 }, reaction: null });
     expect(without.api.author).toMatchObject({ followed: false, counts: { videos: 1, followers: 0 } });
     for (const item of [without.guest, without.classic])
@@ -222,6 +224,7 @@ describe("without the service of reactions and follows", () => {
       const now = await shown();
       return now.api.reaction === "like" && now;
     });
+    expect((await fan.get(`/videos/${video.id}`)).headers.has("douya-missing")).toBe(false);
     expect(again.api.counts.likes).toBe(1);
     expect(again.api.author).toMatchObject({ followed: true, counts: { followers: 1, likesReceived: 1 } });
     expect(again.classic).toMatchObject({ favorite_count: 1, author: { is_follow: true } });

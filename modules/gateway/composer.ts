@@ -3,8 +3,8 @@ import type { Relation, RelationService } from "#contracts/gen/relation_pb.ts";
 import type { User, UserService } from "#contracts/gen/user_pb.ts";
 import type { Video, VideoService } from "#contracts/gen/video_pb.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import type { PublicCall } from "./request-call.ts";
 
 /** A person with what the services know of them, whichever surface shows it. */
 export interface Person {
@@ -28,17 +28,17 @@ export interface Clip {
  */
 export interface Composer {
   /** In the order asked; the unknown are left out. */
-  people(ids: string[], call: Call): Promise<Person[]>;
-  clipsById(ids: string[], call: Call): Promise<Clip[]>;
-  clips(videos: Video[], call: Call): Promise<Clip[]>;
+  people(ids: string[], call: PublicCall): Promise<Person[]>;
+  clipsById(ids: string[], call: PublicCall): Promise<Clip[]>;
+  clips(videos: Video[], call: PublicCall): Promise<Clip[]>;
   /**
    * The same for feeds and for what people say: without those whom the caller blocks or who block the caller. Pages
    * get shorter by them, cursors stay.
    */
-  unblockedPeople(ids: string[], call: Call): Promise<Person[]>;
-  unblockedClips(ids: string[], call: Call): Promise<Clip[]>;
+  unblockedPeople(ids: string[], call: PublicCall): Promise<Person[]>;
+  unblockedClips(ids: string[], call: PublicCall): Promise<Clip[]>;
   /** Somebody whose record is at hand already. */
-  person(user: User, call: Call): Promise<Person>;
+  person(user: User, call: PublicCall): Promise<Person>;
 }
 
 export function createComposer(
@@ -52,7 +52,7 @@ export function createComposer(
 ): Composer {
   /** What can be done without, by its id. */
   async function optional<T>(
-    call: Call,
+    call: PublicCall,
     what: string,
     answer: Promise<T[]>,
     idOf: (entry: T) => string,
@@ -61,12 +61,13 @@ export function createComposer(
       return new Map((await answer).map((entry) => [idOf(entry), entry]));
     } catch (error) {
       log.warn({ err: error, traceId: call.traceId }, `shown without ${what}`);
+      call.missing.add(what);
       return new Map();
     }
   }
 
   /** Adds to people what the other services know of them; their records may still be on the way. */
-  async function compose(userIds: string[], users: Promise<User[]>, call: Call): Promise<Person[]> {
+  async function compose(userIds: string[], users: Promise<User[]>, call: PublicCall): Promise<Person[]> {
     const { video, interaction, relation } = clients;
     const works = video.getAuthorStats({ authorIds: userIds }, call).then(({ stats }) => stats);
     const likes = interaction.getUserStats({ userIds }, call).then(({ stats }) => stats);
@@ -85,14 +86,14 @@ export function createComposer(
     }));
   }
 
-  async function people(ids: string[], call: Call): Promise<Person[]> {
+  async function people(ids: string[], call: PublicCall): Promise<Person[]> {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return [];
     const users = clients.user.getUsers({ ids: wanted }, call).then((answer) => answer.users);
     return compose(wanted, users, call);
   }
 
-  async function clips(videos: Video[], call: Call): Promise<Clip[]> {
+  async function clips(videos: Video[], call: PublicCall): Promise<Clip[]> {
     if (videos.length === 0) return [];
     const videoIds = videos.map((video) => video.id);
     const stats = clients.interaction.getVideoStats({ videoIds }, call).then((answer) => answer.stats);
@@ -110,7 +111,7 @@ export function createComposer(
     });
   }
 
-  async function clipsById(ids: string[], call: Call): Promise<Clip[]> {
+  async function clipsById(ids: string[], call: PublicCall): Promise<Clip[]> {
     if (ids.length === 0) return [];
     const { videos } = await clients.video.getVideos({ ids }, call);
     return clips(videos, call);

@@ -12,6 +12,7 @@ import { createComposer } from "./composer.ts";
 import { classicApi } from "./douyin/index.ts";
 import { mediaRoutes } from "./media.ts";
 import { sendProblem } from "./problem.ts";
+import { tellMissing } from "./request-call.ts";
 import { type Surface, urlsFor } from "./surface.ts";
 import { createUploadIntake } from "./upload-intake.ts";
 import { webClient } from "./web.ts";
@@ -50,6 +51,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       handlers: {},
       async routes(app) {
         app.setErrorHandler(sendProblem);
+        tellMissing(app);
         await app.register((scope) => apiV1(scope, surface), { prefix: "/api/v1" });
         await app.register((scope) => classicApi(scope, surface, config.maxUploadBytes), {
           prefix: "/douyin",

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "./auth.ts";
@@ -13,13 +13,36 @@ declare module "fastify" {
   }
   interface FastifyRequest {
     identity?: Identity;
+    /** See PublicCall. */
+    missing?: Set<string>;
   }
 }
 
+/** A call made for a public request. */
+export interface PublicCall extends Call {
+  /** What the answer has to do without, because the service that knows could not be asked. */
+  readonly missing: Set<string>;
+}
+
 /** The call that a request makes of the services, on behalf of whoever sent it. */
-export function callOf(request: FastifyRequest, withinMs = requestMs): Call {
+export function callOf(request: FastifyRequest, withinMs = requestMs): PublicCall {
   const { userId: callerId, moderator } = request.identity ?? {};
-  return { callerId, moderator, traceId: request.id, deadlineMs: Date.now() + withinMs };
+  request.missing ??= new Set();
+  return {
+    callerId,
+    moderator,
+    traceId: request.id,
+    deadlineMs: Date.now() + withinMs,
+    missing: request.missing,
+  };
+}
+
+/** Says in a header which parts of an answer are missing: there a 0 or a false means that nobody could tell. */
+export function tellMissing(app: FastifyInstance): void {
+  app.addHook("onSend", (request, reply, _payload, done) => {
+    if (request.missing?.size) reply.header("douya-missing", [...request.missing].join(", "));
+    done();
+  });
 }
 
 /** Finds out who asks; see FastifyContextConfig.auth. */

@@ -109,7 +109,7 @@ export function crowd(people: Person[]) {
     const sure = await wish(possible, value, () => (value ? me.put(path) : me.delete(path)));
     if (!sure || chance(0.7)) return;
     const seen = await ask(() => me.get<Schemas["User"]>(`/users/${other.id}`));
-    if (seen?.status === 200 && seen.body.followed !== value)
+    if (complete(seen) && seen.body.followed !== value)
       memory.stale.push(`${me.id} follows ${other.id}: ${!value} after ${value} was acknowledged`);
   }
 
@@ -134,7 +134,7 @@ export function crowd(people: Person[]) {
     if (!sure || chance(0.7)) return;
     const seen = await ask(() => me.get<Schemas["Video"]>(`/videos/${videoId}`));
     const expected = kind;
-    if (seen?.status === 200 && seen.body.reaction !== expected)
+    if (complete(seen) && seen.body.reaction !== expected)
       memory.stale.push(`${me.id} on ${videoId}: ${seen.body.reaction} after ${expected} was acknowledged`);
   }
 
@@ -229,6 +229,11 @@ export function crowd(people: Person[]) {
       );
     },
   };
+}
+
+/** Whether an answer has all its parts. */
+function complete<T>(answer: Answer<T> | undefined): answer is Answer<T> {
+  return answer?.status === 200 && !answer.headers.has("douya-missing");
 }
 
 /** Registers many, a few at a time, since each waits for a password to be hashed. */

@@ -32,7 +32,8 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
         version: "1",
         description:
           "The API of a Douya server. Ids are decimal strings. Lists are paged by cursor. " +
-          "Errors are problem+json whose `reason` is stable.",
+          "Errors are problem+json whose `reason` is stable. When a service cannot be asked, an answer comes without its " +
+          "part, and the header `douya-missing` names it: likes, works, relations, reactions.",
       },
       servers: [{ url: "/" }],
       components: { securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },

@@ -2,9 +2,8 @@ import fastJsonStringify from "fast-json-stringify";
 import type { FastifyInstance } from "fastify";
 import { LRUCache } from "lru-cache";
 import { createBatcher } from "#platform/db/batcher.ts";
-import type { Call } from "#platform/rpc/call.ts";
 import { type MediaUrls, mediaUrls } from "../media-urls.ts";
-import { callOf } from "../request-call.ts";
+import { callOf, type PublicCall } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { answerSchema, endpoint, ok } from "./endpoint.ts";
 import { optionalTime } from "./parameters.ts";
@@ -18,19 +17,19 @@ const answer = { video_list: { type: "array", items: videoSchema }, next_time: {
 interface GuestPage {
   origin: string;
   beforeMs: number | undefined;
-  call: Call;
+  call: PublicCall;
 }
 
 export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
   const { feed, composer, urlsFor } = surface;
   const serialize = fastJsonStringify(answerSchema(answer).response[200] as never);
 
-  async function ownPage(beforeMs: number | undefined, call: Call, urls: MediaUrls) {
+  async function ownPage(beforeMs: number | undefined, call: PublicCall, urls: MediaUrls) {
     const found = await feed.getClassicFeed({ beforeMs: beforeMs ?? 0, limit: pageSize }, call);
     return answerOf(found.videoIds, found.lastMs || beforeMs, call, urls);
   }
 
-  async function guestsPage(beforeMs: number | undefined, call: Call, urls: MediaUrls) {
+  async function guestsPage(beforeMs: number | undefined, call: PublicCall, urls: MediaUrls) {
     const before = beforeMs === undefined ? undefined : { publishedAtMs: beforeMs, videoId: "0" };
     const found = await feed.getPublicFeed(
       { ...(before && { before }), limit: pageSize, wholeMilliseconds: true },
@@ -39,7 +38,7 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
     return answerOf(found.videoIds, found.last?.publishedAtMs ?? beforeMs, call, urls);
   }
 
-  async function answerOf(videoIds: string[], nextMs: number | undefined, call: Call, urls: MediaUrls) {
+  async function answerOf(videoIds: string[], nextMs: number | undefined, call: PublicCall, urls: MediaUrls) {
     const clips = await composer.unblockedClips(videoIds, call);
     const video_list = clips.map((clip) => toClassicVideo(clip, urls));
     return { ...ok, video_list, next_time: nextMs ?? Date.now() };
