@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEiXAoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNIsACCgVWaWRlbxIKCgJpZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSKQoFc3RhdGUYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaWRlb1N0YXRlEhAKCHByb2dyZXNzGAUgASgCEhYKDmZhaWx1cmVfcmVhc29uGAYgASgJEhcKD2ZhaWx1cmVfbWVzc2FnZRgHIAEoCRIQCghwbGF5X2tleRgIIAEoCRIRCgljb3Zlcl9rZXkYCSABKAkSEwoLZHVyYXRpb25fbXMYCiABKA0SDQoFd2lkdGgYCyABKA0SDgoGaGVpZ2h0GAwgASgNEhIKCnNpemVfYnl0ZXMYDSABKAESFQoNY3JlYXRlZF9hdF9tcxgOIAEoARIXCg9wdWJsaXNoZWRfYXRfbXMYDyABKAEiRgoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAEiMgoOUHVibGlzaFJlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJIh8KEEdldFZpZGVvc1JlcXVlc3QSCwoDaWRzGAEgAygJIjoKEUdldFZpZGVvc1Jlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIl8KE0xpc3RCeUF1dGhvclJlcXVlc3QSEQoJYXV0aG9yX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRITCgtldmVyeV9zdGF0ZRgEIAEoCCJLChRMaXN0QnlBdXRob3JSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbxIMCgRtb3JlGAIgASgIIksKFExpc3RQdWJsaXNoZWRSZXF1ZXN0EhEKCWJlZm9yZV9tcxgBIAEoARIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0iUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIIjAKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAEiIAoSRGVsZXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJIhUKE0RlbGV0ZVZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEMtsECgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJACgdQdWJsaXNoEh4uZG91eWEudmlkZW8udjEuUHVibGlzaFJlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbxJQCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2USWQoMTGlzdEJ5QXV0aG9yEiMuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVxdWVzdBokLmRvdXlhLnZpZGVvLnYxLkxpc3RCeUF1dGhvclJlc3BvbnNlElwKDUxpc3RQdWJsaXNoZWQSJC5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXNwb25zZRJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USXwoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEiXAoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNIs4CCgVWaWRlbxIKCgJpZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSKQoFc3RhdGUYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaWRlb1N0YXRlEhAKCHByb2dyZXNzGAUgASgCEhYKDmZhaWx1cmVfcmVhc29uGAYgASgJEhcKD2ZhaWx1cmVfbWVzc2FnZRgHIAEoCRIQCghwbGF5X2tleRgIIAEoCRIRCgljb3Zlcl9rZXkYCSABKAkSEwoLZHVyYXRpb25fbXMYCiABKA0SDQoFd2lkdGgYCyABKA0SDgoGaGVpZ2h0GAwgASgNEhIKCnNpemVfYnl0ZXMYDSABKAESFQoNY3JlYXRlZF9hdF9tcxgOIAEoARIXCg9wdWJsaXNoZWRfYXRfbXMYDyABKAESDAoEaGVsZBgQIAEoCCJGChBBZGRVcGxvYWRSZXF1ZXN0Eg4KBnN0YWdlZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoASIyCg5QdWJsaXNoUmVxdWVzdBIRCgl1cGxvYWRfaWQYASABKAkSDQoFdGl0bGUYAiABKAkiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiSwoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDSJQChVMaXN0UHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkEgwKBG1vcmUYAiABKAgiMAoJUHVibGlzaGVkEgoKAmlkGAEgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgCIAEoASIgChJEZWxldGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkiFQoTRGVsZXRlVmlkZW9SZXNwb25zZSIsChBIb2xkVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGhlbGQYAiABKAgiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEMq0FCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJACgdQdWJsaXNoEh4uZG91eWEudmlkZW8udjEuUHVibGlzaFJlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbxJQCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2USWQoMTGlzdEJ5QXV0aG9yEiMuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVxdWVzdBokLmRvdXlhLnZpZGVvLnYxLkxpc3RCeUF1dGhvclJlc3BvbnNlElwKDUxpc3RQdWJsaXNoZWQSJC5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXNwb25zZRJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEl8KDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -135,6 +135,13 @@ export type Video = Message<"douya.video.v1.Video"> & {
    * @generated from field: double published_at_ms = 15;
    */
   publishedAtMs: number;
+
+  /**
+   * Put on hold by a moderator; only they and the author are told.
+   *
+   * @generated from field: bool held = 16;
+   */
+  held: boolean;
 };
 
 /**
@@ -391,6 +398,41 @@ export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__P
   messageDesc(file_video, 12);
 
 /**
+ * @generated from message douya.video.v1.HoldVideoRequest
+ */
+export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: bool held = 2;
+   */
+  held: boolean;
+};
+
+/**
+ * Describes the message douya.video.v1.HoldVideoRequest.
+ * Use `create(HoldVideoRequestSchema)` to create a new message.
+ */
+export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
+  messageDesc(file_video, 13);
+
+/**
+ * @generated from message douya.video.v1.HoldVideoResponse
+ */
+export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
+};
+
+/**
+ * Describes the message douya.video.v1.HoldVideoResponse.
+ * Use `create(HoldVideoResponseSchema)` to create a new message.
+ */
+export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
+  messageDesc(file_video, 14);
+
+/**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
  */
 export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsRequest"> & {
@@ -405,7 +447,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -422,7 +464,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -444,7 +486,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -539,7 +581,7 @@ export const VideoService: GenService<{
     output: typeof ListPublishedResponseSchema;
   },
   /**
-   * Removes a video of the caller. Errors: VIDEO_NOT_FOUND, NOT_YOURS.
+   * Removes a video of the caller. Errors: VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
    *
    * @generated from rpc douya.video.v1.VideoService.DeleteVideo
    */
@@ -547,6 +589,17 @@ export const VideoService: GenService<{
     methodKind: "unary";
     input: typeof DeleteVideoRequestSchema;
     output: typeof DeleteVideoResponseSchema;
+  },
+  /**
+   * A moderator puts a video on hold, or takes the hold off: while it stands, neither the video nor its author's
+   * account can be deleted. Idempotent. Errors: MODERATORS_ONLY, VIDEO_NOT_FOUND.
+   *
+   * @generated from rpc douya.video.v1.VideoService.HoldVideo
+   */
+  holdVideo: {
+    methodKind: "unary";
+    input: typeof HoldVideoRequestSchema;
+    output: typeof HoldVideoResponseSchema;
   },
   /**
    * How many published videos each author has; in the order asked.

@@ -70,6 +70,7 @@ export function feedStore(db: Kysely<Tables>) {
         .where("published_ms", "=", String(video.publishedAtMs))
         .where("video_id", "=", video.videoId)
         .execute();
+      await on.deleteFrom("delivery").where("video_id", "=", video.videoId).execute();
     },
     async wasLarge(authorId: string): Promise<boolean> {
       const row = await db
@@ -110,9 +111,19 @@ export function feedStore(db: Kysely<Tables>) {
 
     delivery: (videoId: string): Promise<Delivery | undefined> =>
       db.selectFrom("delivery").selectAll().where("video_id", "=", videoId).executeTakeFirst(),
-    /** Delivers to a page of followers and notes how far it got, in one transaction. */
+    /**
+     * Delivers to a page of followers and notes how far it got, in one transaction. Nothing happens when the video has
+     * been deleted since.
+     */
     async deliverPage(delivery: Delivery, followerIds: string[], next: string, job: Job): Promise<void> {
       await db.transaction().execute(async (transaction) => {
+        const row = await transaction
+          .selectFrom("delivery")
+          .select("video_id")
+          .where("video_id", "=", delivery.video_id)
+          .forUpdate()
+          .executeTakeFirst();
+        if (!row) return;
         const noted = transaction.updateTable("delivery").set({ before_follow: next });
         if (next) await noted.where("video_id", "=", delivery.video_id).execute();
         else {

@@ -28,6 +28,7 @@ export function followDeletions(events: Events, db: Kysely<Tables>, store: Remov
               throw new DomainError("unavailable", "REMOVAL_UNFINISHED", "There is more to remove.");
           }
         }
+        await store.forget(videoId);
       }
     },
   });

@@ -57,4 +57,8 @@ export const migrations: Migrations = {
     create unique index comment_key on interaction.comment (video_id, author_id, idempotency_key)
       where idempotency_key is not null;
   `,
+  "0002-forgotten-authors": `
+    -- Of a video that is gone only its id is kept.
+    update interaction.video set author_id = 0 where removed and likes = 0 and dislikes = 0 and comments = 0;
+  `,
 };

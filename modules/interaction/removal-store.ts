@@ -30,6 +30,10 @@ export function removalStore(db: Kysely<Tables>) {
         .onConflict((conflict) => conflict.column("video_id").doUpdateSet({ removed: true, pinned_id: null }))
         .execute();
     },
+    /** When all else is gone: leaves no more than that it is. */
+    async forget(videoId: string): Promise<void> {
+      await db.updateTable("video").set({ author_id: "0" }).where("video_id", "=", videoId).execute();
+    },
     removeReactions: (videoId: string) =>
       inChunks(videoId, (transaction) =>
         sql<{ count: string }>`

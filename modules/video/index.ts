@@ -3,6 +3,7 @@ import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
+import { holdVideo } from "./handlers/hold-video.ts";
 import { publish } from "./handlers/publish.ts";
 import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
 import { migrations } from "./migrations.ts";
@@ -54,6 +55,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         listByAuthor: listByAuthor(store),
         listPublished: listPublished(store),
         deleteVideo: deleteVideo(store, jobs),
+        holdVideo: holdVideo(store),
         getAuthorStats: getAuthorStats(store),
       },
       async stop() {

@@ -52,4 +52,9 @@ export const migrations: Migrations = {
     create index blob_use_by_owner on video.blob_use (owner_id);
     ${jobTable("video")}
   `,
+  "0002-holds": `
+    -- By a moderator: nobody deletes it while it stands.
+    alter table video.video add held boolean not null default false;
+    create index video_held on video.video (author_id) where held;
+  `,
 };

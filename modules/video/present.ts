@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
+import type { Call } from "#platform/rpc/call.ts";
 import type { VideoRow } from "./store.ts";
 
 const states = {
@@ -9,7 +10,10 @@ const states = {
   failed: VideoState.FAILED,
 } as const;
 
-export function toVideo(video: VideoRow): MessageInitShape<typeof VideoSchema> {
+export function toVideo(
+  video: VideoRow,
+  { callerId, moderator }: Call,
+): MessageInitShape<typeof VideoSchema> {
   return {
     id: video.id,
     authorId: video.author_id,
@@ -26,5 +30,6 @@ export function toVideo(video: VideoRow): MessageInitShape<typeof VideoSchema> {
     sizeBytes: Number(video.size_bytes),
     createdAtMs: video.created_at.getTime(),
     publishedAtMs: Number(video.published_ms ?? 0),
+    held: video.held && (moderator === true || video.author_id === callerId),
   };
 }

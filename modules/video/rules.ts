@@ -30,6 +30,18 @@ export function uploadNotFound(): DomainError {
   );
 }
 
+export function videoHeld(): DomainError {
+  return new DomainError(
+    "conflict",
+    "VIDEO_HELD",
+    "A moderator has put this video on hold. It cannot be deleted until they have looked at it.",
+  );
+}
+
+export function moderatorsOnly(): DomainError {
+  return new DomainError("forbidden", "MODERATORS_ONLY", "Only a moderator can do this.");
+}
+
 /** Whether somebody may see a video. */
 export function isVisible(
   video: { state: string; author_id: string },

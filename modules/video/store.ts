@@ -211,13 +211,17 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
         if (failed) await releaseBlobs(transaction, jobs, [id]);
       });
     },
-    /** Removes a video with its count, its job, an event of it and its hold on blobs; false when it is not the author's. */
+    /**
+     * Removes a video with its count, its job, an event of it and its use of blobs; false when it is not the author's
+     * or is on hold.
+     */
     async deleteVideo(id: VideoId, authorId: UserId, jobs: JobQueue): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         const video = await transaction
           .deleteFrom("video")
           .where("id", "=", id)
           .where("author_id", "=", authorId)
+          .where("held", "=", false)
           .returning(["state", "published_ms"])
           .executeTakeFirst();
         if (!video) return false;
@@ -227,6 +231,11 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
         emit(videoDeleted, { videoId: id, authorId, publishedAtMs: Number(video.published_ms ?? 0) });
         return true;
       });
+    },
+    /** Puts a video on hold, or takes that off; false when there is none. */
+    async setHeld(id: VideoId, held: boolean): Promise<boolean> {
+      const set = await db.updateTable("video").set({ held }).where("id", "=", id).executeTakeFirst();
+      return set.numUpdatedRows > 0n;
     },
     /** Throws away uploads that were never published. */
     async dropUploads(olderThanMs: number, jobs: JobQueue): Promise<number> {

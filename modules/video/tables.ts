@@ -33,6 +33,7 @@ export interface Tables extends JobTables {
     info: Json<MediaInfo>;
     created_at: GeneratedAlways<Date>;
     published_ms: Generated<string | null>;
+    held: Generated<boolean>;
   };
   author_stats: { author_id: string; works: string };
   blob_use: { key: string; owner_id: string };

@@ -56,6 +56,7 @@ export function toApiVideo({ video, author, stats }: Clip, urls: MediaUrls) {
     sizeBytes: video.sizeBytes,
     createdAt: toTime(video.createdAtMs),
     publishedAt: video.publishedAtMs ? toTime(video.publishedAtMs) : null,
+    held: video.held,
     counts: { likes: stats?.likes ?? 0, comments: stats?.comments ?? 0 },
     reaction: reactions[stats?.reaction ?? Reaction.UNSPECIFIED],
   };

@@ -90,6 +90,9 @@ export const Video = Type.Object(
     sizeBytes: Type.Integer(),
     createdAt: Time,
     publishedAt: nullable(Time),
+    held: Type.Boolean({
+      description: "Put on hold by a moderator; only they and the author are told.",
+    }),
     counts: Type.Object({
       likes: Type.Integer(),
       comments: Type.Integer({ description: "Replies included." }),

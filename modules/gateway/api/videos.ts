@@ -104,6 +104,24 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
         return reply.code(204).send(null);
       },
     );
+    for (const [method, held, summary] of [
+      [
+        "PUT",
+        true,
+        "Put a video on hold: it cannot be deleted, nor the account of its author; moderators only",
+      ],
+      ["DELETE", false, "Take the hold off a video; moderators only"],
+    ] as const) {
+      app.route({
+        method,
+        url: "/videos/:id/hold",
+        schema: { summary, tags: ["videos"], params: IdParams, response: answers({ 204: NoContent }) },
+        handler: async (request, reply) => {
+          await video.holdVideo({ id: request.params.id, held }, callOf(request));
+          return reply.code(204).send(null);
+        },
+      });
+    }
     app.get(
       "/feed/following",
       {

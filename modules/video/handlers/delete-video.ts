@@ -5,7 +5,7 @@ import { isId } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { isVisible, videoNotFound } from "../rules.ts";
+import { isVisible, videoHeld, videoNotFound } from "../rules.ts";
 import type { VideoStore } from "../store.ts";
 
 export function deleteVideo(store: VideoStore, jobs: JobQueue): Handlers<typeof VideoService>["deleteVideo"] {
@@ -15,6 +15,7 @@ export function deleteVideo(store: VideoStore, jobs: JobQueue): Handlers<typeof 
     if (!(await store.deleteVideo(request.id as VideoId, caller, jobs))) {
       const [video] = await store.videosById([request.id]);
       if (!video || !isVisible(video, caller)) throw videoNotFound();
+      if (video.author_id === caller) throw videoHeld();
       throw new DomainError("forbidden", "NOT_YOURS", "Only its author can delete a video.");
     }
     jobs.wake();

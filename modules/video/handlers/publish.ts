@@ -21,6 +21,6 @@ export function publish(
     const video = await store.publish({ id: ids.next() as VideoId, authorId, uploadId, title }, jobs);
     if (!video) throw uploadNotFound();
     jobs.wake();
-    return toVideo(video);
+    return toVideo(video, call);
   };
 }

@@ -20,7 +20,7 @@ export function getVideos(store: VideoStore): Service["getVideos"] {
   return async (request, call) => {
     const videos = await Promise.all(request.ids.filter(isId).map(load));
     const visible = videos.filter((video) => video !== undefined && isVisible(video, call.callerId));
-    return { videos: visible.map((video) => toVideo(video!)) };
+    return { videos: visible.map((video) => toVideo(video!, call)) };
   };
 }
 
@@ -33,7 +33,7 @@ export function listByAuthor(store: VideoStore): Service["listByAuthor"] {
       limit: limit + 1,
       everyState: request.everyState && request.authorId === call.callerId,
     });
-    return { videos: rows.slice(0, limit).map(toVideo), more: rows.length > limit };
+    return { videos: rows.slice(0, limit).map((row) => toVideo(row, call)), more: rows.length > limit };
   };
 }
 
