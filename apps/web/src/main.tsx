@@ -10,6 +10,7 @@ import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
 import { followHistory } from "./shell/history.ts";
 import { followTheme } from "./shell/theme.ts";
+import { createDrafts } from "./social/drafts.ts";
 import { ToastProvider } from "./ui/toast.tsx";
 import { createUploadStore } from "./upload/upload-store.ts";
 import { SoundProvider } from "./video/sound.tsx";
@@ -30,6 +31,7 @@ const session = createSession({
 const sendRaw = createSender(session);
 const api = createApi(sendRaw);
 const uploads = createUploadStore({ api, session });
+const drafts = createDrafts(sessionStorage);
 const cache = new QueryClient({
   defaultOptions: {
     queries: {
@@ -44,11 +46,13 @@ const cache = new QueryClient({
   },
 });
 // Asked for before React draws anything: the first video is what people wait for.
-if (location.pathname === "/") void cache.prefetchInfiniteQuery(feedQuery(api));
+const { feedTab } = preferences.get();
+if (location.pathname === "/" && (feedTab === "public" || session.user()))
+  void cache.prefetchInfiniteQuery(feedQuery(api, feedTab));
 
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
-    <ServicesProvider value={{ api, sendRaw, session, preferences, uploads }}>
+    <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, drafts }}>
       <QueryClientProvider client={cache}>
         <I18nProvider>
           <ToastProvider>

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation, useSearch } from "wouter";
+import { forgetViewer } from "../api/forget-viewer.ts";
 import { asProblem } from "../api/problem.ts";
 import { useServices } from "../api/services.tsx";
 import type { Session } from "../api/types.ts";
@@ -45,7 +46,7 @@ export function CredentialsForm({ action, isNew, submit }: Props) {
     setBusy(true);
     try {
       const started = await submit(username, password);
-      cache.clear();
+      forgetViewer(cache);
       session.begin(started);
       toast(t.welcome(started.user.name));
       navigate(next, { replace: true });

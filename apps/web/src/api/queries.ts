@@ -1,25 +1,28 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { FeedTab } from "../settings/preferences.ts";
 import { type Api, take } from "./client.ts";
-import type { VideoPage } from "./types.ts";
 
 const FEED_PAGE = 10;
 const GRID_PAGE = 24;
+const PEOPLE_PAGE = 30;
+
+/** Pages whose cursor leads to the next. */
 const paging = {
   initialPageParam: undefined as string | undefined,
-  getNextPageParam: (page: VideoPage) => page.nextCursor ?? undefined,
+  getNextPageParam: (page: { nextCursor: string | null }) => page.nextCursor ?? undefined,
 };
+const pageOf = (limit: number, cursor: string | undefined) => ({ limit, ...(cursor && { cursor }) });
 
 /** The feed does not change under the viewer: it is read anew only when asked for. */
-export const feedQuery = (api: Api) =>
+export const feedQuery = (api: Api, kind: FeedTab) =>
   infiniteQueryOptions({
-    queryKey: ["feed"],
-    queryFn: ({ pageParam, signal }) =>
-      take(
-        api.GET("/api/v1/feed", {
-          params: { query: { limit: FEED_PAGE, ...(pageParam && { cursor: pageParam }) } },
-          signal,
-        }),
-      ),
+    queryKey: ["feed", kind],
+    queryFn: ({ pageParam, signal }) => {
+      const options = { params: { query: pageOf(FEED_PAGE, pageParam) }, signal };
+      return take(
+        kind === "public" ? api.GET("/api/v1/feed", options) : api.GET("/api/v1/feed/following", options),
+      );
+    },
     staleTime: Number.POSITIVE_INFINITY,
     ...paging,
   });
@@ -42,10 +45,37 @@ export const userVideosQuery = (api: Api, id: string) =>
     queryFn: ({ pageParam, signal }) =>
       take(
         api.GET("/api/v1/users/{id}/videos", {
-          params: { path: { id }, query: { limit: GRID_PAGE, ...(pageParam && { cursor: pageParam }) } },
+          params: { path: { id }, query: pageOf(GRID_PAGE, pageParam) },
           signal,
         }),
       ),
+    ...paging,
+  });
+
+export const userLikesQuery = (api: Api, id: string) =>
+  infiniteQueryOptions({
+    queryKey: ["user", id, "likes"],
+    queryFn: ({ pageParam, signal }) =>
+      take(
+        api.GET("/api/v1/users/{id}/likes", {
+          params: { path: { id }, query: pageOf(GRID_PAGE, pageParam) },
+          signal,
+        }),
+      ),
+    ...paging,
+  });
+
+export type PeopleList = "following" | "followers" | "friends";
+
+export const peopleQuery = (api: Api, id: string, list: PeopleList) =>
+  infiniteQueryOptions({
+    queryKey: ["people", id, list],
+    queryFn: ({ pageParam, signal }) => {
+      const options = { params: { path: { id }, query: pageOf(PEOPLE_PAGE, pageParam) }, signal };
+      if (list === "following") return take(api.GET("/api/v1/users/{id}/following", options));
+      if (list === "followers") return take(api.GET("/api/v1/users/{id}/followers", options));
+      return take(api.GET("/api/v1/users/{id}/friends", options));
+    },
     ...paging,
   });
 
@@ -53,12 +83,7 @@ export const myVideosQuery = (api: Api) =>
   infiniteQueryOptions({
     queryKey: ["me", "videos"],
     queryFn: ({ pageParam, signal }) =>
-      take(
-        api.GET("/api/v1/me/videos", {
-          params: { query: { limit: GRID_PAGE, ...(pageParam && { cursor: pageParam }) } },
-          signal,
-        }),
-      ),
+      take(api.GET("/api/v1/me/videos", { params: { query: pageOf(GRID_PAGE, pageParam) }, signal })),
     ...paging,
   });
 

@@ -1,5 +1,6 @@
 import { createContext, type ReactNode, use, useSyncExternalStore } from "react";
 import type { Preferences } from "../settings/preferences.ts";
+import type { Drafts } from "../social/drafts.ts";
 import type { UploadStore } from "../upload/upload-store.ts";
 import type { Api } from "./client.ts";
 import type { SessionStore } from "./session.ts";
@@ -13,6 +14,7 @@ export interface Services {
   session: SessionStore;
   preferences: Preferences;
   uploads: UploadStore;
+  drafts: Drafts;
 }
 
 const Context = createContext<Services | null>(null);

@@ -9,3 +9,13 @@ export type Device = Json<paths["/api/v1/sessions"]["get"]["responses"][200]>["i
 export type Upload = Json<paths["/api/v1/uploads"]["post"]["responses"][201]>;
 export type Video = Json<paths["/api/v1/videos/{id}"]["get"]["responses"][200]>;
 export type VideoPage = Json<paths["/api/v1/feed"]["get"]["responses"][200]>;
+export type UserPage = Json<paths["/api/v1/users/{id}/followers"]["get"]["responses"][200]>;
+export type CommentPage = Json<paths["/api/v1/videos/{id}/comments"]["get"]["responses"][200]>;
+export type ReplyPage = Json<
+  paths["/api/v1/videos/{id}/comments/{commentId}/replies"]["get"]["responses"][200]
+>;
+export type Comment = CommentPage["items"][number];
+export type ConversationPage = Json<paths["/api/v1/conversations"]["get"]["responses"][200]>;
+export type Conversation = ConversationPage["items"][number];
+export type MessagePage = Json<paths["/api/v1/conversations/{userId}/messages"]["get"]["responses"][200]>;
+export type Message = MessagePage["items"][number];

@@ -1,5 +1,6 @@
-import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import type { Video } from "../api/types.ts";
+import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
 import { Slide } from "../video/slide.tsx";
@@ -8,6 +9,8 @@ import { isNearEnd, isShown, preloadOf } from "./nearness.ts";
 import { useActiveSlide } from "./use-active-slide.ts";
 import { useFeedControls } from "./use-feed-controls.ts";
 import "./feed.css";
+
+const CommentsDrawer = lazy(() => import("../comments/comments-drawer.tsx"));
 
 interface Props {
   videos: readonly Video[];
@@ -39,6 +42,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   const [pausedId, setPausedId] = useState<string | null>(null);
   const [warmId, setWarmId] = useState<string | null>(null);
   const current = videos[active];
+  const { open: commentsOpen, hide: hideComments } = useCommentsOpen();
   const currentId = current?.id ?? null;
 
   const toggle = useCallback(() => {
@@ -62,7 +66,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   }, [active, videos.length, onNearEnd]);
 
   return (
-    <div className="feed">
+    <div className="feed" data-comments={commentsOpen}>
       <div className="feed-scroller" role="feed" aria-label={t.feed} ref={scroller}>
         {videos.map((video, index) => (
           <Slide
@@ -93,6 +97,11 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
             <DownIcon />
           </button>
         </div>
+      )}
+      {commentsOpen && current && (
+        <Suspense fallback={null}>
+          <CommentsDrawer video={current} onClose={hideComments} />
+        </Suspense>
       )}
     </div>
   );

@@ -15,6 +15,12 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }
 
+/** Whether a key is for the videos: not for a text, a dialog, a panel beside them or the browser. */
+export function isForVideos(event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return false;
+  return !isTyping(event.target) && !document.querySelector("dialog[open]");
+}
+
 /**
  * Keys anywhere on the page and the wheel over the feed. The focus stays with the video in view: left on a button
  * of another one, or on a button that was clicked, the space bar would press that instead of pausing.
@@ -23,9 +29,10 @@ export function useFeedControls(scroller: RefObject<HTMLElement | null>, control
   const { move, toggle, toggleSound } = controls;
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
-      if (document.querySelector("dialog[open]")) return;
-      const by = MOVES[event.key];
+      if (!isForVideos(event)) return;
+      // Arrows scroll the panel that has the focus.
+      const inPanel = event.target instanceof Element && event.target.closest(".drawer") !== null;
+      const by = inPanel ? undefined : MOVES[event.key];
       const onControl = event.target instanceof Element && event.target.closest("button, a") !== null;
       if (by) move(by);
       else if (event.key === "m") toggleSound();

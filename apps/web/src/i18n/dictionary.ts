@@ -1,7 +1,13 @@
 import type { en } from "./en.ts";
 import type { reasons } from "./en-reasons.ts";
 
-type Translated<Texts> = { [Key in keyof Texts]: Texts[Key] extends string ? string : Texts[Key] };
+type Translated<Texts> = {
+  [Key in keyof Texts]: Texts[Key] extends string
+    ? string
+    : Texts[Key] extends (...holes: never[]) => string
+      ? Texts[Key]
+      : Translated<Texts[Key]>;
+};
 
 /** The keys of English with any words: a translation that lacks or invents one does not compile. */
 export type Dictionary = Translated<Omit<typeof en, "reasons">> & {

@@ -1,5 +1,6 @@
 import { account, settings } from "./en-account.ts";
 import { reasons } from "./en-reasons.ts";
+import { comments, social } from "./en-social.ts";
 import { profile, upload } from "./en-studio.ts";
 
 const shell = {
@@ -64,4 +65,14 @@ const feed = {
   keysSound: "sound",
 };
 
-export const en = { ...shell, ...feed, ...profile, ...upload, ...account, ...settings, reasons };
+export const en = {
+  ...shell,
+  ...feed,
+  ...profile,
+  ...upload,
+  ...account,
+  ...settings,
+  ...social,
+  ...comments,
+  reasons,
+};

@@ -1,6 +1,7 @@
 import type { Dictionary } from "./dictionary.ts";
 import { account, settings } from "./zh-account.ts";
 import { reasons } from "./zh-reasons.ts";
+import { comments, social } from "./zh-social.ts";
 import { profile, upload } from "./zh-studio.ts";
 
 export const zh: Dictionary = {
@@ -64,5 +65,7 @@ export const zh: Dictionary = {
   ...upload,
   ...account,
   ...settings,
+  ...social,
+  ...comments,
   reasons,
 };

@@ -1,9 +1,10 @@
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useRef } from "react";
+import type { ReactNode } from "react";
 import type { Video, VideoPage } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Spinner } from "../ui/notice.tsx";
+import { useNearEnd } from "../ui/use-near-end.ts";
 import "./grid.css";
 
 interface Props {
@@ -17,17 +18,7 @@ interface Props {
 export function VideoGrid({ label, query, tile, empty }: Props) {
   const { t } = useI18n();
   const { data, error, hasNextPage, isFetching, fetchNextPage } = query;
-  const end = useRef<HTMLDivElement>(null);
-  const wanted = hasNextPage && !isFetching && !error;
-  useEffect(() => {
-    const mark = end.current;
-    if (!mark || !wanted) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && void fetchNextPage(), {
-      rootMargin: "600px",
-    });
-    observer.observe(mark);
-    return () => observer.disconnect();
-  }, [wanted, fetchNextPage]);
+  const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
   const videos = data?.pages.flatMap((page) => page.items) ?? [];
   if (data && videos.length === 0) return empty;
   return (

@@ -11,7 +11,7 @@ import { useToast } from "../ui/toast.tsx";
 
 export function LogOut() {
   const { t } = useI18n();
-  const { api, session, uploads } = useServices();
+  const { api, session, uploads, drafts } = useServices();
   const cache = useQueryClient();
   const toast = useToast();
   const [, navigate] = useLocation();
@@ -20,6 +20,7 @@ export function LogOut() {
     uploads.reset();
     session.end("left");
     cache.clear();
+    drafts.clear();
     navigate("/");
   };
   // Leaving this device works without the server too: what it keeps of the session expires by itself.

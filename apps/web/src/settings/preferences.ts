@@ -1,9 +1,13 @@
 import { createListeners } from "../api/listeners.ts";
 
+/** Whose videos the feed shows: everybody's, or those of people whom one follows. */
+export type FeedTab = "public" | "following";
+
 export interface PreferenceValues {
   language: "auto" | "en" | "zh";
   theme: "system" | "light" | "dark";
   sound: boolean;
+  feedTab: FeedTab;
 }
 export interface Preferences {
   get(): PreferenceValues;
@@ -13,7 +17,7 @@ export interface Preferences {
 
 const KEY = "douya.preferences";
 /** Sound is off until asked for: browsers refuse to start a page with sound. */
-const DEFAULTS: PreferenceValues = { language: "auto", theme: "system", sound: false };
+const DEFAULTS: PreferenceValues = { language: "auto", theme: "system", sound: false, feedTab: "public" };
 
 /** What this browser remembers of its person's taste; not tied to an account. */
 export function createPreferences(storage: Pick<Storage, "getItem" | "setItem">): Preferences {

@@ -27,6 +27,24 @@ export function KeyHints() {
       </div>
       <div>
         <dt>
+          <kbd>L</kbd>
+        </dt>
+        <dd>{t.keysLike}</dd>
+      </div>
+      <div>
+        <dt>
+          <kbd>C</kbd>
+        </dt>
+        <dd>{t.keysComments}</dd>
+      </div>
+      <div>
+        <dt>
+          <kbd>F</kbd>
+        </dt>
+        <dd>{t.keysFollow}</dd>
+      </div>
+      <div>
+        <dt>
           <kbd>M</kbd>
         </dt>
         <dd>{t.keysSound}</dd>

@@ -1,6 +1,7 @@
 import { type ReactNode, useRef } from "react";
 import { useLocation } from "wouter";
 import { useI18n } from "../i18n/i18n.tsx";
+import { MemberActs } from "../social/as-member.tsx";
 import { Navigation } from "./navigation.tsx";
 import { usePageStart } from "./use-page-start.ts";
 import "./layout.css";
@@ -12,7 +13,7 @@ export function Layout({ children }: { children: ReactNode }) {
   const main = useRef<HTMLElement>(null);
   usePageStart(path, main);
   return (
-    <>
+    <MemberActs>
       <a className="skip" href="#main">
         {t.skipToContent}
       </a>
@@ -26,6 +27,6 @@ export function Layout({ children }: { children: ReactNode }) {
       >
         {children}
       </main>
-    </>
+    </MemberActs>
   );
 }

@@ -1,11 +1,14 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
+import { useServices } from "../api/services.tsx";
 
 /** Starts the feed over with what is newest. */
 export function useReloadFeed() {
+  const { preferences } = useServices();
   const cache = useQueryClient();
   return useCallback(() => {
-    cache.removeQueries({ queryKey: ["feed-position"] });
-    void cache.resetQueries({ queryKey: ["feed"] });
-  }, [cache]);
+    const { feedTab } = preferences.get();
+    cache.removeQueries({ queryKey: ["feed-position", feedTab] });
+    void cache.resetQueries({ queryKey: ["feed", feedTab] });
+  }, [cache, preferences]);
 }

@@ -1,42 +1,130 @@
+import { useState } from "react";
 import { Link } from "wouter";
+import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
+import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { useFollow } from "../social/use-follow.ts";
+import { useReaction } from "../social/use-reaction.ts";
 import { Avatar } from "../ui/avatar.tsx";
-import { ShareIcon, SoundOffIcon, SoundOnIcon } from "../ui/icons.tsx";
-import { useToast } from "../ui/toast.tsx";
-import { shareLink } from "./share.ts";
+import {
+  CheckIcon,
+  CommentIcon,
+  HeartIcon,
+  MoreIcon,
+  PlusIcon,
+  ShareIcon,
+  SoundOffIcon,
+  SoundOnIcon,
+} from "../ui/icons.tsx";
 import { useSound } from "./sound.tsx";
+import { useShare } from "./use-share.ts";
+import { VideoMenu } from "./video-menu.tsx";
 
 /** What one can do with a video, from top to bottom. */
-export function Rail({ video }: { video: Video }) {
-  const { t } = useI18n();
+export function Rail({ video, active }: { video: Video; active: boolean }) {
+  const { t, format } = useI18n();
   const { muted, toggle } = useSound();
-  const toast = useToast();
-  async function share() {
-    const touch = matchMedia("(pointer: coarse)").matches;
-    const result = await shareLink(`${location.origin}/video/${video.id}`, video.title, touch);
-    if (result !== "shared") toast(result === "copied" ? t.linkCopied : t.copyFailed);
-  }
+  const { open, show, hide } = useCommentsOpen();
+  const react = useReaction(video);
+  const share = useShare(video);
+  const [menu, setMenu] = useState(false);
+  const liked = video.reaction === "like";
   return (
     <div className="rail">
-      <Link href={`/user/${video.author.id}`} className="rail-author" aria-label={video.author.name}>
-        <Avatar user={video.author} size={48} />
-      </Link>
-      <button type="button" className="rail-button" onClick={share}>
-        <span className="rail-icon">
-          <ShareIcon size={28} />
-        </span>
-        {t.share}
-      </button>
+      <Author video={video} />
+      <RailButton
+        name={t.like}
+        text={countText(video.counts.likes)}
+        aria-pressed={liked}
+        className="rail-like"
+        onClick={() => react(liked ? null : "like")}
+      >
+        <HeartIcon size={32} />
+      </RailButton>
+      <RailButton
+        name={t.comments}
+        text={countText(video.counts.comments)}
+        aria-expanded={active && open}
+        onClick={open ? hide : show}
+      >
+        <CommentIcon size={30} />
+      </RailButton>
+      <RailButton name={t.share} onClick={share}>
+        <ShareIcon size={28} />
+      </RailButton>
+      <RailButton name={muted ? t.soundOn : t.soundOff} text={t.sound} onClick={toggle}>
+        {muted ? <SoundOffIcon size={26} /> : <SoundOnIcon size={26} />}
+      </RailButton>
       <button
         type="button"
         className="rail-button"
-        aria-label={muted ? t.soundOn : t.soundOff}
-        onClick={toggle}
+        aria-label={t.moreActions}
+        aria-haspopup="dialog"
+        onClick={() => setMenu(true)}
       >
-        <span className="rail-icon">{muted ? <SoundOffIcon size={28} /> : <SoundOnIcon size={28} />}</span>
-        <span aria-hidden="true">{t.sound}</span>
+        <span className="rail-icon">
+          <MoreIcon size={26} />
+        </span>
       </button>
+      {menu && <VideoMenu video={video} onClose={() => setMenu(false)} />}
+    </div>
+  );
+
+  function countText(count: number): string | undefined {
+    return count > 0 ? format.count(count) : undefined;
+  }
+}
+
+interface RailButtonProps extends React.ButtonHTMLAttributes<HTMLButtonElement> {
+  name: string;
+  /** Shown in place of the name. */
+  text?: string | undefined;
+}
+
+function RailButton({ name, text, className = "", children, ...button }: RailButtonProps) {
+  return (
+    <button type="button" className={`rail-button ${className}`} {...button}>
+      <span className="rail-icon">{children}</span>
+      {text === undefined ? (
+        <span>{name}</span>
+      ) : (
+        <>
+          <span className="unseen">{name}</span> <span>{text}</span>
+        </>
+      )}
+    </button>
+  );
+}
+
+/** Whose video it is; a plus follows them and becomes a check mark for a moment. */
+function Author({ video: { author } }: { video: Video }) {
+  const { t } = useI18n();
+  const me = useUser();
+  const follow = useFollow(author);
+  const [justFollowed, setJustFollowed] = useState(false);
+  const shown = me?.id !== author.id && (!author.followed || justFollowed);
+  return (
+    <div className="rail-author">
+      <Link href={`/user/${author.id}`} className="rail-face" aria-label={author.name}>
+        <Avatar user={author} size={48} />
+      </Link>
+      {shown && (
+        <button
+          type="button"
+          className="rail-follow"
+          data-done={author.followed}
+          aria-label={t.actOn(author.followed ? t.followed : t.follow, author.name)}
+          disabled={author.followed}
+          onClick={() => {
+            if (me) setJustFollowed(true);
+            follow(true);
+          }}
+          onAnimationEnd={() => author.followed && setJustFollowed(false)}
+        >
+          {author.followed ? <CheckIcon size={14} /> : <PlusIcon size={14} />}
+        </button>
+      )}
     </div>
   );
 }

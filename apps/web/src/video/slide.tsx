@@ -2,14 +2,17 @@ import { memo, useId, useRef } from "react";
 import type { Video } from "../api/types.ts";
 import type { Preload } from "../feed/nearness.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { PlayIcon, SoundOffIcon } from "../ui/icons.tsx";
+import { useReaction } from "../social/use-reaction.ts";
+import { SoundOffIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { Caption } from "./caption.tsx";
 import { fitOf } from "./fit.ts";
 import { Rail } from "./rail.tsx";
 import { Scrubber } from "./scrubber.tsx";
 import { useSound } from "./sound.tsx";
+import { TapArea } from "./tap-area.tsx";
 import { usePlayer } from "./use-player.ts";
+import { useVideoKeys } from "./use-video-keys.ts";
 import "./slide.css";
 import "./stage.css";
 
@@ -42,7 +45,7 @@ export const Slide = memo(function Slide({ video, position, total, shown, active
       {shown && (
         <>
           <Stage video={video} active={active} titleId={titleId} {...rest} />
-          <Rail video={video} />
+          <Rail video={video} active={active} />
         </>
       )}
     </article>
@@ -56,6 +59,8 @@ function Stage({ video, active, paused, preload, titleId, onToggle, onWarm }: St
   const { muted, toggle: toggleSound } = useSound();
   const holder = useRef<HTMLDivElement>(null);
   const player = usePlayer({ url: video.playUrl, preload, active, paused, holder, onWarm });
+  const react = useReaction(video);
+  useVideoKeys(video, active);
   const fit = fitOf(video.width, video.height);
   const busy = active && !paused && (player.status === "loading" || player.status === "stalled");
   return (
@@ -73,15 +78,7 @@ function Stage({ video, active, paused, preload, titleId, onToggle, onWarm }: St
         </>
       )}
       <div className="stage-holder" ref={holder} />
-      <button
-        type="button"
-        className="stage-tap"
-        aria-label={active && !paused ? t.pause : t.play}
-        tabIndex={active ? 0 : -1}
-        onClick={active ? onToggle : (event) => event.currentTarget.scrollIntoView()}
-      >
-        {active && paused && <PlayIcon size={84} />}
-      </button>
+      <TapArea active={active} paused={paused} onToggle={onToggle} onLike={() => react("like")} />
       {busy && player.status !== "failed" && (
         <div className="stage-busy">
           <Spinner label={t.loading} />

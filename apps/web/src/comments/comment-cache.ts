@@ -1,0 +1,69 @@
+import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { type Known, useKnown } from "../api/known.ts";
+import type { Comment, CommentPage, ReplyPage } from "../api/types.ts";
+
+type Lists = InfiniteData<CommentPage> | undefined;
+type Replies = InfiniteData<ReplyPage> | undefined;
+
+/** What a person did to the comments of one video, written into every list that shows them. */
+export function createCommentCache(cache: QueryClient, known: Known, videoId: string) {
+  const eachPage = (change: (page: CommentPage, index: number) => CommentPage) =>
+    cache.setQueriesData<Lists>(
+      { queryKey: ["comments", videoId, "list"] },
+      (lists) => lists && { ...lists, pages: lists.pages.map(change) },
+    );
+  const eachComment = (change: (comment: Comment) => Comment | null) =>
+    eachPage((page) => ({
+      ...page,
+      items: page.items.flatMap((comment) => change(comment) ?? []),
+      pinned: page.pinned && change(page.pinned),
+    }));
+  const count = (by: number) =>
+    known.changeVideo(videoId, (video) => ({
+      ...video,
+      counts: { ...video.counts, comments: Math.max(0, video.counts.comments + by) },
+    }));
+
+  return {
+    added(comment: Comment) {
+      count(1);
+      const { rootId } = comment;
+      // The newest comes first in both orders: people see what they have just written.
+      if (rootId === null)
+        return eachPage((page, i) => (i === 0 ? { ...page, items: [comment, ...page.items] } : page));
+      eachComment((one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
+      cache.setQueryData<Comment[]>(sentKey(videoId), (sent = []) => [...sent, comment]);
+    },
+    removed(comment: Comment) {
+      count(-1 - comment.replies);
+      const { rootId } = comment;
+      if (rootId === null) return eachComment((one) => (one.id === comment.id ? null : one));
+      eachComment((one) => (one.id === rootId ? { ...one, replies: one.replies - 1 } : one));
+      cache.setQueryData<Comment[]>(sentKey(videoId), (sent) => sent?.filter((one) => one.id !== comment.id));
+      cache.setQueryData<Replies>(
+        ["comments", videoId, "replies", rootId],
+        (list) =>
+          list && {
+            ...list,
+            pages: list.pages.map((page) => ({
+              ...page,
+              items: page.items.filter((one) => one.id !== comment.id),
+            })),
+          },
+      );
+    },
+    pinned: (comment: Comment | null) =>
+      eachPage((page, i) => (i === 0 ? { ...page, pinned: comment } : page)),
+    closed: (closed: boolean) => eachPage((page) => ({ ...page, closed })),
+  };
+}
+
+/** Replies written in this window: they are shown before the pages in which they stand are loaded. */
+export const sentKey = (videoId: string) => ["comments", videoId, "sent"];
+
+export function useCommentCache(videoId: string) {
+  const cache = useQueryClient();
+  const known = useKnown();
+  return useMemo(() => createCommentCache(cache, known, videoId), [cache, known, videoId]);
+}

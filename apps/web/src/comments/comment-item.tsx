@@ -1,0 +1,133 @@
+import { useMutation } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { Link } from "wouter";
+import { take } from "../api/client.ts";
+import { useServices, useUser } from "../api/services.tsx";
+import type { Comment, Video } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Avatar } from "../ui/avatar.tsx";
+import { ConfirmDialog } from "../ui/dialog.tsx";
+import { PinIcon } from "../ui/icons.tsx";
+import { useToast } from "../ui/toast.tsx";
+import { useCommentCache } from "./comment-cache.ts";
+
+interface Props {
+  comment: Comment;
+  video: Video;
+  pinned?: boolean;
+  /** Undefined where nothing more may be written. */
+  onReply: ((to: Comment) => void) | undefined;
+  /** Its replies. */
+  children?: ReactNode;
+}
+
+/** A comment, or a reply to one; what the viewer may do with it stands under it. */
+export function CommentItem({ comment, video, pinned = false, onReply, children }: Props) {
+  const { t, format } = useI18n();
+  const me = useUser();
+  const { author, replyTo, rootId } = comment;
+  const isReply = rootId !== null;
+  const ownsVideo = me?.id === video.author.id;
+  return (
+    <li className="comment" data-reply={isReply}>
+      <Link href={`/user/${author.id}`} className="comment-face" tabIndex={-1} aria-hidden="true">
+        <Avatar user={author} size={isReply ? 26 : 36} />
+      </Link>
+      <div className="comment-body">
+        <p className="comment-who">
+          <Link href={`/user/${author.id}`}>{author.name}</Link>
+          {author.id === video.author.id && <b className="tag">{t.creator}</b>}
+          {pinned && (
+            <b className="tag tag-pinned">
+              <PinIcon size={12} />
+              {t.pinned}
+            </b>
+          )}
+        </p>
+        <p className="comment-text">
+          {replyTo && (
+            <Link href={`/user/${replyTo.id}`} className="comment-to">
+              @{replyTo.name}
+            </Link>
+          )}
+          {comment.text}
+        </p>
+        <div className="comment-foot">
+          <span>{t.floor(format.number(comment.floor))}</span>
+          <time dateTime={comment.createdAt}>{format.ago(comment.createdAt)}</time>
+          {onReply && (
+            <button type="button" aria-label={t.replyTo(author.name)} onClick={() => onReply(comment)}>
+              {t.reply}
+            </button>
+          )}
+          {ownsVideo && !isReply && <PinButton comment={comment} pinned={pinned} />}
+          {(ownsVideo || me?.id === author.id) && <DeleteButton comment={comment} />}
+        </div>
+        {children}
+      </div>
+    </li>
+  );
+}
+
+function PinButton({ comment, pinned }: { comment: Comment; pinned: boolean }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const lists = useCommentCache(comment.videoId);
+  const toast = useToast();
+  const pin = useMutation({
+    mutationFn: () => {
+      const params = { path: { id: comment.videoId } };
+      return take(
+        pinned
+          ? api.DELETE("/api/v1/videos/{id}/pinned-comment", { params })
+          : api.PUT("/api/v1/videos/{id}/pinned-comment", { params, body: { commentId: comment.id } }),
+      );
+    },
+    onSuccess: () => lists.pinned(pinned ? null : comment),
+    onError: (error) => toast(explain(t, error)),
+  });
+  return (
+    <button type="button" disabled={pin.isPending} onClick={() => pin.mutate()}>
+      {pinned ? t.unpin : t.pin}
+    </button>
+  );
+}
+
+function DeleteButton({ comment }: { comment: Comment }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const lists = useCommentCache(comment.videoId);
+  const toast = useToast();
+  const [asking, setAsking] = useState(false);
+  const { id: commentId, videoId: id } = comment;
+  const remove = useMutation({
+    mutationFn: () =>
+      take(api.DELETE("/api/v1/videos/{id}/comments/{commentId}", { params: { path: { id, commentId } } })),
+    onSuccess: () => {
+      lists.removed(comment);
+      toast(t.commentDeleted);
+    },
+    onError: (error) => {
+      setAsking(false);
+      toast(explain(t, error));
+    },
+  });
+  return (
+    <>
+      <button type="button" onClick={() => setAsking(true)}>
+        {t.deleteAction}
+      </button>
+      {asking && (
+        <ConfirmDialog
+          title={t.deleteCommentTitle}
+          body={comment.replies > 0 ? t.deleteWithReplies : t.deleteCommentBody}
+          action={t.deleteAction}
+          busy={remove.isPending}
+          onConfirm={() => remove.mutate()}
+          onClose={() => setAsking(false)}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,42 @@
+import { infiniteQueryOptions } from "@tanstack/react-query";
+import { type Api, take } from "../api/client.ts";
+import type { CommentPage, ReplyPage } from "../api/types.ts";
+
+export type CommentSort = "heat" | "time";
+
+const COMMENTS_PAGE = 20;
+const REPLIES_PAGE = 5;
+
+export const commentsQuery = (api: Api, videoId: string, sort: CommentSort) =>
+  infiniteQueryOptions({
+    queryKey: ["comments", videoId, "list", sort],
+    queryFn: ({ pageParam, signal }) =>
+      take(
+        api.GET("/api/v1/videos/{id}/comments", {
+          params: {
+            path: { id: videoId },
+            query: { sort, limit: COMMENTS_PAGE, ...(pageParam && { cursor: pageParam }) },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: CommentPage) => page.nextCursor ?? undefined,
+  });
+
+export const repliesQuery = (api: Api, videoId: string, commentId: string) =>
+  infiniteQueryOptions({
+    queryKey: ["comments", videoId, "replies", commentId],
+    queryFn: ({ pageParam, signal }) =>
+      take(
+        api.GET("/api/v1/videos/{id}/comments/{commentId}/replies", {
+          params: {
+            path: { id: videoId, commentId },
+            query: { limit: REPLIES_PAGE, ...(pageParam && { cursor: pageParam }) },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: ReplyPage) => page.nextCursor ?? undefined,
+  });

@@ -1,0 +1,121 @@
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, useEffect, useRef, useState } from "react";
+import { take } from "../api/client.ts";
+import { asProblem } from "../api/problem.ts";
+import { useServices, useUser } from "../api/services.tsx";
+import type { Comment } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { useAsMember } from "../social/as-member.tsx";
+import { newKey } from "../social/new-key.ts";
+import { Avatar } from "../ui/avatar.tsx";
+import { CloseIcon, SendIcon } from "../ui/icons.tsx";
+import { useCommentCache } from "./comment-cache.ts";
+
+const MAX_CHARACTERS = 500;
+
+interface Props {
+  videoId: string;
+  closed: boolean;
+  replyTo: Comment | null;
+  onReplyTo: (to: Comment | null) => void;
+}
+
+/** Where one writes. What was written stays until the server has it. */
+export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
+  const { t } = useI18n();
+  const { api, drafts } = useServices();
+  const me = useUser();
+  const lists = useCommentCache(videoId);
+  const asMember = useAsMember();
+  const input = useRef<HTMLInputElement>(null);
+  const where = `comments/${videoId}`;
+  const [text, setText] = useState(() => drafts.get(where));
+  const [key, setKey] = useState(newKey);
+  const write = (next: string) => {
+    setText(next);
+    drafts.set(where, next);
+  };
+  // Another text is another request; the same one sent again is the same comment.
+  const change = (next: string) => {
+    write([...next].slice(0, MAX_CHARACTERS).join(""));
+    setKey(newKey());
+  };
+  const send = useMutation({
+    mutationFn: () => {
+      const body = { text: text.trim(), idempotencyKey: key };
+      return replyTo
+        ? take(
+            api.POST("/api/v1/videos/{id}/comments/{commentId}/replies", {
+              params: { path: { id: videoId, commentId: replyTo.id } },
+              body,
+            }),
+          )
+        : take(api.POST("/api/v1/videos/{id}/comments", { params: { path: { id: videoId } }, body }));
+    },
+    onSuccess: (comment) => {
+      lists.added(comment);
+      change("");
+      onReplyTo(null);
+    },
+    onError: (error) => {
+      if (asProblem(error).reason === "COMMENTS_CLOSED") lists.closed(true);
+    },
+  });
+  const { reset } = send;
+  useEffect(() => {
+    reset();
+    if (replyTo) input.current?.focus();
+  }, [replyTo, reset]);
+
+  function onSubmit(event: FormEvent) {
+    event.preventDefault();
+    if (text.trim() && !send.isPending) asMember("comment", () => send.mutate());
+  }
+  const used = [...text].length;
+  return (
+    <form className="composer" onSubmit={onSubmit}>
+      {send.error && (
+        <p className="composer-error" role="alert">
+          {explain(t, send.error)}
+        </p>
+      )}
+      {replyTo && (
+        <p className="composer-to">
+          <span>{t.replyTo(replyTo.author.name)}</span>
+          <button type="button" aria-label={t.cancelReply} onClick={() => onReplyTo(null)}>
+            <CloseIcon size={16} />
+          </button>
+        </p>
+      )}
+      {closed && !send.error && <p className="composer-to">{t.commentsClosedNow}</p>}
+      <div className="composer-row">
+        {me && <Avatar user={me} size={32} />}
+        <input
+          ref={input}
+          value={text}
+          disabled={closed}
+          placeholder={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}
+          aria-label={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}
+          autoComplete="off"
+          enterKeyHint="send"
+          onChange={(event) => change(event.target.value)}
+          onFocus={(event) => {
+            if (me) return;
+            event.target.blur();
+            asMember("comment", () => {});
+          }}
+        />
+        {used > MAX_CHARACTERS - 50 && <span className="composer-count">{MAX_CHARACTERS - used}</span>}
+        <button
+          type="submit"
+          className="composer-send"
+          aria-label={t.send}
+          disabled={closed || !text.trim() || send.isPending}
+        >
+          <SendIcon size={20} />
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,90 @@
+import { type ReactNode, useEffect, useId, useLayoutEffect, useRef } from "react";
+import { useI18n } from "../i18n/i18n.tsx";
+import { CloseIcon } from "../ui/icons.tsx";
+import { useMedia } from "../ui/use-media.ts";
+import { useDragDown } from "./use-drag-down.ts";
+
+interface Props {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+/** A sheet from below on a phone, which holds the focus; a panel at the side on a desk, which does not. */
+export function Drawer(props: Props) {
+  return useMedia("(min-width: 900px)") ? <Panel {...props} /> : <Sheet {...props} />;
+}
+
+function Sheet({ title, onClose, children }: Props) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  const drag = useDragDown(ref, onClose);
+  // Before the element leaves the page, so that closing gives the focus back.
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    dialog?.showModal();
+    // Not the cross, on which the browser would put it.
+    dialog?.querySelector("h2")?.focus();
+    return () => dialog?.close();
+  }, []);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the click is on the backdrop; keys have Escape.
+    <dialog
+      ref={ref}
+      className="drawer drawer-sheet"
+      aria-labelledby={titleId}
+      onCancel={(event) => {
+        if (event.target !== ref.current) return;
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => event.target === ref.current && onClose()}
+    >
+      <Head id={titleId} title={title} onClose={onClose} {...drag} />
+      {children}
+    </dialog>
+  );
+}
+
+function Panel({ title, onClose, children }: Props) {
+  const ref = useRef<HTMLElement>(null);
+  const titleId = useId();
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    const panel = ref.current;
+    panel?.focus({ preventScroll: true });
+    return () => {
+      if (panel?.contains(document.activeElement) && before instanceof HTMLElement)
+        before.focus({ preventScroll: true });
+    };
+  }, []);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Escape" && !document.querySelector("dialog[open]")) onClose();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [onClose]);
+  return (
+    <aside ref={ref} className="drawer drawer-panel" aria-labelledby={titleId} tabIndex={-1}>
+      <Head id={titleId} title={title} onClose={onClose} />
+      {children}
+    </aside>
+  );
+}
+
+type HeadProps = Omit<Props, "children"> & { id: string } & Partial<ReturnType<typeof useDragDown>>;
+
+function Head({ id, title, onClose, ...drag }: HeadProps) {
+  const { t } = useI18n();
+  return (
+    <header className="drawer-head" {...drag}>
+      <h2 id={id} tabIndex={-1}>
+        {title}
+      </h2>
+      <button type="button" className="icon-button" aria-label={t.close} onClick={onClose}>
+        <CloseIcon />
+      </button>
+    </header>
+  );
+}

@@ -1,0 +1,72 @@
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useCallback, useMemo } from "react";
+import { Link } from "wouter";
+import { feedQuery } from "../api/queries.ts";
+import { useServices } from "../api/services.tsx";
+import type { Video } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import type { FeedTab } from "../settings/preferences.ts";
+import { Notice } from "../ui/notice.tsx";
+import { FeedSkeleton } from "./feed-skeleton.tsx";
+import { FeedView } from "./feed-view.tsx";
+import { playable } from "./playable.ts";
+
+/** One feed from its start to its end, as far as it is loaded. */
+export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const cache = useQueryClient();
+  const { data, error, isPending, isFetching, hasNextPage, fetchNextPage, refetch } = useInfiniteQuery(
+    feedQuery(api, kind),
+  );
+  const videos = useMemo(() => playable(data?.pages.flatMap((page) => page.items) ?? []), [data]);
+  // Where the viewer was, so that coming back from a profile is coming back to the same video.
+  const position = useMemo(() => ["feed-position", kind], [kind]);
+  const remember = useCallback((video: Video) => cache.setQueryData(position, video.id), [cache, position]);
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetching && !error) void fetchNextPage();
+  }, [hasNextPage, isFetching, error, fetchNextPage]);
+  const restart = () => {
+    cache.removeQueries({ queryKey: position });
+    void cache.resetQueries({ queryKey: ["feed", kind] });
+  };
+
+  if (isPending) return <FeedSkeleton />;
+  if (videos.length === 0)
+    return error ? <Failed text={explain(t, error)} onRetry={() => void refetch()} /> : empty;
+  const end = (
+    <Notice title={t.endTitle} body={kind === "following" ? t.endFollowingBody : t.endBody}>
+      <button type="button" className="button button-primary" onClick={restart}>
+        {t.toTop}
+      </button>
+      <Link href="/upload" className="button">
+        {t.upload}
+      </Link>
+    </Notice>
+  );
+  const failed = error && <Failed text={explain(t, error)} onRetry={() => void fetchNextPage()} />;
+  return (
+    <FeedView
+      videos={videos}
+      startId={cache.getQueryData<string>(position)}
+      onActive={remember}
+      onNearEnd={more}
+      hasMore={hasNextPage}
+      tail={failed || (hasNextPage ? <FeedSkeleton /> : end)}
+    />
+  );
+}
+
+function Failed({ text, onRetry }: { text: string; onRetry: () => void }) {
+  const { t } = useI18n();
+  return (
+    <div role="alert">
+      <Notice title={t.feedFailed} body={text}>
+        <button type="button" className="button button-primary" onClick={onRetry}>
+          {t.retry}
+        </button>
+      </Notice>
+    </div>
+  );
+}

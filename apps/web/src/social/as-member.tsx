@@ -1,0 +1,31 @@
+import { createContext, lazy, type ReactNode, Suspense, use, useCallback, useState } from "react";
+import { useServices } from "../api/services.tsx";
+import { useI18n } from "../i18n/i18n.tsx";
+
+/** What a guest wanted to do. */
+export type Wish = "like" | "follow" | "comment" | "message";
+type AsMember = (wish: Wish, act: () => void) => void;
+
+const Context = createContext<AsMember>((_, act) => act());
+const LoginPrompt = lazy(() => import("./login-prompt.tsx"));
+
+/** Asks guests to log in where they wanted to act; they come back to the same place. */
+export function MemberActs({ children }: { children: ReactNode }) {
+  const { t } = useI18n();
+  const { session } = useServices();
+  const [wish, setWish] = useState<Wish | null>(null);
+  const asMember = useCallback<AsMember>((to, act) => (session.user() ? act() : setWish(to)), [session]);
+  return (
+    <Context value={asMember}>
+      {children}
+      {wish && (
+        <Suspense fallback={null}>
+          <LoginPrompt title={t.loginTo[wish]} onClose={() => setWish(null)} />
+        </Suspense>
+      )}
+    </Context>
+  );
+}
+
+/** Does what only people with an account can do; guests are asked to log in instead. */
+export const useAsMember = () => use(Context);

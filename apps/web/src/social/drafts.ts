@@ -1,0 +1,22 @@
+const KEY = "douya.drafts";
+
+/** What somebody began to write and has not sent, by where; it outlives pages and a login, not the window. */
+export function createDrafts(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">) {
+  function all(): Record<string, string> {
+    try {
+      return JSON.parse(storage.getItem(KEY) ?? "{}") as Record<string, string>;
+    } catch {
+      return {};
+    }
+  }
+  return {
+    get: (where: string): string => all()[where] ?? "",
+    set(where: string, text: string) {
+      const { [where]: _, ...others } = all();
+      storage.setItem(KEY, JSON.stringify(text ? { ...others, [where]: text } : others));
+    },
+    clear: () => storage.removeItem(KEY),
+  };
+}
+
+export type Drafts = ReturnType<typeof createDrafts>;

@@ -1,0 +1,22 @@
+import { Link } from "wouter";
+import { loginPath } from "../account/next-path.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Dialog } from "../ui/dialog.tsx";
+
+export default function LoginPrompt({ title, onClose }: { title: string; onClose: () => void }) {
+  const { t } = useI18n();
+  const login = loginPath(location.pathname + location.search);
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <p className="dialog-text">{t.loginToBody}</p>
+      <div className="dialog-actions">
+        <Link href={login.replace("/login", "/register")} className="button button-quiet" onClick={onClose}>
+          {t.toRegister}
+        </Link>
+        <Link href={login} className="button button-primary" onClick={onClose}>
+          {t.logIn}
+        </Link>
+      </div>
+    </Dialog>
+  );
+}

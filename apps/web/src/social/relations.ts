@@ -1,0 +1,23 @@
+import type { User, Video } from "../api/types.ts";
+
+export type Reaction = Video["reaction"];
+
+/** The video after the viewer thinks `reaction` of it, with the count that follows from it. */
+export function withReaction(video: Video, reaction: Reaction): Video {
+  const by = Number(reaction === "like") - Number(video.reaction === "like");
+  return { ...video, reaction, counts: { ...video.counts, likes: Math.max(0, video.counts.likes + by) } };
+}
+
+export function withFollow(user: User, followed: boolean): User {
+  const by = Number(followed) - Number(user.followed);
+  return {
+    ...user,
+    followed,
+    counts: { ...user.counts, followers: Math.max(0, user.counts.followers + by) },
+  };
+}
+
+/** A person one of whose counts goes up or down. */
+export function withCount(user: User, count: keyof User["counts"], by: number): User {
+  return { ...user, counts: { ...user.counts, [count]: Math.max(0, user.counts[count] + by) } };
+}

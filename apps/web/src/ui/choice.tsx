@@ -1,0 +1,21 @@
+interface Props<Value extends string> {
+  label: string;
+  value: Value;
+  options: readonly (readonly [Value, string])[];
+  className: string;
+  onChange: (value: Value) => void;
+}
+
+/** A few words side by side, one of which is pressed. */
+export function Choice<Value extends string>({ label, value, options, className, onChange }: Props<Value>) {
+  return (
+    <fieldset className={className}>
+      <legend className="unseen">{label}</legend>
+      {options.map(([option, text]) => (
+        <button key={option} type="button" aria-pressed={value === option} onClick={() => onChange(option)}>
+          {text}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
