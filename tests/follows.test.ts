@@ -3,6 +3,7 @@ import { classicClient, digits, ok, refused } from "./harness/classic-client.ts"
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
 
 type User = Schemas["User"];
 
@@ -97,6 +98,37 @@ describe.each(shapes)("follows, %s", (shape) => {
     } while (cursor);
     expect(seen).toEqual(others.map((other) => other.id).reverse());
     expect((await seenBy(ada, ada)).followers).toBe(6);
+  });
+
+  test("who wins followers is hot, while they stay; a block hides them", async () => {
+    const [ada, ben, cleo, ...fans] = (await people(6)) as [Person, Person, Person, ...Person[]];
+    const hot = async (viewer?: Person) => {
+      const path = "/hot-users?limit=50";
+      const answer = await (viewer ? viewer.get(path) : server.api("GET", path));
+      const { items } = body(answer) as { items: { user: User; won: number }[] };
+      const mine = [ada.id, ben.id];
+      return items.filter(({ user }) => mine.includes(user.id)).map(({ user, won }) => [user.id, won]);
+    };
+    const becomes = (expected: unknown) =>
+      until("the ranking", async () => {
+        const seen = await hot();
+        return JSON.stringify(seen) === JSON.stringify(expected) || undefined;
+      });
+    for (const fan of fans) await fan.put(`/users/${ada.id}/follow`);
+    for (const fan of fans.slice(0, 2)) await fan.put(`/users/${ben.id}/follow`);
+    await becomes([
+      [ada.id, 3],
+      [ben.id, 2],
+    ]);
+    for (const fan of fans.slice(0, 2)) await fan.delete(`/users/${ada.id}/follow`);
+    await becomes([
+      [ben.id, 2],
+      [ada.id, 1],
+    ]);
+    await cleo.put(`/users/${ben.id}/block`);
+    expect(await hot(cleo)).toEqual([[ada.id, 1]]);
+    expect(await hot(ben)).toHaveLength(2);
+    expect((await server.api("GET", "/hot-users?limit=51")).status).toBe(422);
   });
 
   test("what cannot be followed is refused by name", async () => {

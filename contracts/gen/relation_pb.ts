@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file relation.proto.
  */
 export const file_relation: GenFile = /*@__PURE__*/
-  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCIpChVGaWx0ZXJGb2xsb3dlZFJlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiKgoWRmlsdGVyRm9sbG93ZWRSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCSI9CgtMaXN0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVsaW1pdBgDIAEoDSIuCgxMaXN0UmVzcG9uc2USEAoIdXNlcl9pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIfCgxCbG9ja1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSIgCg1CbG9ja1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiMwoSTGlzdEJsb2NrZWRSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDTLeBgoPUmVsYXRpb25TZXJ2aWNlEk0KBkZvbGxvdxIgLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1JlcXVlc3QaIS5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXNwb25zZRJPCghVbmZvbGxvdxIgLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1JlcXVlc3QaIS5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXNwb25zZRJfCgxHZXRSZWxhdGlvbnMSJi5kb3V5YS5yZWxhdGlvbi52MS5HZXRSZWxhdGlvbnNSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuR2V0UmVsYXRpb25zUmVzcG9uc2USZQoORmlsdGVyRm9sbG93ZWQSKC5kb3V5YS5yZWxhdGlvbi52MS5GaWx0ZXJGb2xsb3dlZFJlcXVlc3QaKS5kb3V5YS5yZWxhdGlvbi52MS5GaWx0ZXJGb2xsb3dlZFJlc3BvbnNlElAKDUxpc3RGb2xsb3dpbmcSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJQCg1MaXN0Rm9sbG93ZXJzEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USTgoLTGlzdEZyaWVuZHMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJKCgVCbG9jaxIfLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVxdWVzdBogLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVzcG9uc2USTAoHVW5ibG9jaxIfLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVxdWVzdBogLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVzcG9uc2USVQoLTGlzdEJsb2NrZWQSJS5kb3V5YS5yZWxhdGlvbi52MS5MaXN0QmxvY2tlZFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCIpChVGaWx0ZXJGb2xsb3dlZFJlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiKgoWRmlsdGVyRm9sbG93ZWRSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCSI9CgtMaXN0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVsaW1pdBgDIAEoDSIuCgxMaXN0UmVzcG9uc2USEAoIdXNlcl9pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIfCgxCbG9ja1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSIgCg1CbG9ja1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiMwoSTGlzdEJsb2NrZWRSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSIkChNMaXN0SG90VXNlcnNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIkEKFExpc3RIb3RVc2Vyc1Jlc3BvbnNlEikKBXVzZXJzGAEgAygLMhouZG91eWEucmVsYXRpb24udjEuSG90VXNlciInCgdIb3RVc2VyEg8KB3VzZXJfaWQYASABKAkSCwoDd29uGAIgASgBMr8HCg9SZWxhdGlvblNlcnZpY2USTQoGRm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEk8KCFVuZm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEl8KDEdldFJlbGF0aW9ucxImLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1JlcXVlc3QaJy5kb3V5YS5yZWxhdGlvbi52MS5HZXRSZWxhdGlvbnNSZXNwb25zZRJlCg5GaWx0ZXJGb2xsb3dlZBIoLmRvdXlhLnJlbGF0aW9uLnYxLkZpbHRlckZvbGxvd2VkUmVxdWVzdBopLmRvdXlhLnJlbGF0aW9uLnYxLkZpbHRlckZvbGxvd2VkUmVzcG9uc2USUAoNTGlzdEZvbGxvd2luZxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlElAKDUxpc3RGb2xsb3dlcnMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJOCgtMaXN0RnJpZW5kcxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEkoKBUJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJMCgdVbmJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJVCgtMaXN0QmxvY2tlZBIlLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RCbG9ja2VkUmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJfCgxMaXN0SG90VXNlcnMSJi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0SG90VXNlcnNSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuTGlzdEhvdFVzZXJzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message douya.relation.v1.FollowRequest
@@ -279,6 +279,62 @@ export const ListBlockedRequestSchema: GenMessage<ListBlockedRequest> = /*@__PUR
   messageDesc(file_relation, 11);
 
 /**
+ * @generated from message douya.relation.v1.ListHotUsersRequest
+ */
+export type ListHotUsersRequest = Message<"douya.relation.v1.ListHotUsersRequest"> & {
+  /**
+   * @generated from field: uint32 limit = 1;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.relation.v1.ListHotUsersRequest.
+ * Use `create(ListHotUsersRequestSchema)` to create a new message.
+ */
+export const ListHotUsersRequestSchema: GenMessage<ListHotUsersRequest> = /*@__PURE__*/
+  messageDesc(file_relation, 12);
+
+/**
+ * @generated from message douya.relation.v1.ListHotUsersResponse
+ */
+export type ListHotUsersResponse = Message<"douya.relation.v1.ListHotUsersResponse"> & {
+  /**
+   * @generated from field: repeated douya.relation.v1.HotUser users = 1;
+   */
+  users: HotUser[];
+};
+
+/**
+ * Describes the message douya.relation.v1.ListHotUsersResponse.
+ * Use `create(ListHotUsersResponseSchema)` to create a new message.
+ */
+export const ListHotUsersResponseSchema: GenMessage<ListHotUsersResponse> = /*@__PURE__*/
+  messageDesc(file_relation, 13);
+
+/**
+ * @generated from message douya.relation.v1.HotUser
+ */
+export type HotUser = Message<"douya.relation.v1.HotUser"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: double won = 2;
+   */
+  won: number;
+};
+
+/**
+ * Describes the message douya.relation.v1.HotUser.
+ * Use `create(HotUserSchema)` to create a new message.
+ */
+export const HotUserSchema: GenMessage<HotUser> = /*@__PURE__*/
+  messageDesc(file_relation, 14);
+
+/**
  * @generated from service douya.relation.v1.RelationService
  */
 export const RelationService: GenService<{
@@ -375,6 +431,17 @@ export const RelationService: GenService<{
     methodKind: "unary";
     input: typeof ListBlockedRequestSchema;
     output: typeof ListResponseSchema;
+  },
+  /**
+   * Who has won the most followers in the last 24 hours, the most first; at most 100. A follow counts for 24 hours
+   * unless it ends before.
+   *
+   * @generated from rpc douya.relation.v1.RelationService.ListHotUsers
+   */
+  listHotUsers: {
+    methodKind: "unary";
+    input: typeof ListHotUsersRequestSchema;
+    output: typeof ListHotUsersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_relation, 0);

@@ -2,9 +2,13 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { blockStore } from "./block-store.ts";
+import { hotEvents, keepHot } from "./consumers.ts";
 import { blockHandlers } from "./handlers/block.ts";
 import { followHandlers } from "./handlers/follow.ts";
+import { listHotUsers } from "./handlers/list-hot-users.ts";
 import { filterFollowed, getRelations, listBy } from "./handlers/read.ts";
+import { expireRegularly } from "./hot-expiry.ts";
+import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
 import { seedFollows } from "./seed.ts";
@@ -19,17 +23,30 @@ export const relationModule = defineModule<object, Tables>()({
   migrations,
   recount: counts,
   seed: seedFollows,
-  async start({ db, clients, ids, events }) {
+  async start({ db, clients, ids, events, log }) {
     const store = relationStore(db, events);
+    const hot = hotStore(db, Date.now);
+    const keepRanking = events.consume<Tables, (typeof hotEvents)[number]>({
+      group: "relation.hot",
+      db,
+      types: hotEvents,
+      handle: keepHot(hot),
+    });
+    const stopExpiry = expireRegularly(hot, log);
     return {
       handlers: {
         ...followHandlers(store, clients.user, ids),
         ...blockHandlers(blockStore(db, events), clients.user, ids),
         getRelations: getRelations(store),
         filterFollowed: filterFollowed(store),
+        listHotUsers: listHotUsers(hot),
         listFollowing: listBy(store.following),
         listFollowers: listBy(store.followers),
         listFriends: listBy(store.friends),
+      },
+      async stop() {
+        await stopExpiry();
+        await keepRanking.stop();
       },
     };
   },

@@ -1,4 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
+import { jobTable } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-follows": `
@@ -27,5 +28,18 @@ export const migrations: Migrations = {
     );
     create index block_listed on relation.block (blocker_id, id desc) include (blocked_id);
     create index block_of on relation.block (blocked_id);
+  `,
+  "0003-hot-users": `
+    -- A read model of events: follows of the last 24 hours by the id that tells their time, and how many each has won.
+    create table relation.hot_follow (
+      follow_id int8 primary key,
+      user_id int8 not null
+    );
+    create table relation.hot_user (
+      user_id int8 primary key,
+      won int8 not null
+    ) with (fillfactor = 70);
+    create index hot_user_top on relation.hot_user (won desc, user_id);
+    ${jobTable("relation")}
   `,
 };

@@ -12,4 +12,9 @@ export const counts: readonly KeptCount[] = [
     kept: sql`select user_id, followers from relation.stats`,
     facts: sql`select followee_id, count(*) from relation.follow group by 1`,
   },
+  {
+    what: "hot users",
+    kept: sql`select user_id, won from relation.hot_user`,
+    facts: sql`select user_id, count(*) from relation.hot_follow group by 1`,
+  },
 ];

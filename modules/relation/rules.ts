@@ -6,6 +6,10 @@ export const maxFollowing = 10_000;
 /** A bound for what one account can make the others carry. */
 export const maxBlocked = 10_000;
 
+/** For so long a follow counts in the ranking by followers won. */
+export const hotMs = 24 * 3_600_000;
+export const maxHotUsers = 100;
+
 export function checkNotSelf(callerId: string, targetId: string): void {
   if (callerId === targetId) throw new DomainError("invalid", "FOLLOWS_SELF", "You cannot follow yourself.");
 }

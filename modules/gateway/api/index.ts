@@ -10,6 +10,7 @@ import { blockRoutes } from "./blocks.ts";
 import { commentRoutes } from "./comments.ts";
 import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
+import { hotUserRoutes } from "./hot-users.ts";
 import { messageRoutes } from "./messages.ts";
 import { profileRoutes } from "./profiles.ts";
 import { reactionRoutes } from "./reactions.ts";
@@ -67,6 +68,7 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     await routes.register(commentRoutes(surface));
     await routes.register(followRoutes(surface));
     await routes.register(blockRoutes(surface));
+    await routes.register(hotUserRoutes(surface));
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   await app.register(swaggerUi, { routePrefix: "/docs" });

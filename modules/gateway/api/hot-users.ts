@@ -1,0 +1,45 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { toApiUser } from "./present.ts";
+import { answers } from "./schemas.ts";
+
+/** Some of those who rank are not shown: they have gone, or there is a block. */
+const spare = 2;
+
+/** The ranking by followers won. */
+export function hotUserRoutes({ relation, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      "/hot-users",
+      {
+        config: { auth: "optional" },
+        schema: {
+          summary: "Who has won the most followers in the last 24 hours, the most first",
+          tags: ["follows"],
+          querystring: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 50, default: 20 }) }),
+          response: answers({
+            200: Type.Object({
+              items: Type.Array(Type.Object({ user: Type.Ref("User"), won: Type.Integer() })),
+            }),
+          }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { limit } = request.query;
+        const { users } = await relation.listHotUsers({ limit: spare * limit }, call);
+        const wonBy = new Map(users.map(({ userId, won }) => [userId, won]));
+        const people = await composer.unblockedPeople([...wonBy.keys()], call);
+        const urls = urlsFor(request);
+        return {
+          items: people.slice(0, limit).map((person) => ({
+            user: toApiUser(person, urls),
+            won: wonBy.get(person.user.id)!,
+          })),
+        };
+      },
+    );
+  };
+}

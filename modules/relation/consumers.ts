@@ -1,0 +1,23 @@
+import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
+import type { Transaction } from "#platform/db/database.ts";
+import type { EventOf } from "#platform/events/event-type.ts";
+import type { FollowRef, HotStore } from "./hot-store.ts";
+import type { Tables } from "./tables.ts";
+
+export const hotEvents = [relationFollowed, relationUnfollowed] as const;
+type HotEvent = EventOf<(typeof hotEvents)[number]>;
+
+/**
+ * Keeps the ranking as follows come and go. All that was followed goes before all that ended: a follow that ended is
+ * not among the facts, so it is not counted in the first place.
+ */
+export function keepHot(store: HotStore) {
+  return async (on: Transaction<Tables>, events: HotEvent[]): Promise<void> => {
+    const of = (type: string): FollowRef[] =>
+      events.filter((event) => event.type === type).map((event) => event.message);
+    const followed = of(relationFollowed.name);
+    const unfollowed = of(relationUnfollowed.name);
+    if (followed.length > 0) await store.add(on, followed);
+    if (unfollowed.length > 0) await store.remove(on, unfollowed);
+  };
+}

@@ -1,0 +1,25 @@
+import type { Logger } from "#platform/observe/log.ts";
+import type { HotStore } from "./hot-store.ts";
+
+const everyMs = 60_000;
+
+/**
+ * Takes out of the ranking what counts no longer, so that a read, which does the same, never has much to do. Gives
+ * what ends it.
+ */
+export function expireRegularly(store: HotStore, log: Logger): () => Promise<void> {
+  const stopping = new AbortController();
+  let running = Promise.resolve();
+  const timer = setInterval(() => {
+    running = running
+      .then(() => store.expire(stopping.signal))
+      .catch((error) => {
+        if (!stopping.signal.aborted) log.warn({ err: error }, "could not expire hot users");
+      });
+  }, everyMs);
+  return () => {
+    clearInterval(timer);
+    stopping.abort();
+    return running;
+  };
+}
