@@ -1,12 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Progress } from "#platform/module/module.ts";
-import {
-  inRanges,
-  type SyntheticGraph,
-  syntheticUserBase,
-  syntheticVideoBase,
-} from "#platform/module/synthetic-graph.ts";
+import { inRanges, type SyntheticGraph, syntheticVideos } from "#platform/module/synthetic-graph.ts";
 import type { Tables } from "./tables.ts";
 
 /** A video a second into the past, by people in turn, each showing one of the real clips. */
@@ -15,7 +10,6 @@ export async function seedVideos(
   graph: SyntheticGraph,
   progress: Progress,
 ): Promise<void> {
-  const authors = Math.max(1, graph.users);
   await inRanges(
     graph.videos,
     20_000,
@@ -27,11 +21,9 @@ export async function seedVideos(
         ), added as (
           insert into video.video (id, author_id, upload_id, title, state, progress, source_key, play_key,
             cover_key, duration_ms, width, height, size_bytes, info, published_ms)
-          select ${syntheticVideoBase}::int8 + n, ${syntheticUserBase}::int8 + 1 + n % ${authors}::int,
-            ${syntheticVideoBase}::int8 + n, 'Clip ' || n, 'published', 1, clip.source_key, clip.play_key,
-            clip.cover_key, clip.duration_ms, clip.width, clip.height, clip.size_bytes, clip.info,
-            ${graph.newestMs}::int8 - (${graph.videos}::int8 - n) * 1000
-          from generate_series(${from}::int, ${to}::int) n
+          select made.id, made.author_id, made.id, 'Clip ' || n, 'published', 1, clip.source_key, clip.play_key,
+            clip.cover_key, clip.duration_ms, clip.width, clip.height, clip.size_bytes, clip.info, made.published_ms
+          from ${syntheticVideos(graph, from, to)} made
           join clip on clip.i = n % ${graph.clipIds.length}::int
           on conflict do nothing
           returning id, author_id, play_key, cover_key

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { idAtTime } from "../ids/snowflake.ts";
 
 /** A made-up world of a given size, the same in every module because ids follow from numbers. */
@@ -15,7 +16,20 @@ export interface SyntheticGraph {
 
 /** Ids before these are nobody's; person and video n have the n-th after them, n from 1. */
 export const syntheticUserBase = idAtTime(Date.UTC(2024, 0, 2)).toString();
-export const syntheticVideoBase = idAtTime(Date.UTC(2024, 0, 3)).toString();
+const syntheticVideoBase = idAtTime(Date.UTC(2024, 0, 3)).toString();
+
+/**
+ * The videos from..to of the world, as a table of the columns n, id, author_id and published_ms: one a second into
+ * the past, by people in turn.
+ */
+export function syntheticVideos(graph: SyntheticGraph, from: number, to: number) {
+  const authors = Math.max(1, graph.users);
+  return sql`(
+    select n, ${syntheticVideoBase}::int8 + n as id, ${syntheticUserBase}::int8 + 1 + n % ${authors}::int as author_id,
+      ${graph.newestMs}::int8 - (${graph.videos}::int8 - n) * 1000 as published_ms
+    from generate_series(${from}::int, ${to}::int) n
+  )`;
+}
 
 /** Splits 1..total into ranges, so that no statement runs for minutes and progress can be told. */
 export async function inRanges(
