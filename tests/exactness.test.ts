@@ -14,12 +14,14 @@ import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/pr
 import { crowd, registerMany, type Written } from "./harness/crowd.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
 import { body, type Page, type Schemas } from "./harness/http-client.ts";
+import { startProgram } from "./harness/program.ts";
 import { type Person, scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
 const inhabitants = 200;
 const actions = 4_000;
 const kills = 6;
+const allFollows = "select follower_id || ' ' || followee_id as pair from relation.follow";
 
 /**
  * Hundreds of people act at once while processes and the database are killed. In the end the facts are what was
@@ -97,14 +99,19 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
       return groups.length > 0 && groups.every(({ records }) => records === 0);
     });
     const gone = (videoId: string) => memory.videos.get(videoId)!.gone.has(true);
-    const follows = new Set(
-      (
-        await rows<{ pair: string }>("select follower_id || ' ' || followee_id as pair from relation.follow")
-      ).map(({ pair }) => pair),
-    );
+    const follows = await pairs(allFollows);
+    const blocks = await pairs("select blocker_id || ' ' || blocked_id as pair from relation.block");
     const unlike: string[] = [];
+    for (const [pair, possible] of memory.blocks)
+      if (!possible.has(blocks.has(pair))) unlike.push(`block ${pair}: ${[...possible]}`);
+    for (const pair of blocks) {
+      const [one, other] = pair.split(" ");
+      for (const follow of [pair, `${other} ${one}`])
+        if (follows.has(follow)) unlike.push(`follow ${follow} across a block`);
+    }
     for (const [pair, possible] of memory.follows)
-      if (!possible.has(follows.has(pair))) unlike.push(`follow ${pair}: ${[...possible]}`);
+      if (!possible.has(follows.has(pair)) && !memory.contested.has(pair))
+        unlike.push(`follow ${pair}: ${[...possible]}`);
     for (const pair of follows) if (!memory.follows.has(pair)) unlike.push(`follow ${pair} out of nothing`);
 
     const reactions = new Map(
@@ -165,11 +172,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
         commentsOf.set(event.videoId, commentsOf.get(event.videoId)! - 1 - event.replies);
       } else if (type === messageSent.name) messages++;
     }
-    const facts = new Set(
-      (
-        await rows<{ pair: string }>("select follower_id || ' ' || followee_id as pair from relation.follow")
-      ).map(({ pair }) => pair),
-    );
+    const facts = await pairs(allFollows);
     expect(new Set([...follows].filter(([, followed]) => followed).map(([pair]) => pair))).toEqual(facts);
     const [[stored], [dead], live, commentsLeft] = await Promise.all([
       rows<{ n: number }>("select count(*)::int as n from message.message"),
@@ -225,11 +228,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
   }, 60_000);
 
   test("every following feed is what the facts say", async () => {
-    const followed = new Set(
-      (
-        await rows<{ pair: string }>("select follower_id || ' ' || followee_id as pair from relation.follow")
-      ).map(({ pair }) => pair),
-    );
+    const followed = await pairs(allFollows);
     const published = await rows<{ id: string; author_id: string }>(
       "select id, author_id from video.video where state = 'published' order by published_ms desc, id desc",
     );
@@ -247,6 +246,27 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     }
   }, 60_000);
 
+  test("hot users are those with the most new followers", async () => {
+    const followers = await tally(
+      "select followee_id as id, count(*)::int as n from relation.follow group by 1",
+    );
+    const { items } = body(
+      await server.api<{ items: { user: { id: string }; won: number }[] }>("GET", "/hot-users?limit=50"),
+    );
+    expect(items.map(({ user, won }) => won === followers.get(user.id))).not.toContain(false);
+    const best = [...followers.values()].sort((a, b) => b - a).slice(0, 50);
+    expect(items.map(({ won }) => won)).toEqual(best);
+  });
+
+  test("a recount of everything finds no difference", async () => {
+    const env = { DOUYA_DATA: deployment.dataDir, DOUYA_DATABASE_URL: postgres.url };
+    const doctor = startProgram(["doctor", "--recount"], env);
+    expect((await doctor.ended).code, doctor.output()).toBe(0);
+  });
+
+  async function pairs(sql: string): Promise<Set<string>> {
+    return new Set((await rows<{ pair: string }>(sql)).map(({ pair }) => pair));
+  }
   async function tally(sql: string): Promise<Map<string, number>> {
     return new Map((await rows<{ id: string; n: number }>(sql)).map(({ id, n }) => [id, n]));
   }

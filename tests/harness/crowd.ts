@@ -21,6 +21,10 @@ export interface Written {
 export interface Memory {
   /** By `${follower} ${followee}`. */
   follows: Map<string, Possible<boolean>>;
+  /** By `${blocker} ${blocked}`. */
+  blocks: Map<string, Possible<boolean>>;
+  /** Pairs whose follows depend on who came first, since somebody blocked the other. */
+  contested: Set<string>;
   /** By `${video} ${person}`: 1 likes, -1 dislikes, 0 neither. */
   reactions: Map<string, Possible<number>>;
   comments: Written[];
@@ -47,6 +51,8 @@ const chance = (share: number) => Math.random() < share;
 export function crowd(people: Person[]) {
   const memory: Memory = {
     follows: new Map(),
+    blocks: new Map(),
+    contested: new Set(),
     reactions: new Map(),
     comments: [],
     messages: [],
@@ -106,11 +112,21 @@ export function crowd(people: Person[]) {
     const value = chance(0.7);
     const path = `/users/${other.id}/follow`;
     const possible = of(memory.follows, `${me.id} ${other.id}`, false);
-    const sure = await wish(possible, value, () => (value ? me.put(path) : me.delete(path)));
+    const sure = await wish(possible, value, () => (value ? me.put(path) : me.delete(path)), [403]);
     if (!sure || chance(0.7)) return;
     const seen = await ask(() => me.get<Schemas["User"]>(`/users/${other.id}`));
-    if (complete(seen) && seen.body.followed !== value)
+    if (complete(seen) && seen.body.followed !== value && !memory.contested.has(`${me.id} ${other.id}`))
       memory.stale.push(`${me.id} follows ${other.id}: ${!value} after ${value} was acknowledged`);
+  }
+
+  async function block(me: Person): Promise<void> {
+    const other = one(people);
+    if (other === me) return;
+    const value = chance(0.7);
+    const path = `/users/${other.id}/block`;
+    memory.contested.add(`${me.id} ${other.id}`).add(`${other.id} ${me.id}`);
+    const possible = of(memory.blocks, `${me.id} ${other.id}`, false);
+    await wish(possible, value, () => (value ? me.put(path) : me.delete(path)));
   }
 
   async function react(me: Person): Promise<void> {
@@ -148,7 +164,7 @@ export function crowd(people: Person[]) {
       : undefined;
     const path = root ? `/videos/${videoId}/comments/${root.id}/replies` : `/videos/${videoId}/comments`;
     const answer = await insist(() => me.post<Schemas["Comment"]>(path, { json }));
-    if (answer.status === 404) return;
+    if (answer.status === 404 || answer.status === 403) return;
     if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`);
     const { id, rootId } = answer.body;
     memory.comments.push({ id, to: videoId, by: me.id, text, rootId, gone: new Set([false]) });
@@ -195,6 +211,7 @@ export function crowd(people: Person[]) {
     ...Array.from({ length: 3 }, () => [comment, write]).flat(),
     takeBack,
     read,
+    block,
   ];
 
   return {
