@@ -79,6 +79,13 @@ export const peopleQuery = (api: Api, id: string, list: PeopleList) =>
     ...paging,
   });
 
+/** Who won the most followers in the last 24 hours. */
+export const hotUsersQuery = (api: Api, limit: number) =>
+  queryOptions({
+    queryKey: ["hot-users", limit],
+    queryFn: ({ signal }) => take(api.GET("/api/v1/hot-users", { params: { query: { limit } }, signal })),
+  });
+
 export const myVideosQuery = (api: Api) =>
   infiniteQueryOptions({
     queryKey: ["me", "videos"],

@@ -11,6 +11,7 @@ import { ConfirmDialog } from "../ui/dialog.tsx";
 import { PinIcon } from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useCommentCache } from "./comment-cache.ts";
+import "../ui/tag.css";
 
 interface Props {
   comment: Comment;

@@ -11,6 +11,7 @@ import { newKey } from "../social/new-key.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { CloseIcon, SendIcon } from "../ui/icons.tsx";
 import { useCommentCache } from "./comment-cache.ts";
+import "../ui/composer.css";
 
 const MAX_CHARACTERS = 500;
 

@@ -1,3 +1,4 @@
+import { lazy } from "react";
 import { Link } from "wouter";
 import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -6,7 +7,8 @@ import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
 import { FeedList } from "./feed-list.tsx";
 import { FeedTabs } from "./feed-tabs.tsx";
-import { NobodyFollowed } from "./nobody-followed.tsx";
+
+const NobodyFollowed = lazy(() => import("./nobody-followed.tsx"));
 
 /** The videos of everybody, or of those whom the viewer follows. */
 export function FeedPage() {

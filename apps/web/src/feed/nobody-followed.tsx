@@ -1,15 +1,27 @@
-import { Link } from "wouter";
+import { useQueryClient } from "@tanstack/react-query";
+import { useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
-import { Notice } from "../ui/notice.tsx";
+import { HotList } from "../people/hot-list.tsx";
 
-/** What the following feed shows to who follows nobody yet. */
-export function NobodyFollowed() {
+/** What the following feed shows to who follows nobody yet: whom one could follow. */
+export default function NobodyFollowed() {
   const { t } = useI18n();
+  const cache = useQueryClient();
+  const following = useUser()?.counts.following ?? 0;
   return (
-    <Notice title={t.followingEmptyTitle} body={t.followingEmptyBody}>
-      <Link href="/hot" className="button button-primary">
-        {t.findPeople}
-      </Link>
-    </Notice>
+    <div className="page nobody">
+      <h2>{t.followingEmptyTitle}</h2>
+      <p>{following > 0 ? t.followingSoon : t.followingEmptyBody}</p>
+      {following > 0 && (
+        <button
+          type="button"
+          className="button button-primary"
+          onClick={() => void cache.resetQueries({ queryKey: ["feed", "following"] })}
+        >
+          {t.seeTheirVideos}
+        </button>
+      )}
+      <HotList limit={10} />
+    </div>
   );
 }

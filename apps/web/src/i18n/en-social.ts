@@ -26,10 +26,35 @@ export const social = {
   followingGuestBody: "Log in to see videos of those you follow.",
   followingEmptyTitle: "Nothing sown yet",
   followingEmptyBody: "Follow people, and their videos grow here.",
+  followingSoon: "Their videos are on the way.",
+  seeTheirVideos: "See their videos",
   findPeople: "Find people",
   keysLike: "like",
   keysComments: "comments",
   keysFollow: "follow",
+  people: "People",
+  works: "Videos",
+  liked: "Liked",
+  noLikes: "No liked videos yet.",
+  noOwnLikesTitle: "No hearts given yet",
+  noOwnLikesBody: "Videos that you like are kept here.",
+  writeTo: (name: string) => `Message ${name}`,
+  nobody: {
+    following: "Follows nobody yet",
+    followers: "No followers yet",
+    friends: "No friends yet",
+  },
+  nobodyOwn: {
+    following: "You follow nobody yet",
+    followers: "Nobody follows you yet",
+    friends: "Friends are those who follow each other",
+  },
+  hot: "Hot",
+  hotTitle: "Hot right now",
+  hotBody: "Who won the most followers in the last 24 hours.",
+  hotEmptyTitle: "A quiet day",
+  hotEmptyBody: "Nobody won a follower in the last 24 hours.",
+  won: (count: string) => `+${count} followers in 24 hours`,
 };
 
 export const comments = {
@@ -61,4 +86,26 @@ export const comments = {
   deleteCommentBody: "It disappears for everybody.",
   deleteWithReplies: "It disappears for everybody, with all replies to it.",
   commentDeleted: "Comment deleted",
+};
+
+export const messages = {
+  messages: "Messages",
+  noMessagesTitle: "Nobody has written yet",
+  noMessagesBody: "Friends are people who follow each other. You can write to them as much as you like.",
+  conversationFailed: "The conversation could not be loaded",
+  conversationWith: (name: string) => `Conversation with ${name}`,
+  pickConversation: "Pick a conversation",
+  friendsList: "Friends",
+  allFriends: "All friends",
+  wave: "Say hello 👋",
+  sayHello: (name: string) => `Say hello to ${name}`,
+  you: "You",
+  youSaid: (text: string) => `You: ${text}`,
+  unread: (count: string) => `${count} unread`,
+  writeMessage: "Write a message…",
+  notSent: "Not sent",
+  strangerHint: (name: string) =>
+    `You and ${name} are not friends: 3 messages get through until they answer.`,
+  strangerRefused: (name: string) =>
+    `Your three messages are with ${name}. Give them time to answer, or become friends by following each other. What you wrote is kept.`,
 };

@@ -1,6 +1,6 @@
 import { account, settings } from "./en-account.ts";
 import { reasons } from "./en-reasons.ts";
-import { comments, social } from "./en-social.ts";
+import { comments, messages, social } from "./en-social.ts";
 import { profile, upload } from "./en-studio.ts";
 
 const shell = {
@@ -74,5 +74,6 @@ export const en = {
   ...settings,
   ...social,
   ...comments,
+  ...messages,
   reasons,
 };

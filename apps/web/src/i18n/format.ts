@@ -14,6 +14,7 @@ export function createFormat(language: Language) {
   const dayOfYear = new Intl.DateTimeFormat(locale, { year: "numeric", month: "short", day: "numeric" });
   const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
   const whole = new Intl.NumberFormat(locale);
+  const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
   const percent = new Intl.NumberFormat(locale, { style: "percent" });
 
   function ago(iso: string, nowMs: number = Date.now()): string {
@@ -24,6 +25,12 @@ export function createFormat(language: Language) {
     if (age < DAY_MS) return relative.format(-Math.floor(age / HOUR_MS), "hour");
     if (age < 7 * DAY_MS) return relative.format(-Math.floor(age / DAY_MS), "day");
     return then.getFullYear() === new Date(nowMs).getFullYear() ? day.format(then) : dayOfYear.format(then);
+  }
+  /** When a message was sent: the time alone where it was today. */
+  function moment(iso: string, nowMs: number = Date.now()): string {
+    const then = new Date(iso);
+    const time = hours.format(then);
+    return then.toDateString() === new Date(nowMs).toDateString() ? time : `${ago(iso, nowMs)} ${time}`;
   }
   function bytes(count: number, perSecond = false): string {
     const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(count, 1)) / 3)));
@@ -42,6 +49,7 @@ export function createFormat(language: Language) {
   }
   return {
     ago,
+    moment,
     bytes,
     span,
     count: (value: number) => compact.format(value),

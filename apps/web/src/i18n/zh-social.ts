@@ -26,10 +26,35 @@ export const social = {
   followingGuestBody: "登录后即可看到你关注的人的视频。",
   followingEmptyTitle: "还没有播种",
   followingEmptyBody: "关注一些人，他们的视频会在这里生长。",
+  followingSoon: "他们的视频马上就来。",
+  seeTheirVideos: "看他们的视频",
   findPeople: "去找人",
   keysLike: "点赞",
   keysComments: "评论",
   keysFollow: "关注",
+  people: "用户",
+  works: "作品",
+  liked: "喜欢",
+  noLikes: "还没有喜欢的视频。",
+  noOwnLikesTitle: "还没有点过赞",
+  noOwnLikesBody: "你喜欢的视频会收在这里。",
+  writeTo: (name: string) => `给 ${name} 发私信`,
+  nobody: {
+    following: "还没有关注任何人",
+    followers: "还没有粉丝",
+    friends: "还没有朋友",
+  },
+  nobodyOwn: {
+    following: "你还没有关注任何人",
+    followers: "还没有人关注你",
+    friends: "互相关注，就是朋友",
+  },
+  hot: "热门",
+  hotTitle: "热门用户",
+  hotBody: "24 小时内新增粉丝最多的人。",
+  hotEmptyTitle: "今天很安静",
+  hotEmptyBody: "24 小时内还没有人新增粉丝。",
+  won: (count: string) => `24 小时涨粉 ${count}`,
 };
 
 export const comments = {
@@ -61,4 +86,25 @@ export const comments = {
   deleteCommentBody: "所有人都将看不到它。",
   deleteWithReplies: "它和所有回复都会一起消失。",
   commentDeleted: "评论已删除",
+};
+
+export const messages = {
+  messages: "消息",
+  noMessagesTitle: "还没有消息",
+  noMessagesBody: "互相关注就是朋友，朋友之间可以随意聊天。",
+  conversationFailed: "会话加载失败",
+  conversationWith: (name: string) => `与 ${name} 的会话`,
+  pickConversation: "选择一个会话",
+  friendsList: "朋友",
+  allFriends: "全部朋友",
+  wave: "打个招呼 👋",
+  sayHello: (name: string) => `和 ${name} 打个招呼吧`,
+  you: "我",
+  youSaid: (text: string) => `我：${text}`,
+  unread: (count: string) => `${count} 条未读`,
+  writeMessage: "发消息…",
+  notSent: "发送失败",
+  strangerHint: (name: string) => `你和 ${name} 还不是朋友：对方回复之前，最多发送 3 条消息。`,
+  strangerRefused: (name: string) =>
+    `三条消息已送达 ${name}。请等待对方回复，或互相关注成为朋友。你写的内容已保留。`,
 };

@@ -1,7 +1,7 @@
 import type { Dictionary } from "./dictionary.ts";
 import { account, settings } from "./zh-account.ts";
 import { reasons } from "./zh-reasons.ts";
-import { comments, social } from "./zh-social.ts";
+import { comments, messages, social } from "./zh-social.ts";
 import { profile, upload } from "./zh-studio.ts";
 
 export const zh: Dictionary = {
@@ -67,5 +67,6 @@ export const zh: Dictionary = {
   ...settings,
   ...social,
   ...comments,
+  ...messages,
   reasons,
 };

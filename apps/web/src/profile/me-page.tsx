@@ -10,6 +10,7 @@ import { Notice } from "../ui/notice.tsx";
 import { EditProfile } from "./edit-profile.tsx";
 import { OwnTile } from "./own-tile.tsx";
 import { ProfileHeader, ProfileSkeleton } from "./profile-header.tsx";
+import { ProfileTabs } from "./profile-tabs.tsx";
 import { VideoGrid } from "./video-grid.tsx";
 import "./profile.css";
 
@@ -39,18 +40,29 @@ export default function MePage() {
           {t.editProfile}
         </button>
       </ProfileHeader>
-      <VideoGrid
-        label={t.videosCount}
-        query={videos}
-        tile={(video) => <OwnTile video={video} />}
-        empty={
-          <Notice title={t.noOwnVideosTitle} body={t.noOwnVideosBody}>
-            <Link href="/upload" className="button button-primary">
-              {t.uploadTitle}
+      <ProfileTabs
+        user={user}
+        noLikes={
+          <Notice title={t.noOwnLikesTitle} body={t.noOwnLikesBody}>
+            <Link href="/" className="button button-primary">
+              {t.toFeed}
             </Link>
           </Notice>
         }
-      />
+      >
+        <VideoGrid
+          label={t.videosCount}
+          query={videos}
+          tile={(video) => <OwnTile video={video} />}
+          empty={
+            <Notice title={t.noOwnVideosTitle} body={t.noOwnVideosBody}>
+              <Link href="/upload" className="button button-primary">
+                {t.uploadTitle}
+              </Link>
+            </Notice>
+          }
+        />
+      </ProfileTabs>
       {editing && <EditProfile user={user} onClose={() => setEditing(false)} />}
     </div>
   );

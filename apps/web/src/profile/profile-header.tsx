@@ -1,17 +1,19 @@
 import type { ReactNode } from "react";
+import { Link } from "wouter";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
+import "../ui/tag.css";
 
 /** Who somebody is: background, picture, name, words and numbers. */
 export function ProfileHeader({ user, children }: { user: User; children?: ReactNode }) {
   const { t, format } = useI18n();
   const { counts } = user;
   const numbers = [
-    [t.following, counts.following],
-    [t.followers, counts.followers],
-    [t.likes, counts.likesReceived],
-    [t.videosCount, counts.videos],
+    [t.following, counts.following, "following"],
+    [t.followers, counts.followers, "followers"],
+    [t.likes, counts.likesReceived, null],
+    [t.videosCount, counts.videos, null],
   ] as const;
   return (
     <header className="profile-head">
@@ -24,12 +26,15 @@ export function ProfileHeader({ user, children }: { user: User; children?: React
         </span>
         <div className="profile-actions">{children}</div>
         <h1>{user.name}</h1>
-        <p className="profile-username">@{user.username}</p>
+        <p className="profile-username">
+          @{user.username}
+          {user.followsYou && !user.followed && <b className="tag">{t.followsYou}</b>}
+        </p>
         <dl className="profile-counts">
-          {numbers.map(([label, value]) => (
+          {numbers.map(([label, value, list]) => (
             <div key={label}>
               <dd title={format.number(value)}>{format.count(value)}</dd>
-              <dt>{label}</dt>
+              <dt>{list ? <Link href={`/user/${user.id}/${list}`}>{label}</Link> : label}</dt>
             </div>
           ))}
         </dl>

@@ -8,7 +8,9 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
+import { PersonActions } from "./person-actions.tsx";
 import { ProfileHeader, ProfileSkeleton } from "./profile-header.tsx";
+import { ProfileTabs } from "./profile-tabs.tsx";
 import { VideoGrid } from "./video-grid.tsx";
 import { VideoTile } from "./video-tile.tsx";
 import "./profile.css";
@@ -46,18 +48,22 @@ export default function UserPage({ id }: { id: string }) {
         <BackButton />
       </div>
       <ProfileHeader user={user}>
-        {me?.id === user.id && (
+        {me?.id === user.id ? (
           <Link href="/me" className="button button-quiet">
             {t.editProfile}
           </Link>
+        ) : (
+          <PersonActions user={user} />
         )}
       </ProfileHeader>
-      <VideoGrid
-        label={t.videosCount}
-        query={videos}
-        tile={(video) => <VideoTile video={video} />}
-        empty={<p className="profile-none">{t.noVideos}</p>}
-      />
+      <ProfileTabs user={user} noLikes={<p className="profile-none">{t.noLikes}</p>}>
+        <VideoGrid
+          label={t.videosCount}
+          query={videos}
+          tile={(video) => <VideoTile video={video} />}
+          empty={<p className="profile-none">{t.noVideos}</p>}
+        />
+      </ProfileTabs>
     </div>
   );
 }

@@ -2,16 +2,24 @@ import { Link } from "wouter";
 import type { Video } from "../api/types.ts";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { HeartIcon } from "../ui/icons.tsx";
 
-/** A cover that leads to its video. */
-export function VideoTile({ video }: { video: Video }) {
-  const { t } = useI18n();
+/** A cover that leads to its video; with the author where it is among those of others. */
+export function VideoTile({ video, liked = false }: { video: Video; liked?: boolean }) {
+  const { t, format } = useI18n();
   return (
     <Link href={`/video/${video.id}`} className="tile" aria-label={t.openVideo(video.title)}>
       {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" />}
       <span className="tile-shade" aria-hidden="true">
-        <span className="tile-title">{video.title}</span>
-        <span className="tile-time">{clock(video.durationMs / 1000)}</span>
+        <span className="tile-likes">
+          <HeartIcon size={15} />
+          {format.count(video.counts.likes)}
+        </span>
+        {liked ? (
+          <span className="tile-title">{video.author.name}</span>
+        ) : (
+          <span className="tile-time">{clock(video.durationMs / 1000)}</span>
+        )}
       </span>
     </Link>
   );

@@ -13,6 +13,9 @@ const RegisterPage = lazy(() => import("../account/register-page.tsx"));
 const UploadPage = lazy(() => import("../upload/upload-page.tsx"));
 const MePage = lazy(() => import("../profile/me-page.tsx"));
 const UserPage = lazy(() => import("../profile/user-page.tsx"));
+const PeoplePage = lazy(() => import("../people/people-page.tsx"));
+const HotPage = lazy(() => import("../people/hot-page.tsx"));
+const MessagesPage = lazy(() => import("../messages/messages-page.tsx"));
 const SettingsPage = lazy(() => import("../settings/settings-page.tsx"));
 
 /** Every address of the client. What is not needed to watch loads when it is opened. */
@@ -33,6 +36,24 @@ export function App() {
             <Route path="/" component={FeedPage} />
             <Route path="/video/:id">{({ id }) => <VideoPage key={id} id={id} />}</Route>
             <Route path="/user/:id">{({ id }) => <UserPage key={id} id={id} />}</Route>
+            {(["following", "followers", "friends"] as const).map((list) => (
+              <Route key={list} path={`/user/:id/${list}`}>
+                {({ id }) => <PeoplePage id={id} list={list} />}
+              </Route>
+            ))}
+            <Route path="/hot" component={HotPage} />
+            <Route path="/messages">
+              <Member>
+                <MessagesPage />
+              </Member>
+            </Route>
+            <Route path="/messages/:id">
+              {({ id }) => (
+                <Member>
+                  <MessagesPage peerId={id} />
+                </Member>
+              )}
+            </Route>
             <Route path="/login" component={LoginPage} />
             <Route path="/register" component={RegisterPage} />
             <Route path="/settings" component={SettingsPage} />

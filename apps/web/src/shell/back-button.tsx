@@ -3,11 +3,18 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { BackIcon } from "../ui/icons.tsx";
 import type { Entry } from "./history.ts";
 
-/** Back to where one came from; to the feed when the page was opened by its link. */
-export function BackButton({ overlay = false }: { overlay?: boolean }) {
+interface Props {
+  /** Over a video. */
+  overlay?: boolean;
+  /** Where to when the page was opened by its link. */
+  otherwise?: string;
+}
+
+/** Back to where one came from. */
+export function BackButton({ overlay = false, otherwise = "/" }: Props) {
   const { t } = useI18n();
   const [, navigate] = useLocation();
-  const back = () => ((history.state as Entry | null)?.within ? history.back() : navigate("/"));
+  const back = () => ((history.state as Entry | null)?.within ? history.back() : navigate(otherwise));
   return (
     <button
       type="button"

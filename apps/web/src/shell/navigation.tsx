@@ -2,10 +2,16 @@ import { type ReactNode, useEffect, useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
 import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
+import { UnreadMark } from "../messages/unread-mark.tsx";
+import { useUnread } from "../messages/use-unread.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import {
+  FlameFilledIcon,
+  FlameIcon,
   HomeFilledIcon,
   HomeIcon,
+  MessageFilledIcon,
+  MessageIcon,
   PersonFilledIcon,
   PersonIcon,
   PlusIcon,
@@ -36,6 +42,7 @@ export function Navigation() {
           off={<HomeIcon />}
           onClick={path === "/" ? reload : undefined}
         />
+        <Item href="/hot" text={t.hot} on={<FlameFilledIcon />} off={<FlameIcon />} />
         <Link href="/upload" className="nav-item nav-upload" aria-current={path === "/upload" && "page"}>
           <span className="nav-plus">
             <PlusIcon size={22} />
@@ -43,6 +50,7 @@ export function Navigation() {
           </span>
           <span className="nav-text">{t.upload}</span>
         </Link>
+        <MessagesItem />
         <Item
           href="/me"
           text={user ? t.me : t.logIn}
@@ -59,6 +67,25 @@ export function Navigation() {
       </nav>
       <KeyHints />
     </header>
+  );
+}
+
+function MessagesItem() {
+  const { t } = useI18n();
+  const unread = useUnread();
+  const marked = (icon: ReactNode) => (
+    <span className="nav-marked">
+      {icon}
+      <UnreadMark count={unread} />
+    </span>
+  );
+  return (
+    <Item
+      href="/messages"
+      text={t.messages}
+      on={marked(<MessageFilledIcon />)}
+      off={marked(<MessageIcon />)}
+    />
   );
 }
 
@@ -88,7 +115,7 @@ interface ItemProps {
 
 function Item({ href, text, on, off, className = "", onClick }: ItemProps) {
   const [path] = useLocation();
-  const current = path === href;
+  const current = path === href || (href === "/messages" && path.startsWith("/messages/"));
   return (
     <Link
       href={href}

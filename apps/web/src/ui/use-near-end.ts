@@ -5,9 +5,9 @@ export function useNearEnd<Mark extends Element>(wanted: boolean, more: () => un
   const mark = useRef<Mark>(null);
   useEffect(() => {
     if (!mark.current || !wanted) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && more(), {
-      rootMargin: "600px",
-    });
+    // The second for lists that scroll inside of the page; not every browser knows it.
+    const margins = { rootMargin: "600px", scrollMargin: "600px" };
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && more(), margins);
     observer.observe(mark.current);
     return () => observer.disconnect();
   }, [wanted, more]);

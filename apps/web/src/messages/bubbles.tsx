@@ -1,0 +1,81 @@
+import type { Message, User } from "../api/types.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Avatar } from "../ui/avatar.tsx";
+import { AlertIcon } from "../ui/icons.tsx";
+import { useNearEnd } from "../ui/use-near-end.ts";
+import type { Outgoing } from "./message-cache.ts";
+
+/** A pause after which the time is told. */
+const PAUSE_MS = 5 * 60_000;
+
+interface Props {
+  peer: User;
+  messages: readonly Message[];
+  outbox: readonly Outgoing[];
+  hasOlder: boolean;
+  onOlder: () => unknown;
+  onAgain: (outgoing: Outgoing) => void;
+  onDrop: (key: string) => void;
+}
+
+/** The words themselves, the newest at the lower edge; older ones come when one scrolls up to them. */
+export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, onDrop }: Props) {
+  const { t, format } = useI18n();
+  const top = useNearEnd<HTMLLIElement>(hasOlder, onOlder);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys.
+    <div className="chat-scroller" tabIndex={0}>
+      <ol className="bubbles" role="log" aria-label={t.conversationWith(peer.name)}>
+        <li ref={top} />
+        {messages.map((message, i) => {
+          const before = messages[i - 1];
+          const next = messages[i + 1];
+          const theirs = message.senderId === peer.id;
+          const paused = !before || Date.parse(message.sentAt) - Date.parse(before.sentAt) > PAUSE_MS;
+          return (
+            <li key={message.id} className="bubble-row" data-theirs={theirs}>
+              {paused && (
+                <time className="bubble-time" dateTime={message.sentAt}>
+                  {format.moment(message.sentAt)}
+                </time>
+              )}
+              {theirs &&
+                (next?.senderId === peer.id ? (
+                  <i className="bubble-space" />
+                ) : (
+                  <Avatar user={peer} size={30} />
+                ))}
+              <p className="bubble">
+                <span className="unseen">{theirs ? peer.name : t.you}: </span>
+                {message.content}
+              </p>
+            </li>
+          );
+        })}
+        {outbox.map((outgoing) => (
+          <li key={outgoing.key} className="bubble-row" data-failed={outgoing.failed}>
+            <p className="bubble bubble-waiting">{outgoing.content}</p>
+            {outgoing.failed && (
+              <div className="bubble-failed" role="alert">
+                <AlertIcon size={16} />
+                {t.notSent}
+                <button type="button" onClick={() => onAgain(outgoing)}>
+                  {t.retry}
+                </button>
+                <button type="button" onClick={() => onDrop(outgoing.key)}>
+                  {t.deleteAction}
+                </button>
+              </div>
+            )}
+          </li>
+        ))}
+      </ol>
+      {messages.length + outbox.length === 0 && (
+        <div className="chat-empty">
+          <Avatar user={peer} size={80} />
+          <p>{t.sayHello(peer.name)}</p>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link } from "wouter";
+import { asProblem } from "../api/problem.ts";
+import { userQuery } from "../api/queries.ts";
+import { useServices, useUser } from "../api/services.tsx";
+import type { User } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { BackButton } from "../shell/back-button.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
+import { FollowButton } from "../social/follow-button.tsx";
+import { Avatar } from "../ui/avatar.tsx";
+import { Notice, Spinner } from "../ui/notice.tsx";
+import { Bubbles } from "./bubbles.tsx";
+import { outboxQuery } from "./message-cache.ts";
+import { MessageComposer } from "./message-composer.tsx";
+import { useConversation } from "./use-conversation.ts";
+import { useSend } from "./use-send.ts";
+
+/** One's conversation with one person. */
+export function Conversation({ peerId }: { peerId: string }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const { data: peer, error, refetch } = useQuery(userQuery(api, peerId));
+  usePageTitle(peer?.name ?? t.messages);
+  return (
+    <section className="chat" aria-label={peer?.name ?? t.messages}>
+      <header className="chat-head">
+        <span className="chat-back">
+          <BackButton otherwise="/messages" />
+        </span>
+        {peer && (
+          <Link href={`/user/${peer.id}`} className="chat-who">
+            <Avatar user={peer} size={38} />
+            <span className="chat-name">
+              <strong>{peer.name}</strong>
+              {peer.followed && peer.followsYou && <small>{t.friends}</small>}
+            </span>
+          </Link>
+        )}
+      </header>
+      {peer ? (
+        <Talk peer={peer} />
+      ) : error ? (
+        <Notice title={t.conversationFailed} body={explain(t, error)}>
+          {asProblem(error).status !== 404 && (
+            <button type="button" className="button" onClick={() => void refetch()}>
+              {t.retry}
+            </button>
+          )}
+        </Notice>
+      ) : (
+        <Spinner label={t.loading} />
+      )}
+    </section>
+  );
+}
+
+function Talk({ peer }: { peer: User }) {
+  const { t } = useI18n();
+  const { drafts } = useServices();
+  const me = useUser();
+  const where = `messages/${peer.id}`;
+  const [text, setText] = useState(() => drafts.get(where));
+  const write = (next: string) => {
+    setText(next);
+    drafts.set(where, next);
+  };
+  const { messages, data, error, refetch, ...older } = useConversation(peer.id);
+  const { data: outbox } = useQuery(outboxQuery(peer.id));
+  const { send, again, drop, refused } = useSend(peer, (content) => write(content));
+  if (!data)
+    return error ? (
+      <Notice title={t.conversationFailed} body={explain(t, error)}>
+        <button type="button" className="button" onClick={() => void refetch()}>
+          {t.retry}
+        </button>
+      </Notice>
+    ) : (
+      <Spinner label={t.loading} />
+    );
+  const friends = peer.followed && peer.followsYou;
+  const answered = messages.some((message) => message.senderId === peer.id);
+  const stranger = !friends && !answered && me?.id !== peer.id && !older.hasNextPage;
+  return (
+    <>
+      <Bubbles
+        peer={peer}
+        messages={messages}
+        outbox={outbox}
+        hasOlder={older.hasNextPage && !older.isFetching && !error}
+        onOlder={older.fetchNextPage}
+        onAgain={again}
+        onDrop={drop}
+      />
+      {refused ? (
+        <div className="chat-note chat-refused" role="alert">
+          <p>{refused.reason === "STRANGER_LIMIT" ? t.strangerRefused(peer.name) : explain(t, refused)}</p>
+          {refused.reason === "STRANGER_LIMIT" && !peer.followed && <FollowButton user={peer} />}
+        </div>
+      ) : (
+        stranger && <p className="chat-note">{t.strangerHint(peer.name)}</p>
+      )}
+      <MessageComposer
+        text={text}
+        onText={write}
+        onSend={(content) => {
+          send(content);
+          write("");
+        }}
+      />
+    </>
+  );
+}

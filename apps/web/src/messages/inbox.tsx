@@ -1,0 +1,141 @@
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "wouter";
+import { peopleQuery } from "../api/queries.ts";
+import { useServices } from "../api/services.tsx";
+import type { Conversation, User } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Avatar } from "../ui/avatar.tsx";
+import { Notice, Spinner } from "../ui/notice.tsx";
+import { useNearEnd } from "../ui/use-near-end.ts";
+import { createMessageCache } from "./message-cache.ts";
+import { conversationsQuery, fetchConversations } from "./message-queries.ts";
+import { UnreadMark } from "./unread-mark.tsx";
+import { useLive } from "./use-live.ts";
+
+const CHECK_MS = 5000;
+
+/** Friends first, then every conversation, the one with the latest message at the top. */
+export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const cache = useQueryClient();
+  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
+    conversationsQuery(api),
+  );
+  useLive(
+    async () => createMessageCache(cache).conversations(await fetchConversations(api)),
+    CHECK_MS,
+    data !== undefined,
+  );
+  const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
+  const conversations = once(data?.pages.flatMap((page) => page.items) ?? []);
+  return (
+    <section className="inbox" aria-label={t.messages}>
+      <h1>{t.messages}</h1>
+      <Friends me={me} conversations={conversations} />
+      {data && conversations.length === 0 && (
+        <Notice title={t.noMessagesTitle} body={t.noMessagesBody}>
+          <Link href="/hot" className="button button-primary">
+            {t.findPeople}
+          </Link>
+        </Notice>
+      )}
+      <ul className="conversations">
+        {conversations.map((conversation) => (
+          <Row
+            key={conversation.peer.id}
+            conversation={conversation}
+            open={conversation.peer.id === openId}
+          />
+        ))}
+      </ul>
+      <div className="people-end" ref={end}>
+        {isFetching && !data && <Spinner label={t.loading} />}
+        {error && (
+          <div role="alert">
+            <p>{explain(t, error)}</p>
+            <button
+              type="button"
+              className="button"
+              onClick={() => void (data ? fetchNextPage() : refetch())}
+            >
+              {t.retry}
+            </button>
+          </div>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Row({
+  conversation: { peer, latest, unread },
+  open,
+}: {
+  conversation: Conversation;
+  open: boolean;
+}) {
+  const { t, format } = useI18n();
+  const own = latest.senderId !== peer.id;
+  return (
+    <li>
+      <Link
+        href={`/messages/${peer.id}`}
+        className="conversation"
+        aria-current={open && "page"}
+        data-unread={unread > 0}
+      >
+        <Avatar user={peer} size={52} />
+        <span className="person-text">
+          <strong>
+            <span>{peer.name}</span>
+          </strong>
+          <span>{own ? t.youSaid(latest.content) : latest.content}</span>
+        </span>
+        <span className="conversation-side">
+          <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>
+          <UnreadMark count={unread} />
+        </span>
+      </Link>
+    </li>
+  );
+}
+
+/** Whom one can write to freely, with the last word of each. */
+function Friends({ me, conversations }: { me: User; conversations: readonly Conversation[] }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const { data } = useInfiniteQuery(peopleQuery(api, me.id, "friends"));
+  const page = data?.pages[0];
+  if (!page || page.items.length === 0) return null;
+  return (
+    <nav className="friends" aria-label={t.friendsList}>
+      {page.items.map((friend) => {
+        const talk = conversations.find(({ peer }) => peer.id === friend.id);
+        return (
+          <Link key={friend.id} href={`/messages/${friend.id}`} className="friend">
+            <span className="friend-face">
+              <Avatar user={friend} size={58} />
+              <UnreadMark count={talk?.unread ?? 0} />
+            </span>
+            <strong>{friend.name}</strong>
+            <small>{talk?.latest.content ?? t.wave}</small>
+          </Link>
+        );
+      })}
+      {page.nextCursor && (
+        <Link href={`/user/${me.id}/friends`} className="friend friend-all">
+          {t.allFriends}
+        </Link>
+      )}
+    </nav>
+  );
+}
+
+/** A conversation that moved up since a later page was loaded is there twice; the upper one is right. */
+function once(conversations: readonly Conversation[]): Conversation[] {
+  const byPeer = new Map<string, Conversation>();
+  for (const one of conversations) if (!byPeer.has(one.peer.id)) byPeer.set(one.peer.id, one);
+  return [...byPeer.values()];
+}

@@ -1,0 +1,76 @@
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import type { ConversationPage, Message, MessagePage, User } from "../api/types.ts";
+
+type Messages = InfiniteData<MessagePage>;
+type Conversations = InfiniteData<ConversationPage>;
+
+/** A message on its way, or one that could not be sent. */
+export interface Outgoing {
+  key: string;
+  content: string;
+  failed: boolean;
+}
+
+const outboxKey = (peerId: string) => ["outbox", peerId];
+
+/** News of conversations, written into every list that shows them. */
+export function createMessageCache(cache: QueryClient) {
+  /** The first page with `change` applied to its items. */
+  function changeFirst(change: (items: ConversationPage["items"]) => ConversationPage["items"]) {
+    cache.setQueryData<Conversations>(["conversations"], (lists) => {
+      const [first, ...others] = lists?.pages ?? [];
+      return lists && first && { ...lists, pages: [{ ...first, items: change(first.items) }, ...others] };
+    });
+  }
+  return {
+    /** Messages after all that were known, the oldest first. One that is known already is left out. */
+    arrived(peerId: string, messages: readonly Message[]) {
+      cache.setQueryData<Messages>(["messages", peerId], (known) => {
+        const [newest, ...older] = known?.pages ?? [];
+        if (!known || !newest) return known;
+        const ids = new Set(newest.items.map(({ id }) => id));
+        const added = messages.filter(({ id }) => !ids.has(id));
+        if (added.length === 0) return known;
+        return { ...known, pages: [{ ...newest, items: [...newest.items, ...added] }, ...older] };
+      });
+    },
+    sent(peer: User, message: Message) {
+      this.arrived(peer.id, [message]);
+      changeFirst((items) => [
+        { unread: 0, readUpTo: null, ...items.find((one) => one.peer.id === peer.id), peer, latest: message },
+        ...items.filter((one) => one.peer.id !== peer.id),
+      ]);
+    },
+    /** The newest conversations as they are now; a conversation that moved up is dropped further below. */
+    conversations(fresh: ConversationPage) {
+      const ids = new Set(fresh.items.map((one) => one.peer.id));
+      changeFirst((items) => [...fresh.items, ...items.filter((one) => !ids.has(one.peer.id))]);
+    },
+    read(peerId: string) {
+      cache.setQueryData<Conversations>(
+        ["conversations"],
+        (lists) =>
+          lists && {
+            ...lists,
+            pages: lists.pages.map((page) => ({
+              ...page,
+              items: page.items.map((one) => (one.peer.id === peerId ? { ...one, unread: 0 } : one)),
+            })),
+          },
+      );
+      void cache.invalidateQueries({ queryKey: ["unread"] });
+    },
+    outbox: (peerId: string) => cache.getQueryData<Outgoing[]>(outboxKey(peerId)) ?? [],
+    changeOutbox: (peerId: string, change: (waiting: Outgoing[]) => Outgoing[]) =>
+      cache.setQueryData<Outgoing[]>(outboxKey(peerId), (waiting = []) => change(waiting)),
+  };
+}
+
+export type MessageCache = ReturnType<typeof createMessageCache>;
+
+/** What waits to be sent to somebody; it outlives the page. */
+export const outboxQuery = (peerId: string) => ({
+  queryKey: outboxKey(peerId),
+  enabled: false,
+  initialData: [] as Outgoing[],
+});

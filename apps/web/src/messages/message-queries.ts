@@ -1,0 +1,60 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { type Api, take } from "../api/client.ts";
+import type { ConversationPage, MessagePage } from "../api/types.ts";
+
+const CONVERSATIONS_PAGE = 20;
+const MESSAGES_PAGE = 30;
+
+export const unreadQuery = (api: Api) =>
+  queryOptions({
+    queryKey: ["unread"],
+    queryFn: ({ signal }) => take(api.GET("/api/v1/me/unread", { signal })),
+  });
+
+export const fetchConversations = (api: Api, cursor?: string, signal?: AbortSignal) =>
+  take(
+    api.GET("/api/v1/conversations", {
+      params: { query: { limit: CONVERSATIONS_PAGE, ...(cursor && { cursor }) } },
+      ...(signal && { signal }),
+    }),
+  );
+
+export const conversationsQuery = (api: Api) =>
+  infiniteQueryOptions({
+    queryKey: ["conversations"],
+    queryFn: ({ pageParam, signal }) => fetchConversations(api, pageParam, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: ConversationPage) => page.nextCursor ?? undefined,
+    staleTime: 0,
+  });
+
+/** What was said after one message, the oldest first; without one, what was said last. */
+export const fetchMessages = (
+  api: Api,
+  userId: string,
+  edge: { before?: string | undefined; after?: string | undefined },
+  signal?: AbortSignal,
+) =>
+  take(
+    api.GET("/api/v1/conversations/{userId}/messages", {
+      params: {
+        path: { userId },
+        query: {
+          limit: MESSAGES_PAGE,
+          ...(edge.before && { before: edge.before }),
+          ...(edge.after && { after: edge.after }),
+        },
+      },
+      ...(signal && { signal }),
+    }),
+  );
+
+/** From the newest page backwards; in each page the oldest message comes first. */
+export const messagesQuery = (api: Api, userId: string) =>
+  infiniteQueryOptions({
+    queryKey: ["messages", userId],
+    queryFn: ({ pageParam, signal }) => fetchMessages(api, userId, { before: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: MessagePage) => page.nextCursor ?? undefined,
+    staleTime: 0,
+  });

@@ -1,0 +1,32 @@
+import { useUser } from "../api/services.tsx";
+import { useI18n } from "../i18n/i18n.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
+import { Notice } from "../ui/notice.tsx";
+import { useMedia } from "../ui/use-media.ts";
+import { Conversation } from "./conversation.tsx";
+import { Inbox } from "./inbox.tsx";
+import "../people/people.css";
+import "./messages.css";
+
+/** Conversations and one of them: side by side on a desk, one after the other on a phone. */
+export default function MessagesPage({ peerId }: { peerId?: string }) {
+  const { t } = useI18n();
+  const me = useUser();
+  const wide = useMedia("(min-width: 900px)");
+  usePageTitle(t.messages);
+  if (!me) return null;
+  return (
+    <div className="messages">
+      {(wide || !peerId) && <Inbox me={me} openId={peerId} />}
+      {peerId ? (
+        <Conversation key={peerId} peerId={peerId} />
+      ) : (
+        wide && (
+          <div className="chat">
+            <Notice title={t.pickConversation} />
+          </div>
+        )
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,65 @@
+import { expect, it, vi } from "vitest";
+import { startPolling } from "./polling.ts";
+
+/** A page that somebody may or may not look at. */
+function fakePage() {
+  const page = Object.assign(new EventTarget(), { hidden: false });
+  return Object.assign(page, {
+    turn(hidden: boolean) {
+      page.hidden = hidden;
+      page.dispatchEvent(new Event("visibilitychange"));
+    },
+  }) as unknown as Document & { turn(hidden: boolean): void };
+}
+
+it("asks while somebody looks, at once when they look again, and not after the end", async () => {
+  vi.useFakeTimers();
+  const page = fakePage();
+  let asked = 0;
+  const stop = startPolling({ check: async () => asked++, everyMs: 1000, page });
+  await vi.advanceTimersByTimeAsync(3500);
+  expect(asked).toBe(3);
+  page.turn(true);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked).toBe(3);
+  page.turn(false);
+  expect(asked).toBe(4);
+  stop();
+  page.turn(true);
+  page.turn(false);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(asked).toBe(4);
+  vi.useRealTimers();
+});
+
+it("asks less often while it fails, and as before when it works again", async () => {
+  vi.useFakeTimers();
+  const asked: number[] = [];
+  let broken = true;
+  const start = Date.now();
+  const check = async () => {
+    asked.push((Date.now() - start) / 1000);
+    if (broken) throw new Error("no network");
+  };
+  const stop = startPolling({ check, everyMs: 1000, page: fakePage() });
+  await vi.advanceTimersByTimeAsync(8000);
+  expect(asked).toEqual([1, 3, 7]);
+  broken = false;
+  await vi.advanceTimersByTimeAsync(9000);
+  expect(asked).toEqual([1, 3, 7, 15, 16, 17]);
+  stop();
+  vi.useRealTimers();
+});
+
+it("asks one question at a time", async () => {
+  vi.useFakeTimers();
+  const page = fakePage();
+  let asked = 0;
+  const stop = startPolling({ check: () => new Promise(() => asked++), everyMs: 1000, page });
+  await vi.advanceTimersByTimeAsync(1000);
+  page.turn(true);
+  page.turn(false);
+  expect(asked).toBe(1);
+  stop();
+  vi.useRealTimers();
+});

@@ -1,0 +1,16 @@
+import { useI18n } from "../i18n/i18n.tsx";
+import "./unread-mark.css";
+
+const MOST = 99;
+
+/** How many messages were not read; nothing when all were. */
+export function UnreadMark({ count }: { count: number }) {
+  const { t, format } = useI18n();
+  if (count <= 0) return null;
+  return (
+    <span className="unread">
+      <span aria-hidden="true">{count > MOST ? `${MOST}+` : count}</span>
+      <span className="unseen">{t.unread(format.number(count))}</span>
+    </span>
+  );
+}

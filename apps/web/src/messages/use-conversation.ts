@@ -1,0 +1,54 @@
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo } from "react";
+import { take } from "../api/client.ts";
+import { useServices } from "../api/services.tsx";
+import type { Message } from "../api/types.ts";
+import { createMessageCache } from "./message-cache.ts";
+import { fetchMessages, messagesQuery } from "./message-queries.ts";
+import { useLive } from "./use-live.ts";
+
+const CHECK_MS = 2500;
+
+/** What was said between the viewer and one person, the oldest first; it grows while it is looked at. */
+export function useConversation(peerId: string) {
+  const { api } = useServices();
+  const cache = useQueryClient();
+  const known = useMemo(() => createMessageCache(cache), [cache]);
+  const query = useInfiniteQuery(messagesQuery(api, peerId));
+  const { data } = query;
+  const messages = useMemo(() => inOrder(data?.pages.map((page) => page.items) ?? []), [data]);
+  const lastId = messages.at(-1)?.id;
+
+  useLive(
+    async () => {
+      // What is on its way would come back twice: as itself and as news.
+      if (known.outbox(peerId).some((one) => !one.failed)) return;
+      const { items } = await fetchMessages(api, peerId, { after: lastId });
+      known.arrived(peerId, items);
+    },
+    CHECK_MS,
+    data !== undefined,
+  );
+
+  const heardId = messages.findLast((message) => message.senderId === peerId)?.id;
+  const { mutate: markRead } = useMutation({
+    mutationFn: (upTo: string) =>
+      take(
+        api.PUT("/api/v1/conversations/{userId}/read", {
+          params: { path: { userId: peerId } },
+          body: { upTo },
+        }),
+      ),
+    onSuccess: () => known.read(peerId),
+  });
+  useEffect(() => {
+    if (heardId) markRead(heardId);
+  }, [heardId, markRead]);
+  return { ...query, messages };
+}
+
+/** Pages come from the newest backwards; each message once. */
+function inOrder(pages: readonly (readonly Message[])[]): Message[] {
+  const all = [...pages].reverse().flat();
+  return [...new Map(all.map((message) => [message.id, message])).values()];
+}

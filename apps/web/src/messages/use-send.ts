@@ -1,0 +1,62 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+import { take } from "../api/client.ts";
+import { asProblem, type Problem } from "../api/problem.ts";
+import { useServices } from "../api/services.tsx";
+import type { User } from "../api/types.ts";
+import { newKey } from "../social/new-key.ts";
+import { createMessageCache, type Outgoing } from "./message-cache.ts";
+
+/**
+ * Sending to one person: shown at once, in the order of writing. What the network swallowed may be sent again
+ * and is the same message; what the server refuses goes back to the writer, with the reason in `refused`.
+ */
+export function useSend(peer: User, giveBack: (content: string) => void) {
+  const { api } = useServices();
+  const cache = useQueryClient();
+  const messages = useMemo(() => createMessageCache(cache), [cache]);
+  const [refused, setRefused] = useState<Problem | null>(null);
+  const drop = (key: string) =>
+    messages.changeOutbox(peer.id, (waiting) => waiting.filter((one) => one.key !== key));
+  const mark = (key: string, failed: boolean) =>
+    messages.changeOutbox(peer.id, (waiting) =>
+      waiting.map((one) => (one.key === key ? { ...one, failed } : one)),
+    );
+
+  const { mutate } = useMutation({
+    scope: { id: `send ${peer.id}` },
+    mutationFn: ({ key, content }: Outgoing) =>
+      take(
+        api.POST("/api/v1/conversations/{userId}/messages", {
+          params: { path: { userId: peer.id } },
+          body: { content, key },
+        }),
+      ),
+    onSuccess: (message, { key }) => {
+      drop(key);
+      messages.sent(peer, message);
+      setRefused(null);
+    },
+    onError: (error, { key, content }) => {
+      const problem = asProblem(error);
+      const final = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
+      if (!final) return mark(key, true);
+      drop(key);
+      giveBack(content);
+      setRefused(problem);
+    },
+  });
+  return {
+    refused,
+    send(content: string) {
+      const outgoing = { key: newKey(), content, failed: false };
+      messages.changeOutbox(peer.id, (waiting) => [...waiting, outgoing]);
+      mutate(outgoing);
+    },
+    again(outgoing: Outgoing) {
+      mark(outgoing.key, false);
+      mutate(outgoing);
+    },
+    drop,
+  };
+}

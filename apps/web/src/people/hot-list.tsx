@@ -1,0 +1,47 @@
+import { useQuery } from "@tanstack/react-query";
+import { hotUsersQuery } from "../api/queries.ts";
+import { useServices } from "../api/services.tsx";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Notice, Spinner } from "../ui/notice.tsx";
+import { PersonRow } from "./person-row.tsx";
+
+const TOP = 3;
+
+export function HotList({ limit }: { limit: number }) {
+  const { t, format } = useI18n();
+  const { api } = useServices();
+  const { data, error, refetch } = useQuery(hotUsersQuery(api, limit));
+  if (!data)
+    return (
+      <div className="people-end">
+        {error ? (
+          <div role="alert">
+            <p>{explain(t, error)}</p>
+            <button type="button" className="button" onClick={() => void refetch()}>
+              {t.retry}
+            </button>
+          </div>
+        ) : (
+          <Spinner label={t.loading} />
+        )}
+      </div>
+    );
+  if (data.items.length === 0) return <Notice title={t.hotEmptyTitle} body={t.hotEmptyBody} />;
+  return (
+    <ol className="people" aria-label={t.hotTitle}>
+      {data.items.map(({ user, won }, i) => (
+        <PersonRow
+          key={user.id}
+          user={user}
+          note={t.won(format.count(won))}
+          lead={
+            <span className="rank" data-top={i < TOP}>
+              {i + 1}
+            </span>
+          }
+        />
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,46 @@
+import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import type { User, UserPage } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Spinner } from "../ui/notice.tsx";
+import { useNearEnd } from "../ui/use-near-end.ts";
+import { PersonRow } from "./person-row.tsx";
+
+interface Props {
+  label: string;
+  query: UseInfiniteQueryResult<InfiniteData<UserPage>>;
+  empty: ReactNode;
+  row?: (user: User) => ReactNode;
+}
+
+/** People one below the other; the next page comes when its place comes near. */
+export function PeopleList({ label, query, empty, row }: Props) {
+  const { t } = useI18n();
+  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = query;
+  const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
+  const people = [
+    ...new Map(data?.pages.flatMap((page) => page.items).map((user) => [user.id, user])).values(),
+  ];
+  if (data && people.length === 0) return empty;
+  return (
+    <section aria-label={label}>
+      <ul className="people">{people.map(row ?? ((user) => <PersonRow key={user.id} user={user} />))}</ul>
+      <div className="people-end" ref={end}>
+        {isFetching && <Spinner label={t.loading} />}
+        {error && (
+          <div role="alert">
+            <p>{explain(t, error)}</p>
+            <button
+              type="button"
+              className="button"
+              onClick={() => void (data ? fetchNextPage() : refetch())}
+            >
+              {t.retry}
+            </button>
+          </div>
+        )}
+      </div>
+    </section>
+  );
+}
