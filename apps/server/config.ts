@@ -65,6 +65,12 @@ const keys = {
     "An author with so many followers is pulled from instead of delivering to each of them.",
     whole,
   ),
+  feedMaxSources: key(
+    "DOUYA_FEED_MAX_SOURCES",
+    "2000",
+    "Who follows more people than this gets deliveries from so many of them: with whom they interact, and the newest.",
+    whole,
+  ),
   rpcHost: key("DOUYA_RPC_HOST", "127.0.0.1", "Address for calls between processes.", text),
   rpcPort: key("DOUYA_RPC_PORT", "9090", "Port for calls between processes; 0: any.", port),
   services: key(

@@ -36,7 +36,10 @@ export const table: Record<string, Placed> = {
   video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
   interaction: place(interactionModule, () => ({})),
   message: place(messageModule, () => ({})),
-  feed: place(feedModule, ({ feedPullFollowers }) => ({ pullFollowers: feedPullFollowers })),
+  feed: place(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
+    pullFollowers: feedPullFollowers,
+    maxSources: feedMaxSources,
+  })),
   gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits }) => ({
     publicUrl,
     maxUploadBytes,

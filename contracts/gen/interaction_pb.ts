@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction.proto.
  */
 export const file_interaction: GenFile = /*@__PURE__*/
-  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMigwEKClZpZGVvU3RhdHMSEAoIdmlkZW9faWQYASABKAkSDQoFbGlrZXMYAiABKAESEAoIZGlzbGlrZXMYAyABKAESEAoIY29tbWVudHMYBCABKAESMAoIcmVhY3Rpb24YBSABKA4yHi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdGlvbiInChNHZXRVc2VyU3RhdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkYKFEdldFVzZXJTdGF0c1Jlc3BvbnNlEi4KBXN0YXRzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuVXNlclN0YXRzIkkKCVVzZXJTdGF0cxIPCgd1c2VyX2lkGAEgASgJEhYKDmxpa2VzX3JlY2VpdmVkGAIgASgBEhMKC2xpa2VzX2dpdmVuGAMgASgBIqoBCgdDb21tZW50EgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBWZsb29yGAUgASgBEg8KB3Jvb3RfaWQYBiABKAkSGAoQcmVwbHlfdG9fdXNlcl9pZBgHIAEoCRIPCgdyZXBsaWVzGAggASgBEhUKDWNyZWF0ZWRfYXRfbXMYCSABKAEiYQoRQWRkQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDAoEdGV4dBgCIAEoCRITCgtyZXBseV90b19pZBgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkiMgoKQ29tbWVudFJlZhIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAzKvCAoSSW50ZXJhY3Rpb25TZXJ2aWNlElAKBVJlYWN0EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJTCghXaXRoZHJhdxIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USXAoJTGlzdExpa2VkEiYuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVxdWVzdBonLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlc3BvbnNlEmgKDUdldFZpZGVvU3RhdHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXNwb25zZRJlCgxHZXRVc2VyU3RhdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VXNlclN0YXRzUmVzcG9uc2USVAoKQWRkQ29tbWVudBInLmRvdXlhLmludGVyYWN0aW9uLnYxLkFkZENvbW1lbnRSZXF1ZXN0Gh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBJeCg1EZWxldGVDb21tZW50EiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhorLmRvdXlhLmludGVyYWN0aW9uLnYxLkRlbGV0ZUNvbW1lbnRSZXNwb25zZRJlCgxMaXN0Q29tbWVudHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVzcG9uc2USYgoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlElgKClBpbkNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGiguZG91eWEuaW50ZXJhY3Rpb24udjEuUGluQ29tbWVudFJlc3BvbnNlEmgKDUNsb3NlQ29tbWVudHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMigwEKClZpZGVvU3RhdHMSEAoIdmlkZW9faWQYASABKAkSDQoFbGlrZXMYAiABKAESEAoIZGlzbGlrZXMYAyABKAESEAoIY29tbWVudHMYBCABKAESMAoIcmVhY3Rpb24YBSABKA4yHi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdGlvbiInChNHZXRVc2VyU3RhdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkYKFEdldFVzZXJTdGF0c1Jlc3BvbnNlEi4KBXN0YXRzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuVXNlclN0YXRzIkkKCVVzZXJTdGF0cxIPCgd1c2VyX2lkGAEgASgJEhYKDmxpa2VzX3JlY2VpdmVkGAIgASgBEhMKC2xpa2VzX2dpdmVuGAMgASgBIicKE0dldEludGVyZXN0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiSgoUR2V0SW50ZXJlc3RzUmVzcG9uc2USMgoJaW50ZXJlc3RzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuSW50ZXJlc3RzIjAKCUludGVyZXN0cxIPCgd1c2VyX2lkGAEgASgJEhIKCmF1dGhvcl9pZHMYAiADKAkiqgEKB0NvbW1lbnQSCgoCaWQYASABKAkSEAoIdmlkZW9faWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEgwKBHRleHQYBCABKAkSDQoFZmxvb3IYBSABKAESDwoHcm9vdF9pZBgGIAEoCRIYChByZXBseV90b191c2VyX2lkGAcgASgJEg8KB3JlcGxpZXMYCCABKAESFQoNY3JlYXRlZF9hdF9tcxgJIAEoASJhChFBZGRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEhMKC3JlcGx5X3RvX2lkGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSIyCgpDb21tZW50UmVmEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkiFwoVRGVsZXRlQ29tbWVudFJlc3BvbnNlInkKE0xpc3RDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSMQoFb3JkZXIYAiABKA4yIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50T3JkZXISDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIpQBChRMaXN0Q29tbWVudHNSZXNwb25zZRIvCghjb21tZW50cxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCRItCgZwaW5uZWQYAyABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50Eg4KBmNsb3NlZBgEIAEoCCJZChJMaXN0UmVwbGllc1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIOCgZjdXJzb3IYAyABKAkSDQoFbGltaXQYBCABKA0iUwoTTGlzdFJlcGxpZXNSZXNwb25zZRIuCgdyZXBsaWVzGAEgAygLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIMCgRuZXh0GAIgASgJIhQKElBpbkNvbW1lbnRSZXNwb25zZSI4ChRDbG9zZUNvbW1lbnRzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIOCgZjbG9zZWQYAiABKAgiFwoVQ2xvc2VDb21tZW50c1Jlc3BvbnNlKk0KCFJlYWN0aW9uEhgKFFJFQUNUSU9OX1VOU1BFQ0lGSUVEEAASEQoNUkVBQ1RJT05fTElLRRABEhQKEFJFQUNUSU9OX0RJU0xJS0UQAip1CgxDb21tZW50T3JkZXISHQoZQ09NTUVOVF9PUkRFUl9VTlNQRUNJRklFRBAAEhYKEkNPTU1FTlRfT1JERVJfVElNRRABEhYKEkNPTU1FTlRfT1JERVJfSEVBVBACEhYKEkNPTU1FTlRfT1JERVJfRkxBVBADMpYJChJJbnRlcmFjdGlvblNlcnZpY2USUAoFUmVhY3QSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlElMKCFdpdGhkcmF3EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJcCglMaXN0TGlrZWQSJi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXF1ZXN0GicuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVzcG9uc2USaAoNR2V0VmlkZW9TdGF0cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VmlkZW9TdGF0c1Jlc3BvbnNlEmUKDEdldFVzZXJTdGF0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXNwb25zZRJlCgxHZXRJbnRlcmVzdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0SW50ZXJlc3RzUmVzcG9uc2USVAoKQWRkQ29tbWVudBInLmRvdXlhLmludGVyYWN0aW9uLnYxLkFkZENvbW1lbnRSZXF1ZXN0Gh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBJeCg1EZWxldGVDb21tZW50EiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhorLmRvdXlhLmludGVyYWN0aW9uLnYxLkRlbGV0ZUNvbW1lbnRSZXNwb25zZRJlCgxMaXN0Q29tbWVudHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVzcG9uc2USYgoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlElgKClBpbkNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGiguZG91eWEuaW50ZXJhY3Rpb24udjEuUGluQ29tbWVudFJlc3BvbnNlEmgKDUNsb3NlQ29tbWVudHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message douya.interaction.v1.ReactRequest
@@ -243,6 +243,62 @@ export const UserStatsSchema: GenMessage<UserStats> = /*@__PURE__*/
   messageDesc(file_interaction, 9);
 
 /**
+ * @generated from message douya.interaction.v1.GetInterestsRequest
+ */
+export type GetInterestsRequest = Message<"douya.interaction.v1.GetInterestsRequest"> & {
+  /**
+   * @generated from field: repeated string user_ids = 1;
+   */
+  userIds: string[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.GetInterestsRequest.
+ * Use `create(GetInterestsRequestSchema)` to create a new message.
+ */
+export const GetInterestsRequestSchema: GenMessage<GetInterestsRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 10);
+
+/**
+ * @generated from message douya.interaction.v1.GetInterestsResponse
+ */
+export type GetInterestsResponse = Message<"douya.interaction.v1.GetInterestsResponse"> & {
+  /**
+   * @generated from field: repeated douya.interaction.v1.Interests interests = 1;
+   */
+  interests: Interests[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.GetInterestsResponse.
+ * Use `create(GetInterestsResponseSchema)` to create a new message.
+ */
+export const GetInterestsResponseSchema: GenMessage<GetInterestsResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 11);
+
+/**
+ * @generated from message douya.interaction.v1.Interests
+ */
+export type Interests = Message<"douya.interaction.v1.Interests"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: repeated string author_ids = 2;
+   */
+  authorIds: string[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.Interests.
+ * Use `create(InterestsSchema)` to create a new message.
+ */
+export const InterestsSchema: GenMessage<Interests> = /*@__PURE__*/
+  messageDesc(file_interaction, 12);
+
+/**
  * @generated from message douya.interaction.v1.Comment
  */
 export type Comment = Message<"douya.interaction.v1.Comment"> & {
@@ -303,7 +359,7 @@ export type Comment = Message<"douya.interaction.v1.Comment"> & {
  * Use `create(CommentSchema)` to create a new message.
  */
 export const CommentSchema: GenMessage<Comment> = /*@__PURE__*/
-  messageDesc(file_interaction, 10);
+  messageDesc(file_interaction, 13);
 
 /**
  * @generated from message douya.interaction.v1.AddCommentRequest
@@ -339,7 +395,7 @@ export type AddCommentRequest = Message<"douya.interaction.v1.AddCommentRequest"
  * Use `create(AddCommentRequestSchema)` to create a new message.
  */
 export const AddCommentRequestSchema: GenMessage<AddCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 11);
+  messageDesc(file_interaction, 14);
 
 /**
  * @generated from message douya.interaction.v1.CommentRef
@@ -361,7 +417,7 @@ export type CommentRef = Message<"douya.interaction.v1.CommentRef"> & {
  * Use `create(CommentRefSchema)` to create a new message.
  */
 export const CommentRefSchema: GenMessage<CommentRef> = /*@__PURE__*/
-  messageDesc(file_interaction, 12);
+  messageDesc(file_interaction, 15);
 
 /**
  * @generated from message douya.interaction.v1.DeleteCommentResponse
@@ -374,7 +430,7 @@ export type DeleteCommentResponse = Message<"douya.interaction.v1.DeleteCommentR
  * Use `create(DeleteCommentResponseSchema)` to create a new message.
  */
 export const DeleteCommentResponseSchema: GenMessage<DeleteCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 13);
+  messageDesc(file_interaction, 16);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsRequest
@@ -408,7 +464,7 @@ export type ListCommentsRequest = Message<"douya.interaction.v1.ListCommentsRequ
  * Use `create(ListCommentsRequestSchema)` to create a new message.
  */
 export const ListCommentsRequestSchema: GenMessage<ListCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 14);
+  messageDesc(file_interaction, 17);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsResponse
@@ -444,7 +500,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
  * Use `create(ListCommentsResponseSchema)` to create a new message.
  */
 export const ListCommentsResponseSchema: GenMessage<ListCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 15);
+  messageDesc(file_interaction, 18);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesRequest
@@ -476,7 +532,7 @@ export type ListRepliesRequest = Message<"douya.interaction.v1.ListRepliesReques
  * Use `create(ListRepliesRequestSchema)` to create a new message.
  */
 export const ListRepliesRequestSchema: GenMessage<ListRepliesRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 16);
+  messageDesc(file_interaction, 19);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesResponse
@@ -498,7 +554,7 @@ export type ListRepliesResponse = Message<"douya.interaction.v1.ListRepliesRespo
  * Use `create(ListRepliesResponseSchema)` to create a new message.
  */
 export const ListRepliesResponseSchema: GenMessage<ListRepliesResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 17);
+  messageDesc(file_interaction, 20);
 
 /**
  * @generated from message douya.interaction.v1.PinCommentResponse
@@ -511,7 +567,7 @@ export type PinCommentResponse = Message<"douya.interaction.v1.PinCommentRespons
  * Use `create(PinCommentResponseSchema)` to create a new message.
  */
 export const PinCommentResponseSchema: GenMessage<PinCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 18);
+  messageDesc(file_interaction, 21);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsRequest
@@ -533,7 +589,7 @@ export type CloseCommentsRequest = Message<"douya.interaction.v1.CloseCommentsRe
  * Use `create(CloseCommentsRequestSchema)` to create a new message.
  */
 export const CloseCommentsRequestSchema: GenMessage<CloseCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 19);
+  messageDesc(file_interaction, 22);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsResponse
@@ -546,7 +602,7 @@ export type CloseCommentsResponse = Message<"douya.interaction.v1.CloseCommentsR
  * Use `create(CloseCommentsResponseSchema)` to create a new message.
  */
 export const CloseCommentsResponseSchema: GenMessage<CloseCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 20);
+  messageDesc(file_interaction, 23);
 
 /**
  * @generated from enum douya.interaction.v1.Reaction
@@ -666,6 +722,17 @@ export const InteractionService: GenService<{
     methodKind: "unary";
     input: typeof GetUserStatsRequestSchema;
     output: typeof GetUserStatsResponseSchema;
+  },
+  /**
+   * With whom these people interact: the authors of the videos that they liked and commented on of late, the newest
+   * 500 of each; in the order asked. For other modules only.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.GetInterests
+   */
+  getInterests: {
+    methodKind: "unary";
+    input: typeof GetInterestsRequestSchema;
+    output: typeof GetInterestsResponseSchema;
   },
   /**
    * Adds a comment or a reply of the caller. Errors: VIDEO_NOT_FOUND, COMMENT_INVALID, COMMENTS_CLOSED,

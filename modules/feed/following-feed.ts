@@ -1,8 +1,9 @@
+import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
-import { type Entry, mergeNewest } from "./rules.ts";
+import { chooseSources, type Entry, mergeNewest } from "./rules.ts";
 import type { Authored, FeedStore, PageQuery } from "./store.ts";
 
 /** After everything that can be published. */
@@ -16,10 +17,17 @@ export type FollowingFeed = (userId: string, before: Entry, limit: number, call:
  * What was delivered to the inbox, merged with what large authors published. Whom one does not follow any more
  * is left out here already, before the event of it has come.
  */
-export function followingFeed(store: FeedStore, relation: Client<typeof RelationService>): FollowingFeed {
-  const mustFill = createBatcher(async (userIds: string[]) => {
-    const missing = await store.readersToFill([...new Set(userIds)]);
-    return userIds.map((userId) => missing.has(userId));
+export function followingFeed(options: {
+  store: FeedStore;
+  relation: Client<typeof RelationService>;
+  interaction: Client<typeof InteractionService>;
+  /** Who follows more people gets deliveries from so many of them (rules.ts, chooseSources). */
+  maxSources: number;
+}): FollowingFeed {
+  const { store, relation, interaction, maxSources } = options;
+  const inboxState = createBatcher(async (userIds: string[]) => {
+    const { fill, look } = await store.readersToFill([...new Set(userIds)]);
+    return userIds.map((userId) => (fill.has(userId) ? "fill" : look.has(userId) ? "look" : "ready"));
   });
   const inboxPage = createBatcher((queries: PageQuery[]) => store.inboxPages(queries), { maxBatch: 200 });
   const pulledAuthors = createBatcher(async (asked: null[]) => {
@@ -27,16 +35,31 @@ export function followingFeed(store: FeedStore, relation: Client<typeof Relation
     return asked.map(() => authors);
   });
 
+  async function mustFill(userId: string, call: Call): Promise<boolean> {
+    const state = await inboxState(userId);
+    if (state !== "look") return state === "fill";
+    const { relations } = await relation.getRelations({ userIds: [userId] }, call);
+    return relations.some(({ following }) => following > maxSources);
+  }
+
   async function fill(userId: string, call: Call): Promise<void> {
-    await store.openInbox(userId);
-    const authorIds: string[] = [];
+    const generation = await store.openInbox(userId);
+    const followed: string[] = [];
     let before = "";
     do {
       const page = await relation.listFollowing({ userId, before, limit: followingPage }, call);
-      authorIds.push(...page.userIds);
+      followed.push(...page.userIds);
       before = page.next;
     } while (before);
-    await store.fillInbox(userId, authorIds);
+    const capped = followed.length > maxSources;
+    const interests = capped ? await interestsOf(userId, call) : new Set<string>();
+    const authorIds = chooseSources(followed, interests, maxSources);
+    await store.fillInbox(userId, { generation, authorIds, capped });
+  }
+
+  async function interestsOf(userId: string, call: Call): Promise<Set<string>> {
+    const { interests } = await interaction.getInterests({ userIds: [userId] }, call);
+    return new Set(interests.flatMap(({ authorIds }) => authorIds));
   }
 
   async function onlyFollowed(ids: string[], call: Call): Promise<Set<string>> {
@@ -47,7 +70,7 @@ export function followingFeed(store: FeedStore, relation: Client<typeof Relation
 
   return async (userId, before, limit, call) => {
     const asCaller = { ...call, callerId: userId };
-    if (await mustFill(userId)) await fill(userId, asCaller);
+    if (await mustFill(userId, asCaller)) await fill(userId, asCaller);
     const large = [...(await onlyFollowed(await pulledAuthors(null), asCaller))];
     const found: Authored[] = [];
     let from = before;

@@ -1,4 +1,5 @@
 import { FeedService } from "#contracts/gen/feed_pb.ts";
+import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
@@ -9,6 +10,7 @@ import { followingFeed } from "./following-feed.ts";
 import { getClassicFeed } from "./handlers/get-classic-feed.ts";
 import { getFollowingFeed } from "./handlers/get-following-feed.ts";
 import { getPublicFeed } from "./handlers/get-public-feed.ts";
+import { interestEvents, keepInterests } from "./interests.ts";
 import { migrations } from "./migrations.ts";
 import { seedAuthorVideos } from "./seed.ts";
 import { feedStore } from "./store.ts";
@@ -17,6 +19,8 @@ import type { Tables } from "./tables.ts";
 export interface FeedConfig {
   /** An author with so many followers or more is pulled from instead of delivering. */
   pullFollowers: number;
+  /** Who follows more people gets deliveries from chosen ones only. */
+  maxSources: number;
 }
 
 const closeIdleEveryMs = 3_600_000;
@@ -25,7 +29,7 @@ const closeIdleEveryMs = 3_600_000;
 export const feedModule = defineModule<FeedConfig, Tables>()({
   name: "feed",
   service: FeedService,
-  calls: { video: VideoService, relation: RelationService },
+  calls: { video: VideoService, relation: RelationService, interaction: InteractionService },
   migrations,
   seed: seedAuthorVideos,
   async start({ config, db, clients, events, log }) {
@@ -43,10 +47,18 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       types: inboxEvents,
       handle: keep,
     });
+    const interests = events.consume<Tables, (typeof interestEvents)[number]>({
+      group: "feed.interest",
+      db,
+      types: interestEvents,
+      handle: keepInterests(store, clients.relation),
+      // Whoever is capped already is chosen for by the module that has these facts.
+      from: "end",
+    });
     const closeIdle = setInterval(() => {
       store.closeIdleInboxes().catch((error) => log.warn({ err: error }, "could not close idle inboxes"));
     }, closeIdleEveryMs);
-    const feed = followingFeed(store, clients.relation);
+    const feed = followingFeed({ ...clients, store, maxSources: config.maxSources });
     return {
       handlers: {
         getMark: async () => ({ mark: await store.mark() }),
@@ -56,7 +68,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       },
       async stop() {
         clearInterval(closeIdle);
-        await consumer.stop();
+        await Promise.all([consumer.stop(), interests.stop()]);
         await jobs.stop();
       },
     };

@@ -46,4 +46,28 @@ export const migrations: Migrations = {
     );
     ${jobTable("feed")}
   `,
+  "0002-sources-and-rebuilding": `
+    alter table feed.reader
+      -- Follows more people than deliver to one inbox: only those in feed.source do.
+      add column capped boolean not null default false,
+      -- Goes up with what a filling that is under way cannot have seen.
+      add column generation int4 not null default 0;
+    -- Who delivers to whom, of readers who are capped, and of others while their inbox is being filled.
+    create table feed.source (
+      user_id int8 not null,
+      author_id int8 not null,
+      primary key (user_id, author_id)
+    );
+    -- How far a read model is that is being built anew, while it is.
+    create table feed.rebuild (
+      name text primary key,
+      -- Videos: all that were published at this place or later are done.
+      before_ms int8,
+      before_id int8,
+      -- Inboxes: those of people up to this one are done; absent until all videos are.
+      user_id int8,
+      done int8 not null default 0,
+      total int8 not null default 0
+    );
+  `,
 };

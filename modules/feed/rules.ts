@@ -38,6 +38,17 @@ export function isLarge(followers: number, wasLarge: boolean, threshold: number)
 }
 
 /**
+ * Who delivers to somebody's inbox: all whom they follow when these are at most `cap`; else those with whom they
+ * interact, and of the others the newest until there are `cap`. `followed` has the newest first.
+ */
+export function chooseSources(followed: string[], interests: ReadonlySet<string>, cap: number): string[] {
+  if (followed.length <= cap) return followed;
+  const chosen = followed.filter((authorId) => interests.has(authorId));
+  const others = followed.filter((authorId) => !interests.has(authorId));
+  return [...chosen, ...others.slice(0, Math.max(0, cap - chosen.length))];
+}
+
+/**
  * Cuts a page of at most `limit` off a list that is newest first and one longer when there is more. With
  * `wholeMilliseconds` a page ends where a millisecond does, so that "before this time" neither repeats nor
  * skips; only a millisecond with more than `limit` videos is cut all the same.

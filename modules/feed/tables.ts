@@ -12,6 +12,17 @@ export interface Tables extends JobTables {
     last_read_at: Generated<Date>;
     stale: Generated<boolean>;
     trimmed: Generated<boolean>;
+    capped: Generated<boolean>;
+    generation: Generated<number>;
+  };
+  source: { user_id: string; author_id: string };
+  rebuild: {
+    name: string;
+    before_ms: Int8 | null;
+    before_id: string | null;
+    user_id: string | null;
+    done: Int8;
+    total: Int8;
   };
   delivery: { video_id: string; author_id: string; published_ms: Int8; before_follow: Int8 };
 }

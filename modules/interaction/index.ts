@@ -6,8 +6,10 @@ import { commentStore } from "./comment-store.ts";
 import { followDeletions } from "./consumers.ts";
 import { commentHandlers } from "./handlers/comments.ts";
 import { getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
+import { getInterests } from "./handlers/get-interests.ts";
 import { commentLists } from "./handlers/list-comments.ts";
 import { reactHandlers } from "./handlers/react.ts";
+import { interestStore } from "./interest-store.ts";
 import { createKnownVideos } from "./known-videos.ts";
 import { migrations } from "./migrations.ts";
 import { reactionStore } from "./reaction-store.ts";
@@ -33,6 +35,7 @@ export const interactionModule = defineModule<object, Tables>()({
         ...reactHandlers(reactions, videos, ids),
         getVideoStats: getVideoStats(reactions),
         getUserStats: getUserStats(reactions),
+        getInterests: getInterests(interestStore(db)),
         listLiked: listLiked(reactions),
         ...commentHandlers(comments, videos, clients.relation, ids),
         ...commentLists(comments, clients.video),

@@ -61,4 +61,7 @@ export const migrations: Migrations = {
     -- Of a video that is gone only its id is kept.
     update interaction.video set author_id = 0 where removed and likes = 0 and dislikes = 0 and comments = 0;
   `,
+  "0003-comments-by-author": `
+    create index comment_author on interaction.comment (author_id, id);
+  `,
 };

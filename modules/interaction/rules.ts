@@ -5,6 +5,9 @@ export const maxPage = 100;
 /** The flat list is for clients that know no pages. */
 export const maxFlatPage = 500;
 
+/** So many of somebody's newest likes, and as many comments, tell with whom they interact. */
+export const maxInterests = 500;
+
 export function checkComment(text: string): string {
   return checkText(text, {
     label: "A comment",

@@ -1,0 +1,39 @@
+import { commented, reacted } from "#contracts/events.ts";
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import type { Transaction } from "#platform/db/database.ts";
+import type { EventOf } from "#platform/events/event-type.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { systemCall } from "./deliver.ts";
+import type { ReaderOfAuthor } from "./inbox-rows.ts";
+import type { FeedStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+export const interestEvents = [reacted, commented] as const;
+type InterestEvent = EventOf<(typeof interestEvents)[number]>;
+
+/** Lets the authors deliver with whom capped readers interact. For everybody else there is nothing to do. */
+export function keepInterests(store: FeedStore, relation: Client<typeof RelationService>) {
+  return async (on: Transaction<Tables>, events: InterestEvent[]): Promise<void> => {
+    const shown = events.flatMap(toInterest);
+    if (shown.length === 0) return;
+    const capped = await store.cappedReaders(on, [...new Set(shown.map(({ userId }) => userId))]);
+    const pairs = await Promise.all(
+      [...capped].map(async (userId): Promise<ReaderOfAuthor[]> => {
+        const authorIds = shown.filter((one) => one.userId === userId).map((one) => one.authorId);
+        const call = { ...systemCall(), callerId: userId };
+        const followed = await relation.filterFollowed({ userIds: [...new Set(authorIds)] }, call);
+        return followed.userIds.map((authorId) => ({ userId, authorId }));
+      }),
+    );
+    if (pairs.flat().length > 0) await store.addSources(on, pairs.flat());
+  };
+}
+
+function toInterest(event: InterestEvent): ReaderOfAuthor[] {
+  if (event.type === commented.name) {
+    const { authorId: userId, videoAuthorId: authorId } = event.message;
+    return userId === authorId ? [] : [{ userId, authorId }];
+  }
+  const { userId, authorId, now } = event.message;
+  return now === 1 && userId !== authorId ? [{ userId, authorId }] : [];
+}

@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DescService } from "@bufbuild/protobuf";
+import { type Config, readConfig } from "#apps/server/config.ts";
+import { migrateAll } from "#apps/server/storage.ts";
+import { modulesOf } from "#apps/server/targets.ts";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { type Database, openDatabase } from "#platform/db/database.ts";
+import { createEvents, type Events } from "#platform/events/events.ts";
+import { readLag } from "#platform/events/lag.ts";
+import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
+import type { Running } from "#platform/module/module.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import { directClient } from "#platform/rpc/direct-link.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { createTestDatabase } from "#platform/testing/test-database.ts";
+import { until } from "./within.ts";
+
+/** The modules themselves on a database of their own, without HTTP: for tests that act thousands of times. */
+export interface InProcess {
+  database: Database;
+  events: Events;
+  client<S extends DescService>(service: S): Client<S>;
+  as(callerId: string): Call;
+  /** Waits until every consumer has handled, and every job of the feeds has done, what there is. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts `target`; nothing of it may need media. */
+export async function startModules(target: string, changes: Partial<Config>): Promise<InProcess> {
+  const log = createLog("error");
+  const own = await createTestDatabase();
+  const dir = await mkdtemp(join(tmpdir(), "douya-modules-"));
+  const database = openDatabase(own.url, { log });
+  const placed = modulesOf(target);
+  await migrateAll(database, placed);
+  const events = createEvents({ database, log });
+  const metrics = createMetrics();
+  const running = new Map<DescService, Running<DescService>>();
+  const config = { ...readConfig({}), ...changes };
+  const client = <S extends DescService>(service: S): Client<S> =>
+    directClient(service, running.get(service)!.handlers as never, metrics.rpc);
+  for (const { module, config: slice } of placed) {
+    const started = await module.start({
+      config: slice(config),
+      db: database.of(module.name),
+      clients: Object.fromEntries(
+        Object.entries(module.calls).map(([name, service]) => [name, client(service)]),
+      ),
+      ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
+      events,
+      blobs: await diskBlobStore(join(dir, "blobs")),
+      media: lazyMediaTool(() => Promise.reject(new Error("There is no media here."))),
+      metrics,
+      log,
+    });
+    running.set(module.service!, started);
+  }
+  return {
+    database,
+    events,
+    client,
+    as: (callerId) => ({ callerId, traceId: "0".repeat(32), deadlineMs: Date.now() + 20_000 }),
+    async settled() {
+      await until("everything is handled", async () => {
+        const groups = await readLag(database.pool);
+        const dead = groups.filter((group) => group.deadLetters > 0);
+        if (dead.length > 0) throw new Error(`dead letters of ${dead.map((one) => one.group)}`);
+        if (groups.some((group) => group.records > 0)) return false;
+        const { rows } = await database.pool.query("select from feed.job union all select from relation.job");
+        return rows.length === 0;
+      });
+    },
+    async close() {
+      await events.stop();
+      for (const module of [...running.values()].reverse()) await module.stop?.();
+      await database.close();
+      await own.drop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
