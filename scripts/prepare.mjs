@@ -14,9 +14,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
+const waitMs = 600_000;
 const [major, minor] = process.versions.node.split(".").map(Number);
 
 /** Brings `node_modules`, the server and the web client up to date; takes milliseconds when they are. */
@@ -27,7 +29,7 @@ export async function prepare({ web = true } = {}) {
     );
     process.exit(1);
   }
-  install();
+  await install();
   await whenChanged(
     "server",
     ["apps/server", "contracts", "modules", "platform", "package-lock.json"],
@@ -36,17 +38,54 @@ export async function prepare({ web = true } = {}) {
   if (web) await whenChanged("web", ["apps/web", "platform/media/magic.ts", "package-lock.json"], buildWeb);
 }
 
-function install() {
+async function install() {
   const folder = join(root, "node_modules");
   // A linked folder belongs to another checkout, which looks after it.
   if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) return;
   const stamp = join(folder, ".installed");
   const lock = readFileSync(join(root, "package-lock.json"));
   const wanted = createHash("sha256").update(process.version).update(lock).digest("hex");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  console.error("Installing what Douya needs (the first time this takes a minute) …");
-  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-  writeFileSync(stamp, wanted);
+  const installed = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  if (installed()) return;
+  // Two that install at once would take away each other's files.
+  await alone("install", () => {
+    if (installed()) return;
+    console.error("Installing what Douya needs (the first time this takes a minute) …");
+    run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+    writeFileSync(stamp, wanted);
+  });
+}
+
+/** Runs `work` while no other process in this checkout does the same; the lock of one that died is taken over. */
+async function alone(name, work) {
+  const lock = join(root, "build", `${name}.lock`);
+  mkdirSync(join(root, "build"), { recursive: true });
+  for (const untilMs = Date.now() + waitMs; ; await delay(200)) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: "wx" });
+      break;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+      const owner = Number(existsSync(lock) && readFileSync(lock, "utf8"));
+      if (owner > 0 && !isAlive(owner)) rmSync(lock, { force: true });
+      else if (Date.now() > untilMs)
+        throw new Error(`Process ${owner} holds ${lock}. End it, or remove the file.`);
+    }
+  }
+  try {
+    await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
 }
 
 async function buildServer(out) {
