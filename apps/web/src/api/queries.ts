@@ -79,6 +79,14 @@ export const peopleQuery = (api: Api, id: string, list: PeopleList) =>
     ...paging,
   });
 
+export const blocksQuery = (api: Api) =>
+  infiniteQueryOptions({
+    queryKey: ["blocks"],
+    queryFn: ({ pageParam, signal }) =>
+      take(api.GET("/api/v1/me/blocks", { params: { query: pageOf(PEOPLE_PAGE, pageParam) }, signal })),
+    ...paging,
+  });
+
 /** Who won the most followers in the last 24 hours. */
 export const hotUsersQuery = (api: Api, limit: number) =>
   queryOptions({

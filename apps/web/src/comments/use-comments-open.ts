@@ -10,14 +10,23 @@ const PARAM = "comments";
  */
 export function useCommentsOpen() {
   const [path, navigate] = useLocation();
-  const open = new URLSearchParams(useSearch()).has(PARAM);
+  const search = useSearch();
+  const open = new URLSearchParams(search).has(PARAM);
   const show = useCallback(() => {
-    if (!open) navigate(`${path}?${PARAM}`, { state: { opened: PARAM } });
-  }, [open, path, navigate]);
+    if (!open) navigate(withParam(path, search, true), { state: { opened: PARAM } });
+  }, [open, path, search, navigate]);
   const hide = useCallback(() => {
     if (!open) return;
     if ((history.state as (Entry & { opened?: string }) | null)?.opened === PARAM) history.back();
-    else navigate(path, { replace: true });
-  }, [open, path, navigate]);
+    else navigate(withParam(path, search, false), { replace: true });
+  }, [open, path, search, navigate]);
   return { open, show, hide };
+}
+
+function withParam(path: string, search: string, open: boolean): string {
+  const params = new URLSearchParams(search);
+  if (open) params.set(PARAM, "open");
+  else params.delete(PARAM);
+  const rest = params.toString();
+  return rest ? `${path}?${rest}` : path;
 }

@@ -1,26 +1,54 @@
+import { useState } from "react";
 import { useLocation } from "wouter";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useAsMember } from "../social/as-member.tsx";
 import { FollowButton } from "../social/follow-button.tsx";
-import { MessageIcon } from "../ui/icons.tsx";
+import { useBlock } from "../social/use-block.ts";
+import { MessageIcon, MoreIcon } from "../ui/icons.tsx";
+import { PersonMenu } from "./person-menu.tsx";
 
 /** What one can do about somebody else, on their page. */
 export function PersonActions({ user }: { user: User }) {
   const { t } = useI18n();
   const asMember = useAsMember();
   const [, navigate] = useLocation();
+  const [menu, setMenu] = useState(false);
+  const block = useBlock(user);
   return (
     <>
-      <FollowButton user={user} />
+      {user.blocked ? (
+        <button
+          type="button"
+          className="button button-quiet"
+          disabled={block.isPending}
+          onClick={() => block.mutate(false)}
+        >
+          {t.unblock}
+        </button>
+      ) : (
+        <>
+          <FollowButton user={user} />
+          <button
+            type="button"
+            className="icon-button"
+            aria-label={t.writeTo(user.name)}
+            onClick={() => asMember("message", () => navigate(`/messages/${user.id}`))}
+          >
+            <MessageIcon size={22} />
+          </button>
+        </>
+      )}
       <button
         type="button"
         className="icon-button"
-        aria-label={t.writeTo(user.name)}
-        onClick={() => asMember("message", () => navigate(`/messages/${user.id}`))}
+        aria-label={t.moreActions}
+        aria-haspopup="dialog"
+        onClick={() => setMenu(true)}
       >
-        <MessageIcon size={22} />
+        <MoreIcon size={22} />
       </button>
+      {menu && <PersonMenu user={user} onClose={() => setMenu(false)} />}
     </>
   );
 }

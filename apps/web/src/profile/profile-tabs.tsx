@@ -46,7 +46,7 @@ function Liked({ user, empty }: { user: User; empty: ReactNode }) {
     <VideoGrid
       label={t.liked}
       query={videos}
-      tile={(video) => <VideoTile video={video} liked />}
+      tile={(video) => <VideoTile video={video} likedBy={user.id} />}
       empty={empty}
     />
   );

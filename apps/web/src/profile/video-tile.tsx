@@ -3,19 +3,24 @@ import type { Video } from "../api/types.ts";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { HeartIcon } from "../ui/icons.tsx";
+import { LIKED_BY } from "../video/liked-by.ts";
 
 /** A cover that leads to its video; with the author where it is among those of others. */
-export function VideoTile({ video, liked = false }: { video: Video; liked?: boolean }) {
+export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }) {
   const { t, format } = useI18n();
   return (
-    <Link href={`/video/${video.id}`} className="tile" aria-label={t.openVideo(video.title)}>
+    <Link
+      href={likedBy ? `/video/${video.id}?${LIKED_BY}=${likedBy}` : `/video/${video.id}`}
+      className="tile"
+      aria-label={t.openVideo(video.title)}
+    >
       {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" />}
       <span className="tile-shade" aria-hidden="true">
         <span className="tile-likes">
           <HeartIcon size={15} />
           {format.count(video.counts.likes)}
         </span>
-        {liked ? (
+        {likedBy ? (
           <span className="tile-title">{video.author.name}</span>
         ) : (
           <span className="tile-time">{clock(video.durationMs / 1000)}</span>

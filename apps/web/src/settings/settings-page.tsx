@@ -3,6 +3,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Segmented } from "../ui/segmented.tsx";
+import { BlockedPeople } from "./blocked-people.tsx";
 import { Devices } from "./devices.tsx";
 import { LogOut } from "./log-out.tsx";
 import { PasswordForm } from "./password-form.tsx";
@@ -47,6 +48,7 @@ export default function SettingsPage() {
         <>
           <PasswordForm username={user.username} />
           <Devices />
+          <BlockedPeople />
           <LogOut />
         </>
       )}

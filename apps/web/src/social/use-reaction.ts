@@ -44,7 +44,8 @@ export function useReaction(video: Video): (to: Reaction) => void {
       apply({ from: to, to: from });
       toast(explain(t, error));
     },
-    onSuccess: () => void cache.invalidateQueries({ queryKey: ["user", me?.id, "likes"] }),
+    onSuccess: () =>
+      void cache.invalidateQueries({ queryKey: ["user", me?.id, "likes"], refetchType: "none" }),
   });
   return useCallback(
     (to) =>

@@ -8,3 +8,9 @@ const isOlder = (id: string, than: string): boolean =>
 export function continueFrom(video: Video, published: readonly Video[]): Video[] {
   return [video, ...published.filter((other) => other.playUrl && isOlder(other.id, video.id))];
 }
+
+/** A video and what stands after it in a list. */
+export function continueList(video: Video, listed: readonly Video[]): Video[] {
+  const at = listed.findIndex((other) => other.id === video.id);
+  return [video, ...listed.slice(at + 1)];
+}

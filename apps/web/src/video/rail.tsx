@@ -27,7 +27,7 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
   const { muted, toggle } = useSound();
   const { open, show, hide } = useCommentsOpen();
   const react = useReaction(video);
-  const share = useShare(video);
+  const share = useShare(`/video/${video.id}`, video.title);
   const [menu, setMenu] = useState(false);
   const liked = video.reaction === "like";
   return (

@@ -11,7 +11,7 @@ import "../ui/menu.css";
 export function VideoMenu({ video, onClose }: { video: Video; onClose: () => void }) {
   const { t } = useI18n();
   const react = useReaction(video);
-  const share = useShare(video);
+  const share = useShare(`/video/${video.id}`, video.title);
   const disliked = video.reaction === "dislike";
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>

@@ -1,18 +1,20 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
-import { Link } from "wouter";
+import { Link, useSearch } from "wouter";
 import { asProblem } from "../api/problem.ts";
-import { userVideosQuery, videoQuery } from "../api/queries.ts";
+import { feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
 import { FeedView } from "../feed/feed-view.tsx";
+import { playable } from "../feed/playable.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
-import { continueFrom } from "./continue-from.ts";
+import { continueFrom, continueList } from "./continue-from.ts";
+import { LIKED_BY } from "./liked-by.ts";
 
 /** How far back to look for what an author published before a very old video. */
 const MAX_PAGES = 8;
@@ -43,21 +45,32 @@ export function VideoPage({ id }: { id: string }) {
   );
 }
 
-/** Swiping on leads to the author's older videos. */
+/**
+ * Swiping on leads to what its author published before, or liked before where it was opened from there; then to
+ * everybody's videos.
+ */
 function Continued({ video }: { video: Video }) {
   const { api } = useServices();
-  const { data, error, hasNextPage, isFetching, fetchNextPage } = useInfiniteQuery(
-    userVideosQuery(api, video.author.id),
-  );
-  const hasMore = hasNextPage && (data?.pages.length ?? 0) < MAX_PAGES;
-  const videos = useMemo(
-    () => continueFrom(video, data?.pages.flatMap((page) => page.items) ?? []),
-    [video, data],
-  );
+  const likedBy = new URLSearchParams(useSearch()).get(LIKED_BY);
+  const own = useInfiniteQuery({ ...userVideosQuery(api, video.author.id), enabled: !likedBy });
+  const liked = useInfiniteQuery({ ...userLikesQuery(api, likedBy ?? ""), enabled: likedBy !== null });
+  const list = likedBy ? liked : own;
+  const { data: listData } = list;
+  const listEnds = listData !== undefined && (!list.hasNextPage || listData.pages.length >= MAX_PAGES);
+  const feed = useInfiniteQuery({ ...feedQuery(api, "public"), enabled: listEnds });
+  const next = listEnds ? feed : list;
+  const { data: feedData } = feed;
+  const videos = useMemo(() => {
+    const listed = listData?.pages.flatMap((page) => page.items) ?? [];
+    const first = likedBy ? continueList(video, listed) : continueFrom(video, listed);
+    const others = listEnds ? (feedData?.pages.flatMap((page) => page.items) ?? []) : [];
+    return playable([...first, ...others]);
+  }, [video, likedBy, listData, listEnds, feedData]);
+  const { hasNextPage, isFetching, error, fetchNextPage } = next;
   const more = useCallback(() => {
-    if (hasMore && !isFetching && !error) void fetchNextPage();
-  }, [hasMore, isFetching, error, fetchNextPage]);
-  return <FeedView videos={videos} onNearEnd={more} hasMore={hasMore} />;
+    if (hasNextPage && !isFetching && !error) void fetchNextPage();
+  }, [hasNextPage, isFetching, error, fetchNextPage]);
+  return <FeedView videos={videos} onNearEnd={more} hasMore={!listEnds || hasNextPage} />;
 }
 
 function Gone({ error, onRetry }: { error: Error; onRetry: () => void }) {
