@@ -7,7 +7,13 @@ import {
   UnblockedSchema,
   UnfollowedSchema,
 } from "./gen/relation_events_pb.ts";
-import { VideoDeletedSchema, VideoPublishedSchema } from "./gen/video_events_pb.ts";
+import { AccountClosingSchema, AccountErasedSchema, AccountReopenedSchema } from "./gen/user_events_pb.ts";
+import {
+  AccountRefusedSchema,
+  AccountRemovedSchema,
+  VideoDeletedSchema,
+  VideoPublishedSchema,
+} from "./gen/video_events_pb.ts";
 
 /**
  * Every event there is: its name and version, its message, and the key within which order is kept. What is
@@ -19,6 +25,31 @@ export const relationBlocked = event("relation.blocked.v1", BlockedSchema, block
 export const relationUnblocked = event("relation.unblocked.v1", UnblockedSchema, blockKey);
 export const videoPublished = event("video.published.v1", VideoPublishedSchema, (video) => video.videoId);
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
+export const accountRefused = event(
+  "video.account_refused.v1",
+  AccountRefusedSchema,
+  (account) => account.userId,
+);
+export const accountRemoved = event(
+  "video.account_removed.v1",
+  AccountRemovedSchema,
+  (account) => account.userId,
+);
+export const accountClosing = event(
+  "user.account_closing.v1",
+  AccountClosingSchema,
+  (account) => account.userId,
+);
+export const accountReopened = event(
+  "user.account_reopened.v1",
+  AccountReopenedSchema,
+  (account) => account.userId,
+);
+export const accountErased = event(
+  "user.account_erased.v1",
+  AccountErasedSchema,
+  (account) => account.userId,
+);
 export const reacted = event(
   "interaction.reacted.v1",
   ReactedSchema,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file user.proto.
  */
 export const file_user: GenFile = /*@__PURE__*/
-  fileDesc("Cgp1c2VyLnByb3RvEg1kb3V5YS51c2VyLnYxIpsBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmF2YXRhcl9rZXkYBSABKAkSFgoOYmFja2dyb3VuZF9rZXkYBiABKAkSFQoNY3JlYXRlZF9hdF9tcxgHIAEoARIRCgltb2RlcmF0b3IYCCABKAgikQEKB1Nlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIhCgR1c2VyGAIgASgLMhMuZG91eWEudXNlci52MS5Vc2VyEhQKDGFjY2Vzc190b2tlbhgDIAEoCRIiChphY2Nlc3NfdG9rZW5fZXhwaXJlc19hdF9tcxgEIAEoARIVCg1yZWZyZXNoX3Rva2VuGAUgASgJImsKD1JlZ2lzdGVyUmVxdWVzdBIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRISCgp1c2VyX2FnZW50GAMgASgJEg8KB2FkZHJlc3MYBCABKAkSDwoHY2xhc3NpYxgFIAEoCCJoCgxMb2dJblJlcXVlc3QSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSEgoKdXNlcl9hZ2VudBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2NsYXNzaWMYBSABKAgiJwoOUmVmcmVzaFJlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSJDChRDaGVja1Nlc3Npb25zUmVxdWVzdBIrCghzZXNzaW9ucxgBIAMoCzIZLmRvdXlhLnVzZXIudjEuU2Vzc2lvblJlZiIxCgpTZXNzaW9uUmVmEg8KB3VzZXJfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCSJRChVDaGVja1Nlc3Npb25zUmVzcG9uc2USGQoRYWxpdmVfc2Vzc2lvbl9pZHMYASADKAkSHQoVbW9kZXJhdG9yX3Nlc3Npb25faWRzGAIgAygJIhUKE0xpc3RTZXNzaW9uc1JlcXVlc3QiPgoUTGlzdFNlc3Npb25zUmVzcG9uc2USJgoHZGV2aWNlcxgBIAMoCzIVLmRvdXlhLnVzZXIudjEuRGV2aWNlImAKBkRldmljZRISCgpzZXNzaW9uX2lkGAEgASgJEhIKCnVzZXJfYWdlbnQYAiABKAkSFQoNY3JlYXRlZF9hdF9tcxgDIAEoARIXCg9sYXN0X3VzZWRfYXRfbXMYBCABKAEiKAoSRW5kU2Vzc2lvbnNSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkiFQoTRW5kU2Vzc2lvbnNSZXNwb25zZSJbChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSGAoQY3VycmVudF9wYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkSEgoKc2Vzc2lvbl9pZBgDIAEoCSIYChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlIhcKFUxpc3RQdWJsaWNLZXlzUmVxdWVzdCImChZMaXN0UHVibGljS2V5c1Jlc3BvbnNlEgwKBGp3a3MYASADKAkiHgoPR2V0VXNlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCSI2ChBHZXRVc2Vyc1Jlc3BvbnNlEiIKBXVzZXJzGAEgAygLMhMuZG91eWEudXNlci52MS5Vc2VyIlgKFFVwZGF0ZVByb2ZpbGVSZXF1ZXN0EhEKBG5hbWUYASABKAlIAIgBARIWCglzaWduYXR1cmUYAiABKAlIAYgBAUIHCgVfbmFtZUIMCgpfc2lnbmF0dXJlIkwKEVNldFBpY3R1cmVSZXF1ZXN0EicKB3BpY3R1cmUYASABKA4yFi5kb3V5YS51c2VyLnYxLlBpY3R1cmUSDgoGc3RhZ2VkGAIgASgJKk4KB1BpY3R1cmUSFwoTUElDVFVSRV9VTlNQRUNJRklFRBAAEhIKDlBJQ1RVUkVfQVZBVEFSEAESFgoSUElDVFVSRV9CQUNLR1JPVU5EEAIy9wYKC1VzZXJTZXJ2aWNlEkIKCFJlZ2lzdGVyEh4uZG91eWEudXNlci52MS5SZWdpc3RlclJlcXVlc3QaFi5kb3V5YS51c2VyLnYxLlNlc3Npb24SPAoFTG9nSW4SGy5kb3V5YS51c2VyLnYxLkxvZ0luUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJACgdSZWZyZXNoEh0uZG91eWEudXNlci52MS5SZWZyZXNoUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJaCg1DaGVja1Nlc3Npb25zEiMuZG91eWEudXNlci52MS5DaGVja1Nlc3Npb25zUmVxdWVzdBokLmRvdXlhLnVzZXIudjEuQ2hlY2tTZXNzaW9uc1Jlc3BvbnNlElcKDExpc3RTZXNzaW9ucxIiLmRvdXlhLnVzZXIudjEuTGlzdFNlc3Npb25zUmVxdWVzdBojLmRvdXlhLnVzZXIudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USVAoLRW5kU2Vzc2lvbnMSIS5kb3V5YS51c2VyLnYxLkVuZFNlc3Npb25zUmVxdWVzdBoiLmRvdXlhLnVzZXIudjEuRW5kU2Vzc2lvbnNSZXNwb25zZRJdCg5DaGFuZ2VQYXNzd29yZBIkLmRvdXlhLnVzZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiUuZG91eWEudXNlci52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlEl0KDkxpc3RQdWJsaWNLZXlzEiQuZG91eWEudXNlci52MS5MaXN0UHVibGljS2V5c1JlcXVlc3QaJS5kb3V5YS51c2VyLnYxLkxpc3RQdWJsaWNLZXlzUmVzcG9uc2USSwoIR2V0VXNlcnMSHi5kb3V5YS51c2VyLnYxLkdldFVzZXJzUmVxdWVzdBofLmRvdXlhLnVzZXIudjEuR2V0VXNlcnNSZXNwb25zZRJJCg1VcGRhdGVQcm9maWxlEiMuZG91eWEudXNlci52MS5VcGRhdGVQcm9maWxlUmVxdWVzdBoTLmRvdXlhLnVzZXIudjEuVXNlchJDCgpTZXRQaWN0dXJlEiAuZG91eWEudXNlci52MS5TZXRQaWN0dXJlUmVxdWVzdBoTLmRvdXlhLnVzZXIudjEuVXNlcmIGcHJvdG8z");
+  fileDesc("Cgp1c2VyLnByb3RvEg1kb3V5YS51c2VyLnYxIrQBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHVzZXJuYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc2lnbmF0dXJlGAQgASgJEhIKCmF2YXRhcl9rZXkYBSABKAkSFgoOYmFja2dyb3VuZF9rZXkYBiABKAkSFQoNY3JlYXRlZF9hdF9tcxgHIAEoARIRCgltb2RlcmF0b3IYCCABKAgSFwoPY2xvc2luZ19yZWZ1c2VkGAkgASgJIpEBCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSIQoEdXNlchgCIAEoCzITLmRvdXlhLnVzZXIudjEuVXNlchIUCgxhY2Nlc3NfdG9rZW4YAyABKAkSIgoaYWNjZXNzX3Rva2VuX2V4cGlyZXNfYXRfbXMYBCABKAESFQoNcmVmcmVzaF90b2tlbhgFIAEoCSJrCg9SZWdpc3RlclJlcXVlc3QSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSEgoKdXNlcl9hZ2VudBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2NsYXNzaWMYBSABKAgiaAoMTG9nSW5SZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhIKCnVzZXJfYWdlbnQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIPCgdjbGFzc2ljGAUgASgIIicKDlJlZnJlc2hSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiQwoUQ2hlY2tTZXNzaW9uc1JlcXVlc3QSKwoIc2Vzc2lvbnMYASADKAsyGS5kb3V5YS51c2VyLnYxLlNlc3Npb25SZWYiMQoKU2Vzc2lvblJlZhIPCgd1c2VyX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkiUQoVQ2hlY2tTZXNzaW9uc1Jlc3BvbnNlEhkKEWFsaXZlX3Nlc3Npb25faWRzGAEgAygJEh0KFW1vZGVyYXRvcl9zZXNzaW9uX2lkcxgCIAMoCSIVChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Ij4KFExpc3RTZXNzaW9uc1Jlc3BvbnNlEiYKB2RldmljZXMYASADKAsyFS5kb3V5YS51c2VyLnYxLkRldmljZSJgCgZEZXZpY2USEgoKc2Vzc2lvbl9pZBgBIAEoCRISCgp1c2VyX2FnZW50GAIgASgJEhUKDWNyZWF0ZWRfYXRfbXMYAyABKAESFwoPbGFzdF91c2VkX2F0X21zGAQgASgBIigKEkVuZFNlc3Npb25zUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIhUKE0VuZFNlc3Npb25zUmVzcG9uc2UiWwoVQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0EhgKEGN1cnJlbnRfcGFzc3dvcmQYASABKAkSFAoMbmV3X3Bhc3N3b3JkGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSInChNDbG9zZUFjY291bnRSZXF1ZXN0EhAKCHBhc3N3b3JkGAEgASgJIhYKFENsb3NlQWNjb3VudFJlc3BvbnNlIhcKFUxpc3RQdWJsaWNLZXlzUmVxdWVzdCImChZMaXN0UHVibGljS2V5c1Jlc3BvbnNlEgwKBGp3a3MYASADKAkiHgoPR2V0VXNlcnNSZXF1ZXN0EgsKA2lkcxgBIAMoCSI2ChBHZXRVc2Vyc1Jlc3BvbnNlEiIKBXVzZXJzGAEgAygLMhMuZG91eWEudXNlci52MS5Vc2VyIlgKFFVwZGF0ZVByb2ZpbGVSZXF1ZXN0EhEKBG5hbWUYASABKAlIAIgBARIWCglzaWduYXR1cmUYAiABKAlIAYgBAUIHCgVfbmFtZUIMCgpfc2lnbmF0dXJlIkwKEVNldFBpY3R1cmVSZXF1ZXN0EicKB3BpY3R1cmUYASABKA4yFi5kb3V5YS51c2VyLnYxLlBpY3R1cmUSDgoGc3RhZ2VkGAIgASgJKk4KB1BpY3R1cmUSFwoTUElDVFVSRV9VTlNQRUNJRklFRBAAEhIKDlBJQ1RVUkVfQVZBVEFSEAESFgoSUElDVFVSRV9CQUNLR1JPVU5EEAIy0AcKC1VzZXJTZXJ2aWNlEkIKCFJlZ2lzdGVyEh4uZG91eWEudXNlci52MS5SZWdpc3RlclJlcXVlc3QaFi5kb3V5YS51c2VyLnYxLlNlc3Npb24SPAoFTG9nSW4SGy5kb3V5YS51c2VyLnYxLkxvZ0luUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJACgdSZWZyZXNoEh0uZG91eWEudXNlci52MS5SZWZyZXNoUmVxdWVzdBoWLmRvdXlhLnVzZXIudjEuU2Vzc2lvbhJaCg1DaGVja1Nlc3Npb25zEiMuZG91eWEudXNlci52MS5DaGVja1Nlc3Npb25zUmVxdWVzdBokLmRvdXlhLnVzZXIudjEuQ2hlY2tTZXNzaW9uc1Jlc3BvbnNlElcKDExpc3RTZXNzaW9ucxIiLmRvdXlhLnVzZXIudjEuTGlzdFNlc3Npb25zUmVxdWVzdBojLmRvdXlhLnVzZXIudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USVAoLRW5kU2Vzc2lvbnMSIS5kb3V5YS51c2VyLnYxLkVuZFNlc3Npb25zUmVxdWVzdBoiLmRvdXlhLnVzZXIudjEuRW5kU2Vzc2lvbnNSZXNwb25zZRJdCg5DaGFuZ2VQYXNzd29yZBIkLmRvdXlhLnVzZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiUuZG91eWEudXNlci52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlElcKDENsb3NlQWNjb3VudBIiLmRvdXlhLnVzZXIudjEuQ2xvc2VBY2NvdW50UmVxdWVzdBojLmRvdXlhLnVzZXIudjEuQ2xvc2VBY2NvdW50UmVzcG9uc2USXQoOTGlzdFB1YmxpY0tleXMSJC5kb3V5YS51c2VyLnYxLkxpc3RQdWJsaWNLZXlzUmVxdWVzdBolLmRvdXlhLnVzZXIudjEuTGlzdFB1YmxpY0tleXNSZXNwb25zZRJLCghHZXRVc2VycxIeLmRvdXlhLnVzZXIudjEuR2V0VXNlcnNSZXF1ZXN0Gh8uZG91eWEudXNlci52MS5HZXRVc2Vyc1Jlc3BvbnNlEkkKDVVwZGF0ZVByb2ZpbGUSIy5kb3V5YS51c2VyLnYxLlVwZGF0ZVByb2ZpbGVSZXF1ZXN0GhMuZG91eWEudXNlci52MS5Vc2VyEkMKClNldFBpY3R1cmUSIC5kb3V5YS51c2VyLnYxLlNldFBpY3R1cmVSZXF1ZXN0GhMuZG91eWEudXNlci52MS5Vc2VyYgZwcm90bzM");
 
 /**
  * @generated from message douya.user.v1.User
@@ -63,6 +63,13 @@ export type User = Message<"douya.user.v1.User"> & {
    * @generated from field: bool moderator = 8;
    */
   moderator: boolean;
+
+  /**
+   * Why the last wish to delete the account was refused (VIDEO_HELD); empty when none was. Only they are told.
+   *
+   * @generated from field: string closing_refused = 9;
+   */
+  closingRefused: string;
 };
 
 /**
@@ -404,6 +411,36 @@ export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = 
   messageDesc(file_user, 14);
 
 /**
+ * @generated from message douya.user.v1.CloseAccountRequest
+ */
+export type CloseAccountRequest = Message<"douya.user.v1.CloseAccountRequest"> & {
+  /**
+   * @generated from field: string password = 1;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message douya.user.v1.CloseAccountRequest.
+ * Use `create(CloseAccountRequestSchema)` to create a new message.
+ */
+export const CloseAccountRequestSchema: GenMessage<CloseAccountRequest> = /*@__PURE__*/
+  messageDesc(file_user, 15);
+
+/**
+ * @generated from message douya.user.v1.CloseAccountResponse
+ */
+export type CloseAccountResponse = Message<"douya.user.v1.CloseAccountResponse"> & {
+};
+
+/**
+ * Describes the message douya.user.v1.CloseAccountResponse.
+ * Use `create(CloseAccountResponseSchema)` to create a new message.
+ */
+export const CloseAccountResponseSchema: GenMessage<CloseAccountResponse> = /*@__PURE__*/
+  messageDesc(file_user, 16);
+
+/**
  * @generated from message douya.user.v1.ListPublicKeysRequest
  */
 export type ListPublicKeysRequest = Message<"douya.user.v1.ListPublicKeysRequest"> & {
@@ -414,7 +451,7 @@ export type ListPublicKeysRequest = Message<"douya.user.v1.ListPublicKeysRequest
  * Use `create(ListPublicKeysRequestSchema)` to create a new message.
  */
 export const ListPublicKeysRequestSchema: GenMessage<ListPublicKeysRequest> = /*@__PURE__*/
-  messageDesc(file_user, 15);
+  messageDesc(file_user, 17);
 
 /**
  * @generated from message douya.user.v1.ListPublicKeysResponse
@@ -433,7 +470,7 @@ export type ListPublicKeysResponse = Message<"douya.user.v1.ListPublicKeysRespon
  * Use `create(ListPublicKeysResponseSchema)` to create a new message.
  */
 export const ListPublicKeysResponseSchema: GenMessage<ListPublicKeysResponse> = /*@__PURE__*/
-  messageDesc(file_user, 16);
+  messageDesc(file_user, 18);
 
 /**
  * @generated from message douya.user.v1.GetUsersRequest
@@ -450,7 +487,7 @@ export type GetUsersRequest = Message<"douya.user.v1.GetUsersRequest"> & {
  * Use `create(GetUsersRequestSchema)` to create a new message.
  */
 export const GetUsersRequestSchema: GenMessage<GetUsersRequest> = /*@__PURE__*/
-  messageDesc(file_user, 17);
+  messageDesc(file_user, 19);
 
 /**
  * @generated from message douya.user.v1.GetUsersResponse
@@ -467,7 +504,7 @@ export type GetUsersResponse = Message<"douya.user.v1.GetUsersResponse"> & {
  * Use `create(GetUsersResponseSchema)` to create a new message.
  */
 export const GetUsersResponseSchema: GenMessage<GetUsersResponse> = /*@__PURE__*/
-  messageDesc(file_user, 18);
+  messageDesc(file_user, 20);
 
 /**
  * @generated from message douya.user.v1.UpdateProfileRequest
@@ -489,7 +526,7 @@ export type UpdateProfileRequest = Message<"douya.user.v1.UpdateProfileRequest">
  * Use `create(UpdateProfileRequestSchema)` to create a new message.
  */
 export const UpdateProfileRequestSchema: GenMessage<UpdateProfileRequest> = /*@__PURE__*/
-  messageDesc(file_user, 19);
+  messageDesc(file_user, 21);
 
 /**
  * @generated from message douya.user.v1.SetPictureRequest
@@ -511,7 +548,7 @@ export type SetPictureRequest = Message<"douya.user.v1.SetPictureRequest"> & {
  * Use `create(SetPictureRequestSchema)` to create a new message.
  */
 export const SetPictureRequestSchema: GenMessage<SetPictureRequest> = /*@__PURE__*/
-  messageDesc(file_user, 20);
+  messageDesc(file_user, 22);
 
 /**
  * @generated from enum douya.user.v1.Picture
@@ -554,7 +591,8 @@ export const UserService: GenService<{
     output: typeof SessionSchema;
   },
   /**
-   * Errors: BAD_CREDENTIALS (wrong name and wrong password alike), TOO_MANY_ATTEMPTS, BUSY.
+   * Errors: BAD_CREDENTIALS (wrong name and wrong password alike), TOO_MANY_ATTEMPTS, BUSY,
+   * ACCOUNT_CLOSING.
    *
    * @generated from rpc douya.user.v1.UserService.LogIn
    */
@@ -612,6 +650,17 @@ export const UserService: GenService<{
     output: typeof ChangePasswordResponseSchema;
   },
   /**
+   * Begins the deletion of the caller's account and ends all their sessions. It may still be refused, after which
+   * they can log in again and `closing_refused` says why. Errors: BAD_CREDENTIALS, TOO_MANY_ATTEMPTS, BUSY.
+   *
+   * @generated from rpc douya.user.v1.UserService.CloseAccount
+   */
+  closeAccount: {
+    methodKind: "unary";
+    input: typeof CloseAccountRequestSchema;
+    output: typeof CloseAccountResponseSchema;
+  },
+  /**
    * The public halves of the keys that sign access tokens.
    *
    * @generated from rpc douya.user.v1.UserService.ListPublicKeys
@@ -622,7 +671,7 @@ export const UserService: GenService<{
     output: typeof ListPublicKeysResponseSchema;
   },
   /**
-   * Profiles. The unknown are left out.
+   * Profiles. The unknown are left out, and so is whose account is being deleted.
    *
    * @generated from rpc douya.user.v1.UserService.GetUsers
    */

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video_events.proto.
  */
 export const file_video_events: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiTAoMVmlkZW9EZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAFiBnByb3RvMw");
+  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiTAoMVmlkZW9EZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAFiBnByb3RvMw");
 
 /**
  * video.published.v1
@@ -44,6 +44,59 @@ export const VideoPublishedSchema: GenMessage<VideoPublished> = /*@__PURE__*/
   messageDesc(file_video_events, 0);
 
 /**
+ * video.account_refused.v1: an account cannot be deleted because of its videos; nothing of it was touched.
+ *
+ * @generated from message douya.video.v1.AccountRefused
+ */
+export type AccountRefused = Message<"douya.video.v1.AccountRefused"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string closing_id = 2;
+   */
+  closingId: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message douya.video.v1.AccountRefused.
+ * Use `create(AccountRefusedSchema)` to create a new message.
+ */
+export const AccountRefusedSchema: GenMessage<AccountRefused> = /*@__PURE__*/
+  messageDesc(file_video_events, 1);
+
+/**
+ * video.account_removed.v1: all videos of a closing account are gone, and no more can come.
+ *
+ * @generated from message douya.video.v1.AccountRemoved
+ */
+export type AccountRemoved = Message<"douya.video.v1.AccountRemoved"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string closing_id = 2;
+   */
+  closingId: string;
+};
+
+/**
+ * Describes the message douya.video.v1.AccountRemoved.
+ * Use `create(AccountRemovedSchema)` to create a new message.
+ */
+export const AccountRemovedSchema: GenMessage<AccountRemoved> = /*@__PURE__*/
+  messageDesc(file_video_events, 2);
+
+/**
  * video.deleted.v1
  *
  * @generated from message douya.video.v1.VideoDeleted
@@ -72,5 +125,5 @@ export type VideoDeleted = Message<"douya.video.v1.VideoDeleted"> & {
  * Use `create(VideoDeletedSchema)` to create a new message.
  */
 export const VideoDeletedSchema: GenMessage<VideoDeleted> = /*@__PURE__*/
-  messageDesc(file_video_events, 1);
+  messageDesc(file_video_events, 3);
 

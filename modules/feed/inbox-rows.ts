@@ -19,7 +19,7 @@ export async function putIntoInboxes(
     insert into feed.inbox (user_id, published_ms, video_id, author_id)
     select r.user_id, ${video.publishedAtMs}, ${video.videoId}, ${video.authorId}
     from feed.reader r
-    where r.user_id = any(${followerIds}::int8[]) and r.last_read_at > now() - ${idleDays} * interval '1 day'
+    where r.user_id = any(${followerIds}::int8[]) and not r.gone and r.last_read_at > now() - ${idleDays} * interval '1 day'
       and (not r.capped or r.stale or exists (
         select from feed.source s where s.user_id = r.user_id and s.author_id = ${video.authorId}
       ))
@@ -37,7 +37,7 @@ export async function bringVideos(on: Queryable<Tables>, pairs: ReaderOfAuthor[]
     select r.user_id, v.published_ms, v.video_id, v.author_id
     from unnest(${pairs.map((pair) => pair.userId)}::int8[], ${pairs.map((pair) => pair.authorId)}::int8[])
       as p(user_id, author_id)
-    join feed.reader r on r.user_id = p.user_id
+    join feed.reader r on r.user_id = p.user_id and not r.gone
     cross join lateral (
       select * from feed.author_video v where v.author_id = p.author_id and v.pushed
       order by v.published_ms desc, v.video_id desc limit ${inboxSize}::int

@@ -4,6 +4,8 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { followErasures } from "./account-removal.ts";
+import { accountStore } from "./account-store.ts";
 import { inboxEvents, keepInboxes } from "./consumers.ts";
 import { deliverVideo } from "./deliver.ts";
 import { followingFeed } from "./following-feed.ts";
@@ -47,6 +49,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       types: inboxEvents,
       handle: keep,
     });
+    const erasures = followErasures(events, db, accountStore(db));
     const interests = events.consume<Tables, (typeof interestEvents)[number]>({
       group: "feed.interest",
       db,
@@ -68,7 +71,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       },
       async stop() {
         clearInterval(closeIdle);
-        await Promise.all([consumer.stop(), interests.stop()]);
+        await Promise.all([consumer.stop(), interests.stop(), erasures.stop()]);
         await jobs.stop();
       },
     };

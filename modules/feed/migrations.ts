@@ -70,4 +70,8 @@ export const migrations: Migrations = {
       total int8 not null default 0
     );
   `,
+  "0003-gone-readers": `
+    -- Their account is deleted: no inbox is opened for them any more, and nothing noted of what they published.
+    alter table feed.reader add gone boolean not null default false;
+  `,
 };

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
+import { accountGone } from "#platform/db/people-gone.ts";
 import { bringVideos, type ReaderOfAuthor, trim } from "./inbox-rows.ts";
 import { idleDays, inboxSize } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -31,13 +32,14 @@ export function readerStore(db: Kysely<Tables>) {
       }
       return { fill: new Set(userIds.filter((id) => !ready.has(id) && !look.has(id))), look };
     },
-    /** Opens an inbox: from here on every delivery and follow reaches it. Gives the generation to fill. */
+    /** Opens an inbox: from here on every delivery and follow reaches it. Gives the generation to fill. Error: SESSION_ENDED. */
     async openInbox(userId: string): Promise<number> {
       return db.transaction().execute(async (transaction) => {
-        const { rows } = await sql<{ generation: number }>`
+        const { rows } = await sql<{ generation: number; gone: boolean }>`
           insert into feed.reader as r (user_id) values (${userId})
           on conflict (user_id) do update set last_read_at = now(), stale = true, generation = r.generation + 1
-          returning generation`.execute(transaction);
+          returning generation, gone`.execute(transaction);
+        if (rows[0]!.gone) throw accountGone();
         await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
         return rows[0]!.generation;
       });
@@ -54,11 +56,11 @@ export function readerStore(db: Kysely<Tables>) {
       await db.transaction().execute(async (transaction) => {
         const reader = await transaction
           .selectFrom("reader")
-          .select("generation")
+          .select(["generation", "gone"])
           .where("user_id", "=", userId)
           .forUpdate()
           .executeTakeFirst();
-        if (!reader) return;
+        if (!reader || reader.gone) return;
         if (capped)
           await addSourceRows(
             transaction,

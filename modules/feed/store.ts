@@ -45,6 +45,7 @@ export function feedStore(db: Kysely<Tables>) {
           returning pushed
         ), author as (
           insert into feed.author as a (author_id, large, pulled) select ${video.authorId}, not pushed, not pushed from noted
+          where not exists (select from feed.reader r where r.user_id = ${video.authorId} and r.gone)
           on conflict (author_id) do update set large = excluded.large, pulled = a.pulled or excluded.pulled
         )
         select pushed from noted`.execute(db);

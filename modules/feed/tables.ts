@@ -14,6 +14,7 @@ export interface Tables extends JobTables {
     trimmed: Generated<boolean>;
     capped: Generated<boolean>;
     generation: Generated<number>;
+    gone: Generated<boolean>;
   };
   source: { user_id: string; author_id: string };
   rebuild: {

@@ -1,9 +1,12 @@
 import { sql } from "kysely";
 import { commentDeleted, commented } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
+import { withoutGone } from "#platform/db/people-gone.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
+import { holdPeople } from "./account-store.ts";
 import { type Draft, findKnown, findTargets, insert, keyOf, number, targetOf } from "./comment-drafts.ts";
 import { commentLists } from "./comment-lists.ts";
 import { commentIsReply, commentNotFound, videoNotFound } from "./rules.ts";
@@ -36,33 +39,41 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
   return {
     ...commentLists(db),
     /** Adds many comments in one transaction with their numbers, counts and events; each gets its row or a refusal. */
-    async add(drafts: Draft[]): Promise<(CommentRow | Refusal)[]> {
-      return events.transaction(db, async (transaction, emit) => {
-        const videos = await holdVideos(
-          transaction,
-          drafts.map((draft) => draft.videoId),
-        );
-        const known = await findKnown(transaction, drafts);
-        const targets = await findTargets(transaction, drafts);
-        const added: CommentRow[] = [];
-        const results = drafts.map((draft): CommentRow | Refusal => {
-          const video = videos.get(draft.videoId);
-          if (!video) return "video-gone";
-          const before = known.get(keyOf(draft));
-          if (before) return before;
-          if (video.closed) return "closed";
-          const target = draft.replyToId === undefined ? undefined : targets.get(targetOf(draft));
-          if (draft.replyToId !== undefined && !target) return "not-found";
-          const row = number(draft, video, target);
-          added.push(row);
-          return row;
-        });
-        if (added.length > 0) await insert(transaction, added);
-        for (const row of added)
-          emit(commented, { ...nameOf(row), videoAuthorId: videos.get(row.video_id)!.author_id });
-        return results;
-      });
-    },
+    add: (all: Draft[]): Promise<(CommentRow | Refusal | DomainError)[]> =>
+      withoutGone(
+        all,
+        (draft) => [draft.authorId],
+        (drafts) =>
+          events.transaction(db, async (transaction, emit) => {
+            const videos = await holdVideos(
+              transaction,
+              drafts.map((draft) => draft.videoId),
+            );
+            await holdPeople(
+              transaction,
+              drafts.map((draft) => draft.authorId),
+            );
+            const known = await findKnown(transaction, drafts);
+            const targets = await findTargets(transaction, drafts);
+            const added: CommentRow[] = [];
+            const results = drafts.map((draft): CommentRow | Refusal => {
+              const video = videos.get(draft.videoId);
+              if (!video) return "video-gone";
+              const before = known.get(keyOf(draft));
+              if (before) return before;
+              if (video.closed) return "closed";
+              const target = draft.replyToId === undefined ? undefined : targets.get(targetOf(draft));
+              if (draft.replyToId !== undefined && !target) return "not-found";
+              const row = number(draft, video, target);
+              added.push(row);
+              return row;
+            });
+            if (added.length > 0) await insert(transaction, added);
+            for (const row of added)
+              emit(commented, { ...nameOf(row), videoAuthorId: videos.get(row.video_id)!.author_id });
+            return results;
+          }),
+      ),
     /** Removes a comment with its replies, if `may`. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, and what `may` throws. */
     remove: (videoId: string, id: string, check: (comment: CommentRow, video: VideoRow) => void) =>
       onVideo(videoId, async (transaction, video, emit) => {

@@ -1,13 +1,10 @@
 import { videoDeleted } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
+import { turn } from "#platform/events/turn.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
-
-/** How long one turn works before it lets others have the connection. */
-const turnMs = 15_000;
 
 /** With a video go its reactions and comments, and the likes of its author and of those who gave them. */
 export function followDeletions(events: Events, db: Kysely<Tables>, store: RemovalStore): Consumer {
@@ -16,17 +13,14 @@ export function followDeletions(events: Events, db: Kysely<Tables>, store: Remov
     db,
     types: [videoDeleted],
     async handle(_transaction, deleted) {
-      const untilMs = Date.now() + turnMs;
+      const { mayGoOn } = turn();
       // What was never published has nothing.
       const videos = deleted.map(({ message }) => message).filter(({ publishedAtMs }) => publishedAtMs > 0);
       for (const { videoId, authorId } of videos) await store.close(videoId, authorId);
       for (const { videoId } of videos) {
         // In transactions of their own, since millions of rows must not be held in one; doing it again does no harm.
         for (const remove of [store.removeReactions, store.removeComments]) {
-          while (await remove(videoId)) {
-            if (Date.now() > untilMs)
-              throw new DomainError("unavailable", "REMOVAL_UNFINISHED", "There is more to remove.");
-          }
+          while (await remove(videoId)) mayGoOn();
         }
         await store.forget(videoId);
       }

@@ -2,6 +2,8 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { followErasures } from "./account-removal.ts";
+import { accountStore } from "./account-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { followDeletions } from "./consumers.ts";
 import { commentHandlers } from "./handlers/comments.ts";
@@ -29,6 +31,7 @@ export const interactionModule = defineModule<object, Tables>()({
     const reactions = reactionStore(db, events);
     const comments = commentStore(db, events);
     const videos = createKnownVideos(clients.video, (rows) => addVideos(db, rows));
+    const erasures = followErasures(events, db, { accounts: accountStore(db), reactions, comments });
     const deletions = followDeletions(events, db, removalStore(db));
     return {
       handlers: {
@@ -40,7 +43,10 @@ export const interactionModule = defineModule<object, Tables>()({
         ...commentHandlers(comments, videos, clients.relation, ids),
         ...commentLists(comments, clients.video),
       },
-      stop: () => deletions.stop(),
+      async stop() {
+        await deletions.stop();
+        await erasures.stop();
+      },
     };
   },
 });

@@ -64,4 +64,10 @@ export const migrations: Migrations = {
   "0003-comments-by-author": `
     create index comment_author on interaction.comment (author_id, id);
   `,
+  "0004-gone-people": `
+    -- Their account is deleted: no reaction or comment comes from them any more. What is left of them is this row.
+    alter table interaction.person add gone boolean not null default false;
+    create index reaction_disliked on interaction.reaction (user_id, id) include (video_id) where reaction = -1;
+    create index comment_answered on interaction.comment (reply_to_user_id) where reply_to_user_id is not null;
+  `,
 };

@@ -1,6 +1,8 @@
 import { sql } from "kysely";
 import { reacted } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { refuseGone, withoutGone } from "#platform/db/people-gone.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Tables } from "./tables.ts";
 import { holdVideoIds } from "./video-rows.ts";
@@ -25,6 +27,8 @@ interface Change {
   author_id: string;
   was: Opinion;
   now: Opinion;
+  /** Of the person, who is held. */
+  gone: boolean;
 }
 
 /** All SQL of reactions and their counts. */
@@ -32,27 +36,33 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
   return {
     /**
      * Carries out many wishes in one transaction, facts, counts and events together; tells for each whether it changed
-     * anything, undefined when the video is gone. No two may be of the same person about the same video.
+     * anything, undefined when the video is gone, and the refusal when the person is. No two may be of the same person
+     * about the same video.
      */
-    async apply(wishes: Wish[]): Promise<(boolean | undefined)[]> {
-      return events.transaction(db, async (transaction, emit) => {
-        const videos = await holdVideoIds(
-          transaction,
-          wishes.map((wish) => wish.videoId),
-        );
-        const changes = await react(
-          transaction,
-          wishes.filter((wish) => videos.has(wish.videoId)),
-        );
-        const atMs = Date.now();
-        for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes)
-          emit(reacted, { videoId, userId, authorId, was, now, atMs });
-        const changed = new Set(changes.map((change) => `${change.video_id} ${change.user_id}`));
-        return wishes.map((wish) =>
-          videos.has(wish.videoId) ? changed.has(`${wish.videoId} ${wish.userId}`) : undefined,
-        );
-      });
-    },
+    apply: (all: Wish[]): Promise<(boolean | undefined | DomainError)[]> =>
+      withoutGone(
+        all,
+        (wish) => [wish.userId],
+        (wishes) =>
+          events.transaction(db, async (transaction, emit) => {
+            const videos = await holdVideoIds(
+              transaction,
+              wishes.map((wish) => wish.videoId),
+            );
+            const changes = await react(
+              transaction,
+              wishes.filter((wish) => videos.has(wish.videoId)),
+            );
+            const atMs = Date.now();
+            refuseGone(changes.filter((change) => change.now !== 0));
+            for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes)
+              emit(reacted, { videoId, userId, authorId, was, now, atMs });
+            const changed = new Set(changes.map((change) => `${change.video_id} ${change.user_id}`));
+            return wishes.map((wish) =>
+              videos.has(wish.videoId) ? changed.has(`${wish.videoId} ${wish.userId}`) : undefined,
+            );
+          }),
+      ),
     videoStats: (videoIds: string[]) =>
       db
         .selectFrom("video")
@@ -91,7 +101,7 @@ export type ReactionStore = ReturnType<typeof reactionStore>;
 
 /**
  * The reactions and the three counts that follow from them, in one statement. The videos are held; people are
- * counted in the order of ids, for the same reason.
+ * counted in the order of ids, for the same reason. Those who react are held even when it counts for nothing.
  */
 async function react(on: Queryable<Tables>, wishes: Wish[]): Promise<Change[]> {
   if (wishes.length === 0) return [];
@@ -125,11 +135,13 @@ async function react(on: Queryable<Tables>, wishes: Wish[]): Promise<Change[]> {
       from change c, lateral (
         values (c.author_id, (now = 1)::int - (was = 1)::int, 0), (c.user_id, 0, (now = 1)::int - (was = 1)::int)
       ) as counts(person_id, received, given)
-      where received <> 0 or given <> 0
+      where received <> 0 or given <> 0 or person_id = c.user_id
       group by person_id order by person_id
       on conflict (user_id) do update
         set likes_received = p.likes_received + excluded.likes_received, likes_given = p.likes_given + excluded.likes_given
+      returning user_id, gone
     )
-    select video_id, user_id, author_id, was, now from change`.execute(on);
+    select c.video_id, c.user_id, c.author_id, c.was, c.now, p.gone
+    from change c join people p on p.user_id = c.user_id`.execute(on);
   return rows;
 }

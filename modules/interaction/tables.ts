@@ -13,7 +13,12 @@ export interface Tables {
     pinned_id: string | null;
     removed: Generated<boolean>;
   };
-  person: { user_id: string; likes_received: Generated<string>; likes_given: Generated<string> };
+  person: {
+    user_id: string;
+    likes_received: Generated<string>;
+    likes_given: Generated<string>;
+    gone: Generated<boolean>;
+  };
   reaction: { video_id: string; user_id: string; reaction: 1 | -1; id: string };
   comment: {
     video_id: string;

@@ -2,6 +2,8 @@ import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { followErasures } from "./account-removal.ts";
+import { accountStore } from "./account-store.ts";
 import { markRead } from "./handlers/mark-read.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { send } from "./handlers/send.ts";
@@ -20,12 +22,14 @@ export const messageModule = defineModule<object, Tables>()({
   recount: counts,
   async start({ db, clients, ids, events }) {
     const store = messageStore(db);
+    const erasures = followErasures(events, db, accountStore(db));
     return {
       handlers: {
         send: send(sendStore(db, ids, events), clients.user, clients.relation),
         markRead: markRead(store),
         ...readHandlers(store),
       },
+      stop: () => erasures.stop(),
     };
   },
 });

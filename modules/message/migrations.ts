@@ -36,4 +36,8 @@ export const migrations: Migrations = {
       unread int8 not null default 0
     ) with (fillfactor = 70);
   `,
+  "0002-gone-people": `
+    -- Their account is deleted: nobody writes to them any more, nor they to anybody. What is left of them is this row.
+    alter table message.person add gone boolean not null default false;
+  `,
 };

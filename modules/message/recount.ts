@@ -4,6 +4,9 @@ import type { KeptCount } from "#platform/db/recount.ts";
 /** Messages `m` of the conversation `c`. */
 const messages = sql`message.message m on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)`;
 
+/** Of a conversation `c` that is being removed because somebody's account is, the oldest messages may be gone. */
+const whole = sql`not exists (select from message.person g where g.gone and g.user_id in (c.user_id, c.peer_id))`;
+
 export const counts: readonly KeptCount[] = [
   {
     what: "unread in conversations",
@@ -24,15 +27,15 @@ export const counts: readonly KeptCount[] = [
   },
   {
     what: "answered conversations",
-    kept: sql`select (user_id, peer_id), answered::int from message.conversation`,
+    kept: sql`select (user_id, peer_id), answered::int from message.conversation c where ${whole}`,
     facts: sql`
       select (c.user_id, c.peer_id), 1 from message.conversation c
-      join ${messages} and m.sender_id = c.peer_id group by 1`,
+      join ${messages} and m.sender_id = c.peer_id where ${whole} group by 1`,
   },
   {
     // Who was whose friend at the time is not kept; so it is at the most what was sent before the first answer.
     what: "messages to strangers",
-    kept: sql`select (user_id, peer_id), to_stranger from message.conversation`,
+    kept: sql`select (user_id, peer_id), to_stranger from message.conversation c where ${whole}`,
     facts: sql`
       select (c.user_id, c.peer_id), least(c.to_stranger, count(m.id) filter (where m.sender_id = c.user_id and m.id < a.first))
       from message.conversation c
@@ -42,6 +45,6 @@ export const counts: readonly KeptCount[] = [
           and m.sender_id = c.peer_id
       ) a
       left join ${messages}
-      where c.to_stranger > 0 group by c.user_id, c.peer_id, c.to_stranger`,
+      where c.to_stranger > 0 and ${whole} group by c.user_id, c.peer_id, c.to_stranger`,
   },
 ];

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { messageSent } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { refuseGone, withoutGone } from "#platform/db/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
@@ -27,7 +28,7 @@ export type Send = (wishes: Wish[]) => Promise<(MessageRow | DomainError)[]>;
  * earlier one when its key was used before, or the refusal. No two may be of the same conversation.
  */
 export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
-  return (wishes) =>
+  const sendAll = (wishes: Wish[]) =>
     events.transaction(db, async (transaction, emit) => {
       const held = await hold(transaction, wishes);
       const earlier = await findByKey(transaction, wishes);
@@ -49,6 +50,7 @@ export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
         emit(messageSent, { messageId: id, senderId, receiverId, atMs: timeOfId(id) }, traceId);
       return outcomes;
     });
+  return (wishes) => withoutGone(wishes, (wish) => [wish.senderId, wish.receiverId], sendAll);
 }
 
 /**
@@ -92,9 +94,12 @@ async function findByKey(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<str
   return new Map(rows.map((row) => [pairKey(row.sender_id, row.receiver_id), row]));
 }
 
-/** The messages and what follows from them, in one statement. The conversations are held. */
+/**
+ * The messages and what follows from them, in one statement. The conversations are held, and now both people.
+ * Error: PeopleGone.
+ */
 async function add(on: Queryable<Tables>, added: (Wish & { id: string })[]): Promise<void> {
-  await sql`
+  const { rows } = await sql<{ user_id: string; gone: boolean }>`
     with sent as materialized (
       select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],
         ${added.map((one) => one.id)}::int8[], ${added.map((one) => one.content)}::text[],
@@ -112,6 +117,10 @@ async function add(on: Queryable<Tables>, added: (Wish & { id: string })[]): Pro
       from sent s where c.user_id = s.receiver_id and c.peer_id = s.sender_id
     )
     insert into message.person as p (user_id, unread)
-    select receiver_id, count(*) from sent group by receiver_id order by receiver_id
-    on conflict (user_id) do update set unread = p.unread + excluded.unread`.execute(on);
+    select person_id, sum(received)
+    from sent, lateral (values (receiver_id, 1), (sender_id, 0)) as counts(person_id, received)
+    group by person_id order by person_id
+    on conflict (user_id) do update set unread = p.unread + excluded.unread
+    returning user_id, gone`.execute(on);
+  refuseGone(rows);
 }

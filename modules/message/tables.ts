@@ -1,3 +1,5 @@
+import type { Generated } from "kysely";
+
 export interface Tables {
   conversation: {
     user_id: string;
@@ -16,5 +18,5 @@ export interface Tables {
     content: string;
     idempotency_key: string | null;
   };
-  person: { user_id: string; unread: string };
+  person: { user_id: string; unread: Generated<string>; gone: Generated<boolean> };
 }

@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import { relationBlocked, relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { accountGone, PeopleGone, refuseGone } from "#platform/db/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
-import { blocksTooMany, maxBlocked } from "./rules.ts";
+import { blocksTooMany, maxBlocked, userNotFound } from "./rules.ts";
 import { count, removeFollows } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -56,6 +57,8 @@ export function blockStore(db: Kysely<Tables>, events: Events) {
         try {
           return await blockOnce(pair);
         } catch (error) {
+          if (error instanceof PeopleGone)
+            throw error.ids.has(pair.blockerId) ? accountGone() : userNotFound();
           if ((error as { code?: unknown }).code !== "55P03") throw error;
           if (attempt === maxAttempts)
             throw new DomainError("exhausted", "BUSY", "Somebody else changes this too. Try again.", 1000);
@@ -102,15 +105,15 @@ async function lockFollows(
     order by f.follower_id for update of f ${wait}`.execute(on);
 }
 
-/** In the order of ids, as whoever counts. */
+/** In the order of ids, as whoever counts. Error: PeopleGone. */
 async function holdCounts(on: Queryable<Tables>, userIds: string[]): Promise<void> {
   await sql`
     insert into relation.stats (user_id) select * from unnest(${userIds}::int8[]) order by 1
     on conflict do nothing`.execute(on);
-  await sql`
-    select from relation.stats where user_id = any(${userIds}::int8[]) order by user_id for update`.execute(
-    on,
-  );
+  const { rows } = await sql<{ user_id: string; gone: boolean }>`
+    select user_id, gone from relation.stats where user_id = any(${userIds}::int8[])
+    order by user_id for update`.execute(on);
+  refuseGone(rows);
 }
 
 async function countBlocked(on: Queryable<Tables>, blockerId: string): Promise<number> {

@@ -1,6 +1,8 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { followErasures } from "./account-removal.ts";
+import { accountStore } from "./account-store.ts";
 import { blockStore } from "./block-store.ts";
 import { hotEvents, keepHot } from "./consumers.ts";
 import { blockHandlers } from "./handlers/block.ts";
@@ -32,6 +34,7 @@ export const relationModule = defineModule<object, Tables>()({
       types: hotEvents,
       handle: keepHot(hot),
     });
+    const erasures = followErasures(events, db, accountStore(db, events));
     const stopExpiry = expireRegularly(hot, log);
     return {
       handlers: {
@@ -47,6 +50,7 @@ export const relationModule = defineModule<object, Tables>()({
       async stop() {
         await stopExpiry();
         await keepRanking.stop();
+        await erasures.stop();
       },
     };
   },

@@ -42,4 +42,8 @@ export const migrations: Migrations = {
     create index hot_user_top on relation.hot_user (won desc, user_id);
     ${jobTable("relation")}
   `,
+  "0004-gone-people": `
+    -- Their account is deleted: nobody follows or blocks them any more, nor they anybody. What is left is this row.
+    alter table relation.stats add gone boolean not null default false;
+  `,
 };

@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { accountGone } from "#platform/db/people-gone.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
-import { followBlocked } from "./rules.ts";
+import { followBlocked, userNotFound } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** One person's wish to follow or unfollow another. */
@@ -131,25 +132,33 @@ async function addFollows(on: Queryable<Tables>, wishes: Wish[]) {
 }
 
 /**
- * Takes back those follows across which a block stands; gives the refusals by pair. To be asked when the counts are
- * held, as whoever blocks holds them too: either we see the block now, or it will see our follow.
+ * Takes back those follows across which a block stands, and those of people who are gone; gives the refusals by pair.
+ * To be asked when the counts are held, as whoever blocks or removes somebody holds them too: either we see that now,
+ * or it will see our follow.
  */
 async function takeBackBlocked(
   on: Queryable<Tables>,
   wishes: Wish[],
   inserted: { follower_id: string; followee_id: string }[],
 ): Promise<Map<string, DomainError>> {
-  const { rows } = await sql<{ follower_id: string; followee_id: string; own: boolean }>`
-    select w.follower_id, w.followee_id, bool_or(b.own) as own
+  const { rows } = await sql<{ follower_id: string; followee_id: string; own: boolean; gone: string | null }>`
+    select w.follower_id, w.followee_id, bool_or(b.own) as own, max(b.gone) as gone
     from unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
       as w(follower_id, followee_id)
     cross join lateral (
-      select true as own from relation.block where blocker_id = w.follower_id and blocked_id = w.followee_id
+      select true as own, null::int8 as gone from relation.block where blocker_id = w.follower_id and blocked_id = w.followee_id
       union all
-      select false from relation.block where blocker_id = w.followee_id and blocked_id = w.follower_id
+      select false, null from relation.block where blocker_id = w.followee_id and blocked_id = w.follower_id
+      union all
+      select false, user_id from relation.stats where user_id in (w.follower_id, w.followee_id) and gone
     ) b
     group by 1, 2`.execute(on);
-  const refused = new Map(rows.map((row) => [pairKey(row), followBlocked(row.own)]));
+  const refused = new Map(
+    rows.map((row) => {
+      if (row.gone === null) return [pairKey(row), followBlocked(row.own)];
+      return [pairKey(row), row.gone === row.follower_id ? accountGone() : userNotFound()];
+    }),
+  );
   const back = inserted.filter((pair) => refused.has(pairKey(pair)));
   if (back.length > 0) {
     await removeFollows(

@@ -1,7 +1,10 @@
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
+import { closingStore } from "./closing-store.ts";
+import { followAnswers } from "./consumers.ts";
 import { changePassword } from "./handlers/change-password.ts";
+import { closeAccount } from "./handlers/close-account.ts";
 import { logIn } from "./handlers/log-in.ts";
 import { getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
 import { refresh } from "./handlers/refresh.ts";
@@ -28,8 +31,10 @@ export const userModule = defineModule<UserConfig, Tables>()({
   migrations,
   commands: { moderator: moderatorCommand },
   seed: seedUsers,
-  async start({ config, db, ids, blobs, media, metrics, log }) {
+  async start({ config, db, ids, events, blobs, media, metrics, log }) {
     const store = userStore(db);
+    const closings = closingStore(db, events);
+    const answers = followAnswers(events, db, closings, (key) => blobs.remove(key));
     const passwords = createPasswords();
     const tokens = await createTokens(store, (error) =>
       log.error({ err: error }, "could not load the signing keys"),
@@ -47,6 +52,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
         listSessions: listSessions(store),
         endSessions: endSessions(store),
         changePassword: changePassword(store, passwords, attempts.byName),
+        closeAccount: closeAccount(store, closings, passwords, ids, attempts.byName),
         listPublicKeys: async () => ({ jwks: (await tokens.publicKeys()).map((key) => JSON.stringify(key)) }),
         getUsers: getUsers(store),
         updateProfile: updateProfile(store),
@@ -54,6 +60,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
       },
       async stop() {
         tokens.stop();
+        await answers.stop();
         await passwords.stop();
       },
     };

@@ -41,4 +41,13 @@ export const migrations: Migrations = {
     alter table "user".account add role text not null default 'member' check (role in ('member', 'moderator'));
     create index account_moderator on "user".account (id) where role = 'moderator';
   `,
+  "0003-closing": `
+    alter table "user".account
+      -- Of one that is erased nothing is left but its id.
+      add state text not null default 'open' check (state in ('open', 'closing', 'erased')),
+      -- The attempt under way.
+      add closing_id int8,
+      add closing_refused text not null default '',
+      alter name_key drop not null;
+  `,
 };

@@ -3,7 +3,7 @@ import type { UserSchema } from "#contracts/gen/user_pb.ts";
 import type { Account } from "./store.ts";
 
 /** An account as others may see it. */
-export function toUser(account: Account): MessageInitShape<typeof UserSchema> {
+export function toUser(account: Account, callerId?: string): MessageInitShape<typeof UserSchema> {
   return {
     id: account.id,
     username: account.username,
@@ -13,5 +13,6 @@ export function toUser(account: Account): MessageInitShape<typeof UserSchema> {
     backgroundKey: account.background_key,
     createdAtMs: account.created_at.getTime(),
     moderator: account.role === "moderator",
+    closingRefused: account.id === callerId ? account.closing_refused : "",
   };
 }

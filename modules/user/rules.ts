@@ -44,6 +44,14 @@ export function badCredentials(): DomainError {
   return new DomainError("unauthenticated", "BAD_CREDENTIALS", "The user name or the password is wrong.");
 }
 
+export function accountClosing(): DomainError {
+  return new DomainError(
+    "forbidden",
+    "ACCOUNT_CLOSING",
+    "This account is being deleted. If that is refused, you can log in again in a moment.",
+  );
+}
+
 export function sessionEnded(): DomainError {
   return new DomainError("unauthenticated", "SESSION_ENDED", "This session has ended. Log in again.");
 }

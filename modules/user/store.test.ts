@@ -35,7 +35,16 @@ function add(userId: string, id: number) {
   });
 }
 
+async function addAccount(id: string) {
+  const { pool } = database;
+  await pool.query(
+    `insert into "user".account (id, username, name_key, name, password_hash) values ($1::text::int8, 'u' || $1::text, 'u' || $1::text, 'x', 'x')`,
+    [id],
+  );
+}
+
 test("a session too many ends the one not used for longest, and nobody else's", async () => {
+  await Promise.all([addAccount("1"), addAccount("2")]);
   await add("2", 1);
   const ids = Array.from({ length: maxSessionsPerUser + 3 }, (_, i) => i + 100);
   for (const id of ids) await add("1", id);
@@ -44,4 +53,26 @@ test("a session too many ends the one not used for longest, and nobody else's", 
   const kept = (userId: string) => rows.filter((row) => row.user_id === userId).map((row) => Number(row.id));
   expect(kept("1")).toEqual(ids.slice(3));
   expect(kept("2")).toEqual([1]);
+});
+
+test("an account that is being closed has no session, not even one that begins at the same moment", async () => {
+  await addAccount("3");
+  expect(await add("3", 300)).toBe(true);
+  const closing = await database.pool.connect();
+  await closing.query(`begin; update "user".account set state = 'closing' where id = 3`);
+  const late = add("3", 301);
+  await expect
+    .poll(async () => {
+      const { rows } = await database.pool.query(
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return rows.length;
+    })
+    .toBe(1);
+  await closing.query(`delete from "user".session where user_id = 3; commit`);
+  closing.release();
+  expect(await late).toBe(false);
+  expect(await add("3", 302)).toBe(false);
+  const { rows } = await database.pool.query('select from "user".session where user_id = 3');
+  expect(rows).toEqual([]);
 });

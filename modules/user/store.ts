@@ -2,7 +2,7 @@ import { type Selectable, sql } from "kysely";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { maxSessionsPerUser } from "./rules.ts";
+import { maxSessionsPerUser, sessionEnded } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export type Account = Selectable<Tables["account"]>;
@@ -61,15 +61,22 @@ export function userStore(db: Kysely<Tables>) {
     },
     accountByName: (nameKey: string): Promise<Account | undefined> =>
       db.selectFrom("account").selectAll().where("name_key", "=", nameKey).executeTakeFirst(),
+    /** Those of them that are open. */
     accountsById: (ids: string[]): Promise<Account[]> =>
-      db.selectFrom("account").selectAll().where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
+      db
+        .selectFrom("account")
+        .selectAll()
+        .where("id", "=", sql<string>`any(${ids}::int8[])`)
+        .where("state", "=", "open")
+        .execute(),
     async updateProfile(id: UserId, change: Partial<Pick<Account, "name" | "signature">>): Promise<Account> {
       return db
         .updateTable("account")
         .set({ id, ...change })
         .where("id", "=", id)
+        .where("state", "=", "open")
         .returningAll()
-        .executeTakeFirstOrThrow();
+        .executeTakeFirstOrThrow(sessionEnded);
     },
     /**
      * Sets a picture (an empty key: the default one) and tells which it replaced. The blob is put in its place
@@ -78,13 +85,14 @@ export function userStore(db: Kysely<Tables>) {
     async setPicture(id: UserId, column: PictureColumn, key: string, place: () => Promise<unknown>) {
       return db.transaction().execute(async (transaction) => {
         if (key) await lockKey(transaction, key);
-        await place();
         const before = await transaction
           .selectFrom("account")
           .select(column)
           .where("id", "=", id)
+          .where("state", "=", "open")
           .forUpdate()
-          .executeTakeFirstOrThrow();
+          .executeTakeFirstOrThrow(sessionEnded);
+        await place();
         const account = await transaction
           .updateTable("account")
           .set({ [column]: key })
@@ -113,7 +121,9 @@ export function userStore(db: Kysely<Tables>) {
           .updateTable("account")
           .set({ password_hash: passwordHash })
           .where("id", "=", id)
-          .execute();
+          .where("state", "=", "open")
+          .returning("id")
+          .executeTakeFirstOrThrow(sessionEnded);
         let ended = transaction.deleteFrom("session").where("user_id", "=", id);
         if (keepSession) ended = ended.where("id", "!=", keepSession);
         await ended.execute();
@@ -121,23 +131,26 @@ export function userStore(db: Kysely<Tables>) {
 
     /**
      * Adds a session; of more than enough the ones not used for longest end. One statement, since each more is
-     * a round trip that a storm of logins pays for. It does not see the row that it adds, hence one fewer.
+     * a round trip that a storm of logins pays for. It does not see the row that it adds, hence one fewer. False,
+     * and none is added, when the account is not open; it is held, so that none comes in while it is being closed.
      */
-    async addSession(session: NewSession): Promise<void> {
-      await db
-        .with("added", (on) => on.insertInto("session").values(sessionRow(session)))
-        .deleteFrom("session")
-        .where("user_id", "=", session.userId)
-        .where("id", "in", (of) =>
-          of
-            .selectFrom("session")
-            .select("id")
-            .where("user_id", "=", session.userId)
-            .orderBy("last_used_at", "desc")
-            .orderBy("id", "desc")
-            .offset(maxSessionsPerUser - 1),
+    async addSession(session: NewSession): Promise<boolean> {
+      const { userId, id, classic, refreshHash, userAgent, expiresAt } = session;
+      const { rows } = await sql`
+        with open as materialized (
+          select id from "user".account where id = ${userId} and state = 'open' for share
+        ), added as (
+          insert into "user".session (user_id, id, classic, refresh_hash, user_agent, expires_at)
+          select id, ${id}, ${classic}, ${refreshHash}::bytea, ${userAgent}, ${expiresAt}::timestamptz from open
+          returning id
+        ), ended as (
+          delete from "user".session where user_id = ${userId} and id in (
+            select id from "user".session where user_id = ${userId}
+            order by last_used_at desc, id desc offset ${maxSessionsPerUser - 1}
+          )
         )
-        .execute();
+        select id from added`.execute(db);
+      return rows.length > 0;
     },
     session: (userId: UserId, id: SessionId) => liveSession(userId, id).executeTakeFirst(),
     /** Swaps the refresh token; false when another request has swapped it in between. */
@@ -163,7 +176,7 @@ export function userStore(db: Kysely<Tables>) {
         select s.user_id, s.id, s.last_used_at < now() - interval '1 hour' as stale, a.role = 'moderator' as moderator
         from unnest(${refs.map((ref) => ref.userId)}::int8[], ${refs.map((ref) => ref.sessionId)}::int8[]) as r(user_id, id)
         join "user".session s on s.user_id = r.user_id and s.id = r.id
-        join "user".account a on a.id = s.user_id
+        join "user".account a on a.id = s.user_id and a.state = 'open'
         where s.expires_at > now()`.execute(db);
       const stale = rows.filter((row) => row.stale);
       if (stale.length > 0) {
@@ -210,7 +223,7 @@ export function userStore(db: Kysely<Tables>) {
   };
 }
 
-async function lockKey(on: Kysely<Tables>, key: string): Promise<void> {
+export async function lockKey(on: Kysely<Tables>, key: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);
 }
 

@@ -4,7 +4,8 @@ export interface Tables {
   account: {
     id: string;
     username: string;
-    name_key: string;
+    /** Null once the account is erased. */
+    name_key: string | null;
     password_hash: string;
     name: string;
     signature: Generated<string>;
@@ -12,6 +13,9 @@ export interface Tables {
     background_key: Generated<string>;
     created_at: GeneratedAlways<Date>;
     role: Generated<"member" | "moderator">;
+    state: Generated<"open" | "closing" | "erased">;
+    closing_id: string | null;
+    closing_refused: Generated<string>;
   };
   session: {
     user_id: string;

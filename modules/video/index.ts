@@ -1,6 +1,8 @@
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { followClosings } from "./account-removal.ts";
+import { accountStore } from "./account-store.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
@@ -40,6 +42,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       concurrency: config.workers,
       log,
     });
+    const closings = followClosings(events, db, { videos: store, accounts: accountStore(db) }, jobs);
     const sweep = async () => {
       await blobs.sweepStaged(stagedLifetimeMs);
       if ((await store.dropUploads(uploadLifetimeMs, jobs)) > 0) jobs.wake();
@@ -60,6 +63,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       },
       async stop() {
         clearInterval(sweeper);
+        await closings.stop();
         await jobs.stop();
       },
     };

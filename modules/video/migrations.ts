@@ -57,4 +57,11 @@ export const migrations: Migrations = {
     alter table video.video add held boolean not null default false;
     create index video_held on video.video (author_id) where held;
   `,
+  "0003-gone-authors": `
+    alter table video.author_stats
+      -- Their account is deleted: nothing comes in from them any more. What is left of them is this row.
+      add gone boolean not null default false,
+      -- The last attempt to delete it that was refused.
+      add refused_closing int8 not null default 0;
+  `,
 };

@@ -1,3 +1,4 @@
+import { accountGone, PeopleGone } from "#platform/db/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
@@ -28,6 +29,11 @@ export function uploadNotFound(): DomainError {
     "UPLOAD_NOT_FOUND",
     "You have no such upload. Uploads are kept for a day; send the file again.",
   );
+}
+
+/** Whoever still has a token of a deleted account cannot add to it. */
+export function endOfSession(error: unknown): never {
+  throw error instanceof PeopleGone ? accountGone() : error;
 }
 
 export function videoHeld(): DomainError {

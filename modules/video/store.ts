@@ -4,6 +4,8 @@ import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
+import { holdAuthor } from "./account-store.ts";
+import { lockBlob, releaseBlobs } from "./release-blobs.ts";
 import type { Tables } from "./tables.ts";
 
 export type UploadRow = Selectable<Tables["upload"]>;
@@ -12,7 +14,7 @@ export type VideoRow = Selectable<Tables["video"]>;
 /** All SQL of the module. Everything that lasts with a fact is written in the fact's transaction. */
 export function videoStore(db: Kysely<Tables>, events: Events) {
   return {
-    /** The upload and its hold on the blob. */
+    /** The upload and its hold on the blob. Error: PeopleGone, as for everything that comes in from an author. */
     async addUpload(upload: {
       id: UploadId;
       ownerId: UserId;
@@ -21,6 +23,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
       info: object;
     }) {
       await db.transaction().execute(async (transaction) => {
+        await holdAuthor(transaction, upload.ownerId);
         await lockBlob(transaction, upload.sourceKey);
         await transaction
           .insertInto("blob_use")
@@ -62,6 +65,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
             .where("upload_id", "=", video.uploadId)
             .executeTakeFirst();
         }
+        await holdAuthor(transaction, video.authorId);
         await transaction
           .updateTable("blob_use")
           .set({ owner_id: video.id })
@@ -234,8 +238,16 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
     },
     /** Puts a video on hold, or takes that off; false when there is none. */
     async setHeld(id: VideoId, held: boolean): Promise<boolean> {
-      const set = await db.updateTable("video").set({ held }).where("id", "=", id).executeTakeFirst();
-      return set.numUpdatedRows > 0n;
+      return db.transaction().execute(async (transaction) => {
+        const video = await transaction
+          .updateTable("video")
+          .set({ held })
+          .where("id", "=", id)
+          .returning("author_id")
+          .executeTakeFirst();
+        if (video) await holdAuthor(transaction, video.author_id);
+        return video !== undefined;
+      });
     },
     /** Throws away uploads that were never published. */
     async dropUploads(olderThanMs: number, jobs: JobQueue): Promise<number> {
@@ -278,25 +290,4 @@ async function countWorks(on: Queryable<Tables>, authorId: string, change: 1 | -
   await sql`
     insert into video.author_stats as stats (author_id, works) values (${authorId}, ${change})
     on conflict (author_id) do update set works = stats.works + ${change}`.execute(on);
-}
-
-/** Lets go of what these own, but for `keep`, and has looked at whether somebody else uses it. */
-async function releaseBlobs(
-  on: Queryable<Tables>,
-  jobs: JobQueue,
-  ownerIds: string[],
-  keep: string[] = [],
-): Promise<void> {
-  let released = on.deleteFrom("blob_use").where("owner_id", "=", sql<string>`any(${ownerIds}::int8[])`);
-  if (keep.length > 0) released = released.where("key", "not in", keep);
-  const keys = new Set((await released.returning("key").execute()).map((row) => row.key));
-  // In one order for all, so that nobody waits in a circle.
-  for (const key of [...keys].sort()) {
-    await lockBlob(on, key);
-    await jobs.add(on, "remove-blob", key);
-  }
-}
-
-async function lockBlob(on: Queryable<Tables>, key: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);
 }

@@ -35,6 +35,11 @@ export interface Tables extends JobTables {
     published_ms: Generated<string | null>;
     held: Generated<boolean>;
   };
-  author_stats: { author_id: string; works: string };
+  author_stats: {
+    author_id: string;
+    works: string;
+    gone: Generated<boolean>;
+    refused_closing: Generated<string>;
+  };
   blob_use: { key: string; owner_id: string };
 }

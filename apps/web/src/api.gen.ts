@@ -392,7 +392,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["User"];
+                        "application/json": components["schemas"]["Me"];
                     };
                 };
                 /** @description Default Response */
@@ -408,7 +408,48 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete one's account, with everything one has published, said and written
+         * @description All sessions end at once, and nobody is shown the account any more. The rest is removed in the background. While a moderator has put one of the videos on hold it is refused: then one can log in again, and `closingRefused` in `GET /me` says why.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        password: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @enum {string} */
+                            state: "closing";
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         /** Change name or signature */
@@ -2447,6 +2488,36 @@ export interface components {
             /** Format: date-time */
             lastUsedAt: string;
             userAgent: string;
+        };
+        Me: {
+            /** @description Never empty. */
+            avatarUrl: string;
+            /** @description Never empty. */
+            backgroundUrl: string;
+            /** @description Whether the caller blocks them. */
+            blocked: boolean;
+            closingRefused: string | null;
+            counts: {
+                followers: number;
+                following: number;
+                likesGiven: number;
+                likesReceived: number;
+                videos: number;
+            };
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Whether the caller follows them. */
+            followed: boolean;
+            /** @description Whether they follow the caller. */
+            followsYou: boolean;
+            /** @description A 64-bit id as a decimal string. */
+            id: string;
+            /** @description What others see. */
+            name: string;
+            role: "member" | "moderator";
+            signature: string;
+            /** @description What one logs in with. */
+            username: string;
         };
         Message: {
             content: string;

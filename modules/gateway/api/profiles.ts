@@ -12,6 +12,7 @@ import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
 /** People's pages, and one's own. */
 export function profileRoutes({
   user,
+  auth,
   video,
   composer,
   intake,
@@ -42,10 +43,38 @@ export function profileRoutes({
         schema: {
           summary: "One's own profile",
           tags: ["profiles"],
-          response: answers({ 200: Type.Ref("User") }),
+          response: answers({ 200: Type.Ref("Me") }),
         },
       },
-      (request) => person(request.identity!.userId, request),
+      async (request) => {
+        const call = callOf(request);
+        // Asked for oneself: what only oneself is told is not shared with other requests.
+        const { users } = await user.getUsers({ ids: [request.identity!.userId] }, call);
+        const [me] = users;
+        if (!me) throw new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
+        const shown = toApiUser(await composer.person(me, call), urlsFor(request));
+        return { ...shown, closingRefused: me.closingRefused || null };
+      },
+    );
+    app.delete(
+      "/me",
+      {
+        schema: {
+          summary: "Delete one's account, with everything one has published, said and written",
+          description:
+            "All sessions end at once, and nobody is shown the account any more. The rest is removed in the background. " +
+            "While a moderator has put one of the videos on hold it is refused: then one can log in again, and " +
+            "`closingRefused` in `GET /me` says why.",
+          tags: ["accounts"],
+          body: Type.Object({ password: Type.String({ maxLength: 256 }) }),
+          response: answers({ 202: Type.Object({ state: Type.Literal("closing") }) }),
+        },
+      },
+      async (request, reply) => {
+        await user.closeAccount({ password: request.body.password }, callOf(request));
+        auth.forget(request.identity!.userId);
+        return reply.code(202).send({ state: "closing" as const });
+      },
     );
     app.patch(
       "/me",

@@ -35,6 +35,19 @@ export const User = Type.Object(
   { $id: "User" },
 );
 
+export const Me = Type.Object(
+  {
+    ...User.properties,
+    closingRefused: nullable(
+      Type.String({
+        description:
+          "Why the last wish to delete the account was refused, as a stable reason: VIDEO_HELD while a moderator has put a video on hold.",
+      }),
+    ),
+  },
+  { $id: "Me" },
+);
+
 export const Session = Type.Object(
   {
     user: Type.Ref("User"),
@@ -173,7 +186,18 @@ export const PageQuery = Type.Object({
 export type PageQuery = Type.Static<typeof PageQuery>;
 export const IdParams = Type.Object({ id: Id });
 
-export const sharedSchemas = [User, Session, Device, Upload, Video, Comment, Message, Conversation, Problem];
+export const sharedSchemas = [
+  User,
+  Me,
+  Session,
+  Device,
+  Upload,
+  Video,
+  Comment,
+  Message,
+  Conversation,
+  Problem,
+];
 
 /** A route's answers: what it gives, and a problem otherwise. */
 export function answers<S extends Record<number, TSchema>>(success: S) {

@@ -1,6 +1,7 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
@@ -56,6 +57,7 @@ export function commentHandlers(
       const replyToId = request.replyToId || undefined;
       const { videoId } = request;
       const added = await add({ videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey });
+      if (added instanceof DomainError) throw added;
       if (typeof added === "string") throw refusals[added]();
       return toComment(added);
     },

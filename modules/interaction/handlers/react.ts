@@ -24,6 +24,7 @@ export function reactHandlers(
     const userId = requireCaller(call);
     await videos.require(request.videoId, call);
     const changed = await apply({ videoId: request.videoId, userId, id: ids.next(), ...to });
+    if (changed instanceof DomainError) throw changed;
     if (changed === undefined) throw videoNotFound();
     return { changed };
   }

@@ -6,7 +6,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
-import { badCredentials } from "../rules.ts";
+import { accountClosing, badCredentials } from "../rules.ts";
 import type { UserStore } from "../store.ts";
 import type { Tokens } from "../tokens.ts";
 
@@ -29,7 +29,7 @@ export function logIn(
     const known = await passwords.verify(account?.password_hash, request.password.normalize("NFC"), call);
     if (!account || !known) throw badCredentials();
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
-    await store.addSession(session);
+    if (account.state !== "open" || !(await store.addSession(session))) throw accountClosing();
     return sessionAnswer(tokens, account, session, refreshToken);
   };
 }

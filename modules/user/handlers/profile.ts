@@ -17,9 +17,11 @@ export function getUsers(store: UserStore): Service["getUsers"] {
     const accounts = new Map((await store.accountsById([...new Set(ids)])).map((row) => [row.id, row]));
     return ids.map((id) => accounts.get(id));
   });
-  return async (request) => {
+  return async (request, { callerId }) => {
     const accounts = await Promise.all(request.ids.filter(isId).map(load));
-    return { users: accounts.filter((account) => account !== undefined).map(toUser) };
+    return {
+      users: accounts.filter((account) => account !== undefined).map((account) => toUser(account, callerId)),
+    };
   };
 }
 

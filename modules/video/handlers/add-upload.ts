@@ -5,6 +5,7 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import { endOfSession } from "../rules.ts";
 import type { VideoStore } from "../store.ts";
 
 export function addUpload(
@@ -20,7 +21,7 @@ export function addUpload(
       const id = ids.next() as UploadId;
       // Kept under the name of a playable file: when it needs no work, it is one.
       const sourceKey = blobKey("video", sha256, info.container === "mp4" ? "mp4" : "bin");
-      await store.addUpload({ id, ownerId, sourceKey, sizeBytes, info });
+      await store.addUpload({ id, ownerId, sourceKey, sizeBytes, info }).catch(endOfSession);
       await blobs.commit(staged, sourceKey);
       return { id, sizeBytes, durationMs: info.durationMs, width: info.width, height: info.height };
     } finally {

@@ -1,16 +1,24 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { VideoId } from "#contracts/ids.ts";
+import { PeopleGone } from "#platform/db/people-gone.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { moderatorsOnly, videoNotFound } from "../rules.ts";
 import type { VideoStore } from "../store.ts";
 
+/** A video that is about to go with its author is as good as gone. */
+function notFoundWhenGone(error: unknown): boolean {
+  if (error instanceof PeopleGone) return false;
+  throw error;
+}
+
 export function holdVideo(store: VideoStore): Handlers<typeof VideoService>["holdVideo"] {
   return async ({ id, held }, call) => {
     requireCaller(call);
     if (!call.moderator) throw moderatorsOnly();
-    if (!isId(id) || !(await store.setHeld(id as VideoId, held))) throw videoNotFound();
+    const found = isId(id) && (await store.setHeld(id as VideoId, held).catch(notFoundWhenGone));
+    if (!found) throw videoNotFound();
     return {};
   };
 }

@@ -5,7 +5,7 @@ import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toVideo } from "../present.ts";
-import { checkTitle, uploadNotFound } from "../rules.ts";
+import { checkTitle, endOfSession, uploadNotFound } from "../rules.ts";
 import type { VideoStore } from "../store.ts";
 
 export function publish(
@@ -18,7 +18,8 @@ export function publish(
     const title = checkTitle(request.title);
     if (!isId(request.uploadId)) throw uploadNotFound();
     const uploadId = request.uploadId as UploadId;
-    const video = await store.publish({ id: ids.next() as VideoId, authorId, uploadId, title }, jobs);
+    const wanted = { id: ids.next() as VideoId, authorId, uploadId, title };
+    const video = await store.publish(wanted, jobs).catch(endOfSession);
     if (!video) throw uploadNotFound();
     jobs.wake();
     return toVideo(video, call);

@@ -1,0 +1,66 @@
+import { accountErased } from "#contracts/events.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Consumer } from "#platform/events/consumer.ts";
+import type { Events } from "#platform/events/events.ts";
+import { turn } from "#platform/events/turn.ts";
+import type { AccountStore } from "./account-store.ts";
+import type { CommentStore } from "./comment-store.ts";
+import type { ReactionStore } from "./reaction-store.ts";
+import type { Tables } from "./tables.ts";
+
+/**
+ * With an account go its reactions and comments, each like one that its author takes back: with its counts, its event,
+ * and the replies under it. What is on videos that are being removed goes with those.
+ */
+export function followErasures(
+  events: Events,
+  db: Kysely<Tables>,
+  stores: { accounts: AccountStore; reactions: ReactionStore; comments: CommentStore },
+): Consumer {
+  const { accounts, reactions, comments } = stores;
+
+  async function removeReactions(userId: string, mayGoOn: () => void): Promise<void> {
+    for (const kind of [1, -1] as const) {
+      for (let after = "0"; ; mayGoOn()) {
+        const rows = await accounts.reactions(userId, kind, after);
+        if (rows.length === 0) break;
+        await reactions.apply(rows.map((row) => ({ videoId: row.video_id, userId, opinion: 0, id: row.id })));
+        after = rows.at(-1)!.id;
+      }
+    }
+  }
+
+  async function removeComments(userId: string, mayGoOn: () => void): Promise<void> {
+    for (let after = "0"; ; ) {
+      const rows = await accounts.comments(userId, after);
+      if (rows.length === 0) break;
+      for (const { video_id: videoId, id } of rows) {
+        await comments.remove(videoId, id, () => {}).catch(ignoreGone);
+        mayGoOn();
+      }
+      after = rows.at(-1)!.id;
+    }
+    while (await accounts.forgetNames(userId)) mayGoOn();
+  }
+
+  return events.consume({
+    group: "interaction.accounts",
+    db,
+    types: [accountErased],
+    async handle(_transaction, erased) {
+      const { mayGoOn } = turn();
+      for (const { userId } of erased.map(({ message }) => message)) {
+        await accounts.shutOut(userId);
+        // In transactions of their own, since there may be many; doing it again does no harm.
+        await removeReactions(userId, mayGoOn);
+        await removeComments(userId, mayGoOn);
+      }
+    },
+  });
+}
+
+/** With the comment above it, or with the video. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof DomainError && error.kind === "not-found")) throw error;
+}

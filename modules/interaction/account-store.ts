@@ -1,0 +1,61 @@
+import { sql } from "kysely";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { refuseGone } from "#platform/db/people-gone.ts";
+import type { Tables } from "./tables.ts";
+
+const page = 500;
+
+/**
+ * Holds the rows of people who comment until the transaction ends, in the order of ids: what they have is not removed
+ * meanwhile. Error: PeopleGone.
+ */
+export async function holdPeople(on: Queryable<Tables>, userIds: string[]): Promise<void> {
+  const { rows } = await sql<{ user_id: string; gone: boolean }>`
+    insert into interaction.person as p (user_id)
+    select distinct user_id from unnest(${userIds}::int8[]) as u(user_id) order by user_id
+    on conflict (user_id) do update set likes_given = p.likes_given returning user_id, gone`.execute(on);
+  refuseGone(rows);
+}
+
+/** The steps of removing a person, but for those that are like their own withdrawals. Each may be done again. */
+export function accountStore(db: Kysely<Tables>) {
+  return {
+    /** From now on no reaction or comment comes from them: whoever brings one holds this row. */
+    async shutOut(userId: string): Promise<void> {
+      await sql`
+        insert into interaction.person (user_id, gone) values (${userId}, true)
+        on conflict (user_id) do update set gone = true`.execute(db);
+    },
+    /** A page of somebody's reactions of one kind, after this one. */
+    reactions: (userId: string, reaction: 1 | -1, afterId: string) =>
+      db
+        .selectFrom("reaction")
+        .select(["id", "video_id"])
+        .where("user_id", "=", userId)
+        .where("reaction", "=", reaction)
+        .where("id", ">", afterId)
+        .orderBy("id")
+        .limit(page)
+        .execute(),
+    /** A page of somebody's comments and replies, after this one. */
+    comments: (userId: string, afterId: string) =>
+      db
+        .selectFrom("comment")
+        .select(["id", "video_id"])
+        .where("author_id", "=", userId)
+        .where("id", ">", afterId)
+        .orderBy("id")
+        .limit(page)
+        .execute(),
+    /** Lets some replies that name whom they answer answer the comment itself; tells whether there may be more. */
+    async forgetNames(userId: string): Promise<boolean> {
+      const { rows } = await sql`
+        update interaction.comment set reply_to_user_id = null where (video_id, id) in (
+          select video_id, id from interaction.comment where reply_to_user_id = ${userId} limit ${page}
+        ) returning id`.execute(db);
+      return rows.length === page;
+    },
+  };
+}
+
+export type AccountStore = ReturnType<typeof accountStore>;

@@ -1,0 +1,79 @@
+import { sql } from "kysely";
+import type { Kysely } from "#platform/db/database.ts";
+import { lock } from "./pairs.ts";
+import type { Tables } from "./tables.ts";
+
+/** Messages that go in one transaction. */
+const chunk = 2_000;
+const page = 100;
+
+/** The steps of removing a person. Each may be done again and leaves messages and counts in agreement. */
+export function accountStore(db: Kysely<Tables>) {
+  return {
+    /** From now on nobody writes to them, nor they to anybody: whoever sends holds this row. */
+    async shutOut(userId: string): Promise<void> {
+      await sql`
+        insert into message.person (user_id, gone) values (${userId}, true)
+        on conflict (user_id) do update set gone = true`.execute(db);
+    },
+    /** With whom they have some of their conversations. */
+    async peers(userId: string): Promise<string[]> {
+      const rows = await db
+        .selectFrom("conversation")
+        .select("peer_id")
+        .where("user_id", "=", userId)
+        .orderBy("peer_id")
+        .limit(page)
+        .execute();
+      return rows.map((row) => row.peer_id);
+    },
+    /**
+     * Removes the oldest messages of a conversation, and with the last of them the conversation, for both; tells
+     * whether there may be more.
+     */
+    async removeMessages(userId: string, peerId: string): Promise<boolean> {
+      return db.transaction().execute(async (transaction) => {
+        await lock(transaction, [
+          { userId, peerId },
+          { userId: peerId, peerId: userId },
+        ]);
+        const { rows } = await sql<{ count: string }>`
+          with gone as (
+            delete from message.message
+            where low_id = least(${userId}::int8, ${peerId}::int8) and high_id = greatest(${userId}::int8, ${peerId}::int8)
+              and id = any(array(
+                select id from message.message
+                where low_id = least(${userId}::int8, ${peerId}::int8)
+                  and high_id = greatest(${userId}::int8, ${peerId}::int8)
+                order by id limit ${chunk}
+              ))
+            returning id, sender_id
+          ), unread as (
+            select c.user_id, c.peer_id, count(*)::int4 as count
+            from message.conversation c join gone g on g.sender_id = c.peer_id and g.id > c.read_id
+            where (c.user_id, c.peer_id) in ((${userId}::int8, ${peerId}::int8), (${peerId}::int8, ${userId}::int8))
+            group by 1, 2
+          ), conversations as (
+            update message.conversation c set unread = c.unread - u.count
+            from unread u where c.user_id = u.user_id and c.peer_id = u.peer_id
+          ), people as (
+            insert into message.person as p (user_id, unread)
+            select user_id, -count from unread order by user_id
+            on conflict (user_id) do update set unread = p.unread + excluded.unread
+          )
+          select count(*) from gone`.execute(transaction);
+        const more = Number(rows[0]!.count) === chunk;
+        if (!more) {
+          await sql`
+            delete from message.conversation
+            where (user_id, peer_id) in ((${userId}::int8, ${peerId}::int8), (${peerId}::int8, ${userId}::int8))`.execute(
+            transaction,
+          );
+        }
+        return more;
+      });
+    },
+  };
+}
+
+export type AccountStore = ReturnType<typeof accountStore>;

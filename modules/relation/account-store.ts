@@ -1,0 +1,62 @@
+import { sql } from "kysely";
+import { relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import type { Events } from "#platform/events/events.ts";
+import { count, removeFollows } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+const chunk = 500;
+
+/** The steps of removing a person. Each may be done again and leaves facts and counts in agreement. */
+export function accountStore(db: Kysely<Tables>, events: Events) {
+  return {
+    /** From now on nobody follows or blocks them, nor they anybody: whoever does so holds this row. */
+    async shutOut(userId: string): Promise<void> {
+      await sql`
+        insert into relation.stats (user_id, gone) values (${userId}, true)
+        on conflict (user_id) do update set gone = true`.execute(db);
+    },
+    /** Ends some follows in both directions, like one that somebody ends; tells whether there are more. */
+    async removeFollows(userId: string): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        // Who is about to end one does it without us.
+        const { rows: pairs } = await sql<{ followerId: string; followeeId: string }>`
+          select follower_id as "followerId", followee_id as "followeeId" from relation.follow
+          where ctid = any(array(
+            (select ctid from relation.follow where follower_id = ${userId} limit ${chunk})
+            union all
+            (select ctid from relation.follow where followee_id = ${userId} limit ${chunk})
+          )) limit ${chunk} for update skip locked`.execute(transaction);
+        const ended = await removeFollows(transaction, pairs);
+        await count(
+          transaction,
+          ended.map((pair) => ({ ...pair, change: -1 })),
+        );
+        const atMs = Date.now();
+        for (const { follower_id: followerId, followee_id: followeeId, id: followId } of ended)
+          emit(relationUnfollowed, { followerId, followeeId, followId, atMs });
+        const { rows: left } = await sql`
+          select from relation.follow where follower_id = ${userId}
+          union all select from relation.follow where followee_id = ${userId} limit 1`.execute(transaction);
+        return left.length > 0;
+      });
+    },
+    /** Ends some blocks in both directions; tells whether there may be more. */
+    async removeBlocks(userId: string): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        const { rows } = await sql<{ blocker_id: string; blocked_id: string; id: string }>`
+          delete from relation.block where ctid = any(array(
+            (select ctid from relation.block where blocker_id = ${userId} limit ${chunk})
+            union all
+            (select ctid from relation.block where blocked_id = ${userId} limit ${chunk})
+          )) returning blocker_id, blocked_id, id`.execute(transaction);
+        const atMs = Date.now();
+        for (const { blocker_id: blockerId, blocked_id: blockedId, id: blockId } of rows)
+          emit(relationUnblocked, { blockerId, blockedId, blockId, atMs });
+        return rows.length >= chunk;
+      });
+    },
+  };
+}
+
+export type AccountStore = ReturnType<typeof accountStore>;

@@ -1,0 +1,29 @@
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { UserId } from "#contracts/ids.ts";
+import type { Ids } from "#platform/ids/snowflake.ts";
+import type { RateLimit } from "#platform/protect/rate-limit.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { ClosingStore } from "../closing-store.ts";
+import type { Passwords } from "../passwords.ts";
+import { badCredentials, sessionEnded } from "../rules.ts";
+import type { UserStore } from "../store.ts";
+
+export function closeAccount(
+  store: UserStore,
+  closings: ClosingStore,
+  passwords: Passwords,
+  ids: Ids,
+  attempts: RateLimit,
+): Handlers<typeof UserService>["closeAccount"] {
+  return async (request, call) => {
+    const caller = requireCaller(call) as UserId;
+    const [account] = await store.accountsById([caller]);
+    if (!account) throw sessionEnded();
+    attempts.take(account.id);
+    const password = request.password.slice(0, 256).normalize("NFC");
+    if (!(await passwords.verify(account.password_hash, password, call))) throw badCredentials();
+    await closings.close(caller, ids.next());
+    return {};
+  };
+}

@@ -1,0 +1,297 @@
+import pg from "pg";
+import { beforeAll, describe, expect, test } from "vitest";
+import { classicClient, refused } from "./harness/classic-client.ts";
+import { freshClip } from "./harness/clips.ts";
+import { type Shape, shapes } from "./harness/deployment.ts";
+import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
+import { startProgram } from "./harness/program.ts";
+import { type Person, type Scenario, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+type User = Schemas["User"];
+type Video = Schemas["Video"];
+type Comment = Schemas["Comment"];
+
+/** What may be left of somebody: a row for each module that must refuse what comes in later. */
+const tombstones = [
+  "feed.reader.user_id",
+  "interaction.person.user_id",
+  "message.person.user_id",
+  "relation.stats.user_id",
+  "user.account.id",
+  "video.author_stats.author_id",
+];
+
+/** The database behind a scenario, and looks into it. */
+function databaseOf(server: Scenario) {
+  async function query<Row = Record<string, string>>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
+    await client.connect();
+    try {
+      return (await client.query(sql, values)).rows as Row[];
+    } finally {
+      await client.end();
+    }
+  }
+  return {
+    query,
+    /** Every column of ids, of every module, in which an id stands. */
+    async placesOf(id: string): Promise<string[]> {
+      const columns = await query<{ schema: string; table: string; column: string }>(
+        `select table_schema as schema, table_name as table, column_name as column
+         from information_schema.columns join information_schema.tables using (table_schema, table_name)
+         where data_type = 'bigint' and table_type = 'BASE TABLE'
+           and table_schema not in ('events', 'pg_catalog', 'information_schema')`,
+      );
+      const looks = columns.map(
+        ({ schema, table, column }) =>
+          `select '${schema}.${table}.${column}' as place where exists (select from "${schema}"."${table}" where "${column}" = $1)`,
+      );
+      const found = await query<{ place: string }>(looks.join(" union all "), [id]);
+      return found.map(({ place }) => place).sort();
+    },
+    async isErased(id: string): Promise<boolean> {
+      const [account] = await query(`select state from "user".account where id = $1`, [id]);
+      return account!.state === "erased";
+    },
+  };
+}
+
+async function expectExact(server: Scenario): Promise<void> {
+  const { dataDir, databaseUrl } = server.deployment;
+  const env = { DOUYA_DATA: dataDir, DOUYA_DATABASE_URL: databaseUrl };
+  const doctor = startProgram(["doctor", "--recount"], env);
+  expect((await doctor.ended).code, doctor.output()).toBe(0);
+}
+
+const say = async (person: Person, videoId: string, text: string, replyTo?: string) => {
+  const path = `/videos/${videoId}/comments${replyTo ? `/${replyTo}/replies` : ""}`;
+  return body(await person.post<Comment>(path, { json: { text } }), 201);
+};
+const write = (from: Person, to: Person, content = "hi") =>
+  from.post(`/conversations/${to.id}/messages`, { json: { content } });
+const close = (person: Person, password = person.password) => person.delete("/me", { json: { password } });
+
+/** Somebody who has a share in everything that there is, and two who have to do with them. */
+async function entangled(server: Scenario) {
+  const [eve, ben, ada] = await Promise.all([server.register(), server.register(), server.register()]);
+  const [eves, second, bens] = await Promise.all(
+    [eve, eve, ben].map(async (person) => person.settled((await person.publish(freshClip())).id)),
+  );
+  for (const [one, other] of [
+    [eve, ben],
+    [ben, eve],
+    [ada, eve],
+    [ada, ben],
+  ] as const)
+    expect((await one.put(`/users/${other.id}/follow`)).status).toBe(204);
+  await eve.put(`/users/${(await server.register()).id}/block`);
+  for (const person of [eve, ben, ada]) {
+    await person.get("/feed/following");
+    for (const video of [eves!, second!, bens!]) await person.put(`/videos/${video.id}/like`);
+  }
+  await eve.put(`/videos/${bens!.id}/dislike`);
+  await eve.upload(freshClip());
+  // A thread of hers with a reply of Ben's; one of Ben's in which she replies and is answered.
+  const hers = await say(eve, bens!.id, "mine");
+  await say(ben, bens!.id, "in hers", hers.id);
+  const his = await say(ben, bens!.id, "his");
+  const reply = await say(eve, bens!.id, "hers in his", his.id);
+  const answer = await say(ada, bens!.id, "to her", reply.id);
+  expect(answer.replyTo?.id).toBe(eve.id);
+  await say(ada, eves!.id, "on hers");
+  for (let i = 0; i < 3; i++) for (const to of [ben, ada]) await write(eve, to, `hello ${i}`);
+  await write(ben, eve);
+  await write(ben, ada);
+  return { eve, ben, ada, bens: bens!, eves: eves!, his, answer };
+}
+
+type Entangled = Awaited<ReturnType<typeof entangled>>;
+
+/** Everything of the others' is as if she had never been. */
+async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangled) {
+  const countsOf = async (person: Person) => body(await person.get<User>("/me")).counts;
+  expect(await countsOf(ben)).toEqual({
+    videos: 1,
+    following: 0,
+    followers: 1,
+    likesReceived: 2,
+    likesGiven: 1,
+  });
+  expect(await countsOf(ada)).toEqual({
+    videos: 0,
+    following: 1,
+    followers: 0,
+    likesReceived: 0,
+    likesGiven: 1,
+  });
+  expect(body(await ada.get<Video>(`/videos/${bens.id}`)).counts).toEqual({ likes: 2, comments: 2 });
+  const comments = body(await ada.get<Page<Comment>>(`/videos/${bens.id}/comments`)).items;
+  expect(comments.map(({ id, replies }) => [id, replies])).toEqual([[his.id, 1]]);
+  const replies = body(await ada.get<Page<Comment>>(`/videos/${bens.id}/comments/${his.id}/replies`)).items;
+  expect(replies).toMatchObject([{ id: answer.id, replyTo: null }]);
+  expect(body(await ben.get<{ messages: number }>("/me/unread")).messages).toBe(0);
+  expect(body(await ada.get<{ messages: number }>("/me/unread")).messages).toBe(1);
+  const peersOf = async (person: Person) =>
+    body(await person.get<Page<Schemas["Conversation"]>>("/conversations")).items.map(({ peer }) => peer.id);
+  expect([await peersOf(ben), await peersOf(ada)]).toEqual([[ada.id], [ben.id]]);
+  for (const list of ["followers", "following", "friends"])
+    for (const person of [ben, ada]) {
+      const { items } = body(await ada.get<Page<User>>(`/users/${person.id}/${list}`));
+      expect(items.map(({ id }) => id)).not.toContain(eve.id);
+    }
+  const feed = body(await ada.get<Page<Video>>("/feed/following")).items;
+  expect(feed.map(({ id }) => id)).toEqual([bens.id]);
+  const liked = body(await ada.get<Page<Video>>(`/users/${ada.id}/likes`)).items;
+  expect(liked.map(({ id }) => id)).toEqual([bens.id]);
+  expectProblem(await ada.get(`/users/${eve.id}`), 404, "USER_NOT_FOUND");
+  expectProblem(await ada.get(`/videos/${eves.id}`), 404, "VIDEO_NOT_FOUND");
+  expectProblem(await write(ada, eve), 404, "USER_NOT_FOUND");
+  expectProblem(await ada.put(`/users/${eve.id}/follow`), 404, "USER_NOT_FOUND");
+}
+
+async function expectNoTrace(server: Scenario, world: Entangled): Promise<void> {
+  const { isErased, placesOf } = databaseOf(server);
+  await until("the account is erased", () => isErased(world.eve.id), 60_000);
+  await until(
+    "nothing is left of it",
+    async () => {
+      const places = await placesOf(world.eve.id);
+      if (places.join() !== tombstones.join()) throw new Error(places.join(", "));
+      return true;
+    },
+    60_000,
+  );
+  await expectWithout(world);
+  await expectExact(server);
+}
+
+describe.each(shapes)("deleting an account, %s", { timeout: 90_000 }, (shape: Shape) => {
+  const server = scenario(shape);
+  const douyin = classicClient(() => server.origin);
+  let mo: Person;
+  beforeAll(async () => {
+    mo = await server.register();
+    await databaseOf(server).query(`update "user".account set role = 'moderator' where id = $1`, [mo.id]);
+  });
+
+  test("takes everything of it away, and leaves everything of others exact", async () => {
+    const world = await entangled(server);
+    const { eve, ada } = world;
+    expectProblem(await close(eve, "wrong password"), 401, "BAD_CREDENTIALS");
+    expectProblem(await server.api("DELETE", "/me", { json: { password: "x" } }), 401, "LOGIN_REQUIRED");
+    const elsewhere = await server.logIn(eve.username, eve.password);
+    expect(body(await close(eve), 202)).toEqual({ state: "closing" });
+
+    expectProblem(await eve.get("/me"), 401, "SESSION_ENDED");
+    expectProblem(await close(eve), 401, "SESSION_ENDED");
+    await until("the other session ends", async () => (await elsewhere.get("/sessions")).status === 401);
+    const refresh = { refreshToken: elsewhere.session.refreshToken };
+    expectProblem(await server.api("POST", "/sessions/refresh", { json: refresh }), 401, "SESSION_ENDED");
+    expectProblem(await ada.get(`/users/${eve.id}`), 404, "USER_NOT_FOUND");
+
+    await expectNoTrace(server, world);
+    const login = { username: eve.username, password: eve.password };
+    expectProblem(await server.api("POST", "/sessions", { json: login }), 401, "BAD_CREDENTIALS");
+    // The name is free, and whoever takes it is somebody else.
+    const again = body(await server.api<Schemas["Session"]>("POST", "/users", { json: login }), 201);
+    expect(again.user.id).not.toBe(eve.id);
+    expect(again.user.counts).toMatchObject({ videos: 0, followers: 0, likesGiven: 0 });
+  });
+
+  test("is refused while a moderator holds a video: all is as before, and says why", async () => {
+    const world = await entangled(server);
+    const { eve, eves, ben } = world;
+    expect((await mo.put(`/videos/${eves.id}/hold`)).status).toBe(204);
+    const before = body(await ben.get<User>(`/users/${eve.id}`)).counts;
+    expect(body(await eve.get<Schemas["Me"]>("/me")).closingRefused).toBeNull();
+    body(await close(eve), 202);
+    const back = await until("the account is open again", () => server.logIn(eve.username, eve.password));
+    expect(body(await back.get<Schemas["Me"]>("/me"))).toMatchObject({
+      closingRefused: "VIDEO_HELD",
+      counts: before,
+    });
+    expect(body(await ben.get<User>(`/users/${eve.id}`)).counts).toEqual(before);
+    expect(body(await ben.get<Video>(`/videos/${eves.id}`)).state).toBe("published");
+    expect((await back.settled((await back.publish(freshClip())).id)).state).toBe("published");
+    await expectExact(server);
+
+    // Once the hold is off, it goes.
+    expect((await mo.delete(`/videos/${eves.id}/hold`)).status).toBe(204);
+    body(await close(back), 202);
+    await expectNoTrace(server, world);
+    expectProblem(await mo.put(`/videos/${eves.id}/hold`), 404, "VIDEO_NOT_FOUND");
+  });
+
+  test("on the classic surface, who is being deleted cannot log in, and who is gone is nobody", async () => {
+    const eve = await server.register();
+    const video = await eve.settled((await eve.publish(freshClip())).id);
+    const login = { username: eve.username, password: eve.password };
+    // Held up on its way, so that it can be seen.
+    if (shape === "split") await server.deployment.programOf("video").stop();
+    body(await close(eve), 202);
+    if (shape === "split") {
+      refused(await douyin.post("/user/login/", login), 10110);
+      expectProblem(await server.api("POST", "/sessions", { json: login }), 403, "ACCOUNT_CLOSING");
+      const wrong = { ...login, password: "something else" };
+      expectProblem(await server.api("POST", "/sessions", { json: wrong }), 401, "BAD_CREDENTIALS");
+      expectProblem(await server.api("POST", "/users", { json: login }), 409, "NAME_TAKEN");
+      await server.deployment.restart("video");
+    }
+    await until("it is erased", () => databaseOf(server).isErased(eve.id));
+    refused(await douyin.post("/user/login/", login), 10104);
+    expectProblem(await mo.get(`/videos/${video.id}`), 404, "VIDEO_NOT_FOUND");
+  });
+});
+
+describe("deleting an account while everything is killed", { timeout: 180_000 }, () => {
+  const server = scenario("split", { mayLogErrors: true });
+
+  test("goes on from every step", async () => {
+    const { query, isErased, placesOf } = databaseOf(server);
+    const world = await entangled(server);
+    const { eve } = world;
+    const { programOf, restart } = server.deployment;
+    const happened = async (type: string) =>
+      (await query("select from events.log where type = $1", [type])).length > 0;
+
+    // Nobody but the user module is there when it begins; then that one is gone, too.
+    for (const module of ["video", "relation"]) await programOf(module).kill();
+    body(await close(eve), 202);
+    await programOf("user").kill();
+    expect(await happened("user.account_closing.v1")).toBe(true);
+
+    // The videos go, with whoever removes them killed again as soon as some are gone.
+    await restart("video");
+    await until(
+      "videos go",
+      async () =>
+        (await query("select from video.author_stats where author_id = $1 and gone", [eve.id])).length > 0,
+      30_000,
+    );
+    await programOf("video").kill();
+    await restart("video");
+    await until("the videos are gone", () => happened("video.account_removed.v1"), 60_000);
+    await programOf("video").kill();
+    expect(await isErased(eve.id)).toBe(false);
+
+    await restart("user");
+    await until("the account is erased", () => isErased(eve.id), 60_000);
+    await programOf("user").kill();
+
+    await restart("relation");
+    await until(
+      "relation and interaction are at it",
+      async () => {
+        const places = await placesOf(eve.id);
+        return (
+          !places.includes("relation.follow.follower_id") || !places.includes("interaction.comment.author_id")
+        );
+      },
+      60_000,
+    );
+    await programOf("relation").kill();
+    for (const module of ["relation", "video", "user"]) await restart(module);
+    await expectNoTrace(server, world);
+  });
+});
