@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction.proto.
  */
 export const file_interaction: GenFile = /*@__PURE__*/
-  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMigwEKClZpZGVvU3RhdHMSEAoIdmlkZW9faWQYASABKAkSDQoFbGlrZXMYAiABKAESEAoIZGlzbGlrZXMYAyABKAESEAoIY29tbWVudHMYBCABKAESMAoIcmVhY3Rpb24YBSABKA4yHi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdGlvbiInChNHZXRVc2VyU3RhdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkYKFEdldFVzZXJTdGF0c1Jlc3BvbnNlEi4KBXN0YXRzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuVXNlclN0YXRzIkkKCVVzZXJTdGF0cxIPCgd1c2VyX2lkGAEgASgJEhYKDmxpa2VzX3JlY2VpdmVkGAIgASgBEhMKC2xpa2VzX2dpdmVuGAMgASgBIicKE0dldEludGVyZXN0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiSgoUR2V0SW50ZXJlc3RzUmVzcG9uc2USMgoJaW50ZXJlc3RzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuSW50ZXJlc3RzIjAKCUludGVyZXN0cxIPCgd1c2VyX2lkGAEgASgJEhIKCmF1dGhvcl9pZHMYAiADKAkiqgEKB0NvbW1lbnQSCgoCaWQYASABKAkSEAoIdmlkZW9faWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEgwKBHRleHQYBCABKAkSDQoFZmxvb3IYBSABKAESDwoHcm9vdF9pZBgGIAEoCRIYChByZXBseV90b191c2VyX2lkGAcgASgJEg8KB3JlcGxpZXMYCCABKAESFQoNY3JlYXRlZF9hdF9tcxgJIAEoASJhChFBZGRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEhMKC3JlcGx5X3RvX2lkGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSIyCgpDb21tZW50UmVmEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkiFwoVRGVsZXRlQ29tbWVudFJlc3BvbnNlInkKE0xpc3RDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSMQoFb3JkZXIYAiABKA4yIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50T3JkZXISDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIpQBChRMaXN0Q29tbWVudHNSZXNwb25zZRIvCghjb21tZW50cxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCRItCgZwaW5uZWQYAyABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50Eg4KBmNsb3NlZBgEIAEoCCJZChJMaXN0UmVwbGllc1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIOCgZjdXJzb3IYAyABKAkSDQoFbGltaXQYBCABKA0iUwoTTGlzdFJlcGxpZXNSZXNwb25zZRIuCgdyZXBsaWVzGAEgAygLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIMCgRuZXh0GAIgASgJIhQKElBpbkNvbW1lbnRSZXNwb25zZSI4ChRDbG9zZUNvbW1lbnRzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIOCgZjbG9zZWQYAiABKAgiFwoVQ2xvc2VDb21tZW50c1Jlc3BvbnNlKk0KCFJlYWN0aW9uEhgKFFJFQUNUSU9OX1VOU1BFQ0lGSUVEEAASEQoNUkVBQ1RJT05fTElLRRABEhQKEFJFQUNUSU9OX0RJU0xJS0UQAip1CgxDb21tZW50T3JkZXISHQoZQ09NTUVOVF9PUkRFUl9VTlNQRUNJRklFRBAAEhYKEkNPTU1FTlRfT1JERVJfVElNRRABEhYKEkNPTU1FTlRfT1JERVJfSEVBVBACEhYKEkNPTU1FTlRfT1JERVJfRkxBVBADMpYJChJJbnRlcmFjdGlvblNlcnZpY2USUAoFUmVhY3QSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlElMKCFdpdGhkcmF3EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJcCglMaXN0TGlrZWQSJi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXF1ZXN0GicuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVzcG9uc2USaAoNR2V0VmlkZW9TdGF0cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VmlkZW9TdGF0c1Jlc3BvbnNlEmUKDEdldFVzZXJTdGF0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXNwb25zZRJlCgxHZXRJbnRlcmVzdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0SW50ZXJlc3RzUmVzcG9uc2USVAoKQWRkQ29tbWVudBInLmRvdXlhLmludGVyYWN0aW9uLnYxLkFkZENvbW1lbnRSZXF1ZXN0Gh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBJeCg1EZWxldGVDb21tZW50EiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhorLmRvdXlhLmludGVyYWN0aW9uLnYxLkRlbGV0ZUNvbW1lbnRSZXNwb25zZRJlCgxMaXN0Q29tbWVudHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVzcG9uc2USYgoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlElgKClBpbkNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGiguZG91eWEuaW50ZXJhY3Rpb24udjEuUGluQ29tbWVudFJlc3BvbnNlEmgKDUNsb3NlQ29tbWVudHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMigwEKClZpZGVvU3RhdHMSEAoIdmlkZW9faWQYASABKAkSDQoFbGlrZXMYAiABKAESEAoIZGlzbGlrZXMYAyABKAESEAoIY29tbWVudHMYBCABKAESMAoIcmVhY3Rpb24YBSABKA4yHi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdGlvbiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIicKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwiJwoTR2V0VXNlclN0YXRzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRVc2VyU3RhdHNSZXNwb25zZRIuCgVzdGF0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLlVzZXJTdGF0cyJJCglVc2VyU3RhdHMSDwoHdXNlcl9pZBgBIAEoCRIWCg5saWtlc19yZWNlaXZlZBgCIAEoARITCgtsaWtlc19naXZlbhgDIAEoASInChNHZXRJbnRlcmVzdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkoKFEdldEludGVyZXN0c1Jlc3BvbnNlEjIKCWludGVyZXN0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLkludGVyZXN0cyIwCglJbnRlcmVzdHMSDwoHdXNlcl9pZBgBIAEoCRISCgphdXRob3JfaWRzGAIgAygJIqoBCgdDb21tZW50EgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBWZsb29yGAUgASgBEg8KB3Jvb3RfaWQYBiABKAkSGAoQcmVwbHlfdG9fdXNlcl9pZBgHIAEoCRIPCgdyZXBsaWVzGAggASgBEhUKDWNyZWF0ZWRfYXRfbXMYCSABKAEiYQoRQWRkQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDAoEdGV4dBgCIAEoCRITCgtyZXBseV90b19pZBgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkiMgoKQ29tbWVudFJlZhIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAzL6CQoSSW50ZXJhY3Rpb25TZXJ2aWNlElAKBVJlYWN0EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJTCghXaXRoZHJhdxIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USXAoJTGlzdExpa2VkEiYuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVxdWVzdBonLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlc3BvbnNlEmgKDUdldFZpZGVvU3RhdHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXNwb25zZRJiCgtHZXRPcGluaW9ucxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVzcG9uc2USZQoMR2V0VXNlclN0YXRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VXNlclN0YXRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1Jlc3BvbnNlEmUKDEdldEludGVyZXN0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXNwb25zZRJUCgpBZGRDb21tZW50EicuZG91eWEuaW50ZXJhY3Rpb24udjEuQWRkQ29tbWVudFJlcXVlc3QaHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50El4KDURlbGV0ZUNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGisuZG91eWEuaW50ZXJhY3Rpb24udjEuRGVsZXRlQ29tbWVudFJlc3BvbnNlEmUKDExpc3RDb21tZW50cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXNwb25zZRJiCgtMaXN0UmVwbGllcxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVzcG9uc2USWAoKUGluQ29tbWVudBIgLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRSZWYaKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5QaW5Db21tZW50UmVzcG9uc2USaAoNQ2xvc2VDb21tZW50cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message douya.interaction.v1.ReactRequest
@@ -182,6 +182,64 @@ export const VideoStatsSchema: GenMessage<VideoStats> = /*@__PURE__*/
   messageDesc(file_interaction, 6);
 
 /**
+ * @generated from message douya.interaction.v1.GetOpinionsRequest
+ */
+export type GetOpinionsRequest = Message<"douya.interaction.v1.GetOpinionsRequest"> & {
+  /**
+   * @generated from field: repeated douya.interaction.v1.OpinionsOf people = 1;
+   */
+  people: OpinionsOf[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.GetOpinionsRequest.
+ * Use `create(GetOpinionsRequestSchema)` to create a new message.
+ */
+export const GetOpinionsRequestSchema: GenMessage<GetOpinionsRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 7);
+
+/**
+ * @generated from message douya.interaction.v1.OpinionsOf
+ */
+export type OpinionsOf = Message<"douya.interaction.v1.OpinionsOf"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: repeated string video_ids = 2;
+   */
+  videoIds: string[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.OpinionsOf.
+ * Use `create(OpinionsOfSchema)` to create a new message.
+ */
+export const OpinionsOfSchema: GenMessage<OpinionsOf> = /*@__PURE__*/
+  messageDesc(file_interaction, 8);
+
+/**
+ * @generated from message douya.interaction.v1.GetOpinionsResponse
+ */
+export type GetOpinionsResponse = Message<"douya.interaction.v1.GetOpinionsResponse"> & {
+  /**
+   * In the order asked: for each person as many bytes as videos, each a Reaction.
+   *
+   * @generated from field: repeated bytes opinions = 1;
+   */
+  opinions: Uint8Array[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.GetOpinionsResponse.
+ * Use `create(GetOpinionsResponseSchema)` to create a new message.
+ */
+export const GetOpinionsResponseSchema: GenMessage<GetOpinionsResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 9);
+
+/**
  * @generated from message douya.interaction.v1.GetUserStatsRequest
  */
 export type GetUserStatsRequest = Message<"douya.interaction.v1.GetUserStatsRequest"> & {
@@ -196,7 +254,7 @@ export type GetUserStatsRequest = Message<"douya.interaction.v1.GetUserStatsRequ
  * Use `create(GetUserStatsRequestSchema)` to create a new message.
  */
 export const GetUserStatsRequestSchema: GenMessage<GetUserStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 7);
+  messageDesc(file_interaction, 10);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsResponse
@@ -213,7 +271,7 @@ export type GetUserStatsResponse = Message<"douya.interaction.v1.GetUserStatsRes
  * Use `create(GetUserStatsResponseSchema)` to create a new message.
  */
 export const GetUserStatsResponseSchema: GenMessage<GetUserStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 8);
+  messageDesc(file_interaction, 11);
 
 /**
  * @generated from message douya.interaction.v1.UserStats
@@ -240,7 +298,7 @@ export type UserStats = Message<"douya.interaction.v1.UserStats"> & {
  * Use `create(UserStatsSchema)` to create a new message.
  */
 export const UserStatsSchema: GenMessage<UserStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 9);
+  messageDesc(file_interaction, 12);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsRequest
@@ -257,7 +315,7 @@ export type GetInterestsRequest = Message<"douya.interaction.v1.GetInterestsRequ
  * Use `create(GetInterestsRequestSchema)` to create a new message.
  */
 export const GetInterestsRequestSchema: GenMessage<GetInterestsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 10);
+  messageDesc(file_interaction, 13);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsResponse
@@ -274,7 +332,7 @@ export type GetInterestsResponse = Message<"douya.interaction.v1.GetInterestsRes
  * Use `create(GetInterestsResponseSchema)` to create a new message.
  */
 export const GetInterestsResponseSchema: GenMessage<GetInterestsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 11);
+  messageDesc(file_interaction, 14);
 
 /**
  * @generated from message douya.interaction.v1.Interests
@@ -296,7 +354,7 @@ export type Interests = Message<"douya.interaction.v1.Interests"> & {
  * Use `create(InterestsSchema)` to create a new message.
  */
 export const InterestsSchema: GenMessage<Interests> = /*@__PURE__*/
-  messageDesc(file_interaction, 12);
+  messageDesc(file_interaction, 15);
 
 /**
  * @generated from message douya.interaction.v1.Comment
@@ -359,7 +417,7 @@ export type Comment = Message<"douya.interaction.v1.Comment"> & {
  * Use `create(CommentSchema)` to create a new message.
  */
 export const CommentSchema: GenMessage<Comment> = /*@__PURE__*/
-  messageDesc(file_interaction, 13);
+  messageDesc(file_interaction, 16);
 
 /**
  * @generated from message douya.interaction.v1.AddCommentRequest
@@ -395,7 +453,7 @@ export type AddCommentRequest = Message<"douya.interaction.v1.AddCommentRequest"
  * Use `create(AddCommentRequestSchema)` to create a new message.
  */
 export const AddCommentRequestSchema: GenMessage<AddCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 14);
+  messageDesc(file_interaction, 17);
 
 /**
  * @generated from message douya.interaction.v1.CommentRef
@@ -417,7 +475,7 @@ export type CommentRef = Message<"douya.interaction.v1.CommentRef"> & {
  * Use `create(CommentRefSchema)` to create a new message.
  */
 export const CommentRefSchema: GenMessage<CommentRef> = /*@__PURE__*/
-  messageDesc(file_interaction, 15);
+  messageDesc(file_interaction, 18);
 
 /**
  * @generated from message douya.interaction.v1.DeleteCommentResponse
@@ -430,7 +488,7 @@ export type DeleteCommentResponse = Message<"douya.interaction.v1.DeleteCommentR
  * Use `create(DeleteCommentResponseSchema)` to create a new message.
  */
 export const DeleteCommentResponseSchema: GenMessage<DeleteCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 16);
+  messageDesc(file_interaction, 19);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsRequest
@@ -464,7 +522,7 @@ export type ListCommentsRequest = Message<"douya.interaction.v1.ListCommentsRequ
  * Use `create(ListCommentsRequestSchema)` to create a new message.
  */
 export const ListCommentsRequestSchema: GenMessage<ListCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 17);
+  messageDesc(file_interaction, 20);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsResponse
@@ -500,7 +558,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
  * Use `create(ListCommentsResponseSchema)` to create a new message.
  */
 export const ListCommentsResponseSchema: GenMessage<ListCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 18);
+  messageDesc(file_interaction, 21);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesRequest
@@ -532,7 +590,7 @@ export type ListRepliesRequest = Message<"douya.interaction.v1.ListRepliesReques
  * Use `create(ListRepliesRequestSchema)` to create a new message.
  */
 export const ListRepliesRequestSchema: GenMessage<ListRepliesRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 19);
+  messageDesc(file_interaction, 22);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesResponse
@@ -554,7 +612,7 @@ export type ListRepliesResponse = Message<"douya.interaction.v1.ListRepliesRespo
  * Use `create(ListRepliesResponseSchema)` to create a new message.
  */
 export const ListRepliesResponseSchema: GenMessage<ListRepliesResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 20);
+  messageDesc(file_interaction, 23);
 
 /**
  * @generated from message douya.interaction.v1.PinCommentResponse
@@ -567,7 +625,7 @@ export type PinCommentResponse = Message<"douya.interaction.v1.PinCommentRespons
  * Use `create(PinCommentResponseSchema)` to create a new message.
  */
 export const PinCommentResponseSchema: GenMessage<PinCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 21);
+  messageDesc(file_interaction, 24);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsRequest
@@ -589,7 +647,7 @@ export type CloseCommentsRequest = Message<"douya.interaction.v1.CloseCommentsRe
  * Use `create(CloseCommentsRequestSchema)` to create a new message.
  */
 export const CloseCommentsRequestSchema: GenMessage<CloseCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 22);
+  messageDesc(file_interaction, 25);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsResponse
@@ -602,7 +660,7 @@ export type CloseCommentsResponse = Message<"douya.interaction.v1.CloseCommentsR
  * Use `create(CloseCommentsResponseSchema)` to create a new message.
  */
 export const CloseCommentsResponseSchema: GenMessage<CloseCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 23);
+  messageDesc(file_interaction, 26);
 
 /**
  * @generated from enum douya.interaction.v1.Reaction
@@ -712,6 +770,16 @@ export const InteractionService: GenService<{
     methodKind: "unary";
     input: typeof GetVideoStatsRequestSchema;
     output: typeof GetVideoStatsResponseSchema;
+  },
+  /**
+   * What many people think of videos, whoever asks; so that concurrent requests of different callers are one call.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.GetOpinions
+   */
+  getOpinions: {
+    methodKind: "unary";
+    input: typeof GetOpinionsRequestSchema;
+    output: typeof GetOpinionsResponseSchema;
   },
   /**
    * Likes that these people have received on their videos and given; in the order asked.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file relation.proto.
  */
 export const file_relation: GenFile = /*@__PURE__*/
-  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCIpChVGaWx0ZXJGb2xsb3dlZFJlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiKgoWRmlsdGVyRm9sbG93ZWRSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCSI9CgtMaXN0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVsaW1pdBgDIAEoDSIuCgxMaXN0UmVzcG9uc2USEAoIdXNlcl9pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIfCgxCbG9ja1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSIgCg1CbG9ja1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiMwoSTGlzdEJsb2NrZWRSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSIkChNMaXN0SG90VXNlcnNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIkEKFExpc3RIb3RVc2Vyc1Jlc3BvbnNlEikKBXVzZXJzGAEgAygLMhouZG91eWEucmVsYXRpb24udjEuSG90VXNlciInCgdIb3RVc2VyEg8KB3VzZXJfaWQYASABKAkSCwoDd29uGAIgASgBMr8HCg9SZWxhdGlvblNlcnZpY2USTQoGRm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEk8KCFVuZm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEl8KDEdldFJlbGF0aW9ucxImLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1JlcXVlc3QaJy5kb3V5YS5yZWxhdGlvbi52MS5HZXRSZWxhdGlvbnNSZXNwb25zZRJlCg5GaWx0ZXJGb2xsb3dlZBIoLmRvdXlhLnJlbGF0aW9uLnYxLkZpbHRlckZvbGxvd2VkUmVxdWVzdBopLmRvdXlhLnJlbGF0aW9uLnYxLkZpbHRlckZvbGxvd2VkUmVzcG9uc2USUAoNTGlzdEZvbGxvd2luZxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlElAKDUxpc3RGb2xsb3dlcnMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJOCgtMaXN0RnJpZW5kcxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEkoKBUJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJMCgdVbmJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJVCgtMaXN0QmxvY2tlZBIlLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RCbG9ja2VkUmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJfCgxMaXN0SG90VXNlcnMSJi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0SG90VXNlcnNSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuTGlzdEhvdFVzZXJzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCIpChVGaWx0ZXJGb2xsb3dlZFJlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiKgoWRmlsdGVyRm9sbG93ZWRSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCSJFChNHZXRTdGFuZGluZ3NSZXF1ZXN0Ei4KBnBlb3BsZRgBIAMoCzIeLmRvdXlhLnJlbGF0aW9uLnYxLlN0YW5kaW5nc09mIjEKC1N0YW5kaW5nc09mEg8KB3VzZXJfaWQYASABKAkSEQoJb3RoZXJfaWRzGAIgAygJIikKFEdldFN0YW5kaW5nc1Jlc3BvbnNlEhEKCXN0YW5kaW5ncxgBIAMoDCI9CgtMaXN0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVsaW1pdBgDIAEoDSIuCgxMaXN0UmVzcG9uc2USEAoIdXNlcl9pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIfCgxCbG9ja1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSIgCg1CbG9ja1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiMwoSTGlzdEJsb2NrZWRSZXF1ZXN0Eg4KBmJlZm9yZRgBIAEoCRINCgVsaW1pdBgCIAEoDSIkChNMaXN0SG90VXNlcnNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIkEKFExpc3RIb3RVc2Vyc1Jlc3BvbnNlEikKBXVzZXJzGAEgAygLMhouZG91eWEucmVsYXRpb24udjEuSG90VXNlciInCgdIb3RVc2VyEg8KB3VzZXJfaWQYASABKAkSCwoDd29uGAIgASgBMqAICg9SZWxhdGlvblNlcnZpY2USTQoGRm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEk8KCFVuZm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEl8KDEdldFJlbGF0aW9ucxImLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1JlcXVlc3QaJy5kb3V5YS5yZWxhdGlvbi52MS5HZXRSZWxhdGlvbnNSZXNwb25zZRJlCg5GaWx0ZXJGb2xsb3dlZBIoLmRvdXlhLnJlbGF0aW9uLnYxLkZpbHRlckZvbGxvd2VkUmVxdWVzdBopLmRvdXlhLnJlbGF0aW9uLnYxLkZpbHRlckZvbGxvd2VkUmVzcG9uc2USXwoMR2V0U3RhbmRpbmdzEiYuZG91eWEucmVsYXRpb24udjEuR2V0U3RhbmRpbmdzUmVxdWVzdBonLmRvdXlhLnJlbGF0aW9uLnYxLkdldFN0YW5kaW5nc1Jlc3BvbnNlElAKDUxpc3RGb2xsb3dpbmcSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJQCg1MaXN0Rm9sbG93ZXJzEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USTgoLTGlzdEZyaWVuZHMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJKCgVCbG9jaxIfLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVxdWVzdBogLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVzcG9uc2USTAoHVW5ibG9jaxIfLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVxdWVzdBogLmRvdXlhLnJlbGF0aW9uLnYxLkJsb2NrUmVzcG9uc2USVQoLTGlzdEJsb2NrZWQSJS5kb3V5YS5yZWxhdGlvbi52MS5MaXN0QmxvY2tlZFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USXwoMTGlzdEhvdFVzZXJzEiYuZG91eWEucmVsYXRpb24udjEuTGlzdEhvdFVzZXJzUmVxdWVzdBonLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RIb3RVc2Vyc1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message douya.relation.v1.FollowRequest
@@ -168,6 +168,65 @@ export const FilterFollowedResponseSchema: GenMessage<FilterFollowedResponse> = 
   messageDesc(file_relation, 6);
 
 /**
+ * @generated from message douya.relation.v1.GetStandingsRequest
+ */
+export type GetStandingsRequest = Message<"douya.relation.v1.GetStandingsRequest"> & {
+  /**
+   * @generated from field: repeated douya.relation.v1.StandingsOf people = 1;
+   */
+  people: StandingsOf[];
+};
+
+/**
+ * Describes the message douya.relation.v1.GetStandingsRequest.
+ * Use `create(GetStandingsRequestSchema)` to create a new message.
+ */
+export const GetStandingsRequestSchema: GenMessage<GetStandingsRequest> = /*@__PURE__*/
+  messageDesc(file_relation, 7);
+
+/**
+ * @generated from message douya.relation.v1.StandingsOf
+ */
+export type StandingsOf = Message<"douya.relation.v1.StandingsOf"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: repeated string other_ids = 2;
+   */
+  otherIds: string[];
+};
+
+/**
+ * Describes the message douya.relation.v1.StandingsOf.
+ * Use `create(StandingsOfSchema)` to create a new message.
+ */
+export const StandingsOfSchema: GenMessage<StandingsOf> = /*@__PURE__*/
+  messageDesc(file_relation, 8);
+
+/**
+ * @generated from message douya.relation.v1.GetStandingsResponse
+ */
+export type GetStandingsResponse = Message<"douya.relation.v1.GetStandingsResponse"> & {
+  /**
+   * In the order asked: for each person as many bytes as others. Of a byte, 1: follows them, 2: is followed by them,
+   * 4: blocks them, 8: is blocked by them.
+   *
+   * @generated from field: repeated bytes standings = 1;
+   */
+  standings: Uint8Array[];
+};
+
+/**
+ * Describes the message douya.relation.v1.GetStandingsResponse.
+ * Use `create(GetStandingsResponseSchema)` to create a new message.
+ */
+export const GetStandingsResponseSchema: GenMessage<GetStandingsResponse> = /*@__PURE__*/
+  messageDesc(file_relation, 9);
+
+/**
  * @generated from message douya.relation.v1.ListRequest
  */
 export type ListRequest = Message<"douya.relation.v1.ListRequest"> & {
@@ -194,7 +253,7 @@ export type ListRequest = Message<"douya.relation.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 7);
+  messageDesc(file_relation, 10);
 
 /**
  * @generated from message douya.relation.v1.ListResponse
@@ -218,7 +277,7 @@ export type ListResponse = Message<"douya.relation.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 8);
+  messageDesc(file_relation, 11);
 
 /**
  * @generated from message douya.relation.v1.BlockRequest
@@ -235,7 +294,7 @@ export type BlockRequest = Message<"douya.relation.v1.BlockRequest"> & {
  * Use `create(BlockRequestSchema)` to create a new message.
  */
 export const BlockRequestSchema: GenMessage<BlockRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 9);
+  messageDesc(file_relation, 12);
 
 /**
  * @generated from message douya.relation.v1.BlockResponse
@@ -252,7 +311,7 @@ export type BlockResponse = Message<"douya.relation.v1.BlockResponse"> & {
  * Use `create(BlockResponseSchema)` to create a new message.
  */
 export const BlockResponseSchema: GenMessage<BlockResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 10);
+  messageDesc(file_relation, 13);
 
 /**
  * @generated from message douya.relation.v1.ListBlockedRequest
@@ -276,7 +335,7 @@ export type ListBlockedRequest = Message<"douya.relation.v1.ListBlockedRequest">
  * Use `create(ListBlockedRequestSchema)` to create a new message.
  */
 export const ListBlockedRequestSchema: GenMessage<ListBlockedRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 11);
+  messageDesc(file_relation, 14);
 
 /**
  * @generated from message douya.relation.v1.ListHotUsersRequest
@@ -293,7 +352,7 @@ export type ListHotUsersRequest = Message<"douya.relation.v1.ListHotUsersRequest
  * Use `create(ListHotUsersRequestSchema)` to create a new message.
  */
 export const ListHotUsersRequestSchema: GenMessage<ListHotUsersRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 12);
+  messageDesc(file_relation, 15);
 
 /**
  * @generated from message douya.relation.v1.ListHotUsersResponse
@@ -310,7 +369,7 @@ export type ListHotUsersResponse = Message<"douya.relation.v1.ListHotUsersRespon
  * Use `create(ListHotUsersResponseSchema)` to create a new message.
  */
 export const ListHotUsersResponseSchema: GenMessage<ListHotUsersResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 13);
+  messageDesc(file_relation, 16);
 
 /**
  * @generated from message douya.relation.v1.HotUser
@@ -332,7 +391,7 @@ export type HotUser = Message<"douya.relation.v1.HotUser"> & {
  * Use `create(HotUserSchema)` to create a new message.
  */
 export const HotUserSchema: GenMessage<HotUser> = /*@__PURE__*/
-  messageDesc(file_relation, 14);
+  messageDesc(file_relation, 17);
 
 /**
  * @generated from service douya.relation.v1.RelationService
@@ -376,6 +435,16 @@ export const RelationService: GenService<{
     methodKind: "unary";
     input: typeof FilterFollowedRequestSchema;
     output: typeof FilterFollowedResponseSchema;
+  },
+  /**
+   * How many people stand to others, whoever asks; so that concurrent requests of different callers are one call.
+   *
+   * @generated from rpc douya.relation.v1.RelationService.GetStandings
+   */
+  getStandings: {
+    methodKind: "unary";
+    input: typeof GetStandingsRequestSchema;
+    output: typeof GetStandingsResponseSchema;
   },
   /**
    * Whom somebody follows, who follows them, and both at once; the newest first.

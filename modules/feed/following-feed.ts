@@ -3,6 +3,7 @@ import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { shared } from "#platform/rpc/shared-calls.ts";
 import { chooseSources, type Entry, mergeNewest } from "./rules.ts";
 import type { Authored, FeedStore, PageQuery } from "./store.ts";
 
@@ -62,16 +63,22 @@ export function followingFeed(options: {
     return new Set(interests.flatMap(({ authorIds }) => authorIds));
   }
 
-  async function onlyFollowed(ids: string[], call: Call): Promise<Set<string>> {
+  const standings = shared(
+    async (people: { userId: string; otherIds: string[] }[], call) =>
+      (await relation.getStandings({ people }, call)).standings,
+  );
+  async function onlyFollowed(userId: string, ids: string[], call: Call): Promise<Set<string>> {
     if (ids.length === 0) return new Set();
-    const { userIds } = await relation.filterFollowed({ userIds: [...new Set(ids)] }, call);
-    return new Set(userIds);
+    const otherIds = [...new Set(ids)];
+    const flags = await standings({ userId, otherIds }, call);
+    return new Set(otherIds.filter((_, i) => flags[i]! & 1));
   }
 
   return async (userId, before, limit, call) => {
     const asCaller = { ...call, callerId: userId };
-    if (await mustFill(userId, asCaller)) await fill(userId, asCaller);
-    const large = [...(await onlyFollowed(await pulledAuthors(null), asCaller))];
+    const [unfilled, pulled] = await Promise.all([mustFill(userId, asCaller), pulledAuthors(null)]);
+    if (unfilled) await fill(userId, asCaller);
+    const large = [...(await onlyFollowed(userId, pulled, asCaller))];
     const found: Authored[] = [];
     let from = before;
     for (;;) {
@@ -81,6 +88,7 @@ export function followingFeed(options: {
       ]);
       const entries = mergeNewest(delivered, pulled).slice(0, limit);
       const followed = await onlyFollowed(
+        userId,
         entries.map((entry) => entry.authorId),
         asCaller,
       );

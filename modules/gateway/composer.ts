@@ -1,9 +1,10 @@
-import type { InteractionService, UserStats, VideoStats } from "#contracts/gen/interaction_pb.ts";
+import type { InteractionService, Reaction, UserStats, VideoStats } from "#contracts/gen/interaction_pb.ts";
 import type { Relation, RelationService } from "#contracts/gen/relation_pb.ts";
 import type { User, UserService } from "#contracts/gen/user_pb.ts";
 import type { Video, VideoService } from "#contracts/gen/video_pb.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { shared, sharedById } from "#platform/rpc/shared-calls.ts";
 import type { PublicCall } from "./request-call.ts";
 
 /** A person with what the services know of them, whichever surface shows it. */
@@ -12,7 +13,7 @@ export interface Person {
   works: number;
   /** Absent when the service that knows cannot say. */
   likes: UserStats | undefined;
-  relation: Relation | undefined;
+  relation: Omit<Relation, "$typeName"> | undefined;
 }
 /** A video with its author. */
 export interface Clip {
@@ -20,10 +21,12 @@ export interface Clip {
   author: Person;
   /** Absent when the service that knows cannot say. */
   stats: VideoStats | undefined;
+  /** The caller's. */
+  opinion: Reaction;
 }
 
 /**
- * Merges the answers of several services. What a page cannot do without is waited for; without the rest it is
+ * Merges the answers of several services, and the questions of concurrent requests. What a page cannot do without is waited for; without the rest it is
  * shown all the same (a feed without counts beats no feed).
  */
 export interface Composer {
@@ -50,71 +53,151 @@ export function createComposer(
   },
   log: Logger,
 ): Composer {
-  /** What can be done without, by its id. */
-  async function optional<T>(
-    call: PublicCall,
-    what: string,
-    answer: Promise<T[]>,
-    idOf: (entry: T) => string,
-  ): Promise<Map<string, T>> {
+  const { user, video, relation, interaction } = clients;
+  // What everybody may see is asked on nobody's behalf, what depends on the caller for many callers.
+  const usersOf = sharedById(
+    async (ids, call) => (await user.getUsers({ ids }, call)).users,
+    ({ id }) => id,
+  );
+  const videosOf = sharedById(
+    async (ids, call) => (await video.getVideos({ ids }, call)).videos,
+    ({ id }) => id,
+  );
+  const worksOf = sharedById(
+    async (authorIds, call) => (await video.getAuthorStats({ authorIds }, call)).stats,
+    ({ authorId }) => authorId,
+  );
+  const likesOf = sharedById(
+    async (userIds, call) => (await interaction.getUserStats({ userIds }, call)).stats,
+    ({ userId }) => userId,
+  );
+  const statsOf = sharedById(
+    async (videoIds, call) => (await interaction.getVideoStats({ videoIds }, call)).stats,
+    ({ videoId }) => videoId,
+  );
+  const countsOf = sharedById(
+    async (userIds, call) => (await relation.getRelations({ userIds }, call)).relations,
+    ({ userId }) => userId,
+  );
+  const standingsOf = shared(
+    async (people: { userId: string; otherIds: string[] }[], call) =>
+      (await relation.getStandings({ people }, call)).standings,
+  );
+  const opinionsOf = shared(
+    async (people: { userId: string; videoIds: string[] }[], call) =>
+      (await interaction.getOpinions({ people }, call)).opinions,
+  );
+
+  /** What can be done without. */
+  async function optional<T>(call: PublicCall, what: string, answer: Promise<T>): Promise<T | undefined> {
     try {
-      return new Map((await answer).map((entry) => [idOf(entry), entry]));
+      return await answer;
     } catch (error) {
       log.warn({ err: error, traceId: call.traceId }, `shown without ${what}`);
       call.missing.add(what);
-      return new Map();
+      return undefined;
     }
   }
 
-  /** Adds to people what the other services know of them; their records may still be on the way. */
-  async function compose(userIds: string[], users: Promise<User[]>, call: PublicCall): Promise<Person[]> {
-    const { video, interaction, relation } = clients;
-    const works = video.getAuthorStats({ authorIds: userIds }, call).then(({ stats }) => stats);
-    const likes = interaction.getUserStats({ userIds }, call).then(({ stats }) => stats);
-    const relations = relation.getRelations({ userIds }, call).then((answer) => answer.relations);
-    const [found, worksOf, likesOf, relationOf] = await Promise.all([
-      users,
-      optional(call, "works", works, ({ authorId }) => authorId),
-      optional(call, "likes", likes, ({ userId }) => userId),
-      optional(call, "relations", relations, ({ userId }) => userId),
+  /** How people stand and are followed. */
+  async function relationsOf(userIds: string[], call: PublicCall) {
+    const { callerId } = call;
+    const [counts, standings] = await Promise.all([
+      countsOf(userIds, call),
+      callerId === undefined ? undefined : standingsOf({ userId: callerId, otherIds: userIds }, call),
     ]);
-    return found.map((user) => ({
-      user,
-      works: worksOf.get(user.id)?.works ?? 0,
-      likes: likesOf.get(user.id),
-      relation: relationOf.get(user.id),
-    }));
+    return (i: number): Person["relation"] => {
+      const count = counts.get(userIds[i]!);
+      const flags = standings?.[i] ?? 0;
+      return (
+        count && {
+          userId: count.userId,
+          following: count.following,
+          followers: count.followers,
+          followed: (flags & 1) > 0,
+          followsCaller: (flags & 2) > 0,
+          blocked: (flags & 4) > 0,
+          blocksCaller: (flags & 8) > 0,
+        }
+      );
+    };
+  }
+
+  /** Adds to people what the other services know of them; their records may still be on the way. */
+  async function compose(
+    userIds: string[],
+    users: Promise<(id: string) => User | undefined>,
+    call: PublicCall,
+  ): Promise<Person[]> {
+    const [find, works, likes, relations] = await Promise.all([
+      users,
+      optional(call, "works", worksOf(userIds, call)),
+      optional(call, "likes", likesOf(userIds, call)),
+      optional(call, "relations", relationsOf(userIds, call)),
+    ]);
+    return userIds.flatMap((id, i) => {
+      const found = find(id);
+      if (!found) return [];
+      return [
+        { user: found, works: works?.get(id)?.works ?? 0, likes: likes?.get(id), relation: relations?.(i) },
+      ];
+    });
+  }
+
+  /** Of oneself one may know more than others. */
+  async function findUsers(ids: string[], call: PublicCall): Promise<(id: string) => User | undefined> {
+    const own = ids.find((id) => id === call.callerId);
+    const [others, self] = await Promise.all([
+      usersOf(
+        ids.filter((id) => id !== own),
+        call,
+      ),
+      own === undefined ? undefined : user.getUsers({ ids: [own] }, call),
+    ]);
+    return (id) => (id === own ? self!.users[0] : others.get(id));
   }
 
   async function people(ids: string[], call: PublicCall): Promise<Person[]> {
     const wanted = [...new Set(ids)];
-    if (wanted.length === 0) return [];
-    const users = clients.user.getUsers({ ids: wanted }, call).then((answer) => answer.users);
-    return compose(wanted, users, call);
+    return wanted.length === 0 ? [] : compose(wanted, findUsers(wanted, call), call);
   }
 
   async function clips(videos: Video[], call: PublicCall): Promise<Clip[]> {
     if (videos.length === 0) return [];
-    const videoIds = videos.map((video) => video.id);
-    const stats = clients.interaction.getVideoStats({ videoIds }, call).then((answer) => answer.stats);
-    const [authors, statsOf] = await Promise.all([
-      people(
-        videos.map((video) => video.authorId),
-        call,
-      ),
-      optional(call, "reactions", stats, ({ videoId }) => videoId),
+    const { callerId } = call;
+    const videoIds = videos.map(({ id }) => id);
+    const authorIds = videos.map(({ authorId }) => authorId);
+    const reactions = Promise.all([
+      statsOf(videoIds, call),
+      callerId === undefined ? undefined : opinionsOf({ userId: callerId, videoIds }, call),
     ]);
+    const [authors, known] = await Promise.all([
+      people(authorIds, call),
+      optional(call, "reactions", reactions),
+    ]);
+    const [stats, opinions] = known ?? [];
     const byId = new Map(authors.map((author) => [author.user.id, author]));
-    return videos.flatMap((video) => {
+    return videos.flatMap((video, i) => {
       const author = byId.get(video.authorId);
-      return author ? [{ video, author, stats: statsOf.get(video.id) }] : [];
+      return author ? [{ video, author, stats: stats?.get(video.id), opinion: opinions?.[i] ?? 0 }] : [];
     });
   }
 
   async function clipsById(ids: string[], call: PublicCall): Promise<Clip[]> {
     if (ids.length === 0) return [];
-    const { videos } = await clients.video.getVideos({ ids }, call);
-    return clips(videos, call);
+    const { callerId, moderator } = call;
+    const found = moderator ? new Map<string, Video>() : await videosOf(ids, call);
+    // Authors and moderators may see more than everybody.
+    const special = ids.filter((id) => !found.has(id) || found.get(id)!.authorId === callerId);
+    const own =
+      callerId === undefined || special.length === 0
+        ? []
+        : (await video.getVideos({ ids: special }, call)).videos;
+    const ownById = new Map(own.map((one) => [one.id, one]));
+    return clips(
+      ids.flatMap((id) => ownById.get(id) ?? found.get(id) ?? []),
+      call,
+    );
   }
 
   return {
@@ -125,7 +208,11 @@ export function createComposer(
     unblockedClips: async (ids, call) =>
       (await clipsById(ids, call)).filter(({ author }) => isUnblocked(author)),
     async person(user, call) {
-      const [person] = await compose([user.id], Promise.resolve([user]), call);
+      const [person] = await compose(
+        [user.id],
+        Promise.resolve(() => user),
+        call,
+      );
       return person!;
     },
   };

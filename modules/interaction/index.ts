@@ -7,7 +7,7 @@ import { accountStore } from "./account-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { followDeletions } from "./consumers.ts";
 import { commentHandlers } from "./handlers/comments.ts";
-import { getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
+import { getOpinions, getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
 import { getInterests } from "./handlers/get-interests.ts";
 import { commentLists } from "./handlers/list-comments.ts";
 import { reactHandlers } from "./handlers/react.ts";
@@ -37,6 +37,7 @@ export const interactionModule = defineModule<object, Tables>()({
       handlers: {
         ...reactHandlers(reactions, videos, ids),
         getVideoStats: getVideoStats(reactions),
+        getOpinions: getOpinions(reactions),
         getUserStats: getUserStats(reactions),
         getInterests: getInterests(interestStore(db)),
         listLiked: listLiked(reactions),

@@ -5,7 +5,7 @@ import { createBatcher } from "#platform/db/batcher.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { blockStore } from "./block-store.ts";
 import { migrations } from "./migrations.ts";
-import { relationStore, type Wish } from "./store.ts";
+import { relationStore, standing, type Wish } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -126,11 +126,7 @@ describe("a block", () => {
         { userId: "2", otherId: "1" },
         { userId: "3", otherId: "2" },
       ]),
-    ).toEqual([
-      { followed: false, followsBack: false, blocked: true, blockedBy: false },
-      { followed: false, followsBack: false, blocked: false, blockedBy: true },
-      { followed: false, followsBack: true, blocked: false, blockedBy: false },
-    ]);
+    ).toEqual([standing.blocked, standing.blockedBy, standing.followsBack]);
     const [first] = await blocks.blocked("1", undefined, 1);
     expect(first!.user_id).toBe("3");
     expect((await blocks.blocked("1", first!.id, 9)).map((row) => row.user_id)).toEqual(["2"]);

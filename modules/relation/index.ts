@@ -8,7 +8,7 @@ import { hotEvents, keepHot } from "./consumers.ts";
 import { blockHandlers } from "./handlers/block.ts";
 import { followHandlers } from "./handlers/follow.ts";
 import { listHotUsers } from "./handlers/list-hot-users.ts";
-import { filterFollowed, getRelations, listBy } from "./handlers/read.ts";
+import { filterFollowed, getRelations, getStandings, listBy } from "./handlers/read.ts";
 import { expireRegularly } from "./hot-expiry.ts";
 import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
@@ -41,6 +41,7 @@ export const relationModule = defineModule<object, Tables>()({
         ...followHandlers(store, clients.user, ids),
         ...blockHandlers(blockStore(db, events), clients.user, ids),
         getRelations: getRelations(store),
+        getStandings: getStandings(store),
         filterFollowed: filterFollowed(store),
         listHotUsers: listHotUsers(hot),
         listFollowing: listBy(store.following),

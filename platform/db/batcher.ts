@@ -83,3 +83,17 @@ export function createBatcher<K, V>(
     });
   };
 }
+
+/**
+ * The same for lists of ids: `load` is asked once for all that concurrent requests name, each id once, and everybody
+ * gets everything that it found, to look up their own.
+ */
+export function createListBatcher<V>(
+  load: (ids: string[]) => Promise<ReadonlyMap<string, V>>,
+  options: { maxBatch?: number; maxWaiting?: number; parallel?: number } = {},
+): (ids: string[]) => Promise<ReadonlyMap<string, V>> {
+  return createBatcher<string[], ReadonlyMap<string, V>>(async (asked) => {
+    const found = await load([...new Set(asked.flat())]);
+    return asked.map(() => found);
+  }, options);
+}

@@ -40,7 +40,7 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
   };
 }
 
-export function toApiVideo({ video, author, stats }: Clip, urls: MediaUrls) {
+export function toApiVideo({ video, author, stats, opinion }: Clip, urls: MediaUrls) {
   return {
     id: video.id,
     title: video.title,
@@ -58,7 +58,7 @@ export function toApiVideo({ video, author, stats }: Clip, urls: MediaUrls) {
     publishedAt: video.publishedAtMs ? toTime(video.publishedAtMs) : null,
     held: video.held,
     counts: { likes: stats?.likes ?? 0, comments: stats?.comments ?? 0 },
-    reaction: reactions[stats?.reaction ?? Reaction.UNSPECIFIED],
+    reaction: reactions[opinion],
   };
 }
 

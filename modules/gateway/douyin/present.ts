@@ -58,7 +58,7 @@ export function toClassicUser({ user, works, likes, relation }: Person, urls: Me
   };
 }
 
-export function toClassicVideo({ video, author, stats }: Clip, urls: MediaUrls) {
+export function toClassicVideo({ video, author, stats, opinion }: Clip, urls: MediaUrls) {
   return {
     id: BigInt(video.id),
     author: toClassicUser(author, urls),
@@ -66,7 +66,7 @@ export function toClassicVideo({ video, author, stats }: Clip, urls: MediaUrls) 
     cover_url: urls.blob(video.coverKey),
     favorite_count: stats?.likes ?? 0,
     comment_count: stats?.comments ?? 0,
-    is_favorite: stats?.reaction === Reaction.LIKE,
+    is_favorite: opinion === Reaction.LIKE,
     title: video.title,
   };
 }

@@ -1,5 +1,5 @@
 import { type InteractionService, Reaction } from "#contracts/gen/interaction_pb.ts";
-import { createBatcher } from "#platform/db/batcher.ts";
+import { createListBatcher } from "#platform/db/batcher.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { Opinion, ReactionStore } from "../reaction-store.ts";
@@ -11,37 +11,57 @@ const reactionOf = (opinion: Opinion) =>
   opinion === 1 ? Reaction.LIKE : opinion === -1 ? Reaction.DISLIKE : Reaction.UNSPECIFIED;
 
 export function getVideoStats(store: ReactionStore): Service["getVideoStats"] {
-  const counts = createBatcher(async (ids: string[]) => {
-    const rows = new Map((await store.videoStats([...new Set(ids)])).map((row) => [row.video_id, row]));
-    return ids.map((id) => ({
-      likes: Number(rows.get(id)?.likes ?? 0),
-      dislikes: Number(rows.get(id)?.dislikes ?? 0),
-      comments: Number(rows.get(id)?.comments ?? 0),
+  const counts = createListBatcher(
+    async (ids) => new Map((await store.videoStats(ids)).map((row) => [row.video_id, row])),
+  );
+  return async (request, { callerId: userId }) => {
+    const videoIds = request.videoIds.filter(isId);
+    const [rows, opinions] = await Promise.all([
+      counts(videoIds),
+      userId === undefined ? [] : store.opinions(videoIds.map((videoId) => ({ videoId, userId }))),
+    ]);
+    const stats = videoIds.map((videoId, i) => ({
+      videoId,
+      likes: Number(rows.get(videoId)?.likes ?? 0),
+      dislikes: Number(rows.get(videoId)?.dislikes ?? 0),
+      comments: Number(rows.get(videoId)?.comments ?? 0),
+      reaction: reactionOf(opinions[i] ?? 0),
     }));
-  });
-  const opinions = createBatcher(store.opinions, { maxBatch: 2000 });
-  return async ({ videoIds }, { callerId: userId }) => {
-    const stats = videoIds.filter(isId).map(async (videoId) => {
-      const [count, opinion] = await Promise.all([
-        counts(videoId),
-        userId === undefined ? (0 as const) : opinions({ videoId, userId }),
-      ]);
-      return { videoId, ...count, reaction: reactionOf(opinion) };
+    return { stats };
+  };
+}
+
+export function getOpinions(store: ReactionStore): Service["getOpinions"] {
+  return async ({ people }) => {
+    // What is no id is nobody's, and does no harm to what else is asked.
+    const idOr0 = (id: string) => (isId(id) ? id : "0");
+    const pairs = people.flatMap(({ userId, videoIds }) =>
+      videoIds.map((videoId) => ({ userId: idOr0(userId), videoId: idOr0(videoId) })),
+    );
+    const found = Uint8Array.from(await store.opinions(pairs), reactionOf);
+    let end = 0;
+    const opinions = people.map(({ videoIds }) => {
+      end += videoIds.length;
+      return found.slice(end - videoIds.length, end);
     });
-    return { stats: await Promise.all(stats) };
+    return { opinions };
   };
 }
 
 export function getUserStats(store: ReactionStore): Service["getUserStats"] {
-  const counts = createBatcher(async (ids: string[]) => {
-    const rows = new Map((await store.userStats([...new Set(ids)])).map((row) => [row.user_id, row]));
-    return ids.map((userId) => ({
+  const counts = createListBatcher(
+    async (ids) => new Map((await store.userStats(ids)).map((row) => [row.user_id, row])),
+  );
+  return async (request) => {
+    const userIds = request.userIds.filter(isId);
+    const rows = await counts(userIds);
+    const stats = userIds.map((userId) => ({
       userId,
       likesReceived: Number(rows.get(userId)?.likes_received ?? 0),
       likesGiven: Number(rows.get(userId)?.likes_given ?? 0),
     }));
-  });
-  return async ({ userIds }) => ({ stats: await Promise.all(userIds.filter(isId).map(counts)) });
+    return { stats };
+  };
 }
 
 export function listLiked(store: ReactionStore): Service["listLiked"] {

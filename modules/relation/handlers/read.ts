@@ -1,9 +1,9 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
-import { createBatcher } from "#platform/db/batcher.ts";
+import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { RelationStore } from "../store.ts";
+import { type RelationStore, standing } from "../store.ts";
 
 type Service = Handlers<typeof RelationService>;
 
@@ -11,33 +11,56 @@ type Service = Handlers<typeof RelationService>;
 const maxPage = 5000;
 
 export function getRelations(store: RelationStore): Service["getRelations"] {
-  const stats = createBatcher(async (ids: string[]) => {
-    const rows = new Map((await store.stats([...new Set(ids)])).map((row) => [row.user_id, row]));
-    return ids.map((id) => ({
-      following: Number(rows.get(id)?.following ?? 0),
-      followers: Number(rows.get(id)?.followers ?? 0),
+  const stats = createListBatcher(
+    async (ids) => new Map((await store.stats(ids)).map((row) => [row.user_id, row])),
+  );
+  const standings = createBatcher(
+    async (asked: Pair[][]) => eachItsOwn(asked, await store.standings(asked.flat())),
+    { maxBatch: 50 },
+  );
+  return async (request, { callerId }) => {
+    const userIds = request.userIds.filter(isId);
+    const [counts, flags] = await Promise.all([
+      stats(userIds),
+      callerId === undefined ? [] : standings(userIds.map((otherId) => ({ userId: callerId, otherId }))),
+    ]);
+    const relations = userIds.map((userId, i) => ({
+      userId,
+      following: Number(counts.get(userId)?.following ?? 0),
+      followers: Number(counts.get(userId)?.followers ?? 0),
+      followed: (flags[i]! & standing.followed) > 0,
+      followsCaller: (flags[i]! & standing.followsBack) > 0,
+      blocked: (flags[i]! & standing.blocked) > 0,
+      blocksCaller: (flags[i]! & standing.blockedBy) > 0,
     }));
-  });
-  const standings = createBatcher(store.standings, { maxBatch: 1000 });
-  return async ({ userIds }, { callerId }) => {
-    const relations = userIds.filter(isId).map(async (userId) => {
-      const [counts, standing] = await Promise.all([
-        stats(userId),
-        callerId === undefined ? undefined : standings({ userId: callerId, otherId: userId }),
-      ]);
-      return {
-        userId,
-        ...counts,
-        ...(standing && {
-          followed: standing.followed,
-          followsCaller: standing.followsBack,
-          blocked: standing.blocked,
-          blocksCaller: standing.blockedBy,
-        }),
-      };
-    });
-    return { relations: await Promise.all(relations) };
+    return { relations };
   };
+}
+
+export function getStandings(store: RelationStore): Service["getStandings"] {
+  return async ({ people }) => {
+    // What is no id is nobody's, and does no harm to what else is asked.
+    const idOr0 = (id: string) => (isId(id) ? id : "0");
+    const asked = people.map(({ userId, otherIds }) =>
+      otherIds.map((otherId) => ({ userId: idOr0(userId), otherId: idOr0(otherId) })),
+    );
+    const found = eachItsOwn(asked, await store.standings(asked.flat()));
+    return { standings: found.map((flags) => Uint8Array.from(flags)) };
+  };
+}
+
+interface Pair {
+  userId: string;
+  otherId: string;
+}
+
+/** Cuts an answer to many into the answers of each. */
+function eachItsOwn<T>(asked: unknown[][], answers: T[]): T[][] {
+  let end = 0;
+  return asked.map(({ length }) => {
+    end += length;
+    return answers.slice(end - length, end);
+  });
 }
 
 export function filterFollowed(store: RelationStore): Service["filterFollowed"] {

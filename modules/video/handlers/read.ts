@@ -1,11 +1,11 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
-import { createBatcher } from "#platform/db/batcher.ts";
+import { createListBatcher } from "#platform/db/batcher.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toVideo } from "../present.ts";
 import { isVisible } from "../rules.ts";
-import type { VideoRow, VideoStore } from "../store.ts";
+import type { VideoStore } from "../store.ts";
 
 type Service = Handlers<typeof VideoService>;
 
@@ -13,12 +13,13 @@ type Service = Handlers<typeof VideoService>;
 const maxPage = 100;
 
 export function getVideos(store: VideoStore): Service["getVideos"] {
-  const load = createBatcher(async (ids: string[]): Promise<(VideoRow | undefined)[]> => {
-    const videos = new Map((await store.videosById([...new Set(ids)])).map((row) => [row.id, row]));
-    return ids.map((id) => videos.get(id));
-  });
+  const load = createListBatcher(
+    async (ids) => new Map((await store.videosById(ids)).map((row) => [row.id, row])),
+  );
   return async (request, call) => {
-    const videos = await Promise.all(request.ids.filter(isId).map(load));
+    const ids = request.ids.filter(isId);
+    const rows = await load(ids);
+    const videos = ids.map((id) => rows.get(id));
     const visible = videos.filter((video) => video !== undefined && isVisible(video, call.callerId));
     return { videos: visible.map((video) => toVideo(video!, call)) };
   };
@@ -55,11 +56,12 @@ export function listPublished(store: VideoStore): Service["listPublished"] {
 }
 
 export function getAuthorStats(store: VideoStore): Service["getAuthorStats"] {
-  const load = createBatcher(async (ids: string[]) => {
-    const works = new Map(
-      (await store.works([...new Set(ids)])).map((row) => [row.author_id, Number(row.works)]),
-    );
-    return ids.map((authorId) => ({ authorId, works: works.get(authorId) ?? 0 }));
-  });
-  return async (request) => ({ stats: await Promise.all(request.authorIds.filter(isId).map(load)) });
+  const load = createListBatcher(
+    async (ids) => new Map((await store.works(ids)).map((row) => [row.author_id, Number(row.works)])),
+  );
+  return async (request) => {
+    const authorIds = request.authorIds.filter(isId);
+    const works = await load(authorIds);
+    return { stats: authorIds.map((authorId) => ({ authorId, works: works.get(authorId) ?? 0 })) };
+  };
 }

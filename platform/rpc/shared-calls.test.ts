@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import type { Call } from "./call.ts";
+import { shared, sharedById } from "./shared-calls.ts";
+
+const callFor = (leftMs: number, callerId?: string): Call => ({
+  traceId: "0".repeat(32),
+  deadlineMs: Date.now() + leftMs,
+  callerId,
+});
+
+test("concurrent requests share one call, each id in it once, and each finds its own", async () => {
+  const calls: string[][] = [];
+  const load = sharedById(
+    async (ids) => {
+      calls.push(ids);
+      return ids.filter((id) => id !== "9").map((id) => ({ id, name: `<${id}>` }));
+    },
+    ({ id }) => id,
+  );
+  const [one, two] = await Promise.all([
+    load(["1", "2"], callFor(1000)),
+    load(["2", "9", "3"], callFor(1000)),
+  ]);
+  expect(calls).toEqual([["1", "2", "9", "3"]]);
+  expect(one.get("2")).toEqual({ id: "2", name: "<2>" });
+  expect([two.get("3")?.name, two.get("9")]).toEqual(["<3>", undefined]);
+});
+
+test("a shared call is nobody's and lasts as long as the last may wait; each waits as long as it may", async () => {
+  const seen: Call[] = [];
+  let end = () => {};
+  const ask = shared(async (asked: string[], call) => {
+    seen.push(call);
+    await new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    return asked.map((one) => `<${one}>`);
+  });
+  const patient = callFor(10_000, "7");
+  const answered = ask("patient", patient);
+  const hasty = ask("hasty", callFor(50, "8"));
+  await expect(hasty).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+  expect(seen).toEqual([{ traceId: patient.traceId, deadlineMs: patient.deadlineMs }]);
+  end();
+  expect(await answered).toBe("<patient>");
+});
+
+test("a failure is that of those who shared the call, and of nobody after them", async () => {
+  let broken = true;
+  const ask = shared(async (asked: number[]) => {
+    if (broken) throw new Error("down");
+    return asked;
+  });
+  const both = await Promise.allSettled([ask(1, callFor(1000)), ask(2, callFor(1000))]);
+  expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  broken = false;
+  expect(await ask(3, callFor(1000))).toBe(3);
+});
+
+test("what is too much for one message is asked in portions", async () => {
+  const sizes: number[] = [];
+  const load = sharedById(
+    async (ids) => {
+      sizes.push(ids.length);
+      return ids;
+    },
+    (id) => id,
+  );
+  const asked = Array.from({ length: 50 }, (_, i) =>
+    Array.from({ length: 100 }, (_, j) => String(100 * i + j)),
+  );
+  const found = await Promise.all(asked.map((ids) => load(ids, callFor(1000))));
+  expect(sizes).toEqual([2000, 2000, 1000]);
+  expect(found[49]!.get("4999")).toBe("4999");
+});
