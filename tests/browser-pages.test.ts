@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { clip, cutOffClip, freshClip } from "./harness/clips.ts";
+import { body } from "./harness/http-client.ts";
 import { nameControls, overflowPx, paleTexts, showsFocus } from "./harness/page-checks.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -93,15 +94,31 @@ describe("the pages of the web client", () => {
   test("every control has a name, every text its contrast, and nothing is wider than a small phone", async () => {
     const guest = await browser.visit(server.origin, "phone", { viewport: { width: 320, height: 640 } });
     const member = await browser.visit(server.origin, "desk", await asAda());
-    for (const visitor of [guest, member]) {
+    const small = { viewport: { width: 320, height: 640 } };
+    const mobile = await browser.visit(server.origin, "phone", { ...small, ...(await asAda()) });
+    const bob = await server.register();
+    body(await bob.put(`/users/${ada.id}/follow`), 204);
+    body(await bob.post(`/videos/${videoId}/comments`, { json: { text: "A comment" } }), 201);
+    body(await bob.post(`/conversations/${ada.id}/messages`, { json: { content: "A message" } }), 201);
+    const social = [
+      "/messages",
+      `/messages/${bob.id}`,
+      `/user/${ada.id}/followers`,
+      "/hot",
+      `/video/${videoId}?comments`,
+    ];
+    const visits = [
+      [guest, ["/login", "/register", "/settings", `/user/${ada.id}`, "/video/1", "/nowhere"]],
+      [member, ["/", "/upload", "/me", "/settings", `/video/${videoId}`, ...social]],
+      [mobile, ["/me?tab=likes", ...social]],
+    ] as const;
+    for (const [visitor, pages] of visits) {
       visitor.expectStatus(404);
-      const { page, touch } = visitor;
-      const pages = touch
-        ? ["/login", "/register", "/settings", `/user/${ada.id}`, "/video/1", "/nowhere"]
-        : ["/", "/upload", "/me", "/settings", `/video/${videoId}`];
+      const { page } = visitor;
       for (const path of pages) {
         await page.goto(path);
-        await page.locator("main :is(h1, h2, article)").first().waitFor();
+        await page.locator("main :is(h1, h2, article, .chat)").first().waitFor();
+        if (path.endsWith("comments")) await page.locator(".comment").first().waitFor();
         await page.locator(".spinner").waitFor({ state: "detached" });
         const body = page.locator("body");
         const { count, nameless } = await nameControls(visitor);

@@ -30,3 +30,23 @@ export async function swipe({ devtools, page }: Visitor, distancePx: number): Pr
   for (let step = 1; step <= steps; step++) await touch("touchMove", step / steps);
   await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
 }
+
+/** A finger draws something down by so many pixels and lets go. */
+export async function drag({ devtools }: Visitor, target: Locator, distancePx: number): Promise<void> {
+  const box = (await target.boundingBox())!;
+  const steps = 10;
+  const touch = (type: "touchStart" | "touchMove", share: number) =>
+    devtools.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints: [{ x: box.x + 20, y: box.y + box.height / 2 + distancePx * share }],
+    });
+  await touch("touchStart", 0);
+  for (let step = 1; step <= steps; step++) await touch("touchMove", step / steps);
+  await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+}
+
+/** Two quick taps on the upper left part of something. */
+export async function doubleTap({ page }: Visitor, target: Locator): Promise<void> {
+  const { x, y, width, height } = (await target.boundingBox())!;
+  for (let tap = 0; tap < 2; tap++) await page.touchscreen.tap(x + width / 3, y + height / 3);
+}

@@ -36,7 +36,7 @@ export function AccountFrame({ title, body, question, answer, other, children }:
         {children}
         <p className="account-other">
           {question}{" "}
-          <Link className="link" href={search ? `${other}?${search}` : other} replace>
+          <Link className="link" href={search ? `${other}?${search}` : other} replace state={history.state}>
             {answer}
           </Link>
         </p>

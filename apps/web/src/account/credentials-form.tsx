@@ -6,6 +6,7 @@ import { asProblem } from "../api/problem.ts";
 import { useServices } from "../api/services.tsx";
 import type { Session } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import type { Entry } from "../shell/history.ts";
 import { Field, PasswordField } from "../ui/field.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { checkCredentials } from "./check-credentials.ts";
@@ -49,7 +50,9 @@ export function CredentialsForm({ action, isNew, submit }: Props) {
       forgetViewer(cache);
       session.begin(started);
       toast(t.welcome(started.user.name));
-      navigate(next, { replace: true });
+      // Back is more than the same address: the same entry, with what was scrolled and opened.
+      if ((history.state as Entry | null)?.returns) history.back();
+      else navigate(next, { replace: true });
     } catch (error) {
       const problem = asProblem(error);
       setBusy(false);

@@ -2,6 +2,8 @@
 export interface Entry {
   /** Whether going back from here stays in this client. */
   within?: boolean;
+  /** Whether the page before is where to go when this one is done with. */
+  returns?: boolean;
   /** Of its own for each entry, so that what was scrolled can be found again. */
   entry?: number;
 }

@@ -1,7 +1,10 @@
 import { Link } from "wouter";
 import { loginPath } from "../account/next-path.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import type { Entry } from "../shell/history.ts";
 import { Dialog } from "../ui/dialog.tsx";
+
+const RETURNS: Entry = { returns: true };
 
 export default function LoginPrompt({ title, onClose }: { title: string; onClose: () => void }) {
   const { t } = useI18n();
@@ -10,10 +13,15 @@ export default function LoginPrompt({ title, onClose }: { title: string; onClose
     <Dialog title={title} onClose={onClose}>
       <p className="dialog-text">{t.loginToBody}</p>
       <div className="dialog-actions">
-        <Link href={login.replace("/login", "/register")} className="button button-quiet" onClick={onClose}>
+        <Link
+          href={login.replace("/login", "/register")}
+          className="button button-quiet"
+          state={RETURNS}
+          onClick={onClose}
+        >
           {t.toRegister}
         </Link>
-        <Link href={login} className="button button-primary" onClick={onClose}>
+        <Link href={login} className="button button-primary" state={RETURNS} onClick={onClose}>
           {t.logIn}
         </Link>
       </div>

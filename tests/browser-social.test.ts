@@ -1,0 +1,300 @@
+import type { Locator, Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { en } from "#apps/web/src/i18n/en.ts";
+import { zh } from "#apps/web/src/i18n/zh.ts";
+import { browsing, loggedIn } from "./harness/browser.ts";
+import { freshClip } from "./harness/clips.ts";
+import { doubleTap, drag } from "./harness/gestures.ts";
+import { body, type Schemas } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+describe("people among each other", () => {
+  const server = scenario("all");
+  const browser = browsing();
+
+  /** Somebody with a video of theirs. */
+  async function creator(title = "A title") {
+    const person = await server.register();
+    const { id } = await person.publish(freshClip(), title);
+    await person.settled(id);
+    return { person, videoId: id };
+  }
+  /** A phone speaks Chinese here, a desk English. */
+  const sit = (person: Person, device: "phone" | "desk") =>
+    browser.visit(server.origin, device, loggedIn(server.origin, person.session));
+  const videoOf = async (person: Person, id: string) =>
+    body(await person.get<Schemas["Video"]>(`/videos/${id}`));
+  const userOf = async (person: Person, id: string) =>
+    body(await person.get<Schemas["User"]>(`/users/${id}`));
+  async function befriend(one: Person, other: Person) {
+    body(await one.put(`/users/${other.id}/follow`), 204);
+    body(await other.put(`/users/${one.id}/follow`), 204);
+  }
+
+  test("two people like, follow, comment and reply, on a phone and on a desk", async () => {
+    const { person: ada, videoId } = await creator();
+    const bob = await server.register();
+    const phone = await sit(bob, "phone");
+    await phone.page.goto(`/video/${videoId}`);
+    const onPhone = inView(phone.page);
+    const like = onPhone.getByRole("button", { name: new RegExp(`^${zh.like}`) });
+    await plays(onPhone);
+
+    await doubleTap(phone, onPhone.locator(".stage"));
+    await expect.poll(() => like.textContent()).toMatch(/1$/);
+    await plays(onPhone);
+    // Once more takes nothing back, the heart itself does.
+    await doubleTap(phone, onPhone.locator(".stage"));
+    await plays(onPhone);
+    expect(await like.getAttribute("aria-pressed")).toBe("true");
+    await until("the like", async () => (await videoOf(bob, videoId)).reaction === "like");
+    await like.tap();
+    await until("no like", async () => (await videoOf(bob, videoId)).counts.likes === 0);
+    await like.tap();
+    await until("the like again", async () => (await videoOf(bob, videoId)).counts.likes === 1);
+
+    await onPhone.getByRole("button", { name: zh.actOn(zh.follow, ada.username) }).tap();
+    await until("the follow", async () => (await userOf(bob, ada.id)).followed);
+    await onPhone.locator(".rail-follow").waitFor({ state: "detached" });
+
+    await onPhone.getByRole("button", { name: zh.comments }).tap();
+    const sheet = phone.page.getByRole("dialog");
+    await sheet.getByText(zh.noComments).waitFor();
+    await sheet.getByLabel(zh.writeComment).fill("第一！");
+    await sheet.getByRole("button", { name: zh.send }).tap();
+    await sheet.getByText("第一！", { exact: true }).waitFor();
+    await sheet.getByRole("heading", { name: zh.commentsOf("1") }).waitFor();
+    await plays(onPhone);
+    await drag(phone, sheet.getByRole("heading"), 300);
+    await sheet.waitFor({ state: "detached" });
+    expect(await onPhone.getByRole("button", { name: zh.comments }).textContent()).toMatch(/1$/);
+
+    const desk = await sit(ada, "desk");
+    await desk.page.goto(`/video/${videoId}`);
+    await plays(inView(desk.page));
+    await desk.page.keyboard.press("c");
+    const panel = desk.page.getByRole("complementary");
+    await panel.getByRole("button", { name: en.replyTo(bob.username) }).click();
+    await desk.page.keyboard.type("Thank you, Bob. Let us call it c, l and f.");
+    await desk.page.keyboard.press("Enter");
+    await panel.getByText("Thank you, Bob.").waitFor();
+    await panel.getByText(en.creator, { exact: true }).waitFor();
+    await panel.getByRole("button", { name: en.pin, exact: true }).click();
+    await panel.getByText(en.pinned, { exact: true }).waitFor();
+    await panel.getByRole("link", { name: bob.username }).first().click();
+    await desk.page.getByText(en.followsYou, { exact: true }).waitFor();
+    await desk.page.getByRole("button", { name: en.followBack }).click();
+    await desk.page.getByRole("button", { name: en.friends }).waitFor();
+    await until("both follow", async () => (await userOf(bob, ada.id)).followsYou);
+
+    await phone.page.goto(`/video/${videoId}?comments`);
+    await phone.page.getByRole("button", { name: zh.showReplies("1") }).tap();
+    await phone.page.getByText("Thank you, Bob.").waitFor();
+    await phone.page.getByText(zh.pinned, { exact: true }).waitFor();
+  }, 60_000);
+
+  test("friends chat: unread marks, and answers that come by themselves", async () => {
+    const [ada, bob] = [await server.register(), await server.register()];
+    await befriend(ada, bob);
+    const [desk, phone] = [await sit(ada, "desk"), await sit(bob, "phone")];
+    await desk.page.goto("/hot");
+    await phone.page.goto(`/messages/${ada.id}`);
+    await phone.page.getByLabel(zh.writeMessage).fill("你好！\n在吗？");
+    await phone.page.getByRole("button", { name: zh.send }).tap();
+    await phone.page.locator(".bubble:not(.bubble-waiting)", { hasText: "在吗？" }).waitFor();
+
+    // Looking at the page again is reason enough to ask for news.
+    await desk.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    const navigation = desk.page.getByRole("navigation", { name: en.mainNavigation });
+    await navigation.getByText(en.unread("1")).waitFor({ state: "attached" });
+    await navigation.getByRole("link", { name: en.messages }).click();
+    const friends = desk.page.getByRole("navigation", { name: en.friendsList });
+    await friends.getByText(en.unread("1")).waitFor({ state: "attached" });
+    await desk.page.getByRole("list").getByRole("link", { name: bob.username }).click();
+    await desk.page.locator(".bubble", { hasText: "在吗？" }).waitFor();
+    await navigation.getByText(en.unread("1")).waitFor({ state: "detached" });
+
+    for (const words of ["Here I am.", "Where are you?"]) {
+      await desk.page.getByLabel(en.writeMessage).fill(words);
+      await desk.page.keyboard.press("Enter");
+      await phone.page.locator(".bubble", { hasText: words }).waitFor();
+    }
+    expect(await phone.page.locator(".bubble").allTextContents()).toEqual([
+      `${zh.you}: 你好！\n在吗？`,
+      `${ada.username}: Here I am.`,
+      `${ada.username}: Where are you?`,
+    ]);
+    await phone.page.goto("/messages");
+    await phone.page.getByRole("list").getByText("Where are you?").waitFor();
+    const unread = body(await bob.get<{ messages: number }>("/me/unread"));
+    expect(unread).toEqual({ messages: 0 });
+  }, 60_000);
+
+  test("a stranger who may not write on is told so, and keeps the words", async () => {
+    const [ada, carol] = [await server.register(), await server.register()];
+    const visitor = await sit(carol, "phone");
+    const { page } = visitor;
+    visitor.expectStatus(403);
+    await page.goto(`/messages/${ada.id}`);
+    await page.getByText(zh.strangerHint(ada.username)).waitFor();
+    for (const words of ["one", "two", "three", "four"]) {
+      await page.getByLabel(zh.writeMessage).fill(words);
+      await page.getByRole("button", { name: zh.send }).tap();
+      if (words !== "four") await page.locator(".bubble:not(.bubble-waiting)", { hasText: words }).waitFor();
+    }
+    const refusal = page.getByRole("alert");
+    await refusal.getByText(zh.strangerRefused(ada.username)).waitFor();
+    expect(await page.getByLabel(zh.writeMessage).inputValue()).toBe("four");
+    expect(await page.locator(".bubble").count()).toBe(3);
+    // What the refusal advises: with the other's follow they are friends.
+    body(await ada.put(`/users/${carol.id}/follow`), 204);
+    await refusal.getByRole("button", { name: zh.follow }).tap();
+    await until("friends", async () => (await userOf(carol, ada.id)).followed);
+    await page.getByRole("button", { name: zh.send }).tap();
+    await page.locator(".bubble:not(.bubble-waiting)", { hasText: "four" }).waitFor();
+    await refusal.waitFor({ state: "detached" });
+  });
+
+  test("what the server refuses is taken back with the reason, and the words stay", async () => {
+    const { person: ada, videoId } = await creator();
+    const dave = await server.register();
+    const visitor = await sit(dave, "desk");
+    const { page } = visitor;
+    await page.goto(`/video/${videoId}?comments`);
+    const panel = page.getByRole("complementary");
+    await panel.getByText(en.noComments).waitFor();
+    body(await ada.put(`/videos/${videoId}/comments-closed`), 204);
+    visitor.expectStatus(409, 404);
+    await panel.getByLabel(en.writeComment).fill("Too late?");
+    await page.keyboard.press("Enter");
+    await panel.getByRole("alert").getByText(en.reasons.COMMENTS_CLOSED).waitFor();
+    expect(await panel.getByLabel(en.writeComment).inputValue()).toBe("Too late?");
+    await page.keyboard.press("Escape");
+    await panel.waitFor({ state: "detached" });
+
+    body(await ada.delete(`/videos/${videoId}`), 204);
+    await until("likes are refused", async () => (await ada.put(`/videos/${videoId}/like`)).status === 404);
+    const like = inView(page).getByRole("button", { name: new RegExp(`^${en.like}`) });
+    // As far as the page knows the video is there: the heart fills, and empties again.
+    const pressed = await watchPressed(like);
+    await page.keyboard.press("l");
+    await page.getByRole("status").getByText(en.reasons.VIDEO_NOT_FOUND).waitFor();
+    expect(await pressed()).toEqual(["true", "false"]);
+    expect(await like.textContent()).toBe(`${en.like}`);
+  });
+
+  test("a guest who wants to comment logs in and is back at the same video and its comments", async () => {
+    await creator("the older");
+    const { person: ada } = await creator("the newer");
+    const { page } = await browser.visit(server.origin, "desk");
+    await page.goto("/");
+    await inView(page).getByText("the newer").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await until("the older", async () => (await inView(page).textContent())?.includes("the older"));
+    await page.keyboard.press("c");
+    await page.getByRole("complementary").getByLabel(en.writeComment).click();
+    const dialog = page.getByRole("dialog", { name: en.loginTo.comment });
+    await dialog.getByRole("link", { name: en.logIn }).click();
+    await page.getByLabel(en.username).fill(ada.username);
+    await page.getByLabel(en.password, { exact: true }).fill(ada.password);
+    await page.getByRole("button", { name: en.loginAction }).click();
+    await page.getByRole("complementary").waitFor();
+    expect(await inView(page).textContent()).toContain("the older");
+    await page.goBack();
+    await page.getByRole("complementary").waitFor({ state: "detached" });
+  });
+
+  test("whom one follows has a feed of its own, and who is blocked is gone from it", async () => {
+    const { person: ada, videoId } = await creator("sown by Ada");
+    const bob = await server.register();
+    body(await (await server.register()).put(`/users/${ada.id}/follow`), 204);
+    const { page } = await sit(bob, "desk");
+    await page.goto("/");
+    await page.getByRole("button", { name: en.feedFollowing, exact: true }).click();
+    await page.getByRole("heading", { name: en.followingEmptyTitle }).waitFor();
+    await page.getByRole("button", { name: en.actOn(en.follow, ada.username) }).click();
+    await until("the follow", async () => (await userOf(bob, ada.id)).followed);
+    await until("her video", async () => {
+      await page.getByRole("button", { name: en.seeTheirVideos }).click();
+      return inView(page)
+        .getByText("sown by Ada")
+        .waitFor({ timeout: 1500 })
+        .then(() => true)
+        .catch(() => false);
+    });
+    // The tab is remembered.
+    await page.reload();
+    await inView(page).getByText("sown by Ada").waitFor();
+    expect(videoId).not.toBe("");
+
+    await inView(page).getByRole("link", { name: ada.username }).first().click();
+    await page.getByRole("button", { name: en.moreActions }).click();
+    await page.getByRole("button", { name: en.block }).click();
+    await page.getByRole("dialog", { name: en.blockTitle(ada.username) }).waitFor();
+    await page.getByRole("button", { name: en.block }).click();
+    await page.getByRole("button", { name: en.unblock }).waitFor();
+    await until("the block", async () => (await userOf(bob, ada.id)).blocked);
+    await page.getByRole("link", { name: en.home }).click();
+    await page.getByRole("heading", { name: en.followingEmptyTitle }).waitFor();
+    await page.getByRole("link", { name: en.settings }).click();
+    await page.getByRole("button", { name: en.actOn(en.unblock, ada.username) }).click();
+    await page.getByText(en.nobodyBlocked).waitFor();
+    expect(await userOf(bob, ada.id)).toMatchObject({ blocked: false, followed: false });
+  }, 60_000);
+
+  test("a profile leads to what somebody likes, whom they follow, and who follows them", async () => {
+    const { person: ada, videoId } = await creator("much liked");
+    const bob = await server.register();
+    await befriend(ada, bob);
+    body(await bob.put(`/videos/${videoId}/like`), 204);
+    const { page } = await browser.visit(server.origin, "phone");
+    await page.goto(`/user/${bob.id}`);
+    await page.getByText(zh.noVideos).waitFor();
+    await page.getByRole("button", { name: zh.liked }).tap();
+    await page.getByRole("link", { name: zh.openVideo("much liked") }).tap();
+    await plays(inView(page));
+    await page.getByRole("button", { name: zh.back }).tap();
+    // The same tab as before.
+    await page.getByRole("link", { name: zh.openVideo("much liked") }).waitFor();
+    await page.getByRole("link", { name: zh.followers }).tap();
+    await page.getByRole("list").getByRole("link", { name: ada.username }).waitFor();
+    await page.getByRole("button", { name: zh.friends, exact: true }).tap();
+    await page.getByRole("list").getByRole("link", { name: ada.username }).waitFor();
+    await page.getByRole("button", { name: zh.actOn(zh.follow, ada.username) }).tap();
+    await page.getByRole("dialog", { name: zh.loginTo.follow }).waitFor();
+  });
+
+  test("a shared link shows its video to a guest, and everybody's videos after it", async () => {
+    const { videoId } = await creator("shared");
+    const { person: other } = await creator("somebody else's");
+    const { page } = await browser.visit(server.origin, "phone");
+    await page.goto(`/video/${videoId}`);
+    await plays(inView(page));
+    expect(await inView(page).textContent()).toContain("shared");
+    await page.keyboard.press("ArrowDown");
+    await until("the next one", async () => (await inView(page).textContent())?.includes(other.username));
+    await plays(inView(page));
+  });
+});
+
+const inView = (page: Page) => page.locator("article[data-active=true]");
+
+async function plays(slide: Locator) {
+  const time = () => slide.locator("video").evaluate((video): number => video.currentTime);
+  const start = await time();
+  // A short clip may begin anew meanwhile.
+  await until("it plays", async () => (await time()) !== start);
+}
+
+/** What a button's `aria-pressed` becomes from now on. */
+async function watchPressed(button: Locator): Promise<() => Promise<string[]>> {
+  await button.evaluate((element) => {
+    const { defaultView: view } = element.ownerDocument;
+    view.pressed = [];
+    new view.MutationObserver(() => view.pressed.push(element.ariaPressed)).observe(element, {
+      attributeFilter: ["aria-pressed"],
+    });
+  });
+  return () => button.page().evaluate("pressed");
+}
