@@ -243,6 +243,25 @@ describe("people among each other", () => {
     expect(await userOf(bob, ada.id)).toMatchObject({ blocked: false, followed: false });
   }, 60_000);
 
+  test("an account is deleted with its password, and nothing less", async () => {
+    const ada = await server.register();
+    const visitor = await sit(ada, "phone");
+    const { page } = visitor;
+    await page.goto("/settings");
+    await page.getByRole("button", { name: zh.deleteAccount }).tap();
+    const dialog = page.getByRole("dialog", { name: zh.deleteAccountTitle });
+    const password = dialog.getByLabel(zh.password, { exact: true });
+    visitor.expectStatus(401);
+    await password.fill("not that one");
+    await dialog.getByRole("button", { name: zh.deleteAccountAction }).tap();
+    await dialog.getByText(zh.reasons.WRONG_PASSWORD).waitFor();
+    await password.fill(ada.password);
+    await dialog.getByRole("button", { name: zh.deleteAccountAction }).tap();
+    await page.getByText(zh.accountDeleted).waitFor();
+    await page.getByRole("link", { name: zh.logIn }).waitFor();
+    expect((await ada.get("/me")).status).toBe(401);
+  });
+
   test("a profile leads to what somebody likes, whom they follow, and who follows them", async () => {
     const { person: ada, videoId } = await creator("much liked");
     const bob = await server.register();

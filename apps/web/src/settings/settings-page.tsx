@@ -4,6 +4,7 @@ import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Segmented } from "../ui/segmented.tsx";
 import { BlockedPeople } from "./blocked-people.tsx";
+import { DeleteAccount } from "./delete-account.tsx";
 import { Devices } from "./devices.tsx";
 import { LogOut } from "./log-out.tsx";
 import { PasswordForm } from "./password-form.tsx";
@@ -50,6 +51,7 @@ export default function SettingsPage() {
           <Devices />
           <BlockedPeople />
           <LogOut />
+          <DeleteAccount />
         </>
       )}
     </div>
