@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { accountErased } from "#contracts/events.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { drifts } from "#platform/testing/drifts.ts";
+import { heldUp } from "#platform/testing/held-up.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { followErasures } from "./account-removal.ts";
+import { accountStore } from "./account-store.ts";
+import { commentStore } from "./comment-store.ts";
+import { migrations } from "./migrations.ts";
+import { type Opinion, reactionStore } from "./reaction-store.ts";
+import { counts } from "./recount.ts";
+import type { CommentRow, Tables } from "./tables.ts";
+import { addVideos } from "./video-rows.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+let lastId = 0;
+const eve = "500";
+const author = "1";
+beforeAll(async () => {
+  own = await createModuleDatabase<Tables>("interaction", "accounts", migrations);
+});
+afterAll(() => own.drop());
+beforeEach(async () => {
+  await own.database.pool.query(
+    "truncate interaction.video, interaction.reaction, interaction.comment, interaction.person",
+  );
+  await addVideos(
+    own.db,
+    Array.from({ length: 1200 }, (_, i) => ({ videoId: String(10_000 + i), authorId: author })),
+  );
+});
+
+const videoOf = (i: number) => String(10_000 + i);
+const reactions = () => reactionStore(own.db, own.events);
+const comments = () => commentStore(own.db, own.events);
+const react = (userId: string, videos: string[], opinion: Opinion) =>
+  reactions().apply(videos.map((videoId) => ({ videoId, userId, opinion, id: String(++lastId) })));
+const comment = async (authorId: string, videoId: string, replyToId?: string) =>
+  (
+    await comments().add([
+      { videoId, id: String(++lastId), authorId, text: "x", replyToId, idempotencyKey: undefined },
+    ])
+  )[0]!;
+const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
+const left = async () => [
+  ...(await rowsOf("select from interaction.reaction where user_id = 500")),
+  ...(await rowsOf("select from interaction.comment where author_id = 500 or reply_to_user_id = 500")),
+];
+
+async function remove(): Promise<void> {
+  const consumer = followErasures(own.events, own.db, {
+    accounts: accountStore(own.db),
+    reactions: reactions(),
+    comments: comments(),
+  });
+  await own.events.transaction(own.db, async (_transaction, emit) =>
+    emit(accountErased, { userId: eve, closingId: "1", atMs: 1 }),
+  );
+  await consumer.settled(20_000);
+  await consumer.stop();
+}
+
+test("reactions and comments go, exactly, with the replies under them; other people's stay", async () => {
+  const videos = Array.from({ length: 1200 }, (_, i) => videoOf(i));
+  await react(eve, videos.slice(0, 700), 1);
+  await react(eve, videos.slice(700), -1);
+  await react("2", videos.slice(0, 10), 1);
+  const thread = (await comment(eve, videoOf(0))) as CommentRow;
+  await comment("2", videoOf(0), thread.id);
+  const other = (await comment("2", videoOf(0))) as CommentRow;
+  const hers = (await comment(eve, videoOf(0), other.id)) as CommentRow;
+  const answer = (await comment("3", videoOf(0), hers.id)) as CommentRow;
+  expect(answer.reply_to_user_id).toBe(eve);
+  await comments().pin(videoOf(0), thread.id, () => {});
+  // One that is being removed, and goes with its own event.
+  await own.database.pool.query("update interaction.video set removed = true where video_id = 10001");
+
+  await remove();
+  expect(await rowsOf("select video_id from interaction.reaction where user_id = 500")).toEqual([
+    { video_id: videoOf(1) },
+  ]);
+  expect(await rowsOf("select id, replies, reply_to_user_id from interaction.comment order by id")).toEqual([
+    { id: other.id, replies: "1", reply_to_user_id: null },
+    { id: answer.id, replies: "0", reply_to_user_id: null },
+  ]);
+  const [video] = await rowsOf(`select * from interaction.video where video_id = ${videoOf(0)}`);
+  expect(video).toMatchObject({ likes: "1", comments: "2", pinned_id: null });
+  expect(await drifts(own.database, counts)).toEqual([]);
+  const told = await rowsOf(
+    "select from events.log where type = 'interaction.reacted.v1' and key like '% 500'",
+  );
+  expect(told).toHaveLength(1200 + 1199);
+});
+
+test("nothing comes from them afterwards, and the others of a batch do", async () => {
+  await remove();
+  const wish = { videoId: videoOf(0), opinion: 1 as const };
+  const outcomes = await reactions().apply([
+    { ...wish, userId: eve, id: "1" },
+    { ...wish, userId: "2", id: "2" },
+  ]);
+  expect(outcomes).toMatchObject([{ reason: "SESSION_ENDED" }, true]);
+  expect(await react(eve, [videoOf(0)], -1)).toMatchObject([{ reason: "SESSION_ENDED" }]);
+  expect(await comment(eve, videoOf(0))).toMatchObject({ reason: "SESSION_ENDED" });
+  expect(await left()).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test.each([
+  ["like", async () => (await react(eve, [videoOf(0)], 1))[0]],
+  ["dislike", async () => (await react(eve, [videoOf(0)], -1))[0]],
+  ["comment", () => comment(eve, videoOf(0))],
+])("a %s that is under way meanwhile leaves nothing behind", async (_what, late) => {
+  const hold = `select from interaction.video where video_id = ${videoOf(0)} for update`;
+  expect(await heldUp(own.database.pool, hold, late, remove)).toBeInstanceOf(DomainError);
+  expect(await left()).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});

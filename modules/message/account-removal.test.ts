@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { drifts } from "#platform/testing/drifts.ts";
+import { heldUp } from "#platform/testing/held-up.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { accountStore } from "./account-store.ts";
+import { migrations } from "./migrations.ts";
+import { counts } from "./recount.ts";
+import { sendStore } from "./send-store.ts";
+import type { Tables } from "./tables.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+const ids = createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now });
+beforeAll(async () => {
+  own = await createModuleDatabase<Tables>("message", "accounts", migrations);
+});
+afterAll(() => own.drop());
+beforeEach(async () => {
+  await own.database.pool.query("truncate message.conversation, message.message, message.person");
+});
+
+const eve = "500";
+const send = (senderId: string, receiverId: string) =>
+  sendStore(
+    own.db,
+    ids,
+    own.events,
+  )([{ senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" }]);
+const store = () => accountStore(own.db);
+const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
+const placesOfEve = async () => [
+  ...(await rowsOf("select from message.conversation where 500 in (user_id, peer_id)")),
+  ...(await rowsOf("select from message.message where 500 in (low_id, high_id)")),
+];
+async function remove(): Promise<void> {
+  await store().shutOut(eve);
+  for (const peer of await store().peers(eve)) while (await store().removeMessages(eve, peer));
+}
+
+test("a long conversation goes in steps, each exact, and others stay", async () => {
+  await send(eve, "1");
+  await send("1", eve);
+  await send("2", "1");
+  await send(eve, "2");
+  // Of a long conversation the most is made by hand.
+  await own.database.pool.query(
+    `insert into message.message (low_id, high_id, id, sender_id, content)
+     select 1, 500, i, case when i % 2 = 0 then 1 else 500 end, 'x' from generate_series(1, 4500) i`,
+  );
+  await own.database.pool.query(
+    "update message.conversation set unread = unread + 2250 where 500 in (user_id, peer_id) and 1 in (user_id, peer_id)",
+  );
+  await own.database.pool.query("update message.person set unread = unread + 2250 where user_id in (1, 500)");
+  expect(await drifts(own.database, counts)).toEqual([]);
+  await store().shutOut(eve);
+  expect(await store().peers(eve)).toEqual(["1", "2"]);
+  for (const more of [true, true, false]) {
+    expect(await store().removeMessages(eve, "1")).toBe(more);
+    expect(await drifts(own.database, counts)).toEqual([]);
+    expect(await store().peers(eve)).toEqual(more ? ["1", "2"] : ["2"]);
+  }
+  expect(await store().removeMessages(eve, "2")).toBe(false);
+  expect(await placesOfEve()).toEqual([]);
+  expect(await rowsOf("select user_id, unread, gone from message.person order by 1")).toEqual([
+    { user_id: "1", unread: "1", gone: false },
+    { user_id: "2", unread: "0", gone: false },
+    { user_id: eve, unread: "0", gone: true },
+  ]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
+test("afterwards they write to nobody, and nobody to them", async () => {
+  await remove();
+  expect(await send(eve, "1")).toMatchObject([{ reason: "SESSION_ENDED" }]);
+  expect(await send("1", eve)).toMatchObject([{ reason: "USER_NOT_FOUND" }]);
+  expect(await send("1", "2")).toMatchObject([{ sender_id: "1" }]);
+  expect(await placesOfEve()).toEqual([]);
+});
+
+test.each([
+  ["of theirs", () => send(eve, "1")],
+  ["to them", () => send("1", eve)],
+])("a message %s that is under way meanwhile leaves nothing behind", async (_what, late) => {
+  await send("2", "1");
+  // Counted in the order of ids: it waits for the row of 1 and does not yet hold that of 500.
+  const hold = "select from message.person where user_id = 1 for update";
+  const outcome = (await heldUp(own.database.pool, hold, late, remove)) as unknown[];
+  expect(outcome[0]).toBeInstanceOf(DomainError);
+  expect(await placesOfEve()).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
