@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { accountRefused, accountRemoved } from "#contracts/events.ts";
+import type { UserId } from "#contracts/ids.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { closingStore } from "./closing-store.ts";
+import { followAnswers } from "./consumers.ts";
+import { migrations } from "./migrations.ts";
+import { userStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+const eve = "500" as UserId;
+beforeAll(async () => {
+  own = await createModuleDatabase<Tables>("user", "closing", migrations);
+});
+afterAll(() => own.drop());
+beforeEach(async () => {
+  await own.database.pool.query(`truncate "user".account, "user".session, events.log`);
+  await own.database.pool.query(
+    `insert into "user".account (id, username, name_key, name, password_hash, signature, avatar_key, background_key)
+     values (500, 'Eve', 'eve', 'Eve', 'hash', 'hi', 'picture/shared', 'picture/own'),
+       (501, 'Ben', 'ben', 'Ben', 'hash', '', 'picture/shared', '')`,
+  );
+});
+
+const closings = () => closingStore(own.db, own.events);
+const accountOf = async () =>
+  (await own.database.pool.query(`select * from "user".account where id = 500`)).rows[0];
+const told = async () =>
+  (
+    await own.database.pool.query("select type from events.log where type like 'user.%' order by position")
+  ).rows.map(({ type }) => type);
+
+/** What other modules say about attempts, in this order; gives the pictures that were removed. */
+async function answer(...answers: ["refused" | "removed", string][]): Promise<string[]> {
+  const removed: string[] = [];
+  let failures = 1;
+  const consumer = followAnswers(own.events, own.db, closings(), async (key) => {
+    // Whoever removes is interrupted once, after the file is gone.
+    removed.push(key);
+    if (failures-- > 0) throw new Error("interrupted");
+  });
+  for (const [what, closingId] of answers)
+    await own.events.transaction(own.db, async (_transaction, emit) =>
+      what === "removed"
+        ? emit(accountRemoved, { userId: eve, closingId })
+        : emit(accountRefused, { userId: eve, closingId, reason: "VIDEO_HELD" }),
+    );
+  await consumer.settled();
+  await consumer.stop();
+  return removed;
+}
+
+test("what is removed leaves no more than an id, once, and takes the pictures that nobody else has", async () => {
+  await closings().close(eve, "7");
+  await expect(closings().close(eve, "8")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  const removed = await answer(["removed", "7"], ["removed", "7"], ["refused", "7"]);
+  expect(new Set(removed)).toEqual(new Set(["picture/own"]));
+  expect(await accountOf()).toMatchObject({
+    state: "erased",
+    username: "",
+    name_key: null,
+    name: "",
+    signature: "",
+    password_hash: "",
+    avatar_key: "",
+    background_key: "",
+    closing_id: null,
+    closing_refused: "",
+  });
+  expect(await told()).toEqual(["user.account_closing.v1", "user.account_erased.v1"]);
+  const store = userStore(own.db);
+  expect(await store.accountsById([eve, "501"])).toHaveLength(1);
+  await expect(store.updateProfile(eve, { name: "Eve" })).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  await expect(store.setPassword(eve, "hash", undefined)).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  let placed = false;
+  const place = async () => {
+    placed = true;
+  };
+  await expect(store.setPicture(eve, "avatar_key", "picture/new", place)).rejects.toMatchObject({
+    reason: "SESSION_ENDED",
+  });
+  expect(placed).toBe(false);
+});
+
+test("what is refused is as before, and an answer to an earlier attempt does nothing", async () => {
+  await closings().close(eve, "7");
+  await answer(["refused", "7"]);
+  expect(await accountOf()).toMatchObject({ state: "open", closing_refused: "VIDEO_HELD", username: "Eve" });
+  await closings().close(eve, "8");
+  expect(await accountOf()).toMatchObject({ state: "closing", closing_refused: "" });
+  await answer(["refused", "7"], ["removed", "7"]);
+  expect(await accountOf()).toMatchObject({ state: "closing", username: "Eve" });
+  expect(await told()).toEqual([
+    "user.account_closing.v1",
+    "user.account_reopened.v1",
+    "user.account_closing.v1",
+  ]);
+});

@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { accountClosing } from "#contracts/events.ts";
+import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
+import { PeopleGone } from "#platform/db/people-gone.ts";
+import { type JobQueue, startJobQueue } from "#platform/jobs/job-queue.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { drifts } from "#platform/testing/drifts.ts";
+import { heldUp } from "#platform/testing/held-up.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { followClosings } from "./account-removal.ts";
+import { type AccountStore, accountStore } from "./account-store.ts";
+import { migrations } from "./migrations.ts";
+import { counts } from "./recount.ts";
+import { type VideoStore, videoStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+let videos: VideoStore;
+let accounts: AccountStore;
+let jobs: JobQueue;
+let lastId = 1000;
+const eve = "500" as UserId;
+beforeEach(async () => {
+  own = await createModuleDatabase<Tables>("video", "accounts", migrations);
+  videos = videoStore(own.db, own.events);
+  accounts = accountStore(own.db);
+  // Adds jobs and leaves them where they are.
+  const nothing = { run: async () => {}, maxAttempts: 1, timeoutMs: 1000 };
+  jobs = startJobQueue({ db: own.db, kinds: { nothing }, concurrency: 1, log: createLog("silent") });
+});
+afterEach(async () => {
+  await jobs.stop();
+  await own.drop();
+});
+
+const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
+async function upload(ownerId = eve): Promise<UploadId> {
+  const id = String(++lastId) as UploadId;
+  const info = { durationMs: 8000, width: 720, height: 1280 };
+  await videos.addUpload({ id, ownerId, sourceKey: "video/source.mp4", sizeBytes: 10, info });
+  return id;
+}
+const publish = (uploadId: UploadId, authorId = eve) =>
+  videos.publish({ id: String(++lastId) as VideoId, authorId, uploadId, title: "" }, jobs);
+const shareOfEve = async () => [
+  ...(await rowsOf("select from video.video where author_id = 500")),
+  ...(await rowsOf("select from video.upload where owner_id = 500")),
+];
+const told = async () =>
+  (await rowsOf("select type from events.log where type like 'video.account%' order by position")).map(
+    ({ type }) => type.split(/[._]/)[2],
+  );
+
+async function close(closingId: string): Promise<void> {
+  const consumer = followClosings(own.events, own.db, { videos, accounts }, jobs);
+  await own.events.transaction(own.db, async (_transaction, emit) =>
+    emit(accountClosing, { userId: eve, closingId, atMs: 1 }),
+  );
+  await consumer.settled(20_000);
+  await consumer.stop();
+}
+
+test("videos in every state and uploads go with what they use, each with its event; other people's stay", async () => {
+  const first = (await publish(await upload()))!.id;
+  await rowsOf(`
+    insert into video.video (id, author_id, upload_id, title, state, source_key, play_key, cover_key, duration_ms, width,
+      height, size_bytes, info, published_ms)
+    select 10000 + i, 500, 10000 + i, '', (array['published', 'failed', 'processing'])[i % 3 + 1], 's', 'p', 'c' || i, 1, 1, 1,
+      1, '{}', case when i % 3 = 0 then i end
+    from generate_series(1, 250) i`);
+  await rowsOf(
+    "insert into video.blob_use select key, id from video.video, unnest(array[play_key, cover_key]) key where id > 10000",
+  );
+  await rowsOf("update video.author_stats set works = 83 where author_id = 500");
+  await upload();
+  const other = (await publish(await upload("2" as UserId), "2" as UserId))!.id;
+  expect(await drifts(own.database, counts)).toEqual([]);
+
+  await close("7");
+  expect(await shareOfEve()).toEqual([]);
+  expect(await rowsOf("select id from video.video")).toEqual([{ id: other }]);
+  expect(await rowsOf("select owner_id from video.blob_use")).toEqual([{ owner_id: other }]);
+  expect(await rowsOf("select key from video.job where kind = 'process'")).toEqual([{ key: other }]);
+  expect(await rowsOf("select works, gone from video.author_stats where author_id = 500")).toEqual([
+    { works: "0", gone: true },
+  ]);
+  const deleted = (await rowsOf("select key from events.log where type = 'video.deleted.v1'")).map(
+    ({ key }) => key,
+  );
+  expect(deleted).toHaveLength(251);
+  expect(new Set(deleted)).toContain(first);
+  expect(await told()).toEqual(["removed"]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+
+  // Nothing comes in afterwards, and a second time nothing happens.
+  await expect(upload()).rejects.toThrow(PeopleGone);
+  await close("7");
+  expect(await rowsOf("select from events.log where type = 'video.deleted.v1'")).toHaveLength(251);
+});
+
+test("a hold refuses one attempt for good, whenever it is handled; and a later one not, once it is off", async () => {
+  const { id } = (await publish(await upload()))!;
+  expect(await videos.setHeld(id as VideoId, true)).toBe(true);
+  await close("7");
+  expect(await told()).toEqual(["refused"]);
+  await videos.setHeld(id as VideoId, false);
+  await close("7");
+  expect(await told()).toEqual(["refused", "refused"]);
+  expect(await shareOfEve()).toHaveLength(1);
+  // It goes on as before.
+  expect((await publish(await upload()))?.id).toBeDefined();
+  await close("8");
+  expect(await told()).toEqual(["refused", "refused", "removed"]);
+  expect(await shareOfEve()).toEqual([]);
+});
+
+test("what is published meanwhile is not", async () => {
+  const id = await upload();
+  let removed: Promise<unknown> | undefined;
+  const hold = `select from video.upload where id = ${id} for update`;
+  const outcome = await heldUp(
+    own.database.pool,
+    hold,
+    () => publish(id),
+    async () => {
+      expect(await accounts.shutOut(eve, "7")).toBe(true);
+      removed = accounts.removeUploads(eve, jobs);
+    },
+  );
+  expect(outcome).toBeInstanceOf(PeopleGone);
+  await removed;
+  expect(await shareOfEve()).toEqual([]);
+  expect(await rowsOf("select key from video.job where kind = 'process'")).toEqual([]);
+});
+
+test("what is uploaded meanwhile is waited for, and goes", async () => {
+  await upload();
+  let removed: Promise<unknown> | undefined;
+  const hold = "select pg_advisory_xact_lock(hashtextextended('video/source.mp4', 0))";
+  const outcome = await heldUp(own.database.pool, hold, upload, async () => {
+    removed = close("7");
+  });
+  expect(outcome).toBe(String(lastId));
+  await removed;
+  expect(await shareOfEve()).toEqual([]);
+  expect(await rowsOf("select from video.blob_use")).toEqual([]);
+});
+
+test("a hold that comes while the account goes is none", async () => {
+  const { id } = (await publish(await upload()))!;
+  const hold = `select from video.video where id = ${id} for update`;
+  const outcome = await heldUp(
+    own.database.pool,
+    hold,
+    () => videos.setHeld(id as VideoId, true),
+    async () => expect(await accounts.shutOut(eve, "7")).toBe(true),
+  );
+  expect(outcome).toBeInstanceOf(PeopleGone);
+  await close("7");
+  expect(await shareOfEve()).toEqual([]);
+});
