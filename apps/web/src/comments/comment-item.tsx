@@ -30,6 +30,7 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
   const { author, replyTo, rootId } = comment;
   const isReply = rootId !== null;
   const ownsVideo = me?.id === video.author.id;
+  const mayDelete = ownsVideo || me?.id === author.id || me?.role === "moderator";
   return (
     <li className="comment" data-reply={isReply}>
       <Link href={`/user/${author.id}`} className="comment-face" tabIndex={-1} aria-hidden="true">
@@ -63,7 +64,7 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
             </button>
           )}
           {ownsVideo && !isReply && <PinButton comment={comment} pinned={pinned} />}
-          {(ownsVideo || me?.id === author.id) && <DeleteButton comment={comment} />}
+          {mayDelete && <DeleteButton comment={comment} />}
         </div>
         {children}
       </div>

@@ -22,6 +22,7 @@ import { useSend } from "./use-send.ts";
 export function Conversation({ peerId }: { peerId: string }) {
   const { t } = useI18n();
   const { api } = useServices();
+  const me = useUser();
   const { data: peer, error, refetch } = useQuery(userQuery(api, peerId));
   usePageTitle(peer?.name ?? t.messages);
   return (
@@ -40,7 +41,9 @@ export function Conversation({ peerId }: { peerId: string }) {
           </Link>
         )}
       </header>
-      {peer ? (
+      {me?.id === peerId ? (
+        <Notice title={t.reasons.WRITES_TO_SELF} />
+      ) : peer ? (
         <Talk peer={peer} />
       ) : error ? (
         <Notice title={t.conversationFailed} body={explain(t, error)}>
@@ -60,7 +63,6 @@ export function Conversation({ peerId }: { peerId: string }) {
 function Talk({ peer }: { peer: User }) {
   const { t } = useI18n();
   const { drafts } = useServices();
-  const me = useUser();
   const where = `messages/${peer.id}`;
   const [text, setText] = useState(() => drafts.get(where));
   const write = (next: string) => {
@@ -82,7 +84,7 @@ function Talk({ peer }: { peer: User }) {
     );
   const friends = peer.followed && peer.followsYou;
   const answered = messages.some((message) => message.senderId === peer.id);
-  const stranger = !friends && !answered && me?.id !== peer.id && !older.hasNextPage;
+  const stranger = !friends && !answered && !older.hasNextPage;
   return (
     <>
       <Bubbles

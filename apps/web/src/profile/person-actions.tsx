@@ -1,19 +1,16 @@
-import { useState } from "react";
 import { useLocation } from "wouter";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useAsMember } from "../social/as-member.tsx";
 import { FollowButton } from "../social/follow-button.tsx";
 import { useBlock } from "../social/use-block.ts";
-import { MessageIcon, MoreIcon } from "../ui/icons.tsx";
-import { PersonMenu } from "./person-menu.tsx";
+import { MessageIcon } from "../ui/icons.tsx";
 
 /** What one can do about somebody else, on their page. */
 export function PersonActions({ user }: { user: User }) {
   const { t } = useI18n();
   const asMember = useAsMember();
   const [, navigate] = useLocation();
-  const [menu, setMenu] = useState(false);
   const block = useBlock(user);
   return (
     <>
@@ -39,16 +36,6 @@ export function PersonActions({ user }: { user: User }) {
           </button>
         </>
       )}
-      <button
-        type="button"
-        className="icon-button"
-        aria-label={t.moreActions}
-        aria-haspopup="dialog"
-        onClick={() => setMenu(true)}
-      >
-        <MoreIcon size={22} />
-      </button>
-      {menu && <PersonMenu user={user} onClose={() => setMenu(false)} />}
     </>
   );
 }

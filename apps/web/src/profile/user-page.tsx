@@ -8,6 +8,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
+import { MoreButton } from "./more-button.tsx";
 import { PersonActions } from "./person-actions.tsx";
 import { ProfileHeader, ProfileSkeleton } from "./profile-header.tsx";
 import { ProfileTabs } from "./profile-tabs.tsx";
@@ -46,6 +47,7 @@ export default function UserPage({ id }: { id: string }) {
     <div className="profile">
       <div className="profile-bar">
         <BackButton />
+        {me?.id !== user.id && <MoreButton user={user} />}
       </div>
       <ProfileHeader user={user}>
         {me?.id === user.id ? (

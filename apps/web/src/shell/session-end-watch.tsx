@@ -6,7 +6,7 @@ import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 
-const PUBLIC = /^\/($|video\/|user\/)/;
+const PUBLIC = /^\/($|hot|video\/|user\/)/;
 
 /** When the server ends the session: say so; who was not just watching logs in and comes back to this page. */
 export function SessionEndWatch() {
