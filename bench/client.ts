@@ -1,7 +1,9 @@
+import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Somebody with an account and a classic token. */
 export interface Caller {
+  id: string;
   name: string;
   token: string;
 }
@@ -22,14 +24,32 @@ async function classic<T>(port: number, path: string, form?: Record<string, stri
 }
 
 export async function register(port: number, name: string): Promise<Caller> {
-  const { token } = await classic<{ token: string }>(port, "/user/register/", { username: name, password });
-  return { name, token };
+  return enter(port, "/user/register/", name);
 }
 
 /** The same person with a token that no storm of logins has ended. */
-export async function logIn(port: number, { name }: Caller): Promise<Caller> {
-  const { token } = await classic<{ token: string }>(port, "/user/login/", { username: name, password });
-  return { name, token };
+export async function logIn(port: number, { name }: Pick<Caller, "name">): Promise<Caller> {
+  return enter(port, "/user/login/", name);
+}
+
+async function enter(port: number, path: string, name: string): Promise<Caller> {
+  // Its user_id is a bare number, of which JavaScript would lose the end.
+  const { token } = await classic<{ token: string }>(port, path, { username: name, password });
+  const claims = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()) as { sub: string };
+  return { id: claims.sub, name, token };
+}
+
+/** A tiny clip that needs no conversion. */
+export function clipOf(): Promise<Uint8Array<ArrayBuffer>> {
+  return readFile("platform/media/testdata/compliant.mp4");
+}
+
+export async function follow(port: number, caller: Caller, userId: string): Promise<void> {
+  await api(port, caller, "PUT", `/users/${userId}/follow`);
+}
+
+export async function followingFeed(port: number, caller: Caller): Promise<{ title: string }[]> {
+  return ((await api(port, caller, "GET", "/feed/following")) as { items: { title: string }[] }).items;
 }
 
 export async function publishClip(
@@ -38,25 +58,27 @@ export async function publishClip(
   clip: Uint8Array<ArrayBuffer>,
   title: string,
 ): Promise<void> {
-  const upload = (await post(port, author, "/uploads", "application/octet-stream", clip)) as { id: string };
-  await post(port, author, "/videos", "application/json", JSON.stringify({ uploadId: upload.id, title }));
+  const sent = { type: "application/octet-stream", content: clip };
+  const { id: uploadId } = (await api(port, author, "POST", "/uploads", sent)) as { id: string };
+  const content = JSON.stringify({ uploadId, title });
+  await api(port, author, "POST", "/videos", { type: "application/json", content });
 }
 
-async function post(
+async function api(
   port: number,
   caller: Caller,
+  method: string,
   path: string,
-  type: string,
-  body: string | Uint8Array<ArrayBuffer>,
-) {
+  body?: { type: string; content: string | Uint8Array<ArrayBuffer> },
+): Promise<unknown> {
   const response = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
-    method: "POST",
-    headers: { "content-type": type, authorization: `Bearer ${caller.token}` },
-    body,
+    method,
+    headers: { authorization: `Bearer ${caller.token}`, ...(body && { "content-type": body.type }) },
+    ...(body && { body: body.content }),
     signal: AbortSignal.timeout(answerMs),
   });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  return response.json();
+  return response.status === 204 ? undefined : response.json();
 }
 
 /** Waits until the public feed has this many videos. */

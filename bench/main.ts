@@ -1,9 +1,12 @@
 import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
+import { fanOut } from "./fan-out.ts";
 import { feedGuest } from "./feed-guest.ts";
 import { feedUser } from "./feed-user.ts";
+import { growth } from "./growth.ts";
 import { login } from "./login.ts";
 import { loginStorm } from "./login-storm.ts";
+import { publishBig } from "./publish-big.ts";
 import { machine, printTable, type Row, writeResults } from "./scoreboard.ts";
 import { split } from "./split.ts";
 import { start } from "./start.ts";
@@ -19,9 +22,12 @@ const benches: Record<string, Bench> = {
   "like-spread": likeSpread,
   "like-hot": likeHot,
   follow,
+  "fan-out": fanOut,
+  "publish-big": publishBig,
   upload,
   start,
   split,
+  growth,
 };
 
 const { values, positionals } = parseArgs({

@@ -8,7 +8,6 @@ import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { type Caller, logIn, password } from "./client.ts";
 import { type ServerOptions, type ServerProcess, startServer, stopProcess } from "./server-process.ts";
-import type { World } from "./world.ts";
 
 /** A made-up world as `douya seed` makes it, by the numbers that it takes. */
 export interface TownSize {
@@ -16,6 +15,9 @@ export interface TownSize {
   follows: number;
   videos: number;
 }
+
+/** Has something stopped when the run ends, however that comes about. */
+export type Owns = <T extends { stop(): Promise<void> }>(it: T) => T;
 
 /** A town whose database runs, as the operator's own would, so that servers and ceilings share it. */
 export interface Town {
@@ -38,18 +40,18 @@ const keptForMs = 5 * 24 * 3_600_000;
 const keptIn = "build/bench-towns";
 
 /** Opens the town of this size, which is made in `folder` when it is not there yet. */
-export async function openTown(world: World, folder: string, size: TownSize): Promise<Town> {
-  if (!existsSync(folder)) await seed(world, folder, size);
+export async function openTown(owns: Owns, folder: string, size: TownSize): Promise<Town> {
+  if (!existsSync(folder)) await seed(owns, folder, size);
   const dir = join(folder, "postgres");
   const postgres = await startEmbeddedPostgres({ dir, log: createLog("error"), keepAlive: false });
   const pool = new pg.Pool({ connectionString: postgres.url, max: 4, statement_timeout: statementMs });
-  return world.owns({
+  return owns({
     size,
     url: postgres.url,
     pool,
     async serve(options: Omit<ServerOptions, "env"> & { env?: Record<string, string> } = {}) {
       const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: postgres.url, ...options.env };
-      return world.owns(await startServer({ ...options, env }));
+      return owns(await startServer({ ...options, env }));
     },
     async callers(server: ServerProcess, count: number) {
       const names = Array.from(
@@ -59,7 +61,7 @@ export async function openTown(world: World, folder: string, size: TownSize): Pr
       const found: Caller[] = [];
       for (let i = 0; i < names.length; i += loginsAtOnce) {
         const some = names.slice(i, i + loginsAtOnce);
-        found.push(...(await Promise.all(some.map((name) => logIn(server.port, { name, token: "" })))));
+        found.push(...(await Promise.all(some.map((name) => logIn(server.port, { name })))));
       }
       return found;
     },
@@ -82,7 +84,7 @@ export async function keptTown({ users, follows, videos }: TownSize): Promise<st
 }
 
 /** Makes a town in a draft that takes its place when it is whole. */
-async function seed(world: World, folder: string, { users, follows, videos }: TownSize): Promise<void> {
+async function seed(owns: Owns, folder: string, { users, follows, videos }: TownSize): Promise<void> {
   const draft = `${folder}.draft`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
@@ -92,7 +94,7 @@ async function seed(world: World, folder: string, { users, follows, videos }: To
     stdio: ["ignore", "ignore", "inherit"],
     timeout: seedMs,
   });
-  world.owns({ stop: () => stopProcess(child) });
+  owns({ stop: () => stopProcess(child) });
   const [code] = await once(child, "exit");
   if (code !== 0) throw new Error(`douya seed ended with ${code}`);
   await writeFile(join(draft, "made"), "");

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { createLog } from "#platform/observe/log.ts";
-import { type Caller, publishClip, register, waitForFeed } from "./client.ts";
+import { type Caller, clipOf, publishClip, register, waitForFeed } from "./client.ts";
 import { type ServerOptions, type ServerProcess, startServer } from "./server-process.ts";
-import { openTown, type Town } from "./town.ts";
+import { type Owns, openTown, type Town } from "./town.ts";
 
 /** What all benchmarks of one run share: a data folder with people and videos, and the processes on it. */
 export interface World {
@@ -17,8 +17,7 @@ export interface World {
   serve(options?: Omit<ServerOptions, "env"> & { env?: Record<string, string> }): Promise<ServerProcess>;
   /** A made-up town of 10,000 people who follow 200 each, in a folder of its own that lasts as long as the run. */
   town(): Promise<Town>;
-  /** Has something stopped when the run ends, however that comes about. */
-  owns<T extends { stop(): Promise<void> }>(it: T): T;
+  owns: Owns;
   /** Stops everything and removes the folder. */
   remove(): Promise<void>;
 }
@@ -42,7 +41,7 @@ export async function createWorld(): Promise<World> {
     const server = owns(await startServer({ env: { DOUYA_DATA: dataDir } }));
     const names = Array.from({ length: people }, (_, i) => `bench-${i}`);
     const callers = await Promise.all(names.map((name) => register(server.port, name)));
-    const clip = await readFile("platform/media/testdata/compliant.mp4");
+    const clip = await clipOf();
     for (let i = 0; i < videos; i++) {
       await publishClip(
         server.port,
@@ -63,7 +62,7 @@ export async function createWorld(): Promise<World> {
   const world: World = {
     dataDir,
     callers,
-    town: () => openTown(world, join(dataDir, "town"), townSize),
+    town: () => openTown(owns, join(dataDir, "town"), townSize),
     owns,
     async serve(options = {}) {
       await callers();

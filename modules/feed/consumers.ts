@@ -1,6 +1,7 @@
 import { relationFollowed, relationUnfollowed, videoDeleted, videoPublished } from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
+import type { HandleContext } from "#platform/events/effect.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Call } from "#platform/rpc/call.ts";
@@ -20,7 +21,13 @@ export function keepInboxes(
   jobs: JobQueue,
   pullFollowers: number,
 ) {
-  return async (on: Transaction<Tables>, events: InboxEvent[]): Promise<void> => {
+  return async (
+    on: Transaction<Tables>,
+    events: InboxEvent[],
+    { afterCommit }: Pick<HandleContext, "afterCommit">,
+  ): Promise<void> => {
+    // For deliveries that go on in the background.
+    afterCommit(jobs.wake);
     // Neighbours of one kind are done at once; order matters only within a pair or a video.
     for (const run of runsOf(events)) {
       const [first] = run;

@@ -19,15 +19,18 @@ export function deliverVideo(store: FeedStore, relation: Client<typeof RelationS
     maxAttempts: 20,
     timeoutMs: 3_600_000,
     async run(job) {
+      const delivery = await store.delivery(job.key);
+      if (!delivery) return;
+      const followers = (before: string) =>
+        relation.listFollowers({ userId: delivery.author_id, before, limit: deliveryPage }, systemCall());
+      let page = followers(delivery.before_follow);
       for (;;) {
         job.signal.throwIfAborted();
-        const delivery = await store.delivery(job.key);
-        if (!delivery) return;
-        const { author_id: userId, before_follow } = delivery;
-        const page = { userId, before: before_follow, limit: deliveryPage };
-        const { userIds, next } = await relation.listFollowers(page, systemCall());
-        await store.deliverPage(delivery, userIds, next, job);
-        if (!next) return;
+        const { userIds, next } = await page;
+        // Read while this one is delivered.
+        if (next) page = followers(next);
+        page.catch(() => {});
+        if (!(await store.deliverPage(delivery, userIds, next, job)) || !next) return;
       }
     },
   };

@@ -3,7 +3,7 @@ export const inboxSize = 1000;
 /** Who has not read for so long has no inbox; it is filled again on return. */
 export const idleDays = 30;
 /** How many followers get a video in one transaction. */
-export const deliveryPage = 1000;
+export const deliveryPage = 5000;
 /** In the classic feed, what one follows comes before everything else for so long. */
 export const firstClassMs = 7 * 24 * 3_600_000;
 

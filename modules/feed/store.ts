@@ -87,18 +87,18 @@ export function feedStore(db: Kysely<Tables>) {
     delivery: (videoId: string): Promise<Delivery | undefined> =>
       db.selectFrom("delivery").selectAll().where("video_id", "=", videoId).executeTakeFirst(),
     /**
-     * Delivers to a page of followers and notes how far it got, in one transaction. Nothing happens when the video has
-     * been deleted since.
+     * Delivers to a page of followers and notes how far it got, in one transaction. False, and nothing happens, when
+     * the video has been deleted since.
      */
-    async deliverPage(delivery: Delivery, followerIds: string[], next: string, job: Job): Promise<void> {
-      await db.transaction().execute(async (transaction) => {
+    async deliverPage(delivery: Delivery, followerIds: string[], next: string, job: Job): Promise<boolean> {
+      return db.transaction().execute(async (transaction) => {
         const row = await transaction
           .selectFrom("delivery")
           .select("video_id")
           .where("video_id", "=", delivery.video_id)
           .forUpdate()
           .executeTakeFirst();
-        if (!row) return;
+        if (!row) return false;
         const noted = transaction.updateTable("delivery").set({ before_follow: next });
         if (next) await noted.where("video_id", "=", delivery.video_id).execute();
         else {
@@ -106,6 +106,7 @@ export function feedStore(db: Kysely<Tables>) {
           await job.finish(transaction);
         }
         await putIntoInboxes(transaction, toEntry(delivery), followerIds);
+        return true;
       });
     },
 

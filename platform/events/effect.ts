@@ -8,6 +8,8 @@ import type { Emit } from "./event-type.ts";
 export interface HandleContext {
   /** Adds events to the same transaction. */
   emit: Emit;
+  /** Has something done at once when this has been committed; it does not happen if the process dies before. */
+  afterCommit(act: () => void): void;
   /** Fires when the handler has taken too long. */
   signal: AbortSignal;
 }
@@ -31,6 +33,7 @@ export async function carryOut<Tables>(
 ): Promise<Set<string>> {
   const { db, pool, timeoutMs } = options;
   const outbox = createOutbox();
+  const committed: (() => void)[] = [];
   let failure: unknown;
   const work = async (transaction: Transaction<Tables>) => {
     const untyped = transaction as unknown as Transaction<unknown>;
@@ -42,7 +45,8 @@ export async function carryOut<Tables>(
         await pool.query("select pg_terminate_backend($1)", [pid]).catch(() => {});
         reject(tooSlow(timeoutMs));
       }, timeoutMs);
-      handle(transaction, { emit: outbox.emit, signal: late.signal })
+      const afterCommit = (act: () => void) => committed.push(act);
+      handle(transaction, { emit: outbox.emit, afterCommit, signal: late.signal })
         .then(
           // Once it is late, what it comes to is of no account: its connection is being cut.
           () => late.signal.aborted || resolve(),
@@ -64,6 +68,7 @@ export async function carryOut<Tables>(
       // Rolling back may fail too, which must not hide why.
       throw failure ?? error;
     });
+  for (const act of committed) act();
   return outbox.types;
 }
 

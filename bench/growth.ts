@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import type { Bench } from "./bench.ts";
+import { feedRequests } from "./feed-user.ts";
+import { runLoad, startGenerator } from "./generate.ts";
+import { compare } from "./rounds.ts";
+import { ratioRow } from "./scoreboard.ts";
+import { keptTown, openTown, type Town } from "./town.ts";
+
+/** As many videos per person, so that pages are alike. */
+const smallSize = { users: 10_000, follows: 200_000, videos: 1_000 };
+const largeSize = { users: 1_000_000, follows: 20_000_000, videos: 100_000 };
+const connections = 64;
+const callerCount = 1000;
+
+/** p99 of the feed in a large town, at half the peak rate of the small one, against the small one. */
+export const growth: Bench = async (world, { rounds, roundMs, profileDir }) => {
+  const large = await openTown(world.owns, await keptTown(largeSize), largeSize);
+  const small = await openTown(world.owns, join(world.dataDir, "small-town"), smallSize);
+  const generator = world.owns(startGenerator());
+  const settle = async (town: Town) => {
+    const server = await town.serve({ profileDir });
+    const requests = feedRequests(await town.callers(server, callerCount));
+    const load = { port: server.port, requests, connections, durationMs: roundMs };
+    // Everybody's inbox is filled before it counts.
+    await runLoad(generator, load);
+    return { server, load, peak: (await runLoad(generator, load)).perSecond };
+  };
+  const [inLarge, inSmall] = [await settle(large), await settle(small)];
+  const perSecond = Math.floor(inSmall.peak / 2);
+  const p99 = (load: typeof inLarge.load) => async () =>
+    (await runLoad(generator, { ...load, perSecond })).p99Ms;
+  const compared = await compare(rounds, p99(inLarge.load), p99(inSmall.load));
+  for (const it of [generator, inLarge.server, inSmall.server, large, small]) await it.stop();
+  const detail = { perSecond, peakInLarge: inLarge.peak, peakInSmall: inSmall.peak };
+  return [ratioRow("growth", `ms p99 at ${perSecond}/s`, compared, { atMost: 1.5 }, detail)];
+};
