@@ -7,6 +7,7 @@ import { FeedService } from "#contracts/gen/feed_pb.ts";
 import { InteractionService, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
+import { askForRebuild } from "#platform/jobs/rebuild.ts";
 import { syntheticUserBase } from "#platform/module/synthetic-graph.ts";
 import { type InProcess, startModules } from "./harness/in-process.ts";
 
@@ -72,6 +73,7 @@ type Act =
   | { what: "follow" | "unfollow" | "block" | "unblock"; user: string; other: string }
   | { what: "publish" | "read" | "day" | "idle"; user: string }
   | { what: "delete"; place: number }
+  | { what: "damage"; place: number }
   | { what: "like" | "unlike" | "comment"; user: string; place: number };
 
 /** Does it in the system and in the facts. In a burst nobody knows which of two comes first, so facts are read later. */
@@ -109,6 +111,7 @@ async function act(one: Act): Promise<void> {
     if (!video) return;
     await interact(one.what, one.user, video.id);
   } else if (one.what === "read") await feedOf(one.user);
+  else if (one.what === "damage") await damage(one.place);
   else {
     const hours = one.what === "day" ? dayAgoHours : idleHours;
     await database.pool.query(
@@ -116,6 +119,20 @@ async function act(one: Act): Promise<void> {
       [one.user, hours],
     );
   }
+}
+
+/** Something that only building anew can mend. */
+async function damage(place: number): Promise<void> {
+  const ways = [
+    "delete from feed.author_video where video_id % 2 = 0",
+    "delete from feed.inbox where video_id % 2 = 1",
+    "delete from feed.author",
+    `insert into feed.author_video select author_id, published_ms, video_id + 1000000, true from feed.author_video
+       on conflict do nothing`,
+    "insert into feed.inbox select user_id, published_ms, video_id + 1000000, author_id from feed.inbox on conflict do nothing",
+    "update feed.author_video set published_ms = published_ms + 1",
+  ];
+  await modules.database.pool.query(at(ways, place)!);
 }
 
 /** What the pipeline does at its end. */
@@ -128,7 +145,6 @@ async function publish(authorId: string): Promise<void> {
     authorId,
     publishedAtMs: publishedMs,
   };
-  facts.videos.push(video);
   await modules.events.transaction(db, async (on, emit) => {
     await sql`
       insert into video.video (id, author_id, upload_id, title, state, source_key, duration_ms, width, height,
@@ -138,6 +154,7 @@ async function publish(authorId: string): Promise<void> {
     );
     emit(videoPublished, { videoId: video.id, authorId, publishedAtMs: video.publishedAtMs });
   });
+  facts.videos.push(video);
 }
 
 async function interact(what: "like" | "unlike" | "comment", user: string, videoId: string): Promise<void> {
@@ -232,6 +249,24 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(
   },
 );
 
+/** In one order after another, or all at once: then who comes first is decided by the system. */
+async function burst(acts: Act[]): Promise<void> {
+  await Promise.all(acts.map(act));
+}
+
+/** After a burst the facts are what the system of record says. */
+async function readFacts(): Promise<void> {
+  const { rows } = await modules.database.pool.query(
+    `select follower_id, array_agg(followee_id order by id desc) as followed from relation.follow group by 1`,
+  );
+  const followed = new Map<string, string[]>(rows.map((row) => [row.follower_id, row.followed]));
+  facts.followed = new Map(users.map((one) => [one, followed.get(one) ?? []]));
+  const opinions = await modules.database.pool.query(
+    "select user_id, video_id from interaction.reaction where reaction = 1",
+  );
+  facts.likes = new Set(opinions.rows.map((row) => `${row.user_id} ${row.video_id}`));
+}
+
 describe("the following feed equals its definition", () => {
   test("whatever happens, one after the other", async () => {
     await fc.assert(
@@ -245,6 +280,98 @@ describe("the following feed equals its definition", () => {
         await everybodyAgrees();
       }),
       { numRuns: 10 },
+    );
+  }, 120_000);
+
+  test("whatever happens at once", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(anyAct, { minLength: 5, maxLength: 30 }), { minLength: 1, maxLength: 3 }),
+        async (bursts) => {
+          await empty();
+          for (const acts of bursts) {
+            await burst(acts);
+            await readFacts();
+          }
+          await everybodyAgrees();
+        },
+      ),
+      { numRuns: 12 },
+    );
+  }, 120_000);
+
+  test("built anew after damage, while everything goes on", async () => {
+    const damaged = fc.record({ what: fc.constant("damage" as const), place });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyAct, { minLength: 20, maxLength: 40 }),
+        fc.array(damaged, { minLength: 1, maxLength: 3 }),
+        fc.array(anyAct, { minLength: 1, maxLength: 15 }),
+        async (before, damages, meanwhile) => {
+          await empty();
+          await burst(before);
+          await modules.settled();
+          for (const one of damages) await act(one);
+          await askForRebuild(modules.database.pool, "feed", "inboxes");
+          await burst(meanwhile);
+          await readFacts();
+          await everybodyAgrees();
+        },
+      ),
+      { numRuns: 8 },
+    );
+  }, 120_000);
+});
+
+describe("paging", () => {
+  const prepared = fc.array(anyAct, { minLength: 30, maxLength: 50 });
+
+  test("neither repeats nor skips while others publish", async () => {
+    await fc.assert(
+      fc.asyncProperty(prepared, user, fc.integer({ min: 1, max: 4 }), async (acts, reader, limit) => {
+        await empty();
+        for (const author of users) await act({ what: "follow", user: reader, other: author });
+        await burst(acts);
+        await readFacts();
+        await modules.settled();
+        await act({ what: "day", user: reader });
+        const expected = definition(reader, await pushedVideos());
+        const seen = await feedOf(reader, limit, async () => {
+          await publish(at(users, lastVideo)!);
+          await modules.settled();
+        });
+        expect(seen.filter((id) => expected.includes(id))).toEqual(expected);
+        expect(new Set(seen).size).toBe(seen.length);
+      }),
+      { numRuns: 8 },
+    );
+  }, 120_000);
+
+  test("the classic feed repeats nothing, shows nothing but what is published, and ends", async () => {
+    await fc.assert(
+      fc.asyncProperty(prepared, user, fc.integer({ min: 3, max: 8 }), async (acts, reader, limit) => {
+        await empty();
+        await burst(acts);
+        await readFacts();
+        await modules.settled();
+        await act({ what: "day", user: reader });
+        const feed = modules.client(FeedService);
+        const seen: string[] = [];
+        for (let beforeMs = 0; ; ) {
+          const page = await feed.getClassicFeed({ beforeMs, limit }, modules.as(reader));
+          if (page.videoIds.length === 0) break;
+          seen.push(...page.videoIds);
+          expect(beforeMs === 0 || page.lastMs < beforeMs).toBe(true);
+          beforeMs = page.lastMs;
+        }
+        expect(new Set(seen).size).toBe(seen.length);
+        const published = facts.videos.map(({ id }) => id);
+        for (const id of seen) expect(published).toContain(id);
+        // Nobody's feed is empty while there are videos, and what one follows is never passed over.
+        for (const id of definition(reader, await pushedVideos())) expect(seen).toContain(id);
+        if (published.length > 0) expect(seen.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 8 },
     );
   }, 120_000);
 });

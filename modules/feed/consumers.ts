@@ -7,8 +7,9 @@ import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";
+import type { Authored } from "./rules.ts";
 import { deliveryPage, isLarge } from "./rules.ts";
-import type { Authored, FeedStore } from "./store.ts";
+import type { FeedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 export const inboxEvents = [videoPublished, videoDeleted, relationFollowed, relationUnfollowed] as const;
@@ -28,6 +29,7 @@ export function keepInboxes(
   ): Promise<void> => {
     // For deliveries that go on in the background.
     afterCommit(jobs.wake);
+    await store.holdReaders(on, events.filter(isAboutFollow).map(toPair));
     // Neighbours of one kind are done at once; order matters only within a pair or a video.
     for (const run of runsOf(events)) {
       const [first] = run;
@@ -53,6 +55,9 @@ export function keepInboxes(
     if (next) await store.continueDelivery(on, video, next, jobs);
   }
 }
+
+const isAboutFollow = ({ type }: InboxEvent): boolean =>
+  type === relationFollowed.name || type === relationUnfollowed.name;
 
 function toPair(event: InboxEvent): { userId: string; authorId: string } {
   const { followerId, followeeId } = event.message as { followerId: string; followeeId: string };

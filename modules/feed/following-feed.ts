@@ -4,8 +4,8 @@ import { createBatcher } from "#platform/db/batcher.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { shared } from "#platform/rpc/shared-calls.ts";
-import { chooseSources, type Entry, mergeNewest } from "./rules.ts";
-import type { Authored, FeedStore, PageQuery } from "./store.ts";
+import { type Authored, chooseSources, type Entry, mergeNewest } from "./rules.ts";
+import type { FeedStore, PageQuery } from "./store.ts";
 
 /** After everything that can be published. */
 export const newest: Entry = { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: "9223372036854775807" };

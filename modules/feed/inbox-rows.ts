@@ -1,7 +1,6 @@
 import { sql } from "kysely";
 import type { Queryable } from "#platform/db/database.ts";
-import { idleDays, inboxSize } from "./rules.ts";
-import type { Authored } from "./store.ts";
+import { type Authored, idleDays, inboxSize } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export interface ReaderOfAuthor {

@@ -3,6 +3,7 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
+import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
@@ -14,6 +15,8 @@ import { getFollowingFeed } from "./handlers/get-following-feed.ts";
 import { getPublicFeed } from "./handlers/get-public-feed.ts";
 import { interestEvents, keepInterests } from "./interests.ts";
 import { migrations } from "./migrations.ts";
+import { rebuildInboxes } from "./rebuild.ts";
+import { rebuildProgress, rebuildStore } from "./rebuild-store.ts";
 import { seedAuthorVideos } from "./seed.ts";
 import { feedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -33,12 +36,21 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
   service: FeedService,
   calls: { video: VideoService, relation: RelationService, interaction: InteractionService },
   migrations,
+  readModels: { inboxes: { progress: rebuildProgress } },
   seed: seedAuthorVideos,
   async start({ config, db, clients, events, log }) {
     const store = feedStore(db);
     const jobs = startJobQueue({
       db,
-      kinds: { deliver: deliverVideo(store, clients.relation) },
+      kinds: {
+        deliver: deliverVideo(store, clients.relation),
+        [rebuildKind]: rebuildInboxes({
+          ...clients,
+          store: rebuildStore(db),
+          wasLarge: store.wasLarge,
+          ...config,
+        }),
+      },
       concurrency: 2,
       log,
     });

@@ -74,4 +74,14 @@ export const migrations: Migrations = {
     -- Their account is deleted: no inbox is opened for them any more, and nothing noted of what they published.
     alter table feed.reader add gone boolean not null default false;
   `,
+  "0003-steps-of-rebuilding": `
+    drop table feed.rebuild;
+    -- How far a read model is that is being built anew, while it is: the step, and the place up to which it is done.
+    create table feed.rebuild (
+      name text primary key,
+      step text not null,
+      place int8[] not null default '{}',
+      done int8 not null default 0
+    );
+  `,
 };

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { accountGone } from "#platform/db/people-gone.ts";
+import { tryAgain } from "#platform/db/try-again.ts";
 import { bringVideos, type ReaderOfAuthor, trim } from "./inbox-rows.ts";
 import { idleDays, inboxSize } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -27,7 +28,9 @@ export function readerStore(db: Kysely<Tables>) {
         const noted = await sql<{ user_id: string; stale: boolean }>`
           update feed.reader
           set stale = stale or capped or last_read_at <= now() - ${idleDays} * interval '1 day', last_read_at = now()
-          where user_id = any(${old}::int8[]) returning user_id, stale`.execute(db);
+          where user_id = any(array(
+            select user_id from feed.reader where user_id = any(${old}::int8[]) order by user_id for update
+          )) returning user_id, stale`.execute(db);
         for (const row of noted.rows) if (!row.stale) look.add(row.user_id);
       }
       return { fill: new Set(userIds.filter((id) => !ready.has(id) && !look.has(id))), look };
@@ -53,36 +56,43 @@ export function readerStore(db: Kysely<Tables>) {
       userId: string,
       { generation, authorIds, capped }: { generation: number; authorIds: string[]; capped: boolean },
     ): Promise<void> {
-      await db.transaction().execute(async (transaction) => {
-        const reader = await transaction
-          .selectFrom("reader")
-          .select(["generation", "gone"])
-          .where("user_id", "=", userId)
-          .forUpdate()
-          .executeTakeFirst();
-        if (!reader || reader.gone) return;
-        if (capped)
-          await addSourceRows(
-            transaction,
-            authorIds.map((authorId) => ({ userId, authorId })),
-          );
-        const sources = await transaction
-          .selectFrom("source")
-          .select("author_id")
-          .where("user_id", "=", userId)
-          .execute();
-        const from = [...new Set([...authorIds, ...sources.map((row) => row.author_id)])];
-        await fillFrom(transaction, userId, from);
-        const done = await transaction
-          .updateTable("reader")
-          .set({ stale: false, trimmed: false, capped })
-          .where("user_id", "=", userId)
-          .where("generation", "=", generation)
-          .executeTakeFirst();
-        if (done.numUpdatedRows > 0n && !capped)
-          await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
-        await trim(transaction, [userId]);
-      });
+      // A batch of deliveries and we may come to the same entries in two orders.
+      await tryAgain(["40P01"], 5, () =>
+        db.transaction().execute(async (transaction) => {
+          const reader = await transaction
+            .selectFrom("reader")
+            .select(["generation", "gone"])
+            .where("user_id", "=", userId)
+            .forUpdate()
+            .executeTakeFirst();
+          if (!reader || reader.gone) return;
+          if (capped)
+            await addSourceRows(
+              transaction,
+              authorIds.map((authorId) => ({ userId, authorId })),
+            );
+          const sources = await transaction
+            .selectFrom("source")
+            .select("author_id")
+            .where("user_id", "=", userId)
+            .execute();
+          const from = [...new Set([...authorIds, ...sources.map((row) => row.author_id)])];
+          await fillFrom(transaction, userId, from);
+          const done = await transaction
+            .updateTable("reader")
+            .set({ stale: false, trimmed: false, capped })
+            .where("user_id", "=", userId)
+            .where("generation", "=", generation)
+            .executeTakeFirst();
+          if (done.numUpdatedRows > 0n && !capped)
+            await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
+          await trim(transaction, [userId]);
+        }),
+      );
+    },
+    /** To be called before the first entry is written in a transaction that is to add or remove follows. */
+    async holdReaders(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
+      await lockReaders(on, pairs);
     },
     /** Brings an author's delivered videos into the inboxes of new followers who have one. */
     async addFollows(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {

@@ -13,6 +13,10 @@ export interface Entry {
   videoId: string;
 }
 
+export interface Authored extends Entry {
+  authorId: string;
+}
+
 /** Newest first. Ids are decimal strings without leading zeros, so the longer one is the larger. */
 export function byNewest(a: Entry, b: Entry): number {
   if (a.publishedAtMs !== b.publishedAtMs) return b.publishedAtMs - a.publishedAtMs;

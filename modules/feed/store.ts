@@ -3,13 +3,10 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { putIntoInboxes } from "./inbox-rows.ts";
 import { readerStore } from "./reader-store.ts";
-import type { Entry } from "./rules.ts";
+import type { Authored, Entry } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export type Delivery = Selectable<Tables["delivery"]>;
-export interface Authored extends Entry {
-  authorId: string;
-}
 /** Where a page of somebody's feed starts; the largest position there is means from the newest. */
 export interface PageQuery {
   userId: string;

@@ -3,6 +3,8 @@ import type { JobTables } from "#platform/jobs/job-table.ts";
 
 type Int8 = ColumnType<string, string | number, string | number>;
 
+export type RebuildStep = "add" | "check" | "empty";
+
 export interface Tables extends JobTables {
   author_video: { author_id: string; published_ms: Int8; video_id: string; pushed: boolean };
   author: { author_id: string; large: boolean; pulled: boolean };
@@ -17,13 +19,6 @@ export interface Tables extends JobTables {
     gone: Generated<boolean>;
   };
   source: { user_id: string; author_id: string };
-  rebuild: {
-    name: string;
-    before_ms: Int8 | null;
-    before_id: string | null;
-    user_id: string | null;
-    done: Int8;
-    total: Int8;
-  };
+  rebuild: { name: string; step: RebuildStep; place: Generated<string[]>; done: Generated<string> };
   delivery: { video_id: string; author_id: string; published_ms: Int8; before_follow: Int8 };
 }

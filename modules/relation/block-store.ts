@@ -107,12 +107,9 @@ async function lockFollows(
 
 /** In the order of ids, as whoever counts. Error: PeopleGone. */
 async function holdCounts(on: Queryable<Tables>, userIds: string[]): Promise<void> {
-  await sql`
-    insert into relation.stats (user_id) select * from unnest(${userIds}::int8[]) order by 1
-    on conflict do nothing`.execute(on);
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
-    select user_id, gone from relation.stats where user_id = any(${userIds}::int8[])
-    order by user_id for update`.execute(on);
+    insert into relation.stats as s (user_id) select * from unnest(${userIds}::int8[]) order by 1
+    on conflict (user_id) do update set following = s.following returning user_id, gone`.execute(on);
   refuseGone(rows);
 }
 

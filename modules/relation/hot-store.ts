@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { idAtTime } from "#platform/ids/snowflake.ts";
-import { hotMs } from "./rules.ts";
+import { hotMs, rankingBusy } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export interface FollowRef {
@@ -18,6 +18,7 @@ export interface HotUser {
 const expiryBatch = 2000;
 /** Any number: whoever changes the ranking holds this lock. */
 const rankingLock = 7_083_812;
+const turnMs = 5_000;
 
 /**
  * The ranking by followers won: every follow of the last 24 h with whom it counts for, and how many each has. Those
@@ -103,8 +104,15 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
 
 export type HotStore = ReturnType<typeof hotStore>;
 
+/** Error: RANKING_BUSY, which says "not now" to whoever consumes events. */
 async function takeTurn(on: Queryable<Tables>): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${rankingLock})`.execute(on);
+  await sql`
+    select pg_advisory_xact_lock(${rankingLock})
+    from (select set_config('lock_timeout', ${`${turnMs}`}, true) offset 0) limited`
+    .execute(on)
+    .catch((error) => {
+      throw error.code === "55P03" ? rankingBusy() : error;
+    });
 }
 
 /** Who has won nobody has no row. */

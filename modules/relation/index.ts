@@ -1,5 +1,7 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
+import { startJobQueue } from "#platform/jobs/job-queue.ts";
+import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
@@ -10,6 +12,7 @@ import { followHandlers } from "./handlers/follow.ts";
 import { listHotUsers } from "./handlers/list-hot-users.ts";
 import { filterFollowed, getRelations, getStandings, listBy } from "./handlers/read.ts";
 import { expireRegularly } from "./hot-expiry.ts";
+import { rebuildRanking } from "./hot-rebuild.ts";
 import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
@@ -24,6 +27,7 @@ export const relationModule = defineModule<object, Tables>()({
   calls: { user: UserService },
   migrations,
   recount: counts,
+  readModels: { "hot-users": {} },
   seed: seedFollows,
   async start({ db, clients, ids, events, log }) {
     const store = relationStore(db, events);
@@ -35,6 +39,12 @@ export const relationModule = defineModule<object, Tables>()({
       handle: keepHot(hot),
     });
     const erasures = followErasures(events, db, accountStore(db, events));
+    const jobs = startJobQueue({
+      db,
+      kinds: { [rebuildKind]: rebuildRanking(db, hot) },
+      concurrency: 1,
+      log,
+    });
     const stopExpiry = expireRegularly(hot, log);
     return {
       handlers: {
@@ -49,6 +59,7 @@ export const relationModule = defineModule<object, Tables>()({
         listFriends: listBy(store.friends),
       },
       async stop() {
+        await jobs.stop();
         await stopExpiry();
         await keepRanking.stop();
         await erasures.stop();

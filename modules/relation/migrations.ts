@@ -46,4 +46,8 @@ export const migrations: Migrations = {
     -- Their account is deleted: nobody follows or blocks them any more, nor they anybody. What is left is this row.
     alter table relation.stats add gone boolean not null default false;
   `,
+  "0005-recent-follows": `
+    -- Of a few pages: follows lie almost in the order of their ids, and the ranking is built anew from the last ones.
+    create index follow_recent on relation.follow using brin (id) with (pages_per_range = 32);
+  `,
 };

@@ -44,3 +44,12 @@ export function followBlocked(ownBlock: boolean): DomainError {
     ? new DomainError("forbidden", "USER_BLOCKED", "You have blocked them. Unblock them first.")
     : new DomainError("forbidden", "BLOCKED_BY_USER", "They do not want to be followed by you.");
 }
+
+export function rankingBusy(): DomainError {
+  return new DomainError(
+    "unavailable",
+    "RANKING_BUSY",
+    "The ranking is being built anew. Try again in a moment.",
+    1000,
+  );
+}

@@ -39,6 +39,15 @@ export interface ModuleCommand<Tables> {
   run(db: Kysely<Tables>, words: string[]): Promise<string[]>;
 }
 
+/**
+ * What a module has built from events and facts, and builds anew when a job of the kind `rebuild` with its name as
+ * key is in the module's job table (platform/jobs/rebuild.ts).
+ */
+export interface ReadModel<Tables> {
+  /** What a rebuilding is at, for people. */
+  progress?(db: Kysely<Tables>): Promise<string>;
+}
+
 /** A module that runs. */
 export interface Running<S extends DescService> {
   handlers: Handlers<S>;
@@ -61,6 +70,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Desc
   start(parts: Parts<Calls, Config, Tables>): Promise<Running<S>>;
   /** By their names: `douya moderator add ada`. */
   commands?: Record<string, ModuleCommand<Tables>>;
+  /** By their names: `douya rebuild hot-users`. */
+  readModels?: Record<string, ReadModel<Tables>>;
   /** The counts it keeps, for `douya doctor --recount`. */
   recount?: readonly KeptCount[];
   /** Fills the module's tables with its share of a made-up world, for demonstrations and benchmarks. */

@@ -5,6 +5,7 @@ import { eventsCommand } from "./events.ts";
 import { migrateCommand } from "./migrate.ts";
 import { moduleCommands } from "./module-commands.ts";
 import { openapiCommand } from "./openapi.ts";
+import { rebuildCommand } from "./rebuild.ts";
 import { seedCommand } from "./seed.ts";
 import { serveCommand } from "./serve.ts";
 import { targetsCommand } from "./targets.ts";
@@ -15,6 +16,7 @@ export const commands: Record<string, Command> = {
   migrate: migrateCommand,
   doctor: doctorCommand,
   events: eventsCommand,
+  rebuild: rebuildCommand,
   ...moduleCommands(),
   config: configCommand,
   targets: targetsCommand,

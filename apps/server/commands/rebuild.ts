@@ -1,0 +1,93 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Database } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { askForRebuild, findRebuild } from "#platform/jobs/rebuild.ts";
+import type { ReadModel } from "#platform/module/module.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { readConfig } from "../config.ts";
+import { openStorage } from "../storage.ts";
+import { modulesOf } from "../targets.ts";
+import type { Command } from "./command.ts";
+
+const lookEveryMs = 200;
+/** So long nobody has taken it up: then nobody runs who could. */
+const takenWithinMs = 15_000;
+
+interface Found {
+  schema: string;
+  name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: of the module's own tables, whichever these are.
+  model: ReadModel<any>;
+}
+
+const models: Found[] = modulesOf("all").flatMap(({ module }) =>
+  Object.entries(module.readModels ?? {}).map(([name, model]) => ({ schema: module.name, name, model })),
+);
+
+export const rebuildCommand: Command = {
+  summary: `builds a read model anew while the system serves: ${models.map(({ name }) => name).join(", ")}`,
+  positionals: true,
+  options: {},
+  async run(_values, [name, ...more]) {
+    const found = models.find((one) => one.name === name);
+    if (!found || more.length > 0) {
+      throw new DomainError(
+        "invalid",
+        "ARGUMENT_INVALID",
+        `Say one of: ${models.map((one) => one.name).join(", ")}.`,
+      );
+    }
+    const config = readConfig();
+    const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
+    try {
+      await rebuild(storage.database, found);
+    } finally {
+      await storage.close();
+    }
+  },
+};
+
+/** Has it done by the processes that run the module, and tells how it goes on. It goes on too when we are stopped. */
+async function rebuild(database: Database, { schema, name, model }: Found): Promise<void> {
+  const { pool } = database;
+  const sinceMs = Date.now();
+  await askForRebuild(pool, schema, name).catch((error) => {
+    throw error.code === "42P01" ? outdated() : error;
+  });
+  let said = "";
+  for (;;) {
+    const state = await findRebuild(pool, schema, name);
+    if (!state) break;
+    if (state.dead) throw failed(name, state.lastError);
+    if (!state.taken && Date.now() - sinceMs > takenWithinMs) throw nobody(schema);
+    const saying = (await model.progress?.(database.of(schema))) ?? "";
+    if (saying && saying !== said) console.log(`${name}: ${saying}`);
+    said = saying;
+    await delay(lookEveryMs);
+  }
+  console.log(`${name}: built anew in ${((Date.now() - sinceMs) / 1000).toFixed(1)} s.`);
+}
+
+function outdated(): DomainError {
+  return new DomainError(
+    "unavailable",
+    "DATABASE_OUTDATED",
+    "The database is of another version of this program. Run: douya migrate.",
+  );
+}
+
+function failed(name: string, why: string | null): DomainError {
+  return new DomainError(
+    "internal",
+    "REBUILD_FAILED",
+    `${name} could not be built anew: ${why}. Ask again to go on.`,
+  );
+}
+
+function nobody(module: string): DomainError {
+  return new DomainError(
+    "unavailable",
+    "NOBODY_REBUILDS",
+    `No process that runs the module ${module} has taken it up. It is done as soon as one starts.`,
+  );
+}

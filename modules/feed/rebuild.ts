@@ -1,0 +1,98 @@
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { Job, JobKind } from "#platform/jobs/job-queue.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { systemCall } from "./deliver.ts";
+import type { Noted, RebuildStore } from "./rebuild-store.ts";
+import { isLarge } from "./rules.ts";
+
+const page = 100;
+
+/**
+ * Builds the inboxes anew while everything goes on, and goes on where it was after an interruption. First the videos
+ * that are published and not noted are noted; then those that are noted and not published any more are taken out,
+ * which an event of the same moment would have done too; then inboxes are emptied, to be filled when they are read.
+ */
+export function rebuildInboxes(options: {
+  store: RebuildStore;
+  video: Client<typeof VideoService>;
+  relation: Client<typeof RelationService>;
+  wasLarge(authorId: string): Promise<boolean>;
+  pullFollowers: number;
+}): JobKind {
+  const { store, video, relation, wasLarge, pullFollowers } = options;
+
+  /** The next of everybody's videos, with their authors. Those that are deleted in between are left out. */
+  async function published([beforeMs = "0", beforeId = ""]: string[]) {
+    const listed = await video.listPublished(
+      { beforeMs: Number(beforeMs), beforeId, limit: page },
+      systemCall(),
+    );
+    const ids = listed.videos.map((one) => one.id);
+    const { videos } = ids.length > 0 ? await video.getVideos({ ids }, systemCall()) : { videos: [] };
+    const last = listed.more ? listed.videos.at(-1) : undefined;
+    return { videos, next: last && [String(last.publishedAtMs), last.id] };
+  }
+
+  async function largeAuthors(authorIds: string[]): Promise<Set<string>> {
+    const { relations } = await relation.getRelations({ userIds: authorIds }, systemCall());
+    const large = await Promise.all(
+      relations.map(async ({ userId, followers }) =>
+        isLarge(followers, await wasLarge(userId), pullFollowers) ? [userId] : [],
+      ),
+    );
+    return new Set(large.flat());
+  }
+
+  async function add(place: string[]): Promise<string[] | undefined> {
+    const { videos, next } = await published(place);
+    const large = await largeAuthors([...new Set(videos.map((one) => one.authorId))]);
+    const noted = videos.map(({ id, authorId, publishedAtMs }) => ({
+      videoId: id,
+      authorId,
+      publishedAtMs,
+      pushed: !large.has(authorId),
+    }));
+    await store.addVideos(noted, next);
+    return next;
+  }
+
+  async function check(place: string[]): Promise<string[] | undefined> {
+    const noted = await store.noted(place, page);
+    const ids = noted.map((one) => one.videoId);
+    const { videos } = ids.length > 0 ? await video.getVideos({ ids }, systemCall()) : { videos: [] };
+    const right = new Set(
+      videos.map(({ id, authorId, publishedAtMs }) => `${id} ${authorId} ${publishedAtMs}`),
+    );
+    const isRight = (one: Noted) => right.has(`${one.videoId} ${one.authorId} ${one.publishedAtMs}`);
+    const last = noted.length === page ? noted.at(-1) : undefined;
+    const next = last && [last.authorId, String(last.publishedAtMs), last.videoId];
+    const pulled = noted.filter((one) => !one.pushed && isRight(one)).map((one) => one.authorId);
+    await store.checked(
+      noted.filter((one) => !isRight(one)),
+      pulled,
+      next,
+      noted.length,
+    );
+    return next;
+  }
+
+  async function walk(job: Job, from: string[], step: (place: string[]) => Promise<string[] | undefined>) {
+    for (let place: string[] | undefined = from; place; place = await step(place))
+      job.signal.throwIfAborted();
+  }
+
+  return {
+    maxAttempts: 20,
+    timeoutMs: 24 * 3_600_000,
+    async run(job) {
+      const { step, place } = await store.begin();
+      if (step === "add") await walk(job, place, add);
+      if (step !== "empty") await walk(job, step === "check" ? place : [], check);
+      await walk(job, step === "empty" ? place : [], async ([after = "0"]) => {
+        const last = await store.emptyInboxes(after, job);
+        return last === undefined ? undefined : [last];
+      });
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import type { Kysely } from "#platform/db/database.ts";
+import type { JobKind } from "#platform/jobs/job-queue.ts";
+import type { HotStore } from "./hot-store.ts";
+import type { Tables } from "./tables.ts";
+
+/** Builds the ranking anew, all at once: until the commit everybody sees the old one. */
+export function rebuildRanking(db: Kysely<Tables>, hot: HotStore): JobKind {
+  return {
+    maxAttempts: 5,
+    timeoutMs: 600_000,
+    run: (job) =>
+      db.transaction().execute(async (transaction) => {
+        await hot.rebuild(transaction);
+        await job.finish(transaction);
+      }),
+  };
+}
