@@ -223,6 +223,65 @@ describe.each(shapes)("deleting an account, %s", { timeout: 90_000 }, (shape: Sh
     expectProblem(await mo.put(`/videos/${eves.id}/hold`), 404, "VIDEO_NOT_FOUND");
   });
 
+  test("leaves nothing either when they and everybody else act in the same moment", async () => {
+    const { eve, ben, ada, bens, eves } = await entangled(server);
+    const upload = body(await eve.upload(freshClip()), 201);
+    const hers = await say(eve, bens.id, "mine");
+    const strangers = await Promise.all(Array.from({ length: 4 }, () => server.register()));
+    let closed = false;
+    /** Does something again and again, until well after the account is closed. */
+    async function keep(act: (i: number) => Promise<{ status: number }>): Promise<void> {
+      for (let i = 0, after = 0; after < 5; i++) {
+        const { status } = await act(i);
+        expect(status).not.toBe(500);
+        if (closed) after++;
+      }
+    }
+    const toggle = (person: Person, path: string) =>
+      keep((i) => (i % 2 === 0 ? person.put(path) : person.delete(path)));
+    const text = { json: { text: "hm" } };
+    const acting = [
+      ...[ben, ada, ...strangers].flatMap((one) => [
+        toggle(one, `/users/${eve.id}/follow`),
+        toggle(eve, `/users/${one.id}/follow`),
+      ]),
+      ...strangers.flatMap((one) => [
+        toggle(one, `/users/${eve.id}/block`),
+        keep(() => write(one, eve)),
+        keep(() => write(eve, one)),
+      ]),
+      ...[bens, eves].flatMap(({ id }) => [
+        toggle(eve, `/videos/${id}/like`),
+        toggle(ada, `/videos/${id}/like`),
+        toggle(eve, `/videos/${id}/dislike`),
+        keep(() => eve.post(`/videos/${id}/comments`, text)),
+        keep(() => ada.post(`/videos/${id}/comments`, text)),
+      ]),
+      keep(() => ada.post(`/videos/${bens.id}/comments/${hers.id}/replies`, text)),
+      keep(() => eve.get("/feed/following")),
+      keep(() => ada.get("/feed/following")),
+      keep(() => eve.patch("/me", { json: { name: "Eve" } })),
+      keep(() => eve.post("/videos", { json: { uploadId: upload.id, title: "late" } })),
+    ];
+    body(await close(eve), 202);
+    closed = true;
+    await Promise.all(acting);
+    const { isErased, placesOf } = databaseOf(server);
+    await until("the account is erased", () => isErased(eve.id), 60_000);
+    await until(
+      "nothing is left of it",
+      async () => {
+        const places = await placesOf(eve.id);
+        if (places.join() !== tombstones.join()) throw new Error(places.join(", "));
+        return true;
+      },
+      60_000,
+    );
+    await expectExact(server);
+    // Nor does anything come back later.
+    expect(await placesOf(eve.id)).toEqual(tombstones);
+  });
+
   test("on the classic surface, who is being deleted cannot log in, and who is gone is nobody", async () => {
     const eve = await server.register();
     const video = await eve.settled((await eve.publish(freshClip())).id);

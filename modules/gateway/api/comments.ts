@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
+import { accountGone } from "#platform/db/people-gone.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { toApiComment } from "./present.ts";
@@ -92,7 +93,8 @@ export function commentRoutes({ interaction, composer, urlsFor }: Surface): Fast
     ) {
       const comment = await interaction.addComment(draft, callOf(request));
       const [shown] = await present([comment], request);
-      return shown!;
+      if (!shown) throw accountGone();
+      return shown;
     }
     app.post(
       "/videos/:id/comments",

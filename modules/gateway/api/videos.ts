@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Position } from "#contracts/gen/feed_pb.ts";
+import { accountGone } from "#platform/db/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { callOf } from "../request-call.ts";
@@ -64,7 +65,9 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
         const call = callOf(request);
         const published = await video.publish(request.body, call);
         const [clip] = await composer.clips([published], call);
-        return reply.code(201).send(toApiVideo(clip!, urlsFor(request)));
+        // Its author has just asked for their account to be deleted.
+        if (!clip) throw accountGone();
+        return reply.code(201).send(toApiVideo(clip, urlsFor(request)));
       },
     );
     app.get(
