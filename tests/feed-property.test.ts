@@ -115,7 +115,7 @@ async function act(one: Act): Promise<void> {
   else {
     const hours = one.what === "day" ? dayAgoHours : idleHours;
     await database.pool.query(
-      "update feed.reader set last_read_at = now() - $2 * interval '1 hour' where user_id = $1",
+      "update feed.reader set last_read_at = least(last_read_at, now() - $2 * interval '1 hour') where user_id = $1",
       [one.user, hours],
     );
   }
