@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Link } from "wouter";
 import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
@@ -19,7 +19,8 @@ import {
 } from "../ui/icons.tsx";
 import { useSound } from "./sound.tsx";
 import { useShare } from "./use-share.ts";
-import { VideoMenu } from "./video-menu.tsx";
+
+const VideoMenu = lazy(() => import("./video-menu.tsx"));
 
 /** What one can do with a video, from top to bottom. */
 export function Rail({ video, active }: { video: Video; active: boolean }) {
@@ -67,7 +68,11 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
           <MoreIcon size={26} />
         </span>
       </button>
-      {menu && <VideoMenu video={video} onClose={() => setMenu(false)} />}
+      {menu && (
+        <Suspense fallback={null}>
+          <VideoMenu video={video} onClose={() => setMenu(false)} />
+        </Suspense>
+      )}
     </div>
   );
 

@@ -8,7 +8,7 @@ import { useShare } from "./use-share.ts";
 import "../ui/menu.css";
 
 /** What is seldom wanted of a video. */
-export function VideoMenu({ video, onClose }: { video: Video; onClose: () => void }) {
+export default function VideoMenu({ video, onClose }: { video: Video; onClose: () => void }) {
   const { t } = useI18n();
   const react = useReaction(video);
   const share = useShare(`/video/${video.id}`, video.title);
