@@ -323,6 +323,59 @@ describe("the following feed equals its definition", () => {
   }, 120_000);
 });
 
+describe("who follows very many", () => {
+  test("hears at once from whom they newly follow and interact with, and from others not at all", async () => {
+    const [reader, ...authors] = users as [string, string, string, string, string, string];
+    const settle = async (one: Act) => {
+      await act(one);
+      await modules.settled();
+    };
+    const authorsSeen = async () => {
+      const seen = await feedOf(reader);
+      expect(new Set(seen).size).toBe(seen.length);
+      const by = new Map(facts.videos.map((video) => [video.id, video.authorId]));
+      return seen.map((id) => authors.indexOf(by.get(id)!)).sort();
+    };
+    const chosen = async () => {
+      const { rows } = await modules.database.pool.query(
+        "select capped, stale, generation from feed.reader where user_id = $1",
+        [reader],
+      );
+      return rows[0];
+    };
+    for (const author of authors) {
+      await act({ what: "follow", user: reader, other: author });
+      await settle({ what: "publish", user: author });
+    }
+    // The two whom they followed last.
+    expect(await authorsSeen()).toEqual([3, 4]);
+    const before = await chosen();
+    expect(before).toMatchObject({ capped: true, stale: false });
+    for (const author of authors.slice(2)) await settle({ what: "publish", user: author });
+    expect(await authorsSeen()).toEqual([3, 3, 4, 4]);
+    await settle({ what: "like", user: reader, place: 0 });
+    expect(await authorsSeen()).toEqual([0, 3, 3, 4, 4]);
+    await settle({ what: "publish", user: authors[0] });
+    await settle({ what: "comment", user: reader, place: 1 });
+    // A like of others is nothing to them.
+    await settle({ what: "like", user: authors[3], place: 2 });
+    expect(await authorsSeen()).toEqual([0, 0, 1, 3, 3, 4, 4]);
+    await settle({ what: "unfollow", user: reader, other: authors[3] });
+    expect(await authorsSeen()).toEqual([0, 0, 1, 4, 4]);
+    await settle({ what: "follow", user: reader, other: authors[3] });
+    await settle({ what: "publish", user: authors[3] });
+    expect(await authorsSeen()).toEqual([0, 0, 1, 3, 3, 3, 4, 4]);
+    // All of this without filling the inbox again.
+    expect(await chosen()).toEqual(before);
+    // A day later it is chosen anew: whom they interact with is as many as may be.
+    await act({ what: "day", user: reader });
+    expect(await authorsSeen()).toEqual([0, 0, 1]);
+    for (const author of authors.slice(2)) await settle({ what: "unfollow", user: reader, other: author });
+    await everybodyAgrees();
+    expect(await chosen()).toMatchObject({ capped: false });
+  });
+});
+
 describe("paging", () => {
   const prepared = fc.array(anyAct, { minLength: 30, maxLength: 50 });
 
