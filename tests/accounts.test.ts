@@ -25,7 +25,10 @@ describe.each(shapes)("accounts, %s", (shape) => {
     const leftMs = Date.parse(session.accessTokenExpiresAt) - Date.now();
     expect(leftMs).toBeGreaterThan(14 * 60_000);
     expect(leftMs).toBeLessThanOrEqual(15 * 60_000);
-    expect(body(await server.api<User>("GET", "/me", { token: session.accessToken }))).toEqual(session.user);
+    expect(body(await server.api<User>("GET", "/me", { token: session.accessToken }))).toEqual({
+      ...session.user,
+      closingRefused: null,
+    });
     expect(body(await server.api<User>("GET", `/users/${session.user.id}`))).toEqual(session.user);
   });
 
