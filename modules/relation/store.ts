@@ -34,12 +34,7 @@ export function relationStore(db: Kysely<Tables>, events: Events) {
       return events.transaction(db, async (transaction, emit) => {
         const follows = wishes.filter((wish) => wish.id !== undefined);
         const unfollows = wishes.filter((wish) => wish.id === undefined);
-        const inserted = follows.length > 0 ? await addFollows(transaction, follows) : [];
-        const removed = unfollows.length > 0 ? await removeFollows(transaction, unfollows) : [];
-        await count(transaction, [
-          ...inserted.map((pair) => ({ ...pair, change: 1 })),
-          ...removed.map((pair) => ({ ...pair, change: -1 })),
-        ]);
+        const { inserted, removed } = await change(transaction, follows, unfollows);
         const refused =
           follows.length > 0 ? await takeBackBlocked(transaction, follows, inserted) : new Map();
         const added = inserted.filter((pair) => !refused.has(pairKey(pair)));
@@ -117,15 +112,46 @@ function page(db: Kysely<Tables>, limit: number, before: string | undefined) {
   return before ? rows.where("follow.id", "<", before) : rows;
 }
 
-async function addFollows(on: Queryable<Tables>, wishes: Wish[]) {
-  return on
-    .insertInto("follow")
-    .values(
-      wishes.map((wish) => ({ follower_id: wish.followerId, followee_id: wish.followeeId, id: wish.id! })),
+interface Pair {
+  follower_id: string;
+  followee_id: string;
+  id: string;
+}
+
+/**
+ * Adds and removes follows and counts them, in one statement. In the order of ids, so that two processes never wait
+ * for each other in a circle.
+ */
+async function change(on: Queryable<Tables>, follows: Wish[], unfollows: Wish[]) {
+  const { rows } = await sql<Pair & { now: boolean }>`
+    with added as (
+      insert into relation.follow (follower_id, followee_id, id)
+      select * from unnest(${follows.map((wish) => wish.followerId)}::int8[],
+        ${follows.map((wish) => wish.followeeId)}::int8[], ${follows.map((wish) => wish.id)}::int8[])
+      order by 1, 2
+      on conflict do nothing
+      returning follower_id, followee_id, id
+    ), removed as (
+      delete from relation.follow f
+      using unnest(${unfollows.map((wish) => wish.followerId)}::int8[],
+        ${unfollows.map((wish) => wish.followeeId)}::int8[]) as w(follower_id, followee_id)
+      where f.follower_id = w.follower_id and f.followee_id = w.followee_id
+      returning f.follower_id, f.followee_id, f.id
+    ), changed as (
+      select *, true as now from added union all select *, false from removed
+    ), counted as (
+      insert into relation.stats as s (user_id, following, followers)
+      select user_id, sum(following), sum(followers) from (
+        select follower_id as user_id, case when now then 1 else -1 end as following, 0 as followers from changed
+        union all
+        select followee_id, 0, case when now then 1 else -1 end from changed
+      ) counts
+      group by user_id order by user_id
+      on conflict (user_id) do update
+        set following = s.following + excluded.following, followers = s.followers + excluded.followers
     )
-    .onConflict((conflict) => conflict.doNothing())
-    .returning(["follower_id", "followee_id", "id"])
-    .execute();
+    select * from changed`.execute(on);
+  return { inserted: rows.filter((row) => row.now), removed: rows.filter((row) => !row.now) };
 }
 
 /**

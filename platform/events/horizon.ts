@@ -17,8 +17,11 @@ export interface Horizon {
   stop(): Promise<void>;
 }
 
-/** Between two looks: writers may ring a thousand times a second, and larger batches are cheaper. */
-const minDelayMs = 5;
+/**
+ * Between two looks: writers may ring a thousand times a second, each look has every group of the process read, and
+ * larger batches are cheaper.
+ */
+const minDelayMs = 25;
 const busyDelayMs = 5;
 const minIdleMs = 50;
 const maxIdleMs = 250;

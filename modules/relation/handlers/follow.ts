@@ -1,10 +1,11 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
-import { createBatcher } from "#platform/db/batcher.ts";
+import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
+import { sharedById } from "#platform/rpc/shared-calls.ts";
 import { checkNotSelf, followsTooMany, maxFollowing, userNotFound } from "../rules.ts";
 import type { RelationStore, Wish } from "../store.ts";
 
@@ -15,7 +16,16 @@ export function followHandlers(
   user: Client<typeof UserService>,
   ids: Ids,
 ): Pick<Service, "follow" | "unfollow"> {
+  const usersOf = sharedById(
+    async (ids, shared) => (await user.getUsers({ ids }, shared)).users,
+    ({ id }) => id,
+  );
+  const statsOf = createListBatcher(
+    async (ids) => new Map((await store.stats(ids)).map((row) => [row.user_id, row])),
+  );
   const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
+    // While one is written to disk the next one is worked on.
+    parallel: 2,
     conflict: (wish) => `${wish.followerId} ${wish.followeeId}`,
   });
   const change = async (wish: Wish) => {
@@ -28,12 +38,9 @@ export function followHandlers(
       const followerId = requireCaller(call);
       if (!isId(followeeId)) throw userNotFound();
       checkNotSelf(followerId, followeeId);
-      const [{ users }, [stats]] = await Promise.all([
-        user.getUsers({ ids: [followeeId] }, call),
-        store.stats([followerId]),
-      ]);
-      if (users.length === 0) throw userNotFound();
-      if (Number(stats?.following ?? 0) >= maxFollowing) throw followsTooMany();
+      const [users, stats] = await Promise.all([usersOf([followeeId], call), statsOf([followerId])]);
+      if (!users.has(followeeId)) throw userNotFound();
+      if (Number(stats.get(followerId)?.following ?? 0) >= maxFollowing) throw followsTooMany();
       return change({ followerId, followeeId, id: ids.next() });
     },
     async unfollow({ userId: followeeId }, call) {
