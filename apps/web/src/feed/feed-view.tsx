@@ -10,7 +10,8 @@ import { useActiveSlide } from "./use-active-slide.ts";
 import { useFeedControls } from "./use-feed-controls.ts";
 import "./feed.css";
 
-const CommentsDrawer = lazy(() => import("../comments/comments-drawer.tsx"));
+const loadDrawer = () => import("../comments/comments-drawer.tsx");
+const CommentsDrawer = lazy(loadDrawer);
 
 interface Props {
   videos: readonly Video[];
@@ -61,6 +62,10 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     if (slide instanceof HTMLElement && focused?.closest(".slide") && !slide.contains(focused))
       slide.focus({ preventScroll: true });
   }, [active]);
+  // Once the first video plays, so that the first comments are there at once.
+  useEffect(() => {
+    if (warmId) void loadDrawer().catch(() => {});
+  }, [warmId]);
   useEffect(() => {
     if (isNearEnd(active, videos.length)) onNearEnd?.();
   }, [active, videos.length, onNearEnd]);

@@ -6,6 +6,8 @@ export const social = {
   copyLink: "分享链接",
   toProfileOf: (name: string) => `查看 ${name}`,
   actOn: (action: string, name: string) => `${action}：${name}`,
+  hold: "冻结视频",
+  release: "解除冻结",
   follow: "关注",
   followBack: "回关",
   followed: "已关注",

@@ -1,9 +1,11 @@
 import { Link } from "wouter";
+import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { useHold } from "../social/use-hold.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { PersonIcon, ShareIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { LockIcon, PersonIcon, ShareIcon, ThumbDownIcon } from "../ui/icons.tsx";
 import { useShare } from "./use-share.ts";
 import "../ui/menu.css";
 
@@ -12,6 +14,8 @@ export default function VideoMenu({ video, onClose }: { video: Video; onClose: (
   const { t } = useI18n();
   const react = useReaction(video);
   const share = useShare(`/video/${video.id}`, video.title);
+  const me = useUser();
+  const hold = useHold(video.id);
   const disliked = video.reaction === "dislike";
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
@@ -30,6 +34,17 @@ export default function VideoMenu({ video, onClose }: { video: Video; onClose: (
           <ShareIcon />
           {t.copyLink}
         </button>
+        {me?.role === "moderator" && (
+          <button
+            type="button"
+            aria-pressed={video.held}
+            disabled={hold.isPending}
+            onClick={() => hold.mutate(!video.held)}
+          >
+            <LockIcon />
+            {video.held ? t.release : t.hold}
+          </button>
+        )}
         <Link href={`/user/${video.author.id}`} onClick={onClose}>
           <PersonIcon />
           {t.toProfileOf(video.author.name)}
