@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { count, removeFollows } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -38,6 +39,8 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
         const { rows: left } = await sql`
           select from relation.follow where follower_id = ${userId}
           union all select from relation.follow where followee_id = ${userId} limit 1`.execute(transaction);
+        if (left.length > 0 && pairs.length === 0)
+          throw new DomainError("unavailable", "FOLLOWS_BUSY", "Somebody else is ending what is left.");
         return left.length > 0;
       });
     },
