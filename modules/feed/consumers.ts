@@ -7,8 +7,7 @@ import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";
-import type { Authored } from "./rules.ts";
-import { deliveryPage, isLarge } from "./rules.ts";
+import { type Authored, deliveryPage, isLarge } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
