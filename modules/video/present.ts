@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import type { VideoRow } from "./store.ts";
+import type { ShownVideo } from "./store.ts";
 
 const states = {
   uploaded: VideoState.UPLOADED,
@@ -11,7 +11,7 @@ const states = {
 } as const;
 
 export function toVideo(
-  video: VideoRow,
+  video: ShownVideo,
   { callerId, moderator }: Call,
 ): MessageInitShape<typeof VideoSchema> {
   return {

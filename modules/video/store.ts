@@ -10,6 +10,14 @@ import type { Tables } from "./tables.ts";
 
 export type UploadRow = Selectable<Tables["upload"]>;
 export type VideoRow = Selectable<Tables["video"]>;
+/** What others are shown of a video: without what only the pipeline needs, which is most of a row. */
+export type ShownVideo = Omit<VideoRow, "info" | "source_key" | "upload_id">;
+
+const shown = [
+  ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
+  ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
+  ...(["created_at", "published_ms", "held"] as const),
+] satisfies (keyof ShownVideo)[];
 
 /** All SQL of the module. Everything that lasts with a fact is written in the fact's transaction. */
 export function videoStore(db: Kysely<Tables>, events: Events) {
@@ -92,10 +100,10 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
       });
     },
 
-    videosById: (ids: string[]): Promise<VideoRow[]> =>
-      db.selectFrom("video").selectAll().where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
+    videosById: (ids: string[]): Promise<ShownVideo[]> =>
+      db.selectFrom("video").select(shown).where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
     listByAuthor(authorId: UserId, page: { beforeId?: string; limit: number; everyState: boolean }) {
-      let videos = db.selectFrom("video").selectAll().where("author_id", "=", authorId);
+      let videos = db.selectFrom("video").select(shown).where("author_id", "=", authorId);
       if (page.beforeId) videos = videos.where("id", "<", page.beforeId);
       if (!page.everyState) videos = videos.where("state", "=", "published");
       return videos.orderBy("id", "desc").limit(page.limit).execute();
