@@ -36,7 +36,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
   service: FeedService,
   calls: { video: VideoService, relation: RelationService, interaction: InteractionService },
   migrations,
-  readModels: { inboxes: { progress: rebuildProgress } },
+  readModels: { inboxes: { group: "feed.inbox", progress: rebuildProgress } },
   seed: seedAuthorVideos,
   async start({ config, db, clients, events, log }) {
     const store = feedStore(db);

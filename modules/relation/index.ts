@@ -27,7 +27,7 @@ export const relationModule = defineModule<object, Tables>()({
   calls: { user: UserService },
   migrations,
   recount: counts,
-  readModels: { "hot-users": {} },
+  readModels: { "hot-users": { group: "relation.hot" } },
   seed: seedFollows,
   async start({ db, clients, ids, events, log }) {
     const store = relationStore(db, events);

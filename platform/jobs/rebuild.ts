@@ -23,7 +23,7 @@ export async function askForRebuild(pool: Pool, schema: string, name: string): P
 /** How it stands; undefined when it is done. */
 export async function findRebuild(pool: Pool, schema: string, name: string): Promise<Rebuilding | undefined> {
   const { rows } = await pool.query<Rebuilding>(
-    `select leased_until > now() or attempts > 0 as taken, dead, last_error as "lastError"
+    `select leased_until > now() as taken, dead, last_error as "lastError"
      from ${schema}.job where kind = $1 and key = $2`,
     [rebuildKind, name],
   );

@@ -44,6 +44,8 @@ export interface ModuleCommand<Tables> {
  * key is in the module's job table (platform/jobs/rebuild.ts).
  */
 export interface ReadModel<Tables> {
+  /** The group of consumers that keeps it up to date: where one of these is, somebody can build it anew. */
+  group: string;
   /** What a rebuilding is at, for people. */
   progress?(db: Kysely<Tables>): Promise<string>;
 }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Pool } from "pg";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { readLag } from "#platform/events/lag.ts";
 import { askForRebuild, findRebuild } from "#platform/jobs/rebuild.ts";
 import type { ReadModel } from "#platform/module/module.ts";
 import { createLog } from "#platform/observe/log.ts";
@@ -10,8 +12,6 @@ import { modulesOf } from "../targets.ts";
 import type { Command } from "./command.ts";
 
 const lookEveryMs = 200;
-/** So long nobody has taken it up: then nobody runs who could. */
-const takenWithinMs = 15_000;
 
 interface Found {
   schema: string;
@@ -59,13 +59,19 @@ async function rebuild(database: Database, { schema, name, model }: Found): Prom
     const state = await findRebuild(pool, schema, name);
     if (!state) break;
     if (state.dead) throw failed(name, state.lastError);
-    if (!state.taken && Date.now() - sinceMs > takenWithinMs) throw nobody(schema);
+    if (!state.taken && !(await isKept(pool, model.group))) throw nobody(schema);
     const saying = (await model.progress?.(database.of(schema))) ?? "";
     if (saying && saying !== said) console.log(`${name}: ${saying}`);
     said = saying;
     await delay(lookEveryMs);
   }
   console.log(`${name}: built anew in ${((Date.now() - sinceMs) / 1000).toFixed(1)} s.`);
+}
+
+/** Whether a process that runs the module is alive. */
+async function isKept(pool: Pool, group: string): Promise<boolean> {
+  const [found] = await readLag(pool, [group]);
+  return found !== undefined && found.members > 0;
 }
 
 function outdated(): DomainError {
@@ -88,6 +94,6 @@ function nobody(module: string): DomainError {
   return new DomainError(
     "unavailable",
     "NOBODY_REBUILDS",
-    `No process that runs the module ${module} has taken it up. It is done as soon as one starts.`,
+    `No process runs the module ${module}. It is done as soon as one starts.`,
   );
 }
