@@ -79,6 +79,7 @@ describe("douya doctor --recount, beside a server", { timeout: 90_000 }, () => {
     const damage: Record<string, string> = {
       "relation following": "update relation.stats set following = following + 1",
       "relation followers": "update relation.stats set followers = followers - 1",
+      "relation hot users": "insert into relation.hot_user values (1, 7)",
       "video works of authors": "update video.author_stats set works = works + 1",
       "video files of videos": `delete from video.blob_use where owner_id = ${video!.id} and key like '%.jpg'`,
       "video files held by nobody": "insert into video.blob_use values ('video/lost', 1)",
