@@ -7,6 +7,7 @@ import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { doubleTap, drag } from "./harness/gestures.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
+import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -263,6 +264,42 @@ describe("people among each other", () => {
     await page.getByText(zh.accountDeleted).waitFor();
     await page.getByRole("link", { name: zh.logIn }).waitFor();
     expect((await ada.get("/me")).status).toBe(401);
+  });
+
+  test("a moderator puts a video on hold and deletes a comment; others are not offered it", async () => {
+    const { person: ada, videoId } = await creator();
+    const mo = await server.register();
+    const comment = body(
+      await ada.post<Schemas["Comment"]>(`/videos/${videoId}/comments`, { json: { text: "Rude." } }),
+      201,
+    );
+    const { dataDir, databaseUrl } = server.deployment;
+    const command = startProgram(["moderator", "add", mo.username], {
+      DOUYA_DATA: dataDir,
+      DOUYA_DATABASE_URL: databaseUrl,
+    });
+    expect(await command.ended).toMatchObject({ code: 0 });
+    // A role is noticed after a moment.
+    await until("the role", async () => {
+      const first = await mo.delete(`/videos/${videoId}/hold`);
+      return first.status === 204;
+    });
+    const { page } = await sit(await server.logIn(mo.username, mo.password), "desk");
+    await page.goto(`/video/${videoId}?comments`);
+    await page.getByText(comment.text, { exact: true }).waitFor();
+    await page.getByRole("complementary").getByRole("button", { name: en.deleteAction }).click();
+    await page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
+    await page.getByText(en.noComments).waitFor();
+    await inView(page).getByRole("button", { name: en.moreActions }).click();
+    await page.getByRole("button", { name: en.hold }).click();
+    await page.getByRole("button", { name: en.release }).waitFor();
+    expect(await videoOf(ada, videoId)).toMatchObject({ held: true, counts: { comments: 0 } });
+
+    const { page: others } = await browser.visit(server.origin, "desk");
+    await others.goto(`/video/${videoId}`);
+    await inView(others).getByRole("button", { name: en.moreActions }).click();
+    await others.getByRole("button", { name: en.dislike }).waitFor();
+    expect(await others.getByRole("button", { name: en.hold }).count()).toBe(0);
   });
 
   test("a profile leads to what somebody likes, whom they follow, and who follows them", async () => {

@@ -24,8 +24,8 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
   const top = useNearEnd<HTMLLIElement>(hasOlder, onOlder);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys.
-    <div className="chat-scroller" tabIndex={0}>
-      <ol className="bubbles" role="log" aria-label={t.conversationWith(peer.name)}>
+    <div className="chat-scroller" tabIndex={0} role="log" aria-label={t.conversationWith(peer.name)}>
+      <ol className="bubbles">
         <li ref={top} />
         {messages.map((message, i) => {
           const before = messages[i - 1];
