@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { migrations } from "./migrations.ts";
+import { type FeedStore, feedStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+const reader = "1";
+const [x, y, z] = ["11", "12", "13"] as const;
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+let store: FeedStore;
+let lastVideo = 0;
+
+beforeAll(async () => {
+  own = await createModuleDatabase<Tables>("feed", "readers", migrations);
+  store = feedStore(own.db);
+});
+afterAll(() => own.drop());
+beforeEach(async () => {
+  await own.database.pool.query(
+    "truncate feed.author_video, feed.author, feed.inbox, feed.reader, feed.source",
+  );
+});
+
+/** Notes a video and delivers it to the reader, as one of its author's followers. */
+async function publish(authorId: string): Promise<void> {
+  const video = { authorId, videoId: String(++lastVideo), publishedAtMs: lastVideo };
+  await store.noteVideo(video, false);
+  await store.deliver(own.db, video, [reader]);
+}
+/** What an event does. */
+const onFollow = (what: "addFollows" | "removeFollows" | "addSources", authorId: string) =>
+  own.db.transaction().execute((on) => store[what](on, [{ userId: reader, authorId }]));
+const mustFill = async () => (await store.readersToFill([reader])).fill.has(reader);
+async function authors(): Promise<string[]> {
+  const before = { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: "9223372036854775807" };
+  const [page] = await store.inboxPages([{ userId: reader, before, limit: 100 }]);
+  return page!.map((entry) => entry.authorId).reverse();
+}
+const age = (interval: string) =>
+  own.database.pool.query("update feed.reader set last_read_at = now() - $1::interval", [interval]);
+
+describe("while an inbox is being filled", () => {
+  test("an unfollow has it filled again, since the list of follows was read before", async () => {
+    for (const author of [x, y]) await publish(author);
+    const generation = await store.openInbox(reader);
+    await onFollow("removeFollows", x);
+    await store.fillInbox(reader, { generation, authorIds: [x, y], capped: false });
+    expect(await mustFill()).toBe(true);
+    const again = await store.openInbox(reader);
+    await store.fillInbox(reader, { generation: again, authorIds: [y], capped: false });
+    expect(await mustFill()).toBe(false);
+    expect(await authors()).toEqual([y]);
+  });
+
+  test("another filling of it that began later decides", async () => {
+    const first = await store.openInbox(reader);
+    await onFollow("addFollows", x);
+    const second = await store.openInbox(reader);
+    await store.fillInbox(reader, { generation: first, authorIds: [y], capped: true });
+    expect(await mustFill()).toBe(true);
+    // Until the later one is through, everything is delivered.
+    await publish(x);
+    await store.fillInbox(reader, { generation: second, authorIds: [x, y], capped: true });
+    expect(await mustFill()).toBe(false);
+    expect(await authors()).toEqual([x]);
+  });
+
+  test("whom they newly follow delivers, also afterwards; what others have delivered goes", async () => {
+    const generation = await store.openInbox(reader);
+    for (const author of [x, y, z]) await publish(author);
+    await onFollow("addFollows", x);
+    await store.fillInbox(reader, { generation, authorIds: [y], capped: true });
+    expect(await authors()).toEqual([x, y]);
+    for (const author of [x, y, z]) await publish(author);
+    expect(await authors()).toEqual([x, y, x, y]);
+    expect(await mustFill()).toBe(false);
+  });
+
+  test("whoever had too many is not asked about sources any more when these are few", async () => {
+    const generation = await store.openInbox(reader);
+    await store.fillInbox(reader, { generation, authorIds: [x, y], capped: true });
+    const again = await store.openInbox(reader);
+    await store.fillInbox(reader, { generation: again, authorIds: [x], capped: false });
+    expect((await own.database.pool.query("select from feed.source")).rowCount).toBe(0);
+    await publish(z);
+    expect(await authors()).toEqual([z]);
+  });
+});
+
+describe("a day later", () => {
+  const filled = async (capped: boolean) => {
+    const generation = await store.openInbox(reader);
+    await store.fillInbox(reader, { generation, authorIds: [x], capped });
+  };
+
+  test("who is capped is filled again, once; of others it is looked at how many they follow, once", async () => {
+    await filled(false);
+    await age("25 hours");
+    expect(await store.readersToFill([reader])).toEqual({ fill: new Set(), look: new Set([reader]) });
+    expect(await store.readersToFill([reader])).toEqual({ fill: new Set(), look: new Set() });
+    await filled(true);
+    expect(await mustFill()).toBe(false);
+    await age("25 hours");
+    expect(await store.readersToFill([reader])).toEqual({ fill: new Set([reader]), look: new Set() });
+    // Until it is done.
+    expect(await mustFill()).toBe(true);
+  });
+
+  test("who comes back after a month is filled from the facts", async () => {
+    await filled(false);
+    await age("31 days");
+    await publish(x);
+    expect(await authors()).toEqual([]);
+    expect(await mustFill()).toBe(true);
+  });
+
+  test("who does not come back has nothing left", async () => {
+    await publish(x);
+    await filled(true);
+    await age("31 days");
+    expect(await store.closeIdleInboxes()).toBe(1);
+    const { rows } = await own.database.pool.query(
+      "select from feed.reader union all select from feed.inbox union all select from feed.source",
+    );
+    expect(rows).toEqual([]);
+  });
+});
+
+test("interests matter to who is capped, or about to be, alone", async () => {
+  const asked = () =>
+    own.db.transaction().execute(async (on) => [...(await store.cappedReaders(on, [reader, "2"]))]);
+  expect(await asked()).toEqual([]);
+  const generation = await store.openInbox(reader);
+  expect(await asked()).toEqual([reader]);
+  await store.fillInbox(reader, { generation, authorIds: [x], capped: false });
+  expect(await asked()).toEqual([]);
+  // Stale for long, as after a rebuilding: it will be asked with whom they interact when they read.
+  await own.database.pool.query(
+    "update feed.reader set stale = true, last_read_at = now() - interval '1 hour'",
+  );
+  expect(await asked()).toEqual([]);
+  await own.database.pool.query("update feed.reader set capped = true");
+  expect(await asked()).toEqual([reader]);
+  await publish(y);
+  await onFollow("addSources", y);
+  expect(await authors()).toContain(y);
+});
