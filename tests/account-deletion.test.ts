@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { classicClient, refused } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { type Shape, shapes } from "./harness/deployment.ts";
-import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
+import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, type Scenario, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -300,6 +300,54 @@ describe.each(shapes)("deleting an account, %s", { timeout: 90_000 }, (shape: Sh
     await until("it is erased", () => databaseOf(server).isErased(eve.id));
     refused(await douyin.post("/user/login/", login), 10104);
     expectProblem(await mo.get(`/videos/${video.id}`), 404, "VIDEO_NOT_FOUND");
+  });
+});
+
+describe("deleting an account at one gateway", { timeout: 120_000 }, () => {
+  const server = scenario("split");
+
+  test("leaves nothing of what comes in at another one, which has just seen the session alive", async () => {
+    const { eve, ben, bens } = await entangled(server);
+    const uploads = [body(await eve.upload(freshClip()), 201), body(await eve.upload(freshClip()), 201)];
+    const elsewhere = await server.deployment.another("gateway");
+    const there = (method: string, path: string, json?: unknown) =>
+      send<Schemas["Problem"]>(method, `${elsewhere}/api/v1${path}`, {
+        token: eve.session.accessToken,
+        json,
+      });
+    const acts: [string, string, unknown?][] = [
+      ["PUT", `/users/${ben.id}/follow`],
+      ["PUT", `/users/${ben.id}/block`],
+      ["PUT", `/videos/${bens.id}/like`],
+      ["PUT", `/videos/${bens.id}/dislike`],
+      ["POST", `/videos/${bens.id}/comments`, { text: "late" }],
+      ["POST", `/conversations/${ben.id}/messages`, { content: "late" }],
+      ["POST", "/videos", { uploadId: uploads[0]!.id, title: "late" }],
+      ["GET", "/feed/following"],
+      ["PATCH", "/me", { name: "late" }],
+    ];
+    expect((await there("GET", "/me")).status).toBe(200);
+    const seenMs = performance.now();
+    body(await close(eve), 202);
+    const { isErased, placesOf } = databaseOf(server);
+    await until("the account is erased", () => isErased(eve.id));
+    const isGone = async () => (await placesOf(eve.id)).join() === tombstones.join();
+    await until("nothing is left of it", isGone);
+    // The other gateway lets it all through; those who would keep it do not.
+    const refusals = await Promise.all(acts.map((act) => there(...act)));
+    // On a machine so busy that it has looked at the session again, the gateway refuses them itself.
+    const letThrough = performance.now() - seenMs < 5_000;
+    for (const [i, { status, body: problem }] of refusals.entries()) {
+      const [method, path] = acts[i]!;
+      const expected = letThrough && path === "/videos" ? [404, "UPLOAD_NOT_FOUND"] : [401, "SESSION_ENDED"];
+      expect([method, path, status, problem.reason]).toEqual([method, path, ...expected]);
+    }
+    expect(await placesOf(eve.id)).toEqual(tombstones);
+    await expectExact(server);
+    await until("the session has ended there, too", async () => {
+      const { status, body: problem } = await there("GET", "/sessions");
+      return status === 401 && problem.reason === "SESSION_ENDED";
+    });
   });
 });
 

@@ -24,6 +24,8 @@ export interface Deployment {
   /** The process that runs a module. */
   programOf(module: string): Program;
   programs(): Program[];
+  /** Starts one more process with the modules that the one of this module has; gives where its public side listens. */
+  another(module: string): Promise<string>;
   /** Starts the process of a module again, where it was, after it has been stopped or killed. */
   restart(module: string): Promise<void>;
   /** Stops all processes and removes their data. Resolves with what they have written. */
@@ -97,6 +99,18 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
     databaseUrl,
     programOf: (module) => programs.get(targetOf(module))!,
     programs: () => [...programs.values()],
+    async another(module) {
+      const target = targetOf(module);
+      const [rpcPort, port] = await freePorts(2);
+      const ports = { DOUYA_PORT: String(port), DOUYA_RPC_PORT: String(rpcPort) };
+      const program = startProgram(["serve", `--target=${target}`], {
+        ...environments.get(target)!,
+        ...ports,
+      });
+      past.push(program);
+      await program.printed(/Stop {5}Ctrl-C/);
+      return `http://127.0.0.1:${port}`;
+    },
     restart: (module) => start(targetOf(module)),
     remove,
   };
