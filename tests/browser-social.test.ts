@@ -266,6 +266,47 @@ describe("people among each other", () => {
     expect((await ada.get("/me")).status).toBe(401);
   });
 
+  test("long lists go on where they end: comments, replies, and older messages", async () => {
+    const { person: ada, videoId } = await creator();
+    const bob = await server.register();
+    await befriend(ada, bob);
+    const say = async (text: string, rootId?: string) => {
+      const path = rootId ? `/videos/${videoId}/comments/${rootId}/replies` : `/videos/${videoId}/comments`;
+      return body(await bob.post<Schemas["Comment"]>(path, { json: { text } }), 201);
+    };
+    const oldest = await say("comment 0");
+    for (let i = 0; i < 7; i++) await say(`reply ${i}`, oldest.id);
+    for (let i = 1; i < 45; i++) await say(`comment ${i}`);
+    const write = (content: string) => bob.post(`/conversations/${ada.id}/messages`, { json: { content } });
+    for (let i = 0; i < 70; i++) body(await write(`message ${i}`), 201);
+
+    const { page } = await sit(ada, "phone");
+    await page.goto(`/video/${videoId}?comments`);
+    const texts = page.locator(".comment:not([data-reply=true]) > .comment-body > .comment-text");
+    // The one with replies is the hottest, and the oldest.
+    await expect.poll(() => texts.first().textContent()).toBe("comment 0");
+    await page.getByRole("button", { name: zh.showReplies("7") }).tap();
+    await page.getByText("reply 4", { exact: true }).waitFor();
+    await page.getByRole("button", { name: zh.moreReplies }).tap();
+    await page.getByText("reply 6", { exact: true }).waitFor();
+    await page.getByRole("button", { name: zh.sortTime }).tap();
+    await expect.poll(() => texts.first().textContent()).toBe("comment 44");
+    await until("the oldest", async () => {
+      await page.locator(".comments-list").evaluate((list) => list.scrollTo(0, list.scrollHeight));
+      return (await texts.last().textContent()) === "comment 0";
+    });
+    expect(new Set(await texts.allTextContents()).size).toBe(45);
+
+    await page.goto(`/messages/${bob.id}`);
+    await page.locator(".bubble", { hasText: "message 69" }).waitFor();
+    const bubbles = page.locator(".bubble");
+    await until("the oldest", async () => {
+      await page.getByRole("log").evaluate((list) => list.scrollTo(0, -list.scrollHeight));
+      return (await bubbles.first().textContent())?.endsWith("message 0");
+    });
+    expect(await bubbles.count()).toBe(70);
+  }, 60_000);
+
   test("a moderator puts a video on hold and deletes a comment; others are not offered it", async () => {
     const { person: ada, videoId } = await creator();
     const mo = await server.register();
