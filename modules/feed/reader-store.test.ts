@@ -58,7 +58,6 @@ describe("while an inbox is being filled", () => {
     const second = await store.openInbox(reader);
     await store.fillInbox(reader, { generation: first, authorIds: [y], capped: true });
     expect(await mustFill()).toBe(true);
-    // Until the later one is through, everything is delivered.
     await publish(x);
     await store.fillInbox(reader, { generation: second, authorIds: [x, y], capped: true });
     expect(await mustFill()).toBe(false);
@@ -74,12 +73,19 @@ describe("while an inbox is being filled", () => {
     for (const author of [x, y, z]) await publish(author);
     expect(await authors()).toEqual([x, y, x, y]);
     expect(await mustFill()).toBe(false);
+    // Before it is chosen anew everything is delivered: the next filling may have looked for videos already.
+    const again = await store.openInbox(reader);
+    await publish(z);
+    expect(await authors()).toEqual([x, y, x, y, z]);
+    await store.fillInbox(reader, { generation: again, authorIds: [y, z], capped: true });
+    expect(await authors()).toEqual([y, z, y, z, z]);
   });
 
   test("whoever had too many is not asked about sources any more when these are few", async () => {
     const generation = await store.openInbox(reader);
     await store.fillInbox(reader, { generation, authorIds: [x, y], capped: true });
     const again = await store.openInbox(reader);
+    await onFollow("addFollows", z);
     await store.fillInbox(reader, { generation: again, authorIds: [x], capped: false });
     expect((await own.database.pool.query("select from feed.source")).rowCount).toBe(0);
     await publish(z);
