@@ -69,6 +69,7 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
     if (replyTo) input.current?.focus();
   }, [replyTo, reset]);
 
+  const askGuest = () => asMember("comment", () => {});
   function onSubmit(event: FormEvent) {
     event.preventDefault();
     if (text.trim() && !send.isPending) asMember("comment", () => send.mutate());
@@ -101,11 +102,10 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
           autoComplete="off"
           enterKeyHint="send"
           onChange={(event) => change(event.target.value)}
-          onFocus={(event) => {
-            if (me) return;
-            event.target.blur();
-            asMember("comment", () => {});
-          }}
+          // Not on focus: who only passes with the Tab key wants nothing yet.
+          readOnly={!me}
+          onClick={askGuest}
+          onKeyDown={(event) => event.key !== "Tab" && event.key !== "Escape" && askGuest()}
         />
         {used > MAX_CHARACTERS - 50 && <span className="composer-count">{MAX_CHARACTERS - used}</span>}
         <button
