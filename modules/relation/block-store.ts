@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { relationBlocked, relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { accountGone, PeopleGone, refuseGone } from "#platform/db/people-gone.ts";
+import { tryAgain } from "#platform/db/try-again.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
@@ -53,16 +54,12 @@ export function blockStore(db: Kysely<Tables>, events: Events) {
   return {
     /** Makes a block, with the end of both follows, their counts and the events. Error: BLOCKS_TOO_MANY. */
     async block(pair: BlockPair & { id: string }): Promise<boolean> {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await blockOnce(pair);
-        } catch (error) {
-          if (error instanceof PeopleGone)
-            throw error.ids.has(pair.blockerId) ? accountGone() : userNotFound();
-          if ((error as { code?: unknown }).code !== "55P03") throw error;
-          if (attempt === maxAttempts)
-            throw new DomainError("exhausted", "BUSY", "Somebody else changes this too. Try again.", 1000);
-        }
+      try {
+        return await tryAgain(["55P03"], maxAttempts, () => blockOnce(pair));
+      } catch (error) {
+        if (error instanceof PeopleGone) throw error.ids.has(pair.blockerId) ? accountGone() : userNotFound();
+        if ((error as { code?: unknown }).code !== "55P03") throw error;
+        throw new DomainError("exhausted", "BUSY", "Somebody else changes this too. Try again.", 1000);
       }
     },
     async unblock({ blockerId, blockedId }: BlockPair): Promise<boolean> {
