@@ -56,8 +56,8 @@ it("puts the conversation that was written in first, also a new one", () => {
 
 it("takes over the newest conversations and keeps the ones below", () => {
   const { rows, messages } = filled();
-  messages.conversations({ items: [conversation("3", 2)], nextCursor: "y" });
-  expect(rows()).toEqual([["3 of 3 2", "2 of 2 0", "1 of 1 3"], ["3 of 3 1"]]);
+  messages.conversations({ items: [conversation("1", 4)], nextCursor: "y" });
+  expect(rows()).toEqual([["1 of 1 4", "2 of 2 0"], ["3 of 3 1"]]);
 });
 
 it("marks a conversation as read, and has the unread ones counted again", () => {
