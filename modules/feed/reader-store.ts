@@ -153,7 +153,7 @@ export function readerStore(db: Kysely<Tables>) {
 async function lockReaders(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<Set<string>> {
   const { rows } = await sql<{ user_id: string; choosing: boolean }>`
     select user_id, capped or stale as choosing from feed.reader
-    where user_id = any(${pairs.map((pair) => pair.userId)}::int8[]) and (capped or stale or trimmed)
+    where user_id = any(${pairs.map((pair) => pair.userId)}::int8[]) and not gone and (capped or stale or trimmed)
     order by user_id for update`.execute(on);
   return new Set(rows.filter((row) => row.choosing).map((row) => row.user_id));
 }
