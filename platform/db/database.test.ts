@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { openDatabase } from "./database.ts";
@@ -22,4 +22,49 @@ it("survives the loss of a connection between two queries of a transaction", asy
   ]);
   await database.close();
   await test.drop();
+});
+
+describe("statements that repeat", () => {
+  async function oneConnection() {
+    const test = await createTestDatabase();
+    const database = openDatabase(test.url, { log: createLog("silent"), maxConnections: 1 });
+    const db = database.of<{ thing: { id: number } }>("public");
+    const prepared = async () =>
+      (await database.pool.query("select count(*)::int as n from pg_prepared_statements")).rows[0].n;
+    return {
+      pool: database.pool,
+      db,
+      prepared,
+      async close() {
+        await database.close();
+        await test.drop();
+      },
+    };
+  }
+
+  it("are planned once, and anew when a migration beside us has changed their columns", async () => {
+    const { pool, db, prepared, close } = await oneConnection();
+    await pool.query("create table thing (id int); insert into thing values (1)");
+    const read = (on = db) => on.selectFrom("thing").selectAll().where("id", "=", 1).execute();
+    for (let i = 0; i < 20; i++) expect(await read()).toEqual([{ id: 1 }]);
+    expect(await prepared()).toBe(1);
+    await pool.query("alter table thing add other int default 2");
+    expect(await read()).toEqual([{ id: 1, other: 2 }]);
+    await pool.query("alter table thing add third int default 3");
+    // A transaction in which that happens must be begun again.
+    const within = () => db.transaction().execute((transaction) => read(transaction));
+    await expect(within()).rejects.toMatchObject({ kind: "unavailable" });
+    expect(await within()).toEqual([{ id: 1, other: 2, third: 3 }]);
+    await close();
+  });
+
+  it("are so many and no more, whatever texts there are", async () => {
+    const { db, prepared, close } = await oneConnection();
+    for (let i = 0; i < 300; i++) {
+      for (let times = 0; times < 10; times++)
+        await sql`select ${sql.raw(String(i))} + ${1}::int`.execute(db);
+    }
+    expect(await prepared()).toBe(200);
+    await close();
+  });
 });

@@ -1,6 +1,7 @@
 import type { PostgresPool, PostgresPoolClient } from "kysely";
 import type pg from "pg";
 import { DomainError } from "../errors/domain-error.ts";
+import { statementNames } from "./statement-names.ts";
 
 /** What the system says when nobody answers, and PostgreSQL when it is going or not yet there. */
 const lostCodes = new Set([
@@ -11,13 +12,33 @@ const lostCodes = new Set([
 const lostMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a)/;
 
-/** The pool for Kysely, whose errors are DATABASE_UNAVAILABLE when it is the connection that is lost. */
+/**
+ * The pool for Kysely, whose errors are DATABASE_UNAVAILABLE when it is the connection that is lost. Statements that
+ * repeat are planned once per connection.
+ */
 export function honestPool(pool: pg.Pool): PostgresPool {
+  const names = statementNames();
+
+  async function run(client: pg.PoolClient, text: string, values: unknown[] = []): Promise<unknown> {
+    const name = values.length > 0 ? names.of(text) : undefined;
+    if (name === undefined) return client.query(text, values);
+    try {
+      return await client.query({ name, text, values });
+    } catch (error) {
+      if (!isStale(error)) throw error;
+      names.renew(text);
+      // Within a transaction it is too late, which ends with this error; the next one has the new plan.
+      return client.query({ name: names.of(text)!, text, values }).catch(() => {
+        throw error;
+      });
+    }
+  }
+
   return {
     async connect() {
       const client = await pool.connect().catch(refuse);
       return {
-        query: (...args: [never]) => (client.query(...args) as unknown as Promise<unknown>).catch(refuse),
+        query: (text: string, values?: unknown[]) => run(client, text, values).catch(refuse),
         release: () => client.release(),
       } as unknown as PostgresPoolClient;
     },
@@ -25,9 +46,16 @@ export function honestPool(pool: pg.Pool): PostgresPool {
   };
 }
 
+/** A migration that ran beside us has changed the columns that a plan was made for. */
+function isStale(error: unknown): boolean {
+  const { code, message = "" } = error as { code?: string; message?: string };
+  return code === "0A000" && message.startsWith("cached plan must not change result type");
+}
+
 function refuse(error: Error & { code?: string }): never {
   const { code = "", message } = error;
-  if (!lostCodes.has(code) && !code.startsWith("08") && !lostMessages.test(message)) throw error;
+  if (!isStale(error) && !lostCodes.has(code) && !code.startsWith("08") && !lostMessages.test(message))
+    throw error;
   throw Object.assign(
     new DomainError(
       "unavailable",
