@@ -1,44 +1,33 @@
-import { join } from "node:path";
-import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
-import { createLog } from "#platform/observe/log.ts";
 import type { Bench } from "./bench.ts";
-import { getRequest, guestFeed } from "./client.ts";
+import { feedRequests } from "./feed-user.ts";
 import { runLoad, startGenerator } from "./generate.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 
 const connections = 64;
+const callerCount = 1000;
 
-/** The feed, half for guests and half for callers: modules in three processes, against all in one. */
+/** The feed of 1,000 people who follow 200 each: modules in three processes, against all in one. */
 export const split: Bench = async (world, { rounds, roundMs, profileDir }) => {
-  const callers = await world.callers();
-  // The embedded database serves one program; here it stands for the operator's own.
-  const dir = join(world.dataDir, "postgres");
-  const postgres = world.owns(
-    await startEmbeddedPostgres({ dir, log: createLog("error"), keepAlive: false }),
-  );
-  const env = { DOUYA_DATABASE_URL: postgres.url };
+  const town = await world.town();
   // In the order of calling: who calls others starts after them and is told where they are.
   const services: string[] = [];
   const place = async (...modules: string[]) => {
-    const process = await world.serve({
-      target: modules.join(","),
-      env: { ...env, DOUYA_SERVICES: services.join(",") },
-      profileDir,
-    });
+    const env = { DOUYA_SERVICES: services.join(",") };
+    const process = await town.serve({ target: modules.join(","), env, profileDir });
     for (const module of modules) services.push(`${module}=127.0.0.1:${process.rpcPort}`);
     return process;
   };
   const people = await place("user", "relation", "message");
   const videos = await place("video", "interaction", "feed");
   const gateway = await place("gateway");
-  const whole = await world.serve({ env, profileDir });
+  const whole = await town.serve({ profileDir });
 
   const generator = world.owns(startGenerator());
-  const requests = callers.flatMap(({ token }) => [guestFeed, getRequest(`/douyin/feed/?token=${token}`)]);
+  const requests = feedRequests(await town.callers(whole, callerCount));
   const measure = (port: number) => async () =>
     (await runLoad(generator, { port, requests, connections, durationMs: roundMs })).perSecond;
   const compared = await compare(rounds, measure(gateway.port), measure(whole.port));
-  for (const it of [generator, gateway, videos, people, whole, postgres]) await it.stop();
+  for (const it of [generator, gateway, videos, people, whole, town]) await it.stop();
   return [ratioRow("split", "requests/s", compared, { atLeast: 0.35 })];
 };
