@@ -52,6 +52,8 @@ export function createComposer(
     interaction: Client<typeof InteractionService>;
   },
   log: Logger,
+  /** `oneWay`: nobody is told whether others follow them back. */
+  { oneWay = false }: { oneWay?: boolean } = {},
 ): Composer {
   const { user, video, relation, interaction } = clients;
   // What everybody may see is asked on nobody's behalf, what depends on the caller for many callers.
@@ -81,7 +83,7 @@ export function createComposer(
   );
   const standingsOf = shared(
     async (people: { userId: string; otherIds: string[] }[], call) =>
-      (await relation.getStandings({ people }, call)).standings,
+      (await relation.getStandings({ people, oneWay }, call)).standings,
   );
   const opinionsOf = shared(
     async (people: { userId: string; videoIds: string[] }[], call) =>

@@ -53,7 +53,9 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         app.setErrorHandler(sendProblem);
         tellMissing(app);
         await app.register((scope) => apiV1(scope, surface), { prefix: "/api/v1" });
-        await app.register((scope) => classicApi(scope, surface, config.maxUploadBytes), {
+        // It does not show who follows the caller.
+        const classic = { ...surface, composer: createComposer(clients, log, { oneWay: true }) };
+        await app.register((scope) => classicApi(scope, classic, config.maxUploadBytes), {
           prefix: "/douyin",
         });
         await app.register((scope) => mediaRoutes(scope, blobs));

@@ -120,13 +120,15 @@ describe("a block", () => {
     await block("1", "2");
     await block("1", "3");
     await follow("2", "3");
-    expect(
-      await follows.standings([
-        { userId: "1", otherId: "2" },
-        { userId: "2", otherId: "1" },
-        { userId: "3", otherId: "2" },
-      ]),
-    ).toEqual([standing.blocked, standing.blockedBy, standing.followsBack]);
+    const pairs = [
+      { userId: "1", otherId: "2" },
+      { userId: "2", otherId: "1" },
+      { userId: "3", otherId: "2" },
+      { userId: "2", otherId: "3" },
+    ];
+    const { blocked, blockedBy, followsBack, followed } = standing;
+    expect(await follows.standings(pairs)).toEqual([blocked, blockedBy, followsBack, followed]);
+    expect(await follows.standings(pairs, { oneWay: true })).toEqual([blocked, blockedBy, 0, followed]);
     const [first] = await blocks.blocked("1", undefined, 1);
     expect(first!.user_id).toBe("3");
     expect((await blocks.blocked("1", first!.id, 9)).map((row) => row.user_id)).toEqual(["2"]);

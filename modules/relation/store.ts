@@ -70,7 +70,10 @@ export function relationStore(db: Kysely<Tables>, events: Events) {
       return pairs.map((pair) => found.has(`${pair.followerId} ${pair.followeeId}`));
     },
     /** How these people stand to others: four looks by key for each pair, in one statement. */
-    async standings(pairs: { userId: string; otherId: string }[]): Promise<Standing[]> {
+    async standings(
+      pairs: { userId: string; otherId: string }[],
+      { oneWay = false }: { oneWay?: boolean } = {},
+    ): Promise<Standing[]> {
       if (pairs.length === 0) return [];
       // All in one text, a hexadecimal digit each: rows would cost many times as much to send and read.
       const { rows } = await sql<{ digits: string }>`
@@ -79,7 +82,7 @@ export function relationStore(db: Kysely<Tables>, events: Events) {
         from unnest(${pairs.map((pair) => pair.userId)}::int8[], ${pairs.map((pair) => pair.otherId)}::int8[])
           with ordinality as p(user_id, other_id, i)
         left join relation.follow f on f.follower_id = p.user_id and f.followee_id = p.other_id
-        left join relation.follow g on g.follower_id = p.other_id and g.followee_id = p.user_id
+        left join relation.follow g on not ${oneWay}::bool and g.follower_id = p.other_id and g.followee_id = p.user_id
         left join relation.block b on b.blocker_id = p.user_id and b.blocked_id = p.other_id
         left join relation.block c on c.blocker_id = p.other_id and c.blocked_id = p.user_id`.execute(db);
       return Array.from(rows[0]!.digits, (digit) => Number.parseInt(digit, 16));

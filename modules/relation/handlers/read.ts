@@ -38,13 +38,13 @@ export function getRelations(store: RelationStore): Service["getRelations"] {
 }
 
 export function getStandings(store: RelationStore): Service["getStandings"] {
-  return async ({ people }) => {
+  return async ({ people, oneWay }) => {
     // What is no id is nobody's, and does no harm to what else is asked.
     const idOr0 = (id: string) => (isId(id) ? id : "0");
     const asked = people.map(({ userId, otherIds }) =>
       otherIds.map((otherId) => ({ userId: idOr0(userId), otherId: idOr0(otherId) })),
     );
-    const found = eachItsOwn(asked, await store.standings(asked.flat()));
+    const found = eachItsOwn(asked, await store.standings(asked.flat(), { oneWay }));
     return { standings: found.map((flags) => Uint8Array.from(flags)) };
   };
 }
