@@ -195,8 +195,16 @@ describe("beside another transaction", () => {
     const leaving = await hold("delete from relation.follow where id = 7");
     await counts.commit();
     // It has let go of the counts and waits for the follow.
+    const free = "select from relation.stats where user_id in (1, 2) for update nowait";
+    await expect
+      .poll(() =>
+        pool.query(free).then(
+          () => true,
+          () => false,
+        ),
+      )
+      .toBe(true);
     await waiting(1);
-    await (await hold("select from relation.stats where user_id in (1, 2) for update nowait")).commit();
     await leaving.commit();
     expect(await blocked).toBe(true);
     expect(await facts()).toEqual({ follows: "", blocks: "2>1" });

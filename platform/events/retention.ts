@@ -42,19 +42,19 @@ export async function sweepLog(pool: Pool, keepMs: number, signal?: AbortSignal)
   for (let partition = 0; partition < partitionCount; partition++) {
     for (let more = true; more && !signal?.aborted; ) {
       const { rowCount } = await pool.query(
-        // The oldest first, looking no further than one batch: what follows is younger.
-        `with passed as (
-           select min(position) as position, pg_try_advisory_xact_lock(hashtextextended('events.retention', 0)) as mine
-           from events.consumer where partition = $1
-         ), oldest as (
-           select l.position, l.at from events.log l, passed
-           where l.partition = $1 and l.position <= coalesce(passed.position, l.position)
-             and passed.mine
-           order by l.position limit $3
-         )
-         delete from events.log l using oldest
-         where l.partition = $1 and l.position = oldest.position
-           and oldest.at < now() - $2 * interval '1 ms'`,
+        // The oldest first, looking no further than one batch: what follows is younger. Arrays and single values
+        // are looked up in the key whatever the planner believes of the log's size.
+        `delete from events.log where partition = $1 and position = any(array(
+           select position from (
+             select position, at from events.log
+             where partition = $1
+               and position <= (
+                 select coalesce(min(position), 9223372036854775807) from events.consumer where partition = $1
+               )
+               and (select pg_try_advisory_xact_lock(hashtextextended('events.retention', 0)))
+             order by position limit $3
+           ) oldest where at < now() - $2 * interval '1 ms'
+         ))`,
         [partition, keepMs, rowsAtOnce],
       );
       removed += rowCount ?? 0;
