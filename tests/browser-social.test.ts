@@ -158,6 +158,30 @@ describe("people among each other", () => {
     await refusal.waitFor({ state: "detached" });
   });
 
+  test("a message whose answer was lost is sent again and stands there once", async () => {
+    const [ada, bob] = [await server.register(), await server.register()];
+    await befriend(ada, bob);
+    const visitor = await sit(ada, "desk");
+    const { page } = visitor;
+    visitor.expectStatus(503);
+    await page.goto(`/messages/${bob.id}`);
+    await page.route(
+      `**/conversations/${bob.id}/messages`,
+      async (route) => {
+        expect((await route.fetch()).status()).toBe(201);
+        await route.fulfill({ status: 503 });
+      },
+      { times: 1 },
+    );
+    await page.getByLabel(en.writeMessage).fill("Only once");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByRole("button", { name: en.retry }).click();
+    await page.locator(".bubble-waiting").waitFor({ state: "detached" });
+    type Sent = { items: Schemas["Message"][] };
+    const sent = body(await bob.get<Sent>(`/conversations/${ada.id}/messages`));
+    expect(sent.items.map(({ content }) => content)).toEqual(["Only once"]);
+  });
+
   test("what the server refuses is taken back with the reason, and the words stay", async () => {
     const { person: ada, videoId } = await creator();
     const dave = await server.register();

@@ -29,7 +29,7 @@ export function useSend(peer: User, giveBack: (content: string) => void) {
       take(
         api.POST("/api/v1/conversations/{userId}/messages", {
           params: { path: { userId: peer.id } },
-          body: { content, key },
+          body: { content, idempotencyKey: key },
         }),
       ),
     onSuccess: (message, { key }) => {
