@@ -100,6 +100,12 @@ async function entangled(server: Scenario) {
   const answer = await say(ada, bens!.id, "to her", reply.id);
   expect(answer.replyTo?.id).toBe(eve.id);
   await say(ada, eves!.id, "on hers");
+  for (const [who, { id }] of [
+    [eve, his],
+    [eve, answer],
+    [ada, hers],
+  ] as const)
+    body(await who.post(`/videos/${bens!.id}/comments/${id}/report`, { json: { reason: "other" } }), 204);
   for (let i = 0; i < 3; i++) for (const to of [ben, ada]) await write(eve, to, `hello ${i}`);
   await write(ben, eve);
   await write(ben, ada);

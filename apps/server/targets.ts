@@ -34,7 +34,7 @@ export const table: Record<string, Placed> = {
   user: place(userModule, ({ limits }) => ({ limits })),
   relation: place(relationModule, () => ({})),
   video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
-  interaction: place(interactionModule, () => ({})),
+  interaction: place(interactionModule, ({ limits }) => ({ limits })),
   message: place(messageModule, () => ({})),
   feed: place(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
     pullFollowers: feedPullFollowers,

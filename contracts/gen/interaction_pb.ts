@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction.proto.
  */
 export const file_interaction: GenFile = /*@__PURE__*/
-  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMigwEKClZpZGVvU3RhdHMSEAoIdmlkZW9faWQYASABKAkSDQoFbGlrZXMYAiABKAESEAoIZGlzbGlrZXMYAyABKAESEAoIY29tbWVudHMYBCABKAESMAoIcmVhY3Rpb24YBSABKA4yHi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdGlvbiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIicKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwiJwoTR2V0VXNlclN0YXRzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRVc2VyU3RhdHNSZXNwb25zZRIuCgVzdGF0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLlVzZXJTdGF0cyJJCglVc2VyU3RhdHMSDwoHdXNlcl9pZBgBIAEoCRIWCg5saWtlc19yZWNlaXZlZBgCIAEoARITCgtsaWtlc19naXZlbhgDIAEoASInChNHZXRJbnRlcmVzdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkoKFEdldEludGVyZXN0c1Jlc3BvbnNlEjIKCWludGVyZXN0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLkludGVyZXN0cyIwCglJbnRlcmVzdHMSDwoHdXNlcl9pZBgBIAEoCRISCgphdXRob3JfaWRzGAIgAygJIqoBCgdDb21tZW50EgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBWZsb29yGAUgASgBEg8KB3Jvb3RfaWQYBiABKAkSGAoQcmVwbHlfdG9fdXNlcl9pZBgHIAEoCRIPCgdyZXBsaWVzGAggASgBEhUKDWNyZWF0ZWRfYXRfbXMYCSABKAEiYQoRQWRkQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDAoEdGV4dBgCIAEoCRITCgtyZXBseV90b19pZBgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkiMgoKQ29tbWVudFJlZhIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAzL6CQoSSW50ZXJhY3Rpb25TZXJ2aWNlElAKBVJlYWN0EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJTCghXaXRoZHJhdxIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USXAoJTGlzdExpa2VkEiYuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVxdWVzdBonLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlc3BvbnNlEmgKDUdldFZpZGVvU3RhdHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXNwb25zZRJiCgtHZXRPcGluaW9ucxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVzcG9uc2USZQoMR2V0VXNlclN0YXRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VXNlclN0YXRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1Jlc3BvbnNlEmUKDEdldEludGVyZXN0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXNwb25zZRJUCgpBZGRDb21tZW50EicuZG91eWEuaW50ZXJhY3Rpb24udjEuQWRkQ29tbWVudFJlcXVlc3QaHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50El4KDURlbGV0ZUNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGisuZG91eWEuaW50ZXJhY3Rpb24udjEuRGVsZXRlQ29tbWVudFJlc3BvbnNlEmUKDExpc3RDb21tZW50cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXNwb25zZRJiCgtMaXN0UmVwbGllcxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVzcG9uc2USWAoKUGluQ29tbWVudBIgLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRSZWYaKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5QaW5Db21tZW50UmVzcG9uc2USaAoNQ2xvc2VDb21tZW50cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMigwEKClZpZGVvU3RhdHMSEAoIdmlkZW9faWQYASABKAkSDQoFbGlrZXMYAiABKAESEAoIZGlzbGlrZXMYAyABKAESEAoIY29tbWVudHMYBCABKAESMAoIcmVhY3Rpb24YBSABKA4yHi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdGlvbiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIicKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwiJwoTR2V0VXNlclN0YXRzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRVc2VyU3RhdHNSZXNwb25zZRIuCgVzdGF0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLlVzZXJTdGF0cyJJCglVc2VyU3RhdHMSDwoHdXNlcl9pZBgBIAEoCRIWCg5saWtlc19yZWNlaXZlZBgCIAEoARITCgtsaWtlc19naXZlbhgDIAEoASInChNHZXRJbnRlcmVzdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkoKFEdldEludGVyZXN0c1Jlc3BvbnNlEjIKCWludGVyZXN0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLkludGVyZXN0cyIwCglJbnRlcmVzdHMSDwoHdXNlcl9pZBgBIAEoCRISCgphdXRob3JfaWRzGAIgAygJIqoBCgdDb21tZW50EgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBWZsb29yGAUgASgBEg8KB3Jvb3RfaWQYBiABKAkSGAoQcmVwbHlfdG9fdXNlcl9pZBgHIAEoCRIPCgdyZXBsaWVzGAggASgBEhUKDWNyZWF0ZWRfYXRfbXMYCSABKAEiYQoRQWRkQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDAoEdGV4dBgCIAEoCRITCgtyZXBseV90b19pZBgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkiMgoKQ29tbWVudFJlZhIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSJ+ChRSZXBvcnRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEjIKBnJlYXNvbhgDIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydFJlYXNvbhIMCgR0ZXh0GAQgASgJIhcKFVJlcG9ydENvbW1lbnRSZXNwb25zZSI8ChtMaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgNImUKHExpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2USNwoIY29tbWVudHMYASADKAsyJS5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRlZENvbW1lbnQSDAoEbmV4dBgCIAEoCSKaAQoPUmVwb3J0ZWRDb21tZW50Ei4KB2NvbW1lbnQYASABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EhwKFGZpcnN0X3JlcG9ydGVkX2F0X21zGAIgASgBEgwKBHNwYW0YAyABKAESDQoFYWJ1c2UYBCABKAESDQoFb3RoZXIYBSABKAESDQoFdGV4dHMYBiADKAkiGAoWRGlzbWlzc1JlcG9ydHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAyp3CgxSZXBvcnRSZWFzb24SHQoZUkVQT1JUX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKElJFUE9SVF9SRUFTT05fU1BBTRABEhcKE1JFUE9SVF9SRUFTT05fQUJVU0UQAhIXChNSRVBPUlRfUkVBU09OX09USEVSEAMyxQwKEkludGVyYWN0aW9uU2VydmljZRJQCgVSZWFjdBIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USUwoIV2l0aGRyYXcSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlElwKCUxpc3RMaWtlZBImLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlcXVlc3QaJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXNwb25zZRJoCg1HZXRWaWRlb1N0YXRzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VmlkZW9TdGF0c1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVzcG9uc2USYgoLR2V0T3BpbmlvbnMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRPcGluaW9uc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRPcGluaW9uc1Jlc3BvbnNlEmUKDEdldFVzZXJTdGF0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXNwb25zZRJlCgxHZXRJbnRlcmVzdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0SW50ZXJlc3RzUmVzcG9uc2USVAoKQWRkQ29tbWVudBInLmRvdXlhLmludGVyYWN0aW9uLnYxLkFkZENvbW1lbnRSZXF1ZXN0Gh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBJeCg1EZWxldGVDb21tZW50EiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhorLmRvdXlhLmludGVyYWN0aW9uLnYxLkRlbGV0ZUNvbW1lbnRSZXNwb25zZRJlCgxMaXN0Q29tbWVudHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVzcG9uc2USYgoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlElgKClBpbkNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGiguZG91eWEuaW50ZXJhY3Rpb24udjEuUGluQ29tbWVudFJlc3BvbnNlEmgKDUNsb3NlQ29tbWVudHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXNwb25zZRJoCg1SZXBvcnRDb21tZW50EiouZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0Q29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVzcG9uc2USfQoUTGlzdFJlcG9ydGVkQ29tbWVudHMSMS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QaMi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlEmAKDkRpc21pc3NSZXBvcnRzEiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhosLmRvdXlhLmludGVyYWN0aW9uLnYxLkRpc21pc3NSZXBvcnRzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message douya.interaction.v1.ReactRequest
@@ -663,6 +663,158 @@ export const CloseCommentsResponseSchema: GenMessage<CloseCommentsResponse> = /*
   messageDesc(file_interaction, 26);
 
 /**
+ * @generated from message douya.interaction.v1.ReportCommentRequest
+ */
+export type ReportCommentRequest = Message<"douya.interaction.v1.ReportCommentRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string comment_id = 2;
+   */
+  commentId: string;
+
+  /**
+   * @generated from field: douya.interaction.v1.ReportReason reason = 3;
+   */
+  reason: ReportReason;
+
+  /**
+   * At most 200 characters; may be empty.
+   *
+   * @generated from field: string text = 4;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ReportCommentRequest.
+ * Use `create(ReportCommentRequestSchema)` to create a new message.
+ */
+export const ReportCommentRequestSchema: GenMessage<ReportCommentRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 27);
+
+/**
+ * @generated from message douya.interaction.v1.ReportCommentResponse
+ */
+export type ReportCommentResponse = Message<"douya.interaction.v1.ReportCommentResponse"> & {
+};
+
+/**
+ * Describes the message douya.interaction.v1.ReportCommentResponse.
+ * Use `create(ReportCommentResponseSchema)` to create a new message.
+ */
+export const ReportCommentResponseSchema: GenMessage<ReportCommentResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 28);
+
+/**
+ * @generated from message douya.interaction.v1.ListReportedCommentsRequest
+ */
+export type ListReportedCommentsRequest = Message<"douya.interaction.v1.ListReportedCommentsRequest"> & {
+  /**
+   * `next` of the page before; empty: from the first.
+   *
+   * @generated from field: string cursor = 1;
+   */
+  cursor: string;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListReportedCommentsRequest.
+ * Use `create(ListReportedCommentsRequestSchema)` to create a new message.
+ */
+export const ListReportedCommentsRequestSchema: GenMessage<ListReportedCommentsRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 29);
+
+/**
+ * @generated from message douya.interaction.v1.ListReportedCommentsResponse
+ */
+export type ListReportedCommentsResponse = Message<"douya.interaction.v1.ListReportedCommentsResponse"> & {
+  /**
+   * @generated from field: repeated douya.interaction.v1.ReportedComment comments = 1;
+   */
+  comments: ReportedComment[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListReportedCommentsResponse.
+ * Use `create(ListReportedCommentsResponseSchema)` to create a new message.
+ */
+export const ListReportedCommentsResponseSchema: GenMessage<ListReportedCommentsResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 30);
+
+/**
+ * @generated from message douya.interaction.v1.ReportedComment
+ */
+export type ReportedComment = Message<"douya.interaction.v1.ReportedComment"> & {
+  /**
+   * @generated from field: douya.interaction.v1.Comment comment = 1;
+   */
+  comment?: Comment | undefined;
+
+  /**
+   * @generated from field: double first_reported_at_ms = 2;
+   */
+  firstReportedAtMs: number;
+
+  /**
+   * @generated from field: double spam = 3;
+   */
+  spam: number;
+
+  /**
+   * @generated from field: double abuse = 4;
+   */
+  abuse: number;
+
+  /**
+   * @generated from field: double other = 5;
+   */
+  other: number;
+
+  /**
+   * What the newest reports say, at most 3, the newest first.
+   *
+   * @generated from field: repeated string texts = 6;
+   */
+  texts: string[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.ReportedComment.
+ * Use `create(ReportedCommentSchema)` to create a new message.
+ */
+export const ReportedCommentSchema: GenMessage<ReportedComment> = /*@__PURE__*/
+  messageDesc(file_interaction, 31);
+
+/**
+ * @generated from message douya.interaction.v1.DismissReportsResponse
+ */
+export type DismissReportsResponse = Message<"douya.interaction.v1.DismissReportsResponse"> & {
+};
+
+/**
+ * Describes the message douya.interaction.v1.DismissReportsResponse.
+ * Use `create(DismissReportsResponseSchema)` to create a new message.
+ */
+export const DismissReportsResponseSchema: GenMessage<DismissReportsResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 32);
+
+/**
  * @generated from enum douya.interaction.v1.Reaction
  */
 export enum Reaction {
@@ -725,6 +877,37 @@ export enum CommentOrder {
  */
 export const CommentOrderSchema: GenEnum<CommentOrder> = /*@__PURE__*/
   enumDesc(file_interaction, 1);
+
+/**
+ * @generated from enum douya.interaction.v1.ReportReason
+ */
+export enum ReportReason {
+  /**
+   * @generated from enum value: REPORT_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: REPORT_REASON_SPAM = 1;
+   */
+  SPAM = 1,
+
+  /**
+   * @generated from enum value: REPORT_REASON_ABUSE = 2;
+   */
+  ABUSE = 2,
+
+  /**
+   * @generated from enum value: REPORT_REASON_OTHER = 3;
+   */
+  OTHER = 3,
+}
+
+/**
+ * Describes the enum douya.interaction.v1.ReportReason.
+ */
+export const ReportReasonSchema: GenEnum<ReportReason> = /*@__PURE__*/
+  enumDesc(file_interaction, 2);
 
 /**
  * @generated from service douya.interaction.v1.InteractionService
@@ -864,6 +1047,40 @@ export const InteractionService: GenService<{
     methodKind: "unary";
     input: typeof CloseCommentsRequestSchema;
     output: typeof CloseCommentsResponseSchema;
+  },
+  /**
+   * The caller tells the moderators of a comment. Idempotent: the first report of a person stands. What a moderator
+   * has let stand is not reported again: its text never changes. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND,
+   * REPORT_INVALID, REPORTS_OWN, TOO_MANY_REQUESTS.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.ReportComment
+   */
+  reportComment: {
+    methodKind: "unary";
+    input: typeof ReportCommentRequestSchema;
+    output: typeof ReportCommentResponseSchema;
+  },
+  /**
+   * Reported comments, each once, the one reported longest ago first; for moderators. Errors: MODERATORS_ONLY,
+   * CURSOR_INVALID.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.ListReportedComments
+   */
+  listReportedComments: {
+    methodKind: "unary";
+    input: typeof ListReportedCommentsRequestSchema;
+    output: typeof ListReportedCommentsResponseSchema;
+  },
+  /**
+   * A moderator lets a comment stand: its reports go, and no more are taken. Idempotent. Errors: MODERATORS_ONLY,
+   * VIDEO_NOT_FOUND, COMMENT_NOT_FOUND.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.DismissReports
+   */
+  dismissReports: {
+    methodKind: "unary";
+    input: typeof CommentRefSchema;
+    output: typeof DismissReportsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_interaction, 0);

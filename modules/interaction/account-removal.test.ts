@@ -10,6 +10,7 @@ import { commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
 import { type Opinion, reactionStore } from "./reaction-store.ts";
 import { counts } from "./recount.ts";
+import { reportStore } from "./report-store.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -23,7 +24,8 @@ beforeAll(async () => {
 afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
-    "truncate interaction.video, interaction.reaction, interaction.comment, interaction.person",
+    "truncate interaction.video, interaction.reaction, interaction.comment, interaction.person, " +
+      "interaction.reported, interaction.report",
   );
   await addVideos(
     own.db,
@@ -42,10 +44,15 @@ const comment = async (authorId: string, videoId: string, replyToId?: string) =>
       { videoId, id: String(++lastId), authorId, text: "x", replyToId, idempotencyKey: undefined },
     ])
   )[0]!;
+const report = async (commentId: string) => {
+  const those = { videoId: videoOf(0), commentId, reporterId: eve };
+  return reportStore(own.db).add({ ...those, id: String(++lastId), reason: 1, text: "" });
+};
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const left = async () => [
   ...(await rowsOf("select from interaction.reaction where user_id = 500")),
   ...(await rowsOf("select from interaction.comment where author_id = 500 or reply_to_user_id = 500")),
+  ...(await rowsOf("select from interaction.report where reporter_id = 500")),
 ];
 
 async function remove(): Promise<void> {
@@ -53,6 +60,7 @@ async function remove(): Promise<void> {
     accounts: accountStore(own.db),
     reactions: reactions(),
     comments: comments(),
+    reports: reportStore(own.db),
   });
   await own.events.transaction(own.db, async (_transaction, emit) =>
     emit(accountErased, { userId: eve, closingId: "1", atMs: 1 }),
@@ -93,6 +101,27 @@ test("reactions and comments go, exactly, with the replies under them; other peo
   expect(told).toHaveLength(1200 + 1199);
 });
 
+test("reports go: their own, and with their comments those of others; what others report stays reported", async () => {
+  const mine = (await comment(eve, videoOf(0))) as CommentRow;
+  const [one, two, three] = (await Promise.all(
+    ["2", "3", "4"].map((authorId) => comment(authorId, videoOf(0))),
+  )) as [CommentRow, CommentRow, CommentRow];
+  for (const { id } of [one, two, three]) await report(id);
+  const others = { videoId: videoOf(0), reporterId: "7", reason: 2 as const, text: "see" };
+  for (const { id } of [mine, two])
+    await reportStore(own.db).add({ ...others, commentId: id, id: String(++lastId) });
+  await reportStore(own.db).dismiss(videoOf(0), three.id);
+  await remove();
+  expect(await left()).toEqual([]);
+  expect(await rowsOf("select comment_id, reporter_id from interaction.report")).toEqual([
+    { comment_id: two.id, reporter_id: "7" },
+  ]);
+  expect(await rowsOf("select comment_id, judged from interaction.reported order by 1")).toEqual([
+    { comment_id: two.id, judged: false },
+    { comment_id: three.id, judged: true },
+  ]);
+});
+
 test("nothing comes from them afterwards, and the others of a batch do", async () => {
   await remove();
   const wish = { videoId: videoOf(0), opinion: 1 as const };
@@ -103,6 +132,8 @@ test("nothing comes from them afterwards, and the others of a batch do", async (
   expect(outcomes).toMatchObject([{ reason: "SESSION_ENDED" }, true]);
   expect(await react(eve, [videoOf(0)], -1)).toMatchObject([{ reason: "SESSION_ENDED" }]);
   expect(await comment(eve, videoOf(0))).toMatchObject({ reason: "SESSION_ENDED" });
+  const { id } = (await comment("2", videoOf(0))) as CommentRow;
+  await expect(report(id)).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   expect(await left()).toEqual([]);
   expect(await drifts(own.database, counts)).toEqual([]);
 });
@@ -111,7 +142,10 @@ test.each([
   ["like", async () => (await react(eve, [videoOf(0)], 1))[0]],
   ["dislike", async () => (await react(eve, [videoOf(0)], -1))[0]],
   ["comment", () => comment(eve, videoOf(0))],
-])("a %s that is under way meanwhile leaves nothing behind", async (_what, late) => {
+  ["report", (id: string) => report(id)],
+])("a %s that is under way meanwhile leaves nothing behind", async (_what, act) => {
+  const { id } = (await comment("2", videoOf(0))) as CommentRow;
+  const late = () => act(id);
   const hold = `select from interaction.video where video_id = ${videoOf(0)} for update`;
   expect(await heldUp(own.database.pool, hold, late, remove)).toBeInstanceOf(DomainError);
   expect(await left()).toEqual([]);

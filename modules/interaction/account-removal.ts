@@ -7,18 +7,19 @@ import { turn } from "#platform/events/turn.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { CommentStore } from "./comment-store.ts";
 import type { ReactionStore } from "./reaction-store.ts";
+import type { ReportStore } from "./report-store.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * With an account go its reactions and comments, each like one that its author takes back: with its counts, its event,
+ * With an account go its reports, and its reactions and comments, each like one that its author takes back: with its counts, its event,
  * and the replies under it. What is on videos that are being removed goes with those.
  */
 export function followErasures(
   events: Events,
   db: Kysely<Tables>,
-  stores: { accounts: AccountStore; reactions: ReactionStore; comments: CommentStore },
+  stores: { accounts: AccountStore; reactions: ReactionStore; comments: CommentStore; reports: ReportStore },
 ): Consumer {
-  const { accounts, reactions, comments } = stores;
+  const { accounts, reactions, comments, reports } = stores;
 
   async function removeReactions(userId: string, mayGoOn: () => void): Promise<void> {
     for (const kind of [1, -1] as const) {
@@ -44,6 +45,18 @@ export function followErasures(
     while (await accounts.forgetNames(userId)) mayGoOn();
   }
 
+  async function removeReports(userId: string, mayGoOn: () => void): Promise<void> {
+    for (let after = "0"; ; ) {
+      const rows = await reports.reportsOf(userId, after);
+      if (rows.length === 0) return;
+      for (const { video_id: videoId, comment_id: commentId } of rows) {
+        await reports.withdraw(videoId, commentId, userId);
+        mayGoOn();
+      }
+      after = rows.at(-1)!.id;
+    }
+  }
+
   return events.consume({
     group: "interaction.accounts",
     db,
@@ -55,6 +68,7 @@ export function followErasures(
         // In transactions of their own, since there may be many; doing it again does no harm.
         await removeReactions(userId, mayGoOn);
         await removeComments(userId, mayGoOn);
+        await removeReports(userId, mayGoOn);
       }
     },
   });

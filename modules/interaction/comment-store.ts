@@ -84,6 +84,9 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
           with removed as (
             delete from interaction.comment where video_id = ${videoId} and (id = ${id} or root_id = ${id})
             returning id
+          ), unreported as (
+            delete from interaction.reported
+            where video_id = ${videoId} and comment_id in (select id from removed)
           ), uncounted as (
             update interaction.comment set replies = replies - 1 where video_id = ${videoId} and id = ${comment.root_id}
           )

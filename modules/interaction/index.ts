@@ -2,6 +2,7 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { commentStore } from "./comment-store.ts";
@@ -11,27 +12,36 @@ import { getOpinions, getUserStats, getVideoStats, listLiked } from "./handlers/
 import { getInterests } from "./handlers/get-interests.ts";
 import { commentLists } from "./handlers/list-comments.ts";
 import { reactHandlers } from "./handlers/react.ts";
+import { reportHandlers } from "./handlers/reports.ts";
 import { interestStore } from "./interest-store.ts";
 import { createKnownVideos } from "./known-videos.ts";
 import { migrations } from "./migrations.ts";
 import { reactionStore } from "./reaction-store.ts";
 import { counts } from "./recount.ts";
 import { removalStore } from "./removal-store.ts";
+import { reportStore } from "./report-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
-/** Reactions to videos, comments on them, and the counts of both. */
-export const interactionModule = defineModule<object, Tables>()({
+export interface InteractionConfig {
+  /** Off for load tests. */
+  limits: boolean;
+}
+
+/** Reactions to videos, comments on them, the counts of both, and reports of comments. */
+export const interactionModule = defineModule<InteractionConfig, Tables>()({
   name: "interaction",
   service: InteractionService,
   calls: { video: VideoService, relation: RelationService },
   migrations,
   recount: counts,
-  async start({ db, clients, ids, events }) {
+  async start({ config, db, clients, ids, events }) {
     const reactions = reactionStore(db, events);
     const comments = commentStore(db, events);
+    const reports = reportStore(db);
+    const reporting = config.limits ? rateLimit({ burst: 20, perMinute: 10 }) : noRateLimit;
     const videos = createKnownVideos(clients.video, (rows) => addVideos(db, rows));
-    const erasures = followErasures(events, db, { accounts: accountStore(db), reactions, comments });
+    const erasures = followErasures(events, db, { accounts: accountStore(db), reactions, comments, reports });
     const deletions = followDeletions(events, db, removalStore(db));
     return {
       handlers: {
@@ -43,6 +53,7 @@ export const interactionModule = defineModule<object, Tables>()({
         listLiked: listLiked(reactions),
         ...commentHandlers(comments, videos, clients.relation, ids),
         ...commentLists(comments, clients.video),
+        ...reportHandlers(reports, videos, ids, reporting),
       },
       async stop() {
         await deletions.stop();

@@ -70,4 +70,29 @@ export const migrations: Migrations = {
     create index reaction_disliked on interaction.reaction (user_id, id) include (video_id) where reaction = -1;
     create index comment_answered on interaction.comment (reply_to_user_id) where reply_to_user_id is not null;
   `,
+  "0005-reports": `
+    -- Comments that people have told the moderators of. A row goes with its comment; one that a moderator has let stand
+    -- stays to say so.
+    create table interaction.reported (
+      video_id int8 not null,
+      comment_id int8 not null,
+      -- The id of the first report: the place in the queue.
+      position int8 not null,
+      judged boolean not null default false,
+      primary key (video_id, comment_id)
+    );
+    create index reported_queue on interaction.reported (position) where not judged;
+    create table interaction.report (
+      video_id int8 not null,
+      comment_id int8 not null,
+      reporter_id int8 not null,
+      id int8 not null,
+      -- 1: spam, 2: abuse, 3: other.
+      reason int2 not null check (reason in (1, 2, 3)),
+      text text not null,
+      primary key (video_id, comment_id, reporter_id),
+      foreign key (video_id, comment_id) references interaction.reported on delete cascade
+    );
+    create index report_reporter on interaction.report (reporter_id, id);
+  `,
 };

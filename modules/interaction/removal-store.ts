@@ -64,6 +64,8 @@ export function removalStore(db: Kysely<Tables>) {
             delete from interaction.comment where video_id = ${videoId} and id in (
               select id from interaction.comment where video_id = ${videoId} order by id limit ${chunk}
             ) returning id
+          ), unreported as (
+            delete from interaction.reported where video_id = ${videoId} and comment_id in (select id from gone)
           )
           update interaction.video set comments = comments - (select count(*) from gone)
           where video_id = ${videoId}

@@ -18,6 +18,17 @@ export function checkComment(text: string): string {
   });
 }
 
+/** What a report says besides its reason. */
+export function checkReport(text: string): string {
+  return checkText(text, {
+    label: "A report",
+    reason: "REPORT_INVALID",
+    min: 0,
+    max: 200,
+    allowInvisible: true,
+  });
+}
+
 /** Who may delete a comment. */
 export function mayDelete(
   { callerId, moderator }: { callerId?: string | undefined; moderator?: boolean | undefined },
@@ -74,4 +85,12 @@ export function blockedByAuthor(): DomainError {
     "BLOCKED_BY_USER",
     "The author of this video does not want your comments.",
   );
+}
+
+export function reportsOwn(): DomainError {
+  return new DomainError("invalid", "REPORTS_OWN", "You cannot report your own comment. Delete it instead.");
+}
+
+export function moderatorsOnly(): DomainError {
+  return new DomainError("forbidden", "MODERATORS_ONLY", "Only a moderator can do this.");
 }

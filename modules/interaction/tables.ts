@@ -33,6 +33,15 @@ export interface Tables {
     last_reply_floor: Generated<string>;
     idempotency_key: string | null;
   };
+  reported: { video_id: string; comment_id: string; position: string; judged: Generated<boolean> };
+  report: {
+    video_id: string;
+    comment_id: string;
+    reporter_id: string;
+    id: string;
+    reason: 1 | 2 | 3;
+    text: string;
+  };
 }
 
 export type VideoRow = Selectable<Tables["video"]>;

@@ -14,6 +14,7 @@ import { hotUserRoutes } from "./hot-users.ts";
 import { messageRoutes } from "./messages.ts";
 import { profileRoutes } from "./profiles.ts";
 import { reactionRoutes } from "./reactions.ts";
+import { reportRoutes } from "./reports.ts";
 import { sharedSchemas } from "./schemas.ts";
 import { videoRoutes } from "./videos.ts";
 
@@ -66,6 +67,7 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     await routes.register(messageRoutes(surface));
     await routes.register(reactionRoutes(surface));
     await routes.register(commentRoutes(surface));
+    await routes.register(reportRoutes(surface));
     await routes.register(followRoutes(surface));
     await routes.register(blockRoutes(surface));
     await routes.register(hotUserRoutes(surface));

@@ -139,6 +139,21 @@ export const Comment = Type.Object(
   { $id: "Comment" },
 );
 
+export const ReportedComment = Type.Object(
+  {
+    comment: Type.Ref("Comment"),
+    firstReportedAt: Time,
+    reports: Type.Object(
+      { spam: Type.Integer(), abuse: Type.Integer(), other: Type.Integer() },
+      { description: "How many people gave each reason." },
+    ),
+    texts: Type.Array(Type.String(), {
+      description: "What the newest reports say, at most 3, the newest first.",
+    }),
+  },
+  { $id: "ReportedComment" },
+);
+
 export const Message = Type.Object(
   {
     id: Id,
@@ -194,6 +209,7 @@ export const sharedSchemas = [
   Upload,
   Video,
   Comment,
+  ReportedComment,
   Message,
   Conversation,
   Problem,

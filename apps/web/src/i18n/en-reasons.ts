@@ -32,6 +32,8 @@ export const reasons = {
   COMMENT_INVALID: "A comment has 1 to 500 characters, without line breaks.",
   COMMENT_NOT_FOUND: "This comment is no longer there.",
   COMMENTS_CLOSED: "The author of this video allows no more comments.",
+  REPORT_INVALID: "A report has at most 200 characters, without line breaks.",
+  REPORTS_OWN: "This is your own comment. You can delete it.",
   FOLLOWS_SELF: "You cannot follow yourself.",
   FOLLOWS_TOO_MANY: "One can follow {limit} people at most. Unfollow somebody first.",
   MESSAGE_INVALID: "A message has 1 to 2,000 characters.",

@@ -30,6 +30,8 @@ export const reasons: Record<keyof typeof english, string> = {
   COMMENT_INVALID: "评论需要 1 到 500 个字符，不能换行。",
   COMMENT_NOT_FOUND: "这条评论已经不在了。",
   COMMENTS_CLOSED: "作者已关闭评论。",
+  REPORT_INVALID: "举报说明最多 200 个字符，不能换行。",
+  REPORTS_OWN: "这是你自己的评论，可以直接删除。",
   FOLLOWS_SELF: "不能关注自己。",
   FOLLOWS_TOO_MANY: "最多关注 {limit} 人，请先取消关注一些人。",
   MESSAGE_INVALID: "私信需要 1 到 2000 个字符。",

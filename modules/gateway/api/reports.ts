@@ -1,0 +1,96 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import { ReportReason } from "#contracts/gen/interaction_pb.ts";
+import { callOf } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { toApiComment, toTime } from "./present.ts";
+import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
+
+const CommentParams = Type.Object({ id: Id, commentId: Id });
+const reasons = { spam: ReportReason.SPAM, abuse: ReportReason.ABUSE, other: ReportReason.OTHER };
+
+/** Telling moderators of comments, and what they do about it; a comment is deleted like any other. */
+export function reportRoutes({ interaction, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.post(
+      "/videos/:id/comments/:commentId/report",
+      {
+        schema: {
+          summary: "Report somebody else's comment to the moderators; the first report of a person stands",
+          tags: ["moderation"],
+          params: CommentParams,
+          body: Type.Object({
+            reason: Type.Union([Type.Literal("spam"), Type.Literal("abuse"), Type.Literal("other")]),
+            text: Type.Optional(
+              Type.String({ maxLength: 1600, description: "At most 200 characters, without line breaks." }),
+            ),
+          }),
+          response: answers({ 204: NoContent }),
+        },
+      },
+      async (request, reply) => {
+        const { id: videoId, commentId } = request.params;
+        const { reason, text = "" } = request.body;
+        await interaction.reportComment(
+          { videoId, commentId, reason: reasons[reason], text },
+          callOf(request),
+        );
+        return reply.code(204).send(null);
+      },
+    );
+    app.delete(
+      "/videos/:id/comments/:commentId/reports",
+      {
+        schema: {
+          summary: "For moderators: let a reported comment stand",
+          description:
+            "It leaves the queue for good: its text never changes, so what was judged once is not judged again.",
+          tags: ["moderation"],
+          params: CommentParams,
+          response: answers({ 204: NoContent }),
+        },
+      },
+      async (request, reply) => {
+        const { id: videoId, commentId } = request.params;
+        await interaction.dismissReports({ videoId, commentId }, callOf(request));
+        return reply.code(204).send(null);
+      },
+    );
+    app.get(
+      "/moderation/comments",
+      {
+        schema: {
+          summary: "For moderators: reported comments, each once, the one reported longest ago first",
+          tags: ["moderation"],
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("ReportedComment") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { cursor = "", limit } = request.query;
+        const page = await interaction.listReportedComments({ cursor, limit }, call);
+        const said = page.comments.flatMap(({ comment }) => comment ?? []);
+        // Blocks do not count here: nobody gets out of a moderator's sight by one.
+        const ids = said.flatMap((comment) => [comment.authorId, comment.replyToUserId]).filter(Boolean);
+        const people = new Map((await composer.people(ids, call)).map((one) => [one.user.id, one]));
+        const urls = urlsFor(request);
+        return {
+          items: page.comments.flatMap(({ comment, firstReportedAtMs, texts, spam, abuse, other }) => {
+            const shown = comment && toApiComment(comment, people, urls);
+            if (!shown) return [];
+            return [
+              {
+                comment: shown,
+                firstReportedAt: toTime(firstReportedAtMs),
+                reports: { spam, abuse, other },
+                texts,
+              },
+            ];
+          }),
+          nextCursor: page.next || null,
+        };
+      },
+    );
+  };
+}

@@ -1,0 +1,78 @@
+import { type InteractionService, ReportReason } from "#contracts/gen/interaction_pb.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
+import type { RateLimit } from "#platform/protect/rate-limit.ts";
+import { type Call, requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { KnownVideos } from "../known-videos.ts";
+import { toComment } from "../present.ts";
+import type { ReportStore } from "../report-store.ts";
+import {
+  checkReport,
+  commentNotFound,
+  maxPage,
+  moderatorsOnly,
+  parseCursor,
+  videoNotFound,
+} from "../rules.ts";
+
+type Service = Handlers<typeof InteractionService>;
+
+/** Comments that people have told the moderators of, and what the moderators make of it. */
+export function reportHandlers(
+  store: ReportStore,
+  videos: KnownVideos,
+  ids: Ids,
+  /** By person. */
+  limit: RateLimit,
+): Pick<Service, "reportComment" | "listReportedComments" | "dismissReports"> {
+  return {
+    async reportComment({ videoId, commentId, reason: named, text: words }, call) {
+      const reporterId = requireCaller(call);
+      limit.take(reporterId);
+      const reason = reasonOf(named);
+      const text = checkReport(words);
+      await videos.require(videoId, call);
+      if (!isId(commentId)) throw commentNotFound();
+      await store.add({ videoId, commentId, reporterId, id: ids.next(), reason, text });
+      return {};
+    },
+    async listReportedComments({ cursor, limit: asked }, call) {
+      requireModerator(call);
+      const pageSize = Math.min(asked, maxPage);
+      // One more tells whether there is a next page.
+      const rows = await store.queue(parseCursor(cursor, 1)?.[0] ?? "0", pageSize + 1);
+      const shown = rows.slice(0, pageSize);
+      return {
+        comments: shown.map((row) => ({
+          comment: toComment(row),
+          firstReportedAtMs: timeOfId(row.position),
+          spam: Number(row.spam),
+          abuse: Number(row.abuse),
+          other: Number(row.other),
+          texts: row.texts,
+        })),
+        next: rows.length > pageSize ? shown.at(-1)!.position : "",
+      };
+    },
+    async dismissReports({ videoId, commentId }, call) {
+      requireModerator(call);
+      if (!isId(videoId)) throw videoNotFound();
+      if (!isId(commentId)) throw commentNotFound();
+      await store.dismiss(videoId, commentId);
+      return {};
+    },
+  };
+}
+
+function requireModerator(call: Call): void {
+  requireCaller(call);
+  if (call.moderator !== true) throw moderatorsOnly();
+}
+
+function reasonOf(reason: ReportReason): 1 | 2 | 3 {
+  if (reason === ReportReason.SPAM) return 1;
+  if (reason === ReportReason.ABUSE) return 2;
+  if (reason === ReportReason.OTHER) return 3;
+  throw new DomainError("invalid", "INVALID_ARGUMENT", "reason: say spam, abuse or other.");
+}

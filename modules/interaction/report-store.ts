@@ -1,0 +1,147 @@
+import { sql } from "kysely";
+import type { Kysely, Transaction } from "#platform/db/database.ts";
+import { withoutGone } from "#platform/db/people-gone.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { holdPeople } from "./account-store.ts";
+import { commentNotFound, reportsOwn, videoNotFound } from "./rules.ts";
+import type { CommentRow, Tables } from "./tables.ts";
+import { holdVideoIds } from "./video-rows.ts";
+
+/** That somebody tells the moderators of a comment. */
+export interface Report {
+  videoId: string;
+  commentId: string;
+  reporterId: string;
+  id: string;
+  reason: 1 | 2 | 3;
+  text: string;
+}
+
+/** A comment in the queue, with what is said against it. */
+export interface ReportedRow extends CommentRow {
+  position: string;
+  spam: string;
+  abuse: string;
+  other: string;
+  /** The newest, the newest first. */
+  texts: string[];
+}
+
+/** So many of the words that people wrote are shown to a moderator. */
+const maxTexts = 3;
+const page = 500;
+
+/** All SQL of reports. Like whatever changes comments it holds the video, so that no report outlives its comment. */
+export function reportStore(db: Kysely<Tables>) {
+  /** Works on one comment while nobody else works on those of its video. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND. */
+  const onComment = (
+    videoId: string,
+    commentId: string,
+    work: (transaction: Transaction<Tables>, authorId: string) => Promise<void>,
+  ): Promise<void> =>
+    db.transaction().execute(async (transaction) => {
+      if (!(await holdVideoIds(transaction, [videoId])).has(videoId)) throw videoNotFound();
+      const comment = await transaction
+        .selectFrom("comment")
+        .select("author_id")
+        .where("video_id", "=", videoId)
+        .where("id", "=", commentId)
+        .executeTakeFirst();
+      if (!comment) throw commentNotFound();
+      await work(transaction, comment.author_id);
+    });
+
+  const add = ({ videoId, commentId, reporterId, id, reason, text }: Report): Promise<void> =>
+    onComment(videoId, commentId, async (transaction, authorId) => {
+      if (authorId === reporterId) throw reportsOwn();
+      await holdPeople(transaction, [reporterId]);
+      await sql`
+        insert into interaction.reported (video_id, comment_id, position) values (${videoId}, ${commentId}, ${id})
+        on conflict do nothing`.execute(transaction);
+      await sql`
+        insert into interaction.report (video_id, comment_id, reporter_id, id, reason, text)
+        select video_id, comment_id, ${reporterId}::int8, ${id}::int8, ${reason}::int2, ${text}
+        from interaction.reported
+        where video_id = ${videoId} and comment_id = ${commentId} and not judged
+        on conflict do nothing`.execute(transaction);
+    });
+
+  return {
+    /** Adds a report, if there is none of this person yet and no moderator has judged. Errors: as above, REPORTS_OWN. */
+    async add(report: Report): Promise<void> {
+      const [refusal] = await withoutGone(
+        [report],
+        () => [report.reporterId],
+        async ([one]) => (one ? [await add(one)] : []),
+      );
+      if (refusal instanceof DomainError) throw refusal;
+    },
+    /** Takes a comment out of the queue for good, if it is in it. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND. */
+    dismiss: (videoId: string, commentId: string) =>
+      onComment(videoId, commentId, async (transaction) => {
+        await sql`
+          with judged as (
+            update interaction.reported set judged = true where video_id = ${videoId} and comment_id = ${commentId}
+          )
+          delete from interaction.report where video_id = ${videoId} and comment_id = ${commentId}`.execute(
+          transaction,
+        );
+      }),
+    /**
+     * The queue after a position. Nothing in it moves; a comment that is reported meanwhile comes last, but for one
+     * whose report was on its way to disk when a later one had been: the next look from the start shows it.
+     */
+    async queue(after: string, limit: number): Promise<ReportedRow[]> {
+      const { rows } = await sql<ReportedRow>`
+        select c.*, q.position, r.*
+        from (
+          select video_id, comment_id, position from interaction.reported
+          where not judged and position > ${after} order by position limit ${limit}
+        ) q
+        join interaction.comment c on c.video_id = q.video_id and c.id = q.comment_id
+        cross join lateral (
+          select count(*) filter (where reason = 1) as spam, count(*) filter (where reason = 2) as abuse,
+            count(*) filter (where reason = 3) as other,
+            coalesce((array_agg(r.text order by r.id desc) filter (where r.text <> ''))[:${sql.lit(maxTexts)}], '{}') as texts
+          from interaction.report r where r.video_id = q.video_id and r.comment_id = q.comment_id
+        ) r
+        order by q.position`.execute(db);
+      return rows;
+    },
+    /** A page of somebody's reports, after this one. */
+    reportsOf: (reporterId: string, afterId: string) =>
+      db
+        .selectFrom("report")
+        .select(["id", "video_id", "comment_id"])
+        .where("reporter_id", "=", reporterId)
+        .where("id", ">", afterId)
+        .orderBy("id")
+        .limit(page)
+        .execute(),
+    /** Takes a report back; a comment that nobody else has reported leaves the queue. May be done again. */
+    withdraw: (videoId: string, commentId: string, reporterId: string) =>
+      db.transaction().execute(async (transaction) => {
+        await holdVideoIds(transaction, [videoId]);
+        const those = { video_id: videoId, comment_id: commentId };
+        await transaction
+          .deleteFrom("report")
+          .where((all) => all.and({ ...those, reporter_id: reporterId }))
+          .execute();
+        await transaction
+          .deleteFrom("reported")
+          .where((all) => all.and({ ...those, judged: false }))
+          .where(({ not, exists, selectFrom }) =>
+            not(
+              exists(
+                selectFrom("report")
+                  .select("id")
+                  .where((all) => all.and(those)),
+              ),
+            ),
+          )
+          .execute();
+      }),
+  };
+}
+
+export type ReportStore = ReturnType<typeof reportStore>;
