@@ -37,10 +37,11 @@ export const fanOut: Bench = async (world, { rounds, profileDir }) => {
       [author.id],
       published,
     );
-    // The newest followers come first, so the oldest follow's is the last of all.
+    // The newest followers come first, so the oldest follow's page is the last of all.
     await poll(
       town,
-      "select 1 from feed.inbox where author_id = $1 and user_id = $2::int8 + 1",
+      `select 1 from feed.inbox where author_id = $1 and user_id = $2::int8 + 1
+         and not exists (select from feed.delivery where author_id = $1)`,
       [author.id, base],
       published,
     );

@@ -7,7 +7,7 @@ import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";
-import { type Authored, deliveryPage, isLarge } from "./rules.ts";
+import { type Authored, firstDeliveries, isLarge } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -49,7 +49,10 @@ export function keepInboxes(
     const large = isLarge(relations[0]?.followers ?? 0, await store.wasLarge(authorId), pullFollowers);
     if (!(await store.noteVideo(video, large))) return;
     // Asked after the video was noted: who follows later finds it there.
-    const { userIds, next } = await relation.listFollowers({ userId: authorId, limit: deliveryPage }, call);
+    const { userIds, next } = await relation.listFollowers(
+      { userId: authorId, limit: firstDeliveries },
+      call,
+    );
     await store.deliver(on, video, userIds);
     if (next) await store.continueDelivery(on, video, next, jobs);
   }

@@ -2,8 +2,9 @@
 export const inboxSize = 1000;
 /** Who has not read for so long has no inbox; it is filled again on return. */
 export const idleDays = 30;
-/** How many followers get a video in one transaction. */
-export const deliveryPage = 5000;
+/** How many followers get a video at once, before its delivery goes on in the background, by pages. */
+export const firstDeliveries = 1000;
+export const deliveryPage = 10_000;
 /** In the classic feed, what one follows comes before everything else for so long. */
 export const firstClassMs = 7 * 24 * 3_600_000;
 

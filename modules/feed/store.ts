@@ -84,25 +84,31 @@ export function feedStore(db: Kysely<Tables>) {
     delivery: (videoId: string): Promise<Delivery | undefined> =>
       db.selectFrom("delivery").selectAll().where("video_id", "=", videoId).executeTakeFirst(),
     /**
-     * Delivers to a page of followers and notes how far it got, in one transaction. False, and nothing happens, when
-     * the video has been deleted since.
+     * Delivers to a page of followers, half of it on a connection of its own, and then notes how far it got: in
+     * between, doing it again does no harm. False, and nothing more happens, when the video has been deleted since.
      */
     async deliverPage(delivery: Delivery, followerIds: string[], next: string, job: Job): Promise<boolean> {
+      const there = (on: Queryable<Tables>) =>
+        on.selectFrom("delivery").select("video_id").where("video_id", "=", delivery.video_id);
+      const put = (ids: string[]) =>
+        db.transaction().execute(async (transaction) => {
+          // Whoever deletes the video waits for us, or we find it deleted.
+          if (!(await there(transaction).forShare().executeTakeFirst())) return false;
+          await putIntoInboxes(transaction, toEntry(delivery), ids);
+          return true;
+        });
+      const middle = Math.ceil(followerIds.length / 2);
+      const halves = [followerIds.slice(0, middle), followerIds.slice(middle)];
+      const done = await Promise.all(halves.filter((ids) => ids.length > 0).map(put));
+      if (done.includes(false)) return false;
       return db.transaction().execute(async (transaction) => {
-        const row = await transaction
-          .selectFrom("delivery")
-          .select("video_id")
-          .where("video_id", "=", delivery.video_id)
-          .forUpdate()
-          .executeTakeFirst();
-        if (!row) return false;
+        if (!(await there(transaction).forUpdate().executeTakeFirst())) return false;
         const noted = transaction.updateTable("delivery").set({ before_follow: next });
         if (next) await noted.where("video_id", "=", delivery.video_id).execute();
         else {
           await transaction.deleteFrom("delivery").where("video_id", "=", delivery.video_id).execute();
           await job.finish(transaction);
         }
-        await putIntoInboxes(transaction, toEntry(delivery), followerIds);
         return true;
       });
     },

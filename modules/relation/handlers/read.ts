@@ -8,7 +8,7 @@ import { type RelationStore, standing } from "../store.ts";
 type Service = Handlers<typeof RelationService>;
 
 /** Large enough to deliver a video to followers in few pages. */
-const maxPage = 5000;
+const maxPage = 10_000;
 
 export function getRelations(store: RelationStore): Service["getRelations"] {
   const stats = createListBatcher(
