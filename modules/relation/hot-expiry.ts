@@ -3,20 +3,20 @@ import type { HotStore } from "./hot-store.ts";
 
 const everyMs = 60_000;
 
-/**
- * Takes out of the ranking what counts no longer, so that a read, which does the same, never has much to do. Gives
- * what ends it.
- */
+/** Takes out of the ranking what counts no longer, so that a read never has much to leave out. Gives what ends it. */
 export function expireRegularly(store: HotStore, log: Logger): () => Promise<void> {
   const stopping = new AbortController();
   let running = Promise.resolve();
-  const timer = setInterval(() => {
+  const expire = () => {
     running = running
       .then(() => store.expire(stopping.signal))
       .catch((error) => {
         if (!stopping.signal.aborted) log.warn({ err: error }, "could not expire hot users");
       });
-  }, everyMs);
+  };
+  // After a long stop there is most to do.
+  expire();
+  const timer = setInterval(expire, everyMs);
   return () => {
     clearInterval(timer);
     stopping.abort();

@@ -80,7 +80,7 @@ describe("the ranking", () => {
     { weight: 3, arbitrary: fc.record({ forwardMs: fc.integer({ min: 1, max: hotMs / 4 }) }) },
     { weight: 1, arbitrary: fc.record({ forwardMs: fc.integer({ min: 1, max: 2 * hotMs }) }) },
     { weight: 2, arbitrary: fc.constantFrom("edge" as const, "past" as const) },
-    { weight: 1, arbitrary: fc.constantFrom("replay" as const, "rebuild" as const) },
+    { weight: 1, arbitrary: fc.constantFrom("replay" as const, "rebuild" as const, "expire" as const) },
     { weight: 8, arbitrary: fc.constant("look" as const) },
   );
 
@@ -92,6 +92,7 @@ describe("the ranking", () => {
         for (const one of [...steps, "look" as const]) {
           if (one === "replay") await reset(own.database.pool, "relation.hot", "start");
           else if (one === "rebuild") await own.db.transaction().execute((on) => hot.rebuild(on));
+          else if (one === "expire") await hot.expire();
           else if (one === "look") {
             await consumer.settled();
             expect(await ranking()).toEqual(naive(facts));
@@ -148,10 +149,32 @@ describe("the ranking", () => {
     ]);
     clockMs += hotMs;
     expect(await ranking()).toEqual([]);
+    await hot.expire();
     const { rows } = await own.database.pool.query(
       "select (select count(*) from relation.hot_follow) + (select count(*) from relation.hot_user) as left",
     );
     expect(rows[0].left).toBe("0");
+  });
+
+  test("is exact and waits for nobody while it is being changed", async () => {
+    await change(new Map(), "1", "5", true);
+    clockMs += hotMs - 1;
+    for (const [follower, followee] of ["25", "16", "36"])
+      await change(new Map(), follower!, followee!, true);
+    await consumer.settled();
+    clockMs += 1;
+    const rebuilt = await own.database.pool.connect();
+    try {
+      await rebuilt.query("begin");
+      await rebuilt.query("select pg_advisory_xact_lock(7083812)");
+      expect(await ranking(1)).toEqual([{ userId: "6", won: 2 }]);
+      expect(await ranking()).toEqual([
+        { userId: "6", won: 2 },
+        { userId: "5", won: 1 },
+      ]);
+    } finally {
+      rebuilt.release(true);
+    }
   });
 
   test("gives as many as asked for, and never more than 100", async () => {

@@ -76,10 +76,20 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
       if (due.rows.length === 0) return;
       while ((await expireSome(before)) === expiryBatch) signal?.throwIfAborted();
     },
-    /** Who has won the most, the most first; exact once `expire` is through. */
+    /**
+     * Who has won the most, the most first. What is due and not yet taken out is left out here: at the most so many
+     * people as it counts for are further down than they stand.
+     */
     async top(limit: number): Promise<HotUser[]> {
       const { rows } = await sql<{ user_id: string; won: string }>`
-        select user_id, won from relation.hot_user order by won desc, user_id limit ${limit}`.execute(db);
+        with due as materialized (
+          select user_id, count(*) as due from relation.hot_follow where follow_id < ${firstId()}::int8 group by user_id
+        ), first as (
+          select user_id, won from relation.hot_user
+          order by won desc, user_id limit ${limit}::int8 + (select count(*) from due)
+        )
+        select user_id, won - coalesce(due, 0) as won from first left join due using (user_id)
+        where won > coalesce(due, 0) order by 2 desc, 1 limit ${limit}::int8`.execute(db);
       return rows.map((row) => ({ userId: row.user_id, won: Number(row.won) }));
     },
     /**

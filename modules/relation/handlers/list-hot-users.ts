@@ -7,7 +7,6 @@ import { maxHotUsers } from "../rules.ts";
 /** Who asks while the ranking is being read, gets the next reading: it is as of a moment after the question. */
 export function listHotUsers(store: HotStore): Handlers<typeof RelationService>["listHotUsers"] {
   const read = createBatcher(async (limits: number[]) => {
-    await store.expire();
     const top = await store.top(Math.max(...limits));
     return limits.map((limit) => top.slice(0, limit));
   });

@@ -23,7 +23,6 @@ export const reasons = {
   USER_BLOCKED: "You have blocked this person. Unblock them first.",
   BLOCKED_BY_USER: "This person does not want to hear from you.",
   BLOCKS_SELF: "You cannot block yourself.",
-  RANKING_BUSY: "The ranking is being made anew. Try again in a moment.",
   BLOCKS_TOO_MANY: "You can block {limit} people at most. Unblock somebody first.",
   VIDEO_NOT_FOUND: "This video is not here.",
   ACCOUNT_CLOSING: "This account is being deleted.",

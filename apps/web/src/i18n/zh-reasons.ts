@@ -21,7 +21,6 @@ export const reasons: Record<keyof typeof english, string> = {
   USER_BLOCKED: "你已拉黑对方，请先解除拉黑。",
   BLOCKED_BY_USER: "对方不希望收到你的互动。",
   BLOCKS_SELF: "不能拉黑自己。",
-  RANKING_BUSY: "榜单正在重新计算，请稍后再试。",
   BLOCKS_TOO_MANY: "最多可拉黑 {limit} 人，请先解除一些。",
   VIDEO_NOT_FOUND: "视频不见了。",
   ACCOUNT_CLOSING: "该账号正在注销。",
