@@ -6,6 +6,7 @@ import type { Comment, Video } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Choice } from "../ui/choice.tsx";
+import { Failure } from "../ui/failure.tsx";
 import { LockIcon, UnlockIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useToast } from "../ui/toast.tsx";
@@ -79,18 +80,7 @@ function Comments({ video }: { video: Video }) {
         {listed.map(item)}
         <li className="comments-end" ref={end}>
           {isFetching && <Spinner label={t.loading} />}
-          {error && (
-            <div role="alert">
-              <p>{explain(t, error)}</p>
-              <button
-                type="button"
-                className="button"
-                onClick={() => void (data ? fetchNextPage() : refetch())}
-              >
-                {t.retry}
-              </button>
-            </div>
-          )}
+          {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
           {data && !pinned && listed.length === 0 && (
             <p className="comments-none">{closed ? t.commentsClosedNow : t.noComments}</p>
           )}

@@ -3,9 +3,9 @@ import { Link } from "wouter";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Conversation, User } from "../api/types.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
+import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { createMessageCache } from "./message-cache.ts";
@@ -52,18 +52,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
       </ul>
       <div className="people-end" ref={end}>
         {isFetching && !data && <Spinner label={t.loading} />}
-        {error && (
-          <div role="alert">
-            <p>{explain(t, error)}</p>
-            <button
-              type="button"
-              className="button"
-              onClick={() => void (data ? fetchNextPage() : refetch())}
-            >
-              {t.retry}
-            </button>
-          </div>
-        )}
+        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
       </div>
     </section>
   );

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { hotUsersQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { PersonRow } from "./person-row.tsx";
 
@@ -15,16 +15,7 @@ export function HotList({ limit }: { limit: number }) {
   if (!data)
     return (
       <div className="people-end">
-        {error ? (
-          <div role="alert">
-            <p>{explain(t, error)}</p>
-            <button type="button" className="button" onClick={() => void refetch()}>
-              {t.retry}
-            </button>
-          </div>
-        ) : (
-          <Spinner label={t.loading} />
-        )}
+        {error ? <Failure error={error} onRetry={refetch} /> : <Spinner label={t.loading} />}
       </div>
     );
   if (data.items.length === 0) return <Notice title={t.hotEmptyTitle} body={t.hotEmptyBody} />;

@@ -1,8 +1,8 @@
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { User, UserPage } from "../api/types.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { Failure } from "../ui/failure.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { PersonRow } from "./person-row.tsx";
@@ -28,18 +28,7 @@ export function PeopleList({ label, query, empty, row }: Props) {
       <ul className="people">{people.map(row ?? ((user) => <PersonRow key={user.id} user={user} />))}</ul>
       <div className="people-end" ref={end}>
         {isFetching && <Spinner label={t.loading} />}
-        {error && (
-          <div role="alert">
-            <p>{explain(t, error)}</p>
-            <button
-              type="button"
-              className="button"
-              onClick={() => void (data ? fetchNextPage() : refetch())}
-            >
-              {t.retry}
-            </button>
-          </div>
-        )}
+        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
       </div>
     </section>
   );

@@ -1,8 +1,8 @@
 import type { InfiniteData, UseInfiniteQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { Video, VideoPage } from "../api/types.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { Failure } from "../ui/failure.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import "./grid.css";
@@ -30,18 +30,7 @@ export function VideoGrid({ label, query, tile, empty }: Props) {
       </ul>
       <div className="grid-end" ref={end}>
         {isFetching && <Spinner label={t.loading} />}
-        {error && (
-          <div role="alert">
-            <p>{explain(t, error)}</p>
-            <button
-              type="button"
-              className="button"
-              onClick={() => void (data ? fetchNextPage() : query.refetch())}
-            >
-              {t.retry}
-            </button>
-          </div>
-        )}
+        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : query.refetch())} />}
       </div>
     </section>
   );

@@ -5,6 +5,7 @@ import { useServices } from "../api/services.tsx";
 import type { Device } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { Failure } from "../ui/failure.tsx";
 import { DeviceIcon, PhoneIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useToast } from "../ui/toast.tsx";
@@ -25,12 +26,7 @@ export function Devices() {
           ))}
         </ul>
       ) : error ? (
-        <div role="alert">
-          <p>{explain(t, error)}</p>
-          <button type="button" className="button" onClick={() => void refetch()}>
-            {t.retry}
-          </button>
-        </div>
+        <Failure error={error} onRetry={refetch} />
       ) : (
         <Spinner label={t.loading} />
       )}

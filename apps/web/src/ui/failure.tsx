@@ -1,0 +1,15 @@
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+
+/** Why something is not here, and a way to ask for it again. */
+export function Failure({ error, onRetry }: { error: Error; onRetry: () => unknown }) {
+  const { t } = useI18n();
+  return (
+    <div role="alert">
+      <p>{explain(t, error)}</p>
+      <button type="button" className="button" onClick={() => void onRetry()}>
+        {t.retry}
+      </button>
+    </div>
+  );
+}
