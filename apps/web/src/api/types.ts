@@ -19,3 +19,5 @@ export type ConversationPage = Json<paths["/api/v1/conversations"]["get"]["respo
 export type Conversation = ConversationPage["items"][number];
 export type MessagePage = Json<paths["/api/v1/conversations/{userId}/messages"]["get"]["responses"][200]>;
 export type Message = MessagePage["items"][number];
+export type ReportedPage = Json<paths["/api/v1/moderation/comments"]["get"]["responses"][200]>;
+export type Reported = ReportedPage["items"][number];

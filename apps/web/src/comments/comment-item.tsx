@@ -11,6 +11,7 @@ import { ConfirmDialog } from "../ui/dialog.tsx";
 import { PinIcon } from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useCommentCache } from "./comment-cache.ts";
+import { ReportButton } from "./report-button.tsx";
 import "../ui/tag.css";
 
 interface Props {
@@ -65,6 +66,7 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
           )}
           {ownsVideo && !isReply && <PinButton comment={comment} pinned={pinned} />}
           {mayDelete && <DeleteButton comment={comment} />}
+          {me?.id !== author.id && <ReportButton comment={comment} />}
         </div>
         {children}
       </div>

@@ -19,6 +19,7 @@ export const social = {
     comment: "Log in to comment",
     message: "Log in to send messages",
     block: "Log in to block people",
+    report: "Log in to report comments",
   },
   loginToBody: "You come right back here.",
   block: "Block",

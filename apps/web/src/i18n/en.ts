@@ -1,4 +1,5 @@
 import { account, settings } from "./en-account.ts";
+import { moderation } from "./en-moderation.ts";
 import { reasons } from "./en-reasons.ts";
 import { comments, messages, social } from "./en-social.ts";
 import { profile, upload } from "./en-studio.ts";
@@ -75,5 +76,6 @@ export const en = {
   ...social,
   ...comments,
   ...messages,
+  ...moderation,
   reasons,
 };

@@ -19,6 +19,7 @@ export const social = {
     comment: "登录后即可评论",
     message: "登录后即可发私信",
     block: "登录后即可拉黑",
+    report: "登录后即可举报",
   },
   loginToBody: "登录后会回到这里。",
   block: "拉黑",

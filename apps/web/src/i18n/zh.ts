@@ -1,5 +1,6 @@
 import type { Dictionary } from "./dictionary.ts";
 import { account, settings } from "./zh-account.ts";
+import { moderation } from "./zh-moderation.ts";
 import { reasons } from "./zh-reasons.ts";
 import { comments, messages, social } from "./zh-social.ts";
 import { profile, upload } from "./zh-studio.ts";
@@ -68,5 +69,6 @@ export const zh: Dictionary = {
   ...social,
   ...comments,
   ...messages,
+  ...moderation,
   reasons,
 };

@@ -1,3 +1,4 @@
+import { Link } from "wouter";
 import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
@@ -47,6 +48,11 @@ export default function SettingsPage() {
       </section>
       {user && (
         <>
+          {user.role === "moderator" && (
+            <Link href="/moderation" className="button">
+              {t.moderation}
+            </Link>
+          )}
           <PasswordForm username={user.username} />
           <Devices />
           <BlockedPeople />

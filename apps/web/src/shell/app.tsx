@@ -16,6 +16,7 @@ const UserPage = lazy(() => import("../profile/user-page.tsx"));
 const PeoplePage = lazy(() => import("../people/people-page.tsx"));
 const HotPage = lazy(() => import("../people/hot-page.tsx"));
 const MessagesPage = lazy(() => import("../messages/messages-page.tsx"));
+const ModerationPage = lazy(() => import("../moderation/moderation-page.tsx"));
 const SettingsPage = lazy(() => import("../settings/settings-page.tsx"));
 
 /** Every address of the client. What is not needed to watch loads when it is opened. */
@@ -57,6 +58,11 @@ export function App() {
             <Route path="/login" component={LoginPage} />
             <Route path="/register" component={RegisterPage} />
             <Route path="/settings" component={SettingsPage} />
+            <Route path="/moderation">
+              <Member>
+                <ModerationPage />
+              </Member>
+            </Route>
             <Route path="/upload">
               <Member>
                 <UploadPage />

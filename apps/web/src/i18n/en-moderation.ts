@@ -1,0 +1,20 @@
+export const moderation = {
+  report: "Report",
+  reportOf: (name: string) => `Report the comment of ${name}`,
+  reportTitle: "Report this comment",
+  reportWhy: "What is wrong with it?",
+  reportReasons: { spam: "Spam", abuse: "Abuse", other: "Other" },
+  reportText: "What should a moderator know? (optional)",
+  reportSend: "Send report",
+  reportSent: "Thank you. A moderator will look at it.",
+  moderation: "Moderation",
+  moderationBody:
+    "Comments that people reported, the one waiting longest first. What you let stand is not reported again.",
+  moderationEmptyTitle: "All weeded",
+  moderationEmptyBody: "No reported comment waits for you.",
+  reasonCount: (reason: string, count: string) => `${reason} · ${count}`,
+  reportedAt: (ago: string) => `Reported ${ago}`,
+  letStand: "Let it stand",
+  stands: "The comment stands",
+  toComment: "See it at the video",
+};

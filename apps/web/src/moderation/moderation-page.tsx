@@ -1,0 +1,57 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { reportedCommentsQuery } from "../api/queries.ts";
+import { useServices } from "../api/services.tsx";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { BackButton } from "../shell/back-button.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
+import { Notice, Spinner } from "../ui/notice.tsx";
+import { useNearEnd } from "../ui/use-near-end.ts";
+import { ReportedComment } from "./reported-comment.tsx";
+import "./moderation.css";
+
+/** What people reported, for moderators to judge; the server tells others that it is not for them. */
+export default function ModerationPage() {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = useInfiniteQuery(
+    reportedCommentsQuery(api),
+  );
+  const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
+  usePageTitle(t.moderation);
+  const reported = [
+    ...new Map(data?.pages.flatMap((page) => page.items).map((one) => [one.comment.id, one])).values(),
+  ];
+  return (
+    <div className="page moderation">
+      <header className="page-head">
+        <BackButton />
+        <h1>{t.moderation}</h1>
+      </header>
+      {reported.length > 0 && <p className="moderation-note">{t.moderationBody}</p>}
+      <ol className="reported-list" aria-label={t.moderation} aria-busy={isFetching}>
+        {reported.map((one) => (
+          <ReportedComment key={one.comment.id} reported={one} />
+        ))}
+      </ol>
+      <div className="moderation-end" ref={end}>
+        {isFetching && <Spinner label={t.loading} />}
+        {error && (
+          <div role="alert">
+            <p>{explain(t, error)}</p>
+            <button
+              type="button"
+              className="button"
+              onClick={() => void (data ? fetchNextPage() : refetch())}
+            >
+              {t.retry}
+            </button>
+          </div>
+        )}
+      </div>
+      {data && !hasNextPage && !isFetching && reported.length === 0 && (
+        <Notice title={t.moderationEmptyTitle} body={t.moderationEmptyBody} />
+      )}
+    </div>
+  );
+}

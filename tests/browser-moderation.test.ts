@@ -1,0 +1,94 @@
+import pg from "pg";
+import { describe, expect, test } from "vitest";
+import { en } from "#apps/web/src/i18n/en.ts";
+import { zh } from "#apps/web/src/i18n/zh.ts";
+import { browsing, loggedIn } from "./harness/browser.ts";
+import { freshClip } from "./harness/clips.ts";
+import { body, type Page, type Schemas } from "./harness/http-client.ts";
+import { nameControls, overflowPx, paleTexts } from "./harness/page-checks.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+
+describe("reported comments in a browser", () => {
+  const server = scenario("all");
+  const browser = browsing();
+  const sit = (person: Person, device: "phone" | "desk") =>
+    browser.visit(server.origin, device, loggedIn(server.origin, person.session));
+
+  async function makeModerator(person: Person): Promise<void> {
+    const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
+    await client.connect();
+    await client.query(`update "user".account set role = 'moderator' where id = $1`, [person.id]);
+    await client.end();
+  }
+
+  test("one is reported on a phone, judged at a desk", async () => {
+    const [ada, bob, mo] = (await Promise.all([1, 2, 3].map(() => server.register()))) as [
+      Person,
+      Person,
+      Person,
+    ];
+    await makeModerator(mo);
+    const { id } = await ada.settled((await ada.publish(freshClip())).id);
+    const say = async (text: string) =>
+      body(await ada.post<Schemas["Comment"]>(`/videos/${id}/comments`, { json: { text } }), 201);
+    const comments = [await say("Buy my beans."), await say("You are a weed.")];
+    await bob.post<Schemas["Comment"]>(`/videos/${id}/comments`, { json: { text: "Mine." } });
+
+    const phone = await sit(bob, "phone");
+    await phone.page.goto(`/video/${id}?comments`);
+    const sheet = phone.page.getByRole("dialog").first();
+    const item = (text: string) => sheet.getByRole("listitem").filter({ hasText: text });
+    const report = (text: string) => item(text).getByRole("button", { name: zh.reportOf(ada.username) });
+    await report("Buy my beans.").waitFor();
+    // Not one's own.
+    expect(await item("Mine.").getByRole("button", { name: zh.report }).count()).toBe(0);
+    for (const [text, reason] of [
+      ["Buy my beans.", zh.reportReasons.spam],
+      ["You are a weed.", zh.reportReasons.abuse],
+    ] as const) {
+      await report(text).tap();
+      const dialog = phone.page.getByRole("dialog", { name: zh.reportTitle });
+      await dialog.getByRole("radio", { name: reason }).tap();
+      await dialog.getByLabel(zh.reportText).fill(`看这里：${text}`);
+      await dialog.getByRole("button", { name: zh.reportSend }).tap();
+      await dialog.waitFor({ state: "detached" });
+    }
+    await phone.page.getByText(zh.reportSent).waitFor();
+    await phone.page.goto("/settings");
+    await phone.page.getByText(zh.blockedPeople).waitFor();
+    expect(await phone.page.getByRole("link", { name: zh.moderation }).count()).toBe(0);
+
+    const desk = await sit(await server.logIn(mo.username, mo.password), "desk");
+    await desk.page.goto("/settings");
+    await desk.page.getByRole("link", { name: en.moderation }).click();
+    const queue = desk.page.getByRole("list", { name: en.moderation });
+    const entry = (text: string) => queue.locator(".reported", { hasText: text });
+    await entry("You are a weed.").waitFor();
+    await entry("Buy my beans.").getByText(en.reasonCount(en.reportReasons.spam, "1")).waitFor();
+    await entry("Buy my beans.").getByText("看这里：Buy my beans.").waitFor();
+    const whole = desk.page.locator("body");
+    expect(await overflowPx(whole)).toBe(0);
+    expect(await paleTexts(whole)).toEqual([]);
+    expect((await nameControls(desk)).nameless).toEqual([]);
+    const { page: small } = await sit(await server.logIn(mo.username, mo.password), "phone");
+    await small.goto("/moderation");
+    await small.locator(".reported").first().waitFor();
+    expect(await overflowPx(small.locator("body"))).toBe(0);
+    expect(await paleTexts(small.locator("body"))).toEqual([]);
+
+    await entry("Buy my beans.").getByRole("button", { name: en.deleteAction }).click();
+    await desk.page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
+    await entry("Buy my beans.").waitFor({ state: "detached" });
+    await entry("You are a weed.").getByRole("button", { name: en.letStand }).click();
+    await desk.page.getByText(en.moderationEmptyBody).waitFor();
+    await desk.page.reload();
+    await desk.page.getByText(en.moderationEmptyBody).waitFor();
+    const left = body(await bob.get<Page<Schemas["Comment"]>>(`/videos/${id}/comments`));
+    expect(left.items.map((one) => one.text)).toEqual(["Mine.", comments[1]!.text]);
+
+    // The page says to everybody else that it is not for them.
+    phone.expectStatus(403);
+    await phone.page.goto("/moderation");
+    await phone.page.getByText(zh.reasons.MODERATORS_ONLY).waitFor();
+  }, 60_000);
+});
