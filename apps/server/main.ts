@@ -25,6 +25,6 @@ export async function main(args: string[]): Promise<void> {
 }
 
 function help(): string {
-  const lines = Object.entries(commands).map(([name, command]) => `  ${name.padEnd(10)}${command.summary}`);
+  const lines = Object.entries(commands).map(([name, command]) => `  ${name.padEnd(11)}${command.summary}`);
   return `douya: the short-video platform that people run themselves\n\n${lines.join("\n")}`;
 }

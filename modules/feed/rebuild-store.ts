@@ -1,7 +1,6 @@
 import { type Selectable, sql } from "kysely";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { Job } from "#platform/jobs/job-queue.ts";
-
 import type { Authored } from "./rules.ts";
 import type { RebuildStep, Tables } from "./tables.ts";
 

@@ -9,7 +9,7 @@ export const targetsCommand: Command = {
     for (const { module } of modulesOf("all")) {
       const calls = callsOf(module.name);
       console.log(
-        `  ${module.name.padEnd(10)}${calls.length === 0 ? "" : `→ ${calls.join(", ")}`}`.trimEnd(),
+        `  ${module.name.padEnd(12)}${calls.length === 0 ? "" : `→ ${calls.join(", ")}`}`.trimEnd(),
       );
     }
   },
