@@ -35,7 +35,7 @@ const report = (commentId: string, reporterId: string, text = "", reason: 1 | 2 
 const queued = async () => (await store().queue("0", 100)).map((row) => row.id);
 const kept = async () => {
   const { rows } = await own.database.pool.query(
-    "select comment_id from interaction.reported union all select comment_id from interaction.report",
+    "select comment_id from interaction.reported union all select comment_id from interaction.report order by 1",
   );
   return rows;
 };
@@ -62,6 +62,7 @@ it("what is dismissed is not reported again, but goes with its comment", async (
   for (let i = 0; i < 2; i++) await store().dismiss(videoId, one);
   await report(one, "11");
   expect(await queued()).toEqual([two]);
+  expect((await kept()).map((row) => row.comment_id)).toEqual([one, two, two]);
   await comments().remove(videoId, one, () => {});
   expect(await kept()).toEqual([{ comment_id: two }, { comment_id: two }]);
   // Nothing was reported, so nothing is judged.
