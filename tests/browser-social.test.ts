@@ -271,6 +271,18 @@ describe("people among each other", () => {
     expect(await userOf(bob, ada.id)).toMatchObject({ blocked: false, followed: false });
   }, 60_000);
 
+  test("pages of nothing but videos by people one blocks are passed over", async () => {
+    await creator("not by Ada");
+    const { person: ada, videoId } = await creator("by Ada");
+    const newestMs = Date.parse((await videoOf(ada, videoId)).publishedAt!);
+    await copyVideo(server.deployment.databaseUrl, videoId, 20, (i) => newestMs + i);
+    const bob = await server.register();
+    body(await bob.put(`/users/${ada.id}/block`), 204);
+    const { page } = await sit(bob, "desk");
+    await page.goto("/");
+    await inView(page).getByText("not by Ada").waitFor();
+  });
+
   test("an account is deleted with its password, and nothing less", async () => {
     const ada = await server.register();
     const visitor = await sit(ada, "phone");

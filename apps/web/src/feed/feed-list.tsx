@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useCallback, useMemo } from "react";
+import { type ReactNode, useCallback, useEffect, useMemo } from "react";
 import { Link } from "wouter";
 import { feedQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
@@ -32,9 +32,14 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
     void cache.resetQueries({ queryKey: ["feed", kind] });
   };
 
-  if (isPending) return <FeedSkeleton />;
-  if (videos.length === 0)
-    return error ? <Failed text={explain(t, error)} onRetry={() => void refetch()} /> : empty;
+  // A page may be without any: all by people between whom and the viewer there is a block.
+  const none = videos.length === 0;
+  useEffect(() => {
+    if (none) more();
+  }, [none, more]);
+
+  if (isPending || (none && hasNextPage && !error)) return <FeedSkeleton />;
+  if (none) return error ? <Failed text={explain(t, error)} onRetry={() => void refetch()} /> : empty;
   const end = (
     <Notice title={t.endTitle} body={kind === "following" ? t.endFollowingBody : t.endBody}>
       <button type="button" className="button button-primary" onClick={restart}>

@@ -22,7 +22,7 @@ export function PeopleList({ label, query, empty, row }: Props) {
   const people = [
     ...new Map(data?.pages.flatMap((page) => page.items).map((user) => [user.id, user])).values(),
   ];
-  if (data && people.length === 0) return empty;
+  if (data && !hasNextPage && people.length === 0) return empty;
   return (
     <section aria-label={label}>
       <ul className="people">{people.map(row ?? ((user) => <PersonRow key={user.id} user={user} />))}</ul>

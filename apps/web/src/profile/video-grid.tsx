@@ -20,7 +20,7 @@ export function VideoGrid({ label, query, tile, empty }: Props) {
   const { data, error, hasNextPage, isFetching, fetchNextPage } = query;
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
   const videos = data?.pages.flatMap((page) => page.items) ?? [];
-  if (data && videos.length === 0) return empty;
+  if (data && !hasNextPage && videos.length === 0) return empty;
   return (
     <section aria-label={label}>
       <ul className="grid">
