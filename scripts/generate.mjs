@@ -2,10 +2,12 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { prepare, root, run } from "./prepare.mjs";
+import { install, prepare, root, run } from "./prepare.mjs";
 
-await prepare({ web: false });
+await install();
+// First, since the server may already be written against what is new in them.
 run("npx", ["buf", "generate"]);
+await prepare({ web: false });
 const document = execFileSync(process.execPath, ["bin/douya.mjs", "openapi"], {
   cwd: root,
   maxBuffer: 1 << 26,

@@ -38,7 +38,8 @@ export async function prepare({ web = true } = {}) {
   if (web) await whenChanged("web", ["apps/web", "platform/media/magic.ts", "package-lock.json"], buildWeb);
 }
 
-async function install() {
+/** Brings `node_modules` up to date. */
+export async function install() {
   const folder = join(root, "node_modules");
   // A linked folder belongs to another checkout, which looks after it.
   if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) return;

@@ -125,47 +125,29 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
         },
       });
     }
-    app.get(
-      "/feed/following",
-      {
-        schema: {
-          summary: "The newest videos of the people one follows",
-          tags: ["videos"],
-          querystring: PageQuery,
-          response: answers({ 200: pageOf("Video") }),
+    for (const [url, auth, list, summary] of [
+      ["/feed/following", "required", "getFollowingFeed", "The newest videos of the people one follows"],
+      ["/feed", "optional", "getPublicFeed", "Everybody's videos, newest first"],
+    ] as const) {
+      app.get(
+        url,
+        {
+          config: { auth },
+          schema: {
+            summary,
+            tags: ["videos"],
+            querystring: PageQuery,
+            response: answers({ 200: pageOf("Video") }),
+          },
         },
-      },
-      async (request) => {
-        const call = callOf(request);
-        const before = parseCursor(request.query.cursor);
-        const found = await feed.getFollowingFeed(
-          { ...(before && { before }), limit: request.query.limit },
-          call,
-        );
-        return toPage(found, request);
-      },
-    );
-    app.get(
-      "/feed",
-      {
-        config: { auth: "optional" },
-        schema: {
-          summary: "Everybody's videos, newest first",
-          tags: ["videos"],
-          querystring: PageQuery,
-          response: answers({ 200: pageOf("Video") }),
+        async (request) => {
+          const { cursor, limit } = request.query;
+          const before = parseCursor(cursor);
+          const found = await feed[list]({ ...(before && { before }), limit }, callOf(request));
+          return toPage(found, request);
         },
-      },
-      async (request) => {
-        const call = callOf(request);
-        const before = parseCursor(request.query.cursor);
-        const found = await feed.getPublicFeed(
-          { ...(before && { before }), limit: request.query.limit },
-          call,
-        );
-        return toPage(found, request);
-      },
-    );
+      );
+    }
   };
 }
 
