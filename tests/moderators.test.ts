@@ -94,6 +94,12 @@ describe.each(shapes)("moderators, %s", { timeout: 60_000 }, (shape) => {
 
     const { items } = body(await ben.get<Page<Comment>>(`/videos/${video.id}/comments`));
     expect(items.map((comment) => comment.id)).toContain(second.id);
+    // From them nobody hides by blocking them.
+    for (const { id } of [mo, eve]) expect((await ben.put(`/users/${id}/block`)).status).toBe(204);
+    const seenBy = async (person: Person) =>
+      body(await person.get<Page<Comment>>(`/videos/${video.id}/comments`)).items.length;
+    expect(await seenBy(eve)).toBe(0);
+    expect(await seenBy(mo)).toBe(items.length);
     await douya("moderator", "remove", mo.username);
     await becomes(false, async () => deleteBy(mo, await say()));
     expectProblem(await deleteBy(mo, second), 403, "NOT_YOURS");

@@ -206,9 +206,10 @@ export function createComposer(
     people,
     clips,
     clipsById,
-    unblockedPeople: async (ids, call) => (await people(ids, call)).filter(isUnblocked),
+    unblockedPeople: async (ids, call) =>
+      (await people(ids, call)).filter((person) => isUnblocked(person, call)),
     unblockedClips: async (ids, call) =>
-      (await clipsById(ids, call)).filter(({ author }) => isUnblocked(author)),
+      (await clipsById(ids, call)).filter(({ author }) => isUnblocked(author, call)),
     async person(user, call) {
       const [person] = await compose(
         [user.id],
@@ -220,6 +221,7 @@ export function createComposer(
   };
 }
 
-function isUnblocked({ relation }: Person): boolean {
-  return !relation?.blocked && !relation?.blocksCaller;
+/** From a moderator nobody can hide what they say by blocking them. */
+function isUnblocked({ relation }: Person, { moderator }: PublicCall): boolean {
+  return !relation?.blocked && (moderator === true || !relation?.blocksCaller);
 }
