@@ -26,8 +26,8 @@ export interface Clip {
 }
 
 /**
- * Merges the answers of several services, and the questions of concurrent requests. What a page cannot do without is waited for; without the rest it is
- * shown all the same (a feed without counts beats no feed).
+ * Merges the answers of several services, and the questions of concurrent requests. What a page cannot do without is
+ * waited for; without the rest it is shown all the same (a feed without counts beats no feed).
  */
 export interface Composer {
   /** In the order asked; the unknown are left out. */
@@ -35,8 +35,8 @@ export interface Composer {
   clipsById(ids: string[], call: PublicCall): Promise<Clip[]>;
   clips(videos: Video[], call: PublicCall): Promise<Clip[]>;
   /**
-   * The same for feeds and for what people say: without those whom the caller blocks or who block the caller. Pages
-   * get shorter by them, cursors stay.
+   * The same for feeds and for what people say: without those whom the caller blocks, and without those who block a
+   * caller who is no moderator. Pages get shorter by them, cursors stay.
    */
   unblockedPeople(ids: string[], call: PublicCall): Promise<Person[]>;
   unblockedClips(ids: string[], call: PublicCall): Promise<Clip[]>;
