@@ -46,7 +46,8 @@ export function keepInboxes(
   async function addVideo(on: Transaction<Tables>, video: Authored, call: Call): Promise<void> {
     const { authorId } = video;
     const { relations } = await relation.getRelations({ userIds: [authorId] }, call);
-    const large = isLarge(relations[0]?.followers ?? 0, await store.wasLarge(authorId), pullFollowers);
+    const wasLarge = (await store.wereLarge([authorId])).has(authorId);
+    const large = isLarge(relations[0]?.followers ?? 0, wasLarge, pullFollowers);
     if (!(await store.noteVideo(video, large))) return;
     // Asked after the video was noted: who follows later finds it there.
     const { userIds, next } = await relation.listFollowers(

@@ -66,6 +66,7 @@ export function followingFeed(options: {
   const standings = shared(
     async (people: { userId: string; otherIds: string[] }[], call) =>
       (await relation.getStandings({ people, oneWay: true }, call)).standings,
+    ({ otherIds }) => otherIds.length,
   );
   async function onlyFollowed(userId: string, ids: string[], call: Call): Promise<Set<string>> {
     if (ids.length === 0) return new Set();

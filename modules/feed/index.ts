@@ -47,7 +47,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
         [rebuildKind]: rebuildInboxes({
           ...clients,
           store: rebuildStore(db),
-          wasLarge: store.wasLarge,
+          wereLarge: store.wereLarge,
           ...config,
         }),
       },

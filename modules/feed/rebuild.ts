@@ -17,10 +17,10 @@ export function rebuildInboxes(options: {
   store: RebuildStore;
   video: Client<typeof VideoService>;
   relation: Client<typeof RelationService>;
-  wasLarge(authorId: string): Promise<boolean>;
+  wereLarge(authorIds: string[]): Promise<Set<string>>;
   pullFollowers: number;
 }): JobKind {
-  const { store, video, relation, wasLarge, pullFollowers } = options;
+  const { store, video, relation, wereLarge, pullFollowers } = options;
 
   /** The next of everybody's videos, with their authors. Those that are deleted in between are left out. */
   async function published([beforeMs = "0", beforeId = ""]: string[]) {
@@ -35,13 +35,14 @@ export function rebuildInboxes(options: {
   }
 
   async function largeAuthors(authorIds: string[]): Promise<Set<string>> {
-    const { relations } = await relation.getRelations({ userIds: authorIds }, systemCall());
-    const large = await Promise.all(
-      relations.map(async ({ userId, followers }) =>
-        isLarge(followers, await wasLarge(userId), pullFollowers) ? [userId] : [],
-      ),
+    const [{ relations }, before] = await Promise.all([
+      relation.getRelations({ userIds: authorIds }, systemCall()),
+      wereLarge(authorIds),
+    ]);
+    const large = relations.filter(({ userId, followers }) =>
+      isLarge(followers, before.has(userId), pullFollowers),
     );
-    return new Set(large.flat());
+    return new Set(large.map(({ userId }) => userId));
   }
 
   async function add(place: string[]): Promise<string[] | undefined> {

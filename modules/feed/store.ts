@@ -73,13 +73,15 @@ export function feedStore(db: Kysely<Tables>) {
         .execute();
       await on.deleteFrom("delivery").where("video_id", "=", video.videoId).execute();
     },
-    async wasLarge(authorId: string): Promise<boolean> {
-      const row = await db
+    /** Which of these had too many followers to deliver to, the last time something was decided about them. */
+    async wereLarge(authorIds: string[]): Promise<Set<string>> {
+      const rows = await db
         .selectFrom("author")
-        .select("large")
-        .where("author_id", "=", authorId)
-        .executeTakeFirst();
-      return row?.large ?? false;
+        .select("author_id")
+        .where("author_id", "=", sql<string>`any(${authorIds}::int8[])`)
+        .where("large", "=", true)
+        .execute();
+      return new Set(rows.map((row) => row.author_id));
     },
     delivery: (videoId: string): Promise<Delivery | undefined> =>
       db.selectFrom("delivery").selectAll().where("video_id", "=", videoId).executeTakeFirst(),

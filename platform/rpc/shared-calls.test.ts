@@ -73,3 +73,25 @@ test("what is too much for one message is asked in portions", async () => {
   expect(sizes).toEqual([2000, 2000, 1000]);
   expect(found[49]!.get("4999")).toBe("4999");
 });
+
+test("those who ask much do not share a message, and everybody finds their own", async () => {
+  const sizes: number[] = [];
+  const ask = shared(
+    async (asked: string[][]) => {
+      sizes.push(asked.flat().length);
+      return asked.map((ids) => ids[0]);
+    },
+    (ids) => ids.length,
+  );
+  const counts = [1500, 400, 200, 3000, 1, 1];
+  const answers = await Promise.all(
+    counts.map((count, i) =>
+      ask(
+        Array.from({ length: count }, () => String(i)),
+        callFor(1000),
+      ),
+    ),
+  );
+  expect(answers).toEqual(["0", "1", "2", "3", "4", "5"]);
+  expect(sizes).toEqual([1900, 200, 3000, 2]);
+});
