@@ -144,6 +144,15 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       expectProblem(answer, 422, (answer.body as Problem).reason);
     });
 
+    test("what nobody knows is named", async () => {
+      const { detail } = expectProblem(
+        await post('{"username":"x","password":"12345","admin":true}'),
+        422,
+        "INVALID_ARGUMENT",
+      );
+      expect(detail).toContain("admin");
+    });
+
     test("what is missing is named", async () => {
       expect(expectProblem(await post('{"username":"x"}'), 422, "INVALID_ARGUMENT").detail).toContain(
         "password",

@@ -21,8 +21,10 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
   const { statusCode = 500, code, message, validation } = error as FastifyError;
   if (validation) {
     const [first] = validation;
-    const where =
-      first?.instancePath.slice(1).replaceAll("/", ".") || String(first?.params?.missingProperty ?? "");
+    const { missingProperty, additionalProperty } = first?.params ?? {};
+    if (additionalProperty)
+      return new DomainError("invalid", "INVALID_ARGUMENT", `${additionalProperty} is not known here.`);
+    const where = first?.instancePath.slice(1).replaceAll("/", ".") || String(missingProperty ?? "");
     return new DomainError(
       "invalid",
       "INVALID_ARGUMENT",

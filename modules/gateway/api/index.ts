@@ -57,6 +57,11 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     ),
   );
   await app.register(async (routes) => {
+    // A field that nobody knows is a mistake that its sender wants to hear of.
+    routes.addHook("onRoute", ({ schema }) => {
+      const body = schema?.body as { type?: string; additionalProperties?: boolean } | undefined;
+      if (body?.type === "object") body.additionalProperties ??= false;
+    });
     routes.addHook("onRequest", async (request) => {
       const need = request.routeOptions.config.auth ?? "required";
       if (need !== "none") await identify(surface.auth, request, bearerToken(request), need);
