@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { refuseGone } from "#platform/db/people-gone.ts";
 import type { Tables } from "./tables.ts";
+import { holdVideoIds } from "./video-rows.ts";
 
 const page = 500;
 
@@ -49,11 +50,20 @@ export function accountStore(db: Kysely<Tables>) {
         .execute(),
     /** Lets some replies that name whom they answer answer the comment itself; tells whether there may be more. */
     async forgetNames(userId: string): Promise<boolean> {
-      const { rows } = await sql`
-        update interaction.comment set reply_to_user_id = null where (video_id, id) in (
-          select video_id, id from interaction.comment where reply_to_user_id = ${userId} limit ${page}
-        ) returning id`.execute(db);
-      return rows.length === page;
+      return db.transaction().execute(async (transaction) => {
+        const { rows } = await sql<{ video_id: string; id: string }>`
+          select video_id, id from interaction.comment where reply_to_user_id = ${userId} limit ${page}`.execute(
+          transaction,
+        );
+        const videoIds = rows.map((row) => row.video_id);
+        // As whoever removes comments does, who else might wait for some of these while we wait for theirs.
+        await holdVideoIds(transaction, videoIds);
+        await sql`
+          update interaction.comment c set reply_to_user_id = null
+          from unnest(${videoIds}::int8[], ${rows.map((row) => row.id)}::int8[]) as r(video_id, id)
+          where c.video_id = r.video_id and c.id = r.id`.execute(transaction);
+        return rows.length === page;
+      });
     },
   };
 }

@@ -135,11 +135,15 @@ async function change(on: Queryable<Tables>, follows: Wish[], unfollows: Wish[])
       order by 1, 2
       on conflict do nothing
       returning follower_id, followee_id, id
-    ), removed as (
-      delete from relation.follow f
-      using unnest(${unfollows.map((wish) => wish.followerId)}::int8[],
+    ), held as materialized (
+      select f.follower_id, f.followee_id from relation.follow f
+      join unnest(${unfollows.map((wish) => wish.followerId)}::int8[],
         ${unfollows.map((wish) => wish.followeeId)}::int8[]) as w(follower_id, followee_id)
-      where f.follower_id = w.follower_id and f.followee_id = w.followee_id
+        on f.follower_id = w.follower_id and f.followee_id = w.followee_id
+      order by 1, 2 for update of f
+    ), removed as (
+      delete from relation.follow f using held h
+      where f.follower_id = h.follower_id and f.followee_id = h.followee_id
       returning f.follower_id, f.followee_id, f.id
     ), changed as (
       select *, true as now from added union all select *, false from removed

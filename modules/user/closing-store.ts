@@ -56,10 +56,12 @@ export function closingStore(db: Kysely<Tables>, events: Events) {
         .where("id", "=", userId)
         .where("state", "=", "closing")
         .where("closing_id", "=", closingId)
-        .forUpdate()
         .executeTakeFirst();
       if (!before) return;
-      await underWay(on, closing)
+      // They stay what they are while the account is closing. Before the row, as when a picture is set.
+      const pictures = [...new Set([before.avatar_key, before.background_key].filter(Boolean))].sort();
+      for (const key of pictures) await lockKey(on, key);
+      const erased = await underWay(on, closing)
         .set({
           state: "erased",
           closing_id: null,
@@ -72,10 +74,10 @@ export function closingStore(db: Kysely<Tables>, events: Events) {
           background_key: "",
           role: "member",
         })
-        .execute();
-      const pictures = new Set([before.avatar_key, before.background_key].filter(Boolean));
-      for (const key of [...pictures].sort()) {
-        await lockKey(on, key);
+        .returning("id")
+        .executeTakeFirst();
+      if (!erased) return;
+      for (const key of pictures) {
         const { rows } = await sql`
           select from "user".account where avatar_key = ${key} or background_key = ${key} limit 1`.execute(
           on,

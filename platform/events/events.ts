@@ -1,4 +1,5 @@
 import type { Database, Kysely, Transaction } from "../db/database.ts";
+import { tryAgain } from "../db/try-again.ts";
 import type { Logger } from "../observe/log.ts";
 import { createOutbox } from "./append.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
@@ -11,7 +12,8 @@ export interface Events {
    * A transaction in which facts and the events that tell of them commit together or not at all. Events are
    * written at its end, after every lock on its facts was taken: so two transactions that wait for each other
    * (for a row, a unique key) put their events in the order of their facts. Whoever needs order per key must
-   * therefore change or lock a row of that key, as counting does anyway.
+   * therefore change or lock a row of that key, as counting does anyway. One that PostgreSQL rolls back because it
+   * waited in a circle with others is done again, so `work` changes nothing but through its arguments.
    */
   transaction<Tables, Result>(
     db: Kysely<Tables>,
@@ -28,6 +30,8 @@ export interface RunningEvents extends Events {
   stop(): Promise<void>;
 }
 
+const maxAttempts = 5;
+
 /** Everything is in `database`, schema `events`. Another process takes over from a dead one after `leaseMs`. */
 export function createEvents(options: { database: Database; log: Logger; leaseMs?: number }): RunningEvents {
   const { log, leaseMs = 6_000 } = options;
@@ -38,16 +42,17 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
     if (types.size > 0) horizon.wake();
   };
   return {
-    async transaction(db, work) {
-      const outbox = createOutbox();
-      const result = await db.transaction().execute(async (transaction) => {
-        const result = await work(transaction, outbox.emit);
-        await outbox.flush(transaction as unknown as Transaction<unknown>);
+    transaction: (db, work) =>
+      tryAgain(["40P01"], maxAttempts, async () => {
+        const outbox = createOutbox();
+        const result = await db.transaction().execute(async (transaction) => {
+          const result = await work(transaction, outbox.emit);
+          await outbox.flush(transaction as unknown as Transaction<unknown>);
+          return result;
+        });
+        onEmitted(outbox.types);
         return result;
-      });
-      onEmitted(outbox.types);
-      return result;
-    },
+      }),
     consume(consumed) {
       const started = startConsumer(consumed, { pool, horizon, log, leaseMs, onEmitted });
       const consumer: Consumer = {

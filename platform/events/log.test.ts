@@ -117,6 +117,31 @@ it("what is rolled back never appears", async () => {
   expect(await log.effects()).toEqual(["a:1"]);
 });
 
+it("two that wait for each other both succeed, and each event is there once", async () => {
+  await log.db
+    .insertInto("effect")
+    .values(["a", "b"].map((key) => ({ event_position: "0", key, value: key })))
+    .execute();
+  let holding = 0;
+  let attempts = 0;
+  const change = (first: string, second: string) =>
+    log.events.transaction(log.db, async (transaction, emit) => {
+      attempts++;
+      emit(added, { value: `${first}:changed` });
+      for (const key of [first, second]) {
+        await transaction.updateTable("effect").set({ value: first }).where("key", "=", key).execute();
+        // Until either holds what the other will want.
+        holding++;
+        await expect.poll(() => holding, { interval: 5 }).toBeGreaterThanOrEqual(2);
+      }
+    });
+  await Promise.all([change("a", "b"), change("b", "a")]);
+  expect(attempts).toBe(3);
+  await log.db.deleteFrom("effect").execute();
+  await consume().settled();
+  expect((await log.effects()).sort()).toEqual(["a:changed", "b:changed"]);
+});
+
 it("facts without events write no event, and a batch keeps its order", async () => {
   await log.events.transaction(log.db, async () => {});
   expect(await horizon()).toBe(0);
