@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { classicClient, digits, ok, refused } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
+import { copyVideo } from "./harness/fill-feed.ts";
 import { body, expectProblem, type Page, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
@@ -125,6 +126,19 @@ describe.each(shapes)("blocks, %s", (shape) => {
     body(await comment(ben), 201);
     body(await write(ben, ada), 201);
     body(await follow(ben, ada), 204);
+  });
+
+  test("an app's feed goes on behind whole pages of somebody blocked", async () => {
+    const behind = await cleo.settled((await cleo.publish(freshClip())).id);
+    const behindMs = Date.parse(behind.publishedAt!);
+    await copyVideo(server.deployment.databaseUrl, video.id, 65, (i) => behindMs + 1 + i);
+    const page = async () => ok(await douyin.get("/feed/", classic(ben, {})));
+    expect((await page()).video_list).toHaveLength(30);
+    await block(ben, ada);
+    const { video_list, next_time } = await page();
+    expect(video_list!.map(({ title }) => title)).toEqual([behind.title]);
+    expect(next_time).toBeLessThanOrEqual(behindMs);
+    await unblock(ben, ada);
   });
 
   test("what cannot be blocked is refused by name", async () => {

@@ -10,6 +10,8 @@ import { optionalTime } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
 
 const pageSize = 30;
+/** So many pages are looked through for somebody to whom blocks leave nothing of a page. */
+const maxPages = 3;
 /** A page made while a service could not be reached lacks its part; it is not kept for longer than this. */
 const pageReuseMs = 1000;
 const answer = { video_list: { type: "array", items: videoSchema }, next_time: { type: "integer" } };
@@ -24,9 +26,14 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
   const { feed, composer, urlsFor } = surface;
   const serialize = fastJsonStringify(answerSchema(answer).response[200] as never);
 
+  /** Apps take an empty page for the end of the feed, so one that blocks have emptied is followed by the next. */
   async function ownPage(beforeMs: number | undefined, call: PublicCall, urls: MediaUrls) {
-    const found = await feed.getClassicFeed({ beforeMs: beforeMs ?? 0, limit: pageSize }, call);
-    return answerOf(found.videoIds, found.lastMs || beforeMs, call, urls);
+    for (let pages = 1, before = beforeMs; ; pages++) {
+      const found = await feed.getClassicFeed({ beforeMs: before ?? 0, limit: pageSize }, call);
+      before = found.lastMs || before;
+      const page = await answerOf(found.videoIds, before, call, urls);
+      if (page.video_list.length > 0 || found.videoIds.length === 0 || pages === maxPages) return page;
+    }
   }
 
   async function guestsPage(beforeMs: number | undefined, call: PublicCall, urls: MediaUrls) {
