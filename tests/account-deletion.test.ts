@@ -312,6 +312,16 @@ describe.each(shapes)("deleting an account, %s", { timeout: 90_000 }, (shape: Sh
 describe("deleting an account at one gateway", { timeout: 120_000 }, () => {
   const server = scenario("split");
 
+  test("refuses a comment of an app whose author cannot be shown any more", async () => {
+    const [eve, ben] = await Promise.all([server.register(), server.register()]);
+    const { id } = await ben.settled((await ben.publish(freshClip())).id);
+    expect((await eve.get("/me")).status).toBe(200);
+    // As it is for whoever comes while the sessions are not yet ended.
+    await databaseOf(server).query(`update "user".account set state = 'closing' where id = $1`, [eve.id]);
+    const said = { token: eve.session.accessToken, video_id: id, action_type: "1", comment_text: "late" };
+    refused(await classicClient(() => server.origin).post("/comment/action/", said), 10108);
+  });
+
   test("leaves nothing of what comes in at another one, which has just seen the session alive", async () => {
     const { eve, ben, bens } = await entangled(server);
     const uploads = [body(await eve.upload(freshClip()), 201), body(await eve.upload(freshClip()), 201)];

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
+import { accountGone } from "#platform/db/people-gone.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -40,6 +41,7 @@ export function commentEndpoints(app: FastifyInstance, surface: Surface): void {
       }
       const draft = { videoId, text: text(parameters, "comment_text") };
       const [comment] = await present([await interaction.addComment(draft, callOf(request))], request);
+      if (!comment) throw accountGone();
       return { ...ok, comment };
     },
   });
