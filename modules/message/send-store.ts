@@ -6,7 +6,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
-import { refusalOf } from "./rules.ts";
+import { refusalOf, type Standing } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** What somebody wants to send; how they stand to the other as relation has it. */
@@ -37,10 +37,10 @@ export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
         const pair = pairKey(wish.senderId, wish.receiverId);
         const known = wish.key === undefined ? undefined : earlier.get(pair);
         if (known) return known;
-        const own = held.get(pair)!;
-        const refusal = refusalOf({ ...wish, answered: own.answered, toStranger: own.to_stranger });
+        const own = held.get(pair);
+        const refusal = refusalOf(standingOf(wish, own));
         if (refusal) return refusal;
-        const id = nextId(ids, own.last_id);
+        const id = nextId(ids, own!.last_id);
         if (id instanceof DomainError) return id;
         added.push({ ...wish, id });
         return { id, sender_id: wish.senderId, receiver_id: wish.receiverId, content: wish.content };
@@ -61,23 +61,35 @@ function nextId(ids: Ids, lastId: string): string | DomainError {
   try {
     return ids.next(lastId === "0" ? undefined : timeOfId(lastId));
   } catch (error) {
-    // Of this conversation's clock; no reason to refuse the others of the batch.
-    if (error instanceof DomainError) return error;
+    // Of this conversation's clock; no reason to refuse the others of the batch. A new one has none, and leaves no rows.
+    if (error instanceof DomainError && lastId !== "0") return error;
     throw error;
   }
 }
 
-/** Makes the rows that are missing and locks those of both sides: nobody else sends in these conversations now. */
+/** In a conversation in which nothing has been said there may be no row yet. */
+function standingOf(wish: Wish, own?: { answered: boolean; to_stranger: number }): Standing {
+  return { ...wish, answered: own?.answered ?? false, toStranger: own?.to_stranger ?? 0 };
+}
+
+/**
+ * Locks the rows of both sides: nobody else sends in these conversations now. Makes those that are missing, but for
+ * somebody who would be refused as the first to write.
+ */
 async function hold(on: Queryable<Tables>, wishes: Wish[]) {
-  const pairs = wishes.flatMap(({ senderId, receiverId }): Pair[] => [
+  const missing = pairsOf(wishes.filter((wish) => !refusalOf(standingOf(wish))));
+  await sql`
+    insert into message.conversation (user_id, peer_id)
+    select user_id, peer_id from ${unnest(missing)} order by user_id, peer_id
+    on conflict do nothing`.execute(on);
+  return lock(on, pairsOf(wishes));
+}
+
+function pairsOf(wishes: Wish[]): Pair[] {
+  return wishes.flatMap(({ senderId, receiverId }) => [
     { userId: senderId, peerId: receiverId },
     { userId: receiverId, peerId: senderId },
   ]);
-  await sql`
-    insert into message.conversation (user_id, peer_id)
-    select user_id, peer_id from ${unnest(pairs)} order by user_id, peer_id
-    on conflict do nothing`.execute(on);
-  return lock(on, pairs);
 }
 
 /** What was sent with these keys before, by sender and receiver. */

@@ -242,6 +242,35 @@ describe("pages", () => {
   });
 });
 
+describe("what is refused changes nothing", () => {
+  const rows = async () => {
+    const { pool } = processes[0]!.database;
+    const tables = ["conversation", "message", "person"].map((table) => `message.${table}`);
+    const all = await Promise.all(
+      [...tables, "events.log"].map((table) => pool.query(`select t.* from ${table} t order by t::text`)),
+    );
+    return all.map((found) => found.rows);
+  };
+  const limit: Wish[] = Array.from({ length: maxStrangerMessages }, () => wish("1", "2"));
+
+  test.each([
+    ["USER_BLOCKED, in a new conversation", [], wish("1", "2", { blocked: true })],
+    ["BLOCKED_BY_USER, in a new conversation", [], wish("1", "2", { blockedBy: true, friends: true })],
+    ["USER_BLOCKED, in one that exists", [wish("1", "2")], wish("2", "1", { blocked: true })],
+    ["BLOCKED_BY_USER, in one that exists", [wish("2", "1")], wish("2", "1", { blockedBy: true, key: "k" })],
+    ["STRANGER_LIMIT, in one that exists", limit, wish("1", "2", { key: "k" })],
+  ])("%s", async (what, before, refused) => {
+    const { sendAll } = processes[0]!;
+    for (const earlier of before) expect(sentOf(await sendAll([earlier]))).toHaveLength(1);
+    const found = await rows();
+    expect(await sendAll([refused])).toMatchObject([{ reason: what.split(",")[0] }]);
+    expect(await rows()).toEqual(found);
+    // The others of its batch are sent all the same.
+    const outcomes = await sendAll([refused, wish("1", "3")]);
+    expect(sentOf(outcomes)).toMatchObject([{ receiver_id: "3" }]);
+  });
+});
+
 describe("two processes at once", () => {
   const both = <T>(count: number, work: (process: (typeof processes)[number], i: number) => Promise<T>) =>
     Promise.all(Array.from({ length: count }, (_, i) => work(processes[i % 2]!, i)));
