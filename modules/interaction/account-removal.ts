@@ -3,7 +3,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { turn } from "#platform/events/turn.ts";
+import { inTurns } from "#platform/events/turn.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { CommentStore } from "./comment-store.ts";
 import type { ReactionStore } from "./reaction-store.ts";
@@ -61,8 +61,7 @@ export function followErasures(
     group: "interaction.accounts",
     db,
     types: [accountErased],
-    async handle(_transaction, erased) {
-      const { mayGoOn } = turn();
+    handle: inTurns(async (_transaction, erased, { mayGoOn }) => {
       for (const { userId } of erased.map(({ message }) => message)) {
         await accounts.shutOut(userId);
         // In transactions of their own, since there may be many; doing it again does no harm.
@@ -70,7 +69,7 @@ export function followErasures(
         await removeComments(userId, mayGoOn);
         await removeReports(userId, mayGoOn);
       }
-    },
+    }),
   });
 }
 

@@ -2,7 +2,7 @@ import { videoDeleted } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { turn } from "#platform/events/turn.ts";
+import { inTurns } from "#platform/events/turn.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -12,8 +12,7 @@ export function followDeletions(events: Events, db: Kysely<Tables>, store: Remov
     group: "interaction.removal",
     db,
     types: [videoDeleted],
-    async handle(_transaction, deleted) {
-      const { mayGoOn } = turn();
+    handle: inTurns(async (_transaction, deleted, { mayGoOn }) => {
       // What was never published has nothing.
       const videos = deleted.map(({ message }) => message).filter(({ publishedAtMs }) => publishedAtMs > 0);
       for (const { videoId, authorId } of videos) await store.close(videoId, authorId);
@@ -24,6 +23,6 @@ export function followDeletions(events: Events, db: Kysely<Tables>, store: Remov
         }
         await store.forget(videoId);
       }
-    },
+    }),
   });
 }

@@ -2,7 +2,7 @@ import { accountErased } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { turn } from "#platform/events/turn.ts";
+import { inTurns } from "#platform/events/turn.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -12,8 +12,7 @@ export function followErasures(events: Events, db: Kysely<Tables>, store: Accoun
     group: "message.accounts",
     db,
     types: [accountErased],
-    async handle(_transaction, erased) {
-      const { mayGoOn } = turn();
+    handle: inTurns(async (_transaction, erased, { mayGoOn }) => {
       for (const { userId } of erased.map(({ message }) => message)) {
         await store.shutOut(userId);
         // In transactions of their own, since there may be many; doing it again does no harm.
@@ -24,6 +23,6 @@ export function followErasures(events: Events, db: Kysely<Tables>, store: Accoun
           }
         }
       }
-    },
+    }),
   });
 }

@@ -3,7 +3,7 @@ import type { UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { turn } from "#platform/events/turn.ts";
+import { inTurns } from "#platform/events/turn.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { VideoStore } from "./store.ts";
@@ -24,8 +24,7 @@ export function followClosings(
     group: "video.accounts",
     db,
     types: [accountClosing],
-    async handle(_transaction, closings, { emit }) {
-      const { mayGoOn } = turn();
+    handle: inTurns(async (_transaction, closings, { emit, mayGoOn }) => {
       for (const { message } of closings) {
         const { userId, closingId } = message;
         if (!(await accounts.shutOut(userId, closingId))) {
@@ -44,6 +43,6 @@ export function followClosings(
         emit(accountRemoved, { userId, closingId });
       }
       jobs.wake();
-    },
+    }),
   });
 }

@@ -1,3 +1,5 @@
+import { setImmediate as immediate } from "node:timers/promises";
+import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   added,
@@ -7,10 +9,12 @@ import {
   removed,
   writeEffects,
 } from "#platform/testing/event-log.ts";
+import type { Transaction } from "../db/database.ts";
 import { DomainError } from "../errors/domain-error.ts";
 import type { ConsumeOptions, Consumer } from "./consumer.ts";
 import { readLag } from "./lag.ts";
 import { deadLetters, replay } from "./operate.ts";
+import { inTurns } from "./turn.ts";
 
 type Options = ConsumeOptions<EffectTables, typeof added>;
 
@@ -236,6 +240,51 @@ describe("an error that says not now", () => {
     await log.emit("a:1").catch(() => {});
     await expect.poll(() => log.effects().catch(() => []), { timeout: 10_000 }).toEqual(["a:1"]);
     await expect.poll(() => consumer.settled().then(dead, () => "not yet")).toEqual([]);
+  });
+});
+
+describe("a handler that works in turns", () => {
+  it("goes on after turns that were too short and statements that took too long, and parks nothing", async () => {
+    let calls = 0;
+    let done = 0;
+    const handle = inTurns<Transaction<EffectTables>, Parameters<typeof writeEffects>[1]>(
+      async (transaction, events, { mayGoOn }) => {
+        calls++;
+        if (calls <= 4) {
+          await sql`set local statement_timeout = 20`.execute(transaction);
+          await sql`select pg_sleep(10)`.execute(transaction);
+        }
+        for (; done < 40; done++) {
+          await sql`select pg_sleep(0.005)`.execute(transaction);
+          mayGoOn();
+        }
+        await writeEffects(transaction, events);
+      },
+      { turnMs: 50 },
+    );
+    const consumer = consume({ maxAttempts: 2, handle });
+    await log.emit("a:1");
+    await consumer.settled();
+    expect(calls).toBeGreaterThan(5);
+    expect(await log.effects()).toEqual(["a:1"]);
+    expect(await dead()).toEqual([]);
+  });
+
+  it("ends when it has been cut off", async () => {
+    let ended: unknown;
+    const working = inTurns<unknown, unknown>(async (_on, _events, { mayGoOn }) => {
+      for (let step = 0; step < 100; step++) {
+        await immediate();
+        mayGoOn();
+      }
+    });
+    const late = new AbortController();
+    const work = working({}, [], { emit: () => {}, afterCommit: () => {}, signal: late.signal });
+    late.abort();
+    await work.catch((error) => {
+      ended = error;
+    });
+    expect(ended).toMatchObject({ reason: "TURN_OVER" });
   });
 });
 
