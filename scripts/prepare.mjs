@@ -8,9 +8,12 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -57,26 +60,55 @@ export async function install() {
   });
 }
 
-/** Runs `work` while no other process in this checkout does the same; the lock of one that died is taken over. */
-async function alone(name, work) {
-  const lock = join(root, "build", `${name}.lock`);
+/**
+ * Runs `work` while no other process in this checkout does the same; the lock of one that died is taken over. The lock
+ * is a link that leads nowhere and names its owner: so it is never there without a name.
+ */
+export async function alone(name, work) {
+  const lock = join(root, "build", `${name}.owner`);
   mkdirSync(join(root, "build"), { recursive: true });
-  for (const untilMs = Date.now() + waitMs; ; await delay(200)) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: "wx" });
-      break;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-      const owner = Number(existsSync(lock) && readFileSync(lock, "utf8"));
-      if (owner > 0 && !isAlive(owner)) rmSync(lock, { force: true });
-      else if (Date.now() > untilMs)
-        throw new Error(`Process ${owner} holds ${lock}. End it, or remove the file.`);
-    }
+  for (const untilMs = Date.now() + waitMs; !claim(lock); await delay(200)) {
+    const owner = ownerOf(lock);
+    if (owner !== undefined && !isAlive(owner)) takeAway(lock, owner);
+    if (Date.now() > untilMs) throw new Error(`Process ${owner} holds ${lock}. End it, or remove the file.`);
   }
   try {
     await work();
   } finally {
-    rmSync(lock, { force: true });
+    if (ownerOf(lock) === process.pid) unlinkSync(lock);
+  }
+}
+
+/**
+ * Removes the lock of a dead owner. Only one process at a time may, after another look: else it could be that of
+ * somebody who has come in between.
+ */
+export function takeAway(lock, owner) {
+  const guard = `${lock}.${owner}`;
+  if (!claim(guard)) return;
+  try {
+    if (ownerOf(lock) === owner) unlinkSync(lock);
+  } finally {
+    unlinkSync(guard);
+  }
+}
+
+function claim(lock) {
+  try {
+    symlinkSync(String(process.pid), lock);
+    return true;
+  } catch (error) {
+    if (error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function ownerOf(lock) {
+  try {
+    return Number(readlinkSync(lock));
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
   }
 }
 
