@@ -132,6 +132,22 @@ describe("douya on the command line", { timeout: 90_000 }, () => {
     expect(alone.output).toMatch(/where the module \w+ runs.*DOUYA_SERVICES/);
   });
 
+  test("moderator leaves the schema to serve and migrate, and says when it is of another version", async () => {
+    const fresh = await createTestDatabase();
+    try {
+      const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: fresh.url };
+      for (let i = 0; i < 2; i++) {
+        const { code, output } = await run(["moderator", "list"], env);
+        expect(code).toBe(1);
+        expect(output).toContain("Run: douya migrate.");
+      }
+      expect((await run(["migrate"], env)).code).toBe(0);
+      expect((await run(["moderator", "list"], env)).answer).toContain("There is no moderator yet.");
+    } finally {
+      await fresh.drop();
+    }
+  });
+
   test("serve says when a database of one's own is not there", async () => {
     const env = {
       DOUYA_DATA: folder,

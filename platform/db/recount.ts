@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
-import { DomainError } from "../errors/domain-error.ts";
 import type { Database, Transaction } from "./database.ts";
+import { orOutdated } from "./outdated.ts";
 
 /** A count that is kept beside the facts it counts, and how both are found. */
 export interface KeptCount {
@@ -71,19 +71,10 @@ async function compare(on: Transaction<object>, { kept, facts }: KeptCount) {
     where kept <> facts order by key limit ${shown}`
     .execute(on)
     .catch((error) => {
-      // No such table or column: its migration has not run.
-      throw ["42P01", "42703"].includes(error.code) ? outdated() : error;
+      throw orOutdated(error);
     });
   return {
     drifts: Number(rows[0]?.drifts ?? 0),
     first: rows.map(({ key, kept, facts }) => ({ key, kept, facts })),
   };
-}
-
-function outdated(): DomainError {
-  return new DomainError(
-    "unavailable",
-    "DATABASE_OUTDATED",
-    "The database is of another version of this program. Run: douya migrate.",
-  );
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { Database } from "#platform/db/database.ts";
+import { orOutdated } from "#platform/db/outdated.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { askForRebuild, findRebuild } from "#platform/jobs/rebuild.ts";
@@ -52,7 +53,7 @@ async function rebuild(database: Database, { schema, name, model }: Found): Prom
   const { pool } = database;
   const sinceMs = Date.now();
   await askForRebuild(pool, schema, name).catch((error) => {
-    throw error.code === "42P01" ? outdated() : error;
+    throw orOutdated(error);
   });
   let said = "";
   for (;;) {
@@ -72,14 +73,6 @@ async function rebuild(database: Database, { schema, name, model }: Found): Prom
 async function isKept(pool: Pool, group: string): Promise<boolean> {
   const [found] = await readLag(pool, [group]);
   return found !== undefined && found.members > 0;
-}
-
-function outdated(): DomainError {
-  return new DomainError(
-    "unavailable",
-    "DATABASE_OUTDATED",
-    "The database is of another version of this program. Run: douya migrate.",
-  );
 }
 
 function failed(name: string, why: string | null): DomainError {
