@@ -58,13 +58,32 @@ describe("statements that repeat", () => {
     await close();
   });
 
-  it("are so many and no more, whatever texts there are", async () => {
-    const { db, prepared, close } = await oneConnection();
-    for (let i = 0; i < 300; i++) {
+  it("are planned for those of late, and for a bounded number, whatever texts there are", async () => {
+    const { db, pool, prepared, close } = await oneConnection();
+    const isPlanned = async (text: string) => {
+      const { rows } = await pool.query("select from pg_prepared_statements where statement like $1", [text]);
+      return rows.length;
+    };
+    const counts: number[] = [];
+    for (let i = 0; i < 450; i++) {
       for (let times = 0; times < 10; times++)
         await sql`select ${sql.raw(String(i))} + ${1}::int`.execute(db);
+      await sql`select 'steady', ${1}::int`.execute(db);
+      counts.push(await prepared());
     }
-    expect(await prepared()).toBe(200);
+    expect(await isPlanned("select 449 +%")).toBe(1);
+    // Under one name all the time, or there would be two until the connection is a new one.
+    expect(await isPlanned("select 'steady'%")).toBe(1);
+    expect(Math.max(...counts)).toBe(400);
+    expect(counts.at(-1)).toBeLessThan(100);
+    await close();
+  });
+
+  it("have no plan kept when they are very long", async () => {
+    const { db, prepared, close } = await oneConnection();
+    const long = sql.raw(`'${"x".repeat(20_000)}'`);
+    for (let times = 0; times < 20; times++) await sql`select ${long}, ${1}::int`.execute(db);
+    expect(await prepared()).toBe(0);
     await close();
   });
 });

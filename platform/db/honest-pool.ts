@@ -1,7 +1,7 @@
 import type { PostgresPool, PostgresPoolClient } from "kysely";
 import type pg from "pg";
 import { DomainError } from "../errors/domain-error.ts";
-import { statementNames } from "./statement-names.ts";
+import { maxNames, statementNames } from "./statement-names.ts";
 
 /** What the system says when nobody answers, and PostgreSQL when it is going or not yet there. */
 const lostCodes = new Set([
@@ -18,10 +18,13 @@ const lostMessages =
  */
 export function honestPool(pool: pg.Pool): PostgresPool {
   const names = statementNames();
+  /** What each connection has a plan for. */
+  const planned = new WeakMap<pg.PoolClient, Set<string>>();
 
   async function run(client: pg.PoolClient, text: string, values: unknown[] = []): Promise<unknown> {
     const name = values.length > 0 ? names.of(text) : undefined;
     if (name === undefined) return client.query(text, values);
+    note(client, name);
     try {
       return await client.query({ name, text, values });
     } catch (error) {
@@ -34,12 +37,19 @@ export function honestPool(pool: pg.Pool): PostgresPool {
     }
   }
 
+  function note(client: pg.PoolClient, name: string): void {
+    const plans = planned.get(client);
+    if (plans) plans.add(name);
+    else planned.set(client, new Set([name]));
+  }
+
   return {
     async connect() {
       const client = await pool.connect().catch(refuse);
       return {
         query: (text: string, values?: unknown[]) => run(client, text, values).catch(refuse),
-        release: () => client.release(),
+        // A connection forgets the plans of dropped names only with itself.
+        release: () => client.release((planned.get(client)?.size ?? 0) > maxNames * 2),
       } as unknown as PostgresPoolClient;
     },
     end: () => pool.end(),
