@@ -4,7 +4,7 @@ import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
 import { removalStore } from "./removal-store.ts";
-import { reportStore } from "./report-store.ts";
+import { maxReports, reportStore } from "./report-store.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -82,6 +82,19 @@ it("many reports at once make one entry, and a report is taken back with it", as
   expect(await store().queue("0", 9)).toMatchObject([{ id, spam: "1" }]);
   await store().withdraw(videoId, id, "10");
   expect(await kept()).toEqual([]);
+});
+
+it("a comment that masses report keeps so many reports, and takes others in when some are taken back", async () => {
+  const id = await say();
+  await Promise.all(Array.from({ length: maxReports + 10 }, (_, i) => report(id, String(10 + i))));
+  const count = async () => (await store().queue("0", 9)).map((row) => Number(row.spam));
+  expect(await count()).toEqual([maxReports]);
+  const { rows } = await own.database.pool.query("select reporter_id from interaction.report limit 1");
+  await store().withdraw(videoId, id, rows[0].reporter_id);
+  for (const late of ["1001", "1002"]) await report(id, late);
+  expect(await count()).toEqual([maxReports]);
+  expect(await store().reportsOf("1001", "0")).toHaveLength(1);
+  expect(await store().reportsOf("1002", "0")).toEqual([]);
 });
 
 it.each([

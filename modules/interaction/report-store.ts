@@ -23,12 +23,14 @@ export interface ReportedRow extends CommentRow {
   spam: string;
   abuse: string;
   other: string;
-  /** The newest, the newest first. */
+  /** The newest of those kept, the newest first. */
   texts: string[];
 }
 
 /** So many of the words that people wrote are shown to a moderator. */
 const maxTexts = 3;
+/** So many reports of a comment are kept: each look at the queue counts them, and more would say nothing new. */
+export const maxReports = 200;
 const page = 500;
 
 /** All SQL of reports. Like whatever changes comments it holds the video, so that no report outlives its comment. */
@@ -62,12 +64,17 @@ export function reportStore(db: Kysely<Tables>) {
         insert into interaction.report (video_id, comment_id, reporter_id, id, reason, text)
         select video_id, comment_id, ${reporterId}::int8, ${id}::int8, ${reason}::int2, ${text}
         from interaction.reported
-        where video_id = ${videoId} and comment_id = ${commentId} and not judged
+        where video_id = ${videoId} and comment_id = ${commentId} and not judged and ${maxReports} > (
+          select count(*) from interaction.report where video_id = ${videoId} and comment_id = ${commentId}
+        )
         on conflict do nothing`.execute(transaction);
     });
 
   return {
-    /** Adds a report, if there is none of this person yet and no moderator has judged. Errors: as above, REPORTS_OWN. */
+    /**
+     * Adds a report, if there is none of this person yet, there are not too many and no moderator has judged.
+     * Errors: as above, REPORTS_OWN.
+     */
     async add(report: Report): Promise<void> {
       const [refusal] = await withoutGone(
         [report],
