@@ -1,10 +1,10 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { reportedCommentsQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
+import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { ReportedComment } from "./reported-comment.tsx";
@@ -36,18 +36,7 @@ export default function ModerationPage() {
       </ol>
       <div className="moderation-end" ref={end}>
         {isFetching && <Spinner label={t.loading} />}
-        {error && (
-          <div role="alert">
-            <p>{explain(t, error)}</p>
-            <button
-              type="button"
-              className="button"
-              onClick={() => void (data ? fetchNextPage() : refetch())}
-            >
-              {t.retry}
-            </button>
-          </div>
-        )}
+        {error && <Failure error={error} onRetry={() => (data ? fetchNextPage() : refetch())} />}
       </div>
       {data && !hasNextPage && !isFetching && reported.length === 0 && (
         <Notice title={t.moderationEmptyTitle} body={t.moderationEmptyBody} />
