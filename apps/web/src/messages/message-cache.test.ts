@@ -5,9 +5,9 @@ import { createMessageCache } from "./message-cache.ts";
 
 const peer = (id: string) => ({ id, name: id }) as User;
 const message = (id: string) => ({ id, content: id }) as Message;
-const conversation = (id: string, unread: number) => ({
+const conversation = (id: string, unread: number, latestId = `${10 - Number(id)}0`) => ({
   peer: peer(id),
-  latest: message(`of ${id}`),
+  latest: message(latestId),
   unread,
   readUpTo: null,
 });
@@ -23,7 +23,7 @@ function filled() {
   });
   cache.setQueryData(["conversations"], {
     pages: [
-      { items: [conversation("2", 0), conversation("1", 3)], nextCursor: "x" },
+      { items: [conversation("2", 0, "95"), conversation("1", 3)], nextCursor: "x" },
       { items: [conversation("3", 1)], nextCursor: null },
     ],
     pageParams: [undefined, "x"],
@@ -49,21 +49,32 @@ it("adds what is new to the newest page, each message once", () => {
 it("puts the conversation that was written in first, also a new one", () => {
   const { rows, messages } = filled();
   messages.sent(peer("1"), message("5"));
-  expect(rows()).toEqual([["1 5 3", "2 of 2 0"], ["3 of 3 1"]]);
+  expect(rows()).toEqual([["1 5 3", "2 95 0"], ["3 70 1"]]);
   messages.sent(peer("7"), message("6"));
-  expect(rows()[0]).toEqual(["7 6 0", "1 5 3", "2 of 2 0"]);
+  expect(rows()[0]).toEqual(["7 6 0", "1 5 3", "2 95 0"]);
 });
 
 it("takes over the newest conversations and keeps the ones below", () => {
   const { rows, messages } = filled();
-  messages.conversations({ items: [conversation("1", 4)], nextCursor: "y" });
-  expect(rows()).toEqual([["1 of 1 4", "2 of 2 0"], ["3 of 3 1"]]);
+  messages.conversations({
+    items: [conversation("1", 4, "99"), conversation("2", 0, "95")],
+    nextCursor: "y",
+  });
+  expect(rows()).toEqual([["1 99 4", "2 95 0"], ["3 70 1"]]);
+});
+
+it("drops conversations that are gone", () => {
+  const { rows, messages } = filled();
+  messages.conversations({ items: [conversation("1", 3)], nextCursor: "y" });
+  expect(rows()).toEqual([["1 90 3"], ["3 70 1"]]);
+  messages.conversations({ items: [conversation("1", 3)], nextCursor: null });
+  expect(rows()).toEqual([["1 90 3"], []]);
 });
 
 it("marks a conversation as read, and has the unread ones counted again", () => {
   const { cache, rows, messages } = filled();
   cache.setQueryData(["unread"], { messages: 4 });
   messages.read("1");
-  expect(rows()).toEqual([["2 of 2 0", "1 of 1 0"], ["3 of 3 1"]]);
+  expect(rows()).toEqual([["2 95 0", "1 90 0"], ["3 70 1"]]);
   expect(cache.getQueryState(["unread"])?.isInvalidated).toBe(true);
 });

@@ -41,10 +41,23 @@ export function createMessageCache(cache: QueryClient) {
         ...items.filter((one) => one.peer.id !== peer.id),
       ]);
     },
-    /** The newest conversations as they are now; a conversation that moved up is dropped further below. */
+    /** The newest conversations as they are now; what moved up or is gone is dropped, what lies further below stays. */
     conversations(fresh: ConversationPage) {
       const ids = new Set(fresh.items.map((one) => one.peer.id));
-      changeFirst((items) => [...fresh.items, ...items.filter((one) => !ids.has(one.peer.id))]);
+      const last = fresh.items.at(-1);
+      const isBelow = ({ latest }: ConversationPage["items"][number]) =>
+        fresh.nextCursor !== null && (!last || BigInt(latest.id) < BigInt(last.latest.id));
+      cache.setQueryData<Conversations>(
+        ["conversations"],
+        (lists) =>
+          lists && {
+            ...lists,
+            pages: lists.pages.map((page, i) => {
+              const below = page.items.filter((one) => !ids.has(one.peer.id) && isBelow(one));
+              return { ...page, items: i === 0 ? [...fresh.items, ...below] : below };
+            }),
+          },
+      );
     },
     read(peerId: string) {
       cache.setQueryData<Conversations>(
