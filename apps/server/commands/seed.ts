@@ -55,7 +55,7 @@ async function seedDemo(server: Server, password: string): Promise<number> {
   const people: { token: string; id: string }[] = [];
   for (const person of demoPeople) {
     try {
-      people.push(await client.enter(person.username, password, person));
+      people.push(await client.enter(person, password));
     } catch (error) {
       if (error instanceof DemoRefused && error.reason === "NAME_TAKEN") continue;
       throw error;

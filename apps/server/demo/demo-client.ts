@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import type { demoPeople } from "./people.ts";
 
 const publishMs = 120_000;
 
@@ -34,7 +35,7 @@ export function demoClient(address: string) {
 
   return {
     /** Registers somebody; gives the access token and the id. */
-    async enter(username: string, password: string, profile: { name: string; signature: string }) {
+    async enter({ username, ...profile }: (typeof demoPeople)[number], password: string) {
       const { accessToken: token, user } = await call("POST", "/users", undefined, { username, password });
       await call("PATCH", "/me", token, profile);
       return { token, id: user.id };
