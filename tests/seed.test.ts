@@ -1,0 +1,31 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
+import { startProgram } from "./harness/program.ts";
+
+let folder: string;
+let database: TestDatabase;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "douya-seed-"));
+  database = await createTestDatabase();
+});
+afterAll(async () => {
+  await database.drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function run(...args: string[]): Promise<string> {
+  const program = startProgram(args, { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url });
+  const { code } = await program.ended;
+  expect(code, program.output()).toBe(0);
+  return program.answer();
+}
+
+test("seed fills in a demonstration and a made-up world whose counts are right, and may be run again", async () => {
+  const size = ["--users=50", "--follows=500", "--videos=40"];
+  expect(await run("seed", ...size)).toMatch(/Log in as lin, maya, tofu, jonas, password \w+/);
+  expect(await run("seed", ...size)).toContain("are there already");
+  await run("doctor", "--recount");
+}, 90_000);
