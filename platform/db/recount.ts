@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Database, Transaction } from "./database.ts";
-import { orOutdated } from "./outdated.ts";
 
 /** A count that is kept beside the facts it counts, and how both are found. */
 export interface KeptCount {
@@ -31,7 +30,7 @@ const shown = 20;
 
 /**
  * Compares counts with their facts, all in one snapshot, so that it is exact beside a system at work, and in the
- * database, so that it takes no memory here. `onStart` hears what comes next. Error: DATABASE_OUTDATED.
+ * database, so that it takes no memory here. `onStart` hears what comes next.
  */
 export async function recount(
   database: Database,
@@ -68,11 +67,7 @@ async function compare(on: Transaction<object>, { kept, facts }: KeptCount) {
       select coalesce(k.key, f.key) as key, coalesce(k.n, 0) as kept, coalesce(f.n, 0) as facts
       from (${kept}) as k(key, n) full join (${facts}) as f(key, n) on k.key = f.key
     ) both_counts
-    where kept <> facts order by key limit ${shown}`
-    .execute(on)
-    .catch((error) => {
-      throw orOutdated(error);
-    });
+    where kept <> facts order by key limit ${shown}`.execute(on);
   return {
     drifts: Number(rows[0]?.drifts ?? 0),
     first: rows.map(({ key, kept, facts }) => ({ key, kept, facts })),

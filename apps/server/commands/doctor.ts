@@ -1,26 +1,22 @@
 import { statfs } from "node:fs/promises";
 import { availableParallelism, freemem } from "node:os";
-import { recount } from "#platform/db/recount.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
-import { type Config, readConfig } from "../config.ts";
+import { readConfig } from "../config.ts";
 import { mediaWorkerPath } from "../paths.ts";
-import { progressBar } from "../progress-bar.ts";
 import { openStorage } from "../storage.ts";
-import { modulesOf } from "../targets.ts";
+import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
-
-/** For one count; a hundred million rows take minutes. */
-const recountTimeoutMs = 3_600_000;
+import { recountAll } from "./recount.ts";
 
 export const doctorCommand: Command = {
   summary:
     "says what to mend on this machine; --recount compares every count with the facts, beside a server too",
   options: { recount: { type: "boolean", default: false } },
   async run(values) {
+    if (values.recount) return besideServer(recountAll);
     const config = readConfig();
-    if (values.recount) return recountAll(config);
     const log = createLog("silent");
     await check("Node.js", async () => `${process.version}, ${availableParallelism()} cores`);
     await check("Memory", async () => {
@@ -56,37 +52,6 @@ export const doctorCommand: Command = {
     });
   },
 };
-
-/** A table of all counts; a difference is a bug of ours or somebody's hand in the tables. */
-async function recountAll(config: Config): Promise<void> {
-  const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
-  try {
-    const modules = modulesOf("all").flatMap(({ module: { name, recount: counts } }) =>
-      counts ? [{ name, counts }] : [],
-    );
-    const total = modules.reduce((sum, { counts }) => sum + counts.length, 0);
-    const progress = progressBar();
-    let begun = 0;
-    const done = await recount(storage.database, modules, {
-      statementTimeoutMs: recountTimeoutMs,
-      onStart: () => progress("counts", ++begun, total),
-    });
-    for (const { module, what, tookMs, drifts, first } of done) {
-      const name = `${module.padEnd(12)}${what.padEnd(26)}`;
-      if (drifts === 0) {
-        console.log(`ok    ${name}${Math.round(tookMs)} ms`);
-        continue;
-      }
-      process.exitCode = 1;
-      console.log(
-        `DRIFT ${name}${drifts} differ${drifts > first.length ? `, the first ${first.length}:` : ":"}`,
-      );
-      for (const { key, kept, facts } of first) console.log(`      ${key}: kept ${kept}, facts say ${facts}`);
-    }
-  } finally {
-    await storage.close();
-  }
-}
 
 async function check(what: string, look: () => Promise<string>): Promise<void> {
   try {

@@ -7,9 +7,8 @@ import type { EventType } from "#platform/events/event-type.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { deadLetters, forget, readTail, replay, reset } from "#platform/events/operate.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { createLog } from "#platform/observe/log.ts";
-import { readConfig } from "../config.ts";
-import { migrateAll, openStorage } from "../storage.ts";
+import { migrateAll } from "../storage.ts";
+import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
 
 const types = new Map<string, EventType>(Object.values(declared).map((type) => [type.name, type]));
@@ -57,14 +56,10 @@ export const eventsCommand: Command = {
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (!action || more.length > 0) throw invalid(`Say one of: ${Object.keys(actions).join(", ")}.`);
     const checked = check(name, values);
-    const config = readConfig();
-    const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
-    try {
-      await migrateAll(storage.database, []);
-      await action(storage.database.pool, checked);
-    } finally {
-      await storage.close();
-    }
+    await besideServer(async (database) => {
+      await migrateAll(database, []);
+      await action(database.pool, checked);
+    });
   },
 };
 

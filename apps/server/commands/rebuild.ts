@@ -1,15 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { Database } from "#platform/db/database.ts";
-import { orOutdated } from "#platform/db/outdated.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { askForRebuild, findRebuild } from "#platform/jobs/rebuild.ts";
 import type { ReadModel } from "#platform/module/module.ts";
-import { createLog } from "#platform/observe/log.ts";
-import { readConfig } from "../config.ts";
-import { openStorage } from "../storage.ts";
 import { modulesOf } from "../targets.ts";
+import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
 
 const lookEveryMs = 200;
@@ -38,13 +35,7 @@ export const rebuildCommand: Command = {
         `Say one of: ${models.map((one) => one.name).join(", ")}.`,
       );
     }
-    const config = readConfig();
-    const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
-    try {
-      await rebuild(storage.database, found);
-    } finally {
-      await storage.close();
-    }
+    await besideServer((database) => rebuild(database, found));
   },
 };
 
@@ -52,9 +43,7 @@ export const rebuildCommand: Command = {
 async function rebuild(database: Database, { schema, name, model }: Found): Promise<void> {
   const { pool } = database;
   const sinceMs = Date.now();
-  await askForRebuild(pool, schema, name).catch((error) => {
-    throw orOutdated(error);
-  });
+  await askForRebuild(pool, schema, name);
   let said = "";
   for (;;) {
     const state = await findRebuild(pool, schema, name);

@@ -1,0 +1,18 @@
+import type { Database } from "#platform/db/database.ts";
+import { orOutdated } from "#platform/db/outdated.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { readConfig } from "../config.ts";
+import { openStorage } from "../storage.ts";
+
+/** Works on the database, beside a server that may be running too. Error: DATABASE_OUTDATED. */
+export async function besideServer(work: (database: Database) => Promise<void>): Promise<void> {
+  const config = readConfig();
+  const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
+  try {
+    await work(storage.database);
+  } catch (error) {
+    throw orOutdated(error);
+  } finally {
+    await storage.close();
+  }
+}

@@ -1,0 +1,33 @@
+import type { Database } from "#platform/db/database.ts";
+import { recount } from "#platform/db/recount.ts";
+import { progressBar } from "../progress-bar.ts";
+import { modulesOf } from "../targets.ts";
+
+/** For one count; a hundred million rows take minutes. */
+const timeoutMs = 3_600_000;
+
+/** Prints a table of all counts; a difference is a bug of ours or somebody's hand in the tables. */
+export async function recountAll(database: Database): Promise<void> {
+  const modules = modulesOf("all").flatMap(({ module: { name, recount: counts } }) =>
+    counts ? [{ name, counts }] : [],
+  );
+  const total = modules.reduce((sum, { counts }) => sum + counts.length, 0);
+  const progress = progressBar();
+  let begun = 0;
+  const done = await recount(database, modules, {
+    statementTimeoutMs: timeoutMs,
+    onStart: () => progress("counts", ++begun, total),
+  });
+  for (const { module, what, tookMs, drifts, first } of done) {
+    const name = `${module.padEnd(12)}${what.padEnd(26)}`;
+    if (drifts === 0) {
+      console.log(`ok    ${name}${Math.round(tookMs)} ms`);
+      continue;
+    }
+    process.exitCode = 1;
+    console.log(
+      `DRIFT ${name}${drifts} differ${drifts > first.length ? `, the first ${first.length}:` : ":"}`,
+    );
+    for (const { key, kept, facts } of first) console.log(`      ${key}: kept ${kept}, facts say ${facts}`);
+  }
+}
