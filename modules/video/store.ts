@@ -8,7 +8,6 @@ import { holdAuthor } from "./account-store.ts";
 import { lockBlob, releaseBlobs } from "./release-blobs.ts";
 import type { Tables } from "./tables.ts";
 
-export type UploadRow = Selectable<Tables["upload"]>;
 export type VideoRow = Selectable<Tables["video"]>;
 /** What others are shown of a video: without what only the pipeline needs, which is most of a row. */
 export type ShownVideo = Omit<VideoRow, "info" | "source_key" | "upload_id">;

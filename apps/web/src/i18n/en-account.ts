@@ -20,7 +20,6 @@ export const account = {
   tryAgainIn: (time: string) => `Too many attempts. Try again in ${time}.`,
   sessionEnded: "You have been logged out. Please log in again.",
   welcome: (name: string) => `Hello, ${name}!`,
-  loginToUpload: "Log in to upload a video.",
 };
 
 export const settings = {
@@ -31,7 +30,6 @@ export const settings = {
   themeSystem: "System",
   themeLight: "Light",
   themeDark: "Dark",
-  security: "Security",
   changePassword: "Change password",
   currentPassword: "Current password",
   newPassword: "New password",
@@ -43,7 +41,6 @@ export const settings = {
   deviceName: (browser: string, system: string) => `${browser} on ${system}`,
   revoke: "Log out",
   revokeDevice: (name: string) => `Log out ${name}`,
-  devicesFailed: "The devices could not be loaded",
   logOut: "Log out",
   logOutEverywhere: "Log out everywhere",
   logOutEverywhereTitle: "Log out on all devices?",

@@ -23,7 +23,6 @@ const shell = {
   loading: "Loading…",
   more: "more",
   less: "less",
-  loadMore: "Load more",
   notFoundTitle: "Nothing grows here",
   notFoundBody: "This page does not exist, or no longer does.",
   toFeed: "To the videos",

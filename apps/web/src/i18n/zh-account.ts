@@ -23,7 +23,6 @@ export const account: Pick<Dictionary, keyof typeof english.account> = {
   tryAgainIn: (time) => `尝试次数过多，请在 ${time}后重试。`,
   sessionEnded: "登录已失效，请重新登录。",
   welcome: (name) => `你好，${name}！`,
-  loginToUpload: "登录后即可上传视频。",
 };
 
 export const settings: Pick<Dictionary, keyof typeof english.settings> = {
@@ -34,7 +33,6 @@ export const settings: Pick<Dictionary, keyof typeof english.settings> = {
   themeSystem: "跟随系统",
   themeLight: "浅色",
   themeDark: "深色",
-  security: "安全",
   changePassword: "修改密码",
   currentPassword: "当前密码",
   newPassword: "新密码",
@@ -46,7 +44,6 @@ export const settings: Pick<Dictionary, keyof typeof english.settings> = {
   deviceName: (browser, system) => `${system} 上的 ${browser}`,
   revoke: "退出",
   revokeDevice: (name) => `让 ${name} 退出登录`,
-  devicesFailed: "设备列表加载失败",
   logOut: "退出登录",
   logOutEverywhere: "在所有设备上退出",
   logOutEverywhereTitle: "在所有设备上退出登录？",

@@ -24,7 +24,6 @@ export const zh: Dictionary = {
   loading: "正在加载…",
   more: "展开",
   less: "收起",
-  loadMore: "加载更多",
   notFoundTitle: "这里什么也没长出来",
   notFoundBody: "页面不存在，或已被移除。",
   toFeed: "去看视频",
