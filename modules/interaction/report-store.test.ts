@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { heldUp } from "#platform/testing/held-up.ts";
+import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
@@ -128,8 +128,7 @@ it("a deletion that waits for a report takes it along", async () => {
     () => report(reply, "10"),
     async () => {
       deletion = remove();
-      const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-      await expect.poll(async () => (await own.database.pool.query(waiting)).rows.length).toBe(2);
+      await waiting(own.database.pool, 2);
     },
   );
   expect(outcome).toBeUndefined();

@@ -5,7 +5,7 @@ import { PeopleGone } from "#platform/db/people-gone.ts";
 import { type JobQueue, startJobQueue } from "#platform/jobs/job-queue.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { drifts } from "#platform/testing/drifts.ts";
-import { heldUp } from "#platform/testing/held-up.ts";
+import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { followClosings } from "./account-removal.ts";
 import { type AccountStore, accountStore } from "./account-store.ts";
@@ -125,6 +125,8 @@ test("what is published meanwhile is not", async () => {
     async () => {
       expect(await accounts.shutOut(eve, "7")).toBe(true);
       removed = accounts.removeUploads(eve, jobs);
+      // Behind the publishing: coming first, it would leave that without its upload.
+      await waiting(own.database.pool, 2);
     },
   );
   expect(outcome).toBeInstanceOf(PeopleGone);

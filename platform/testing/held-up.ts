@@ -16,7 +16,7 @@ export async function heldUp(
     await holder.query("begin");
     await holder.query(hold);
     const outcome = late().catch((error: unknown) => error);
-    await expect.poll(() => countWaiting(pool)).toBe(1);
+    await waiting(pool, 1);
     await meanwhile();
     await holder.query("commit");
     return await outcome;
@@ -25,9 +25,8 @@ export async function heldUp(
   }
 }
 
-async function countWaiting(pool: Pool): Promise<number> {
-  const { rows } = await pool.query(
-    "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-  );
-  return rows.length;
+/** Waits until this many connections wait for locks in the database. */
+export async function waiting(pool: Pool, connections: number): Promise<void> {
+  const sql = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+  await expect.poll(async () => (await pool.query(sql)).rows.length).toBe(connections);
 }
