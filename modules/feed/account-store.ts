@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "./tables.ts";
 
 /** The steps of removing a person as reader and as author. Each may be done again. */
@@ -18,7 +19,7 @@ export function accountStore(db: Kysely<Tables>) {
     },
     /** Removes what there is of them as an author; followers' inboxes lose them with the follows. */
     async removeAuthor(userId: string): Promise<void> {
-      await db.transaction().execute(async (transaction) => {
+      await inTransaction(db, async (transaction) => {
         // Lets whoever notes a video come to its end, and see the mark if they come later.
         await sql`set local lock_timeout = '2s'`.execute(transaction);
         await sql`lock table feed.author in share row exclusive mode`.execute(transaction);

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { accountGone } from "#platform/db/people-gone.ts";
-import { tryAgain } from "#platform/db/try-again.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import { bringVideos, type ReaderOfAuthor, trim } from "./inbox-rows.ts";
 import { idleDays, inboxSize } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -37,7 +37,7 @@ export function readerStore(db: Kysely<Tables>) {
     },
     /** Opens an inbox: from here on every delivery and follow reaches it. Gives the generation to fill. Error: SESSION_ENDED. */
     async openInbox(userId: string): Promise<number> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const { rows } = await sql<{ generation: number; gone: boolean }>`
           insert into feed.reader as r (user_id) values (${userId})
           on conflict (user_id) do update set last_read_at = now(), stale = true, generation = r.generation + 1
@@ -57,38 +57,36 @@ export function readerStore(db: Kysely<Tables>) {
       { generation, authorIds, capped }: { generation: number; authorIds: string[]; capped: boolean },
     ): Promise<void> {
       // A batch of deliveries and we may come to the same entries in two orders.
-      await tryAgain(["40P01"], 5, () =>
-        db.transaction().execute(async (transaction) => {
-          const reader = await transaction
-            .selectFrom("reader")
-            .select(["generation", "gone"])
-            .where("user_id", "=", userId)
-            .forUpdate()
-            .executeTakeFirst();
-          if (!reader || reader.gone) return;
-          if (capped)
-            await addSourceRows(
-              transaction,
-              authorIds.map((authorId) => ({ userId, authorId })),
-            );
-          const sources = await transaction
-            .selectFrom("source")
-            .select("author_id")
-            .where("user_id", "=", userId)
-            .execute();
-          const from = [...new Set([...authorIds, ...sources.map((row) => row.author_id)])];
-          await fillFrom(transaction, userId, from);
-          const done = await transaction
-            .updateTable("reader")
-            .set({ stale: false, trimmed: false, capped })
-            .where("user_id", "=", userId)
-            .where("generation", "=", generation)
-            .executeTakeFirst();
-          if (done.numUpdatedRows > 0n && !capped)
-            await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
-          await trim(transaction, [userId]);
-        }),
-      );
+      await inTransaction(db, async (transaction) => {
+        const reader = await transaction
+          .selectFrom("reader")
+          .select(["generation", "gone"])
+          .where("user_id", "=", userId)
+          .forUpdate()
+          .executeTakeFirst();
+        if (!reader || reader.gone) return;
+        if (capped)
+          await addSourceRows(
+            transaction,
+            authorIds.map((authorId) => ({ userId, authorId })),
+          );
+        const sources = await transaction
+          .selectFrom("source")
+          .select("author_id")
+          .where("user_id", "=", userId)
+          .execute();
+        const from = [...new Set([...authorIds, ...sources.map((row) => row.author_id)])];
+        await fillFrom(transaction, userId, from);
+        const done = await transaction
+          .updateTable("reader")
+          .set({ stale: false, trimmed: false, capped })
+          .where("user_id", "=", userId)
+          .where("generation", "=", generation)
+          .executeTakeFirst();
+        if (done.numUpdatedRows > 0n && !capped)
+          await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
+        await trim(transaction, [userId]);
+      });
     },
     /** To be called before the first entry is written in a transaction that is to add or remove follows. */
     async holdReaders(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { refuseGone } from "#platform/db/people-gone.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "./tables.ts";
 import { holdVideoIds } from "./video-rows.ts";
 
@@ -50,7 +51,7 @@ export function accountStore(db: Kysely<Tables>) {
         .execute(),
     /** Lets some replies that name whom they answer answer the comment itself; tells whether there may be more. */
     async forgetNames(userId: string): Promise<boolean> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const { rows } = await sql<{ video_id: string; id: string }>`
           select video_id, id from interaction.comment where reply_to_user_id = ${userId} limit ${page}`.execute(
           transaction,

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows that go in one transaction: few enough that nobody waits long for the people they count for. */
@@ -12,7 +13,7 @@ export function removalStore(db: Kysely<Tables>) {
     videoId: string,
     remove: (transaction: Transaction<Tables>) => Promise<{ rows: { count: string }[] }>,
   ) =>
-    db.transaction().execute(async (transaction) => {
+    inTransaction(db, async (transaction) => {
       await transaction
         .selectFrom("video")
         .select("video_id")

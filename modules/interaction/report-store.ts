@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import { withoutGone } from "#platform/db/people-gone.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { holdPeople } from "./account-store.ts";
 import { commentNotFound, reportsOwn, videoNotFound } from "./rules.ts";
@@ -41,7 +42,7 @@ export function reportStore(db: Kysely<Tables>) {
     commentId: string,
     work: (transaction: Transaction<Tables>, authorId: string) => Promise<void>,
   ): Promise<void> =>
-    db.transaction().execute(async (transaction) => {
+    inTransaction(db, async (transaction) => {
       if (!(await holdVideoIds(transaction, [videoId])).has(videoId)) throw videoNotFound();
       const comment = await transaction
         .selectFrom("comment")
@@ -127,7 +128,7 @@ export function reportStore(db: Kysely<Tables>) {
         .execute(),
     /** Takes a report back; a comment that nobody else has reported leaves the queue. May be done again. */
     withdraw: (videoId: string, commentId: string, reporterId: string) =>
-      db.transaction().execute(async (transaction) => {
+      inTransaction(db, async (transaction) => {
         await holdVideoIds(transaction, [videoId]);
         const those = { video_id: videoId, comment_id: commentId };
         await transaction

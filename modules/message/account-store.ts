@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import { lock } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 
@@ -32,7 +33,7 @@ export function accountStore(db: Kysely<Tables>) {
      * whether there may be more.
      */
     async removeMessages(userId: string, peerId: string): Promise<boolean> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         await lock(transaction, [
           { userId, peerId },
           { userId: peerId, peerId: userId },

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 
@@ -15,7 +16,7 @@ export function messageStore(db: Kysely<Tables>) {
   return {
     /** Moves many read positions in one transaction, with the counts. No two may be of the same person and peer. */
     async markRead(wishes: ReadWish[]): Promise<undefined[]> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         // Waits for whoever is sending; the next statement then sees everything that was sent.
         await lock(transaction, wishes);
         await moveReadPositions(transaction, wishes);

@@ -1,4 +1,5 @@
 import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobKind } from "#platform/jobs/job-queue.ts";
 import type { HotStore } from "./hot-store.ts";
 import type { Tables } from "./tables.ts";
@@ -9,7 +10,7 @@ export function rebuildRanking(db: Kysely<Tables>, hot: HotStore): JobKind {
     maxAttempts: 5,
     timeoutMs: 600_000,
     run: (job) =>
-      db.transaction().execute(async (transaction) => {
+      inTransaction(db, async (transaction) => {
         await hot.rebuild(transaction);
         await job.finish(transaction);
       }),

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import { idAtTime } from "#platform/ids/snowflake.ts";
 import { hotMs, rankingBusy } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -31,7 +32,7 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
 
   /** Takes out up to a batch of what counts no longer; tells how many. */
   const expireSome = (before: string) =>
-    db.transaction().execute(async (transaction) => {
+    inTransaction(db, async (transaction) => {
       await takeTurn(transaction);
       const { rows } = await sql<{ user_id: string }>`
         delete from relation.hot_follow where follow_id = any(array(

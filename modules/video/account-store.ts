@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { refuseGone } from "#platform/db/people-gone.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { releaseBlobs } from "./release-blobs.ts";
 import type { Tables } from "./tables.ts";
@@ -27,7 +28,7 @@ export function accountStore(db: Kysely<Tables>) {
      * their videos is on hold: whoever puts one on hold holds the author too, so that none slips through.
      */
     async shutOut(authorId: string, closingId: string): Promise<boolean> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const { rows } = await sql<{ refused: boolean }>`
           insert into video.author_stats as s (author_id, works) values (${authorId}, 0)
           on conflict (author_id) do update set works = s.works
@@ -60,7 +61,7 @@ export function accountStore(db: Kysely<Tables>) {
     },
     /** Removes some of what an author has uploaded without publishing it; tells whether there may be more. */
     async removeUploads(ownerId: UserId, jobs: JobQueue): Promise<boolean> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const { rows } = await sql<{ id: string }>`
           delete from video.upload where owner_id = ${ownerId} and id = any(array(
             select id from video.upload where owner_id = ${ownerId} limit ${page}

@@ -3,6 +3,7 @@ import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { createLog } from "#platform/observe/log.ts";
+import { waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import { type VideoStore, videoStore } from "./store.ts";
@@ -218,6 +219,31 @@ describe("counts", () => {
     expect(await deleting).toBe(true);
     expect(await works()).toBe(0);
   });
+});
+
+test("an upload that waits in a circle is taken in all the same", async () => {
+  await upload();
+  const [gate, other] = await Promise.all([1, 2].map(() => own.database.pool.connect()));
+  try {
+    // Who waits last is rolled back: the upload, for the place of the other's hold on the blob.
+    const key = "video/other.mp4";
+    await gate!.query(`begin; select pg_advisory_xact_lock(hashtextextended('${key}', 0))`);
+    await other!.query(
+      `set deadlock_timeout = '1h'; begin; insert into video.blob_use values ('${key}', ${lastId + 1})`,
+    );
+    const late = upload(key);
+    late.catch(() => {});
+    await waiting(own.database.pool, 1);
+    const author = other!.query("update video.author_stats set works = works where author_id = 1");
+    await waiting(own.database.pool, 2);
+    await gate!.query("commit");
+    await author;
+    await other!.query("rollback");
+    await late;
+  } finally {
+    for (const client of [gate, other]) client!.release(true);
+  }
+  expect(await own.db.selectFrom("upload").selectAll().execute()).toHaveLength(2);
 });
 
 describe("blobs", () => {

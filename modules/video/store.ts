@@ -2,6 +2,7 @@ import { type Selectable, sql } from "kysely";
 import { videoDeleted, videoPublished } from "#contracts/events.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { holdAuthor } from "./account-store.ts";
@@ -29,7 +30,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
       sizeBytes: number;
       info: object;
     }) {
-      await db.transaction().execute(async (transaction) => {
+      await inTransaction(db, async (transaction) => {
         await holdAuthor(transaction, upload.ownerId);
         await lockBlob(transaction, upload.sourceKey);
         await transaction
@@ -57,7 +58,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
       video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string },
       jobs: JobQueue,
     ): Promise<VideoRow | undefined> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const upload = await transaction
           .deleteFrom("upload")
           .where("owner_id", "=", video.authorId)
@@ -140,7 +141,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
     },
     /** Takes hold of a blob for a video before it is put in place; false when the video is gone. */
     async holdBlob(key: string, id: VideoId): Promise<boolean> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const video = await transaction
           .selectFrom("video")
           .select("id")
@@ -159,7 +160,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
     },
     /** Puts a blob in its place unless its owner has let go of it, and so that nobody removes it meanwhile. */
     async placeBlob(key: string, ownerId: string, place: () => Promise<void>): Promise<boolean> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         await lockBlob(transaction, key);
         const use = await transaction
           .selectFrom("blob_use")
@@ -211,7 +212,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
     },
     /** The other end: a failure with its reason. The blobs go, the job is removed by whoever runs it. */
     async fail(id: VideoId, failure: { reason: string; message: string }, jobs: JobQueue): Promise<void> {
-      await db.transaction().execute(async (transaction) => {
+      await inTransaction(db, async (transaction) => {
         const failed = await transaction
           .updateTable("video")
           .set({ state: "failed", failure_reason: failure.reason, failure_message: failure.message })
@@ -245,7 +246,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
     },
     /** Puts a video on hold, or takes that off; false when there is none. */
     async setHeld(id: VideoId, held: boolean): Promise<boolean> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const video = await transaction
           .updateTable("video")
           .set({ held })
@@ -258,7 +259,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
     },
     /** Throws away uploads that were never published. */
     async dropUploads(olderThanMs: number, jobs: JobQueue): Promise<number> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const old = await transaction
           .deleteFrom("upload")
           .where("created_at", "<", sql<Date>`now() - ${olderThanMs} * interval '1 ms'`)
@@ -277,7 +278,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
      * the same lock: who lets go of the blob later adds another.
      */
     async removeUnusedBlob(job: Pick<Job, "key" | "finish">, remove: () => Promise<void>): Promise<void> {
-      await db.transaction().execute(async (transaction) => {
+      await inTransaction(db, async (transaction) => {
         await lockBlob(transaction, job.key);
         const use = await transaction
           .selectFrom("blob_use")

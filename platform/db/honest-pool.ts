@@ -2,6 +2,7 @@ import type { PostgresPool, PostgresPoolClient } from "kysely";
 import type pg from "pg";
 import { DomainError } from "../errors/domain-error.ts";
 import { maxNames, statementNames } from "./statement-names.ts";
+import { despiteDeadlocks } from "./try-again.ts";
 
 /** What the system says when nobody answers, and PostgreSQL when it is going or not yet there. */
 const lostCodes = new Set([
@@ -14,7 +15,8 @@ const lostMessages =
 
 /**
  * The pool for Kysely, whose errors are DATABASE_UNAVAILABLE when it is the connection that is lost. Statements that
- * repeat are planned once per connection.
+ * repeat are planned once per connection; those that are a transaction of their own are done again after a deadlock,
+ * like those of `inTransaction`.
  */
 export function honestPool(pool: pg.Pool): PostgresPool {
   const names = statementNames();
@@ -47,7 +49,11 @@ export function honestPool(pool: pg.Pool): PostgresPool {
     async connect() {
       const client = await pool.connect().catch(refuse);
       return {
-        query: (text: string, values?: unknown[]) => run(client, text, values).catch(refuse),
+        query(text: string, values?: unknown[]) {
+          const once = () => run(client, text, values);
+          const alone = client.getTransactionStatus() === "I";
+          return (alone ? despiteDeadlocks(once) : once()).catch(refuse);
+        },
         // A connection forgets the plans of dropped names only with itself.
         release: () => client.release((planned.get(client)?.size ?? 0) > maxNames * 2),
       } as unknown as PostgresPoolClient;

@@ -1,6 +1,6 @@
 /**
- * Does work once more when PostgreSQL has rolled it back with one of these codes (40P01: it waited in a circle with
- * others; 55P03: a lock was not given), at most so many times in all. The work is a whole transaction.
+ * Does work once more when PostgreSQL has rolled it back with one of these codes (55P03: a lock was not given), at
+ * most so many times in all. The work is a whole transaction.
  */
 export async function tryAgain<T>(codes: string[], attempts: number, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -11,4 +11,9 @@ export async function tryAgain<T>(codes: string[], attempts: number, work: () =>
       if (attempt === attempts || typeof code !== "string" || !codes.includes(code)) throw error;
     }
   }
+}
+
+/** Does a whole transaction again that PostgreSQL has rolled back because it waited in a circle with others. */
+export function despiteDeadlocks<T>(work: () => Promise<T>): Promise<T> {
+  return tryAgain(["40P01"], 5, work);
 }

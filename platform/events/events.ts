@@ -1,5 +1,5 @@
 import type { Database, Kysely, Transaction } from "../db/database.ts";
-import { tryAgain } from "../db/try-again.ts";
+import { inTransaction } from "../db/transaction.ts";
 import type { Logger } from "../observe/log.ts";
 import { createOutbox } from "./append.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
@@ -12,8 +12,8 @@ export interface Events {
    * A transaction in which facts and the events that tell of them commit together or not at all. Events are
    * written at its end, after every lock on its facts was taken: so two transactions that wait for each other
    * (for a row, a unique key) put their events in the order of their facts. Whoever needs order per key must
-   * therefore change or lock a row of that key, as counting does anyway. One that PostgreSQL rolls back because it
-   * waited in a circle with others is done again, so `work` changes nothing but through its arguments.
+   * therefore change or lock a row of that key, as counting does anyway. Like every `inTransaction`, it may be done
+   * again, so `work` changes nothing but through its arguments.
    */
   transaction<Tables, Result>(
     db: Kysely<Tables>,
@@ -30,8 +30,6 @@ export interface RunningEvents extends Events {
   stop(): Promise<void>;
 }
 
-const maxAttempts = 5;
-
 /** Everything is in `database`, schema `events`. Another process takes over from a dead one after `leaseMs`. */
 export function createEvents(options: { database: Database; log: Logger; leaseMs?: number }): RunningEvents {
   const { log, leaseMs = 6_000 } = options;
@@ -42,17 +40,16 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
     if (types.size > 0) horizon.wake();
   };
   return {
-    transaction: (db, work) =>
-      tryAgain(["40P01"], maxAttempts, async () => {
+    async transaction(db, work) {
+      const { result, types } = await inTransaction(db, async (transaction) => {
         const outbox = createOutbox();
-        const result = await db.transaction().execute(async (transaction) => {
-          const result = await work(transaction, outbox.emit);
-          await outbox.flush(transaction as unknown as Transaction<unknown>);
-          return result;
-        });
-        onEmitted(outbox.types);
-        return result;
-      }),
+        const result = await work(transaction, outbox.emit);
+        await outbox.flush(transaction as unknown as Transaction<unknown>);
+        return { result, types: outbox.types };
+      });
+      onEmitted(types);
+      return result;
+    },
     consume(consumed) {
       const started = startConsumer(consumed, { pool, horizon, log, leaseMs, onEmitted });
       const consumer: Consumer = {

@@ -1,0 +1,67 @@
+import { type Kysely, sql } from "kysely";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createLog } from "#platform/observe/log.ts";
+import { waiting } from "#platform/testing/held-up.ts";
+import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { inTransaction } from "./transaction.ts";
+
+let test: TestDatabase;
+let database: Database;
+beforeEach(async () => {
+  test = await createTestDatabase();
+  database = openDatabase(test.url, { log: createLog("silent") });
+});
+afterEach(async () => {
+  await database.close();
+  await test.drop();
+});
+
+const lock = (on: Kysely<object>, ...keys: number[]) =>
+  sql`select ${sql.join(keys.map((key) => sql`pg_advisory_xact_lock(${key})`))}`.execute(on);
+
+/**
+ * Has `late`, which takes locks 1, 2 and 3 in this order, wait in a circle with somebody who has 3 and wants 1. Who
+ * waits last looks for circles and is rolled back, so 2 is kept from it until the other one waits.
+ */
+async function inACircle<T>(late: (db: Kysely<object>) => Promise<T>): Promise<T> {
+  const { pool } = database;
+  const [other, gate] = [await pool.connect(), await pool.connect()];
+  try {
+    await gate.query("begin; select pg_advisory_xact_lock(2)");
+    await other.query("set deadlock_timeout = '1h'; begin; select pg_advisory_xact_lock(3)");
+    const outcome = late(database.of("public"));
+    outcome.catch(() => {});
+    await waiting(pool, 1);
+    const both = other.query("select pg_advisory_xact_lock(1)");
+    await waiting(pool, 2);
+    await gate.query("commit");
+    await both;
+    await other.query("commit");
+    return await outcome;
+  } finally {
+    gate.release(true);
+    other.release(true);
+  }
+}
+
+it("a transaction that waited in a circle is done again", async () => {
+  let attempts = 0;
+  const done = await inACircle((db) =>
+    inTransaction(db, async (transaction) => {
+      attempts++;
+      for (const key of [1, 2, 3]) await lock(transaction, key);
+      return "done";
+    }),
+  );
+  expect([done, attempts]).toEqual(["done", 2]);
+});
+
+it("so is a statement that is a transaction of its own", async () => {
+  await inACircle((db) => lock(db, 1, 2, 3));
+});
+
+it("a statement within a transaction is not", async () => {
+  const plain = inACircle((db) => db.transaction().execute((transaction) => lock(transaction, 1, 2, 3)));
+  await expect(plain).rejects.toMatchObject({ code: "40P01" });
+});
