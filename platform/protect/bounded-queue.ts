@@ -2,8 +2,9 @@ import { DomainError } from "../errors/domain-error.ts";
 
 export interface BoundedQueue {
   /**
-   * Runs `work` when there is room. Error: BUSY with the time to wait, at once when the queue is full or so
-   * long that the turn would come after `deadlineMs` (Unix milliseconds), when nobody waits for the answer any more.
+   * Runs `work` when there is room. Error: BUSY with the time to wait, at once when the queue is full or so long
+   * that it would take more than half of the time until `deadlineMs` (Unix milliseconds), since the machine may get
+   * slower meanwhile; or when the turn comes and too little time is left, so that nobody would wait for the answer.
    */
   run<T>(work: () => Promise<T>, deadlineMs: number): Promise<T>;
   /** How many wait, for the metrics. */
@@ -35,13 +36,13 @@ export function boundedQueue(options: {
   return {
     async run(work, deadlineMs) {
       if (running >= concurrency) {
-        if (line.length >= maxWaiting || Date.now() + expectedMs() > deadlineMs) throw busy();
+        if (line.length >= maxWaiting || expectedMs() > (deadlineMs - Date.now()) / 2) throw busy();
         // The one who finishes hands its place over, so `running` stays as it is.
         await new Promise<void>((resolve) => line.push(resolve));
       } else running++;
       const startedMs = Date.now();
       try {
-        if (startedMs > deadlineMs) throw busy();
+        if (startedMs + averageMs > deadlineMs) throw busy();
         return await work();
       } finally {
         averageMs += (Date.now() - startedMs - averageMs) * 0.1;
