@@ -119,7 +119,7 @@ describe("the pages of the web client", () => {
         await page.goto(path);
         await page.locator("main :is(h1, h2, article, .chat)").first().waitFor();
         if (path.endsWith("comments")) await page.locator(".comment").first().waitFor();
-        await page.locator(".spinner").waitFor({ state: "detached" });
+        await expect.poll(() => page.locator(".spinner").count()).toBe(0);
         const body = page.locator("body");
         const { count, nameless } = await nameControls(visitor);
         expect(count, path).toBeGreaterThan(3);
