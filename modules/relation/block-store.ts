@@ -21,7 +21,7 @@ const maxAttempts = 5;
 export function blockStore(db: Kysely<Tables>, events: Events) {
   /**
    * The follows between the two are locked first, since who unfollows does the same before they count. Then the
-   * counts, so that a follow that is being made sees the block or has come to its end (takeBackBlocked). One that
+   * counts, so that a follow that is being made sees the block or has come to its end (findRefused). One that
    * came to its end meanwhile may be on its way out again, by somebody who waits for us: so no more waiting.
    */
   const blockOnce = ({ blockerId, blockedId, id }: BlockPair & { id: string }) =>

@@ -11,6 +11,7 @@ import { timeOfId } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createTestDatabaseFrom } from "#platform/testing/test-database.ts";
 import { migrations } from "./migrations.ts";
+import { maxFollowing } from "./rules.ts";
 import { seedFollows } from "./seed.ts";
 import { type RelationStore, relationStore, type Wish } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -80,6 +81,43 @@ describe("apply", () => {
       ),
       { numRuns: 25 },
     );
+  });
+});
+
+describe("the limit", () => {
+  const follow = (followeeId: string) => ({ followerId: "1", followeeId, id: `9${followeeId}` });
+  /** Person 1 follows so many, from 1001 on. */
+  async function following(count: number): Promise<void> {
+    await empty();
+    await database.pool.query(
+      `insert into relation.follow select 1, 1000 + n, n from generate_series(1, ${count}) n`,
+    );
+    await database.pool.query(
+      `insert into relation.stats (user_id, following, followers) values (1, ${count}, 0)`,
+    );
+  }
+  const counted = async () => Number((await store.stats(["1"]))[0]!.following);
+  const facts = async () =>
+    (await database.pool.query("select from relation.follow where follower_id = 1")).rows.length;
+
+  it("holds exactly, for those who follow from two processes at the same moment", async () => {
+    await following(maxFollowing - 1);
+    const outcomes = await Promise.all([store.apply([follow("2")]), store.apply([follow("3")])]);
+    expect(outcomes.flat().filter((outcome) => outcome === true)).toHaveLength(1);
+    expect(outcomes.flat()).toContainEqual(expect.objectContaining({ reason: "FOLLOWS_TOO_MANY" }));
+    expect([await counted(), await facts()]).toEqual([maxFollowing, maxFollowing]);
+  });
+
+  it("counts what one unfollows in the same moment, and nothing that is refused anyway or there already", async () => {
+    await following(maxFollowing);
+    await database.pool.query("insert into relation.block values (3, 1, 1)");
+    const tooMany = expect.objectContaining({ reason: "FOLLOWS_TOO_MANY" });
+    expect(await store.apply([follow("1001"), follow("2")])).toEqual([false, tooMany]);
+    const unfollow = { ...follow("1001"), id: undefined };
+    const blocked = expect.objectContaining({ reason: "BLOCKED_BY_USER" });
+    expect(await store.apply([unfollow, follow("2"), follow("3")])).toEqual([true, true, blocked]);
+    expect([await counted(), await facts()]).toEqual([maxFollowing, maxFollowing]);
+    await database.pool.query("truncate relation.block");
   });
 });
 

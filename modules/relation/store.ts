@@ -5,7 +5,7 @@ import { accountGone } from "#platform/db/people-gone.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
-import { followBlocked, userNotFound } from "./rules.ts";
+import { followBlocked, followsTooMany, maxFollowing, userNotFound } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** One person's wish to follow or unfollow another. */
@@ -36,7 +36,12 @@ export function relationStore(db: Kysely<Tables>, events: Events) {
         const unfollows = wishes.filter((wish) => wish.id === undefined);
         const { inserted, removed } = await change(transaction, follows, unfollows);
         const refused =
-          follows.length > 0 ? await takeBackBlocked(transaction, follows, inserted) : new Map();
+          follows.length > 0 ? await findRefused(transaction, follows) : new Map<string, DomainError>();
+        refuseTooMany(inserted, refused);
+        await takeBack(
+          transaction,
+          inserted.filter((pair) => refused.has(pairKey(pair))),
+        );
         const added = inserted.filter((pair) => !refused.has(pairKey(pair)));
         for (const { follower_id: followerId, followee_id: followeeId, id: followId } of added) {
           emit(relationFollowed, { followerId, followeeId, followId, atMs: timeOfId(followId) });
@@ -121,13 +126,15 @@ interface Pair {
   followee_id: string;
   id: string;
 }
+/** With how many people the follower follows after it. */
+type Counted = Pair & { following: string };
 
 /**
  * Adds and removes follows and counts them, in one statement. In the order of ids, so that two processes never wait
  * for each other in a circle.
  */
 async function change(on: Queryable<Tables>, follows: Wish[], unfollows: Wish[]) {
-  const { rows } = await sql<Pair & { now: boolean }>`
+  const { rows } = await sql<Counted & { now: boolean }>`
     with added as (
       insert into relation.follow (follower_id, followee_id, id)
       select * from unnest(${follows.map((wish) => wish.followerId)}::int8[],
@@ -157,21 +164,18 @@ async function change(on: Queryable<Tables>, follows: Wish[], unfollows: Wish[])
       group by user_id order by user_id
       on conflict (user_id) do update
         set following = s.following + excluded.following, followers = s.followers + excluded.followers
+      returning user_id, following
     )
-    select * from changed`.execute(on);
+    select changed.*, counted.following from changed join counted on user_id = follower_id`.execute(on);
   return { inserted: rows.filter((row) => row.now), removed: rows.filter((row) => !row.now) };
 }
 
 /**
- * Takes back those follows across which a block stands, and those of people who are gone; gives the refusals by pair.
+ * Which of these follows a block stands across, and which are of people who are gone; gives the refusals by pair.
  * To be asked when the counts are held, as whoever blocks or removes somebody holds them too: either we see that now,
  * or it will see our follow.
  */
-async function takeBackBlocked(
-  on: Queryable<Tables>,
-  wishes: Wish[],
-  inserted: { follower_id: string; followee_id: string }[],
-): Promise<Map<string, DomainError>> {
+async function findRefused(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<string, DomainError>> {
   const { rows } = await sql<{ follower_id: string; followee_id: string; own: boolean; gone: string | null }>`
     select w.follower_id, w.followee_id, bool_or(b.own) as own, max(b.gone) as gone
     from unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
@@ -184,24 +188,36 @@ async function takeBackBlocked(
       select false, user_id from relation.stats where user_id in (w.follower_id, w.followee_id) and gone
     ) b
     group by 1, 2`.execute(on);
-  const refused = new Map(
+  return new Map(
     rows.map((row) => {
       if (row.gone === null) return [pairKey(row), followBlocked(row.own)];
       return [pairKey(row), row.gone === row.follower_id ? accountGone() : userNotFound()];
     }),
   );
-  const back = inserted.filter((pair) => refused.has(pairKey(pair)));
-  if (back.length > 0) {
-    await removeFollows(
-      on,
-      back.map((pair) => ({ followerId: pair.follower_id, followeeId: pair.followee_id })),
-    );
-    await count(
-      on,
-      back.map((pair) => ({ ...pair, change: -1 })),
-    );
+}
+
+/** Refuses as many of the new follows as are too many; those that are refused already do not count. */
+function refuseTooMany(inserted: Counted[], refused: Map<string, DomainError>): void {
+  const following = new Map(inserted.map((row) => [row.follower_id, Number(row.following)]));
+  const takenBack = ({ follower_id: id }: Pair) => following.set(id, following.get(id)! - 1);
+  for (const row of inserted) if (refused.has(pairKey(row))) takenBack(row);
+  for (const row of inserted) {
+    if (following.get(row.follower_id)! <= maxFollowing || refused.has(pairKey(row))) continue;
+    refused.set(pairKey(row), followsTooMany());
+    takenBack(row);
   }
-  return refused;
+}
+
+async function takeBack(on: Queryable<Tables>, pairs: Pair[]): Promise<void> {
+  if (pairs.length === 0) return;
+  await removeFollows(
+    on,
+    pairs.map((pair) => ({ followerId: pair.follower_id, followeeId: pair.followee_id })),
+  );
+  await count(
+    on,
+    pairs.map((pair) => ({ ...pair, change: -1 })),
+  );
 }
 
 export async function removeFollows(

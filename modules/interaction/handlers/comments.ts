@@ -51,6 +51,8 @@ export function commentHandlers(
       const text = checkComment(request.text);
       const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
       const videoAuthorId = await videos.require(request.videoId, call);
+      // Best effort: blocks are relation's, so one that is made in these milliseconds is too late for this comment, as
+      // for those that came before it.
       const { relations } = await relation.getRelations({ userIds: [videoAuthorId] }, call);
       if (relations[0]?.blocksCaller) throw blockedByAuthor();
       if (request.replyToId && !isId(request.replyToId)) throw commentNotFound();

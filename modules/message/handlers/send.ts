@@ -27,6 +27,8 @@ export function send(
     const key = checkIdempotencyKey(request.idempotencyKey);
     if (!isId(receiverId)) throw userNotFound();
     checkNotSelf(senderId, receiverId);
+    // Best effort: follows and blocks are relation's, so one that is made or ended in these milliseconds is too late for
+    // this message, as for those that came before it. What the limit for strangers counts is our own, and exact.
     const [{ users }, { relations }] = await Promise.all([
       user.getUsers({ ids: [receiverId] }, call),
       relation.getRelations({ userIds: [receiverId] }, call),

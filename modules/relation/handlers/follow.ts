@@ -1,12 +1,12 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
-import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { sharedById } from "#platform/rpc/shared-calls.ts";
-import { checkNotSelf, followsTooMany, maxFollowing, userNotFound } from "../rules.ts";
+import { checkNotSelf, userNotFound } from "../rules.ts";
 import type { RelationStore, Wish } from "../store.ts";
 
 type Service = Handlers<typeof RelationService>;
@@ -19,9 +19,6 @@ export function followHandlers(
   const usersOf = sharedById(
     async (ids, shared) => (await user.getUsers({ ids }, shared)).users,
     ({ id }) => id,
-  );
-  const statsOf = createListBatcher(
-    async (ids) => new Map((await store.stats(ids)).map((row) => [row.user_id, row])),
   );
   const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
     // While one is written to disk the next one is worked on.
@@ -38,9 +35,8 @@ export function followHandlers(
       const followerId = requireCaller(call);
       if (!isId(followeeId)) throw userNotFound();
       checkNotSelf(followerId, followeeId);
-      const [users, stats] = await Promise.all([usersOf([followeeId], call), statsOf([followerId])]);
+      const users = await usersOf([followeeId], call);
       if (!users.has(followeeId)) throw userNotFound();
-      if (Number(stats.get(followerId)?.following ?? 0) >= maxFollowing) throw followsTooMany();
       return change({ followerId, followeeId, id: ids.next() });
     },
     async unfollow({ userId: followeeId }, call) {
