@@ -7,9 +7,9 @@ import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { blockStore } from "./block-store.ts";
+import { followStore } from "./follow-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
-import { relationStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -25,7 +25,7 @@ beforeEach(async () => {
 const eve = "500";
 const others = (from: number, count: number) => Array.from({ length: count }, (_, i) => String(from + i));
 const follow = async (pairs: [string, string][]) =>
-  relationStore(own.db, own.events).apply(
+  followStore(own.db, own.events).apply(
     pairs.map(([followerId, followeeId]) => ({ followerId, followeeId, id: String(++lastId) })),
   );
 const block = (blockerId: string, blockedId: string) =>

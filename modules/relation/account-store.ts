@@ -3,7 +3,7 @@ import { relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
-import { count, removeFollows } from "./store.ts";
+import { count, removeFollows } from "./follow-rows.ts";
 import type { Tables } from "./tables.ts";
 
 const chunk = 500;

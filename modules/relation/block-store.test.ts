@@ -4,13 +4,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { createBatcher } from "#platform/db/batcher.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { blockStore } from "./block-store.ts";
+import type { Wish } from "./follow-rows.ts";
+import { type FollowStore, followStore } from "./follow-store.ts";
 import { migrations } from "./migrations.ts";
-import { relationStore, standing, type Wish } from "./store.ts";
+import { standing, standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let pool: Pool;
-let follows: ReturnType<typeof relationStore>;
+let follows: FollowStore;
 let blocks: ReturnType<typeof blockStore>;
 let held: PoolClient[];
 let lastId = 0;
@@ -18,7 +20,7 @@ let lastId = 0;
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("relation", "blocks", migrations);
   pool = own.database.pool;
-  follows = relationStore(own.db, own.events);
+  follows = followStore(own.db, own.events);
   blocks = blockStore(own.db, own.events);
 });
 afterAll(() => own.drop());
@@ -127,8 +129,13 @@ describe("a block", () => {
       { userId: "2", otherId: "3" },
     ];
     const { blocked, blockedBy, followsBack, followed } = standing;
-    expect(await follows.standings(pairs)).toEqual([blocked, blockedBy, followsBack, followed]);
-    expect(await follows.standings(pairs, { oneWay: true })).toEqual([blocked, blockedBy, 0, followed]);
+    expect(await standingStore(own.db).standings(pairs)).toEqual([blocked, blockedBy, followsBack, followed]);
+    expect(await standingStore(own.db).standings(pairs, { oneWay: true })).toEqual([
+      blocked,
+      blockedBy,
+      0,
+      followed,
+    ]);
     const [first] = await blocks.blocked("1", undefined, 1);
     expect(first!.user_id).toBe("3");
     expect((await blocks.blocked("1", first!.id, 9)).map((row) => row.user_id)).toEqual(["2"]);

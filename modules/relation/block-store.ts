@@ -6,8 +6,8 @@ import { tryAgain } from "#platform/db/try-again.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
+import { count, removeFollows } from "./follow-rows.ts";
 import { blocksTooMany, maxBlocked, userNotFound } from "./rules.ts";
-import { count, removeFollows } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 export interface BlockPair {

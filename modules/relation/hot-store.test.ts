@@ -5,11 +5,11 @@ import { reset } from "#platform/events/operate.ts";
 import { createSnowflake, timeOfId } from "#platform/ids/snowflake.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { hotEvents, keepHot } from "./consumers.ts";
+import { type FollowStore, followStore } from "./follow-store.ts";
 import { listHotUsers } from "./handlers/list-hot-users.ts";
 import { type HotStore, hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
 import { hotMs } from "./rules.ts";
-import { type RelationStore, relationStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
@@ -17,13 +17,13 @@ const call = { traceId: "0".repeat(32), deadlineMs: Number.MAX_SAFE_INTEGER };
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let clockMs = startMs;
 const ids = createSnowflake({ node: 1, floorMs: 0, nowMs: () => clockMs });
-let follows: RelationStore;
+let follows: FollowStore;
 let hot: HotStore;
 let consumer: Consumer;
 
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("relation", "hot", migrations);
-  follows = relationStore(own.db, own.events);
+  follows = followStore(own.db, own.events);
   hot = hotStore(own.db, () => clockMs);
   consumer = own.events.consume<Tables, (typeof hotEvents)[number]>({
     group: "relation.hot",

@@ -7,6 +7,7 @@ import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { blockStore } from "./block-store.ts";
 import { hotEvents, keepHot } from "./consumers.ts";
+import { followStore } from "./follow-store.ts";
 import { blockHandlers } from "./handlers/block.ts";
 import { followHandlers } from "./handlers/follow.ts";
 import { listHotUsers } from "./handlers/list-hot-users.ts";
@@ -17,7 +18,7 @@ import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
 import { seedFollows } from "./seed.ts";
-import { relationStore } from "./store.ts";
+import { standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** Who follows whom. */
@@ -30,7 +31,8 @@ export const relationModule = defineModule<object, Tables>()({
   readModels: { "hot-users": { group: "relation.hot" } },
   seed: seedFollows,
   async start({ db, clients, ids, events, log }) {
-    const store = relationStore(db, events);
+    const follows = followStore(db, events);
+    const standings = standingStore(db);
     const hot = hotStore(db, Date.now);
     const keepRanking = events.consume<Tables, (typeof hotEvents)[number]>({
       group: "relation.hot",
@@ -48,15 +50,15 @@ export const relationModule = defineModule<object, Tables>()({
     const stopExpiry = expireRegularly(hot, log);
     return {
       handlers: {
-        ...followHandlers(store, clients.user, ids),
+        ...followHandlers(follows, clients.user, ids),
         ...blockHandlers(blockStore(db, events), clients.user, ids),
-        getRelations: getRelations(store),
-        getStandings: getStandings(store),
-        filterFollowed: filterFollowed(store),
+        getRelations: getRelations(standings),
+        getStandings: getStandings(standings),
+        filterFollowed: filterFollowed(standings),
         listHotUsers: listHotUsers(hot),
-        listFollowing: listBy(store.following),
-        listFollowers: listBy(store.followers),
-        listFriends: listBy(store.friends),
+        listFollowing: listBy(follows.following),
+        listFollowers: listBy(follows.followers),
+        listFriends: listBy(follows.friends),
       },
       async stop() {
         await jobs.stop();

@@ -6,13 +6,14 @@ import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { sharedById } from "#platform/rpc/shared-calls.ts";
+import type { Wish } from "../follow-rows.ts";
+import type { FollowStore } from "../follow-store.ts";
 import { checkNotSelf, userNotFound } from "../rules.ts";
-import type { RelationStore, Wish } from "../store.ts";
 
 type Service = Handlers<typeof RelationService>;
 
 export function followHandlers(
-  store: RelationStore,
+  store: FollowStore,
   user: Client<typeof UserService>,
   ids: Ids,
 ): Pick<Service, "follow" | "unfollow"> {

@@ -3,14 +3,14 @@ import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { type RelationStore, standing } from "../store.ts";
+import { type StandingStore, standing } from "../standing-store.ts";
 
 type Service = Handlers<typeof RelationService>;
 
 /** Large enough to deliver a video to followers in few pages. */
 const maxPage = 10_000;
 
-export function getRelations(store: RelationStore): Service["getRelations"] {
+export function getRelations(store: StandingStore): Service["getRelations"] {
   const stats = createListBatcher(
     async (ids) => new Map((await store.stats(ids)).map((row) => [row.user_id, row])),
   );
@@ -37,7 +37,7 @@ export function getRelations(store: RelationStore): Service["getRelations"] {
   };
 }
 
-export function getStandings(store: RelationStore): Service["getStandings"] {
+export function getStandings(store: StandingStore): Service["getStandings"] {
   return async ({ people, oneWay }) => {
     // What is no id is nobody's, and does no harm to what else is asked.
     const idOr0 = (id: string) => (isId(id) ? id : "0");
@@ -63,7 +63,7 @@ function eachItsOwn<T>(asked: unknown[][], answers: T[]): T[][] {
   });
 }
 
-export function filterFollowed(store: RelationStore): Service["filterFollowed"] {
+export function filterFollowed(store: StandingStore): Service["filterFollowed"] {
   const follows = createBatcher(store.follows, { maxBatch: 5000 });
   return async (request, call) => {
     const followerId = requireCaller(call);

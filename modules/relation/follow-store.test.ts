@@ -10,15 +10,18 @@ import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createTestDatabaseFrom } from "#platform/testing/test-database.ts";
+import type { Wish } from "./follow-rows.ts";
+import { type FollowStore, followStore } from "./follow-store.ts";
 import { migrations } from "./migrations.ts";
 import { maxFollowing } from "./rules.ts";
 import { seedFollows } from "./seed.ts";
-import { type RelationStore, relationStore, type Wish } from "./store.ts";
+import { type StandingStore, standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 
 const log = createLog("silent");
 let database: Database;
-let store: RelationStore;
+let store: FollowStore;
+let standings: StandingStore;
 let drop: () => Promise<void>;
 
 beforeAll(async () => {
@@ -30,7 +33,8 @@ beforeAll(async () => {
   });
   drop = test.drop;
   database = openDatabase(test.url, { log });
-  store = relationStore(database.of<Tables>("relation"), createEvents({ database, log }));
+  store = followStore(database.of<Tables>("relation"), createEvents({ database, log }));
+  standings = standingStore(database.of<Tables>("relation"));
 });
 
 afterAll(async () => {
@@ -69,7 +73,7 @@ describe("apply", () => {
             expect(await store.apply(wishes)).toEqual(expected);
           }
           const people = ["1", "2", "3", "4", "5", "6"];
-          const stats = new Map((await store.stats(people)).map((row) => [row.user_id, row]));
+          const stats = new Map((await standings.stats(people)).map((row) => [row.user_id, row]));
           for (const one of people) {
             const pairs = [...facts].map((pair) => pair.split(" "));
             expect(Number(stats.get(one)?.following ?? 0)).toBe(
@@ -96,7 +100,7 @@ describe("the limit", () => {
       `insert into relation.stats (user_id, following, followers) values (1, ${count}, 0)`,
     );
   }
-  const counted = async () => Number((await store.stats(["1"]))[0]!.following);
+  const counted = async () => Number((await standings.stats(["1"]))[0]!.following);
   const facts = async () =>
     (await database.pool.query("select from relation.follow where follower_id = 1")).rows.length;
 
@@ -163,7 +167,7 @@ describe("lists", () => {
     expect((await store.followers("1", undefined, 9)).map((row) => row.user_id)).toEqual(["3"]);
     expect((await store.friends("1", undefined, 9)).map((row) => row.user_id)).toEqual(["3"]);
     expect(
-      await store.follows([
+      await standings.follows([
         { followerId: "3", followeeId: "1" },
         { followerId: "2", followeeId: "1" },
       ]),

@@ -1,0 +1,108 @@
+import { sql } from "kysely";
+import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { accountGone } from "#platform/db/people-gone.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
+import type { Events } from "#platform/events/events.ts";
+import { timeOfId } from "#platform/ids/snowflake.ts";
+import { followLists } from "./follow-lists.ts";
+import {
+  type Counted,
+  changeFollows,
+  count,
+  type Pair,
+  pairKey,
+  removeFollows,
+  type Wish,
+} from "./follow-rows.ts";
+import { followBlocked, followsTooMany, maxFollowing, userNotFound } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+
+/** The SQL of following and unfollowing. */
+export function followStore(db: Kysely<Tables>, events: Events) {
+  return {
+    ...followLists(db),
+    /**
+     * Carries out many wishes in one transaction, facts, counts and events together; tells for each whether it changed
+     * anything, or why it was refused. No two may be about the same pair.
+     */
+    async apply(wishes: Wish[]): Promise<(boolean | DomainError)[]> {
+      return events.transaction(db, async (transaction, emit) => {
+        const follows = wishes.filter((wish) => wish.id !== undefined);
+        const unfollows = wishes.filter((wish) => wish.id === undefined);
+        const { inserted, removed } = await changeFollows(transaction, follows, unfollows);
+        const refused =
+          follows.length > 0 ? await findRefused(transaction, follows) : new Map<string, DomainError>();
+        refuseTooMany(inserted, refused);
+        await takeBack(
+          transaction,
+          inserted.filter((pair) => refused.has(pairKey(pair))),
+        );
+        const added = inserted.filter((pair) => !refused.has(pairKey(pair)));
+        for (const { follower_id: followerId, followee_id: followeeId, id: followId } of added) {
+          emit(relationFollowed, { followerId, followeeId, followId, atMs: timeOfId(followId) });
+        }
+        for (const { follower_id: followerId, followee_id: followeeId, id: followId } of removed) {
+          emit(relationUnfollowed, { followerId, followeeId, followId, atMs: Date.now() });
+        }
+        const changed = new Set([...added, ...removed].map(pairKey));
+        return wishes.map((wish) => {
+          const key = `${wish.followerId} ${wish.followeeId}`;
+          return refused.get(key) ?? changed.has(key);
+        });
+      });
+    },
+  };
+}
+
+export type FollowStore = ReturnType<typeof followStore>;
+
+/**
+ * Which of these follows a block stands across, and which are of people who are gone; gives the refusals by pair.
+ * To be asked when the counts are held, as whoever blocks or removes somebody holds them too: either we see that now,
+ * or it will see our follow.
+ */
+async function findRefused(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<string, DomainError>> {
+  const { rows } = await sql<{ follower_id: string; followee_id: string; own: boolean; gone: string | null }>`
+    select w.follower_id, w.followee_id, bool_or(b.own) as own, max(b.gone) as gone
+    from unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
+      as w(follower_id, followee_id)
+    cross join lateral (
+      select true as own, null::int8 as gone from relation.block where blocker_id = w.follower_id and blocked_id = w.followee_id
+      union all
+      select false, null from relation.block where blocker_id = w.followee_id and blocked_id = w.follower_id
+      union all
+      select false, user_id from relation.stats where user_id in (w.follower_id, w.followee_id) and gone
+    ) b
+    group by 1, 2`.execute(on);
+  return new Map(
+    rows.map((row) => {
+      if (row.gone === null) return [pairKey(row), followBlocked(row.own)];
+      return [pairKey(row), row.gone === row.follower_id ? accountGone() : userNotFound()];
+    }),
+  );
+}
+
+/** Refuses as many of the new follows as are too many; those that are refused already do not count. */
+function refuseTooMany(inserted: Counted[], refused: Map<string, DomainError>): void {
+  const following = new Map(inserted.map((row) => [row.follower_id, Number(row.following)]));
+  const takenBack = ({ follower_id: id }: Pair) => following.set(id, following.get(id)! - 1);
+  for (const row of inserted) if (refused.has(pairKey(row))) takenBack(row);
+  for (const row of inserted) {
+    if (following.get(row.follower_id)! <= maxFollowing || refused.has(pairKey(row))) continue;
+    refused.set(pairKey(row), followsTooMany());
+    takenBack(row);
+  }
+}
+
+async function takeBack(on: Queryable<Tables>, pairs: Pair[]): Promise<void> {
+  if (pairs.length === 0) return;
+  await removeFollows(
+    on,
+    pairs.map((pair) => ({ followerId: pair.follower_id, followeeId: pair.followee_id })),
+  );
+  await count(
+    on,
+    pairs.map((pair) => ({ ...pair, change: -1 })),
+  );
+}
