@@ -1,5 +1,11 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { CommentDeletedSchema, CommentedSchema, ReactedSchema } from "./gen/interaction_events_pb.ts";
+import { InboxesChangedSchema } from "./gen/feed_events_pb.ts";
+import {
+  CommentDeletedSchema,
+  CommentedSchema,
+  ReactedSchema,
+  ReactionsRemovedSchema,
+} from "./gen/interaction_events_pb.ts";
 import { MessageSentSchema } from "./gen/message_events_pb.ts";
 import {
   BlockedSchema,
@@ -7,7 +13,12 @@ import {
   UnblockedSchema,
   UnfollowedSchema,
 } from "./gen/relation_events_pb.ts";
-import { AccountClosingSchema, AccountErasedSchema, AccountReopenedSchema } from "./gen/user_events_pb.ts";
+import {
+  AccountClosingSchema,
+  AccountErasedSchema,
+  AccountReopenedSchema,
+  ProfileChangedSchema,
+} from "./gen/user_events_pb.ts";
 import {
   AccountRefusedSchema,
   AccountRemovedSchema,
@@ -50,6 +61,11 @@ export const accountErased = event(
   AccountErasedSchema,
   (account) => account.userId,
 );
+export const profileChanged = event(
+  "user.profile_changed.v1",
+  ProfileChangedSchema,
+  (profile) => profile.userId,
+);
 export const reacted = event(
   "interaction.reacted.v1",
   ReactedSchema,
@@ -60,6 +76,17 @@ export const commentDeleted = event(
   "interaction.comment_deleted.v1",
   CommentDeletedSchema,
   (comment) => comment.videoId,
+);
+export const reactionsRemoved = event(
+  "interaction.reactions_removed.v1",
+  ReactionsRemovedSchema,
+  (removed) => removed.videoId,
+);
+// In no order, so spread by whoever is the first.
+export const inboxesChanged = event(
+  "feed.inboxes_changed.v1",
+  InboxesChangedSchema,
+  (changed) => changed.userIds[0] ?? "",
 );
 export const messageSent = event("message.sent.v1", MessageSentSchema, conversationKey);
 

@@ -12,36 +12,58 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file feed.proto.
  */
 export const file_feed: GenFile = /*@__PURE__*/
-  fileDesc("CgpmZWVkLnByb3RvEg1kb3V5YS5mZWVkLnYxIhAKDkdldE1hcmtSZXF1ZXN0Ih8KD0dldE1hcmtSZXNwb25zZRIMCgRtYXJrGAEgASgJIjUKCFBvc2l0aW9uEhcKD3B1Ymxpc2hlZF9hdF9tcxgBIAEoARIQCgh2aWRlb19pZBgCIAEoCSJqChRHZXRQdWJsaWNGZWVkUmVxdWVzdBInCgZiZWZvcmUYASABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEg0KBWxpbWl0GAIgASgNEhoKEndob2xlX21pbGxpc2Vjb25kcxgDIAEoCCJ4ChVHZXRQdWJsaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEiUKBG5leHQYAiABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEiUKBGxhc3QYAyABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uIlEKF0dldEZvbGxvd2luZ0ZlZWRSZXF1ZXN0EicKBmJlZm9yZRgBIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SDQoFbGltaXQYAiABKA0iVAoYR2V0Rm9sbG93aW5nRmVlZFJlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIlCgRuZXh0GAIgASgLMhcuZG91eWEuZmVlZC52MS5Qb3NpdGlvbiI5ChVHZXRDbGFzc2ljRmVlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEg0KBWxpbWl0GAIgASgNIjwKFkdldENsYXNzaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEg8KB2xhc3RfbXMYAiABKAEy9wIKC0ZlZWRTZXJ2aWNlEloKDUdldFB1YmxpY0ZlZWQSIy5kb3V5YS5mZWVkLnYxLkdldFB1YmxpY0ZlZWRSZXF1ZXN0GiQuZG91eWEuZmVlZC52MS5HZXRQdWJsaWNGZWVkUmVzcG9uc2USSAoHR2V0TWFyaxIdLmRvdXlhLmZlZWQudjEuR2V0TWFya1JlcXVlc3QaHi5kb3V5YS5mZWVkLnYxLkdldE1hcmtSZXNwb25zZRJjChBHZXRGb2xsb3dpbmdGZWVkEiYuZG91eWEuZmVlZC52MS5HZXRGb2xsb3dpbmdGZWVkUmVxdWVzdBonLmRvdXlhLmZlZWQudjEuR2V0Rm9sbG93aW5nRmVlZFJlc3BvbnNlEl0KDkdldENsYXNzaWNGZWVkEiQuZG91eWEuZmVlZC52MS5HZXRDbGFzc2ljRmVlZFJlcXVlc3QaJS5kb3V5YS5mZWVkLnYxLkdldENsYXNzaWNGZWVkUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CgpmZWVkLnByb3RvEg1kb3V5YS5mZWVkLnYxIiEKEUdldENoYW5nZXNSZXF1ZXN0EgwKBG1hcmsYASABKAkiQwoSR2V0Q2hhbmdlc1Jlc3BvbnNlEgwKBG1hcmsYASABKAkSCwoDaWRzGAIgAygJEhIKCmV2ZXJ5dGhpbmcYAyABKAgiNQoIUG9zaXRpb24SFwoPcHVibGlzaGVkX2F0X21zGAEgASgBEhAKCHZpZGVvX2lkGAIgASgJImoKFEdldFB1YmxpY0ZlZWRSZXF1ZXN0EicKBmJlZm9yZRgBIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SDQoFbGltaXQYAiABKA0SGgoSd2hvbGVfbWlsbGlzZWNvbmRzGAMgASgIIngKFUdldFB1YmxpY0ZlZWRSZXNwb25zZRIRCgl2aWRlb19pZHMYASADKAkSJQoEbmV4dBgCIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SJQoEbGFzdBgDIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24iUQoXR2V0Rm9sbG93aW5nRmVlZFJlcXVlc3QSJwoGYmVmb3JlGAEgASgLMhcuZG91eWEuZmVlZC52MS5Qb3NpdGlvbhINCgVsaW1pdBgCIAEoDSJUChhHZXRGb2xsb3dpbmdGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEiUKBG5leHQYAiABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uIjkKFUdldENsYXNzaWNGZWVkUmVxdWVzdBIRCgliZWZvcmVfbXMYASABKAESDQoFbGltaXQYAiABKA0iPAoWR2V0Q2xhc3NpY0ZlZWRSZXNwb25zZRIRCgl2aWRlb19pZHMYASADKAkSDwoHbGFzdF9tcxgCIAEoATKAAwoLRmVlZFNlcnZpY2USWgoNR2V0UHVibGljRmVlZBIjLmRvdXlhLmZlZWQudjEuR2V0UHVibGljRmVlZFJlcXVlc3QaJC5kb3V5YS5mZWVkLnYxLkdldFB1YmxpY0ZlZWRSZXNwb25zZRJRCgpHZXRDaGFuZ2VzEiAuZG91eWEuZmVlZC52MS5HZXRDaGFuZ2VzUmVxdWVzdBohLmRvdXlhLmZlZWQudjEuR2V0Q2hhbmdlc1Jlc3BvbnNlEmMKEEdldEZvbGxvd2luZ0ZlZWQSJi5kb3V5YS5mZWVkLnYxLkdldEZvbGxvd2luZ0ZlZWRSZXF1ZXN0GicuZG91eWEuZmVlZC52MS5HZXRGb2xsb3dpbmdGZWVkUmVzcG9uc2USXQoOR2V0Q2xhc3NpY0ZlZWQSJC5kb3V5YS5mZWVkLnYxLkdldENsYXNzaWNGZWVkUmVxdWVzdBolLmRvdXlhLmZlZWQudjEuR2V0Q2xhc3NpY0ZlZWRSZXNwb25zZWIGcHJvdG8z");
 
 /**
- * @generated from message douya.feed.v1.GetMarkRequest
+ * @generated from message douya.feed.v1.GetChangesRequest
  */
-export type GetMarkRequest = Message<"douya.feed.v1.GetMarkRequest"> & {
-};
-
-/**
- * Describes the message douya.feed.v1.GetMarkRequest.
- * Use `create(GetMarkRequestSchema)` to create a new message.
- */
-export const GetMarkRequestSchema: GenMessage<GetMarkRequest> = /*@__PURE__*/
-  messageDesc(file_feed, 0);
-
-/**
- * @generated from message douya.feed.v1.GetMarkResponse
- */
-export type GetMarkResponse = Message<"douya.feed.v1.GetMarkResponse"> & {
+export type GetChangesRequest = Message<"douya.feed.v1.GetChangesRequest"> & {
   /**
+   * Empty: for the first time.
+   *
    * @generated from field: string mark = 1;
    */
   mark: string;
 };
 
 /**
- * Describes the message douya.feed.v1.GetMarkResponse.
- * Use `create(GetMarkResponseSchema)` to create a new message.
+ * Describes the message douya.feed.v1.GetChangesRequest.
+ * Use `create(GetChangesRequestSchema)` to create a new message.
  */
-export const GetMarkResponseSchema: GenMessage<GetMarkResponse> = /*@__PURE__*/
+export const GetChangesRequestSchema: GenMessage<GetChangesRequest> = /*@__PURE__*/
+  messageDesc(file_feed, 0);
+
+/**
+ * @generated from message douya.feed.v1.GetChangesResponse
+ */
+export type GetChangesResponse = Message<"douya.feed.v1.GetChangesResponse"> & {
+  /**
+   * For the next time.
+   *
+   * @generated from field: string mark = 1;
+   */
+  mark: string;
+
+  /**
+   * Videos and people (also as readers) about whom something has changed.
+   *
+   * @generated from field: repeated string ids = 2;
+   */
+  ids: string[];
+
+  /**
+   * More has changed than can be told.
+   *
+   * @generated from field: bool everything = 3;
+   */
+  everything: boolean;
+};
+
+/**
+ * Describes the message douya.feed.v1.GetChangesResponse.
+ * Use `create(GetChangesResponseSchema)` to create a new message.
+ */
+export const GetChangesResponseSchema: GenMessage<GetChangesResponse> = /*@__PURE__*/
   messageDesc(file_feed, 1);
 
 /**
@@ -239,15 +261,15 @@ export const FeedService: GenService<{
     output: typeof GetPublicFeedResponseSchema;
   },
   /**
-   * A mark of the state of everything that feeds show: while it stays the same, so do the answers. Empty when
-   * something is being written at this moment.
+   * What feeds show of videos and people, and to whom, that has changed since a mark: everything that was committed
+   * when the call began is told of.
    *
-   * @generated from rpc douya.feed.v1.FeedService.GetMark
+   * @generated from rpc douya.feed.v1.FeedService.GetChanges
    */
-  getMark: {
+  getChanges: {
     methodKind: "unary";
-    input: typeof GetMarkRequestSchema;
-    output: typeof GetMarkResponseSchema;
+    input: typeof GetChangesRequestSchema;
+    output: typeof GetChangesResponseSchema;
   },
   /**
    * The newest 1,000 published videos of the people whom the caller follows, newest first.

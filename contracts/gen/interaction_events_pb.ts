@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction_events.proto.
  */
 export const file_interaction_events: GenFile = /*@__PURE__*/
-  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASKXAQoJQ29tbWVudGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEhcKD3ZpZGVvX2F1dGhvcl9pZBgEIAEoCRIPCgdyb290X2lkGAUgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYBiABKAkSDQoFYXRfbXMYByABKAEiegoOQ29tbWVudERlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSDwoHcm9vdF9pZBgEIAEoCRIPCgdyZXBsaWVzGAUgASgBEg0KBWF0X21zGAYgASgBYgZwcm90bzM");
+  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASKXAQoJQ29tbWVudGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEhcKD3ZpZGVvX2F1dGhvcl9pZBgEIAEoCRIPCgdyb290X2lkGAUgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYBiABKAkSDQoFYXRfbXMYByABKAEiegoOQ29tbWVudERlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSDwoHcm9vdF9pZBgEIAEoCRIPCgdyZXBsaWVzGAUgASgBEg0KBWF0X21zGAYgASgBIiQKEFJlYWN0aW9uc1JlbW92ZWQSEAoIdmlkZW9faWQYASABKAliBnByb3RvMw");
 
 /**
  * interaction.reacted.v1
@@ -160,4 +160,23 @@ export type CommentDeleted = Message<"douya.interaction.v1.CommentDeleted"> & {
  */
 export const CommentDeletedSchema: GenMessage<CommentDeleted> = /*@__PURE__*/
   messageDesc(file_interaction_events, 2);
+
+/**
+ * interaction.reactions_removed.v1: those to a deleted video, and from the counts of people too.
+ *
+ * @generated from message douya.interaction.v1.ReactionsRemoved
+ */
+export type ReactionsRemoved = Message<"douya.interaction.v1.ReactionsRemoved"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ReactionsRemoved.
+ * Use `create(ReactionsRemovedSchema)` to create a new message.
+ */
+export const ReactionsRemovedSchema: GenMessage<ReactionsRemoved> = /*@__PURE__*/
+  messageDesc(file_interaction_events, 3);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file user_events.proto.
  */
 export const file_user_events: GenFile = /*@__PURE__*/
-  fileDesc("ChF1c2VyX2V2ZW50cy5wcm90bxINZG91eWEudXNlci52MSJECg5BY2NvdW50Q2xvc2luZxIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiVQoPQWNjb3VudFJlb3BlbmVkEg8KB3VzZXJfaWQYASABKAkSEgoKY2xvc2luZ19pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDQoFYXRfbXMYBCABKAEiQwoNQWNjb3VudEVyYXNlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAFiBnByb3RvMw");
+  fileDesc("ChF1c2VyX2V2ZW50cy5wcm90bxINZG91eWEudXNlci52MSJECg5BY2NvdW50Q2xvc2luZxIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiVQoPQWNjb3VudFJlb3BlbmVkEg8KB3VzZXJfaWQYASABKAkSEgoKY2xvc2luZ19pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDQoFYXRfbXMYBCABKAEiQwoNQWNjb3VudEVyYXNlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiMAoOUHJvZmlsZUNoYW5nZWQSDwoHdXNlcl9pZBgBIAEoCRINCgVhdF9tcxgCIAEoAWIGcHJvdG8z");
 
 /**
  * user.account_closing.v1: its owner wants it deleted. What they have stays for now; nobody is shown it.
@@ -109,4 +109,28 @@ export type AccountErased = Message<"douya.user.v1.AccountErased"> & {
  */
 export const AccountErasedSchema: GenMessage<AccountErased> = /*@__PURE__*/
   messageDesc(file_user_events, 2);
+
+/**
+ * user.profile_changed.v1: a name, a signature or a picture.
+ *
+ * @generated from message douya.user.v1.ProfileChanged
+ */
+export type ProfileChanged = Message<"douya.user.v1.ProfileChanged"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: double at_ms = 2;
+   */
+  atMs: number;
+};
+
+/**
+ * Describes the message douya.user.v1.ProfileChanged.
+ * Use `create(ProfileChangedSchema)` to create a new message.
+ */
+export const ProfileChangedSchema: GenMessage<ProfileChanged> = /*@__PURE__*/
+  messageDesc(file_user_events, 3);
 

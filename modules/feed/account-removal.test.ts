@@ -15,7 +15,7 @@ const noJobs = { add: async () => {} } as unknown as JobQueue;
 const job = { finish: async () => {} } as unknown as Job;
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("feed", "accounts", migrations);
-  store = feedStore(own.db);
+  store = feedStore(own.db, own.events);
 });
 afterAll(() => own.drop());
 beforeEach(async () => {

@@ -1,4 +1,4 @@
-import { accountErased } from "#contracts/events.ts";
+import { accountErased, inboxesChanged } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
@@ -12,11 +12,12 @@ export function followErasures(events: Events, db: Kysely<Tables>, store: Accoun
     db,
     types: [accountErased],
     batch: 1,
-    async handle(_transaction, erased) {
+    async handle(_transaction, erased, { emit }) {
       for (const { userId } of erased.map(({ message }) => message)) {
         await store.shutOut(userId);
         await store.removeAuthor(userId);
       }
+      emit(inboxesChanged, {});
     },
   });
 }

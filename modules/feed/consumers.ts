@@ -1,4 +1,10 @@
-import { relationFollowed, relationUnfollowed, videoDeleted, videoPublished } from "#contracts/events.ts";
+import {
+  inboxesChanged,
+  relationFollowed,
+  relationUnfollowed,
+  videoDeleted,
+  videoPublished,
+} from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
 import type { HandleContext } from "#platform/events/effect.ts";
@@ -24,11 +30,14 @@ export function keepInboxes(
   return async (
     on: Transaction<Tables>,
     events: InboxEvent[],
-    { afterCommit }: Pick<HandleContext, "afterCommit">,
+    { afterCommit, emit }: Pick<HandleContext, "afterCommit" | "emit">,
   ): Promise<void> => {
     // For deliveries that go on in the background.
     afterCommit(jobs.wake);
-    await store.holdReaders(on, events.filter(isAboutFollow).map(toPair));
+    const pairs = events.filter(isAboutFollow).map(toPair);
+    const everybodys = pairs.length < events.length;
+    emit(inboxesChanged, { userIds: everybodys ? [] : [...new Set(pairs.map(({ userId }) => userId))] });
+    await store.holdReaders(on, pairs);
     // Neighbours of one kind are done at once; order matters only within a pair or a video.
     for (const run of runsOf(events)) {
       const [first] = run;

@@ -10,6 +10,7 @@ import { accountStore } from "./account-store.ts";
 import { inboxEvents, keepInboxes } from "./consumers.ts";
 import { deliverVideo } from "./deliver.ts";
 import { followingFeed } from "./following-feed.ts";
+import { getChanges } from "./handlers/get-changes.ts";
 import { getClassicFeed } from "./handlers/get-classic-feed.ts";
 import { getFollowingFeed } from "./handlers/get-following-feed.ts";
 import { getPublicFeed } from "./handlers/get-public-feed.ts";
@@ -39,14 +40,14 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
   readModels: { inboxes: { group: "feed.inbox", progress: rebuildProgress } },
   seed: seedAuthorVideos,
   async start({ config, db, clients, events, log }) {
-    const store = feedStore(db);
+    const store = feedStore(db, events);
     const jobs = startJobQueue({
       db,
       kinds: {
         deliver: deliverVideo(store, clients.relation),
         [rebuildKind]: rebuildInboxes({
           ...clients,
-          store: rebuildStore(db),
+          store: rebuildStore(db, events),
           wereLarge: store.wereLarge,
           ...config,
         }),
@@ -76,7 +77,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
     const feed = followingFeed({ ...clients, store, maxSources: config.maxSources });
     return {
       handlers: {
-        getMark: async () => ({ mark: await store.mark() }),
+        getChanges: getChanges(events),
         getPublicFeed: getPublicFeed(clients.video),
         getFollowingFeed: getFollowingFeed(feed),
         getClassicFeed: getClassicFeed(feed, clients.video),

@@ -1,6 +1,7 @@
-import { commented, reacted } from "#contracts/events.ts";
+import { commented, inboxesChanged, reacted } from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
+import type { HandleContext } from "#platform/events/effect.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";
@@ -13,7 +14,11 @@ type InterestEvent = EventOf<(typeof interestEvents)[number]>;
 
 /** Lets the authors deliver with whom capped readers interact. For everybody else there is nothing to do. */
 export function keepInterests(store: FeedStore, relation: Client<typeof RelationService>) {
-  return async (on: Transaction<Tables>, events: InterestEvent[]): Promise<void> => {
+  return async (
+    on: Transaction<Tables>,
+    events: InterestEvent[],
+    { emit }: Pick<HandleContext, "emit">,
+  ): Promise<void> => {
     const shown = events.flatMap(toInterest);
     if (shown.length === 0) return;
     const capped = await store.cappedReaders(on, [...new Set(shown.map(({ userId }) => userId))]);
@@ -25,7 +30,9 @@ export function keepInterests(store: FeedStore, relation: Client<typeof Relation
         return followed.userIds.map((authorId) => ({ userId, authorId }));
       }),
     );
-    if (pairs.flat().length > 0) await store.addSources(on, pairs.flat());
+    if (pairs.flat().length === 0) return;
+    await store.addSources(on, pairs.flat());
+    emit(inboxesChanged, { userIds: [...capped] });
   };
 }
 

@@ -12,7 +12,7 @@ let lastVideo = 0;
 
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("feed", "readers", migrations);
-  store = feedStore(own.db);
+  store = feedStore(own.db, own.events);
 });
 afterAll(() => own.drop());
 beforeEach(async () => {

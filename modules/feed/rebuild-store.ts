@@ -1,5 +1,7 @@
 import { type Selectable, sql } from "kysely";
+import { inboxesChanged } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Events } from "#platform/events/events.ts";
 import type { Job } from "#platform/jobs/job-queue.ts";
 import type { Authored } from "./rules.ts";
 import type { RebuildStep, Tables } from "./tables.ts";
@@ -12,7 +14,7 @@ const inboxesAtOnce = 200;
 const maxUserId = "9223372036854775807";
 
 /** The SQL of building the inboxes anew. Every step may be done twice. */
-export function rebuildStore(db: Kysely<Tables>) {
+export function rebuildStore(db: Kysely<Tables>, events: Events) {
   /** Notes how far it is, in the transaction of what was done. */
   async function advance(on: Queryable<Tables>, to: { step: RebuildStep; place: string[] }, done: number) {
     await sql`
@@ -33,7 +35,8 @@ export function rebuildStore(db: Kysely<Tables>) {
     },
     /** Adds those of these videos that are missing. */
     async addVideos(videos: Noted[], next: string[] | undefined): Promise<void> {
-      await db.transaction().execute(async (transaction) => {
+      await events.transaction(db, async (transaction, emit) => {
+        emit(inboxesChanged, {});
         await sql`
           insert into feed.author_video (author_id, published_ms, video_id, pushed)
           select * from unnest(${videos.map((one) => one.authorId)}::int8[], ${videos.map((one) => one.publishedAtMs)}::int8[],
@@ -62,7 +65,8 @@ export function rebuildStore(db: Kysely<Tables>) {
     },
     /** Takes out what is published no more, and sees that people pull from those who do not deliver. */
     async checked(wrong: Noted[], pulledAuthors: string[], next: string[] | undefined, count: number) {
-      await db.transaction().execute(async (transaction) => {
+      await events.transaction(db, async (transaction, emit) => {
+        emit(inboxesChanged, {});
         await sql`
           delete from feed.author_video v
           using unnest(${wrong.map((one) => one.authorId)}::int8[], ${wrong.map((one) => one.publishedAtMs)}::int8[],
@@ -87,7 +91,8 @@ export function rebuildStore(db: Kysely<Tables>) {
      * entries, as everywhere.
      */
     async emptyInboxes(after: string, job: Job): Promise<string | undefined> {
-      return db.transaction().execute(async (transaction) => {
+      return events.transaction(db, async (transaction, emit) => {
+        emit(inboxesChanged, {});
         const { rows } = await sql<{ user_id: string }>`
           select user_id from feed.reader where user_id > ${after}::int8
           order by user_id limit ${inboxesAtOnce}::int for update`.execute(transaction);

@@ -1,5 +1,7 @@
 import { type Selectable, sql } from "kysely";
+import { inboxesChanged } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { putIntoInboxes } from "./inbox-rows.ts";
 import { readerStore } from "./reader-store.ts";
@@ -26,7 +28,7 @@ const toEntry = (row: EntryRow): Authored => ({
 });
 
 /** The SQL of the module; that of who has an inbox is in reader-store.ts. */
-export function feedStore(db: Kysely<Tables>) {
+export function feedStore(db: Kysely<Tables>, events: Events) {
   return {
     ...readerStore(db),
     /**
@@ -103,8 +105,9 @@ export function feedStore(db: Kysely<Tables>) {
       const halves = [followerIds.slice(0, middle), followerIds.slice(middle)];
       const done = await Promise.all(halves.filter((ids) => ids.length > 0).map(put));
       if (done.includes(false)) return false;
-      return db.transaction().execute(async (transaction) => {
+      return events.transaction(db, async (transaction, emit) => {
         if (!(await there(transaction).forUpdate().executeTakeFirst())) return false;
+        emit(inboxesChanged, {});
         const noted = transaction.updateTable("delivery").set({ before_follow: next });
         if (next) await noted.where("video_id", "=", delivery.video_id).execute();
         else {
@@ -113,17 +116,6 @@ export function feedStore(db: Kysely<Tables>) {
         }
         return true;
       });
-    },
-
-    /**
-     * The database's snapshot when nothing is under way in it, else empty. All modules share the database; two
-     * equal snapshots without running transactions mean that none has committed in between, in any schema.
-     */
-    async mark(): Promise<string> {
-      const { rows } = await sql<{ mark: string }>`
-        select case when pg_snapshot_xmin(s) = pg_snapshot_xmax(s) then s::text else '' end as mark
-        from pg_current_snapshot() s`.execute(db);
-      return rows[0]!.mark;
     },
 
     /** Pages of many inboxes at once, newest first; deleted videos are left out. */

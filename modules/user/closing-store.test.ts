@@ -69,7 +69,7 @@ test("what is removed leaves no more than an id, once, and takes the pictures th
     closing_refused: "",
   });
   expect(await told()).toEqual(["user.account_closing.v1", "user.account_erased.v1"]);
-  const store = userStore(own.db);
+  const store = userStore(own.db, own.events);
   expect(await store.accountsById([eve, "501"])).toHaveLength(1);
   await expect(store.updateProfile(eve, { name: "Eve" })).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   await expect(store.setPassword(eve, "hash", undefined)).rejects.toMatchObject({ reason: "SESSION_ENDED" });

@@ -32,7 +32,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   commands: { moderator: moderatorCommand },
   seed: seedUsers,
   async start({ config, db, ids, events, blobs, media, metrics, log }) {
-    const store = userStore(db);
+    const store = userStore(db, events);
     const closings = closingStore(db, events);
     const answers = followAnswers(events, db, closings, (key) => blobs.remove(key));
     const passwords = createPasswords();

@@ -1,28 +1,20 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SessionId, UserId } from "#contracts/ids.ts";
-import { type Database, openDatabase } from "#platform/db/database.ts";
-import { migrate } from "#platform/db/migrate.ts";
-import { createLog } from "#platform/observe/log.ts";
-import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import { maxSessionsPerUser } from "./rules.ts";
 import { type UserStore, userStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
 
-let own: TestDatabase;
-let database: Database;
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let store: UserStore;
 
 beforeAll(async () => {
-  own = await createTestDatabase();
-  database = openDatabase(own.url, { log: createLog("silent") });
-  await migrate(database, "user", migrations);
-  store = userStore(database.of("user"));
+  own = await createModuleDatabase<Tables>("user", "sessions", migrations);
+  store = userStore(own.db, own.events);
 });
 
-afterAll(async () => {
-  await database?.close();
-  await own?.drop();
-});
+afterAll(() => own.drop());
 
 function add(userId: string, id: number) {
   return store.addSession({
@@ -36,7 +28,7 @@ function add(userId: string, id: number) {
 }
 
 async function addAccount(id: string) {
-  const { pool } = database;
+  const { pool } = own.database;
   await pool.query(
     `insert into "user".account (id, username, name_key, name, password_hash) values ($1::text::int8, 'u' || $1::text, 'u' || $1::text, 'x', 'x')`,
     [id],
@@ -49,7 +41,7 @@ test("a session too many ends the one not used for longest, and nobody else's", 
   const ids = Array.from({ length: maxSessionsPerUser + 3 }, (_, i) => i + 100);
   for (const id of ids) await add("1", id);
   // Not sessionsOf, which shows no more than that anyway.
-  const { rows } = await database.pool.query('select user_id, id from "user".session order by id');
+  const { rows } = await own.database.pool.query('select user_id, id from "user".session order by id');
   const kept = (userId: string) => rows.filter((row) => row.user_id === userId).map((row) => Number(row.id));
   expect(kept("1")).toEqual(ids.slice(3));
   expect(kept("2")).toEqual([1]);
@@ -58,12 +50,12 @@ test("a session too many ends the one not used for longest, and nobody else's", 
 test("an account that is being closed has no session, not even one that begins at the same moment", async () => {
   await addAccount("3");
   expect(await add("3", 300)).toBe(true);
-  const closing = await database.pool.connect();
+  const closing = await own.database.pool.connect();
   await closing.query(`begin; update "user".account set state = 'closing' where id = 3`);
   const late = add("3", 301);
   await expect
     .poll(async () => {
-      const { rows } = await database.pool.query(
+      const { rows } = await own.database.pool.query(
         "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
       );
       return rows.length;
@@ -73,6 +65,6 @@ test("an account that is being closed has no session, not even one that begins a
   closing.release();
   expect(await late).toBe(false);
   expect(await add("3", 302)).toBe(false);
-  const { rows } = await database.pool.query('select from "user".session where user_id = 3');
+  const { rows } = await own.database.pool.query('select from "user".session where user_id = 3');
   expect(rows).toEqual([]);
 });

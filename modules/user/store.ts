@@ -1,7 +1,9 @@
 import { type Selectable, sql } from "kysely";
+import { profileChanged } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Events } from "#platform/events/events.ts";
 import { maxSessionsPerUser, sessionEnded } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
@@ -32,7 +34,7 @@ function sessionRow(session: NewSession) {
 }
 
 /** All SQL of the module. */
-export function userStore(db: Kysely<Tables>) {
+export function userStore(db: Kysely<Tables>, events: Events) {
   const liveSession = (userId: UserId, id: SessionId) =>
     db
       .selectFrom("session")
@@ -70,20 +72,23 @@ export function userStore(db: Kysely<Tables>) {
         .where("state", "=", "open")
         .execute(),
     async updateProfile(id: UserId, change: Partial<Pick<Account, "name" | "signature">>): Promise<Account> {
-      return db
-        .updateTable("account")
-        .set({ id, ...change })
-        .where("id", "=", id)
-        .where("state", "=", "open")
-        .returningAll()
-        .executeTakeFirstOrThrow(sessionEnded);
+      return events.transaction(db, async (transaction, emit) => {
+        emit(profileChanged, { userId: id, atMs: Date.now() });
+        return transaction
+          .updateTable("account")
+          .set({ id, ...change })
+          .where("id", "=", id)
+          .where("state", "=", "open")
+          .returningAll()
+          .executeTakeFirstOrThrow(sessionEnded);
+      });
     },
     /**
      * Sets a picture (an empty key: the default one) and tells which it replaced. The blob is put in its place
      * by `place` under a lock on its key, so that `removeUnusedPicture` cannot take it away in between.
      */
     async setPicture(id: UserId, column: PictureColumn, key: string, place: () => Promise<unknown>) {
-      return db.transaction().execute(async (transaction) => {
+      return events.transaction(db, async (transaction, emit) => {
         if (key) await lockKey(transaction, key);
         const before = await transaction
           .selectFrom("account")
@@ -93,6 +98,7 @@ export function userStore(db: Kysely<Tables>) {
           .forUpdate()
           .executeTakeFirstOrThrow(sessionEnded);
         await place();
+        emit(profileChanged, { userId: id, atMs: Date.now() });
         const account = await transaction
           .updateTable("account")
           .set({ [column]: key })

@@ -5,6 +5,7 @@ import { createOutbox } from "./append.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
 import type { Emit, EventType } from "./event-type.ts";
 import { createHorizon } from "./horizon.ts";
+import { lookAtRecent, type Recent } from "./recent.ts";
 
 /** The durable log of what happened, through which modules tell each other. */
 export interface Events {
@@ -21,6 +22,8 @@ export interface Events {
   ): Promise<Result>;
   /** Has events handled, by this process or by others that consume for the same group. */
   consume<Tables, Type extends EventType>(options: ConsumeOptions<Tables, Type>): Consumer;
+  /** What was committed since an earlier look, seen at once; for whoever keeps answers that must not be old. */
+  recent<Type extends EventType>(types: readonly Type[], mark: string): Promise<Recent<Type>>;
 }
 
 export interface RunningEvents extends Events {
@@ -62,6 +65,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
       consumers.set(consumer, consumed.group);
       return consumer;
     },
+    recent: (types, mark) => lookAtRecent(pool, new Map(types.map((type) => [type.name, type])), mark),
     groups: () => [...new Set(consumers.values())],
     async stop() {
       await Promise.all([...consumers.keys()].map((consumer) => consumer.stop()));

@@ -89,4 +89,39 @@ export const migrations: Migrations = {
     );
     create index dead_replay on events.dead (group_name) where replay;
   `,
+  "0003-recent": `
+    -- What is in the log above a position, and the horizon of before it was read. No row when there are as many events
+    -- as were known of already; else a row even if none is of these types.
+    create function events.recent(after int8, known int, wanted text[], most int)
+    returns table (
+      decided int8, above int, total int, partition int2, "position" int8, type text, key text, payload bytea,
+      trace_id text, at timestamptz
+    ) language plpgsql set enable_seqscan = off as $$
+    declare
+      horizon int8;
+    begin
+      if after is not null and known = (
+        select count(*) from (
+          select from generate_series(0, 15) p(partition)
+          cross join lateral (select from events.log l where l.partition = p.partition and l.position > after) l
+          limit most + 1
+        ) seen
+      ) then
+        return;
+      end if;
+      -- Before the log is read, as everywhere: what is above it may come later.
+      horizon := events.horizon();
+      return query
+        with recent as materialized (
+          select l.* from generate_series(0, 15) p(partition)
+          cross join lateral (
+            select * from events.log l where l.partition = p.partition and l.position > coalesce(after, horizon)
+          ) l
+          limit most + 1
+        )
+        select horizon, (select count(*)::int from recent r where r.position > horizon),
+          (select count(*)::int from recent), r.*
+        from (values (1)) as always(one) left join recent r on r.type = any(wanted);
+    end $$;
+  `,
 };

@@ -1,0 +1,151 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Call } from "../rpc/call.ts";
+import { type Changes, createFreshCache } from "./fresh-cache.ts";
+
+const call: Call = { traceId: "0".repeat(32), deadlineMs: Date.now() + 60_000 };
+
+/** Facts that count up, a log that tells of it, and a cache of sums of them. */
+function world({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
+  const facts = new Map<string, number>();
+  const log: string[] = [];
+  let looks = 0;
+  let making = 0;
+  let down = false;
+  let complete = true;
+  /** Reads take a while, and answer what was true in the midst of it. */
+  const later = async <T>(read: () => T, turns: number): Promise<T> => {
+    for (let i = Math.floor(Math.random() * turns); i >= 0; i--) await nextTurn();
+    const found = read();
+    for (let i = Math.floor(Math.random() * turns); i >= 0; i--) await nextTurn();
+    return found;
+  };
+  const sum = (ids: readonly string[]) => ids.reduce((all, id) => all + (facts.get(id) ?? 0), 0);
+  const cache = createFreshCache<number>({
+    async changesSince(mark): Promise<Changes> {
+      looks++;
+      if (down) throw new Error("away");
+      const told = () => ({
+        mark: String(log.length),
+        ids: mark === "" ? [] : log.slice(Number(mark)),
+        everything: mark === "" || log.slice(Number(mark)).includes("*"),
+      });
+      return later(told, 2);
+    },
+    sizeOf: () => 8,
+    maxBytes,
+    maxAgeMs,
+  });
+  return {
+    sum,
+    looks: () => looks,
+    made: () => making,
+    change(id: string) {
+      facts.set(id, (facts.get(id) ?? 0) + 1);
+      log.push(id);
+    },
+    tellNothing: (id: string) => facts.set(id, (facts.get(id) ?? 0) + 1),
+    everything: () => log.push("*"),
+    setDown: (is: boolean) => {
+      down = is;
+    },
+    setComplete: (is: boolean) => {
+      complete = is;
+    },
+    get: (ids: readonly string[]) =>
+      cache.get(ids.join(), call, async () => {
+        making++;
+        return { value: await later(() => sum(ids), 8), madeOf: [...ids], complete };
+      }),
+  };
+}
+
+describe("a cache that is always fresh", () => {
+  test("keeps what has not changed, and only that", async () => {
+    const { get, change, everything, made } = world();
+    change("a");
+    expect(await get(["a", "b"])).toBe(1);
+    change("c");
+    expect(await get(["a", "b"])).toBe(1);
+    expect(made()).toBe(1);
+    change("b");
+    expect(await get(["a", "b"])).toBe(2);
+    expect(made()).toBe(2);
+    everything();
+    await get(["a", "b"]);
+    expect(made()).toBe(3);
+  });
+
+  test("who asks at the same time shares a look, and the making of one answer", async () => {
+    const { get, looks, made } = world();
+    await get(["x"]);
+    const before = looks();
+    await Promise.all(Array.from({ length: 100 }, () => get(["a", "b"])));
+    expect(made()).toBe(2);
+    expect(looks() - before).toBeLessThan(4);
+  });
+
+  test("an answer that lacks something is not kept, a failure neither", async () => {
+    const { get, setComplete, setDown, made } = world();
+    setComplete(false);
+    await get(["a"]);
+    setComplete(true);
+    await get(["a"]);
+    expect(made()).toBe(2);
+    setDown(true);
+    await expect(get(["a"])).rejects.toThrow("away");
+    setDown(false);
+    await get(["a"]);
+    expect(made()).toBe(2);
+  });
+
+  test("what nobody tells of is forgotten with time, and what is used least when it is full", async () => {
+    const { get, tellNothing } = world({ maxAgeMs: 30 });
+    expect(await get(["a"])).toBe(0);
+    tellNothing("a");
+    await expect.poll(() => get(["a"])).toBe(1);
+    const small = world({ maxBytes: 500 });
+    for (const id of ["a", "b", "c", "d", "e"]) await small.get([id]);
+    await small.get(["a"]);
+    expect(small.made()).toBe(6);
+  });
+
+  test("more changes than are remembered cost answers, not truth", async () => {
+    const { get, change, made } = world();
+    await get(["a"]);
+    await get(["b"]);
+    for (let i = 0; i < 60_000; i++) change(i === 0 ? "a" : `other ${i}`);
+    expect(await get(["a"])).toBe(1);
+    expect(await get(["b"])).toBe(0);
+    expect(made()).toBe(4);
+  });
+
+  test("nobody ever gets an answer older than their question", async () => {
+    const id = fc.constantFrom("a", "b", "c", "d");
+    const act = fc.oneof(
+      fc.record({ change: id }),
+      fc.record({ get: fc.constantFrom(["a"], ["a", "b", "c"]) }),
+      fc.record({ everything: fc.constant(true) }),
+      fc.record({ turns: fc.nat(6) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { minLength: 10, maxLength: 80 }), async (acts) => {
+        const { get, change, everything, sum } = world();
+        const asked: Promise<void>[] = [];
+        for (const one of acts) {
+          if ("change" in one) change(one.change);
+          else if ("everything" in one) everything();
+          else if ("turns" in one) for (let i = 0; i < one.turns; i++) await nextTurn();
+          else {
+            const least = sum(one.get);
+            asked.push(get(one.get).then((value) => expect(value).toBeGreaterThanOrEqual(least)));
+          }
+        }
+        await Promise.all(asked);
+        for (const ids of [["a"], ["b", "c"]]) expect(await get(ids)).toBe(sum(ids));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,135 @@
+import fc from "fast-check";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { added, type EventLog, openEventLog, removed } from "#platform/testing/event-log.ts";
+
+let log: EventLog;
+const clients: pg.Client[] = [];
+beforeAll(async () => {
+  log = await openEventLog();
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.end();
+});
+afterAll(() => log.close());
+
+/** Draws a position for an event and leaves the transaction open. */
+async function drawn(value: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: log.url });
+  await client.connect();
+  clients.push(client);
+  const payload = Buffer.concat([Buffer.from([10, value.length]), Buffer.from(value)]);
+  await client.query("begin");
+  await client.query("select events.append($1, $2, $3, $4, $5)", [
+    [value.length % 16],
+    [added.name],
+    [value],
+    [payload],
+    [null],
+  ]);
+  return client;
+}
+
+/** Somebody who looks at the log now and then. */
+function watcher(types = [added]) {
+  let mark = "";
+  return async () => {
+    const found = await log.events.recent(types, mark);
+    mark = found.mark;
+    return found.events?.map(({ message }) => message.value);
+  };
+}
+
+describe("what is recent in the log", () => {
+  it("is told from the first look on, once and no more when nothing is under way", async () => {
+    await log.emit("before");
+    const look = watcher();
+    expect(await look()).toBeUndefined();
+    expect(await look()).toEqual([]);
+    await log.emit("one", "two");
+    expect((await look())!.sort()).toEqual(["one", "two"]);
+    expect(await look()).toEqual([]);
+  });
+
+  it("is seen at once, whatever else is under way, and what commits late when it does", async () => {
+    const look = watcher();
+    await look();
+    const first = await drawn("first");
+    const second = await drawn("second!");
+    await log.emit("third");
+    expect(await look()).toEqual(["third"]);
+    expect(await look()).toEqual([]);
+    await second.query("commit");
+    expect(await look()).toContain("second!");
+    await first.query("commit");
+    expect(await look()).toContain("first");
+    await log.emit("last");
+    await look();
+    expect(await look()).toEqual([]);
+  });
+
+  it("is of the types asked for; others do not pile up", async () => {
+    const look = watcher([removed as never]);
+    await look();
+    for (let i = 0; i < 3; i++) {
+      await log.emit(...Array.from({ length: 600 }, (_, n) => `${i} ${n}`));
+      expect(await look()).toEqual([]);
+    }
+  });
+
+  it("is too much to tell after very many, and then told again", async () => {
+    const look = watcher();
+    await look();
+    await log.emit(...Array.from({ length: 1200 }, (_, n) => `many ${n}`));
+    expect(await look()).toBeUndefined();
+    await look();
+    await log.emit("after");
+    expect(await look()).toEqual(["after"]);
+  });
+
+  it.each([
+    "",
+    "x",
+    "1",
+    "-1 0",
+    "1 2 3",
+    "99999999999999999999 1",
+  ])("begins anew from the mark %j", async (mark) => {
+    const found = await log.events.recent([added], mark);
+    expect(found.events).toBeUndefined();
+    expect((await log.events.recent([added], found.mark)).events).toEqual([]);
+  });
+
+  it("is everything that was committed before the look, in whatever order", async () => {
+    const step = fc.oneof(
+      fc.constant("draw"),
+      fc.constant("look"),
+      fc.record({ end: fc.constantFrom("commit", "rollback"), which: fc.nat(20) }),
+    );
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        const open: { client: pg.Client; value: string }[] = [];
+        const unseen = new Set<string>();
+        const look = watcher();
+        run++;
+        await look();
+        for (const [i, one] of steps.entries()) {
+          if (one === "draw" && open.length < 4)
+            open.push({ client: await drawn(`${run}:${i}`), value: `${run}:${i}` });
+          else if (one === "look") {
+            for (const value of (await look())!) unseen.delete(value);
+            expect([...unseen]).toEqual([]);
+          } else if (typeof one === "object" && open.length > 0) {
+            const [{ client, value }] = open.splice(one.which % open.length, 1) as [(typeof open)[0]];
+            await client.query(one.end);
+            if (one.end === "commit") unseen.add(value);
+          }
+        }
+        for (const { client } of open) await client.query("rollback");
+        for (const client of clients.splice(0)) await client.end();
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

@@ -1,0 +1,185 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type ClassicVideo, classicClient, ok } from "./harness/classic-client.ts";
+import { freshClip } from "./harness/clips.ts";
+import { shapes } from "./harness/deployment.ts";
+import { body, type Schemas } from "./harness/http-client.ts";
+import { type Person, type Scenario, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+/** The classic feed as somebody sees it, with ids as they are elsewhere. */
+function reader(server: Scenario, person?: Person) {
+  const { get } = classicClient(() => server.origin);
+  const query = person ? { token: person.session.accessToken } : undefined;
+  return async (): Promise<(ClassicVideo & { key: string })[]> => {
+    const answer = await get("/feed/", query);
+    const { video_list = [] } = ok(answer);
+    const keys = [...answer.text.matchAll(/"id":(\d+),"author"/g)].map((match) => match[1]!);
+    return video_list.map((video, i) => ({ ...video, key: keys[i]! }));
+  };
+}
+
+describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
+  const server = scenario(shape);
+  let ada: Person;
+  let bob: Person;
+  let eve: Person;
+  let mallory: Person;
+  let clip: Schemas["Video"];
+  let other: Schemas["Video"];
+  let readers: Record<"ada" | "bob" | "eve" | "guest", ReturnType<typeof reader>>;
+
+  beforeAll(async () => {
+    [ada, bob, eve, mallory] = (await Promise.all(Array.from({ length: 4 }, () => server.register()))) as [
+      Person,
+      Person,
+      Person,
+      Person,
+    ];
+    clip = await ada.settled((await ada.publish(freshClip())).id);
+    other = await eve.settled((await eve.publish(freshClip())).id);
+    readers = {
+      ada: reader(server, ada),
+      bob: reader(server, bob),
+      eve: reader(server, eve),
+      guest: reader(server),
+    };
+  }, 60_000);
+
+  const done = async (answer: Promise<{ status: number; text: string }>) => {
+    const { status, text } = await answer;
+    expect([200, 201, 202, 204], text).toContain(status);
+  };
+  const like = (person: Person, video = clip) => done(person.put(`/videos/${video.id}/like`));
+  const shownTo = async (who: keyof typeof readers, video = clip) =>
+    (await readers[who]()).find(({ key }) => key === video.id);
+  const shown = async (video = clip) => ({
+    ada: await shownTo("ada", video),
+    bob: await shownTo("bob", video),
+    guest: await shownTo("guest", video),
+  });
+
+  /** Everybody looks, it happens, everybody looks again. */
+  async function seenAfter(act: () => Promise<unknown>, video = clip) {
+    await Promise.all(Object.values(readers).map((look) => look()));
+    await act();
+    return shown(video);
+  }
+
+  test("shows a like to everybody with the next request, and to who gave it that it is theirs", async () => {
+    const liked = await seenAfter(() => like(bob));
+    expect(liked.bob).toMatchObject({ favorite_count: 1, is_favorite: true, author: { total_favorited: 1 } });
+    expect(liked.guest).toMatchObject({
+      favorite_count: 1,
+      is_favorite: false,
+      author: { total_favorited: 1 },
+    });
+    expect(liked.ada).toMatchObject({ favorite_count: 1, is_favorite: false });
+    // Who gives likes is an author too.
+    const given = await seenAfter(() => like(eve), other);
+    expect(given.guest).toMatchObject({ favorite_count: 0, author: { favorite_count: 1 } });
+    const none = await seenAfter(() => done(bob.delete(`/videos/${clip.id}/like`)));
+    expect(none.bob).toMatchObject({ favorite_count: 1, is_favorite: false });
+  });
+
+  test("shows comments that come and go", async () => {
+    let id = "";
+    const said = await seenAfter(async () => {
+      id = body(
+        await bob.post<{ id: string }>(`/videos/${clip.id}/comments`, { json: { text: "hi" } }),
+        201,
+      ).id;
+    });
+    expect([said.ada, said.bob, said.guest].map((video) => video?.comment_count)).toEqual([1, 1, 1]);
+    const gone = await seenAfter(() => done(bob.delete(`/videos/${clip.id}/comments/${id}`)));
+    expect([gone.ada, gone.bob, gone.guest].map((video) => video?.comment_count)).toEqual([0, 0, 0]);
+  });
+
+  test("shows who is followed, and blocked", async () => {
+    const followed = await seenAfter(() => done(bob.put(`/users/${ada.id}/follow`)));
+    expect(followed.bob!.author).toMatchObject({ is_follow: true, follower_count: 1 });
+    expect(followed.guest!.author).toMatchObject({ is_follow: false, follower_count: 1 });
+    const unfollowed = await seenAfter(() => done(bob.delete(`/users/${ada.id}/follow`)));
+    expect(unfollowed.bob!.author).toMatchObject({ is_follow: false, follower_count: 0 });
+    const blocked = await seenAfter(() => done(bob.put(`/users/${ada.id}/block`)));
+    expect([blocked.ada?.key, blocked.bob?.key, blocked.guest?.key]).toEqual([clip.id, undefined, clip.id]);
+    expect(await shownTo("ada", clip)).toBeDefined();
+    const again = await seenAfter(() => done(bob.delete(`/users/${ada.id}/block`)));
+    expect(again.bob?.key).toBe(clip.id);
+    const byAuthor = await seenAfter(() => done(ada.put(`/users/${bob.id}/block`)));
+    expect([byAuthor.ada?.key, byAuthor.bob?.key]).toEqual([clip.id, undefined]);
+    expect((await seenAfter(() => done(ada.delete(`/users/${bob.id}/block`)))).bob?.key).toBe(clip.id);
+  });
+
+  test("shows a new name", async () => {
+    const renamed = await seenAfter(() => done(ada.patch("/me", { json: { name: "Countess" } })));
+    expect([renamed.ada, renamed.bob, renamed.guest].map((video) => video?.author.name)).toEqual(
+      Array(3).fill("Countess"),
+    );
+  });
+
+  test("shows a new video at once, and none that is deleted; likes go from its author's count in a moment", async () => {
+    let published = clip;
+    const there = await seenAfter(async () => {
+      published = await eve.settled((await eve.publish(freshClip())).id);
+    });
+    expect(there.guest?.author).toMatchObject({ work_count: 1 });
+    expect(await shown(published)).toMatchObject({
+      bob: { key: published.id },
+      guest: { key: published.id },
+    });
+    await like(bob, published);
+    expect((await shownTo("guest", other))!.author).toMatchObject({ total_favorited: 1, work_count: 2 });
+    const gone = await seenAfter(() => done(eve.delete(`/videos/${published.id}`)), published);
+    expect([gone.ada, gone.bob, gone.guest]).toEqual([undefined, undefined, undefined]);
+    await until(
+      "the like to be gone",
+      async () => (await shownTo("guest", other))!.author.total_favorited === 0,
+    );
+  });
+
+  test("shows nobody whose account is closed", async () => {
+    const video = await mallory.settled((await mallory.publish(freshClip())).id);
+    expect((await shown(video)).guest?.key).toBe(video.id);
+    const closed = await seenAfter(
+      () => done(mallory.delete("/me", { json: { password: mallory.password } })),
+      video,
+    );
+    expect([closed.ada, closed.bob, closed.guest]).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe("a feed that was looked at before", () => {
+  const server = scenario("all");
+  const pagesMade = async () => {
+    const { text } = await (async () => {
+      const answer = await fetch(`${server.origin}/metrics`);
+      return { text: await answer.text() };
+    })();
+    const [, count = "0"] =
+      /douya_rpc_[a-z_]*count\{[^}]*method="GetClassicFeed"[^}]*\} (\d+)/.exec(text) ?? [];
+    return Number(count);
+  };
+
+  test("is not made again while nothing that it shows changes", async () => {
+    const [ada, bob, eve] = (await Promise.all([1, 2, 3].map(() => server.register()))) as [
+      Person,
+      Person,
+      Person,
+    ];
+    await ada.settled((await ada.publish(freshClip())).id);
+    const look = reader(server, bob);
+    const first = await look();
+    expect(first).toHaveLength(1);
+    const made = await pagesMade();
+    expect(made).toBeGreaterThan(0);
+    // Others write what it does not show.
+    expect((await eve.put(`/users/${bob.id}/follow`)).status).toBe(204);
+    await look();
+    const again = await pagesMade();
+    await server.logIn(eve.username, eve.password);
+    expect((await eve.patch("/me", { json: { name: "Eve" } })).status).toBe(200);
+    expect((await eve.post(`/users/${ada.id}/messages`, { json: { text: "hi" } })).status).toBeLessThan(500);
+    expect(await look()).toEqual(first);
+    expect(await pagesMade()).toBe(again);
+  });
+});
