@@ -44,6 +44,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     // Ada's video, about which all have spoken.
     video = await ada.settled((await ada.publish(freshClip())).id);
     for (const person of [ada, ben, cleo]) body(await comment(person), 201);
+    body(await ben.put(`/videos/${video.id}/like`), 204);
     for (const [from, to] of [
       [ada, ben],
       [ben, ada],
@@ -97,11 +98,27 @@ describe.each(shapes)("blocks, %s", (shape) => {
     expectProblem(await ben.post(path, reply), 403, "BLOCKED_BY_USER");
     const said = classic(ben, { video_id: video.id, action_type: "1", comment_text: "no" });
     refused(await douyin.post("/comment/action/", said), 10706);
-    // Who blocks somebody may still speak on the other's videos, and likes are nobody's business.
+    // Who blocks somebody may still speak on the other's videos.
     await block(cleo, ada);
     body(await comment(cleo, "still here"), 201);
     await unblock(cleo, ada);
-    body(await ben.put(`/videos/${video.id}/like`), 204);
+  });
+
+  test("nor like or dislike them, on both surfaces, but take back what was before", async () => {
+    const seen = async () => body(await cleo.get<Video>(`/videos/${video.id}`)).counts;
+    expect(await seen()).toMatchObject({ likes: 1 });
+    for (const reaction of ["like", "dislike"])
+      expectProblem(await ben.put(`/videos/${video.id}/${reaction}`), 403, "BLOCKED_BY_USER");
+    const favorite = (action: string) =>
+      douyin.post("/favorite/action/", classic(ben, { video_id: video.id, action_type: action }));
+    for (const action of ["1", "3"]) refused(await favorite(action), 10706);
+    expect(await seen()).toMatchObject({ likes: 1 });
+    body(await ben.delete(`/videos/${video.id}/like`), 204);
+    expect(await seen()).toMatchObject({ likes: 0 });
+    // Who blocks somebody may still like the other's videos.
+    await block(cleo, ada);
+    body(await cleo.put(`/videos/${video.id}/like`), 204);
+    await unblock(cleo, ada);
   });
 
   test("neither sees the other in feeds and comments, on both surfaces; everybody else sees both", async () => {

@@ -915,7 +915,7 @@ export const ReportReasonSchema: GenEnum<ReportReason> = /*@__PURE__*/
 export const InteractionService: GenService<{
   /**
    * The caller likes or dislikes a published video, in place of what they thought of it before. Idempotent:
-   * `changed` tells whether anything was done. Errors: VIDEO_NOT_FOUND.
+   * `changed` tells whether anything was done. Errors: VIDEO_NOT_FOUND, BLOCKED_BY_USER (by the author of the video).
    *
    * @generated from rpc douya.interaction.v1.InteractionService.React
    */

@@ -5,6 +5,7 @@ import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
+import { askBlocks } from "./blocks.ts";
 import { commentStore } from "./comment-store.ts";
 import { followDeletions } from "./consumers.ts";
 import { commentHandlers } from "./handlers/comments.ts";
@@ -41,17 +42,18 @@ export const interactionModule = defineModule<InteractionConfig, Tables>()({
     const reports = reportStore(db);
     const reporting = config.limits ? rateLimit({ burst: 20, perMinute: 10 }) : noRateLimit;
     const videos = createKnownVideos(clients.video, (rows) => addVideos(db, rows));
+    const blocks = askBlocks(clients.relation);
     const erasures = followErasures(events, db, { accounts: accountStore(db), reactions, comments, reports });
     const deletions = followDeletions(events, db, removalStore(db));
     return {
       handlers: {
-        ...reactHandlers(reactions, videos, ids),
+        ...reactHandlers(reactions, videos, blocks, ids),
         getVideoStats: getVideoStats(reactions),
         getOpinions: getOpinions(reactions),
         getUserStats: getUserStats(reactions),
         getInterests: getInterests(interestStore(db)),
         listLiked: listLiked(reactions),
-        ...commentHandlers(comments, videos, clients.relation, ids),
+        ...commentHandlers(comments, videos, blocks, ids),
         ...commentLists(comments, clients.video),
         ...reportHandlers(reports, videos, ids, reporting),
       },

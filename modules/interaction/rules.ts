@@ -79,11 +79,11 @@ export function notYours(message: string): DomainError {
   return new DomainError("forbidden", "NOT_YOURS", message);
 }
 
-export function blockedByAuthor(): DomainError {
+export function blockedByAuthor(what: "comments" | "reactions"): DomainError {
   return new DomainError(
     "forbidden",
     "BLOCKED_BY_USER",
-    "The author of this video does not want your comments.",
+    `The author of this video does not want your ${what}.`,
   );
 }
 

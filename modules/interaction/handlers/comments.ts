@@ -1,11 +1,11 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
-import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
-import type { Client, Handlers } from "#platform/rpc/service.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
+import type { AuthorBlocks } from "../blocks.ts";
 import type { Draft } from "../comment-drafts.ts";
 import type { CommentStore } from "../comment-store.ts";
 import type { KnownVideos } from "../known-videos.ts";
@@ -34,7 +34,7 @@ const refusals = {
 export function commentHandlers(
   store: CommentStore,
   videos: KnownVideos,
-  relation: Client<typeof RelationService>,
+  blocks: AuthorBlocks,
   ids: Ids,
 ): Pick<Service, "addComment" | "deleteComment" | "pinComment" | "closeComments"> {
   const add = createBatcher((drafts: Draft[]) => store.add(drafts), {
@@ -51,10 +51,7 @@ export function commentHandlers(
       const text = checkComment(request.text);
       const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
       const videoAuthorId = await videos.require(request.videoId, call);
-      // Best effort: blocks are relation's, so one that is made in these milliseconds is too late for this comment, as
-      // for those that came before it.
-      const { relations } = await relation.getRelations({ userIds: [videoAuthorId] }, call);
-      if (relations[0]?.blocksCaller) throw blockedByAuthor();
+      if (await blocks(videoAuthorId, authorId, call)) throw blockedByAuthor("comments");
       if (request.replyToId && !isId(request.replyToId)) throw commentNotFound();
       const replyToId = request.replyToId || undefined;
       const { videoId } = request;

@@ -4,15 +4,17 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { AuthorBlocks } from "../blocks.ts";
 import type { KnownVideos } from "../known-videos.ts";
 import type { Opinion, ReactionStore, Wish } from "../reaction-store.ts";
-import { videoNotFound } from "../rules.ts";
+import { blockedByAuthor, videoNotFound } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
 export function reactHandlers(
   store: ReactionStore,
   videos: KnownVideos,
+  blocks: AuthorBlocks,
   ids: Ids,
 ): Pick<Service, "react" | "withdraw"> {
   const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
@@ -22,7 +24,9 @@ export function reactHandlers(
   });
   async function change(request: ReactRequest, call: Call, to: Pick<Wish, "opinion" | "insteadOf">) {
     const userId = requireCaller(call);
-    await videos.require(request.videoId, call);
+    const authorId = await videos.require(request.videoId, call);
+    // Taking something back is nobody else's business.
+    if (to.opinion !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
     const changed = await apply({ videoId: request.videoId, userId, id: ids.next(), ...to });
     if (changed instanceof DomainError) throw changed;
     if (changed === undefined) throw videoNotFound();

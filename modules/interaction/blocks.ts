@@ -1,0 +1,20 @@
+import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import type { Call } from "#platform/rpc/call.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { shared } from "#platform/rpc/shared-calls.ts";
+
+/** Whether the author of a video blocks somebody. */
+export type AuthorBlocks = (authorId: string, userId: string, call: Call) => Promise<boolean>;
+
+/**
+ * Concurrent questions share a call. Best effort: blocks are relation's, so one that is made between the answer and
+ * what is done upon it comes too late, as it does for what was done before.
+ */
+export function askBlocks(relation: Client<typeof RelationService>): AuthorBlocks {
+  const ask = shared(async (people: { userId: string; otherIds: string[] }[], call) =>
+    (await relation.getStandings({ people, oneWay: true }, call)).standings.map(
+      ([flags]) => (flags! & 8) > 0,
+    ),
+  );
+  return async (authorId, userId, call) => authorId !== userId && ask({ userId, otherIds: [authorId] }, call);
+}
