@@ -1,6 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import { inboxesChanged } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { putIntoInboxes } from "./inbox-rows.ts";
@@ -95,7 +96,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       const there = (on: Queryable<Tables>) =>
         on.selectFrom("delivery").select("video_id").where("video_id", "=", delivery.video_id);
       const put = (ids: string[]) =>
-        db.transaction().execute(async (transaction) => {
+        inTransaction(db, async (transaction) => {
           // Whoever deletes the video waits for us, or we find it deleted.
           if (!(await there(transaction).forShare().executeTakeFirst())) return false;
           await putIntoInboxes(transaction, toEntry(delivery), ids);

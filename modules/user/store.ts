@@ -2,6 +2,7 @@ import { type Selectable, sql } from "kysely";
 import { profileChanged } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { maxSessionsPerUser, sessionEnded } from "./rules.ts";
@@ -49,7 +50,7 @@ export function userStore(db: Kysely<Tables>, events: Events) {
       account: Pick<Account, "id" | "username" | "name_key" | "password_hash" | "name">,
       session: NewSession,
     ): Promise<Account> {
-      return db.transaction().execute(async (transaction) => {
+      return inTransaction(db, async (transaction) => {
         const row = await transaction
           .insertInto("account")
           .values(account)
@@ -110,7 +111,7 @@ export function userStore(db: Kysely<Tables>, events: Events) {
     },
     /** Runs `remove` unless somebody uses the picture. */
     async removeUnusedPicture(key: string, remove: () => Promise<void>): Promise<void> {
-      await db.transaction().execute(async (transaction) => {
+      await inTransaction(db, async (transaction) => {
         await lockKey(transaction, key);
         const user = await transaction
           .selectFrom("account")
@@ -122,7 +123,7 @@ export function userStore(db: Kysely<Tables>, events: Events) {
     },
     /** Ends every session but `keepSession`. */
     setPassword: (id: UserId, passwordHash: string, keepSession: SessionId | undefined) =>
-      db.transaction().execute(async (transaction) => {
+      inTransaction(db, async (transaction) => {
         await transaction
           .updateTable("account")
           .set({ password_hash: passwordHash })
@@ -212,7 +213,7 @@ export function userStore(db: Kysely<Tables>, events: Events) {
       db.selectFrom("signing_key").selectAll().orderBy("created_at", "desc").execute(),
     /** Adds a key unless one younger than `maxAgeMs` is there, and forgets those that no live token names. */
     async rotateKeys(key: Pick<SigningKeyRow, "kid" | "private_jwk" | "public_jwk">, maxAgeMs: number) {
-      await db.transaction().execute(async (transaction) => {
+      await inTransaction(db, async (transaction) => {
         await sql`lock table "user".signing_key in exclusive mode`.execute(transaction);
         const young = await transaction
           .selectFrom("signing_key")
