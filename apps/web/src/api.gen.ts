@@ -2624,6 +2624,7 @@ export interface components {
             floor: number;
             /** @description A 64-bit id as a decimal string. */
             id: string;
+            /** @description Those that a block hides from the caller are among them. */
             replies: number;
             /** @description Whose reply this one answers; null when it answers the comment itself. */
             replyTo: components["schemas"]["User"] | null;

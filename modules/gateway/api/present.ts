@@ -75,6 +75,9 @@ export function toApiComment(comment: Comment, people: Map<string, Person>, urls
       floor: comment.floor,
       rootId: comment.rootId || null,
       replyTo: replyTo ? toApiUser(replyTo, urls) : null,
+      // The same for everybody. Without those that a block hides it would take, for each page, everybody whom the
+      // caller blocks or is blocked by, and the replies of each comment by author; and a count that is smaller than
+      // a guest's would tell people that somebody blocks them.
       replies: comment.replies,
       createdAt: toTime(comment.createdAtMs),
     }

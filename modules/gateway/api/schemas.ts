@@ -133,7 +133,7 @@ export const Comment = Type.Object(
     replyTo: Type.Union([Type.Ref("User"), Type.Null()], {
       description: "Whose reply this one answers; null when it answers the comment itself.",
     }),
-    replies: Type.Integer(),
+    replies: Type.Integer({ description: "Those that a block hides from the caller are among them." }),
     createdAt: Time,
   },
   { $id: "Comment" },
