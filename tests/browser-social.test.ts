@@ -182,6 +182,20 @@ describe("people among each other", () => {
     expect(sent.items.map(({ content }) => content)).toEqual(["Only once"]);
   });
 
+  test("that messages were read is said again when the server did not hear it", async () => {
+    const [ada, bob] = [await server.register(), await server.register()];
+    body(await bob.post(`/conversations/${ada.id}/messages`, { json: { content: "Hello" } }), 201);
+    const visitor = await sit(ada, "desk");
+    const { page } = visitor;
+    visitor.expectStatus(503);
+    await page.route(`**/conversations/${bob.id}/read`, (route) => route.fulfill({ status: 503 }), {
+      times: 1,
+    });
+    await page.goto(`/messages/${bob.id}`);
+    const unread = async () => body(await ada.get<{ messages: number }>("/me/unread")).messages;
+    await until("read", async () => (await unread()) === 0);
+  });
+
   test("what the server refuses is taken back with the reason, and the words stay", async () => {
     const { person: ada, videoId } = await creator();
     const dave = await server.register();

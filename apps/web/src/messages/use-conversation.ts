@@ -19,19 +19,8 @@ export function useConversation(peerId: string) {
   const messages = useMemo(() => inOrder(data?.pages.map((page) => page.items) ?? []), [data]);
   const lastId = messages.at(-1)?.id;
 
-  useLive(
-    async () => {
-      // What is on its way would come back twice: as itself and as news.
-      if (known.outbox(peerId).some((one) => !one.failed)) return;
-      const { items } = await fetchMessages(api, peerId, { after: lastId });
-      known.arrived(peerId, items);
-    },
-    CHECK_MS,
-    data !== undefined,
-  );
-
   const heardId = messages.findLast((message) => message.senderId === peerId)?.id;
-  const { mutate: markRead } = useMutation({
+  const { mutate: markRead, isError: unmarked } = useMutation({
     mutationFn: (upTo: string) =>
       take(
         api.PUT("/api/v1/conversations/{userId}/read", {
@@ -44,6 +33,19 @@ export function useConversation(peerId: string) {
   useEffect(() => {
     if (heardId) markRead(heardId);
   }, [heardId, markRead]);
+
+  useLive(
+    async () => {
+      // What is on its way would come back twice: as itself and as news.
+      if (known.outbox(peerId).some((one) => !one.failed)) return;
+      const { items } = await fetchMessages(api, peerId, { after: lastId });
+      known.arrived(peerId, items);
+      // As rarely as one asks while the server does not answer.
+      if (unmarked && heardId) markRead(heardId);
+    },
+    CHECK_MS,
+    data !== undefined,
+  );
   return { ...query, messages };
 }
 
