@@ -135,6 +135,10 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       ["an object for a text", '{"username":{"$ne":""},"password":"12345"}'],
       ["a list for a text", '{"username":["a","b"],"password":"12345"}'],
       ["a prototype", '{"__proto__":{"username":"x"},"username":"x","password":"12345"}'],
+      ["a number for a text", '{"username":5,"password":"12345"}'],
+      ["a truth for a text", '{"username":"x","password":true}'],
+      ["nothing for a text", '{"username":"x","password":null}'],
+      ["a list of one text for a text", '{"username":["x"],"password":"12345"}'],
       ["a depth of thousands", "[".repeat(20_000)],
     ])("%s", async (_name, bytes) => {
       const answer = await post(bytes);

@@ -1,12 +1,14 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import type { TObject } from "typebox";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { sendProblem } from "../problem.ts";
 import { bearerToken, identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { accountRoutes } from "./accounts.ts";
 import { blockRoutes } from "./blocks.ts";
+import { requireTypes } from "./body-types.ts";
 import { commentRoutes } from "./comments.ts";
 import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
@@ -57,10 +59,12 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     ),
   );
   await app.register(async (routes) => {
-    // A field that nobody knows is a mistake that its sender wants to hear of.
-    routes.addHook("onRoute", ({ schema }) => {
-      const body = schema?.body as { type?: string; additionalProperties?: boolean } | undefined;
-      if (body?.type === "object") body.additionalProperties ??= false;
+    routes.addHook("onRoute", (route) => {
+      const body = route.schema?.body as (TObject & { additionalProperties?: boolean }) | undefined;
+      if (body?.type !== "object") return;
+      // A field that nobody knows is a mistake that its sender wants to hear of.
+      body.additionalProperties ??= false;
+      route.preValidation = requireTypes(body.properties);
     });
     routes.addHook("onRequest", async (request) => {
       const need = request.routeOptions.config.auth ?? "required";
