@@ -8,9 +8,9 @@ import { createHandling } from "./handling.ts";
 import type { Horizon } from "./horizon.ts";
 import { backOffMs, inBatches, type Lane, newLane, portionSize } from "./lane.ts";
 import { createLeases } from "./leases.ts";
+import type { LogReader } from "./log-reader.ts";
 import { decode } from "./log-row.ts";
 import { introduceGroup, isBehind } from "./offsets.ts";
-import { readAhead } from "./read-ahead.ts";
 
 export interface ConsumeOptions<Tables, Type extends EventType> {
   /** Whose offsets these are, for ever: `feed.inbox`. */
@@ -53,6 +53,7 @@ export function startConsumer<Tables, Type extends EventType>(
   parts: {
     pool: Pool;
     horizon: Horizon;
+    reader: LogReader;
     log: Logger;
     leaseMs: number;
     onEmitted: (types: Set<string>) => void;
@@ -65,6 +66,7 @@ export function startConsumer<Tables, Type extends EventType>(
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
   const alarm = createAlarm();
   const leases = createLeases(pool, group, leaseMs, newLane);
+  const reading = parts.reader.join({ types: [...types.keys()], partitions: () => leases.held.keys() });
   let stopping = false;
   let unsettled = false;
   let replayAsked = false;
@@ -93,8 +95,7 @@ export function startConsumer<Tables, Type extends EventType>(
     const lanes = behind().filter((lane) => lane.retryAtMs <= performance.now());
     if (lanes.length === 0) return;
     const limits = lanes.map((lane) => portionSize(lane, batch));
-    const upTo = horizon.position();
-    const portions = await readAhead(pool, { lanes, limits, upTo, types: [...types.keys()] });
+    const portions = await reading.read({ lanes, limits, upTo: horizon.position() });
     for (const { lane, rows, end } of portions) if (rows.length === 0) lane.position = end;
     const filled = portions.filter(({ rows }) => rows.length > 0);
     // Sorted before anything is handled, which changes it.
@@ -169,6 +170,7 @@ export function startConsumer<Tables, Type extends EventType>(
       stopping = true;
       clearInterval(heart);
       endWatch();
+      reading.leave();
       alarm.ring();
       await running;
       await leases.release().catch((error) => log.warn({ err: error }, "could not give back partitions"));

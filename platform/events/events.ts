@@ -5,6 +5,7 @@ import { createOutbox } from "./append.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
 import type { Emit, EventType } from "./event-type.ts";
 import { createHorizon } from "./horizon.ts";
+import { createLogReader } from "./log-reader.ts";
 import { lookAtRecent, type Recent } from "./recent.ts";
 
 /** The durable log of what happened, through which modules tell each other. */
@@ -38,6 +39,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
   const { log, leaseMs = 6_000 } = options;
   const { pool } = options.database;
   const horizon = createHorizon(pool, log);
+  const reader = createLogReader(pool);
   const consumers = new Map<Consumer, string>();
   const onEmitted = (types: Set<string>) => {
     if (types.size > 0) horizon.wake();
@@ -54,7 +56,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
       return result;
     },
     consume(consumed) {
-      const started = startConsumer(consumed, { pool, horizon, log, leaseMs, onEmitted });
+      const started = startConsumer(consumed, { pool, horizon, reader, log, leaseMs, onEmitted });
       const consumer: Consumer = {
         settled: started.settled,
         async stop() {
