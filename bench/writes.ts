@@ -93,7 +93,7 @@ async function writeBed(world: World, { roundMs, profileDir }: BenchOptions) {
   };
 }
 
-async function someVideos({ pool }: Town): Promise<string[]> {
+export async function someVideos({ pool }: Town): Promise<string[]> {
   const { rows } = await pool.query<{ id: string }>(
     "select id from video.video where state = 'published' order by hashint8(id) limit $1",
     [likedVideos],

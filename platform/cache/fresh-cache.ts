@@ -46,7 +46,6 @@ export function createFreshCache<Value>(options: {
 }): FreshCache<Value> {
   const { changesSince, sizeOf, maxBytes, maxAgeMs } = options;
   const kept = new LRUCache<string, Kept<Value>>({
-    ttl: maxAgeMs,
     maxSize: maxBytes,
     sizeCalculation: ({ value, madeOf }) => sizeOf(value) + madeOf.length * 20 + 100,
   });
@@ -99,7 +98,9 @@ export function createFreshCache<Value>(options: {
     making.set(key, mine);
     try {
       const one = await made;
-      if (one.complete) kept.set(key, { ...one, round: now });
+      // Not all at once, where many were made at once.
+      const ttl = Math.ceil(maxAgeMs * (0.5 + Math.random() / 2));
+      if (one.complete) kept.set(key, { ...one, round: now }, { ttl });
       return one;
     } finally {
       if (making.get(key) === mine) making.delete(key);
