@@ -132,17 +132,23 @@ describe("douya on the command line", { timeout: 90_000 }, () => {
     expect(alone.output).toMatch(/where the module \w+ runs.*DOUYA_SERVICES/);
   });
 
-  test("moderator leaves the schema to serve and migrate, and says when it is of another version", async () => {
+  test("what works beside a server leaves the schema to serve and migrate, and says when it is of another version", async () => {
     const fresh = await createTestDatabase();
     try {
       const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: fresh.url };
-      for (let i = 0; i < 2; i++) {
-        const { code, output } = await run(["moderator", "list"], env);
-        expect(code).toBe(1);
+      for (const command of [
+        ...["moderator list", "doctor --recount", "rebuild hot-users"],
+        ...["lag", "dead", "tail", "replay", "reset --group=x", "forget --group=x"].map(
+          (one) => `events ${one}`,
+        ),
+      ]) {
+        const { code, output } = await run(command.split(" "), env);
+        expect([command, code]).toEqual([command, 1]);
         expect(output).toContain("Run: douya migrate.");
       }
-      expect((await run(["migrate"], env)).code).toBe(0);
+      expect((await run(["migrate"], env)).answer).toContain("events 0001");
       expect((await run(["moderator", "list"], env)).answer).toContain("There is no moderator yet.");
+      expect((await run(["events", "lag"], env)).answer).toContain("Nobody has consumed anything yet.");
     } finally {
       await fresh.drop();
     }

@@ -1,11 +1,14 @@
 import { DomainError } from "../errors/domain-error.ts";
 
-/** Of a query without its table or column: its migration has not run. Gives DATABASE_OUTDATED, else the error itself. */
+/** Undefined tables, columns, functions, schemas. */
+const missingCodes = ["42P01", "42703", "42883", "3F000"];
+
+/** Of a query without what its migration makes: that has not run. Gives DATABASE_OUTDATED, else the error itself. */
 export function orOutdated(error: unknown): unknown {
-  if (!["42P01", "42703"].includes((error as { code?: string }).code ?? "")) return error;
+  if (!missingCodes.includes((error as { code?: string }).code ?? "")) return error;
   return new DomainError(
     "unavailable",
     "DATABASE_OUTDATED",
-    "The database is of another version of this program. Run: douya migrate.",
+    "The database is empty or of another version of this program. Run: douya migrate.",
   );
 }

@@ -7,7 +7,6 @@ import type { EventType } from "#platform/events/event-type.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { deadLetters, forget, readTail, replay, reset } from "#platform/events/operate.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { migrateAll } from "../storage.ts";
 import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
 
@@ -56,10 +55,7 @@ export const eventsCommand: Command = {
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (!action || more.length > 0) throw invalid(`Say one of: ${Object.keys(actions).join(", ")}.`);
     const checked = check(name, values);
-    await besideServer(async (database) => {
-      await migrateAll(database, []);
-      await action(database.pool, checked);
-    });
+    await besideServer((database) => action(database.pool, checked));
   },
 };
 
