@@ -2,6 +2,11 @@
 // Installs and builds what is needed, then becomes the program. One process, so that Ctrl-C reaches it.
 import { prepare } from "../scripts/prepare.mjs";
 
+if (process.env.npm_lifecycle_event === "start") {
+  // npm runs us in a shell and passes a SIGTERM on to that, which ends without a word to us.
+  const shell = process.ppid;
+  setInterval(() => process.ppid !== shell && process.kill(process.pid, "SIGTERM"), 500).unref();
+}
 await prepare({ web: process.argv[2] === "serve" });
 const { main } = await import("../build/server/main.js");
 await main(process.argv.slice(2));

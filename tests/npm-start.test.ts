@@ -1,0 +1,43 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { freePorts } from "./harness/deployment.ts";
+import { until, within } from "./harness/within.ts";
+
+test("npm start that is asked to end ends the server too, which it runs in a shell", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "douya-npm-"));
+  // The database may run as another account, when this one is root.
+  await chmod(folder, 0o755);
+  const { PATH = "", HOME = "" } = process.env;
+  const [port] = await freePorts(1);
+  const npm = spawn("npm", ["start"], {
+    cwd: fileURLToPath(new URL("..", import.meta.url)),
+    env: { PATH, HOME, DOUYA_DATA: join(folder, "data"), DOUYA_PORT: String(port) },
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
+  // Once nobody can write to us any more, the server neither.
+  const closed = once(npm, "close");
+  try {
+    let output = "";
+    npm.stdout.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
+    await until("the server runs", async () => output.includes("Ctrl-C"), 60_000);
+    npm.kill("SIGTERM");
+    await within(20_000, closed, () => `the server goes on:\n${output}`);
+    expect(output).toContain("Everything is saved.");
+  } finally {
+    try {
+      process.kill(-npm.pid!, "SIGTERM");
+    } catch {
+      // All are gone.
+    }
+    await within(20_000, closed, () => "the server does not end");
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 120_000);
