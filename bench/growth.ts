@@ -21,8 +21,8 @@ export const growth: Bench = async (world, { rounds, roundMs, profileDir }) => {
     const server = await town.serve({ profileDir });
     const requests = feedRequests(await town.callers(server, callerCount));
     const load = { port: server.port, requests, connections, durationMs: roundMs };
-    // Everybody's inbox is filled before it counts.
-    await runLoad(generator, load);
+    // Everybody's inbox is filled and their page made before it counts.
+    for (let sent = 0; sent < 2 * callerCount; ) sent += (await runLoad(generator, load)).sent;
     return { server, load, peak: (await runLoad(generator, load)).perSecond };
   };
   const [inLarge, inSmall] = [await settle(large), await settle(small)];
