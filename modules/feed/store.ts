@@ -4,7 +4,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
-import { putIntoInboxes } from "./inbox-rows.ts";
+import { isThere, putIntoInboxes } from "./inbox-rows.ts";
 import { readerStore } from "./reader-store.ts";
 import type { Authored, Entry } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -95,16 +95,19 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
     async deliverPage(delivery: Delivery, followerIds: string[], next: string, job: Job): Promise<boolean> {
       const there = (on: Queryable<Tables>) =>
         on.selectFrom("delivery").select("video_id").where("video_id", "=", delivery.video_id);
-      const put = (ids: string[]) =>
+      const put = (ids: string[], inNone = true): Promise<boolean> =>
         inTransaction(db, async (transaction) => {
           // Whoever deletes the video waits for us, or we find it deleted.
           if (!(await there(transaction).forShare().executeTakeFirst())) return false;
-          await putIntoInboxes(transaction, toEntry(delivery), ids);
+          await putIntoInboxes(transaction, toEntry(delivery), ids, { inNone });
           return true;
+        }).catch((error) => {
+          if (inNone && isThere(error)) return put(ids, false);
+          throw error;
         });
       const middle = Math.ceil(followerIds.length / 2);
       const halves = [followerIds.slice(0, middle), followerIds.slice(middle)];
-      const done = await Promise.all(halves.filter((ids) => ids.length > 0).map(put));
+      const done = await Promise.all(halves.filter((ids) => ids.length > 0).map((ids) => put(ids)));
       if (done.includes(false)) return false;
       return events.transaction(db, async (transaction, emit) => {
         if (!(await there(transaction).forUpdate().executeTakeFirst())) return false;

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Job } from "#platform/jobs/job-queue.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { migrations } from "./migrations.ts";
+import { feedStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+const video = { authorId: "11", videoId: "21", publishedAtMs: 31 };
+const delivery = { author_id: "11", video_id: "21", published_ms: "31", before_follow: "9" };
+/** Of which only the last page makes use. */
+const job = {} as Job;
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+
+beforeAll(async () => {
+  own = await createModuleDatabase<Tables>("feed", "deliveries", migrations);
+});
+afterAll(() => own.drop());
+
+test("a page of a delivery reaches each inbox once, also those in which the video is already", async () => {
+  const store = feedStore(own.db, own.events);
+  const readers = ["1", "2", "3", "4"];
+  for (const reader of readers) await store.openInbox(reader);
+  await own.db.insertInto("delivery").values(delivery).execute();
+  // Whoever was away and is back, has had their inbox filled while the delivery goes on.
+  await store.deliver(own.db, video, ["3"]);
+  const inboxes = async () =>
+    (await own.db.selectFrom("inbox").select(["user_id", "video_id"]).orderBy("user_id").execute()).map(
+      (row) => `${row.user_id} ${row.video_id}`,
+    );
+  expect(await inboxes()).toEqual(["3 21"]);
+  for (let times = 0; times < 2; times++) {
+    expect(await store.deliverPage(delivery, readers, "5", job)).toBe(true);
+    expect(await inboxes()).toEqual(readers.map((reader) => `${reader} 21`));
+  }
+  expect((await store.delivery("21"))!.before_follow).toBe("5");
+  expect(await store.deliverPage({ ...delivery, video_id: "22" }, readers, "5", job)).toBe(false);
+  expect(await inboxes()).toHaveLength(4);
+});
