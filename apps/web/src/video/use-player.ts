@@ -1,6 +1,9 @@
-import { type RefObject, useEffect, useState } from "react";
+import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import type { Preload } from "../feed/nearness.ts";
 import { useSound } from "./sound.tsx";
+
+const AGAIN_MS = 2000;
+const MAX_DOUBLINGS = 4;
 
 export type PlayerStatus = "loading" | "playing" | "stalled" | "failed";
 
@@ -20,10 +23,9 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm }: Opti
   const { pool, muted, refused } = useSound();
   const [element, setElement] = useState<HTMLVideoElement | null>(null);
   const [status, setStatus] = useState<PlayerStatus>("loading");
-  const [attempt, setAttempt] = useState(0);
+  const failures = useRef(0);
   const near = preload !== null;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt is a new element.
   useEffect(() => {
     if (!near || !url || !holder.current) return;
     const taken = pool.take();
@@ -46,7 +48,7 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm }: Opti
       setElement(null);
       pool.give(taken);
     };
-  }, [near, url, pool, holder, attempt]);
+  }, [near, url, pool, holder]);
 
   useEffect(() => {
     if (element && preload) element.preload = preload;
@@ -56,8 +58,9 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm }: Opti
     if (element) element.muted = muted;
   }, [element, muted]);
 
+  const failed = status === "failed";
   useEffect(() => {
-    if (!element) return;
+    if (!element || failed) return;
     if (!active) {
       element.pause();
       if (element.currentTime > 0) element.currentTime = 0;
@@ -72,11 +75,30 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm }: Opti
     follow();
     document.addEventListener("visibilitychange", follow);
     return () => document.removeEventListener("visibilitychange", follow);
-  }, [element, active, paused, refused]);
+  }, [element, failed, active, paused, refused]);
 
   useEffect(() => {
     if (active && status === "playing") onWarm();
   }, [active, status, onWarm]);
 
-  return { element, status, retry: () => setAttempt((count) => count + 1) };
+  const retry = useCallback(() => {
+    if (!element) return;
+    element.dataset.shown = "false";
+    element.load();
+    setStatus("loading");
+  }, [element]);
+  // Once at once, then less and less often: a server or a line that was gone comes back.
+  useEffect(() => {
+    if (!active || status === "playing") failures.current = 0;
+    if (!active || !failed) return;
+    const timer = setTimeout(retry, AGAIN_MS * (2 ** failures.current - 1));
+    failures.current = Math.min(failures.current + 1, MAX_DOUBLINGS);
+    addEventListener("online", retry);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener("online", retry);
+    };
+  }, [active, status, failed, retry]);
+
+  return { element, status, retry };
 }
