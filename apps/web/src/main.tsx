@@ -8,6 +8,7 @@ import { createSession } from "./api/session.ts";
 import { I18nProvider } from "./i18n/i18n.tsx";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
+import { hideTornImages } from "./shell/hide-torn-images.ts";
 import { followHistory } from "./shell/history.ts";
 import { followTheme } from "./shell/theme.ts";
 import { createDrafts } from "./social/drafts.ts";
@@ -18,9 +19,14 @@ import "./shell/base.css";
 import "./shell/reduced-motion.css";
 import "./ui/button.css";
 
+const AGAIN_MS = 5000;
+const isMissing = ({ data, error }: { data: unknown; error: unknown }) =>
+  data === undefined && error !== null && isPassing(error);
+
 const preferences = createPreferences(localStorage);
 followTheme(preferences, document.documentElement);
 followHistory(history);
+hideTornImages(document);
 
 const session = createSession({
   storage: localStorage,
@@ -41,6 +47,9 @@ const cache = new QueryClient({
       gcTime: 30 * 60_000,
       retry: (failures, error) => failures < 2 && isPassing(error),
       retryDelay: (failures) => 400 * 3 ** failures,
+      // What could not be had is asked for again by itself: a server or a line that was gone comes back.
+      refetchInterval: ({ state }) => isMissing(state) && AGAIN_MS,
+      refetchOnReconnect: ({ state }) => isMissing(state),
     },
     mutations: { networkMode: "always" },
   },

@@ -2,6 +2,7 @@ import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useStat
 import type { Video } from "../api/types.ts";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { loadPages } from "../shell/pages.ts";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
 import { Slide } from "../video/slide.tsx";
 import { useSound } from "../video/sound.tsx";
@@ -62,10 +63,13 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     if (slide instanceof HTMLElement && focused?.closest(".slide") && !slide.contains(focused))
       slide.focus({ preventScroll: true });
   }, [active]);
-  // Once the first video plays, so that the first comments are there at once.
+  // Once the first video plays, so that the first comments are there at once, and every page with them.
+  const warm = warmId !== null;
   useEffect(() => {
-    if (warmId) void loadDrawer().catch(() => {});
-  }, [warmId]);
+    if (!warm) return;
+    void loadDrawer().catch(() => {});
+    if (!saveData()) void loadPages();
+  }, [warm]);
   useEffect(() => {
     if (isNearEnd(active, videos.length)) onNearEnd?.();
   }, [active, videos.length, onNearEnd]);

@@ -1,4 +1,4 @@
-import { Component, lazy, type ReactNode, Suspense } from "react";
+import { Component, type ReactNode, Suspense } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { FeedPage } from "../feed/feed-page.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -6,20 +6,21 @@ import { Notice, Spinner } from "../ui/notice.tsx";
 import { VideoPage } from "../video/video-page.tsx";
 import { Layout } from "./layout.tsx";
 import { Member } from "./member.tsx";
+import {
+  HotPage,
+  LoginPage,
+  MePage,
+  MessagesPage,
+  ModerationPage,
+  PeoplePage,
+  RegisterPage,
+  SettingsPage,
+  UploadPage,
+  UserPage,
+} from "./pages.ts";
 import { SessionEndWatch } from "./session-end-watch.tsx";
 
-const LoginPage = lazy(() => import("../account/login-page.tsx"));
-const RegisterPage = lazy(() => import("../account/register-page.tsx"));
-const UploadPage = lazy(() => import("../upload/upload-page.tsx"));
-const MePage = lazy(() => import("../profile/me-page.tsx"));
-const UserPage = lazy(() => import("../profile/user-page.tsx"));
-const PeoplePage = lazy(() => import("../people/people-page.tsx"));
-const HotPage = lazy(() => import("../people/hot-page.tsx"));
-const MessagesPage = lazy(() => import("../messages/messages-page.tsx"));
-const ModerationPage = lazy(() => import("../moderation/moderation-page.tsx"));
-const SettingsPage = lazy(() => import("../settings/settings-page.tsx"));
-
-/** Every address of the client. What is not needed to watch loads when it is opened. */
+/** Every address of the client. */
 export function App() {
   const { t } = useI18n();
   const [path] = useLocation();

@@ -1,0 +1,8 @@
+/** A picture that could not be loaded is left out, where browsers draw a torn one. */
+export function hideTornImages(root: Document) {
+  const look = ({ type, target }: Event) => {
+    if (target instanceof HTMLImageElement) target.style.visibility = type === "error" ? "hidden" : "";
+  };
+  root.addEventListener("error", look, true);
+  root.addEventListener("load", look, true);
+}

@@ -1,0 +1,23 @@
+import { type ComponentType, lazy } from "react";
+
+const loads: (() => Promise<unknown>)[] = [];
+
+function page<Props>(load: () => Promise<{ default: ComponentType<Props> }>) {
+  loads.push(load);
+  return lazy(load);
+}
+
+// What is not needed to watch.
+export const LoginPage = page(() => import("../account/login-page.tsx"));
+export const RegisterPage = page(() => import("../account/register-page.tsx"));
+export const UploadPage = page(() => import("../upload/upload-page.tsx"));
+export const MePage = page(() => import("../profile/me-page.tsx"));
+export const UserPage = page(() => import("../profile/user-page.tsx"));
+export const PeoplePage = page(() => import("../people/people-page.tsx"));
+export const HotPage = page(() => import("../people/hot-page.tsx"));
+export const MessagesPage = page(() => import("../messages/messages-page.tsx"));
+export const ModerationPage = page(() => import("../moderation/moderation-page.tsx"));
+export const SettingsPage = page(() => import("../settings/settings-page.tsx"));
+
+/** Loads every page ahead, so that it opens at once, and while the server is gone. */
+export const loadPages = () => Promise.allSettled(loads.map((load) => load()));
