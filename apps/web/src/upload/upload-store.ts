@@ -75,9 +75,11 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     }
   }
   async function start(file: File) {
+    // The same file once more keeps its title.
+    const title = state.file === file ? state.title : "";
     reset();
     const { signal } = running;
-    set({ step: "sending", file, previewUrl: URL.createObjectURL(file) });
+    set({ step: "sending", file, title, previewUrl: URL.createObjectURL(file) });
     try {
       await checkFile(file);
       const sent = await send(file, signal);
