@@ -6,7 +6,8 @@ export type FeedTab = "public" | "following";
 export interface PreferenceValues {
   language: "auto" | "en" | "zh";
   theme: "system" | "light" | "dark";
-  sound: boolean;
+  /** Null until the person has said: it is off then, since browsers refuse to start a page with sound. */
+  sound: boolean | null;
   feedTab: FeedTab;
 }
 export interface Preferences {
@@ -16,8 +17,7 @@ export interface Preferences {
 }
 
 const KEY = "douya.preferences";
-/** Sound is off until asked for: browsers refuse to start a page with sound. */
-const DEFAULTS: PreferenceValues = { language: "auto", theme: "system", sound: false, feedTab: "public" };
+const DEFAULTS: PreferenceValues = { language: "auto", theme: "system", sound: null, feedTab: "public" };
 
 /** What this browser remembers of its person's taste; not tied to an account. */
 export function createPreferences(storage: Pick<Storage, "getItem" | "setItem">): Preferences {

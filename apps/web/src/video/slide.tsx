@@ -56,7 +56,7 @@ type StageProps = Omit<Props, "position" | "total" | "shown"> & { titleId: strin
 
 function Stage({ video, active, paused, preload, titleId, onToggle, onWarm }: StageProps) {
   const { t } = useI18n();
-  const { muted, toggle: toggleSound } = useSound();
+  const { offered, toggle: toggleSound } = useSound();
   const holder = useRef<HTMLDivElement>(null);
   const player = usePlayer({ url: video.playUrl, preload, active, paused, holder, onWarm });
   const react = useReaction(video);
@@ -92,7 +92,7 @@ function Stage({ video, active, paused, preload, titleId, onToggle, onWarm }: St
           </button>
         </div>
       )}
-      {active && muted && (
+      {active && offered && (
         <button type="button" className="stage-sound" onClick={toggleSound}>
           <SoundOffIcon size={20} />
           {t.tapForSound}

@@ -8,6 +8,8 @@ interface Sound {
   muted: boolean;
   /** Wanted, but the browser waits for a touch: the next one turns sound on and does nothing else. */
   blocked: boolean;
+  /** Nobody has said yet, or the browser waits. */
+  offered: boolean;
   toggle: () => void;
   /** The browser refused to play with sound: mute until the person touches the page. */
   refused: () => void;
@@ -41,7 +43,8 @@ export function SoundProvider({ children }: { children: ReactNode }) {
   const sound = useMemo(
     () => ({
       muted,
-      blocked: wanted && blocked,
+      blocked: wanted === true && blocked,
+      offered: muted && wanted !== false,
       pool,
       refused: () => setBlocked(true),
       toggle() {
