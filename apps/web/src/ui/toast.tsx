@@ -2,6 +2,7 @@ import { createContext, type ReactNode, use, useCallback, useEffect, useState } 
 import "./toast.css";
 
 const SHOWN_MS = 4000;
+const putOnTop = (element: HTMLElement | null) => element?.showPopover?.();
 const Context = createContext<(text: string) => void>(() => {});
 
 /** One short message at a time, read out by screen readers, gone by itself. */
@@ -16,9 +17,10 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   return (
     <Context value={show}>
       {children}
-      <div className="toast-place" role="status">
+      <div role="status">
         {toast && (
-          <p className="toast" key={toast.key}>
+          // A popover, so that it is above the sheet from which it comes.
+          <p className="toast" key={toast.key} popover="manual" ref={putOnTop}>
             {toast.text}
           </p>
         )}
