@@ -8,7 +8,8 @@ const ago = (ms: number) => new Date(NOW - ms).toISOString();
 
 describe("format", () => {
   it("says how long ago in the largest fitting unit", () => {
-    expect(en.ago(ago(10_000), NOW)).toBe("now");
+    expect(en.ago(ago(10_000), NOW)).toBe("just now");
+    expect(zh.ago(ago(10_000), NOW)).toBe("刚刚");
     expect(en.ago(ago(5 * 60_000), NOW)).toBe("5 minutes ago");
     expect(zh.ago(ago(3 * 3_600_000), NOW)).toBe("3小时前");
     expect(en.ago(ago(26 * 3_600_000), NOW)).toBe("yesterday");
@@ -16,7 +17,7 @@ describe("format", () => {
     expect(zh.ago(ago(400 * 86_400_000), NOW)).toBe("2025年10月16日");
   });
   it("takes a clock that is ahead for now", () => {
-    expect(en.ago(ago(-60_000), NOW)).toBe("now");
+    expect(en.ago(ago(-60_000), NOW)).toBe("just now");
   });
   it("shortens counts as each language does", () => {
     expect([en.count(12_345), zh.count(12_345), zh.count(999)]).toEqual(["12.3K", "1.2万", "999"]);

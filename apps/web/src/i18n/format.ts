@@ -1,6 +1,7 @@
 import type { Language } from "./language.ts";
 
 const LOCALE: Record<Language, string> = { en: "en", zh: "zh-CN" };
+const JUST_NOW: Record<Language, string> = { en: "just now", zh: "刚刚" };
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -20,7 +21,7 @@ export function createFormat(language: Language) {
   function ago(iso: string, nowMs: number = Date.now()): string {
     const then = new Date(iso);
     const age = nowMs - then.getTime();
-    if (age < MINUTE_MS) return relative.format(0, "second");
+    if (age < MINUTE_MS) return JUST_NOW[language];
     if (age < HOUR_MS) return relative.format(-Math.floor(age / MINUTE_MS), "minute");
     if (age < DAY_MS) return relative.format(-Math.floor(age / HOUR_MS), "hour");
     if (age < 7 * DAY_MS) return relative.format(-Math.floor(age / DAY_MS), "day");
