@@ -8,6 +8,7 @@ import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { ConfirmDialog } from "../ui/dialog.tsx";
+import { FoldedText } from "../ui/folded-text.tsx";
 import { PinIcon } from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useCommentCache } from "./comment-cache.ts";
@@ -39,7 +40,9 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
       </Link>
       <div className="comment-body">
         <p className="comment-who">
-          <Link href={`/user/${author.id}`}>{author.name}</Link>
+          <Link href={`/user/${author.id}`} dir="auto">
+            {author.name}
+          </Link>
           {author.id === video.author.id && <b className="tag">{t.creator}</b>}
           {pinned && (
             <b className="tag tag-pinned">
@@ -48,14 +51,14 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
             </b>
           )}
         </p>
-        <p className="comment-text">
+        <FoldedText className="comment-text">
           {replyTo && (
-            <Link href={`/user/${replyTo.id}`} className="comment-to">
+            <Link href={`/user/${replyTo.id}`} className="comment-to" dir="auto">
               @{replyTo.name}
             </Link>
           )}
           {comment.text}
-        </p>
+        </FoldedText>
         <div className="comment-foot">
           <span>{t.floor(format.number(comment.floor))}</span>
           <time dateTime={comment.createdAt}>{format.ago(comment.createdAt)}</time>

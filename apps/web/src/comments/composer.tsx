@@ -95,6 +95,7 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
         {me && <Avatar user={me} size={32} />}
         <input
           ref={input}
+          dir="auto"
           value={text}
           disabled={closed}
           placeholder={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}

@@ -45,8 +45,10 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
                 ) : (
                   <Avatar user={peer} size={30} />
                 ))}
-              <p className="bubble">
-                <span className="unseen">{theirs ? peer.name : t.you}: </span>
+              <p className="bubble" dir="auto">
+                <span className="unseen" dir="auto">
+                  {theirs ? peer.name : t.you}:{" "}
+                </span>
                 {message.content}
               </p>
             </li>
@@ -54,7 +56,9 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
         })}
         {outbox.map((outgoing) => (
           <li key={outgoing.key} className="bubble-row" data-failed={outgoing.failed}>
-            <p className="bubble bubble-waiting">{outgoing.content}</p>
+            <p className="bubble bubble-waiting" dir="auto">
+              {outgoing.content}
+            </p>
             {outgoing.failed && (
               <div className="bubble-failed" role="alert">
                 <AlertIcon size={16} />

@@ -35,7 +35,7 @@ export function Conversation({ peerId }: { peerId: string }) {
           <Link href={`/user/${peer.id}`} className="chat-who">
             <Avatar user={peer} size={38} />
             <span className="chat-name">
-              <strong>{peer.name}</strong>
+              <strong dir="auto">{peer.name}</strong>
               {peer.followed && peer.followsYou && <small>{t.friends}</small>}
             </span>
           </Link>

@@ -77,10 +77,8 @@ function Row({
       >
         <Avatar user={peer} size={52} />
         <span className="person-text">
-          <strong>
-            <span>{peer.name}</span>
-          </strong>
-          <span>{own ? t.youSaid(latest.content) : latest.content}</span>
+          <strong dir="auto">{peer.name}</strong>
+          <span dir="auto">{own ? t.youSaid(latest.content) : latest.content}</span>
         </span>
         <span className="conversation-side">
           <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>
@@ -108,8 +106,8 @@ function Friends({ me, conversations }: { me: User; conversations: readonly Conv
               <Avatar user={friend} size={58} />
               <UnreadMark count={talk?.unread ?? 0} />
             </span>
-            <strong>{friend.name}</strong>
-            <small>{talk?.latest.content ?? t.wave}</small>
+            <strong dir="auto">{friend.name}</strong>
+            <small dir="auto">{talk?.latest.content ?? t.wave}</small>
           </Link>
         );
       })}

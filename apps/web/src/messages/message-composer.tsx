@@ -32,6 +32,7 @@ export function MessageComposer({ text, onText, onSend }: Props) {
       <div className="composer-row">
         <textarea
           rows={1}
+          dir="auto"
           value={text}
           placeholder={t.writeMessage}
           aria-label={t.writeMessage}

@@ -27,7 +27,7 @@ export default function PeoplePage({ id, list }: { id: string; list: List }) {
     <div className="page people-page">
       <header className="page-head">
         <BackButton />
-        <h1>{user?.name ?? " "}</h1>
+        <h1 dir="auto">{user?.name ?? " "}</h1>
       </header>
       <Choice
         label={t.people}

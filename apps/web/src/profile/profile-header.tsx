@@ -25,9 +25,11 @@ export function ProfileHeader({ user, children }: { user: User; children?: React
           <Avatar user={user} size={96} />
         </span>
         <div className="profile-actions">{children}</div>
-        <h1>{user.name}</h1>
+        <h1>
+          <bdi>{user.name}</bdi>
+        </h1>
         <p className="profile-username">
-          @{user.username}
+          <bdi>@{user.username}</bdi>
           {user.followsYou && !user.followed && <b className="tag">{t.followsYou}</b>}
         </p>
         <dl className="profile-counts">
@@ -38,7 +40,11 @@ export function ProfileHeader({ user, children }: { user: User; children?: React
             </div>
           ))}
         </dl>
-        {user.signature && <p className="profile-signature">{user.signature}</p>}
+        {user.signature && (
+          <p className="profile-signature" dir="auto">
+            {user.signature}
+          </p>
+        )}
       </div>
     </header>
   );

@@ -21,7 +21,9 @@ export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }
           {format.count(video.counts.likes)}
         </span>
         {likedBy ? (
-          <span className="tile-title">{video.author.name}</span>
+          <span className="tile-title" dir="auto">
+            {video.author.name}
+          </span>
         ) : (
           <span className="tile-time">{clock(video.durationMs / 1000)}</span>
         )}

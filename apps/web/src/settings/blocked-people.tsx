@@ -34,9 +34,7 @@ function Row({ user }: { user: User }) {
       <Link href={`/user/${user.id}`} className="person-who">
         <Avatar user={user} size={44} />
         <span className="person-text">
-          <strong>
-            <span>{user.name}</span>
-          </strong>
+          <strong dir="auto">{user.name}</strong>
           <span>@{user.username}</span>
         </span>
       </Link>

@@ -34,7 +34,9 @@ export function Dialog({ title, onClose, children }: Props) {
     >
       <div className="dialog-body">
         <header className="dialog-head">
-          <h2 id={titleId}>{title}</h2>
+          <h2 id={titleId} dir="auto">
+            {title}
+          </h2>
           <button type="button" className="icon-button" aria-label={t.close} onClick={onClose}>
             <CloseIcon />
           </button>

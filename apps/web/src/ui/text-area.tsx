@@ -26,6 +26,7 @@ export function TextArea({ label, value, maxCharacters, error, onText, ...area }
       <div className="field-box">
         <textarea
           {...area}
+          dir="auto"
           id={id}
           value={value}
           aria-invalid={error ? true : undefined}
