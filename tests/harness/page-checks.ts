@@ -96,3 +96,62 @@ export function overflowPx(body: Locator): Promise<number> {
     return document.documentElement.scrollWidth - document.defaultView.innerWidth;
   });
 }
+
+/**
+ * Controls in view that a finger finds on less than 44 pixels in one direction. What belongs to a text may be
+ * smaller; so may a face and the plus on it, and the progress bar, whose lower half lies under the navigation.
+ */
+export function smallTargets(body: Locator): Promise<string[]> {
+  return body.evaluate((root) => {
+    const document = root.ownerDocument;
+    // One pixel less, for what begins between two.
+    const leastPx = 43;
+    const small: string[] = [];
+    for (const control of root.querySelectorAll("a, button, input, textarea")) {
+      if (control.closest(".rail-author, .comment-face, .comment-who, .comment-text")) continue;
+      const { left, top, width, height } = control.getBoundingClientRect();
+      const finds = (rightPx: number, downPx: number): boolean => {
+        const at = document.elementFromPoint(left + width / 2 + rightPx, top + height / 2 + downPx);
+        return at !== null && (control.contains(at) || at.closest("label")?.contains(control) === true);
+      };
+      if (control.type === "range" || !finds(0, 0)) continue;
+      const reach = (right: number, down: number) => {
+        let px = 1;
+        while (px < leastPx && finds(px * right, px * down)) px++;
+        return px;
+      };
+      const [wide, high] = [reach(-1, 0) + reach(1, 0) - 1, reach(0, -1) + reach(0, 1) - 1];
+      if (Math.min(wide, high) < leastPx)
+        small.push(`${control.ariaLabel ?? control.textContent}: ${wide} × ${high}`);
+    }
+    return small;
+  });
+}
+
+/** The contrast of the brightest pixels of something to most of its pixels, as a person sees them. */
+export async function contrastOf(shown: Locator): Promise<number> {
+  const png = (await shown.screenshot()).toString("base64");
+  const blank = await shown.page().context().newPage();
+  const contrast = await blank.locator("html").evaluate(async (html, base64): Promise<number> => {
+    const image = html.ownerDocument.createElement("img");
+    image.src = `data:image/png;base64,${base64}`;
+    await image.decode();
+    const canvas = html.ownerDocument.createElement("canvas");
+    canvas.width = image.width;
+    canvas.height = image.height;
+    const brush = canvas.getContext("2d");
+    brush.drawImage(image, 0, 0);
+    const { data } = brush.getImageData(0, 0, image.width, image.height);
+    const channel = (value: number) =>
+      value <= 10 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+    const luminances: number[] = [];
+    for (let i = 0; i < data.length; i += 4)
+      luminances.push(
+        0.2126 * channel(data[i]) + 0.7152 * channel(data[i + 1]) + 0.0722 * channel(data[i + 2]),
+      );
+    luminances.sort((a, b) => a - b);
+    return (luminances.at(-1)! + 0.05) / (luminances[luminances.length >> 1]! + 0.05);
+  }, png);
+  await blank.close();
+  return contrast;
+}

@@ -1,0 +1,205 @@
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { zh } from "#apps/web/src/i18n/zh.ts";
+import { browsing, loggedIn } from "./harness/browser.ts";
+import { freshClip } from "./harness/clips.ts";
+import { body } from "./harness/http-client.ts";
+import { contrastOf, smallTargets } from "./harness/page-checks.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+
+const arabic = "فيديو جميل جدا من القاهرة";
+
+describe("what a phone feels like in the hand", () => {
+  const server = scenario("all");
+  const browser = browsing();
+  let ada: Person;
+  let videoId: string;
+  beforeAll(async () => {
+    ada = await server.register();
+    body(await ada.patch("/me", { json: { name: "أحمد محمد عبد الرحمن" } }));
+    videoId = (await ada.publish(freshClip(), arabic)).id;
+    await ada.settled(videoId);
+    body(
+      await ada.post(`/videos/${videoId}/comments`, { json: { text: "One word more. ".repeat(30) } }),
+      201,
+    );
+    body(await ada.post(`/videos/${videoId}/comments`, { json: { text: arabic } }), 201);
+  });
+  const hold = (person: Person) =>
+    browser.visit(server.origin, "phone", loggedIn(server.origin, person.session));
+
+  test("every control is as large as a finger", async () => {
+    const bob = await server.register();
+    body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: "Hello" } }), 201);
+    const { page } = await hold(bob);
+    const pages = [
+      ["/", "video"],
+      [`/video/${videoId}?comments`, ".comment"],
+      ["/hot", "main"],
+      ["/messages", ".conversation"],
+      [`/messages/${ada.id}`, ".bubble"],
+      [`/user/${ada.id}`, ".tile"],
+      ["/me", ".profile-tabs"],
+      ["/settings", ".devices li"],
+      ["/upload", "input"],
+    ] as const;
+    for (const [path, shown] of pages) {
+      await page.goto(path);
+      await page.locator(shown).first().waitFor({ state: "attached" });
+      // Polled, since a sheet comes in from below.
+      await expect.poll(() => smallTargets(page.locator("body")), { message: path }).toEqual([]);
+    }
+  });
+
+  test("the tabs over a white clip can be read", async () => {
+    const { page } = await hold(await server.register());
+    await page.goto("/");
+    await inView(page)
+      .locator(".stage")
+      .evaluate((stage) => {
+        stage.style.background = "#fff";
+        for (const picture of stage.querySelectorAll("img, .stage-holder")) picture.style.display = "none";
+      });
+    for (const name of [zh.feedFollowing, zh.feedPublic]) {
+      const tab = page.getByRole("button", { name, exact: true });
+      expect(await contrastOf(tab), name).toBeGreaterThan(3);
+    }
+  });
+
+  test("words run in their own direction, and long ones are folded", async () => {
+    const bob = await server.register();
+    body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: arabic } }), 201);
+    const { page } = await hold(bob);
+    await page.goto(`/video/${videoId}?comments`);
+    const comments = page.locator(".comment");
+    await comments.first().waitFor();
+    expect(await directionOf(page, ".caption-title")).toBe("rtl");
+    expect(await directionOf(page, ".caption-author a")).toBe("rtl");
+    const texts = page.locator(".comment-text");
+    const [short, long] = [texts.filter({ hasText: arabic }), texts.filter({ hasText: "One word more." })];
+    expect(await short.evaluate((text) => text.matches(":dir(rtl)"))).toBe(true);
+    expect(await long.evaluate((text) => text.matches(":dir(ltr)"))).toBe(true);
+    const isWhole = () => long.evaluate((text): boolean => text.scrollHeight <= text.clientHeight);
+    expect(await isWhole()).toBe(false);
+    await comments.getByRole("button", { name: zh.more, exact: true }).tap();
+    await comments.getByRole("button", { name: zh.less, exact: true }).waitFor();
+    expect(await isWhole()).toBe(true);
+    await page.goto(`/messages/${ada.id}`);
+    await page.locator(".bubble").waitFor();
+    expect(await directionOf(page, ".bubble")).toBe("rtl");
+    expect(await directionOf(page, ".chat-name strong")).toBe("rtl");
+  });
+
+  test("what was done in a sheet is told above it", async () => {
+    const { page } = await hold(ada);
+    await page.goto(`/video/${videoId}?comments`);
+    await page.getByLabel(zh.writeComment).fill("Not for long");
+    await page.getByRole("button", { name: zh.send }).tap();
+    const mine = page.locator(".comment", { hasText: "Not for long" });
+    await mine.getByRole("button", { name: zh.deleteAction }).tap();
+    await page
+      .getByRole("dialog", { name: zh.deleteCommentTitle })
+      .getByRole("button", { name: zh.deleteAction })
+      .tap();
+    const toast = page.getByText(zh.commentDeleted, { exact: true });
+    await toast.waitFor();
+    expect(await toast.evaluate((text) => text.matches(":popover-open"))).toBe(true);
+    await page.getByRole("dialog").waitFor();
+  });
+
+  test("a keyboard leaves room for what is written", async () => {
+    const { page } = await hold(await server.register());
+    await page.goto("/upload");
+    await page
+      .locator("input[type=file]")
+      .setInputFiles({ name: "a.mp4", mimeType: "video/mp4", buffer: freshClip() });
+    const bar = page.getByRole("navigation", { name: zh.mainNavigation });
+    await bar.waitFor();
+    await page.getByLabel(zh.titleLabel).tap();
+    await bar.waitFor();
+    await page.setViewportSize({ width: 390, height: 500 });
+    await bar.waitFor({ state: "hidden" });
+    await page.getByLabel(zh.titleLabel).blur();
+    await bar.waitFor();
+  });
+
+  test("sound is offered until the person has said", async () => {
+    const { page } = await hold(await server.register());
+    await page.goto("/");
+    const offer = page.getByRole("button", { name: zh.tapForSound });
+    await offer.tap();
+    await offer.waitFor({ state: "detached" });
+    await inView(page).getByRole("button", { name: zh.soundOff }).tap();
+    await inView(page).getByRole("button", { name: zh.soundOn }).waitFor();
+    expect(await offer.count()).toBe(0);
+    await page.reload();
+    await inView(page).getByRole("button", { name: zh.soundOn }).waitFor();
+    expect(await offer.count()).toBe(0);
+  });
+
+  test("an upload that was cut off is tried again under its title", async () => {
+    const visitor = await hold(await server.register());
+    const { page } = visitor;
+    visitor.expectStatus(503);
+    await page.goto("/upload");
+    let cut = () => {};
+    const isTyped = new Promise<void>((resolve) => {
+      cut = resolve;
+    });
+    await page.route("**/api/v1/uploads", async (route) => {
+      await isTyped;
+      await route.fulfill({ status: 503 });
+    });
+    await page
+      .locator("input[type=file]")
+      .setInputFiles({ name: "a.mp4", mimeType: "video/mp4", buffer: freshClip() });
+    await page.getByLabel(zh.titleLabel).fill("Not twice");
+    cut();
+    const again = page.getByRole("alert").getByRole("button", { name: zh.retry });
+    await again.waitFor();
+    await page.unroute("**/api/v1/uploads");
+    await again.tap();
+    await page.getByText(zh.sent, { exact: true }).waitFor();
+    expect(await page.getByLabel(zh.titleLabel).inputValue()).toBe("Not twice");
+  });
+
+  test("pages open while the server is gone, and what they lack comes by itself when it is back", async () => {
+    const visitor = await browser.visit(server.origin, "phone");
+    const { page } = visitor;
+    visitor.expectStatus(503);
+    const isGone = { status: 503 };
+    await page.route("**/media/**", (route) => route.fulfill(isGone));
+    await page.goto("/");
+    // Not a torn picture.
+    const face = inView(page).locator(".rail-face img");
+    await expect.poll(() => face.evaluate((image) => image.style.visibility)).toBe("hidden");
+    await inView(page).getByText(zh.playFailed).waitFor();
+    await page.unroute("**/media/**");
+    await expect
+      .poll(() =>
+        inView(page)
+          .locator("video")
+          .evaluate((video) => video.currentTime),
+      )
+      .toBeGreaterThan(0);
+    await expect.poll(() => loadedOf(page)).toContain("hot-page");
+
+    await page.route("**/api/**", (route) => route.fulfill(isGone));
+    await page.route("**/assets/**", (route) => route.abort());
+    await page.getByRole("link", { name: zh.hot }).tap();
+    await page.getByRole("alert").getByText(zh.reasons.UNAVAILABLE).waitFor();
+    await page.unroute("**/api/**");
+    await page.getByRole("alert").waitFor({ state: "detached", timeout: 20_000 });
+    await page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle)).waitFor();
+  });
+});
+
+const inView = (page: Page) => page.locator("article[data-active=true]");
+const directionOf = (page: Page, selector: string): Promise<string> =>
+  page
+    .locator(selector)
+    .first()
+    .evaluate((element) => element.ownerDocument.defaultView.getComputedStyle(element).direction);
+/** The names of the scripts that the page has. */
+const loadedOf = (page: Page): Promise<string> =>
+  page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name).join()");
