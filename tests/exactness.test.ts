@@ -11,6 +11,7 @@ import {
 } from "#contracts/events.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/private-postgres.ts";
+import { classicClient, videosOf } from "./harness/classic-client.ts";
 import { crowd, registerMany, type Written } from "./harness/crowd.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
 import { body, type Page, type Schemas } from "./harness/http-client.ts";
@@ -35,6 +36,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
   let authors: Person[];
   let those: ReturnType<typeof crowd>;
   const server = scenarioOf(() => deployment);
+  const classic = classicClient(() => deployment.origin);
 
   beforeAll(async () => {
     postgres = await startPrivatePostgres();
@@ -45,7 +47,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     pool.on("error", () => {});
     people = await registerMany(server, inhabitants);
     authors = people.slice(0, 6);
-    those = crowd(people);
+    those = crowd(people, classic);
     await Promise.all(authors.map((author) => those.publish(author)));
     // Who has read has an inbox, to which videos are delivered.
     await Promise.all(people.map((person) => person.get("/feed/following")));
@@ -224,6 +226,19 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     for (const [id] of standing) {
       const video = body(await server.api<Schemas["Video"]>("GET", `/videos/${id}`));
       expect(video.counts).toEqual({ likes: likes.get(id) ?? 0, comments: comments.get(id) ?? 0 });
+    }
+    // These pages are kept, some since before the last kill.
+    for (const me of people.slice(0, 30)) {
+      const page = await classic.get("/feed/", { token: me.session.accessToken });
+      for (const { key, favorite_count, comment_count, author } of videosOf(page)) {
+        const { authorId } = those.memory.videos.get(key)!;
+        expect([favorite_count, comment_count]).toEqual([likes.get(key) ?? 0, comments.get(key) ?? 0]);
+        expect(author).toMatchObject({
+          follow_count: following.get(authorId) ?? 0,
+          follower_count: followers.get(authorId) ?? 0,
+          favorite_count: given.get(authorId) ?? 0,
+        });
+      }
     }
   }, 60_000);
 

@@ -1,20 +1,19 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type ClassicVideo, classicClient, ok } from "./harness/classic-client.ts";
+import { classicClient, ok, videosOf } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, type Scenario, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-/** The classic feed as somebody sees it, with ids as they are elsewhere. */
+/** The classic feed as somebody sees it. */
 function reader(server: Scenario, person?: Person) {
   const { get } = classicClient(() => server.origin);
   const query = person ? { token: person.session.accessToken } : undefined;
-  return async (): Promise<(ClassicVideo & { key: string })[]> => {
+  return async () => {
     const answer = await get("/feed/", query);
-    const { video_list = [] } = ok(answer);
-    const keys = [...answer.text.matchAll(/"id":(\d+),"author"/g)].map((match) => match[1]!);
-    return video_list.map((video, i) => ({ ...video, key: keys[i]! }));
+    ok(answer);
+    return videosOf(answer);
   };
 }
 

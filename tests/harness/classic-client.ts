@@ -106,6 +106,12 @@ export function refused(answer: Answer<Classic>, code: number): string {
   return answer.body.status_msg;
 }
 
+/** The videos of a page, with ids as they are elsewhere. */
+export function videosOf({ body, text }: Answer<Classic>): (ClassicVideo & { key: string })[] {
+  const keys = [...text.matchAll(/"id":(\d+),"author"/g)].map((match) => match[1]!);
+  return (body.video_list ?? []).map((video, i) => ({ ...video, key: keys[i]! }));
+}
+
 /** An int64 as its digits in the answer's text, which a JavaScript number would round. */
 export function digits(answer: Answer<Classic>, field: string): string[] {
   return [...answer.text.matchAll(new RegExp(`"${field}":(\\d+)[,}]`, "g"))].map((match) => match[1]!);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { type classicClient, videosOf } from "./classic-client.ts";
 import { freshClip } from "./clips.ts";
 import type { Answer, Schemas } from "./http-client.ts";
 import type { Person, Scenario } from "./scenario.ts";
@@ -48,7 +49,7 @@ const chance = (share: number) => Math.random() < share;
  * People who do things at random, each one thing after the other and all of them at once, while the server may be
  * killed at any moment. Whoever gets no answer tries again or lets it be, as people do.
  */
-export function crowd(people: Person[]) {
+export function crowd(people: Person[], classic: ReturnType<typeof classicClient>) {
   const memory: Memory = {
     follows: new Map(),
     blocks: new Map(),
@@ -146,12 +147,18 @@ export function crowd(people: Person[]) {
       }
       return;
     }
-    const sure = await wish(possible, now, () => me.put(path), [404]);
+    const sure = await wish(possible, now, () => me.put(path), [403, 404]);
     if (!sure || chance(0.7)) return;
-    const seen = await ask(() => me.get<Schemas["Video"]>(`/videos/${videoId}`));
-    const expected = kind;
-    if (complete(seen) && seen.body.reaction !== expected)
-      memory.stale.push(`${me.id} on ${videoId}: ${seen.body.reaction} after ${expected} was acknowledged`);
+    const note = (seen: unknown, where: string) =>
+      memory.stale.push(`${me.id} on ${videoId}: ${seen} in ${where} after ${kind} was acknowledged`);
+    if (chance(0.5)) {
+      const seen = await ask(() => me.get<Schemas["Video"]>(`/videos/${videoId}`));
+      if (complete(seen) && seen.body.reaction !== kind) note(seen.body.reaction, "the video");
+    } else {
+      const seen = await ask(() => classic.get("/feed/", { token: me.session.accessToken }));
+      const shown = complete(seen) ? videosOf(seen).find(({ key }) => key === videoId) : undefined;
+      if (shown && shown.is_favorite !== (kind === "like")) note(shown.is_favorite, "the feed");
+    }
   }
 
   let texts = 0;
