@@ -8,7 +8,9 @@ import { within } from "./harness/within.ts";
 
 async function run(args: string[], env: Record<string, string> = {}) {
   const program = startProgram(args, env);
-  const { code } = await within(60_000, program.ended, () => `douya ${args.join(" ")} does not end`);
+  const { code } = await within(60_000, program.ended, () => `douya ${args.join(" ")} does not end`).finally(
+    () => program.kill(),
+  );
   // Whatever it says, it is said to people.
   expect(program.output()).not.toMatch(/^ +at .*:\d+/m);
   return { code, answer: program.answer(), output: program.output() };
@@ -164,6 +166,15 @@ describe("douya on the command line", { timeout: 90_000 }, () => {
     expect(code).toBe(1);
     expect(output).toMatch(/database/i);
   });
+
+  test.runIf(process.platform === "linux").each(["/proc", "/proc/douya/data"])(
+    "serve says at once that %s takes no data",
+    async (DOUYA_DATA) => {
+      const { code, output } = await run(["serve"], { DOUYA_DATA, DOUYA_PORT: "0" });
+      expect(code).toBe(1);
+      expect(output).toContain(`This account cannot use ${DOUYA_DATA}.`);
+    },
+  );
 
   test("migrate says what it does, and that it has nothing to do", async () => {
     const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };

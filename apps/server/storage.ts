@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Database, openDatabase } from "#platform/db/database.ts";
 import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { migrate } from "#platform/db/migrate.ts";
@@ -98,9 +98,22 @@ export async function clusterSecret(config: Config): Promise<string> {
 
 async function makeDataDir(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolders(dir);
     await writeFile(join(dir, ".writable"), "");
   } catch (error) {
     throw folderError(error, dir);
   }
+}
+
+/** Not by mkdir's own `recursive`: that tries for ever below /proc, which is there and takes no folder. */
+async function makeFolders(dir: string): Promise<void> {
+  const make = () =>
+    mkdir(dir).catch((error) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  await make().catch(async (error) => {
+    if (error.code !== "ENOENT" || dirname(dir) === dir) throw error;
+    await makeFolders(dirname(dir));
+    await make();
+  });
 }

@@ -27,7 +27,11 @@ export function folderError(error: unknown, dir: string): DomainError {
       "DATA_FOLDER_TAKEN",
       `${dir} holds something that is not a PostgreSQL data folder. Move it away or choose another data folder.`,
     );
-  if (says("EACCES", "EPERM", "EROFS", "Permission denied", "Read-only file system", "wrong ownership"))
+  const takesNone = code === "ENOENT" && ["mkdir", "open"].includes(syscall ?? "");
+  if (
+    takesNone ||
+    says("EACCES", "EPERM", "EROFS", "Permission denied", "Read-only file system", "wrong ownership")
+  )
     return new DomainError(
       "unavailable",
       "DATA_FOLDER_NOT_WRITABLE",
