@@ -45,6 +45,8 @@ export const upload = {
   titlePlaceholder: "What is it about?",
   charactersLeft: (used: string, all: string) => `${used} of ${all} characters`,
   sending: "Uploading",
+  sentNews: "Your video is uploaded and waits to be published.",
+  publishedNews: "Your video is uploaded and will be out in a moment.",
   sent: "Uploaded",
   sendingDetail: (done: string, all: string, speed: string) => `${done} of ${all} · ${speed}`,
   secondsLeft: (time: string) => `about ${time} left`,

@@ -48,6 +48,8 @@ export const upload: Pick<Dictionary, keyof typeof english.upload> = {
   titlePlaceholder: "说说这个视频吧",
   charactersLeft: (used, all) => `已输入 ${used} 字，最多 ${all} 字`,
   sending: "正在上传",
+  sentNews: "视频已上传，等你发布。",
+  publishedNews: "视频已上传，马上就会发布。",
   sent: "上传完成",
   sendingDetail: (done, all, speed) => `${done} / ${all} · ${speed}`,
   secondsLeft: (time) => `大约还需 ${time}`,

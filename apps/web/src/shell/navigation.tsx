@@ -18,6 +18,7 @@ import {
   SettingsIcon,
 } from "../ui/icons.tsx";
 import { Logo } from "../ui/logo.tsx";
+import { useUploadNews } from "../upload/use-upload-news.ts";
 import { KeyHints } from "./key-hints.tsx";
 import { useReloadFeed } from "./use-reload-feed.ts";
 import "./navigation.css";
@@ -92,7 +93,9 @@ function MessagesItem() {
 /** How far an upload is that goes on while one looks at other pages. Closing the window would end it. */
 function UploadMark() {
   const { uploads } = useServices();
-  const { step, file, sentBytes } = useSyncExternalStore(uploads.subscribe, uploads.get);
+  const upload = useSyncExternalStore(uploads.subscribe, uploads.get);
+  useUploadNews(upload);
+  const { step, file, sentBytes } = upload;
   const sending = step === "sending";
   useEffect(() => {
     if (!sending) return;

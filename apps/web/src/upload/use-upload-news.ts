@@ -1,0 +1,21 @@
+import { useEffect, useRef } from "react";
+import { isPassing } from "../api/client.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { useToast } from "../ui/toast.tsx";
+import type { UploadState } from "./upload-store.ts";
+
+/** Says what became of an upload while one looked at other pages. */
+export function useUploadNews({ step, publishWhenSent, problem }: UploadState) {
+  const { t } = useI18n();
+  const toast = useToast();
+  const known = useRef(step);
+  useEffect(() => {
+    if (known.current === step) return;
+    known.current = step;
+    if (location.pathname === "/upload") return;
+    if (step === "refused") toast(isPassing(problem) ? t.refusedNetwork : t.refusedTitle);
+    if (step === "sent" && !publishWhenSent) toast(problem ? explain(t, problem) : t.sentNews);
+    if (step === "published") toast(t.publishedNews);
+  }, [step, publishWhenSent, problem, t, toast]);
+}
