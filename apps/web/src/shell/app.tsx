@@ -19,6 +19,7 @@ import {
   UserPage,
 } from "./pages.ts";
 import { SessionEndWatch } from "./session-end-watch.tsx";
+import { usePageTitle } from "./use-page-title.ts";
 
 /** Every address of the client. */
 export function App() {
@@ -74,17 +75,23 @@ export function App() {
                 <MePage />
               </Member>
             </Route>
-            <Route>
-              <Notice title={t.notFoundTitle} body={t.notFoundBody}>
-                <Link href="/" className="button button-primary">
-                  {t.toFeed}
-                </Link>
-              </Notice>
-            </Route>
+            <Route component={NotFound} />
           </Switch>
         </Suspense>
       </Boundary>
     </Layout>
+  );
+}
+
+function NotFound() {
+  const { t } = useI18n();
+  usePageTitle(t.notFoundTitle);
+  return (
+    <Notice title={t.notFoundTitle} body={t.notFoundBody}>
+      <Link href="/" className="button button-primary">
+        {t.toFeed}
+      </Link>
+    </Notice>
   );
 }
 

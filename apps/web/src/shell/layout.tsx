@@ -4,6 +4,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { MemberActs } from "../social/as-member.tsx";
 import { Navigation } from "./navigation.tsx";
 import { usePageStart } from "./use-page-start.ts";
+import { useThemeColor } from "./use-theme-color.ts";
 import "./layout.css";
 
 /** The frame around every page: a way past the navigation, the navigation, the page. */
@@ -12,6 +13,7 @@ export function Layout({ children }: { children: ReactNode }) {
   const [path] = useLocation();
   const main = useRef<HTMLElement>(null);
   usePageStart(path, main);
+  useThemeColor(path, main);
   return (
     <MemberActs>
       <a className="skip" href="#main">
