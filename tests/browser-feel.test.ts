@@ -110,9 +110,7 @@ describe("what a phone feels like in the hand", () => {
   test("a keyboard leaves room for what is written", async () => {
     const { page } = await hold(await server.register());
     await page.goto("/upload");
-    await page
-      .locator("input[type=file]")
-      .setInputFiles({ name: "a.mp4", mimeType: "video/mp4", buffer: freshClip() });
+    await choose(page);
     const bar = page.getByRole("navigation", { name: zh.mainNavigation });
     await bar.waitFor();
     await page.getByLabel(zh.titleLabel).tap();
@@ -142,25 +140,58 @@ describe("what a phone feels like in the hand", () => {
     const { page } = visitor;
     visitor.expectStatus(503);
     await page.goto("/upload");
-    let cut = () => {};
-    const isTyped = new Promise<void>((resolve) => {
-      cut = resolve;
-    });
-    await page.route("**/api/v1/uploads", async (route) => {
-      await isTyped;
-      await route.fulfill({ status: 503 });
-    });
-    await page
-      .locator("input[type=file]")
-      .setInputFiles({ name: "a.mp4", mimeType: "video/mp4", buffer: freshClip() });
+    const refuse = await holdUpload(page);
+    await choose(page);
     await page.getByLabel(zh.titleLabel).fill("Not twice");
-    cut();
+    refuse();
     const again = page.getByRole("alert").getByRole("button", { name: zh.retry });
     await again.waitFor();
-    await page.unroute("**/api/v1/uploads");
     await again.tap();
     await page.getByText(zh.sent, { exact: true }).waitFor();
     expect(await page.getByLabel(zh.titleLabel).inputValue()).toBe("Not twice");
+  });
+
+  test("an upload that ends while one looks elsewhere says so", async () => {
+    const visitor = await hold(await server.register());
+    const { page } = visitor;
+    visitor.expectStatus(503);
+    await page.goto("/upload");
+    const refuse = await holdUpload(page);
+    await choose(page);
+    await page.getByRole("link", { name: zh.home }).tap();
+    await inView(page).waitFor();
+    refuse();
+    await page.getByRole("status").getByText(zh.refusedNetwork).waitFor();
+    await page.getByRole("navigation").getByRole("link", { name: zh.upload }).tap();
+    await page.getByRole("alert").getByRole("button", { name: zh.retry }).tap();
+    await page.getByText(zh.sent, { exact: true }).first().waitFor();
+  });
+
+  test("where the browser starts no video by itself, a tap does", async () => {
+    const { page } = await hold(await server.register());
+    // As phones do that save power.
+    await page.addInitScript(`
+      const { play } = HTMLMediaElement.prototype;
+      let touched = false;
+      addEventListener("click", () => { touched = true; }, true);
+      HTMLMediaElement.prototype.play = function () {
+        return touched ? play.call(this) : Promise.reject(new DOMException("No power", "NotAllowedError"));
+      };`);
+    await page.goto("/");
+    await inView(page).getByRole("button", { name: zh.play, exact: true }).tap();
+    await expect.poll(() => timeOf(page)).toBeGreaterThan(0);
+  });
+
+  test("the bars of the browser have the colour of the page", async () => {
+    const person = loggedIn(server.origin, (await server.register()).session);
+    const { page } = await browser.visit(server.origin, "phone", { ...person, colorScheme: "light" });
+    const colour = () => page.locator("meta[name=theme-color]").getAttribute("content");
+    await page.goto("/");
+    await expect.poll(colour).toBe("rgb(11, 15, 13)");
+    await page.getByRole("link", { name: zh.hot }).tap();
+    await expect.poll(colour).toBe("rgb(250, 251, 248)");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await expect.poll(colour).toBe("rgb(11, 15, 13)");
   });
 
   test("pages open while the server is gone, and what they lack comes by itself when it is back", async () => {
@@ -175,13 +206,7 @@ describe("what a phone feels like in the hand", () => {
     await expect.poll(() => face.evaluate((image) => image.style.visibility)).toBe("hidden");
     await inView(page).getByText(zh.playFailed).waitFor();
     await page.unroute("**/media/**");
-    await expect
-      .poll(() =>
-        inView(page)
-          .locator("video")
-          .evaluate((video) => video.currentTime),
-      )
-      .toBeGreaterThan(0);
+    await expect.poll(() => timeOf(page)).toBeGreaterThan(0);
     await expect.poll(() => loadedOf(page)).toContain("hot-page");
 
     await page.route("**/api/**", (route) => route.fulfill(isGone));
@@ -194,7 +219,31 @@ describe("what a phone feels like in the hand", () => {
   });
 });
 
+const choose = (page: Page) =>
+  page
+    .locator("input[type=file]")
+    .setInputFiles({ name: "a.mp4", mimeType: "video/mp4", buffer: freshClip() });
+/** Keeps the next upload waiting until it is refused. */
+async function holdUpload(page: Page): Promise<() => void> {
+  let refuse = () => {};
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve;
+  });
+  await page.route(
+    "**/api/v1/uploads",
+    async (route) => {
+      await refused;
+      await route.fulfill({ status: 503 });
+    },
+    { times: 1 },
+  );
+  return refuse;
+}
 const inView = (page: Page) => page.locator("article[data-active=true]");
+const timeOf = (page: Page): Promise<number> =>
+  inView(page)
+    .locator("video")
+    .evaluate((video) => video.currentTime);
 const directionOf = (page: Page, selector: string): Promise<string> =>
   page
     .locator(selector)

@@ -51,6 +51,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     if (!blocked) setPausedId((id) => (id === currentId ? null : currentId));
   }, [blocked, currentId]);
   const onWarm = useCallback(() => setWarmId(currentId), [currentId]);
+  const onHeld = useCallback(() => setPausedId(currentId), [currentId]);
   useFeedControls(scroller, { move, toggle, toggleSound });
 
   useEffect(() => {
@@ -89,6 +90,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
             preload={preloadOf(index - active, warmId === currentId, saveData())}
             onToggle={toggle}
             onWarm={onWarm}
+            onHeld={onHeld}
           />
         ))}
         {tail && (

@@ -27,6 +27,7 @@ interface Props {
   preload: Preload | null;
   onToggle: () => void;
   onWarm: () => void;
+  onHeld: () => void;
 }
 
 /** One video of the feed, as tall as the screen. */
@@ -54,11 +55,11 @@ export const Slide = memo(function Slide({ video, position, total, shown, active
 
 type StageProps = Omit<Props, "position" | "total" | "shown"> & { titleId: string };
 
-function Stage({ video, active, paused, preload, titleId, onToggle, onWarm }: StageProps) {
+function Stage({ video, active, paused, preload, titleId, onToggle, onWarm, onHeld }: StageProps) {
   const { t } = useI18n();
   const { offered, toggle: toggleSound } = useSound();
   const holder = useRef<HTMLDivElement>(null);
-  const player = usePlayer({ url: video.playUrl, preload, active, paused, holder, onWarm });
+  const player = usePlayer({ url: video.playUrl, preload, active, paused, holder, onWarm, onHeld });
   const react = useReaction(video);
   useVideoKeys(video, active);
   const fit = fitOf(video.width, video.height);

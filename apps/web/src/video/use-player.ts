@@ -16,10 +16,12 @@ interface Options {
   holder: RefObject<HTMLElement | null>;
   /** The active video is playing: the next ones may load. */
   onWarm: () => void;
+  /** The browser starts not even a silent video by itself, to save power: it waits for a tap. */
+  onHeld: () => void;
 }
 
 /** Puts a video element of the pool into `holder` and keeps it in step with what the slide wants. */
-export function usePlayer({ url, preload, active, paused, holder, onWarm }: Options) {
+export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld }: Options) {
   const { pool, muted, refused } = useSound();
   const [element, setElement] = useState<HTMLVideoElement | null>(null);
   const [status, setStatus] = useState<PlayerStatus>("loading");
@@ -69,13 +71,15 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm }: Opti
     const follow = () => {
       if (paused || document.hidden) return element.pause();
       element.play().catch((error: DOMException) => {
-        if (error.name === "NotAllowedError" && !element.muted) refused();
+        if (error.name !== "NotAllowedError") return;
+        if (element.muted) onHeld();
+        else refused();
       });
     };
     follow();
     document.addEventListener("visibilitychange", follow);
     return () => document.removeEventListener("visibilitychange", follow);
-  }, [element, failed, active, paused, refused]);
+  }, [element, failed, active, paused, refused, onHeld]);
 
   useEffect(() => {
     if (active && status === "playing") onWarm();
