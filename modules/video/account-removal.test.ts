@@ -11,10 +11,12 @@ import { followClosings } from "./account-removal.ts";
 import { type AccountStore, accountStore } from "./account-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
-import { type VideoStore, videoStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
+import { type UploadStore, uploadStore } from "./upload-store.ts";
+import { type VideoStore, videoStore } from "./video-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+let uploads: UploadStore;
 let videos: VideoStore;
 let accounts: AccountStore;
 let jobs: JobQueue;
@@ -22,6 +24,7 @@ let lastId = 1000;
 const eve = "500" as UserId;
 beforeEach(async () => {
   own = await createModuleDatabase<Tables>("video", "accounts", migrations);
+  uploads = uploadStore(own.db);
   videos = videoStore(own.db, own.events);
   accounts = accountStore(own.db);
   // Adds jobs and leaves them where they are.
@@ -37,11 +40,11 @@ const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 async function upload(ownerId = eve): Promise<UploadId> {
   const id = String(++lastId) as UploadId;
   const info = { durationMs: 8000, width: 720, height: 1280 };
-  await videos.addUpload({ id, ownerId, sourceKey: "video/source.mp4", sizeBytes: 10, info });
+  await uploads.addUpload({ id, ownerId, sourceKey: "video/source.mp4", sizeBytes: 10, info });
   return id;
 }
 const publish = (uploadId: UploadId, authorId = eve) =>
-  videos.publish({ id: String(++lastId) as VideoId, authorId, uploadId, title: "" }, jobs);
+  uploads.publish({ id: String(++lastId) as VideoId, authorId, uploadId, title: "" }, jobs);
 const shareOfEve = async () => [
   ...(await rowsOf("select from video.video where author_id = 500")),
   ...(await rowsOf("select from video.upload where owner_id = 500")),

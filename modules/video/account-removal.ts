@@ -6,8 +6,8 @@ import type { Events } from "#platform/events/events.ts";
 import { inTurns } from "#platform/events/turn.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { AccountStore } from "./account-store.ts";
-import type { VideoStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
+import type { VideoStore } from "./video-store.ts";
 
 /**
  * Says whether a closing account may go, as far as videos are concerned, and if so removes them: each like one that

@@ -4,7 +4,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { refuseGone } from "#platform/db/people-gone.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
-import { releaseBlobs } from "./release-blobs.ts";
+import { releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 
 const page = 100;
@@ -18,6 +18,13 @@ export async function holdAuthor(on: Queryable<Tables>, authorId: string): Promi
     insert into video.author_stats as s (author_id, works) values (${authorId}, 0)
     on conflict (author_id) do update set works = s.works returning author_id as user_id, gone`.execute(on);
   refuseGone(rows);
+}
+
+/** Counts a video of theirs that others can see, or one fewer. */
+export async function countWorks(on: Queryable<Tables>, authorId: string, change: 1 | -1): Promise<void> {
+  await sql`
+    insert into video.author_stats as stats (author_id, works) values (${authorId}, ${change})
+    on conflict (author_id) do update set works = stats.works + ${change}`.execute(on);
 }
 
 /** The steps of removing an author. Each may be done again. */

@@ -10,11 +10,13 @@ import { publish } from "./handlers/publish.ts";
 import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
+import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
 import { stagedLifetimeMs, uploadLifetimeMs } from "./rules.ts";
 import { seedVideos } from "./seed.ts";
-import { videoStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
+import { uploadStore } from "./upload-store.ts";
+import { videoStore } from "./video-store.ts";
 
 export interface VideoConfig {
   /** How many videos are processed at once in this process. */
@@ -32,34 +34,36 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   recount: counts,
   seed: seedVideos,
   async start({ config, db, ids, events, blobs, media, log }) {
-    const store = videoStore(db, events);
+    const uploads = uploadStore(db);
+    const pipeline = pipelineStore(db, events);
+    const videos = videoStore(db, events);
     const jobs = startJobQueue({
       db,
       kinds: {
-        process: processVideo(store, blobs, media, () => jobs, log),
-        "remove-blob": removeBlob(store, blobs),
+        process: processVideo(pipeline, blobs, media, () => jobs, log),
+        "remove-blob": removeBlob(pipeline, blobs),
       },
       concurrency: config.workers,
       log,
     });
-    const closings = followClosings(events, db, { videos: store, accounts: accountStore(db) }, jobs);
+    const closings = followClosings(events, db, { videos, accounts: accountStore(db) }, jobs);
     const sweep = async () => {
       await blobs.sweepStaged(stagedLifetimeMs);
-      if ((await store.dropUploads(uploadLifetimeMs, jobs)) > 0) jobs.wake();
+      if ((await uploads.dropUploads(uploadLifetimeMs, jobs)) > 0) jobs.wake();
     };
     const warn = (error: unknown) => log.warn({ err: error }, "could not sweep old uploads");
     await sweep().catch(warn);
     const sweeper = setInterval(() => void sweep().catch(warn), sweepEveryMs);
     return {
       handlers: {
-        addUpload: addUpload(store, blobs, media, ids),
-        publish: publish(store, jobs, ids),
-        getVideos: getVideos(store),
-        listByAuthor: listByAuthor(store),
-        listPublished: listPublished(store),
-        deleteVideo: deleteVideo(store, jobs),
-        holdVideo: holdVideo(store),
-        getAuthorStats: getAuthorStats(store),
+        addUpload: addUpload(uploads, blobs, media, ids),
+        publish: publish(uploads, jobs, ids),
+        getVideos: getVideos(videos),
+        listByAuthor: listByAuthor(videos),
+        listPublished: listPublished(videos),
+        deleteVideo: deleteVideo(videos, jobs),
+        holdVideo: holdVideo(videos),
+        getAuthorStats: getAuthorStats(videos),
       },
       async stop() {
         clearInterval(sweeper);

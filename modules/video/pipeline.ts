@@ -5,8 +5,10 @@ import type { Job, JobKind, JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { isPlayableAsIs } from "#platform/media/rules.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import type { BlobUseStore } from "./blob-use-store.ts";
+import type { PipelineStore } from "./pipeline-store.ts";
 import { firstRenditionShortSidePx } from "./rules.ts";
-import type { VideoRow, VideoStore } from "./store.ts";
+import type { VideoRow } from "./video-lists.ts";
 
 const progressEveryMs = 500;
 
@@ -15,7 +17,7 @@ const progressEveryMs = 500;
  * makes is named by content, and only the last transaction shows it to anybody.
  */
 export function processVideo(
-  store: VideoStore,
+  store: PipelineStore,
   blobs: BlobStore,
   media: Media,
   jobs: () => JobQueue,
@@ -103,7 +105,7 @@ export function processVideo(
 /** Deleted by its author while it was being processed: nothing is left to do. */
 class VideoGone extends Error {}
 
-export function removeBlob(store: VideoStore, blobs: BlobStore): JobKind {
+export function removeBlob(store: BlobUseStore, blobs: BlobStore): JobKind {
   return {
     maxAttempts: 10,
     timeoutMs: 60_000,

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import type { ShownVideo } from "./store.ts";
+import type { ShownVideo } from "./video-lists.ts";
 
 const states = {
   uploaded: VideoState.UPLOADED,

@@ -6,10 +6,10 @@ import type { Media } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { endOfSession } from "../rules.ts";
-import type { VideoStore } from "../store.ts";
+import type { UploadStore } from "../upload-store.ts";
 
 export function addUpload(
-  store: VideoStore,
+  store: UploadStore,
   blobs: BlobStore,
   media: Media,
   ids: Ids,

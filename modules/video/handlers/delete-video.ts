@@ -6,7 +6,7 @@ import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { isVisible, videoHeld, videoNotFound } from "../rules.ts";
-import type { VideoStore } from "../store.ts";
+import type { VideoStore } from "../video-store.ts";
 
 export function deleteVideo(store: VideoStore, jobs: JobQueue): Handlers<typeof VideoService>["deleteVideo"] {
   return async (request, call) => {

@@ -5,7 +5,7 @@ import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { moderatorsOnly, videoNotFound } from "../rules.ts";
-import type { VideoStore } from "../store.ts";
+import type { VideoStore } from "../video-store.ts";
 
 /** A video that is about to go with its author is as good as gone. */
 function notFoundWhenGone(error: unknown): boolean {

@@ -6,10 +6,10 @@ import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toVideo } from "../present.ts";
 import { checkTitle, endOfSession, uploadNotFound } from "../rules.ts";
-import type { VideoStore } from "../store.ts";
+import type { UploadStore } from "../upload-store.ts";
 
 export function publish(
-  store: VideoStore,
+  store: UploadStore,
   jobs: JobQueue,
   ids: Ids,
 ): Handlers<typeof VideoService>["publish"] {

@@ -5,7 +5,7 @@ import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toVideo } from "../present.ts";
 import { isVisible } from "../rules.ts";
-import type { VideoStore } from "../store.ts";
+import type { VideoStore } from "../video-store.ts";
 
 type Service = Handlers<typeof VideoService>;
 

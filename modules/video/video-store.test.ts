@@ -6,17 +6,23 @@ import { createLog } from "#platform/observe/log.ts";
 import { waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
-import { type VideoStore, videoStore } from "./store.ts";
+import { type PipelineStore, pipelineStore } from "./pipeline-store.ts";
 import type { Tables } from "./tables.ts";
+import { type UploadStore, uploadStore } from "./upload-store.ts";
+import { type VideoStore, videoStore } from "./video-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
-let store: VideoStore;
+let store: VideoStore & UploadStore & PipelineStore;
 let jobs: JobQueue;
 let lastId = 0;
 const newId = () => String(++lastId);
 beforeEach(async () => {
   own = await createModuleDatabase<Tables>("video", "1", migrations);
-  store = videoStore(own.db, own.events);
+  store = {
+    ...videoStore(own.db, own.events),
+    ...uploadStore(own.db),
+    ...pipelineStore(own.db, own.events),
+  };
   // Adds jobs and leaves them where they are, so that the tests decide what runs when.
   const nothing = { run: async () => {}, maxAttempts: 1, timeoutMs: 1000 };
   jobs = startJobQueue({ db: own.db, kinds: { nothing }, concurrency: 1, log: createLog("silent") });

@@ -1,0 +1,88 @@
+import { sql } from "kysely";
+import { videoPublished } from "#contracts/events.ts";
+import type { VideoId } from "#contracts/ids.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import type { Events } from "#platform/events/events.ts";
+import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
+import { countWorks } from "./account-store.ts";
+import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
+import type { Tables } from "./tables.ts";
+import type { VideoRow } from "./video-lists.ts";
+
+/** What the pipeline makes of a video: its states, from the first try to one of the two ends. */
+export function pipelineStore(db: Kysely<Tables>, events: Events) {
+  return {
+    ...blobUseStore(db),
+    /** Starts a try of the pipeline; undefined when the video is gone or already finished. */
+    startProcessing: (id: VideoId): Promise<VideoRow | undefined> =>
+      db
+        .updateTable("video")
+        .set({ state: "processing", progress: 0 })
+        .where("id", "=", id)
+        .where("state", "in", ["uploaded", "processing"])
+        .returningAll()
+        .executeTakeFirst(),
+    async setProgress(id: VideoId, progress: number): Promise<void> {
+      await db
+        .updateTable("video")
+        .set({ progress })
+        .where("id", "=", id)
+        .where("state", "=", "processing")
+        .execute();
+    },
+    /**
+     * The end of the pipeline: state, count, event, blobs no longer needed and the job, in one transaction. False
+     * when the video is gone.
+     */
+    async finish(
+      id: VideoId,
+      result: { playKey: string; coverKey: string; sizeBytes: number; keepKeys: string[] },
+      job: Job,
+      jobs: JobQueue,
+    ): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        // The video before the job, as when it is deleted: else the two could wait for each other.
+        const video = await transaction
+          .updateTable("video")
+          .set({
+            state: "published",
+            progress: 1,
+            play_key: result.playKey,
+            cover_key: result.coverKey,
+            size_bytes: result.sizeBytes,
+            published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
+          })
+          .where("id", "=", id)
+          .where("state", "=", "processing")
+          .returning(["author_id", "published_ms"])
+          .executeTakeFirst();
+        if (!video) return false;
+        await job.finish(transaction);
+        await countWorks(transaction, video.author_id, 1);
+        emit(videoPublished, {
+          videoId: id,
+          authorId: video.author_id,
+          publishedAtMs: Number(video.published_ms),
+        });
+        await releaseBlobs(transaction, jobs, [id], result.keepKeys);
+        return true;
+      });
+    },
+    /** The other end: a failure with its reason. The blobs go, the job is removed by whoever runs it. */
+    async fail(id: VideoId, failure: { reason: string; message: string }, jobs: JobQueue): Promise<void> {
+      await inTransaction(db, async (transaction) => {
+        const failed = await transaction
+          .updateTable("video")
+          .set({ state: "failed", failure_reason: failure.reason, failure_message: failure.message })
+          .where("id", "=", id)
+          .where("state", "!=", "published")
+          .returning("id")
+          .executeTakeFirst();
+        if (failed) await releaseBlobs(transaction, jobs, [id]);
+      });
+    },
+  };
+}
+
+export type PipelineStore = ReturnType<typeof pipelineStore>;

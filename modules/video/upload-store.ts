@@ -1,0 +1,111 @@
+import { sql } from "kysely";
+import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import { holdAuthor } from "./account-store.ts";
+import { lockBlob, releaseBlobs } from "./blob-use-store.ts";
+import type { Tables } from "./tables.ts";
+import type { VideoRow } from "./video-lists.ts";
+
+/** The SQL of uploads, until they are videos or thrown away. */
+export function uploadStore(db: Kysely<Tables>) {
+  return {
+    /** The upload and its hold on the blob. Error: PeopleGone, as for everything that comes in from an author. */
+    async addUpload(upload: {
+      id: UploadId;
+      ownerId: UserId;
+      sourceKey: string;
+      sizeBytes: number;
+      info: object;
+    }) {
+      await inTransaction(db, async (transaction) => {
+        await holdAuthor(transaction, upload.ownerId);
+        await lockBlob(transaction, upload.sourceKey);
+        await transaction
+          .insertInto("blob_use")
+          .values({ key: upload.sourceKey, owner_id: upload.id })
+          .execute();
+        await transaction
+          .insertInto("upload")
+          .values({
+            owner_id: upload.ownerId,
+            id: upload.id,
+            source_key: upload.sourceKey,
+            size_bytes: upload.sizeBytes,
+            info: JSON.stringify(upload.info),
+          })
+          .execute();
+      });
+    },
+
+    /**
+     * Turns an upload into a video with its first job, once: undefined when there is neither such an upload
+     * nor a video made of it.
+     */
+    async publish(
+      video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string },
+      jobs: JobQueue,
+    ): Promise<VideoRow | undefined> {
+      return inTransaction(db, async (transaction) => {
+        const upload = await transaction
+          .deleteFrom("upload")
+          .where("owner_id", "=", video.authorId)
+          .where("id", "=", video.uploadId)
+          .returningAll()
+          .executeTakeFirst();
+        if (!upload) {
+          return transaction
+            .selectFrom("video")
+            .selectAll()
+            .where("author_id", "=", video.authorId)
+            .where("upload_id", "=", video.uploadId)
+            .executeTakeFirst();
+        }
+        await holdAuthor(transaction, video.authorId);
+        await transaction
+          .updateTable("blob_use")
+          .set({ owner_id: video.id })
+          .where("owner_id", "=", video.uploadId)
+          .execute();
+        await jobs.add(transaction, "process", video.id);
+        return transaction
+          .insertInto("video")
+          .values({
+            id: video.id,
+            author_id: video.authorId,
+            upload_id: video.uploadId,
+            title: video.title,
+            state: "uploaded",
+            source_key: upload.source_key,
+            duration_ms: upload.info.durationMs,
+            width: upload.info.width,
+            height: upload.info.height,
+            size_bytes: upload.size_bytes,
+            info: JSON.stringify(upload.info),
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow();
+      });
+    },
+
+    /** Throws away uploads that were never published. */
+    async dropUploads(olderThanMs: number, jobs: JobQueue): Promise<number> {
+      return inTransaction(db, async (transaction) => {
+        const old = await transaction
+          .deleteFrom("upload")
+          .where("created_at", "<", sql<Date>`now() - ${olderThanMs} * interval '1 ms'`)
+          .returning("id")
+          .execute();
+        await releaseBlobs(
+          transaction,
+          jobs,
+          old.map(({ id }) => id),
+        );
+        return old.length;
+      });
+    },
+  };
+}
+
+export type UploadStore = ReturnType<typeof uploadStore>;

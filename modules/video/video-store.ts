@@ -1,0 +1,53 @@
+import { videoDeleted } from "#contracts/events.ts";
+import type { UserId, VideoId } from "#contracts/ids.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import type { Events } from "#platform/events/events.ts";
+import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import { countWorks, holdAuthor } from "./account-store.ts";
+import { releaseBlobs } from "./blob-use-store.ts";
+import type { Tables } from "./tables.ts";
+import { videoLists } from "./video-lists.ts";
+
+/** Videos as they are read, deleted and held. Everything that lasts with a fact is written in the fact's transaction. */
+export function videoStore(db: Kysely<Tables>, events: Events) {
+  return {
+    ...videoLists(db),
+    /**
+     * Removes a video with its count, its job, an event of it and its use of blobs; false when it is not the author's
+     * or is on hold.
+     */
+    async deleteVideo(id: VideoId, authorId: UserId, jobs: JobQueue): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        const video = await transaction
+          .deleteFrom("video")
+          .where("id", "=", id)
+          .where("author_id", "=", authorId)
+          .where("held", "=", false)
+          .returning(["state", "published_ms"])
+          .executeTakeFirst();
+        if (!video) return false;
+        if (video.state === "published") await countWorks(transaction, authorId, -1);
+        await transaction.deleteFrom("job").where("kind", "=", "process").where("key", "=", id).execute();
+        await releaseBlobs(transaction, jobs, [id]);
+        emit(videoDeleted, { videoId: id, authorId, publishedAtMs: Number(video.published_ms ?? 0) });
+        return true;
+      });
+    },
+    /** Puts a video on hold, or takes that off; false when there is none. */
+    async setHeld(id: VideoId, held: boolean): Promise<boolean> {
+      return inTransaction(db, async (transaction) => {
+        const video = await transaction
+          .updateTable("video")
+          .set({ held })
+          .where("id", "=", id)
+          .returning("author_id")
+          .executeTakeFirst();
+        if (video) await holdAuthor(transaction, video.author_id);
+        return video !== undefined;
+      });
+    },
+  };
+}
+
+export type VideoStore = ReturnType<typeof videoStore>;
