@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { accountGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
-import { accountGone } from "#platform/db/people-gone.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { bringVideos, type ReaderOfAuthor, trim } from "./inbox-rows.ts";
 import { idleDays, inboxSize } from "./rules.ts";

@@ -3,7 +3,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { inTurns } from "#platform/events/turn.ts";
+import { eachInTurns } from "#platform/events/turn.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { CommentStore } from "./comment-store.ts";
 import type { ReactionStore } from "./reaction-store.ts";
@@ -61,14 +61,12 @@ export function followErasures(
     group: "interaction.accounts",
     db,
     types: [accountErased],
-    handle: inTurns(async (_transaction, erased, { mayGoOn }) => {
-      for (const { userId } of erased.map(({ message }) => message)) {
-        await accounts.shutOut(userId);
-        // In transactions of their own, since there may be many; doing it again does no harm.
-        await removeReactions(userId, mayGoOn);
-        await removeComments(userId, mayGoOn);
-        await removeReports(userId, mayGoOn);
-      }
+    handle: eachInTurns(async ({ message: { userId } }, { mayGoOn }) => {
+      await accounts.shutOut(userId);
+      // In transactions of their own, since there may be many; doing it again does no harm.
+      await removeReactions(userId, mayGoOn);
+      await removeComments(userId, mayGoOn);
+      await removeReports(userId, mayGoOn);
     }),
   });
 }

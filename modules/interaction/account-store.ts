@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { refuseGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { refuseGone } from "#platform/db/people-gone.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "./tables.ts";
 import { holdVideoIds } from "./video-rows.ts";

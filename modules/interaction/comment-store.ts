@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { commentDeleted, commented } from "#contracts/events.ts";
+import { withoutGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
-import { withoutGone } from "#platform/db/people-gone.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";

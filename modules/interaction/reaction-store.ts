@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { reacted } from "#contracts/events.ts";
+import { refuseGone, withoutGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { refuseGone, withoutGone } from "#platform/db/people-gone.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Tables } from "./tables.ts";

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { withoutGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
-import { withoutGone } from "#platform/db/people-gone.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { holdPeople } from "./account-store.ts";

@@ -2,7 +2,7 @@ import { accountErased } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { inTurns } from "#platform/events/turn.ts";
+import { eachInTurns } from "#platform/events/turn.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -12,15 +12,13 @@ export function followErasures(events: Events, db: Kysely<Tables>, store: Accoun
     group: "message.accounts",
     db,
     types: [accountErased],
-    handle: inTurns(async (_transaction, erased, { mayGoOn }) => {
-      for (const { userId } of erased.map(({ message }) => message)) {
-        await store.shutOut(userId);
-        // In transactions of their own, since there may be many; doing it again does no harm.
-        for (let peers = await store.peers(userId); peers.length > 0; peers = await store.peers(userId)) {
-          for (const peerId of peers) {
-            while (await store.removeMessages(userId, peerId)) mayGoOn();
-            mayGoOn();
-          }
+    handle: eachInTurns(async ({ message: { userId } }, { mayGoOn }) => {
+      await store.shutOut(userId);
+      // In transactions of their own, since there may be many; doing it again does no harm.
+      for (let peers = await store.peers(userId); peers.length > 0; peers = await store.peers(userId)) {
+        for (const peerId of peers) {
+          while (await store.removeMessages(userId, peerId)) mayGoOn();
+          mayGoOn();
         }
       }
     }),

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { messageSent } from "#contracts/events.ts";
+import { refuseGone, withoutGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { refuseGone, withoutGone } from "#platform/db/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";

@@ -2,7 +2,7 @@ import { accountErased } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { inTurns } from "#platform/events/turn.ts";
+import { eachInTurns } from "#platform/events/turn.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -12,13 +12,10 @@ export function followErasures(events: Events, db: Kysely<Tables>, store: Accoun
     group: "relation.accounts",
     db,
     types: [accountErased],
-    handle: inTurns(async (_transaction, erased, { mayGoOn }) => {
-      for (const { userId } of erased.map(({ message }) => message)) {
-        await store.shutOut(userId);
-        // In transactions of their own, since there may be millions; doing it again does no harm.
-        for (const remove of [store.removeFollows, store.removeBlocks])
-          while (await remove(userId)) mayGoOn();
-      }
+    handle: eachInTurns(async ({ message: { userId } }, { mayGoOn }) => {
+      await store.shutOut(userId);
+      // In transactions of their own, since there may be millions; doing it again does no harm.
+      for (const remove of [store.removeFollows, store.removeBlocks]) while (await remove(userId)) mayGoOn();
     }),
   });
 }

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { relationBlocked, relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
+import { accountGone, PeopleGone, refuseGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { accountGone, PeopleGone, refuseGone } from "#platform/db/people-gone.ts";
 import { tryAgain } from "#platform/db/try-again.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
+import { accountGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { accountGone } from "#platform/db/people-gone.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";

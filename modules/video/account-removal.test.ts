@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { accountClosing } from "#contracts/events.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
-import { PeopleGone } from "#platform/db/people-gone.ts";
+import { PeopleGone } from "#platform/accounts/people-gone.ts";
 import { type JobQueue, startJobQueue } from "#platform/jobs/job-queue.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { drifts } from "#platform/testing/drifts.ts";

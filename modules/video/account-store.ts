@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { UserId, VideoId } from "#contracts/ids.ts";
+import { refuseGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { refuseGone } from "#platform/db/people-gone.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { releaseBlobs } from "./blob-use-store.ts";

@@ -1,4 +1,4 @@
-import { accountGone, PeopleGone } from "#platform/db/people-gone.ts";
+import { accountGone, PeopleGone } from "#platform/accounts/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 

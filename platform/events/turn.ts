@@ -33,6 +33,15 @@ export function inTurns<On, Events>(
   };
 }
 
+/** The same for who handles one event after the other. */
+export function eachInTurns<On, Event>(
+  handle: (event: Event, context: TurnContext) => Promise<void>,
+): (on: On, events: Event[], context: HandleContext) => Promise<void> {
+  return inTurns(async (_on, events, context) => {
+    for (const event of events) await handle(event, context);
+  });
+}
+
 function turnOver(): DomainError {
   return new DomainError("unavailable", "TURN_OVER", "There is more to do.");
 }

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
-import { accountGone } from "#platform/db/people-gone.ts";
+import { accountGone } from "#platform/accounts/people-gone.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { toApiComment } from "./present.ts";

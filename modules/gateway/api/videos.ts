@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Position } from "#contracts/gen/feed_pb.ts";
-import { accountGone } from "#platform/db/people-gone.ts";
+import { accountGone } from "#platform/accounts/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { callOf } from "../request-call.ts";

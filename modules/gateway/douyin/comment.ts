@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
-import { accountGone } from "#platform/db/people-gone.ts";
+import { accountGone } from "#platform/accounts/people-gone.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";

@@ -1,6 +1,6 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { VideoId } from "#contracts/ids.ts";
-import { PeopleGone } from "#platform/db/people-gone.ts";
+import { PeopleGone } from "#platform/accounts/people-gone.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
