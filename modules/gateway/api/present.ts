@@ -1,7 +1,8 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { type Video, VideoState } from "#contracts/gen/video_pb.ts";
-import type { Clip, Person } from "../composer.ts";
+import type { Clip } from "../clips.ts";
 import type { MediaUrls } from "../media-urls.ts";
+import type { Person } from "../people.ts";
 
 const states = {
   [VideoState.UNSPECIFIED]: "uploaded",

@@ -1,6 +1,7 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
-import type { Clip, Person } from "../composer.ts";
+import type { Clip } from "../clips.ts";
 import type { MediaUrls } from "../media-urls.ts";
+import type { Person } from "../people.ts";
 
 /** int64 as a bare JSON number: fast-json-stringify writes the digits of a BigInt. */
 const Int64 = { type: "integer" } as const;

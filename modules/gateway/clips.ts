@@ -1,0 +1,80 @@
+import type { InteractionService, Reaction, VideoStats } from "#contracts/gen/interaction_pb.ts";
+import type { Video, VideoService } from "#contracts/gen/video_pb.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { shared, sharedById } from "#platform/rpc/shared-calls.ts";
+import type { OptionalPart } from "./optional-part.ts";
+import type { Person } from "./people.ts";
+import type { PublicCall } from "./request-call.ts";
+
+/** A video with its author. */
+export interface Clip {
+  video: Video;
+  author: Person;
+  /** Absent when the service that knows cannot say. */
+  stats: VideoStats | undefined;
+  /** The caller's. */
+  opinion: Reaction;
+}
+
+/** Makes clips of videos, their authors, and what people think of them. */
+export function createClips(
+  {
+    video,
+    interaction,
+  }: { video: Client<typeof VideoService>; interaction: Client<typeof InteractionService> },
+  people: (ids: string[], call: PublicCall) => Promise<Person[]>,
+  optional: OptionalPart,
+) {
+  const videosOf = sharedById(
+    async (ids, call) => (await video.getVideos({ ids }, call)).videos,
+    ({ id }) => id,
+  );
+  const statsOf = sharedById(
+    async (videoIds, call) => (await interaction.getVideoStats({ videoIds }, call)).stats,
+    ({ videoId }) => videoId,
+  );
+  const opinionsOf = shared(
+    async (people: { userId: string; videoIds: string[] }[], call) =>
+      (await interaction.getOpinions({ people }, call)).opinions,
+  );
+
+  async function clips(videos: Video[], call: PublicCall): Promise<Clip[]> {
+    if (videos.length === 0) return [];
+    const { callerId } = call;
+    const videoIds = videos.map(({ id }) => id);
+    const authorIds = videos.map(({ authorId }) => authorId);
+    const reactions = Promise.all([
+      statsOf(videoIds, call),
+      callerId === undefined ? undefined : opinionsOf({ userId: callerId, videoIds }, call),
+    ]);
+    const [authors, known] = await Promise.all([
+      people(authorIds, call),
+      optional(call, "reactions", reactions),
+    ]);
+    const [stats, opinions] = known ?? [];
+    const byId = new Map(authors.map((author) => [author.user.id, author]));
+    return videos.flatMap((video, i) => {
+      const author = byId.get(video.authorId);
+      return author ? [{ video, author, stats: stats?.get(video.id), opinion: opinions?.[i] ?? 0 }] : [];
+    });
+  }
+
+  async function clipsById(ids: string[], call: PublicCall): Promise<Clip[]> {
+    if (ids.length === 0) return [];
+    const { callerId, moderator } = call;
+    const found = moderator ? new Map<string, Video>() : await videosOf(ids, call);
+    // Authors and moderators may see more than everybody.
+    const special = ids.filter((id) => !found.has(id) || found.get(id)!.authorId === callerId);
+    const own =
+      callerId === undefined || special.length === 0
+        ? []
+        : (await video.getVideos({ ids: special }, call)).videos;
+    const ownById = new Map(own.map((one) => [one.id, one]));
+    return clips(
+      ids.flatMap((id) => ownById.get(id) ?? found.get(id) ?? []),
+      call,
+    );
+  }
+
+  return { clips, clipsById };
+}

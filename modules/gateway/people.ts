@@ -1,0 +1,124 @@
+import type { InteractionService, UserStats } from "#contracts/gen/interaction_pb.ts";
+import type { Relation, RelationService } from "#contracts/gen/relation_pb.ts";
+import type { User, UserService } from "#contracts/gen/user_pb.ts";
+import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { shared, sharedById } from "#platform/rpc/shared-calls.ts";
+import type { OptionalPart } from "./optional-part.ts";
+import type { PublicCall } from "./request-call.ts";
+
+/** A person with what the services know of them, whichever surface shows it. */
+export interface Person {
+  user: User;
+  works: number;
+  /** Absent when the service that knows cannot say. */
+  likes: UserStats | undefined;
+  relation: Omit<Relation, "$typeName"> | undefined;
+}
+
+export interface PeopleClients {
+  user: Client<typeof UserService>;
+  video: Client<typeof VideoService>;
+  relation: Client<typeof RelationService>;
+  interaction: Client<typeof InteractionService>;
+}
+
+/** Makes people of what the services know of them. `oneWay`: nobody is told whether others follow them back. */
+export function createPeople(
+  { user, video, relation, interaction }: PeopleClients,
+  optional: OptionalPart,
+  { oneWay }: { oneWay: boolean },
+) {
+  // What everybody may see is asked on nobody's behalf, what depends on the caller for many callers.
+  const usersOf = sharedById(
+    async (ids, call) => (await user.getUsers({ ids }, call)).users,
+    ({ id }) => id,
+  );
+  const worksOf = sharedById(
+    async (authorIds, call) => (await video.getAuthorStats({ authorIds }, call)).stats,
+    ({ authorId }) => authorId,
+  );
+  const likesOf = sharedById(
+    async (userIds, call) => (await interaction.getUserStats({ userIds }, call)).stats,
+    ({ userId }) => userId,
+  );
+  const countsOf = sharedById(
+    async (userIds, call) => (await relation.getRelations({ userIds }, call)).relations,
+    ({ userId }) => userId,
+  );
+  const standingsOf = shared(
+    async (people: { userId: string; otherIds: string[] }[], call) =>
+      (await relation.getStandings({ people, oneWay }, call)).standings,
+  );
+
+  /** How people stand and are followed. */
+  async function relationsOf(userIds: string[], call: PublicCall) {
+    const { callerId } = call;
+    const [counts, standings] = await Promise.all([
+      countsOf(userIds, call),
+      callerId === undefined ? undefined : standingsOf({ userId: callerId, otherIds: userIds }, call),
+    ]);
+    return (i: number): Person["relation"] => {
+      const count = counts.get(userIds[i]!);
+      const flags = standings?.[i] ?? 0;
+      return (
+        count && {
+          userId: count.userId,
+          following: count.following,
+          followers: count.followers,
+          followed: (flags & 1) > 0,
+          followsCaller: (flags & 2) > 0,
+          blocked: (flags & 4) > 0,
+          blocksCaller: (flags & 8) > 0,
+        }
+      );
+    };
+  }
+
+  /** Adds to people what the other services know of them; their records may still be on the way. */
+  async function compose(
+    userIds: string[],
+    users: Promise<(id: string) => User | undefined>,
+    call: PublicCall,
+  ): Promise<Person[]> {
+    const [find, works, likes, relations] = await Promise.all([
+      users,
+      optional(call, "works", worksOf(userIds, call)),
+      optional(call, "likes", likesOf(userIds, call)),
+      optional(call, "relations", relationsOf(userIds, call)),
+    ]);
+    return userIds.flatMap((id, i) => {
+      const found = find(id);
+      if (!found) return [];
+      return [
+        { user: found, works: works?.get(id)?.works ?? 0, likes: likes?.get(id), relation: relations?.(i) },
+      ];
+    });
+  }
+
+  /** Of oneself one may know more than others. */
+  async function findUsers(ids: string[], call: PublicCall): Promise<(id: string) => User | undefined> {
+    const own = ids.find((id) => id === call.callerId);
+    const [others, self] = await Promise.all([
+      usersOf(
+        ids.filter((id) => id !== own),
+        call,
+      ),
+      own === undefined ? undefined : user.getUsers({ ids: [own] }, call),
+    ]);
+    return (id) => (id === own ? self!.users[0] : others.get(id));
+  }
+
+  async function people(ids: string[], call: PublicCall): Promise<Person[]> {
+    const wanted = [...new Set(ids)];
+    return wanted.length === 0 ? [] : compose(wanted, findUsers(wanted, call), call);
+  }
+
+  async function person(found: User, call: PublicCall): Promise<Person> {
+    const users = Promise.resolve(() => found);
+    const [one] = await compose([found.id], users, call);
+    return one!;
+  }
+
+  return { people, person };
+}
