@@ -120,6 +120,7 @@ describe("the pages of the web client", () => {
         await page.locator("main :is(h1, h2, article, .chat)").first().waitFor();
         if (path.endsWith("comments")) await page.locator(".comment").first().waitFor();
         await expect.poll(() => page.locator(".spinner").count()).toBe(0);
+        if (path !== "/") await expect.poll(() => page.title(), { message: path }).toContain(" · ");
         const body = page.locator("body");
         const { count, nameless } = await nameControls(visitor);
         expect(count, path).toBeGreaterThan(3);

@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { feedQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
+import { useAgain } from "../api/use-again.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { FeedTab } from "../settings/preferences.ts";
@@ -27,6 +28,7 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
   const more = useCallback(() => {
     if (hasNextPage && !isFetching && !error) void fetchNextPage();
   }, [hasNextPage, isFetching, error, fetchNextPage]);
+  useAgain(data ? error : null, fetchNextPage);
   const restart = () => {
     cache.removeQueries({ queryKey: position });
     void cache.resetQueries({ queryKey: ["feed", kind] });

@@ -5,6 +5,7 @@ import { asProblem } from "../api/problem.ts";
 import { feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
+import { useAgain } from "../api/use-again.ts";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
 import { FeedView } from "../feed/feed-view.tsx";
 import { playable } from "../feed/playable.ts";
@@ -24,7 +25,7 @@ export function VideoPage({ id }: { id: string }) {
   const { t } = useI18n();
   const { api } = useServices();
   const { data, error, refetch } = useQuery(videoQuery(api, id));
-  usePageTitle(data ? data.title || t.videoBy(data.author.name) : null);
+  usePageTitle(data ? data.title || t.videoBy(data.author.name) : error && t.videoGoneTitle);
   return (
     <>
       <BackButton overlay />
@@ -70,6 +71,7 @@ function Continued({ video }: { video: Video }) {
   const more = useCallback(() => {
     if (hasNextPage && !isFetching && !error) void fetchNextPage();
   }, [hasNextPage, isFetching, error, fetchNextPage]);
+  useAgain(next.data ? error : null, fetchNextPage);
   return <FeedView videos={videos} onNearEnd={more} hasMore={!listEnds || hasNextPage} />;
 }
 

@@ -1,0 +1,13 @@
+import { useEffect } from "react";
+import { isPassing } from "./client.ts";
+
+const AGAIN_MS = 5000;
+
+/** Asks by itself for the page at which a list broke off, as long as that may help. */
+export function useAgain(error: Error | null, fetchNextPage: () => unknown) {
+  useEffect(() => {
+    if (!error || !isPassing(error)) return;
+    const timer = setTimeout(fetchNextPage, AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [error, fetchNextPage]);
+}
