@@ -3,9 +3,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
-import { body } from "./harness/http-client.ts";
+import { copyVideo } from "./harness/fill-feed.ts";
+import { swipe } from "./harness/gestures.ts";
+import { body, type Schemas } from "./harness/http-client.ts";
 import { contrastOf, smallTargets } from "./harness/page-checks.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
 
 const arabic = "فيديو جميل جدا من القاهرة";
 
@@ -192,6 +195,38 @@ describe("what a phone feels like in the hand", () => {
     await expect.poll(colour).toBe("rgb(250, 251, 248)");
     await page.emulateMedia({ colorScheme: "dark" });
     await expect.poll(colour).toBe("rgb(11, 15, 13)");
+  });
+
+  test("a finger on a dialog moves nothing behind it", async () => {
+    const visitor = await hold(await server.register());
+    const { page } = visitor;
+    await page.goto("/settings");
+    await page.getByRole("button", { name: zh.deleteAccount }).tap();
+    await page.getByRole("dialog").waitFor();
+    const top = await page.evaluate("scrollY");
+    expect(top).toBeGreaterThan(0);
+    await swipe(visitor, 300);
+    expect(await page.evaluate("scrollY")).toBe(top);
+  });
+
+  test("a feed that broke off goes on by itself", async () => {
+    const publishedMs = Date.parse(body(await ada.get<Schemas["Video"]>(`/videos/${videoId}`)).publishedAt!);
+    const before = await copyVideo(server.deployment.databaseUrl, videoId, 12, (i) => publishedMs - 20 + i);
+    const visitor = await browser.visit(server.origin, "phone", { reducedMotion: "reduce" });
+    const { page } = visitor;
+    visitor.expectStatus(503);
+    await page.route("**/api/v1/feed?*cursor=*", (route) => route.fulfill({ status: 503 }));
+    await page.goto("/");
+    const slides = page.locator("article");
+    await inView(page).waitFor();
+    const loaded = await slides.count();
+    expect(loaded).toBeLessThan(before.length);
+    await until("the end", async () => {
+      await page.keyboard.press("ArrowDown");
+      return page.getByRole("heading", { name: zh.feedFailed }).isVisible();
+    });
+    await page.unroute("**/api/v1/feed?*cursor=*");
+    await expect.poll(() => slides.count(), { timeout: 20_000 }).toBeGreaterThan(loaded);
   });
 
   test("pages open while the server is gone, and what they lack comes by itself when it is back", async () => {
