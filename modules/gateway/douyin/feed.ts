@@ -17,12 +17,18 @@ const maxKeptBytes = 64 * 1024 * 1024;
 const maxAgeMs = 60_000;
 const answer = { video_list: { type: "array", items: videoSchema }, next_time: { type: "integer" } };
 
+interface Page {
+  bytes: Buffer;
+  /** See PublicCall. */
+  missing: ReadonlySet<string>;
+}
+
 export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
   const { feed, composer, urlsFor } = surface;
   const serialize = fastJsonStringify(answerSchema(answer).response[200] as never);
-  const pages = createFreshCache<Buffer>({
+  const pages = createFreshCache<Page>({
     changesSince: (mark, call) => feed.getChanges({ mark }, call),
-    sizeOf: (page) => page.length,
+    sizeOf: ({ bytes }) => bytes.length,
     maxBytes: maxKeptBytes,
     maxAgeMs,
   });
@@ -54,17 +60,13 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
     return { page: { ...ok, video_list, next_time: nextMs ?? Date.now() }, ids };
   }
 
-  async function make(
-    beforeMs: number | undefined,
-    call: PublicCall,
-    urls: MediaUrls,
-  ): Promise<Made<Buffer>> {
-    const { callerId } = call;
+  async function make(beforeMs: number | undefined, call: PublicCall, urls: MediaUrls): Promise<Made<Page>> {
+    const { callerId, missing } = call;
     const { page, ids } = await (callerId ? ownPage : guestsPage)(beforeMs, call, urls);
     return {
-      value: Buffer.from(serialize(page)),
+      value: { bytes: Buffer.from(serialize(page)), missing },
       madeOf: callerId ? [callerId, ...ids] : ids,
-      complete: call.missing.size === 0,
+      complete: missing.size === 0,
     };
   }
 
@@ -78,7 +80,8 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
       const call = callOf(request);
       const urls = urlsFor(request);
       const key = `${call.callerId} ${call.moderator} ${beforeMs} ${urls.origin}`;
-      const bytes = await pages.get(key, call, () => make(beforeMs, call, urls));
+      const { bytes, missing } = await pages.get(key, call, () => make(beforeMs, call, urls));
+      for (const what of missing) call.missing.add(what);
       return reply.type("application/json; charset=utf-8").send(bytes);
     },
   });
