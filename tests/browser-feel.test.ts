@@ -69,6 +69,18 @@ describe("what a phone feels like in the hand", () => {
     }
   });
 
+  test("a list below the tabs is not scrolled under them", async () => {
+    const { page } = await hold(await server.register());
+    await page.setViewportSize({ width: 320, height: 480 });
+    await page.goto("/");
+    await page.getByRole("button", { name: zh.feedFollowing, exact: true }).tap();
+    await page.getByRole("heading", { name: zh.followingEmptyTitle }).waitFor();
+    const tabs = (await page.getByRole("group", { name: zh.feedTabs }).boundingBox())!;
+    const list = (await page.locator(".nobody").boundingBox())!;
+    expect(list.y).toBeGreaterThanOrEqual(tabs.y + tabs.height);
+    expect(list.y + list.height).toBeLessThanOrEqual(480);
+  });
+
   test("words run in their own direction, and long ones are folded", async () => {
     const bob = await server.register();
     body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: arabic } }), 201);

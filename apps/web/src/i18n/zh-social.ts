@@ -74,7 +74,7 @@ export const social = {
   hotBody: "24 小时内新增粉丝最多的人。",
   hotEmptyTitle: "今天很安静",
   hotEmptyBody: "24 小时内还没有人新增粉丝。",
-  won: (count: string) => `24 小时涨粉 ${count}`,
+  won: (count: string) => `涨粉 ${count} · 24 小时`,
 };
 
 export const comments = {
