@@ -7,8 +7,10 @@ export type HashingTask =
   | { do: "verify"; hash: string; password: string };
 
 export interface HashingThread {
-  /** One at a time. */
+  /** Tasks are done one at a time, in the order in which they come. */
   run(task: HashingTask): Promise<string | boolean>;
+  /** How many it has been given and not answered. */
+  busy(): number;
   stop(): Promise<void>;
 }
 
@@ -40,15 +42,19 @@ const program = `
 export function hashingThread(): HashingThread {
   const library = createRequire(import.meta.url).resolve("@node-rs/argon2");
   let worker: Worker | undefined;
-  let settle: ((answer: { value: string | boolean } | { error: string }) => void) | undefined;
+  /** Of those who wait, the one that is worked for first. */
+  let waiting: ((answer: { value: string | boolean } | { error: string }) => void)[] = [];
 
   function start(): Worker {
     // Without our own arguments: they may change how the program is read.
     const started = new Worker(program, { eval: true, workerData: library, execArgv: [] });
-    started.on("message", (answer) => settle?.(answer));
+    started.on("message", (answer) => waiting.shift()?.(answer));
     const ended = (why: unknown) => {
-      if (worker === started) worker = undefined;
-      settle?.({ error: `the hashing thread has ended: ${why}` });
+      if (worker !== started) return;
+      worker = undefined;
+      const told = waiting;
+      waiting = [];
+      for (const settle of told) settle({ error: `the hashing thread has ended: ${why}` });
     };
     started.on("error", ended);
     started.on("exit", ended);
@@ -60,16 +66,16 @@ export function hashingThread(): HashingThread {
       new Promise((resolve, reject) => {
         worker ??= start();
         const running = worker;
-        settle = (answer) => {
-          settle = undefined;
+        waiting.push((answer) => {
           // Only while it works does it keep the process alive.
-          running.unref();
+          if (waiting.length === 0) running.unref();
           if ("error" in answer) reject(new Error(answer.error));
           else resolve(answer.value);
-        };
+        });
         running.ref();
         running.postMessage(task);
       }),
+    busy: () => waiting.length,
     stop: async () => void (await worker?.terminate()),
   };
 }

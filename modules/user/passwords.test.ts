@@ -39,12 +39,24 @@ test("whose deadline is over when the turn comes is refused", async () => {
   await expect(passwords.hash("secret", call(-1))).rejects.toMatchObject({ reason: "BUSY" });
 });
 
-test("a thread that ends is replaced, and whoever waited for it is told", async () => {
+test("a thread answers each of those who wait for it", async () => {
+  const thread = hashingThread();
+  const hash = (await thread.run({ do: "hash", password: "secret", options: argon2id })) as string;
+  const verify = (password: string) => thread.run({ do: "verify", hash, password });
+  const answers = Promise.all(["secret", "Secret", "Secret"].map(verify));
+  expect(thread.busy()).toBe(3);
+  expect(await answers).toEqual([true, false, false]);
+  expect(thread.busy()).toBe(0);
+  await thread.stop();
+});
+
+test("a thread that ends is replaced, and all who waited for it are told", async () => {
   const thread = hashingThread();
   const task = { do: "hash", password: "secret", options: argon2id } as const;
-  const first = thread.run(task);
+  const waiting = Promise.allSettled([thread.run(task), thread.run(task)]);
   await thread.stop();
-  await expect(first).rejects.toThrow("has ended");
+  for (const one of await waiting)
+    expect(one).toMatchObject({ reason: { message: expect.stringContaining("has ended") } });
   expect(await thread.run(task)).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   await thread.stop();
 });

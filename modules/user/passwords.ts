@@ -17,23 +17,16 @@ export interface Passwords {
  * BUSY with the time to come back.
  */
 export function createPasswords(): Passwords {
+  // Each thread has the next one at hand: while the event loop hears of one and sends another, it would stand still.
+  const perThread = 2;
   const queue = boundedQueue({
-    concurrency: hashingThreads,
-    maxWaiting: 100 * hashingThreads,
-    typicalMs: 25,
+    concurrency: perThread * hashingThreads,
+    maxWaiting: (101 - perThread) * hashingThreads,
+    typicalMs: perThread * 25,
   });
   const threads = Array.from({ length: hashingThreads }, hashingThread);
-  const free = [...threads];
-  /** The queue lets in as many as there are threads. */
-  const run = (task: HashingTask, call: Call) =>
-    queue.run(async () => {
-      const thread = free.pop()!;
-      try {
-        return await thread.run(task);
-      } finally {
-        free.push(thread);
-      }
-    }, call.deadlineMs);
+  const leastBusy = () => threads.reduce((least, thread) => (thread.busy() < least.busy() ? thread : least));
+  const run = (task: HashingTask, call: Call) => queue.run(() => leastBusy().run(task), call.deadlineMs);
   const nobody = hash("nobody has this password", argon2id);
   return {
     hash: async (password, call) => (await run({ do: "hash", password, options: argon2id }, call)) as string,
