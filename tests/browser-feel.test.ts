@@ -1,4 +1,4 @@
-import type { Page } from "playwright-core";
+import type { Page, Request } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
@@ -52,7 +52,7 @@ describe("what a phone feels like in the hand", () => {
       // Polled, since a sheet comes in from below.
       await expect.poll(() => smallTargets(page.locator("body")), { message: path }).toEqual([]);
     }
-  });
+  }, 60_000);
 
   test("the tabs over a white clip can be read", async () => {
     const { page } = await hold(await server.register());
@@ -116,9 +116,7 @@ describe("what a phone feels like in the hand", () => {
       .getByRole("dialog", { name: zh.deleteCommentTitle })
       .getByRole("button", { name: zh.deleteAction })
       .tap();
-    const toast = page.getByText(zh.commentDeleted, { exact: true });
-    await toast.waitFor();
-    expect(await toast.evaluate((text) => text.matches(":popover-open"))).toBe(true);
+    await page.locator(":popover-open", { hasText: zh.commentDeleted }).waitFor();
     await page.getByRole("dialog").waitFor();
   });
 
@@ -213,6 +211,9 @@ describe("what a phone feels like in the hand", () => {
     const visitor = await hold(await server.register());
     const { page } = visitor;
     await page.goto("/settings");
+    // Whole, so that nothing that arrives moves it.
+    await page.locator(".devices li").first().waitFor();
+    await page.getByText(zh.nobodyBlocked).waitFor();
     await page.getByRole("button", { name: zh.deleteAccount }).tap();
     await page.getByRole("dialog").waitFor();
     const top = await page.evaluate("scrollY");
@@ -239,7 +240,7 @@ describe("what a phone feels like in the hand", () => {
     });
     await page.unroute("**/api/v1/feed?*cursor=*");
     await expect.poll(() => slides.count(), { timeout: 20_000 }).toBeGreaterThan(loaded);
-  });
+  }, 60_000);
 
   test("pages open while the server is gone, and what they lack comes by itself when it is back", async () => {
     const visitor = await browser.visit(server.origin, "phone");
@@ -247,6 +248,12 @@ describe("what a phone feels like in the hand", () => {
     visitor.expectStatus(503);
     const isGone = { status: 503 };
     await page.route("**/media/**", (route) => route.fulfill(isGone));
+    let pending = 0;
+    const counted = (by: number) => (request: Request) => {
+      if (request.url().includes("/assets/")) pending += by;
+    };
+    page.on("request", counted(1));
+    page.on("requestfinished", counted(-1));
     await page.goto("/");
     // Not a torn picture.
     const face = inView(page).locator(".rail-face img");
@@ -255,6 +262,8 @@ describe("what a phone feels like in the hand", () => {
     await page.unroute("**/media/**");
     await expect.poll(() => timeOf(page)).toBeGreaterThan(0);
     await expect.poll(() => loadedOf(page)).toContain("hot-page");
+    // All pages are asked for at once.
+    await expect.poll(() => pending).toBe(0);
 
     await page.route("**/api/**", (route) => route.fulfill(isGone));
     await page.route("**/assets/**", (route) => route.abort());
@@ -263,7 +272,7 @@ describe("what a phone feels like in the hand", () => {
     await page.unroute("**/api/**");
     await page.getByRole("alert").waitFor({ state: "detached", timeout: 20_000 });
     await page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle)).waitFor();
-  });
+  }, 60_000);
 });
 
 const choose = (page: Page) =>
