@@ -120,6 +120,14 @@ describe("what a phone feels like in the hand", () => {
     await page.getByRole("dialog").waitFor();
   });
 
+  test("one's own video leads to where it can be deleted", async () => {
+    const { page } = await hold(await server.logIn(ada.username, ada.password));
+    await page.goto(`/video/${videoId}`);
+    await inView(page).getByRole("button", { name: zh.moreActions }).tap();
+    await page.getByRole("dialog").getByRole("link", { name: zh.toMyVideos }).tap();
+    await page.getByRole("button", { name: zh.manage(arabic) }).waitFor();
+  });
+
   test("a keyboard leaves room for what is written", async () => {
     const { page } = await hold(await server.register());
     await page.goto("/upload");

@@ -16,6 +16,7 @@ export default function VideoMenu({ video, onClose }: { video: Video; onClose: (
   const share = useShare(`/video/${video.id}`, video.title);
   const me = useUser();
   const hold = useHold(video.id);
+  const own = me?.id === video.author.id;
   const disliked = video.reaction === "dislike";
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
@@ -45,9 +46,10 @@ export default function VideoMenu({ video, onClose }: { video: Video; onClose: (
             {video.held ? t.release : t.hold}
           </button>
         )}
-        <Link href={`/user/${video.author.id}`} onClick={onClose}>
+        {/* One's own are changed and deleted there. */}
+        <Link href={own ? "/me" : `/user/${video.author.id}`} onClick={onClose}>
           <PersonIcon />
-          {t.toProfileOf(video.author.name)}
+          {own ? t.toMyVideos : t.toProfileOf(video.author.name)}
         </Link>
       </div>
     </Dialog>
