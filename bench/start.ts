@@ -7,7 +7,7 @@ import { createLog } from "#platform/observe/log.ts";
 import type { Bench } from "./bench.ts";
 import { compare } from "./rounds.ts";
 import type { Row } from "./scoreboard.ts";
-import { stopProcess } from "./server-process.ts";
+import { nodeOptions, stopProcess } from "./server-process.ts";
 
 const budgetMs = 3000;
 const startMs = 60_000;
@@ -22,7 +22,10 @@ export const start: Bench = async (world, { rounds }) => {
     const env = { ...process.env, DOUYA_DATA: world.dataDir, DOUYA_PORT: String(port) };
     const startedMs = performance.now();
     // As `npm start` does it, which first looks whether something must be built.
-    const child = spawn(process.execPath, ["bin/douya.mjs", "serve"], { env, stdio: "ignore" });
+    const child = spawn(process.execPath, [...nodeOptions, "bin/douya.mjs", "serve"], {
+      env,
+      stdio: "ignore",
+    });
     const running = world.owns({ stop: () => stopProcess(child) });
     await ready(port);
     const tookMs = performance.now() - startedMs;
