@@ -20,6 +20,9 @@ import type { Tables } from "./tables.ts";
 export const inboxEvents = [videoPublished, videoDeleted, relationFollowed, relationUnfollowed] as const;
 type InboxEvent = EventOf<(typeof inboxEvents)[number]>;
 
+/** Of more people it is said that it may be everybody. */
+const maxNamed = 2_000;
+
 /** Keeps inboxes as follows and videos come and go. Each step may run twice. */
 export function keepInboxes(
   store: FeedStore,
@@ -35,29 +38,38 @@ export function keepInboxes(
     // For deliveries that go on in the background.
     afterCommit(jobs.wake);
     const pairs = events.filter(isAboutFollow).map(toPair);
-    const everybodys = pairs.length < events.length;
-    emit(inboxesChanged, { userIds: everybodys ? [] : [...new Set(pairs.map(({ userId }) => userId))] });
+    const readers: (string[] | "everybody")[] = [pairs.map(({ userId }) => userId)];
     await store.holdReaders(on, pairs);
     // Neighbours of one kind are done at once; order matters only within a pair or a video.
     for (const run of runsOf(events)) {
       const [first] = run;
       if (first.type === relationFollowed.name) await store.addFollows(on, run.map(toPair));
       else if (first.type === relationUnfollowed.name) await store.removeFollows(on, run.map(toPair));
-      else for (const event of run) await keepVideo(on, event);
+      else for (const event of run) readers.push(await keepVideo(on, event));
     }
+    const named = new Set(readers.flat());
+    const all = named.has("everybody") || named.size > maxNamed;
+    if (named.size > 0) emit(inboxesChanged, { userIds: all ? [] : [...named] });
   };
 
-  async function keepVideo(on: Transaction<Tables>, event: InboxEvent): Promise<void> {
-    if (event.type === videoPublished.name) await addVideo(on, event.message, systemCall(event.traceId));
-    else if (event.type === videoDeleted.name) await store.removeVideo(on, event.message);
+  /** Tells whose following feeds show something else now; those to whom it goes on being delivered are told later. */
+  async function keepVideo(on: Transaction<Tables>, event: InboxEvent): Promise<string[] | "everybody"> {
+    if (event.type === videoPublished.name) return addVideo(on, event.message, systemCall(event.traceId));
+    if (event.type !== videoDeleted.name) return [];
+    await store.removeVideo(on, event.message);
+    return event.message.publishedAtMs > 0 ? "everybody" : [];
   }
 
-  async function addVideo(on: Transaction<Tables>, video: Authored, call: Call): Promise<void> {
+  async function addVideo(
+    on: Transaction<Tables>,
+    video: Authored,
+    call: Call,
+  ): Promise<string[] | "everybody"> {
     const { authorId } = video;
     const { relations } = await relation.getRelations({ userIds: [authorId] }, call);
     const wasLarge = (await store.wereLarge([authorId])).has(authorId);
     const large = isLarge(relations[0]?.followers ?? 0, wasLarge, pullFollowers);
-    if (!(await store.noteVideo(video, large))) return;
+    if (!(await store.noteVideo(video, large))) return "everybody";
     // Asked after the video was noted: who follows later finds it there.
     const { userIds, next } = await relation.listFollowers(
       { userId: authorId, limit: firstDeliveries },
@@ -65,6 +77,7 @@ export function keepInboxes(
     );
     await store.deliver(on, video, userIds);
     if (next) await store.continueDelivery(on, video, next, jobs);
+    return userIds;
   }
 }
 

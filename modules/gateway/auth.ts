@@ -5,6 +5,7 @@ import type { SessionId, UserId } from "#contracts/ids.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { shared } from "#platform/rpc/shared-calls.ts";
 
 export interface Identity {
   userId: UserId;
@@ -24,6 +25,8 @@ interface Verified extends Identity {
   expiresAtMs: number;
   /** When the session was last seen alive. */
   checkedAtMs: number;
+  /** When it is to be looked at again while nobody waits for it. */
+  lookAgainAtMs: number;
 }
 
 /**
@@ -41,6 +44,7 @@ export function createAuth(user: Client<typeof UserService>): Auth {
   const verified = new LRUCache<string, Verified>({ max: 100_000 });
   let keys: JWTVerifyGetKey | undefined;
   let keysLoadedAtMs = 0;
+  let forgets = 0;
 
   async function loadKeys(call: Call): Promise<JWTVerifyGetKey> {
     const { jwks } = await user.listPublicKeys({}, call);
@@ -65,6 +69,7 @@ export function createAuth(user: Client<typeof UserService>): Auth {
         moderator: false,
         expiresAtMs: payload.exp! * 1000,
         checkedAtMs: 0,
+        lookAgainAtMs: 0,
       };
     } catch (error) {
       if (error instanceof DomainError) throw error;
@@ -73,25 +78,43 @@ export function createAuth(user: Client<typeof UserService>): Auth {
     }
   }
 
+  const statesOf = shared(async (sessions: { userId: string; sessionId: string }[], call) => {
+    const { aliveSessionIds, moderatorSessionIds } = await user.checkSessions({ sessions }, call);
+    const [alive, moderators] = [new Set(aliveSessionIds), new Set(moderatorSessionIds)];
+    return sessions.map(({ sessionId }) => ({
+      alive: alive.has(sessionId),
+      moderator: moderators.has(sessionId),
+    }));
+  });
+
+  async function check(token: string, known: Verified, call: Call): Promise<void> {
+    const now = Date.now();
+    const before = forgets;
+    // Not again while this is under way, and not for all at the same moment afterwards.
+    known.lookAgainAtMs = now + recheckMs * (0.5 + Math.random() / 4);
+    const { alive, moderator } = await statesOf(known, call);
+    if (!alive) {
+      verified.delete(token);
+      throw new DomainError("unauthenticated", "SESSION_ENDED", "This session has ended. Log in again.");
+    }
+    known.moderator = moderator;
+    known.checkedAtMs = now;
+    // It may have ended since it was looked at.
+    if (forgets === before) verified.set(token, known);
+  }
+
   return {
     async identify(token, call) {
       const known = verified.get(token) ?? (await verify(token, call));
       const now = Date.now();
       if (known.expiresAtMs <= now) throw expired();
-      if (now - known.checkedAtMs > recheckMs) {
-        const { userId, sessionId } = known;
-        const found = await user.checkSessions({ sessions: [{ userId, sessionId }] }, call);
-        if (found.aliveSessionIds.length === 0) {
-          verified.delete(token);
-          throw new DomainError("unauthenticated", "SESSION_ENDED", "This session has ended. Log in again.");
-        }
-        known.moderator = found.moderatorSessionIds.length > 0;
-        known.checkedAtMs = now;
-        verified.set(token, known);
-      }
+      if (now - known.checkedAtMs > recheckMs) await check(token, known, call);
+      // Who sends one request after the other never waits for this; if it fails, the next in line does.
+      else if (now > known.lookAgainAtMs) check(token, known, call).catch(() => {});
       return known;
     },
     forget(userId) {
+      forgets++;
       for (const [token, known] of verified.entries()) if (known.userId === userId) verified.delete(token);
     },
   };

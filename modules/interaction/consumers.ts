@@ -1,4 +1,4 @@
-import { reactionsRemoved, videoDeleted } from "#contracts/events.ts";
+import { videoDeleted } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
@@ -12,7 +12,7 @@ export function followDeletions(events: Events, db: Kysely<Tables>, store: Remov
     group: "interaction.removal",
     db,
     types: [videoDeleted],
-    handle: inTurns(async (_transaction, deleted, { emit, mayGoOn }) => {
+    handle: inTurns(async (_transaction, deleted, { mayGoOn }) => {
       // What was never published has nothing.
       const videos = deleted.map(({ message }) => message).filter(({ publishedAtMs }) => publishedAtMs > 0);
       for (const { videoId, authorId } of videos) await store.close(videoId, authorId);
@@ -22,7 +22,6 @@ export function followDeletions(events: Events, db: Kysely<Tables>, store: Remov
           while (await remove(videoId)) mayGoOn();
         }
         await store.forget(videoId);
-        emit(reactionsRemoved, { videoId });
       }
     }),
   });

@@ -44,7 +44,7 @@ export const interactionModule = defineModule<InteractionConfig, Tables>()({
     const videos = createKnownVideos(clients.video, (rows) => addVideos(db, rows));
     const blocks = askBlocks(clients.relation);
     const erasures = followErasures(events, db, { accounts: accountStore(db), reactions, comments, reports });
-    const deletions = followDeletions(events, db, removalStore(db));
+    const deletions = followDeletions(events, db, removalStore(db, events));
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),

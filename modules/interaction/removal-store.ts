@@ -1,26 +1,28 @@
 import { sql } from "kysely";
+import { reactionsRemoved } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
+import type { Emit } from "#platform/events/event-type.ts";
+import type { Events } from "#platform/events/events.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows that go in one transaction: few enough that nobody waits long for the people they count for. */
 const chunk = 2_000;
 
 /** Takes away what there is about videos that are gone. Every step leaves facts and counts in agreement. */
-export function removalStore(db: Kysely<Tables>) {
+export function removalStore(db: Kysely<Tables>, events: Events) {
   /** One chunk, while nobody else works on the video; tells whether there may be more. */
   const inChunks = (
     videoId: string,
-    remove: (transaction: Transaction<Tables>) => Promise<{ rows: { count: string }[] }>,
+    remove: (transaction: Transaction<Tables>, emit: Emit) => Promise<{ rows: { count: string }[] }>,
   ) =>
-    inTransaction(db, async (transaction) => {
+    events.transaction(db, async (transaction, emit) => {
       await transaction
         .selectFrom("video")
         .select("video_id")
         .where("video_id", "=", videoId)
         .forNoKeyUpdate()
         .execute();
-      return Number((await remove(transaction)).rows[0]?.count ?? 0) === chunk;
+      return Number((await remove(transaction, emit)).rows[0]?.count ?? 0) === chunk;
     });
   return {
     /** From now on nothing comes to this video any more, not even from who has seen it a moment ago. */
@@ -36,8 +38,9 @@ export function removalStore(db: Kysely<Tables>) {
       await db.updateTable("video").set({ author_id: "0" }).where("video_id", "=", videoId).execute();
     },
     removeReactions: (videoId: string) =>
-      inChunks(videoId, (transaction) =>
-        sql<{ count: string }>`
+      inChunks(videoId, (transaction, emit) => {
+        emit(reactionsRemoved, { videoId });
+        return sql<{ count: string }>`
           with gone as (
             delete from interaction.reaction where video_id = ${videoId} and user_id in (
               select user_id from interaction.reaction where video_id = ${videoId} order by user_id limit ${chunk}
@@ -56,8 +59,8 @@ export function removalStore(db: Kysely<Tables>) {
           update interaction.video set likes = likes - (select count(*) from gone where reaction = 1),
             dislikes = dislikes - (select count(*) from gone where reaction = -1)
           where video_id = ${videoId}
-          returning (select count(*) from gone)`.execute(transaction),
-      ),
+          returning (select count(*) from gone)`.execute(transaction);
+      }),
     removeComments: (videoId: string) =>
       inChunks(videoId, (transaction) =>
         sql<{ count: string }>`

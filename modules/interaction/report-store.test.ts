@@ -138,6 +138,6 @@ it("a deletion that waits for a report takes it along", async () => {
 
 it("with the comments of a video go their reports", async () => {
   for (const id of [await say(), await say()]) await report(id, "10");
-  await removalStore(own.db).removeComments(videoId);
+  await removalStore(own.db, own.events).removeComments(videoId);
   expect(await kept()).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { createBatcher } from "../db/batcher.ts";
+import { DomainError } from "../errors/domain-error.ts";
 import { type Call, withinDeadline } from "../rpc/call.ts";
 
 /** What has changed since a mark: what these ids stand for, or nobody knows what. */
@@ -107,15 +108,22 @@ export function createFreshCache<Value>(options: {
     }
   }
 
-  return {
-    async get(key, call, make) {
-      const now = await withinDeadline(call, () => look(call));
-      const known = kept.get(key);
-      if (known && isFresh(known, now)) return known.value;
-      // Under way since before the look, and nothing has changed since it began.
-      const shared = making.get(key);
-      if (shared?.round === now) return (await withinDeadline(call, () => shared.made)).value;
-      return (await makeAnew(key, now, make)).value;
-    },
-  };
+  async function get(key: string, call: Call, make: () => Promise<Made<Value>>): Promise<Value> {
+    const now = await withinDeadline(call, () => look(call));
+    const known = kept.get(key);
+    if (known && isFresh(known, now)) return known.value;
+    // Under way since before the look, and nothing has changed since it began.
+    const shared = making.get(key);
+    if (shared?.round !== now) return (await makeAnew(key, now, make)).value;
+    try {
+      return (await withinDeadline(call, () => shared.made)).value;
+    } catch (error) {
+      const isLate = error instanceof DomainError && error.kind === "deadline";
+      if (!isLate || Date.now() >= call.deadlineMs) throw error;
+      // For whoever began it, not for us.
+      return get(key, call, make);
+    }
+  }
+
+  return { get };
 }

@@ -87,6 +87,32 @@ describe("what is recent in the log", () => {
     expect(await look()).toEqual(["after"]);
   });
 
+  it("is told when it commits, however many have been committed above it", async () => {
+    const look = watcher();
+    await look();
+    const held = await drawn("held!");
+    await log.emit(...Array.from({ length: 1200 }, (_, n) => `above ${n}`));
+    expect(await look()).toBeUndefined();
+    expect(await look()).toBeUndefined();
+    await held.query("commit");
+    expect(await look()).toBeUndefined();
+    await look();
+    await log.emit("after");
+    expect(await look()).toEqual(["after"]);
+  });
+
+  it("is not known when it cannot be read, and what follows is told", async () => {
+    const look = watcher();
+    await look();
+    await log.database.pool.query("select events.append('{3}', $1, '{poison}', $2, '{null}')", [
+      [added.name],
+      [Buffer.from([0xff])],
+    ]);
+    expect(await look()).toBeUndefined();
+    await log.emit("after");
+    expect(await look()).toEqual(["after"]);
+  });
+
   it.each([
     "",
     "x",

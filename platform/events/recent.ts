@@ -6,7 +6,7 @@ import { decode, type LogRow } from "./log-row.ts";
 export interface Recent<Type extends EventType> {
   /** For the next look. */
   mark: string;
-  /** In no order, and some perhaps again; undefined when the mark is none of ours or there are too many to tell. */
+  /** In no order, and some perhaps again; undefined: there are too many to tell, or some that cannot be read. */
   events: EventOf<Type>[] | undefined;
 }
 
@@ -35,7 +35,17 @@ export async function lookAtRecent<Type extends EventType>(
   if (!first) return { mark, events: [] };
   const tooMany = known === undefined || first.total > maxEvents;
   return {
-    mark: `${first.decided} ${first.above}`,
-    events: tooMany ? undefined : rows.filter((row) => row.type !== null).map((row) => decode(row, types)),
+    // Counting ends there too, so that more of them would look like as many.
+    mark: first.above > maxEvents ? "" : `${first.decided} ${first.above}`,
+    events: tooMany ? undefined : readable(rows, types),
   };
+}
+
+function readable<Type extends EventType>(rows: LogRow[], types: ReadonlyMap<string, Type>) {
+  try {
+    return rows.filter((row) => row.type !== null).map((row) => decode(row, types));
+  } catch {
+    // Consumers park it and say why.
+    return undefined;
+  }
 }

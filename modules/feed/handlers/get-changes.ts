@@ -53,6 +53,9 @@ function idsTouched(event: EventOf<(typeof shown)[number]>): string[] | undefine
     case commented.name:
     case commentDeleted.name:
       return [event.message.videoId];
+    case videoDeleted.name:
+      // What was never published nobody was shown.
+      return event.message.publishedAtMs > 0 ? undefined : [];
     case inboxesChanged.name:
       return event.message.userIds.length > 0 ? event.message.userIds : undefined;
     default:

@@ -14,7 +14,7 @@ const maxPages = 3;
 /** Some 4,000 pages. */
 const maxKeptBytes = 64 * 1024 * 1024;
 /** What one follows comes first while it is young, which no event tells of. */
-const maxAgeMs = 60_000;
+const maxAgeMs = 600_000;
 const answer = { video_list: { type: "array", items: videoSchema }, next_time: { type: "integer" } };
 
 interface Page {
