@@ -109,7 +109,8 @@ export function createFreshCache<Value>(options: {
   }
 
   async function get(key: string, call: Call, make: () => Promise<Made<Value>>): Promise<Value> {
-    const now = await withinDeadline(call, () => look(call));
+    // It lasts no longer than the last of those who share it may wait.
+    const now = await look(call);
     const known = kept.get(key);
     if (known && isFresh(known, now)) return known.value;
     // Under way since before the look, and nothing has changed since it began.
