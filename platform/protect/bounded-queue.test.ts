@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { boundedQueue } from "./bounded-queue.ts";
+import { type BoundedQueue, boundedQueue } from "./bounded-queue.ts";
 
 const far = Date.now() + 60_000;
 /** Work that ends when the test says so. */
@@ -84,3 +84,66 @@ test("nobody joins a line in which the deadline would pass, and how long one tak
   await running;
   await Promise.all(results);
 });
+
+test("who did not wait is let in, however slow the machine has been", async () => {
+  const queue = boundedQueue({ concurrency: 1, maxWaiting: 1, typicalMs: 60 * 60_000 });
+  expect(await queue.run(async () => "done", Date.now() + 30_000)).toBe("done");
+});
+
+test("a clock that leaps, as when a laptop slept, makes nothing look slow", async () => {
+  const queue = boundedQueue({ concurrency: 1, maxWaiting: 10, typicalMs: 10 });
+  const now = Date.now;
+  await queue.run(async () => {
+    Date.now = () => now() + 8 * 60 * 60_000;
+  }, far);
+  Date.now = now;
+  const first = task();
+  const running = queue.run(first.work, far);
+  const next = queue.run(async () => "in line", far).catch((error: unknown) => error);
+  first.end();
+  await running;
+  expect(await next).toBe("in line");
+});
+
+test("one that took very long counts for no more than ten", async () => {
+  const queue = boundedQueue({ concurrency: 1, maxWaiting: 1, typicalMs: 1000 });
+  const now = performance.now;
+  await queue.run(async () => {
+    performance.now = () => now.call(performance) + 8 * 60 * 60_000;
+  }, far);
+  performance.now = now;
+  expect(await learned(queue)).toBeCloseTo(1900, 0);
+});
+
+test("whom nobody began teaches nothing about how long one takes", async () => {
+  const queue = boundedQueue({ concurrency: 1, maxWaiting: 50, typicalMs: 10_000 });
+  const first = task();
+  const refused = Array.from({ length: 50 }, task);
+  const running = queue.run(first.work, far);
+  // All would be done within half of the time there is now, and none of it is left when their turn comes.
+  const now = Date.now;
+  const soon = now() + 1_200_000;
+  const late = refused.map(({ work }) => queue.run(work, soon).catch((error: unknown) => error));
+  expect(queue.waiting()).toBe(50);
+  Date.now = () => now() + 1_200_000;
+  first.end();
+  const ends = await Promise.all(late);
+  Date.now = now;
+  await running;
+  for (const end of ends) expect(end).toMatchObject({ reason: "BUSY" });
+  // One sample of next to nothing, the first; fifty more would have left 50 ms.
+  expect(await learned(queue)).toBeGreaterThanOrEqual(9000);
+});
+
+/** How long one takes on average, as the time tells that is given to who does not fit in; the work is left out. */
+async function learned(queue: BoundedQueue): Promise<number> {
+  const first = task();
+  const running = queue.run(first.work, far);
+  const refused = await queue
+    .run(async () => {}, Date.now())
+    .catch((error: { retryAfterMs: number }) => error);
+  first.end();
+  await running;
+  // With nobody in line: its own place and the one that runs.
+  return refused!.retryAfterMs / 2;
+}

@@ -4,7 +4,8 @@ export interface BoundedQueue {
   /**
    * Runs `work` when there is room. Error: BUSY with the time to wait, at once when the queue is full or so long
    * that it would take more than half of the time until `deadlineMs` (Unix milliseconds), since the machine may get
-   * slower meanwhile; or when the turn comes and too little time is left, so that nobody would wait for the answer.
+   * slower meanwhile; or when too little is left once the turn comes, so that nobody would wait for the
+   * answer: after standing in line, less than one takes; otherwise nothing.
    */
   run<T>(work: () => Promise<T>, deadlineMs: number): Promise<T>;
   /** How many wait, for the metrics. */
@@ -22,6 +23,11 @@ export function boundedQueue(options: {
   const line: (() => void)[] = [];
   let running = 0;
   let averageMs = options.typicalMs;
+  /** One that took ages, as when the machine was suspended, says little about the next. */
+  const learn = (tookMs: number) => {
+    const mostMs = 10 * Math.max(averageMs, options.typicalMs);
+    averageMs += (Math.min(tookMs, mostMs) - averageMs) * 0.1;
+  };
   /** Until somebody who joins the line now would be done. */
   const expectedMs = () => ((line.length + 1) / concurrency + 1) * averageMs;
   const busy = () => {
@@ -35,17 +41,20 @@ export function boundedQueue(options: {
   };
   return {
     async run(work, deadlineMs) {
-      if (running >= concurrency) {
+      const waits = running >= concurrency;
+      if (waits) {
         if (line.length >= maxWaiting || expectedMs() > (deadlineMs - Date.now()) / 2) throw busy();
         // The one who finishes hands its place over, so `running` stays as it is.
         await new Promise<void>((resolve) => line.push(resolve));
       } else running++;
-      const startedMs = Date.now();
       try {
-        if (startedMs + averageMs > deadlineMs) throw busy();
-        return await work();
+        // Who did not wait is let in whatever was measured: otherwise nothing might ever be measured anew.
+        if (Date.now() + (waits ? averageMs : 0) > deadlineMs) throw busy();
+        const startedMs = performance.now();
+        const result = await work();
+        learn(performance.now() - startedMs);
+        return result;
       } finally {
-        averageMs += (Date.now() - startedMs - averageMs) * 0.1;
         const next = line.shift();
         if (next) next();
         else running--;
