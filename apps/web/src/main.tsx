@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { createApi, createSender, isPassing, refreshSession } from "./api/client.ts";
+import { againMs, createApi, createSender, isPassing, isSoonOver, refreshSession } from "./api/client.ts";
 import { feedQuery } from "./api/queries.ts";
 import { ServicesProvider } from "./api/services.tsx";
 import { createSession } from "./api/session.ts";
@@ -45,10 +45,10 @@ const cache = new QueryClient({
       refetchOnWindowFocus: false,
       staleTime: 15_000,
       gcTime: 30 * 60_000,
-      retry: (failures, error) => failures < 2 && isPassing(error),
-      retryDelay: (failures) => 400 * 3 ** failures,
+      retry: (failures, error) => failures < 2 && isSoonOver(error),
+      retryDelay: (failures, error) => againMs(error, 400 * 3 ** failures),
       // What could not be had is asked for again by itself: a server or a line that was gone comes back.
-      refetchInterval: ({ state }) => isMissing(state) && AGAIN_MS,
+      refetchInterval: ({ state }) => isMissing(state) && againMs(state.error, AGAIN_MS),
       refetchOnReconnect: ({ state }) => isMissing(state),
     },
     mutations: { networkMode: "always" },

@@ -7,6 +7,7 @@ import type { Session } from "./types.ts";
 export type Api = Client<paths>;
 
 const TIMEOUT_MS = 20_000;
+const SILENT_MS = 5000;
 
 function withToken(request: Request, token: string | null) {
   if (token) request.headers.set("authorization", `Bearer ${token}`);
@@ -69,7 +70,17 @@ export async function refreshSession(refreshToken: string): Promise<Session> {
   return (await response.json()) as Session;
 }
 
-/** Whether trying again may help: the network, or a server that is starting or overloaded. */
+/** Whether trying again may help: the network, a server that is starting or overloaded, or a limit on how often. */
 export function isPassing(error: unknown): boolean {
-  return !(error instanceof Problem) || error.status === 0 || error.status >= 500;
+  return !(error instanceof Problem) || error.status === 0 || error.status === 429 || error.status >= 500;
+}
+
+/** How long to wait before asking again: as long as usual, or longer when the server said so. */
+export function againMs(error: unknown, usualMs: number): number {
+  return Math.max(usualMs, (error instanceof Problem && error.retryAfterMs) || 0);
+}
+
+/** Whether it passes so soon that nobody needs to hear of it. */
+export function isSoonOver(error: unknown): boolean {
+  return isPassing(error) && againMs(error, 0) <= SILENT_MS;
 }

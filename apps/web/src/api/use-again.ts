@@ -1,5 +1,5 @@
 import { useEffect } from "react";
-import { isPassing } from "./client.ts";
+import { againMs, isPassing } from "./client.ts";
 
 const AGAIN_MS = 5000;
 
@@ -7,7 +7,7 @@ const AGAIN_MS = 5000;
 export function useAgain(error: Error | null, fetchNextPage: () => unknown) {
   useEffect(() => {
     if (!error || !isPassing(error)) return;
-    const timer = setTimeout(fetchNextPage, AGAIN_MS);
+    const timer = setTimeout(fetchNextPage, againMs(error, AGAIN_MS));
     return () => clearTimeout(timer);
   }, [error, fetchNextPage]);
 }

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
-import { take } from "../api/client.ts";
+import { isPassing, take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
 import { createMessageCache } from "./message-cache.ts";
@@ -20,7 +20,7 @@ export function useConversation(peerId: string) {
   const lastId = messages.at(-1)?.id;
 
   const heardId = messages.findLast((message) => message.senderId === peerId)?.id;
-  const { mutate: markRead, isError: unmarked } = useMutation({
+  const { mutate: markRead, error: unmarked } = useMutation({
     mutationFn: (upTo: string) =>
       take(
         api.PUT("/api/v1/conversations/{userId}/read", {
@@ -40,8 +40,8 @@ export function useConversation(peerId: string) {
       if (known.outbox(peerId).some((one) => !one.failed)) return;
       const { items } = await fetchMessages(api, peerId, { after: lastId });
       known.arrived(peerId, items);
-      // As rarely as one asks while the server does not answer.
-      if (unmarked && heardId) markRead(heardId);
+      // As rarely as one asks while the server does not answer; not at all when it has said no.
+      if (unmarked && isPassing(unmarked) && heardId) markRead(heardId);
     },
     CHECK_MS,
     data !== undefined,

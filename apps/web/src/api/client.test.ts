@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import { againMs, isPassing, isSoonOver } from "./client.ts";
+import { Problem } from "./problem.ts";
+
+const busy = (retryAfterMs?: number) => new Problem(429, { reason: "BUSY", retryAfterMs });
+
+it("asks again where the line, the server or the moment was to blame, and nowhere else", () => {
+  const passing = [
+    new TypeError("Failed to fetch"),
+    new Problem(0),
+    busy(),
+    new Problem(500),
+    new Problem(503),
+  ];
+  expect(passing.filter((error) => !isPassing(error))).toEqual([]);
+  expect([400, 401, 403, 404, 409, 413].filter((status) => isPassing(new Problem(status)))).toEqual([]);
+});
+
+it("comes back no sooner than it was told to, and never at once", () => {
+  expect(againMs(busy(60_000), 5000)).toBe(60_000);
+  expect(againMs(busy(1000), 5000)).toBe(5000);
+  expect(againMs(busy(), 5000)).toBe(5000);
+  expect(againMs(new TypeError("Failed to fetch"), 5000)).toBe(5000);
+});
+
+it("waits in silence only for what is soon over", () => {
+  expect(isSoonOver(busy(1000))).toBe(true);
+  expect(isSoonOver(new Problem(0))).toBe(true);
+  expect(isSoonOver(busy(60_000))).toBe(false);
+  expect(isSoonOver(new Problem(404))).toBe(false);
+});
