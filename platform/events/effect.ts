@@ -56,6 +56,7 @@ export async function carryOut<Tables>(
     });
     await outbox.flush(untyped);
   };
+  // Not inTransaction: a batch rolled back is put off by isPassing, and afterCommit must not be pushed twice.
   await db
     .transaction()
     .execute((transaction) =>
