@@ -3,7 +3,7 @@ import { Check } from "typebox/value";
 import { DomainError } from "#platform/errors/domain-error.ts";
 
 /**
- * Refuses fields of another type than is declared. The validator after us would make a text of a number or of
+ * Refuses top-level fields of another type than is declared. The validator after us would make a text of a number or of
  * nothing, as it must with query strings; JSON says what it means.
  */
 export function requireTypes(fields: Record<string, { type?: string }>): preValidationHookHandler {

@@ -64,7 +64,7 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
       if (body?.type !== "object") return;
       // A field that nobody knows is a mistake that its sender wants to hear of.
       body.additionalProperties ??= false;
-      route.preValidation = requireTypes(body.properties);
+      route.preValidation = [route.preValidation ?? [], requireTypes(body.properties)].flat();
     });
     routes.addHook("onRequest", async (request) => {
       const need = request.routeOptions.config.auth ?? "required";
