@@ -42,10 +42,18 @@ describe("douya on the command line", { timeout: 90_000 }, () => {
     expect(output).toContain("serve");
   });
 
+  test("--help after a command tells its options", async () => {
+    const { code, answer } = await run(["seed", "--help"]);
+    expect(code).toBe(0);
+    expect(answer).toMatch(/^douya seed: fills in .*\n\n {2}--users=0\n(.*\n)* {2}--password=…$/m);
+    expect((await run(["moderator", "-h"])).answer).toContain("add NAME");
+  });
+
   test("options that are none are refused", async () => {
     const { code, output } = await run(["serve", "--tarkget=all"]);
     expect(code).toBe(1);
     expect(output).toContain("--tarkget");
+    expect(output).toContain("douya serve --help");
     expect((await run(["targets", "extra"])).code).toBe(1);
   });
 

@@ -1,6 +1,9 @@
 import { parseArgs } from "node:util";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Command } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
+
+const helpOptions = ["--help", "-h"];
 
 /** The command line. Refusals are one plain sentence; anything else is a bug and shows its stack. */
 export async function main(args: string[]): Promise<void> {
@@ -8,9 +11,14 @@ export async function main(args: string[]): Promise<void> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   try {
     if (!command) {
-      if (!["help", "--help", "-h"].includes(name)) console.error(`There is no command "${name}".\n`);
+      const asked = ["help", ...helpOptions].includes(name);
+      if (!asked) console.error(`There is no command "${name}".\n`);
       console.log(help());
-      process.exitCode = ["help", "--help", "-h"].includes(name) ? 0 : 2;
+      process.exitCode = asked ? 0 : 2;
+      return;
+    }
+    if (rest.some((word) => helpOptions.includes(word))) {
+      console.log(usage(name, command));
       return;
     }
     const { options, positionals: allowPositionals = false } = command;
@@ -20,6 +28,7 @@ export async function main(args: string[]): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     const plain = error instanceof DomainError || code?.startsWith("ERR_PARSE_ARGS");
     console.error(plain ? (error as Error).message : error);
+    if (code?.startsWith("ERR_PARSE_ARGS")) console.error(`See: douya ${name} --help`);
     process.exitCode = 1;
   }
 }
@@ -27,4 +36,12 @@ export async function main(args: string[]): Promise<void> {
 function help(): string {
   const lines = Object.entries(commands).map(([name, command]) => `  ${name.padEnd(11)}${command.summary}`);
   return `douya: the short-video platform that people run themselves\n\n${lines.join("\n")}`;
+}
+
+/** `douya events: looks into …`, and each option with the value it has when it is not given. */
+function usage(name: string, { summary, options }: Command): string {
+  const lines = Object.entries(options).map(([option, { type, default: value }]) =>
+    type === "boolean" ? `  --${option}` : `  --${option}=${value ?? "…"}`,
+  );
+  return [`douya ${name}: ${summary}`, ...(lines.length > 0 ? ["", ...lines] : [])].join("\n");
 }
