@@ -6,20 +6,23 @@ const everyMs = 60_000;
 /** Takes out of the ranking what counts no longer, so that a read never has much to leave out. Gives what ends it. */
 export function expireRegularly(store: HotStore, log: Logger): () => Promise<void> {
   const stopping = new AbortController();
-  let running = Promise.resolve();
+  let running: Promise<void> | undefined;
   const expire = () => {
-    running = running
-      .then(() => store.expire(stopping.signal))
+    running ??= store
+      .expire(stopping.signal)
       .catch((error) => {
         if (!stopping.signal.aborted) log.warn({ err: error }, "could not expire hot users");
+      })
+      .finally(() => {
+        running = undefined;
       });
   };
   // After a long stop there is most to do.
   expire();
   const timer = setInterval(expire, everyMs);
-  return () => {
+  return async () => {
     clearInterval(timer);
     stopping.abort();
-    return running;
+    await running;
   };
 }
