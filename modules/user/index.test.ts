@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Session, UserService } from "#contracts/gen/user_pb.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { createSnowflake, idAtTime } from "#platform/ids/snowflake.ts";
@@ -175,6 +175,14 @@ describe("sessions", () => {
     expect(next.size).toBe(1);
     await sql(`update "user".session set rotated_at = rotated_at - interval '1 h'`);
     await refresh([...next][0]!);
+  });
+
+  test("a moment is one by the clock that noted it, whatever ours says", async () => {
+    const { refreshToken } = await register("Ann");
+    const next = await refresh(refreshToken);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+    undo.push(async () => vi.useRealTimers());
+    expect((await refresh(refreshToken)).refreshToken).toBe(next.refreshToken);
   });
 
   test("a token that was swapped long ago ends its session, for the thief and for the robbed", async () => {

@@ -10,9 +10,9 @@ import type { Tables } from "./tables.ts";
 
 export type Account = Selectable<Tables["account"]>;
 export type SessionRow = Selectable<Tables["session"]>;
-export type SigningKeyRow = Selectable<Tables["signing_key"]>;
+type SigningKeyRow = Selectable<Tables["signing_key"]>;
 
-export type PictureColumn = "avatar_key" | "background_key";
+type PictureColumn = "avatar_key" | "background_key";
 
 export interface NewSession {
   userId: UserId;
@@ -40,6 +40,8 @@ export function userStore(db: Kysely<Tables>, events: Events) {
     db
       .selectFrom("session")
       .selectAll()
+      // By the clock that set it, whatever ours says.
+      .select(sql<number>`(extract(epoch from now() - rotated_at) * 1000)::float8`.as("rotated_ms_ago"))
       .where("user_id", "=", userId)
       .where("id", "=", id)
       .where("expires_at", ">", sql<Date>`now()`);

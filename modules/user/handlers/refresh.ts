@@ -24,7 +24,7 @@ export function refresh(
           looks.take(session.id);
           return session.refresh_hash !== null && tokens.leadsTo(shown, session.refresh_hash);
         },
-        rotatedMsAgo: Date.now() - session.rotated_at.getTime(),
+        rotatedMsAgo: session.rotated_ms_ago,
       },
     );
     if (verdict === "end-session") await store.endSessions(shown.userId, shown.sessionId);
