@@ -1,27 +1,26 @@
 import { Picture, type UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
-import { createBatcher } from "#platform/db/batcher.ts";
+import { createListBatcher } from "#platform/db/batcher.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Media, PictureOptions } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toUser } from "../present.ts";
 import { checkName, checkSignature } from "../rules.ts";
-import type { Account, UserStore } from "../store.ts";
+import type { UserStore } from "../store.ts";
 
 type Service = Handlers<typeof UserService>;
 
 export function getUsers(store: UserStore): Service["getUsers"] {
-  const load = createBatcher(async (ids: string[]): Promise<(Account | undefined)[]> => {
-    const accounts = new Map((await store.accountsById([...new Set(ids)])).map((row) => [row.id, row]));
-    return ids.map((id) => accounts.get(id));
-  });
+  const load = createListBatcher(
+    async (ids) => new Map((await store.accountsById(ids)).map((row) => [row.id, row])),
+  );
   return async (request, { callerId }) => {
-    const accounts = await Promise.all(request.ids.filter(isId).map(load));
-    return {
-      users: accounts.filter((account) => account !== undefined).map((account) => toUser(account, callerId)),
-    };
+    const ids = request.ids.filter(isId);
+    const accounts = await load(ids);
+    const found = ids.map((id) => accounts.get(id)).filter((account) => account !== undefined);
+    return { users: found.map((account) => toUser(account, callerId)) };
   };
 }
 

@@ -10,13 +10,17 @@ import type { UserStore } from "../store.ts";
 type Service = Handlers<typeof UserService>;
 
 export function checkSessions(store: UserStore): Service["checkSessions"] {
-  const findAlive = createBatcher(async (refs: { userId: string; sessionId: string }[]) => {
-    const alive = new Map((await store.aliveSessions(refs)).map((row) => [`${row.user_id} ${row.id}`, row]));
-    return refs.map((ref) => alive.get(`${ref.userId} ${ref.sessionId}`));
+  const findAlive = createBatcher(async (asked: { userId: string; sessionId: string }[][]) => {
+    const rows = await store.aliveSessions(asked.flat());
+    const alive = new Map(rows.map((row) => [`${row.user_id} ${row.id}`, row]));
+    return asked.map(() => alive);
   });
   return async (request) => {
     const refs = request.sessions.filter((ref) => isId(ref.userId) && isId(ref.sessionId));
-    const alive = (await Promise.all(refs.map(findAlive))).filter((row) => row !== undefined);
+    const found = await findAlive(refs);
+    const alive = refs
+      .map(({ userId, sessionId }) => found.get(`${userId} ${sessionId}`))
+      .filter((row) => row !== undefined);
     return {
       aliveSessionIds: alive.map((row) => row.id),
       moderatorSessionIds: alive.filter((row) => row.moderator).map((row) => row.id),
