@@ -4,15 +4,15 @@
 // @generated from file relation.proto (package douya.relation.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file relation.proto.
  */
 export const file_relation: GenFile = /*@__PURE__*/
-  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCIpChVGaWx0ZXJGb2xsb3dlZFJlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiKgoWRmlsdGVyRm9sbG93ZWRSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCSJWChNHZXRTdGFuZGluZ3NSZXF1ZXN0Ei4KBnBlb3BsZRgBIAMoCzIeLmRvdXlhLnJlbGF0aW9uLnYxLlN0YW5kaW5nc09mEg8KB29uZV93YXkYAiABKAgiMQoLU3RhbmRpbmdzT2YSDwoHdXNlcl9pZBgBIAEoCRIRCglvdGhlcl9pZHMYAiADKAkiKQoUR2V0U3RhbmRpbmdzUmVzcG9uc2USEQoJc3RhbmRpbmdzGAEgAygMIj0KC0xpc3RSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWxpbWl0GAMgASgNIi4KDExpc3RSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIh8KDEJsb2NrUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiAKDUJsb2NrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCIzChJMaXN0QmxvY2tlZFJlcXVlc3QSDgoGYmVmb3JlGAEgASgJEg0KBWxpbWl0GAIgASgNIiQKE0xpc3RIb3RVc2Vyc1JlcXVlc3QSDQoFbGltaXQYASABKA0iQQoUTGlzdEhvdFVzZXJzUmVzcG9uc2USKQoFdXNlcnMYASADKAsyGi5kb3V5YS5yZWxhdGlvbi52MS5Ib3RVc2VyIicKB0hvdFVzZXISDwoHdXNlcl9pZBgBIAEoCRILCgN3b24YAiABKAEyoAgKD1JlbGF0aW9uU2VydmljZRJNCgZGb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USTwoIVW5mb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USXwoMR2V0UmVsYXRpb25zEiYuZG91eWEucmVsYXRpb24udjEuR2V0UmVsYXRpb25zUmVxdWVzdBonLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1Jlc3BvbnNlEmUKDkZpbHRlckZvbGxvd2VkEiguZG91eWEucmVsYXRpb24udjEuRmlsdGVyRm9sbG93ZWRSZXF1ZXN0GikuZG91eWEucmVsYXRpb24udjEuRmlsdGVyRm9sbG93ZWRSZXNwb25zZRJfCgxHZXRTdGFuZGluZ3MSJi5kb3V5YS5yZWxhdGlvbi52MS5HZXRTdGFuZGluZ3NSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuR2V0U3RhbmRpbmdzUmVzcG9uc2USUAoNTGlzdEZvbGxvd2luZxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlElAKDUxpc3RGb2xsb3dlcnMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJOCgtMaXN0RnJpZW5kcxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEkoKBUJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJMCgdVbmJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJVCgtMaXN0QmxvY2tlZBIlLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RCbG9ja2VkUmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJfCgxMaXN0SG90VXNlcnMSJi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0SG90VXNlcnNSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuTGlzdEhvdFVzZXJzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCJWChNHZXRTdGFuZGluZ3NSZXF1ZXN0Ei4KBnBlb3BsZRgBIAMoCzIeLmRvdXlhLnJlbGF0aW9uLnYxLlN0YW5kaW5nc09mEg8KB29uZV93YXkYAiABKAgiMQoLU3RhbmRpbmdzT2YSDwoHdXNlcl9pZBgBIAEoCRIRCglvdGhlcl9pZHMYAiADKAkiKQoUR2V0U3RhbmRpbmdzUmVzcG9uc2USEQoJc3RhbmRpbmdzGAEgAygMIj0KC0xpc3RSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWxpbWl0GAMgASgNIi4KDExpc3RSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIh8KDEJsb2NrUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiAKDUJsb2NrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCIzChJMaXN0QmxvY2tlZFJlcXVlc3QSDgoGYmVmb3JlGAEgASgJEg0KBWxpbWl0GAIgASgNIiQKE0xpc3RIb3RVc2Vyc1JlcXVlc3QSDQoFbGltaXQYASABKA0iQQoUTGlzdEhvdFVzZXJzUmVzcG9uc2USKQoFdXNlcnMYASADKAsyGi5kb3V5YS5yZWxhdGlvbi52MS5Ib3RVc2VyIicKB0hvdFVzZXISDwoHdXNlcl9pZBgBIAEoCRILCgN3b24YAiABKAEqggEKCFN0YW5kaW5nEhgKFFNUQU5ESU5HX1VOU1BFQ0lGSUVEEAASFAoQU1RBTkRJTkdfRk9MTE9XUxABEhgKFFNUQU5ESU5HX0ZPTExPV0VEX0JZEAISEwoPU1RBTkRJTkdfQkxPQ0tTEAQSFwoTU1RBTkRJTkdfQkxPQ0tFRF9CWRAIMrkHCg9SZWxhdGlvblNlcnZpY2USTQoGRm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEk8KCFVuZm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEl8KDEdldFJlbGF0aW9ucxImLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1JlcXVlc3QaJy5kb3V5YS5yZWxhdGlvbi52MS5HZXRSZWxhdGlvbnNSZXNwb25zZRJfCgxHZXRTdGFuZGluZ3MSJi5kb3V5YS5yZWxhdGlvbi52MS5HZXRTdGFuZGluZ3NSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuR2V0U3RhbmRpbmdzUmVzcG9uc2USUAoNTGlzdEZvbGxvd2luZxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlElAKDUxpc3RGb2xsb3dlcnMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJOCgtMaXN0RnJpZW5kcxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEkoKBUJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJMCgdVbmJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJVCgtMaXN0QmxvY2tlZBIlLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RCbG9ja2VkUmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJfCgxMaXN0SG90VXNlcnMSJi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0SG90VXNlcnNSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuTGlzdEhvdFVzZXJzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message douya.relation.v1.FollowRequest
@@ -134,40 +134,6 @@ export const RelationSchema: GenMessage<Relation> = /*@__PURE__*/
   messageDesc(file_relation, 4);
 
 /**
- * @generated from message douya.relation.v1.FilterFollowedRequest
- */
-export type FilterFollowedRequest = Message<"douya.relation.v1.FilterFollowedRequest"> & {
-  /**
-   * @generated from field: repeated string user_ids = 1;
-   */
-  userIds: string[];
-};
-
-/**
- * Describes the message douya.relation.v1.FilterFollowedRequest.
- * Use `create(FilterFollowedRequestSchema)` to create a new message.
- */
-export const FilterFollowedRequestSchema: GenMessage<FilterFollowedRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 5);
-
-/**
- * @generated from message douya.relation.v1.FilterFollowedResponse
- */
-export type FilterFollowedResponse = Message<"douya.relation.v1.FilterFollowedResponse"> & {
-  /**
-   * @generated from field: repeated string user_ids = 1;
-   */
-  userIds: string[];
-};
-
-/**
- * Describes the message douya.relation.v1.FilterFollowedResponse.
- * Use `create(FilterFollowedResponseSchema)` to create a new message.
- */
-export const FilterFollowedResponseSchema: GenMessage<FilterFollowedResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 6);
-
-/**
  * @generated from message douya.relation.v1.GetStandingsRequest
  */
 export type GetStandingsRequest = Message<"douya.relation.v1.GetStandingsRequest"> & {
@@ -189,7 +155,7 @@ export type GetStandingsRequest = Message<"douya.relation.v1.GetStandingsRequest
  * Use `create(GetStandingsRequestSchema)` to create a new message.
  */
 export const GetStandingsRequestSchema: GenMessage<GetStandingsRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 7);
+  messageDesc(file_relation, 5);
 
 /**
  * @generated from message douya.relation.v1.StandingsOf
@@ -211,15 +177,14 @@ export type StandingsOf = Message<"douya.relation.v1.StandingsOf"> & {
  * Use `create(StandingsOfSchema)` to create a new message.
  */
 export const StandingsOfSchema: GenMessage<StandingsOf> = /*@__PURE__*/
-  messageDesc(file_relation, 8);
+  messageDesc(file_relation, 6);
 
 /**
  * @generated from message douya.relation.v1.GetStandingsResponse
  */
 export type GetStandingsResponse = Message<"douya.relation.v1.GetStandingsResponse"> & {
   /**
-   * In the order asked: for each person as many bytes as others. Of a byte, 1: follows them, 2: is followed by them,
-   * 4: blocks them, 8: is blocked by them.
+   * In the order asked: for each person as many bytes as others, each of them a sum of Standing.
    *
    * @generated from field: repeated bytes standings = 1;
    */
@@ -231,7 +196,7 @@ export type GetStandingsResponse = Message<"douya.relation.v1.GetStandingsRespon
  * Use `create(GetStandingsResponseSchema)` to create a new message.
  */
 export const GetStandingsResponseSchema: GenMessage<GetStandingsResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 9);
+  messageDesc(file_relation, 7);
 
 /**
  * @generated from message douya.relation.v1.ListRequest
@@ -260,7 +225,7 @@ export type ListRequest = Message<"douya.relation.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 10);
+  messageDesc(file_relation, 8);
 
 /**
  * @generated from message douya.relation.v1.ListResponse
@@ -284,7 +249,7 @@ export type ListResponse = Message<"douya.relation.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 11);
+  messageDesc(file_relation, 9);
 
 /**
  * @generated from message douya.relation.v1.BlockRequest
@@ -301,7 +266,7 @@ export type BlockRequest = Message<"douya.relation.v1.BlockRequest"> & {
  * Use `create(BlockRequestSchema)` to create a new message.
  */
 export const BlockRequestSchema: GenMessage<BlockRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 12);
+  messageDesc(file_relation, 10);
 
 /**
  * @generated from message douya.relation.v1.BlockResponse
@@ -318,7 +283,7 @@ export type BlockResponse = Message<"douya.relation.v1.BlockResponse"> & {
  * Use `create(BlockResponseSchema)` to create a new message.
  */
 export const BlockResponseSchema: GenMessage<BlockResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 13);
+  messageDesc(file_relation, 11);
 
 /**
  * @generated from message douya.relation.v1.ListBlockedRequest
@@ -342,7 +307,7 @@ export type ListBlockedRequest = Message<"douya.relation.v1.ListBlockedRequest">
  * Use `create(ListBlockedRequestSchema)` to create a new message.
  */
 export const ListBlockedRequestSchema: GenMessage<ListBlockedRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 14);
+  messageDesc(file_relation, 12);
 
 /**
  * @generated from message douya.relation.v1.ListHotUsersRequest
@@ -359,7 +324,7 @@ export type ListHotUsersRequest = Message<"douya.relation.v1.ListHotUsersRequest
  * Use `create(ListHotUsersRequestSchema)` to create a new message.
  */
 export const ListHotUsersRequestSchema: GenMessage<ListHotUsersRequest> = /*@__PURE__*/
-  messageDesc(file_relation, 15);
+  messageDesc(file_relation, 13);
 
 /**
  * @generated from message douya.relation.v1.ListHotUsersResponse
@@ -376,7 +341,7 @@ export type ListHotUsersResponse = Message<"douya.relation.v1.ListHotUsersRespon
  * Use `create(ListHotUsersResponseSchema)` to create a new message.
  */
 export const ListHotUsersResponseSchema: GenMessage<ListHotUsersResponse> = /*@__PURE__*/
-  messageDesc(file_relation, 16);
+  messageDesc(file_relation, 14);
 
 /**
  * @generated from message douya.relation.v1.HotUser
@@ -398,7 +363,45 @@ export type HotUser = Message<"douya.relation.v1.HotUser"> & {
  * Use `create(HotUserSchema)` to create a new message.
  */
 export const HotUserSchema: GenMessage<HotUser> = /*@__PURE__*/
-  messageDesc(file_relation, 17);
+  messageDesc(file_relation, 15);
+
+/**
+ * How one person stands to another.
+ *
+ * @generated from enum douya.relation.v1.Standing
+ */
+export enum Standing {
+  /**
+   * @generated from enum value: STANDING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: STANDING_FOLLOWS = 1;
+   */
+  FOLLOWS = 1,
+
+  /**
+   * @generated from enum value: STANDING_FOLLOWED_BY = 2;
+   */
+  FOLLOWED_BY = 2,
+
+  /**
+   * @generated from enum value: STANDING_BLOCKS = 4;
+   */
+  BLOCKS = 4,
+
+  /**
+   * @generated from enum value: STANDING_BLOCKED_BY = 8;
+   */
+  BLOCKED_BY = 8,
+}
+
+/**
+ * Describes the enum douya.relation.v1.Standing.
+ */
+export const StandingSchema: GenEnum<Standing> = /*@__PURE__*/
+  enumDesc(file_relation, 0);
 
 /**
  * @generated from service douya.relation.v1.RelationService
@@ -432,16 +435,6 @@ export const RelationService: GenService<{
     methodKind: "unary";
     input: typeof GetRelationsRequestSchema;
     output: typeof GetRelationsResponseSchema;
-  },
-  /**
-   * Which of these people the caller follows.
-   *
-   * @generated from rpc douya.relation.v1.RelationService.FilterFollowed
-   */
-  filterFollowed: {
-    methodKind: "unary";
-    input: typeof FilterFollowedRequestSchema;
-    output: typeof FilterFollowedResponseSchema;
   },
   /**
    * How many people stand to others, whoever asks; so that concurrent requests of different callers are one call.

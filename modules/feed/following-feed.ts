@@ -1,5 +1,5 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
-import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -72,7 +72,7 @@ export function followingFeed(options: {
     if (ids.length === 0) return new Set();
     const otherIds = [...new Set(ids)];
     const flags = await standings({ userId, otherIds }, call);
-    return new Set(otherIds.filter((_, i) => flags[i]! & 1));
+    return new Set(otherIds.filter((_, i) => flags[i]! & Standing.FOLLOWS));
   }
 
   return async (userId, before, limit, call) => {

@@ -1,5 +1,5 @@
 import { commented, inboxesChanged, reacted } from "#contracts/events.ts";
-import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
 import type { HandleContext } from "#platform/events/effect.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
@@ -22,16 +22,19 @@ export function keepInterests(store: FeedStore, relation: Client<typeof Relation
     const shown = events.flatMap(toInterest);
     if (shown.length === 0) return;
     const capped = await store.cappedReaders(on, [...new Set(shown.map(({ userId }) => userId))]);
-    const pairs = await Promise.all(
-      [...capped].map(async (userId): Promise<ReaderOfAuthor[]> => {
-        const authorIds = shown.filter((one) => one.userId === userId).map((one) => one.authorId);
-        const call = { ...systemCall(), callerId: userId };
-        const followed = await relation.filterFollowed({ userIds: [...new Set(authorIds)] }, call);
-        return followed.userIds.map((authorId) => ({ userId, authorId }));
-      }),
+    if (capped.size === 0) return;
+    const people = [...capped].map((userId) => {
+      const authorIds = shown.filter((one) => one.userId === userId).map((one) => one.authorId);
+      return { userId, otherIds: [...new Set(authorIds)] };
+    });
+    const { standings } = await relation.getStandings({ people, oneWay: true }, systemCall());
+    const pairs = people.flatMap(({ userId, otherIds }, i) =>
+      otherIds
+        .filter((_, j) => standings[i]![j]! & Standing.FOLLOWS)
+        .map((authorId): ReaderOfAuthor => ({ userId, authorId })),
     );
-    if (pairs.flat().length === 0) return;
-    await store.addSources(on, pairs.flat());
+    if (pairs.length === 0) return;
+    await store.addSources(on, pairs);
     emit(inboxesChanged, { userIds: [...capped] });
   };
 }

@@ -1,5 +1,5 @@
 import type { InteractionService, UserStats } from "#contracts/gen/interaction_pb.ts";
-import type { Relation, RelationService } from "#contracts/gen/relation_pb.ts";
+import { type Relation, type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import type { User, UserService } from "#contracts/gen/user_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -66,10 +66,10 @@ export function createPeople(
           userId: count.userId,
           following: count.following,
           followers: count.followers,
-          followed: (flags & 1) > 0,
-          followsCaller: (flags & 2) > 0,
-          blocked: (flags & 4) > 0,
-          blocksCaller: (flags & 8) > 0,
+          followed: (flags & Standing.FOLLOWS) > 0,
+          followsCaller: (flags & Standing.FOLLOWED_BY) > 0,
+          blocked: (flags & Standing.BLOCKS) > 0,
+          blocksCaller: (flags & Standing.BLOCKED_BY) > 0,
         }
       );
     };

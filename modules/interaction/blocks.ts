@@ -1,4 +1,4 @@
-import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { shared } from "#platform/rpc/shared-calls.ts";
@@ -13,7 +13,7 @@ export type AuthorBlocks = (authorId: string, userId: string, call: Call) => Pro
 export function askBlocks(relation: Client<typeof RelationService>): AuthorBlocks {
   const ask = shared(async (people: { userId: string; otherIds: string[] }[], call) =>
     (await relation.getStandings({ people, oneWay: true }, call)).standings.map(
-      ([flags]) => (flags! & 8) > 0,
+      ([flags]) => (flags! & Standing.BLOCKED_BY) > 0,
     ),
   );
   return async (authorId, userId, call) => authorId !== userId && ask({ userId, otherIds: [authorId] }, call);

@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import type { Pool, PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Standing } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { blockStore } from "./block-store.ts";
 import type { Wish } from "./follow-rows.ts";
 import { type FollowStore, followStore } from "./follow-store.ts";
 import { migrations } from "./migrations.ts";
-import { standing, standingStore } from "./standing-store.ts";
+import { standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -128,14 +129,10 @@ describe("a block", () => {
       { userId: "3", otherId: "2" },
       { userId: "2", otherId: "3" },
     ];
-    const { blocked, blockedBy, followsBack, followed } = standing;
-    expect(await standingStore(own.db).standings(pairs)).toEqual([blocked, blockedBy, followsBack, followed]);
-    expect(await standingStore(own.db).standings(pairs, { oneWay: true })).toEqual([
-      blocked,
-      blockedBy,
-      0,
-      followed,
-    ]);
+    const { BLOCKS, BLOCKED_BY, FOLLOWED_BY, FOLLOWS } = Standing;
+    const { standings } = standingStore(own.db);
+    expect(await standings(pairs)).toEqual([BLOCKS, BLOCKED_BY, FOLLOWED_BY, FOLLOWS]);
+    expect(await standings(pairs, { oneWay: true })).toEqual([BLOCKS, BLOCKED_BY, 0, FOLLOWS]);
     const [first] = await blocks.blocked("1", undefined, 1);
     expect(first!.user_id).toBe("3");
     expect((await blocks.blocked("1", first!.id, 9)).map((row) => row.user_id)).toEqual(["2"]);

@@ -11,7 +11,7 @@ import { followStore } from "./follow-store.ts";
 import { blockHandlers } from "./handlers/block.ts";
 import { followHandlers } from "./handlers/follow.ts";
 import { listHotUsers } from "./handlers/list-hot-users.ts";
-import { filterFollowed, getRelations, getStandings, listBy } from "./handlers/read.ts";
+import { getRelations, getStandings, listBy } from "./handlers/read.ts";
 import { expireRegularly } from "./hot-expiry.ts";
 import { rebuildRanking } from "./hot-rebuild.ts";
 import { hotStore } from "./hot-store.ts";
@@ -54,7 +54,6 @@ export const relationModule = defineModule<object, Tables>()({
         ...blockHandlers(blockStore(db, events), clients.user, ids),
         getRelations: getRelations(standings),
         getStandings: getStandings(standings),
-        filterFollowed: filterFollowed(standings),
         listHotUsers: listHotUsers(hot),
         listFollowing: listBy(follows.following),
         listFollowers: listBy(follows.followers),

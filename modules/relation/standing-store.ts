@@ -1,11 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
-import { pairKey } from "./follow-rows.ts";
 import type { Tables } from "./tables.ts";
-
-/** How one person stands to another: of `standing`, added up. */
-export type Standing = number;
-export const standing = { followed: 1, followsBack: 2, blocked: 4, blockedBy: 8 } as const;
 
 /** How people stand to each other, and how many they follow and are followed by. */
 export function standingStore(db: Kysely<Tables>) {
@@ -16,23 +11,11 @@ export function standingStore(db: Kysely<Tables>) {
         .selectAll()
         .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
         .execute(),
-    /** Which of these pairs are follows. */
-    async follows(pairs: { followerId: string; followeeId: string }[]): Promise<boolean[]> {
-      const { rows } = await sql<{ follower_id: string; followee_id: string }>`
-        select f.follower_id, f.followee_id
-        from unnest(${pairs.map((pair) => pair.followerId)}::int8[], ${pairs.map((pair) => pair.followeeId)}::int8[])
-          as p(follower_id, followee_id)
-        join relation.follow f on f.follower_id = p.follower_id and f.followee_id = p.followee_id`.execute(
-        db,
-      );
-      const found = new Set(rows.map(pairKey));
-      return pairs.map((pair) => found.has(`${pair.followerId} ${pair.followeeId}`));
-    },
-    /** How these people stand to others: four looks by key for each pair, in one statement. */
+    /** How these people stand to others, each a sum of Standing: four looks by key for each pair, in one statement. */
     async standings(
       pairs: { userId: string; otherId: string }[],
       { oneWay = false }: { oneWay?: boolean } = {},
-    ): Promise<Standing[]> {
+    ): Promise<number[]> {
       if (pairs.length === 0) return [];
       // Columns of the keys alone, so that the indexes are enough; a null is not looked for, whatever the plan.
       // All in one text, a hexadecimal digit each: rows would cost many times as much to send and read.

@@ -14,18 +14,14 @@ export function getVideoStats(store: ReactionStore): Service["getVideoStats"] {
   const counts = createListBatcher(
     async (ids) => new Map((await store.videoStats(ids)).map((row) => [row.video_id, row])),
   );
-  return async (request, { callerId: userId }) => {
+  return async (request) => {
     const videoIds = request.videoIds.filter(isId);
-    const [rows, opinions] = await Promise.all([
-      counts(videoIds),
-      userId === undefined ? [] : store.opinions(videoIds.map((videoId) => ({ videoId, userId }))),
-    ]);
-    const stats = videoIds.map((videoId, i) => ({
+    const rows = await counts(videoIds);
+    const stats = videoIds.map((videoId) => ({
       videoId,
       likes: Number(rows.get(videoId)?.likes ?? 0),
       dislikes: Number(rows.get(videoId)?.dislikes ?? 0),
       comments: Number(rows.get(videoId)?.comments ?? 0),
-      reaction: reactionOf(opinions[i] ?? 0),
     }));
     return { stats };
   };

@@ -1,9 +1,8 @@
-import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { type StandingStore, standing } from "../standing-store.ts";
+import type { StandingStore } from "../standing-store.ts";
 
 type Service = Handlers<typeof RelationService>;
 
@@ -28,10 +27,10 @@ export function getRelations(store: StandingStore): Service["getRelations"] {
       userId,
       following: Number(counts.get(userId)?.following ?? 0),
       followers: Number(counts.get(userId)?.followers ?? 0),
-      followed: (flags[i]! & standing.followed) > 0,
-      followsCaller: (flags[i]! & standing.followsBack) > 0,
-      blocked: (flags[i]! & standing.blocked) > 0,
-      blocksCaller: (flags[i]! & standing.blockedBy) > 0,
+      followed: (flags[i]! & Standing.FOLLOWS) > 0,
+      followsCaller: (flags[i]! & Standing.FOLLOWED_BY) > 0,
+      blocked: (flags[i]! & Standing.BLOCKS) > 0,
+      blocksCaller: (flags[i]! & Standing.BLOCKED_BY) > 0,
     }));
     return { relations };
   };
@@ -61,16 +60,6 @@ function eachItsOwn<T>(asked: unknown[][], answers: T[]): T[][] {
     end += length;
     return answers.slice(end - length, end);
   });
-}
-
-export function filterFollowed(store: StandingStore): Service["filterFollowed"] {
-  const follows = createBatcher(store.follows, { maxBatch: 5000 });
-  return async (request, call) => {
-    const followerId = requireCaller(call);
-    const ids = request.userIds.filter(isId);
-    const followed = await Promise.all(ids.map((followeeId) => follows({ followerId, followeeId })));
-    return { userIds: ids.filter((_, i) => followed[i]) };
-  };
 }
 
 type Rows = (
