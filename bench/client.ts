@@ -99,7 +99,7 @@ export function getRequest(path: string): string {
 }
 
 /** A form as it goes over the wire. */
-export function formRequest(path: string, form: Record<string, string>): string {
+function formRequest(path: string, form: Record<string, string>): string {
   const body = new URLSearchParams(form).toString();
   const head = [
     `POST ${path} HTTP/1.1`,

@@ -80,7 +80,7 @@ async function opened(content: Readable): Promise<Readable> {
 }
 
 /** One byte range (RFC 9110, section 14); several at once and other units are answered with the whole. */
-export function parseRange(
+function parseRange(
   header: string | undefined,
   sizeBytes: number,
 ): { start: number; end: number } | "unsatisfiable" | undefined {

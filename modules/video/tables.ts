@@ -3,7 +3,7 @@ import type { JobTables } from "#platform/jobs/job-table.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 
 type Json<T> = ColumnType<T, string, string>;
-export type VideoStateName = "uploaded" | "processing" | "published" | "failed";
+type VideoStateName = "uploaded" | "processing" | "published" | "failed";
 
 export interface Tables extends JobTables {
   upload: {

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { DomainError } from "../errors/domain-error.ts";
+import { partitionCount } from "./partitions.ts";
 
 export interface DeadLetter {
   group: string;
@@ -95,7 +96,7 @@ export async function readTail(
   // The primary key begins with the partition: the end of each is read, and the best of those are kept.
   const order = which.after === undefined ? "desc" : "asc";
   const { rows } = await pool.query<LoggedEvent>(
-    `select l.* from generate_series(0, 15) p cross join lateral (
+    `select l.* from generate_series(0, ${partitionCount - 1}) p cross join lateral (
        select position, type, key, payload, trace_id as "traceId", at from events.log
        where partition = p and position > $1 and position <= $2 and ($3::text[] is null or type = any($3))
        order by position ${order} limit $4

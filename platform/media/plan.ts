@@ -8,7 +8,7 @@ import { canCopyAudio, canCopyVideo, targetSize } from "./rules.ts";
 
 const KEY_FRAME_SECONDS = 2;
 const AUDIO_RATE = 48_000;
-export const COVER_SHORT_SIDE_PX = 720;
+const COVER_SHORT_SIDE_PX = 720;
 
 /** JPEG's own matrix and range, whatever came in. */
 const TO_JPEG = "out_range=pc:out_color_matrix=bt601,setsar=1,format=yuvj420p";

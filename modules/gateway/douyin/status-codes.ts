@@ -1,7 +1,7 @@
 import type { DomainError, ErrorKind } from "#platform/errors/domain-error.ts";
 
 /** `status_code` by reason; docs/douyin-status-codes.md explains them. What is not listed goes by its kind. */
-export const codeOfReason: Record<string, number> = {
+const codeOfReason: Record<string, number> = {
   INVALID_ARGUMENT: 10001,
   NAME_INVALID: 10101,
   NAME_TAKEN: 10102,
@@ -38,7 +38,7 @@ export const codeOfReason: Record<string, number> = {
   STRANGER_LIMIT: 10903,
 };
 
-export const codeOfKind: Record<ErrorKind, number> = {
+const codeOfKind: Record<ErrorKind, number> = {
   invalid: 10000,
   unauthenticated: 10100,
   forbidden: 10300,
