@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { LinkPreview } from "./link-preview.ts";
 import { sendProblem } from "./problem.ts";
 
 const policy = [
@@ -14,9 +17,21 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+const pageHeaders = {
+  "cache-control": "no-cache",
+  "content-security-policy": policy,
+  "referrer-policy": "same-origin",
+  "x-content-type-options": "nosniff",
+  vary: "accept-encoding",
+};
+
+/** What a link's preview says better. */
+const generalTags = /<title>.*<\/title>\s*<meta name="description"[^>]*>/;
+
 /** The web client: hashed assets for ever, and its one page for every other path, since it routes itself. */
-export async function webClient(app: FastifyInstance, dir: string): Promise<void> {
+export async function webClient(app: FastifyInstance, dir: string, preview: LinkPreview): Promise<void> {
   if (!existsSync(dir)) return;
+  const page = await readFile(join(dir, "index.html"), "utf8");
   await app.register(fastifyStatic, {
     root: dir,
     preCompressed: true,
@@ -24,15 +39,23 @@ export async function webClient(app: FastifyInstance, dir: string): Promise<void
     wildcard: false,
     cacheControl: false,
     setHeaders(response, path) {
+      if (path.includes("index.html")) {
+        for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value);
+        return;
+      }
       const hashed = path.includes("/assets/");
       response.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
-      if (path.includes("index.html")) {
-        response.setHeader("content-security-policy", policy);
-        response.setHeader("referrer-policy", "same-origin");
-      }
       response.setHeader("x-content-type-options", "nosniff");
       response.setHeader("vary", "accept-encoding");
     },
+  });
+  // Whoever makes previews runs no script, and seldom asks for HTML in so many words.
+  app.get<{ Params: { id: string } }>("/video/:id", async (request, reply) => {
+    const tags = await preview(request.params.id, request);
+    if (!tags) return reply.sendFile("index.html");
+    // By a function, since in a text `$&` would mean something.
+    const html = page.replace(generalTags, () => tags);
+    return reply.headers(pageHeaders).type("text/html; charset=utf-8").send(html);
   });
   app.setNotFoundHandler((request, reply) => {
     const wantsPage =
