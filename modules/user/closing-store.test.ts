@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { accountRefused, accountRemoved } from "#contracts/events.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { accountStore } from "./account-store.ts";
 import { closingStore } from "./closing-store.ts";
 import { followAnswers } from "./consumers.ts";
 import { migrations } from "./migrations.ts";
-import { userStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -69,7 +69,7 @@ test("what is removed leaves no more than an id, once, and takes the pictures th
     closing_refused: "",
   });
   expect(await told()).toEqual(["user.account_closing.v1", "user.account_erased.v1"]);
-  const store = userStore(own.db, own.events);
+  const store = accountStore(own.db, own.events);
   expect(await store.accountsById([eve, "501"])).toHaveLength(1);
   await expect(store.updateProfile(eve, { name: "Eve" })).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   await expect(store.setPassword(eve, "hash", undefined)).rejects.toMatchObject({ reason: "SESSION_ENDED" });

@@ -4,8 +4,8 @@ import type { UserId } from "#contracts/ids.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";
+import { lockKey } from "./account-store.ts";
 import { sessionEnded } from "./rules.ts";
-import { lockKey } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 export interface Closing {

@@ -1,6 +1,7 @@
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
+import { accountStore } from "./account-store.ts";
 import { closingStore } from "./closing-store.ts";
 import { followAnswers } from "./consumers.ts";
 import { changePassword } from "./handlers/change-password.ts";
@@ -10,11 +11,12 @@ import { getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
 import { refresh } from "./handlers/refresh.ts";
 import { register } from "./handlers/register.ts";
 import { checkSessions, endSessions, listSessions } from "./handlers/sessions.ts";
+import { keyStore } from "./key-store.ts";
 import { migrations } from "./migrations.ts";
 import { moderatorCommand } from "./moderator-command.ts";
 import { createPasswords } from "./passwords.ts";
 import { seedUsers } from "./seed.ts";
-import { userStore } from "./store.ts";
+import { sessionStore } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 import { createTokens } from "./tokens.ts";
 
@@ -32,11 +34,12 @@ export const userModule = defineModule<UserConfig, Tables>()({
   commands: { moderator: moderatorCommand },
   seed: seedUsers,
   async start({ config, db, ids, events, blobs, media, metrics, log }) {
-    const store = userStore(db, events);
+    const accounts = accountStore(db, events);
+    const sessions = sessionStore(db);
     const closings = closingStore(db, events);
     const answers = followAnswers(events, db, closings, (key) => blobs.remove(key));
     const passwords = createPasswords();
-    const tokens = await createTokens(store, (error) =>
+    const tokens = await createTokens(keyStore(db), (error) =>
       log.error({ err: error }, "could not load the signing keys"),
     );
     const limit = (burst: number, perMinute: number) =>
@@ -45,18 +48,18 @@ export const userModule = defineModule<UserConfig, Tables>()({
     metrics.gauge("douya_password_queue", "Passwords that wait to be hashed", passwords.waiting);
     return {
       handlers: {
-        register: register(store, passwords, tokens, ids, limit(20, 10)),
-        logIn: logIn(store, passwords, tokens, ids, attempts),
-        refresh: refresh(store, tokens, rateLimit({ burst: 5, perMinute: 5 })),
-        checkSessions: checkSessions(store),
-        listSessions: listSessions(store),
-        endSessions: endSessions(store),
-        changePassword: changePassword(store, passwords, attempts.byName),
-        closeAccount: closeAccount(store, closings, passwords, ids, attempts.byName),
+        register: register(accounts, passwords, tokens, ids, limit(20, 10)),
+        logIn: logIn(accounts, sessions, passwords, tokens, ids, attempts),
+        refresh: refresh(accounts, sessions, tokens, rateLimit({ burst: 5, perMinute: 5 })),
+        checkSessions: checkSessions(sessions),
+        listSessions: listSessions(sessions),
+        endSessions: endSessions(sessions),
+        changePassword: changePassword(accounts, passwords, attempts.byName),
+        closeAccount: closeAccount(accounts, closings, passwords, ids, attempts.byName),
         listPublicKeys: async () => ({ jwks: (await tokens.publicKeys()).map((key) => JSON.stringify(key)) }),
-        getUsers: getUsers(store),
-        updateProfile: updateProfile(store),
-        setPicture: setPicture(store, blobs, media),
+        getUsers: getUsers(accounts),
+        updateProfile: updateProfile(accounts),
+        setPicture: setPicture(accounts, blobs, media),
       },
       async stop() {
         tokens.stop();

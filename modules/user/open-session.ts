@@ -2,9 +2,10 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { SessionSchema } from "#contracts/gen/user_pb.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
+import type { Account } from "./account-store.ts";
 import { toUser } from "./present.ts";
 import { sessionMs } from "./rules.ts";
-import type { Account, NewSession } from "./store.ts";
+import type { NewSession } from "./session-store.ts";
 import { newRefreshToken, type Tokens } from "./tokens.ts";
 
 const maxUserAgent = 300;

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { UserSchema } from "#contracts/gen/user_pb.ts";
-import type { Account } from "./store.ts";
+import type { Account } from "./account-store.ts";
 
 /** An account as others may see it. */
 export function toUser(account: Account, callerId?: string): MessageInitShape<typeof UserSchema> {

@@ -2,8 +2,8 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypt
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import type { KeyStore } from "./key-store.ts";
 import { accessTokenMs, sessionMs } from "./rules.ts";
-import type { UserStore } from "./store.ts";
 
 /** A new pair is made when the newest is this old; older ones verify until the last token they signed is over. */
 const keyMaxAgeMs = sessionMs;
@@ -30,7 +30,7 @@ export interface Tokens {
 }
 
 /** The key pairs of this service. The private halves never leave it. */
-export async function createTokens(store: UserStore, onError: (error: unknown) => void): Promise<Tokens> {
+export async function createTokens(store: KeyStore, onError: (error: unknown) => void): Promise<Tokens> {
   const loadSigner = async () => {
     await store.rotateKeys(await newKey(), keyMaxAgeMs);
     const newest = (await store.signingKeys())[0]!;

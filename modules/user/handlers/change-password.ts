@@ -4,12 +4,12 @@ import { isId } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { AccountStore } from "../account-store.ts";
 import type { Passwords } from "../passwords.ts";
 import { badCredentials, checkPassword, sessionEnded } from "../rules.ts";
-import type { UserStore } from "../store.ts";
 
 export function changePassword(
-  store: UserStore,
+  store: AccountStore,
   passwords: Passwords,
   attempts: RateLimit,
 ): Handlers<typeof UserService>["changePassword"] {

@@ -4,13 +4,13 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { AccountStore } from "../account-store.ts";
 import type { ClosingStore } from "../closing-store.ts";
 import type { Passwords } from "../passwords.ts";
 import { badCredentials, sessionEnded } from "../rules.ts";
-import type { UserStore } from "../store.ts";
 
 export function closeAccount(
-  store: UserStore,
+  store: AccountStore,
   closings: ClosingStore,
   passwords: Passwords,
   ids: Ids,

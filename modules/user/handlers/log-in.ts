@@ -4,14 +4,16 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
+import type { AccountStore } from "../account-store.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
 import { accountClosing, badCredentials } from "../rules.ts";
-import type { UserStore } from "../store.ts";
+import type { SessionStore } from "../session-store.ts";
 import type { Tokens } from "../tokens.ts";
 
 export function logIn(
-  store: UserStore,
+  accounts: AccountStore,
+  sessions: SessionStore,
   passwords: Passwords,
   tokens: Tokens,
   ids: Ids,
@@ -25,11 +27,11 @@ export function logIn(
     if (key.includes("\0")) throw badCredentials();
     attempts.byAddress.take(request.address);
     attempts.byName.take(key);
-    const account = await store.accountByName(key);
+    const account = await accounts.accountByName(key);
     const known = await passwords.verify(account?.password_hash, request.password.normalize("NFC"), call);
     if (!account || !known) throw badCredentials();
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
-    if (account.state !== "open" || !(await store.addSession(session))) throw accountClosing();
+    if (account.state !== "open" || !(await sessions.addSession(session))) throw accountClosing();
     return sessionAnswer(tokens, account, session, refreshToken);
   };
 }

@@ -6,13 +6,13 @@ import { isId } from "#platform/ids/snowflake.ts";
 import type { Media, PictureOptions } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { AccountStore } from "../account-store.ts";
 import { toUser } from "../present.ts";
 import { checkName, checkSignature } from "../rules.ts";
-import type { UserStore } from "../store.ts";
 
 type Service = Handlers<typeof UserService>;
 
-export function getUsers(store: UserStore): Service["getUsers"] {
+export function getUsers(store: AccountStore): Service["getUsers"] {
   const load = createListBatcher(
     async (ids) => new Map((await store.accountsById(ids)).map((row) => [row.id, row])),
   );
@@ -24,7 +24,7 @@ export function getUsers(store: UserStore): Service["getUsers"] {
   };
 }
 
-export function updateProfile(store: UserStore): Service["updateProfile"] {
+export function updateProfile(store: AccountStore): Service["updateProfile"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
     const change = {
@@ -40,7 +40,7 @@ const pictures = {
   [Picture.BACKGROUND]: { column: "background_key", maxWidthPx: 1600, maxHeightPx: 900, crop: true },
 } as const;
 
-export function setPicture(store: UserStore, blobs: BlobStore, media: Media): Service["setPicture"] {
+export function setPicture(store: AccountStore, blobs: BlobStore, media: Media): Service["setPicture"] {
   /** A clean JPEG made of whatever was sent; the sent file is gone afterwards. */
   async function redraw(staged: string, options: PictureOptions) {
     const drawn = await blobs.stagingPath("jpg");

@@ -2,20 +2,22 @@ import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId } from "#contracts/ids.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { AccountStore } from "../account-store.ts";
 import { sessionAnswer } from "../open-session.ts";
 import { judgeRefresh, sessionEnded, sessionMs } from "../rules.ts";
-import type { SessionRow, UserStore } from "../store.ts";
+import type { SessionRow, SessionStore } from "../session-store.ts";
 import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from "../tokens.ts";
 
 /** `looks` limits, per session, how often somebody may have us look for a token among the older ones. */
 export function refresh(
-  store: UserStore,
+  accounts: AccountStore,
+  sessions: SessionStore,
   tokens: Tokens,
   looks: RateLimit,
 ): Handlers<typeof UserService>["refresh"] {
   /** The session, once its token is the next one; undefined when another request was quicker. */
   async function rotate(shown: ShownRefreshToken, nextHash: Buffer): Promise<SessionRow | undefined> {
-    const session = await store.session(shown.userId, shown.sessionId);
+    const session = await sessions.session(shown.userId, shown.sessionId);
     const verdict = judgeRefresh(
       session && {
         current: sameHash(shown.hash, session.refresh_hash),
@@ -27,11 +29,11 @@ export function refresh(
         rotatedMsAgo: session.rotated_ms_ago,
       },
     );
-    if (verdict === "end-session") await store.endSessions(shown.userId, shown.sessionId);
+    if (verdict === "end-session") await sessions.endSessions(shown.userId, shown.sessionId);
     if (verdict !== "rotate" || !session) throw sessionEnded();
     // Swapped a moment ago: whoever asks again is given what was given then.
     if (sameHash(nextHash, session.refresh_hash)) return session;
-    const swapped = await store.rotate(session, nextHash, new Date(Date.now() + sessionMs));
+    const swapped = await sessions.rotate(session, nextHash, new Date(Date.now() + sessionMs));
     return swapped ? session : undefined;
   }
 
@@ -40,7 +42,7 @@ export function refresh(
     if (!shown) throw sessionEnded();
     const next = tokens.refreshAfter(shown);
     const session = (await rotate(shown, next.hash)) ?? (await rotate(shown, next.hash));
-    const [account] = await store.accountsById([shown.userId]);
+    const [account] = await accounts.accountsById([shown.userId]);
     if (!session || !account) throw sessionEnded();
     return sessionAnswer(tokens, account, { id: session.id as SessionId, classic: false }, next.token);
   };

@@ -4,14 +4,14 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
+import type { AccountStore } from "../account-store.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
 import { checkPassword, checkUsername } from "../rules.ts";
-import type { UserStore } from "../store.ts";
 import type { Tokens } from "../tokens.ts";
 
 export function register(
-  store: UserStore,
+  store: AccountStore,
   passwords: Passwords,
   tokens: Tokens,
   ids: Ids,

@@ -5,11 +5,11 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { UserStore } from "../store.ts";
+import type { SessionStore } from "../session-store.ts";
 
 type Service = Handlers<typeof UserService>;
 
-export function checkSessions(store: UserStore): Service["checkSessions"] {
+export function checkSessions(store: SessionStore): Service["checkSessions"] {
   const findAlive = createBatcher(async (asked: { userId: string; sessionId: string }[][]) => {
     const rows = await store.aliveSessions(asked.flat());
     const alive = new Map(rows.map((row) => [`${row.user_id} ${row.id}`, row]));
@@ -28,7 +28,7 @@ export function checkSessions(store: UserStore): Service["checkSessions"] {
   };
 }
 
-export function listSessions(store: UserStore): Service["listSessions"] {
+export function listSessions(store: SessionStore): Service["listSessions"] {
   return async (_request, call) => {
     const sessions = await store.sessionsOf(requireCaller(call) as UserId);
     return {
@@ -42,7 +42,7 @@ export function listSessions(store: UserStore): Service["listSessions"] {
   };
 }
 
-export function endSessions(store: UserStore): Service["endSessions"] {
+export function endSessions(store: SessionStore): Service["endSessions"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
     if (request.sessionId && !isId(request.sessionId)) {

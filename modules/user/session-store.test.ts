@@ -3,15 +3,15 @@ import type { SessionId, UserId } from "#contracts/ids.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import { maxSessionsPerUser } from "./rules.ts";
-import { type UserStore, userStore } from "./store.ts";
+import { type SessionStore, sessionStore } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
-let store: UserStore;
+let store: SessionStore;
 
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("user", "sessions", migrations);
-  store = userStore(own.db, own.events);
+  store = sessionStore(own.db);
 });
 
 afterAll(() => own.drop());

@@ -1,0 +1,117 @@
+import { type Selectable, sql } from "kysely";
+import type { SessionId, UserId } from "#contracts/ids.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import { maxSessionsPerUser } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+
+export type SessionRow = Selectable<Tables["session"]>;
+
+export interface NewSession {
+  userId: UserId;
+  id: SessionId;
+  classic: boolean;
+  refreshHash: Buffer | null;
+  userAgent: string;
+  expiresAt: Date;
+}
+
+export function sessionRow(session: NewSession) {
+  return {
+    user_id: session.userId,
+    id: session.id,
+    classic: session.classic,
+    refresh_hash: session.refreshHash,
+    user_agent: session.userAgent,
+    expires_at: session.expiresAt,
+  };
+}
+
+/** The SQL of sessions. */
+export function sessionStore(db: Kysely<Tables>) {
+  const liveSession = (userId: UserId, id: SessionId) =>
+    db
+      .selectFrom("session")
+      .selectAll()
+      // By the clock that set it, whatever ours says.
+      .select(sql<number>`(extract(epoch from now() - rotated_at) * 1000)::float8`.as("rotated_ms_ago"))
+      .where("user_id", "=", userId)
+      .where("id", "=", id)
+      .where("expires_at", ">", sql<Date>`now()`);
+
+  return {
+    /**
+     * Adds a session; of more than enough the ones not used for longest end. One statement, since each more is
+     * a round trip that a storm of logins pays for. It does not see the row that it adds, hence one fewer. False,
+     * and none is added, when the account is not open; it is held, so that none comes in while it is being closed.
+     */
+    async addSession(session: NewSession): Promise<boolean> {
+      const { userId, id, classic, refreshHash, userAgent, expiresAt } = session;
+      const { rows } = await sql`
+        with open as materialized (
+          select id from "user".account where id = ${userId} and state = 'open' for share
+        ), added as (
+          insert into "user".session (user_id, id, classic, refresh_hash, user_agent, expires_at)
+          select id, ${id}, ${classic}, ${refreshHash}::bytea, ${userAgent}, ${expiresAt}::timestamptz from open
+          returning id
+        ), ended as (
+          delete from "user".session where user_id = ${userId} and id in (
+            select id from "user".session where user_id = ${userId}
+            order by last_used_at desc, id desc offset ${maxSessionsPerUser - 1}
+          )
+        )
+        select id from added`.execute(db);
+      return rows.length > 0;
+    },
+    session: (userId: UserId, id: SessionId) => liveSession(userId, id).executeTakeFirst(),
+    /** Swaps the refresh token; false when another request has swapped it in between. */
+    async rotate(session: SessionRow, refreshHash: Buffer, expiresAt: Date): Promise<boolean> {
+      const { numUpdatedRows } = await db
+        .updateTable("session")
+        .set({
+          refresh_hash: refreshHash,
+          previous_refresh_hash: session.refresh_hash,
+          rotated_at: sql`now()`,
+          last_used_at: sql`now()`,
+          expires_at: expiresAt,
+        })
+        .where("user_id", "=", session.user_id)
+        .where("id", "=", session.id)
+        .where("refresh_hash", "=", session.refresh_hash)
+        .executeTakeFirstOrThrow();
+      return numUpdatedRows > 0n;
+    },
+    /** Which of these sessions are alive, and their people's role; their use is noted, once an hour at the most. */
+    async aliveSessions(refs: { userId: string; sessionId: string }[]) {
+      const { rows } = await sql<{ id: string; stale: boolean; user_id: string; moderator: boolean }>`
+        select s.user_id, s.id, s.last_used_at < now() - interval '1 hour' as stale, a.role = 'moderator' as moderator
+        from unnest(${refs.map((ref) => ref.userId)}::int8[], ${refs.map((ref) => ref.sessionId)}::int8[]) as r(user_id, id)
+        join "user".session s on s.user_id = r.user_id and s.id = r.id
+        join "user".account a on a.id = s.user_id and a.state = 'open'
+        where s.expires_at > now()`.execute(db);
+      const stale = rows.filter((row) => row.stale);
+      if (stale.length > 0) {
+        await sql`
+          update "user".session s set last_used_at = now()
+          from unnest(${stale.map((row) => row.user_id)}::int8[], ${stale.map((row) => row.id)}::int8[]) as r(user_id, id)
+          where s.user_id = r.user_id and s.id = r.id`.execute(db);
+      }
+      return rows;
+    },
+    sessionsOf: (userId: UserId) =>
+      db
+        .selectFrom("session")
+        .selectAll()
+        .where("user_id", "=", userId)
+        .where("expires_at", ">", sql<Date>`now()`)
+        .orderBy("last_used_at", "desc")
+        .limit(maxSessionsPerUser)
+        .execute(),
+    async endSessions(userId: UserId, id?: SessionId): Promise<void> {
+      let ended = db.deleteFrom("session").where("user_id", "=", userId);
+      if (id) ended = ended.where("id", "=", id);
+      await ended.execute();
+    },
+  };
+}
+
+export type SessionStore = ReturnType<typeof sessionStore>;
