@@ -38,6 +38,8 @@ export interface Visitor {
   readonly devtools: CDPSession;
   /** Says that the server may answer like this here; anything else at or above 400 fails the test. */
   expectStatus(...statuses: number[]): void;
+  /** Says that the page may complain of this in its console. */
+  expectComplaint(text: RegExp): void;
 }
 
 export interface Browsing {
@@ -89,7 +91,8 @@ export function browsing(): Browsing {
       const page = await context.newPage();
       const troubles: string[] = [];
       const expected = new Set<number>();
-      await listenForTroubles(page, origin, troubles, expected);
+      const complaints: RegExp[] = [];
+      await listenForTroubles(page, origin, troubles, expected, complaints);
       const visitor: Visitor = {
         page,
         touch: devices[device].hasTouch,
@@ -97,6 +100,7 @@ export function browsing(): Browsing {
         expectStatus: (...statuses) => {
           for (const status of statuses) expected.add(status);
         },
+        expectComplaint: (text) => complaints.push(text),
       };
       open.push({ visitor, troubles });
       return visitor;
@@ -119,7 +123,13 @@ function findChromium(): string | undefined {
 }
 
 /** Everything that a person with the developer tools open would see in red. */
-async function listenForTroubles(page: Page, origin: string, troubles: string[], expected: Set<number>) {
+async function listenForTroubles(
+  page: Page,
+  origin: string,
+  troubles: string[],
+  expected: Set<number>,
+  complaints: RegExp[],
+) {
   // Where a policy is broken without a word in the console.
   await page.addInitScript(`addEventListener("securitypolicyviolation", (event) =>
     console.error("Content-Security-Policy:", event.violatedDirective, event.blockedURI));`);
@@ -128,6 +138,7 @@ async function listenForTroubles(page: Page, origin: string, troubles: string[],
     const { url } = message.location();
     // Told with its status below.
     if (message.text().startsWith("Failed to load resource: the server responded")) return;
+    if (complaints.some((text) => text.test(message.text()))) return;
     if (["error", "warning", "assert"].includes(message.type()))
       troubles.push(`console.${message.type()}: ${message.text()} (${url})`);
   });

@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 import { take } from "../api/client.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Comment, Video } from "../api/types.ts";
+import { useAgain } from "../api/use-again.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Choice } from "../ui/choice.tsx";
@@ -45,6 +46,7 @@ function Comments({ video }: { video: Video }) {
     commentsQuery(api, video.id, sort),
   );
   const end = useNearEnd<HTMLLIElement>(hasNextPage && !isFetching && !error, fetchNextPage);
+  useAgain(data ? error : null, fetchNextPage);
   const pinned = data?.pages[0]?.pinned ?? null;
   const closed = data?.pages[0]?.closed ?? false;
   const listed = useMemo(() => once(data?.pages.flatMap((page) => page.items) ?? [], pinned), [data, pinned]);

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useId, useLayoutEffect, useRef } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { CloseIcon } from "../ui/icons.tsx";
+import { ToastEcho } from "../ui/toast.tsx";
 import { useMedia } from "../ui/use-media.ts";
 import { useDragDown } from "./use-drag-down.ts";
 
@@ -42,6 +43,7 @@ function Sheet({ title, onClose, children }: Props) {
     >
       <Head id={titleId} title={title} onClose={onClose} {...drag} />
       {children}
+      <ToastEcho />
     </dialog>
   );
 }

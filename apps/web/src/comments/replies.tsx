@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useServices } from "../api/services.tsx";
 import type { Comment } from "../api/types.ts";
+import { useAgain } from "../api/use-again.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { sentKey } from "./comment-cache.ts";
@@ -21,6 +22,7 @@ export function Replies({ comment, item }: Props) {
     ...repliesQuery(api, comment.videoId, comment.id),
     enabled: open,
   });
+  useAgain(open && data ? error : null, fetchNextPage);
   const { data: sent } = useQuery<Comment[]>({
     queryKey: sentKey(comment.videoId),
     enabled: false,

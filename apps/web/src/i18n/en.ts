@@ -29,6 +29,8 @@ const shell = {
   crashedTitle: "Something broke",
   crashedBody: "It is our fault. Reload the page to go on.",
   reload: "Reload",
+  missingTitle: "This page could not be loaded",
+  missingBody: "There may be a newer version. Reload to go on.",
 };
 
 const feed = {

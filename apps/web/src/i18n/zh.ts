@@ -30,6 +30,8 @@ export const zh: Dictionary = {
   crashedTitle: "出错了",
   crashedBody: "是我们的问题，刷新页面即可继续。",
   reload: "刷新",
+  missingTitle: "页面加载失败",
+  missingBody: "可能有新版本，刷新页面即可继续。",
   feed: "视频",
   videoBy: (name) => `${name} 的视频`,
   play: "播放",

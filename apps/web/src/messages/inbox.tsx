@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Conversation, User } from "../api/types.ts";
+import { useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { Failure } from "../ui/failure.tsx";
@@ -29,6 +30,7 @@ export function Inbox({ me, openId }: { me: User; openId: string | undefined }) 
     data !== undefined,
   );
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
+  useAgain(data ? error : null, fetchNextPage);
   const conversations = once(data?.pages.flatMap((page) => page.items) ?? []);
   return (
     <section className="inbox" aria-label={t.messages}>

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from "react";
 import { isPassing, take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
+import { useAgain } from "../api/use-again.ts";
 import { createMessageCache } from "./message-cache.ts";
 import { fetchMessages, messagesQuery } from "./message-queries.ts";
 import { useLive } from "./use-live.ts";
@@ -15,7 +16,8 @@ export function useConversation(peerId: string) {
   const cache = useQueryClient();
   const known = useMemo(() => createMessageCache(cache), [cache]);
   const query = useInfiniteQuery(messagesQuery(api, peerId));
-  const { data } = query;
+  const { data, error, fetchNextPage } = query;
+  useAgain(data ? error : null, fetchNextPage);
   const messages = useMemo(() => inOrder(data?.pages.map((page) => page.items) ?? []), [data]);
   const lastId = messages.at(-1)?.id;
 

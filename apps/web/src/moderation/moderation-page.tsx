@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { reportedCommentsQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
+import { useAgain } from "../api/use-again.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
@@ -18,6 +19,7 @@ export default function ModerationPage() {
     reportedCommentsQuery(api),
   );
   const end = useNearEnd<HTMLDivElement>(hasNextPage && !isFetching && !error, fetchNextPage);
+  useAgain(data ? error : null, fetchNextPage);
   usePageTitle(t.moderation);
   const reported = [
     ...new Map(data?.pages.flatMap((page) => page.items).map((one) => [one.comment.id, one])).values(),

@@ -6,12 +6,14 @@ import { Notice, Spinner } from "../ui/notice.tsx";
 import { VideoPage } from "../video/video-page.tsx";
 import { Layout } from "./layout.tsx";
 import { Member } from "./member.tsx";
+import { Missing } from "./missing.tsx";
 import {
   HotPage,
   LoginPage,
   MePage,
   MessagesPage,
   ModerationPage,
+  PageMissing,
   PeoplePage,
   RegisterPage,
   SettingsPage,
@@ -33,7 +35,7 @@ export function App() {
   return (
     <Layout>
       <SessionEndWatch />
-      <Boundary key={path} fallback={<Crashed />}>
+      <Boundary key={path} fallback={(error) => (error instanceof PageMissing ? <Missing /> : <Crashed />)}>
         <Suspense fallback={wait}>
           <Switch>
             <Route path="/" component={FeedPage} />
@@ -107,12 +109,16 @@ function Crashed() {
 }
 
 /** React has error boundaries as classes only. */
-class Boundary extends Component<{ fallback: ReactNode; children: ReactNode }, { crashed: boolean }> {
-  override state = { crashed: false };
-  static getDerivedStateFromError() {
-    return { crashed: true };
+class Boundary extends Component<
+  { fallback: (error: unknown) => ReactNode; children: ReactNode },
+  { thrown: { error: unknown } | null }
+> {
+  override state: { thrown: { error: unknown } | null } = { thrown: null };
+  static getDerivedStateFromError(error: unknown) {
+    return { thrown: { error } };
   }
   override render() {
-    return this.state.crashed ? this.props.fallback : this.props.children;
+    const { thrown } = this.state;
+    return thrown ? this.props.fallback(thrown.error) : this.props.children;
   }
 }

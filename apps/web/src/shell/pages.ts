@@ -2,9 +2,16 @@ import { type ComponentType, lazy } from "react";
 
 const loads: (() => Promise<unknown>)[] = [];
 
+/** A page's code could not be had: the line or the server is gone, or there is a newer build. */
+export class PageMissing extends Error {}
+
 function page<Props>(load: () => Promise<{ default: ComponentType<Props> }>) {
   loads.push(load);
-  return lazy(load);
+  return lazy(() =>
+    load().catch((cause) => {
+      throw new PageMissing("A page could not be loaded.", { cause });
+    }),
+  );
 }
 
 // What is not needed to watch.

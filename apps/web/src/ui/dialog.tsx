@@ -1,6 +1,7 @@
 import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { CloseIcon } from "./icons.tsx";
+import { ToastEcho } from "./toast.tsx";
 import "./dialog.css";
 
 interface Props {
@@ -43,6 +44,7 @@ export function Dialog({ title, onClose, children }: Props) {
         </header>
         {children}
       </div>
+      <ToastEcho />
     </dialog>
   );
 }

@@ -4,6 +4,7 @@ import "./toast.css";
 const SHOWN_MS = 4000;
 const putOnTop = (element: HTMLElement | null) => element?.showPopover?.();
 const Context = createContext<(text: string) => void>(() => {});
+const Said = createContext<string | undefined>(undefined);
 
 /** One short message at a time, read out by screen readers, gone by itself. */
 export function ToastProvider({ children }: { children: ReactNode }) {
@@ -16,7 +17,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   }, [toast]);
   return (
     <Context value={show}>
-      {children}
+      <Said value={toast?.text}>{children}</Said>
       <div role="status">
         {toast && (
           // A popover, so that it is above the sheet from which it comes.
@@ -26,6 +27,15 @@ export function ToastProvider({ children }: { children: ReactNode }) {
         )}
       </div>
     </Context>
+  );
+}
+
+/** Goes into every modal dialog: what is outside of an open one is not read out, though it is seen above it. */
+export function ToastEcho() {
+  return (
+    <div role="status" className="unseen">
+      {use(Said)}
+    </div>
   );
 }
 
