@@ -1,10 +1,10 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
-import type { Call } from "#platform/rpc/call.ts";
+import { type Call, withinDeadline } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { shared } from "#platform/rpc/shared-calls.ts";
-import { type Authored, chooseSources, type Entry, mergeNewest } from "./rules.ts";
+import { type Authored, chooseSources, type Entry, fillMs, mergeNewest } from "./rules.ts";
 import type { FeedStore, PageQuery } from "./store.ts";
 
 /** After everything that can be published. */
@@ -43,7 +43,22 @@ export function followingFeed(options: {
     return relations.some(({ following }) => following > maxSources);
   }
 
-  async function fill(userId: string, call: Call): Promise<void> {
+  /** By reader: however many requests of theirs wait for it. */
+  const filling = new Map<string, Promise<void>>();
+
+  function fill(userId: string, call: Call): Promise<void> {
+    return withinDeadline(call, () => {
+      const underWay = filling.get(userId);
+      if (underWay) return underWay;
+      // Not the deadline of whoever came first: others may wait longer, and what is done need not be done again.
+      const own = { ...call, deadlineMs: Date.now() + fillMs };
+      const done = fillAnew(userId, own).finally(() => filling.delete(userId));
+      filling.set(userId, done);
+      return done;
+    });
+  }
+
+  async function fillAnew(userId: string, call: Call): Promise<void> {
     const generation = await store.openInbox(userId);
     const followed: string[] = [];
     let before = "";

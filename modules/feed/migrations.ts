@@ -84,4 +84,8 @@ export const migrations: Migrations = {
       done int8 not null default 0
     );
   `,
+  "0004-fillings": `
+    -- When the filling that is under way was begun.
+    alter table feed.reader add opened_at timestamptz;
+  `,
 };

@@ -52,9 +52,40 @@ describe("while an inbox is being filled", () => {
     expect(await authors()).toEqual([y]);
   });
 
-  test("another filling of it that began later decides", async () => {
+  test("a read elsewhere fills it too, and takes nothing from the one that ends first", async () => {
     const first = await store.openInbox(reader);
     await onFollow("addFollows", x);
+    for (const author of [x, y]) await publish(author);
+    const second = await store.openInbox(reader);
+    await store.fillInbox(reader, { generation: first, authorIds: [y], capped: false });
+    expect(await mustFill()).toBe(false);
+    expect(await authors()).toEqual([x, y]);
+    // Who comes too late may have read the follows before this.
+    await onFollow("removeFollows", x);
+    await store.fillInbox(reader, { generation: second, authorIds: [x], capped: true });
+    expect(await authors()).toEqual([y]);
+    await own.database.pool.query("update feed.reader set stale = true");
+    await store.fillInbox(reader, { generation: second, authorIds: [x], capped: true });
+    expect(await mustFill()).toBe(true);
+    expect((await own.database.pool.query("select from feed.source")).rowCount).toBe(0);
+  });
+
+  test("an unfollow has it filled again also when a read elsewhere has opened it since", async () => {
+    for (const author of [x, y]) await publish(author);
+    const first = await store.openInbox(reader);
+    await onFollow("removeFollows", x);
+    const second = await store.openInbox(reader);
+    await store.fillInbox(reader, { generation: first, authorIds: [x, y], capped: true });
+    expect(await mustFill()).toBe(true);
+    await store.fillInbox(reader, { generation: second, authorIds: [y], capped: true });
+    expect(await mustFill()).toBe(false);
+    expect(await authors()).toEqual([y]);
+  });
+
+  test("another that began when it had taken too long decides", async () => {
+    const first = await store.openInbox(reader);
+    await onFollow("addFollows", x);
+    await own.database.pool.query("update feed.reader set opened_at = opened_at - interval '20 seconds'");
     const second = await store.openInbox(reader);
     await store.fillInbox(reader, { generation: first, authorIds: [y], capped: true });
     expect(await mustFill()).toBe(true);

@@ -3,7 +3,7 @@ import { accountGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { bringVideos, type ReaderOfAuthor, trim } from "./inbox-rows.ts";
-import { idleDays, inboxSize } from "./rules.ts";
+import { fillMs, idleDays, inboxSize } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /**
@@ -35,22 +35,30 @@ export function readerStore(db: Kysely<Tables>) {
       }
       return { fill: new Set(userIds.filter((id) => !ready.has(id) && !look.has(id))), look };
     },
-    /** Opens an inbox: from here on every delivery and follow reaches it. Gives the generation to fill. Error: SESSION_ENDED. */
+    /**
+     * Opens an inbox: from here on every delivery and follow reaches it. Gives the generation to fill, which is that
+     * of a filling under way elsewhere when there is one: the first of them to end decides. Error: SESSION_ENDED.
+     */
     async openInbox(userId: string): Promise<number> {
       return inTransaction(db, async (transaction) => {
-        const { rows } = await sql<{ generation: number; gone: boolean }>`
-          insert into feed.reader as r (user_id) values (${userId})
-          on conflict (user_id) do update set last_read_at = now(), stale = true, generation = r.generation + 1
-          returning generation, gone`.execute(transaction);
-        if (rows[0]!.gone) throw accountGone();
-        await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
-        return rows[0]!.generation;
+        const underWay = sql`(r.opened_at > now() - ${fillMs} * interval '1 ms') is true`;
+        const { rows } = await sql<{ generation: number; gone: boolean; first: boolean }>`
+          insert into feed.reader as r (user_id, opened_at) values (${userId}, now())
+          on conflict (user_id) do update set last_read_at = now(), stale = true,
+            generation = case when ${underWay} then r.generation else r.generation + 1 end,
+            opened_at = case when ${underWay} then r.opened_at else now() end
+          returning generation, gone, opened_at = now() as first`.execute(transaction);
+        const { generation, gone, first } = rows[0]!;
+        if (gone) throw accountGone();
+        if (first) await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
+        return generation;
       });
     },
     /**
      * Fills an inbox with the videos of these authors, and of those that have come in as sources since it was
      * opened; nobody else's stay. `capped`: from now on only these deliver to it. When something happened since it
-     * was opened that the list of authors may lack, it is left to be filled again.
+     * was opened that the list of authors may lack, it is left to be filled again. One that another has filled
+     * meanwhile is left alone: the list may be older than what has happened to it since.
      */
     async fillInbox(
       userId: string,
@@ -60,12 +68,13 @@ export function readerStore(db: Kysely<Tables>) {
       await inTransaction(db, async (transaction) => {
         const reader = await transaction
           .selectFrom("reader")
-          .select(["generation", "gone"])
+          .select(["generation", "stale", "gone"])
           .where("user_id", "=", userId)
           .forUpdate()
           .executeTakeFirst();
-        if (!reader || reader.gone) return;
-        if (capped)
+        if (!reader?.stale || reader.gone) return;
+        const current = reader.generation === generation;
+        if (capped && current)
           await addSourceRows(
             transaction,
             authorIds.map((authorId) => ({ userId, authorId })),
@@ -77,14 +86,15 @@ export function readerStore(db: Kysely<Tables>) {
           .execute();
         const from = [...new Set([...authorIds, ...sources.map((row) => row.author_id)])];
         await fillFrom(transaction, userId, from);
-        const done = await transaction
-          .updateTable("reader")
-          .set({ stale: false, trimmed: false, capped })
-          .where("user_id", "=", userId)
-          .where("generation", "=", generation)
-          .executeTakeFirst();
-        if (done.numUpdatedRows > 0n && !capped)
-          await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
+        if (current) {
+          await transaction
+            .updateTable("reader")
+            // A generation is filled once: others that fill it come too late, also if it is stale again by then.
+            .set({ stale: false, trimmed: false, capped, opened_at: null, generation: generation + 1 })
+            .where("user_id", "=", userId)
+            .execute();
+          if (!capped) await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
+        }
         await trim(transaction, [userId]);
       });
     },

@@ -2,6 +2,8 @@
 export const inboxSize = 1000;
 /** Who has not read for so long has no inbox; it is filled again on return. */
 export const idleDays = 30;
+/** How long filling an inbox may take. A filling that began longer ago has failed, or is not waited for. */
+export const fillMs = 20_000;
 /** How many followers get a video at once, before its delivery goes on in the background, by pages. */
 export const firstDeliveries = 1000;
 export const deliveryPage = 10_000;

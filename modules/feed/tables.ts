@@ -17,6 +17,7 @@ export interface Tables extends JobTables {
     capped: Generated<boolean>;
     generation: Generated<number>;
     gone: Generated<boolean>;
+    opened_at: Generated<Date | null>;
   };
   source: { user_id: string; author_id: string };
   rebuild: { name: string; step: RebuildStep; place: Generated<string[]>; done: Generated<string> };

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Call, withinDeadline } from "#platform/rpc/call.ts";
+import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { followingFeed, newest } from "./following-feed.ts";
+import { migrations } from "./migrations.ts";
+import { feedStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
+
+const [reader, author] = ["1", "11"];
+let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
+
+beforeAll(async () => {
+  own = await createModuleDatabase<Tables>("feed", "following", migrations);
+});
+afterAll(() => own.drop());
+
+/** A feed whose relation service answers about follows once it is let. */
+function feedOf() {
+  const store = feedStore(own.db, own.events);
+  let asked = 0;
+  let answer!: () => void;
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const relation = {
+    async listFollowing(_: unknown, call: Call) {
+      asked++;
+      await withinDeadline(call, () => answered);
+      return { userIds: [author], next: "" };
+    },
+    getStandings: async ({ people }: { people: { otherIds: string[] }[] }) => ({
+      standings: people.map(({ otherIds }) => otherIds.map(() => 1)),
+    }),
+  };
+  const options = { store, relation, interaction: {}, maxSources: 10 } as never;
+  const read = followingFeed(options);
+  const call = (timeoutMs: number) => ({ traceId: "0".repeat(32), deadlineMs: Date.now() + timeoutMs });
+  return {
+    store,
+    answer,
+    asked: () => asked,
+    read: (timeoutMs = 10_000) => read(reader!, newest, 10, call(timeoutMs)),
+  };
+}
+
+test("reads of one person that find their inbox unfilled share one filling, which outlasts who came first", async () => {
+  const feed = feedOf();
+  await feed.store.noteVideo({ authorId: author!, videoId: "21", publishedAtMs: 31 }, false);
+  const first = async () => {
+    await expect(feed.read(50)).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    return feed.asked();
+  };
+  await expect.poll(first).toBe(1);
+  const generation = async () => (await own.db.selectFrom("reader").select("generation").execute())[0];
+  const opened = await generation();
+  const reads = Array.from({ length: 8 }, () => feed.read());
+  // Another process, which reads at the same time, does not have to wait for us, nor we for it.
+  const elsewhere = feedOf();
+  elsewhere.answer();
+  expect(await elsewhere.read()).toHaveLength(1);
+  feed.answer();
+  for (const page of await Promise.all(reads)) expect(page.map(({ videoId }) => videoId)).toEqual(["21"]);
+  expect([feed.asked(), elsewhere.asked()]).toEqual([1, 1]);
+  // Of which nobody has raised it but the one that filled it.
+  expect(await generation()).toEqual({ generation: opened!.generation + 1 });
+  expect(await feed.store.readersToFill([reader!])).toEqual({ fill: new Set(), look: new Set() });
+});
