@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import { type FeedStore, feedStore } from "./store.ts";
@@ -161,6 +162,22 @@ describe("a day later", () => {
     );
     expect(rows).toEqual([]);
   });
+});
+
+test("who comes back while idle inboxes are closed keeps theirs", async () => {
+  const generation = await store.openInbox(reader);
+  await publish(x);
+  await store.fillInbox(reader, { generation, authorIds: [x], capped: true });
+  await age("31 days");
+  const closed = await heldUp(
+    own.database.pool,
+    "update feed.reader set last_read_at = now()",
+    () => store.closeIdleInboxes(),
+    async () => {},
+  );
+  expect(closed).toBe(0);
+  expect(await authors()).toEqual([x]);
+  expect(await mustFill()).toBe(false);
 });
 
 test("interests matter to who is capped, or about to be, alone", async () => {

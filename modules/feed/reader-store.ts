@@ -144,11 +144,13 @@ export function readerStore(db: Kysely<Tables>) {
     },
     /** Takes the inboxes away from those who have not read for long; tells how many. */
     async closeIdleInboxes(): Promise<number> {
+      const idle = sql`last_read_at < now() - ${idleDays} * interval '1 day'`;
       const { rows } = await sql<{ user_id: string }>`
         with idle as (
           delete from feed.reader where user_id in (
-            select user_id from feed.reader where last_read_at < now() - ${idleDays} * interval '1 day' limit 1000
-          ) returning user_id
+            select user_id from feed.reader where ${idle} limit 1000
+          ) and ${idle} -- again, of a row that we had to wait for
+          returning user_id
         ), emptied as (delete from feed.inbox where user_id in (select user_id from idle)),
         unchosen as (delete from feed.source where user_id in (select user_id from idle))
         select user_id from idle`.execute(db);
