@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -17,12 +17,13 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+const fileHeaders = { "x-content-type-options": "nosniff", vary: "accept-encoding" };
+const hashedHeaders = { ...fileHeaders, "cache-control": "public, max-age=31536000, immutable" };
+const namedHeaders = { ...fileHeaders, "cache-control": "no-cache" };
 const pageHeaders = {
-  "cache-control": "no-cache",
+  ...namedHeaders,
   "content-security-policy": policy,
   "referrer-policy": "same-origin",
-  "x-content-type-options": "nosniff",
-  vary: "accept-encoding",
 };
 
 /** What a link's preview says better. */
@@ -39,14 +40,11 @@ export async function webClient(app: FastifyInstance, dir: string, preview: Link
     wildcard: false,
     cacheControl: false,
     setHeaders(response, path) {
-      if (path.includes("index.html")) {
-        for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value);
-        return;
-      }
-      const hashed = path.includes("/assets/");
-      response.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
-      response.setHeader("x-content-type-options", "nosniff");
-      response.setHeader("vary", "accept-encoding");
+      // Below `dir`, since folders above it may be called anything.
+      const file = relative(dir, path);
+      const named = file.startsWith("index.html") ? pageHeaders : namedHeaders;
+      const headers = file.startsWith("assets/") ? hashedHeaders : named;
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     },
   });
   // Whoever makes previews runs no script, and seldom asks for HTML in so many words.
