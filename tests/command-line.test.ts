@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
 import { startProgram } from "./harness/program.ts";
@@ -195,11 +196,29 @@ describe("douya on the command line", { timeout: 90_000 }, () => {
   test("doctor looks at everything and says what to mend", async () => {
     const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
     const well = await run(["doctor"], env);
-    for (const what of ["Node.js", "Memory", "Database", "Disk", "Media"])
+    for (const what of ["Node.js", "Memory", "Database", "Jobs", "Disk", "Media"])
       expect(well.answer).toMatch(new RegExp(`^(ok|MEND) +${what} +\\S`, "m"));
     expect(well.answer).toMatch(/^ok +Database +PostgreSQL \d+/m);
     const ill = await run(["doctor"], { ...env, DOUYA_FFMPEG: join(folder, "ffmpeg") });
     expect(ill.code).toBe(1);
     expect(ill.answer).toMatch(/^MEND +Media +\S.*ffmpeg/m);
+  });
+
+  test("doctor names jobs that were given up, and has them tried again", async () => {
+    const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
+    await run(["migrate"], env);
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      const values = "('deliver', '1', true, 'Error: lost')";
+      await client.query(`insert into feed.job (kind, key, dead, last_error) values ${values}`);
+    } finally {
+      await client.end();
+    }
+    const ill = await run(["doctor"], env);
+    expect(ill.code).toBe(1);
+    expect(ill.answer).toMatch(/^MEND +Jobs +given up: 1 × feed\.deliver \(Error: lost\)\. .*--retry-jobs$/m);
+    expect((await run(["doctor", "--retry-jobs"], env)).answer.trim()).toBe("1 to be tried again.");
+    expect((await run(["doctor"], env)).answer).toMatch(/^ok +Jobs +none given up$/m);
   });
 });

@@ -8,6 +8,7 @@ import { reportLag } from "#platform/events/report.ts";
 import { startRetention } from "#platform/events/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
+import { reportDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import type { Parts, Running } from "#platform/module/module.ts";
@@ -79,6 +80,11 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const events = createEvents({ database: storage.database, log });
     undo.push(events.stop);
     reportLag(metrics, pool, events.groups);
+    reportDeadJobs(
+      metrics,
+      pool,
+      placed.map(({ module }) => module.name),
+    );
     const retention = startRetention(pool, { log });
     undo.push(retention.stop);
     const registry = staticRegistry(config.services);

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Job } from "#platform/jobs/job-queue.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { type Job, startJobQueue } from "#platform/jobs/job-queue.ts";
+import { createLog } from "#platform/observe/log.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { deliverVideo } from "./deliver.ts";
 import { migrations } from "./migrations.ts";
 import { feedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -35,4 +38,32 @@ test("a page of a delivery reaches each inbox once, also those in which the vide
   expect((await store.delivery("21"))!.before_follow).toBe("5");
   expect(await store.deliverPage({ ...delivery, video_id: "22" }, readers, "5", job)).toBe(false);
   expect(await inboxes()).toHaveLength(4);
+});
+
+test("a delivery outlasts a relation service that is away longer than any job is tried", async () => {
+  const store = feedStore(own.db, own.events);
+  await store.openInbox("7");
+  let asked = 0;
+  const listFollowers = async () => {
+    if (++asked <= 25) throw new DomainError("unavailable", "RELATION_UNREACHABLE", "It is away.");
+    return { userIds: ["7"], next: "" };
+  };
+  const jobs = startJobQueue({
+    db: own.db,
+    kinds: { deliver: deliverVideo(store, { listFollowers } as never) },
+    concurrency: 1,
+    log: createLog("silent"),
+    pauseMs: 1,
+    pollMs: 5,
+  });
+  try {
+    const late = { authorId: "11", videoId: "23", publishedAtMs: 33 };
+    await store.continueDelivery(own.db, late, "9", jobs);
+    await expect.poll(() => store.delivery("23"), { timeout: 20_000 }).toBeUndefined();
+    expect(asked).toBe(26);
+    const reached = own.db.selectFrom("inbox").select("user_id").where("video_id", "=", "23");
+    expect(await reached.execute()).toEqual([{ user_id: "7" }]);
+  } finally {
+    await jobs.stop();
+  }
 });

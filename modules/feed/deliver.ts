@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import { isPassing } from "#platform/events/passing-error.ts";
 import type { JobKind } from "#platform/jobs/job-queue.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -17,6 +18,8 @@ export function systemCall(traceId = randomBytes(16).toString("hex")): Call {
 export function deliverVideo(store: FeedStore, relation: Client<typeof RelationService>): JobKind {
   return {
     maxAttempts: 20,
+    // Else whoever has not got the video by then never would.
+    waitsOut: isPassing,
     timeoutMs: 3_600_000,
     async run(job) {
       const delivery = await store.delivery(job.key);

@@ -4,7 +4,7 @@ import { DomainError } from "../errors/domain-error.ts";
 const passingCodes = /^(40|53)...$|^55P03$/;
 
 /**
- * Whether an error says "not now" and nothing about the event: it is tried again for as long as it takes. A
+ * Whether an error says "not now" and nothing about the event, or the job: it is tried again for as long as it takes. A
  * connection that is lost is DATABASE_UNAVAILABLE by now.
  */
 export function isPassing(error: unknown): boolean {

@@ -202,6 +202,25 @@ test("failures are tried again after growing pauses, then given up once", async 
   expect(attempts).toHaveLength(3);
 });
 
+test("what is waited out does not count as an attempt, however often; the job is given up for the rest only", async () => {
+  const attempts: number[] = [];
+  const queue = start(
+    {
+      wait: {
+        waitsOut: (error) => String(error).includes("not now"),
+        async run({ attempt }) {
+          attempts.push(attempt);
+          throw new Error(attempts.length === 2 || attempts.length > 6 ? "failed" : "not now");
+        },
+      },
+    },
+    { pauseMs: 1, pollMs: 5 },
+  );
+  await add(queue, "wait", "a");
+  await expect.poll(async () => (await jobs())[0]?.dead).toBe(true);
+  expect(attempts).toEqual([1, 1, 2, 2, 2, 2, 2, 3]);
+});
+
 test("giving up that fails is tried again", async () => {
   let tries = 0;
   const queue = start(

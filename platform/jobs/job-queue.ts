@@ -24,8 +24,13 @@ export interface JobKind {
   /** Called when the last attempt has failed, and again until it succeeds. */
   giveUp?(key: string, error: unknown): Promise<void>;
   maxAttempts: number;
+  /** Of which errors the attempt does not count: the job is tried again for as long as it takes. */
+  waitsOut?(error: unknown): boolean;
   timeoutMs: number;
 }
+
+/** In first pauses: before what is waited out is tried again. */
+const waitPauses = 10;
 
 export interface JobQueue {
   /** Adds a job, in a transaction when given one; nothing happens when it is there already. */
@@ -141,20 +146,22 @@ export function startJobQueue(options: {
 
   async function putBack(row: JobRow, kind: JobKind, error: unknown): Promise<void> {
     const interrupted = stopping.signal.aborted;
-    const last = !interrupted && row.attempts >= kind.maxAttempts;
+    const uncounted = interrupted || (kind.waitsOut?.(error) ?? false);
+    const last = !uncounted && row.attempts >= kind.maxAttempts;
     if (last) {
       if (!(await extend([row.id])).has(row.id)) return;
       await kind.giveUp?.(row.key, error);
     }
     if (!interrupted)
       log.warn({ err: error, job: row.kind, key: row.key, attempt: row.attempts, last }, "job failed");
-    const delayMs = interrupted ? 0 : Math.min(pauseMs * 4 ** (row.attempts - 1), 60_000);
+    const pauses = uncounted ? waitPauses : 4 ** (row.attempts - 1);
+    const delayMs = interrupted ? 0 : Math.min(pauseMs * pauses, 60_000);
     await db
       .updateTable("job")
       .set({
         leased_until: sql`'-infinity'`,
         lease_owner: null,
-        attempts: interrupted ? row.attempts - 1 : row.attempts,
+        attempts: uncounted ? row.attempts - 1 : row.attempts,
         run_at: sql`now() + ${delayMs} * interval '1 ms'`,
         last_error: interrupted ? row.last_error : String(error).slice(0, 2000),
         dead: last,

@@ -1,21 +1,30 @@
 import { statfs } from "node:fs/promises";
 import { availableParallelism, freemem } from "node:os";
+import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { readDeadJobs, retryDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig } from "../config.ts";
 import { mediaWorkerPath } from "../paths.ts";
 import { openStorage } from "../storage.ts";
+import { modulesOf } from "../targets.ts";
 import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
 import { recountAll } from "./recount.ts";
 
+const schemas = modulesOf("all").map(({ module }) => module.name);
+
 export const doctorCommand: Command = {
   summary:
-    "says what to mend on this machine; --recount compares every count with the facts, beside a server too",
-  options: { recount: { type: "boolean", default: false } },
+    "says what to mend on this machine; --recount compares every count with the facts, --retry-jobs has jobs that were given up tried again, both beside a server too",
+  options: {
+    recount: { type: "boolean", default: false },
+    "retry-jobs": { type: "boolean", default: false },
+  },
   async run(values) {
     if (values.recount) return besideServer(recountAll);
+    if (values["retry-jobs"]) return besideServer(retryAll);
     const config = readConfig();
     const log = createLog("silent");
     await check("Node.js", async () => `${process.version}, ${availableParallelism()} cores`);
@@ -37,6 +46,19 @@ export const doctorCommand: Command = {
         await storage.close();
       }
     });
+    await check("Jobs", async () => {
+      const storage = await openStorage(config, log, { beside: true });
+      try {
+        const dead = await readDeadJobs(storage.database.pool, schemas);
+        if (dead.length === 0) return "none given up";
+        const named = dead
+          .map(({ kind, count, lastError }) => `${count} × ${kind} (${lastError})`)
+          .join(", ");
+        throw new Error(`given up: ${named}. Mend the cause, then run: douya doctor --retry-jobs`);
+      } finally {
+        await storage.close();
+      }
+    });
     await check("Disk", async () => {
       const { bavail, bsize } = await statfs(config.dataDir);
       const gigabytes = (bavail * bsize) / 1024 ** 3;
@@ -52,6 +74,10 @@ export const doctorCommand: Command = {
     });
   },
 };
+
+async function retryAll({ pool }: Database): Promise<void> {
+  console.log(`${await retryDeadJobs(pool, schemas)} to be tried again.`);
+}
 
 async function check(what: string, look: () => Promise<string>): Promise<void> {
   try {

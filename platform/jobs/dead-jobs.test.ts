@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { openDatabase } from "../db/database.ts";
+import { createLog } from "../observe/log.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { createTestDatabase } from "../testing/test-database.ts";
+import { readDeadJobs, reportDeadJobs, retryDeadJobs } from "./dead-jobs.ts";
+import { jobTable } from "./job-table.ts";
+
+test("what was given up is counted by kind, shown as a metric, and tried again once somebody says so", async () => {
+  const own = await createTestDatabase();
+  const database = openDatabase(own.url, { log: createLog("silent") });
+  const { pool } = database;
+  try {
+    for (const schema of ["one", "two", "none"]) await pool.query(`create schema ${schema}`);
+    for (const schema of ["one", "two"]) await pool.query(jobTable(schema));
+    const schemas = ["one", "two", "none", "unmade"];
+    const metrics = createMetrics();
+    reportDeadJobs(metrics, pool, schemas);
+    const shown = async () =>
+      (await metrics.registry.getSingleMetricAsString("douya_jobs_dead"))
+        .split("\n")
+        .filter((line) => line && !line.startsWith("#"));
+    expect(await shown()).toEqual([]);
+    await pool.query(`
+      insert into one.job (kind, key, dead, attempts, last_error) values
+        ('send', 'a', true, 3, 'lost'), ('send', 'b', true, 3, 'lost'), ('send', 'c', false, 1, 'late'),
+        ('burn', 'a', true, 3, 'wet');
+      insert into two.job (kind, key, dead, attempts, last_error) values ('send', 'a', true, 3, 'gone')`);
+    expect(await readDeadJobs(pool, schemas)).toEqual([
+      { kind: "one.burn", count: 1, lastError: "wet" },
+      { kind: "one.send", count: 2, lastError: "lost" },
+      { kind: "two.send", count: 1, lastError: "gone" },
+    ]);
+    expect(await shown()).toEqual([
+      'douya_jobs_dead{kind="one.burn"} 1',
+      'douya_jobs_dead{kind="one.send"} 2',
+      'douya_jobs_dead{kind="two.send"} 1',
+    ]);
+    expect(await retryDeadJobs(pool, schemas)).toBe(4);
+    expect(await shown()).toEqual([]);
+    const { rows } = await pool.query("select key, attempts from one.job where kind = 'send' order by key");
+    expect(rows.map(({ key, attempts }) => `${key} ${attempts}`)).toEqual(["a 0", "b 0", "c 1"]);
+  } finally {
+    await database.close();
+    await own.drop();
+  }
+});
