@@ -27,6 +27,8 @@ interface Verified extends Identity {
   checkedAtMs: number;
   /** When it is to be looked at again while nobody waits for it. */
   lookAgainAtMs: number;
+  /** How often anybody had been forgotten when that look began: a clock could not tell two things of one millisecond. */
+  checkedAtForget: number;
 }
 
 /**
@@ -35,6 +37,8 @@ interface Verified extends Identity {
  */
 const recheckMs = 5_000;
 const keysReloadMs = 5_000;
+/** More people than log out within `recheckMs`; who is pushed out costs everybody one look at their session. */
+const maxForgotten = 10_000;
 
 /**
  * Verifies access tokens with the public keys of the service that issues them; the gateway can never sign.
@@ -45,6 +49,14 @@ export function createAuth(user: Client<typeof UserService>): Auth {
   let keys: JWTVerifyGetKey | undefined;
   let keysLoadedAtMs = 0;
   let forgets = 0;
+  /** Of what the next one has pushed out nothing is known but that it is no later than this. */
+  let forgetsLost = 0;
+  const forgottenAt = new LRUCache<string, number>({
+    max: maxForgotten,
+    dispose: (at, _userId, reason) => {
+      if (reason === "evict") forgetsLost = at;
+    },
+  });
 
   async function loadKeys(call: Call): Promise<JWTVerifyGetKey> {
     const { jwks } = await user.listPublicKeys({}, call);
@@ -70,6 +82,7 @@ export function createAuth(user: Client<typeof UserService>): Auth {
         expiresAtMs: payload.exp! * 1000,
         checkedAtMs: 0,
         lookAgainAtMs: 0,
+        checkedAtForget: 0,
       };
     } catch (error) {
       if (error instanceof DomainError) throw error;
@@ -99,23 +112,27 @@ export function createAuth(user: Client<typeof UserService>): Auth {
     }
     known.moderator = moderator;
     known.checkedAtMs = now;
-    // It may have ended since it was looked at.
-    if (forgets === before) verified.set(token, known);
+    // If it has ended since it was looked at, it was forgotten after this.
+    known.checkedAtForget = before;
+    verified.set(token, known);
   }
+
+  /** In the order of their being forgotten, which a look must not change. */
+  const isForgotten = ({ userId, checkedAtForget }: Verified) =>
+    checkedAtForget < (forgottenAt.peek(userId) ?? forgetsLost);
 
   return {
     async identify(token, call) {
       const known = verified.get(token) ?? (await verify(token, call));
       const now = Date.now();
       if (known.expiresAtMs <= now) throw expired();
-      if (now - known.checkedAtMs > recheckMs) await check(token, known, call);
+      if (now - known.checkedAtMs > recheckMs || isForgotten(known)) await check(token, known, call);
       // Who sends one request after the other never waits for this; if it fails, the next in line does.
       else if (now > known.lookAgainAtMs) check(token, known, call).catch(() => {});
       return known;
     },
     forget(userId) {
-      forgets++;
-      for (const [token, known] of verified.entries()) if (known.userId === userId) verified.delete(token);
+      forgottenAt.set(userId, ++forgets);
     },
   };
 }

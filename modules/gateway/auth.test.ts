@@ -1,0 +1,98 @@
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { beforeEach, expect, test } from "vitest";
+import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { Client } from "#platform/rpc/service.ts";
+import { type Auth, createAuth } from "./auth.ts";
+
+const { privateKey, publicKey } = await generateKeyPair("EdDSA");
+const jwk = JSON.stringify({ ...(await exportJWK(publicKey)), alg: "EdDSA", kid: "one" });
+const call = () => ({ traceId: "0".repeat(32), deadlineMs: Date.now() + 20_000 });
+const tokenOf = (userId: string) =>
+  new SignJWT({ sid: `session of ${userId}` })
+    .setProtectedHeader({ alg: "EdDSA", kid: "one" })
+    .setIssuer("user")
+    .setAudience("douya")
+    .setSubject(userId)
+    .setExpirationTime("1h")
+    .sign(privateKey);
+
+let auth: Auth;
+let ended: Set<string>;
+/** How often each session was asked about. */
+let asked: string[];
+let beforeAnswer: () => Promise<void>;
+beforeEach(() => {
+  ended = new Set();
+  asked = [];
+  beforeAnswer = async () => {};
+  const user = {
+    listPublicKeys: async () => ({ jwks: [jwk] }),
+    async checkSessions({ sessions }: { sessions: { sessionId: string }[] }) {
+      const ids = sessions.map((one) => one.sessionId);
+      asked.push(...ids);
+      const aliveSessionIds = ids.filter((id) => !ended.has(id));
+      await beforeAnswer();
+      return { aliveSessionIds, moderatorSessionIds: [] };
+    },
+  };
+  auth = createAuth(user as unknown as Client<typeof UserService>);
+});
+
+/** Lets one check find the session alive, and gives what lets its answer through. */
+async function checkUnderWay(token: string) {
+  let answer = () => {};
+  const gate = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  beforeAnswer = () => gate;
+  const identified = auth.identify(token, call());
+  await expect.poll(() => asked.length).toBe(1);
+  beforeAnswer = async () => {};
+  return { identified, answer };
+}
+
+test("nobody else's session is looked at again when somebody is forgotten, even if a look is under way", async () => {
+  const token = await tokenOf("ada");
+  const { identified, answer } = await checkUnderWay(token);
+  auth.forget("ben");
+  answer();
+  await identified;
+  auth.forget("ben");
+  expect((await auth.identify(token, call())).userId).toBe("ada");
+  expect(asked).toHaveLength(1);
+});
+
+test("who is forgotten is looked at again, once", async () => {
+  const token = await tokenOf("ada");
+  await auth.identify(token, call());
+  auth.forget("ada");
+  await auth.identify(token, call());
+  await auth.identify(token, call());
+  expect(asked).toHaveLength(2);
+  ended.add("session of ada");
+  auth.forget("ada");
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
+
+test("what was seen alive before it ended is not trusted when the answer comes after", async () => {
+  const token = await tokenOf("ada");
+  const { identified, answer } = await checkUnderWay(token);
+  ended.add("session of ada");
+  auth.forget("ada");
+  answer();
+  await identified;
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
+
+test("who was forgotten before very many others is still looked at again, and who came later is not", async () => {
+  const [ada, eve] = await Promise.all(["ada", "eve"].map(tokenOf) as [Promise<string>, Promise<string>]);
+  await auth.identify(ada, call());
+  ended.add("session of ada");
+  auth.forget("ada");
+  for (let i = 0; i < 10_000; i++) auth.forget(`${i}`);
+  await auth.identify(eve, call());
+  for (let i = 0; i < 5_000; i++) auth.forget(`another ${i}`);
+  await auth.identify(eve, call());
+  expect(asked.filter((id) => id.endsWith("eve"))).toHaveLength(1);
+  await expect(auth.identify(ada, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
