@@ -1,15 +1,28 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { create } from "@bufbuild/protobuf";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { accountClosing } from "#contracts/events.ts";
+import { AddUploadRequestSchema } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import { PeopleGone } from "#platform/accounts/people-gone.ts";
+import type { BlobKey } from "#platform/blob/blob-store.ts";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { type JobQueue, startJobQueue } from "#platform/jobs/job-queue.ts";
+import type { Media } from "#platform/media/media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { followClosings } from "./account-removal.ts";
 import { type AccountStore, accountStore } from "./account-store.ts";
+import { addUpload } from "./handlers/add-upload.ts";
 import { migrations } from "./migrations.ts";
+import { removeBlob } from "./pipeline.ts";
+import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
 import type { Tables } from "./tables.ts";
 import { type UploadStore, uploadStore } from "./upload-store.ts";
@@ -163,4 +176,47 @@ test("a hold that comes while the account goes is none", async () => {
   expect(outcome).toBeInstanceOf(PeopleGone);
   await close("7");
   expect(await shareOfEve()).toEqual([]);
+});
+
+test("an upload whose author goes while its file is put in place leaves no file behind", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "douya-upload-"));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  const disk = await diskBlobStore(dir);
+  const removed: string[] = [];
+  const remove = removeBlob(pipelineStore(own.db, own.events), {
+    ...disk,
+    remove(key) {
+      removed.push(key);
+      return disk.remove(key);
+    },
+  });
+  const removing = startJobQueue({
+    db: own.db,
+    kinds: { "remove-blob": remove },
+    concurrency: 1,
+    log: createLog("silent"),
+  });
+  onTestFinished(() => removing.stop());
+  const blobs = {
+    ...disk,
+    async commit(name: string, key: BlobKey) {
+      await close("1");
+      // It looks for a file that is not there yet.
+      removing.wake();
+      await expect.poll(() => removed.length).toBe(1);
+      await disk.commit(name, key);
+    },
+  };
+  const media = { probe: async () => ({ container: "mp4" }) } as unknown as Media;
+  const ids = createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now });
+  const { name, sha256, sizeBytes } = await disk.receive(Readable.from([Buffer.from("a video")]), {
+    maxBytes: 9,
+  });
+  const request = create(AddUploadRequestSchema, { staged: name, sha256, sizeBytes });
+  const call = { callerId: eve, traceId: "0".repeat(32), deadlineMs: Date.now() + 30_000 };
+  const added = addUpload(uploads, blobs, media, ids, removing)(request, call);
+  await expect(added).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  removing.wake();
+  await expect.poll(() => rowsOf("select from video.job")).toEqual([]);
+  expect(await disk.size(removed[0] as BlobKey)).toBeUndefined();
 });

@@ -56,7 +56,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const sweeper = setInterval(() => void sweep().catch(warn), sweepEveryMs);
     return {
       handlers: {
-        addUpload: addUpload(uploads, blobs, media, ids),
+        addUpload: addUpload(uploads, blobs, media, ids, jobs),
         publish: publish(uploads, jobs, ids),
         getVideos: getVideos(videos),
         listByAuthor: listByAuthor(videos),

@@ -40,6 +40,24 @@ export function uploadStore(db: Kysely<Tables>) {
     },
 
     /**
+     * Whether an upload is still there once its blob has been put in place. It may have been thrown away in between,
+     * and its blob looked for before it was there; then that is done again.
+     */
+    async keepsBlob(id: UploadId, sourceKey: string, jobs: JobQueue): Promise<boolean> {
+      return inTransaction(db, async (transaction) => {
+        await lockBlob(transaction, sourceKey);
+        const use = await transaction
+          .selectFrom("blob_use")
+          .select("key")
+          .where("key", "=", sourceKey)
+          .where("owner_id", "=", id)
+          .executeTakeFirst();
+        if (!use) await jobs.add(transaction, "remove-blob", sourceKey);
+        return use !== undefined;
+      });
+    },
+
+    /**
      * Turns an upload into a video with its first job, once: undefined when there is neither such an upload
      * nor a video made of it.
      */

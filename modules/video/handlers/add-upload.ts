@@ -1,7 +1,9 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
+import { accountGone } from "#platform/accounts/people-gone.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
+import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -13,6 +15,7 @@ export function addUpload(
   blobs: BlobStore,
   media: Media,
   ids: Ids,
+  jobs: JobQueue,
 ): Handlers<typeof VideoService>["addUpload"] {
   return async ({ staged, sha256, sizeBytes }, call) => {
     const ownerId = requireCaller(call) as UserId;
@@ -23,6 +26,7 @@ export function addUpload(
       const sourceKey = blobKey("video", sha256, info.container === "mp4" ? "mp4" : "bin");
       await store.addUpload({ id, ownerId, sourceKey, sizeBytes, info }).catch(endOfSession);
       await blobs.commit(staged, sourceKey);
+      if (!(await store.keepsBlob(id, sourceKey, jobs))) throw accountGone();
       return { id, sizeBytes, durationMs: info.durationMs, width: info.width, height: info.height };
     } finally {
       await blobs.discard(staged);
