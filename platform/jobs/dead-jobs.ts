@@ -17,7 +17,7 @@ export async function readDeadJobs(pool: Pool, schemas: string[]): Promise<DeadJ
   const parts = owners.map(
     (schema) =>
       `select '${schema}.' || kind as kind, count(*)::int as count, max(last_error) as "lastError"
-       from ${schema}.job where dead group by kind`,
+       from "${schema}".job where dead group by kind`,
   );
   return (await pool.query<DeadJobs>(`${parts.join(" union all ")} order by 1`)).rows;
 }
@@ -26,7 +26,7 @@ export async function readDeadJobs(pool: Pool, schemas: string[]): Promise<DeadJ
 export async function retryDeadJobs(pool: Pool, schemas: string[]): Promise<number> {
   let count = 0;
   for (const schema of await withJobs(pool, schemas)) {
-    const sql = `update ${schema}.job set dead = false, attempts = 0, run_at = now() where dead`;
+    const sql = `update "${schema}".job set dead = false, attempts = 0, run_at = now() where dead`;
     count += (await pool.query(sql)).rowCount ?? 0;
   }
   return count;
