@@ -88,4 +88,9 @@ export const migrations: Migrations = {
     -- When the filling that is under way was begun.
     alter table feed.reader add opened_at timestamptz;
   `,
+  "0005-nothing-pulled": `
+    -- Which was noted of authors for ever, once it was true.
+    update feed.author a set pulled = false
+    where pulled and not exists (select from feed.author_video v where v.author_id = a.author_id and not v.pushed);
+  `,
 };

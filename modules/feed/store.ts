@@ -5,6 +5,7 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { isThere, putIntoInboxes } from "./inbox-rows.ts";
+import { clearPulled } from "./pulled.ts";
 import { readerStore } from "./reader-store.ts";
 import type { Authored, Entry } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -76,6 +77,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
         .execute();
       await on.deleteFrom("delivery").where("video_id", "=", video.videoId).execute();
     },
+    clearPulled,
     /** Which of these had too many followers to deliver to, the last time something was decided about them. */
     async wereLarge(authorIds: string[]): Promise<Set<string>> {
       const rows = await db
