@@ -11,9 +11,10 @@ test("what was given up is counted by kind, shown as a metric, and tried again o
   const database = openDatabase(own.url, { log: createLog("silent") });
   const { pool } = database;
   try {
-    for (const schema of ["one", "two", "none"]) await pool.query(`create schema ${schema}`);
-    for (const schema of ["one", "two"]) await pool.query(jobTable(schema));
-    const schemas = ["one", "two", "none", "unmade"];
+    // One of them is a word of SQL.
+    for (const schema of ["one", '"user"', "none"]) await pool.query(`create schema ${schema}`);
+    for (const schema of ["one", '"user"']) await pool.query(jobTable(schema));
+    const schemas = ["one", "user", "none", "unmade"];
     const metrics = createMetrics();
     reportDeadJobs(metrics, pool, schemas);
     const shown = async () =>
@@ -25,16 +26,16 @@ test("what was given up is counted by kind, shown as a metric, and tried again o
       insert into one.job (kind, key, dead, attempts, last_error) values
         ('send', 'a', true, 3, 'lost'), ('send', 'b', true, 3, 'lost'), ('send', 'c', false, 1, 'late'),
         ('burn', 'a', true, 3, 'wet');
-      insert into two.job (kind, key, dead, attempts, last_error) values ('send', 'a', true, 3, 'gone')`);
+      insert into "user".job (kind, key, dead, attempts, last_error) values ('send', 'a', true, 3, 'gone')`);
     expect(await readDeadJobs(pool, schemas)).toEqual([
       { kind: "one.burn", count: 1, lastError: "wet" },
       { kind: "one.send", count: 2, lastError: "lost" },
-      { kind: "two.send", count: 1, lastError: "gone" },
+      { kind: "user.send", count: 1, lastError: "gone" },
     ]);
     expect(await shown()).toEqual([
       'douya_jobs_dead{kind="one.burn"} 1',
       'douya_jobs_dead{kind="one.send"} 2',
-      'douya_jobs_dead{kind="two.send"} 1',
+      'douya_jobs_dead{kind="user.send"} 1',
     ]);
     expect(await retryDeadJobs(pool, schemas)).toBe(4);
     expect(await shown()).toEqual([]);
