@@ -2,7 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { DomainError, type ErrorKind } from "#platform/errors/domain-error.ts";
 
 /** The one table from kinds of refusal to HTTP statuses. */
-export const httpStatus: Record<ErrorKind, number> = {
+const httpStatus: Record<ErrorKind, number> = {
   invalid: 422,
   unauthenticated: 401,
   forbidden: 403,
@@ -14,6 +14,11 @@ export const httpStatus: Record<ErrorKind, number> = {
   unavailable: 503,
   internal: 500,
 };
+
+export function statusOf({ kind, reason }: DomainError): number {
+  // The caller's time ran out, not ours.
+  return reason === "BODY_TOO_SLOW" ? 408 : httpStatus[kind];
+}
 
 /** Any error as a refusal; one that is none of ours and not the client's fault is logged, once. */
 export function toRefusal(error: unknown, request: FastifyRequest): DomainError {
@@ -48,7 +53,7 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
 /** Answers with problem+json (RFC 9457). */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = toRefusal(error, request);
-  const status = httpStatus[refusal.kind];
+  const status = statusOf(refusal);
   sendRetryAfter(refusal, reply);
   return reply
     .code(status)

@@ -145,7 +145,8 @@ async function writeHashed(
   // The source is left open when it is refused, so that the answer can still reach whoever sends it.
   const chunks: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
   const next = () =>
-    chunks.next().catch(() => {
+    chunks.next().catch((error) => {
+      if (error instanceof DomainError) throw error;
       throw new DomainError(
         "invalid",
         "UPLOAD_INCOMPLETE",

@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { FastifyInstance } from "fastify";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { FastifyError, FastifyInstance } from "fastify";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { DomainError } from "../errors/domain-error.ts";
 import { createLog } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createHttpServer } from "./http-server.ts";
@@ -9,6 +11,7 @@ import { createHttpServer } from "./http-server.ts";
 let app: FastifyInstance;
 let metrics: Metrics;
 let base: string;
+let gotBytes: number;
 let reasons: Record<string, string | undefined>;
 
 async function start(metricsToken: string): Promise<void> {
@@ -19,6 +22,20 @@ async function start(metricsToken: string): Promise<void> {
   app = createHttpServer({ log, metrics, trustProxy: false, metricsToken, readiness });
   app.get("/things/:id", async (request) => ({ trace: request.id }));
   app.post("/things", async (request) => ({ got: request.body }));
+  gotBytes = 0;
+  app.addContentTypeParser("video/mp4", (_request, _payload, done) => done(null));
+  app.post("/files", { config: { takesFile: true } }, async ({ raw }) => {
+    const ended = once(raw, "end");
+    raw.on("data", (chunk) => {
+      gotBytes += chunk.length;
+    });
+    await ended;
+    return { gotBytes };
+  });
+  app.setErrorHandler<FastifyError | DomainError>((error, _request, reply) => {
+    if ("reason" in error) return reply.code(408).send({ reason: error.reason, message: error.message });
+    return reply.send(error);
+  });
   base = await app.listen({ host: "0.0.0.0", port: 0 });
 }
 beforeEach(() => start("scrape me"));
@@ -152,6 +169,53 @@ describe("bodies", () => {
     socket.write("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
     await expect.poll(heard).toMatch(/HTTP\/1\.1 200 [\s\S]*\{"alive":true\}/);
     socket.destroy();
+  });
+
+  describe("that come slowly", () => {
+    const head = (path: string, type: string, sizeBytes: number) =>
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: ${sizeBytes}\r\n\r\n`;
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+    const begun = () => expect.poll(() => vi.getTimerCount()).toBe(1);
+
+    test("are refused after half a minute, and the answer arrives", async () => {
+      const { socket, heard } = talk(`${head("/things", "application/json", 100)}{"a":`);
+      await begun();
+      vi.advanceTimersByTime(30_000);
+      await expect.poll(heard).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
+      expect(vi.getTimerCount()).toBe(0);
+      socket.destroy();
+    });
+
+    test("are refused when a file has nearly stopped, and the answer arrives", async () => {
+      const { socket, heard } = talk(head("/files", "video/mp4", 200_000));
+      await begun();
+      socket.write(Buffer.alloc(70_000));
+      await expect.poll(() => gotBytes).toBe(70_000);
+      vi.advanceTimersByTime(60_000);
+      socket.write(Buffer.alloc(60_000));
+      await expect.poll(() => gotBytes).toBe(130_000);
+      vi.advanceTimersByTime(60_000);
+      await expect.poll(heard).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
+      socket.destroy();
+    });
+
+    test("are taken, however long it takes, when it is a file that keeps coming", async () => {
+      const { socket, heard } = talk(head("/files", "video/mp4", 70_000 * 5));
+      await begun();
+      for (let i = 1; i <= 5; i++) {
+        socket.write(Buffer.alloc(70_000));
+        await expect.poll(() => gotBytes).toBe(70_000 * i);
+        if (i < 5) vi.advanceTimersByTime(60_000);
+      }
+      await expect.poll(heard).toMatch(/^HTTP\/1\.1 200 [\s\S]*"gotBytes":350000/);
+      await expect.poll(() => vi.getTimerCount()).toBe(0);
+      socket.destroy();
+    });
   });
 
   test("with half a character are refused by the field's name", async () => {

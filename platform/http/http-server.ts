@@ -4,6 +4,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { watchPace } from "./body-pace.ts";
 
 export interface HttpServerOptions {
   log: Logger;
@@ -22,6 +23,8 @@ const maxBodyBytes = 64 * 1024;
 const idleMs = 75_000;
 /** How long the rest of a refused body is read and thrown away. */
 const drainMs = 15_000;
+/** Some 200 MB when all are idle, and within the open files that common systems allow; more are turned away. */
+const maxConnections = 10_000;
 
 /** A surrogate without its other half. */
 const halfPair = /\p{Cs}/u;
@@ -40,7 +43,13 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     ajv: { customOptions: { removeAdditional: false, coerceTypes: "array" } },
   });
 
+  app.server.maxConnections = maxConnections;
+
   // Hooks run for every request; with callbacks they cost no promise each.
+  app.addHook("onRequest", (request, reply, done) => {
+    watchPace(request.raw, reply.raw, request.routeOptions.config.takesFile ?? false);
+    done();
+  });
   app.addHook("onResponse", (request, reply, done) => {
     const route = request.routeOptions.url ?? "none";
     const labels = { method: request.method, route, status: String(reply.statusCode) };
@@ -85,8 +94,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 function answerBeforeEnd(request: IncomingMessage, response: ServerResponse): void {
   const closeAsked = !response.shouldKeepAlive;
   response.shouldKeepAlive = true;
+  // The request's own is gone when an error has ended its stream.
+  const { socket } = response;
+  if (!socket) return;
   response.once("finish", () => {
-    const { socket } = request;
     const timer = setTimeout(() => {
       if (!request.complete) socket.destroy();
     }, drainMs).unref();

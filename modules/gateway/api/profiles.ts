@@ -100,6 +100,7 @@ export function profileRoutes({
       app.put(
         `/me/${path}`,
         {
+          config: { takesFile: true },
           schema: {
             summary: `Set the ${path}: a JPEG, PNG, WebP or GIF of at most 8 MB`,
             tags: ["profiles"],

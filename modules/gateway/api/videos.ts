@@ -29,6 +29,7 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
     app.post(
       "/uploads",
       {
+        config: { takesFile: true },
         schema: {
           summary: "Upload a file: the body is the file",
           description:

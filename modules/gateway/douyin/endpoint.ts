@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ErrorKind } from "#platform/errors/domain-error.ts";
-import { httpStatus, sendRetryAfter, toRefusal } from "../problem.ts";
+import { sendRetryAfter, statusOf, toRefusal } from "../problem.ts";
 import { identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { formOfGet } from "./form-of-get.ts";
@@ -55,7 +55,7 @@ export function sendStatus(
   const refusal = toRefusal(error, request);
   sendRetryAfter(refusal, reply);
   const own = ownStatus.has(refusal.kind) || refusal.reason === "BODY_TOO_LARGE";
-  const status = httpStatusCode ?? (own ? httpStatus[refusal.kind] : 200);
+  const status = httpStatusCode ?? (own ? statusOf(refusal) : 200);
   return reply
     .code(status)
     .type("application/json; charset=utf-8")

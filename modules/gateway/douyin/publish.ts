@@ -22,7 +22,7 @@ async function* partsOf(request: FastifyRequest) {
   try {
     yield* request.parts();
   } catch (error) {
-    if ((error as FastifyError).statusCode !== undefined) throw error;
+    if (error instanceof DomainError || (error as FastifyError).statusCode !== undefined) throw error;
     throw new DomainError(
       "invalid",
       "INVALID_ARGUMENT",
@@ -80,7 +80,8 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
     }
   }
 
-  app.post("/publish/action", { schema: { hide: true, ...answerSchema({}) } }, async (request) => {
+  const options = { schema: { hide: true, ...answerSchema({}) }, config: { takesFile: true } };
+  app.post("/publish/action", options, async (request) => {
     const { parameters, staged } = await readForm(request);
     try {
       await identify(surface.auth, request, parameters.get("token"), "required");

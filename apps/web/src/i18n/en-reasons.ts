@@ -46,6 +46,7 @@ export const reasons = {
   NOT_A_VIDEO: "This file is not a video. Choose a video such as MP4, MOV or WebM.",
   EMPTY_FILE: "The file is empty. Choose another one.",
   BODY_TOO_LARGE: "The file is larger than the {limit} MB this server takes. Make it smaller and try again.",
+  BODY_TOO_SLOW: "The upload came too slowly. Try again over a better connection.",
   VIDEO_TOO_LONG: "The video is longer than the {limit} seconds this server takes. Shorten it and try again.",
   VIDEO_DAMAGED: "The video is damaged. Check that it plays on your device, or export it again.",
   VIDEO_CODEC_UNSUPPORTED: "This kind of video cannot be read. Export it as MP4 (H.264) and try again.",

@@ -44,6 +44,7 @@ export const reasons: Record<keyof typeof english, string> = {
   NOT_A_VIDEO: "这个文件不是视频，请选择 MP4、MOV、WebM 等视频文件。",
   EMPTY_FILE: "文件是空的，请换一个。",
   BODY_TOO_LARGE: "文件超过本站允许的 {limit} MB，请压缩后再试。",
+  BODY_TOO_SLOW: "上传速度过慢，请换个更好的网络后再试。",
   VIDEO_TOO_LONG: "视频超过本站允许的 {limit} 秒，请剪短后再试。",
   VIDEO_DAMAGED: "视频文件已损坏，请确认它能在你的设备上播放，或重新导出。",
   VIDEO_CODEC_UNSUPPORTED: "无法读取这种视频，请导出为 MP4（H.264）后再试。",

@@ -1,0 +1,99 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { createHttpServer } from "#platform/http/http-server.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import { gatewayModule } from "./index.ts";
+
+const { privateKey, publicKey } = await generateKeyPair("EdDSA");
+const jwk = JSON.stringify({ ...(await exportJWK(publicKey)), alg: "EdDSA", kid: "one" });
+const token = await new SignJWT({ sid: "2" })
+  .setProtectedHeader({ alg: "EdDSA", kid: "one" })
+  .setIssuer("user")
+  .setAudience("douya")
+  .setSubject("1")
+  .setExpirationTime("1h")
+  .sign(privateKey);
+/** The first bytes of an MP4. */
+const mp4 = Buffer.concat([Buffer.from("\0\0\0\x18ftypisom\0\0\0\0isomiso2"), Buffer.alloc(3000)]);
+
+let app: FastifyInstance;
+let dir: string;
+let port: number;
+/** The request that came last. */
+let raw: IncomingMessage | undefined;
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  dir = await mkdtemp(join(tmpdir(), "douya-uploads-"));
+  const log = createLog("silent");
+  const user = {
+    listPublicKeys: async () => ({ jwks: [jwk] }),
+    checkSessions: async () => ({ aliveSessionIds: ["2"], moderatorSessionIds: [] }),
+  };
+  const config = { publicUrl: "", maxUploadBytes: 1_000_000, limits: true, webDir: join(dir, "none") };
+  const blobs = await diskBlobStore(dir);
+  const gateway = await gatewayModule.start({ config, clients: { user }, blobs, log } as never);
+  const readiness = async () => ({});
+  app = createHttpServer({ log, metrics: createMetrics(), trustProxy: false, metricsToken: "", readiness });
+  raw = undefined;
+  app.addHook("onRequest", async (request) => {
+    raw = request.raw;
+  });
+  await app.register(gateway.routes!);
+  port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await app.close();
+  await rm(dir, { recursive: true, force: true });
+});
+const staged = () => readdir(join(dir, "staging"));
+
+/** Sends the beginning of a request whose body never ends. */
+function begin(request: string, headers: string[], body: Buffer | string) {
+  const socket = connect(port, "127.0.0.1");
+  let heard = "";
+  socket.on("data", (chunk) => {
+    heard += chunk;
+  });
+  socket.on("error", () => {});
+  socket.write([`${request} HTTP/1.1`, "Host: a", "Content-Length: 500000", ...headers, "", ""].join("\r\n"));
+  socket.write(body);
+  return { socket, heard: () => heard };
+}
+const form = (...parts: string[]) =>
+  parts.map((part) => `--x\r\nContent-Disposition: form-data; ${part}`).join("\r\n");
+const formType = "Content-Type: multipart/form-data; boundary=x";
+const filePart = `name="data"; filename="a.mp4"\r\nContent-Type: video/mp4\r\n\r\n${mp4.toString("latin1")}`;
+
+describe("who nearly stops sending hears of it, and nothing stays", () => {
+  test.each([
+    ["a file", "POST /api/v1/uploads", [`Authorization: Bearer ${token}`, "Content-Type: video/mp4"], mp4, 1],
+    ["a form with a file", `POST /douyin/publish/action/?token=${token}`, [formType], form(filePart), 1],
+    [
+      "a form before its file",
+      "POST /douyin/publish/action/",
+      [formType],
+      form('name="title"\r\n\r\nSlow'),
+      0,
+    ],
+    ["the form of a GET", "GET /douyin/feed/", ["Content-Type: application/x-www-form-urlencoded"], "a=b", 0],
+  ])("%s", async (_name, request, headers, body, files) => {
+    const { socket, heard } = begin(request, headers, body);
+    await expect.poll(() => vi.getTimerCount()).toBe(1);
+    await expect.poll(staged).toHaveLength(files);
+    await expect.poll(() => raw?.listenerCount("error")).toBeGreaterThan(0);
+    vi.advanceTimersByTime(60_000);
+    await expect.poll(heard).toMatch(/^HTTP\/1\.1 408 /);
+    expect(heard()).toMatch(/"reason":"BODY_TOO_SLOW"|"status_code":10211/);
+    await expect.poll(staged).toEqual([]);
+    socket.destroy();
+  });
+});

@@ -1,0 +1,44 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { DomainError } from "../errors/domain-error.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The body is a file, or a form with one: it may take as long as it keeps coming. */
+    takesFile?: boolean;
+  }
+}
+
+const bodyMs = 30_000;
+const fileWindowMs = 60_000;
+/** 1 KB a second, a twentieth of what a bad mobile connection carries. */
+const minWindowBytes = 60 * 1024;
+
+/**
+ * Ends a body that does not come within 30 s, a file of which less than 60 KB come within a minute: whoever reads it
+ * gets BODY_TOO_SLOW as the error of the request's stream, whose connection stays open for the answer.
+ */
+export function watchPace(request: IncomingMessage, response: ServerResponse, takesFile: boolean): void {
+  const { headers, socket } = request;
+  if (headers["transfer-encoding"] === undefined && !Number(headers["content-length"])) return;
+  let seenBytes = socket.bytesRead;
+  const check = () => {
+    const cameBytes = socket.bytesRead - seenBytes;
+    seenBytes += cameBytes;
+    if (takesFile && cameBytes >= minWindowBytes && !request.complete) return;
+    clearInterval(timer);
+    // What comes after the answer is thrown away, and has a limit of its own.
+    if (request.complete || response.headersSent) return;
+    if (request.listenerCount("error") > 0) request.emit("error", tooSlow());
+    else socket.destroy();
+  };
+  const timer = setInterval(check, takesFile ? fileWindowMs : bodyMs).unref();
+  response.once("close", () => clearInterval(timer));
+}
+
+function tooSlow(): DomainError {
+  return new DomainError(
+    "deadline",
+    "BODY_TOO_SLOW",
+    "The request came too slowly. Send it again, over a better connection if there is one.",
+  );
+}
