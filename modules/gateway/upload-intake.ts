@@ -9,15 +9,20 @@ import type { Client } from "#platform/rpc/service.ts";
 
 const maxPictureBytes = 8 * 1024 * 1024;
 
+export interface Sender {
+  limitKey: string;
+  /** Of the file, when it was said. */
+  sizeBytes: number | undefined;
+  /** Of what the file comes in. */
+  expectedBytes?: number;
+}
+
 /** Takes files from strangers: first bytes looked at, streamed to their place, measured on the way. */
 export interface UploadIntake {
-  /** Errors: NOT_A_VIDEO at once, BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE, TOO_MANY_REQUESTS. */
-  receiveVideo(source: Readable, from: { limitKey: string; sizeBytes: number | undefined }): Promise<Staged>;
+  /** Errors: NOT_A_VIDEO at once, BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE, DISK_FULL, TOO_MANY_REQUESTS. */
+  receiveVideo(source: Readable, from: Sender): Promise<Staged>;
   /** Errors: NOT_A_PICTURE at once, and as above. */
-  receivePicture(
-    source: Readable,
-    from: { limitKey: string; sizeBytes: number | undefined },
-  ): Promise<Staged>;
+  receivePicture(source: Readable, from: Sender): Promise<Staged>;
   /** Hands a staged file to the video service, which probes it; it is gone when refused. */
   addUpload(staged: Staged, call: Call): Promise<Upload>;
 }
@@ -28,12 +33,7 @@ export function createUploadIntake(
   uploads: RateLimit,
   maxVideoBytes: number,
 ): UploadIntake {
-  async function receive(
-    source: Readable,
-    from: { limitKey: string; sizeBytes: number | undefined },
-    maxBytes: number,
-    inspect: (first: Buffer) => void,
-  ) {
+  async function receive(source: Readable, from: Sender, maxBytes: number, inspect: (first: Buffer) => void) {
     uploads.take(from.limitKey);
     // What says itself that it is too large is refused before a byte is kept.
     if ((from.sizeBytes ?? 0) > maxBytes) {
@@ -44,7 +44,7 @@ export function createUploadIntake(
         `The file is larger than the ${megabytes} MB allowed here.`,
       );
     }
-    return blobs.receive(source, { maxBytes, inspect });
+    return blobs.receive(source, { maxBytes, inspect, expectedBytes: from.expectedBytes ?? from.sizeBytes });
   }
 
   return {

@@ -12,6 +12,8 @@ export interface Staged {
 
 export interface ReceiveOptions {
   maxBytes: number;
+  /** About how many will come, when that is known: without room for them the file is refused at once. */
+  expectedBytes?: number | undefined;
   /** Sees the first bytes (at least 1024, or all there are) before anything is kept; throws to refuse. */
   inspect?: (firstBytes: Buffer) => void;
 }

@@ -139,6 +139,17 @@ describe("receive", () => {
     expect(await files()).toEqual([]);
   });
 
+  test("a file is refused before it comes when there would be too little room left", async () => {
+    const full = { kind: "unavailable", reason: "DISK_FULL", retryAfterMs: expect.any(Number) };
+    const source = () => Readable.from([randomBytes(2000)]);
+    const expecting = (expectedBytes: number) => store.receive(source(), { maxBytes, expectedBytes });
+    await expect(expecting(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject(full);
+    expect((await expecting(2000)).sizeBytes).toBe(2000);
+    store = await diskBlobStore(dir, { reserveBytes: Number.MAX_SAFE_INTEGER });
+    await expect(store.receive(source(), { maxBytes })).rejects.toMatchObject(full);
+    expect(await files()).toHaveLength(1);
+  });
+
   test("a disk that fills up is not the sender's fault, and leaves no file", async () => {
     const build = fileURLToPath(new URL("../../build/test", import.meta.url));
     const script = join(build, `receive-blob-${process.pid}.mjs`);

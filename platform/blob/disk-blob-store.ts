@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DomainError } from "../errors/domain-error.ts";
@@ -10,9 +10,12 @@ const inspectBytes = 1024;
 /** Large writes keep a 1 GB upload from being a hundred thousand small ones. */
 const writeBytes = 1024 * 1024;
 const syncBytes = 64 * 1024 * 1024;
+/** What uploads leave to the database and to the renditions of videos that are here already. */
+const keptFreeBytes = 512 * 1024 * 1024;
+const fullRetryMs = 60_000;
 
 /** Blobs as files under `dir`, spread over folders by their first bytes; processes on one host may share it. */
-export async function diskBlobStore(dir: string): Promise<BlobStore> {
+export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes } = {}): Promise<BlobStore> {
   const staging = join(dir, "staging");
   await mkdir(staging, { recursive: true });
   const stagedPath = (name: string) => {
@@ -27,6 +30,8 @@ export async function diskBlobStore(dir: string): Promise<BlobStore> {
 
   return {
     async receive(source, options) {
+      const { bavail, bsize } = await statfs(staging);
+      if (bavail * bsize < reserveBytes + (options.expectedBytes ?? 0)) throw diskFull();
       const name = randomUUID();
       const file = await open(stagedPath(name), "wx", 0o600);
       try {
@@ -182,7 +187,12 @@ async function writeAll(file: FileHandle, chunks: Buffer[], bytes: number): Prom
 }
 
 function diskFull(): DomainError {
-  return new DomainError("unavailable", "DISK_FULL", "The server has no room for this file right now.");
+  return new DomainError(
+    "unavailable",
+    "DISK_FULL",
+    "The server has no room for this file right now.",
+    fullRetryMs,
+  );
 }
 
 function keyInvalid(): DomainError {

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Sender } from "../upload-intake.ts";
 
 /** Bodies that are a file are not parsed: the route gets the stream. */
 export function acceptFiles(app: FastifyInstance): void {
@@ -10,9 +11,7 @@ export function acceptFiles(app: FastifyInstance): void {
 }
 
 /** A request's body as a file, with what is known of it, as the intake wants it. */
-export function fileOf(
-  request: FastifyRequest,
-): [Readable, { limitKey: string; sizeBytes: number | undefined }] {
+export function fileOf(request: FastifyRequest): [Readable, Sender] {
   const length = request.headers["content-length"];
   if (request.body === undefined || request.body === null) {
     throw new DomainError("invalid", "EMPTY_FILE", "Send the file as the body of the request.");

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import { VideoState } from "#contracts/gen/video_pb.ts";
 import type { Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { concurrencyLimit } from "#platform/protect/concurrency-limit.ts";
 import { callOf, identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { answerSchema, endpoint, ok } from "./endpoint.ts";
@@ -14,6 +15,8 @@ import { toClassicVideo, videoSchema } from "./present.ts";
 const renditionWaitMs = 10_000;
 const renditionPollMs = 100;
 const probeMs = 30_000;
+/** Uploads at once, of one address, of which nobody knows yet whose they are. */
+const guests = { max: 2, retryAfterMs: 10_000 };
 /** The most videos that the classic list, which has no pages, shows. */
 const maxListed = 100;
 
@@ -33,11 +36,13 @@ async function* partsOf(request: FastifyRequest) {
 
 export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
   const { blobs, composer, intake, urlsFor, video } = surface;
+  const unidentified = concurrencyLimit(guests);
 
-  /** The form's fields and its file, which may come before them and so is staged at once. */
+  /** The form's fields and its file, which may come before them and so is staged at once; then its sender is known. */
   async function readForm(
     request: FastifyRequest,
   ): Promise<{ parameters: Parameters; staged: Staged | undefined }> {
+    let leave = () => {};
     const parameters = mergeParameters(request.query);
     if (!request.isMultipart()) {
       throw new DomainError(
@@ -54,16 +59,21 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
           // Who is known to be nobody need not send a whole file; often the token comes after it, though.
           const token = parameters.get("token");
           if (token) await identify(surface.auth, request, token, "required");
-          const from = { limitKey: request.ip, sizeBytes: undefined };
+          else leave = unidentified.enter(request.ip);
+          const expectedBytes = Number(request.headers["content-length"] ?? 0);
+          const from = { limitKey: request.ip, sizeBytes: undefined, expectedBytes };
           staged = await intake.receiveVideo(part.file, from);
           if (part.file.truncated)
             throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");
         } else part.file.resume();
       }
+      await identify(surface.auth, request, parameters.get("token"), "required");
       return { parameters, staged };
     } catch (error) {
       if (staged) await blobs.discard(staged.name);
       throw error;
+    } finally {
+      leave();
     }
   }
 
@@ -84,7 +94,6 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
   app.post("/publish/action", options, async (request) => {
     const { parameters, staged } = await readForm(request);
     try {
-      await identify(surface.auth, request, parameters.get("token"), "required");
       const title = text(parameters, "title");
       if (!staged) throw new DomainError("invalid", "INVALID_ARGUMENT", "data is missing.");
       const upload = await intake.addUpload(staged, callOf(request, probeMs));
