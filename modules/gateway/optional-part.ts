@@ -4,7 +4,7 @@ import type { PublicCall } from "./request-call.ts";
 /** What a page can do without: when it cannot be had, the page is shown all the same and says what it lacks. */
 export type OptionalPart = <T>(call: PublicCall, what: string, answer: Promise<T>) => Promise<T | undefined>;
 
-export function optionalPart(log: Logger): OptionalPart {
+export function optionalPart(log: Pick<Logger, "warn">): OptionalPart {
   return async (call, what, answer) => {
     try {
       return await answer;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { Message } from "#contracts/gen/message_pb.ts";
+import { optionalPart } from "../optional-part.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -34,6 +35,7 @@ const friendSchema = {
 
 export function messageEndpoints(app: FastifyInstance, surface: Surface): void {
   const { message, relation, composer, urlsFor } = surface;
+  const optional = optionalPart(app.log);
 
   endpoint(app, surface, {
     method: "POST",
@@ -59,7 +61,7 @@ export function messageEndpoints(app: FastifyInstance, surface: Surface): void {
       const { messages } = await message.listMessages({ peerId, afterMs, limit: maxListed }, call);
       const last = messages.findLast((one) => one.senderId === peerId);
       // These clients have no other way to tell that somebody reads, and ask only while the conversation is shown.
-      if (last) await message.markRead({ peerId, upToId: last.id }, call);
+      if (last) await optional(call, "read", message.markRead({ peerId, upToId: last.id }, call));
       return { ...ok, message_list: messages.map(toClassicMessage) };
     },
   });
@@ -72,14 +74,11 @@ export function messageEndpoints(app: FastifyInstance, surface: Surface): void {
       const userId = requiredId(parameters, "user_id");
       const call = callOf(request);
       const { userIds } = await relation.listFriends({ userId, limit: maxFriends }, call);
-      const [people, { latest }] = await Promise.all([
+      const [people, said] = await Promise.all([
         composer.people(userIds, call),
-        message.getLatest({ peerIds: userIds }, call).catch((error) => {
-          request.log.warn({ err: error, traceId: call.traceId }, "shown without messages");
-          return { latest: [] };
-        }),
+        optional(call, "messages", message.getLatest({ peerIds: userIds }, call)),
       ]);
-      const latestOf = new Map(latest.map((one) => [one.peerId, one.message]));
+      const latestOf = new Map(said?.latest.map((one) => [one.peerId, one.message]));
       const urls = urlsFor(request);
       return {
         ...ok,

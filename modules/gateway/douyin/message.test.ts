@@ -1,0 +1,53 @@
+import fastify from "fastify";
+import { expect, test } from "vitest";
+import { tellMissing } from "../request-call.ts";
+import type { Surface } from "../surface.ts";
+import { messageEndpoints } from "./message.ts";
+
+const said = { id: "5", senderId: "2", receiverId: "1", content: "Hello", sentAtMs: 7 };
+const fails = async () => {
+  throw new Error("the message service is away");
+};
+
+/** One request of somebody whose messages come from `message`. */
+async function ask(url: string, message: object) {
+  const app = fastify();
+  tellMissing(app);
+  messageEndpoints(app, {
+    auth: { identify: async () => ({ userId: "1" }) },
+    relation: { listFriends: async () => ({ userIds: [] }) },
+    composer: { people: async () => [] },
+    urlsFor: () => ({}),
+    message,
+  } as unknown as Surface);
+  const answer = await app.inject(url);
+  await app.close();
+  return { status: answer.statusCode, missing: answer.headers["douya-missing"], body: answer.json() };
+}
+
+test("messages that were read are shown even when nobody can note that they were", async () => {
+  const listMessages = async () => ({ messages: [said] });
+  const url = "/message/chat?token=a&to_user_id=2";
+  const message_list = [expect.objectContaining({ id: 5, content: "Hello" })];
+  expect(await ask(url, { listMessages, markRead: async () => ({}) })).toEqual({
+    status: 200,
+    missing: undefined,
+    body: expect.objectContaining({ message_list }),
+  });
+  expect(await ask(url, { listMessages, markRead: fails })).toEqual({
+    status: 200,
+    missing: "read",
+    body: expect.objectContaining({ message_list }),
+  });
+});
+
+test("friends are shown without what was said last, and the answer says so", async () => {
+  const url = "/relation/friend/list?token=a&user_id=1";
+  const body = expect.objectContaining({ user_list: [] });
+  expect(await ask(url, { getLatest: async () => ({ latest: [] }) })).toEqual({
+    status: 200,
+    missing: undefined,
+    body,
+  });
+  expect(await ask(url, { getLatest: fails })).toEqual({ status: 200, missing: "messages", body });
+});
