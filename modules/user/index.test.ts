@@ -136,6 +136,28 @@ describe("accounts", () => {
     expect(reasons.filter((reason) => reason === "TOO_MANY_REQUESTS")).toHaveLength(1);
     await expect(logIn("Nobody", { address: "203.0.113.8" })).rejects.toMatchObject(badCredentials);
   });
+
+  test("who guesses at a name keeps nobody who is logged in from what asks for the password", async () => {
+    user = await start(true);
+    const ann = await register("Ann", { address: "203.0.113.1" });
+    const reasonOf = (asked: Promise<unknown>) =>
+      asked.then(
+        () => "none",
+        (error) => error.reason,
+      );
+    const guesses = Array.from({ length: 130 }, (_, i) =>
+      reasonOf(logIn("Ann", { address: `198.51.100.${i}`, password: "a guess" })),
+    );
+    const change = (currentPassword: string) =>
+      reasonOf(user.changePassword({ currentPassword, newPassword: "another one" }, as(ann.user!.id)));
+    const close = reasonOf(user.closeAccount({ password: "a guess" }, as(ann.user!.id)));
+    expect(["BAD_CREDENTIALS", "BUSY"]).toContain(await change("a guess"));
+    expect(["BAD_CREDENTIALS", "BUSY"]).toContain(await close);
+    expect(await Promise.all(guesses)).toContain("TOO_MANY_REQUESTS");
+    // They have a limit of their own.
+    const own = await Promise.all(Array.from({ length: 40 }, () => change("a guess")));
+    expect(own).toContain("TOO_MANY_REQUESTS");
+  });
 });
 
 describe("sessions", () => {

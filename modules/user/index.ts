@@ -44,6 +44,8 @@ export const userModule = defineModule<UserConfig, Tables>()({
     );
     const limit = (burst: number, perMinute: number) =>
       config.limits ? rateLimit({ burst, perMinute }) : noRateLimit;
+    // Not with those at logging in: a stranger's guesses would keep somebody out of what only they can do.
+    const own = limit(10, 10);
     const attempts = { byAddress: limit(30, 30), byName: limit(100, 60) };
     metrics.gauge("douya_password_queue", "Passwords that wait to be hashed", passwords.waiting);
     return {
@@ -54,8 +56,8 @@ export const userModule = defineModule<UserConfig, Tables>()({
         checkSessions: checkSessions(sessions),
         listSessions: listSessions(sessions),
         endSessions: endSessions(sessions),
-        changePassword: changePassword(accounts, passwords, attempts.byName),
-        closeAccount: closeAccount(accounts, closings, passwords, ids, attempts.byName),
+        changePassword: changePassword(accounts, passwords, own),
+        closeAccount: closeAccount(accounts, closings, passwords, ids, own),
         listPublicKeys: async () => ({ jwks: (await tokens.publicKeys()).map((key) => JSON.stringify(key)) }),
         getUsers: getUsers(accounts),
         updateProfile: updateProfile(accounts),

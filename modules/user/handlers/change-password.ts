@@ -18,7 +18,7 @@ export function changePassword(
     const wanted = checkPassword(request.newPassword);
     const [account] = await store.accountsById([caller]);
     if (!account) throw sessionEnded();
-    attempts.take(account.name_key!);
+    attempts.take(caller);
     const current = request.currentPassword.slice(0, 256).normalize("NFC");
     if (!(await passwords.verify(account.password_hash, current, call))) throw badCredentials();
     const hash = await passwords.hash(wanted, call);

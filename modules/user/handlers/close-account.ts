@@ -20,8 +20,7 @@ export function closeAccount(
     const caller = requireCaller(call) as UserId;
     const [account] = await store.accountsById([caller]);
     if (!account) throw sessionEnded();
-    // With those at logging in: all are guesses at the same password.
-    attempts.take(account.name_key!);
+    attempts.take(caller);
     const password = request.password.slice(0, 256).normalize("NFC");
     if (!(await passwords.verify(account.password_hash, password, call))) throw badCredentials();
     await closings.close(caller, ids.next());
