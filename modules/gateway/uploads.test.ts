@@ -98,16 +98,16 @@ describe("who nearly stops sending hears of it, and nothing stays", () => {
   });
 });
 
-test("of files whose sender is not known yet, one address sends two at once", async () => {
+test("of files whose sender is not known yet, one address sends eight at once", async () => {
   const send = () => begin("POST /douyin/publish/action/", [formType], form(filePart));
-  const [first, second] = [send(), send()];
-  await expect.poll(staged).toHaveLength(2);
-  const third = send();
-  await expect.poll(third.heard).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: \d/i);
+  const [first, ...others] = Array.from({ length: 8 }, send);
+  await expect.poll(staged).toHaveLength(8);
+  const ninth = send();
+  await expect.poll(ninth.heard).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: \d/i);
   const known = begin(`POST /douyin/publish/action/?token=${token}`, [formType], form(filePart));
-  await expect.poll(staged).toHaveLength(3);
-  first.socket.destroy();
-  await expect.poll(staged).toHaveLength(2);
+  await expect.poll(staged).toHaveLength(9);
+  first!.socket.destroy();
+  await expect.poll(staged).toHaveLength(8);
   // The place is free a moment after the file is gone.
   const more: ReturnType<typeof send>[] = [];
   await expect
@@ -115,6 +115,6 @@ test("of files whose sender is not known yet, one address sends two at once", as
       more.push(send());
       return staged();
     })
-    .toHaveLength(3);
-  for (const { socket } of [second, third, known, ...more]) socket.destroy();
+    .toHaveLength(9);
+  for (const { socket } of [...others, ninth, known, ...more]) socket.destroy();
 });

@@ -15,8 +15,8 @@ import { toClassicVideo, videoSchema } from "./present.ts";
 const renditionWaitMs = 10_000;
 const renditionPollMs = 100;
 const probeMs = 30_000;
-/** Uploads at once, of one address, of which nobody knows yet whose they are. */
-const guests = { max: 2, retryAfterMs: 10_000 };
+/** Uploads at once, of one address, of which nobody knows yet whose they are: a school may be behind one address. */
+const guests = { max: 8, retryAfterMs: 10_000 };
 /** The most videos that the classic list, which has no pages, shows. */
 const maxListed = 100;
 
