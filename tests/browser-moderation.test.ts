@@ -53,7 +53,7 @@ describe("reported comments in a browser", () => {
       await dialog.getByRole("button", { name: zh.reportSend }).tap();
       await dialog.waitFor({ state: "detached" });
     }
-    await phone.page.getByText(zh.reportSent).waitFor();
+    await phone.page.locator(".toast", { hasText: zh.reportSent }).waitFor();
     await phone.page.goto("/settings");
     await phone.page.getByText(zh.blockedPeople).waitFor();
     expect(await phone.page.getByRole("link", { name: zh.moderation }).count()).toBe(0);
