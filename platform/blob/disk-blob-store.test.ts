@@ -139,6 +139,14 @@ describe("receive", () => {
     expect(await files()).toEqual([]);
   });
 
+  test("a source that fails before it is read leaves no file", async () => {
+    const source = new PassThrough();
+    const receiving = store.receive(source, { maxBytes });
+    source.destroy(new Error("connection lost"));
+    await expect(receiving).rejects.toMatchObject({ kind: "invalid", reason: "UPLOAD_INCOMPLETE" });
+    expect(await files()).toEqual([]);
+  });
+
   test("a file is refused before it comes when there would be too little room left", async () => {
     const full = { kind: "unavailable", reason: "DISK_FULL", retryAfterMs: expect.any(Number) };
     const source = () => Readable.from([randomBytes(2000)]);

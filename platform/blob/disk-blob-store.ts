@@ -30,6 +30,8 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
 
   return {
     async receive(source, options) {
+      // It may fail before it is read, which the first read tells of; unheard, that would end the process.
+      source.on("error", () => {});
       const { bavail, bsize } = await statfs(staging);
       if (bavail * bsize < reserveBytes + (options.expectedBytes ?? 0)) throw diskFull();
       const name = randomUUID();
