@@ -4,7 +4,7 @@ import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
-import { swipe } from "./harness/gestures.ts";
+import { deleteComment, swipe } from "./harness/gestures.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { contrastOf, smallTargets } from "./harness/page-checks.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -110,12 +110,7 @@ describe("what a phone feels like in the hand", () => {
     await page.goto(`/video/${videoId}?comments`);
     await page.getByLabel(zh.writeComment).fill("Not for long");
     await page.getByRole("button", { name: zh.send }).tap();
-    const mine = page.locator(".comment", { hasText: "Not for long" });
-    await mine.getByRole("button", { name: zh.deleteAction }).tap();
-    await page
-      .getByRole("dialog", { name: zh.deleteCommentTitle })
-      .getByRole("button", { name: zh.deleteAction })
-      .tap();
+    await deleteComment(page, "Not for long");
     await page.locator(":popover-open", { hasText: zh.commentDeleted }).waitFor();
     await page.getByRole("dialog").waitFor();
   });

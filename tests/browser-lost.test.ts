@@ -3,6 +3,7 @@ import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
+import { deleteComment } from "./harness/gestures.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
@@ -65,12 +66,7 @@ describe("what a browser shows when something could not be had", { timeout: 60_0
       window.setTimeout = (run, ms, ...rest) => later(run, ms === 4000 ? 600_000 : ms, ...rest);`);
     body(await ada.post(`/videos/${video.id}/comments`, { json: { text: "Not for long" } }), 201);
     await page.goto(`/video/${video.id}?comments`);
-    const mine = page.locator(".comment", { hasText: "Not for long" });
-    await mine.getByRole("button", { name: zh.deleteAction }).tap();
-    await page
-      .getByRole("dialog", { name: zh.deleteCommentTitle })
-      .getByRole("button", { name: zh.deleteAction })
-      .tap();
+    await deleteComment(page, "Not for long");
     const readOut = async () => {
       const { nodes } = await devtools.send("Accessibility.getFullAXTree");
       const byId = new Map(nodes.map((node) => [node.nodeId, node]));

@@ -31,14 +31,9 @@ export function blobUseStore(db: Kysely<Tables>) {
     async placeBlob(key: string, ownerId: string, place: () => Promise<void>): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         await lockBlob(transaction, key);
-        const use = await transaction
-          .selectFrom("blob_use")
-          .select("key")
-          .where("key", "=", key)
-          .where("owner_id", "=", ownerId)
-          .executeTakeFirst();
-        if (use) await place();
-        return use !== undefined;
+        const used = await isUsed(transaction, key, ownerId);
+        if (used) await place();
+        return used;
       });
     },
     /**
@@ -48,12 +43,7 @@ export function blobUseStore(db: Kysely<Tables>) {
     async removeUnusedBlob(job: Pick<Job, "key" | "finish">, remove: () => Promise<void>): Promise<void> {
       await inTransaction(db, async (transaction) => {
         await lockBlob(transaction, job.key);
-        const use = await transaction
-          .selectFrom("blob_use")
-          .select("key")
-          .where("key", "=", job.key)
-          .executeTakeFirst();
-        if (!use) await remove();
+        if (!(await isUsed(transaction, job.key))) await remove();
         await job.finish(transaction);
       });
     },
@@ -77,6 +67,13 @@ export async function releaseBlobs(
     await lockBlob(on, key);
     await jobs.add(on, "remove-blob", key);
   }
+}
+
+/** Whether anybody uses the blob, or this owner does. */
+export async function isUsed(on: Queryable<Tables>, key: string, ownerId?: string): Promise<boolean> {
+  let uses = on.selectFrom("blob_use").select("key").where("key", "=", key).limit(1);
+  if (ownerId) uses = uses.where("owner_id", "=", ownerId);
+  return (await uses.executeTakeFirst()) !== undefined;
 }
 
 /** Held until the transaction ends, so that nobody begins to use the blob or removes it meanwhile. */

@@ -4,7 +4,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { holdAuthor } from "./account-store.ts";
-import { lockBlob, releaseBlobs } from "./blob-use-store.ts";
+import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
@@ -46,14 +46,9 @@ export function uploadStore(db: Kysely<Tables>) {
     async keepsBlob(id: UploadId, sourceKey: string, jobs: JobQueue): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         await lockBlob(transaction, sourceKey);
-        const use = await transaction
-          .selectFrom("blob_use")
-          .select("key")
-          .where("key", "=", sourceKey)
-          .where("owner_id", "=", id)
-          .executeTakeFirst();
-        if (!use) await jobs.add(transaction, "remove-blob", sourceKey);
-        return use !== undefined;
+        const used = await isUsed(transaction, sourceKey, id);
+        if (!used) await jobs.add(transaction, "remove-blob", sourceKey);
+        return used;
       });
     },
 

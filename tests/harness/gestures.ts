@@ -1,4 +1,5 @@
-import type { Locator } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
+import { zh } from "#apps/web/src/i18n/zh.ts";
 import type { Visitor } from "./browser.ts";
 
 /** A line that takes so many bytes a second from the browser; undefined: as many as there are. */
@@ -49,4 +50,12 @@ export async function drag({ devtools }: Visitor, target: Locator, distancePx: n
 export async function doubleTap({ page }: Visitor, target: Locator): Promise<void> {
   const { x, y, width, height } = (await target.boundingBox())!;
   for (let tap = 0; tap < 2; tap++) await page.touchscreen.tap(x + width / 3, y + height / 3);
+}
+
+/** Takes one's own comment back, as on a Chinese phone: its button, then that of the question. */
+export async function deleteComment(page: Page, text: string): Promise<void> {
+  const mine = page.locator(".comment", { hasText: text });
+  await mine.getByRole("button", { name: zh.deleteAction }).tap();
+  const question = page.getByRole("dialog", { name: zh.deleteCommentTitle });
+  await question.getByRole("button", { name: zh.deleteAction }).tap();
 }

@@ -5,11 +5,11 @@ import { readConfig } from "../config.ts";
 import { openStorage } from "../storage.ts";
 
 /** Works on the database, beside a server that may be running too. Error: DATABASE_OUTDATED. */
-export async function besideServer(work: (database: Database) => Promise<void>): Promise<void> {
+export async function besideServer<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
   const config = readConfig();
   const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
   try {
-    await work(storage.database);
+    return await work(storage.database);
   } catch (error) {
     throw orOutdated(error);
   } finally {

@@ -46,19 +46,7 @@ export const doctorCommand: Command = {
         await storage.close();
       }
     });
-    await check("Jobs", async () => {
-      const storage = await openStorage(config, log, { beside: true });
-      try {
-        const dead = await readDeadJobs(storage.database.pool, schemas);
-        if (dead.length === 0) return "none given up";
-        const named = dead
-          .map(({ kind, count, lastError }) => `${count} × ${kind} (${lastError})`)
-          .join(", ");
-        throw new Error(`given up: ${named}. Mend the cause, then run: douya doctor --retry-jobs`);
-      } finally {
-        await storage.close();
-      }
-    });
+    await check("Jobs", () => besideServer(lookForDeadJobs));
     await check("Disk", async () => {
       const { bavail, bsize } = await statfs(config.dataDir);
       const gigabytes = (bavail * bsize) / 1024 ** 3;
@@ -74,6 +62,13 @@ export const doctorCommand: Command = {
     });
   },
 };
+
+async function lookForDeadJobs({ pool }: Database): Promise<string> {
+  const dead = await readDeadJobs(pool, schemas);
+  if (dead.length === 0) return "none given up";
+  const named = dead.map(({ kind, count, lastError }) => `${count} × ${kind} (${lastError})`).join(", ");
+  throw new Error(`given up: ${named}. Mend the cause, then run: douya doctor --retry-jobs`);
+}
 
 async function retryAll({ pool }: Database): Promise<void> {
   console.log(`${await retryDeadJobs(pool, schemas)} to be tried again.`);
