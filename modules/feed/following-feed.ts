@@ -50,8 +50,8 @@ export function followingFeed(options: {
     return withinDeadline(call, () => {
       const underWay = filling.get(userId);
       if (underWay) return underWay;
-      // Not the deadline of whoever came first: others may wait longer, and what is done need not be done again.
-      const own = { ...call, deadlineMs: Date.now() + fillMs };
+      // Whoever came first may wait less long than others do, and what is done need not be done again.
+      const own = { ...call, deadlineMs: Date.now() + fillMs, signal: undefined };
       const done = fillAnew(userId, own).finally(() => filling.delete(userId));
       filling.set(userId, done);
       return done;

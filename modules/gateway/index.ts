@@ -13,7 +13,7 @@ import { classicApi } from "./douyin/index.ts";
 import { linkPreview } from "./link-preview.ts";
 import { mediaRoutes } from "./media.ts";
 import { sendProblem } from "./problem.ts";
-import { tellMissing } from "./request-call.ts";
+import { tellMissing, watchClients } from "./request-call.ts";
 import { type Surface, urlsFor } from "./surface.ts";
 import { createUploadIntake } from "./upload-intake.ts";
 import { webClient } from "./web.ts";
@@ -53,6 +53,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       async routes(app) {
         app.setErrorHandler(sendProblem);
         tellMissing(app);
+        watchClients(app);
         await app.register((scope) => apiV1(scope, surface), { prefix: "/api/v1" });
         // It does not show who follows the caller.
         const classic = { ...surface, composer: createComposer(clients, log, { oneWay: true }) };

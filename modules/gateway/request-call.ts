@@ -1,6 +1,7 @@
+import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import type { Call } from "#platform/rpc/call.ts";
+import { type Call, callerGone } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "./auth.ts";
 
 /** How long the services have together to answer one HTTP request. */
@@ -15,6 +16,8 @@ declare module "fastify" {
     identity?: Identity;
     /** See PublicCall. */
     missing?: Set<string>;
+    /** Fires when the client is gone before it was answered. */
+    gone?: AbortSignal;
   }
 }
 
@@ -33,8 +36,26 @@ export function callOf(request: FastifyRequest, withinMs = requestMs): PublicCal
     moderator,
     traceId: request.id,
     deadlineMs: Date.now() + withinMs,
+    signal: request.gone,
     missing: request.missing,
   };
+}
+
+/** Has the calls of a request end when its client hangs up before the answer. */
+export function watchClients(app: FastifyInstance): void {
+  app.addHook("onRequest", (request, { raw }, done) => {
+    request.gone = goneSignal(raw);
+    done();
+  });
+}
+
+// The request's own "close" comes as soon as its body has been read.
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort(callerGone());
+  });
+  return gone.signal;
 }
 
 /** Says in a header which parts of an answer are missing: there a 0 or a false means that nobody could tell. */

@@ -13,7 +13,11 @@ import { hotMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
-const call = { traceId: "0".repeat(32), deadlineMs: Number.MAX_SAFE_INTEGER };
+const call = {
+  traceId: "0".repeat(32),
+  deadlineMs: Number.MAX_SAFE_INTEGER,
+  signal: new AbortController().signal,
+};
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let clockMs = startMs;
 const ids = createSnowflake({ node: 1, floorMs: 0, nowMs: () => clockMs });

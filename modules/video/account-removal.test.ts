@@ -213,7 +213,12 @@ test("an upload whose author goes while its file is put in place leaves no file 
     maxBytes: 9,
   });
   const request = create(AddUploadRequestSchema, { staged: name, sha256, sizeBytes });
-  const call = { callerId: eve, traceId: "0".repeat(32), deadlineMs: Date.now() + 30_000 };
+  const call = {
+    callerId: eve,
+    traceId: "0".repeat(32),
+    deadlineMs: Date.now() + 30_000,
+    signal: new AbortController().signal,
+  };
   const added = addUpload(uploads, blobs, media, ids, removing)(request, call);
   await expect(added).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   removing.wake();

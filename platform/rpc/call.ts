@@ -10,6 +10,13 @@ export interface Call {
   readonly traceId: string;
   /** Unix milliseconds; nobody waits for the answer after it. A callee never gets more than its caller has left. */
   readonly deadlineMs: number;
+  /** Fires when nobody waits for the answer any more: at the deadline, or earlier when the caller is gone. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A call as a handler gets it: what works for it for long ends when its signal fires. */
+export interface ServedCall extends Call {
+  readonly signal: AbortSignal;
 }
 
 /** The caller of a call that only makes sense for somebody. Error: LOGIN_REQUIRED. */
@@ -20,19 +27,38 @@ export function requireCaller(call: Call): string {
 
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Settles like `work`, or refuses with DEADLINE_EXCEEDED once the call's deadline has passed. */
-export function withinDeadline<T>(call: Call, work: () => Promise<T>): Promise<T> {
+/**
+ * Settles like `work`, or refuses with DEADLINE_EXCEEDED once the call's deadline has passed and with CALLER_GONE once
+ * the caller is gone. Both fire the signal that `work` is given.
+ */
+export function withinDeadline<T>(call: Call, work: (served: ServedCall) => Promise<T>): Promise<T> {
   const leftMs = call.deadlineMs - Date.now();
   if (leftMs <= 0) return Promise.reject(deadlineExceeded());
+  const { signal: caller } = call;
+  if (caller?.aborted) return Promise.reject(caller.reason);
   return new Promise<T>((resolve, reject) => {
+    const over = new AbortController();
+    const end = (why: unknown) => {
+      reject(why);
+      over.abort(why);
+    };
+    const onGone = () => end(caller!.reason);
+    caller?.addEventListener("abort", onGone, { once: true });
     // A timer that is set further ahead than it can count fires at once.
-    const timer = setTimeout(() => reject(deadlineExceeded()), Math.min(leftMs, maxTimerMs));
-    work()
+    const timer = setTimeout(() => end(deadlineExceeded()), Math.min(leftMs, maxTimerMs));
+    work({ ...call, signal: over.signal })
       .then(resolve, reject)
-      .finally(() => clearTimeout(timer));
+      .finally(() => {
+        clearTimeout(timer);
+        caller?.removeEventListener("abort", onGone);
+      });
   });
 }
 
 export function deadlineExceeded(): DomainError {
   return new DomainError("deadline", "DEADLINE_EXCEEDED", "The answer took too long. Try again.", 1000);
+}
+
+export function callerGone(): DomainError {
+  return new DomainError("deadline", "CALLER_GONE", "Nobody waits for the answer any more.");
 }

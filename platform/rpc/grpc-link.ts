@@ -39,24 +39,33 @@ export function grpcLink(options: {
       for (const method of service.methods) {
         const path = `/${service.typeName}/${method.name}`;
         const measured = options.meter(service.typeName, method.name);
-        client[method.localName] = (request, call) =>
+        client[method.localName] = (asked, call) =>
           measured(async () => {
             if (call.deadlineMs <= Date.now()) throw deadlineExceeded();
+            call.signal?.throwIfAborted();
             const metadata = new Metadata();
             metadata.set("authorization", await options.tokens.issue(options.from));
             metadata.set("douya-trace", call.traceId);
             if (call.callerId) metadata.set("douya-caller", call.callerId);
             if (call.moderator) metadata.set("douya-moderator", "yes");
             return new Promise((resolve, reject) => {
-              connection.makeUnaryRequest(
+              const hangUp = () => {
+                reject(call.signal!.reason);
+                request.cancel();
+              };
+              call.signal?.addEventListener("abort", hangUp, { once: true });
+              const request = connection.makeUnaryRequest(
                 path,
                 (message: Message) => Buffer.from(toBinary(method.input, message)),
                 (bytes) => fromBinary(method.output, bytes),
-                create(method.input, request as never),
+                create(method.input, asked as never),
                 metadata,
                 { deadline: call.deadlineMs },
-                (error: ServiceError | null, answer) =>
-                  error ? reject(fromStatus(error, options.to)) : resolve(answer),
+                (error: ServiceError | null, answer) => {
+                  call.signal?.removeEventListener("abort", hangUp);
+                  if (error) reject(fromStatus(error, options.to));
+                  else resolve(answer);
+                },
               );
             });
           });

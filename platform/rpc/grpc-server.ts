@@ -2,11 +2,11 @@ import { create, type DescService, fromBinary, type Message, toBinary } from "@b
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
-import { withinDeadline } from "./call.ts";
+import { type Call, callerGone, withinDeadline } from "./call.ts";
 import { maxMessageBytes } from "./grpc-link.ts";
 import type { Meter } from "./meter.ts";
 import { toRefusal } from "./refusal.ts";
-import type { Handlers, UntypedUnary } from "./service.ts";
+import type { Handlers, UntypedHandler } from "./service.ts";
 import { notLetIn, type ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
 
@@ -41,7 +41,7 @@ export async function startGrpcServer(options: {
   });
   for (const offer of options.offers) {
     for (const method of offer.service.methods) {
-      const handle = (offer.handlers as unknown as Record<string, UntypedUnary>)[method.localName]!;
+      const handle = (offer.handlers as unknown as Record<string, UntypedHandler>)[method.localName]!;
       const measured = options.meter(offer.service.typeName, method.name);
       const answer = (rpc: ServerUnaryCall<unknown, unknown>) =>
         measured(async () => {
@@ -49,10 +49,9 @@ export async function startGrpcServer(options: {
           if (!offer.callers.has(caller)) {
             throw notLetIn("SERVICE_NOT_ALLOWED", `The module ${caller} may not call this service.`);
           }
-          const call = callOf(rpc);
           return create(
             method.output,
-            (await withinDeadline(call, () => handle(rpc.request, call))) as never,
+            (await withinDeadline(callOf(rpc), (served) => handle(rpc.request, served))) as never,
           );
         });
       server.register(
@@ -99,7 +98,7 @@ function text(rpc: ServerUnaryCall<unknown, unknown>, key: string): string {
   return rpc.metadata.get(key)[0]?.toString() ?? "";
 }
 
-function callOf(rpc: ServerUnaryCall<unknown, unknown>) {
+function callOf(rpc: ServerUnaryCall<unknown, unknown>): Call {
   const asked = rpc.getDeadline();
   const askedMs = asked instanceof Date ? asked.getTime() : asked;
   return {
@@ -107,7 +106,16 @@ function callOf(rpc: ServerUnaryCall<unknown, unknown>) {
     moderator: text(rpc, "douya-moderator") === "yes",
     traceId: text(rpc, "douya-trace"),
     deadlineMs: Math.min(askedMs, Date.now() + maxCallMs),
+    signal: goneSignal(rpc),
   };
+}
+
+/** Fires when the caller has hung up, or its connection is lost. */
+function goneSignal(rpc: ServerUnaryCall<unknown, unknown>): AbortSignal {
+  if (rpc.cancelled) return AbortSignal.abort(callerGone());
+  const gone = new AbortController();
+  rpc.once("cancelled", () => gone.abort(callerGone()));
+  return gone.signal;
 }
 
 function refusal(error: unknown, rpc: ServerUnaryCall<unknown, unknown>, log: Logger) {

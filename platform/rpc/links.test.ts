@@ -12,8 +12,8 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
-import { echoHandlers, echoService, type Say, sayOf } from "../testing/echo-service.ts";
-import type { Call } from "./call.ts";
+import { echoHandlers, echoService, type Say, type ServeSay, sayOf } from "../testing/echo-service.ts";
+import { type Call, callerGone } from "./call.ts";
 import { directClient } from "./direct-link.ts";
 import { grpcLink } from "./grpc-link.ts";
 import { startGrpcServer } from "./grpc-server.ts";
@@ -53,7 +53,7 @@ function link(address: string, by: Partial<Parameters<typeof grpcLink>[0]> = {})
   undo.push(connection.close);
   return sayOf(connection.client(echoService));
 }
-async function serve(say: Say, port = 0) {
+async function serve(say: ServeSay, port = 0) {
   const offers = [{ service: echoService, handlers: echoHandlers(say), callers: new Set(["test"]) }];
   const server = await startGrpcServer({
     offers,
@@ -66,7 +66,7 @@ async function serve(say: Say, port = 0) {
   undo.push(() => server.stop(0));
   return server;
 }
-const connect: Record<string, (say: Say) => Promise<Say>> = {
+const connect: Record<string, (say: ServeSay) => Promise<Say>> = {
   direct: async (say) => sayOf(directClient(echoService, echoHandlers(say), meter, log)),
   gRPC: async (say) => link(`127.0.0.1:${(await serve(say)).port}`),
 };
@@ -182,6 +182,63 @@ describe.each(Object.keys(connect))("%s", (name) => {
       reason: "DEADLINE_EXCEEDED",
     });
     expect(performance.now() - sinceMs).toBeLessThan(1500);
+  });
+
+  test("the work behind a call ends at its deadline, however far down", async () => {
+    const ended: string[] = [];
+    const inner = await over(
+      (_request, { signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => {
+            ended.push("inner");
+            reject(signal.reason);
+          });
+        }),
+    );
+    const outer = await over(async (_request, call) => {
+      call.signal.addEventListener("abort", () => ended.push("outer"));
+      // Of its own accord it would wait for much longer.
+      return inner({}, { ...call, deadlineMs: Date.now() + 60_000 });
+    });
+    await expect(outer({}, callFor(150))).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
+    await expect.poll(() => ended.toSorted()).toEqual(["inner", "outer"]);
+  });
+
+  test("the work behind a call ends when its caller is gone", async () => {
+    const gone = new AbortController();
+    let begun = 0;
+    let why: unknown;
+    const say = await over((_request, { signal }) => {
+      begun++;
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => {
+          why = signal.reason;
+          reject(why);
+        });
+      });
+    });
+    const call = callFor(60_000, { signal: gone.signal });
+    const answer = say({}, call);
+    answer.catch(() => {});
+    await expect.poll(() => begun).toBe(1);
+    gone.abort(callerGone());
+    await expect(answer).rejects.toMatchObject({ reason: "CALLER_GONE" });
+    await expect.poll(() => why).toMatchObject({ reason: "CALLER_GONE" });
+    await expect(say({}, call)).rejects.toMatchObject({ reason: "CALLER_GONE" });
+    expect(begun).toBe(1);
+  });
+
+  test("the signal of a call that was answered does not fire later", async () => {
+    const gone = new AbortController();
+    const signals: AbortSignal[] = [];
+    const say = await over(async (_request, { signal }) => {
+      signals.push(signal);
+      return {};
+    });
+    await say({}, callFor(100, { signal: gone.signal }));
+    gone.abort(callerGone());
+    await delay(150);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
   });
 
   test("after the deadline nothing is begun", async () => {

@@ -1,5 +1,5 @@
 import type { DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { Call } from "./call.ts";
+import type { Call, ServedCall } from "./call.ts";
 
 type Methods<S extends DescService> = S["method"];
 type Input<M> = M extends DescMethodUnary<infer I> ? I : never;
@@ -9,7 +9,7 @@ type Output<M> = M extends DescMethodUnary<infer _I, infer O> ? O : never;
 export type Handlers<S extends DescService> = {
   [K in keyof Methods<S>]: (
     request: MessageShape<Input<Methods<S>[K]>>,
-    call: Call,
+    call: ServedCall,
   ) => Promise<MessageInitShape<Output<Methods<S>[K]>>>;
 };
 
@@ -21,5 +21,7 @@ export type Client<S extends DescService> = {
   ) => Promise<MessageShape<Output<Methods<S>[K]>>>;
 };
 
-/** A client or a handler without the type of its method, as the links see it. */
+/** A client without the type of its method, as the links see it. */
 export type UntypedUnary = (request: unknown, call: Call) => Promise<unknown>;
+/** A handler without it. */
+export type UntypedHandler = (request: unknown, call: ServedCall) => Promise<unknown>;

@@ -1,6 +1,6 @@
 import { create, createFileRegistry, type DescService } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import type { Call } from "#platform/rpc/call.ts";
+import type { Call, ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 
 /** `message Echo { string text = 1; bytes data = 2; }  service Echo { rpc Say(Echo) returns (Echo); }` */
@@ -32,8 +32,9 @@ export interface Echo {
   data?: Uint8Array;
 }
 export type Say = (request: Echo, call: Call) => Promise<Echo>;
+export type ServeSay = (request: Echo, call: ServedCall) => Promise<Echo>;
 
-export function echoHandlers(say: Say): Handlers<DescService> {
+export function echoHandlers(say: ServeSay): Handlers<DescService> {
   return { say } as never;
 }
 export function sayOf(client: unknown): Say {

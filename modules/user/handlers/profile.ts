@@ -59,8 +59,7 @@ export function setPicture(store: AccountStore, blobs: BlobStore, media: Media):
     const caller = requireCaller(call) as UserId;
     const { column, ...box } =
       pictures[request.picture === Picture.BACKGROUND ? request.picture : Picture.AVATAR];
-    const signal = AbortSignal.timeout(Math.max(1, call.deadlineMs - Date.now()));
-    const drawn = request.staged ? await redraw(request.staged, { ...box, signal }) : undefined;
+    const drawn = request.staged ? await redraw(request.staged, { ...box, signal: call.signal }) : undefined;
     const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";
     const place = async () => drawn && blobs.commit(drawn.name, key);
     const { account, replaced } = await store.setPicture(caller, column, key, place);

@@ -1,0 +1,36 @@
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import fastify from "fastify";
+import { expect, test } from "vitest";
+import { callOf, watchClients } from "./request-call.ts";
+
+const app = fastify();
+watchClients(app);
+const signals: AbortSignal[] = [];
+let answer = (_body: object) => {};
+app.post("/", async (request) => {
+  signals.push(callOf(request).signal!);
+  return new Promise((resolve) => (answer = resolve));
+});
+
+test("a request's calls end when its client hangs up, and not before nor after its answer", async () => {
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const client = connect(port, "127.0.0.1");
+  const ask = () =>
+    client.write(
+      'POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{"a":1}',
+    );
+  ask();
+  await expect.poll(() => signals.length).toBe(1);
+  expect(signals[0]!.aborted).toBe(false);
+  const answered = once(client, "data");
+  answer({});
+  await answered;
+  ask();
+  await expect.poll(() => signals.length).toBe(2);
+  client.destroy();
+  await expect.poll(() => signals.map(({ aborted }) => aborted)).toEqual([false, true]);
+  expect(signals[1]!.reason).toMatchObject({ reason: "CALLER_GONE" });
+  await app.close();
+});
