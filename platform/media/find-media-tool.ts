@@ -67,5 +67,6 @@ export async function findLack(programs: FfmpegPrograms, limits: MediaLimits): P
 }
 
 function hasWord(list: string, name: string): boolean {
-  return new RegExp(`^\\s*\\S+\\s+${name}\\s`, "m").test(list);
+  // Each line begins with flags; the name is its second word.
+  return list.split("\n").some((line) => line.trim().split(/\s+/)[1] === name);
 }

@@ -81,6 +81,15 @@ describe("checkText", () => {
   });
 
   test.each([
+    ["byte order marks", `\u2800${"\ufeff".repeat(200)}a`],
+    ["blanks", `a${" ".repeat(200)}a`],
+    ["joiners", `a${"\u200d".repeat(200)}a`],
+  ])("a run of %s is read once", (_what, text) => {
+    expect(() => checkText(text, shown)).toThrow(refused(/at most 32/));
+    expect(() => checkText(text, name)).toThrow(refused(/at most 32/));
+  });
+
+  test.each([
     "\u200b",
     "\u200d \u2800",
     "\u3164",

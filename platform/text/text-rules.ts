@@ -6,7 +6,8 @@ const unprintable = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
 const lineEnd = /\r\n?|[\u0085\u2028\u2029]/g;
 /** Characters that are not seen, but change how others are shown: zero-width, joiners, selectors, direction marks. */
 const invisible = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}]/u;
-const onlyInvisible = new RegExp(`^(${invisible.source}|\\s)*$`, "u");
+/** One class: alternatives that share a character (U+FEFF is in both) would be tried in 2ⁿ ways. */
+const visible = /[^\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}\s]/u;
 
 export interface TextRule {
   /** What it is called in messages: "A title". */
@@ -31,7 +32,7 @@ export function checkText(text: string, rule: TextRule): string {
   if (text.length > rule.max * 8) throw refuse(`has at most ${rule.max} characters`);
   const lines = rule.allowLines ? text.replace(lineEnd, "\n") : text;
   const clean = lines.normalize("NFC").trim();
-  const length = onlyInvisible.test(clean) && rule.min > 0 ? 0 : [...clean].length;
+  const length = rule.min > 0 && !visible.test(clean) ? 0 : [...clean].length;
   if (length < rule.min)
     throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
   if (length > rule.max) throw refuse(`has at most ${rule.max} characters`);

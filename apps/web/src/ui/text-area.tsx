@@ -12,7 +12,7 @@ interface Props extends Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, "onCha
 
 /** The server takes no line breaks; it counts characters as people do, an emoji as one. */
 function oneLine(text: string, maxCharacters: number): string {
-  return [...text.replace(/\s*[\r\n]+/g, " ")].slice(0, maxCharacters).join("");
+  return [...text.replace(/[\r\n]+/g, " ")].slice(0, maxCharacters).join("");
 }
 
 /** A text that may wrap, with a counter. */
