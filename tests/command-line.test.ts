@@ -91,6 +91,8 @@ describe("douya on the command line", { timeout: 90_000 }, () => {
     ["DOUYA_MAX_UPLOAD_MB", "-1"],
     ["DOUYA_MAX_VIDEO_SECONDS", "0"],
     ["DOUYA_PUBLIC_URL", "example.org/path"],
+    ["DOUYA_TRUST_PROXY", "true"],
+    ["DOUYA_TRUST_PROXY", "10.0.0.0/33"],
     ["DOUYA_LOG_LEVEL", "loud"],
   ])("%s=%s is found by config, and by serve before anything starts", async (name, value) => {
     const listed = await run(["config"], { [name]: value });

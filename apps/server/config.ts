@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { parseTrustProxy } from "#platform/http/client-address.ts";
 
 interface Key<T> {
   name: string;
@@ -30,8 +31,8 @@ const keys = {
   trustProxy: key(
     "DOUYA_TRUST_PROXY",
     "off",
-    "Whether X-Forwarded-* headers come from a proxy of yours.",
-    onOff,
+    "Proxies whose X-Forwarded-For and -Proto are believed: how many (on: 1), or their networks, 10.0.0.0/8,::1.",
+    parseTrustProxy,
   ),
   databaseUrl: key(
     "DOUYA_DATABASE_URL",

@@ -7,6 +7,7 @@ import type { FastifyInstance } from "fastify";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { trustNobody } from "#platform/http/client-address.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
@@ -41,7 +42,13 @@ beforeEach(async () => {
   const blobs = await diskBlobStore(dir);
   const gateway = await gatewayModule.start({ config, clients: { user }, blobs, log } as never);
   const readiness = async () => ({});
-  app = createHttpServer({ log, metrics: createMetrics(), trustProxy: false, metricsToken: "", readiness });
+  app = createHttpServer({
+    log,
+    metrics: createMetrics(),
+    trustProxy: trustNobody,
+    metricsToken: "",
+    readiness,
+  });
   raw = undefined;
   app.addHook("onRequest", async (request) => {
     raw = request.raw;

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DomainError } from "../errors/domain-error.ts";
 import { createLog } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { parseTrustProxy, trustNobody } from "./client-address.ts";
 import { createHttpServer } from "./http-server.ts";
 
 let app: FastifyInstance;
@@ -14,13 +15,14 @@ let base: string;
 let gotBytes: number;
 let reasons: Record<string, string | undefined>;
 
-async function start(metricsToken: string): Promise<void> {
+async function start(metricsToken: string, trustProxy = trustNobody): Promise<void> {
   reasons = { user: undefined, feed: undefined };
   metrics = createMetrics();
   const readiness = async () => reasons;
   const log = createLog("silent");
-  app = createHttpServer({ log, metrics, trustProxy: false, metricsToken, readiness });
+  app = createHttpServer({ log, metrics, trustProxy, metricsToken, readiness });
   app.get("/things/:id", async (request) => ({ trace: request.id }));
+  app.get("/seen", async ({ ip, protocol, host }) => ({ ip, protocol, host }));
   app.post("/things", async (request) => ({ got: request.body }));
   gotBytes = 0;
   app.addContentTypeParser("video/mp4", (_request, _payload, done) => done(null));
@@ -109,6 +111,45 @@ describe("/metrics", () => {
     base = base.replace(/\/\/[^:]*/, `//${outward}`);
     expect((await get("/metrics")).status).toBe(404);
     expect((await get("/metrics", { authorization: "Bearer scrape me" })).status).toBe(200);
+  });
+});
+
+describe("behind proxies", () => {
+  const told = {
+    "x-forwarded-for": "203.0.113.1, 198.51.100.7",
+    "x-forwarded-proto": "http, https",
+    "x-forwarded-host": "forged.example, douya.example",
+  };
+  const seen = async (setting: string, headers: Record<string, string>) => {
+    await app.close();
+    await start("", parseTrustProxy(setting));
+    return (await get("/seen", headers)).json();
+  };
+
+  test.each([
+    "1",
+    "on",
+    "127.0.0.0/8",
+    "::1, 127.0.0.1",
+  ])("that are trusted (%s), what the nearest wrote is believed", async (setting) => {
+    const expected = { ip: "198.51.100.7", protocol: "https", host: "douya.example" };
+    expect(await seen(setting, told)).toEqual(expected);
+  });
+
+  test.each(["off", "10.0.0.0/8"])("that are not (%s), nothing is", async (setting) => {
+    const expected = { ip: "127.0.0.1", protocol: "http", host: new URL(base).host };
+    expect(await seen(setting, told)).toEqual({ ...expected, host: expect.stringContaining("127.0.0.1:") });
+  });
+
+  test.each([
+    "javascript",
+    "https:",
+    "HTTPSX",
+    "",
+    "ftp",
+    "https, x",
+  ])("no address begins with %j", async (protocol) => {
+    expect(await seen("1", { ...told, "x-forwarded-proto": protocol })).toMatchObject({ protocol: "http" });
   });
 });
 

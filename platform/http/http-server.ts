@@ -5,12 +5,13 @@ import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { watchPace } from "./body-pace.ts";
+import { clientAddress, type TrustProxy, trustNobody } from "./client-address.ts";
 
 export interface HttpServerOptions {
   log: Logger;
   metrics: Metrics;
-  /** Whether X-Forwarded-* come from a proxy of ours. */
-  trustProxy: boolean;
+  /** Whose X-Forwarded-* are believed. */
+  trustProxy: TrustProxy;
   /** Lets a scraper from elsewhere read /metrics; without it only this machine may. Empty: none. */
   metricsToken: string;
   /** Per module: why it cannot serve now. */
@@ -36,7 +37,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     loggerInstance: log as FastifyBaseLogger,
     childLoggerFactory: (logger) => logger,
     genReqId: (request) => traceIdOf(request.headers.traceparent),
-    trustProxy: options.trustProxy,
+    // The headers say what is believed by the time that they are read.
+    trustProxy: () => true,
     bodyLimit: maxBodyBytes,
     connectionTimeout: idleMs,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
@@ -47,6 +49,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 
   // Hooks run for every request; with callbacks they cost no promise each.
   app.addHook("onRequest", (request, reply, done) => {
+    believe(request.raw, options.trustProxy);
     watchPace(request.raw, reply.raw, request.routeOptions.config.takesFile ?? false);
     done();
   });
@@ -79,12 +82,28 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   });
   app.get("/metrics", async (request, reply) => {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-    const own = isLoopback(request.socket.remoteAddress) && request.headers["x-forwarded-for"] === undefined;
+    const own = isLoopback(request.socket.remoteAddress) && !isForwarded(request.raw);
     const known = token !== undefined && sameSecret(token, options.metricsToken);
     if (!own && !known) return reply.code(404).send();
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
   return app;
+}
+
+/** Leaves of the X-Forwarded-* headers what somebody who is trusted said, in the one form that the framework reads. */
+function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): void {
+  const peer = clientAddress(socket.remoteAddress, undefined, trustNobody);
+  const trusted = trust(peer, 0);
+  headers["x-forwarded-for"] = clientAddress(peer, headers["x-forwarded-for"]?.toString(), trust);
+  const protocol = trusted && lastOf(headers["x-forwarded-proto"]);
+  if (protocol === "http" || protocol === "https") headers["x-forwarded-proto"] = protocol;
+  else delete headers["x-forwarded-proto"];
+  if (!trusted) delete headers["x-forwarded-host"];
+}
+
+/** What the nearest proxy wrote. */
+function lastOf(header: string | string[] | undefined): string | undefined {
+  return header?.toString().split(",").at(-1)?.trim().toLowerCase();
 }
 
 /**
@@ -131,6 +150,13 @@ function traceIdOf(traceparent: string | string[] | undefined): string {
 function sameSecret(one: string, other: string): boolean {
   const hash = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(hash(one), hash(other));
+}
+
+/** Whether anybody stands between the client and us, or says so. */
+function isForwarded({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.some(
+    (name, i) => i % 2 === 0 && /^(x-forwarded-.*|forwarded|x-real-ip|via)$/i.test(name),
+  );
 }
 
 function isLoopback(address: string | undefined): boolean {

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { addressKey } from "#platform/http/client-address.ts";
 import type { Sender } from "../upload-intake.ts";
 
 /** Bodies that are a file are not parsed: the route gets the stream. */
@@ -25,7 +26,7 @@ export function fileOf(request: FastifyRequest): [Readable, Sender] {
   return [
     request.raw,
     {
-      limitKey: request.identity?.userId ?? request.ip,
+      limitKey: request.identity?.userId ?? addressKey(request.ip),
       sizeBytes: length === undefined ? undefined : Number(length),
     },
   ];

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import { VideoState } from "#contracts/gen/video_pb.ts";
 import type { Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { addressKey } from "#platform/http/client-address.ts";
 import { concurrencyLimit } from "#platform/protect/concurrency-limit.ts";
 import { callOf, identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
@@ -59,9 +60,9 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
           // Who is known to be nobody need not send a whole file; often the token comes after it, though.
           const token = parameters.get("token");
           if (token) await identify(surface.auth, request, token, "required");
-          else leave = unidentified.enter(request.ip);
+          else leave = unidentified.enter(addressKey(request.ip));
           const expectedBytes = Number(request.headers["content-length"] ?? 0);
-          const from = { limitKey: request.ip, sizeBytes: undefined, expectedBytes };
+          const from = { limitKey: addressKey(request.ip), sizeBytes: undefined, expectedBytes };
           staged = await intake.receiveVideo(part.file, from);
           if (part.file.truncated)
             throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");

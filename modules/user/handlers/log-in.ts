@@ -1,5 +1,6 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import { addressKey } from "#platform/http/client-address.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -25,7 +26,7 @@ export function logIn(
     const key = nameKey(request.username.normalize("NFC").trim());
     // Nobody's name has one, and the database takes no text with it.
     if (key.includes("\0")) throw badCredentials();
-    attempts.byAddress.take(request.address);
+    attempts.byAddress.take(addressKey(request.address));
     attempts.byName.take(key);
     const account = await accounts.accountByName(key);
     const known = await passwords.verify(account?.password_hash, request.password.normalize("NFC"), call);

@@ -1,5 +1,6 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import { addressKey } from "#platform/http/client-address.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -20,7 +21,7 @@ export function register(
   return async (request, call) => {
     const username = checkUsername(request.username);
     const password = checkPassword(request.password);
-    attempts.take(request.address);
+    attempts.take(addressKey(request.address));
     const passwordHash = await passwords.hash(password, call);
     const id = ids.next() as UserId;
     const { session, refreshToken } = newSession(ids, id, request);

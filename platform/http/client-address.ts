@@ -1,0 +1,107 @@
+import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
+
+/** Whether the word of a peer is taken on where a request came from; `hop` 0 is who holds the connection. */
+export type TrustProxy = (address: string, hop: number) => boolean;
+
+export const trustNobody: TrustProxy = () => false;
+
+const maxHops = 10;
+/** What belongs to no address that can be told; all of it shares one. */
+const unknown = "unknown";
+
+/**
+ * Reads `off`, a number of proxies (`on` is one), or a list of their addresses and networks. By number, each proxy
+ * must add to X-Forwarded-For, and the server must not be reachable past them. Throws with what is wrong.
+ */
+export function parseTrustProxy(text: string): TrustProxy {
+  if (text === "off") return trustNobody;
+  const hops = text === "on" ? 1 : /^[1-9]\d?$/.test(text) ? Number(text) : undefined;
+  if (hops !== undefined) {
+    if (hops > maxHops) throw new Error(`must be at most ${maxHops} proxies`);
+    return (_address, hop) => hop < hops;
+  }
+  const networks = new BlockList();
+  for (const entry of text.split(",")) addNetwork(networks, entry.trim());
+  return (address) => isIP(address) !== 0 && networks.check(address, isIPv4(address) ? "ipv4" : "ipv6");
+}
+
+function addNetwork(networks: BlockList, entry: string): void {
+  const [address = "", prefix, ...rest] = entry.split("/");
+  const bits = isIPv4(address) ? 32 : 128;
+  const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+  if (!isIP(address) || address.includes("%") || rest.length > 0 || length < 0 || length > bits)
+    throw new Error(
+      "must be off, how many proxies there are (1), or their addresses and networks (10.0.0.1, fd00::/8)",
+    );
+  if (length === 0) throw new Error(`must not trust everybody: ${entry} lets anybody say where they are`);
+  const mapped = isIPv6(address) ? mappedIPv4(canonicalIPv6(address)) : undefined;
+  if (mapped !== undefined && length > 96) networks.addSubnet(mapped, length - 96, "ipv4");
+  else networks.addSubnet(address, length, bits === 32 ? "ipv4" : "ipv6");
+}
+
+/**
+ * Who sent a request, told by whoever is trusted: X-Forwarded-For is read from its end, where the nearest proxy
+ * wrote, until somebody is reached who is none of ours. What is further left was written by the client.
+ */
+export function clientAddress(
+  remoteAddress: string | undefined,
+  forwardedFor: string | undefined,
+  trust: TrustProxy,
+): string {
+  let address = canonicalAddress(remoteAddress ?? "") ?? unknown;
+  const told = forwardedFor?.split(",") ?? [];
+  for (let hop = 0; told.length > 0 && trust(address, hop); hop++) {
+    const next = canonicalAddress(told.pop()!.trim());
+    // A proxy that says no address has nobody behind it but itself.
+    if (next === undefined) break;
+    address = next;
+  }
+  return address;
+}
+
+/**
+ * What limits per address count by: an IPv4 address, or the /64 of an IPv6 one, since that is the least that one
+ * customer gets. An IPv4 address within IPv6 is itself.
+ */
+export function addressKey(address: string): string {
+  const canonical = canonicalAddress(address);
+  if (canonical === undefined) return unknown;
+  if (isIPv4(canonical)) return canonical;
+  const groups = groupsOf(canonical).slice(0, 4);
+  return `${canonicalIPv6(`${groups.join(":")}::`)}/64`;
+}
+
+/** The one spelling of an address, without brackets, port or zone; undefined when it is none. */
+export function canonicalAddress(text: string): string | undefined {
+  if (isIPv4(text)) return text;
+  const bare = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
+  if (isIPv4(bare)) return bare;
+  if (!isIPv6(bare)) return undefined;
+  const canonical = canonicalIPv6(bare.split("%", 1)[0]!);
+  return mappedIPv4(canonical) ?? canonical;
+}
+
+/** In lower case and as short as it can be written (RFC 5952), but for mapped addresses, which stay hexadecimal. */
+function canonicalIPv6(address: string): string {
+  return new URL(`http://[${address}]`).hostname.slice(1, -1);
+}
+
+/** The IPv4 address in a canonical `::ffff:102:304`. */
+function mappedIPv4(canonical: string): string | undefined {
+  const [, high, low] = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/.exec(canonical) ?? [];
+  if (high === undefined || low === undefined) return undefined;
+  const bytes = [high, low].flatMap((group) => {
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+  return bytes.join(".");
+}
+
+function groupsOf(canonical: string): string[] {
+  const [before = "", after = ""] = canonical.split("::");
+  const [head, tail] = [before, after].map((part) => (part === "" ? [] : part.split(":"))) as [
+    string[],
+    string[],
+  ];
+  return [...head, ...Array<string>(8 - head.length - tail.length).fill("0"), ...tail];
+}
