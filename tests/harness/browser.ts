@@ -1,7 +1,9 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import {
   type Browser,
+  type BrowserContext,
   type BrowserContextOptions,
   type CDPSession,
   chromium,
@@ -44,8 +46,13 @@ export interface Visitor {
 
 export interface Browsing {
   /** Opens a browser; it is closed after the test, which fails when the browser complained of anything. */
-  visit(origin: string, device: keyof typeof devices, options?: BrowserContextOptions): Promise<Visitor>;
+  visit(origin: string, device: keyof typeof devices, options?: VisitOptions): Promise<Visitor>;
 }
+
+type VisitOptions = BrowserContextOptions & {
+  /** The person has told the browser to let no page keep anything: reading `localStorage` throws. */
+  siteDataBlocked?: boolean;
+};
 
 const names = ["chromium", "chromium-browser", "google-chrome"];
 const flags = [
@@ -65,6 +72,11 @@ export function browsing(): Browsing {
   const executablePath = findChromium();
   let browser: Browser | undefined;
   const open: { visitor: Visitor; troubles: string[] }[] = [];
+  const profiles: string[] = [];
+  function newProfile(): string {
+    profiles.push(mkdtempSync(join(tmpdir(), "douya-profile-")));
+    return profiles.at(-1)!;
+  }
 
   beforeAll(async () => {
     if (executablePath) browser = await chromium.launch({ executablePath, args: flags });
@@ -82,11 +94,15 @@ export function browsing(): Browsing {
   });
   afterAll(async () => {
     await browser?.close();
+    for (const profile of profiles) rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
   });
 
   return {
-    async visit(origin, device, options) {
-      const context = await browser!.newContext({ ...devices[device], baseURL: origin, ...options });
+    async visit(origin, device, { siteDataBlocked, ...options } = {}) {
+      const settings = { ...devices[device], baseURL: origin, ...options };
+      const context = siteDataBlocked
+        ? await launchBlocked(executablePath!, newProfile(), settings)
+        : await browser!.newContext(settings);
       context.setDefaultTimeout(waitMs);
       const page = await context.newPage();
       const troubles: string[] = [];
@@ -106,6 +122,18 @@ export function browsing(): Browsing {
       return visitor;
     },
   };
+}
+
+/** A browser of its own: the setting belongs to a profile. */
+async function launchBlocked(
+  executablePath: string,
+  profile: string,
+  options: BrowserContextOptions,
+): Promise<BrowserContext> {
+  mkdirSync(join(profile, "Default"));
+  const blocked = { profile: { default_content_setting_values: { cookies: 2 } } };
+  writeFileSync(join(profile, "Default", "Preferences"), JSON.stringify(blocked));
+  return chromium.launchPersistentContext(profile, { executablePath, args: flags, ...options });
 }
 
 function findChromium(): string | undefined {

@@ -8,6 +8,7 @@ import { createSession } from "./api/session.ts";
 import { I18nProvider } from "./i18n/i18n.tsx";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
+import { browserStorage } from "./shell/browser-storage.ts";
 import { hideTornImages } from "./shell/hide-torn-images.ts";
 import { followHistory } from "./shell/history.ts";
 import { followTheme } from "./shell/theme.ts";
@@ -23,13 +24,14 @@ const AGAIN_MS = 5000;
 const isMissing = ({ data, error }: { data: unknown; error: unknown }) =>
   data === undefined && error !== null && isPassing(error);
 
-const preferences = createPreferences(localStorage);
+const local = browserStorage(() => localStorage);
+const preferences = createPreferences(local);
 followTheme(preferences, document.documentElement);
 followHistory(history);
 hideTornImages(document);
 
 const session = createSession({
-  storage: localStorage,
+  storage: local,
   refresh: refreshSession,
   locks: navigator.locks,
   channel: new BroadcastChannel("douya.session"),
@@ -37,7 +39,7 @@ const session = createSession({
 const sendRaw = createSender(session);
 const api = createApi(sendRaw);
 const uploads = createUploadStore({ api, session });
-const drafts = createDrafts(sessionStorage);
+const drafts = createDrafts(browserStorage(() => sessionStorage));
 const cache = new QueryClient({
   defaultOptions: {
     queries: {

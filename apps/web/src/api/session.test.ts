@@ -84,6 +84,14 @@ describe("session", () => {
     expect(await Promise.all([tab.accessToken(), tab.accessToken()])).toEqual(["access-2", "access-2"]);
     expect(used).toHaveLength(1);
   });
+  it("renews where the browser refuses locks: with site data blocked", async () => {
+    const { open, next, used } = world();
+    const denied = new DOMException("The request was denied.", "SecurityError");
+    const tab = open({ locks: { request: () => Promise.reject(denied) } });
+    tab.begin(next(0));
+    expect(await Promise.all([tab.accessToken(), tab.accessToken()])).toEqual(["access-2", "access-2"]);
+    expect(used).toHaveLength(1);
+  });
   it("never uses a refresh token twice over two tabs", async () => {
     const { open, next, used } = world();
     const one = open();

@@ -98,7 +98,17 @@ export function createSession({ storage, refresh, locks, channel, now = Date.now
     }
   }
   async function renewAlone(rejected: string | null): Promise<string | null> {
-    return locks ? locks.request("douya.session", () => renewOnce(rejected)) : renewOnce(rejected);
+    if (!locks) return renewOnce(rejected);
+    let granted = false;
+    const run = () => {
+      granted = true;
+      return renewOnce(rejected);
+    };
+    // With site data blocked the browser refuses locks; no other tab knows this session then.
+    return locks.request("douya.session", run).catch((error) => {
+      if (granted) throw error;
+      return renewOnce(rejected);
+    });
   }
   function renew(rejected: string | null): Promise<string | null> {
     renewing ??= renewAlone(rejected).finally(() => {
