@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { closeFolder } from "#platform/blob/close-folder.ts";
 import { type Database, openDatabase } from "#platform/db/database.ts";
 import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { migrate } from "#platform/db/migrate.ts";
 import { folderError } from "#platform/db/postgres-errors.ts";
+import { canLendAccess } from "#platform/db/run-as.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
@@ -99,9 +101,10 @@ export async function clusterSecret(config: Config): Promise<string> {
 async function makeDataDir(dir: string): Promise<void> {
   try {
     await makeFolders(dir);
+    await closeFolder(dir, process.getuid?.() === 0 && !(await canLendAccess()) ? 0o711 : 0o700);
     await writeFile(join(dir, ".writable"), "");
   } catch (error) {
-    throw folderError(error, dir);
+    throw folderError(error, dir, dir);
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DomainError } from "../errors/domain-error.ts";
 import { type BlobKey, type BlobStore, isBlobKey, type ReceiveOptions, type Staged } from "./blob-store.ts";
+import { closeFolder } from "./close-folder.ts";
 
 const inspectBytes = 1024;
 /** Large writes keep a 1 GB upload from being a hundred thousand small ones. */
@@ -17,7 +18,8 @@ const fullRetryMs = 60_000;
 /** Blobs as files under `dir`, spread over folders by their first bytes; processes on one host may share it. */
 export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes } = {}): Promise<BlobStore> {
   const staging = join(dir, "staging");
-  await mkdir(staging, { recursive: true });
+  await mkdir(staging, { recursive: true, mode: 0o700 });
+  await closeFolder(dir, 0o700);
   const stagedPath = (name: string) => {
     if (!/^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(name)) throw keyInvalid();
     return join(staging, name);

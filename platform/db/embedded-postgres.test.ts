@@ -23,7 +23,7 @@ import { createLog } from "#platform/observe/log.ts";
 import { bundleScript } from "#platform/testing/bundle-script.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
-import { bringDown, readLockFile } from "./postmaster.ts";
+import { bringDown, findPostmaster } from "./postmaster.ts";
 
 const log = createLog("fatal");
 const isRoot = process.getuid?.() === 0;
@@ -47,7 +47,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of children) child.kill("SIGKILL");
   for (const dir of dirs) {
-    const left = await readLockFile(dir);
+    const left = await findPostmaster(dir);
     if (left) await bringDown(left, log);
   }
   await rm(root, { recursive: true, force: true });
@@ -103,7 +103,7 @@ test("a first start makes the data, a second one finds them", async () => {
   times.push(performance.now() - began);
   await query(first.url, "create table t as select 'ÄÖ豆芽' as x");
   await first.stop();
-  expect(await readLockFile(dir)).toBeUndefined();
+  expect(await findPostmaster(dir)).toBeUndefined();
   began = performance.now();
   const second = await start(dir);
   times.push(performance.now() - began);
@@ -262,7 +262,7 @@ test("two first starts at the very same time share one server", async () => {
   a.child.stdin!.end();
   b.child.stdin!.end();
   await Promise.all([a.exited, b.exited]);
-  expect(await readLockFile(dir)).toBeUndefined();
+  expect(await findPostmaster(dir)).toBeUndefined();
   expect(await readdir(dirname(dir))).toEqual(["postgres", "postgres.log"]);
 });
 
@@ -369,7 +369,7 @@ test.runIf(isRoot)(
     expect(status).toMatch(/^CapEff:\s000000000000000[24]$/m);
     holder.child.stdin!.end();
     await holder.exited;
-    expect(await readLockFile(dir)).toBeUndefined();
+    expect(await findPostmaster(dir)).toBeUndefined();
   },
 );
 

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import pg from "pg";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import { folderId } from "./folder-id.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
 import { folderError } from "./postgres-errors.ts";
 import { ensureDataFolder, SUPERUSER } from "./postgres-folder.ts";
@@ -54,18 +55,20 @@ export async function startEmbeddedPostgres(options: {
   const { password, created } = await ensureDataFolder(dir, binaries, account);
   try {
     const socketFolder = await ensureSocketFolder(dir, account);
-    const settings = { ...embeddedSettings(socketFolder), ...options.settings };
+    // As PostgreSQL sees it, which works in the data folder: an absolute path would be wrong once that is moved.
+    const settings = { ...embeddedSettings(socketFolder === dir ? "." : socketFolder), ...options.settings };
     const args = ["-D", dir, ...settingsAsArguments(settings)];
     const command = await commandAs(account, binaries.postgres, args, [binaries.root, dir]);
     await boundLog(logFile, MAX_LOG_BYTES);
-    const server = await bringUp(dir, command, logFile);
+    const where = { dir, socketFolder };
+    const server = await bringUp(where, command, logFile);
     const url = (database: string) =>
       `postgres://${SUPERUSER}:${password}@/${database}?host=${encodeURIComponent(server.socketFolder)}`;
     await ensureDatabase(url);
     log.info({ postmaster: server.pid, adopted: server.adopted, created }, "PostgreSQL is ready");
     const watch = watchPostmaster(server, {
       log,
-      restart: options.keepAlive === false ? undefined : () => bringUp(dir, command, logFile),
+      restart: options.keepAlive === false ? undefined : () => bringUp(where, command, logFile),
       everyMinute: () => boundLog(logFile, MAX_LOG_BYTES),
     });
     return {
@@ -110,7 +113,10 @@ async function query(connectionString: string, sql: string): Promise<void> {
 /** The data folder itself, which nobody else can enter; a folder in the temporary one when its path is too long. */
 async function ensureSocketFolder(dir: string, account: Account | undefined): Promise<string> {
   if (Buffer.byteLength(join(dir, ".s.PGSQL.5432")) <= MAX_SOCKET_PATH_BYTES) return dir;
-  const folder = join(tmpdir(), `douya-${createHash("sha256").update(dir).digest("hex").slice(0, 16)}`);
+  const name = createHash("sha256")
+    .update((await folderId(dir)) ?? dir)
+    .digest("hex");
+  const folder = join(tmpdir(), `douya-${name.slice(0, 16)}`);
   await mkdir(folder, { mode: 0o700 }).then(
     () => account && chown(folder, account.uid, account.gid),
     (error) => {

@@ -1,43 +1,37 @@
+import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import { isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { quotedForShell } from "./shell-quote.ts";
 
-/** Turns what went wrong in or around the data folder into a sentence for the operator. */
-export function folderError(error: unknown, dir: string): DomainError {
+/** What a first start takes, and a later one may need to write on. */
+const neededMegabytes = 200;
+
+/** Turns what went wrong in or around `dir`, which belongs to the data folder `home`, into a sentence for the operator. */
+export function folderError(error: unknown, dir: string, home = dirname(dir)): DomainError {
   if (error instanceof DomainError) return error;
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   const says = (...signs: string[]) => signs.some((sign) => code === sign || message.includes(sign));
-  if (
-    says(
-      "ENOSPC",
-      "EDQUOT",
-      "No space left on device",
-      "Disk quota exceeded",
-      "Check free disk space",
-      "wrote only",
-    )
-  )
-    return new DomainError(
-      "unavailable",
-      "DISK_FULL",
-      `The disk under ${dir} is full. Free some space and start again.`,
-    );
+  if (isDiskFull(error) || says("Check free disk space", "wrote only")) return noRoom(home);
   if (says("ENOTEMPTY", "EEXIST", "ENOTDIR"))
     return new DomainError(
       "unavailable",
       "DATA_FOLDER_TAKEN",
       `${dir} holds something that is not a PostgreSQL data folder. Move it away or choose another data folder.`,
     );
+  if (says("EROFS", "Read-only file system"))
+    return notWritable(`${dir} is on a file system that is mounted read-only. Mount it for writing`);
   const takesNone = code === "ENOENT" && ["mkdir", "open"].includes(syscall ?? "");
-  if (
-    takesNone ||
-    says("EACCES", "EPERM", "EROFS", "Permission denied", "Read-only file system", "wrong ownership")
-  )
-    return new DomainError(
-      "unavailable",
-      "DATA_FOLDER_NOT_WRITABLE",
-      `This account cannot use ${dir}. Give it read and write access to ${dirname(dir)}, start as the owner of the ` +
-        `data, or choose another data folder.`,
+  if (takesNone || says("EACCES", "EPERM", "Permission denied", "wrong ownership")) {
+    const [uid, gid] = [process.geteuid?.(), process.getegid?.()];
+    if (uid === 0 || takesNone || uid === undefined)
+      return notWritable(`The system does not let this account write to ${dir}. Allow it to`);
+    const folder = quotedForShell(home);
+    return notWritable(
+      `User ${uid} cannot use ${dir}. Start as the owner of the data, or hand them over: ` +
+        `sudo mkdir -p ${folder} && sudo chown -R ${uid}:${gid} ${folder}`,
     );
+  }
   if (says("could not look up effective user ID"))
     return new DomainError(
       "unavailable",
@@ -56,4 +50,27 @@ export function folderError(error: unknown, dir: string): DomainError {
   const fatal = lines.filter((line) => /FATAL|PANIC|error:/.test(line));
   const said = (fatal.length > 0 ? fatal : lines).join("\n");
   return new DomainError("unavailable", "POSTGRES_DID_NOT_START", `PostgreSQL did not start: ${said}`);
+}
+
+function notWritable(what: string): DomainError {
+  return new DomainError(
+    "unavailable",
+    "DATA_FOLDER_NOT_WRITABLE",
+    `${what}, or choose another data folder.`,
+  );
+}
+
+function noRoom(home: string): DomainError {
+  let free = "";
+  try {
+    const { bavail, bsize } = statfsSync(home);
+    free = ` (${Math.floor((bavail * bsize) / 2 ** 20)} MB free)`;
+  } catch {
+    // Then without the number.
+  }
+  return new DomainError(
+    "unavailable",
+    "DISK_FULL",
+    `The disk under ${home} is full${free}. Free at least ${neededMegabytes} MB there and start again.`,
+  );
 }

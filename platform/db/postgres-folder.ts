@@ -6,6 +6,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import { folderError } from "./postgres-errors.ts";
 import { isAlive } from "./process-alive.ts";
+import { mendFolder } from "./restored-folder.ts";
 import { type Account, commandAs } from "./run-as.ts";
 
 export const SUPERUSER = "douya";
@@ -16,7 +17,8 @@ const INITDB_TIMEOUT_MS = 120_000;
 /**
  * Makes sure that `dir` holds a PostgreSQL 18 data folder and returns its superuser's password. A new one is
  * made under another name and renamed when it is whole and on disk, so that whoever is killed on the way
- * leaves nothing to repair. Errors: `DATA_FOLDER_*`, `DISK_FULL`, `POSTGRES_VERSION_MISMATCH`.
+ * leaves nothing to repair. One that was restored from a backup is mended. Errors: `DATA_FOLDER_*`, `DISK_FULL`,
+ * `POSTGRES_VERSION_MISMATCH`.
  */
 export async function ensureDataFolder(
   dir: string,
@@ -26,20 +28,29 @@ export async function ensureDataFolder(
   try {
     await mkdir(dirname(dir), { recursive: true });
     await removeAbandoned(dir);
-    const created = (await readVersion(dir)) === undefined;
+    const created = await isNew(dir);
     if (created) await createDataFolder(dir, binaries, account);
     const version = await readVersion(dir);
     if (version !== MAJOR_VERSION)
       throw new DomainError(
         "unavailable",
         "POSTGRES_VERSION_MISMATCH",
-        `The data in ${dir} were made by PostgreSQL ${version}, and this is PostgreSQL ${MAJOR_VERSION}. Start the ` +
+        `The data in ${dir} were made by PostgreSQL ${version || "of an unknown version"}, and this is PostgreSQL ${MAJOR_VERSION}. Start the ` +
           `Douya version that made them, or move them into a PostgreSQL ${MAJOR_VERSION} and set DOUYA_DATABASE_URL.`,
       );
+    if (!created) await mendFolder(dir, account);
     return { password: (await readFile(join(dir, PASSWORD_FILE), "utf8")).trim(), created };
   } catch (error) {
     throw folderError(error, dir);
   }
+}
+
+/** A part of a data folder is none to be made over. */
+async function isNew(dir: string): Promise<boolean> {
+  if ((await readVersion(dir)) !== undefined) return false;
+  const names = await readdir(dir).catch(() => []);
+  if (names.some((name) => ["base", "global", "pg_wal"].includes(name))) await mendFolder(dir, undefined);
+  return true;
 }
 
 async function readVersion(dir: string): Promise<string | undefined> {

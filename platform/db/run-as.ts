@@ -84,6 +84,11 @@ function canEnter(folder: Stats, account: Account): boolean {
   return (folder.mode & 0o001) !== 0;
 }
 
+/** Whether root can have an unprivileged program pass folders that are closed to its account. */
+export async function canLendAccess(): Promise<boolean> {
+  return (await findSetpriv()) !== undefined && (await heldCapability()) !== undefined;
+}
+
 async function findSetpriv(): Promise<string | undefined> {
   for (const path of ["/usr/bin/setpriv", "/bin/setpriv", "/usr/local/bin/setpriv"])
     if (await stat(path).catch(() => undefined)) return path;

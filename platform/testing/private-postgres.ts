@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
-import { bringDown, readLockFile } from "#platform/db/postmaster.ts";
+import { bringDown, findPostmaster } from "#platform/db/postmaster.ts";
 import { isAlive } from "#platform/db/process-alive.ts";
 import { createLog } from "#platform/observe/log.ts";
 
@@ -89,7 +89,7 @@ async function removeAbandoned(parent: string): Promise<void> {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
     if (!(pid > 0) || isAlive(pid)) continue;
     const folder = join(parent, name);
-    const left = await readLockFile(join(folder, "postgres"));
+    const left = await findPostmaster(join(folder, "postgres"));
     if (left) await bringDown(left, createLog("fatal"));
     await rm(folder, { recursive: true, force: true });
   }
