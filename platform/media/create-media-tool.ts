@@ -22,17 +22,18 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
   return {
     name: engine.name,
 
-    async probe(path) {
+    async probe(path, { signal } = { signal: new AbortController().signal }) {
       const file = await openSource(path);
       try {
         const first = await readFirst(file.handle, SNIFF_BYTES);
         const container = sniffVideo(first);
         if (!container) throw refusals.notAVideo();
-        const layout = container === "mp4" ? await readMp4Layout(file.handle, file.sizeBytes) : null;
+        const bounds = { signal, timeoutMs: limits.probeTimeoutMs };
+        const layout = container === "mp4" ? await readMp4Layout(file.handle, file.sizeBytes, bounds) : null;
         if (layout && (!layout.hasIndex || layout.truncated)) throw refusals.videoDamaged();
 
         const source: SourceFile = { path, demuxer: VIDEO_DEMUXERS[container] };
-        const run = videoRun(limits.probeTimeoutMs, new AbortController().signal);
+        const run = videoRun(limits.probeTimeoutMs, signal);
         return await blaming(refusals.videoDamaged, async () => {
           const facts = await engine.inspect(source, run);
           const { video } = chooseStreams(facts);

@@ -62,7 +62,7 @@ export interface PictureOptions extends RunOptions {
  */
 export interface Media {
   /** Checks the headers against the limits and decodes a first frame. */
-  probe(file: string): Promise<MediaInfo>;
+  probe(file: string, options?: RunOptions): Promise<MediaInfo>;
   /**
    * A fast-start H.264/AAC MP4 without metadata: streams that already comply are copied, others encoded at
    * a constant frame rate with a key frame every 2 s. See also `isPlayableAsIs`.

@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { refusals } from "./refusals.ts";
 
 export interface Mp4Layout {
   hasIndex: boolean;
@@ -11,15 +12,24 @@ export interface Mp4Layout {
   hasDescription: boolean;
 }
 
-interface Box {
+export interface Box {
   type: string;
   /** Where its content starts and where it ends. */
   from: number;
   end: number;
 }
 
-/** More boxes than a recording of some hours in fragments of a second has. */
-const MAX_BOXES = 100_000;
+/** What one walk may cost in all, whatever the file says. */
+export interface WalkBounds {
+  signal: AbortSignal;
+  timeoutMs: number;
+}
+
+/** Twice the boxes of a quarter of an hour in fragments of one frame. */
+const MAX_BOXES = 250_000;
+/** As many streams as libavformat takes. */
+const MAX_TRACKS = 1000;
+const WINDOW_BYTES = 32 * 1024;
 const DESCRIPTIONS = new Set(["udta", "meta", "uuid"]);
 /** The `udta` that ffmpeg writes when there is nothing to say: a list of no entries. */
 const EMPTY_DESCRIPTION = Buffer.from(
@@ -27,57 +37,102 @@ const EMPTY_DESCRIPTION = Buffer.from(
   "latin1",
 );
 
-/** Reads the top-level boxes of an ISO base media file (ISO/IEC 14496-12, 4.2) and two levels of its index. */
-export async function readMp4Layout(file: FileHandle, sizeBytes: number): Promise<Mp4Layout> {
-  const boxes = await readBoxes(file, 0, sizeBytes);
-  const index = boxes.findIndex((box) => box.type === "moov");
-  const data = boxes.findIndex((box) => box.type === "mdat");
-  const moov = boxes[index];
-  const described = [...boxes];
-  if (moov && moov.end <= sizeBytes) {
-    const children = await readBoxes(file, moov.from, moov.end);
-    described.push(...children);
-    for (const track of children.filter((box) => box.type === "trak"))
-      described.push(...(await readBoxes(file, track.from, track.end)));
-  }
-  return {
-    hasIndex: index >= 0,
-    fastStart: index >= 0 && (data < 0 || index < data),
-    truncated: boxes.some((box) => box.end > sizeBytes),
-    fragmented: boxes.some((box) => box.type === "moof"),
-    hasDescription: await anyOf(described, (box) => describes(file, box)),
+/**
+ * Reads the top-level boxes of an ISO base media file (ISO/IEC 14496-12, 4.2) and two levels of its index.
+ * Errors: VIDEO_DAMAGED for more boxes than any recording has, MEDIA_TIMEOUT, the signal's reason.
+ */
+export async function readMp4Layout(
+  file: FileHandle,
+  sizeBytes: number,
+  bounds: WalkBounds,
+): Promise<Mp4Layout> {
+  const walk = new BoxWalk(file, bounds);
+  const layout = { hasIndex: false, fastStart: false, truncated: false, fragmented: false };
+  let hasData = false;
+  let hasDescription = false;
+  let moov: Box | undefined;
+  const tracks: Box[] = [];
+  const maybeEmpty: Box[] = [];
+  const look = (box: Box) => {
+    if (hasDescription || !DESCRIPTIONS.has(box.type)) return;
+    if (box.end - box.from === EMPTY_DESCRIPTION.length) maybeEmpty.push(box);
+    else hasDescription = true;
   };
-}
 
-async function describes(file: FileHandle, box: Box): Promise<boolean> {
-  if (!DESCRIPTIONS.has(box.type)) return false;
-  if (box.end - box.from !== EMPTY_DESCRIPTION.length) return true;
-  const { buffer } = await file.read(
-    Buffer.alloc(EMPTY_DESCRIPTION.length),
-    0,
-    EMPTY_DESCRIPTION.length,
-    box.from,
-  );
-  return !buffer.equals(EMPTY_DESCRIPTION);
-}
-
-async function anyOf<T>(items: T[], test: (item: T) => Promise<boolean>): Promise<boolean> {
-  for (const item of items) if (await test(item)) return true;
-  return false;
-}
-
-async function readBoxes(file: FileHandle, from: number, end: number): Promise<Box[]> {
-  const boxes: Box[] = [];
-  const header = Buffer.alloc(16);
-  let at = from;
-  while (at + 8 <= end && boxes.length < MAX_BOXES) {
-    await file.read(header, 0, 16, at);
-    const size32 = header.readUInt32BE(0);
-    const size = size32 === 0 ? end - at : size32 === 1 ? Number(header.readBigUInt64BE(8)) : size32;
-    const headerBytes = size32 === 1 ? 16 : 8;
-    if (size < headerBytes) break;
-    boxes.push({ type: header.toString("latin1", 4, 8), from: at + headerBytes, end: at + size });
-    at += size;
+  await walk.each({ from: 0, end: sizeBytes }, (box) => {
+    look(box);
+    if (box.type === "moov" && !moov) {
+      moov = box;
+      layout.fastStart = !hasData;
+    }
+    hasData ||= box.type === "mdat";
+    layout.fragmented ||= box.type === "moof";
+    layout.truncated ||= box.end > sizeBytes;
+  });
+  layout.hasIndex = moov !== undefined;
+  if (moov && moov.end <= sizeBytes) {
+    await walk.each(moov, (box) => {
+      look(box);
+      if (box.type === "trak" && tracks.push(box) > MAX_TRACKS) throw refusals.videoDamaged();
+    });
+    for (const track of tracks) await walk.each(track, look);
   }
-  return boxes;
+  for (const box of maybeEmpty) {
+    if (hasDescription) break;
+    hasDescription = !(await walk.bytes(box.from, EMPTY_DESCRIPTION.length)).equals(EMPTY_DESCRIPTION);
+  }
+  return { ...layout, hasDescription };
+}
+
+/** Looks at boxes through a window, and at no more of them and for no longer than a recording needs. */
+export class BoxWalk {
+  private readonly file: FileHandle;
+  private readonly bounds: WalkBounds;
+  private readonly untilMs: number;
+  private readonly window = Buffer.alloc(WINDOW_BYTES);
+  private windowFrom = 0;
+  private windowBytes = 0;
+  private boxes = 0;
+
+  constructor(file: FileHandle, bounds: WalkBounds) {
+    this.file = file;
+    this.bounds = bounds;
+    this.untilMs = performance.now() + bounds.timeoutMs;
+  }
+
+  /** Calls back with each box of a range, whose own range may reach beyond it. */
+  async each({ from, end }: { from: number; end: number }, visit: (box: Box) => void): Promise<void> {
+    for (let at = from; at + 8 <= end; ) {
+      if (++this.boxes > MAX_BOXES) throw refusals.videoDamaged();
+      // Most headers lie in the window: only the others are waited for.
+      const header = this.inWindow(at, 16) ?? (await this.bytes(at, 16));
+      if (header.length < 8) return;
+      const size32 = header.readUInt32BE(0);
+      if (size32 === 1 && header.length < 16) return;
+      const size = size32 === 0 ? end - at : size32 === 1 ? Number(header.readBigUInt64BE(8)) : size32;
+      const headerBytes = size32 === 1 ? 16 : 8;
+      if (size < headerBytes) return;
+      visit({ type: header.toString("latin1", 4, 8), from: at + headerBytes, end: at + size });
+      at += size;
+    }
+  }
+
+  /** Bytes at a place, fewer at the end of the file; valid until the next call. `length` is at most the window's. */
+  async bytes(at: number, length: number): Promise<Buffer> {
+    const seen = this.inWindow(at, length);
+    if (seen) return seen;
+    this.bounds.signal.throwIfAborted();
+    if (performance.now() > this.untilMs) throw refusals.timeout(this.bounds.timeoutMs);
+    const { bytesRead } = await this.file.read(this.window, 0, WINDOW_BYTES, at);
+    this.windowFrom = at;
+    this.windowBytes = bytesRead;
+    return this.window.subarray(0, Math.min(length, bytesRead));
+  }
+
+  private inWindow(at: number, length: number): Buffer | undefined {
+    const from = at - this.windowFrom;
+    return from >= 0 && from + length <= this.windowBytes
+      ? this.window.subarray(from, from + length)
+      : undefined;
+  }
 }

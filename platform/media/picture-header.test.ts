@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readPictureHeader } from "./picture-header.ts";
+import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
 
 const stored = { rotation: 0, mirrored: false };
 
@@ -52,4 +53,21 @@ test.each([
   ["of no size", "gif", Buffer.from("GIF89a\0\0\0\0", "latin1")],
 ] as const)("a header that is %s makes no sense (%s)", (_what, format, bytes) => {
   expect(readPictureHeader(format, bytes)).toBeNull();
+});
+
+test("no bytes make it fail, or look further than they go", () => {
+  const formats = ["jpeg", "png", "gif", "webp"] as const;
+  const exif = Buffer.from("\xff\xd8\xff\xe1\xff\xffExif\0\0II*\0\x08\0\0\0\xff\xff", "latin1");
+  const start = fc.constantFrom(Buffer.alloc(0), Buffer.from([0xff, 0xd8]), jpegStart(6, true), exif);
+  const bytes = fc.uint8Array({ maxLength: 200 });
+  fc.assert(
+    fc.property(fc.constantFrom(...formats), start, bytes, (format, first, rest) => {
+      const header = readPictureHeader(format, Buffer.concat([first, rest]));
+      if (header) expect(header.width * header.height).toBeGreaterThan(0);
+    }),
+    { seed: 8, numRuns: 2000 },
+  );
+  // Every segment without content, and nothing but filling.
+  for (const piece of [Buffer.from([0xff, 0xe0, 0, 0]), Buffer.from([0xff])])
+    expect(readPictureHeader("jpeg", Buffer.alloc(PICTURE_HEADER_BYTES, piece))).toBeNull();
 });
