@@ -97,6 +97,9 @@ const keys = {
   logLevel: key("DOUYA_LOG_LEVEL", "warn", "trace, debug, info, warn, error or silent.", level),
 };
 
+/** Where programs of this machine are looked for. */
+export const searchPath = process.env.PATH;
+
 export type Config = { [K in keyof typeof keys]: ReturnType<(typeof keys)[K]["parse"]> };
 
 /** Reads the configuration. Error: CONFIG_INVALID, naming the key. */

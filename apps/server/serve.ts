@@ -11,15 +11,17 @@ import { leaseIds } from "#platform/ids/node-lease.ts";
 import { reportDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
+import { mediaLine } from "#platform/media/media-line.ts";
 import type { Parts, Running } from "#platform/module/module.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { fairQueue } from "#platform/protect/fair-queue.ts";
 import { staticRegistry } from "#platform/registry/registry.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import { type GrpcLink, grpcLink } from "#platform/rpc/grpc-link.ts";
 import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
-import type { Config } from "./config.ts";
+import { type Config, searchPath } from "./config.ts";
 import { mediaWorkerPath } from "./paths.ts";
 import { clusterSecret, migrateAll, openStorage } from "./storage.ts";
 import { callersOf, modulesOf, table } from "./targets.ts";
@@ -35,6 +37,14 @@ export interface Server {
 }
 
 const drainMs = 10_000;
+/** Of what people wait for while their files are looked at: a look takes a fraction of a second, as a rule. */
+const mediaLineOptions = {
+  concurrency: 2,
+  perKey: 1,
+  maxWaiting: 64,
+  maxWaitingPerKey: 8,
+  maxWaitMs: 10_000,
+};
 
 /** Starts the modules of `target` in this process and links them, directly or by gRPC, to those they call. */
 export async function serve(config: Config, target: string, log: Logger): Promise<Server> {
@@ -56,13 +66,15 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const findTool = () =>
       findMediaTool({
         workerPath: mediaWorkerPath,
+        searchPath,
         ffmpegPath: config.ffmpeg || undefined,
         limits: { maxDurationMs: config.maxVideoMs },
         log,
       });
     // One that somebody names must be there; otherwise it is looked for when it is needed.
     if (config.ffmpeg) await findTool();
-    const media = lazyMediaTool(findTool);
+    const line = fairQueue(mediaLineOptions);
+    const media = mediaLine(lazyMediaTool(findTool), line);
     const storage = await openStorage(config, log);
     undo.push(storage.close);
     await migrateAll(storage.database, placed);
@@ -75,6 +87,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const metrics = createMetrics();
     const { pool } = storage.database;
     metrics.gauge("douya_database_waiting", "Queries that wait for a connection", () => pool.waitingCount);
+    metrics.gauge("douya_media_waiting", "Uploads and pictures that wait to be looked at", line.waiting);
     metrics.gauge("douya_database_connections", "Open connections to the database", () => pool.totalCount);
 
     const events = createEvents({ database: storage.database, log });

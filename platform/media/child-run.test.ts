@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ChildFailed, runChild } from "./child-run.ts";
 
 const bounds = { signal: new AbortController().signal, timeoutMs: 10_000, maxMemoryBytes: 1e9 };
@@ -46,4 +46,10 @@ test("a full disk is not the media's fault, nor is a missing program", async () 
   );
   await expect(full).rejects.toThrow(because("STORAGE_FULL"));
   await expect(runChild("/no/such/program", [], bounds)).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("a program is told nothing of this process's environment", async () => {
+  vi.stubEnv("DOUYA_CLUSTER_SECRET", "for no decoder");
+  const seen = await node("console.log(JSON.stringify(process.env))").finally(vi.unstubAllEnvs);
+  expect(Object.keys(JSON.parse(seen.toString())).sort()).toEqual(["LANG", "PATH"]);
 });

@@ -22,6 +22,8 @@ export class ChildFailed extends Error {
 const MAX_OUTPUT_BYTES = 4 * 1024 ** 2;
 const MAX_ERROR_BYTES = 64 * 1024;
 const WATCH_MS = 100;
+/** Nothing of ours: a decoder that a strange file has taken over finds no secret in it. */
+const ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C" };
 
 /**
  * Runs a program without a shell at the lowest priority and resolves with what it wrote, or hands that over
@@ -35,7 +37,7 @@ export async function runChild(
   onLine?: (line: string) => void,
 ): Promise<Buffer> {
   bounds.signal.throwIfAborted();
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], windowsHide: true });
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT });
   const { pid } = child;
   if (pid !== undefined) yieldToOthers(pid);
 

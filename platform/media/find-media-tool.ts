@@ -1,4 +1,5 @@
-import { basename, dirname, join } from "node:path";
+import { access, constants } from "node:fs/promises";
+import { basename, delimiter, dirname, isAbsolute, join } from "node:path";
 import { ChildFailed, runChild } from "./child-run.ts";
 import { createMediaTool } from "./create-media-tool.ts";
 import { createFfmpegEngine, type FfmpegPrograms } from "./ffmpeg-engine.ts";
@@ -9,6 +10,8 @@ import { createNodeAvEngine } from "./node-av-engine.ts";
 export interface FindMediaToolOptions {
   /** The bundled worker/media-worker.ts. */
   workerPath: string;
+  /** Folders in which to look for ffmpeg, as PATH has them. */
+  searchPath?: string | undefined;
   /** A certain ffmpeg, with ffprobe beside it, instead of those on the PATH. */
   ffmpegPath?: string | undefined;
   limits?: Partial<MediaLimits>;
@@ -16,6 +19,7 @@ export interface FindMediaToolOptions {
 }
 
 const CHECK_TIMEOUT_MS = 10_000;
+const USUAL_PATH = "/usr/local/bin:/usr/bin:/bin";
 /** Some distributions leave out what they hold to be patented. */
 const NEEDED_ENCODERS = ["libx264", "aac", "mjpeg"];
 const NEEDED_FILTERS = ["zscale", "tonemap", "bwdif", "overlay"];
@@ -26,7 +30,7 @@ const NEEDED_FILTERS = ["zscale", "tonemap", "bwdif", "overlay"];
  */
 export async function findMediaTool(options: FindMediaToolOptions): Promise<MediaTool> {
   const limits = { ...DEFAULT_MEDIA_LIMITS, ...options.limits };
-  const programs = programsAt(options.ffmpegPath);
+  const programs = await programsAt(options.ffmpegPath ?? "ffmpeg", options.searchPath ?? USUAL_PATH);
   const lack = await findLack(programs, limits);
   if (lack === null) {
     options.log?.info({ program: programs.ffmpeg }, "media: using the ffmpeg of this machine");
@@ -37,10 +41,24 @@ export async function findMediaTool(options: FindMediaToolOptions): Promise<Medi
   return createMediaTool(createNodeAvEngine(options.workerPath, limits), limits);
 }
 
-function programsAt(ffmpegPath = "ffmpeg"): FfmpegPrograms {
-  const ffprobe = basename(ffmpegPath).replace("ffmpeg", "ffprobe");
-  const isBare = ffmpegPath === basename(ffmpegPath);
-  return { ffmpeg: ffmpegPath, ffprobe: isBare ? ffprobe : join(dirname(ffmpegPath), ffprobe) };
+async function programsAt(ffmpegPath: string, searchPath: string): Promise<FfmpegPrograms> {
+  const ffmpeg = ffmpegPath === basename(ffmpegPath) ? await findProgram(ffmpegPath, searchPath) : ffmpegPath;
+  return { ffmpeg, ffprobe: join(dirname(ffmpeg), basename(ffmpeg).replace("ffmpeg", "ffprobe")) };
+}
+
+/** Children have no search path of ours. A program that is nowhere keeps its name, and fails by it. */
+async function findProgram(name: string, searchPath: string): Promise<string> {
+  for (const folder of searchPath.split(delimiter)) {
+    const path = join(folder, name);
+    if (
+      isAbsolute(path) &&
+      (await access(path, constants.X_OK)
+        .then(() => true)
+        .catch(() => false))
+    )
+      return path;
+  }
+  return join(searchPath.split(delimiter)[0]!, name);
 }
 
 /** What keeps these programs from being used, or null. */

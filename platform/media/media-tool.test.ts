@@ -417,12 +417,11 @@ describe("findMediaTool", () => {
 
   test("takes node-av where there is none, and says why", async () => {
     const messages: object[] = [];
-    vi.stubEnv("PATH", directory);
     const tool = await findMediaTool({
       workerPath: worker,
+      searchPath: directory,
       log: { info: (fields) => messages.push(fields) },
     });
-    vi.unstubAllEnvs();
     expect(tool.name).toBe("node-av");
     expect(messages).toEqual([{ lack: expect.stringContaining("ENOENT") }]);
   });

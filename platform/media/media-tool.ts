@@ -39,6 +39,8 @@ export interface MediaInfo {
 export interface RunOptions {
   /** Ends the child; the call rejects with the signal's reason. */
   signal: AbortSignal;
+  /** Who waits for it: people's probes and pictures take turns. */
+  person?: string;
 }
 
 export interface RenditionOptions extends RunOptions {

@@ -5,7 +5,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { readDeadJobs, retryDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
-import { readConfig } from "../config.ts";
+import { readConfig, searchPath } from "../config.ts";
 import { mediaWorkerPath } from "../paths.ts";
 import { openStorage } from "../storage.ts";
 import { modulesOf } from "../targets.ts";
@@ -56,6 +56,7 @@ export const doctorCommand: Command = {
     await check("Media", async () => {
       const tool = await findMediaTool({
         workerPath: mediaWorkerPath,
+        searchPath,
         ffmpegPath: config.ffmpeg || undefined,
       });
       return tool.name;

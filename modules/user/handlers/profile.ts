@@ -59,7 +59,9 @@ export function setPicture(store: AccountStore, blobs: BlobStore, media: Media):
     const caller = requireCaller(call) as UserId;
     const { column, ...box } =
       pictures[request.picture === Picture.BACKGROUND ? request.picture : Picture.AVATAR];
-    const drawn = request.staged ? await redraw(request.staged, { ...box, signal: call.signal }) : undefined;
+    const drawn = request.staged
+      ? await redraw(request.staged, { ...box, signal: call.signal, person: caller })
+      : undefined;
     const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";
     const place = async () => drawn && blobs.commit(drawn.name, key);
     const { account, replaced } = await store.setPicture(caller, column, key, place);

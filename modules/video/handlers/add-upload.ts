@@ -20,8 +20,8 @@ export function addUpload(
   return async ({ staged, sha256, sizeBytes }, call) => {
     const ownerId = requireCaller(call) as UserId;
     try {
-      const signal = AbortSignal.timeout(Math.max(1, call.deadlineMs - Date.now()));
-      const info = await blobs.withFile({ staged }, (path) => media.probe(path, { signal }));
+      const looking = { signal: call.signal, person: ownerId };
+      const info = await blobs.withFile({ staged }, (path) => media.probe(path, looking));
       const id = ids.next() as UploadId;
       // Kept under the name of a playable file: when it needs no work, it is one.
       const sourceKey = blobKey("video", sha256, info.container === "mp4" ? "mp4" : "bin");
