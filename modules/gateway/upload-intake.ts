@@ -3,14 +3,27 @@ import type { Upload, VideoService } from "#contracts/gen/video_pb.ts";
 import type { BlobStore, Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { sniffPicture, sniffVideo } from "#platform/media/magic.ts";
+import { concurrencyLimit } from "#platform/protect/concurrency-limit.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 
 const maxPictureBytes = 8 * 1024 * 1024;
+const formBytes = 64 * 1024;
+
+/** Who is not known yet sends no larger file: a token comes before it. */
+const unknownMaxBytes = 5 * 1024 * 1024;
+/** Files that are on their way at once, of one person or of somebody who is not known yet. */
+const filesAtOnce = 8;
+/** What files on their way may take, in the largest ones there may be: a school may be behind one address. */
+const largestOfPerson = 2;
+const largestOfAddress = 8;
+const retryAfterMs = 10_000;
 
 export interface Sender {
-  limitKey: string;
+  /** Who sends it; undefined: somebody who has shown no token yet. */
+  person: string | undefined;
+  address: string;
   /** Of the file, when it was said. */
   sizeBytes: number | undefined;
   /** Of what the file comes in. */
@@ -33,8 +46,39 @@ export function createUploadIntake(
   uploads: RateLimit,
   maxVideoBytes: number,
 ): UploadIntake {
-  async function receive(source: Readable, from: Sender, maxBytes: number, inspect: (first: Buffer) => void) {
-    uploads.take(from.limitKey);
+  const files = concurrencyLimit({ max: filesAtOnce, retryAfterMs });
+  const bytesOfPerson = concurrencyLimit({ max: largestOfPerson * maxVideoBytes, retryAfterMs });
+  const bytesOfAddress = concurrencyLimit({ max: largestOfAddress * maxVideoBytes, retryAfterMs });
+
+  /** Takes the places that a file needs while it is on its way; the answer gives them back. */
+  function enter({ person, address }: Sender, bytes: number): () => void {
+    const leaves: (() => void)[] = [];
+    const leave = () => {
+      for (const one of leaves) one();
+    };
+    try {
+      leaves.push(files.enter(person ?? address));
+      if (person) leaves.push(bytesOfPerson.enter(person, bytes));
+      leaves.push(bytesOfAddress.enter(address, bytes));
+      return leave;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async function receive(
+    source: Readable,
+    from: Sender,
+    mostBytes: number,
+    inspect: (first: Buffer) => void,
+  ): Promise<Staged> {
+    const { person, address } = from;
+    uploads.take(person ?? address);
+    const maxBytes = person ? mostBytes : Math.min(mostBytes, unknownMaxBytes);
+    const expectedBytes = from.expectedBytes ?? from.sizeBytes;
+    // A form is a little larger than its file.
+    if (!person && expectedBytes !== undefined && expectedBytes > maxBytes + formBytes) throw tokenFirst();
     // What says itself that it is too large is refused before a byte is kept.
     if ((from.sizeBytes ?? 0) > maxBytes) {
       const megabytes = Math.floor(maxBytes / 1024 / 1024);
@@ -44,7 +88,15 @@ export function createUploadIntake(
         `The file is larger than the ${megabytes} MB allowed here.`,
       );
     }
-    return blobs.receive(source, { maxBytes, inspect, expectedBytes: from.expectedBytes ?? from.sizeBytes });
+    const leave = enter(from, Math.min(expectedBytes ?? maxBytes, maxBytes));
+    try {
+      return await blobs.receive(source, { maxBytes, inspect, expectedBytes });
+    } catch (error) {
+      const tooLarge = error instanceof DomainError && error.reason === "BODY_TOO_LARGE";
+      throw tooLarge && maxBytes < mostBytes ? tokenFirst() : error;
+    } finally {
+      leave();
+    }
   }
 
   return {
@@ -71,6 +123,14 @@ export function createUploadIntake(
       }
     },
   };
+}
+
+function tokenFirst(): DomainError {
+  return new DomainError(
+    "unauthenticated",
+    "LOGIN_REQUIRED",
+    `Send the token before the file, in the query or as the form's first field: without it at most ${unknownMaxBytes / 1024 / 1024} MB are taken.`,
+  );
 }
 
 function notA(what: string, sentence: string): DomainError {

@@ -25,6 +25,8 @@ const token = await new SignJWT({ sid: "2" })
 /** The first bytes of an MP4. */
 const mp4 = Buffer.concat([Buffer.from("\0\0\0\x18ftypisom\0\0\0\0isomiso2"), Buffer.alloc(3000)]);
 
+const maxUploadBytes = 20_000_000;
+
 let app: FastifyInstance;
 let dir: string;
 let port: number;
@@ -38,7 +40,7 @@ beforeEach(async () => {
     listPublicKeys: async () => ({ jwks: [jwk] }),
     checkSessions: async () => ({ aliveSessionIds: ["2"], moderatorSessionIds: [] }),
   };
-  const config = { publicUrl: "", maxUploadBytes: 1_000_000, limits: true, webDir: join(dir, "none") };
+  const config = { publicUrl: "", maxUploadBytes, limits: true, webDir: join(dir, "none") };
   const blobs = await diskBlobStore(dir);
   const gateway = await gatewayModule.start({ config, clients: { user }, blobs, log } as never);
   const readiness = async () => ({});
@@ -64,14 +66,14 @@ afterEach(async () => {
 const staged = () => readdir(join(dir, "staging"));
 
 /** Sends the beginning of a request whose body never ends. */
-function begin(request: string, headers: string[], body: Buffer | string) {
+function begin(request: string, headers: string[], body: Buffer | string, length = "Content-Length: 500000") {
   const socket = connect(port, "127.0.0.1");
   let heard = "";
   socket.on("data", (chunk) => {
     heard += chunk;
   });
   socket.on("error", () => {});
-  socket.write([`${request} HTTP/1.1`, "Host: a", "Content-Length: 500000", ...headers, "", ""].join("\r\n"));
+  socket.write([`${request} HTTP/1.1`, "Host: a", length, ...headers, "", ""].join("\r\n"));
   socket.write(body);
   return { socket, heard: () => heard };
 }
@@ -124,4 +126,56 @@ test("of files whose sender is not known yet, one address sends eight at once", 
     })
     .toHaveLength(9);
   for (const { socket } of [...others, ninth, known, ...more]) socket.destroy();
+});
+
+describe("a large file whose sender is not known yet", () => {
+  const path = "POST /douyin/publish/action/";
+  const refused = /^HTTP\/1\.1 200 [\s\S]*"status_code":10105,"status_msg":"Send the token before the file/;
+
+  test("is refused before it comes, when its size is said", async () => {
+    const { socket, heard } = begin(path, [formType], form(filePart), "Content-Length: 6000000");
+    await expect.poll(heard).toMatch(refused);
+    expect(await staged()).toEqual([]);
+    socket.destroy();
+  });
+
+  test("is refused where it gets too large, and nothing of it stays", async () => {
+    const { socket, heard } = begin(path, [formType], "", "Transfer-Encoding: chunked");
+    for (const part of [form(filePart), Buffer.alloc(6_000_000)]) {
+      socket.write(`${part.length.toString(16)}\r\n`);
+      socket.write(part);
+      socket.write("\r\n");
+    }
+    await expect.poll(heard).toMatch(refused);
+    await expect.poll(staged).toEqual([]);
+    socket.destroy();
+  });
+
+  test.each([
+    ["in the query", `${path}?token=${token}`, form(filePart)],
+    ["before it", path, form(`name="token"\r\n\r\n${token}`, filePart)],
+  ])("is taken with its token %s", async (_where, request, body) => {
+    const { socket } = begin(request, [formType], body, "Content-Length: 6000000");
+    await expect.poll(staged).toHaveLength(1);
+    socket.destroy();
+    await expect.poll(staged).toEqual([]);
+  });
+});
+
+test("what one person has on its way takes no more room than two of the largest files, whatever its form", async () => {
+  const length = `Content-Length: ${maxUploadBytes}`;
+  const asForm = () =>
+    begin(`POST /douyin/publish/action/?token=${token}`, [formType], form(filePart), length);
+  const bare = () =>
+    begin("POST /api/v1/uploads", [`Authorization: Bearer ${token}`, "Content-Type: video/mp4"], mp4, length);
+  const first = asForm();
+  const second = bare();
+  await expect.poll(staged).toHaveLength(2);
+  for (const third of [asForm(), bare()]) {
+    await expect.poll(third.heard).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: \d/i);
+    third.socket.destroy();
+  }
+  first.socket.destroy();
+  await expect.poll(staged).toHaveLength(1);
+  second.socket.destroy();
 });

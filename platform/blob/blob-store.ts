@@ -39,6 +39,8 @@ export interface BlobStore {
   size(key: BlobKey): Promise<number | undefined>;
   /** Bytes `start` to `end`, both included. */
   read(key: BlobKey, range?: { start: number; end: number }): Readable;
+  /** How much room there is for files, without what is kept for others. */
+  freeBytes(): Promise<number>;
   /** Runs a tool on a blob or a staged file as a file on the local disk. */
   withFile<T>(source: { key: BlobKey } | { staged: string }, use: (path: string) => Promise<T>): Promise<T>;
   /** Removes staged files that nobody has touched for so long, left by processes that died; tells how many. */

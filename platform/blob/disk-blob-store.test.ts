@@ -158,6 +158,19 @@ describe("receive", () => {
     expect(await files()).toHaveLength(1);
   });
 
+  test("what files on their way are still to take is room that is taken, until they are there or gone", async () => {
+    const source = new PassThrough();
+    const most = Math.floor((await store.freeBytes()) * 0.5);
+    const first = store.receive(source, { maxBytes, expectedBytes: most });
+    source.write(randomBytes(2000));
+    await expect.poll(files).toHaveLength(1);
+    const second = () => store.receive(Readable.from([randomBytes(2000)]), { maxBytes, expectedBytes: most });
+    await expect(second()).rejects.toMatchObject({ reason: "DISK_FULL" });
+    source.destroy(new Error("connection lost"));
+    await expect(first).rejects.toMatchObject({ reason: "UPLOAD_INCOMPLETE" });
+    expect((await second()).sizeBytes).toBe(2000);
+  });
+
   test("a disk that fills up is not the sender's fault, and leaves no file", async () => {
     const build = fileURLToPath(new URL("../../build/test", import.meta.url));
     const script = join(build, `receive-blob-${process.pid}.mjs`);

@@ -14,6 +14,8 @@ const syncBytes = 64 * 1024 * 1024;
 /** What uploads leave to the database and to the renditions of videos that are here already. */
 const keptFreeBytes = 512 * 1024 * 1024;
 const fullRetryMs = 60_000;
+/** Of the room there is, what files on their way may take, those included that are promised and have not come. */
+const uploadShare = 0.75;
 
 /** Blobs as files under `dir`, spread over folders by their first bytes; processes on one host may share it. */
 export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes } = {}): Promise<BlobStore> {
@@ -24,6 +26,19 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
     if (!/^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(name)) throw keyInvalid();
     return join(staging, name);
   };
+  /** Files on their way in, by what each takes in the end and has taken. */
+  const arriving = new Set<{ promisedBytes: number; writtenBytes: number }>();
+  async function refuseWithoutRoom(promisedBytes: number): Promise<void> {
+    const { bavail, bsize } = await statfs(staging);
+    let written = 0;
+    let promised = promisedBytes;
+    for (const file of arriving) {
+      written += file.writtenBytes;
+      promised += Math.max(file.promisedBytes, file.writtenBytes);
+    }
+    const free = bavail * bsize - reserveBytes;
+    if (free < 0 || promised > (free + written) * uploadShare) throw diskFull();
+  }
   const blobPath = (key: BlobKey) => {
     if (!isBlobKey(key)) throw keyInvalid();
     const [namespace, name] = key.split("/") as [string, string];
@@ -34,18 +49,23 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
     async receive(source, options) {
       // It may fail before it is read, which the first read tells of; unheard, that would end the process.
       source.on("error", () => {});
-      const { bavail, bsize } = await statfs(staging);
-      if (bavail * bsize < reserveBytes + (options.expectedBytes ?? 0)) throw diskFull();
+      const promisedBytes = options.expectedBytes ?? 0;
+      await refuseWithoutRoom(promisedBytes);
+      const arrival = { promisedBytes, writtenBytes: 0 };
+      arriving.add(arrival);
       const name = randomUUID();
-      const file = await open(stagedPath(name), "wx", 0o600);
       try {
-        const written = await writeHashed(source, file, options);
-        await file.close();
-        return { name, ...written };
+        const file = await open(stagedPath(name), "wx", 0o600);
+        try {
+          return { name, ...(await writeHashed(source, file, options, arrival)) };
+        } finally {
+          await file.close();
+        }
       } catch (error) {
-        await file.close().catch(() => {});
         await rm(stagedPath(name), { force: true });
         throw error;
+      } finally {
+        arriving.delete(arrival);
       }
     },
     async stagingPath(extension) {
@@ -76,6 +96,10 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
     remove: async (key) => rm(blobPath(key), { force: true }),
     size: async (key) => sizeOf(blobPath(key)),
     read: (key, range) => createReadStream(blobPath(key), { ...range, highWaterMark: 256 * 1024 }),
+    async freeBytes() {
+      const { bavail, bsize } = await statfs(staging);
+      return Math.max(0, bavail * bsize - reserveBytes);
+    },
     withFile: async (source, use) => use("key" in source ? blobPath(source.key) : stagedPath(source.staged)),
     async sweepStaged(olderThanMs) {
       let swept = 0;
@@ -113,6 +137,7 @@ async function writeHashed(
   source: Readable,
   file: FileHandle,
   { maxBytes, inspect }: ReceiveOptions,
+  arrival: { writtenBytes: number },
 ): Promise<{ sha256: string; sizeBytes: number }> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
@@ -165,6 +190,7 @@ async function writeHashed(
   try {
     for (let step = await next(); !step.done; step = await next()) {
       sizeBytes += step.value.length;
+      arrival.writtenBytes = sizeBytes;
       if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
       block.push(step.value);
       blockBytes += step.value.length;

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DomainError } from "../errors/domain-error.ts";
 import { createLog } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { dueBytes } from "./body-pace.ts";
 import { parseTrustProxy, trustNobody } from "./client-address.ts";
 import { createHttpServer } from "./http-server.ts";
 
@@ -243,6 +244,29 @@ describe("bodies", () => {
       vi.advanceTimersByTime(60_000);
       await expect.poll(heard).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
       socket.destroy();
+    });
+
+    test("are refused when a large file comes as a small one may", async () => {
+      const { socket, heard } = talk(head("/files", "video/mp4", 2_000_000_000));
+      await begun();
+      socket.write(Buffer.alloc(70_000));
+      await expect.poll(() => gotBytes).toBe(70_000);
+      vi.advanceTimersByTime(60_000);
+      socket.write(Buffer.alloc(70_000));
+      await expect.poll(() => gotBytes).toBe(140_000);
+      vi.advanceTimersByTime(60_000);
+      await expect.poll(heard).toMatch(/^HTTP\/1\.1 408 [\s\S]*BODY_TOO_SLOW/);
+      socket.destroy();
+    });
+
+    test("have so much time as their size calls for at a megabit a second, and ten minutes", () => {
+      const minutes = (sizeBytes: number) => {
+        let count = 1;
+        while (dueBytes(sizeBytes, count * 60_000) < sizeBytes) count++;
+        return count;
+      };
+      expect([100_000, 8_000_000, 200_000_000, 2_000_000_000].map(minutes)).toEqual([12, 13, 38, 272]);
+      expect(dueBytes(undefined, 11 * 60_000)).toBeGreaterThan(dueBytes(2_000_000_000, 11 * 60_000));
     });
 
     test("are taken, however long it takes, when it is a file that keeps coming", async () => {

@@ -26,7 +26,8 @@ export function fileOf(request: FastifyRequest): [Readable, Sender] {
   return [
     request.raw,
     {
-      limitKey: request.identity?.userId ?? addressKey(request.ip),
+      person: request.identity?.userId,
+      address: addressKey(request.ip),
       sizeBytes: length === undefined ? undefined : Number(length),
     },
   ];

@@ -5,7 +5,6 @@ import { VideoState } from "#contracts/gen/video_pb.ts";
 import type { Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
-import { concurrencyLimit } from "#platform/protect/concurrency-limit.ts";
 import { callOf, identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { answerSchema, endpoint, ok } from "./endpoint.ts";
@@ -16,8 +15,6 @@ import { toClassicVideo, videoSchema } from "./present.ts";
 const renditionWaitMs = 10_000;
 const renditionPollMs = 100;
 const probeMs = 30_000;
-/** Uploads at once, of one address, of which nobody knows yet whose they are: a school may be behind one address. */
-const guests = { max: 8, retryAfterMs: 10_000 };
 /** The most videos that the classic list, which has no pages, shows. */
 const maxListed = 100;
 
@@ -37,13 +34,11 @@ async function* partsOf(request: FastifyRequest) {
 
 export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
   const { blobs, composer, intake, urlsFor, video } = surface;
-  const unidentified = concurrencyLimit(guests);
 
   /** The form's fields and its file, which may come before them and so is staged at once; then its sender is known. */
   async function readForm(
     request: FastifyRequest,
   ): Promise<{ parameters: Parameters; staged: Staged | undefined }> {
-    let leave = () => {};
     const parameters = mergeParameters(request.query);
     if (!request.isMultipart()) {
       throw new DomainError(
@@ -57,12 +52,16 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
       for await (const part of partsOf(request)) {
         if (part.type === "field") addParameter(parameters, part.fieldname, part.value);
         else if (part.fieldname === "data" && !staged) {
-          // Who is known to be nobody need not send a whole file; often the token comes after it, though.
+          // Often the token comes after the file; of somebody who is not known yet only a small one is taken.
           const token = parameters.get("token");
           if (token) await identify(surface.auth, request, token, "required");
-          else leave = unidentified.enter(addressKey(request.ip));
-          const expectedBytes = Number(request.headers["content-length"] ?? 0);
-          const from = { limitKey: addressKey(request.ip), sizeBytes: undefined, expectedBytes };
+          const length = request.headers["content-length"];
+          const from = {
+            person: request.identity?.userId,
+            address: addressKey(request.ip),
+            sizeBytes: undefined,
+            ...(length !== undefined && { expectedBytes: Number(length) }),
+          };
           staged = await intake.receiveVideo(part.file, from);
           if (part.file.truncated)
             throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");
@@ -73,8 +72,6 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
     } catch (error) {
       if (staged) await blobs.discard(staged.name);
       throw error;
-    } finally {
-      leave();
     }
   }
 
