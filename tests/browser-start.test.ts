@@ -1,8 +1,14 @@
+import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
-import { browsing } from "./harness/browser.ts";
+import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
+import { copyVideo } from "./harness/fill-feed.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+
+/** Waits until an expression is true in the page. */
+const holds = (page: Page, expression: string) =>
+  expect.poll(() => page.evaluate(`Boolean(${expression})`), { timeout: 30_000 }).toBe(true);
 
 describe("a browser that lets no page keep anything", { timeout: 90_000 }, () => {
   const server = scenario("all");
@@ -21,8 +27,111 @@ describe("a browser that lets no page keep anything", { timeout: 90_000 }, () =>
     await page.getByRole("textbox", { name: en.password, exact: true }).fill(ada.password);
     await page.getByRole("button", { name: en.logIn }).click();
     await page.locator("article", { hasText: "Kept nowhere" }).waitFor();
-    await page.waitForFunction("[...document.querySelectorAll('video')].some((one) => one.currentTime > 0)");
+    await holds(page, "[...document.querySelectorAll('video')].some((one) => one.currentTime > 0)");
     await page.locator(".rail-like").first().click();
     await page.locator(".rail-like[aria-pressed=true]").waitFor();
+  });
+});
+
+describe("the first film and the next", { timeout: 90_000 }, () => {
+  const server = scenario("all");
+  const browser = browsing();
+  let ada: Person;
+  let videoId: string;
+  beforeAll(async () => {
+    ada = await server.register();
+    videoId = (await ada.settled((await ada.publish(freshClip(), "</script> first & last")).id)).id;
+    await copyVideo(server.deployment.databaseUrl, videoId, 3, (i) => Date.now() - 60_000 * (i + 1));
+  });
+  /** Runs before the page's own scripts: what its films did, and how far their list was scrolled then. */
+  const watchFilms = `
+    window.played = [];
+    addEventListener("play", ({ target }) => {
+      const list = document.querySelector(".feed-scroller");
+      played.push({
+        brought: target.hasAttribute("autoplay") || target.closest("#first-screen") !== null,
+        scrolled: list ? list.scrollTop / list.clientHeight : 0,
+      });
+    }, true);
+    addEventListener("emptied", ({ target }) => { if (!target.src) window.emptied = true; }, true);`;
+
+  test.each([
+    "/",
+    "video",
+  ] as const)("%s brings its answer and its film along: the client asks for neither", async (path) => {
+    const { page } = await browser.visit(server.origin, "phone");
+    await page.addInitScript(watchFilms);
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url().slice(server.origin.length)));
+    await page.goto(path === "/" ? "/" : `/video/${videoId}`);
+    await page.locator(".slide[data-active=true] .caption", { hasText: "</script> first & last" }).waitFor();
+    await holds(page, "document.querySelector('.slide[data-active=true] video')?.currentTime > 0");
+    expect(await page.locator("#first-screen").count()).toBe(0);
+    expect(asked).not.toContain(path === "/" ? "/api/v1/feed?limit=10" : `/api/v1/videos/${videoId}`);
+    expect(await page.evaluate("played[0]")).toEqual({ brought: true, scrolled: 0 });
+    // The same element went over into the client's hands; a new one would have begun again.
+    const paths = new Set(asked.filter((one) => one.startsWith("/media/video/")));
+    expect(paths.size).toBe(1);
+    expect(await page.evaluate("window.emptied")).toBeUndefined();
+  });
+
+  test("somebody whose feed is their own does not see the guest's", async () => {
+    const { page } = await browser.visit(server.origin, "phone", loggedIn(server.origin, ada.session));
+    await page.addInitScript(`addEventListener("DOMContentLoaded", () => {
+      window.shown = getComputedStyle(document.getElementById("first-screen")).visibility;
+    });`);
+    const asked = page.waitForRequest((request) => new URL(request.url()).pathname === "/api/v1/feed");
+    await page.goto("/");
+    expect((await asked).headers().authorization).toMatch(/^Bearer /);
+    expect(await page.evaluate("shown")).toBe("hidden");
+    await holds(page, "document.querySelector('.slide[data-active=true] video')?.currentTime > 0");
+  });
+
+  test("the next film plays from the key on, and not only when it has arrived", async () => {
+    const { page } = await browser.visit(server.origin, "desk");
+    await page.addInitScript(watchFilms);
+    await page.goto("/");
+    await holds(page, "document.querySelector('.slide[data-active=true] video')?.currentTime > 0");
+    await page.evaluate("played.length = 0");
+    await page.keyboard.press("ArrowDown");
+    await holds(page, "played.length > 0");
+    expect(await page.evaluate("played[0].scrolled")).toBeLessThan(0.5);
+    await holds(page, "document.querySelectorAll('.slide')[1].querySelector('video').currentTime > 0");
+  });
+
+  test("two quick keys are two films, a third comes back", async () => {
+    const { page } = await browser.visit(server.origin, "desk");
+    await page.goto("/");
+    const active = page.locator(".slide[data-active=true]");
+    await active.waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.locator(".slide:nth-child(3)[data-active=true] video").waitFor();
+    await holds(
+      page,
+      "document.querySelectorAll('.slide')[2].getBoundingClientRect().top === document.querySelector('.feed-scroller').getBoundingClientRect().top",
+    );
+    await expect.poll(() => active.getAttribute("aria-posinset")).toBe("3");
+    await page.keyboard.press("ArrowUp");
+    await expect.poll(() => active.getAttribute("aria-posinset")).toBe("2");
+  });
+
+  test("covers of later films wait for the first to play", async () => {
+    const { page } = await browser.visit(server.origin, "phone");
+    // A film that does not come: nothing else may take the line before it.
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route("**/media/video/*", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto("/");
+    await page.locator(".slide[data-active=true] .rail").waitFor();
+    expect(await page.locator(".slide:nth-child(1) .stage-cover").count()).toBe(1);
+    expect(await page.locator(".slide:nth-child(2) .stage-cover").count()).toBe(0);
+    release();
+    await page.locator(".slide:nth-child(2) .stage-cover").waitFor({ state: "attached" });
   });
 });

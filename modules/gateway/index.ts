@@ -10,6 +10,7 @@ import { apiV1 } from "./api/index.ts";
 import { createAuth } from "./auth.ts";
 import { createComposer } from "./composer.ts";
 import { classicApi } from "./douyin/index.ts";
+import { firstScreen } from "./first-screen.ts";
 import { linkPreview } from "./link-preview.ts";
 import { mediaRoutes } from "./media.ts";
 import { sendProblem } from "./problem.ts";
@@ -61,7 +62,9 @@ export const gatewayModule = defineModule<GatewayConfig>()({
           prefix: "/douyin",
         });
         await app.register((scope) => mediaRoutes(scope, blobs));
-        await app.register((scope) => webClient(scope, config.webDir, linkPreview(surface, log)));
+        await app.register((scope) =>
+          webClient(scope, config.webDir, linkPreview(surface, log), firstScreen(surface, log)),
+        );
       },
     };
   },

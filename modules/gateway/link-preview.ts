@@ -63,6 +63,6 @@ function tags(video: Video, author: User, urls: MediaUrls): string {
 }
 
 /** For the text of an element and for an attribute in quotes. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

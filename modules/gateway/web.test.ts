@@ -14,7 +14,8 @@ test("only what is named after its content is kept for ever, whatever the folder
     await writeFile(join(dir, file), "");
   const app = fastify();
   onTestFinished(() => app.close());
-  await app.register((scope) => webClient(scope, dir, async () => undefined));
+  const nothing = async () => undefined;
+  await app.register((scope) => webClient(scope, dir, nothing, { feed: nothing, video: nothing }));
   const address = await app.listen({ port: 0, host: "127.0.0.1" });
   const headersOf = async (path: string) => (await fetch(`${address}${path}`)).headers;
 

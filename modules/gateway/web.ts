@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import fastifyStatic from "@fastify/static";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { FirstScreen } from "./first-screen.ts";
 import type { LinkPreview } from "./link-preview.ts";
 import { sendProblem } from "./problem.ts";
 
@@ -20,25 +22,40 @@ const policy = [
 const fileHeaders = { "x-content-type-options": "nosniff", vary: "accept-encoding" };
 const hashedHeaders = { ...fileHeaders, "cache-control": "public, max-age=31536000, immutable" };
 const namedHeaders = { ...fileHeaders, "cache-control": "no-cache" };
-const pageHeaders = {
-  ...namedHeaders,
-  "content-security-policy": policy,
-  "referrer-policy": "same-origin",
-};
+/** The page's own script inside it is named by its hash: the policy allows no other. */
+function pageHeadersOf(page: string) {
+  const inline = [...page.matchAll(/<script>([^<]*)<\/script>/g)].map(
+    ([, text]) => `'sha256-${createHash("sha256").update(text!).digest("base64")}'`,
+  );
+  return {
+    ...namedHeaders,
+    "content-security-policy": `${policy}; script-src 'self' ${inline.join(" ")}`,
+    "referrer-policy": "same-origin",
+  };
+}
 
 /** What a link's preview says better. */
 const generalTags = /<title>.*<\/title>\s*<meta name="description"[^>]*>/;
+/** Where the client draws itself. */
+const root = '<div id="root"></div>';
 
 /** The web client: hashed assets for ever, and its one page for every other path, since it routes itself. */
-export async function webClient(app: FastifyInstance, dir: string, preview: LinkPreview): Promise<void> {
+export async function webClient(
+  app: FastifyInstance,
+  dir: string,
+  preview: LinkPreview,
+  first: FirstScreen,
+): Promise<void> {
   if (!existsSync(dir)) return;
   const page = await readFile(join(dir, "index.html"), "utf8");
+  const pageHeaders = pageHeadersOf(page);
   await app.register(fastifyStatic, {
     root: dir,
     preCompressed: true,
     // A route for each file: one for everything would take unknown paths away from the API's own answers.
     wildcard: false,
     cacheControl: false,
+    index: false,
     setHeaders(response, path) {
       // Below `dir`, since folders above it may be called anything.
       const file = relative(dir, path);
@@ -47,13 +64,20 @@ export async function webClient(app: FastifyInstance, dir: string, preview: Link
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     },
   });
+  function sendPage(reply: FastifyReply, tags: string | undefined, body: string | undefined) {
+    if (!tags && !body) return reply.sendFile("index.html");
+    // By functions, since in a text `$&` would mean something.
+    const html = page
+      .replace(generalTags, (general) => tags ?? general)
+      .replace(root, (element) => `${body ?? ""}${element}`);
+    return reply.headers(pageHeaders).type("text/html; charset=utf-8").send(html);
+  }
+  app.get("/", async (request, reply) => sendPage(reply, undefined, await first.feed(request)));
   // Whoever makes previews runs no script, and seldom asks for HTML in so many words.
   app.get<{ Params: { id: string } }>("/video/:id", async (request, reply) => {
-    const tags = await preview(request.params.id, request);
-    if (!tags) return reply.sendFile("index.html");
-    // By a function, since in a text `$&` would mean something.
-    const html = page.replace(generalTags, () => tags);
-    return reply.headers(pageHeaders).type("text/html; charset=utf-8").send(html);
+    const { id } = request.params;
+    const [tags, body] = await Promise.all([preview(id, request), first.video(id, request)]);
+    return sendPage(reply, tags, body);
   });
   app.setNotFoundHandler((request, reply) => {
     const wantsPage =

@@ -2,9 +2,10 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { againMs, createApi, createSender, isPassing, isSoonOver, refreshSession } from "./api/client.ts";
-import { feedQuery } from "./api/queries.ts";
+import { feedQuery, videoQuery } from "./api/queries.ts";
 import { ServicesProvider } from "./api/services.tsx";
 import { createSession } from "./api/session.ts";
+import { firstAnswers, firstFilmMoves, hideFirstScreen, removeFirstScreen } from "./feed/first-screen.ts";
 import { I18nProvider } from "./i18n/i18n.tsx";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
@@ -56,11 +57,19 @@ const cache = new QueryClient({
     mutations: { networkMode: "always" },
   },
 });
-// Asked for before React draws anything: the first video is what people wait for.
+// Before React draws anything: the first video is what people wait for.
 const { feedTab } = preferences.get();
-if (location.pathname === "/" && (feedTab === "public" || session.user()))
-  void cache.prefetchInfiniteQuery(feedQuery(api, feedTab));
+const { feed, video } = firstAnswers();
+const isGuest = !session.user();
+const isFeed = location.pathname === "/";
+if (isFeed && feedTab === "following") removeFirstScreen();
+else if (!isGuest) hideFirstScreen();
+else if (feed)
+  cache.setQueryData(feedQuery(api, "public").queryKey, { pages: [feed], pageParams: [undefined] });
+else if (video) cache.setQueryData(videoQuery(api, video.id).queryKey, video);
+if (isFeed && (feedTab === "public" || !isGuest)) void cache.prefetchInfiniteQuery(feedQuery(api, feedTab));
 
+await firstFilmMoves();
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, drafts }}>

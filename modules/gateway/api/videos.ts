@@ -1,12 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import type { FastifyRequest } from "fastify";
 import Type from "typebox";
-import type { Position } from "#contracts/gen/feed_pb.ts";
 import { accountGone } from "#platform/accounts/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
+import { feedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
 import { toApiVideo } from "./present.ts";
 import { answers, Id, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
@@ -16,15 +15,6 @@ const probeMs = 30_000;
 
 /** Uploading, publishing, watching and deleting. */
 export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface): FastifyPluginAsyncTypebox {
-  async function toPage(found: { videoIds: string[]; next?: Position | undefined }, request: FastifyRequest) {
-    const clips = await composer.unblockedClips(found.videoIds, callOf(request));
-    const urls = urlsFor(request);
-    return {
-      items: clips.map((clip) => toApiVideo(clip, urls)),
-      nextCursor: found.next ? `${found.next.publishedAtMs}-${found.next.videoId}` : null,
-    };
-  }
-
   return async (app) => {
     app.post(
       "/uploads",
@@ -145,7 +135,7 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
           const { cursor, limit } = request.query;
           const before = parseCursor(cursor);
           const found = await feed[list]({ ...(before && { before }), limit }, callOf(request));
-          return toPage(found, request);
+          return feedPage(composer, found, callOf(request), urlsFor(request));
         },
       );
     }

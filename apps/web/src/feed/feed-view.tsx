@@ -87,6 +87,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
             shown={isShown(index - active)}
             active={index === active}
             paused={index === active && pausedId === video.id}
+            covered={index <= active || warm}
             preload={preloadOf(index - active, warmId === currentId, saveData())}
             onToggle={toggle}
             onWarm={onWarm}

@@ -24,6 +24,8 @@ interface Props {
   shown: boolean;
   active: boolean;
   paused: boolean;
+  /** Whether its cover is loaded: later ones wait until the first film plays. */
+  covered: boolean;
   preload: Preload | null;
   onToggle: () => void;
   onWarm: () => void;
@@ -55,7 +57,7 @@ export const Slide = memo(function Slide({ video, position, total, shown, active
 
 type StageProps = Omit<Props, "position" | "total" | "shown"> & { titleId: string };
 
-function Stage({ video, active, paused, preload, titleId, onToggle, onWarm, onHeld }: StageProps) {
+function Stage({ video, active, paused, covered, preload, titleId, onToggle, onWarm, onHeld }: StageProps) {
   const { t } = useI18n();
   const { offered, toggle: toggleSound } = useSound();
   const holder = useRef<HTMLDivElement>(null);
@@ -66,7 +68,7 @@ function Stage({ video, active, paused, preload, titleId, onToggle, onWarm, onHe
   const busy = active && !paused && (player.status === "loading" || player.status === "stalled");
   return (
     <div className="stage" data-fit={fit}>
-      {video.coverUrl && (
+      {covered && video.coverUrl && (
         <>
           {fit === "contain" && <img className="stage-blur" src={video.coverUrl} alt="" />}
           <img

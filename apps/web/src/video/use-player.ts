@@ -1,8 +1,11 @@
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { removeFirstScreen, takeFirstFilm } from "../feed/first-screen.ts";
 import type { Preload } from "../feed/nearness.ts";
 import { useSound } from "./sound.tsx";
 
 const AGAIN_MS = 2000;
+/** Longer than the slide takes from view to view. */
+const SLIDE_MS = 700;
 const MAX_DOUBLINGS = 4;
 
 export type PlayerStatus = "loading" | "playing" | "stalled" | "failed";
@@ -30,11 +33,14 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
 
   useEffect(() => {
     if (!near || !url || !holder.current) return;
-    const taken = pool.take();
-    taken.preload = "none";
-    taken.src = url;
-    taken.dataset.shown = "false";
-    setStatus("loading");
+    const first = takeFirstFilm(url);
+    const taken = pool.take(first);
+    if (!first) {
+      taken.preload = "none";
+      taken.src = url;
+    }
+    taken.dataset.shown = String(taken.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
+    setStatus(taken.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !taken.paused ? "playing" : "loading");
     const heard = new AbortController();
     const on = (type: string, run: () => void) => taken.addEventListener(type, run, heard);
     on("loadeddata", () => {
@@ -43,7 +49,9 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
     on("playing", () => setStatus("playing"));
     on("waiting", () => setStatus("stalled"));
     on("error", () => setStatus("failed"));
+    // Moved at once, a film that plays goes on playing.
     holder.current.append(taken);
+    removeFirstScreen();
     setElement(taken);
     return () => {
       heard.abort();
@@ -65,8 +73,11 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
     if (!element || failed) return;
     if (!active) {
       element.pause();
-      if (element.currentTime > 0) element.currentTime = 0;
-      return;
+      // It begins again next time, and not while it is still sliding out of view.
+      const timer = setTimeout(() => {
+        if (element.currentTime > 0) element.currentTime = 0;
+      }, SLIDE_MS);
+      return () => clearTimeout(timer);
     }
     const follow = () => {
       if (paused || document.hidden) return element.pause();

@@ -3,7 +3,8 @@
  * Safari grants sound to an element and not to a page: elements once touched keep that right.
  */
 export interface VideoPool {
-  take(): HTMLVideoElement;
+  /** A free element, or `ready`, which joins the pool. */
+  take(ready?: HTMLVideoElement): HTMLVideoElement;
   give(element: HTMLVideoElement): void;
   /** Call inside a click or key handler: lets every element play with sound from now on. */
   unlock(): void;
@@ -13,8 +14,8 @@ export function createVideoPool(create: () => HTMLVideoElement): VideoPool {
   const free: HTMLVideoElement[] = [];
   const all = new Set<HTMLVideoElement>();
   return {
-    take() {
-      const element = free.pop() ?? create();
+    take(ready) {
+      const element = ready ?? free.pop() ?? create();
       all.add(element);
       return element;
     },

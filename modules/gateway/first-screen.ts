@@ -1,0 +1,80 @@
+import type { FastifyRequest } from "fastify";
+import { isId } from "#platform/ids/snowflake.ts";
+import type { Logger } from "#platform/observe/log.ts";
+import { feedPage } from "./api/feed-page.ts";
+import { toApiVideo } from "./api/present.ts";
+import { escaped } from "./link-preview.ts";
+import { mediaUrls } from "./media-urls.ts";
+import { optionalPart } from "./optional-part.ts";
+import { callOf, type PublicCall } from "./request-call.ts";
+import type { Surface } from "./surface.ts";
+
+/** What the client asks of the feed first. */
+const feedLimit = 10;
+/** The page works without: whoever opens it does not wait longer for it. */
+const firstScreenMs = 1000;
+
+type ApiVideo = ReturnType<typeof toApiVideo>;
+
+/** Markup for the body of the client's page; undefined when there is nothing to show. */
+export interface FirstScreen {
+  feed(request: FastifyRequest): Promise<string | undefined>;
+  video(id: string, request: FastifyRequest): Promise<string | undefined>;
+}
+
+/**
+ * What a page of the client begins with, as a guest sees it: the answer that its script would ask for, and the first
+ * film in an element of its own. So the film loads and plays while the script is still on its way; the script takes
+ * both over (`apps/web/src/feed/first-screen.ts`). Addresses are paths, since the page may have been asked for under
+ * any name.
+ */
+export function firstScreen(
+  { feed, composer }: Pick<Surface, "feed" | "composer">,
+  log: Logger,
+): FirstScreen {
+  const optional = optionalPart(log);
+  const urls = mediaUrls("");
+  const guestCall = (request: FastifyRequest): PublicCall => ({
+    ...callOf(request, firstScreenMs),
+    callerId: undefined,
+    moderator: undefined,
+  });
+  return {
+    async feed(request) {
+      const call = guestCall(request);
+      const load = async () =>
+        feedPage(composer, await feed.getPublicFeed({ limit: feedLimit }, call), call, urls);
+      const page = await optional(call, "first-screen", load());
+      const film = page?.items.find(({ playUrl }) => playUrl);
+      return film && markup({ feed: page }, film);
+    },
+    async video(id, request) {
+      if (!isId(id)) return undefined;
+      const call = guestCall(request);
+      const [clip] = (await optional(call, "first-screen", composer.clipsById([id], call))) ?? [];
+      const video = clip && toApiVideo(clip, urls);
+      return video?.playUrl ? markup({ video }, video) : undefined;
+    },
+  };
+}
+
+/** The same boxes and classes as the client's own slide, so that nothing moves when it takes over. */
+function markup(answers: { feed?: unknown; video?: ApiVideo }, film: ApiVideo): string {
+  const tall = film.width > 0 && film.height > 0 && film.width / film.height <= 0.66;
+  const cover = film.coverUrl
+    ? `<img class="stage-cover" src="${escaped(film.coverUrl)}" alt="" fetchpriority="high" />`
+    : "";
+  // Inside a script element only "<" could end it.
+  const json = JSON.stringify(answers).replaceAll("<", "\\u003c");
+  return `<div id="first-screen" class="main" data-video="true" aria-hidden="true">
+      ${answers.feed ? '<div class="feed-tabs"></div>' : ""}
+      <div class="feed"><div class="slide">
+        <div class="stage" data-fit="${tall ? "cover" : "contain"}">${cover}
+          <div class="stage-holder"><video class="stage-video" src="${escaped(film.playUrl!)}" preload="auto"
+            autoplay muted loop playsinline disableremoteplayback tabindex="-1"></video></div>
+        </div>
+        <div class="rail"><i class="rail-button"></i></div>
+      </div></div>
+    </div>
+    <script type="application/json" id="first-answers">${json}</script>`;
+}
