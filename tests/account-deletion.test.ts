@@ -184,7 +184,7 @@ describe.each(shapes)("deleting an account, %s", { timeout: 90_000 }, (shape: Sh
   test("takes everything of it away, and leaves everything of others exact", async () => {
     const world = await entangled(server);
     const { eve, ada } = world;
-    expectProblem(await close(eve, "wrong password"), 401, "BAD_CREDENTIALS");
+    expectProblem(await close(eve, "wrong password"), 403, "WRONG_PASSWORD");
     expectProblem(await server.api("DELETE", "/me", { json: { password: "x" } }), 401, "LOGIN_REQUIRED");
     const elsewhere = await server.logIn(eve.username, eve.password);
     expect(body(await close(eve), 202)).toEqual({ state: "closing" });

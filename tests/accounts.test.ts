@@ -123,7 +123,7 @@ describe.each(shapes)("accounts, %s", (shape) => {
     const phone = await server.logIn(ada.username, "old password");
     const change = (currentPassword: string, newPassword: string) =>
       ada.put("/me/password", { json: { currentPassword, newPassword } });
-    expectProblem(await change("not the old one", "new password"), 401, "BAD_CREDENTIALS");
+    expectProblem(await change("not the old one", "new password"), 403, "WRONG_PASSWORD");
     expectProblem(await change("old password", "1234"), 422, "PASSWORD_INVALID");
     expect((await change("old password", "new password")).status).toBe(204);
     body(await ada.get("/me"));

@@ -581,7 +581,7 @@ export const PictureSchema: GenEnum<Picture> = /*@__PURE__*/
  */
 export const UserService: GenService<{
   /**
-   * Accounts and sessions. Errors: NAME_TAKEN, NAME_INVALID, PASSWORD_INVALID, BUSY.
+   * Accounts and sessions. Errors: NAME_TAKEN, NAME_INVALID, PASSWORD_INVALID, TOO_MANY_REQUESTS, BUSY.
    *
    * @generated from rpc douya.user.v1.UserService.Register
    */
@@ -591,8 +591,8 @@ export const UserService: GenService<{
     output: typeof SessionSchema;
   },
   /**
-   * Errors: BAD_CREDENTIALS (wrong name and wrong password alike), TOO_MANY_ATTEMPTS, BUSY,
-   * ACCOUNT_CLOSING.
+   * Errors: BAD_CREDENTIALS (wrong name and wrong password alike), TOO_MANY_ATTEMPTS (on this name),
+   * TOO_MANY_REQUESTS (from this address), BUSY, ACCOUNT_CLOSING, SESSION_ENDED (all sessions were ended meanwhile).
    *
    * @generated from rpc douya.user.v1.UserService.LogIn
    */
@@ -640,7 +640,7 @@ export const UserService: GenService<{
     output: typeof EndSessionsResponseSchema;
   },
   /**
-   * Ends every other session. Errors: BAD_CREDENTIALS, PASSWORD_INVALID.
+   * Ends every other session. Errors: WRONG_PASSWORD, PASSWORD_INVALID, TOO_MANY_ATTEMPTS, BUSY.
    *
    * @generated from rpc douya.user.v1.UserService.ChangePassword
    */
@@ -651,7 +651,7 @@ export const UserService: GenService<{
   },
   /**
    * Begins the deletion of the caller's account and ends all their sessions. It may still be refused, after which
-   * they can log in again and `closing_refused` says why. Errors: BAD_CREDENTIALS, TOO_MANY_ATTEMPTS, BUSY.
+   * they can log in again and `closing_refused` says why. Errors: WRONG_PASSWORD, TOO_MANY_ATTEMPTS, BUSY.
    *
    * @generated from rpc douya.user.v1.UserService.CloseAccount
    */

@@ -5,11 +5,14 @@ import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
-import { sessionEnded } from "./rules.ts";
+import { sessionEnded, wrongPassword } from "./rules.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 
 export type Account = Selectable<Tables["account"]>;
+
+/** What a password was compared with; whatever it allows holds only while this still stands. */
+export type Proven = Pick<Account, "id" | "password_hash" | "session_epoch">;
 
 type PictureColumn = "avatar_key" | "background_key";
 
@@ -35,6 +38,8 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
     },
     accountByName: (nameKey: string): Promise<Account | undefined> =>
       db.selectFrom("account").selectAll().where("name_key", "=", nameKey).executeTakeFirst(),
+    accountById: (id: string): Promise<Account | undefined> =>
+      db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst(),
     /** Those of them that are open. */
     accountsById: (ids: string[]): Promise<Account[]> =>
       db
@@ -92,21 +97,40 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
         if (!user) await remove();
       });
     },
-    /** Ends every session but `keepSession`. */
-    setPassword: (id: UserId, passwordHash: string, keepSession: SessionId | undefined) =>
+    /** Ends every session but `keepSession`. Errors: see `whyUnproven`. */
+    setPassword: (proven: Proven, passwordHash: string, keepSession: SessionId | undefined) =>
       inTransaction(db, async (transaction) => {
-        await transaction
-          .updateTable("account")
-          .set({ password_hash: passwordHash })
-          .where("id", "=", id)
-          .where("state", "=", "open")
+        const changed = await stillProven(transaction, proven)
+          .set((is) => ({ password_hash: passwordHash, session_epoch: is("session_epoch", "+", 1) }))
           .returning("id")
-          .executeTakeFirstOrThrow(sessionEnded);
-        let ended = transaction.deleteFrom("session").where("user_id", "=", id);
+          .executeTakeFirst();
+        if (!changed) throw await whyUnproven(transaction, proven);
+        let ended = transaction.deleteFrom("session").where("user_id", "=", proven.id);
         if (keepSession) ended = ended.where("id", "!=", keepSession);
         await ended.execute();
       }),
   };
+}
+
+/** The account, if what the password was compared with still stands. */
+export function stillProven(on: Kysely<Tables>, proven: Proven) {
+  return on
+    .updateTable("account")
+    .where("id", "=", proven.id)
+    .where("state", "=", "open")
+    .where("password_hash", "=", proven.password_hash)
+    .where("session_epoch", "=", proven.session_epoch);
+}
+
+/** Why something that needs the password is refused, though it was right a moment ago. */
+export async function whyUnproven(on: Kysely<Tables>, proven: Proven): Promise<DomainError> {
+  const now = await on
+    .selectFrom("account")
+    .select(["state", "password_hash"])
+    .where("id", "=", proven.id)
+    .executeTakeFirst();
+  const changed = now?.state === "open" && now.password_hash !== proven.password_hash;
+  return changed ? wrongPassword() : sessionEnded();
 }
 
 export async function lockKey(on: Kysely<Tables>, key: string): Promise<void> {

@@ -10,8 +10,9 @@ import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 const eve = "500" as UserId;
+const proven = { id: eve, password_hash: "hash", session_epoch: 0 };
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("user", "closing", migrations);
+  own = await createModuleDatabase<Tables>("user", `closing_${Object.keys(migrations).length}`, migrations);
 });
 afterAll(() => own.drop());
 beforeEach(async () => {
@@ -52,8 +53,8 @@ async function answer(...answers: ["refused" | "removed", string][]): Promise<st
 }
 
 test("what is removed leaves no more than an id, once, and takes the pictures that nobody else has", async () => {
-  await closings().close(eve, "7");
-  await expect(closings().close(eve, "8")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  await closings().close(proven, "7");
+  await expect(closings().close(proven, "8")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   const removed = await answer(["removed", "7"], ["removed", "7"], ["refused", "7"]);
   expect(new Set(removed)).toEqual(new Set(["picture/own"]));
   expect(await accountOf()).toMatchObject({
@@ -72,7 +73,9 @@ test("what is removed leaves no more than an id, once, and takes the pictures th
   const store = accountStore(own.db, own.events);
   expect(await store.accountsById([eve, "501"])).toHaveLength(1);
   await expect(store.updateProfile(eve, { name: "Eve" })).rejects.toMatchObject({ reason: "SESSION_ENDED" });
-  await expect(store.setPassword(eve, "hash", undefined)).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  await expect(store.setPassword(proven, "hash", undefined)).rejects.toMatchObject({
+    reason: "SESSION_ENDED",
+  });
   let placed = false;
   const place = async () => {
     placed = true;
@@ -84,10 +87,10 @@ test("what is removed leaves no more than an id, once, and takes the pictures th
 });
 
 test("what is refused is as before, and an answer to an earlier attempt does nothing", async () => {
-  await closings().close(eve, "7");
+  await closings().close(proven, "7");
   await answer(["refused", "7"]);
   expect(await accountOf()).toMatchObject({ state: "open", closing_refused: "VIDEO_HELD", username: "Eve" });
-  await closings().close(eve, "8");
+  await closings().close(proven, "8");
   expect(await accountOf()).toMatchObject({ state: "closing", closing_refused: "" });
   await answer(["refused", "7"], ["removed", "7"]);
   expect(await accountOf()).toMatchObject({ state: "closing", username: "Eve" });

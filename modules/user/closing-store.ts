@@ -1,11 +1,9 @@
 import { sql } from "kysely";
 import { accountClosing, accountErased, accountReopened } from "#contracts/events.ts";
-import type { UserId } from "#contracts/ids.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";
-import { lockKey } from "./account-store.ts";
-import { sessionEnded } from "./rules.ts";
+import { lockKey, type Proven, stillProven, whyUnproven } from "./account-store.ts";
 import type { Tables } from "./tables.ts";
 
 export interface Closing {
@@ -16,16 +14,15 @@ export interface Closing {
 /** The steps of deleting an account that are the user module's own. Each does nothing when it was done before. */
 export function closingStore(db: Kysely<Tables>, events: Events) {
   return {
-    /** The beginning: nobody is logged in any more, and everybody hears of it. Error: SESSION_ENDED. */
-    async close(userId: UserId, closingId: string): Promise<void> {
+    /** The beginning: nobody is logged in any more, and everybody hears of it. Errors: see `whyUnproven`. */
+    async close(proven: Proven, closingId: string): Promise<void> {
+      const userId = proven.id;
       await events.transaction(db, async (transaction, emit) => {
-        await transaction
-          .updateTable("account")
+        const closing = await stillProven(transaction, proven)
           .set({ state: "closing", closing_id: closingId, closing_refused: "" })
-          .where("id", "=", userId)
-          .where("state", "=", "open")
           .returning("id")
-          .executeTakeFirstOrThrow(sessionEnded);
+          .executeTakeFirst();
+        if (!closing) throw await whyUnproven(transaction, proven);
         await transaction.deleteFrom("session").where("user_id", "=", userId).execute();
         emit(accountClosing, { userId, closingId, atMs: Date.now() });
       });

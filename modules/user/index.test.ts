@@ -40,7 +40,7 @@ async function start(limits = false): Promise<Client<typeof UserService>> {
   return directClient(UserService, running.handlers, metrics.rpc);
 }
 beforeEach(async () => {
-  own = await createModuleDatabase<Tables>("user", "1", migrations);
+  own = await createModuleDatabase<Tables>("user", `${Object.keys(migrations).length}`, migrations);
   dir = await mkdtemp(join(tmpdir(), "douya-user-"));
   user = await start();
 });
@@ -68,6 +68,7 @@ const alive = async (...sessions: Session[]) =>
     )
   ).aliveSessionIds;
 const sql = (text: string) => own.database.pool.query(text);
+const wrongPassword = { kind: "forbidden", reason: "WRONG_PASSWORD" };
 const badCredentials = { kind: "unauthenticated", reason: "BAD_CREDENTIALS" };
 const ended = { kind: "unauthenticated", reason: "SESSION_ENDED" };
 
@@ -151,8 +152,8 @@ describe("accounts", () => {
     const change = (currentPassword: string) =>
       reasonOf(user.changePassword({ currentPassword, newPassword: "another one" }, as(ann.user!.id)));
     const close = reasonOf(user.closeAccount({ password: "a guess" }, as(ann.user!.id)));
-    expect(["BAD_CREDENTIALS", "BUSY"]).toContain(await change("a guess"));
-    expect(["BAD_CREDENTIALS", "BUSY"]).toContain(await close);
+    expect(["WRONG_PASSWORD", "BUSY"]).toContain(await change("a guess"));
+    expect(["WRONG_PASSWORD", "BUSY"]).toContain(await close);
     expect(await Promise.all(guesses)).toContain("TOO_MANY_REQUESTS");
     // They have a limit of their own.
     const own = await Promise.all(Array.from({ length: 40 }, () => change("a guess")));
@@ -298,7 +299,7 @@ describe("sessions", () => {
     const [here, there] = [await register("Ann"), await logIn("Ann")];
     const change = (currentPassword: string, newPassword: string, sessionId = here.sessionId) =>
       user.changePassword({ currentPassword, newPassword, sessionId }, as(here.user!.id));
-    await expect(change("wrong horse", "battery staple")).rejects.toMatchObject(badCredentials);
+    await expect(change("wrong horse", "battery staple")).rejects.toMatchObject(wrongPassword);
     await expect(change(password, "1234")).rejects.toMatchObject({ reason: "PASSWORD_INVALID" });
     expect(await alive(here, there)).toHaveLength(2);
     await change(password, "battery staple");
@@ -307,6 +308,91 @@ describe("sessions", () => {
     await logIn("Ann", { password: "battery staple" });
     await change("battery staple", password, "x");
     expect(await devices(here)).toEqual([]);
+  });
+});
+
+describe("what was under way", () => {
+  /** Whoever waits for a lock, by now. */
+  const waiting = async () =>
+    (
+      await sql(
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      )
+    ).rows.length;
+
+  /** `first` gets as far as the sessions before `second` begins, and both go on together. */
+  async function overtaken<A, B>(first: () => Promise<A>, second: () => Promise<B>) {
+    const gate = await own.database.pool.connect();
+    await gate.query(`begin; lock table "user".session in share row exclusive mode`);
+    const begun = [first().then(String, (error) => error.reason)];
+    await expect.poll(waiting).toBe(1);
+    begun.push(second().then(String, (error) => error.reason));
+    await expect.poll(waiting).toBe(2);
+    await gate.query("commit");
+    gate.release();
+    return Promise.all(begun);
+  }
+
+  test.each([
+    "is changed",
+    "is not, but all sessions end",
+    "is not, but the account is closed",
+  ])("a login opens no session when the password %s meanwhile", async (what) => {
+    const ann = await register("Ann");
+    const caller = as(ann.user!.id);
+    const ways: Record<string, () => Promise<unknown>> = {
+      "is changed": () =>
+        user.changePassword(
+          { currentPassword: password, newPassword: "battery staple", sessionId: ann.sessionId },
+          caller,
+        ),
+      "is not, but all sessions end": () => user.endSessions({}, caller),
+      "is not, but the account is closed": () => user.closeAccount({ password }, caller),
+    };
+    const [login, other] = await overtaken(() => logIn("Ann"), ways[what]!);
+    expect(other).toBe("[object Object]");
+    expect(login).toBe(
+      { "is changed": "BAD_CREDENTIALS", "is not, but all sessions end": "SESSION_ENDED" }[what] ??
+        "ACCOUNT_CLOSING",
+    );
+    const { rows } = await sql('select id from "user".session');
+    expect(rows.map(({ id }) => id)).toEqual(what === "is changed" ? [ann.sessionId] : []);
+  });
+
+  test("of two changes of a password one is refused, and so is a deletion with the old one", async () => {
+    const ann = await register("Ann");
+    const change = (newPassword: string) =>
+      user.changePassword(
+        { currentPassword: password, newPassword, sessionId: ann.sessionId },
+        as(ann.user!.id),
+      );
+    const results = await Promise.all(
+      [change("battery staple"), change("stapled battery"), change("horse battery")].map((one) =>
+        one.then(
+          () => "changed",
+          (error) => error.reason,
+        ),
+      ),
+    );
+    expect(results.sort()).toEqual(["WRONG_PASSWORD", "WRONG_PASSWORD", "changed"]);
+    const close = user.closeAccount({ password }, as(ann.user!.id));
+    await expect(close).rejects.toMatchObject(wrongPassword);
+  });
+
+  test("a refresh that the change of the password overtakes gives nothing that lives", async () => {
+    const [here, there] = [await register("Ann"), await logIn("Ann")];
+    const change = () =>
+      user.changePassword(
+        { currentPassword: password, newPassword: "battery staple", sessionId: here.sessionId },
+        as(here.user!.id),
+      );
+    const answers = await overtaken(change, () => refresh(there.refreshToken));
+    expect(answers).toEqual([
+      "[object Object]",
+      expect.stringMatching(/^(SESSION_ENDED|\[object Object\])$/),
+    ]);
+    expect(await alive(here, there)).toEqual([here.sessionId]);
+    await expect(refresh(there.refreshToken)).rejects.toMatchObject(ended);
   });
 });
 

@@ -50,4 +50,8 @@ export const migrations: Migrations = {
       add closing_refused text not null default '',
       alter name_key drop not null;
   `,
+  "0004-session-epoch": `
+    -- Raised when all sessions end, so that a login that was under way then opens none.
+    alter table "user".account add session_epoch int4 not null default 0;
+  `,
 };

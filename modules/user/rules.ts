@@ -44,6 +44,11 @@ export function badCredentials(): DomainError {
   return new DomainError("unauthenticated", "BAD_CREDENTIALS", "The user name or the password is wrong.");
 }
 
+/** Not 401: the session is as good as before. */
+export function wrongPassword(): DomainError {
+  return new DomainError("forbidden", "WRONG_PASSWORD", "The current password is wrong. Type it again.");
+}
+
 export function accountClosing(): DomainError {
   return new DomainError(
     "forbidden",

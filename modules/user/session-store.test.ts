@@ -10,21 +10,24 @@ let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let store: SessionStore;
 
 beforeAll(async () => {
-  own = await createModuleDatabase<Tables>("user", "sessions", migrations);
+  own = await createModuleDatabase<Tables>("user", `sessions_${Object.keys(migrations).length}`, migrations);
   store = sessionStore(own.db);
 });
 
 afterAll(() => own.drop());
 
 function add(userId: string, id: number) {
-  return store.addSession({
-    userId: userId as UserId,
-    id: String(id) as SessionId,
-    classic: true,
-    refreshHash: null,
-    userAgent: "",
-    expiresAt: new Date(Date.now() + 60_000),
-  });
+  return store.addSession(
+    {
+      userId: userId as UserId,
+      id: String(id) as SessionId,
+      classic: true,
+      refreshHash: null,
+      userAgent: "",
+      expiresAt: new Date(Date.now() + 60_000),
+    },
+    { id: userId, password_hash: "x", session_epoch: 0 },
+  );
 }
 
 async function addAccount(id: string) {

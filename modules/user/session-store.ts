@@ -1,6 +1,8 @@
 import { type Selectable, sql } from "kysely";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import type { Proven } from "./account-store.ts";
 import { maxSessionsPerUser } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
@@ -42,13 +44,17 @@ export function sessionStore(db: Kysely<Tables>) {
     /**
      * Adds a session; of more than enough the ones not used for longest end. One statement, since each more is
      * a round trip that a storm of logins pays for. It does not see the row that it adds, hence one fewer. False,
-     * and none is added, when the account is not open; it is held, so that none comes in while it is being closed.
+     * and none is added, unless the account is open and what the password was compared with still stands; the
+     * account is held, so that none comes in while it is being closed or all its sessions end.
      */
-    async addSession(session: NewSession): Promise<boolean> {
+    async addSession(session: NewSession, proven: Proven): Promise<boolean> {
       const { userId, id, classic, refreshHash, userAgent, expiresAt } = session;
       const { rows } = await sql`
         with open as materialized (
-          select id from "user".account where id = ${userId} and state = 'open' for share
+          select id from "user".account 
+          where id = ${userId} and state = 'open' and password_hash = ${proven.password_hash}
+            and session_epoch = ${proven.session_epoch}
+          for share
         ), added as (
           insert into "user".session (user_id, id, classic, refresh_hash, user_agent, expires_at)
           select id, ${id}, ${classic}, ${refreshHash}::bytea, ${userAgent}, ${expiresAt}::timestamptz from open
@@ -106,11 +112,19 @@ export function sessionStore(db: Kysely<Tables>) {
         .orderBy("last_used_at", "desc")
         .limit(maxSessionsPerUser)
         .execute(),
-    async endSessions(userId: UserId, id?: SessionId): Promise<void> {
-      let ended = db.deleteFrom("session").where("user_id", "=", userId);
-      if (id) ended = ended.where("id", "=", id);
-      await ended.execute();
+    async endSession(userId: UserId, id: SessionId): Promise<void> {
+      await db.deleteFrom("session").where("user_id", "=", userId).where("id", "=", id).execute();
     },
+    /** Also those that are about to be opened. */
+    endAllSessions: (userId: UserId): Promise<void> =>
+      inTransaction(db, async (transaction) => {
+        await transaction
+          .updateTable("account")
+          .set((is) => ({ session_epoch: is("session_epoch", "+", 1) }))
+          .where("id", "=", userId)
+          .execute();
+        await transaction.deleteFrom("session").where("user_id", "=", userId).execute();
+      }),
   };
 }
 

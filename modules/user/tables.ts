@@ -16,6 +16,7 @@ export interface Tables {
     state: Generated<"open" | "closing" | "erased">;
     closing_id: string | null;
     closing_refused: Generated<string>;
+    session_epoch: Generated<number>;
   };
   session: {
     user_id: string;

@@ -6,7 +6,7 @@ import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { Passwords } from "../passwords.ts";
-import { badCredentials, checkPassword, sessionEnded } from "../rules.ts";
+import { checkPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
 export function changePassword(
   store: AccountStore,
@@ -20,10 +20,10 @@ export function changePassword(
     if (!account) throw sessionEnded();
     attempts.take(caller);
     const current = request.currentPassword.slice(0, 256).normalize("NFC");
-    if (!(await passwords.verify(account.password_hash, current, call))) throw badCredentials();
+    if (!(await passwords.verify(account.password_hash, current, call))) throw wrongPassword();
     const hash = await passwords.hash(wanted, call);
     await store.setPassword(
-      caller,
+      account,
       hash,
       isId(request.sessionId) ? (request.sessionId as SessionId) : undefined,
     );

@@ -7,7 +7,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { ClosingStore } from "../closing-store.ts";
 import type { Passwords } from "../passwords.ts";
-import { badCredentials, sessionEnded } from "../rules.ts";
+import { sessionEnded, wrongPassword } from "../rules.ts";
 
 export function closeAccount(
   store: AccountStore,
@@ -22,8 +22,8 @@ export function closeAccount(
     if (!account) throw sessionEnded();
     attempts.take(caller);
     const password = request.password.slice(0, 256).normalize("NFC");
-    if (!(await passwords.verify(account.password_hash, password, call))) throw badCredentials();
-    await closings.close(caller, ids.next());
+    if (!(await passwords.verify(account.password_hash, password, call))) throw wrongPassword();
+    await closings.close(account, ids.next());
     return {};
   };
 }

@@ -5,10 +5,10 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
-import type { AccountStore } from "../account-store.ts";
+import type { Account, AccountStore } from "../account-store.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
-import { accountClosing, badCredentials } from "../rules.ts";
+import { accountClosing, badCredentials, sessionEnded } from "../rules.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { Tokens } from "../tokens.ts";
 
@@ -20,6 +20,13 @@ export function logIn(
   ids: Ids,
   attempts: { byAddress: RateLimit; byName: RateLimit },
 ): Handlers<typeof UserService>["logIn"] {
+  /** A login that was overtaken: the password was changed, all sessions ended, or the account closed. */
+  async function whyNotOpened(tried: Account) {
+    const now = await accounts.accountById(tried.id);
+    if (now?.state !== "open") return accountClosing();
+    return now.password_hash === tried.password_hash ? sessionEnded() : badCredentials();
+  }
+
   return async (request, call) => {
     // What can be nobody's name or password is wrong like any other, and costs nothing to look at.
     if (request.username.length > 256 || request.password.length > 256) throw badCredentials();
@@ -32,7 +39,8 @@ export function logIn(
     const known = await passwords.verify(account?.password_hash, request.password.normalize("NFC"), call);
     if (!account || !known) throw badCredentials();
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
-    if (account.state !== "open" || !(await sessions.addSession(session))) throw accountClosing();
+    if (account.state !== "open") throw accountClosing();
+    if (!(await sessions.addSession(session, account))) throw await whyNotOpened(account);
     return sessionAnswer(tokens, account, session, refreshToken);
   };
 }

@@ -29,7 +29,7 @@ export function refresh(
         rotatedMsAgo: session.rotated_ms_ago,
       },
     );
-    if (verdict === "end-session") await sessions.endSessions(shown.userId, shown.sessionId);
+    if (verdict === "end-session") await sessions.endSession(shown.userId, shown.sessionId);
     if (verdict !== "rotate" || !session) throw sessionEnded();
     // Swapped a moment ago: whoever asks again is given what was given then.
     if (sameHash(nextHash, session.refresh_hash)) return session;

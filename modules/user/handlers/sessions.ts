@@ -48,7 +48,8 @@ export function endSessions(store: SessionStore): Service["endSessions"] {
     if (request.sessionId && !isId(request.sessionId)) {
       throw new DomainError("not-found", "SESSION_NOT_FOUND", "You have no such session.");
     }
-    await store.endSessions(caller, (request.sessionId || undefined) as SessionId | undefined);
+    if (request.sessionId) await store.endSession(caller, request.sessionId as SessionId);
+    else await store.endAllSessions(caller);
     return {};
   };
 }

@@ -7,6 +7,7 @@ const FIELDS_OF: Record<string, readonly string[]> = {
   NAME_TAKEN: ["username"],
   NAME_INVALID: ["username", "name"],
   PASSWORD_INVALID: ["newPassword", "password"],
+  WRONG_PASSWORD: ["currentPassword"],
   SIGNATURE_INVALID: ["signature"],
 };
 

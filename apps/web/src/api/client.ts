@@ -26,9 +26,10 @@ async function send(request: Request): Promise<Response> {
   }
 }
 
-/** 401 as well, but no new token would help. */
-async function isWrongPassword(response: Response): Promise<boolean> {
-  return problemFrom(401, await response.clone().text()).reason === "BAD_CREDENTIALS";
+/** Whether a new token may help: a login that is refused says 401 as well. */
+async function isTokenRefused(response: Response): Promise<boolean> {
+  if (response.status !== 401) return false;
+  return problemFrom(401, await response.clone().text()).reason !== "BAD_CREDENTIALS";
 }
 
 /** Sends as the person logged in, and once more with a new token when the first was refused. */
@@ -38,7 +39,7 @@ export function createSender(session: SessionStore) {
     if (!token) return send(request);
     const again = request.clone();
     const response = await send(withToken(request, token));
-    if (response.status !== 401 || (await isWrongPassword(response))) return response;
+    if (!(await isTokenRefused(response))) return response;
     // Without a session any more it goes as a guest: the public feed is still there.
     return send(withToken(again, await session.renew(token)));
   };

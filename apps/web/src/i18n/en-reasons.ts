@@ -8,6 +8,7 @@ export const reasons = {
   UNAVAILABLE: "A part of the server is not reachable. Try again in a moment.",
   DEADLINE_EXCEEDED: "The server took too long. Try again.",
   TOO_MANY_REQUESTS: "Too many attempts. Wait a moment.",
+  TOO_MANY_ATTEMPTS: "Too many wrong passwords. Try again later, or from a device you have logged in with.",
   LOGIN_REQUIRED: "Log in first.",
   SESSION_ENDED: "You have been logged out. Please log in again.",
   SESSION_NOT_FOUND: "This device is already logged out.",

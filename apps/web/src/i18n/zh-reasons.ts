@@ -6,6 +6,7 @@ export const reasons: Record<keyof typeof english, string> = {
   UNAVAILABLE: "部分服务暂时不可用，请稍后再试。",
   DEADLINE_EXCEEDED: "服务器响应超时，请重试。",
   TOO_MANY_REQUESTS: "尝试次数过多，请稍等片刻。",
+  TOO_MANY_ATTEMPTS: "密码错误次数过多，请稍后再试，或使用登录过的设备。",
   LOGIN_REQUIRED: "请先登录。",
   SESSION_ENDED: "登录已失效，请重新登录。",
   SESSION_NOT_FOUND: "该设备已退出登录。",

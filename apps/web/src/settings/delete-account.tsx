@@ -2,7 +2,6 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { take } from "../api/client.ts";
-import { asProblem } from "../api/problem.ts";
 import { meQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import { explain, explainReason } from "../i18n/explain.ts";
@@ -57,8 +56,7 @@ function DeleteDialog({ onClose }: { onClose: () => void }) {
     event.preventDefault();
     close.mutate(String(new FormData(event.currentTarget).get("password")));
   }
-  const wrong = close.error && asProblem(close.error).reason === "BAD_CREDENTIALS";
-  const words = close.error ? (wrong ? t.reasons.WRONG_PASSWORD : explain(t, close.error)) : undefined;
+  const words = close.error ? explain(t, close.error) : undefined;
   return (
     <Dialog title={t.deleteAccountTitle} onClose={onClose}>
       <p className="dialog-text">{t.deleteAccountWarning}</p>

@@ -18,15 +18,7 @@ export function PasswordForm({ username }: { username: string }) {
   const change = useMutation({
     mutationFn: (body: { currentPassword: string; newPassword: string }) =>
       take(api.PUT("/api/v1/me/password", { body })),
-    onError: (error) => {
-      const problem = asProblem(error);
-      const wrong = problem.reason === "BAD_CREDENTIALS";
-      setErrors(
-        wrong
-          ? { currentPassword: t.reasons.WRONG_PASSWORD }
-          : fieldErrors(t, problem, ["currentPassword", "newPassword"]),
-      );
-    },
+    onError: (error) => setErrors(fieldErrors(t, asProblem(error), ["currentPassword", "newPassword"])),
   });
   function onSubmit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
