@@ -123,13 +123,21 @@ describe.each(shapes)("accounts, %s", (shape) => {
     const phone = await server.logIn(ada.username, "old password");
     const change = (currentPassword: string, newPassword: string) =>
       ada.put("/me/password", { json: { currentPassword, newPassword } });
-    expectProblem(await change("not the old one", "new password"), 403, "WRONG_PASSWORD");
-    expectProblem(await change("old password", "1234"), 422, "PASSWORD_INVALID");
-    expect((await change("old password", "new password")).status).toBe(204);
+    expectProblem(await change("not the old one", "another horse"), 403, "WRONG_PASSWORD");
+    for (const [weak, reason] of [
+      ["1234567", "PASSWORD_INVALID"],
+      ["Pass Word", "PASSWORD_TOO_COMMON"],
+      [`${ada.username}1`, "PASSWORD_LIKE_NAME"],
+    ] as const) {
+      expectProblem(await change("old password", weak), 422, reason);
+      const json = { username: `${ada.username}1`, password: weak };
+      expectProblem(await server.api("POST", "/users", { json }), 422, reason);
+    }
+    expect((await change("old password", "another horse")).status).toBe(204);
     body(await ada.get("/me"));
     expectProblem(await phone.get("/me"), 401, "SESSION_ENDED");
     const old = { username: ada.username, password: "old password" };
     expectProblem(await server.api("POST", "/sessions", { json: old }), 401, "BAD_CREDENTIALS");
-    await server.logIn(ada.username, "new password");
+    await server.logIn(ada.username, "another horse");
   });
 });

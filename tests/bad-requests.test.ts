@@ -57,7 +57,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       ["a change of direction", "ad\u202ea", "NAME_INVALID"],
     ])("a user name of %s", async (_name, username, reason) => {
       expectProblem(
-        await server.api("POST", "/users", { json: { username, password: "12345" } }),
+        await server.api("POST", "/users", { json: { username, password: "correct horse" } }),
         422,
         reason,
       );
@@ -65,7 +65,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
 
     test("a name that another has in another case, width or Unicode form is taken", async () => {
       const register = (username: string) =>
-        server.api("POST", "/users", { json: { username, password: "12345" } });
+        server.api("POST", "/users", { json: { username, password: "correct horse" } });
       for (const [first, ...others] of [
         [`Straße ${process.pid}`, `STRASSE ${process.pid}`, `straße ${process.pid}`],
         [`Zoë ${process.pid}`, `Zoe\u0308 ${process.pid}`, `ZOË ${process.pid}`],
@@ -77,7 +77,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
     });
 
     test("of many who want one name at once, one gets it", async () => {
-      const json = { username: `wanted ${process.pid}`, password: "12345" };
+      const json = { username: `wanted ${process.pid}`, password: "correct horse" };
       const answers = await Promise.all(
         Array.from({ length: 12 }, () => server.api<Problem>("POST", "/users", { json })),
       );

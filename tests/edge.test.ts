@@ -132,7 +132,7 @@ describe("a module's process is gone, split", { timeout: 90_000 }, () => {
   test("without the process of accounts, guests still watch nothing half-made", async () => {
     await server.deployment.programOf("user").kill();
     const startedMs = performance.now();
-    const json = { username: "somebody", password: "password" };
+    const json = { username: "somebody", password: "correct horse" };
     expectProblem(await server.api("POST", "/sessions", { json }), 503, "USER_UNAVAILABLE");
     expectProblem(await server.api("GET", "/feed"), 503, "USER_UNAVAILABLE");
     expect(performance.now() - startedMs).toBeLessThan(5000);

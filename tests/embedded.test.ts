@@ -22,7 +22,7 @@ describe("one process on its own database, as npm start runs it", { timeout: 90_
   let program: Program;
   const started: Program[] = [];
   const origin = () => `http://127.0.0.1:${port}`;
-  const json = { username: "ada", password: "password" };
+  const json = { username: "ada", password: "correct horse" };
 
   function launch(env: Record<string, string> = {}): Program {
     const full = { DOUYA_DATA: dataDir, DOUYA_PORT: String(port), DOUYA_LIMITS: "off", ...env };

@@ -149,7 +149,7 @@ describe.each(shapes)("kills, %s", (shape) => {
   }, 90_000);
 
   test("between commit and answer of a registration: the account is there, once", async () => {
-    const json = { username: `unheard ${shape}`, password: "password" };
+    const json = { username: `unheard ${shape}`, password: "correct horse" };
     await betweenCommitAndAnswer(
       () => server.api("POST", "/users", { json }),
       () => Promise.all([deployment.programOf("user").kill(), deployment.programOf("gateway").kill()]),
@@ -169,7 +169,7 @@ describe.each(shapes)("kills, %s", (shape) => {
       () => server.api("GET", "/feed"),
       () => server.api("GET", `/videos/${video.id}`),
       () => server.api("POST", "/sessions", { json: login }),
-      () => server.api("POST", "/users", { json: { username: "late", password: "password" } }),
+      () => server.api("POST", "/users", { json: { username: "late", password: "correct horse" } }),
       () => ada.upload(freshClip()),
     ]) {
       const startedMs = performance.now();

@@ -145,7 +145,7 @@ export type RegisterRequest = Message<"douya.user.v1.RegisterRequest"> & {
   address: string;
 
   /**
-   * A long-lived access token for clients of the classic API.
+   * A long-lived access token for clients of the classic API, and its rule for passwords: 5 to 32 characters.
    *
    * @generated from field: bool classic = 5;
    */
@@ -581,7 +581,8 @@ export const PictureSchema: GenEnum<Picture> = /*@__PURE__*/
  */
 export const UserService: GenService<{
   /**
-   * Accounts and sessions. Errors: NAME_TAKEN, NAME_INVALID, PASSWORD_INVALID, TOO_MANY_REQUESTS, BUSY.
+   * Accounts and sessions. Errors: NAME_TAKEN, NAME_INVALID, PASSWORD_INVALID, TOO_MANY_REQUESTS, BUSY; and,
+   * unless it is classic, PASSWORD_TOO_COMMON, PASSWORD_LIKE_NAME.
    *
    * @generated from rpc douya.user.v1.UserService.Register
    */
@@ -640,7 +641,8 @@ export const UserService: GenService<{
     output: typeof EndSessionsResponseSchema;
   },
   /**
-   * Ends every other session. Errors: WRONG_PASSWORD, PASSWORD_INVALID, TOO_MANY_ATTEMPTS, BUSY.
+   * Ends every other session. Errors: WRONG_PASSWORD, PASSWORD_INVALID, PASSWORD_TOO_COMMON, PASSWORD_LIKE_NAME,
+   * TOO_MANY_ATTEMPTS, BUSY.
    *
    * @generated from rpc douya.user.v1.UserService.ChangePassword
    */

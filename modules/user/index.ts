@@ -3,6 +3,7 @@ import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { accountStore } from "./account-store.ts";
 import { closingStore } from "./closing-store.ts";
+import { commonPasswords } from "./common-passwords.ts";
 import { followAnswers } from "./consumers.ts";
 import { changePassword } from "./handlers/change-password.ts";
 import { closeAccount } from "./handlers/close-account.ts";
@@ -39,6 +40,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const closings = closingStore(db, events);
     const answers = followAnswers(events, db, closings, (key) => blobs.remove(key));
     const passwords = createPasswords();
+    const common = commonPasswords();
     const tokens = await createTokens(keyStore(db), (error) =>
       log.error({ err: error }, "could not load the signing keys"),
     );
@@ -50,13 +52,13 @@ export const userModule = defineModule<UserConfig, Tables>()({
     metrics.gauge("douya_password_queue", "Passwords that wait to be hashed", passwords.waiting);
     return {
       handlers: {
-        register: register(accounts, passwords, tokens, ids, limit(20, 10)),
+        register: register(accounts, passwords, tokens, ids, limit(20, 10), common),
         logIn: logIn(accounts, sessions, passwords, tokens, ids, attempts),
         refresh: refresh(accounts, sessions, tokens, rateLimit({ burst: 5, perMinute: 5 })),
         checkSessions: checkSessions(sessions),
         listSessions: listSessions(sessions),
         endSessions: endSessions(sessions),
-        changePassword: changePassword(accounts, passwords, own),
+        changePassword: changePassword(accounts, passwords, own, common),
         closeAccount: closeAccount(accounts, closings, passwords, ids, own),
         listPublicKeys: async () => ({ jwks: (await tokens.publicKeys()).map((key) => JSON.stringify(key)) }),
         getUsers: getUsers(accounts),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { commonPasswords } from "./common-passwords.ts";
 import {
   checkName,
   checkPassword,
@@ -11,27 +12,82 @@ import {
 const refused = (reason: string) => expect.objectContaining({ kind: "invalid", reason });
 
 describe("passwords", () => {
+  const common = commonPasswords();
+  const check = (password: string, classic = false, names = ["Lovelace", "Ada L."]) =>
+    checkPassword(password, { classic, names, common });
+
+  test.each([
+    "correct horse",
+    "x7".repeat(64),
+    "豆芽很好吃真的很好",
+    "😀😃".repeat(64),
+    "  a  quiet morning  ",
+    "tab\tin it, quietly",
+    "lovelace has an engine",
+  ])("%j is one", async (password) => {
+    expect(await check(password)).toBe(password);
+  });
+  test.each([
+    "",
+    "1234567",
+    "horse 7",
+    "x7".repeat(64) + "x",
+    "😀😃😀😃😀😃😀",
+    "e\u0301i".repeat(3) + "e\u0301",
+    "a".repeat(10_000),
+  ])("%j is none", (password) => expect(check(password)).rejects.toEqual(refused("PASSWORD_INVALID")));
+  test.each([
+    "password",
+    "PassWord",
+    " pass word ",
+    "ｐａｓｓｗｏｒｄ",
+    "12345678",
+    "1234 5678",
+    "qwertyuiop",
+    "Password1",
+    "p@ssw0rd",
+    "1q2w3e4r",
+    "sunshine1",
+    "administrator",
+    "88888888",
+    "豆豆豆豆豆豆豆豆",
+    "        ",
+  ])("%j is tried first", (password) =>
+    expect(check(password)).rejects.toEqual(refused("PASSWORD_TOO_COMMON")));
+  test.each([
+    "lovelace",
+    "LoveLace",
+    "love lace",
+    "lovelace1815",
+    "1815-Lovelace",
+    "lovelacelovelace",
+    "ada l. 12345678",
+    "douya123",
+    "Douya-douya",
+    "豆芽豆芽豆芽豆芽",
+    "豆芽12345678",
+  ])("%j is like a name", (password) =>
+    expect(check(password)).rejects.toEqual(refused("PASSWORD_LIKE_NAME")));
+  test("a list of ten thousand of those that leaked most is known", async () => {
+    const { dictionary } = await import("@zxcvbn-ts/language-common");
+    const long = dictionary["passwords-common"].slice(0, 10_000).filter((entry) => entry.length >= 8);
+    expect(long.length).toBeGreaterThan(3_000);
+    for (const entry of long) expect(await common.weakness(entry.toUpperCase(), [])).toBeDefined();
+  });
   test.each([
     "12345",
     "a".repeat(32),
     "豆芽豆芽豆",
-    "😀".repeat(32),
+    "password",
     "  a  ",
-    "tab\tin it",
-  ])("%j is one", (password) => {
-    expect(checkPassword(password)).toBe(password);
+  ])("%j is one of the classic API", async (password) => {
+    expect(await check(password, true)).toBe(password);
   });
-  test("Unicode forms are the same password", () => {
-    expect(checkPassword("caf\u0065\u0301s")).toBe("caf\u00e9s");
+  test.each(["1234", "a".repeat(33), "e\u0301e\u0301e\u0301e\u0301"])("%j is none there", (password) =>
+    expect(check(password, true)).rejects.toEqual(refused("PASSWORD_INVALID")));
+  test("Unicode forms are the same password", async () => {
+    expect(await check("caf\u0065\u0301s au lait")).toBe("caf\u00e9s au lait");
   });
-  test.each([
-    "",
-    "1234",
-    "a".repeat(33),
-    "😀😀😀😀",
-    "e\u0301e\u0301e\u0301e\u0301",
-    "a".repeat(10_000),
-  ])("%j is none", (password) => expect(() => checkPassword(password)).toThrow(refused("PASSWORD_INVALID")));
 });
 
 describe("names", () => {

@@ -1,5 +1,6 @@
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
+import type { CommonPasswords } from "./common-passwords.ts";
 
 /** Kept well above what one person uses, so that a script that logs in for ever fills no table. */
 export const maxSessionsPerUser = 50;
@@ -30,14 +31,44 @@ export function checkSignature(signature: string): string {
   });
 }
 
-/** Passwords are taken as they are, but for their Unicode form, in which keyboards differ. */
-export function checkPassword(password: string): string {
-  const clean = password.slice(0, 256).normalize("NFC");
+/** Far above what 128 characters take in any Unicode form; more is nobody's password and costs nothing to refuse. */
+export const maxPasswordUnits = 1024;
+const passwordLength = { min: 8, max: 128 };
+/** Clients of the classic API know no others. */
+const classicPasswordLength = { min: 5, max: 32 };
+
+/**
+ * A new password. It is taken as it is, but for its Unicode form, in which keyboards differ.
+ * Errors: PASSWORD_INVALID, PASSWORD_TOO_COMMON, PASSWORD_LIKE_NAME; the classic API's only has a length.
+ */
+export async function checkPassword(
+  password: string,
+  by: { classic: boolean; names: string[]; common: CommonPasswords },
+): Promise<string> {
+  const { min, max } = by.classic ? classicPasswordLength : passwordLength;
+  const clean = cleanPassword(password);
   const length = [...clean].length;
-  if (length < 5 || length > 32 || password.length > 256) {
-    throw new DomainError("invalid", "PASSWORD_INVALID", "A password has 5 to 32 characters.");
-  }
+  if (length < min || length > max || password.length > maxPasswordUnits)
+    throw new DomainError("invalid", "PASSWORD_INVALID", `A password has ${min} to ${max} characters.`);
+  const weakness = by.classic ? undefined : await by.common.weakness(clean, by.names);
+  if (weakness === "common")
+    throw new DomainError(
+      "invalid",
+      "PASSWORD_TOO_COMMON",
+      "Very many people use this password, so it is guessed first. Choose another one, such as a few unrelated words.",
+    );
+  if (weakness === "like-name")
+    throw new DomainError(
+      "invalid",
+      "PASSWORD_LIKE_NAME",
+      "This password is little more than a name. Choose one that nobody guesses who knows it.",
+    );
   return clean;
+}
+
+/** As passwords are compared. */
+export function cleanPassword(password: string): string {
+  return password.slice(0, maxPasswordUnits).normalize("NFC");
 }
 
 export function badCredentials(): DomainError {

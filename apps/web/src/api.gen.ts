@@ -713,6 +713,7 @@ export interface paths {
                 content: {
                     "application/json": {
                         currentPassword: string;
+                        /** @description As when registering. */
                         newPassword: string;
                     };
                 };
@@ -945,7 +946,7 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description 5 to 32 characters. */
+                        /** @description A new one has 8 to 128 characters and is neither one of the commonest nor like a name. */
                         password: string;
                         /** @description 1 to 32 characters; unique without regard to case. */
                         username: string;
@@ -1214,7 +1215,7 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description 5 to 32 characters. */
+                        /** @description A new one has 8 to 128 characters and is neither one of the commonest nor like a name. */
                         password: string;
                         /** @description 1 to 32 characters; unique without regard to case. */
                         username: string;

@@ -14,7 +14,10 @@ const Credentials = Type.Object({
     maxLength: 256,
     description: "1 to 32 characters; unique without regard to case.",
   }),
-  password: Type.String({ maxLength: 256, description: "5 to 32 characters." }),
+  password: Type.String({
+    maxLength: 1024,
+    description: "A new one has 8 to 128 characters and is neither one of the commonest nor like a name.",
+  }),
 });
 
 /** Registering, logging in and out, and the devices that are logged in. */
@@ -143,8 +146,8 @@ export function accountRoutes({ user, auth, composer, urlsFor }: Surface): Fasti
           summary: "Change the password; every other session ends",
           tags: ["accounts"],
           body: Type.Object({
-            currentPassword: Type.String({ maxLength: 256 }),
-            newPassword: Type.String({ maxLength: 256 }),
+            currentPassword: Type.String({ maxLength: 1024 }),
+            newPassword: Type.String({ maxLength: 1024, description: "As when registering." }),
           }),
           response: answers({ 204: NoContent }),
         },

@@ -5,21 +5,24 @@ import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AccountStore } from "../account-store.ts";
+import type { CommonPasswords } from "../common-passwords.ts";
 import type { Passwords } from "../passwords.ts";
-import { checkPassword, sessionEnded, wrongPassword } from "../rules.ts";
+import { checkPassword, cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
 export function changePassword(
   store: AccountStore,
   passwords: Passwords,
   attempts: RateLimit,
+  common: CommonPasswords,
 ): Handlers<typeof UserService>["changePassword"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
-    const wanted = checkPassword(request.newPassword);
     const [account] = await store.accountsById([caller]);
     if (!account) throw sessionEnded();
+    const by = { classic: false, names: [account.username, account.name], common };
+    const wanted = await checkPassword(request.newPassword, by);
     attempts.take(caller);
-    const current = request.currentPassword.slice(0, 256).normalize("NFC");
+    const current = cleanPassword(request.currentPassword);
     if (!(await passwords.verify(account.password_hash, current, call))) throw wrongPassword();
     const hash = await passwords.hash(wanted, call);
     await store.setPassword(

@@ -7,7 +7,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { ClosingStore } from "../closing-store.ts";
 import type { Passwords } from "../passwords.ts";
-import { sessionEnded, wrongPassword } from "../rules.ts";
+import { cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
 export function closeAccount(
   store: AccountStore,
@@ -21,7 +21,7 @@ export function closeAccount(
     const [account] = await store.accountsById([caller]);
     if (!account) throw sessionEnded();
     attempts.take(caller);
-    const password = request.password.slice(0, 256).normalize("NFC");
+    const password = cleanPassword(request.password);
     if (!(await passwords.verify(account.password_hash, password, call))) throw wrongPassword();
     await closings.close(account, ids.next());
     return {};

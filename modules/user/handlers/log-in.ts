@@ -8,7 +8,7 @@ import { nameKey } from "#platform/text/text-rules.ts";
 import type { Account, AccountStore } from "../account-store.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
-import { accountClosing, badCredentials, sessionEnded } from "../rules.ts";
+import { accountClosing, badCredentials, cleanPassword, maxPasswordUnits, sessionEnded } from "../rules.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { Tokens } from "../tokens.ts";
 
@@ -29,14 +29,14 @@ export function logIn(
 
   return async (request, call) => {
     // What can be nobody's name or password is wrong like any other, and costs nothing to look at.
-    if (request.username.length > 256 || request.password.length > 256) throw badCredentials();
+    if (request.username.length > 256 || request.password.length > maxPasswordUnits) throw badCredentials();
     const key = nameKey(request.username.normalize("NFC").trim());
     // Nobody's name has one, and the database takes no text with it.
     if (key.includes("\0")) throw badCredentials();
     attempts.byAddress.take(addressKey(request.address));
     attempts.byName.take(key);
     const account = await accounts.accountByName(key);
-    const known = await passwords.verify(account?.password_hash, request.password.normalize("NFC"), call);
+    const known = await passwords.verify(account?.password_hash, cleanPassword(request.password), call);
     if (!account || !known) throw badCredentials();
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
     if (account.state !== "open") throw accountClosing();

@@ -6,6 +6,7 @@ import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { AccountStore } from "../account-store.ts";
+import type { CommonPasswords } from "../common-passwords.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
 import { checkPassword, checkUsername } from "../rules.ts";
@@ -17,10 +18,12 @@ export function register(
   tokens: Tokens,
   ids: Ids,
   attempts: RateLimit,
+  common: CommonPasswords,
 ): Handlers<typeof UserService>["register"] {
   return async (request, call) => {
     const username = checkUsername(request.username);
-    const password = checkPassword(request.password);
+    const by = { classic: request.classic, names: [username], common };
+    const password = await checkPassword(request.password, by);
     attempts.take(addressKey(request.address));
     const passwordHash = await passwords.hash(password, call);
     const id = ids.next() as UserId;

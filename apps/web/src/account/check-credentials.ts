@@ -1,21 +1,25 @@
 import type { Dictionary } from "../i18n/dictionary.ts";
 
-export const MAX_CHARACTERS = 32;
-export const MIN_PASSWORD = 5;
+const MAX_NAME = 32;
+const PASSWORD = { min: 8, max: 128 };
 
 /** What can be said before asking the server. */
-export function checkCredentials(t: Dictionary, username: string, password: string): Record<string, string> {
+export function checkCredentials(
+  t: Dictionary,
+  { username, password, isNew }: { username: string; password: string; isNew: boolean },
+): Record<string, string> {
   const errors: Record<string, string> = {};
   if (username.trim() === "") errors.username = t.required;
-  else if ([...username].length > MAX_CHARACTERS) errors.username = t.tooLong(MAX_CHARACTERS);
-  const passwordError = checkPassword(t, password);
+  else if ([...username].length > MAX_NAME) errors.username = t.tooLong(MAX_NAME);
+  // One that exists may be of other rules: of the classic API, or of before.
+  const passwordError = isNew ? checkNewPassword(t, password) : password === "" ? t.required : undefined;
   if (passwordError) errors.password = passwordError;
   return errors;
 }
 
-export function checkPassword(t: Dictionary, password: string): string | undefined {
+export function checkNewPassword(t: Dictionary, password: string): string | undefined {
   const length = [...password].length;
   if (length === 0) return t.required;
-  if (length < MIN_PASSWORD) return t.tooShort(MIN_PASSWORD);
-  return length > MAX_CHARACTERS ? t.tooLong(MAX_CHARACTERS) : undefined;
+  if (length < PASSWORD.min) return t.tooShort(PASSWORD.min);
+  return length > PASSWORD.max ? t.tooLong(PASSWORD.max) : undefined;
 }

@@ -41,7 +41,7 @@ export function CredentialsForm({ action, isNew, submit }: Props) {
     const data = new FormData(form);
     const username = String(data.get("username"));
     const password = String(data.get("password"));
-    const found = checkCredentials(t, username, password);
+    const found = checkCredentials(t, { username, password, isNew });
     setErrors(found);
     if (Object.keys(found).length > 0) return focusFirstError(form, found);
     setBusy(true);

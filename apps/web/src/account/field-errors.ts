@@ -7,6 +7,8 @@ const FIELDS_OF: Record<string, readonly string[]> = {
   NAME_TAKEN: ["username"],
   NAME_INVALID: ["username", "name"],
   PASSWORD_INVALID: ["newPassword", "password"],
+  PASSWORD_TOO_COMMON: ["newPassword", "password"],
+  PASSWORD_LIKE_NAME: ["newPassword", "password"],
   WRONG_PASSWORD: ["currentPassword"],
   SIGNATURE_INVALID: ["signature"],
 };

@@ -11,7 +11,7 @@ export const account = {
   username: "Username",
   usernameHint: "1 to 32 characters. You log in with it.",
   password: "Password",
-  passwordHint: "At least 5 characters.",
+  passwordHint: "At least 8 characters, such as a few unrelated words.",
   showPassword: "Show password",
   hidePassword: "Hide password",
   required: "Please fill this in.",

@@ -17,7 +17,10 @@ export const reasons = {
   BAD_CREDENTIALS: "Wrong username or password.",
   WRONG_PASSWORD: "The current password is not right.",
   NAME_INVALID: "A name has 1 to 32 characters, without line breaks or hidden characters.",
-  PASSWORD_INVALID: "A password has 5 to 32 characters.",
+  PASSWORD_INVALID: "A password has 8 to 128 characters.",
+  PASSWORD_TOO_COMMON:
+    "Very many people use this password. Choose another one, such as a few unrelated words.",
+  PASSWORD_LIKE_NAME: "This password is little more than a name. Choose one that is harder to guess.",
   SIGNATURE_INVALID: "At most 200 characters, without line breaks.",
   TITLE_INVALID: "A title has at most 200 characters, without line breaks.",
   USER_NOT_FOUND: "There is no such person.",

@@ -14,7 +14,7 @@ export const account: Pick<Dictionary, keyof typeof english.account> = {
   username: "用户名",
   usernameHint: "1 到 32 个字符，用于登录。",
   password: "密码",
-  passwordHint: "至少 5 个字符。",
+  passwordHint: "至少 8 个字符，例如几个不相关的词。",
   showPassword: "显示密码",
   hidePassword: "隐藏密码",
   required: "请填写此项。",

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { checkPassword } from "../account/check-credentials.ts";
+import { checkNewPassword } from "../account/check-credentials.ts";
 import { fieldErrors } from "../account/field-errors.ts";
 import { take } from "../api/client.ts";
 import { asProblem } from "../api/problem.ts";
@@ -30,7 +30,7 @@ export function PasswordForm({ username }: { username: string }) {
     };
     const found: Record<string, string> = {};
     if (body.currentPassword === "") found.currentPassword = t.required;
-    const bad = checkPassword(t, body.newPassword);
+    const bad = checkNewPassword(t, body.newPassword);
     if (bad) found.newPassword = bad;
     setErrors(found);
     if (Object.keys(found).length > 0) return;
