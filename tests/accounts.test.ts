@@ -140,4 +140,93 @@ describe.each(shapes)("accounts, %s", (shape) => {
     expectProblem(await server.api("POST", "/sessions", { json: old }), 401, "BAD_CREDENTIALS");
     await server.logIn(ada.username, "another horse");
   });
+
+  describe("in a cookie", () => {
+    const ours = { "douya-session": "cookie" };
+    const cookieOf = (answer: { headers: Headers }) =>
+      answer.headers.getSetCookie().find((text) => text.startsWith("douya-session="));
+    const pairOf = (answer: { headers: Headers }) => cookieOf(answer)?.split(";")[0];
+    const enter = async (headers = {}) => {
+      const ada = await server.register();
+      const json = { username: ada.username, password: ada.password };
+      return server.api<Session>("POST", "/sessions", { json, headers: { ...ours, ...headers } });
+    };
+    const refresh = (headers: Record<string, string>, json: object = {}) =>
+      server.api<Session>("POST", "/sessions/refresh", { json, headers });
+
+    test("our own client's refresh token comes and goes where no script and no other site reaches it", async () => {
+      const entered = await enter();
+      expect(body(entered, 201).refreshToken).toBe("");
+      expect(cookieOf(entered)).toMatch(
+        /^douya-session=[\w.-]+; Path=\/api\/v1\/sessions; Max-Age=\d+; HttpOnly; SameSite=Strict$/,
+      );
+      expect(Number(/Max-Age=(\d+)/.exec(cookieOf(entered)!)![1])).toBeGreaterThan(29 * 86_400);
+      const next = await refresh({ ...ours, cookie: `other=1; ${pairOf(entered)}` });
+      expect(body(next)).toMatchObject({ user: { id: entered.body.user.id }, refreshToken: "" });
+      expect(pairOf(next)).not.toBe(pairOf(entered));
+      // Two tabs that ask at once are given the same.
+      const both = await Promise.all([1, 2].map(() => refresh({ ...ours, cookie: pairOf(next)! })));
+      expect(pairOf(both[0]!)).toBe(pairOf(both[1]!));
+      body(await refresh({ ...ours, cookie: pairOf(both[1]!)! }));
+    });
+
+    test("no other site is given anything for it", async () => {
+      const entered = await enter();
+      const cookie = pairOf(entered)!;
+      for (const headers of [{ cookie }, { cookie, "douya-session": "yes" }] as Record<string, string>[]) {
+        const refused = await refresh(headers);
+        expectProblem(refused, 422, "INVALID_ARGUMENT");
+        expect(cookieOf(refused)).toBeUndefined();
+      }
+      for (const site of ["cross-site", "same-site", "none"])
+        expectProblem(await refresh({ ...ours, cookie, "sec-fetch-site": site }), 403, "CROSS_SITE");
+      body(await refresh({ ...ours, cookie, "sec-fetch-site": "same-origin" }));
+      expectProblem(await refresh(ours), 401, "SESSION_ENDED");
+      expectProblem(await refresh({ ...ours, cookie: "douya-session=1.2.3" }), 401, "SESSION_ENDED");
+      // It is no token for anything else.
+      expectProblem(await server.api("GET", "/me", { headers: { ...ours, cookie } }), 401, "LOGIN_REQUIRED");
+    });
+
+    test("a token of before is taken into it", async () => {
+      const ada = await server.register();
+      const taken = await refresh(ours, { refreshToken: ada.session.refreshToken });
+      expect(body(taken).refreshToken).toBe("");
+      body(await refresh({ ...ours, cookie: pairOf(taken)! }));
+    });
+
+    test("logging out and leaving for good take it away", async () => {
+      for (const [method, path, json] of [
+        ["DELETE", "/sessions/current"],
+        ["DELETE", "/sessions"],
+        ["DELETE", "/me", { password: "correct horse" }],
+      ] as const) {
+        const entered = await enter();
+        const token = entered.body.accessToken;
+        const left = await server.api(method, path, { token, headers: ours, json });
+        expect(left.status).toBeLessThan(300);
+        expect(cookieOf(left)).toMatch(/^douya-session=; Path=\/api\/v1\/sessions; Max-Age=0;/);
+        expectProblem(await refresh({ ...ours, cookie: pairOf(entered)! }), 401, "SESSION_ENDED");
+      }
+    });
+
+    test("other clients get no cookie", async () => {
+      const ada = await server.register();
+      const json = { username: ada.username, password: ada.password };
+      const entered = await server.api<Session>("POST", "/sessions", { json });
+      expect(cookieOf(entered)).toBeUndefined();
+      expect(body(entered, 201).refreshToken).not.toBe("");
+    });
+  });
+});
+
+describe("behind https", () => {
+  const server = scenario("all", { env: { DOUYA_TRUST_PROXY: "1" } });
+
+  test("the cookie is sent over https alone", async () => {
+    const ada = await server.register();
+    const json = { username: ada.username, password: ada.password };
+    const headers = { "douya-session": "cookie", "x-forwarded-proto": "https" };
+    const entered = await server.api<Session>("POST", "/sessions", { json, headers });
+    expect(entered.headers.getSetCookie().join()).toMatch(/; Secure$/);
+  });
 });

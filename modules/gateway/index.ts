@@ -15,6 +15,7 @@ import { linkPreview } from "./link-preview.ts";
 import { mediaRoutes } from "./media.ts";
 import { sendProblem } from "./problem.ts";
 import { tellMissing, watchClients } from "./request-call.ts";
+import { sessionCookie } from "./session-cookie.ts";
 import { type Surface, urlsFor } from "./surface.ts";
 import { createUploadIntake } from "./upload-intake.ts";
 import { webClient } from "./web.ts";
@@ -48,6 +49,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       intake: createUploadIntake(blobs, clients.video, uploads, config.maxUploadBytes),
       blobs,
       urlsFor: urlsFor(config.publicUrl),
+      cookie: sessionCookie(config.publicUrl),
     };
     return {
       handlers: {},

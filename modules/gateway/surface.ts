@@ -10,6 +10,7 @@ import type { Client } from "#platform/rpc/service.ts";
 import type { Auth } from "./auth.ts";
 import type { Composer } from "./composer.ts";
 import { type MediaUrls, mediaUrls, originOf } from "./media-urls.ts";
+import type { SessionCookie } from "./session-cookie.ts";
 import type { UploadIntake } from "./upload-intake.ts";
 
 /** What both public surfaces stand on. */
@@ -24,6 +25,7 @@ export interface Surface {
   composer: Composer;
   intake: UploadIntake;
   blobs: BlobStore;
+  cookie: SessionCookie;
   urlsFor(request: FastifyRequest): MediaUrls;
 }
 

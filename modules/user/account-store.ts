@@ -5,14 +5,12 @@ import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
-import { sessionEnded, wrongPassword } from "./rules.ts";
+import { type Proven, stillProven, whyUnproven } from "./proven.ts";
+import { sessionEnded } from "./rules.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 
 export type Account = Selectable<Tables["account"]>;
-
-/** What a password was compared with; whatever it allows holds only while this still stands. */
-export type Proven = Pick<Account, "id" | "password_hash" | "session_epoch">;
 
 type PictureColumn = "avatar_key" | "background_key";
 
@@ -108,29 +106,13 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
         let ended = transaction.deleteFrom("session").where("user_id", "=", proven.id);
         if (keepSession) ended = ended.where("id", "!=", keepSession);
         await ended.execute();
+        await transaction
+          .updateTable("session")
+          .set({ password_at: sql`now()` })
+          .where("user_id", "=", proven.id)
+          .execute();
       }),
   };
-}
-
-/** The account, if what the password was compared with still stands. */
-export function stillProven(on: Kysely<Tables>, proven: Proven) {
-  return on
-    .updateTable("account")
-    .where("id", "=", proven.id)
-    .where("state", "=", "open")
-    .where("password_hash", "=", proven.password_hash)
-    .where("session_epoch", "=", proven.session_epoch);
-}
-
-/** Why something that needs the password is refused, though it was right a moment ago. */
-export async function whyUnproven(on: Kysely<Tables>, proven: Proven): Promise<DomainError> {
-  const now = await on
-    .selectFrom("account")
-    .select(["state", "password_hash"])
-    .where("id", "=", proven.id)
-    .executeTakeFirst();
-  const changed = now?.state === "open" && now.password_hash !== proven.password_hash;
-  return changed ? wrongPassword() : sessionEnded();
 }
 
 export async function lockKey(on: Kysely<Tables>, key: string): Promise<void> {

@@ -3,7 +3,8 @@ import { accountClosing, accountErased, accountReopened } from "#contracts/event
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";
-import { lockKey, type Proven, stillProven, whyUnproven } from "./account-store.ts";
+import { lockKey } from "./account-store.ts";
+import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import type { Tables } from "./tables.ts";
 
 export interface Closing {

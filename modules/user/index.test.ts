@@ -253,6 +253,33 @@ describe("sessions", () => {
     expect(await devices(ann)).toEqual([]);
   });
 
+  test("a session ends 180 days after its password was given, refreshed or not", async () => {
+    const ann = await register("Ann");
+    const days = (count: number) => `interval '${count} days'`;
+    await sql(`update "user".session set password_at = now() - ${days(170)}`);
+    const late = await refresh(ann.refreshToken);
+    const leftDays = (late.sessionExpiresAtMs - Date.now()) / 86_400_000;
+    expect(leftDays).toBeGreaterThan(9.9);
+    expect(leftDays).toBeLessThan(10.1);
+    await sql(`update "user".session set password_at = now() - ${days(180)}`);
+    const last = await refresh(late.refreshToken).catch((error) => error);
+    expect(last.accessTokenExpiresAtMs ?? 0).toBeLessThanOrEqual(Date.now());
+    expect(await alive(ann)).toEqual([]);
+    await expect(refresh(late.refreshToken)).rejects.toMatchObject(ended);
+  });
+
+  test("who gives the password again, to change it, stays for another 180 days", async () => {
+    const ann = await register("Ann");
+    await sql(`update "user".session set password_at = now() - interval '170 days'`);
+    const { sessionId } = ann;
+    await user.changePassword(
+      { currentPassword: password, newPassword: "battery staple", sessionId },
+      as(ann.user!.id),
+    );
+    const { sessionExpiresAtMs } = await refresh(ann.refreshToken);
+    expect(sessionExpiresAtMs - Date.now()).toBeGreaterThan(29 * 86_400_000);
+  });
+
   test("are listed by their devices, ended one by one, and all at once; again does nothing", async () => {
     const phone = await register("Ann", { userAgent: "phone" });
     const desk = await logIn("Ann", { userAgent: "desk" });

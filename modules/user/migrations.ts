@@ -54,4 +54,10 @@ export const migrations: Migrations = {
     -- Raised when all sessions end, so that a login that was under way then opens none.
     alter table "user".account add session_epoch int4 not null default 0;
   `,
+  "0005-password-at": `
+    -- When the password was last given in this session: it ends some time after that, however often it is refreshed.
+    alter table "user".session add password_at timestamptz not null default now();
+    update "user".session set password_at = created_at,
+      expires_at = least(expires_at, created_at + interval '180 days');
+  `,
 };

@@ -25,19 +25,22 @@ export function newSession(ids: Ids, userId: UserId, from: { userAgent: string; 
   return { session, refreshToken: refresh?.token ?? "" };
 }
 
+export type OpenSession = Pick<NewSession, "id" | "classic" | "expiresAt">;
+
 /** The answer to whoever has just logged in, registered or refreshed. */
 export async function sessionAnswer(
   tokens: Tokens,
   account: Account,
-  session: { id: SessionId; classic: boolean },
+  session: OpenSession,
   refreshToken: string,
 ): Promise<MessageInitShape<typeof SessionSchema>> {
-  const access = await tokens.access(account.id as UserId, session.id, session.classic);
+  const access = await tokens.access(account.id as UserId, session);
   return {
     sessionId: session.id,
     user: toUser(account),
     accessToken: access.token,
     accessTokenExpiresAtMs: access.expiresAtMs,
     refreshToken,
+    sessionExpiresAtMs: session.expiresAt.getTime(),
   };
 }

@@ -7,6 +7,8 @@ export const maxSessionsPerUser = 50;
 export const accessTokenMs = 15 * 60_000;
 /** Also how long a classic access token lives, whose clients cannot refresh. */
 export const sessionMs = 30 * 24 * 3_600_000;
+/** A session ends so long after its password was given, however often it is refreshed. */
+export const passwordLastsMs = 180 * 24 * 3_600_000;
 /**
  * A refresh token that was just swapped still works this long: an answer may be lost on the way, and two tabs
  * may ask at once.

@@ -2,8 +2,8 @@ import { type Selectable, sql } from "kysely";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { Proven } from "./account-store.ts";
-import { maxSessionsPerUser } from "./rules.ts";
+import type { Proven } from "./proven.ts";
+import { maxSessionsPerUser, passwordLastsMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export type SessionRow = Selectable<Tables["session"]>;
@@ -69,22 +69,23 @@ export function sessionStore(db: Kysely<Tables>) {
       return rows.length > 0;
     },
     session: (userId: UserId, id: SessionId) => liveSession(userId, id).executeTakeFirst(),
-    /** Swaps the refresh token; false when another request has swapped it in between. */
-    async rotate(session: SessionRow, refreshHash: Buffer, expiresAt: Date): Promise<boolean> {
-      const { numUpdatedRows } = await db
+    /** Swaps the refresh token and tells when the session ends; undefined when another request was quicker. */
+    async rotate(session: SessionRow, refreshHash: Buffer, expiresAt: Date): Promise<Date | undefined> {
+      const rotated = await db
         .updateTable("session")
         .set({
           refresh_hash: refreshHash,
           previous_refresh_hash: session.refresh_hash,
           rotated_at: sql`now()`,
           last_used_at: sql`now()`,
-          expires_at: expiresAt,
+          expires_at: sql`least(${expiresAt}::timestamptz, password_at + ${passwordLastsMs} * interval '1 ms')`,
         })
         .where("user_id", "=", session.user_id)
         .where("id", "=", session.id)
         .where("refresh_hash", "=", session.refresh_hash)
-        .executeTakeFirstOrThrow();
-      return numUpdatedRows > 0n;
+        .returning("expires_at")
+        .executeTakeFirst();
+      return rotated?.expires_at;
     },
     /** Which of these sessions are alive, and their people's role; their use is noted, once an hour at the most. */
     async aliveSessions(refs: { userId: string; sessionId: string }[]) {

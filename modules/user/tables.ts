@@ -29,6 +29,7 @@ export interface Tables {
     created_at: GeneratedAlways<Date>;
     last_used_at: Generated<Date>;
     expires_at: Date;
+    password_at: Generated<Date>;
   };
   signing_key: {
     kid: string;

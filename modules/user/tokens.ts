@@ -15,8 +15,7 @@ export interface Tokens {
   /** A signed access token (Ed25519 JWT) for a session, and when it ends. */
   access(
     userId: UserId,
-    sessionId: SessionId,
-    classic: boolean,
+    session: { id: SessionId; classic: boolean; expiresAt: Date },
   ): Promise<{ token: string; expiresAtMs: number }>;
   /**
    * The refresh token that follows another: the same one whenever it is asked for, so that an answer that was lost
@@ -46,8 +45,9 @@ export async function createTokens(store: KeyStore, onError: (error: unknown) =>
     }, onError);
   }, reloadMs);
   return {
-    async access(userId, sessionId, classic) {
-      const expiresAtMs = Date.now() + (classic ? sessionMs : accessTokenMs);
+    async access(userId, { id: sessionId, classic, expiresAt }) {
+      const lastsMs = classic ? sessionMs : accessTokenMs;
+      const expiresAtMs = Math.min(Date.now() + lastsMs, expiresAt.getTime());
       const token = await new SignJWT({ sid: sessionId })
         .setProtectedHeader({ alg: "EdDSA", kid: signer.kid })
         .setIssuer("user")

@@ -27,8 +27,17 @@ export const devices = {
 
 /** The browser of somebody who has logged in before. */
 export function loggedIn(origin: string, { refreshToken, user }: Schemas["Session"]): BrowserContextOptions {
-  const localStorage = [{ name: "douya.session", value: JSON.stringify({ refreshToken, user }) }];
-  return { storageState: { cookies: [], origins: [{ origin, localStorage }] } };
+  const localStorage = [{ name: "douya.session", value: JSON.stringify({ user }) }];
+  const { hostname: domain } = new URL(origin);
+  const cookie = {
+    name: "douya-session",
+    value: refreshToken,
+    domain,
+    path: "/api/v1/sessions",
+    expires: -1,
+  };
+  const guarded = { httpOnly: true, secure: false, sameSite: "Strict" } as const;
+  return { storageState: { cookies: [{ ...cookie, ...guarded }], origins: [{ origin, localStorage }] } };
 }
 
 /** Somebody in front of a browser of their own: nothing of theirs is shared with other visitors. */

@@ -1105,7 +1105,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Swap a refresh token for new tokens */
+        /**
+         * Swap a refresh token for new tokens
+         * @description With the header `douya-session: cookie`, which only pages of this site can send, the token may be left out: it comes and goes in a cookie that no script sees, and `refreshToken` is empty in the answer. Registering and logging in with that header begin such a session.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1116,7 +1119,7 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        refreshToken: string;
+                        refreshToken?: string;
                     };
                 };
             };
@@ -2723,7 +2726,7 @@ export interface components {
             accessToken: string;
             /** Format: date-time */
             accessTokenExpiresAt: string;
-            /** @description Swap it for new tokens before the access token ends; it works once. */
+            /** @description Swap it for new tokens before the access token ends; it works once. Empty when the session is kept in a cookie. */
             refreshToken: string;
             user: components["schemas"]["User"];
         };

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Session } from "#contracts/gen/user_pb.ts";
-import type { MediaUrls } from "../media-urls.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { toApiUser, toTime } from "./present.ts";
@@ -21,13 +21,17 @@ const Credentials = Type.Object({
 });
 
 /** Registering, logging in and out, and the devices that are logged in. */
-export function accountRoutes({ user, auth, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
-  const answer = async (session: Session, request: FastifyRequest, urls: MediaUrls) => ({
-    user: toApiUser(await composer.person(session.user!, callOf(request)), urls),
-    accessToken: session.accessToken,
-    accessTokenExpiresAt: toTime(session.accessTokenExpiresAtMs),
-    refreshToken: session.refreshToken,
-  });
+export function accountRoutes({ user, auth, composer, urlsFor, cookie }: Surface): FastifyPluginAsyncTypebox {
+  const answer = async (session: Session, request: FastifyRequest, reply: FastifyReply) => {
+    const inCookie = cookie.wanted(request);
+    if (inCookie) cookie.keep(request, reply, session);
+    return {
+      user: toApiUser(await composer.person(session.user!, callOf(request)), urlsFor(request)),
+      accessToken: session.accessToken,
+      accessTokenExpiresAt: toTime(session.accessTokenExpiresAtMs),
+      refreshToken: inCookie ? "" : session.refreshToken,
+    };
+  };
   const device = (request: FastifyRequest) => ({
     userAgent: request.headers["user-agent"] ?? "",
     address: request.ip,
@@ -47,8 +51,9 @@ export function accountRoutes({ user, auth, composer, urlsFor }: Surface): Fasti
         },
       },
       async (request, reply) => {
+        cookie.wanted(request);
         const session = await user.register({ ...request.body, ...device(request) }, callOf(request));
-        return reply.code(201).send(await answer(session, request, urlsFor(request)));
+        return reply.code(201).send(await answer(session, request, reply));
       },
     );
     app.post(
@@ -63,8 +68,9 @@ export function accountRoutes({ user, auth, composer, urlsFor }: Surface): Fasti
         },
       },
       async (request, reply) => {
+        cookie.wanted(request);
         const session = await user.logIn({ ...request.body, ...device(request) }, callOf(request));
-        return reply.code(201).send(await answer(session, request, urlsFor(request)));
+        return reply.code(201).send(await answer(session, request, reply));
       },
     );
     app.post(
@@ -73,12 +79,23 @@ export function accountRoutes({ user, auth, composer, urlsFor }: Surface): Fasti
         config: { auth: "none" },
         schema: {
           summary: "Swap a refresh token for new tokens",
+          description:
+            "With the header `douya-session: cookie`, which only pages of this site can send, the token may be left out: " +
+            "it comes and goes in a cookie that no script sees, and `refreshToken` is empty in the answer. " +
+            "Registering and logging in with that header begin such a session.",
           tags: ["accounts"],
-          body: Type.Object({ refreshToken: Type.String({ maxLength: 200 }) }),
+          body: Type.Object({ refreshToken: Type.Optional(Type.String({ maxLength: 200 })) }),
           response: answers({ 200: Type.Ref("Session") }),
         },
       },
-      async (request) => answer(await user.refresh(request.body, callOf(request)), request, urlsFor(request)),
+      async (request, reply) => {
+        const inCookie = cookie.wanted(request);
+        const refreshToken =
+          request.body.refreshToken ?? (inCookie ? (cookie.read(request) ?? "") : undefined);
+        if (refreshToken === undefined)
+          throw new DomainError("invalid", "INVALID_ARGUMENT", "refreshToken: must be given.");
+        return answer(await user.refresh({ refreshToken }, callOf(request)), request, reply);
+      },
     );
     app.get(
       "/sessions",
@@ -111,6 +128,7 @@ export function accountRoutes({ user, auth, composer, urlsFor }: Surface): Fasti
       { schema: { summary: "Log out", tags: ["accounts"], response: answers({ 204: NoContent }) } },
       async (request, reply) => {
         await end(request, request.identity!.sessionId);
+        cookie.forget(request, reply);
         return reply.code(204).send(null);
       },
     );
@@ -136,6 +154,7 @@ export function accountRoutes({ user, auth, composer, urlsFor }: Surface): Fasti
       },
       async (request, reply) => {
         await end(request, "");
+        cookie.forget(request, reply);
         return reply.code(204).send(null);
       },
     );

@@ -13,6 +13,7 @@ import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
 export function profileRoutes({
   user,
   auth,
+  cookie,
   video,
   composer,
   intake,
@@ -66,13 +67,14 @@ export function profileRoutes({
             "While a moderator has put one of the videos on hold it is refused: then one can log in again, and " +
             "`closingRefused` in `GET /me` says why.",
           tags: ["accounts"],
-          body: Type.Object({ password: Type.String({ maxLength: 256 }) }),
+          body: Type.Object({ password: Type.String({ maxLength: 1024 }) }),
           response: answers({ 202: Type.Object({ state: Type.Literal("closing") }) }),
         },
       },
       async (request, reply) => {
         await user.closeAccount({ password: request.body.password }, callOf(request));
         auth.forget(request.identity!.userId);
+        cookie.forget(request, reply);
         return reply.code(202).send({ state: "closing" as const });
       },
     );

@@ -54,7 +54,8 @@ export const Session = Type.Object(
     accessToken: Type.String({ description: "Send it as `Authorization: Bearer …`." }),
     accessTokenExpiresAt: Time,
     refreshToken: Type.String({
-      description: "Swap it for new tokens before the access token ends; it works once.",
+      description:
+        "Swap it for new tokens before the access token ends; it works once. Empty when the session is kept in a cookie.",
     }),
   },
   { $id: "Session" },

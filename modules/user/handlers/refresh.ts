@@ -3,9 +3,9 @@ import type { SessionId } from "#contracts/ids.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AccountStore } from "../account-store.ts";
-import { sessionAnswer } from "../open-session.ts";
+import { type OpenSession, sessionAnswer } from "../open-session.ts";
 import { judgeRefresh, sessionEnded, sessionMs } from "../rules.ts";
-import type { SessionRow, SessionStore } from "../session-store.ts";
+import type { SessionStore } from "../session-store.ts";
 import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from "../tokens.ts";
 
 /** `looks` limits, per session, how often somebody may have us look for a token among the older ones. */
@@ -16,7 +16,7 @@ export function refresh(
   looks: RateLimit,
 ): Handlers<typeof UserService>["refresh"] {
   /** The session, once its token is the next one; undefined when another request was quicker. */
-  async function rotate(shown: ShownRefreshToken, nextHash: Buffer): Promise<SessionRow | undefined> {
+  async function rotate(shown: ShownRefreshToken, nextHash: Buffer): Promise<OpenSession | undefined> {
     const session = await sessions.session(shown.userId, shown.sessionId);
     const verdict = judgeRefresh(
       session && {
@@ -32,9 +32,11 @@ export function refresh(
     if (verdict === "end-session") await sessions.endSession(shown.userId, shown.sessionId);
     if (verdict !== "rotate" || !session) throw sessionEnded();
     // Swapped a moment ago: whoever asks again is given what was given then.
-    if (sameHash(nextHash, session.refresh_hash)) return session;
-    const swapped = await sessions.rotate(session, nextHash, new Date(Date.now() + sessionMs));
-    return swapped ? session : undefined;
+    const { id, classic } = session;
+    const open = (expiresAt: Date) => ({ id: id as SessionId, classic, expiresAt });
+    if (sameHash(nextHash, session.refresh_hash)) return open(session.expires_at);
+    const expiresAt = await sessions.rotate(session, nextHash, new Date(Date.now() + sessionMs));
+    return expiresAt && open(expiresAt);
   }
 
   return async (request) => {
@@ -44,6 +46,6 @@ export function refresh(
     const session = (await rotate(shown, next.hash)) ?? (await rotate(shown, next.hash));
     const [account] = await accounts.accountsById([shown.userId]);
     if (!session || !account) throw sessionEnded();
-    return sessionAnswer(tokens, account, { id: session.id as SessionId, classic: false }, next.token);
+    return sessionAnswer(tokens, account, session, next.token);
   };
 }

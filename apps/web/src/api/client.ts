@@ -9,9 +9,15 @@ export type Api = Client<paths>;
 const TIMEOUT_MS = 20_000;
 const SILENT_MS = 5000;
 
+/** Has the server keep the session's refresh token in a cookie, where no script can read it. */
+function withCookie(request: Request) {
+  if (navigator.cookieEnabled) request.headers.set("douya-session", "cookie");
+  return request;
+}
+
 function withToken(request: Request, token: string | null) {
   if (token) request.headers.set("authorization", `Bearer ${token}`);
-  return request;
+  return request.method === "GET" ? request : withCookie(request);
 }
 
 async function send(request: Request): Promise<Response> {
@@ -36,7 +42,7 @@ async function isTokenRefused(response: Response): Promise<boolean> {
 export function createSender(session: SessionStore) {
   return async (request: Request): Promise<Response> => {
     const token = await session.accessToken();
-    if (!token) return send(request);
+    if (!token) return send(withToken(request, null));
     const again = request.clone();
     const response = await send(withToken(request, token));
     if (!(await isTokenRefused(response))) return response;
@@ -58,15 +64,15 @@ export async function take<Body>(
   return data as Body;
 }
 
-/** The one request made without a session: it is what gives one. */
-export async function refreshSession(refreshToken: string): Promise<Session> {
-  const response = await send(
-    new Request("/api/v1/sessions/refresh", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ refreshToken }),
-    }),
-  );
+/** The one request made without a session: it is what gives one. It goes on when the page is left half-way. */
+export async function refreshSession(refreshToken: string | undefined): Promise<Session> {
+  const request = new Request("/api/v1/sessions/refresh", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ refreshToken }),
+    keepalive: true,
+  });
+  const response = await send(withCookie(request));
   if (!response.ok) throw problemFrom(response.status, await response.text());
   return (await response.json()) as Session;
 }

@@ -16,21 +16,24 @@ function memory() {
 }
 function issue(number: number, livesMs: number): Session {
   const accessTokenExpiresAt = new Date(NOW + livesMs).toISOString();
-  return { user, accessToken: `access-${number}`, refreshToken: `refresh-${number}`, accessTokenExpiresAt };
+  return { user, accessToken: `access-${number}`, refreshToken: "", accessTokenExpiresAt };
 }
-/** Two "tabs" share storage and the lock; each renewal uses its refresh token up, as the server does. */
-function world() {
+/** Two "tabs" share storage, the cookie and the lock; each renewal uses its refresh token up, as the server does. */
+function world({ cookies = true } = {}) {
   const storage = memory();
+  let cookie = "";
   let issued = 0;
   let current = "";
   let last = Promise.resolve<unknown>(undefined);
   const used: string[] = [];
   const next = (livesMs = 900_000) => {
     const session = issue(++issued, livesMs);
-    current = session.refreshToken;
+    current = `refresh-${issued}`;
+    if (cookies) cookie = current;
+    else session.refreshToken = current;
     return session;
   };
-  const refresh = async (token: string) => {
+  const refresh = async (token = cookie) => {
     used.push(token);
     await new Promise((resolve) => setImmediate(resolve));
     if (token !== current) throw new Problem(401, { reason: "SESSION_ENDED" });
@@ -101,13 +104,35 @@ describe("session", () => {
     expect(new Set(used).size).toBe(used.length);
     expect(two.user()).toEqual(user);
   });
-  it("survives a reload: the refresh token is kept, the access token is not", async () => {
+  it("survives a reload, and no token is where a script could read it", async () => {
     const { open, next, storage } = world();
     open().begin(next());
-    expect(storage.getItem("douya.session")).not.toContain("access-1");
+    expect(JSON.parse(storage.getItem("douya.session")!)).toEqual({ user });
     const reloaded = open();
     expect(reloaded.user()).toEqual(user);
     expect(await reloaded.accessToken()).toBe("access-2");
+  });
+  it("takes a refresh token from before into the cookie, once", async () => {
+    const { open, next, storage, used } = world();
+    next();
+    storage.setItem("douya.session", JSON.stringify({ user, refreshToken: "refresh-1" }));
+    const [one, two] = [open(), open()];
+    expect(await Promise.all([one.accessToken(), two.accessToken()])).toEqual(["access-2", "access-3"]);
+    expect(used).toEqual(["refresh-1", "refresh-2"]);
+    expect(JSON.parse(storage.getItem("douya.session")!)).toEqual({ user });
+  });
+  it("lives in memory where the browser keeps no cookies, and leaves nothing behind", async () => {
+    const { open, next, storage, used } = world({ cookies: false });
+    const tab = open();
+    tab.begin(next(0));
+    expect(await tab.accessToken()).toBe("access-2");
+    expect(await tab.renew("access-2")).toBe("access-3");
+    expect(used).toEqual(["refresh-1", "refresh-2"]);
+    expect(tab.user()).toEqual(user);
+    expect(storage.getItem("douya.session")).toBeNull();
+    expect(open().user()).toBeNull();
+    tab.end("left");
+    expect(await tab.accessToken()).toBeNull();
   });
   it("ends when the server refuses, and says so once", async () => {
     const { open, next, drop } = world();

@@ -3,8 +3,9 @@ import { Problem } from "./problem.ts";
 import type { Session, User } from "./types.ts";
 
 interface Saved {
-  refreshToken: string;
   user: User;
+  /** Only of a session from before it went into a cookie; the next renewal takes it there. */
+  refreshToken?: string;
 }
 interface Access {
   token: string;
@@ -30,8 +31,8 @@ export interface SessionStore {
 
 interface Options {
   storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
-  /** POST /sessions/refresh; throws a Problem. */
-  refresh: (refreshToken: string) => Promise<Session>;
+  /** POST /sessions/refresh, without a token when it is in the cookie; throws a Problem. */
+  refresh: (refreshToken: string | undefined) => Promise<Session>;
   /** Absent on plain http: then only the requests of one tab share a renewal. */
   locks?: Pick<LockManager, "request"> | undefined;
   channel?: Pick<BroadcastChannel, "postMessage" | "addEventListener"> | undefined;
@@ -42,12 +43,15 @@ const KEY = "douya.session";
 const SPARE_MS = 30_000;
 
 /**
- * Keeps the session: the access token in memory, the rotating refresh token in storage. A renewal runs
- * once at a time over all requests and all tabs, since a refresh token used twice ends the session.
+ * Keeps the session: the access token in memory, who it is in storage. The rotating refresh token is in a cookie
+ * that no script sees; where the browser keeps no cookies it is in memory, and the session lasts as long as the page.
+ * A renewal runs once at a time over all requests and all tabs, since a refresh token used twice ends the session.
  */
 export function createSession({ storage, refresh, locks, channel, now = Date.now }: Options): SessionStore {
   let saved = load();
   let access: Access | null = null;
+  /** Where there are no cookies. */
+  let kept: string | undefined;
   let renewing: Promise<string | null> | null = null;
   const changes = createListeners();
   const endings = createListeners();
@@ -61,7 +65,7 @@ export function createSession({ storage, refresh, locks, channel, now = Date.now
   }
   function save(next: Saved | null) {
     saved = next;
-    if (next) storage.setItem(KEY, JSON.stringify(next));
+    if (next && !kept) storage.setItem(KEY, JSON.stringify(next));
     else storage.removeItem(KEY);
     changes.call();
   }
@@ -70,24 +74,26 @@ export function createSession({ storage, refresh, locks, channel, now = Date.now
 
   function begin(session: Session) {
     access = { token: session.accessToken, expiresAtMs: Date.parse(session.accessTokenExpiresAt) };
-    save({ refreshToken: session.refreshToken, user: session.user });
-    channel?.postMessage({ kind: "renewed", access } satisfies Message);
+    kept = session.refreshToken || undefined;
+    save({ user: session.user });
+    if (!kept) channel?.postMessage({ kind: "renewed", access } satisfies Message);
   }
   function end(reason: EndReason) {
     access = null;
+    kept = undefined;
     save(null);
     if (reason === "ended") endings.call();
   }
   async function renewOnce(rejected: string | null): Promise<string | null> {
     // Another tab may have renewed while this one waited for the lock.
     if (usable(access) && access.token !== rejected) return access.token;
-    const current = load();
+    const current = kept ? saved : load();
     if (!current) {
       if (saved) end("ended");
       return null;
     }
     try {
-      const session = await refresh(current.refreshToken);
+      const session = await refresh(kept ?? current.refreshToken);
       begin(session);
       return session.accessToken;
     } catch (error) {
@@ -118,19 +124,19 @@ export function createSession({ storage, refresh, locks, channel, now = Date.now
   }
 
   channel?.addEventListener("message", (event) => {
-    const { access: theirs } = (event as MessageEvent<Message>).data;
-    access = theirs;
     const next = load();
-    if (next && JSON.stringify(next) !== JSON.stringify(saved)) {
-      saved = next;
-      changes.call();
-    }
+    if (!next || kept) return;
+    access = (event as MessageEvent<Message>).data.access;
+    if (JSON.stringify(next) === JSON.stringify(saved)) return;
+    saved = next;
+    changes.call();
   });
   if (typeof window !== "undefined") {
     window.addEventListener("storage", (event) => {
-      if (event.key !== KEY && event.key !== null) return;
+      if ((event.key !== KEY && event.key !== null) || kept) return;
+      const before = saved?.user.id;
       saved = load();
-      if (!saved) access = null;
+      if (saved?.user.id !== before) access = null;
       changes.call();
     });
   }

@@ -1,0 +1,29 @@
+import type { Selectable } from "kysely";
+import type { Kysely } from "#platform/db/database.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
+import { sessionEnded, wrongPassword } from "./rules.ts";
+import type { Tables } from "./tables.ts";
+
+/** What a password was compared with; whatever it allows holds only while this still stands. */
+export type Proven = Pick<Selectable<Tables["account"]>, "id" | "password_hash" | "session_epoch">;
+
+/** The account, if what the password was compared with still stands. */
+export function stillProven(on: Kysely<Tables>, proven: Proven) {
+  return on
+    .updateTable("account")
+    .where("id", "=", proven.id)
+    .where("state", "=", "open")
+    .where("password_hash", "=", proven.password_hash)
+    .where("session_epoch", "=", proven.session_epoch);
+}
+
+/** Why something that needs the password is refused, though it was right a moment ago. */
+export async function whyUnproven(on: Kysely<Tables>, proven: Proven): Promise<DomainError> {
+  const now = await on
+    .selectFrom("account")
+    .select(["state", "password_hash"])
+    .where("id", "=", proven.id)
+    .executeTakeFirst();
+  const changed = now?.state === "open" && now.password_hash !== proven.password_hash;
+  return changed ? wrongPassword() : sessionEnded();
+}
