@@ -31,9 +31,9 @@ describe("passwords", () => {
     "",
     "1234567",
     "horse 7",
-    "x7".repeat(64) + "x",
+    `${"x7".repeat(64)}x`,
     "😀😃😀😃😀😃😀",
-    "e\u0301i".repeat(3) + "e\u0301",
+    `${"e\u0301i".repeat(3)}e\u0301`,
     "a".repeat(10_000),
   ])("%j is none", (password) => expect(check(password)).rejects.toEqual(refused("PASSWORD_INVALID")));
   test.each([
