@@ -64,4 +64,8 @@ export const migrations: Migrations = {
       -- The last attempt to delete it that was refused.
       add refused_closing int8 not null default 0;
   `,
+  "0004-notices": `
+    -- What the author is told about a published video, by reason: that its file was cut off, say.
+    alter table video.video add notices text[] not null default '{}';
+  `,
 };

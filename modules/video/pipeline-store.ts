@@ -10,6 +10,19 @@ import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
+/** What is published, with the blobs that are kept for it. */
+export interface PublishedFile {
+  playKey: string;
+  coverKey: string;
+  sizeBytes: number;
+  durationMs: number;
+  width: number;
+  height: number;
+  /** Reasons that the author is told. */
+  notices: string[];
+  keepKeys: string[];
+}
+
 /** What the pipeline makes of a video: its states, from the first try to one of the two ends. */
 export function pipelineStore(db: Kysely<Tables>, events: Events) {
   return {
@@ -35,12 +48,7 @@ export function pipelineStore(db: Kysely<Tables>, events: Events) {
      * The end of the pipeline: state, count, event, blobs no longer needed and the job, in one transaction. False
      * when the video is gone.
      */
-    async finish(
-      id: VideoId,
-      result: { playKey: string; coverKey: string; sizeBytes: number; keepKeys: string[] },
-      job: Job,
-      jobs: JobQueue,
-    ): Promise<boolean> {
+    async finish(id: VideoId, result: PublishedFile, job: Job, jobs: JobQueue): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         // The video before the job, as when it is deleted: else the two could wait for each other.
         const video = await transaction
@@ -51,6 +59,10 @@ export function pipelineStore(db: Kysely<Tables>, events: Events) {
             play_key: result.playKey,
             cover_key: result.coverKey,
             size_bytes: result.sizeBytes,
+            duration_ms: result.durationMs,
+            width: result.width,
+            height: result.height,
+            notices: result.notices,
             published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
           })
           .where("id", "=", id)

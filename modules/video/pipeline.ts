@@ -2,8 +2,12 @@ import type { VideoId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Job, JobKind, JobQueue } from "#platform/jobs/job-queue.ts";
-import type { Media } from "#platform/media/media-tool.ts";
-import { isPlayableAsIs } from "#platform/media/rules.ts";
+import {
+  MEDIA_INFO_FORM,
+  type Media,
+  type MediaInfo,
+  type RenditionInfo,
+} from "#platform/media/media-tool.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { BlobUseStore } from "./blob-use-store.ts";
 import type { PipelineStore } from "./pipeline-store.ts";
@@ -43,7 +47,7 @@ export function processVideo(
     return { key, sizeBytes: staged.sizeBytes };
   }
 
-  async function rendition(video: VideoRow, source: string, job: Job) {
+  async function rendition(video: VideoRow, source: string, info: MediaInfo, job: Job) {
     const id = video.id as VideoId;
     let lastMs = 0;
     const onProgress = (progress: number) => {
@@ -53,12 +57,12 @@ export function processVideo(
         .setProgress(id, progress)
         .catch((error) => log.warn({ err: error }, "could not note the progress"));
     };
-    let copied = false;
+    let done: { copied: boolean; info: RenditionInfo } | undefined;
     const made = await make(id, "video", async (path) => {
       const options = { maxShortSidePx: firstRenditionShortSidePx, onProgress, signal: job.signal };
-      ({ copied } = await media.rendition(source, path, video.info, options));
+      done = await media.rendition(source, path, info, options);
     });
-    return { ...made, copied };
+    return { ...made, ...done! };
   }
 
   async function run(job: Job): Promise<void> {
@@ -66,16 +70,19 @@ export function processVideo(
     const video = await store.startProcessing(id);
     if (!video) return;
     await blobs.withFile({ key: video.source_key }, async (source) => {
-      const cover = await make(id, "cover", (path) =>
-        media.cover(source, path, video.info, { signal: job.signal }),
+      // What an earlier release found out of it may be too little for this one.
+      const info = video.info.form === MEDIA_INFO_FORM ? video.info : await media.probe(source);
+      const play = await rendition(video, source, info, job);
+      // Of what is published, and so of nothing that is not.
+      const cover = await blobs.withFile({ key: play.key }, (rendition) =>
+        make(id, "cover", (path) => media.cover(rendition, path, play.info, { signal: job.signal })),
       );
-      const play = isPlayableAsIs(video.info, firstRenditionShortSidePx)
-        ? { key: video.source_key, sizeBytes: Number(video.size_bytes), copied: true }
-        : await rendition(video, source, job);
       const keepKeys = [play.key, cover.key];
       // A source that was only copied holds nothing that the rendition lacks.
       if (!play.copied) keepKeys.push(video.source_key);
-      const result = { playKey: play.key, coverKey: cover.key, sizeBytes: play.sizeBytes, keepKeys };
+      const { durationMs, width, height } = play.info;
+      const shown = { durationMs, width, height, sizeBytes: play.sizeBytes, notices: info.notices };
+      const result = { playKey: play.key, coverKey: cover.key, ...shown, keepKeys };
       if (!(await store.finish(id, result, job, jobs()))) throw new VideoGone();
     });
     jobs().wake();

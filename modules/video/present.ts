@@ -30,6 +30,7 @@ export function toVideo(
     sizeBytes: Number(video.size_bytes),
     createdAtMs: video.created_at.getTime(),
     publishedAtMs: Number(video.published_ms ?? 0),
+    notices: video.author_id === callerId ? video.notices : [],
     held: video.held && (moderator === true || video.author_id === callerId),
   };
 }

@@ -34,6 +34,7 @@ export interface Tables extends JobTables {
     created_at: GeneratedAlways<Date>;
     published_ms: Generated<string | null>;
     held: Generated<boolean>;
+    notices: Generated<string[]>;
   };
   author_stats: {
     author_id: string;

@@ -10,7 +10,7 @@ export type ShownVideo = Omit<VideoRow, "info" | "source_key" | "upload_id">;
 const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
-  ...(["created_at", "published_ms", "held"] as const),
+  ...(["created_at", "published_ms", "held", "notices"] as const),
 ] satisfies (keyof ShownVideo)[];
 
 /** Everything that is read about videos. */

@@ -60,10 +60,19 @@ const jobOf = (kind: string, key: string): Pick<Job, "key" | "finish"> & Job => 
   finish: async (on) =>
     void (await on.deleteFrom("job").where("kind", "=", kind).where("key", "=", key).execute()),
 });
+const published = {
+  playKey: source,
+  coverKey: "",
+  sizeBytes: 1,
+  durationMs: 1,
+  width: 2,
+  height: 2,
+  notices: [],
+};
 const finish = (id: VideoId, keepKeys: string[] = [source]) =>
   store.finish(
     id,
-    { playKey: source, coverKey: "cover/a.jpg", sizeBytes: 9, keepKeys },
+    { ...published, coverKey: "cover/a.jpg", sizeBytes: 9, keepKeys },
     jobOf("process", id),
     jobs,
   );
@@ -153,7 +162,7 @@ describe("publishing", () => {
   test("a worker that lost its job publishes nothing", async () => {
     const id = await processing();
     const lost = { ...jobOf("process", id), finish: () => Promise.reject(new Error("taken over")) };
-    const result = { playKey: source, coverKey: "", sizeBytes: 1, keepKeys: [] };
+    const result = { ...published, keepKeys: [] };
     await expect(store.finish(id, result, lost, jobs)).rejects.toThrow("taken over");
     expect(await store.videosById([id])).toMatchObject([{ state: "processing" }]);
     expect([await works(), await users(source)]).toEqual([0, [id]]);
@@ -206,7 +215,7 @@ describe("counts", () => {
     const id = await processing();
     const { open, opened } = gate();
     const slow = { ...jobOf("process", id), finish: () => opened };
-    const result = { playKey: source, coverKey: "", sizeBytes: 1, keepKeys: [source] };
+    const result = { ...published, keepKeys: [source] };
     const finishing = store.finish(id, result, slow, jobs);
     await expect
       .poll(

@@ -8,9 +8,8 @@ const SAMPLE_PIXELS = SAMPLE_SIDE_PX ** 2;
 const DARKEST_MEAN = 20;
 const FLATTEST_DEVIATION = 6;
 
-export const SAMPLE_FILTER =
-  `fps=${SAMPLES_PER_SECOND}:start_time=0,` +
-  `scale=${SAMPLE_SIDE_PX}:${SAMPLE_SIDE_PX}:flags=area,format=gray`;
+export const SAMPLE_SIZE = `scale=${SAMPLE_SIDE_PX}:${SAMPLE_SIDE_PX}:flags=area,format=gray`;
+export const SAMPLE_FILTER = `fps=${SAMPLES_PER_SECOND}:start_time=0,${SAMPLE_SIZE}`;
 
 /**
  * Chooses the moment of a cover from grey samples (SAMPLE_FILTER, one after another): the sample that

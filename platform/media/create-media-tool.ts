@@ -1,15 +1,36 @@
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { ChildFailed } from "./child-run.ts";
-import { chooseCoverMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
-import { SNIFF_BYTES, sniffPicture, sniffVideo } from "./magic.ts";
-import type { MediaEngine, Run, SourceFile } from "./media-engine.ts";
+import {
+  chooseCoverMs,
+  SAMPLE_FILTER,
+  SAMPLE_SIZE,
+  SAMPLED_SECONDS,
+  SAMPLES_PER_SECOND,
+} from "./cover-choice.ts";
+import { isPlainSequence } from "./h264.ts";
+import { SNIFF_BYTES, sniffPicture, sniffVideo, type VideoContainer } from "./magic.ts";
+import { readMatroskaLayout } from "./matroska-elements.ts";
+import type { MediaEngine, Run, SourceFile, StreamFacts } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
-import type { MediaInfo, MediaTool } from "./media-tool.ts";
-import { readMp4Layout } from "./mp4-boxes.ts";
+import type { Crop, MediaInfo, MediaNotice, MediaTool, RenditionInfo } from "./media-tool.ts";
+import { readMp4Layout, type WalkBounds } from "./mp4-boxes.ts";
+import type { StreamSpan } from "./packet-survey.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
 import { coverFilter, pictureFilter, planStreams } from "./plan.ts";
 import { refusals } from "./refusals.ts";
-import { acceptVideo, chooseStreams, isCutShort, PICTURE_DEMUXERS, VIDEO_DEMUXERS } from "./rules.ts";
+import {
+  acceptPicture,
+  chooseVideo,
+  describeVideo,
+  displayedSize,
+  isCutShort,
+  isHdr,
+  mayComply,
+  PICTURE_DEMUXERS,
+  soundsOf,
+  uprightOf,
+  VIDEO_DEMUXERS,
+} from "./rules.ts";
 
 /** Puts the rules before an engine: what to refuse, what to make, within which limits. */
 export function createMediaTool(engine: MediaEngine, limits: MediaLimits): MediaTool {
@@ -18,6 +39,77 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     timeoutMs,
     maxPixels: limits.maxFramePixels,
   });
+
+  async function examine(
+    source: SourceFile,
+    { crops, ...file }: { container: VideoContainer; sizeBytes: number } & Layout,
+    run: Run,
+  ): Promise<MediaInfo> {
+    const { container, wholeBytes } = file;
+    const facts = await engine.inspect(source, run);
+    const video = chooseVideo(facts);
+    acceptPicture(video, limits);
+    const options = { wholeBytes, startsAtZero: container === "mp4" };
+    const spans = await engine.survey(source, options, run);
+    const spanOf = (stream: StreamFacts) =>
+      spans.find(({ index, packets }) => index === stream.index && packets > 0);
+    const picture = spanOf(video);
+    if (!picture) throw refusals.videoDamaged();
+    const seen = await engine.sample({ source, stream: video.index, filter: SAMPLE_SIZE, maxFrames: 1 }, run);
+    if (seen.length === 0) throw refusals.videoDamaged();
+
+    const notices: MediaNotice[] = wholeBytes === null ? [] : ["VIDEO_CUT_OFF"];
+    let audio: StreamFacts | null = null;
+    for (const sound of soundsOf(facts))
+      if (spanOf(sound) && (await engine.hear(source, sound.index, run))) {
+        audio = sound;
+        break;
+      }
+    if (!audio && facts.streams.some((stream) => stream.kind === "audio" && spanOf(stream)))
+      notices.push("SOUND_LEFT_OUT");
+
+    const mightBeCopied = mayComply(container, video);
+    // Demuxers leave out what an edit list hides, but what is copied may bring it along.
+    const everything =
+      container === "mp4" && (mightBeCopied || audio?.codec === "aac")
+        ? await engine.survey({ ...source, ignoreEdits: true }, options, run)
+        : spans;
+    const leftOut = (stream: StreamFacts) => {
+      const sum = (all: StreamSpan[]) => {
+        const span = all.find(({ index }) => index === stream.index);
+        return span ? span.shownMs + span.hiddenMs : 0;
+      };
+      return Math.max(0, sum(everything) - sum(spans));
+    };
+    const sequences = mightBeCopied ? await engine.sequences(source, video.index, run) : [];
+    return describeVideo(
+      {
+        ...file,
+        video,
+        audio,
+        spans: { video: picture, audio: (audio && spanOf(audio)) ?? null },
+        crop: crops[video.index] ?? null,
+        light: isHdr(video) ? await engine.light(source, video.index, run) : null,
+        plainPicture: sequences.length === 1 && isPlainSequence(sequences[0]!),
+        hiddenMs: { video: leftOut(video), audio: audio ? leftOut(audio) : 0 },
+        notices,
+      },
+      limits,
+    );
+  }
+
+  /** Our own file, whose header can be believed. */
+  async function describeRendition(path: string, run: Run): Promise<RenditionInfo> {
+    const facts = await engine.inspect({ path, demuxer: VIDEO_DEMUXERS.mp4 }, run);
+    const video = chooseVideo(facts);
+    if (!video || !facts.durationMs) throw refusals.videoDamaged();
+    const upright = uprightOf(video.displayMatrix);
+    return {
+      durationMs: Math.max(1, Math.round(facts.durationMs)),
+      ...displayedSize(video, null, upright),
+      ...upright,
+    };
+  }
 
   return {
     name: engine.name,
@@ -28,24 +120,11 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         const first = await readFirst(file.handle, SNIFF_BYTES);
         const container = sniffVideo(first);
         if (!container) throw refusals.notAVideo();
-        const bounds = { signal, timeoutMs: limits.probeTimeoutMs };
-        const layout = container === "mp4" ? await readMp4Layout(file.handle, file.sizeBytes, bounds) : null;
-        if (layout && (!layout.hasIndex || layout.truncated)) throw refusals.videoDamaged();
-
+        const layout = await readLayout(container, file, { signal, timeoutMs: limits.probeTimeoutMs });
         const source: SourceFile = { path, demuxer: VIDEO_DEMUXERS[container] };
         const run = videoRun(limits.probeTimeoutMs, signal);
-        return await blaming(refusals.videoDamaged, async () => {
-          const facts = await engine.inspect(source, run);
-          const { video } = chooseStreams(facts);
-          const durationMs = facts.durationMs ?? (video ? await engine.measure(source, video.index, run) : 0);
-          const info = acceptVideo({ ...facts, durationMs }, { ...file, container, layout }, limits);
-          const seen = await engine.sample(
-            { source, stream: info.videoStream, filter: SAMPLE_FILTER, maxFrames: 1 },
-            run,
-          );
-          if (seen.length === 0) throw refusals.videoDamaged();
-          return info;
-        });
+        const found = { container, sizeBytes: file.sizeBytes, ...layout };
+        return await blaming(refusals.videoDamaged, () => examine(source, found, run));
       } finally {
         await file.handle.close();
       }
@@ -53,26 +132,40 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
 
     rendition: (input, output, info, { maxShortSidePx, onProgress, signal }) =>
       replacing(output, refusals.videoDamaged, async () => {
-        const { video, audio } = planStreams(info, maxShortSidePx);
+        const run = videoRun(limits.renditionTimeoutMs, signal);
         let done = 0;
-        const endMs = await engine.convert(
-          { source: sourceOf(input, info), output, video, audio, maxOutputBytes: limits.maxOutputBytes },
-          videoRun(limits.renditionTimeoutMs, signal),
-          (outMs) => {
-            done = Math.max(done, Math.min(1, outMs / info.durationMs));
-            onProgress?.(done);
-          },
-        );
+        const convert = async (streams: ReturnType<typeof planStreams>) => {
+          const { maxOutputBytes } = limits;
+          await engine.convert(
+            { source: sourceOf(input, info), output, ...streams, maxOutputBytes },
+            run,
+            (outMs) => {
+              done = Math.max(done, Math.min(1, outMs / info.durationMs));
+              onProgress?.(done);
+            },
+          );
+          return streams;
+        };
+        const planned = planStreams(info, maxShortSidePx);
+        const streams = await convert(planned).catch((error) => {
+          // What cannot be handed on as it is can often still be decoded.
+          if (!(error instanceof ChildFailed) || (planned.video.encode && planned.audio?.encode !== null))
+            throw error;
+          return convert(
+            planStreams({ ...info, videoComplies: false, audioComplies: false }, maxShortSidePx),
+          );
+        });
         // Engines stop quietly at the size limit, and at the end of what can be read.
         if ((await stat(output)).size >= limits.maxOutputBytes) throw refusals.renditionTooLarge();
-        if (isCutShort(info.durationMs, endMs)) throw refusals.videoDamaged();
+        const made = await describeRendition(output, run);
+        if (isCutShort(info.durationMs, made.durationMs)) throw refusals.videoDamaged();
         onProgress?.(1);
-        return { copied: video.encode === null && !audio?.encode };
+        return { copied: streams.video.encode === null && !streams.audio?.encode, info: made };
       }),
 
     cover: (input, output, info, { signal }) =>
       replacing(output, refusals.videoDamaged, async () => {
-        const pictures = { source: sourceOf(input, info), stream: info.videoStream };
+        const pictures = { source: { path: input, demuxer: VIDEO_DEMUXERS.mp4 }, stream: 0 };
         const run = videoRun(limits.stillTimeoutMs, signal);
         const maxFrames = SAMPLES_PER_SECOND * SAMPLED_SECONDS;
         const samples = await engine.sample({ ...pictures, filter: SAMPLE_FILTER, maxFrames }, run);
@@ -102,6 +195,30 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
       });
     },
   };
+}
+
+/** What the engines do not tell of a file. */
+interface Layout {
+  /** It ends before its end: up to here it can be shown. null: nothing is missing. */
+  wholeBytes: number | null;
+  /** What is shown of each stream's picture, null: all of it. */
+  crops: (Crop | null)[];
+}
+
+async function readLayout(
+  container: VideoContainer,
+  { handle, sizeBytes }: { handle: FileHandle; sizeBytes: number },
+  bounds: WalkBounds,
+): Promise<Layout> {
+  if (container === "matroska") {
+    const { truncated, crops } = await readMatroskaLayout(handle, sizeBytes);
+    return { wholeBytes: truncated ? sizeBytes : null, crops };
+  }
+  if (container !== "mp4") return { wholeBytes: null, crops: [] };
+  const { hasIndex, truncated, wholeBytes, crops } = await readMp4Layout(handle, sizeBytes, bounds);
+  // Of a recording in fragments, the whole ones can be shown.
+  if (!hasIndex || (truncated && wholeBytes === 0)) throw refusals.videoDamaged();
+  return { wholeBytes: truncated ? wholeBytes : null, crops };
 }
 
 function sourceOf(path: string, info: MediaInfo): SourceFile {

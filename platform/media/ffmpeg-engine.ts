@@ -1,4 +1,6 @@
-import { type ChildBounds, runChild } from "./child-run.ts";
+import { rm } from "node:fs/promises";
+import { type ChildBounds, ChildFailed, runChild } from "./child-run.ts";
+import { splitByteStream } from "./h264.ts";
 import type {
   ConvertJob,
   MediaEngine,
@@ -11,6 +13,7 @@ import type {
   StreamFacts,
 } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
+import { PacketSurvey, type SurveyedPacket } from "./packet-survey.ts";
 import { outTimeMs } from "./progress.ts";
 
 export interface FfmpegPrograms {
@@ -41,13 +44,53 @@ export function createFfmpegEngine(programs: FfmpegPrograms, limits: MediaLimits
       return readProbe(JSON.parse((await runChild(programs.ffprobe, args, bounds(run))).toString()));
     },
 
-    async measure(source, stream, run) {
-      let endMs = 0;
-      const args = [...input(source, run), "-map", `0:${stream}`, "-c", "copy", "-f", "null", "-"];
-      await ffmpeg([...PROGRESS, ...args], run, (line) => {
-        endMs = outTimeMs(line) ?? endMs;
+    async survey(source, options, run) {
+      const survey = new PacketSurvey(options);
+      const fields =
+        "stream_index,pts_time,dts_time,duration_time,size,pos,flags:packet_side_data=side_data_type";
+      const args = [
+        "-v",
+        "error",
+        "-show_entries",
+        `packet=${fields}`,
+        "-of",
+        "compact",
+        ...inputArguments(source),
+      ];
+      await runChild(programs.ffprobe, args, bounds(run), (line) => {
+        if (line.startsWith("packet|")) survey.add(readPacket(line));
       });
-      return endMs;
+      return survey.result();
+    },
+
+    async hear(source, stream, run) {
+      const output = ["-t", "1", "-ac", "1", "-ar", "8000", "-f", "s16le", "pipe:1"];
+      try {
+        return (await ffmpeg([...input(source, run), "-map", `0:${stream}`, ...output], run)).length > 0;
+      } catch (error) {
+        if (error instanceof ChildFailed) return false;
+        throw error;
+      }
+    },
+
+    async light(source, stream, run) {
+      const args = ["-v", "error", "-threads", threads, "-max_pixels", String(run.maxPixels)];
+      args.push("-select_streams", String(stream), "-read_intervals", "%+#1");
+      args.push("-show_entries", "frame=pts:frame_side_data_list", "-of", "json", ...inputArguments(source));
+      const { frames = [] } = JSON.parse((await runChild(programs.ffprobe, args, bounds(run))).toString());
+      const told: ProbeSideData[] = frames[0]?.side_data_list ?? [];
+      const peak = readRational(told.find((data) => data.max_luminance !== undefined)?.max_luminance);
+      return {
+        masteringPeak: peak.den === 0 ? 0 : peak.num / peak.den,
+        contentPeak: told.find((data) => data.max_content !== undefined)?.max_content ?? 0,
+      };
+    },
+
+    async sequences(source, stream, run) {
+      const filter = "h264_mp4toannexb,filter_units=pass_types=7";
+      const output = ["-c", "copy", "-bsf:v", filter, "-f", "data", "pipe:1"];
+      const found = await ffmpeg([...input(source, run), "-map", `0:${stream}`, ...output], run);
+      return distinct(splitByteStream(found));
     },
 
     sample({ source, stream, filter, maxFrames }: SampleJob, run) {
@@ -68,18 +111,32 @@ export function createFfmpegEngine(programs: FfmpegPrograms, limits: MediaLimits
     },
 
     async convert(job: ConvertJob, run, onProgress) {
-      let endMs = 0;
-      await ffmpeg(
-        [...PROGRESS, ...input(job.source, run, KEEP_FILTERS), ...convertArguments(job, threads)],
-        run,
-        (line) => {
+      const sound = `${job.output}.sound`;
+      const write = async (inputs: string[], soundFrom: number) => {
+        let endMs = 0;
+        await ffmpeg([...PROGRESS, ...inputs, ...convertArguments(job, soundFrom, threads)], run, (line) => {
           const ms = outTimeMs(line);
           if (ms === null) return;
           endMs = ms;
           onProgress(ms);
-        },
-      );
-      return endMs;
+        });
+        return endMs;
+      };
+      const pictures = input(job.source, run, [...KEEP_FILTERS, ...clock(job.baseMs)]);
+      try {
+        return await write(pictures, 0);
+      } catch (error) {
+        if (!(error instanceof ChildFailed) || !job.audio?.encode) throw error;
+        // Filters cannot follow sound that changes its layout or rate: it is brought to one form before them.
+        const one = ["-map", `0:${job.audio.stream}`, "-af", ONE_FORM_OF_SOUND, "-c:a", "flac", "-fs"];
+        const file = [String(job.maxOutputBytes), "-f", "matroska", `file:${sound}`];
+        await ffmpeg([...input(job.source, run, clock(job.baseMs)), ...one, ...file], run);
+        // Seen from zero, not from where it starts.
+        const again = ["-protocol_whitelist", "file", "-f", "matroska", "-i", `file:${sound}`];
+        return await write([...pictures, ...again], 1);
+      } finally {
+        await rm(sound, { force: true });
+      }
     },
   };
 }
@@ -87,30 +144,46 @@ export function createFfmpegEngine(programs: FfmpegPrograms, limits: MediaLimits
 const PROGRESS = ["-nostats", "-progress", "pipe:1"];
 /** Changes of size on the way are left to the scale filter: a graph built anew would start again at zero. */
 const KEEP_FILTERS = ["-reinit_filter", "0"];
+/** Times are the container's own, seen from `baseMs`: what has to be mended in them is left to the filters. */
+const clock = (baseMs: number) => ["-copyts", "-itsoffset", (-baseMs / 1000).toFixed(6)];
+const ONE_FORM_OF_SOUND = "aresample=48000,aformat=sample_fmts=s16:channel_layouts=stereo";
 const BIT_EXACT = ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"];
 
 /** `file:` also keeps a name from being read as an option or another protocol. */
-function inputArguments(source: SourceFile): string[] {
-  const { path, demuxer } = source;
-  return ["-protocol_whitelist", "file", "-format_whitelist", demuxer, "-f", demuxer, "-i", `file:${path}`];
+function inputArguments({ path, demuxer, ignoreEdits }: SourceFile): string[] {
+  const edits = ignoreEdits ? ["-ignore_editlist", "1"] : [];
+  const only = ["-protocol_whitelist", "file", "-format_whitelist", demuxer, "-f", demuxer];
+  return [...edits, ...only, "-i", `file:${path}`];
 }
 
-function convertArguments({ video, audio, output, maxOutputBytes }: ConvertJob, threads: string): string[] {
+function convertArguments(job: ConvertJob, soundFrom: number, threads: string): string[] {
+  const { video, audio, output, endMs, maxOutputBytes } = job;
   const args = ["-map", `0:${video.stream}`];
-  if (audio) args.push("-map", `0:${audio.stream}`);
+  if (audio) args.push("-map", soundFrom === 0 ? `0:${audio.stream}` : `${soundFrom}:0`);
   if (video.encode) {
     // ffmpeg brings the picture upright by itself.
     args.push("-filter:v", video.encode.filter, "-c:v", "libx264", "-threads:v", threads);
     for (const [name, value] of Object.entries(video.encode.options)) args.push(`-${name}:v`, value);
-  } else args.push("-c:v", "copy");
+  } else args.push("-c:v", "copy", "-tag:v", "avc1", "-bsf:v", "filter_units=remove_types=6");
   if (audio?.encode) {
     args.push("-filter:a", audio.encode.filter, "-c:a", "aac");
     for (const [name, value] of Object.entries(audio.encode.options)) args.push(`-${name}:a`, value);
-  } else if (audio) args.push("-c:a", "copy");
+  } else if (audio) args.push("-c:a", "copy", "-tag:a", "mp4a");
+  if (endMs !== null) args.push("-t", (endMs / 1000).toFixed(6));
   return [
     ...args,
     ...["-map_metadata", "-1", "-map_chapters", "-1", ...BIT_EXACT],
-    ...["-movflags", "+faststart", "-fs", String(maxOutputBytes), "-f", "mp4", `file:${output}`],
+    ...[
+      "-movflags",
+      "+faststart",
+      "-write_tmcd",
+      "0",
+      "-fs",
+      String(maxOutputBytes),
+      "-f",
+      "mp4",
+      `file:${output}`,
+    ],
   ];
 }
 
@@ -125,10 +198,53 @@ interface ProbeStream {
   avg_frame_rate?: string;
   r_frame_rate?: string;
   color_transfer?: string;
+  color_space?: string;
+  color_primaries?: string;
+  color_range?: string;
+  profile?: string;
+  field_order?: string;
   channels?: number;
-  disposition?: { attached_pic?: number };
-  side_data_list?: { displaymatrix?: string }[];
+  sample_rate?: string;
+  disposition?: { attached_pic?: number; default?: number };
+  side_data_list?: ProbeSideData[];
 }
+
+interface ProbeSideData {
+  displaymatrix?: string;
+  dv_bl_signal_compatibility_id?: number;
+  max_luminance?: string;
+  max_content?: number;
+}
+
+/** `packet|name=value|…`, with the kinds of its side data behind. */
+function readPacket(line: string): SurveyedPacket {
+  const value = (name: string) => {
+    const from = line.indexOf(`|${name}=`);
+    if (from < 0) return "";
+    const end = line.indexOf("|", from + 1);
+    return line.slice(from + name.length + 2, end < 0 ? line.length : end);
+  };
+  const number = (name: string) => {
+    const text = value(name);
+    return text === "" || text === "N/A" ? null : Number(text);
+  };
+  const flags = value("flags");
+  return {
+    stream: number("stream_index") ?? -1,
+    pts: number("pts_time"),
+    dts: number("dts_time"),
+    duration: number("duration_time") ?? 0,
+    position: number("pos") ?? -1,
+    size: number("size") ?? 0,
+    discarded: flags.includes("D"),
+    corrupt: flags.includes("C"),
+    newSettings: line.includes("New Extradata"),
+  };
+}
+
+const FIELD_ORDERS: Record<string, StreamFacts["fieldOrder"]> = {
+  ...{ tt: "top-first", tb: "top-first", bb: "bottom-first", bt: "bottom-first" },
+};
 
 function readProbe(probe: { streams?: ProbeStream[]; format?: { duration?: string } }): SourceFacts {
   const seconds = Number(probe.format?.duration ?? Number.NaN);
@@ -144,16 +260,26 @@ function readStream(stream: ProbeStream): StreamFacts {
     index: stream.index,
     kind: stream.codec_type === "video" || stream.codec_type === "audio" ? stream.codec_type : "other",
     codec: stream.codec_name ?? "unknown",
+    profile: stream.profile ?? "unknown",
+    isDefault: stream.disposition?.default === 1,
     pixelFormat: stream.pix_fmt ?? "unknown",
+    fieldOrder: FIELD_ORDERS[stream.field_order ?? ""] ?? "unknown",
     width: stream.width ?? 0,
     height: stream.height ?? 0,
     pixelAspect: readRational(stream.sample_aspect_ratio),
     frameRate: readRational(stream.avg_frame_rate),
     nominalFrameRate: readRational(stream.r_frame_rate),
     transfer: stream.color_transfer ?? "unknown",
+    matrix: stream.color_space ?? "unknown",
+    primaries: stream.color_primaries ?? "unknown",
+    fullRange: stream.color_range === "pc",
+    dolbyVisionBase:
+      stream.side_data_list?.find((data) => data.dv_bl_signal_compatibility_id !== undefined)
+        ?.dv_bl_signal_compatibility_id ?? null,
     displayMatrix: matrix ? readMatrix(matrix) : null,
     attachedPicture: stream.disposition?.attached_pic === 1,
     channels: stream.channels ?? 0,
+    sampleRate: Number(stream.sample_rate ?? 0),
   };
 }
 
@@ -163,6 +289,10 @@ function readMatrix(text: string): number[] {
     .split("\n")
     .flatMap((line) => line.split(":")[1]?.trim().split(/\s+/) ?? [])
     .map(Number);
+}
+
+function distinct(units: Buffer[]): Buffer[] {
+  return [...new Map(units.map((unit) => [unit.toString("base64"), unit])).values()];
 }
 
 function readRational(text = "0/0"): Rational {

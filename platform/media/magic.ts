@@ -3,30 +3,57 @@ export type VideoContainer = "mp4" | "matroska" | "avi" | "flv" | "mpegts" | "mp
 export type PictureFormat = "jpeg" | "png" | "webp" | "gif";
 
 /** How many first bytes are enough to sniff. */
-export const SNIFF_BYTES = 576;
+export const SNIFF_BYTES = 1024;
 
-const TS_PACKET_BYTES = 188;
+/** Plain; with the time of arrival before each (AVCHD, Blu-ray); with error correction behind each. */
+const TS_PACKET_BYTES = [188, 192, 204];
+const TS_SYNC = 0x47;
+const TS_LEAST_PACKETS = 3;
 /** Brands of the MP4 family that are pictures or sound, not video. */
 const OTHER_BRANDS = new Set([
   ...["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1", "avif", "avis"],
   ...["crx ", "M4A ", "M4B ", "M4P "],
 ]);
-/** First boxes of QuickTime files older than the `ftyp` box. */
-const OLD_QUICKTIME = new Set(["moov", "mdat", "wide"]);
+/** Other first boxes: of QuickTime files older than the `ftyp` box, of cameras, of parts of a stream. */
+const FIRST_BOXES = new Set([
+  "moov",
+  "mdat",
+  "wide",
+  "free",
+  "skip",
+  "uuid",
+  "pnot",
+  "udta",
+  "meta",
+  "styp",
+  "sidx",
+]);
 
 /** Tells from the first bytes of a file (see SNIFF_BYTES) which video container it claims to be, if any. */
 export function sniffVideo(first: Uint8Array): VideoContainer | null {
   const box = latin(first, 4, 8);
   if (box === "ftyp") return OTHER_BRANDS.has(latin(first, 8, 12)) ? null : "mp4";
-  if (OLD_QUICKTIME.has(box)) return "mp4";
+  // Before those words a text would have a letter where a box has the first byte of its length.
+  if (FIRST_BOXES.has(box) && (box === "mdat" || first[0]! < 0x20)) return "mp4";
   if (startsWith(first, [0x1a, 0x45, 0xdf, 0xa3])) return "matroska";
   if (latin(first, 0, 4) === "RIFF" && latin(first, 8, 11) === "AVI") return "avi";
   if (latin(first, 0, 3) === "FLV" && first[3] === 1) return "flv";
   if (startsWith(first, [0, 0, 1, 0xba])) return "mpegps";
-  const isTransportStream =
-    first.length > 2 * TS_PACKET_BYTES &&
-    [0, 1, 2].every((packet) => first[packet * TS_PACKET_BYTES] === 0x47);
-  return isTransportStream ? "mpegts" : null;
+  return TS_PACKET_BYTES.some((bytes) => isTransportStream(first, bytes)) ? "mpegts" : null;
+}
+
+/** A recording may start in the middle of a packet. */
+function isTransportStream(first: Uint8Array, packetBytes: number): boolean {
+  for (let from = 0; from < packetBytes; from++) {
+    let packets = 0;
+    let at = from;
+    while (first[at] === TS_SYNC) {
+      packets += 1;
+      at += packetBytes;
+    }
+    if (packets >= TS_LEAST_PACKETS && at >= first.length) return true;
+  }
+  return false;
 }
 
 /** Tells from the first 12 bytes which picture format a file claims to be, if any that is accepted. */

@@ -1,3 +1,5 @@
+import type { StreamSpan, SurveyOptions } from "./packet-survey.ts";
+
 /**
  * What both implementations (the ffmpeg program, the libraries inside node-av) must be able to do.
  * All decisions are taken before, in rules.ts; an engine only carries them out in a child process.
@@ -18,6 +20,8 @@ export interface SourceFile {
   path: string;
   /** libavformat's name; chosen from the magic number, so that no content can choose another. */
   demuxer: string;
+  /** Show what edit lists hide, too. */
+  ignoreEdits?: boolean;
 }
 
 export interface StreamFacts {
@@ -25,7 +29,13 @@ export interface StreamFacts {
   kind: "video" | "audio" | "other";
   /** libavcodec's name, "unknown" when it has none. */
   codec: string;
+  /** "LC" for the AAC that everything plays; FFmpeg's name or number else. */
+  profile: string;
+  /** Meant to be shown rather than others of its kind; MP4 calls it enabled. */
+  isDefault: boolean;
   pixelFormat: string;
+  /** What the container says of fields; codecs that can tell for themselves do so in each frame. */
+  fieldOrder: "top-first" | "bottom-first" | "unknown";
   width: number;
   height: number;
   /** Width of a pixel by its height; 0/1 when unknown. */
@@ -33,16 +43,23 @@ export interface StreamFacts {
   /** Average, and the lowest that can show all timestamps. 0/0 when unknown. */
   frameRate: Rational;
   nominalFrameRate: Rational;
+  /** Of colours, in FFmpeg's names; "unknown" when untagged. */
   transfer: string;
+  matrix: string;
+  primaries: string;
+  fullRange: boolean;
+  /** Which other kind of picture a Dolby Vision stream is as well; 0: none. null: no Dolby Vision. */
+  dolbyVisionBase: number | null;
   /** The 9 numbers of the display matrix, null when there is none. */
   displayMatrix: number[] | null;
   /** A cover image of a sound file, not a moving picture. */
   attachedPicture: boolean;
   channels: number;
+  sampleRate: number;
 }
 
 export interface SourceFacts {
-  /** null when the container does not say. */
+  /** What the container says; null when it does not. To be believed of our own files only. */
   durationMs: number | null;
   streams: StreamFacts[];
 }
@@ -50,7 +67,11 @@ export interface SourceFacts {
 export interface ConvertJob {
   source: SourceFile;
   output: string;
-  /** `filter` starts from an upright picture and yields `size`, yuv420p and `frameRate`. null: copy. */
+  /** The time in the source that becomes zero. */
+  baseMs: number;
+  /** Streams that are copied end there; the filters of others see to it themselves. null: with the source. */
+  endMs: number | null;
+  /** `filter` starts from an upright picture and yields `size`, yuv420p and `frameRate`. null: copy, without messages. */
   video: {
     stream: number;
     encode: {
@@ -89,6 +110,12 @@ export interface SampleJob {
   maxFrames: number;
 }
 
+/** How bright the pictures were when they were made, in cd/m²; 0 when that is not told. */
+export interface LightFacts {
+  masteringPeak: number;
+  contentPeak: number;
+}
+
 /** Bounds of one run. */
 export interface Run {
   signal: AbortSignal;
@@ -101,8 +128,14 @@ export interface Run {
 export interface MediaEngine {
   readonly name: string;
   inspect(source: SourceFile, run: Run): Promise<SourceFacts>;
-  /** Reads to the end and tells where that is, for files that do not say how long they are. */
-  measure(source: SourceFile, stream: number, run: Run): Promise<number>;
+  /** Reads to the end, without decoding. */
+  survey(source: SourceFile, options: SurveyOptions, run: Run): Promise<StreamSpan[]>;
+  /** Whether the first second of a stream of sound can be decoded. */
+  hear(source: SourceFile, stream: number, run: Run): Promise<boolean>;
+  /** What the first pictures of a stream tell of their light. */
+  light(source: SourceFile, stream: number, run: Run): Promise<LightFacts>;
+  /** The different sequence parameters of an H.264 stream, up to its end. */
+  sequences(source: SourceFile, stream: number, run: Run): Promise<Buffer[]>;
   /** Grey pictures one after another, without padding. */
   sample(job: SampleJob, run: Run): Promise<Buffer>;
   /** Writes one frame as JPEG; the last one when there is none at `atMs`. */

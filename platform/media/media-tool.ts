@@ -1,5 +1,19 @@
 import type { VideoContainer } from "./magic.ts";
 import type { Rational, Upright } from "./media-engine.ts";
+import type { Timeline } from "./timeline.ts";
+
+export const MEDIA_INFO_FORM = 2;
+
+/** VIDEO_CUT_OFF: the end of the file is missing. SOUND_LEFT_OUT: nobody can decode any of its sound. */
+export type MediaNotice = "VIDEO_CUT_OFF" | "SOUND_LEFT_OUT";
+
+/** In pixels as stored, before any turning. */
+export interface Crop {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
 
 /** What is known of a video after `probe`. Plain data: it may be stored as JSON between steps of a workflow. */
 export interface MediaInfo {
@@ -13,25 +27,37 @@ export interface MediaInfo {
   rotation: Upright["rotation"];
   /** The picture has to be flipped left to right before it is turned. */
   mirrored: boolean;
+  /** As stored. */
+  storedWidth: number;
+  storedHeight: number;
   videoCodec: string;
   pixelFormat: string;
   /** null: no sound. */
   audioCodec: string | null;
   audioChannels: number;
+  /** Numbers the form of this record: one of another form is to be probed again. */
+  form: typeof MEDIA_INFO_FORM;
   /** Average frames per second. */
   fps: number;
   /** Frame rate of a constant-rate rendition. */
   outputFps: Rational;
   /** Of the whole file. */
   bitsPerSecond: number;
-  /** Brightness above the standard range, to be tone-mapped. */
-  hdr: boolean;
-  /** Decoded pictures are RGB. */
+  /** Brightness above the standard range, to be tone-mapped: the brightest it shows, in cd/m². */
+  hdr: { untagged: ("matrix" | "primaries")[]; peakNits: number } | null;
+  /** Decoded pictures are RGB, and part of them may be see-through. */
   rgb: boolean;
-  /** The index comes before the data, so that playing can start at once. */
-  fastStart: boolean;
-  /** The file holds more than one picture and one sound track, fragments, or descriptive data such as a place. */
-  hasExtras: boolean;
+  alpha: boolean;
+  /** How fields are to be made frames: as each frame says, or as the container does for all of them. */
+  fields: "per-frame" | "top-first" | "bottom-first" | "none";
+  /** The part of the stored picture that is shown, when that is not all of it. */
+  crop: Crop | null;
+  timeline: Timeline;
+  /** Streams that everything plays, and that hold nothing but what is shown. */
+  videoComplies: boolean;
+  audioComplies: boolean;
+  /** What the author should be told, by reason. */
+  notices: MediaNotice[];
   videoStream: number;
   audioStream: number | null;
 }
@@ -42,6 +68,8 @@ export interface RunOptions {
   /** Who waits for it: people's probes and pictures take turns. */
   person?: string;
 }
+
+export type RenditionInfo = Pick<MediaInfo, "durationMs" | "width" | "height" | "rotation" | "mirrored">;
 
 export interface RenditionOptions extends RunOptions {
   maxShortSidePx: number;
@@ -63,20 +91,20 @@ export interface PictureOptions extends RunOptions {
  * RENDITION_TOO_LARGE, MEDIA_TOO_HEAVY (too-large); MEDIA_TIMEOUT (deadline); STORAGE_FULL (unavailable).
  */
 export interface Media {
-  /** Checks the headers against the limits and decodes a first frame. */
+  /** Measures the file, checks it against the limits, and decodes a first frame. */
   probe(file: string, options?: RunOptions): Promise<MediaInfo>;
   /**
    * A fast-start H.264/AAC MP4 without metadata: streams that already comply are copied, others encoded at
-   * a constant frame rate with a key frame every 2 s. See also `isPlayableAsIs`.
+   * a constant frame rate with a key frame every 2 s. `info` is that of the rendition.
    */
   rendition(
     input: string,
     output: string,
     info: MediaInfo,
     options: RenditionOptions,
-  ): Promise<{ copied: boolean }>;
-  /** A JPEG of the moment when the picture changes most. Quicker from a rendition, with `info` of the rendition. */
-  cover(input: string, output: string, info: MediaInfo, options: RunOptions): Promise<void>;
+  ): Promise<{ copied: boolean; info: RenditionInfo }>;
+  /** A JPEG of the moment when the picture of a rendition changes most. */
+  cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<void>;
   /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; what was transparent becomes white. */
   picture(input: string, output: string, options: PictureOptions): Promise<void>;
 }

@@ -93,12 +93,10 @@ test("sizes: 0 is up to the end, 1 is in 64 bits, too small is none, too large i
   const data = Buffer.alloc(100);
   expect((await walk(Buffer.concat([ftyp, moov, box("mdat", data, 0)]))).layout).toMatchObject({
     hasIndex: true,
-    fastStart: true,
     truncated: false,
   });
   expect((await walk(Buffer.concat([ftyp, largeBox("mdat", 116n, data), moov]))).layout).toMatchObject({
     hasIndex: true,
-    fastStart: false,
     truncated: false,
   });
   for (const size of [0xffff_ffff_ffff_ffffn, 2n ** 53n, 1n << 40n])
@@ -131,4 +129,37 @@ test("no bytes make it fail otherwise than by a refusal, or cost more than the f
     ),
     { seed: 8, numRuns: 300 },
   );
+});
+
+test("bytes behind the last box are nobody's, and fragments are whole up to the first that is cut", async () => {
+  const fragment = Buffer.concat([box("moof"), box("mdat", Buffer.alloc(50))]);
+  const whole = Buffer.concat([ftyp, box("moov"), fragment, fragment]);
+  const trailer = Buffer.from("8db42d694ccc418790edff439fe026bf", "latin1");
+  expect((await walk(Buffer.concat([whole, trailer]))).layout).toMatchObject({
+    truncated: false,
+    wholeBytes: whole.length,
+  });
+  expect((await walk(whole.subarray(0, whole.length - 10))).layout).toMatchObject({
+    truncated: true,
+    wholeBytes: whole.length - fragment.length,
+  });
+  const first = Buffer.concat([ftyp, box("moov"), fragment.subarray(0, 30)]);
+  expect((await walk(first)).layout).toMatchObject({ truncated: true, wholeBytes: 0 });
+});
+
+test("a clean aperture is the part of the picture that is shown", async () => {
+  const picture = Buffer.alloc(78);
+  picture.writeUInt16BE(128, 24);
+  picture.writeUInt16BE(72, 26);
+  const numbers = Buffer.alloc(32);
+  for (const [at, number] of [96, 1, 64, 1, -8, 1, 0, 1].entries()) numbers.writeInt32BE(number, at * 4);
+  const trackOf = (clap: Buffer) => {
+    const list = Buffer.concat([Buffer.alloc(8), box("avc1", Buffer.concat([picture, clap]))]);
+    return box("trak", box("mdia", box("minf", box("stbl", box("stsd", list)))));
+  };
+  const moov = box("moov", Buffer.concat([trackOf(empty), trackOf(box("clap", numbers))]));
+  const { layout } = await walk(Buffer.concat([ftyp, moov]));
+  expect(layout.crops).toEqual([null, { x: 8, y: 4, width: 96, height: 64 }]);
+  numbers.writeInt32BE(500, 0);
+  expect((await walk(box("moov", trackOf(box("clap", numbers))))).layout.crops).toEqual([null]);
 });

@@ -1,15 +1,15 @@
 import type { FileHandle } from "node:fs/promises";
+import type { Crop } from "./media-tool.ts";
 import { refusals } from "./refusals.ts";
 
 export interface Mp4Layout {
   hasIndex: boolean;
-  /** `moov` comes before the first `mdat`. */
-  fastStart: boolean;
-  /** The last box is longer than what there is of the file. */
+  /** A box of data is longer than what there is of the file. */
   truncated: boolean;
-  fragmented: boolean;
-  /** Boxes that describe the recording (place, device, edits) beside what is needed to play it. */
-  hasDescription: boolean;
+  /** Up to where the fragments are whole; 0 when there is not one. */
+  wholeBytes: number;
+  /** What is shown of each track's picture, in the order of the tracks; null: all of it. */
+  crops: (Crop | null)[];
 }
 
 export interface Box {
@@ -30,15 +30,15 @@ const MAX_BOXES = 250_000;
 /** As many streams as libavformat takes. */
 const MAX_TRACKS = 1000;
 const WINDOW_BYTES = 32 * 1024;
-const DESCRIPTIONS = new Set(["udta", "meta", "uuid"]);
-/** The `udta` that ffmpeg writes when there is nothing to say: a list of no entries. */
-const EMPTY_DESCRIPTION = Buffer.from(
-  `\0\0\0\x35meta\0\0\0\0\0\0\0\x21hdlr${"\0".repeat(8)}mdirappl${"\0".repeat(9)}\0\0\0\x08ilst`,
-  "latin1",
-);
+/** Behind the last of these, cameras write what is no box at all. */
+const NEEDED = new Set(["moov", "moof", "mdat"]);
+/** What comes before the boxes in a list of sample descriptions, and in the description of a picture. */
+const LIST_HEAD_BYTES = 8;
+const PICTURE_HEAD_BYTES = 78;
+const CLAP_BYTES = 32;
 
 /**
- * Reads the top-level boxes of an ISO base media file (ISO/IEC 14496-12, 4.2) and two levels of its index.
+ * Reads the top-level boxes of an ISO base media file (ISO/IEC 14496-12, 4.2) and how tracks are cropped.
  * Errors: VIDEO_DAMAGED for more boxes than any recording has, MEDIA_TIMEOUT, the signal's reason.
  */
 export async function readMp4Layout(
@@ -47,41 +47,46 @@ export async function readMp4Layout(
   bounds: WalkBounds,
 ): Promise<Mp4Layout> {
   const walk = new BoxWalk(file, bounds);
-  const layout = { hasIndex: false, fastStart: false, truncated: false, fragmented: false };
-  let hasData = false;
-  let hasDescription = false;
+  let truncated = false;
+  let wholeBytes = 0;
+  let last = "";
   let moov: Box | undefined;
-  const tracks: Box[] = [];
-  const maybeEmpty: Box[] = [];
-  const look = (box: Box) => {
-    if (hasDescription || !DESCRIPTIONS.has(box.type)) return;
-    if (box.end - box.from === EMPTY_DESCRIPTION.length) maybeEmpty.push(box);
-    else hasDescription = true;
-  };
-
   await walk.each({ from: 0, end: sizeBytes }, (box) => {
-    look(box);
-    if (box.type === "moov" && !moov) {
-      moov = box;
-      layout.fastStart = !hasData;
-    }
-    hasData ||= box.type === "mdat";
-    layout.fragmented ||= box.type === "moof";
-    layout.truncated ||= box.end > sizeBytes;
+    if (box.type === "moov") moov ??= box;
+    if (NEEDED.has(box.type) && box.end > sizeBytes) truncated = true;
+    else if (box.type === "mdat" && last === "moof") wholeBytes = box.end;
+    last = box.type;
   });
-  layout.hasIndex = moov !== undefined;
-  if (moov && moov.end <= sizeBytes) {
+  const tracks: Box[] = [];
+  if (moov && moov.end <= sizeBytes)
     await walk.each(moov, (box) => {
-      look(box);
       if (box.type === "trak" && tracks.push(box) > MAX_TRACKS) throw refusals.videoDamaged();
     });
-    for (const track of tracks) await walk.each(track, look);
-  }
-  for (const box of maybeEmpty) {
-    if (hasDescription) break;
-    hasDescription = !(await walk.bytes(box.from, EMPTY_DESCRIPTION.length)).equals(EMPTY_DESCRIPTION);
-  }
-  return { ...layout, hasDescription };
+  const crops: (Crop | null)[] = [];
+  for (const track of tracks) crops.push(await readCrop(walk, track));
+  return { hasIndex: moov !== undefined, truncated, wholeBytes, crops };
+}
+
+/** The clean aperture of a track's first sample description (12.1.4): a size, and how far its middle is off. */
+async function readCrop(walk: BoxWalk, track: Box): Promise<Crop | null> {
+  let within: Box | undefined = track;
+  for (const type of ["mdia", "minf", "stbl", "stsd"]) within = within && (await walk.child(within, type));
+  const entry = within && (await walk.child({ ...within, from: within.from + LIST_HEAD_BYTES }, undefined));
+  const clap = entry && (await walk.child({ ...entry, from: entry.from + PICTURE_HEAD_BYTES }, "clap"));
+  if (!entry || !clap || clap.end - clap.from < CLAP_BYTES) return null;
+  const size = await walk.bytes(entry.from, PICTURE_HEAD_BYTES);
+  if (size.length < PICTURE_HEAD_BYTES) return null;
+  const [storedWidth, storedHeight] = [size.readUInt16BE(24), size.readUInt16BE(26)];
+  const numbers = await walk.bytes(clap.from, CLAP_BYTES);
+  if (numbers.length < CLAP_BYTES) return null;
+  const ratio = (at: number) => numbers.readInt32BE(at) / numbers.readUInt32BE(at + 4);
+  const [width, height] = [Math.round(ratio(0)), Math.round(ratio(8))];
+  const x = Math.round((storedWidth - width) / 2 + ratio(16));
+  const y = Math.round((storedHeight - height) / 2 + ratio(24));
+  const fits =
+    width > 0 && height > 0 && x >= 0 && y >= 0 && x + width <= storedWidth && y + height <= storedHeight;
+  if (!fits || (width === storedWidth && height === storedHeight)) return null;
+  return { x, y, width, height };
 }
 
 /** Looks at boxes through a window, and at no more of them and for no longer than a recording needs. */
@@ -115,6 +120,15 @@ export class BoxWalk {
       visit({ type: header.toString("latin1", 4, 8), from: at + headerBytes, end: at + size });
       at += size;
     }
+  }
+
+  /** The first box of a type, or of any, in a range. */
+  async child(range: { from: number; end: number }, type: string | undefined): Promise<Box | undefined> {
+    let found: Box | undefined;
+    await this.each(range, (box) => {
+      if (type === undefined || box.type === type) found ??= box;
+    });
+    return found;
   }
 
   /** Bytes at a place, fewer at the end of the file; valid until the next call. `length` is at most the window's. */

@@ -13,21 +13,21 @@ export function createNodeAvEngine(workerPath: string, limits: MediaLimits): Med
     const args = ["--max-old-space-size=128", workerPath, JSON.stringify({ ...job, ...common(run) })];
     return runChild(process.execPath, args, { ...run, maxMemoryBytes: limits.maxMemoryBytes }, onLine);
   };
+  const answer = async <T>(job: WorkerJob, run: Run): Promise<T> =>
+    JSON.parse((await work(job, run)).toString()) as T;
   const common = (run: Run) => ({ threads: limits.threads, maxPixels: run.maxPixels });
 
   return {
     name: "node-av",
 
-    async inspect(source, run) {
-      return JSON.parse((await work({ kind: "inspect", source }, run)).toString());
-    },
+    inspect: (source, run) => answer({ kind: "inspect", source }, run),
+    survey: (source, options, run) => answer({ kind: "survey", source, options }, run),
+    hear: (source, stream, run) => answer({ kind: "hear", source, stream }, run),
+    light: (source, stream, run) => answer({ kind: "light", source, stream }, run),
 
-    async measure(source, stream, run) {
-      let endMs = 0;
-      await work({ kind: "measure", source, stream }, run, (line) => {
-        endMs = outTimeMs(line) ?? endMs;
-      });
-      return endMs;
+    async sequences(source, stream, run) {
+      const found = await answer<string[]>({ kind: "sequences", source, stream }, run);
+      return found.map((unit) => Buffer.from(unit, "base64"));
     },
 
     sample: (job, run) => work({ kind: "sample", ...job }, run),

@@ -1,8 +1,8 @@
 import type { PictureFormat } from "./magic.ts";
 import type { ConvertJob, Upright } from "./media-engine.ts";
-import type { MediaInfo } from "./media-tool.ts";
+import type { MediaInfo, RenditionInfo } from "./media-tool.ts";
 import type { PictureHeader } from "./picture-header.ts";
-import { canCopyAudio, canCopyVideo, targetSize } from "./rules.ts";
+import { canCopyVideo, targetSize } from "./rules.ts";
 
 /** How renditions, covers and pictures are made, in libavfilter's and the encoders' words. */
 
@@ -14,31 +14,42 @@ const COVER_SHORT_SIDE_PX = 720;
 const TO_JPEG = "out_range=pc:out_color_matrix=bt601,setsar=1,format=yuvj420p";
 
 /** The streams of a rendition; a stream that complies already is copied. */
-export function planStreams(info: MediaInfo, maxShortSidePx: number): Pick<ConvertJob, "video" | "audio"> {
+export function planStreams(
+  info: MediaInfo,
+  maxShortSidePx: number,
+): Pick<ConvertJob, "video" | "audio" | "baseMs" | "endMs"> {
   const copyVideo = canCopyVideo(info, maxShortSidePx);
   return {
+    baseMs: info.timeline.baseMs,
+    endMs: info.timeline.endMs,
     video: { stream: info.videoStream, encode: copyVideo ? null : planVideo(info, maxShortSidePx) },
     audio:
       info.audioStream === null
         ? null
-        : { stream: info.audioStream, encode: canCopyAudio(info) ? null : planAudio() },
+        : { stream: info.audioStream, encode: info.audioComplies ? null : planAudio(info) },
   };
 }
 
 function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]["encode"] {
   const { width, height } = targetSize(info, maxShortSidePx);
   const { num, den } = info.outputFps;
+  const isRgb = info.rgb || info.alpha;
   const keyFrames = String(Math.max(1, Math.round((KEY_FRAME_SECONDS * num) / den)));
   const filters = [
-    // Broadcast recordings are interlaced; progressive frames pass unchanged.
-    ...(info.container === "mpegts" || info.container === "mpegps"
-      ? ["bwdif=send_frame:deint=interlaced"]
-      : []),
+    ...oneForm(info),
+    ...(info.hdr ? assumedColours(info.hdr) : []),
+    ...deinterlace(info),
+    ...(info.crop ? [cropFilter(info)] : []),
+    // What is see-through shows black, and not what is kept under it.
+    ...(info.alpha ? ["format=gbrap,premultiply=inplace=1,format=gbrp"] : []),
+    ...mendClock(info, "setpts", `${den}/${num}/TB`),
     `fps=${num}/${den}:start_time=0`,
-    `scale=${width}:${height}:out_range=tv${info.rgb ? ":out_color_matrix=bt709" : ""}`,
-    ...(info.hdr ? [TONE_MAP] : []),
-    ...(info.rgb ? ["setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"] : []),
-    "setsar=1,format=yuv420p",
+    ...trim(info, "trim"),
+    `scale=${width}:${height}:out_range=tv${isRgb ? ":out_color_matrix=bt709" : ""}`,
+    ...(info.hdr ? [toneMap(info.hdr)] : []),
+    ...(isRgb ? ["setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"] : []),
+    // Places, captions and the like travel with frames, too.
+    "sidedata=mode=delete,setsar=1,format=yuv420p",
   ];
   return {
     upright: { rotation: info.rotation, mirrored: info.mirrored },
@@ -46,7 +57,7 @@ function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]
     width,
     height,
     frameRate: info.outputFps,
-    isBt709: info.rgb || info.hdr,
+    isBt709: isRgb || info.hdr !== null,
     options: {
       // "veryfast" is where two laptop cores stay ahead of a phone's 1080p; slower ones gain little at 720p.
       preset: "veryfast",
@@ -62,26 +73,80 @@ function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]
   };
 }
 
-/** From HDR to what every screen shows (Hable's curve); 10-bit in, 8-bit BT.709 out. */
-const TONE_MAP =
-  "zscale=transfer=linear:npl=100,format=gbrpf32le,zscale=primaries=bt709,tonemap=hable:desat=0," +
-  "zscale=transfer=bt709:matrix=bt709:range=tv,format=yuv420p";
-
-function planAudio() {
-  return {
-    filter: `aresample=${AUDIO_RATE}:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo`,
-    sampleRate: AUDIO_RATE,
-    options: { b: "128000" },
-  };
+/** Filters that look at pixels want pictures of one size, which streams may change on their way. */
+function oneForm(info: MediaInfo): string[] {
+  if (info.fields === "none" && !info.crop && !info.alpha) return [];
+  const [width, height] = upright(info, [info.storedWidth, info.storedHeight]);
+  return [`scale=${width}:${height}:interl=-1`];
 }
 
-export function coverFilter(info: MediaInfo): string {
+function upright(info: MediaInfo, [width, height]: [number, number]): [number, number] {
+  return info.rotation % 180 === 0 ? [width, height] : [height, width];
+}
+
+/** Progressive frames pass unchanged, unless only the container knows about fields. */
+function deinterlace({ fields }: MediaInfo): string[] {
+  if (fields === "none") return [];
+  if (fields === "per-frame") return ["bwdif=send_frame:deint=interlaced"];
+  return [`setfield=${fields === "top-first" ? "tff" : "bff"}`, "bwdif=send_frame:deint=all"];
+}
+
+/** The part that is shown, where it lies once the picture is upright. */
+function cropFilter(info: MediaInfo): string {
+  const { x, y, width, height } = info.crop!;
+  const right = info.storedWidth - x - width;
+  const below = info.storedHeight - y - height;
+  const from = info.mirrored ? right : x;
+  const behind = info.mirrored ? x : right;
+  const corner = { 0: [from, y], 90: [below, from], 180: [behind, below], 270: [y, behind] }[info.rotation];
+  return `crop=${[...upright(info, [width, height]), ...corner].join(":")}:exact=1`;
+}
+
+/** Makes one clock of one that starts again, or leaps: what follows comes one step later. */
+function mendClock({ timeline }: MediaInfo, filter: "setpts" | "asetpts", step: string): string[] {
+  if (!timeline.mend) return [];
+  const { longestStepMs } = timeline.mend;
+  const leaps = longestStepMs > 0 ? `+gt(PTS-PREV_INPTS,${longestStepMs / 1000}/TB)` : "";
+  const next = `PREV_OUTPTS+if(lt(PTS,PREV_INPTS)${leaps},${step},PTS-PREV_INPTS)`;
+  return [`${filter}='if(isnan(PREV_INPTS),PTS,${next})'`];
+}
+
+function trim({ timeline }: MediaInfo, filter: "trim" | "atrim"): string[] {
+  return timeline.endMs === null ? [] : [`${filter}=end=${(timeline.endMs / 1000).toFixed(6)}`];
+}
+
+/** Both HDR transfers were made for BT.2020. */
+function assumedColours({ untagged }: { untagged: string[] }): string[] {
+  const names = { matrix: "colorspace=bt2020nc", primaries: "color_primaries=bt2020" } as const;
+  const assumed = untagged.map((name) => names[name as keyof typeof names]);
+  return assumed.length === 0 ? [] : [`setparams=${assumed.join(":")}`];
+}
+
+/**
+ * From HDR to what every screen shows (Hable's curve); 10-bit in, 8-bit BT.709 out. The peak is given: the filter
+ * would believe whatever the stream says. Colours that BT.709 does not have are cut off before they are written.
+ */
+function toneMap({ peakNits }: { peakNits: number }): string {
+  return (
+    "zscale=transfer=linear:npl=100,format=gbrpf32le,zscale=primaries=bt709," +
+    `tonemap=hable:desat=0:peak=${peakNits / 100},format=gbrp16le,` +
+    "zscale=transfer=bt709:matrix=bt709:range=tv,format=yuv420p"
+  );
+}
+
+function planAudio(info: MediaInfo) {
+  const filters = [
+    ...mendClock(info, "asetpts", "NB_SAMPLES/SR/TB"),
+    `aresample=${AUDIO_RATE}:async=1:first_pts=0`,
+    ...trim(info, "atrim"),
+    "aformat=sample_fmts=fltp:channel_layouts=stereo",
+  ];
+  return { filter: filters.join(","), sampleRate: AUDIO_RATE, options: { b: "128000" } };
+}
+
+export function coverFilter(info: RenditionInfo): string {
   const { width, height } = targetSize(info, COVER_SHORT_SIDE_PX);
-  return [
-    ...uprightFilters(info),
-    ...(info.hdr ? [TONE_MAP] : []),
-    `scale=${width}:${height}:${TO_JPEG}`,
-  ].join(",");
+  return [...uprightFilters(info), `scale=${width}:${height}:${TO_JPEG}`].join(",");
 }
 
 /** What brings a picture upright. */

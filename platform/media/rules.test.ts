@@ -1,71 +1,170 @@
 import { expect, test } from "vitest";
 import type { StreamFacts } from "./media-engine.ts";
 import { DEFAULT_MEDIA_LIMITS } from "./media-limits.ts";
+import type { StreamSpan } from "./packet-survey.ts";
 import { uprightFilters } from "./plan.ts";
-import { acceptVideo, isCutShort, isPlayableAsIs, outputFps, targetSize, uprightOf } from "./rules.ts";
+import {
+  acceptPicture,
+  canCopyVideo,
+  chooseVideo,
+  describeVideo,
+  type Findings,
+  isCutShort,
+  outputFps,
+  soundsOf,
+  targetSize,
+  uprightOf,
+} from "./rules.ts";
+
+function accept(video: StreamFacts | undefined): void {
+  acceptPicture(video, DEFAULT_MEDIA_LIMITS);
+}
 
 const video: StreamFacts = {
   index: 0,
   kind: "video",
   codec: "h264",
+  profile: "High",
+  isDefault: true,
   pixelFormat: "yuv420p",
+  fieldOrder: "unknown",
   width: 720,
   height: 1280,
   pixelAspect: { num: 1, den: 1 },
   frameRate: { num: 30, den: 1 },
   nominalFrameRate: { num: 30, den: 1 },
   transfer: "bt709",
+  matrix: "bt709",
+  primaries: "bt709",
+  fullRange: false,
+  dolbyVisionBase: null,
   displayMatrix: null,
   attachedPicture: false,
   channels: 0,
+  sampleRate: 0,
 };
-const audio: StreamFacts = { ...video, index: 1, kind: "audio", codec: "aac", channels: 2 };
-const layout = {
-  hasIndex: true,
-  fastStart: true,
-  truncated: false,
-  fragmented: false,
-  hasDescription: false,
+const audio: StreamFacts = {
+  ...video,
+  index: 1,
+  kind: "audio",
+  codec: "aac",
+  profile: "LC",
+  channels: 2,
+  sampleRate: 48_000,
 };
-const file = { container: "mp4" as const, sizeBytes: 4_000_000, layout };
-const accept = (streams: StreamFacts[], { durationMs = 10_000, ...more } = {}) =>
-  acceptVideo({ durationMs, streams }, { ...file, ...more }, DEFAULT_MEDIA_LIMITS);
+const span = (index: number, more: Partial<StreamSpan> = {}): StreamSpan => ({
+  index,
+  parts: [{ startMs: 0, endMs: 10_000, stepMs: 0 }],
+  packets: 300,
+  shownMs: 10_000,
+  hiddenMs: 0,
+  uniform: true,
+  ...more,
+});
+const plain: Findings = {
+  container: "mp4",
+  sizeBytes: 4_000_000,
+  video,
+  audio,
+  spans: { video: span(0), audio: span(1) },
+  crop: null,
+  light: null,
+  plainPicture: true,
+  hiddenMs: { video: 0, audio: 0 },
+  notices: [],
+};
+const describe = (more: Partial<Findings> = {}) => describeVideo({ ...plain, ...more }, DEFAULT_MEDIA_LIMITS);
+const late = [{ startMs: 300, endMs: 10_000, stepMs: 0 }];
+const again = [...span(0).parts, { startMs: 0, endMs: 10_000, stepMs: -10_000 }];
 
-test("a plain H.264/AAC file is played as it is", () => {
-  expect(isPlayableAsIs(accept([video, audio]), 720)).toBe(true);
-  expect(isPlayableAsIs(accept([video]), 720)).toBe(true);
+test("plain H.264 and AAC are copied", () => {
+  expect(canCopyVideo(describe(), 720)).toBe(true);
+  expect(describe().audioComplies).toBe(true);
 });
 
-test.each<[string, StreamFacts[], object?]>([
-  ["its index comes last", [video], { layout: { ...layout, fastStart: false } }],
-  ["it is in fragments", [video], { layout: { ...layout, fragmented: true } }],
-  ["it tells where it was taken", [video], { layout: { ...layout, hasDescription: true } }],
-  ["it has a third stream", [video, audio, { ...video, index: 2, kind: "other" }]],
-  ["it is HEVC", [{ ...video, codec: "hevc" }]],
-  ["it is 4:4:4", [{ ...video, pixelFormat: "yuv444p" }]],
-  ["its short side is too large", [{ ...video, width: 722 }]],
-  ["it is a thin strip", [{ ...video, height: 2162 }]],
-  ["its sound is surround", [video, { ...audio, channels: 6 }]],
-  ["its sound is MP3", [video, { ...audio, codec: "mp3" }]],
-  ["it is fatter than is worth sending", [video], { sizeBytes: 10_000_000 }],
-  ["it has 120 frames a second", [{ ...video, frameRate: { num: 120, den: 1 } }]],
-  ["it is another container", [video], { container: "matroska", layout: null }],
-])("a file gets a rendition when %s", (_why, streams, more) => {
-  expect(isPlayableAsIs(accept(streams, more), 720)).toBe(false);
+test.each<[string, Partial<Findings>]>([
+  ["it is HEVC", { video: { ...video, codec: "hevc" }, plainPicture: false }],
+  ["its coding is not plain", { plainPicture: false }],
+  ["it is 4:4:4", { video: { ...video, pixelFormat: "yuv444p" } }],
+  ["it has the full range", { video: { ...video, fullRange: true } }],
+  ["its pixels are not square", { video: { ...video, pixelAspect: { num: 4, den: 3 } } }],
+  ["only a part of it is shown", { crop: { x: 2, y: 0, width: 700, height: 1280 } }],
+  ["it is mirrored", { video: { ...video, displayMatrix: [-65_536, 0, 0, 0, 65_536] } }],
+  ["its short side is too large", { video: { ...video, width: 722 } }],
+  ["it is a thin strip", { video: { ...video, height: 2162 } }],
+  ["it is fatter than is worth sending", { sizeBytes: 10_000_000 }],
+  ["it has 120 frames a second", { video: { ...video, frameRate: { num: 120, den: 1 } } }],
+  ["it is another container", { container: "mpegts" }],
+  ["an edit list hides a frame", { hiddenMs: { video: 33, audio: 0 } }],
+  ["it brings hidden frames along", { spans: { video: span(0, { hiddenMs: 33 }), audio: span(1) } }],
+  ["its settings change", { spans: { video: span(0, { uniform: false }), audio: span(1) } }],
+  ["its clock restarts", { spans: { video: span(0, { parts: again }), audio: span(1) } }],
+  ["it starts after the sound", { spans: { video: span(0, { parts: late }), audio: span(1) } }],
+  ["its end is missing", { notices: ["VIDEO_CUT_OFF"] }],
+])("a picture is encoded when %s", (_why, more) => {
+  expect(canCopyVideo(describe(more), 720)).toBe(false);
 });
 
-test.each<[string, StreamFacts[], { durationMs?: number }?]>([
-  ["NOT_A_VIDEO", [audio]],
-  ["NOT_A_VIDEO", [audio, { ...video, attachedPicture: true }]],
-  ["VIDEO_CODEC_UNSUPPORTED", [{ ...video, codec: "tiertexseqvideo" }]],
-  ["VIDEO_DAMAGED", [{ ...video, width: 0 }]],
-  ["VIDEO_DAMAGED", [video], { durationMs: 0 }],
-  ["VIDEO_TOO_LONG", [video], { durationMs: DEFAULT_MEDIA_LIMITS.maxDurationMs + 1 }],
-  ["FRAME_TOO_LARGE", [{ ...video, width: 8194 }]],
-  ["FRAME_TOO_LARGE", [{ ...video, width: 8192, height: 8192 }]],
-  ["FRAME_TOO_LARGE", [{ ...video, pixelAspect: { num: 100, den: 1 } }]],
-])("%s", (reason, streams, more) => {
-  expect(() => accept(streams, more)).toThrow(expect.objectContaining({ reason }));
+test.each<[string, Partial<Findings>]>([
+  ["it is surround", { audio: { ...audio, channels: 6 } }],
+  ["it is MP3", { audio: { ...audio, codec: "mp3" } }],
+  ["it is not of low complexity", { audio: { ...audio, profile: "HE-AAC" } }],
+  ["its rate is unusual", { audio: { ...audio, sampleRate: 96_000 } }],
+  ["an edit list hides more than priming", { hiddenMs: { video: 0, audio: 150 } }],
+  ["it starts after the picture", { spans: { video: span(0), audio: span(1, { parts: late }) } }],
+  ["its settings change", { spans: { video: span(0), audio: span(1, { uniform: false }) } }],
+])("sound is encoded when %s", (_why, more) => {
+  expect(describe(more).audioComplies).toBe(false);
+});
+
+test.each<[string, () => unknown]>([
+  ["NOT_A_VIDEO", () => accept(chooseVideo({ durationMs: 1, streams: [audio] }))],
+  [
+    "NOT_A_VIDEO",
+    () => accept(chooseVideo({ durationMs: 1, streams: [audio, { ...video, attachedPicture: true }] })),
+  ],
+  ["VIDEO_CODEC_UNSUPPORTED", () => accept({ ...video, codec: "tiertexseqvideo" })],
+  ["VIDEO_CODEC_UNSUPPORTED", () => accept({ ...video, codec: "hevc", dolbyVisionBase: 0 })],
+  ["VIDEO_DAMAGED", () => accept({ ...video, width: 0 })],
+  ["FRAME_TOO_LARGE", () => accept({ ...video, width: 8194 })],
+  ["FRAME_TOO_LARGE", () => accept({ ...video, width: 8192, height: 8192 })],
+  ["FRAME_TOO_LARGE", () => accept({ ...video, pixelAspect: { num: 100, den: 1 } })],
+  [
+    "VIDEO_TOO_LONG",
+    () =>
+      describe({
+        spans: { video: span(0, { parts: [{ startMs: 0, endMs: 1e7, stepMs: 0 }] }), audio: null },
+      }),
+  ],
+])("%s", (reason, act) => {
+  expect(act).toThrow(expect.objectContaining({ reason }));
+});
+
+test("an enabled picture and a default sound come first, pictures that cannot be read last", () => {
+  const second = { ...video, index: 2 };
+  const streams = (first: Partial<StreamFacts>) => ({
+    durationMs: 1,
+    streams: [{ ...video, ...first }, second],
+  });
+  expect(chooseVideo(streams({}))?.index).toBe(0);
+  expect(chooseVideo(streams({ isDefault: false }))?.index).toBe(2);
+  expect(chooseVideo(streams({ codec: "unknown" }))?.index).toBe(2);
+  const sounds = [
+    { ...audio, isDefault: false },
+    { ...audio, index: 2, codec: "unknown" },
+    { ...audio, index: 3 },
+  ];
+  expect(soundsOf({ durationMs: 1, streams: sounds }).map(({ index }) => index)).toEqual([3, 1]);
+});
+
+test.each([
+  [{ masteringPeak: 1000, contentPeak: 0 }, 1000],
+  [{ masteringPeak: 4000, contentPeak: 600 }, 600],
+  [{ masteringPeak: 0.005, contentPeak: 0 }, 1000],
+  [{ masteringPeak: 0.005, contentPeak: 65_535 }, 1000],
+  [{ masteringPeak: 0, contentPeak: 0 }, 1000],
+])("of light told as %j, %i cd/m² are believed", (light, peakNits) => {
+  expect(describe({ video: { ...video, transfer: "smpte2084" }, light }).hdr?.peakNits).toBe(peakNits);
 });
 
 test.each([

@@ -1,9 +1,10 @@
 import type { PictureFormat, VideoContainer } from "./magic.ts";
-import type { Rational, SourceFacts, StreamFacts, Upright } from "./media-engine.ts";
+import type { LightFacts, Rational, SourceFacts, StreamFacts, Upright } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
-import type { MediaInfo } from "./media-tool.ts";
-import type { Mp4Layout } from "./mp4-boxes.ts";
+import { type Crop, MEDIA_INFO_FORM, type MediaInfo, type MediaNotice } from "./media-tool.ts";
+import type { StreamSpan } from "./packet-survey.ts";
 import { refusals } from "./refusals.ts";
+import { timelineOf } from "./timeline.ts";
 
 /** What is accepted of strangers' files, and what of it needs no work. */
 
@@ -26,10 +27,23 @@ export const PICTURE_DEMUXERS: Record<PictureFormat, string> = {
 /** What cameras, phones, browsers and editors write; the long tail of decoders stays shut to strangers. */
 const VIDEO_CODECS = new Set([
   ...["h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "msmpeg4v3", "mpeg1video", "mpeg2video"],
-  ...["h263", "flv1", "mjpeg", "prores", "dnxhd", "theora"],
+  ...["h263", "flv1", "mjpeg", "prores", "dnxhd", "theora", "dvvideo", "qtrle", "png", "gif"],
 ]);
 
-const HDR_TRANSFERS = new Set(["smpte2084", "arib-std-b67"]);
+/** Codecs that say of each frame whether it is made of two fields, and those that know no fields at all. */
+const FIELDS_PER_FRAME = new Set(["h264", "mpeg1video", "mpeg2video", "mpeg4", "dvvideo", "prores", "dnxhd"]);
+const NO_FIELDS = new Set(["vp8", "vp9", "av1", "hevc", "theora", "gif", "flv1", "h263"]);
+/** What mastering screens and contents can be, in cd/m²; other numbers are mistakes, for which the usual one stands. */
+const LEAST_PEAK = 100;
+const HIGHEST_PEAK = 10_000;
+const USUAL_PEAK = 1000;
+/** What coders hide of their sound themselves, in a lead-in and behind the end, is less than this. */
+const PRIMING_MS = 100;
+/** Players show streams that start this much apart as if they started together. */
+const LATE_START_MS = 100;
+const HIGHEST_COPIED_RATE = 48_000;
+/** Of these, H.264 and AAC can be taken as they are. */
+const COPIED_CONTAINERS = new Set<VideoContainer>(["mp4", "matroska", "flv"]);
 const MAX_FPS = 60;
 /** For files that do not tell a usable rate: what screen recorders and browsers mean by it. */
 const USUAL_FPS = 30;
@@ -38,87 +52,146 @@ const MAX_COPIED_BITS_PER_SECOND = 6_000_000;
 /** Of a picture's long side, as a multiple of what its short side may be. */
 const MAX_SIDE_RATIO = 3;
 
-/** Which streams of a source are used: the first moving picture and the first sound that has a name. */
-export function chooseStreams(facts: SourceFacts): {
-  video: StreamFacts | undefined;
-  audio: StreamFacts | undefined;
-} {
-  return {
-    video: facts.streams.find((stream) => stream.kind === "video" && !stream.attachedPicture),
-    audio: facts.streams.find((stream) => stream.kind === "audio" && stream.codec !== "unknown"),
-  };
+/** The moving picture that is used: one that can be read and is meant to be shown, where there are several. */
+export function chooseVideo(facts: SourceFacts): StreamFacts | undefined {
+  const pictures = byDefault(facts).filter((stream) => stream.kind === "video" && !stream.attachedPicture);
+  return pictures.find((stream) => VIDEO_CODECS.has(stream.codec)) ?? pictures[0];
 }
 
-/** Turns what a file claims into a MediaInfo or a refusal. `layout` is null for containers other than MP4. */
-export function acceptVideo(
-  facts: SourceFacts & { durationMs: number },
-  file: { container: VideoContainer; sizeBytes: number; layout: Mp4Layout | null },
+/** Streams of sound in the order in which they are to be tried. */
+export function soundsOf(facts: SourceFacts): StreamFacts[] {
+  return byDefault(facts).filter((stream) => stream.kind === "audio" && stream.codec !== "unknown");
+}
+
+function byDefault(facts: SourceFacts): StreamFacts[] {
+  return facts.streams.toSorted((a, b) => Number(b.isDefault) - Number(a.isDefault));
+}
+
+/** Refuses a picture that cannot or must not be read. */
+export function acceptPicture(
+  video: StreamFacts | undefined,
   limits: MediaLimits,
-): MediaInfo {
-  const { video, audio } = chooseStreams(facts);
+): asserts video is StreamFacts {
   if (!video) throw refusals.notAVideo("The file has no moving picture");
   if (!VIDEO_CODECS.has(video.codec)) throw refusals.codecUnsupported(video.codec);
-  if (video.width <= 0 || video.height <= 0 || !(facts.durationMs > 0)) throw refusals.videoDamaged();
-  if (facts.durationMs > limits.maxDurationMs) throw refusals.videoTooLong(limits);
-
-  const upright = uprightOf(video.displayMatrix);
-  const size = displayedSize(video, upright);
+  // Its colours are of a kind that no decoder we have can turn into others.
+  if (video.dolbyVisionBase === 0) throw refusals.codecUnsupported("Dolby Vision without a base layer");
+  if (video.width <= 0 || video.height <= 0) throw refusals.videoDamaged();
+  const size = displayedSize(video, null, uprightOf(video.displayMatrix));
   const longSide = Math.max(video.width, video.height, size.width, size.height);
   if (longSide > limits.maxSidePx || video.width * video.height > limits.maxFramePixels)
     throw refusals.frameTooLarge(limits);
-  const used = audio ? 2 : 1;
+}
+
+/** What was found out about a source that is accepted. */
+export interface Findings {
+  container: VideoContainer;
+  sizeBytes: number;
+  video: StreamFacts;
+  audio: StreamFacts | null;
+  spans: { video: StreamSpan; audio: StreamSpan | null };
+  crop: Crop | null;
+  light: LightFacts | null;
+  /** The H.264 is of one kind that every browser decodes. */
+  plainPicture: boolean;
+  /** What edit lists hide, as far as their demuxer leaves it out. */
+  hiddenMs: { video: number; audio: number };
+  notices: MediaNotice[];
+}
+
+/** Turns findings into a MediaInfo or a refusal. */
+export function describeVideo(found: Findings, limits: MediaLimits): MediaInfo {
+  const { video, audio, spans, container, sizeBytes } = found;
+  const timeline = timelineOf(spans.video, spans.audio);
+  const { durationMs } = timeline;
+  if (durationMs > limits.maxDurationMs) throw refusals.videoTooLong(limits);
+
+  const upright = uprightOf(video.displayMatrix);
+  const size = displayedSize(video, found.crop, upright);
+  const cutOff = found.notices.includes("VIDEO_CUT_OFF");
+  const copyable = COPIED_CONTAINERS.has(container) && timeline.mend === null && !cutOff;
+  const aspect = toNumber(video.pixelAspect);
   return {
-    container: file.container,
-    sizeBytes: file.sizeBytes,
-    durationMs: Math.round(facts.durationMs),
+    form: MEDIA_INFO_FORM,
+    container,
+    sizeBytes,
+    durationMs: Math.max(1, Math.round(durationMs)),
     ...size,
     ...upright,
+    storedWidth: video.width,
+    storedHeight: video.height,
     videoCodec: video.codec,
     pixelFormat: video.pixelFormat,
     audioCodec: audio?.codec ?? null,
     audioChannels: audio?.channels ?? 0,
     fps: Math.round(toNumber(video.frameRate) * 1000) / 1000,
     outputFps: outputFps(video),
-    bitsPerSecond: Math.round((file.sizeBytes * 8000) / facts.durationMs),
-    hdr: HDR_TRANSFERS.has(video.transfer),
+    bitsPerSecond: Math.round((sizeBytes * 8000) / durationMs),
+    hdr: isHdr(video) ? { untagged: untaggedOf(video), peakNits: peakOf(found.light) } : null,
     rgb: /^(gbr|rgb|bgr|argb|abgr|0rgb|0bgr|pal8)/.test(video.pixelFormat),
-    fastStart: file.layout?.fastStart ?? false,
-    hasExtras:
-      facts.streams.length > used || file.layout?.fragmented === true || file.layout?.hasDescription === true,
+    alpha: /^(yuva|gbrap|argb|rgba|abgr|bgra|pal8|ya)/.test(video.pixelFormat),
+    fields: fieldsOf(video),
+    crop: found.crop,
+    timeline: cutOff ? { ...timeline, endMs: durationMs } : timeline,
+    videoComplies:
+      copyable &&
+      found.plainPicture &&
+      video.pixelFormat === "yuv420p" &&
+      !video.fullRange &&
+      !upright.mirrored &&
+      (aspect === 0 || aspect === 1) &&
+      found.crop === null &&
+      spans.video.uniform &&
+      spans.video.hiddenMs + found.hiddenMs.video <= 1 &&
+      timeline.videoStartMs <= LATE_START_MS,
+    audioComplies:
+      copyable &&
+      audio?.codec === "aac" &&
+      spans.audio !== null &&
+      audio.profile === "LC" &&
+      audio.channels <= 2 &&
+      audio.sampleRate <= HIGHEST_COPIED_RATE &&
+      spans.audio.uniform &&
+      spans.audio.hiddenMs + found.hiddenMs.audio <= PRIMING_MS &&
+      timeline.audioStartMs <= LATE_START_MS,
     videoStream: video.index,
     audioStream: audio?.index ?? null,
+    notices: found.notices,
   };
 }
 
-/**
- * Whether every browser plays the file as it is, at once, and it carries nothing that its author may not
- * want to publish: then it needs no rendition at all.
- */
-export function isPlayableAsIs(info: MediaInfo, maxShortSidePx: number): boolean {
-  return (
-    info.container === "mp4" &&
-    info.fastStart &&
-    !info.hasExtras &&
-    canCopyVideo(info, maxShortSidePx) &&
-    canCopyAudio(info)
-  );
+export function isHdr({ transfer }: StreamFacts): boolean {
+  return transfer === "smpte2084" || transfer === "arib-std-b67";
+}
+
+function untaggedOf(video: StreamFacts) {
+  return (["matrix", "primaries"] as const).filter((name) => video[name] === "unknown");
+}
+
+function peakOf(light: LightFacts | null): number {
+  const told = [light?.contentPeak ?? 0, light?.masteringPeak ?? 0];
+  return told.find((nits) => nits >= LEAST_PEAK && nits <= HIGHEST_PEAK) ?? USUAL_PEAK;
+}
+
+function fieldsOf(video: StreamFacts): MediaInfo["fields"] {
+  if (NO_FIELDS.has(video.codec)) return "none";
+  if (FIELDS_PER_FRAME.has(video.codec)) return "per-frame";
+  return video.fieldOrder === "unknown" ? "none" : video.fieldOrder;
+}
+
+/** Whether a stream of H.264 may be handed on, as far as its container tells. */
+export function mayComply(container: VideoContainer, video: StreamFacts): boolean {
+  return COPIED_CONTAINERS.has(container) && video.codec === "h264" && video.pixelFormat === "yuv420p";
 }
 
 export function canCopyVideo(info: MediaInfo, maxShortSidePx: number): boolean {
   return (
-    (info.container === "mp4" || info.container === "matroska" || info.container === "flv") &&
-    info.videoCodec === "h264" &&
-    (info.pixelFormat === "yuv420p" || info.pixelFormat === "yuvj420p") &&
-    !info.mirrored &&
+    info.videoComplies &&
     Math.min(info.width, info.height) <= maxShortSidePx &&
     Math.max(info.width, info.height) <= maxShortSidePx * MAX_SIDE_RATIO &&
     info.fps <= MAX_FPS &&
     info.bitsPerSecond <= MAX_COPIED_BITS_PER_SECOND
   );
-}
-
-export function canCopyAudio(info: MediaInfo): boolean {
-  return info.audioCodec === null || (info.audioCodec === "aac" && info.audioChannels <= 2);
 }
 
 /** Size that keeps the shape, is even, never larger than the source, and has no side out of proportion. */
@@ -151,12 +224,13 @@ export function uprightOf(matrix: number[] | null): Upright {
   return { rotation: ((Math.round(degrees / 90) * 90 + 360) % 360) as Upright["rotation"], mirrored };
 }
 
-function displayedSize(video: StreamFacts, upright: Upright): { width: number; height: number } {
+export function displayedSize(video: StreamFacts, crop: Crop | null, upright: Upright) {
+  const shown = crop ?? video;
   const aspect = toNumber(video.pixelAspect);
-  const width = aspect > 0 ? Math.max(1, Math.round(video.width * aspect)) : video.width;
+  const width = aspect > 0 ? Math.max(1, Math.round(shown.width * aspect)) : shown.width;
   return upright.rotation % 180 === 0
-    ? { width, height: video.height }
-    : { width: video.height, height: width };
+    ? { width, height: shown.height }
+    : { width: shown.height, height: width };
 }
 
 function toNumber(rational: Rational): number {

@@ -2735,6 +2735,11 @@ export interface components {
             height: number;
             /** @description A 64-bit id as a decimal string. */
             id: string;
+            /** @description What its author should know, and nobody else is told. VIDEO_CUT_OFF: the end of the file was missing. SOUND_LEFT_OUT: its sound could not be decoded. */
+            notices: {
+                message: string;
+                reason: string;
+            }[];
             sizeBytes: number;
             width: number;
         };
@@ -2787,6 +2792,11 @@ export interface components {
             held: boolean;
             /** @description A 64-bit id as a decimal string. */
             id: string;
+            /** @description What its author should know, and nobody else is told. VIDEO_CUT_OFF: the end of the file was missing. SOUND_LEFT_OUT: its sound could not be decoded. */
+            notices: {
+                message: string;
+                reason: string;
+            }[];
             playUrl: string | null;
             /** @description Of the processing. */
             progress: number;

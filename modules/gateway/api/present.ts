@@ -1,5 +1,5 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
-import { type Video, VideoState } from "#contracts/gen/video_pb.ts";
+import { type Upload, type Video, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Clip } from "../clips.ts";
 import type { MediaUrls } from "../media-urls.ts";
 import type { Person } from "../people.ts";
@@ -58,9 +58,23 @@ export function toApiVideo({ video, author, stats, opinion }: Clip, urls: MediaU
     createdAt: toTime(video.createdAtMs),
     publishedAt: video.publishedAtMs ? toTime(video.publishedAtMs) : null,
     held: video.held,
+    notices: toNotices(video.notices),
     counts: { likes: stats?.likes ?? 0, comments: stats?.comments ?? 0 },
     reaction: reactions[opinion],
   };
+}
+
+const notices: Record<string, string> = {
+  VIDEO_CUT_OFF: "The end of this file is missing. It is published up to where it is whole.",
+  SOUND_LEFT_OUT: "The sound of this file cannot be decoded. It is published without.",
+};
+
+function toNotices(reasons: string[]) {
+  return reasons.map((reason) => ({ reason, message: notices[reason] ?? reason }));
+}
+
+export function toApiUpload({ id, sizeBytes, durationMs, width, height, notices }: Upload) {
+  return { id, sizeBytes, durationMs, width, height, notices: toNotices(notices) };
 }
 
 /** Nothing when its author is gone. */

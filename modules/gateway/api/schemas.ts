@@ -72,6 +72,13 @@ export const Device = Type.Object(
   { $id: "Device" },
 );
 
+/** What an author should know of a file that was accepted, for their eyes only. */
+const Notices = Type.Array(Type.Object({ reason: Type.String(), message: Type.String() }), {
+  description:
+    "What its author should know, and nobody else is told. VIDEO_CUT_OFF: the end of the file was missing. " +
+    "SOUND_LEFT_OUT: its sound could not be decoded.",
+});
+
 export const Upload = Type.Object(
   {
     id: Id,
@@ -79,6 +86,7 @@ export const Upload = Type.Object(
     durationMs: Type.Integer(),
     width: Type.Integer(),
     height: Type.Integer(),
+    notices: Notices,
   },
   { $id: "Upload" },
 );
@@ -107,6 +115,7 @@ export const Video = Type.Object(
     held: Type.Boolean({
       description: "Put on hold by a moderator; only they and the author are told.",
     }),
+    notices: Notices,
     counts: Type.Object({
       likes: Type.Integer(),
       comments: Type.Integer({ description: "Replies included." }),

@@ -7,7 +7,7 @@ import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { feedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
-import { toApiVideo } from "./present.ts";
+import { toApiUpload, toApiVideo } from "./present.ts";
 import { answers, Id, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
 /** Time for the probe of an upload, after its last byte. */
@@ -32,7 +32,8 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
       },
       async (request, reply) => {
         const staged = await intake.receiveVideo(...fileOf(request));
-        return reply.code(201).send(await intake.addUpload(staged, callOf(request, probeMs)));
+        const upload = await intake.addUpload(staged, callOf(request, probeMs));
+        return reply.code(201).send(toApiUpload(upload));
       },
     );
     app.post(

@@ -28,7 +28,8 @@ export function addUpload(
       await store.addUpload({ id, ownerId, sourceKey, sizeBytes, info }).catch(endOfSession);
       await blobs.commit(staged, sourceKey);
       if (!(await store.keepsBlob(id, sourceKey, jobs))) throw accountGone();
-      return { id, sizeBytes, durationMs: info.durationMs, width: info.width, height: info.height };
+      const { durationMs, width, height, notices } = info;
+      return { id, sizeBytes, durationMs, width, height, notices };
     } finally {
       await blobs.discard(staged);
     }

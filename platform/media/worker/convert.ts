@@ -1,12 +1,16 @@
 import { AV_NOPTS_VALUE, AV_PICTURE_TYPE_NONE, AVERROR_EOF } from "node-av/constants";
 import { avRescaleQ, Frame, Packet, type Rational, type Stream } from "node-av/lib";
+import { readAvcSettings, withoutMessages } from "../h264.ts";
 import type { ConvertJob } from "../media-engine.ts";
 import { uprightFilters } from "../plan.ts";
 import { openAudioEncoder, openVideoEncoder } from "./encoders.ts";
 import { FilterChain } from "./filter-chain.ts";
 import { Mp4Sink } from "./mp4-sink.ts";
 import { check, EAGAIN, eachPacket, openSource, StreamDecoder } from "./open-source.ts";
+import { SoundChain } from "./sound-chain.ts";
 import type { WorkerBounds } from "./worker-job.ts";
+
+const NOTHING = Buffer.alloc(0);
 
 /** One stream on its way: packets in, until null for the end. */
 interface Lane {
@@ -21,11 +25,10 @@ export function convert(job: ConvertJob, bounds: WorkerBounds, reportTime: (ms: 
     if (!part) continue;
     const stream = source.streams[part.stream];
     if (!stream) throw new Error(`no stream ${part.stream}`);
-    const start = source.startTime === AV_NOPTS_VALUE ? 0 : Number(source.startTime) / 1e6;
-    const shift = BigInt(Math.round(start / stream.timeBase.toDouble()));
+    const shift = BigInt(Math.round(job.baseMs / 1000 / stream.timeBase.toDouble()));
     lanes.set(
       part.stream,
-      part.encode ? encodeLane(job, stream, shift, bounds, sink) : copyLane(stream, shift, sink),
+      part.encode ? encodeLane(job, stream, shift, bounds, sink) : copyLane(job, stream, shift, sink),
     );
   }
   sink.start();
@@ -37,12 +40,15 @@ export function convert(job: ConvertJob, bounds: WorkerBounds, reportTime: (ms: 
   sink.finish();
 }
 
-function copyLane(source: Stream, shift: bigint, sink: Mp4Sink): Lane {
+function copyLane(job: ConvertJob, source: Stream, shift: bigint, sink: Mp4Sink): Lane {
   const target = sink.addStream();
   check(source.codecpar.copy(target.codecpar), "copy a stream");
   target.codecpar.codecTag = 0;
   target.timeBase = source.timeBase;
   target.sampleAspectRatio = source.sampleAspectRatio;
+  const settings =
+    source.index === job.video.stream ? readAvcSettings(source.codecpar.extradata ?? NOTHING) : null;
+  const endMs = job.endMs ?? Number.POSITIVE_INFINITY;
   let started = false;
   let lastDts = AV_NOPTS_VALUE;
   return {
@@ -50,6 +56,12 @@ function copyLane(source: Stream, shift: bigint, sink: Mp4Sink): Lane {
       started ||= packet?.isKeyframe ?? false;
       if (!packet || !started) return;
       if (packet.pts !== AV_NOPTS_VALUE) packet.pts -= shift;
+      if (Number(packet.dts - shift) * source.timeBase.toDouble() * 1000 >= endMs) return;
+      const { data } = packet;
+      if (settings && data) {
+        const shown = withoutMessages(data, settings.lengthBytes);
+        if (shown !== data) replaceData(packet, shown);
+      }
       if (packet.dts !== AV_NOPTS_VALUE) {
         // Sloppy files repeat timestamps, which MP4 cannot hold.
         packet.dts = packet.dts - shift > lastDts ? packet.dts - shift : lastDts + 1n;
@@ -59,6 +71,13 @@ function copyLane(source: Stream, shift: bigint, sink: Mp4Sink): Lane {
       sink.write(packet, source.timeBase, target);
     },
   };
+}
+
+/** The library forgets everything else of a packet with its old data. */
+function replaceData(packet: Packet, data: Buffer): void {
+  const { pts, dts, duration, flags, streamIndex } = packet;
+  packet.data = data;
+  Object.assign(packet, { pts, dts, duration, flags, streamIndex });
 }
 
 function encodeLane(
@@ -93,12 +112,19 @@ function encodeLane(
     }
   };
 
-  const filtered = newFrame();
-  const kind = isVideo ? "video" : "audio";
-  const filters = isVideo
-    ? [...uprightFilters(job.video.encode!.upright), job.video.encode!.filter]
-    : [job.audio!.encode!.filter, `asetnsamples=n=${encoder.frameSize}:p=0`];
-  const chain = new FilterChain(kind, filters.join(","), source.timeBase, filtered, bounds.threads);
+  const chain = isVideo
+    ? new FilterChain(
+        "video",
+        [...uprightFilters(job.video.encode!.upright), job.video.encode!.filter].join(","),
+        source.timeBase,
+        newFrame(),
+        bounds.threads,
+      )
+    : new SoundChain(
+        [job.audio!.encode!.filter, `asetnsamples=n=${encoder.frameSize}:p=0`].join(","),
+        source.timeBase,
+        bounds.threads,
+      );
   const decoder = new StreamDecoder(source, bounds, newFrame(), (frame) => {
     if (frame.pts !== AV_NOPTS_VALUE) frame.pts -= shift;
     return chain.push(frame, encode);

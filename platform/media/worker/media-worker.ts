@@ -2,7 +2,8 @@ import { writeSync } from "node:fs";
 import { AV_LOG_ERROR } from "node-av/constants";
 import { Log } from "node-av/lib";
 import { convert } from "./convert.ts";
-import { inspect, measure } from "./inspect.ts";
+import { inspect } from "./inspect.ts";
+import { hear, light, sequences, survey } from "./look.ts";
 import { sample, still } from "./pictures.ts";
 import type { WorkerBounds, WorkerJob } from "./worker-job.ts";
 
@@ -14,10 +15,19 @@ import type { WorkerBounds, WorkerJob } from "./worker-job.ts";
 function work(job: WorkerJob & WorkerBounds): void {
   switch (job.kind) {
     case "inspect":
-      writeAll(Buffer.from(JSON.stringify(inspect(job.source))));
+      answer(inspect(job.source));
       break;
-    case "measure":
-      reportTime(measure(job.source, job.stream));
+    case "survey":
+      answer(survey(job.source, job.options));
+      break;
+    case "hear":
+      answer(hear(job.source, job.stream, job));
+      break;
+    case "light":
+      answer(light(job.source, job.stream, job));
+      break;
+    case "sequences":
+      answer(sequences(job.source, job.stream));
       break;
     case "sample":
       sample(job, job, writeAll);
@@ -29,6 +39,10 @@ function work(job: WorkerJob & WorkerBounds): void {
       convert(job, job, reportTime);
       break;
   }
+}
+
+function answer(facts: unknown): void {
+  writeAll(Buffer.from(JSON.stringify(facts)));
 }
 
 function reportTime(ms: number): void {

@@ -23,11 +23,15 @@ export const check = (code: number, doing: string): number => {
 export const EAGAIN = FFmpegError.AVERROR(PosixError.EAGAIN);
 
 /** Opens a file with exactly the given demuxer, which can open no other file and no address. */
-export function openSource({ path, demuxer }: SourceFile): FormatContext {
+export function openSource({ path, demuxer, ignoreEdits }: SourceFile): FormatContext {
   const format = InputFormat.findInputFormat(demuxer);
   if (!format) throw new Error(`no demuxer ${demuxer}`);
   const source = new FormatContext();
-  const options = Dictionary.fromObject({ protocol_whitelist: "file", format_whitelist: demuxer });
+  const options = Dictionary.fromObject({
+    protocol_whitelist: "file",
+    format_whitelist: demuxer,
+    ...(ignoreEdits ? { ignore_editlist: "1" } : {}),
+  });
   check(source.openInputSync(`file:${path}`, format, options), "open");
   check(source.findStreamInfoSync(), "read the streams");
   return source;

@@ -1,9 +1,11 @@
 import type { ConvertJob, SampleJob, SourceFile, StillJob } from "../media-engine.ts";
+import type { SurveyOptions } from "../packet-survey.ts";
 
 /** What the worker is told to do, as JSON in its first argument. */
 export type WorkerJob =
   | { kind: "inspect"; source: SourceFile }
-  | { kind: "measure"; source: SourceFile; stream: number }
+  | { kind: "survey"; source: SourceFile; options: SurveyOptions }
+  | { kind: "hear" | "light" | "sequences"; source: SourceFile; stream: number }
   | ({ kind: "sample" } & SampleJob)
   | ({ kind: "still" } & StillJob)
   | ({ kind: "convert" } & ConvertJob);

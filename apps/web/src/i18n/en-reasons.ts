@@ -52,6 +52,8 @@ export const reasons = {
   BODY_TOO_LARGE: "The file is larger than the {limit} MB this server takes. Make it smaller and try again.",
   BODY_TOO_SLOW: "The upload came too slowly. Try again over a better connection.",
   VIDEO_TOO_LONG: "The video is longer than the {limit} seconds this server takes. Shorten it and try again.",
+  VIDEO_CUT_OFF: "The end of this file is missing. It is published up to where it is whole.",
+  SOUND_LEFT_OUT: "The sound of this file cannot be decoded. It is published without sound.",
   VIDEO_DAMAGED: "The video is damaged. Check that it plays on your device, or export it again.",
   VIDEO_CODEC_UNSUPPORTED: "This kind of video cannot be read. Export it as MP4 (H.264) and try again.",
   FRAME_TOO_LARGE: "The picture of this video is too large: at most {limit} pixels a side.",

@@ -49,6 +49,8 @@ export const reasons: Record<keyof typeof english, string> = {
   BODY_TOO_LARGE: "文件超过本站允许的 {limit} MB，请压缩后再试。",
   BODY_TOO_SLOW: "上传速度过慢，请换个更好的网络后再试。",
   VIDEO_TOO_LONG: "视频超过本站允许的 {limit} 秒，请剪短后再试。",
+  VIDEO_CUT_OFF: "这个文件缺少结尾，已发布其中完整的部分。",
+  SOUND_LEFT_OUT: "这个文件的声音无法解码，已发布为无声视频。",
   VIDEO_DAMAGED: "视频文件已损坏，请确认它能在你的设备上播放，或重新导出。",
   VIDEO_CODEC_UNSUPPORTED: "无法读取这种视频，请导出为 MP4（H.264）后再试。",
   FRAME_TOO_LARGE: "视频画面太大，每边最多 {limit} 像素。",

@@ -9,6 +9,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { ConfirmDialog, Dialog } from "../ui/dialog.tsx";
 import { TrashIcon } from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { Notices } from "../video/notices.tsx";
 import "./edit.css";
 
 /** What the author can see of and do with a video. */
@@ -56,6 +57,7 @@ export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () =
         {states[video.state]} · {format.ago(video.createdAt)} · {format.bytes(video.sizeBytes)}
       </p>
       {failure && <p className="own-failure">{explainReason(t, failure.reason, failure.message)}</p>}
+      <Notices video={video} />
       <div className="dialog-actions">
         <button type="button" className="button button-quiet own-delete" onClick={() => setAsking(true)}>
           <TrashIcon size={18} />

@@ -8,6 +8,7 @@ import { explain, explainReason } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { AlertIcon, CheckIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
+import { Notices } from "../video/notices.tsx";
 import { ProgressBar } from "./progress-bar.tsx";
 import "./pipeline.css";
 
@@ -67,6 +68,7 @@ function Outcome({ video, onAgain }: { video: Video; onAgain: () => void }) {
         {video.coverUrl && <img className="outcome-cover" src={video.coverUrl} alt="" />}
         <h2>{t.publishedTitle}</h2>
         <p>{t.publishedBody}</p>
+        <Notices video={video} />
         <div className="outcome-actions">
           <Link href={`/video/${video.id}`} className="button button-primary" onClick={onAgain}>
             {t.watch}

@@ -1,0 +1,141 @@
+/**
+ * What a walk over all packets tells of a stream, without decoding: how long it really is, whatever the header
+ * says, and whether its packets can be handed on as they are.
+ */
+export interface StreamSpan {
+  index: number;
+  /** Parts with a clock of their own, in file order. None: the stream shows nothing. */
+  parts: ClockPart[];
+  packets: number;
+  /** Sum of the packets' durations, and of those that an edit list hides. */
+  shownMs: number;
+  hiddenMs: number;
+  /** The decoder's settings stay what they are, and no byte is shown twice. */
+  uniform: boolean;
+}
+
+export interface ClockPart {
+  startMs: number;
+  endMs: number;
+  /** From the clock of the part before it; negative: it starts again. */
+  stepMs: number;
+}
+
+/** One packet, as demuxers give it. Times are in seconds, null when unknown. */
+export interface SurveyedPacket {
+  stream: number;
+  pts: number | null;
+  dts: number | null;
+  duration: number;
+  /** In the file, -1 when unknown. */
+  position: number;
+  size: number;
+  discarded: boolean;
+  corrupt: boolean;
+  newSettings: boolean;
+}
+
+export interface SurveyOptions {
+  /** Packets that end behind this are not counted. */
+  wholeBytes: number | null;
+  /** What lies before zero is hidden, as in MP4; other clocks may start anywhere. */
+  startsAtZero: boolean;
+}
+
+/** A clock that falls by more than this has been started again. */
+const RESTART_SECONDS = 0.1;
+/** A step that is longer than this, and than so many usual ones, may be a jump. FFmpeg's own limit. */
+const JUMP_SECONDS = 10;
+const JUMP_STEPS = 100;
+/** More than any recording is joined of; what is behind them is not told apart any more. */
+const MAX_PARTS = 10_000;
+const NOTHING_SECONDS = 1e-6;
+
+export class PacketSurvey {
+  private readonly options: SurveyOptions;
+  private readonly streams = new Map<number, StreamSurvey>();
+
+  constructor(options: SurveyOptions) {
+    this.options = options;
+  }
+
+  add(packet: SurveyedPacket): void {
+    const { wholeBytes } = this.options;
+    if (wholeBytes !== null && packet.position >= 0 && packet.position + packet.size > wholeBytes) return;
+    if (packet.corrupt) return;
+    const stream = this.streams.get(packet.stream) ?? new StreamSurvey(packet.stream);
+    this.streams.set(packet.stream, stream);
+    stream.add(packet, this.options.startsAtZero);
+  }
+
+  result(): StreamSpan[] {
+    return [...this.streams.values()].map((stream) => stream.result());
+  }
+}
+
+class StreamSurvey {
+  private readonly index: number;
+  private readonly parts: { start: number; end: number; step: number; first: number; steps: number }[] = [];
+  private packets = 0;
+  private shown = 0;
+  private hidden = 0;
+  private uniform = true;
+  private lastClock = 0;
+  private lastStep = 0;
+  private lastPosition = -1;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  add(packet: SurveyedPacket, startsAtZero: boolean): void {
+    if (packet.newSettings) this.uniform = false;
+    if (startsAtZero && packet.position >= 0) {
+      if (packet.position <= this.lastPosition) this.uniform = false;
+      this.lastPosition = packet.position;
+    }
+    const from = packet.pts ?? packet.dts ?? this.parts.at(-1)?.end ?? 0;
+    const ends = from + packet.duration;
+    const at = startsAtZero ? Math.max(0, from) : from;
+    if (packet.discarded || (startsAtZero && from < -NOTHING_SECONDS && ends <= NOTHING_SECONDS)) {
+      this.hidden += packet.duration;
+      return;
+    }
+    this.packets += 1;
+    this.shown += packet.duration;
+    const clock = packet.dts ?? at;
+    const part = this.parts.at(-1);
+    const step = clock - this.lastClock;
+    if (!part || (this.parts.length < MAX_PARTS && this.breaks(part, step)))
+      this.parts.push({ start: at, end: ends, step: part ? step : 0, first: clock, steps: 0 });
+    else {
+      part.start = Math.min(part.start, at);
+      part.end = Math.max(part.end, packet.duration > 0 ? ends : at + Math.max(0, step));
+      part.steps += 1;
+      this.lastStep = step;
+    }
+    this.lastClock = clock;
+  }
+
+  private breaks(part: { first: number; steps: number }, step: number): boolean {
+    if (step < -RESTART_SECONDS) return true;
+    const usual = part.steps > 0 ? (this.lastClock - part.first) / part.steps : Math.abs(this.lastStep);
+    return step > JUMP_SECONDS && usual > 0 && step > JUMP_STEPS * usual;
+  }
+
+  result(): StreamSpan {
+    const ms = (seconds: number) => seconds * 1000;
+    return {
+      index: this.index,
+      parts: this.parts.map(({ start, end, step }) => ({
+        startMs: ms(start),
+        endMs: ms(end),
+        stepMs: ms(step),
+      })),
+      packets: this.packets,
+      shownMs: ms(this.shown),
+      hiddenMs: ms(this.hidden),
+      uniform: this.uniform,
+    };
+  }
+}
