@@ -50,6 +50,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       blobs,
       urlsFor: urlsFor(config.publicUrl),
       cookie: sessionCookie(config.publicUrl),
+      publicUrl: config.publicUrl,
     };
     return {
       handlers: {},

@@ -26,6 +26,7 @@ export interface Surface {
   intake: UploadIntake;
   blobs: BlobStore;
   cookie: SessionCookie;
+  publicUrl: string;
   urlsFor(request: FastifyRequest): MediaUrls;
 }
 

@@ -5,12 +5,22 @@ import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
+import type { Guesses } from "./guess-limit.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import { sessionEnded } from "./rules.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 
 export type Account = Selectable<Tables["account"]>;
+
+/** An account at whose door somebody stands. */
+export interface EnteredAccount extends Account {
+  guess_level: number | null;
+  guessed_at_ms: number | null;
+  known_marks: Buffer[];
+  /** Of the known ones those that need not be noted again. */
+  fresh_marks: Buffer[];
+}
 
 type PictureColumn = "avatar_key" | "background_key";
 
@@ -21,6 +31,7 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
     async addAccount(
       account: Pick<Account, "id" | "username" | "name_key" | "password_hash" | "name">,
       session: NewSession,
+      marks: Buffer[],
     ): Promise<Account> {
       return inTransaction(db, async (transaction) => {
         const row = await transaction
@@ -31,11 +42,38 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
           .executeTakeFirst();
         if (!row) throw new DomainError("conflict", "NAME_TAKEN", "This name is taken. Choose another one.");
         await transaction.insertInto("session").values(sessionRow(session)).execute();
+        const known = marks.map((mark) => ({ user_id: account.id, mark }));
+        if (known.length > 0) await transaction.insertInto("known_device").values(known).execute();
         return row;
       });
     },
-    accountByName: (nameKey: string): Promise<Account | undefined> =>
-      db.selectFrom("account").selectAll().where("name_key", "=", nameKey).executeTakeFirst(),
+    /** One round trip, since every login waits for it: the account, guesses at it, and which marks are known. */
+    async accountToEnter(nameKey: string, marks: Buffer[]): Promise<EnteredAccount | undefined> {
+      const { rows } = await sql<EnteredAccount>`
+        select a.*, g.level as guess_level, (extract(epoch from g.at) * 1000)::float8 as guessed_at_ms,
+          array(
+            select mark from "user".known_device d where d.user_id = a.id and d.mark = any(${marks}::bytea[])
+          ) as known_marks,
+          array(
+            select mark from "user".known_device d
+            where d.user_id = a.id and d.mark = any(${marks}::bytea[]) and d.seen_at > now() - interval '1 day'
+          ) as fresh_marks
+        from "user".account a left join "user".guesses g on g.user_id = a.id
+        where a.name_key = ${nameKey}`.execute(db);
+      return rows[0];
+    },
+    async keepGuesses(id: string, { level, atMs }: Guesses): Promise<void> {
+      await db
+        .insertInto("guesses")
+        .values({ user_id: id, level, at: new Date(atMs) })
+        .onConflict((conflict) =>
+          conflict
+            .column("user_id")
+            .doUpdateSet({ level, at: new Date(atMs) })
+            .where("guesses.at", "<=", new Date(atMs)),
+        )
+        .execute();
+    },
     accountById: (id: string): Promise<Account | undefined> =>
       db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst(),
     /** Those of them that are open. */

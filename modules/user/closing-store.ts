@@ -75,6 +75,8 @@ export function closingStore(db: Kysely<Tables>, events: Events) {
         .returning("id")
         .executeTakeFirst();
       if (!erased) return;
+      await on.deleteFrom("guesses").where("user_id", "=", userId).execute();
+      await on.deleteFrom("known_device").where("user_id", "=", userId).execute();
       for (const key of pictures) {
         const { rows } = await sql`
           select from "user".account where avatar_key = ${key} or background_key = ${key} limit 1`.execute(

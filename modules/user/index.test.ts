@@ -154,10 +154,68 @@ describe("accounts", () => {
     const close = reasonOf(user.closeAccount({ password: "a guess" }, as(ann.user!.id)));
     expect(["WRONG_PASSWORD", "BUSY"]).toContain(await change("a guess"));
     expect(["WRONG_PASSWORD", "BUSY"]).toContain(await close);
-    expect(await Promise.all(guesses)).toContain("TOO_MANY_REQUESTS");
+    expect(await Promise.all(guesses)).toContain("TOO_MANY_ATTEMPTS");
     // They have a limit of their own.
     const own = await Promise.all(Array.from({ length: 40 }, () => change("a guess")));
-    expect(own).toContain("TOO_MANY_REQUESTS");
+    expect(own).toContain("TOO_MANY_ATTEMPTS");
+  });
+
+  test("guesses from everywhere stop at a hundred, outlast a restart, and keep no known device out", async () => {
+    user = await start(true);
+    const home = "203.0.113.1";
+    const ann = await register("Ann", { address: home, device: "ann's laptop" });
+    await logIn("Ann", { address: "203.0.113.9", device: "ann's phone" });
+    const reasonOf = (asked: Promise<unknown>) =>
+      asked.then(
+        () => "none",
+        (error) => error.reason,
+      );
+    // Few at a time, so that none is refused because the line is long.
+    const guess = async (from: number, to: number, more: (i: number) => object) => {
+      const heard: string[] = [];
+      for (let i = from; i < to; i += 20)
+        heard.push(
+          ...(await Promise.all(
+            Array.from({ length: 20 }, (_, j) =>
+              reasonOf(logIn("Ann", { password: "a guess", ...more(i + j) })),
+            ),
+          )),
+        );
+      return heard;
+    };
+    const heard = await guess(0, 140, (i) => ({ address: `198.51.100.${i}`, device: `nobody ${i}` }));
+    expect(heard.filter((reason) => reason === "BAD_CREDENTIALS")).toHaveLength(100);
+    expect(heard.filter((reason) => reason === "TOO_MANY_ATTEMPTS")).toHaveLength(40);
+    for (const service of [user, await start(true)]) {
+      user = service;
+      // The right password is no guess less.
+      const elsewhere = await logIn("Ann", { address: "192.0.2.1" }).catch((error) => error);
+      expect(elsewhere).toMatchObject({ kind: "exhausted", reason: "TOO_MANY_ATTEMPTS" });
+      expect(elsewhere.retryAfterMs).toBeGreaterThan(0);
+      expect(elsewhere.retryAfterMs).toBeLessThanOrEqual(60_000);
+      for (const known of [
+        { address: "192.0.2.2", device: "ann's laptop" },
+        { address: "192.0.2.3", device: "ann's phone" },
+        { address: home },
+      ])
+        expect((await logIn("Ann", known)).user!.id).toBe(ann.user!.id);
+    }
+    // From the owner's own network as well: not by their address, but by their device.
+    await guess(0, 60, () => ({ address: home, device: "a neighbour" }));
+    expect(await reasonOf(logIn("Ann", { address: home }))).toBe("TOO_MANY_REQUESTS");
+    await logIn("Ann", { address: home, device: "ann's laptop" });
+  });
+
+  test("of many devices those used last are known", async () => {
+    const ann = await register("Ann", { address: "203.0.113.1", device: "laptop" });
+    await sql(`update "user".known_device set seen_at = now() - interval '2 days'`);
+    await sql(`insert into "user".known_device (user_id, mark, seen_at)
+      select ${ann.user!.id}, sha256(n::text::bytea), now() - interval '1 day' from generate_series(1, 60) n`);
+    await logIn("Ann", { address: "203.0.113.1", device: "laptop" });
+    const { rows } = await sql('select count(*)::int as n from "user".known_device');
+    expect(rows).toEqual([{ n: 40 }]);
+    const found = await sql(`select from "user".known_device where seen_at > now() - interval '1 hour'`);
+    expect(found.rows).toHaveLength(2);
   });
 });
 

@@ -5,6 +5,7 @@ import { accountStore } from "./account-store.ts";
 import { closingStore } from "./closing-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
 import { followAnswers } from "./consumers.ts";
+import { guessLimit, noGuessLimit } from "./guess-limit.ts";
 import { changePassword } from "./handlers/change-password.ts";
 import { closeAccount } from "./handlers/close-account.ts";
 import { logIn } from "./handlers/log-in.ts";
@@ -47,8 +48,9 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const limit = (burst: number, perMinute: number) =>
       config.limits ? rateLimit({ burst, perMinute }) : noRateLimit;
     // Not with those at logging in: a stranger's guesses would keep somebody out of what only they can do.
-    const own = limit(10, 10);
-    const attempts = { byAddress: limit(30, 30), byName: limit(100, 60) };
+    const own = config.limits ? guessLimit({ burst: 20 }) : noGuessLimit;
+    const guesses = config.limits ? guessLimit({ burst: 100 }) : noGuessLimit;
+    const attempts = { byAddress: limit(30, 30), guesses };
     metrics.gauge("douya_password_queue", "Passwords that wait to be hashed", passwords.waiting);
     return {
       handlers: {

@@ -60,4 +60,19 @@ export const migrations: Migrations = {
     update "user".session set password_at = created_at,
       expires_at = least(expires_at, created_at + interval '180 days');
   `,
+  "0006-guesses": `
+    -- Wrong passwords from where nobody is known, so that a restart forgets none.
+    create table "user".guesses (
+      user_id int8 primary key,
+      level float8 not null,
+      at timestamptz not null
+    );
+    -- SHA-256 of what somebody who has logged in is known by: their browser's secret, their address.
+    create table "user".known_device (
+      user_id int8 not null,
+      mark bytea not null,
+      seen_at timestamptz not null default now(),
+      primary key (user_id, mark)
+    );
+  `,
 };

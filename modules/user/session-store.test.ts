@@ -27,6 +27,7 @@ function add(userId: string, id: number) {
       expiresAt: new Date(Date.now() + 60_000),
     },
     { id: userId, password_hash: "x", session_epoch: 0 },
+    [],
   );
 }
 

@@ -2,6 +2,7 @@ import { type Selectable, sql } from "kysely";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import { maxKnownDevices } from "./known-devices.ts";
 import type { Proven } from "./proven.ts";
 import { maxSessionsPerUser, passwordLastsMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -45,9 +46,10 @@ export function sessionStore(db: Kysely<Tables>) {
      * Adds a session; of more than enough the ones not used for longest end. One statement, since each more is
      * a round trip that a storm of logins pays for. It does not see the row that it adds, hence one fewer. False,
      * and none is added, unless the account is open and what the password was compared with still stands; the
-     * account is held, so that none comes in while it is being closed or all its sessions end.
+     * account is held, so that none comes in while it is being closed or all its sessions end. Its device is known
+     * by `marks` from then on.
      */
-    async addSession(session: NewSession, proven: Proven): Promise<boolean> {
+    async addSession(session: NewSession, proven: Proven, marks: Buffer[]): Promise<boolean> {
       const { userId, id, classic, refreshHash, userAgent, expiresAt } = session;
       const { rows } = await sql`
         with open as materialized (
@@ -59,6 +61,15 @@ export function sessionStore(db: Kysely<Tables>) {
           insert into "user".session (user_id, id, classic, refresh_hash, user_agent, expires_at)
           select id, ${id}, ${classic}, ${refreshHash}::bytea, ${userAgent}, ${expiresAt}::timestamptz from open
           returning id
+        ), known as (
+          insert into "user".known_device (user_id, mark)
+          select open.id, mark from open, unnest(${marks}::bytea[]) as mark
+          on conflict (user_id, mark) do update set seen_at = now()
+        ), forgotten as (
+          delete from "user".known_device where cardinality(${marks}::bytea[]) > 0 and user_id = ${userId} and mark in (
+            select mark from "user".known_device where user_id = ${userId}
+            order by seen_at desc offset ${maxKnownDevices - 2}
+          ) and mark <> all(${marks}::bytea[])
         ), ended as (
           delete from "user".session where user_id = ${userId} and id in (
             select id from "user".session where user_id = ${userId}

@@ -31,6 +31,16 @@ export interface Tables {
     expires_at: Date;
     password_at: Generated<Date>;
   };
+  guesses: {
+    user_id: string;
+    level: number;
+    at: Date;
+  };
+  known_device: {
+    user_id: string;
+    mark: Buffer;
+    seen_at: Generated<Date>;
+  };
   signing_key: {
     kid: string;
     private_jwk: object;

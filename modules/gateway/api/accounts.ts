@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Session } from "#contracts/gen/user_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { deviceOf } from "../device-cookie.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { toApiUser, toTime } from "./present.ts";
@@ -21,7 +22,14 @@ const Credentials = Type.Object({
 });
 
 /** Registering, logging in and out, and the devices that are logged in. */
-export function accountRoutes({ user, auth, composer, urlsFor, cookie }: Surface): FastifyPluginAsyncTypebox {
+export function accountRoutes({
+  user,
+  auth,
+  composer,
+  urlsFor,
+  cookie,
+  publicUrl,
+}: Surface): FastifyPluginAsyncTypebox {
   const answer = async (session: Session, request: FastifyRequest, reply: FastifyReply) => {
     const inCookie = cookie.wanted(request);
     if (inCookie) cookie.keep(request, reply, session);
@@ -32,7 +40,8 @@ export function accountRoutes({ user, auth, composer, urlsFor, cookie }: Surface
       refreshToken: inCookie ? "" : session.refreshToken,
     };
   };
-  const device = (request: FastifyRequest) => ({
+  const device = (request: FastifyRequest, reply: FastifyReply) => ({
+    device: deviceOf(request, reply, publicUrl),
     userAgent: request.headers["user-agent"] ?? "",
     address: request.ip,
     classic: false,
@@ -52,7 +61,7 @@ export function accountRoutes({ user, auth, composer, urlsFor, cookie }: Surface
       },
       async (request, reply) => {
         cookie.wanted(request);
-        const session = await user.register({ ...request.body, ...device(request) }, callOf(request));
+        const session = await user.register({ ...request.body, ...device(request, reply) }, callOf(request));
         return reply.code(201).send(await answer(session, request, reply));
       },
     );
@@ -69,7 +78,7 @@ export function accountRoutes({ user, auth, composer, urlsFor, cookie }: Surface
       },
       async (request, reply) => {
         cookie.wanted(request);
-        const session = await user.logIn({ ...request.body, ...device(request) }, callOf(request));
+        const session = await user.logIn({ ...request.body, ...device(request, reply) }, callOf(request));
         return reply.code(201).send(await answer(session, request, reply));
       },
     );

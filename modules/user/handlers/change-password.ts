@@ -1,18 +1,18 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { CommonPasswords } from "../common-passwords.ts";
+import type { GuessLimit } from "../guess-limit.ts";
 import type { Passwords } from "../passwords.ts";
 import { checkPassword, cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
 export function changePassword(
   store: AccountStore,
   passwords: Passwords,
-  attempts: RateLimit,
+  attempts: GuessLimit,
   common: CommonPasswords,
 ): Handlers<typeof UserService>["changePassword"] {
   return async (request, call) => {
@@ -21,9 +21,10 @@ export function changePassword(
     if (!account) throw sessionEnded();
     const by = { classic: false, names: [account.username, account.name], common };
     const wanted = await checkPassword(request.newPassword, by);
-    attempts.take(caller);
+    const guess = attempts.take(caller);
     const current = cleanPassword(request.currentPassword);
     if (!(await passwords.verify(account.password_hash, current, call))) throw wrongPassword();
+    guess.giveBack();
     const hash = await passwords.hash(wanted, call);
     await store.setPassword(
       account,

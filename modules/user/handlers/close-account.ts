@@ -1,11 +1,11 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
-import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { ClosingStore } from "../closing-store.ts";
+import type { GuessLimit } from "../guess-limit.ts";
 import type { Passwords } from "../passwords.ts";
 import { cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
@@ -14,15 +14,16 @@ export function closeAccount(
   closings: ClosingStore,
   passwords: Passwords,
   ids: Ids,
-  attempts: RateLimit,
+  attempts: GuessLimit,
 ): Handlers<typeof UserService>["closeAccount"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
     const [account] = await store.accountsById([caller]);
     if (!account) throw sessionEnded();
-    attempts.take(caller);
+    const guess = attempts.take(caller);
     const password = cleanPassword(request.password);
     if (!(await passwords.verify(account.password_hash, password, call))) throw wrongPassword();
+    guess.giveBack();
     await closings.close(account, ids.next());
     return {};
   };

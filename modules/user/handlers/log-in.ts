@@ -5,7 +5,9 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
-import type { Account, AccountStore } from "../account-store.ts";
+import type { Account, AccountStore, EnteredAccount } from "../account-store.ts";
+import type { Guesses, GuessLimit } from "../guess-limit.ts";
+import { marksOf } from "../known-devices.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
 import { accountClosing, badCredentials, cleanPassword, maxPasswordUnits, sessionEnded } from "../rules.ts";
@@ -18,7 +20,7 @@ export function logIn(
   passwords: Passwords,
   tokens: Tokens,
   ids: Ids,
-  attempts: { byAddress: RateLimit; byName: RateLimit },
+  attempts: { byAddress: RateLimit; guesses: GuessLimit },
 ): Handlers<typeof UserService>["logIn"] {
   /** A login that was overtaken: the password was changed, all sessions ended, or the account closed. */
   async function whyNotOpened(tried: Account) {
@@ -33,14 +35,34 @@ export function logIn(
     const key = nameKey(request.username.normalize("NFC").trim());
     // Nobody's name has one, and the database takes no text with it.
     if (key.includes("\0")) throw badCredentials();
-    attempts.byAddress.take(addressKey(request.address));
-    attempts.byName.take(key);
-    const account = await accounts.accountByName(key);
-    const known = await passwords.verify(account?.password_hash, cleanPassword(request.password), call);
-    if (!account || !known) throw badCredentials();
+    const marks = marksOf(request);
+    const account = await accounts.accountToEnter(key, marks);
+    const knownBy = marks.find((mark) => account?.known_marks.some((known) => known.equals(mark)));
+    // A device of theirs comes in however many guess from the same address.
+    if (!(request.device && knownBy && knownBy === marks[0]))
+      attempts.byAddress.take(addressKey(request.address));
+    const guess = knownBy
+      ? attempts.guesses.take(`${key} ${knownBy.toString("base64")}`)
+      : attempts.guesses.take(key, storedGuesses(account));
+    const right = await passwords.verify(account?.password_hash, cleanPassword(request.password), call);
+    if (!account || !right) {
+      if (account && !knownBy) await accounts.keepGuesses(account.id, guess.guesses);
+      throw badCredentials();
+    }
+    guess.giveBack();
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
     if (account.state !== "open") throw accountClosing();
-    if (!(await sessions.addSession(session, account))) throw await whyNotOpened(account);
+    if (!(await sessions.addSession(session, account, unnoted(marks, account))))
+      throw await whyNotOpened(account);
     return sessionAnswer(tokens, account, session, refreshToken);
   };
+}
+
+function storedGuesses(account: EnteredAccount | undefined): Guesses | undefined {
+  const { guess_level: level, guessed_at_ms: atMs } = account ?? {};
+  return level == null || atMs == null ? undefined : { level, atMs };
+}
+
+function unnoted(marks: Buffer[], account: EnteredAccount): Buffer[] {
+  return marks.filter((mark) => !account.fresh_marks.some((fresh) => fresh.equals(mark)));
 }

@@ -7,6 +7,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { CommonPasswords } from "../common-passwords.ts";
+import { marksOf } from "../known-devices.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
 import { checkPassword, checkUsername } from "../rules.ts";
@@ -31,6 +32,7 @@ export function register(
     const account = await store.addAccount(
       { id, username, name_key: nameKey(username), name: username, password_hash: passwordHash },
       session,
+      marksOf(request),
     );
     return sessionAnswer(tokens, account, session, refreshToken);
   };

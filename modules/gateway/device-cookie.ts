@@ -1,0 +1,20 @@
+import { randomBytes } from "node:crypto";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { cookieOf, isSecure, readCookie } from "./session-cookie.ts";
+
+const name = "douya-device";
+const lastsS = 400 * 24 * 3600;
+
+/**
+ * The secret by which a browser is known again at the next login, so that guesses of others do not keep its owner out
+ * (OWASP's "device cookies"). It gives nobody any right. Gives the one that was sent, or a new one, and keeps it.
+ */
+export function deviceOf(request: FastifyRequest, reply: FastifyReply, publicUrl: string): string {
+  const sent = readCookie(request, name);
+  const value = sent && /^[\w-]{32}$/.test(sent) ? sent : randomBytes(24).toString("base64url");
+  reply.header(
+    "set-cookie",
+    cookieOf({ name, value, path: "/api/v1", lastsS, secure: isSecure(request, publicUrl) }),
+  );
+  return value;
+}
