@@ -12,7 +12,10 @@ function limited() {
       return (error as { retryAfterMs: number }).retryAfterMs;
     }
   };
-  return { limit, attempt, pass: (ms: number) => void (now += ms) };
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { limit, attempt, pass };
 }
 
 describe("guesses", () => {
