@@ -1,8 +1,10 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readConfig } from "#apps/server/config.ts";
+import { clusterSecret } from "#apps/server/storage.ts";
 import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
 import { startProgram } from "./harness/program.ts";
 import { within } from "./harness/within.ts";
@@ -61,7 +63,7 @@ describe("douya on the command line", { timeout: 90_000 }, () => {
   test("config lists every setting with its value, where it comes from, its default and its meaning", async () => {
     const file = join(folder, "douya.env");
     await writeFile(file, "DOUYA_PORT=1234\nDOUYA_HOST=::1\n");
-    const env = { DOUYA_CONFIG: file, DOUYA_HOST: "0.0.0.0", DOUYA_CLUSTER_SECRET: "hush" };
+    const env = { DOUYA_CONFIG: file, DOUYA_HOST: "0.0.0.0", DOUYA_CLUSTER_SECRET: "hush".repeat(8) };
     const { code, answer } = await run(["config"], env);
     expect(code).toBe(0);
     const settings = [...answer.matchAll(/^(DOUYA_[A-Z_]+)=(.*)\n {4}(\S.*)$/gm)];
@@ -82,6 +84,21 @@ describe("douya on the command line", { timeout: 90_000 }, () => {
     expect(settingOf("DOUYA_PORT")).toMatch(/^1234 +\(file; default: 8080\)$/);
     expect(settingOf("DOUYA_DATA")).toBe("./data");
     expect(answer).not.toContain("hush");
+  });
+
+  test("a secret that could be guessed is refused with the way to make one, and not shown", async () => {
+    const { code, output } = await run(["serve"], { DOUYA_CLUSTER_SECRET: "hush".repeat(7) });
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /DOUYA_CLUSTER_SECRET=.*at least 32 bytes; make one with: openssl rand -base64 32/,
+    );
+    expect(output).not.toContain("hush");
+    await mkdir(join(folder, "short"));
+    await writeFile(join(folder, "short", "cluster-secret"), "hush\n");
+    const config = { ...readConfig({}), dataDir: join(folder, "short") };
+    await expect(clusterSecret(config)).rejects.toMatchObject({ reason: "SECRET_TOO_SHORT" });
+    await writeFile(join(folder, "short", "cluster-secret"), `${"hush".repeat(8)}\n`);
+    expect(await clusterSecret(config)).toBe("hush".repeat(8));
   });
 
   test.each([

@@ -83,8 +83,8 @@ const keys = {
   clusterSecret: key(
     "DOUYA_CLUSTER_SECRET",
     "",
-    "What processes prove themselves with; empty: one made in the data folder.",
-    text,
+    "What processes prove themselves with and signing keys are encrypted with, at least 32 bytes; empty: one made in the data folder.",
+    strongSecret,
     true,
   ),
   metricsToken: key(
@@ -115,7 +115,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       throw new DomainError(
         "invalid",
         "CONFIG_INVALID",
-        `${entry.name}=${value}${where}: ${(error as Error).message}.`,
+        `${entry.name}=${entry.secret ? "…" : value}${where}: ${(error as Error).message}.`,
       );
     }
   }
@@ -178,6 +178,13 @@ function key<T>(
 }
 
 function text(value: string): string {
+  return value;
+}
+
+/** One that could be guessed would let anybody speak for any module. */
+export function strongSecret(value: string): string {
+  if (value !== "" && Buffer.byteLength(value) < 32)
+    throw new Error("must have at least 32 bytes; make one with: openssl rand -base64 32");
   return value;
 }
 

@@ -125,7 +125,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         clientOf(module.name, service),
       ]);
       const parts: Parts<Record<string, DescService>, unknown, unknown> = {
-        config: slice(config),
+        config: slice({ ...config, clusterSecret: secret }),
         db: storage.database.of(module.name),
         clients: Object.fromEntries(clients),
         ids,

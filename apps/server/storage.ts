@@ -95,7 +95,13 @@ export async function clusterSecret(config: Config): Promise<string> {
   } finally {
     await rm(draft, { force: true });
   }
-  return readFile(path, "utf8");
+  const secret = (await readFile(path, "utf8")).trim();
+  if (secret !== "" && Buffer.byteLength(secret) >= 32) return secret;
+  throw new DomainError(
+    "invalid",
+    "SECRET_TOO_SHORT",
+    `The secret in ${path} has fewer than 32 bytes. Put the one of a backup there; or remove the file: then a new one is made, and nobody is logged out.`,
+  );
 }
 
 async function makeDataDir(dir: string): Promise<void> {

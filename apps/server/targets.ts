@@ -31,7 +31,7 @@ function place<C>(
  * who may call whom, and what `douya targets` prints.
  */
 export const table: Record<string, Placed> = {
-  user: place(userModule, ({ limits }) => ({ limits })),
+  user: place(userModule, ({ limits, clusterSecret }) => ({ limits, secret: clusterSecret })),
   relation: place(relationModule, () => ({})),
   video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
   interaction: place(interactionModule, ({ limits }) => ({ limits })),

@@ -13,6 +13,7 @@ import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { userModule } from "./index.ts";
+import { sealedBy } from "./key-seal.ts";
 import { migrations } from "./migrations.ts";
 import { maxSessionsPerUser } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -23,10 +24,10 @@ let user: Client<typeof UserService>;
 const undo: (() => Promise<unknown>)[] = [];
 
 /** A process of the service; several share the database. */
-async function start(limits = false): Promise<Client<typeof UserService>> {
+async function start(limits = false, secret = "s".repeat(32)): Promise<Client<typeof UserService>> {
   const metrics = createMetrics();
   const running = await userModule.start({
-    config: { limits },
+    config: { limits, secret },
     db: own.db,
     clients: {},
     ids: createSnowflake({ node: undo.length, floorMs: 0, nowMs: Date.now }),
@@ -522,6 +523,57 @@ describe("keys", () => {
     await sql(`update "user".signing_key set created_at = created_at - interval '30 d'`);
     await start();
     expect(await published()).toHaveLength(2);
+  });
+
+  const privateHalves = async () =>
+    (await sql('select kid, private_jwk, sealed from "user".signing_key')).rows;
+
+  test("private halves are encrypted, and those of before are from the next start on", async () => {
+    const before = await register("Ann");
+    const [row] = await privateHalves();
+    expect(row.private_jwk).toBeNull();
+    const jwk = JSON.parse(sealedBy("s".repeat(32)).open(row.kid, row.sealed)!);
+    expect(jwk).toMatchObject({ kty: "OKP", crv: "Ed25519", d: expect.stringMatching(/^[\w-]{43}$/) });
+    expect(row.sealed.includes(jwk.d)).toBe(false);
+    await own.database.pool.query('update "user".signing_key set sealed = null, private_jwk = $1', [jwk]);
+    user = await start();
+    const [again] = await privateHalves();
+    expect(again).toMatchObject({ kid: row.kid, private_jwk: null, sealed: expect.any(Buffer) });
+    const after = await logIn("Ann");
+    expect(decodeProtectedHeader(after.accessToken).kid).toBe(row.kid);
+    await refresh(before.refreshToken);
+  });
+
+  test("another secret makes a new key and logs nobody out", async () => {
+    const before = await register("Ann");
+    user = await start(false, "t".repeat(32));
+    expect(await published()).toHaveLength(2);
+    const after = await logIn("Ann");
+    expect(decodeProtectedHeader(after.accessToken).kid).not.toBe(
+      decodeProtectedHeader(before.accessToken).kid,
+    );
+    for (const { accessToken } of [before, after]) await verify(accessToken);
+    await refresh(before.refreshToken);
+    // And back again: each finds its own.
+    user = await start();
+    expect(await published()).toHaveLength(2);
+    expect(decodeProtectedHeader((await logIn("Ann")).accessToken).kid).toBe(
+      decodeProtectedHeader(before.accessToken).kid,
+    );
+  });
+
+  test("a sealed key that was changed, or is another's, is none", () => {
+    const seal = sealedBy("s".repeat(32));
+    const sealed = seal.seal("one", "text");
+    expect(seal.open("one", sealed)).toBe("text");
+    expect(seal.open("two", sealed)).toBeUndefined();
+    expect(sealedBy("t".repeat(32)).open("one", sealed)).toBeUndefined();
+    for (let i = 0; i < sealed.length; i++) {
+      const changed = Buffer.from(sealed);
+      changed[i]! ^= 1;
+      expect(seal.open("one", changed)).toBeUndefined();
+      expect(seal.open("one", sealed.subarray(0, i))).toBeUndefined();
+    }
   });
 
   test("private halves never leave", async () => {

@@ -13,6 +13,7 @@ import { getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
 import { refresh } from "./handlers/refresh.ts";
 import { register } from "./handlers/register.ts";
 import { checkSessions, endSessions, listSessions } from "./handlers/sessions.ts";
+import { sealedBy } from "./key-seal.ts";
 import { keyStore } from "./key-store.ts";
 import { migrations } from "./migrations.ts";
 import { moderatorCommand } from "./moderator-command.ts";
@@ -25,6 +26,8 @@ import { createTokens } from "./tokens.ts";
 export interface UserConfig {
   /** Off for load tests: the queue for hashing stays bounded all the same. */
   limits: boolean;
+  /** Of the cluster; the keys that sign tokens are encrypted with it. */
+  secret: string;
 }
 
 /** Accounts, sessions, keys and profiles. */
@@ -42,7 +45,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const answers = followAnswers(events, db, closings, (key) => blobs.remove(key));
     const passwords = createPasswords();
     const common = commonPasswords();
-    const tokens = await createTokens(keyStore(db), (error) =>
+    const tokens = await createTokens(keyStore(db, sealedBy(config.secret)), (error) =>
       log.error({ err: error }, "could not load the signing keys"),
     );
     const limit = (burst: number, perMinute: number) =>

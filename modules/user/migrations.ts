@@ -75,4 +75,10 @@ export const migrations: Migrations = {
       primary key (user_id, mark)
     );
   `,
+  "0007-sealed-keys": `
+    alter table "user".signing_key
+      -- The private half, encrypted. In the clear it is only in rows of before, until the next start.
+      add sealed bytea,
+      alter private_jwk drop not null;
+  `,
 };

@@ -43,7 +43,9 @@ export interface Tables {
   };
   signing_key: {
     kid: string;
-    private_jwk: object;
+    /** Only in rows of before they were sealed. */
+    private_jwk: object | null;
+    sealed: Buffer | null;
     public_jwk: object;
     created_at: GeneratedAlways<Date>;
   };

@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypt
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import type { KeyStore } from "./key-store.ts";
+import type { KeyStore, SigningKey } from "./key-store.ts";
 import { accessTokenMs, sessionMs } from "./rules.ts";
 
 /** A new pair is made when the newest is this old; older ones verify until the last token they signed is over. */
@@ -31,10 +31,12 @@ export interface Tokens {
 /** The key pairs of this service. The private halves never leave it. */
 export async function createTokens(store: KeyStore, onError: (error: unknown) => void): Promise<Tokens> {
   const loadSigner = async () => {
-    await store.rotateKeys(await newKey(), keyMaxAgeMs);
-    const newest = (await store.signingKeys())[0]!;
-    const jwk = newest.private_jwk as JWK;
-    return { kid: newest.kid, key: await importJWK(jwk, "EdDSA"), secret: Buffer.from(jwk.d!, "base64url") };
+    const { kid, privateJwk } = await store.currentKey(await newKey(), keyMaxAgeMs);
+    return {
+      kid,
+      key: await importJWK(privateJwk, "EdDSA"),
+      secret: Buffer.from(privateJwk.d!, "base64url"),
+    };
   };
   let signer = await loadSigner();
   const secretAfter = (secret: Buffer) =>
@@ -66,19 +68,19 @@ export async function createTokens(store: KeyStore, onError: (error: unknown) =>
       }
       return false;
     },
-    publicKeys: async () => (await store.signingKeys()).map((row) => row.public_jwk as JWK),
+    publicKeys: store.publicKeys,
     stop: () => clearInterval(timer),
   };
 }
 
-async function newKey() {
+async function newKey(): Promise<SigningKey> {
   const pair = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
   const publicJwk = await exportJWK(pair.publicKey);
   const kid = await calculateJwkThumbprint(publicJwk);
   return {
     kid,
-    private_jwk: await exportJWK(pair.privateKey),
-    public_jwk: { ...publicJwk, kid, alg: "EdDSA", use: "sig" },
+    privateJwk: await exportJWK(pair.privateKey),
+    publicJwk: { ...publicJwk, kid, alg: "EdDSA", use: "sig" },
   };
 }
 

@@ -1,0 +1,43 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+
+/** Encrypts what is kept in the database, so that a copy of that alone is of no use. */
+export interface KeySeal {
+  /** For the key named `kid`, and no other. */
+  seal(kid: string, text: string): Buffer;
+  /** Undefined when it was sealed with another secret, or for another key, or changed. */
+  open(kid: string, sealed: Buffer): string | undefined;
+}
+
+const algorithm = "aes-256-gcm";
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** AES-256-GCM with a key derived from the secret (HKDF-SHA-256): nonce, tag, ciphertext. */
+export function sealedBy(secret: string): KeySeal {
+  const key = Buffer.from(hkdfSync("sha256", secret, "", "douya signing keys", 32));
+  return {
+    seal(kid, text) {
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv(algorithm, key, nonce).setAAD(Buffer.from(kid));
+      const body = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+      return Buffer.concat([nonce, cipher.getAuthTag(), body]);
+    },
+    open(kid, sealed) {
+      if (sealed.length < nonceBytes + tagBytes) return undefined;
+      const [nonce, tag] = [
+        sealed.subarray(0, nonceBytes),
+        sealed.subarray(nonceBytes, nonceBytes + tagBytes),
+      ];
+      const cipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes })
+        .setAAD(Buffer.from(kid))
+        .setAuthTag(tag);
+      try {
+        return (
+          cipher.update(sealed.subarray(nonceBytes + tagBytes), undefined, "utf8") + cipher.final("utf8")
+        );
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
