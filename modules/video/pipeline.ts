@@ -80,8 +80,8 @@ export function processVideo(
       const keepKeys = [play.key, cover.key];
       // A source that was only copied holds nothing that the rendition lacks.
       if (!play.copied) keepKeys.push(video.source_key);
-      const { durationMs, width, height } = play.info;
-      const shown = { durationMs, width, height, sizeBytes: play.sizeBytes, notices: info.notices };
+      const { durationMs, width, height, notices } = play.info;
+      const shown = { durationMs, width, height, sizeBytes: play.sizeBytes, notices };
       const result = { playKey: play.key, coverKey: cover.key, ...shown, keepKeys };
       if (!(await store.finish(id, result, job, jobs()))) throw new VideoGone();
     });

@@ -65,7 +65,12 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         audio = sound;
         break;
       }
-    if (!audio && facts.streams.some((stream) => stream.kind === "audio" && spanOf(stream)))
+    if (
+      !audio &&
+      facts.streams.some(
+        (stream) => stream.kind === "audio" && (spanOf(stream) || stream.codec === "unknown"),
+      )
+    )
       notices.push("SOUND_LEFT_OUT");
 
     const mightBeCopied = mayComply(container, video);
@@ -108,6 +113,7 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
       durationMs: Math.max(1, Math.round(facts.durationMs)),
       ...displayedSize(video, null, upright),
       ...upright,
+      notices: [],
     };
   }
 
@@ -134,9 +140,9 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
       replacing(output, refusals.videoDamaged, async () => {
         const run = videoRun(limits.renditionTimeoutMs, signal);
         let done = 0;
-        const convert = async (streams: ReturnType<typeof planStreams>) => {
-          const { maxOutputBytes } = limits;
-          await engine.convert(
+        const { maxOutputBytes } = limits;
+        const convert = (streams: ReturnType<typeof planStreams>) =>
+          engine.convert(
             { source: sourceOf(input, info), output, ...streams, maxOutputBytes },
             run,
             (outMs) => {
@@ -144,23 +150,28 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
               onProgress?.(done);
             },
           );
-          return streams;
-        };
-        const planned = planStreams(info, maxShortSidePx);
-        const streams = await convert(planned).catch((error) => {
-          // What cannot be handed on as it is can often still be decoded.
-          if (!(error instanceof ChildFailed) || (planned.video.encode && planned.audio?.encode !== null))
-            throw error;
-          return convert(
-            planStreams({ ...info, videoComplies: false, audioComplies: false }, maxShortSidePx),
-          );
-        });
+        const attempts = waysToConvert(info, maxShortSidePx);
+        let streams = attempts.next().value!;
+        for (;;)
+          try {
+            await convert(streams);
+            break;
+          } catch (error) {
+            const other = attempts.next();
+            if (!(error instanceof ChildFailed) || other.done) throw error;
+            streams = other.value;
+          }
         // Engines stop quietly at the size limit, and at the end of what can be read.
         if ((await stat(output)).size >= limits.maxOutputBytes) throw refusals.renditionTooLarge();
         const made = await describeRendition(output, run);
-        if (isCutShort(info.durationMs, made.durationMs)) throw refusals.videoDamaged();
+        const notices = [...info.notices];
+        if (info.audioStream !== null && !streams.audio) notices.push("SOUND_LEFT_OUT");
+        else if (isCutShort(info.durationMs, made.durationMs)) throw refusals.videoDamaged();
         onProgress?.(1);
-        return { copied: streams.video.encode === null && !streams.audio?.encode, info: made };
+        return {
+          copied: streams.video.encode === null && !streams.audio?.encode,
+          info: { ...made, notices },
+        };
       }),
 
     cover: (input, output, info, { signal }) =>
@@ -219,6 +230,16 @@ async function readLayout(
   // Of a recording in fragments, the whole ones can be shown.
   if (!hasIndex || (truncated && wholeBytes === 0)) throw refusals.videoDamaged();
   return { wholeBytes: truncated ? wholeBytes : null, crops };
+}
+
+/** What cannot be handed on can often be decoded, and what has sound that cannot be decoded be shown without. */
+function* waysToConvert(info: MediaInfo, maxShortSidePx: number) {
+  const planned = planStreams(info, maxShortSidePx);
+  const encoded = { ...info, videoComplies: false, audioComplies: false };
+  yield planned;
+  if (planned.video.encode === null || planned.audio?.encode === null)
+    yield planStreams(encoded, maxShortSidePx);
+  if (planned.audio) yield planStreams({ ...encoded, audioStream: null }, maxShortSidePx);
 }
 
 function sourceOf(path: string, info: MediaInfo): SourceFile {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { type ChildBounds, ChildFailed, runChild } from "./child-run.ts";
 import { splitByteStream } from "./h264.ts";
@@ -36,32 +37,55 @@ export function createFfmpegEngine(programs: FfmpegPrograms, limits: MediaLimits
     ...inputArguments(source),
   ];
 
+  /**
+   * ffprobe gives up on a file when it cannot open the decoder of any stream of it. It is shown a copy without that
+   * stream then; `left` tells which of the original a stream of the copy is.
+   */
+  const readable = async <T>(
+    source: SourceFile,
+    run: Run,
+    ask: (source: SourceFile, left: (index: number) => number, unreadable: number | null) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await ask(source, (index) => index, null);
+    } catch (error) {
+      const unreadable = error instanceof ChildFailed ? UNREADABLE.exec(error.message)?.[1] : undefined;
+      if (unreadable === undefined) throw error;
+      const path = `${source.path}.${randomUUID()}.copy`;
+      try {
+        const kept = ["-map", "0", "-map", `-0:${unreadable}`, "-c", "copy", "-f", "mov", `file:${path}`];
+        await ffmpeg(["-copyts", ...input(source, run), ...kept], run);
+        const left = (index: number) => (index < Number(unreadable) ? index : index + 1);
+        return await ask({ ...source, path, demuxer: "mov" }, left, Number(unreadable));
+      } finally {
+        await rm(path, { force: true });
+      }
+    }
+  };
+
   return {
     name: "ffmpeg",
 
-    async inspect(source, run) {
-      const args = ["-v", "error", "-show_format", "-show_streams", "-of", "json", ...inputArguments(source)];
-      return readProbe(JSON.parse((await runChild(programs.ffprobe, args, bounds(run))).toString()));
-    },
+    inspect: (original, run) =>
+      readable(original, run, async (source, left, unreadable) => {
+        const args = [...TELLING, "-show_format", "-show_streams", "-of", "json", ...inputArguments(source)];
+        const facts = readProbe(JSON.parse((await runChild(programs.ffprobe, args, bounds(run))).toString()));
+        const streams = facts.streams.map((stream) => ({ ...stream, index: left(stream.index) }));
+        if (unreadable !== null) streams.push(readStream({ index: unreadable, codec_type: "audio" }));
+        return { ...facts, streams };
+      }),
 
-    async survey(source, options, run) {
-      const survey = new PacketSurvey(options);
-      const fields =
-        "stream_index,pts_time,dts_time,duration_time,size,pos,flags:packet_side_data=side_data_type";
-      const args = [
-        "-v",
-        "error",
-        "-show_entries",
-        `packet=${fields}`,
-        "-of",
-        "compact",
-        ...inputArguments(source),
-      ];
-      await runChild(programs.ffprobe, args, bounds(run), (line) => {
-        if (line.startsWith("packet|")) survey.add(readPacket(line));
-      });
-      return survey.result();
-    },
+    survey: (original, options, run) =>
+      readable(original, run, async (source, left) => {
+        const survey = new PacketSurvey(options);
+        const times = "pts_time,dts_time,duration_time";
+        const fields = `packet=stream_index,${times},size,pos,flags:packet_side_data=side_data_type`;
+        const args = [...TELLING, "-show_entries", fields, "-of", "compact", ...inputArguments(source)];
+        await runChild(programs.ffprobe, args, bounds(run), (line) => {
+          if (line.startsWith("packet|")) survey.add(readPacket(line));
+        });
+        return survey.result().map((span) => ({ ...span, index: left(span.index) }));
+      }),
 
     async hear(source, stream, run) {
       const output = ["-t", "1", "-ac", "1", "-ar", "8000", "-f", "s16le", "pipe:1"];
@@ -148,6 +172,10 @@ const KEEP_FILTERS = ["-reinit_filter", "0"];
 const clock = (baseMs: number) => ["-copyts", "-itsoffset", (-baseMs / 1000).toFixed(6)];
 const ONE_FORM_OF_SOUND = "aresample=48000,aformat=sample_fmts=s16:channel_layouts=stereo";
 const BIT_EXACT = ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"];
+
+/** What ffprobe cannot open it only warns of. */
+const TELLING = ["-v", "warning"];
+const UNREADABLE = /Could not open codec for input stream (\d+)/;
 
 /** `file:` also keeps a name from being read as an option or another protocol. */
 function inputArguments({ path, demuxer, ignoreEdits }: SourceFile): string[] {

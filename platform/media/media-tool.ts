@@ -69,7 +69,10 @@ export interface RunOptions {
   person?: string;
 }
 
-export type RenditionInfo = Pick<MediaInfo, "durationMs" | "width" | "height" | "rotation" | "mirrored">;
+export type RenditionInfo = Pick<
+  MediaInfo,
+  "durationMs" | "width" | "height" | "rotation" | "mirrored" | "notices"
+>;
 
 export interface RenditionOptions extends RunOptions {
   maxShortSidePx: number;
