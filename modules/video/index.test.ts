@@ -24,9 +24,9 @@ import type { Tables } from "./tables.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const worker = join(root, "build", "test", `video-media-worker-${process.pid}.js`);
-const clip = (name: string) => join(root, "../shared/media", name);
-const vertical = clip("vertical-720x1280-8s.mp4");
-const landscape = clip("silent-landscape-6s.webm");
+const clip = (name: string) => join(root, "platform/media/testdata", name);
+const vertical = clip("upright-8s.mp4");
+const landscape = clip("rgb-silent.webm");
 
 let media: MediaTool;
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;

@@ -21,7 +21,6 @@ const signal = new AbortController().signal;
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const worker = join(repository, "build", "test", `media-worker-${randomUUID()}.js`);
 const own = (name: string) => join(repository, "platform/media/testdata", name);
-const shared = (name: string) => join(repository, "../shared/media", name);
 const because = (reason: string) => expect.objectContaining({ name: "DomainError", reason });
 
 let lack: string | null;
@@ -78,9 +77,8 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
       [own("old.flv"), 128, 72, { copied: false, sound: true }],
       [own("interlaced.m2t"), 128, 72, { copied: false, sound: true }],
       [own("changing-size.m2t"), 128, 72, { copied: false, sound: false }],
-      [shared("ink-stamp-cc0.mp4"), 640, 360, { copied: true, sound: true }],
-      [shared("vertical-720x1280-8s.mp4"), 720, 1280, { copied: true, sound: true }],
-      [shared("silent-landscape-6s.webm"), 640, 360, { copied: false, sound: false }],
+      [own("upright-8s.mp4"), 720, 1280, { copied: true, sound: true }],
+      [own("rgb-silent.webm"), 640, 360, { copied: false, sound: false }],
     ])("of %s is %ix%i, plays at once and says nothing else", async (input, width, height, expected) => {
       const info = await tool.probe(input);
       const output = temporary("out.mp4");
@@ -106,7 +104,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     });
 
     test("is smaller when it has to be, with a key frame every 2 s", async () => {
-      const input = shared("vertical-720x1280-8s.mp4");
+      const input = own("upright-8s.mp4");
       const output = temporary("out.mp4");
       const info = await tool.probe(input);
       expect(await tool.rendition(input, output, info, { maxShortSidePx: 240, signal })).toMatchObject({
@@ -178,7 +176,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     });
 
     test.each([
-      shared("silent-landscape-6s.webm"),
+      own("rgb-silent.webm"),
       own("hdr.mp4"),
       own("changing-size.m2t"),
       own("recorder.webm"),
@@ -355,7 +353,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   });
 
   describe("ends its child process", () => {
-    const input = shared("vertical-720x1280-8s.mp4");
+    const input = own("upright-8s.mp4");
     const attempt = async (limits: Partial<MediaLimits>, options: { signal?: AbortSignal } = {}) => {
       const output = temporary("out.mp4");
       const info = await tool.probe(input);
