@@ -1,12 +1,14 @@
 import { defineConfig } from "vitest/config";
+import { patienceMs } from "./platform/testing/patience.ts";
 
 export default defineConfig({
   test: {
     include: ["{apps,bench,contracts,modules,platform,tests}/**/*.test.ts"],
     globalSetup: ["tests/global-setup.ts", "platform/testing/global-setup.ts"],
-    testTimeout: 30_000,
-    expect: { poll: { timeout: 5_000 } },
-    hookTimeout: 30_000,
+    // More than any one wait in it, so that a wait that fails says what it waited for.
+    testTimeout: 3 * patienceMs,
+    hookTimeout: 3 * patienceMs,
+    expect: { poll: { timeout: patienceMs } },
     maxWorkers: 2,
   },
 });

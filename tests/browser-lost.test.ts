@@ -7,7 +7,7 @@ import { deleteComment } from "./harness/gestures.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
-describe("what a browser shows when something could not be had", { timeout: 60_000 }, () => {
+describe("what a browser shows when something could not be had", () => {
   const server = scenario("all");
   const browser = browsing();
   let ada: Person;
@@ -38,7 +38,7 @@ describe("what a browser shows when something could not be had", { timeout: 60_0
     isGone = false;
     // Not by the button, which may go away at any moment now.
     const shown = page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle));
-    await shown.waitFor({ timeout: 20_000 });
+    await shown.waitFor();
   });
 
   test("a page of an older build offers to reload", async () => {
@@ -79,7 +79,7 @@ describe("what a browser shows when something could not be had", { timeout: 60_0
         .filter((node) => !node.ignored && node.role?.value === "status")
         .map((node) => textOf(node.nodeId));
     };
-    await expect.poll(readOut, { timeout: 8000 }).toContain(zh.commentDeleted);
+    await expect.poll(readOut).toContain(zh.commentDeleted);
     await page.getByRole("dialog").waitFor();
   });
 
@@ -99,6 +99,6 @@ describe("what a browser shows when something could not be had", { timeout: 60_0
     await tiles.last().scrollIntoViewIfNeeded();
     await page.getByRole("alert").getByRole("button", { name: zh.retry }).waitFor();
     await page.unroute(more);
-    await expect.poll(() => tiles.count(), { timeout: 20_000 }).toBeGreaterThan(loaded);
+    await expect.poll(() => tiles.count()).toBeGreaterThan(loaded);
   });
 });

@@ -92,5 +92,5 @@ describe("reported comments in a browser", () => {
     await phone.page.getByText(zh.reasons.MODERATORS_ONLY).waitFor();
     // To ask again would not help.
     expect(await phone.page.getByRole("button", { name: zh.retry }).count()).toBe(0);
-  }, 60_000);
+  });
 });

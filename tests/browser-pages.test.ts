@@ -133,7 +133,7 @@ describe("the pages of the web client", () => {
         }
       }
     }
-  }, 60_000);
+  });
 
   test("the videos can be watched with nothing but a keyboard", async () => {
     const { page } = await browser.visit(server.origin, "desk");

@@ -8,9 +8,9 @@ import { type Person, scenario } from "./harness/scenario.ts";
 
 /** Waits until an expression is true in the page. */
 const holds = (page: Page, expression: string) =>
-  expect.poll(() => page.evaluate(`Boolean(${expression})`), { timeout: 30_000 }).toBe(true);
+  expect.poll(() => page.evaluate(`Boolean(${expression})`)).toBe(true);
 
-describe("a browser that lets no page keep anything", { timeout: 90_000 }, () => {
+describe("a browser that lets no page keep anything", () => {
   const server = scenario("all");
   const browser = browsing();
   let ada: Person;
@@ -33,7 +33,7 @@ describe("a browser that lets no page keep anything", { timeout: 90_000 }, () =>
   });
 });
 
-describe("the first film and the next", { timeout: 90_000 }, () => {
+describe("the first film and the next", () => {
   const server = scenario("all");
   const browser = browsing();
   let ada: Person;

@@ -99,7 +99,7 @@ describe.each([
     expectProblem(await server.api("GET", pathname.replace("video", "videos")), 404, "VIDEO_NOT_FOUND");
     await follow(t.home);
     await plays(page, "two");
-  }, 60_000);
+  });
 });
 
 async function fillIn(page: Page, t: typeof en) {

@@ -11,15 +11,15 @@ import { within } from "./harness/within.ts";
 
 async function run(args: string[], env: Record<string, string> = {}) {
   const program = startProgram(args, env);
-  const { code } = await within(60_000, program.ended, () => `douya ${args.join(" ")} does not end`).finally(
-    () => program.kill(),
+  const { code } = await within(program.ended, () => `douya ${args.join(" ")} does not end`).finally(() =>
+    program.kill(),
   );
   // Whatever it says, it is said to people.
   expect(program.output()).not.toMatch(/^ +at .*:\d+/m);
   return { code, answer: program.answer(), output: program.output() };
 }
 
-describe("douya on the command line", { timeout: 90_000 }, () => {
+describe("douya on the command line", () => {
   let folder: string;
   let database: TestDatabase;
   beforeAll(async () => {

@@ -40,7 +40,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
     await ben.post<Schemas["Message"]>(`/conversations/${ada.id}/messages`, {
       json: { content: "hello" },
     });
-  }, 60_000);
+  });
 
   const endpoints: Endpoint[] = [
     {

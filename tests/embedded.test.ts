@@ -15,7 +15,7 @@ import { until, within } from "./harness/within.ts";
 /** What `npm start` runs. */
 const launcher = fileURLToPath(new URL("../bin/douya.mjs", import.meta.url));
 
-describe("one process on its own database, as npm start runs it", { timeout: 90_000 }, () => {
+describe("one process on its own database, as npm start runs it", () => {
   let folder: string;
   let dataDir: string;
   let port: number;
@@ -33,7 +33,7 @@ describe("one process on its own database, as npm start runs it", { timeout: 90_
   /** Starts one that cannot, and gives the one sentence that it says. */
   async function refusal(env: Record<string, string>): Promise<string> {
     const refused = launch(env);
-    const { code } = await within(60_000, refused.ended, () => `it does not give up:\n${refused.output()}`);
+    const { code } = await within(refused.ended, () => `it does not give up:\n${refused.output()}`);
     expect(code).toBe(1);
     expect(refused.output()).not.toMatch(/^ +at .*:\d+/m);
     return refused.output().trim();
@@ -50,8 +50,8 @@ describe("one process on its own database, as npm start runs it", { timeout: 90_
     dataDir = join(folder, "data");
     [port] = (await freePorts(1)) as [number];
     program = launch();
-    await program.printed(/Stop {5}Ctrl-C/, 60_000);
-  }, 90_000);
+    await program.printed(/Stop {5}Ctrl-C/);
+  });
   afterAll(async () => {
     await Promise.all(started.map((one) => one.stop()));
     await rm(folder, { recursive: true, force: true });
@@ -139,7 +139,7 @@ describe("one process on its own database, as npm start runs it", { timeout: 90_
       return late === undefined || late.status === 503;
     });
     socket.write(clip.subarray(9000));
-    const { code, signal } = await within(60_000, program.ended, () => program.output());
+    const { code, signal } = await within(program.ended, () => program.output());
     expect({ code, signal }).toEqual({ code: 0, signal: null });
     expect(answer).toContain("HTTP/1.1 201 Created");
     expect(program.answer()).toContain("Everything is saved.");
@@ -150,9 +150,9 @@ describe("one process on its own database, as npm start runs it", { timeout: 90_
 
   test("Ctrl-C while it is still starting ends it as well", async () => {
     program = launch();
-    await until("the database starts", async () => (await postmasterPid()) !== undefined, 20_000);
+    await until("the database starts", async () => (await postmasterPid()) !== undefined);
     program.signal("SIGINT");
-    const { code } = await within(60_000, program.ended, () => program.output());
+    const { code } = await within(program.ended, () => program.output());
     expect(code).toBe(0);
     expect(await postmasterPid()).toBeUndefined();
   });

@@ -41,7 +41,7 @@ beforeAll(async () => {
   const [user] = modulesOf("user");
   const graph = { users: users.length, follows: 0, videos: 0, newestMs: 0, passwordHash: "", clipIds: [] };
   await user!.module.seed!(modules.database.of("user"), graph, () => {});
-}, 60_000);
+});
 afterAll(() => modules?.close());
 beforeEach(empty);
 
@@ -282,7 +282,7 @@ describe("the following feed equals its definition", () => {
       }),
       { numRuns: 10 },
     );
-  }, 120_000);
+  });
 
   test("whatever happens at once", async () => {
     await fc.assert(
@@ -299,7 +299,7 @@ describe("the following feed equals its definition", () => {
       ),
       { numRuns: 12 },
     );
-  }, 120_000);
+  });
 
   test("and who keeps what it showed is told of every change", async () => {
     const feed = modules.client(FeedService);
@@ -329,7 +329,7 @@ describe("the following feed equals its definition", () => {
       }),
       { numRuns: 5 },
     );
-  }, 120_000);
+  });
 
   test("built anew after damage, while everything goes on", async () => {
     const damaged = fc.record({ what: fc.constant("damage" as const), place });
@@ -351,7 +351,7 @@ describe("the following feed equals its definition", () => {
       ),
       { numRuns: 8 },
     );
-  }, 120_000);
+  });
 });
 
 describe("who follows very many", () => {
@@ -429,7 +429,7 @@ describe("paging", () => {
       }),
       { numRuns: 8 },
     );
-  }, 120_000);
+  });
 
   test("the classic feed repeats nothing, shows nothing but what is published, and ends", async () => {
     await fc.assert(
@@ -457,5 +457,5 @@ describe("paging", () => {
       }),
       { numRuns: 8 },
     );
-  }, 120_000);
+  });
 });

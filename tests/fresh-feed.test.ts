@@ -42,7 +42,7 @@ describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
       eve: reader(server, eve),
       guest: reader(server),
     };
-  }, 60_000);
+  });
 
   const done = async (answer: Promise<{ status: number; text: string }>) => {
     const { status, text } = await answer;

@@ -11,7 +11,7 @@ type User = Schemas["User"];
 type Video = Schemas["Video"];
 type Comment = Schemas["Comment"];
 
-describe.each(shapes)("moderators, %s", { timeout: 60_000 }, (shape) => {
+describe.each(shapes)("moderators, %s", (shape) => {
   const server = scenario(shape);
   const douyin = classicClient(() => server.origin);
   let owner: Person;
@@ -27,7 +27,7 @@ describe.each(shapes)("moderators, %s", { timeout: 60_000 }, (shape) => {
   async function douya(...args: string[]) {
     const { dataDir, databaseUrl } = server.deployment;
     const program = startProgram(args, { DOUYA_DATA: dataDir, DOUYA_DATABASE_URL: databaseUrl });
-    const { code } = await within(30_000, program.ended, () => `douya ${args.join(" ")} does not end`);
+    const { code } = await within(program.ended, () => `douya ${args.join(" ")} does not end`);
     expect(program.output()).not.toMatch(/^ +at .*:\d+/m);
     return { code, output: program.output().trim() };
   }
@@ -41,7 +41,7 @@ describe.each(shapes)("moderators, %s", { timeout: 60_000 }, (shape) => {
   const commentsOf = async () => body(await server.api<Video>("GET", `/videos/${video.id}`)).counts.comments;
   /** The role is noticed within 5 s; well before the time that `until` takes. */
   const becomes = (allowed: boolean, look: () => Promise<{ status: number }>) =>
-    until("the role is noticed", async () => ((await look()).status === 204) === allowed, 8_000);
+    until("the role is noticed", async () => ((await look()).status === 204) === allowed);
 
   test("are named on the command line, beside the server", async () => {
     expect(await douya("moderator", "list")).toEqual({ code: 0, output: "There is no moderator yet." });

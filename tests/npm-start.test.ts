@@ -27,9 +27,9 @@ test("npm start that is asked to end ends the server too, which it runs in a she
     npm.stdout.setEncoding("utf8").on("data", (text) => {
       output += text;
     });
-    await until("the server runs", async () => output.includes("Ctrl-C"), 60_000);
+    await until("the server runs", async () => output.includes("Ctrl-C"));
     npm.kill("SIGTERM");
-    await within(20_000, closed, () => `the server goes on:\n${output}`);
+    await within(closed, () => `the server goes on:\n${output}`);
     expect(output).toContain("Everything is saved.");
   } finally {
     try {
@@ -37,7 +37,7 @@ test("npm start that is asked to end ends the server too, which it runs in a she
     } catch {
       // All are gone.
     }
-    await within(20_000, closed, () => "the server does not end");
+    await within(closed, () => "the server does not end");
     await rm(folder, { recursive: true, force: true });
   }
-}, 120_000);
+});

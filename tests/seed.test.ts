@@ -28,4 +28,4 @@ test("seed fills in a demonstration and a made-up world whose counts are right, 
   expect(await run("seed", ...size)).toMatch(/Log in as lin, maya, tofu, jonas, password \w+/);
   expect(await run("seed", ...size)).toContain("are there already");
   await run("doctor", "--recount");
-}, 90_000);
+});

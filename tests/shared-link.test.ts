@@ -4,7 +4,7 @@ import { type Shape, shapes } from "./harness/deployment.ts";
 import { send } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
-describe.each(shapes)("a link to a video, pasted into a chat, %s", { timeout: 90_000 }, (shape: Shape) => {
+describe.each(shapes)("a link to a video, pasted into a chat, %s", (shape: Shape) => {
   const server = scenario(shape);
   let ada: Person;
   beforeAll(async () => {
@@ -65,7 +65,7 @@ describe.each(shapes)("a link to a video, pasted into a chat, %s", { timeout: 90
   });
 });
 
-describe("a link while the service of videos is gone, split", { timeout: 90_000 }, () => {
+describe("a link while the service of videos is gone, split", () => {
   const server = scenario("split");
 
   test("opens the plain page, and says what it lacks", async () => {

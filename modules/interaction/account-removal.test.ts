@@ -65,7 +65,7 @@ async function remove(): Promise<void> {
   await own.events.transaction(own.db, async (_transaction, emit) =>
     emit(accountErased, { userId: eve, closingId: "1", atMs: 1 }),
   );
-  await consumer.settled(20_000);
+  await consumer.settled();
   await consumer.stop();
 }
 

@@ -61,7 +61,7 @@ describe("removing a person", () => {
     await own.events.transaction(own.db, async (_transaction, emit) =>
       emit(accountErased, { userId: eve, closingId: "1", atMs: 1 }),
     );
-    await consumer.settled(20_000);
+    await consumer.settled();
     expect(await rowsOf("select follower_id, followee_id from relation.follow")).toEqual([
       { follower_id: "1000", followee_id: "1001" },
     ]);

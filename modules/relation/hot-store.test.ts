@@ -113,7 +113,7 @@ describe("the ranking", () => {
       }),
       { numRuns: 30 },
     );
-  }, 120_000);
+  });
 
   test("a follow that ended and came again counts once, from the last", async () => {
     const facts: Facts = new Map();

@@ -72,7 +72,7 @@ async function close(closingId: string): Promise<void> {
   await own.events.transaction(own.db, async (_transaction, emit) =>
     emit(accountClosing, { userId: eve, closingId, atMs: 1 }),
   );
-  await consumer.settled(20_000);
+  await consumer.settled();
   await consumer.stop();
 }
 

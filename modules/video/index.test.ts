@@ -88,14 +88,14 @@ const get = async (id: string, callerId?: string) =>
   (await video.getVideos({ ids: [id] }, as(callerId))).videos[0];
 const ended = (id: string) =>
   expect
-    .poll(async () => (await get(id, ann))?.state, { timeout: 15_000, interval: 50 })
+    .poll(async () => (await get(id, ann))?.state, { interval: 50 })
     .toBeOneOf([VideoState.PUBLISHED, VideoState.FAILED]);
 async function files(): Promise<string[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map((entry) => entry.name.replace(/^.*\./, ""));
 }
 const filesAre = (extensions: string[]) =>
-  expect.poll(async () => (await files()).sort(), { timeout: 5000 }).toEqual(extensions);
+  expect.poll(async () => (await files()).sort()).toEqual(extensions);
 const jobs = async () => (await own.db.selectFrom("job").selectAll().execute()).length;
 
 test("a phone's video is published as it is, with a cover and nothing else", async () => {
@@ -138,9 +138,7 @@ test("the same file from two people is stored once, and stays until both have de
     as("2"),
   );
   await ended(first.id);
-  await expect
-    .poll(async () => (await get(second.id))?.state, { timeout: 15_000 })
-    .toBe(VideoState.PUBLISHED);
+  await expect.poll(async () => (await get(second.id))?.state).toBe(VideoState.PUBLISHED);
   await filesAre(["jpg", "mp4"]);
   await video.deleteVideo({ id: first.id }, as(ann));
   await expect.poll(jobs).toBe(0);

@@ -176,7 +176,7 @@ test("a server killed with -9 recovers what was committed, under the same url", 
       (found) => found.length,
       () => -1,
     );
-  await expect.poll(rows, { timeout: 15_000, interval: 50 }).toBeGreaterThanOrEqual(committed);
+  await expect.poll(rows, { interval: 50 }).toBeGreaterThanOrEqual(committed);
   expect(server.pid).not.toBe(pid);
   await server.stop();
 });
@@ -248,7 +248,7 @@ test.each([
     await again.stop();
     return (await readdir(dirname(dir))).filter((name) => name.includes(".new-"));
   };
-  await expect.poll(left, { timeout: 10_000 }).toEqual([]);
+  await expect.poll(left).toEqual([]);
 });
 
 test("two first starts at the very same time share one server", async () => {

@@ -110,7 +110,7 @@ describe("a group", () => {
        select 3, 'test.removed.v1', 'k', '' from generate_series(1, 450000)`,
     );
     await log.emit("a:1");
-    await consume().settled(15_000);
+    await consume().settled();
     expect(await log.effects()).toEqual(["a:1"]);
     const stored = async () => {
       const { rows } = await log.database.pool.query("select min(position) as least from events.consumer");
@@ -238,7 +238,7 @@ describe("an error that says not now", () => {
       },
     });
     await log.emit("a:1").catch(() => {});
-    await expect.poll(() => log.effects().catch(() => []), { timeout: 10_000 }).toEqual(["a:1"]);
+    await expect.poll(() => log.effects().catch(() => [])).toEqual(["a:1"]);
     await expect.poll(() => consumer.settled().then(dead, () => "not yet")).toEqual([]);
   });
 });
@@ -254,8 +254,10 @@ describe("a handler that works in turns", () => {
           await sql`set local statement_timeout = 20`.execute(transaction);
           await sql`select pg_sleep(10)`.execute(transaction);
         }
-        for (; done < 40; done++) {
+        while (done < 40) {
           await sql`select pg_sleep(0.005)`.execute(transaction);
+          // Each turn gets one step further, however slow the machine is.
+          done++;
           mayGoOn();
         }
         await writeEffects(transaction, events);
@@ -291,8 +293,9 @@ describe("a handler that works in turns", () => {
 it("a handler that does not end is cut off: what it does later has no effect", async () => {
   let late: Promise<void> | undefined;
   const consumer = consume({
-    maxAttempts: 1,
-    handleTimeoutMs: 500,
+    // What does end gets through in one of them, on a machine that is busy too.
+    maxAttempts: 4,
+    handleTimeoutMs: 300,
     handle: async (transaction, events, { signal }) => {
       await writeEffects(transaction, events);
       if (events[0]!.message.value !== "a:slow") return;
@@ -306,5 +309,5 @@ it("a handler that does not end is cut off: what it does later has no effect", a
   await consumer.settled();
   await late?.catch(() => {});
   expect(await log.effects()).toEqual(["a:1"]);
-  expect((await dead())[0]).toMatchObject({ reason: expect.stringContaining("500 ms") });
+  expect((await dead())[0]).toMatchObject({ reason: expect.stringContaining("300 ms") });
 });

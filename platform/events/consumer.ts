@@ -159,7 +159,7 @@ export function startConsumer<Tables, Type extends EventType>(
   const running = run();
 
   return {
-    async settled(limitMs = 10_000) {
+    async settled(limitMs = 120_000) {
       for (const deadline = Date.now() + limitMs; await isBehind(pool, group, [...types.keys()]); ) {
         if (Date.now() > deadline) throw new Error(`${group} has not settled within ${limitMs} ms`);
         horizon.wake();

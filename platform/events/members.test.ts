@@ -35,7 +35,7 @@ function spawnConsumer(hang = "never") {
   const lines: string[] = [];
   createInterface({ input: child.stdout! }).on("line", (line) => lines.push(line));
   return {
-    reached: (step: string) => expect.poll(() => lines, { timeout: 10_000 }).toContain(step),
+    reached: (step: string) => expect.poll(() => lines).toContain(step),
     async kill() {
       const exited = new Promise((resolve) => child.once("exit", resolve));
       child.kill("SIGKILL");
@@ -136,15 +136,15 @@ describe("a consumer killed", () => {
   it("leaves its partitions to another process, and both together have consumed everything once", async () => {
     const values = Array.from({ length: 3_000 }, (_, i) => `${i % 50}:${i}`);
     const [a, b] = [spawnConsumer(), spawnConsumer()];
-    await expect.poll(shares, { timeout: 10_000 }).toEqual([8, 8]);
+    await expect.poll(shares).toEqual([8, 8]);
     const emitting = (async () => {
       for (let i = 0; i < values.length; i += 30) await log.emit(...values.slice(i, i + 30));
     })();
     const done = async () => (await log.effects()).length;
-    await expect.poll(done, { interval: 5, timeout: 10_000 }).toBeGreaterThan(200);
+    await expect.poll(done, { interval: 5 }).toBeGreaterThan(200);
     await a.kill();
     await emitting;
-    await expect.poll(done, { timeout: 15_000 }).toBe(values.length);
+    await expect.poll(done).toBe(values.length);
     expect(await shares()).toEqual([16]);
     const effects = await log.effects();
     expect([...effects].sort()).toEqual([...values].sort());
@@ -185,7 +185,7 @@ describe("partitions", () => {
     const stay = consumeHere();
     for (let i = 0; i < 3; i++) {
       const guest = consumeHere(log.join());
-      await expect.poll(shares, { timeout: 5_000 }).toEqual([8, 8]);
+      await expect.poll(shares).toEqual([8, 8]);
       await guest.stop();
     }
     await emitting;

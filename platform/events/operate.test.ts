@@ -68,7 +68,7 @@ describe("retention", () => {
       keepMs: hour,
       everyMs: 10,
     });
-    await expect.poll(kept, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(kept).toEqual([]);
     await retention.stop();
   });
 });
@@ -79,9 +79,7 @@ describe("reset", () => {
     await log.emit("a:1", "b:1");
     await consumer.settled();
     await reset(log.database.pool, "test", "start");
-    await expect
-      .poll(async () => (await log.effects()).sort(), { timeout: 5_000 })
-      .toEqual(["a:1", "a:1", "b:1", "b:1"]);
+    await expect.poll(async () => (await log.effects()).sort()).toEqual(["a:1", "a:1", "b:1", "b:1"]);
     await consumer.stop();
     await log.emit("a:2");
     await reset(log.database.pool, "test", "end");
@@ -117,7 +115,7 @@ describe("reset", () => {
         before.every((value) => counts.get(value) === 2) && values.every((value) => counts.get(value)! > 0)
       );
     };
-    await expect.poll(done, { timeout: 10_000 }).toBe(true);
+    await expect.poll(done).toBe(true);
     await consumer.settled();
     expect(Math.max(...(await rounds()).values())).toBe(2);
     expect(await done()).toBe(true);

@@ -6,7 +6,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { patienceMs } from "../testing/patience.ts";
 import { bundleMediaWorker } from "./bundle-worker.ts";
 import { createMediaTool } from "./create-media-tool.ts";
 import { createFfmpegEngine } from "./ffmpeg-engine.ts";
@@ -16,6 +17,12 @@ import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./media-limits.ts";
 import type { MediaTool } from "./media-tool.ts";
 import { createNodeAvEngine } from "./node-av-engine.ts";
 
+/** The defaults, with as much time as a busy machine needs. */
+const LIMITS = {
+  ...DEFAULT_MEDIA_LIMITS,
+  probeTimeoutMs: patienceMs,
+  stillTimeoutMs: patienceMs,
+};
 const PROGRAMS = { ffmpeg: "ffmpeg", ffprobe: "ffprobe" };
 const signal = new AbortController().signal;
 const repository = fileURLToPath(new URL("../../", import.meta.url));
@@ -27,7 +34,7 @@ let lack: string | null;
 let directory: string;
 beforeAll(async () => {
   await bundleMediaWorker(worker);
-  lack = await findLack(PROGRAMS, DEFAULT_MEDIA_LIMITS);
+  lack = await findLack(PROGRAMS, LIMITS);
   directory = await mkdtemp(join(tmpdir(), "media-"));
 });
 afterAll(async () => {
@@ -44,11 +51,11 @@ async function written(name: string, content: string | Buffer): Promise<string> 
 
 describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   const engineWith = (limits: Partial<MediaLimits> = {}): MediaEngine => {
-    const all = { ...DEFAULT_MEDIA_LIMITS, ...limits };
+    const all = { ...LIMITS, ...limits };
     return name === "ffmpeg" ? createFfmpegEngine(PROGRAMS, all) : createNodeAvEngine(worker, all);
   };
   const toolWith = (limits: Partial<MediaLimits> = {}): MediaTool =>
-    createMediaTool(engineWith(limits), { ...DEFAULT_MEDIA_LIMITS, ...limits });
+    createMediaTool(engineWith(limits), { ...LIMITS, ...limits });
   const tool = toolWith();
 
   beforeEach((ctx) => {
@@ -58,7 +65,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   /** Grey means of the four quarters, in reading order, of the first frame. */
   async function quarters(path: string, demuxer: string): Promise<number[]> {
     const filter = "scale=2:2:flags=area:out_range=pc,format=gray";
-    const run = { signal, timeoutMs: 10_000, maxPixels: 1e8 };
+    const run = { signal, timeoutMs: patienceMs, maxPixels: 1e8 };
     return [
       ...(await engineWith().sample({ source: { path, demuxer }, stream: 0, filter, maxFrames: 1 }, run)),
     ];
@@ -246,7 +253,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     });
 
     test("of more pixels than its header says is refused by the decoder", async () => {
-      const run = { signal, timeoutMs: 10_000, maxPixels: 4000 };
+      const run = { signal, timeoutMs: patienceMs, maxPixels: 4000 };
       const source = { path: own("half.png"), demuxer: "png_pipe" };
       const still = { source, stream: 0, atMs: 0, filter: "format=yuvj420p", output: temporary("out.jpg") };
       await expect(engineWith().still(still, run)).rejects.toThrow();
@@ -336,7 +343,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     });
 
     test("even if the demuxer for playlists had been let in", async () => {
-      const run = { signal, timeoutMs: 10_000, maxPixels: 1e8 };
+      const run = { signal, timeoutMs: patienceMs, maxPixels: 1e8 };
       // A name beside the playlist is what ffmpeg on its own would follow.
       const beside = await written("secret.ts", await readFile(own("interlaced.m2t")));
       for (const target of [address, `file://${beside}`, basename(beside)])
@@ -384,7 +391,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
       const stop = new AbortController();
       const { output, rendition } = await attempt({}, { signal: stop.signal });
       rendition.catch(() => {});
-      await vi.waitFor(async () => expect(await childrenFor(output)).toHaveLength(1));
+      await expect.poll(() => childrenFor(output)).toHaveLength(1);
       stop.abort(new Error("changed my mind"));
       await expect(rendition).rejects.toThrow("changed my mind");
       await expectNothingLeft(output);
@@ -397,12 +404,13 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
         const stop = new AbortController();
         const { output, rendition } = await attempt({}, { signal: stop.signal });
         rendition.catch(() => {});
-        const priorities = await vi.waitFor(async () => {
+        let priorities: number[] = [];
+        const threads = async () => {
           const [pid] = await childrenFor(output);
-          const all = await threadPriorities(pid!);
-          expect(all.length).toBeGreaterThan(4);
-          return all;
-        });
+          priorities = pid === undefined ? [] : await threadPriorities(pid);
+          return priorities.length;
+        };
+        await expect.poll(threads).toBeGreaterThan(4);
         stop.abort();
         await rendition.catch(() => {});
         if (name === "ffmpeg") expect(new Set(priorities)).toEqual(new Set([19]));

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type BoundedQueue, boundedQueue } from "./bounded-queue.ts";
 
 const far = Date.now() + 60_000;
@@ -72,6 +72,8 @@ test("nobody joins a line in which the deadline would pass, and how long one tak
   const queue = boundedQueue({ concurrency: 1, maxWaiting: 1000, typicalMs: 10 });
   const first = task();
   const running = queue.run(first.work, far);
+  // The clock stands still, however busy the machine is.
+  vi.useFakeTimers({ toFake: ["Date", "performance"] });
   const soon = Date.now() + 200;
   const results = Array.from({ length: 100 }, () =>
     queue.run(async () => {}, soon).catch((error: unknown) => error),
@@ -83,6 +85,7 @@ test("nobody joins a line in which the deadline would pass, and how long one tak
   first.end();
   await running;
   await Promise.all(results);
+  vi.useRealTimers();
 });
 
 test("who did not wait is let in, however slow the machine has been", async () => {

@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { bringDown, findPostmaster } from "#platform/db/postmaster.ts";
 import { isAlive } from "#platform/db/process-alive.ts";
 import { createLog } from "#platform/observe/log.ts";
+import { patienceMs } from "./patience.ts";
 
 const PREFIX = "douya-test-";
 const MEMORY_FOLDER = "/dev/shm";
@@ -60,7 +61,7 @@ async function startIn(parent: string, settings: Record<string, string>): Promis
     folder,
     async kill() {
       process.kill(server.pid, "SIGKILL");
-      for (const deadline = Date.now() + 10_000; isAlive(server.pid); await delay(5))
+      for (const deadline = Date.now() + patienceMs; isAlive(server.pid); await delay(5))
         if (Date.now() > deadline) throw new Error(`process ${server.pid} does not die`);
     },
     async restart() {

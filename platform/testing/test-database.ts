@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { inject } from "vitest";
+import { patienceMs } from "./patience.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -72,7 +73,7 @@ async function exists(admin: pg.Client, database: string): Promise<boolean> {
 }
 
 async function withAdmin<T>(work: (admin: pg.Client) => Promise<T>): Promise<T> {
-  const admin = new pg.Client({ connectionString: urlOf("postgres"), connectionTimeoutMillis: 10_000 });
+  const admin = new pg.Client({ connectionString: urlOf("postgres"), connectionTimeoutMillis: patienceMs });
   await admin.connect();
   try {
     return await work(admin);

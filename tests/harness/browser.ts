@@ -10,6 +10,7 @@ import {
   type Page,
 } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { patienceMs } from "#platform/testing/patience.ts";
 import type { Schemas } from "./http-client.ts";
 
 declare module "vitest" {
@@ -74,7 +75,6 @@ const flags = [
   "--disable-component-update",
   "--disable-sync",
 ];
-const waitMs = 8_000;
 
 /** Starts Chromium before the tests of this `describe`; skips them where there is none. */
 export function browsing(): Browsing {
@@ -88,7 +88,7 @@ export function browsing(): Browsing {
   }
 
   beforeAll(async () => {
-    if (executablePath) browser = await chromium.launch({ executablePath, args: flags });
+    if (executablePath) browser = await chromium.launch({ executablePath, args: flags, timeout: patienceMs });
   });
   beforeEach((ctx) => {
     if (executablePath) return;
@@ -112,7 +112,7 @@ export function browsing(): Browsing {
       const context = siteDataBlocked
         ? await launchBlocked(executablePath!, newProfile(), settings)
         : await browser!.newContext(settings);
-      context.setDefaultTimeout(waitMs);
+      context.setDefaultTimeout(patienceMs);
       const page = await context.newPage();
       const troubles: string[] = [];
       const expected = new Set<number>();

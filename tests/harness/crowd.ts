@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { patienceMs } from "#platform/testing/patience.ts";
 import { type classicClient, videosOf } from "./classic-client.ts";
 import { freshClip } from "./clips.ts";
 import type { Answer, Schemas } from "./http-client.ts";
@@ -38,8 +39,6 @@ export interface Memory {
   unanswered: number;
 }
 
-/** How long one keeps asking a server that is away. */
-const patienceMs = 60_000;
 const pauseMs = 25;
 
 const one = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)]!;

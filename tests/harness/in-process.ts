@@ -17,6 +17,7 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { patienceMs } from "#platform/testing/patience.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { until } from "./within.ts";
 
@@ -65,7 +66,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
     database,
     events,
     client,
-    as: (callerId) => ({ callerId, traceId: "0".repeat(32), deadlineMs: Date.now() + 20_000 }),
+    as: (callerId) => ({ callerId, traceId: "0".repeat(32), deadlineMs: Date.now() + patienceMs }),
     async settled() {
       await until("everything is handled", async () => {
         const groups = await readLag(database.pool);

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
+import { patienceMs } from "#platform/testing/patience.ts";
 import { within } from "./within.ts";
 
 const builtProgram = fileURLToPath(new URL("run-built.mjs", import.meta.url));
-const stopMs = 20_000;
 
 /** A process of the program. */
 export interface Program {
@@ -15,7 +15,7 @@ export interface Program {
   /** What it wrote to standard output alone. */
   answer(): string;
   /** Resolves with the match once the output holds it; rejects when the process ends first. */
-  printed(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  printed(pattern: RegExp): Promise<RegExpExecArray>;
   /** Settles when the process is gone and its output is complete. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   signal(name: NodeJS.Signals): void;
@@ -63,7 +63,7 @@ export function startProgram(args: string[], env: Record<string, string>, file =
     answer: () => answer,
     ended,
     signal,
-    printed(pattern, timeoutMs = 60_000) {
+    printed(pattern) {
       const seen = new Promise<RegExpExecArray>((resolve, reject) => {
         const look = () => {
           const match = pattern.exec(output);
@@ -77,11 +77,11 @@ export function startProgram(args: string[], env: Record<string, string>, file =
           reject(new Error(`douya ${args.join(" ")} ended before it printed ${pattern}:\n${output}`));
         }, reject);
       });
-      return within(timeoutMs, seen, () => `douya ${args.join(" ")} did not print ${pattern}:\n${output}`);
+      return within(seen, () => `douya ${args.join(" ")} did not print ${pattern}:\n${output}`);
     },
     async stop() {
       signal("SIGTERM");
-      const timer = setTimeout(() => signal("SIGKILL"), stopMs);
+      const timer = setTimeout(() => signal("SIGKILL"), patienceMs);
       await ended;
       clearTimeout(timer);
     },

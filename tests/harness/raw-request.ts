@@ -17,14 +17,12 @@ export interface RawRequest {
   pieces?: Iterable<Uint8Array>;
   /** Reads nothing before the last piece is out, as simple clients do. */
   deaf?: boolean;
+  /** Ends the connection once the last piece is out. */
+  hangsUp?: boolean;
 }
 
 /** A request byte by byte, for what well-behaved clients do not send. Rejects when no answer arrives. */
-export async function rawRequest(
-  origin: string,
-  request: RawRequest,
-  timeoutMs = 12_000,
-): Promise<RawAnswer> {
+export async function rawRequest(origin: string, request: RawRequest): Promise<RawAnswer> {
   const { hostname, port, host } = new URL(origin);
   const socket = connect({ host: hostname, port: Number(port) });
   const chunks: Buffer[] = [];
@@ -48,11 +46,12 @@ export async function rawRequest(
       sentBytes += piece.length;
       if (!socket.write(piece)) await Promise.race([once(socket, "drain").catch(() => {}), closed]);
     }
+    if (request.hangsUp) socket.destroySoon();
     socket.resume();
   }
 
   try {
-    await within(timeoutMs, Promise.all([pour(), closed]), () => `no whole answer to ${request.path}`);
+    await within(Promise.all([pour(), closed]), () => `no whole answer to ${request.path}`);
   } finally {
     socket.destroy();
   }

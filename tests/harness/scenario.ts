@@ -33,8 +33,6 @@ export interface Scenario {
   logIn(username: string, password: string): Promise<Person>;
 }
 
-/** Much more than it takes, for machines that are busy with other things. */
-const startMs = 90_000;
 let people = 0;
 
 /**
@@ -48,7 +46,7 @@ export function scenario(
   let deployment: Deployment | undefined;
   beforeAll(async () => {
     deployment = await deploy(shape, options);
-  }, startMs);
+  });
   afterEach(({ task }) => {
     if (task.result?.state !== "fail" || !deployment) return;
     for (const program of deployment.programs()) process.stderr.write(`${program.output().slice(-2000)}\n`);

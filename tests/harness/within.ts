@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { patienceMs } from "#platform/testing/patience.ts";
 
-/** Settles like `work`; rejects with `what()` when that takes longer. */
-export async function within<T>(timeoutMs: number, work: Promise<T>, what: () => string): Promise<T> {
+/** Settles like `work`; rejects with `what()` when that does not come. */
+export async function within<T>(work: Promise<T>, what: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what()}\n(waited ${timeoutMs} ms)`)), timeoutMs);
+    timer = setTimeout(() => reject(new Error(`${what()}\n(waited ${patienceMs} ms)`)), patienceMs);
   });
   try {
     return await Promise.race([work, late]);
@@ -17,9 +18,8 @@ export async function within<T>(timeoutMs: number, work: Promise<T>, what: () =>
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 30_000,
 ): Promise<T> {
-  const untilMs = Date.now() + timeoutMs;
+  const untilMs = Date.now() + patienceMs;
   for (;;) {
     let problem: unknown;
     try {
@@ -28,7 +28,7 @@ export async function until<T>(
     } catch (error) {
       problem = error;
     }
-    if (Date.now() > untilMs) throw new Error(`${what}: not within ${timeoutMs} ms`, { cause: problem });
+    if (Date.now() > untilMs) throw new Error(`${what}: not within ${patienceMs} ms`, { cause: problem });
     await delay(20);
   }
 }
