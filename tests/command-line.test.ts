@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -198,9 +198,13 @@ describe("douya on the command line", () => {
   test.runIf(process.platform === "linux").each(["/proc", "/proc/douya/data"])(
     "serve says at once that %s takes no data",
     async (DOUYA_DATA) => {
+      const before = (await stat("/proc")).mode;
       const { code, output } = await run(["serve"], { DOUYA_DATA, DOUYA_PORT: "0" });
       expect(code).toBe(1);
-      expect(output).toContain(`This account cannot use ${DOUYA_DATA}.`);
+      expect(output).toMatch(
+        new RegExp(`This account cannot use ${DOUYA_DATA}\\.|write to ${DOUYA_DATA}\\.`),
+      );
+      expect((await stat("/proc")).mode).toBe(before);
     },
   );
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { closeFolder } from "#platform/blob/close-folder.ts";
 import { type Database, openDatabase } from "#platform/db/database.ts";
@@ -107,11 +107,18 @@ export async function clusterSecret(config: Config): Promise<string> {
 async function makeDataDir(dir: string): Promise<void> {
   try {
     await makeFolders(dir);
-    await closeFolder(dir, process.getuid?.() === 0 && !(await canLendAccess()) ? 0o711 : 0o700);
     await writeFile(join(dir, ".writable"), "");
+    if (await isOwn(dir))
+      await closeFolder(dir, process.getuid?.() === 0 && !(await canLendAccess()) ? 0o711 : 0o700);
   } catch (error) {
     throw folderError(error, dir, dir);
   }
+}
+
+/** Whether a data folder has nothing but our data: root may name one that the whole machine needs, as /proc or /. */
+async function isOwn(dir: string): Promise<boolean> {
+  const names = await readdir(dir);
+  return names.includes("blobs") || names.every((name) => name === ".writable");
 }
 
 /** Not by mkdir's own `recursive`: that tries for ever below /proc, which is there and takes no folder. */
