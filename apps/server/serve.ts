@@ -20,6 +20,7 @@ import { staticRegistry } from "#platform/registry/registry.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import { type GrpcLink, grpcLink } from "#platform/rpc/grpc-link.ts";
 import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
+import type { Dependency } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
 import { type Config, searchPath } from "./config.ts";
 import { mediaWorkerPath } from "./paths.ts";
@@ -105,7 +106,12 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const running = new Map<string, Running<DescService>>();
     const links = new Map<string, GrpcLink>();
 
-    function clientOf(from: string, service: DescService) {
+    function clientOf(from: string, { service, methods }: Dependency) {
+      const all: Record<string, unknown> = linkOf(from, service);
+      return Object.fromEntries(methods.map((method) => [method, all[method]]));
+    }
+
+    function linkOf(from: string, service: DescService) {
       const name = Object.keys(table).find((other) => table[other]!.module.service === service)!;
       const local = running.get(name);
       if (local) return directClient(service, local.handlers, metrics.rpc, log);
@@ -120,11 +126,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     });
 
     for (const { module, config: slice } of placed) {
-      const clients = Object.entries(module.calls).map(([key, service]) => [
-        key,
-        clientOf(module.name, service),
-      ]);
-      const parts: Parts<Record<string, DescService>, unknown, unknown> = {
+      const clients = Object.entries(module.calls).map(([key, call]) => [key, clientOf(module.name, call)]);
+      const parts: Parts<Record<string, Dependency>, unknown, unknown> = {
         config: slice({ ...config, clusterSecret: secret }),
         db: storage.database.of(module.name),
         clients: Object.fromEntries(clients),
@@ -165,7 +168,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       const offers: Offer[] = placed
         .filter(
           ({ module }) =>
-            module.service && [...callersOf(module.name)].some((caller) => !running.has(caller)),
+            module.service && [...callersOf(module.name).keys()].some((caller) => !running.has(caller)),
         )
         .map(({ module }) => ({
           service: module.service!,

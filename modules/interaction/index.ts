@@ -3,6 +3,7 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
+import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { askBlocks } from "./blocks.ts";
@@ -33,7 +34,7 @@ export interface InteractionConfig {
 export const interactionModule = defineModule<InteractionConfig, Tables>()({
   name: "interaction",
   service: InteractionService,
-  calls: { video: VideoService, relation: RelationService },
+  calls: { video: only(VideoService, "getVideos"), relation: only(RelationService, "getStandings") },
   migrations,
   recount: counts,
   async start({ config, db, clients, ids, events }) {

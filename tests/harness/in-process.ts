@@ -51,7 +51,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
       config: slice(config),
       db: database.of(module.name),
       clients: Object.fromEntries(
-        Object.entries(module.calls).map(([name, service]) => [name, client(service)]),
+        Object.entries(module.calls).map(([name, { service }]) => [name, client(service)]),
       ),
       ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
       events,
