@@ -22,6 +22,7 @@ import { type GrpcLink, grpcLink } from "#platform/rpc/grpc-link.ts";
 import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
 import type { Dependency } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
+import { createSecurityLog } from "#platform/security/security-log.ts";
 import { type Config, searchPath } from "./config.ts";
 import { mediaWorkerPath } from "./paths.ts";
 import { clusterSecret, migrateAll, openStorage } from "./storage.ts";
@@ -99,6 +100,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       pool,
       placed.map(({ module }) => module.name),
     );
+    const security = createSecurityLog(pool, log);
+    undo.push(security.stop);
     const retention = startRetention(pool, { log });
     undo.push(retention.stop);
     const registry = staticRegistry(config.services);
@@ -136,6 +139,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         blobs,
         media,
         metrics,
+        security,
         log: log.child({ module: module.name }),
       };
       const started = await module.start(parts);

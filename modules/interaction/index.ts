@@ -37,7 +37,7 @@ export const interactionModule = defineModule<InteractionConfig, Tables>()({
   calls: { video: only(VideoService, "getVideos"), relation: only(RelationService, "getStandings") },
   migrations,
   recount: counts,
-  async start({ config, db, clients, ids, events }) {
+  async start({ config, db, clients, ids, events, security }) {
     const reactions = reactionStore(db, events);
     const comments = commentStore(db, events);
     const reports = reportStore(db);
@@ -54,9 +54,9 @@ export const interactionModule = defineModule<InteractionConfig, Tables>()({
         getUserStats: getUserStats(reactions),
         getInterests: getInterests(interestStore(db)),
         listLiked: listLiked(reactions),
-        ...commentHandlers(comments, videos, blocks, ids),
+        ...commentHandlers(comments, videos, blocks, ids, security),
         ...commentLists(comments, clients.video),
-        ...reportHandlers(reports, videos, ids, reporting),
+        ...reportHandlers(reports, videos, ids, reporting, security),
       },
       async stop() {
         await deletions.stop();

@@ -17,6 +17,7 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { createSecurityLog } from "#platform/security/security-log.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { videoModule } from "./index.ts";
 import { migrations } from "./migrations.ts";
@@ -63,6 +64,7 @@ async function start(media: MediaTool): Promise<void> {
     blobs,
     media,
     metrics,
+    security: createSecurityLog(own.database.pool, createLog("silent")),
     log: createLog("silent"),
   });
   stop = async () => running.stop?.();

@@ -33,7 +33,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   migrations,
   recount: counts,
   seed: seedVideos,
-  async start({ config, db, ids, events, blobs, media, log }) {
+  async start({ config, db, ids, events, blobs, media, security, log }) {
     const uploads = uploadStore(db);
     const pipeline = pipelineStore(db, events);
     const videos = videoStore(db, events);
@@ -62,7 +62,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         listByAuthor: listByAuthor(videos),
         listPublished: listPublished(videos),
         deleteVideo: deleteVideo(videos, jobs),
-        holdVideo: holdVideo(videos),
+        holdVideo: holdVideo(videos, security),
         getAuthorStats: getAuthorStats(videos),
       },
       async stop() {

@@ -10,6 +10,7 @@ import type { Media } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Client, Dependency, Handlers, MethodName } from "../rpc/service.ts";
+import type { SecurityLog } from "../security/security-log.ts";
 import type { SyntheticGraph } from "./synthetic-graph.ts";
 
 /** Clients of the modules that this one declared. */
@@ -28,6 +29,8 @@ export interface Parts<Calls extends Record<string, Dependency>, Config, Tables>
   blobs: BlobStore;
   media: Media;
   metrics: Metrics;
+  /** What operators may have to look into: logins, refusals, moderation. */
+  security: SecurityLog;
   log: Logger;
 }
 

@@ -17,6 +17,7 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { createSecurityLog } from "#platform/security/security-log.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { until } from "./within.ts";
@@ -58,6 +59,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
       blobs: await diskBlobStore(join(dir, "blobs")),
       media: lazyMediaTool(() => Promise.reject(new Error("There is no media here."))),
       metrics,
+      security: createSecurityLog(database.pool, log),
       log,
     });
     running.set(module.service!, started);
