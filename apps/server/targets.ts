@@ -33,7 +33,12 @@ function place<C>(
 export const table: Record<string, Placed> = {
   user: place(userModule, ({ limits, clusterSecret }) => ({ limits, secret: clusterSecret })),
   relation: place(relationModule, () => ({})),
-  video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
+  video: place(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
+    workers: mediaWorkers,
+    maxProcessingMs,
+    // Of the largest there may be, some.
+    maxUnpublishedBytes: 4 * maxUploadBytes,
+  })),
   interaction: place(interactionModule, ({ limits }) => ({ limits })),
   message: place(messageModule, () => ({})),
   feed: place(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
