@@ -1,14 +1,20 @@
+import { FeedService } from "#contracts/gen/feed_pb.ts";
+import { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { MessageService } from "#contracts/gen/message_pb.ts";
+import { RelationService } from "#contracts/gen/relation_pb.ts";
+import { UserService } from "#contracts/gen/user_pb.ts";
+import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { apiV1 } from "./api/index.ts";
 import { createAuth } from "./auth.ts";
 import { createComposer } from "./composer.ts";
+import { statusForm } from "./douyin/endpoint.ts";
 import { classicApi } from "./douyin/index.ts";
 import { firstScreen } from "./first-screen.ts";
-import { gatewayCalls } from "./gateway-calls.ts";
 import { linkPreview } from "./link-preview.ts";
 import { mediaRoutes } from "./media.ts";
-import { sendProblem } from "./problem.ts";
+import { problemOf, sendProblem } from "./problem.ts";
 import { tellMissing, watchClients } from "./request-call.ts";
 import { sessionCookie } from "./session-cookie.ts";
 import { type Surface, urlsFor } from "./surface.ts";
@@ -27,7 +33,14 @@ export interface GatewayConfig {
 /** The public HTTP edge. Owns no data. */
 export const gatewayModule = defineModule<GatewayConfig>()({
   name: "gateway",
-  calls: gatewayCalls,
+  calls: {
+    user: UserService,
+    relation: RelationService,
+    video: VideoService,
+    interaction: InteractionService,
+    message: MessageService,
+    feed: FeedService,
+  },
   async start({ config, clients, blobs, log }) {
     const uploads = config.limits ? rateLimit({ burst: 30, perMinute: 10 }) : noRateLimit;
     const surface: Surface = {
@@ -44,6 +57,8 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       handlers: {},
       async routes(app) {
         app.setErrorHandler(sendProblem);
+        app.refusalForms.add("/", problemOf);
+        app.refusalForms.add("/douyin/", statusForm);
         tellMissing(app);
         watchClients(app);
         await app.register((scope) => apiV1(scope, surface), { prefix: "/api/v1" });

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { DomainError, type ErrorKind } from "#platform/errors/domain-error.ts";
+import { protocolStatus, type RefusalForm } from "#platform/http/refusals.ts";
 
 /** The one table from kinds of refusal to HTTP statuses. */
 const httpStatus: Record<ErrorKind, number> = {
@@ -16,8 +17,7 @@ const httpStatus: Record<ErrorKind, number> = {
 };
 
 export function statusOf({ kind, reason }: DomainError): number {
-  // The caller's time ran out, not ours.
-  return reason === "BODY_TOO_SLOW" ? 408 : httpStatus[kind];
+  return protocolStatus(reason) ?? httpStatus[kind];
 }
 
 /** Any error as a refusal; one that is none of ours and not the client's fault is logged, once. */
@@ -53,22 +53,28 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
 /** Answers with problem+json (RFC 9457). */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = toRefusal(error, request);
-  const status = statusOf(refusal);
+  const { status, type, body } = problemOf(refusal, request.id);
   sendRetryAfter(refusal, reply);
-  return reply
-    .code(status)
-    .type("application/problem+json")
-    .serializer(JSON.stringify)
-    .send({
-      type: `urn:douya:${refusal.reason}`,
-      title: refusal.kind,
-      status,
-      detail: refusal.message,
-      reason: refusal.reason,
-      traceId: request.id,
-      ...(refusal.retryAfterMs !== undefined && { retryAfterMs: refusal.retryAfterMs }),
-    });
+  return reply.code(status).type(type).serializer(JSON.stringify).send(body);
 }
+
+export const problemOf: RefusalForm = (refusal, traceId) => {
+  const { kind, message: detail, reason, retryAfterMs } = refusal;
+  const status = statusOf(refusal);
+  return {
+    status,
+    type: "application/problem+json",
+    body: {
+      type: `urn:douya:${reason}`,
+      title: kind,
+      status,
+      detail,
+      reason,
+      traceId,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    },
+  };
+};
 
 export function sendRetryAfter(refusal: DomainError, reply: FastifyReply): void {
   if (refusal.retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(refusal.retryAfterMs / 1000));

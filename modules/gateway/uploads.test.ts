@@ -48,6 +48,7 @@ beforeEach(async () => {
     log,
     metrics: createMetrics(),
     trustProxy: trustNobody,
+    publicUrl: "",
     metricsToken: "",
     readiness,
   });

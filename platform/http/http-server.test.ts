@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { FastifyError, FastifyInstance } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DomainError } from "../errors/domain-error.ts";
 import { createLog } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { dueBytes } from "./body-pace.ts";
@@ -16,12 +15,12 @@ let base: string;
 let gotBytes: number;
 let reasons: Record<string, string | undefined>;
 
-async function start(metricsToken: string, trustProxy = trustNobody): Promise<void> {
+async function start(metricsToken: string, trustProxy = trustNobody, publicUrl = ""): Promise<void> {
   reasons = { user: undefined, feed: undefined };
   metrics = createMetrics();
   const readiness = async () => reasons;
   const log = createLog("silent");
-  app = createHttpServer({ log, metrics, trustProxy, metricsToken, readiness });
+  app = createHttpServer({ log, metrics, trustProxy, publicUrl, metricsToken, readiness });
   app.get("/things/:id", async (request) => ({ trace: request.id }));
   app.get("/seen", async ({ ip, protocol, host }) => ({ ip, protocol, host }));
   app.post("/things", async (request) => ({ got: request.body }));
@@ -35,14 +34,21 @@ async function start(metricsToken: string, trustProxy = trustNobody): Promise<vo
     await ended;
     return { gotBytes };
   });
-  app.setErrorHandler<FastifyError | DomainError>((error, _request, reply) => {
-    if ("reason" in error) return reply.code(408).send({ reason: error.reason, message: error.message });
-    return reply.send(error);
-  });
   base = await app.listen({ host: "0.0.0.0", port: 0 });
 }
 beforeEach(() => start("scrape me"));
 afterEach(() => app.close());
+/** Sends bytes as they are and collects what comes back. */
+function talkTo(port: string, bytes: string): { socket: Socket; heard: () => string } {
+  const socket = connect(Number(port), "127.0.0.1");
+  let heard = "";
+  socket.on("data", (chunk) => {
+    heard += chunk;
+  });
+  socket.on("error", () => {});
+  socket.write(bytes);
+  return { socket, heard: () => heard };
+}
 const get = (path: string, headers: Record<string, string> = {}) => fetch(base + path, { headers });
 
 test("alive whatever else is wrong", async () => {
@@ -93,8 +99,12 @@ describe("/metrics", () => {
       { ...forwarded, authorization: "Basic scrape me" },
       404,
     ],
+    ["a stranger of whom a proxy tells by Forwarded", { forwarded: "for=203.0.113.7" }, 404],
+    ["a stranger of whom a proxy tells by X-Real-IP", { "x-real-ip": "203.0.113.7" }, 404],
+    ["a stranger of whom a proxy tells by Via", { via: "1.1 proxy" }, 404],
+    ["a stranger of whom a proxy tells by another header", { "X-Forwarded-Proto": "https" }, 404],
     ["a scraper with the token", bearer("scrape me"), 200],
-  ])("%s", async (_who, headers, status) => {
+  ] as [string, Record<string, string>, number][])("%s", async (_who, headers, status) => {
     expect((await get("/metrics", headers)).status).toBe(status);
   });
 
@@ -154,6 +164,137 @@ describe("behind proxies", () => {
   });
 });
 
+describe("where a name is set", () => {
+  const named = () => app.close().then(() => start("scrape me", trustNobody, "https://douya.example:8443"));
+  const asked = async (host: string, path = "/seen") => {
+    const { port } = new URL(base);
+    const { socket, heard } = talkTo(
+      port,
+      `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    );
+    await once(socket, "close");
+    return heard();
+  };
+
+  test.each([
+    "douya.example",
+    "DOUYA.example:8443",
+    "douya.example.",
+    "127.0.0.1:1",
+    "192.168.1.7",
+    "[::1]:80",
+    "localhost:8080",
+    "a.localhost",
+    "nas.local",
+  ])("%s is taken for the server", async (host) => {
+    await named();
+    expect(await asked(host)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test.each([
+    "evil.example",
+    "douya.example.evil.example",
+    "evil-douya.example",
+    "127.0.0.1.evil.example",
+    "local",
+    "0x7f.1",
+    "a b",
+    "user@127.0.0.1",
+    "",
+  ])("%j is somebody else's", async (host) => {
+    await named();
+    const answer = await asked(host);
+    // `local` is a name that nobody can own.
+    if (host === "local") return expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toMatch(/^HTTP\/1\.1 4(21|00) /);
+    if (answer.includes(" 421 ")) expect(answer).toContain("This server is https://douya.example:8443.");
+  });
+
+  test("the name within the address counts, and probes have names of their own", async () => {
+    await named();
+    expect(await asked("127.0.0.1", "http://evil.example/seen")).toMatch(/^HTTP\/1\.1 421 /);
+    expect(await asked("evil.example", "http://douya.example/seen")).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await asked("pod-7.cluster.internal", "/livez")).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test("under https, browsers are told to stay there", async () => {
+    await named();
+    for (const path of ["/seen", "/nothing", "/things/%ff"])
+      expect((await get(path)).headers.get("strict-transport-security")).toBe("max-age=31536000");
+  });
+
+  test("nobody is local any more", async () => {
+    await named();
+    expect((await get("/metrics")).status).toBe(404);
+    expect((await get("/metrics", { authorization: "Bearer scrape me" })).status).toBe(200);
+  });
+});
+
+describe("connections", () => {
+  test("that say nothing, or half a head, end after some seconds", async () => {
+    const { port } = new URL(base);
+    const quiet = talkTo(port, "");
+    const half = talkTo(port, "GET /livez HTTP/1.1\r\nHost: a\r\n");
+    await Promise.all([once(quiet.socket, "close"), once(half.socket, "close")]);
+    expect(quiet.heard()).toBe("");
+    expect(half.heard()).toMatch(/^HTTP\/1\.1 408 [\s\S]*"HEAD_TOO_SLOW"/);
+  });
+});
+
+describe("what is no request", () => {
+  const answerTo = async (bytes: string) => {
+    const { port } = new URL(base);
+    const { socket, heard } = talkTo(port, bytes);
+    await once(socket, "close");
+    return heard();
+  };
+  const head = "Host: a\r\nConnection: close\r\n";
+
+  test.each([
+    ["noise", "\x16\x03\x01\x02\x00\x01", 400],
+    ["another protocol", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400],
+    ["an unknown method", `BREW / HTTP/1.1\r\n${head}\r\n`, 400],
+    ["a zero byte in the address", `GET /\0 HTTP/1.1\r\n${head}\r\n`, 400],
+    ["a zero byte in a header", `GET / HTTP/1.1\r\nX: \0\r\n${head}\r\n`, 400],
+    ["two lengths", `POST /things HTTP/1.1\r\n${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx`, 400],
+    [
+      "a length and pieces",
+      `POST /things HTTP/1.1\r\n${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      400,
+    ],
+    ["a length that is none", `POST /things HTTP/1.1\r\n${head}Content-Length: -1\r\n\r\n`, 400],
+    ["no host", "GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
+    ["two hosts", `GET /livez HTTP/1.1\r\nHost: b\r\n${head}\r\n`, 400],
+    ["a head without end", `GET /${"x".repeat(100_000)} HTTP/1.1\r\n${head}\r\n`, 431],
+    ["an expectation", `GET /livez HTTP/1.1\r\nExpect: wonders\r\n${head}\r\n`, 417],
+    ["a tunnel", `CONNECT a:80 HTTP/1.1\r\n${head}\r\n`, 405],
+    [
+      "a body that is packed",
+      `POST /things HTTP/1.1\r\n${head}Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc`,
+      400,
+    ],
+  ])("%s is refused in our form", async (_what, bytes, status) => {
+    const answer = await answerTo(bytes);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    // Node.js itself asks for the host, and says nothing more.
+    if (answer.includes("\r\n\r\n{")) {
+      const { reason, detail } = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4));
+      expect(detail).toMatch(/\.$/);
+      expect(reason).toMatch(/^[A-Z_]+$/);
+      expect(answer.toLowerCase()).toContain("x-content-type-options: nosniff");
+    }
+  });
+
+  test.each([
+    ["HTTP/1.0", "GET /livez HTTP/1.0\r\n\r\n"],
+    ["a whole address", `GET http://a/livez HTTP/1.1\r\n${head}\r\n`],
+    ["an upgrade", `GET /livez HTTP/1.1\r\n${head}Connection: upgrade\r\nUpgrade: websocket\r\n\r\n`],
+    ["one after the other", `GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\n${head}\r\n`],
+  ])("%s is one", async (_what, bytes) => {
+    expect(await answerTo(bytes)).toMatch(/^HTTP\/1\.1 200 [\s\S]*\{"alive":true\}/);
+  });
+});
+
 describe("trace ids", () => {
   const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
   const traceOf = async (traceparent: string) =>
@@ -181,17 +322,7 @@ describe("trace ids", () => {
 });
 
 describe("bodies", () => {
-  /** Sends bytes as they are and collects what comes back. */
-  function talk(bytes: string): { socket: Socket; heard: () => string } {
-    const socket = connect(Number(new URL(base).port), "127.0.0.1");
-    let heard = "";
-    socket.on("data", (chunk) => {
-      heard += chunk;
-    });
-    socket.on("error", () => {});
-    socket.write(bytes);
-    return { socket, heard: () => heard };
-  }
+  const talk = (bytes: string) => talkTo(new URL(base).port, bytes);
 
   test("of more than 64 KB are refused while they are still being sent, and the answer arrives", async () => {
     const head =

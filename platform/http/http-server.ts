@@ -1,17 +1,25 @@
-import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
 import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { tellAllowedMethods } from "./allowed-methods.ts";
 import { watchPace } from "./body-pace.ts";
-import { clientAddress, type TrustProxy, trustNobody } from "./client-address.ts";
+import { canonicalAddress, clientAddress, type TrustProxy, trustNobody } from "./client-address.ts";
+import { headCheckMs, headMs, shareConnections } from "./connections.ts";
+import { isLoopback, isLoopbackHost, wrongHost } from "./hosts.ts";
+import { refusalForms, refuseOddities, refuseUnparsed, refuseUnrouted } from "./refusals.ts";
+import { addResponseHeaders, responseHeaders } from "./response-headers.ts";
+import { traceIdOf } from "./trace-id.ts";
 
 export interface HttpServerOptions {
   log: Logger;
   metrics: Metrics;
   /** Whose X-Forwarded-* are believed. */
   trustProxy: TrustProxy;
+  /** What the server is called by everybody: https://example.org; empty: by whatever name it is asked. */
+  publicUrl: string;
   /** Lets a scraper from elsewhere read /metrics; without it only this machine may. Empty: none. */
   metricsToken: string;
   /** Per module: why it cannot serve now. */
@@ -24,15 +32,15 @@ const maxBodyBytes = 64 * 1024;
 const idleMs = 75_000;
 /** How long the rest of a refused body is read and thrown away. */
 const drainMs = 15_000;
-/** Some 200 MB when all are idle, and within the open files that common systems allow; more are turned away. */
-const maxConnections = 10_000;
 
 /** A surrogate without its other half. */
 const halfPair = /\p{Cs}/u;
 
 /** The HTTP side of a process: health, metrics, traces and limits, on which modules put their routes. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { log, metrics } = options;
+  const { log, metrics, publicUrl, trustProxy } = options;
+  const forms = refusalForms();
+  const headers = responseHeaders(publicUrl);
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     childLoggerFactory: (logger) => logger,
@@ -41,18 +49,34 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     trustProxy: () => true,
     bodyLimit: maxBodyBytes,
     connectionTimeout: idleMs,
+    http: { headersTimeout: headMs, connectionsCheckingInterval: headCheckMs },
+    frameworkErrors: refuseUnrouted(forms, headers),
+    clientErrorHandler: refuseUnparsed(forms, headers),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: "array" } },
   });
 
-  app.server.maxConnections = maxConnections;
+  app.decorate("refusalForms", forms);
+  shareConnections(app.server, trustProxy);
+  refuseOddities(app.server, forms, headers);
+
+  // For processes without a public surface; it has error handlers of its own.
+  app.setErrorHandler((error, request, reply) => {
+    if (!(error instanceof DomainError)) return reply.send(error);
+    const { status, type, body } = forms.of(request.url)(error, request.id);
+    return reply.code(status).type(type).serializer(JSON.stringify).send(body);
+  });
 
   // Hooks run for every request; with callbacks they cost no promise each.
   app.addHook("onRequest", (request, reply, done) => {
-    believe(request.raw, options.trustProxy);
+    const byProxy = believe(request.raw, trustProxy);
     watchPace(request.raw, reply.raw, request.routeOptions.config.takesFile ?? false);
-    done();
+    done(
+      brokenHead(request.raw) ?? (byProxy || isProbe(request) ? undefined : wrongHost(request, publicUrl)),
+    );
   });
+  tellAllowedMethods(app);
+  addResponseHeaders(app, headers);
   app.addHook("onResponse", (request, reply, done) => {
     const route = request.routeOptions.url ?? "none";
     const labels = { method: request.method, route, status: String(reply.statusCode) };
@@ -82,7 +106,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   });
   app.get("/metrics", async (request, reply) => {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-    const own = isLoopback(request.socket.remoteAddress) && !isForwarded(request.raw);
+    const own = trustProxy === trustNobody && publicUrl === "" && isFromHere(request.raw);
     const known = token !== undefined && sameSecret(token, options.metricsToken);
     if (!own && !known) return reply.code(404).send();
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
@@ -90,8 +114,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   return app;
 }
 
-/** Leaves of the X-Forwarded-* headers what somebody who is trusted said, in the one form that the framework reads. */
-function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): void {
+/**
+ * Leaves of the X-Forwarded-* headers what somebody who is trusted said, in the one form that the framework reads.
+ * Answers whether it came from such a proxy.
+ */
+function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): boolean {
   const peer = clientAddress(socket.remoteAddress, undefined, trustNobody);
   const trusted = trust(peer, 0);
   headers["x-forwarded-for"] = clientAddress(peer, headers["x-forwarded-for"]?.toString(), trust);
@@ -99,6 +126,20 @@ function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): void 
   if (protocol === "http" || protocol === "https") headers["x-forwarded-proto"] = protocol;
   else delete headers["x-forwarded-proto"];
   if (!trusted) delete headers["x-forwarded-host"];
+  return trusted;
+}
+
+/** What is wrong with the head of a request whatever it is for. */
+function brokenHead({ headers, rawHeaders }: IncomingMessage): DomainError | undefined {
+  if (rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length > 1)
+    return new DomainError("invalid", "REQUEST_BROKEN", "The request says twice which host it is for.");
+  const coding = headers["content-encoding"];
+  if (coding !== undefined && coding.toLowerCase() !== "identity")
+    return new DomainError(
+      "invalid",
+      "UNSUPPORTED_MEDIA_TYPE",
+      "Send the body as it is, without Content-Encoding.",
+    );
 }
 
 /** What the nearest proxy wrote. */
@@ -139,26 +180,25 @@ function notUnicode(name: string): DomainError {
   return new DomainError("invalid", "INVALID_ARGUMENT", `${name}: is no Unicode text.`);
 }
 
-/** The trace that a request belongs to (W3C trace context), or a new one. */
-function traceIdOf(traceparent: string | string[] | undefined): string {
-  const given = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-/.exec(String(traceparent ?? ""))?.[1];
-  // Node keeps random bytes for UUIDs in store; asking for them one by one costs ten times as much.
-  return given ?? randomUUID().replaceAll("-", "");
-}
-
 /** Takes the same time wherever they differ. */
 function sameSecret(one: string, other: string): boolean {
   const hash = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(hash(one), hash(other));
 }
 
-/** Whether anybody stands between the client and us, or says so. */
-function isForwarded({ rawHeaders }: IncomingMessage): boolean {
-  return rawHeaders.some(
+/**
+ * Whether somebody on this machine asks, for themselves. Of a proxy that says nothing of itself only the name that it
+ * was asked by, or an old version of HTTP, gives it away: where there is one, `trustProxy` or `publicUrl` says so.
+ */
+function isFromHere({ socket, rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
+  const forwarded = rawHeaders.some(
     (name, i) => i % 2 === 0 && /^(x-forwarded-.*|forwarded|x-real-ip|via)$/i.test(name),
   );
+  const fromHere = isLoopback(canonicalAddress(socket.remoteAddress ?? ""));
+  return fromHere && !forwarded && httpVersion === "1.1" && isLoopbackHost(headers.host ?? "");
 }
 
-function isLoopback(address: string | undefined): boolean {
-  return address === "::1" || /^(::ffff:)?127\./.test(address ?? "");
+/** Whoever asks whether the server is well calls it by a name of their own. */
+function isProbe({ url }: FastifyRequest): boolean {
+  return url === "/livez" || url === "/readyz";
 }

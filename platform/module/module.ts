@@ -9,17 +9,14 @@ import type { Ids } from "../ids/snowflake.ts";
 import type { Media } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Client, Dependency, Handlers, MethodName } from "../rpc/service.ts";
-import type { SecurityLog } from "../security/security-log.ts";
+import type { Client, Handlers } from "../rpc/service.ts";
 import type { SyntheticGraph } from "./synthetic-graph.ts";
 
 /** Clients of the modules that this one declared. */
-export type Clients<Calls extends Record<string, Dependency>> = {
-  [K in keyof Calls]: Calls[K] extends Dependency<infer S, infer M> ? Client<S, M & MethodName<S>> : never;
-};
+export type Clients<Calls extends Record<string, DescService>> = { [K in keyof Calls]: Client<Calls[K]> };
 
 /** Everything a module is given. What it does not take, it cannot depend on. */
-export interface Parts<Calls extends Record<string, Dependency>, Config, Tables> {
+export interface Parts<Calls extends Record<string, DescService>, Config, Tables> {
   config: Config;
   /** The tables of the module's own schema. */
   db: Kysely<Tables>;
@@ -29,8 +26,6 @@ export interface Parts<Calls extends Record<string, Dependency>, Config, Tables>
   blobs: BlobStore;
   media: Media;
   metrics: Metrics;
-  /** What operators may have to look into: logins, refusals, moderation. */
-  security: SecurityLog;
   log: Logger;
 }
 
@@ -67,7 +62,7 @@ export interface Running<S extends DescService> {
 }
 
 /** A module's declaration: what it offers, whom it calls, what it stores, how it starts. */
-export interface Module<S extends DescService, Calls extends Record<string, Dependency>, Config, Tables> {
+export interface Module<S extends DescService, Calls extends Record<string, DescService>, Config, Tables> {
   name: string;
   /** The contract it implements; the gateway has none. */
   service?: S;
@@ -87,7 +82,7 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
 
 /** Checks a declaration's types without widening them. */
 export function defineModule<Config, Tables = object>() {
-  return <S extends DescService, Calls extends Record<string, Dependency>>(
+  return <S extends DescService, Calls extends Record<string, DescService>>(
     module: Module<S, Calls, Config, Tables>,
   ): Module<S, Calls, Config, Tables> => module;
 }

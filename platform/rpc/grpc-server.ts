@@ -17,8 +17,7 @@ const maxCallMs = 30_000;
 export interface Offer {
   service: DescService;
   handlers: Handlers<DescService>;
-  /** Which methods each of them may call. */
-  callers: ReadonlyMap<string, ReadonlySet<string>>;
+  callers: ReadonlySet<string>;
 }
 
 export interface GrpcServer {
@@ -47,8 +46,9 @@ export async function startGrpcServer(options: {
       const answer = (rpc: ServerUnaryCall<unknown, unknown>) =>
         measured(async () => {
           const caller = await options.tokens.verify(text(rpc, "authorization"));
-          if (!offer.callers.get(caller)?.has(method.localName))
-            throw notLetIn("SERVICE_NOT_ALLOWED", `The module ${caller} may not call ${method.name}.`);
+          if (!offer.callers.has(caller)) {
+            throw notLetIn("SERVICE_NOT_ALLOWED", `The module ${caller} may not call this service.`);
+          }
           return create(
             method.output,
             (await withinDeadline(callOf(rpc), (served) => handle(rpc.request, served))) as never,

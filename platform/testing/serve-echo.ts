@@ -13,9 +13,7 @@ const say = (request: { text?: string }) =>
     ? new Promise<never>(() => process.stdout.write("hangs\n"))
     : Promise.resolve(request);
 const server = await startGrpcServer({
-  offers: [
-    { service: echoService, handlers: echoHandlers(say), callers: new Map([["test", new Set(["say"])]]) },
-  ],
+  offers: [{ service: echoService, handlers: echoHandlers(say), callers: new Set(["test"]) }],
   host: "127.0.0.1",
   port: Number(port),
   tokens: createServiceTokens(secret),

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { ErrorKind } from "#platform/errors/domain-error.ts";
+import type { DomainError, ErrorKind } from "#platform/errors/domain-error.ts";
+import { protocolStatus, type Refused } from "#platform/http/refusals.ts";
 import { sendRetryAfter, statusOf, toRefusal } from "../problem.ts";
 import { identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
@@ -54,11 +55,20 @@ export function sendStatus(
 ): FastifyReply {
   const refusal = toRefusal(error, request);
   sendRetryAfter(refusal, reply);
-  const own = ownStatus.has(refusal.kind) || refusal.reason === "BODY_TOO_LARGE";
-  const status = httpStatusCode ?? (own ? statusOf(refusal) : 200);
+  const { status, type, body } = statusForm(refusal);
   return reply
-    .code(status)
-    .type("application/json; charset=utf-8")
+    .code(httpStatusCode ?? status)
+    .type(type)
     .serializer(JSON.stringify)
-    .send({ status_code: statusCodeOf(refusal), status_msg: refusal.message });
+    .send(body);
+}
+
+export function statusForm(refusal: DomainError): Refused {
+  const { kind, reason } = refusal;
+  const own = ownStatus.has(kind) || reason === "BODY_TOO_LARGE" || protocolStatus(reason) !== undefined;
+  return {
+    status: own ? statusOf(refusal) : 200,
+    type: "application/json; charset=utf-8",
+    body: { status_code: statusCodeOf(refusal), status_msg: refusal.message },
+  };
 }

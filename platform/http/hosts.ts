@@ -1,0 +1,42 @@
+import { isIP } from "node:net";
+import type { FastifyRequest } from "fastify";
+import { DomainError } from "../errors/domain-error.ts";
+import { canonicalAddress } from "./client-address.ts";
+
+/** The name in a Host header, without its port and in lower case; undefined when it is no name. */
+export function hostName(host: string): string | undefined {
+  const [, name] = /^(\[[\da-f:.]+\]|[\w.-]{1,255})(?::\d{1,5})?$/i.exec(host) ?? [];
+  return name?.toLowerCase().replace(/\.$/, "");
+}
+
+/** Whether only this machine is meant by it, by whoever says it. */
+export function isLoopbackHost(host: string): boolean {
+  const name = hostName(host);
+  return name !== undefined && (/^(.+\.)?localhost$/.test(name) || isLoopback(canonicalAddress(name)));
+}
+
+export function isLoopback(address: string | undefined): boolean {
+  return address === "::1" || /^127\./.test(address ?? "");
+}
+
+/**
+ * Refuses names that are not the server's, where it has one (`publicUrl`). A browser that was led here by a stranger's
+ * name, which the stranger points to this address (DNS rebinding), takes our answers for theirs. It takes a name to do
+ * so: addresses are let in, and so are names that nobody can own. Gives HOST_UNKNOWN, or undefined when all is well.
+ */
+export function wrongHost({ raw }: FastifyRequest, publicUrl: string): DomainError | undefined {
+  if (publicUrl === "") return undefined;
+  // An address in full counts, whatever the header says (RFC 9112, 3.2.2).
+  const asked = /^https?:\/\/([^/?#]*)/i.exec(raw.url ?? "")?.[1] ?? raw.headers.host;
+  // Clients of HTTP/1.0 name none; browsers always do.
+  if (asked === undefined) return undefined;
+  const name = hostName(asked);
+  const isOurs =
+    name !== undefined &&
+    (name === new URL(publicUrl).hostname ||
+      isIP(name.replace(/^\[|\]$/g, "")) !== 0 ||
+      /^(.+\.)?(localhost|local)$/.test(name));
+  if (isOurs) return undefined;
+  const message = `This server is ${publicUrl}. Ask for it by that name, or set DOUYA_PUBLIC_URL to this one.`;
+  return new DomainError("invalid", "HOST_UNKNOWN", message);
+}

@@ -1,0 +1,141 @@
+import type { IncomingMessage, Server } from "node:http";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { ConnectionError, FastifyReply, FastifyRequest } from "fastify";
+import { DomainError } from "../errors/domain-error.ts";
+import { newTraceId } from "./trace-id.ts";
+
+/** A refusal as a surface says it. */
+export interface Refused {
+  status: number;
+  type: string;
+  body: object;
+}
+export type RefusalForm = (refusal: DomainError, traceId: string) => Refused;
+
+export interface RefusalForms {
+  /** Has what is refused below `prefix` said in this form; the longest prefix counts. */
+  add(prefix: string, form: RefusalForm): void;
+  of(path: string): RefusalForm;
+}
+
+declare module "fastify" {
+  interface FastifyInstance {
+    refusalForms: RefusalForms;
+  }
+}
+
+const plain: RefusalForm = ({ reason, message }) => ({
+  status: reasons[reason] ?? 400,
+  type: "application/json; charset=utf-8",
+  body: { reason, detail: message },
+});
+
+/** Statuses of what HTTP itself is refused for. */
+const reasons: Record<string, number> = {
+  // The caller's time ran out, not ours.
+  BODY_TOO_SLOW: 408,
+  HOST_UNKNOWN: 421,
+  HEAD_TOO_LARGE: 431,
+  HEAD_TOO_SLOW: 408,
+  METHOD_NOT_ALLOWED: 405,
+  URL_TOO_LONG: 414,
+  EXPECTATION_UNKNOWN: 417,
+  REQUEST_BROKEN: 400,
+};
+
+/** The HTTP status of a refusal of HTTP itself; undefined for those that modules make. */
+export function protocolStatus(reason: string): number | undefined {
+  return reasons[reason];
+}
+
+export function refusalForms(): RefusalForms {
+  const forms: { prefix: string; form: RefusalForm }[] = [];
+  return {
+    add(prefix, form) {
+      forms.push({ prefix, form });
+      forms.sort((one, other) => other.prefix.length - one.prefix.length);
+    },
+    of: (path) => forms.find(({ prefix }) => path.startsWith(prefix))?.form ?? plain,
+  };
+}
+
+/** Answers what the framework refuses before it has found a route. */
+export function refuseUnrouted(forms: RefusalForms, headers: Record<string, string>) {
+  return (error: { code: string }, request: FastifyRequest, reply: FastifyReply): void => {
+    const refusal = error.code === "FST_ERR_MAX_PARAM_LENGTH" ? urlTooLong() : brokenUrl();
+    const { status, type, body } = forms.of(request.raw.url ?? "")(refusal, request.id);
+    reply.code(status).headers(headers).type(type).serializer(JSON.stringify).send(body);
+  };
+}
+
+const lingerMs = 2_000;
+
+/** Answers what the parser refuses, for which there is no request yet; whoever said nothing is told nothing. */
+export function refuseUnparsed(forms: RefusalForms, headers: Record<string, string>) {
+  return (error: ConnectionError, socket: Socket): void => {
+    const busy = (socket as { _httpMessage?: { _headerSent?: boolean } })._httpMessage?._headerSent;
+    // In the middle of another answer there is no place for this one.
+    if (error.code === "ECONNRESET" || !socket.writable || busy || socket.bytesRead === 0)
+      return void socket.destroy();
+    const [, target = ""] =
+      /^\S{1,20} (\S{1,200})/.exec(
+        (error.rawPacket as unknown as Buffer | undefined)?.toString("latin1") ?? "",
+      ) ?? [];
+    socket.end(rawAnswer(forms.of(target)(parserRefusal(error), newTraceId()), headers));
+    // Closing at once would take the answer away from whoever is still sending.
+    const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+    socket.once("close", () => clearTimeout(timer));
+  };
+}
+
+/** Answers what Node.js would answer itself with nothing but a status, or not at all. */
+export function refuseOddities(server: Server, forms: RefusalForms, headers: Record<string, string>): void {
+  server.on("checkExpectation", (request, response) => {
+    const { status, type, body } = forms.of(request.url ?? "")(expectationUnknown(), newTraceId());
+    response.writeHead(status, { ...headers, "content-type": type, connection: "close" });
+    response.end(JSON.stringify(body));
+  });
+  server.on("connect", (request: IncomingMessage, socket: Socket) => {
+    socket.on("error", () => {});
+    const refused = forms.of(request.url ?? "")(methodNotAllowed("CONNECT", []), newTraceId());
+    socket.end(rawAnswer(refused, { ...headers, allow: "" }));
+  });
+}
+
+function rawAnswer({ status, type, body }: Refused, headers: object): string {
+  const text = JSON.stringify(body);
+  const all = {
+    ...headers,
+    "content-type": type,
+    "content-length": Buffer.byteLength(text),
+    connection: "close",
+  };
+  const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join("")}\r\n${text}`;
+}
+
+function parserRefusal({ code }: ConnectionError): DomainError {
+  if (code === "HPE_HEADER_OVERFLOW")
+    return new DomainError("too-large", "HEAD_TOO_LARGE", "The address and the headers are too large.");
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return new DomainError("deadline", "HEAD_TOO_SLOW", "The request came too slowly. Send it again.");
+  return new DomainError("invalid", "REQUEST_BROKEN", "This is no HTTP request that can be understood.");
+}
+
+function brokenUrl(): DomainError {
+  return new DomainError("invalid", "REQUEST_BROKEN", "The address is not encoded as it should be.");
+}
+
+function urlTooLong(): DomainError {
+  return new DomainError("invalid", "URL_TOO_LONG", "A part of the address is too long.");
+}
+
+function expectationUnknown(): DomainError {
+  return new DomainError("invalid", "EXPECTATION_UNKNOWN", "Send no Expect header but 100-continue.");
+}
+
+export function methodNotAllowed(method: string, allowed: string[]): DomainError {
+  const instead = allowed.length > 0 ? ` Use ${allowed.join(", ")}.` : "";
+  return new DomainError("invalid", "METHOD_NOT_ALLOWED", `${method} is not possible here.${instead}`);
+}
