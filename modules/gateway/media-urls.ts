@@ -1,8 +1,9 @@
 import type { FastifyRequest } from "fastify";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
 
-/** Absolute URLs, made at the last moment: the database knows keys only. */
+/** URLs, made at the last moment: the database knows keys only. Absolute, or paths of the page's own origin. */
 export interface MediaUrls {
+  /** Empty where URLs are paths. */
   origin: string;
   blob(key: BlobKey): string;
   avatar(user: { id: string; avatarKey: string }): string;
@@ -19,6 +20,14 @@ export function mediaUrls(origin: string): MediaUrls {
     background: (user) =>
       user.backgroundKey ? blob(user.backgroundKey) : `${origin}/media/default/background/${user.id}.png`,
   };
+}
+
+/**
+ * Whether the client looks files up where it found the API itself, whichever of our names that was: our own page may
+ * load from its own origin only. It says so by `douya-urls: paths`.
+ */
+export function wantsPaths(request: FastifyRequest): boolean {
+  return request.headers["douya-urls"] === "paths";
 }
 
 /** Where the client sees us: DOUYA_PUBLIC_URL, or what it asked for. */

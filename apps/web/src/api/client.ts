@@ -21,6 +21,8 @@ function withToken(request: Request, token: string | null) {
 }
 
 async function send(request: Request): Promise<Response> {
+  // Files come from where the page came from, whatever else the server is called: the page may load no others.
+  request.headers.set("douya-urls", "paths");
   try {
     return await fetch(request, {
       signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]),
