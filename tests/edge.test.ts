@@ -72,11 +72,114 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     expectProblem(await get("/api/v1/nothing"), 404, "NOT_FOUND");
     expectProblem(await get("/api/v1/nothing", { accept: "text/html" }), 404, "NOT_FOUND");
     expectProblem(await get("/nothing"), 404, "NOT_FOUND");
-    expectProblem(await send("POST", `${server.origin}/api/v1/feed`), 404, "NOT_FOUND");
+    const page = await get("/nothing", { accept: "text/html,*/*" });
+    expect([page.status, page.text]).toEqual([404, expect.stringContaining('<div id="root">')]);
+    const classic = await get<{ status_code: number }>("/douyin/nothing/");
+    expect([classic.status, classic.body.status_code]).toEqual([404, 10400]);
+  });
+
+  test.each([
+    ["POST", "/api/v1/feed", "GET, HEAD, OPTIONS"],
+    ["DELETE", "/api/v1/sessions/refresh", "DELETE, OPTIONS, POST"],
+    ["PUT", "/api/v1/users/1", "GET, HEAD, OPTIONS"],
+    ["POST", "/video/1", "GET, HEAD, OPTIONS"],
+    ["PROPFIND", "/api/v1/feed?limit=1", "GET, HEAD, OPTIONS"],
+  ])("%s on %s is not possible, and what is is said", async (method, path, allowed) => {
+    const answer = await send(method, `${server.origin}${path}`);
+    if (answer.status === 401) return;
+    expectProblem(answer, 405, "METHOD_NOT_ALLOWED");
+    expect(answer.headers.get("allow")).toBe(allowed);
+    const options = await send("OPTIONS", `${server.origin}${path}`);
+    expect([options.status, options.headers.get("allow")]).toEqual([204, allowed]);
+  });
+
+  test("the classic API says so in its own form", async () => {
+    const answer = await send<{ status_code: number }>("PUT", `${server.origin}/douyin/feed/`);
+    expect([answer.status, answer.body.status_code]).toEqual([405, 10000]);
+    expect(answer.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+  });
+
+  test.each([
+    ["/api/v1/users/%ff", 400, /"reason":"REQUEST_BROKEN"/],
+    ["/douyin/%ff/", 400, /"status_code":10000/],
+    ["/media/%ff/x.mp4", 400, /"reason":"REQUEST_BROKEN"/],
+    [`/api/v1/users/${"1".repeat(3000)}`, 414, /"reason":"URL_TOO_LONG"/],
+  ])("%s is refused in the form of its surface", async (path, status, said) => {
+    const answer = await get(path);
+    expect(answer.status).toBe(status);
+    expect(answer.text).toMatch(said);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test.each([
+    "/api/v1/feed",
+    "/api/v1/nothing",
+    "/api/v1/openapi.json",
+    "/api/v1/docs",
+    "/api/v1/users/%ff",
+    "/douyin/feed/",
+    "/media/nothing/x.mp4",
+    "/livez",
+    "/metrics",
+    "/",
+    "/nothing",
+  ])("nobody frames %s, guesses its type, or is told where one was", async (path) => {
+    for (const accept of ["text/html", "*/*"]) {
+      const { headers } = await get(path, { accept });
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+      expect(headers.get("content-security-policy")).toMatch(/default-src '(none|self)'/);
+      expect(headers.get("referrer-policy")).toMatch(/no-referrer|same-origin/);
+      expect(headers.get("cache-control")).toMatch(/no-store|no-cache/);
+      expect(headers.get("strict-transport-security")).toBeNull();
+    }
+  });
+
+  test.each([
+    undefined,
+    "*/*",
+    "text/html",
+    "image/*",
+    "application/json",
+  ])("a page and its preview do not depend on what is accepted: %s", async (accept) => {
+    const ada = await server.register();
+    for (const path of ["/", `/user/${ada.id}`, "/hot", `/user/${ada.id}/followers`]) {
+      const page = await get(path, accept === undefined ? {} : { accept });
+      expect(page.status).toBe(200);
+      expect(page.headers.get("content-type")).toContain("text/html");
+      expect(page.text).toContain('property="og:title"');
+      expect(page.text.match(/<title>/g)).toHaveLength(1);
+    }
+    const page = await get(`/user/${ada.id}`, { "user-agent": "Slackbot-LinkExpanding 1.0" });
+    expect(page.text).toContain(`<meta property="og:title" content="${ada.username}" />`);
+    expect(page.text).toContain(`<meta property="og:url" content="${server.origin}/user/${ada.id}" />`);
+  });
+
+  test("what a person says of themselves stays a text, and who is gone is not shown", async () => {
+    const ada = await server.register();
+    const json = { name: "<b>Ada</b>", signature: `"><script>alert('$&')</script>` };
+    body(await ada.patch("/me", { json }));
+    const { text } = await get(`/user/${ada.id}`);
+    expect(text).toContain("&#60;b&#62;Ada&#60;/b&#62;");
+    expect(text).not.toMatch(/<script>alert|<b>/);
+    const nobody = await get("/user/1");
+    expect(nobody.text).not.toContain("og:");
+    expect((await get("/user/%3Cscript%3E")).text).toBe(nobody.text);
+  });
+
+  test("crawlers and browsers find what they look for without being told", async () => {
+    const robots = await get("/robots.txt");
+    expect([robots.status, robots.headers.get("content-type")]).toEqual([
+      200,
+      expect.stringMatching(/^text\/plain/),
+    ]);
+    expect(robots.text).toMatch(/^User-agent: \*\nDisallow: \/api\//);
+    const icon = await get("/favicon.ico");
+    expect([icon.status, icon.headers.get("content-type")]).toEqual([200, "image/png"]);
   });
 
   test("the web client's page is served for its own paths, its files for ever", async () => {
-    const page = await get("/some/path", { accept: "text/html" });
+    const page = await get("/hot", { accept: "text/html" });
     expect(page.status).toBe(200);
     expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
     expect(page.headers.get("cache-control")).toBe("no-cache");

@@ -5,7 +5,6 @@ import { VideoService } from "#contracts/gen/video_pb.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
-import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { inboxEvents, keepInboxes } from "./consumers.ts";
@@ -36,11 +35,7 @@ const closeIdleEveryMs = 3_600_000;
 export const feedModule = defineModule<FeedConfig, Tables>()({
   name: "feed",
   service: FeedService,
-  calls: {
-    video: only(VideoService, "getVideos", "listPublished"),
-    relation: only(RelationService, "getRelations", "getStandings", "listFollowers", "listFollowing"),
-    interaction: only(InteractionService, "getInterests"),
-  },
+  calls: { video: VideoService, relation: RelationService, interaction: InteractionService },
   migrations,
   readModels: { inboxes: { group: "feed.inbox", progress: rebuildProgress } },
   seed: seedAuthorVideos,

@@ -5,58 +5,116 @@ import { isId } from "#platform/ids/snowflake.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { MediaUrls } from "./media-urls.ts";
 import { optionalPart } from "./optional-part.ts";
-import { callOf } from "./request-call.ts";
+import { callOf, type PublicCall } from "./request-call.ts";
 import type { Surface } from "./surface.ts";
 
 /** The page plays without a preview: whoever opens it does not wait longer for one. */
 const previewMs = 1000;
 
-/** Tags for the head of the page of a video; undefined when there is nothing to tell everybody. */
-export type LinkPreview = (id: string, request: FastifyRequest) => Promise<string | undefined>;
+/** Tags for the head of a page; undefined when there is nothing to tell everybody. */
+export interface LinkPreview {
+  video(id: string, request: FastifyRequest): Promise<string | undefined>;
+  user(id: string, request: FastifyRequest): Promise<string | undefined>;
+  /** Of any other page. */
+  site(request: FastifyRequest): string;
+}
 
-/** What a chat shows of a link to a video: what a guest may see, whoever asks. */
+/** What a chat shows of a link: what a guest may see, whoever asks. */
 export function linkPreview(
   { video, user, urlsFor }: Pick<Surface, "video" | "user" | "urlsFor">,
   log: Logger,
 ): LinkPreview {
   const optional = optionalPart(log);
-  return async (id, request) => {
+  const ask = async (
+    id: string,
+    request: FastifyRequest,
+    find: (call: PublicCall, urls: MediaUrls) => Promise<Preview | undefined>,
+  ) => {
     if (!isId(id)) return undefined;
     const call = { ...callOf(request, previewMs), callerId: undefined, moderator: undefined };
-    const find = async () => {
-      const [found] = (await video.getVideos({ ids: [id] }, call)).videos;
-      if (!found?.playKey) return undefined;
-      const [author] = (await user.getUsers({ ids: [found.authorId] }, call)).users;
-      return author && tags(found, author, urlsFor(request));
-    };
-    return optional(call, "preview", find());
+    const found = await optional(call, "preview", find(call, urlsFor(request)));
+    return found && tags(found);
+  };
+  const personOf = async (id: string, call: PublicCall) =>
+    (await user.getUsers({ ids: [id] }, call)).users[0];
+  return {
+    video: (id, request) =>
+      ask(id, request, async (call, urls) => {
+        const [found] = (await video.getVideos({ ids: [id] }, call)).videos;
+        if (!found?.playKey) return undefined;
+        const author = await personOf(found.authorId, call);
+        return author && videoPreview(found, author, urls);
+      }),
+    user: (id, request) =>
+      ask(id, request, async (call, urls) => {
+        const person = await personOf(id, call);
+        return person && userPreview(person, urls);
+      }),
+    site: (request) => tags(sitePreview(urlsFor(request))),
   };
 }
 
-function tags(video: Video, author: User, urls: MediaUrls): string {
-  const title = video.title || author.name;
-  const url = `${urls.origin}/video/${video.id}`;
-  const cover = urls.blob(video.coverKey);
-  const played = urls.blob(video.playKey);
-  const description = `${author.name} · @${author.username}`;
-  const properties = {
-    "og:type": "video.other",
+interface Preview {
+  title: string;
+  description: string;
+  url: string;
+  card: "summary" | "summary_large_image";
+  /** Beyond what every page has. */
+  properties: Record<string, string | number>;
+}
+
+function videoPreview(video: Video, author: User, urls: MediaUrls): Preview {
+  return {
+    title: video.title || author.name,
+    description: `${author.name} · @${author.username}`,
+    url: `${urls.origin}/video/${video.id}`,
+    card: "summary_large_image",
+    properties: {
+      "og:type": "video.other",
+      "og:image": urls.blob(video.coverKey),
+      "og:video": urls.blob(video.playKey),
+      "og:video:type": "video/mp4",
+      "og:video:width": video.width,
+      "og:video:height": video.height,
+    },
+  };
+}
+
+function userPreview(user: User, urls: MediaUrls): Preview {
+  return {
+    title: user.name,
+    description: [`@${user.username}`, user.signature].filter(Boolean).join(" · "),
+    url: `${urls.origin}/user/${user.id}`,
+    card: "summary",
+    properties: { "og:type": "profile", "og:image": urls.avatar(user), "profile:username": user.username },
+  };
+}
+
+function sitePreview({ origin }: MediaUrls): Preview {
+  return {
+    title: "Douya",
+    description: "Short videos, on your own server.",
+    url: `${origin}/`,
+    card: "summary",
+    properties: { "og:type": "website", "og:image": `${origin}/icon-512.png` },
+  };
+}
+
+function tags({ title, description, url, card, properties }: Preview): string {
+  const all = {
     "og:site_name": "Douya",
     "og:title": title,
     "og:description": description,
     "og:url": url,
-    "og:image": cover,
-    "og:video": played,
-    "og:video:type": "video/mp4",
-    "og:video:width": video.width,
-    "og:video:height": video.height,
+    ...properties,
   };
+  const heading = title === "Douya" ? title : `${title} · Douya`;
   return [
-    `<title>${escaped(`${title} · Douya`)}</title>`,
+    `<title>${escaped(heading)}</title>`,
     `<meta name="description" content="${escaped(description)}" />`,
     `<link rel="canonical" href="${escaped(url)}" />`,
-    `<meta name="twitter:card" content="summary_large_image" />`,
-    ...Object.entries(properties).map(
+    `<meta name="twitter:card" content="${card}" />`,
+    ...Object.entries(all).map(
       ([name, value]) => `<meta property="${name}" content="${escaped(`${value}`)}" />`,
     ),
   ].join("\n    ");

@@ -15,7 +15,14 @@ test("only what is named after its content is kept for ever, whatever the folder
   const app = fastify();
   onTestFinished(() => app.close());
   const nothing = async () => undefined;
-  await app.register((scope) => webClient(scope, dir, nothing, { feed: nothing, video: nothing }));
+  await app.register((scope) =>
+    webClient(
+      scope,
+      dir,
+      { video: nothing, user: nothing, site: () => "" },
+      { feed: nothing, video: nothing },
+    ),
+  );
   const address = await app.listen({ port: 0, host: "127.0.0.1" });
   const headersOf = async (path: string) => (await fetch(`${address}${path}`)).headers;
 

@@ -39,7 +39,24 @@ const generalTags = /<title>.*<\/title>\s*<meta name="description"[^>]*>/;
 /** Where the client draws itself. */
 const root = '<div id="root"></div>';
 
-/** The web client: hashed assets for ever, and its one page for every other path, since it routes itself. */
+/** The pages that the client has, but for those with a preview or a first screen of their own. */
+const pages = [
+  "/hot",
+  "/messages",
+  "/messages/:id",
+  "/login",
+  "/register",
+  "/settings",
+  "/moderation",
+  "/upload",
+  "/me",
+];
+
+interface ById {
+  Params: { id: string };
+}
+
+/** The web client: hashed assets for ever, and its one page for each of its paths, since it routes itself. */
 export async function webClient(
   app: FastifyInstance,
   dir: string,
@@ -56,33 +73,39 @@ export async function webClient(
     wildcard: false,
     cacheControl: false,
     index: false,
+    globIgnore: ["index.html*"],
     setHeaders(response, path) {
       // Below `dir`, since folders above it may be called anything.
-      const file = relative(dir, path);
-      const named = file.startsWith("index.html") ? pageHeaders : namedHeaders;
-      const headers = file.startsWith("assets/") ? hashedHeaders : named;
+      const headers = relative(dir, path).startsWith("assets/") ? hashedHeaders : namedHeaders;
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     },
   });
-  function sendPage(reply: FastifyReply, tags: string | undefined, body: string | undefined) {
-    if (!tags && !body) return reply.sendFile("index.html");
+  function sendPage(reply: FastifyReply, tags?: string, body = "") {
     // By functions, since in a text `$&` would mean something.
     const html = page
       .replace(generalTags, (general) => tags ?? general)
-      .replace(root, (element) => `${body ?? ""}${element}`);
+      .replace(root, (element) => `${body}${element}`);
     return reply.headers(pageHeaders).type("text/html; charset=utf-8").send(html);
   }
-  app.get("/", async (request, reply) => sendPage(reply, undefined, await first.feed(request)));
   // Whoever makes previews runs no script, and seldom asks for HTML in so many words.
-  app.get<{ Params: { id: string } }>("/video/:id", async (request, reply) => {
+  app.get("/", async (request, reply) => sendPage(reply, preview.site(request), await first.feed(request)));
+  app.get<ById>("/video/:id", async (request, reply) => {
     const { id } = request.params;
-    const [tags, body] = await Promise.all([preview(id, request), first.video(id, request)]);
+    const [tags, body] = await Promise.all([preview.video(id, request), first.video(id, request)]);
     return sendPage(reply, tags, body);
   });
+  for (const path of ["/user/:id", "/user/:id/following", "/user/:id/followers", "/user/:id/friends"])
+    app.get<ById>(path, async (request, reply) =>
+      sendPage(reply, await preview.user(request.params.id, request)),
+    );
+  for (const path of pages) app.get(path, async (request, reply) => sendPage(reply, preview.site(request)));
+  // Asked for by whatever reads no page.
+  app.get("/favicon.ico", (_request, reply) => reply.sendFile("icon-192.png"));
   app.setNotFoundHandler((request, reply) => {
     const wantsPage =
       request.headers.accept?.includes("text/html") && ["GET", "HEAD"].includes(request.method);
+    if (wantsPage) return sendPage(reply.code(404));
     const notFound = new DomainError("not-found", "NOT_FOUND", "There is nothing here.");
-    return wantsPage ? reply.sendFile("index.html") : sendProblem(notFound, request, reply);
+    return sendProblem(notFound, request, reply);
   });
 }

@@ -3,7 +3,6 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
-import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { askBlocks } from "./blocks.ts";
@@ -34,10 +33,10 @@ export interface InteractionConfig {
 export const interactionModule = defineModule<InteractionConfig, Tables>()({
   name: "interaction",
   service: InteractionService,
-  calls: { video: only(VideoService, "getVideos"), relation: only(RelationService, "getStandings") },
+  calls: { video: VideoService, relation: RelationService },
   migrations,
   recount: counts,
-  async start({ config, db, clients, ids, events, security }) {
+  async start({ config, db, clients, ids, events }) {
     const reactions = reactionStore(db, events);
     const comments = commentStore(db, events);
     const reports = reportStore(db);
@@ -54,9 +53,9 @@ export const interactionModule = defineModule<InteractionConfig, Tables>()({
         getUserStats: getUserStats(reactions),
         getInterests: getInterests(interestStore(db)),
         listLiked: listLiked(reactions),
-        ...commentHandlers(comments, videos, blocks, ids, security),
+        ...commentHandlers(comments, videos, blocks, ids),
         ...commentLists(comments, clients.video),
-        ...reportHandlers(reports, videos, ids, reporting, security),
+        ...reportHandlers(reports, videos, ids, reporting),
       },
       async stop() {
         await deletions.stop();

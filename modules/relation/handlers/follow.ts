@@ -14,7 +14,7 @@ type Service = Handlers<typeof RelationService>;
 
 export function followHandlers(
   store: FollowStore,
-  user: Client<typeof UserService, "getUsers">,
+  user: Client<typeof UserService>,
   ids: Ids,
 ): Pick<Service, "follow" | "unfollow"> {
   const usersOf = sharedById(
