@@ -1,12 +1,23 @@
 // `npm test`: everything that must be true before a change lands. Arguments go to vitest and skip the checks.
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepare, root } from "./prepare.mjs";
 
 const only = process.argv.slice(2);
 const startedMs = Date.now();
+// Everything temporary of the run is in here, and its processes are known by it.
+const folder = mkdtempSync(join(tmpdir(), "douya-test-"));
+process.env.TMPDIR = folder;
+// The database may run as another account, when this one is root.
+chmodSync(folder, 0o755);
+// Whatever ends us, nothing that was started goes on.
+const ending = spawn(process.execPath, [join(root, "scripts/end-test-run.mjs"), folder], {
+  detached: true,
+  stdio: ["pipe", "ignore", "inherit"],
+});
 await prepare();
 
 const bin = (name) => join(root, "node_modules", ".bin", name);
@@ -25,7 +36,7 @@ if (only.length === 0) {
     check(what, () => execFileSync(command, args, { cwd: root, stdio: "pipe" }));
   check("generated code", generatedIsFresh);
 }
-process.exit(runTests());
+process.exit(await runTests());
 
 function check(what, work) {
   const sinceMs = Date.now();
@@ -56,30 +67,55 @@ function generatedIsFresh() {
 }
 
 /** Runs vitest and ends with the line that counts, and one for each thing the machine lacks. */
-function runTests() {
-  const folder = mkdtempSync(join(tmpdir(), "douya-test-"));
+async function runTests() {
   const report = join(folder, "report.json");
   const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...only];
-  const { status } = spawnSync(bin("vitest"), args, { cwd: root, stdio: "inherit" });
-  try {
-    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
-      readFileSync(report, "utf8"),
-    );
-    const brokenFiles = testResults.filter(
-      (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
-    );
-    const lacking = new Map();
-    for (const test of testResults.flatMap((file) => file.assertionResults)) {
-      const why = test.meta?.lacks;
-      if (why) lacking.set(why, (lacking.get(why) ?? 0) + 1);
-    }
-    const skippedInCi = process.env.CI && numPendingTests > 0 && only.length === 0;
-    console.log(`\nAll of it took ${Math.round((Date.now() - startedMs) / 1000)} s.`);
-    for (const [why, count] of lacking) console.log(`This machine lacks ${why}: ${count} tests did not run.`);
-    const failed = numFailedTests + brokenFiles.length + (skippedInCi ? numPendingTests : 0);
-    console.log(`${numPassedTests} passed, ${failed} failed, ${skippedInCi ? 0 : numPendingTests} skipped`);
-    return status !== 0 || failed > 0 ? 1 : 0;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  const vitest = spawn(bin("vitest"), args, {
+    cwd: root,
+    // A session of its own: a Ctrl-C reaches us alone.
+    detached: true,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  ending.stdin.write(`${vitest.pid}\n`);
+  const ended = once(vitest, "exit").then(([status, signal]) => ({ status, signal }));
+  const { status, signal } = await Promise.race([ended, interrupted()]);
+  if (signal) console.log(`\nStopped by ${signal}. Ending what was started …`);
+  const failed = signal ? undefined : conclude(status, report);
+  ending.stdin.end();
+  await once(ending, "exit");
+  return signal ? 130 : failed;
+}
+
+/** Resolves with the name of the signal that asks us to end. */
+function interrupted() {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve({ signal }));
+    // npm runs us in a shell and passes a SIGTERM on to that, which ends without a word to us.
+    const parent = process.ppid;
+    setInterval(() => process.ppid !== parent && resolve({ signal: "SIGTERM" }), 500).unref();
+  });
+}
+
+function conclude(status, report) {
+  if (!existsSync(report)) {
+    console.log("vitest ended without a report.\n0 passed, 1 failed");
+    return 1;
   }
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+    readFileSync(report, "utf8"),
+  );
+  const brokenFiles = testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
+  );
+  const lacking = new Map();
+  for (const test of testResults.flatMap((file) => file.assertionResults)) {
+    const why = test.meta?.lacks;
+    if (why) lacking.set(why, (lacking.get(why) ?? 0) + 1);
+  }
+  const skippedInCi = process.env.CI && numPendingTests > 0 && only.length === 0;
+  console.log(`\nAll of it took ${Math.round((Date.now() - startedMs) / 1000)} s.`);
+  for (const [why, count] of lacking) console.log(`This machine lacks ${why}: ${count} tests did not run.`);
+  const failed = numFailedTests + brokenFiles.length + (skippedInCi ? numPendingTests : 0);
+  console.log(`${numPassedTests} passed, ${failed} failed, ${skippedInCi ? 0 : numPendingTests} skipped`);
+  return status !== 0 || failed > 0 ? 1 : 0;
 }

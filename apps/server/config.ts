@@ -51,8 +51,14 @@ const keys = {
   mediaWorkers: key(
     "DOUYA_MEDIA_WORKERS",
     String(Math.max(1, cores - 1)),
-    "Videos processed at once.",
+    "Videos processed at once that take long; one more that does not.",
     whole,
+  ),
+  maxProcessingMs: key(
+    "DOUYA_MAX_PROCESSING_MINUTES",
+    "20",
+    "A video that would take this machine longer to process, by its pixels and frames, is refused.",
+    (value) => whole(value) * 60_000,
   ),
   ffmpeg: key(
     "DOUYA_FFMPEG",

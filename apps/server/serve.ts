@@ -20,7 +20,9 @@ import { staticRegistry } from "#platform/registry/registry.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import { type GrpcLink, grpcLink } from "#platform/rpc/grpc-link.ts";
 import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
+import type { Dependency } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
+import { createSecurityLog } from "#platform/security/security-log.ts";
 import { type Config, searchPath } from "./config.ts";
 import { mediaWorkerPath } from "./paths.ts";
 import { clusterSecret, migrateAll, openStorage } from "./storage.ts";
@@ -98,6 +100,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       pool,
       placed.map(({ module }) => module.name),
     );
+    const security = createSecurityLog(pool, log);
+    undo.push(security.stop);
     const retention = startRetention(pool, { log });
     undo.push(retention.stop);
     const registry = staticRegistry(config.services);
@@ -105,7 +109,12 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const running = new Map<string, Running<DescService>>();
     const links = new Map<string, GrpcLink>();
 
-    function clientOf(from: string, service: DescService) {
+    function clientOf(from: string, { service, methods }: Dependency) {
+      const all: Record<string, unknown> = linkOf(from, service);
+      return Object.fromEntries(methods.map((method) => [method, all[method]]));
+    }
+
+    function linkOf(from: string, service: DescService) {
       const name = Object.keys(table).find((other) => table[other]!.module.service === service)!;
       const local = running.get(name);
       if (local) return directClient(service, local.handlers, metrics.rpc, log);
@@ -120,11 +129,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     });
 
     for (const { module, config: slice } of placed) {
-      const clients = Object.entries(module.calls).map(([key, service]) => [
-        key,
-        clientOf(module.name, service),
-      ]);
-      const parts: Parts<Record<string, DescService>, unknown, unknown> = {
+      const clients = Object.entries(module.calls).map(([key, call]) => [key, clientOf(module.name, call)]);
+      const parts: Parts<Record<string, Dependency>, unknown, unknown> = {
         config: slice({ ...config, clusterSecret: secret }),
         db: storage.database.of(module.name),
         clients: Object.fromEntries(clients),
@@ -133,6 +139,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         blobs,
         media,
         metrics,
+        security,
         log: log.child({ module: module.name }),
       };
       const started = await module.start(parts);
@@ -165,7 +172,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       const offers: Offer[] = placed
         .filter(
           ({ module }) =>
-            module.service && [...callersOf(module.name)].some((caller) => !running.has(caller)),
+            module.service && [...callersOf(module.name).keys()].some((caller) => !running.has(caller)),
         )
         .map(({ module }) => ({
           service: module.service!,

@@ -11,6 +11,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import { migrations as securityMigrations } from "#platform/security/migrations.ts";
 import type { Config } from "./config.ts";
 import type { Placed } from "./targets.ts";
 
@@ -71,6 +72,7 @@ export async function migrateAll(database: Database, placed: Placed[]): Promise<
   const schemas = [
     { name: "ids", migrations: idMigrations },
     { name: "events", migrations: eventMigrations },
+    { name: "security", migrations: securityMigrations },
     ...placed.map(({ module }) => ({ name: module.name, migrations: module.migrations })),
   ];
   const done: string[] = [];

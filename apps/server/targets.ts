@@ -1,4 +1,3 @@
-import type { DescService } from "@bufbuild/protobuf";
 import { feedModule } from "#modules/feed/index.ts";
 import { gatewayModule } from "#modules/gateway/index.ts";
 import { interactionModule } from "#modules/interaction/index.ts";
@@ -8,13 +7,14 @@ import { userModule } from "#modules/user/index.ts";
 import { videoModule } from "#modules/video/index.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Module } from "#platform/module/module.ts";
+import type { Dependency } from "#platform/rpc/service.ts";
 import type { Config } from "./config.ts";
 import { webDir } from "./paths.ts";
 
 /** A module with the slice of the configuration that it gets. */
 export interface Placed {
   // biome-ignore lint/suspicious/noExplicitAny: the table holds modules of every type; each was checked when declared.
-  module: Module<any, Record<string, DescService>, any, any>;
+  module: Module<any, Record<string, Dependency>, any, any>;
   config(config: Config): unknown;
 }
 
@@ -33,7 +33,12 @@ function place<C>(
 export const table: Record<string, Placed> = {
   user: place(userModule, ({ limits, clusterSecret }) => ({ limits, secret: clusterSecret })),
   relation: place(relationModule, () => ({})),
-  video: place(videoModule, ({ mediaWorkers }) => ({ workers: mediaWorkers })),
+  video: place(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
+    workers: mediaWorkers,
+    maxProcessingMs,
+    // Of the largest there may be, some.
+    maxUnpublishedBytes: 4 * maxUploadBytes,
+  })),
   interaction: place(interactionModule, ({ limits }) => ({ limits })),
   message: place(messageModule, () => ({})),
   feed: place(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
@@ -73,11 +78,16 @@ export function modulesOf(target: string): Placed[] {
 
 /** The modules that one calls. */
 export function callsOf(name: string): string[] {
-  const services = Object.values(table[name]!.module.calls);
+  const services = Object.values(table[name]!.module.calls).map(({ service }) => service);
   return Object.keys(table).filter((other) => services.includes(table[other]!.module.service));
 }
 
-/** The modules that call one. */
-export function callersOf(name: string): Set<string> {
-  return new Set(Object.keys(table).filter((other) => callsOf(other).includes(name)));
+/** The modules that call one, each with the methods that it may call. */
+export function callersOf(name: string): Map<string, Set<string>> {
+  const { service } = table[name]!.module;
+  const callers = Object.entries(table).map(([other, { module }]) => {
+    const methods = Object.values(module.calls).filter((call) => call.service === service);
+    return [other, new Set(methods.flatMap((call) => call.methods))] as const;
+  });
+  return new Map(callers.filter(([, methods]) => methods.size > 0));
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction.proto.
  */
 export const file_interaction: GenFile = /*@__PURE__*/
-  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMiVwoKVmlkZW9TdGF0cxIQCgh2aWRlb19pZBgBIAEoCRINCgVsaWtlcxgCIAEoARIQCghkaXNsaWtlcxgDIAEoARIQCghjb21tZW50cxgEIAEoAUoECAUQBiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIicKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwiJwoTR2V0VXNlclN0YXRzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRVc2VyU3RhdHNSZXNwb25zZRIuCgVzdGF0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLlVzZXJTdGF0cyJJCglVc2VyU3RhdHMSDwoHdXNlcl9pZBgBIAEoCRIWCg5saWtlc19yZWNlaXZlZBgCIAEoARITCgtsaWtlc19naXZlbhgDIAEoASInChNHZXRJbnRlcmVzdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkoKFEdldEludGVyZXN0c1Jlc3BvbnNlEjIKCWludGVyZXN0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLkludGVyZXN0cyIwCglJbnRlcmVzdHMSDwoHdXNlcl9pZBgBIAEoCRISCgphdXRob3JfaWRzGAIgAygJIqoBCgdDb21tZW50EgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBWZsb29yGAUgASgBEg8KB3Jvb3RfaWQYBiABKAkSGAoQcmVwbHlfdG9fdXNlcl9pZBgHIAEoCRIPCgdyZXBsaWVzGAggASgBEhUKDWNyZWF0ZWRfYXRfbXMYCSABKAEiYQoRQWRkQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDAoEdGV4dBgCIAEoCRITCgtyZXBseV90b19pZBgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkiMgoKQ29tbWVudFJlZhIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSJ+ChRSZXBvcnRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEjIKBnJlYXNvbhgDIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydFJlYXNvbhIMCgR0ZXh0GAQgASgJIhcKFVJlcG9ydENvbW1lbnRSZXNwb25zZSI8ChtMaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgNImUKHExpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2USNwoIY29tbWVudHMYASADKAsyJS5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRlZENvbW1lbnQSDAoEbmV4dBgCIAEoCSKaAQoPUmVwb3J0ZWRDb21tZW50Ei4KB2NvbW1lbnQYASABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EhwKFGZpcnN0X3JlcG9ydGVkX2F0X21zGAIgASgBEgwKBHNwYW0YAyABKAESDQoFYWJ1c2UYBCABKAESDQoFb3RoZXIYBSABKAESDQoFdGV4dHMYBiADKAkiGAoWRGlzbWlzc1JlcG9ydHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAyp3CgxSZXBvcnRSZWFzb24SHQoZUkVQT1JUX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKElJFUE9SVF9SRUFTT05fU1BBTRABEhcKE1JFUE9SVF9SRUFTT05fQUJVU0UQAhIXChNSRVBPUlRfUkVBU09OX09USEVSEAMyxQwKEkludGVyYWN0aW9uU2VydmljZRJQCgVSZWFjdBIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USUwoIV2l0aGRyYXcSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlElwKCUxpc3RMaWtlZBImLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlcXVlc3QaJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXNwb25zZRJoCg1HZXRWaWRlb1N0YXRzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VmlkZW9TdGF0c1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVzcG9uc2USYgoLR2V0T3BpbmlvbnMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRPcGluaW9uc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRPcGluaW9uc1Jlc3BvbnNlEmUKDEdldFVzZXJTdGF0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXNwb25zZRJlCgxHZXRJbnRlcmVzdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0SW50ZXJlc3RzUmVzcG9uc2USVAoKQWRkQ29tbWVudBInLmRvdXlhLmludGVyYWN0aW9uLnYxLkFkZENvbW1lbnRSZXF1ZXN0Gh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBJeCg1EZWxldGVDb21tZW50EiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhorLmRvdXlhLmludGVyYWN0aW9uLnYxLkRlbGV0ZUNvbW1lbnRSZXNwb25zZRJlCgxMaXN0Q29tbWVudHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVzcG9uc2USYgoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlElgKClBpbkNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGiguZG91eWEuaW50ZXJhY3Rpb24udjEuUGluQ29tbWVudFJlc3BvbnNlEmgKDUNsb3NlQ29tbWVudHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXNwb25zZRJoCg1SZXBvcnRDb21tZW50EiouZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0Q29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVzcG9uc2USfQoUTGlzdFJlcG9ydGVkQ29tbWVudHMSMS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QaMi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlEmAKDkRpc21pc3NSZXBvcnRzEiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhosLmRvdXlhLmludGVyYWN0aW9uLnYxLkRpc21pc3NSZXBvcnRzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMiVwoKVmlkZW9TdGF0cxIQCgh2aWRlb19pZBgBIAEoCRINCgVsaWtlcxgCIAEoARIQCghkaXNsaWtlcxgDIAEoARIQCghjb21tZW50cxgEIAEoAUoECAUQBiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIicKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwiJwoTR2V0VXNlclN0YXRzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRVc2VyU3RhdHNSZXNwb25zZRIuCgVzdGF0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLlVzZXJTdGF0cyJJCglVc2VyU3RhdHMSDwoHdXNlcl9pZBgBIAEoCRIWCg5saWtlc19yZWNlaXZlZBgCIAEoARITCgtsaWtlc19naXZlbhgDIAEoASInChNHZXRJbnRlcmVzdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkoKFEdldEludGVyZXN0c1Jlc3BvbnNlEjIKCWludGVyZXN0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLkludGVyZXN0cyIwCglJbnRlcmVzdHMSDwoHdXNlcl9pZBgBIAEoCRISCgphdXRob3JfaWRzGAIgAygJIqoBCgdDb21tZW50EgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBWZsb29yGAUgASgBEg8KB3Jvb3RfaWQYBiABKAkSGAoQcmVwbHlfdG9fdXNlcl9pZBgHIAEoCRIPCgdyZXBsaWVzGAggASgBEhUKDWNyZWF0ZWRfYXRfbXMYCSABKAEiYQoRQWRkQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDAoEdGV4dBgCIAEoCRITCgtyZXBseV90b19pZBgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkiMgoKQ29tbWVudFJlZhIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJIksKE0p1ZGdlQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkiFwoVRGVsZXRlQ29tbWVudFJlc3BvbnNlInkKE0xpc3RDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSMQoFb3JkZXIYAiABKA4yIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50T3JkZXISDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIpQBChRMaXN0Q29tbWVudHNSZXNwb25zZRIvCghjb21tZW50cxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCRItCgZwaW5uZWQYAyABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50Eg4KBmNsb3NlZBgEIAEoCCJZChJMaXN0UmVwbGllc1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIOCgZjdXJzb3IYAyABKAkSDQoFbGltaXQYBCABKA0iUwoTTGlzdFJlcGxpZXNSZXNwb25zZRIuCgdyZXBsaWVzGAEgAygLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIMCgRuZXh0GAIgASgJIhQKElBpbkNvbW1lbnRSZXNwb25zZSI4ChRDbG9zZUNvbW1lbnRzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIOCgZjbG9zZWQYAiABKAgiFwoVQ2xvc2VDb21tZW50c1Jlc3BvbnNlIn4KFFJlcG9ydENvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSMgoGcmVhc29uGAMgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0UmVhc29uEgwKBHRleHQYBCABKAkiFwoVUmVwb3J0Q29tbWVudFJlc3BvbnNlIjwKG0xpc3RSZXBvcnRlZENvbW1lbnRzUmVxdWVzdBIOCgZjdXJzb3IYASABKAkSDQoFbGltaXQYAiABKA0iZQocTGlzdFJlcG9ydGVkQ29tbWVudHNSZXNwb25zZRI3Cghjb21tZW50cxgBIAMoCzIlLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydGVkQ29tbWVudBIMCgRuZXh0GAIgASgJIpoBCg9SZXBvcnRlZENvbW1lbnQSLgoHY29tbWVudBgBIAEoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSHAoUZmlyc3RfcmVwb3J0ZWRfYXRfbXMYAiABKAESDAoEc3BhbRgDIAEoARINCgVhYnVzZRgEIAEoARINCgVvdGhlchgFIAEoARINCgV0ZXh0cxgGIAMoCSIYChZEaXNtaXNzUmVwb3J0c1Jlc3BvbnNlKk0KCFJlYWN0aW9uEhgKFFJFQUNUSU9OX1VOU1BFQ0lGSUVEEAASEQoNUkVBQ1RJT05fTElLRRABEhQKEFJFQUNUSU9OX0RJU0xJS0UQAip1CgxDb21tZW50T3JkZXISHQoZQ09NTUVOVF9PUkRFUl9VTlNQRUNJRklFRBAAEhYKEkNPTU1FTlRfT1JERVJfVElNRRABEhYKEkNPTU1FTlRfT1JERVJfSEVBVBACEhYKEkNPTU1FTlRfT1JERVJfRkxBVBADKncKDFJlcG9ydFJlYXNvbhIdChlSRVBPUlRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSUkVQT1JUX1JFQVNPTl9TUEFNEAESFwoTUkVQT1JUX1JFQVNPTl9BQlVTRRACEhcKE1JFUE9SVF9SRUFTT05fT1RIRVIQAzLXDAoSSW50ZXJhY3Rpb25TZXJ2aWNlElAKBVJlYWN0EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJTCghXaXRoZHJhdxIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USXAoJTGlzdExpa2VkEiYuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVxdWVzdBonLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlc3BvbnNlEmgKDUdldFZpZGVvU3RhdHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXNwb25zZRJiCgtHZXRPcGluaW9ucxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVzcG9uc2USZQoMR2V0VXNlclN0YXRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VXNlclN0YXRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1Jlc3BvbnNlEmUKDEdldEludGVyZXN0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXNwb25zZRJUCgpBZGRDb21tZW50EicuZG91eWEuaW50ZXJhY3Rpb24udjEuQWRkQ29tbWVudFJlcXVlc3QaHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EmcKDURlbGV0ZUNvbW1lbnQSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5KdWRnZUNvbW1lbnRSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuRGVsZXRlQ29tbWVudFJlc3BvbnNlEmUKDExpc3RDb21tZW50cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXNwb25zZRJiCgtMaXN0UmVwbGllcxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVzcG9uc2USWAoKUGluQ29tbWVudBIgLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRSZWYaKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5QaW5Db21tZW50UmVzcG9uc2USaAoNQ2xvc2VDb21tZW50cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1Jlc3BvbnNlEmgKDVJlcG9ydENvbW1lbnQSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydENvbW1lbnRSZXNwb25zZRJ9ChRMaXN0UmVwb3J0ZWRDb21tZW50cxIxLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBvcnRlZENvbW1lbnRzUmVxdWVzdBoyLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2USaQoORGlzbWlzc1JlcG9ydHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5KdWRnZUNvbW1lbnRSZXF1ZXN0GiwuZG91eWEuaW50ZXJhY3Rpb24udjEuRGlzbWlzc1JlcG9ydHNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message douya.interaction.v1.ReactRequest
@@ -471,6 +471,35 @@ export const CommentRefSchema: GenMessage<CommentRef> = /*@__PURE__*/
   messageDesc(file_interaction, 18);
 
 /**
+ * @generated from message douya.interaction.v1.JudgeCommentRequest
+ */
+export type JudgeCommentRequest = Message<"douya.interaction.v1.JudgeCommentRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string comment_id = 2;
+   */
+  commentId: string;
+
+  /**
+   * Why, in a moderator's words; kept in the security log.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.JudgeCommentRequest.
+ * Use `create(JudgeCommentRequestSchema)` to create a new message.
+ */
+export const JudgeCommentRequestSchema: GenMessage<JudgeCommentRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 19);
+
+/**
  * @generated from message douya.interaction.v1.DeleteCommentResponse
  */
 export type DeleteCommentResponse = Message<"douya.interaction.v1.DeleteCommentResponse"> & {
@@ -481,7 +510,7 @@ export type DeleteCommentResponse = Message<"douya.interaction.v1.DeleteCommentR
  * Use `create(DeleteCommentResponseSchema)` to create a new message.
  */
 export const DeleteCommentResponseSchema: GenMessage<DeleteCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 19);
+  messageDesc(file_interaction, 20);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsRequest
@@ -515,7 +544,7 @@ export type ListCommentsRequest = Message<"douya.interaction.v1.ListCommentsRequ
  * Use `create(ListCommentsRequestSchema)` to create a new message.
  */
 export const ListCommentsRequestSchema: GenMessage<ListCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 20);
+  messageDesc(file_interaction, 21);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsResponse
@@ -551,7 +580,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
  * Use `create(ListCommentsResponseSchema)` to create a new message.
  */
 export const ListCommentsResponseSchema: GenMessage<ListCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 21);
+  messageDesc(file_interaction, 22);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesRequest
@@ -583,7 +612,7 @@ export type ListRepliesRequest = Message<"douya.interaction.v1.ListRepliesReques
  * Use `create(ListRepliesRequestSchema)` to create a new message.
  */
 export const ListRepliesRequestSchema: GenMessage<ListRepliesRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 22);
+  messageDesc(file_interaction, 23);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesResponse
@@ -605,7 +634,7 @@ export type ListRepliesResponse = Message<"douya.interaction.v1.ListRepliesRespo
  * Use `create(ListRepliesResponseSchema)` to create a new message.
  */
 export const ListRepliesResponseSchema: GenMessage<ListRepliesResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 23);
+  messageDesc(file_interaction, 24);
 
 /**
  * @generated from message douya.interaction.v1.PinCommentResponse
@@ -618,7 +647,7 @@ export type PinCommentResponse = Message<"douya.interaction.v1.PinCommentRespons
  * Use `create(PinCommentResponseSchema)` to create a new message.
  */
 export const PinCommentResponseSchema: GenMessage<PinCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 24);
+  messageDesc(file_interaction, 25);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsRequest
@@ -640,7 +669,7 @@ export type CloseCommentsRequest = Message<"douya.interaction.v1.CloseCommentsRe
  * Use `create(CloseCommentsRequestSchema)` to create a new message.
  */
 export const CloseCommentsRequestSchema: GenMessage<CloseCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 25);
+  messageDesc(file_interaction, 26);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsResponse
@@ -653,7 +682,7 @@ export type CloseCommentsResponse = Message<"douya.interaction.v1.CloseCommentsR
  * Use `create(CloseCommentsResponseSchema)` to create a new message.
  */
 export const CloseCommentsResponseSchema: GenMessage<CloseCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 26);
+  messageDesc(file_interaction, 27);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentRequest
@@ -687,7 +716,7 @@ export type ReportCommentRequest = Message<"douya.interaction.v1.ReportCommentRe
  * Use `create(ReportCommentRequestSchema)` to create a new message.
  */
 export const ReportCommentRequestSchema: GenMessage<ReportCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 27);
+  messageDesc(file_interaction, 28);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentResponse
@@ -700,7 +729,7 @@ export type ReportCommentResponse = Message<"douya.interaction.v1.ReportCommentR
  * Use `create(ReportCommentResponseSchema)` to create a new message.
  */
 export const ReportCommentResponseSchema: GenMessage<ReportCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 28);
+  messageDesc(file_interaction, 29);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsRequest
@@ -724,7 +753,7 @@ export type ListReportedCommentsRequest = Message<"douya.interaction.v1.ListRepo
  * Use `create(ListReportedCommentsRequestSchema)` to create a new message.
  */
 export const ListReportedCommentsRequestSchema: GenMessage<ListReportedCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 29);
+  messageDesc(file_interaction, 30);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsResponse
@@ -748,7 +777,7 @@ export type ListReportedCommentsResponse = Message<"douya.interaction.v1.ListRep
  * Use `create(ListReportedCommentsResponseSchema)` to create a new message.
  */
 export const ListReportedCommentsResponseSchema: GenMessage<ListReportedCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 30);
+  messageDesc(file_interaction, 31);
 
 /**
  * @generated from message douya.interaction.v1.ReportedComment
@@ -792,7 +821,7 @@ export type ReportedComment = Message<"douya.interaction.v1.ReportedComment"> & 
  * Use `create(ReportedCommentSchema)` to create a new message.
  */
 export const ReportedCommentSchema: GenMessage<ReportedComment> = /*@__PURE__*/
-  messageDesc(file_interaction, 31);
+  messageDesc(file_interaction, 32);
 
 /**
  * @generated from message douya.interaction.v1.DismissReportsResponse
@@ -805,7 +834,7 @@ export type DismissReportsResponse = Message<"douya.interaction.v1.DismissReport
  * Use `create(DismissReportsResponseSchema)` to create a new message.
  */
 export const DismissReportsResponseSchema: GenMessage<DismissReportsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 32);
+  messageDesc(file_interaction, 33);
 
 /**
  * @generated from enum douya.interaction.v1.Reaction
@@ -997,7 +1026,7 @@ export const InteractionService: GenService<{
    */
   deleteComment: {
     methodKind: "unary";
-    input: typeof CommentRefSchema;
+    input: typeof JudgeCommentRequestSchema;
     output: typeof DeleteCommentResponseSchema;
   },
   /**
@@ -1072,7 +1101,7 @@ export const InteractionService: GenService<{
    */
   dismissReports: {
     methodKind: "unary";
-    input: typeof CommentRefSchema;
+    input: typeof JudgeCommentRequestSchema;
     output: typeof DismissReportsResponseSchema;
   },
 }> = /*@__PURE__*/

@@ -26,7 +26,7 @@ const maxNamed = 2_000;
 /** Keeps inboxes as follows and videos come and go. Each step may run twice. */
 export function keepInboxes(
   store: FeedStore,
-  relation: Client<typeof RelationService>,
+  relation: Client<typeof RelationService, "getRelations" | "listFollowers">,
   jobs: JobQueue,
   pullFollowers: number,
 ) {

@@ -15,7 +15,10 @@ export function systemCall(traceId = randomBytes(16).toString("hex")): Call {
 }
 
 /** Fans a video out to its author's followers, page by page; goes on where it was after an interruption. */
-export function deliverVideo(store: FeedStore, relation: Client<typeof RelationService>): JobKind {
+export function deliverVideo(
+  store: FeedStore,
+  relation: Client<typeof RelationService, "listFollowers">,
+): JobKind {
   return {
     maxAttempts: 20,
     // Else whoever has not got the video by then never would.

@@ -20,8 +20,8 @@ export type FollowingFeed = (userId: string, before: Entry, limit: number, call:
  */
 export function followingFeed(options: {
   store: FeedStore;
-  relation: Client<typeof RelationService>;
-  interaction: Client<typeof InteractionService>;
+  relation: Client<typeof RelationService, "getRelations" | "getStandings" | "listFollowing">;
+  interaction: Client<typeof InteractionService, "getInterests">;
   /** Who follows more people gets deliveries from so many of them (rules.ts, chooseSources). */
   maxSources: number;
 }): FollowingFeed {

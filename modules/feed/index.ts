@@ -5,6 +5,7 @@ import { VideoService } from "#contracts/gen/video_pb.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { inboxEvents, keepInboxes } from "./consumers.ts";
@@ -35,7 +36,11 @@ const closeIdleEveryMs = 3_600_000;
 export const feedModule = defineModule<FeedConfig, Tables>()({
   name: "feed",
   service: FeedService,
-  calls: { video: VideoService, relation: RelationService, interaction: InteractionService },
+  calls: {
+    video: only(VideoService, "getVideos", "listPublished"),
+    relation: only(RelationService, "getRelations", "getStandings", "listFollowers", "listFollowing"),
+    interaction: only(InteractionService, "getInterests"),
+  },
   migrations,
   readModels: { inboxes: { group: "feed.inbox", progress: rebuildProgress } },
   seed: seedAuthorVideos,

@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { jobTable } from "#platform/jobs/job-table.ts";
+import { jobTable, jobTurns } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-inboxes": `
@@ -93,4 +93,5 @@ export const migrations: Migrations = {
     update feed.author a set pulled = false
     where pulled and not exists (select from feed.author_video v where v.author_id = a.author_id and not v.pushed);
   `,
+  "0006-turns-of-jobs": `${jobTurns("feed")}`,
 };

@@ -15,8 +15,8 @@ const page = 100;
  */
 export function rebuildInboxes(options: {
   store: RebuildStore;
-  video: Client<typeof VideoService>;
-  relation: Client<typeof RelationService>;
+  video: Client<typeof VideoService, "getVideos" | "listPublished">;
+  relation: Client<typeof RelationService, "getRelations">;
   wereLarge(authorIds: string[]): Promise<Set<string>>;
   pullFollowers: number;
 }): JobKind {

@@ -1,8 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeEach, expect, test } from "vitest";
-import type { UserService } from "#contracts/gen/user_pb.ts";
-import type { Client } from "#platform/rpc/service.ts";
 import { type Auth, createAuth } from "./auth.ts";
+import type { GatewayClients } from "./gateway-calls.ts";
 
 const { privateKey, publicKey } = await generateKeyPair("EdDSA");
 const jwk = JSON.stringify({ ...(await exportJWK(publicKey)), alg: "EdDSA", kid: "one" });
@@ -35,7 +34,7 @@ beforeEach(() => {
       return { aliveSessionIds, moderatorSessionIds: [] };
     },
   };
-  auth = createAuth(user as unknown as Client<typeof UserService>);
+  auth = createAuth(user as unknown as GatewayClients["user"]);
 });
 
 /** Lets one check find the session alive, and gives what lets its answer through. */

@@ -1,11 +1,10 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
-import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import type { Client } from "#platform/rpc/service.ts";
 import { shared } from "#platform/rpc/shared-calls.ts";
+import type { GatewayClients } from "./gateway-calls.ts";
 
 export interface Identity {
   userId: UserId;
@@ -44,7 +43,7 @@ const maxForgotten = 10_000;
  * Verifies access tokens with the public keys of the service that issues them; the gateway can never sign.
  * What was verified is remembered, since one Ed25519 check costs about as much as a small request.
  */
-export function createAuth(user: Client<typeof UserService>): Auth {
+export function createAuth(user: GatewayClients["user"]): Auth {
   const verified = new LRUCache<string, Verified>({ max: 100_000 });
   let keys: JWTVerifyGetKey | undefined;
   let keysLoadedAtMs = 0;

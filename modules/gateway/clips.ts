@@ -1,7 +1,7 @@
-import type { InteractionService, Reaction, VideoStats } from "#contracts/gen/interaction_pb.ts";
-import type { Video, VideoService } from "#contracts/gen/video_pb.ts";
-import type { Client } from "#platform/rpc/service.ts";
+import type { Reaction, VideoStats } from "#contracts/gen/interaction_pb.ts";
+import type { Video } from "#contracts/gen/video_pb.ts";
 import { shared, sharedById } from "#platform/rpc/shared-calls.ts";
+import type { GatewayClients } from "./gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 import type { Person } from "./people.ts";
 import type { PublicCall } from "./request-call.ts";
@@ -18,10 +18,7 @@ export interface Clip {
 
 /** Makes clips of videos, their authors, and what people think of them. */
 export function createClips(
-  {
-    video,
-    interaction,
-  }: { video: Client<typeof VideoService>; interaction: Client<typeof InteractionService> },
+  { video, interaction }: { video: GatewayClients["video"]; interaction: GatewayClients["interaction"] },
   people: (ids: string[], call: PublicCall) => Promise<Person[]>,
   optional: OptionalPart,
 ) {

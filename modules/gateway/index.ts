@@ -1,9 +1,3 @@
-import { FeedService } from "#contracts/gen/feed_pb.ts";
-import { InteractionService } from "#contracts/gen/interaction_pb.ts";
-import { MessageService } from "#contracts/gen/message_pb.ts";
-import { RelationService } from "#contracts/gen/relation_pb.ts";
-import { UserService } from "#contracts/gen/user_pb.ts";
-import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { apiV1 } from "./api/index.ts";
@@ -12,6 +6,7 @@ import { createComposer } from "./composer.ts";
 import { statusForm } from "./douyin/endpoint.ts";
 import { classicApi } from "./douyin/index.ts";
 import { firstScreen } from "./first-screen.ts";
+import { gatewayCalls } from "./gateway-calls.ts";
 import { linkPreview } from "./link-preview.ts";
 import { mediaRoutes } from "./media.ts";
 import { problemOf, sendProblem } from "./problem.ts";
@@ -33,14 +28,7 @@ export interface GatewayConfig {
 /** The public HTTP edge. Owns no data. */
 export const gatewayModule = defineModule<GatewayConfig>()({
   name: "gateway",
-  calls: {
-    user: UserService,
-    relation: RelationService,
-    video: VideoService,
-    interaction: InteractionService,
-    message: MessageService,
-    feed: FeedService,
-  },
+  calls: gatewayCalls,
   async start({ config, clients, blobs, log }) {
     const uploads = config.limits ? rateLimit({ burst: 30, perMinute: 10 }) : noRateLimit;
     const surface: Surface = {

@@ -1,9 +1,8 @@
-import type { InteractionService, UserStats } from "#contracts/gen/interaction_pb.ts";
-import { type Relation, type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
-import type { User, UserService } from "#contracts/gen/user_pb.ts";
-import type { VideoService } from "#contracts/gen/video_pb.ts";
-import type { Client } from "#platform/rpc/service.ts";
+import type { UserStats } from "#contracts/gen/interaction_pb.ts";
+import { type Relation, Standing } from "#contracts/gen/relation_pb.ts";
+import type { User } from "#contracts/gen/user_pb.ts";
 import { shared, sharedById } from "#platform/rpc/shared-calls.ts";
+import type { GatewayClients } from "./gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 import type { PublicCall } from "./request-call.ts";
 
@@ -17,10 +16,10 @@ export interface Person {
 }
 
 export interface PeopleClients {
-  user: Client<typeof UserService>;
-  video: Client<typeof VideoService>;
-  relation: Client<typeof RelationService>;
-  interaction: Client<typeof InteractionService>;
+  user: GatewayClients["user"];
+  video: GatewayClients["video"];
+  relation: GatewayClients["relation"];
+  interaction: GatewayClients["interaction"];
 }
 
 /** Makes people of what the services know of them. `oneWay`: nobody is told whether others follow them back. */

@@ -1,12 +1,12 @@
 import type { Readable } from "node:stream";
-import type { Upload, VideoService } from "#contracts/gen/video_pb.ts";
+import type { Upload } from "#contracts/gen/video_pb.ts";
 import type { BlobStore, Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { sniffPicture, sniffVideo } from "#platform/media/magic.ts";
 import { concurrencyLimit } from "#platform/protect/concurrency-limit.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import type { Client } from "#platform/rpc/service.ts";
+import type { GatewayClients } from "./gateway-calls.ts";
 
 const maxPictureBytes = 8 * 1024 * 1024;
 const formBytes = 64 * 1024;
@@ -42,7 +42,7 @@ export interface UploadIntake {
 
 export function createUploadIntake(
   blobs: BlobStore,
-  video: Client<typeof VideoService>,
+  video: GatewayClients["video"],
   uploads: RateLimit,
   maxVideoBytes: number,
 ): UploadIntake {

@@ -10,7 +10,7 @@ export type AuthorBlocks = (authorId: string, userId: string, call: Call) => Pro
  * Concurrent questions share a call. Best effort: blocks are relation's, so one that is made between the answer and
  * what is done upon it comes too late, as it does for what was done before.
  */
-export function askBlocks(relation: Client<typeof RelationService>): AuthorBlocks {
+export function askBlocks(relation: Client<typeof RelationService, "getStandings">): AuthorBlocks {
   const ask = shared(async (people: { userId: string; otherIds: string[] }[], call) =>
     (await relation.getStandings({ people, oneWay: true }, call)).standings.map(
       ([flags]) => (flags! & Standing.BLOCKED_BY) > 0,

@@ -3,6 +3,7 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
+import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { askBlocks } from "./blocks.ts";
@@ -33,10 +34,10 @@ export interface InteractionConfig {
 export const interactionModule = defineModule<InteractionConfig, Tables>()({
   name: "interaction",
   service: InteractionService,
-  calls: { video: VideoService, relation: RelationService },
+  calls: { video: only(VideoService, "getVideos"), relation: only(RelationService, "getStandings") },
   migrations,
   recount: counts,
-  async start({ config, db, clients, ids, events }) {
+  async start({ config, db, clients, ids, events, security }) {
     const reactions = reactionStore(db, events);
     const comments = commentStore(db, events);
     const reports = reportStore(db);
@@ -53,9 +54,9 @@ export const interactionModule = defineModule<InteractionConfig, Tables>()({
         getUserStats: getUserStats(reactions),
         getInterests: getInterests(interestStore(db)),
         listLiked: listLiked(reactions),
-        ...commentHandlers(comments, videos, blocks, ids),
+        ...commentHandlers(comments, videos, blocks, ids, security),
         ...commentLists(comments, clients.video),
-        ...reportHandlers(reports, videos, ids, reporting),
+        ...reportHandlers(reports, videos, ids, reporting, security),
       },
       async stop() {
         await deletions.stop();

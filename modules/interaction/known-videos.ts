@@ -18,7 +18,7 @@ export interface KnownVideos {
 const remembered = { max: 100_000, ttl: 30_000 };
 
 export function createKnownVideos(
-  video: Client<typeof VideoService>,
+  video: Client<typeof VideoService, "getVideos">,
   addRows: (videos: { videoId: string; authorId: string }[]) => Promise<void>,
 ): KnownVideos {
   const known = new LRUCache<string, string>(remembered);

@@ -2,6 +2,7 @@ import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { markRead } from "./handlers/mark-read.ts";
@@ -17,7 +18,7 @@ import type { Tables } from "./tables.ts";
 export const messageModule = defineModule<object, Tables>()({
   name: "message",
   service: MessageService,
-  calls: { user: UserService, relation: RelationService },
+  calls: { user: only(UserService, "getUsers"), relation: only(RelationService, "getRelations") },
   migrations,
   recount: counts,
   async start({ db, clients, ids, events }) {

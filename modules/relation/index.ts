@@ -3,6 +3,7 @@ import { UserService } from "#contracts/gen/user_pb.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { blockStore } from "./block-store.ts";
@@ -25,7 +26,7 @@ import type { Tables } from "./tables.ts";
 export const relationModule = defineModule<object, Tables>()({
   name: "relation",
   service: RelationService,
-  calls: { user: UserService },
+  calls: { user: only(UserService, "getUsers") },
   migrations,
   recount: counts,
   readModels: { "hot-users": { group: "relation.hot" } },

@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { jobTable } from "#platform/jobs/job-table.ts";
+import { jobTable, jobTurns } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-follows": `
@@ -50,4 +50,5 @@ export const migrations: Migrations = {
     -- Of a few pages: follows lie almost in the order of their ids, and the ranking is built anew from the last ones.
     create index follow_recent on relation.follow using brin (id) with (pages_per_range = 32);
   `,
+  "0006-turns-of-jobs": `${jobTurns("relation")}`,
 };

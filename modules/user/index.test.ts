@@ -11,6 +11,7 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { createSecurityLog } from "#platform/security/security-log.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { userModule } from "./index.ts";
 import { sealedBy } from "./key-seal.ts";
@@ -35,6 +36,7 @@ async function start(limits = false, secret = "s".repeat(32)): Promise<Client<ty
     blobs: await diskBlobStore(dir),
     media: {} as never,
     metrics,
+    security: createSecurityLog(own.database.pool, createLog("silent")),
     log: createLog("silent"),
   });
   undo.push(async () => running.stop?.());

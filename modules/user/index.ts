@@ -38,7 +38,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   migrations,
   commands: { moderator: moderatorCommand },
   seed: seedUsers,
-  async start({ config, db, ids, events, blobs, media, metrics, log }) {
+  async start({ config, db, ids, events, blobs, media, metrics, security, log }) {
     const accounts = accountStore(db, events);
     const sessions = sessionStore(db);
     const closings = closingStore(db, events);
@@ -57,14 +57,14 @@ export const userModule = defineModule<UserConfig, Tables>()({
     metrics.gauge("douya_password_queue", "Passwords that wait to be hashed", passwords.waiting);
     return {
       handlers: {
-        register: register(accounts, passwords, tokens, ids, limit(20, 10), common),
-        logIn: logIn(accounts, sessions, passwords, tokens, ids, attempts),
-        refresh: refresh(accounts, sessions, tokens, rateLimit({ burst: 5, perMinute: 5 })),
+        register: register(accounts, passwords, tokens, ids, limit(20, 10), common, security),
+        logIn: logIn(accounts, sessions, passwords, tokens, ids, security, attempts),
+        refresh: refresh(accounts, sessions, tokens, rateLimit({ burst: 5, perMinute: 5 }), security),
         checkSessions: checkSessions(sessions),
         listSessions: listSessions(sessions),
-        endSessions: endSessions(sessions),
-        changePassword: changePassword(accounts, passwords, own, common),
-        closeAccount: closeAccount(accounts, closings, passwords, ids, own),
+        endSessions: endSessions(sessions, security),
+        changePassword: changePassword(accounts, passwords, own, security, common),
+        closeAccount: closeAccount(accounts, closings, passwords, ids, own, security),
         listPublicKeys: async () => ({ jwks: (await tokens.publicKeys()).map((key) => JSON.stringify(key)) }),
         getUsers: getUsers(accounts),
         updateProfile: updateProfile(accounts),

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { ModuleCommand } from "#platform/module/module.ts";
@@ -17,9 +18,13 @@ export const moderatorCommand: ModuleCommand<Tables> = {
       .updateTable("account")
       .set({ role })
       .where("name_key", "=", nameKey(name.normalize("NFC").trim()))
-      .returning("username")
+      .returning(["id", "username"])
       .executeTakeFirst();
     if (!changed) throw new DomainError("not-found", "USER_NOT_FOUND", `There is nobody called ${name}.`);
+    const kind = action === "add" ? "role-given" : "role-taken";
+    await sql`
+      insert into security.entry (kind, user_id, subject, address, device, reason, times)
+      values (${kind}, ${changed.id}, 'moderator', '', '', 'by the operator', 1)`.execute(db);
     return [`${changed.username} is ${action === "add" ? "a moderator now" : "no moderator any more"}.`];
   },
 };

@@ -219,7 +219,10 @@ test("an upload whose author goes while its file is put in place leaves no file 
     deadlineMs: Date.now() + 30_000,
     signal: new AbortController().signal,
   };
-  const added = addUpload(uploads, blobs, media, ids, removing)(request, call);
+  const added = addUpload(uploads, blobs, media, ids, removing, {
+    maxProcessingMs: 1_200_000,
+    maxUnpublishedBytes: 1e9,
+  })(request, call);
   await expect(added).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   removing.wake();
   await expect.poll(() => rowsOf("select from video.job")).toEqual([]);

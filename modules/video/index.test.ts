@@ -1,12 +1,13 @@
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { VideoService, VideoState } from "#contracts/gen/video_pb.ts";
-import type { BlobStore } from "#platform/blob/blob-store.ts";
+import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { bundleMediaWorker } from "#platform/media/bundle-worker.ts";
@@ -17,8 +18,9 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { createSecurityLog } from "#platform/security/security-log.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { videoModule } from "./index.ts";
+import { type VideoConfig, videoModule } from "./index.ts";
 import { migrations } from "./migrations.ts";
 import type { Tables } from "./tables.ts";
 
@@ -52,10 +54,10 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function start(media: MediaTool): Promise<void> {
+async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promise<void> {
   const metrics = createMetrics();
   const running = await videoModule.start({
-    config: { workers: 1 },
+    config: { workers: 1, maxProcessingMs: 1_200_000, maxUnpublishedBytes: 1e9, ...config },
     db: own.db,
     clients: {},
     ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
@@ -63,6 +65,7 @@ async function start(media: MediaTool): Promise<void> {
     blobs,
     media,
     metrics,
+    security: createSecurityLog(own.database.pool, createLog("silent")),
     log: createLog("silent"),
   });
   stop = async () => running.stop?.();
@@ -254,4 +257,36 @@ describe("requests", () => {
     for (const beforeId of ["", "x", "5"])
       expect((await video.listPublished({ beforeMs, beforeId, limit: 10 }, as())).videos).toEqual([]);
   });
+});
+
+test("an upload is nothing that anybody can ask for by its content, and what is not published yet has its bound", async () => {
+  const content = await readFile(join(root, "platform/media/testdata/compliant.mp4"));
+  await send(Readable.from([content]));
+  expect((await files()).sort()).toEqual(["bin"]);
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  for (const extension of ["mp4", "jpg"])
+    expect(await blobs.size(blobKey("video", sha256, extension))).toBeUndefined();
+
+  await stop();
+  await start(media, { maxUnpublishedBytes: 2.5 * content.length });
+  const second = await send(Readable.from([content]));
+  await expect(send(Readable.from([content]))).rejects.toMatchObject({
+    kind: "exhausted",
+    reason: "UNPUBLISHED_TOO_MUCH",
+  });
+  // Others have their own.
+  await send(Readable.from([content]), "2");
+  const made = await video.publish({ uploadId: second.id, title: "" }, as(ann));
+  await ended(made.id);
+  await send(Readable.from([content]));
+});
+
+test("what takes this machine too long is refused with what fits, and nothing of it is kept", async () => {
+  await stop();
+  await start(media, { maxProcessingMs: 1 });
+  await expect(send(createReadStream(join(root, "platform/media/testdata/hdr.mp4")))).rejects.toMatchObject({
+    kind: "too-large",
+    reason: "VIDEO_TOO_HEAVY",
+  });
+  await filesAre([]);
 });

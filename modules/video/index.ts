@@ -19,8 +19,12 @@ import { uploadStore } from "./upload-store.ts";
 import { videoStore } from "./video-store.ts";
 
 export interface VideoConfig {
-  /** How many videos are processed at once in this process. */
+  /** How many videos that take long are processed at once in this process; one more that does not. */
   workers: number;
+  /** How long one may take to process, as far as can be told before. */
+  maxProcessingMs: number;
+  /** What an author may have uploaded and not published. */
+  maxUnpublishedBytes: number;
 }
 
 const sweepEveryMs = 10 * 60_000;
@@ -33,7 +37,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   migrations,
   recount: counts,
   seed: seedVideos,
-  async start({ config, db, ids, events, blobs, media, log }) {
+  async start({ config, db, ids, events, blobs, media, security, log }) {
     const uploads = uploadStore(db);
     const pipeline = pipelineStore(db, events);
     const videos = videoStore(db, events);
@@ -43,7 +47,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         process: processVideo(pipeline, blobs, media, () => jobs, log),
         "remove-blob": removeBlob(pipeline, blobs),
       },
-      concurrency: config.workers,
+      concurrency: config.workers + 1,
+      heavyAtOnce: config.workers,
       log,
     });
     const closings = followClosings(events, db, { videos, accounts: accountStore(db) }, jobs);
@@ -56,13 +61,13 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const sweeper = setInterval(() => void sweep().catch(warn), sweepEveryMs);
     return {
       handlers: {
-        addUpload: addUpload(uploads, blobs, media, ids, jobs),
+        addUpload: addUpload(uploads, blobs, media, ids, jobs, config),
         publish: publish(uploads, jobs, ids),
         getVideos: getVideos(videos),
         listByAuthor: listByAuthor(videos),
         listPublished: listPublished(videos),
         deleteVideo: deleteVideo(videos, jobs),
-        holdVideo: holdVideo(videos),
+        holdVideo: holdVideo(videos, security),
         getAuthorStats: getAuthorStats(videos),
       },
       async stop() {

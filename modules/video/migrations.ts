@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { jobTable } from "#platform/jobs/job-table.ts";
+import { jobTable, jobTurns } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-videos": `
@@ -67,5 +67,9 @@ export const migrations: Migrations = {
   "0004-notices": `
     -- What the author is told about a published video, by reason: that its file was cut off, say.
     alter table video.video add notices text[] not null default '{}';
+  `,
+  "0005-turns-of-jobs": `${jobTurns("video")}
+    -- What counts as its author's room until it is published.
+    create index video_unfinished on video.video (author_id) where state in ('uploaded', 'processing');
   `,
 };

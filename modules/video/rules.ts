@@ -9,6 +9,19 @@ export const uploadLifetimeMs = 24 * 3_600_000;
 /** A staged file that nobody has written to for an hour belongs to a process that died. */
 export const stagedLifetimeMs = 3_600_000;
 
+/** Of the room there is, what is not published yet may take. */
+export const unpublishedShare = 0.75;
+
+export function tooMuchUnpublished(maxBytes: number): DomainError {
+  return new DomainError(
+    "exhausted",
+    "UNPUBLISHED_TOO_MUCH",
+    `You have ${Math.floor(maxBytes / 1024 / 1024)} MB that are not published yet, and more is not kept. ` +
+      "Publish some, wait until your videos are prepared, or until tomorrow, when what was not published is thrown away.",
+    60_000,
+  );
+}
+
 export function checkTitle(title: string): string {
   return checkText(title, {
     label: "A title",

@@ -1,26 +1,30 @@
+import { availableParallelism } from "node:os";
 import { sql } from "kysely";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
-import type { Kysely } from "#platform/db/database.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import { expectedMs } from "#platform/media/effort.ts";
 import { holdAuthor } from "./account-store.ts";
 import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
+import { firstRenditionShortSidePx } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
 /** The SQL of uploads, until they are videos or thrown away. */
 export function uploadStore(db: Kysely<Tables>) {
   return {
-    /** The upload and its hold on the blob. Error: PeopleGone, as for everything that comes in from an author. */
-    async addUpload(upload: {
-      id: UploadId;
-      ownerId: UserId;
-      sourceKey: string;
-      sizeBytes: number;
-      info: object;
-    }) {
+    /**
+     * The upload and its hold on the blob, unless `refuse` throws at how many bytes are not published yet, of its owner
+     * and of all. Error: PeopleGone, as for everything that comes in from an author.
+     */
+    async addUpload(
+      upload: { id: UploadId; ownerId: UserId; sourceKey: string; sizeBytes: number; info: object },
+      refuse: (unpublished: { own: number; all: number }) => void = () => {},
+    ) {
       await inTransaction(db, async (transaction) => {
         await holdAuthor(transaction, upload.ownerId);
+        refuse(await unpublishedBytes(transaction, upload.ownerId));
         await lockBlob(transaction, upload.sourceKey);
         await transaction
           .insertInto("blob_use")
@@ -81,7 +85,10 @@ export function uploadStore(db: Kysely<Tables>) {
           .set({ owner_id: video.id })
           .where("owner_id", "=", video.uploadId)
           .execute();
-        await jobs.add(transaction, "process", video.id);
+        await jobs.add(transaction, "process", video.id, {
+          owner: video.authorId,
+          expectedMs: expectedMs(upload.info, firstRenditionShortSidePx, availableParallelism()),
+        });
         return transaction
           .insertInto("video")
           .values({
@@ -119,6 +126,21 @@ export function uploadStore(db: Kysely<Tables>) {
       });
     },
   };
+}
+
+/** What is kept for people and shown to nobody yet. */
+async function unpublishedBytes(
+  on: Queryable<Tables>,
+  ownerId: UserId,
+): Promise<{ own: number; all: number }> {
+  const { rows } = await sql<{ own: string; all: string }>`
+    select coalesce(sum(size_bytes) filter (where owner_id = ${ownerId}), 0) as own, coalesce(sum(size_bytes), 0) as all
+    from (
+      select owner_id, size_bytes from video.upload
+      union all
+      select author_id, size_bytes from video.video where state in ('uploaded', 'processing')
+    ) as unpublished`.execute(on);
+  return { own: Number(rows[0]!.own), all: Number(rows[0]!.all) };
 }
 
 export type UploadStore = ReturnType<typeof uploadStore>;

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Database, type Kysely, openDatabase } from "../db/database.ts";
 import { migrate } from "../db/migrate.ts";
@@ -10,7 +11,7 @@ import { createLog } from "../observe/log.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
 import { type Job, type JobKind, type JobQueue, startJobQueue } from "./job-queue.ts";
-import { type JobTables, jobTable } from "./job-table.ts";
+import { type JobTables, jobTable, jobTurns } from "./job-table.ts";
 
 const log = createLog("silent");
 const script = join(
@@ -28,7 +29,9 @@ afterAll(() => rm(script, { force: true }));
 beforeEach(async () => {
   own = await createTestDatabaseFrom("jobs", async (url) => {
     const fresh = openDatabase(url, { log });
-    await migrate(fresh, "test", { "0001-job": `${jobTable("test")} create table test.effect (key text);` });
+    await migrate(fresh, "test", {
+      "0001-job": `${jobTable("test")} ${jobTurns("test")} create table test.effect (key text);`,
+    });
     await fresh.close();
   });
   database = openDatabase(own.url, { log });
@@ -41,7 +44,13 @@ afterEach(async () => {
   await own.drop();
 });
 
-type Quick = { concurrency?: number; leaseMs?: number; pollMs?: number; pauseMs?: number };
+type Quick = {
+  concurrency?: number;
+  heavyAtOnce?: number;
+  leaseMs?: number;
+  pollMs?: number;
+  pauseMs?: number;
+};
 function start(kinds: Record<string, Partial<JobKind> & Pick<JobKind, "run">>, quick: Quick = {}): JobQueue {
   const whole = Object.entries(kinds).map(([name, kind]) => [
     name,
@@ -414,4 +423,47 @@ test("while the database is away nothing is lost, and work goes on when it is ba
   await database.pool.query("alter table test.gone rename to job");
   await noJobs();
   expect(ran).toEqual(["a"]);
+});
+
+test("owners take turns, short work comes before long, and long work comes all the same", async () => {
+  const ran: string[] = [];
+  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { pollMs: 60_000 });
+  const ask = (on: typeof db, owner: string, key: string, expectedMs: number) =>
+    queue.add(on, "note", key, { owner, expectedMs });
+  await db.transaction().execute(async (transaction) => {
+    for (const key of ["eve 1", "eve 2", "eve 3"]) await ask(transaction, "eve", key, 1000);
+    await ask(transaction, "ada", "ada 1", 1000);
+    await ask(transaction, "ben", "long", 60_000);
+    await ask(transaction, "cem", "short", 100);
+  });
+  queue.wake();
+  await noJobs();
+  expect(ran).toEqual(["short", "eve 1", "ada 1", "eve 2", "eve 3", "long"]);
+
+  ran.length = 0;
+  await db.transaction().execute(async (transaction) => {
+    await ask(transaction, "ben", "long", 60_000);
+    // Has waited for five minutes.
+    await transaction.updateTable("job").set({ turn_at: sql`turn_at - interval '5 minutes'` }).execute();
+    await ask(transaction, "ada", "short", 100);
+  });
+  queue.wake();
+  await noJobs();
+  expect(ran).toEqual(["long", "short"]);
+});
+
+test("short work need not wait until heavy work has ended", async () => {
+  const began: string[] = [];
+  const run = async (job: Job) => {
+    began.push(job.key);
+    if (job.key.startsWith("heavy")) await aborted(job);
+  };
+  const queue = start({ work: { run } }, { concurrency: 2, heavyAtOnce: 1 });
+  for (const key of ["heavy 1", "heavy 2"])
+    await queue.add(db, "work", key, { owner: "eve", expectedMs: 60_000 });
+  await expect.poll(() => began).toEqual(["heavy 1"]);
+  await queue.add(db, "work", "short", { owner: "ada", expectedMs: 500 });
+  await expect.poll(() => began).toEqual(["heavy 1", "short"]);
+  await expect.poll(async () => (await jobs()).map(({ key }) => key)).toEqual(["heavy 1", "heavy 2"]);
+  expect(began).not.toContain("heavy 2");
 });

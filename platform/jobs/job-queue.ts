@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { sql } from "kysely";
+import { type ExpressionBuilder, sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
 import type { Logger } from "../observe/log.ts";
 import type { JobRow, JobTables } from "./job-table.ts";
@@ -29,12 +29,27 @@ export interface JobKind {
   timeoutMs: number;
 }
 
+/** Somebody's work among that of others. */
+export interface Turn {
+  owner: string;
+  /** About how long it takes. */
+  expectedMs: number;
+}
+
+/** How much later the turn of longer work comes than that of shorter; finite, so that it does come. */
+const passingFactor = 4;
+/** What takes longer is heavy. */
+const heavyMs = 20_000;
+
 /** In first pauses: before what is waited out is tried again. */
 const waitPauses = 10;
 
 export interface JobQueue {
-  /** Adds a job, in a transaction when given one; nothing happens when it is there already. */
-  add(owner: Owner, kind: string, key: string): Promise<void>;
+  /**
+   * Adds a job, in a transaction when given one; nothing happens when it is there already. With a turn it comes after
+   * its owner's other jobs, and the later the longer it takes; without one when it is due.
+   */
+  add(owner: Owner, kind: string, key: string, turn?: Turn): Promise<void>;
   /** Looks for work now instead of at the next poll; call it after the commit. */
   wake(): void;
   /** Interrupts what runs, gives it back and waits for it. */
@@ -46,6 +61,8 @@ export function startJobQueue(options: {
   kinds: Record<string, JobKind>;
   /** How many jobs run at once in this process. */
   concurrency: number;
+  /** How many of these may be heavy, so that short work need not wait for long work to end; all by default. */
+  heavyAtOnce?: number;
   log: Logger;
   /** After the death of its worker a job is taken over this much later. */
   leaseMs?: number;
@@ -54,17 +71,25 @@ export function startJobQueue(options: {
   /** The pause after a first failure; it grows fourfold with each, up to a minute. */
   pauseMs?: number;
 }): JobQueue {
-  const { kinds, concurrency, log, leaseMs = 10_000, pollMs = 1_000, pauseMs = 1_000 } = options;
+  const {
+    kinds,
+    concurrency,
+    heavyAtOnce = concurrency,
+    log,
+    leaseMs = 10_000,
+    pollMs = 1_000,
+    pauseMs = 1_000,
+  } = options;
   const db = options.db as Kysely<JobTables>;
   const owner = randomUUID();
   const stopping = new AbortController();
-  const running = new Map<string, { done: Promise<void>; interrupt: AbortController }>();
+  const running = new Map<string, { done: Promise<void>; interrupt: AbortController; heavy: boolean }>();
   let looking: Promise<void> | undefined;
   let lookAgain = false;
   const leaseEnd = sql<Date>`now() + ${leaseMs} * interval '1 ms'`;
 
-  async function take(limit: number): Promise<JobRow[]> {
-    const due = db
+  async function take(): Promise<JobRow | undefined> {
+    let due = db
       .selectFrom("job")
       .select("id")
       .where("dead", "=", false)
@@ -73,11 +98,13 @@ export function startJobQueue(options: {
       .where("kind", "in", Object.keys(kinds))
       // Ours whose renewal came too late: they still run here.
       .where("id", "!=", sql<string>`all(${[...running.keys()]}::int8[])`)
-      .orderBy("run_at")
+      .orderBy(sql`coalesce(turn_at, run_at)`)
       .orderBy("id")
-      .limit(limit)
+      .limit(1)
       .forUpdate()
       .skipLocked();
+    const heavy = [...running.values()].filter((job) => job.heavy).length;
+    if (heavy >= heavyAtOnce) due = due.where("heavy", "=", false);
     return (
       db
         .updateTable("job")
@@ -85,22 +112,22 @@ export function startJobQueue(options: {
         // As an array, since a subquery may be run several times and lock more than the limit.
         .where("id", "=", sql<string>`any(array(${due}))`)
         .returningAll()
-        .execute()
+        .executeTakeFirst()
     );
   }
 
   async function look(): Promise<void> {
     do {
       lookAgain = false;
-      const free = concurrency - running.size;
-      if (free <= 0 || stopping.signal.aborted) return;
-      for (const row of await take(free)) {
+      while (running.size < concurrency && !stopping.signal.aborted) {
+        const row = await take();
+        if (!row) break;
         const interrupt = new AbortController();
         const done = work(row, interrupt).finally(() => {
           running.delete(row.id);
           wake();
         });
-        running.set(row.id, { done, interrupt });
+        running.set(row.id, { done, interrupt, heavy: row.heavy });
       }
     } while (lookAgain);
   }
@@ -197,10 +224,10 @@ export function startJobQueue(options: {
   wake();
 
   return {
-    add: async (owner, kind, key) => {
-      await owner
+    add: async (on, kind, key, turn) => {
+      await on
         .insertInto("job")
-        .values({ kind, key })
+        .values({ kind, key, ...(turn && placed(on, turn)) })
         .onConflict((conflict) => conflict.columns(["kind", "key"]).doNothing())
         .execute();
     },
@@ -212,5 +239,19 @@ export function startJobQueue(options: {
       await looking;
       await Promise.all([...running.values()].map((job) => job.done));
     },
+  };
+}
+
+/** Where a turn comes: after now and its owner's last one, by the time it takes. */
+function placed(on: Owner, { owner, expectedMs }: Turn) {
+  const last = on
+    .selectFrom("job")
+    .select((job: ExpressionBuilder<JobTables, "job">) => job.fn.max("turn_at").as("last"))
+    .where("owner", "=", owner);
+  return {
+    owner,
+    heavy: expectedMs > heavyMs,
+    turn_at: sql<Date>`greatest(now(), (${last}))
+      + ${Math.round((expectedMs || 0) * passingFactor)} * interval '1 ms'`,
   };
 }

@@ -22,6 +22,16 @@ export const jobTable = (schema: string) => `
   create index job_due on ${schema}.job (run_at) where not dead;
 `;
 
+/** Turns: whose a job is, when its turn is, and whether it takes long. Comes after the table. */
+export const jobTurns = (schema: string) => `
+  alter table ${schema}.job
+    add owner text,
+    -- Null: when it is due.
+    add turn_at timestamptz,
+    add heavy boolean not null default false;
+  create index job_by_owner on ${schema}.job (owner) where owner is not null;
+`;
+
 export interface JobRow {
   id: string;
   kind: string;
@@ -33,6 +43,9 @@ export interface JobRow {
   last_error: string | null;
   dead: boolean;
   created_at: Date;
+  owner: string | null;
+  turn_at: Date | null;
+  heavy: boolean;
 }
 export interface JobTables {
   job: JobRow;

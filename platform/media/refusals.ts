@@ -47,6 +47,17 @@ export const refusals = {
       `The picture has more than ${Math.floor(limits.maxPicturePixels / 1e6)} million pixels. ` +
         "Make it smaller and send it again.",
     ),
+  videoTooHeavy: (
+    { width, height, fps, durationMs }: { width: number; height: number; fps: number; durationMs: number },
+    work: { minutes: number; maxMinutes: number; fittingSeconds: number },
+  ) =>
+    new DomainError(
+      "too-large",
+      "VIDEO_TOO_HEAVY",
+      `The video is too much work for this server: ${width}×${height} at ${Math.round(fps)} frames a second for ` +
+        `${Math.round(durationMs / 1000)} seconds would take it about ${work.minutes} minutes, and ` +
+        `${work.maxMinutes} are allowed. Export it at 1920×1080, or cut it to ${work.fittingSeconds} seconds.`,
+    ),
   renditionTooLarge: () =>
     new DomainError(
       "too-large",

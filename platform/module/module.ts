@@ -9,14 +9,17 @@ import type { Ids } from "../ids/snowflake.ts";
 import type { Media } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Client, Handlers } from "../rpc/service.ts";
+import type { Client, Dependency, Handlers, MethodName } from "../rpc/service.ts";
+import type { SecurityLog } from "../security/security-log.ts";
 import type { SyntheticGraph } from "./synthetic-graph.ts";
 
 /** Clients of the modules that this one declared. */
-export type Clients<Calls extends Record<string, DescService>> = { [K in keyof Calls]: Client<Calls[K]> };
+export type Clients<Calls extends Record<string, Dependency>> = {
+  [K in keyof Calls]: Calls[K] extends Dependency<infer S, infer M> ? Client<S, M & MethodName<S>> : never;
+};
 
 /** Everything a module is given. What it does not take, it cannot depend on. */
-export interface Parts<Calls extends Record<string, DescService>, Config, Tables> {
+export interface Parts<Calls extends Record<string, Dependency>, Config, Tables> {
   config: Config;
   /** The tables of the module's own schema. */
   db: Kysely<Tables>;
@@ -26,6 +29,8 @@ export interface Parts<Calls extends Record<string, DescService>, Config, Tables
   blobs: BlobStore;
   media: Media;
   metrics: Metrics;
+  /** What operators may have to look into: logins, refusals, moderation. */
+  security: SecurityLog;
   log: Logger;
 }
 
@@ -62,7 +67,7 @@ export interface Running<S extends DescService> {
 }
 
 /** A module's declaration: what it offers, whom it calls, what it stores, how it starts. */
-export interface Module<S extends DescService, Calls extends Record<string, DescService>, Config, Tables> {
+export interface Module<S extends DescService, Calls extends Record<string, Dependency>, Config, Tables> {
   name: string;
   /** The contract it implements; the gateway has none. */
   service?: S;
@@ -82,7 +87,7 @@ export interface Module<S extends DescService, Calls extends Record<string, Desc
 
 /** Checks a declaration's types without widening them. */
 export function defineModule<Config, Tables = object>() {
-  return <S extends DescService, Calls extends Record<string, DescService>>(
+  return <S extends DescService, Calls extends Record<string, Dependency>>(
     module: Module<S, Calls, Config, Tables>,
   ): Module<S, Calls, Config, Tables> => module;
 }

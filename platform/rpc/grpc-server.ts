@@ -17,7 +17,8 @@ const maxCallMs = 30_000;
 export interface Offer {
   service: DescService;
   handlers: Handlers<DescService>;
-  callers: ReadonlySet<string>;
+  /** Which methods each of them may call. */
+  callers: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export interface GrpcServer {
@@ -46,9 +47,8 @@ export async function startGrpcServer(options: {
       const answer = (rpc: ServerUnaryCall<unknown, unknown>) =>
         measured(async () => {
           const caller = await options.tokens.verify(text(rpc, "authorization"));
-          if (!offer.callers.has(caller)) {
-            throw notLetIn("SERVICE_NOT_ALLOWED", `The module ${caller} may not call this service.`);
-          }
+          if (!offer.callers.get(caller)?.has(method.localName))
+            throw notLetIn("SERVICE_NOT_ALLOWED", `The module ${caller} may not call ${method.name}.`);
           return create(
             method.output,
             (await withinDeadline(callOf(rpc), (served) => handle(rpc.request, served))) as never,

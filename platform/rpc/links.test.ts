@@ -57,7 +57,16 @@ function link(address: string, by: Partial<Parameters<typeof grpcLink>[0]> = {})
   return sayOf(connection.client(echoService));
 }
 async function serve(say: ServeSay, port = 0) {
-  const offers = [{ service: echoService, handlers: echoHandlers(say), callers: new Set(["test"]) }];
+  const offers = [
+    {
+      service: echoService,
+      handlers: echoHandlers(say),
+      callers: new Map([
+        ["test", new Set(["say"])],
+        ["limited", new Set(["listen"])],
+      ]),
+    },
+  ];
   const server = await startGrpcServer({
     offers,
     host: "127.0.0.1",
@@ -317,6 +326,21 @@ describe("over gRPC alone", () => {
         .setExpirationTime(new Date(Date.now() - 60_000))
         .sign(createSecretKey(Buffer.from(secret))),
   });
+  const forged = (how: { audience?: string; payload?: true }): ServiceTokens => ({
+    ...tokens,
+    async issue() {
+      const token = await new SignJWT()
+        .setProtectedHeader({ alg: "HS256" })
+        .setIssuer("stranger")
+        .setAudience(how.audience ?? "douya-service")
+        .setExpirationTime("5m")
+        .sign(createSecretKey(Buffer.from(secret)));
+      const [header, payload = "", signature] = token.split(".");
+      const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
+      const changed = Buffer.from(JSON.stringify({ ...claims, iss: "test" })).toString("base64url");
+      return how.payload ? [header, changed, signature].join(".") : token;
+    },
+  });
   const none = (token: string): ServiceTokens => ({ ...tokens, issue: async () => token });
   test.each([
     ["of another secret", { tokens: createServiceTokens("another secret") }, "SERVICE_TOKEN_INVALID"],
@@ -327,7 +351,10 @@ describe("over gRPC alone", () => {
       { tokens: none("eyJhbGciOiJub25lIn0.eyJpc3MiOiJ0ZXN0In0.") },
       "SERVICE_TOKEN_INVALID",
     ],
+    ["for another audience", { tokens: forged({ audience: "douya" }) }, "SERVICE_TOKEN_INVALID"],
+    ["with a changed payload", { tokens: forged({ payload: true }) }, "SERVICE_TOKEN_INVALID"],
     ["of a module that did not declare the call", { from: "stranger" }, "SERVICE_NOT_ALLOWED"],
+    ["of a module that may call other methods", { from: "limited" }, "SERVICE_NOT_ALLOWED"],
   ])("a token %s is refused, and nobody is told to log in", async (_name, by, reason) => {
     let begun = 0;
     const { port } = await serve(async () => {

@@ -13,9 +13,35 @@ export type Handlers<S extends DescService> = {
   ) => Promise<MessageInitShape<Output<Methods<S>[K]>>>;
 };
 
+export type MethodName<S extends DescService> = keyof Methods<S> & string;
+
+/** A service of which a module calls these methods and no others; another is refused by the service itself. */
+export interface Dependency<S extends DescService = DescService, M extends string = string> {
+  service: S;
+  methods: readonly M[];
+}
+
+export function only<S extends DescService, const M extends MethodName<S>>(
+  service: S,
+  ...methods: M[]
+): Dependency<S, M> {
+  return { service, methods };
+}
+
+/** For a module that serves whatever people ask for. */
+export function allBut<S extends DescService, const But extends MethodName<S> = never>(
+  service: S,
+  ...but: But[]
+): Dependency<S, Exclude<MethodName<S>, But>> {
+  const names = service.methods.map((method) => method.localName) as MethodName<S>[];
+  const wanted = (name: MethodName<S>): name is Exclude<MethodName<S>, But> =>
+    !but.some((other) => other === name);
+  return { service, methods: names.filter(wanted) };
+}
+
 /** What a module calls; whether the other side is in this process or in another is decided at construction. */
-export type Client<S extends DescService> = {
-  [K in keyof Methods<S>]: (
+export type Client<S extends DescService, M extends MethodName<S> = MethodName<S>> = {
+  [K in M]: (
     request: MessageInitShape<Input<Methods<S>[K]>>,
     call: Call,
   ) => Promise<MessageShape<Output<Methods<S>[K]>>>;

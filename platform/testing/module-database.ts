@@ -3,6 +3,7 @@ import { type Migrations, migrate } from "../db/migrate.ts";
 import { createEvents, type Events } from "../events/events.ts";
 import { migrations as eventMigrations } from "../events/migrations.ts";
 import { createLog } from "../observe/log.ts";
+import { migrations as securityMigrations } from "../security/migrations.ts";
 import { createTestDatabaseFrom } from "./test-database.ts";
 
 /**
@@ -15,9 +16,10 @@ export async function createModuleDatabase<Tables>(
   migrations: Migrations,
 ): Promise<{ database: Database; db: Kysely<Tables>; events: Events; drop(): Promise<void> }> {
   const log = createLog("silent");
-  const test = await createTestDatabaseFrom(`${schema}_${version}`, async (url) => {
+  const test = await createTestDatabaseFrom(`${schema}_${version}_security`, async (url) => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "events", eventMigrations);
+    await migrate(fresh, "security", securityMigrations);
     await migrate(fresh, schema, migrations);
     await fresh.close();
   });

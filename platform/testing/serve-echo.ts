@@ -13,7 +13,9 @@ const say = (request: { text?: string }) =>
     ? new Promise<never>(() => process.stdout.write("hangs\n"))
     : Promise.resolve(request);
 const server = await startGrpcServer({
-  offers: [{ service: echoService, handlers: echoHandlers(say), callers: new Set(["test"]) }],
+  offers: [
+    { service: echoService, handlers: echoHandlers(say), callers: new Map([["test", new Set(["say"])]]) },
+  ],
   host: "127.0.0.1",
   port: Number(port),
   tokens: createServiceTokens(secret),

@@ -17,6 +17,7 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { createSecurityLog } from "#platform/security/security-log.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { until } from "./within.ts";
@@ -51,13 +52,14 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
       config: slice(config),
       db: database.of(module.name),
       clients: Object.fromEntries(
-        Object.entries(module.calls).map(([name, service]) => [name, client(service)]),
+        Object.entries(module.calls).map(([name, { service }]) => [name, client(service)]),
       ),
       ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
       events,
       blobs: await diskBlobStore(join(dir, "blobs")),
       media: lazyMediaTool(() => Promise.reject(new Error("There is no media here."))),
       metrics,
+      security: createSecurityLog(database.pool, log),
       log,
     });
     running.set(module.service!, started);

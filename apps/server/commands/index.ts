@@ -6,6 +6,7 @@ import { migrateCommand } from "./migrate.ts";
 import { moduleCommands } from "./module-commands.ts";
 import { openapiCommand } from "./openapi.ts";
 import { rebuildCommand } from "./rebuild.ts";
+import { securityLogCommand } from "./security-log.ts";
 import { seedCommand } from "./seed.ts";
 import { serveCommand } from "./serve.ts";
 import { targetsCommand } from "./targets.ts";
@@ -17,6 +18,7 @@ export const commands: Record<string, Command> = {
   doctor: doctorCommand,
   events: eventsCommand,
   rebuild: rebuildCommand,
+  "security-log": securityLogCommand,
   ...moduleCommands(),
   config: configCommand,
   targets: targetsCommand,

@@ -2063,7 +2063,10 @@ export interface paths {
         /** Delete a comment with its replies: one's own, or any on one's own video; a moderator any */
         delete: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Why a moderator does this, for the operator's security log. */
+                    reason?: string;
+                };
                 header?: never;
                 path: {
                     /** @description A 64-bit id as a decimal string. */
@@ -2270,7 +2273,10 @@ export interface paths {
          */
         delete: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Why a moderator does this, for the operator's security log. */
+                    reason?: string;
+                };
                 header?: never;
                 path: {
                     /** @description A 64-bit id as a decimal string. */
@@ -2392,7 +2398,10 @@ export interface paths {
         /** Put a video on hold: it cannot be deleted, nor the account of its author; moderators only */
         put: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Why a moderator does this, for the operator's security log. */
+                    reason?: string;
+                };
                 header?: never;
                 path: {
                     /** @description A 64-bit id as a decimal string. */
@@ -2424,7 +2433,10 @@ export interface paths {
         /** Take the hold off a video; moderators only */
         delete: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Why a moderator does this, for the operator's security log. */
+                    reason?: string;
+                };
                 header?: never;
                 path: {
                     /** @description A 64-bit id as a decimal string. */

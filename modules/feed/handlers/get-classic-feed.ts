@@ -9,7 +9,7 @@ const maxPage = 50;
 
 export function getClassicFeed(
   feed: FollowingFeed,
-  video: Client<typeof VideoService>,
+  video: Client<typeof VideoService, "listPublished">,
 ): Handlers<typeof FeedService>["getClassicFeed"] {
   return async (request, call) => {
     const limit = Math.min(request.limit, maxPage);

@@ -6,7 +6,7 @@ import { endPage } from "../rules.ts";
 const maxPage = 50;
 
 export function getPublicFeed(
-  video: Client<typeof VideoService>,
+  video: Client<typeof VideoService, "listPublished">,
 ): Handlers<typeof FeedService>["getPublicFeed"] {
   return async (request, call) => {
     const { before } = request;

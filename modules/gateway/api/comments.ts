@@ -6,7 +6,7 @@ import { accountGone } from "#platform/accounts/people-gone.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { toApiComment } from "./present.ts";
-import { answers, Id, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
+import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 
 const CommentParams = Type.Object({ id: Id, commentId: Id });
 const Text = Type.String({ maxLength: 4000, description: "1 to 500 characters, without line breaks." });
@@ -135,12 +135,13 @@ export function commentRoutes({ interaction, composer, urlsFor }: Surface): Fast
           summary: "Delete a comment with its replies: one's own, or any on one's own video; a moderator any",
           tags: ["comments"],
           params: CommentParams,
+          querystring: WhyQuery,
           response: answers({ 204: NoContent }),
         },
       },
       async (request, reply) => {
         const { id: videoId, commentId } = request.params;
-        await interaction.deleteComment({ videoId, commentId }, callOf(request));
+        await interaction.deleteComment({ videoId, commentId, ...request.query }, callOf(request));
         return reply.code(204).send(null);
       },
     );

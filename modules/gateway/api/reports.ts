@@ -4,7 +4,7 @@ import { ReportReason } from "#contracts/gen/interaction_pb.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { toApiComment, toTime } from "./present.ts";
-import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
+import { answers, Id, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 
 const CommentParams = Type.Object({ id: Id, commentId: Id });
 const reasons = { spam: ReportReason.SPAM, abuse: ReportReason.ABUSE, other: ReportReason.OTHER };
@@ -47,12 +47,13 @@ export function reportRoutes({ interaction, composer, urlsFor }: Surface): Fasti
             "It leaves the queue for good: its text never changes, so what was judged once is not judged again.",
           tags: ["moderation"],
           params: CommentParams,
+          querystring: WhyQuery,
           response: answers({ 204: NoContent }),
         },
       },
       async (request, reply) => {
         const { id: videoId, commentId } = request.params;
-        await interaction.dismissReports({ videoId, commentId }, callOf(request));
+        await interaction.dismissReports({ videoId, commentId, ...request.query }, callOf(request));
         return reply.code(204).send(null);
       },
     );

@@ -48,6 +48,17 @@ export const Me = Type.Object(
   { $id: "Me" },
 );
 
+/** Of what a moderator does. */
+export const WhyQuery = Type.Object({
+  reason: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: "Why a moderator does this, for the operator's security log.",
+    }),
+  ),
+});
+
 export const Session = Type.Object(
   {
     user: Type.Ref("User"),

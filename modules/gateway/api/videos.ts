@@ -8,7 +8,7 @@ import type { Surface } from "../surface.ts";
 import { feedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
 import { toApiUpload, toApiVideo } from "./present.ts";
-import { answers, Id, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
+import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 
 /** Time for the probe of an upload, after its last byte. */
 const probeMs = 30_000;
@@ -110,9 +110,15 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
       app.route({
         method,
         url: "/videos/:id/hold",
-        schema: { summary, tags: ["videos"], params: IdParams, response: answers({ 204: NoContent }) },
+        schema: {
+          summary,
+          tags: ["videos"],
+          params: IdParams,
+          querystring: WhyQuery,
+          response: answers({ 204: NoContent }),
+        },
         handler: async (request, reply) => {
-          await video.holdVideo({ id: request.params.id, held }, callOf(request));
+          await video.holdVideo({ id: request.params.id, held, ...request.query }, callOf(request));
           return reply.code(204).send(null);
         },
       });

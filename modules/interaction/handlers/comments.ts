@@ -4,6 +4,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
 import type { AuthorBlocks } from "../blocks.ts";
 import type { Draft } from "../comment-drafts.ts";
@@ -36,6 +37,7 @@ export function commentHandlers(
   videos: KnownVideos,
   blocks: AuthorBlocks,
   ids: Ids,
+  security: SecurityLog,
 ): Pick<Service, "addComment" | "deleteComment" | "pinComment" | "closeComments"> {
   const add = createBatcher((drafts: Draft[]) => store.add(drafts), {
     conflict: (draft) =>
@@ -60,14 +62,20 @@ export function commentHandlers(
       if (typeof added === "string") throw refusals[added]();
       return toComment(added);
     },
-    async deleteComment({ videoId, commentId }, call) {
-      requireCaller(call);
+    async deleteComment({ videoId, commentId, reason }, call) {
+      const actorId = requireCaller(call);
       await videos.require(videoId, call);
       if (!isId(commentId)) throw commentNotFound();
+      let moderated: string | undefined;
       await store.remove(videoId, commentId, (comment, video) => {
         if (!mayDelete(call, comment.author_id, video.author_id))
           throw notYours("Only the author of a comment or of the video, or a moderator, can delete it.");
+        if (actorId !== comment.author_id && actorId !== video.author_id) moderated = comment.author_id;
       });
+      if (moderated) {
+        const subject = `comment ${commentId} on video ${videoId}`;
+        await security.write({ kind: "comment-deleted", userId: moderated, actorId, subject, reason });
+      }
       return {};
     },
     async pinComment({ videoId, commentId }, call) {

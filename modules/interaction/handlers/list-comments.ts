@@ -16,7 +16,7 @@ const aboveAll = "999999999999999999";
 /** Everything that shows comments. Who may see a video may see its comments; whether they may is asked each time. */
 export function commentLists(
   store: CommentStore,
-  video: Client<typeof VideoService>,
+  video: Client<typeof VideoService, "getVideos">,
 ): Pick<Service, "listComments" | "listReplies"> {
   async function requireVisible(videoId: string, call: Call): Promise<void> {
     const { videos } = isId(videoId) ? await video.getVideos({ ids: [videoId] }, call) : { videos: [] };

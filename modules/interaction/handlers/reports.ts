@@ -4,6 +4,7 @@ import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { KnownVideos } from "../known-videos.ts";
 import { toComment } from "../present.ts";
 import type { ReportStore } from "../report-store.ts";
@@ -25,6 +26,7 @@ export function reportHandlers(
   ids: Ids,
   /** By person. */
   limit: RateLimit,
+  security: SecurityLog,
 ): Pick<Service, "reportComment" | "listReportedComments" | "dismissReports"> {
   return {
     async reportComment({ videoId, commentId, reason: named, text: words }, call) {
@@ -55,19 +57,22 @@ export function reportHandlers(
         next: rows.length > pageSize ? shown.at(-1)!.position : "",
       };
     },
-    async dismissReports({ videoId, commentId }, call) {
-      requireModerator(call);
+    async dismissReports({ videoId, commentId, reason }, call) {
+      const actorId = requireModerator(call);
       if (!isId(videoId)) throw videoNotFound();
       if (!isId(commentId)) throw commentNotFound();
       await store.dismiss(videoId, commentId);
+      const subject = `comment ${commentId} on video ${videoId}`;
+      await security.write({ kind: "reports-dismissed", actorId, subject, reason });
       return {};
     },
   };
 }
 
-function requireModerator(call: Call): void {
-  requireCaller(call);
+function requireModerator(call: Call): string {
+  const callerId = requireCaller(call);
   if (call.moderator !== true) throw moderatorsOnly();
+  return callerId;
 }
 
 function reasonOf(reason: ReportReason): 1 | 2 | 3 {

@@ -14,8 +14,8 @@ import type { Send } from "../send-store.ts";
 
 export function send(
   store: Send,
-  user: Client<typeof UserService>,
-  relation: Client<typeof RelationService>,
+  user: Client<typeof UserService, "getUsers">,
+  relation: Client<typeof RelationService, "getRelations">,
 ): Handlers<typeof MessageService>["send"] {
   const apply = createBatcher(store, {
     conflict: (wish) => conversationKey(wish.senderId, wish.receiverId),

@@ -11,7 +11,7 @@ type Service = Handlers<typeof RelationService>;
 
 export function blockHandlers(
   store: BlockStore,
-  user: Client<typeof UserService>,
+  user: Client<typeof UserService, "getUsers">,
   ids: Ids,
 ): Pick<Service, "block" | "unblock" | "listBlocked"> {
   return {

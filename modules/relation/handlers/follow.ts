@@ -14,7 +14,7 @@ type Service = Handlers<typeof RelationService>;
 
 export function followHandlers(
   store: FollowStore,
-  user: Client<typeof UserService>,
+  user: Client<typeof UserService, "getUsers">,
   ids: Ids,
 ): Pick<Service, "follow" | "unfollow"> {
   const usersOf = sharedById(

@@ -3,6 +3,7 @@ import type { SessionId, UserId } from "#contracts/ids.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { CommonPasswords } from "../common-passwords.ts";
 import type { GuessLimit } from "../guess-limit.ts";
@@ -13,6 +14,7 @@ export function changePassword(
   store: AccountStore,
   passwords: Passwords,
   attempts: GuessLimit,
+  security: SecurityLog,
   common: CommonPasswords,
 ): Handlers<typeof UserService>["changePassword"] {
   return async (request, call) => {
@@ -23,7 +25,10 @@ export function changePassword(
     const wanted = await checkPassword(request.newPassword, by);
     const guess = attempts.take(caller);
     const current = cleanPassword(request.currentPassword);
-    if (!(await passwords.verify(account.password_hash, current, call))) throw wrongPassword();
+    if (!(await passwords.verify(account.password_hash, current, call))) {
+      security.note({ kind: "wrong-password", userId: caller });
+      throw wrongPassword();
+    }
     guess.giveBack();
     const hash = await passwords.hash(wanted, call);
     await store.setPassword(
@@ -31,6 +36,7 @@ export function changePassword(
       hash,
       isId(request.sessionId) ? (request.sessionId as SessionId) : undefined,
     );
+    await security.write({ kind: "password-changed", userId: caller });
     return {};
   };
 }

@@ -3,6 +3,7 @@ import type { UserId } from "#contracts/ids.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { ClosingStore } from "../closing-store.ts";
 import type { GuessLimit } from "../guess-limit.ts";
@@ -15,6 +16,7 @@ export function closeAccount(
   passwords: Passwords,
   ids: Ids,
   attempts: GuessLimit,
+  security: SecurityLog,
 ): Handlers<typeof UserService>["closeAccount"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
@@ -22,9 +24,13 @@ export function closeAccount(
     if (!account) throw sessionEnded();
     const guess = attempts.take(caller);
     const password = cleanPassword(request.password);
-    if (!(await passwords.verify(account.password_hash, password, call))) throw wrongPassword();
+    if (!(await passwords.verify(account.password_hash, password, call))) {
+      security.note({ kind: "wrong-password", userId: caller });
+      throw wrongPassword();
+    }
     guess.giveBack();
     await closings.close(account, ids.next());
+    await security.write({ kind: "account-closing", userId: caller });
     return {};
   };
 }

@@ -1,9 +1,11 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { Account, AccountStore, EnteredAccount } from "../account-store.ts";
 import type { Guesses, GuessLimit } from "../guess-limit.ts";
@@ -20,6 +22,7 @@ export function logIn(
   passwords: Passwords,
   tokens: Tokens,
   ids: Ids,
+  security: SecurityLog,
   attempts: { byAddress: RateLimit; guesses: GuessLimit },
 ): Handlers<typeof UserService>["logIn"] {
   /** A login that was overtaken: the password was changed, all sessions ended, or the account closed. */
@@ -38,15 +41,20 @@ export function logIn(
     const marks = marksOf(request);
     const account = await accounts.accountToEnter(key, marks);
     const knownBy = marks.find((mark) => account?.known_marks.some((known) => known.equals(mark)));
-    // A device of theirs comes in however many guess from the same address.
-    if (!(request.device && knownBy && knownBy === marks[0]))
-      attempts.byAddress.take(addressKey(request.address));
-    const guess = knownBy
-      ? attempts.guesses.take(`${key} ${knownBy.toString("base64")}`)
-      : attempts.guesses.take(key, storedGuesses(account));
+    const entry = { userId: account?.id, address: request.address, device: request.userAgent };
+    const take = () => {
+      // A device of theirs comes in however many guess from the same address.
+      const byDevice = request.device && knownBy && knownBy === marks[0];
+      if (!byDevice) attempts.byAddress.take(addressKey(request.address));
+      return knownBy
+        ? attempts.guesses.take(`${key} ${knownBy.toString("base64")}`)
+        : attempts.guesses.take(key, storedGuesses(account));
+    };
+    const guess = noteRefusal(take, (reason) => security.note({ kind: "login-refused", ...entry, reason }));
     const right = await passwords.verify(account?.password_hash, cleanPassword(request.password), call);
     if (!account || !right) {
       if (account && !knownBy) await accounts.keepGuesses(account.id, guess.guesses);
+      security.note({ kind: "login-failed", ...entry });
       throw badCredentials();
     }
     guess.giveBack();
@@ -54,6 +62,7 @@ export function logIn(
     if (account.state !== "open") throw accountClosing();
     if (!(await sessions.addSession(session, account, unnoted(marks, account))))
       throw await whyNotOpened(account);
+    security.note({ kind: "login", ...entry, subject: `session ${session.id}` });
     return sessionAnswer(tokens, account, session, refreshToken);
   };
 }
@@ -65,4 +74,13 @@ function storedGuesses(account: EnteredAccount | undefined): Guesses | undefined
 
 function unnoted(marks: Buffer[], account: EnteredAccount): Buffer[] {
   return marks.filter((mark) => !account.fresh_marks.some((fresh) => fresh.equals(mark)));
+}
+
+function noteRefusal<Result>(work: () => Result, note: (reason: string) => void): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DomainError) note(error.reason);
+    throw error;
+  }
 }

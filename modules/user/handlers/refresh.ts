@@ -2,6 +2,7 @@ import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId } from "#contracts/ids.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
 import { type OpenSession, sessionAnswer } from "../open-session.ts";
 import { judgeRefresh, sessionEnded, sessionMs } from "../rules.ts";
@@ -14,6 +15,7 @@ export function refresh(
   sessions: SessionStore,
   tokens: Tokens,
   looks: RateLimit,
+  security: SecurityLog,
 ): Handlers<typeof UserService>["refresh"] {
   /** The session, once its token is the next one; undefined when another request was quicker. */
   async function rotate(shown: ShownRefreshToken, nextHash: Buffer): Promise<OpenSession | undefined> {
@@ -29,7 +31,10 @@ export function refresh(
         rotatedMsAgo: session.rotated_ms_ago,
       },
     );
-    if (verdict === "end-session") await sessions.endSession(shown.userId, shown.sessionId);
+    if (verdict === "end-session") {
+      await sessions.endSession(shown.userId, shown.sessionId);
+      security.note({ kind: "token-reused", userId: shown.userId, subject: `session ${shown.sessionId}` });
+    }
     if (verdict !== "rotate" || !session) throw sessionEnded();
     // Swapped a moment ago: whoever asks again is given what was given then.
     const { id, classic } = session;

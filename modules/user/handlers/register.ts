@@ -4,6 +4,7 @@ import { addressKey } from "#platform/http/client-address.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { CommonPasswords } from "../common-passwords.ts";
@@ -20,6 +21,7 @@ export function register(
   ids: Ids,
   attempts: RateLimit,
   common: CommonPasswords,
+  security: SecurityLog,
 ): Handlers<typeof UserService>["register"] {
   return async (request, call) => {
     const username = checkUsername(request.username);
@@ -34,6 +36,8 @@ export function register(
       session,
       marksOf(request),
     );
+    const { address, userAgent: device } = request;
+    security.note({ kind: "registered", userId: id, address, device });
     return sessionAnswer(tokens, account, session, refreshToken);
   };
 }

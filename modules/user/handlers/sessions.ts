@@ -5,6 +5,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { SessionStore } from "../session-store.ts";
 
 type Service = Handlers<typeof UserService>;
@@ -42,7 +43,7 @@ export function listSessions(store: SessionStore): Service["listSessions"] {
   };
 }
 
-export function endSessions(store: SessionStore): Service["endSessions"] {
+export function endSessions(store: SessionStore, security: SecurityLog): Service["endSessions"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
     if (request.sessionId && !isId(request.sessionId)) {
@@ -50,6 +51,9 @@ export function endSessions(store: SessionStore): Service["endSessions"] {
     }
     if (request.sessionId) await store.endSession(caller, request.sessionId as SessionId);
     else await store.endAllSessions(caller);
+    if (request.sessionId)
+      security.note({ kind: "session-ended", userId: caller, subject: `session ${request.sessionId}` });
+    else security.note({ kind: "all-sessions-ended", userId: caller });
     return {};
   };
 }

@@ -1,13 +1,16 @@
+import { availableParallelism } from "node:os";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
 import { accountGone } from "#platform/accounts/people-gone.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
+import { diskFull } from "#platform/errors/disk-full.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import { refuseTooHeavy } from "#platform/media/effort.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { endOfSession } from "../rules.ts";
+import { endOfSession, firstRenditionShortSidePx, tooMuchUnpublished, unpublishedShare } from "../rules.ts";
 import type { UploadStore } from "../upload-store.ts";
 
 export function addUpload(
@@ -16,16 +19,25 @@ export function addUpload(
   media: Media,
   ids: Ids,
   jobs: JobQueue,
+  { maxProcessingMs, maxUnpublishedBytes }: { maxProcessingMs: number; maxUnpublishedBytes: number },
 ): Handlers<typeof VideoService>["addUpload"] {
   return async ({ staged, sha256, sizeBytes }, call) => {
     const ownerId = requireCaller(call) as UserId;
     try {
       const looking = { signal: call.signal, person: ownerId };
       const info = await blobs.withFile({ staged }, (path) => media.probe(path, looking));
+      const cores = availableParallelism();
+      refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
+      const freeBytes = await blobs.freeBytes();
+      const refuse = ({ own, all }: { own: number; all: number }) => {
+        if (own + sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
+        const room = freeBytes + sizeBytes + all;
+        if (all + sizeBytes > room * unpublishedShare) throw diskFull();
+      };
       const id = ids.next() as UploadId;
-      // Kept under the name of a playable file: when it needs no work, it is one.
-      const sourceKey = blobKey("video", sha256, info.container === "mp4" ? "mp4" : "bin");
-      await store.addUpload({ id, ownerId, sourceKey, sizeBytes, info }).catch(endOfSession);
+      // Under a name that is never served: who knows its content could ask for it before it is published.
+      const sourceKey = blobKey("source", sha256, "bin");
+      await store.addUpload({ id, ownerId, sourceKey, sizeBytes, info }, refuse).catch(endOfSession);
       await blobs.commit(staged, sourceKey);
       if (!(await store.keepsBlob(id, sourceKey, jobs))) throw accountGone();
       const { durationMs, width, height, notices } = info;

@@ -4,6 +4,7 @@ import { PeopleGone } from "#platform/accounts/people-gone.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { SecurityLog } from "#platform/security/security-log.ts";
 import { moderatorsOnly, videoNotFound } from "../rules.ts";
 import type { VideoStore } from "../video-store.ts";
 
@@ -13,12 +14,17 @@ function notFoundWhenGone(error: unknown): boolean {
   throw error;
 }
 
-export function holdVideo(store: VideoStore): Handlers<typeof VideoService>["holdVideo"] {
-  return async ({ id, held }, call) => {
-    requireCaller(call);
+export function holdVideo(
+  store: VideoStore,
+  security: SecurityLog,
+): Handlers<typeof VideoService>["holdVideo"] {
+  return async ({ id, held, reason }, call) => {
+    const actorId = requireCaller(call);
     if (!call.moderator) throw moderatorsOnly();
     const found = isId(id) && (await store.setHeld(id as VideoId, held).catch(notFoundWhenGone));
     if (!found) throw videoNotFound();
+    const kind = held ? "video-held" : "video-released";
+    await security.write({ kind, actorId, subject: `video ${id}`, reason });
     return {};
   };
 }

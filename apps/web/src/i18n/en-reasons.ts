@@ -57,6 +57,10 @@ export const reasons = {
   VIDEO_DAMAGED: "The video is damaged. Check that it plays on your device, or export it again.",
   VIDEO_CODEC_UNSUPPORTED: "This kind of video cannot be read. Export it as MP4 (H.264) and try again.",
   FRAME_TOO_LARGE: "The picture of this video is too large: at most {limit} pixels a side.",
+  VIDEO_TOO_HEAVY:
+    "Preparing this video would take the server too long. Export it at 1920×1080 or less, or make it shorter.",
+  UNPUBLISHED_TOO_MUCH:
+    "You have {limit} MB that are not published yet. Publish some, or wait until your videos are prepared.",
   RENDITION_TOO_LARGE: "The converted video would be too large. Shorten it or export it smaller.",
   MEDIA_TOO_HEAVY: "The video needs more memory than this server has for it. Export it smaller.",
   MEDIA_TIMEOUT: "Preparing the video took too long. Try again with a shorter or smaller one.",

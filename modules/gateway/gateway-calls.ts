@@ -1,0 +1,20 @@
+import { FeedService } from "#contracts/gen/feed_pb.ts";
+import { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { MessageService } from "#contracts/gen/message_pb.ts";
+import { RelationService } from "#contracts/gen/relation_pb.ts";
+import { UserService } from "#contracts/gen/user_pb.ts";
+import { VideoService } from "#contracts/gen/video_pb.ts";
+import type { Clients } from "#platform/module/module.ts";
+import { allBut } from "#platform/rpc/service.ts";
+
+/** All that people may ask for; what modules only tell each other is left out. */
+export const gatewayCalls = {
+  user: allBut(UserService),
+  relation: allBut(RelationService),
+  video: allBut(VideoService, "listPublished"),
+  interaction: allBut(InteractionService, "getInterests"),
+  message: allBut(MessageService),
+  feed: allBut(FeedService),
+};
+
+export type GatewayClients = Clients<typeof gatewayCalls>;

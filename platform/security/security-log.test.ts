@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createLog } from "../observe/log.ts";
+import { createModuleDatabase } from "../testing/module-database.ts";
+import { createSecurityLog } from "./security-log.ts";
+
+let own: Awaited<ReturnType<typeof createModuleDatabase>>;
+beforeAll(async () => {
+  own = await createModuleDatabase("anything", "1", { "0001-nothing": "select 1" });
+});
+afterAll(() => own.drop());
+const rows = async () =>
+  (
+    await own.database.pool.query(
+      "select kind, user_id, address, reason, times from security.entry order by id",
+    )
+  ).rows;
+
+test("those alike are one with their number, and an attack from everywhere is bounded", async () => {
+  const security = createSecurityLog(own.database.pool, createLog("silent"));
+  for (let i = 0; i < 3; i++) security.note({ kind: "login-failed", userId: "7", address: "203.0.113.1" });
+  for (let i = 0; i < 1000; i++)
+    security.note({ kind: "login-refused", address: `198.51.100.${i}`, reason: "X" });
+  await security.stop();
+  const kept = await rows();
+  expect(kept[0]).toMatchObject({ kind: "login-failed", user_id: "7", address: "203.0.113.1", times: 3 });
+  expect(kept.length).toBeLessThanOrEqual(52);
+  expect(kept.reduce((sum, row) => sum + row.times, 0)).toBe(1003);
+});
+
+test("what is written stays as it was, whatever was in it", async () => {
+  const { pool } = own.database;
+  const security = createSecurityLog(pool, createLog("silent"));
+  await security.write({
+    kind: "video-held",
+    actorId: "9",
+    subject: "video 1",
+    reason: `a\0b${"x".repeat(9999)}`,
+  });
+  const last = (await rows()).at(-1);
+  expect(last.reason).toHaveLength(299);
+  await expect(pool.query("update security.entry set reason = ''")).rejects.toThrow("only added to");
+  await security.stop();
+});

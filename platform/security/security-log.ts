@@ -1,0 +1,126 @@
+import type { Pool } from "pg";
+import type { Logger } from "../observe/log.ts";
+
+/** What is kept about. Never a password, a token, or a name that may be a password typed into the wrong field. */
+export type SecurityKind =
+  | "registered"
+  | "login"
+  | "login-failed"
+  | "login-refused"
+  | "wrong-password"
+  | "password-changed"
+  | "session-ended"
+  | "all-sessions-ended"
+  | "token-reused"
+  | "account-closing"
+  | "role-given"
+  | "role-taken"
+  | "video-held"
+  | "video-released"
+  | "comment-deleted"
+  | "reports-dismissed";
+
+export interface SecurityEntry {
+  kind: SecurityKind;
+  /** Whom it concerns. */
+  userId?: string | undefined;
+  /** Who did it, where that is somebody else. */
+  actorId?: string | undefined;
+  /** `video 12`, `session 34`. */
+  subject?: string;
+  address?: string;
+  device?: string;
+  /** Why, in the words of who did it; or the stable reason of a refusal. */
+  reason?: string;
+}
+
+export interface SecurityLog {
+  /** Within a few seconds; those alike become one with their number, and of very many different ones some only. */
+  note(entry: SecurityEntry): void;
+  /** At once, for what somebody has to answer for. */
+  write(entry: SecurityEntry): Promise<void>;
+  /** Writes what is left. */
+  stop(): Promise<void>;
+}
+
+const flushMs = 2_000;
+/** Different ones in one writing: an attack from everywhere is seen by its number, and fills no disk. */
+const maxDifferent = 50;
+const maxText = 300;
+const keptDays = 180;
+/** Of refusals and failures, which strangers cause: the newest so many. */
+const keptFailures = 1_000_000;
+const sweepMs = 3_600_000;
+
+/** Writes to the table that `douya security-log` reads. It is only added to; what is old goes. */
+export function createSecurityLog(pool: Pool, log: Logger): SecurityLog {
+  let waiting = new Map<string, { entry: SecurityEntry; times: number }>();
+  let writing: Promise<void> = Promise.resolve();
+  let sweptAtMs = 0;
+
+  async function insert(entries: { entry: SecurityEntry; times: number }[]): Promise<void> {
+    if (entries.length === 0) return;
+    const column = (of: (entry: SecurityEntry) => string | undefined) =>
+      entries.map(({ entry }) => of(entry)?.slice(0, maxText).replaceAll("\0", "") ?? null);
+    await pool.query(
+      `insert into security.entry (kind, user_id, actor_id, subject, address, device, reason, times)
+       select kind, user_id, actor_id, coalesce(subject, ''), coalesce(address, ''), coalesce(device, ''),
+         coalesce(reason, ''), times
+       from unnest($1::text[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int4[])
+         as t(kind, user_id, actor_id, subject, address, device, reason, times)`,
+      [
+        column((entry) => entry.kind),
+        column((entry) => entry.userId),
+        column((entry) => entry.actorId),
+        column((entry) => entry.subject),
+        column((entry) => entry.address),
+        column((entry) => entry.device),
+        column((entry) => entry.reason),
+        entries.map(({ times }) => times),
+      ],
+    );
+  }
+
+  async function sweep(): Promise<void> {
+    if (Date.now() - sweptAtMs < sweepMs) return;
+    sweptAtMs = Date.now();
+    await pool.query(`delete from security.entry where at < now() - $1 * interval '1 day'`, [keptDays]);
+    await pool.query(
+      `delete from security.entry where kind in ('login-failed', 'login-refused')
+         and id < (select max(id) from security.entry) - $1`,
+      [keptFailures],
+    );
+  }
+
+  function flush(): Promise<void> {
+    const now = [...waiting.values()];
+    waiting = new Map();
+    writing = writing
+      .then(() => insert(now))
+      .then(sweep)
+      .catch((error) => log.error({ err: error }, "the security log could not be written"));
+    return writing;
+  }
+  const timer = setInterval(() => {
+    if (waiting.size > 0) void flush();
+  }, flushMs);
+
+  return {
+    note(entry) {
+      let shown = entry;
+      let key = JSON.stringify(entry);
+      if (!waiting.has(key) && waiting.size >= maxDifferent) {
+        shown = { kind: entry.kind, reason: "many different ones at once" };
+        key = JSON.stringify(shown);
+      }
+      const known = waiting.get(key);
+      if (known) known.times++;
+      else waiting.set(key, { entry: shown, times: 1 });
+    },
+    write: (entry) => insert([{ entry, times: 1 }]),
+    async stop() {
+      clearInterval(timer);
+      await flush();
+    },
+  };
+}
