@@ -24,6 +24,7 @@ import {
   describeVideo,
   displayedSize,
   isCutShort,
+  isFat,
   isHdr,
   mayComply,
   PICTURE_DEMUXERS,
@@ -31,6 +32,7 @@ import {
   uprightOf,
   VIDEO_DEMUXERS,
 } from "./rules.ts";
+import { timelineOf } from "./timeline.ts";
 
 /** Puts the rules before an engine: what to refuse, what to make, within which limits. */
 export function createMediaTool(engine: MediaEngine, limits: MediaLimits): MediaTool {
@@ -50,7 +52,8 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     const video = chooseVideo(facts);
     acceptPicture(video, limits);
     const options = { wholeBytes, startsAtZero: container === "mp4" };
-    const spans = await engine.survey(source, options, run);
+    const whole = { ...run, timeoutMs: limits.surveyTimeoutMs };
+    const spans = await engine.survey(source, options, whole);
     const spanOf = (stream: StreamFacts) =>
       spans.find(({ index, packets }) => index === stream.index && packets > 0);
     const picture = spanOf(video);
@@ -73,20 +76,23 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     )
       notices.push("SOUND_LEFT_OUT");
 
-    const mightBeCopied = mayComply(container, video);
+    // What is too fat to be handed on need not be read again to find out whether it could be.
+    const fat = isFat(file.sizeBytes, timelineOf(picture, (audio && spanOf(audio)) ?? null).durationMs);
+    const mightBeCopied = !fat && mayComply(container, video);
     // Demuxers leave out what an edit list hides, but what is copied may bring it along.
     const everything =
-      container === "mp4" && (mightBeCopied || audio?.codec === "aac")
-        ? await engine.survey({ ...source, ignoreEdits: true }, options, run)
+      container === "mp4" && !fat && (mightBeCopied || audio?.codec === "aac")
+        ? await engine.survey({ ...source, ignoreEdits: true }, options, whole)
         : spans;
     const leftOut = (stream: StreamFacts) => {
+      if (fat) return Number.POSITIVE_INFINITY;
       const sum = (all: StreamSpan[]) => {
         const span = all.find(({ index }) => index === stream.index);
         return span ? span.shownMs + span.hiddenMs : 0;
       };
       return Math.max(0, sum(everything) - sum(spans));
     };
-    const sequences = mightBeCopied ? await engine.sequences(source, video.index, run) : [];
+    const sequences = mightBeCopied ? await engine.sequences(source, video.index, whole) : [];
     return describeVideo(
       {
         ...file,

@@ -16,6 +16,8 @@ export interface MediaLimits {
   threads: number;
   /** Time for reading the headers and a first frame. */
   probeTimeoutMs: number;
+  /** Time for reading a whole file without decoding it. */
+  surveyTimeoutMs: number;
   /** Time for a cover or a picture. */
   stillTimeoutMs: number;
   /** Time for one rendition. */
@@ -31,6 +33,7 @@ export const DEFAULT_MEDIA_LIMITS: Readonly<MediaLimits> = {
   maxMemoryBytes: 1536 * 1024 ** 2,
   threads: 2,
   probeTimeoutMs: 20_000,
+  surveyTimeoutMs: 60_000,
   stillTimeoutMs: 120_000,
   renditionTimeoutMs: 60 * 60_000,
 };

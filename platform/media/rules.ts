@@ -184,13 +184,18 @@ export function mayComply(container: VideoContainer, video: StreamFacts): boolea
   return COPIED_CONTAINERS.has(container) && video.codec === "h264" && video.pixelFormat === "yuv420p";
 }
 
+/** More than is worth sending to viewers as it is. */
+export function isFat(sizeBytes: number, durationMs: number): boolean {
+  return (sizeBytes * 8000) / durationMs > MAX_COPIED_BITS_PER_SECOND;
+}
+
 export function canCopyVideo(info: MediaInfo, maxShortSidePx: number): boolean {
   return (
     info.videoComplies &&
     Math.min(info.width, info.height) <= maxShortSidePx &&
     Math.max(info.width, info.height) <= maxShortSidePx * MAX_SIDE_RATIO &&
     info.fps <= MAX_FPS &&
-    info.bitsPerSecond <= MAX_COPIED_BITS_PER_SECOND
+    !isFat(info.sizeBytes, info.durationMs)
   );
 }
 

@@ -11,7 +11,7 @@ import { toApiUpload, toApiVideo } from "./present.ts";
 import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 
 /** Time for the probe of an upload, after its last byte. */
-const probeMs = 30_000;
+const probeMs = 90_000;
 
 /** Uploading, publishing, watching and deleting. */
 export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface): FastifyPluginAsyncTypebox {

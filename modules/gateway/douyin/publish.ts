@@ -14,7 +14,7 @@ import { toClassicVideo, videoSchema } from "./present.ts";
 /** How long the answer waits for the first rendition, so that a list right after it has the video. */
 const renditionWaitMs = 10_000;
 const renditionPollMs = 100;
-const probeMs = 30_000;
+const probeMs = 90_000;
 /** The most videos that the classic list, which has no pages, shows. */
 const maxListed = 100;
 
