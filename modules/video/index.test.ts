@@ -134,6 +134,18 @@ test("what phones cannot play is made playable, and the source is kept", async (
   await filesAre(["bin", "jpg", "mp4"]);
 });
 
+test("a recording that was cut off is published up to where it is whole, and only its author is told", async () => {
+  const made = await publish(clip("field/fragmented-cut-in-last-fragment.mp4"));
+  await ended(made.id);
+  const seen = (await get(made.id, ann))!;
+  expect(seen).toMatchObject({ state: VideoState.PUBLISHED, notices: ["VIDEO_CUT_OFF"] });
+  expect((await get(made.id, "2"))!.notices).toEqual([]);
+  // The length that is told is that of the file that is played.
+  const info = await blobs.withFile({ key: seen.playKey }, (path) => media.probe(path));
+  expect(Math.abs(seen.durationMs - info.durationMs)).toBeLessThan(25);
+  expect(seen.durationMs).toBeLessThan(2200);
+});
+
 test("the same file from two people is stored once, and stays until both have deleted it", async () => {
   const first = await publish(vertical);
   const second = await video.publish(
