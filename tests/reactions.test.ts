@@ -65,9 +65,13 @@ describe.each(shapes)("reactions, %s", (shape) => {
   test.each([
     "api",
     "douyin",
-  ])("repeating is harmless, and one reaction replaces the other: %s", async (surface) => {
-    const act = async (action: 1 | 2 | 3 | 4) => {
-      if (surface === "douyin") return favorite(ben, action);
+  ])("one reaction replaces the other, repeating changes nothing, and an app hears of it: %s", async (surface) => {
+    const classic = { token: ben.session.accessToken, video_id: video.id };
+    const act = async (action: 1 | 2 | 3 | 4, refusal: number) => {
+      if (surface === "douyin") {
+        const answer = await douyin.post("/favorite/action/", { ...classic, action_type: String(action) });
+        return refusal ? refused(answer, refusal) : ok(answer);
+      }
       const path = `/videos/${video.id}/${action < 3 ? "like" : "dislike"}`;
       expect((await (action % 2 === 1 ? ben.put(path) : ben.delete(path))).status).toBe(204);
     };
@@ -75,24 +79,33 @@ describe.each(shapes)("reactions, %s", (shape) => {
     const disliked = { likes: 0, reaction: "dislike", received: 0, given: 0 };
     const neither = { ...disliked, reaction: null };
     const steps = [
-      [2, neither],
-      [4, neither],
-      [1, liked],
-      [1, liked],
-      [4, liked],
-      [3, disliked],
-      [3, disliked],
-      [2, disliked],
-      [1, liked],
-      [2, neither],
-      [2, neither],
-      [3, disliked],
-      [4, neither],
+      [2, neither, 10502],
+      [4, neither, 10504],
+      [1, liked, 0],
+      [1, liked, 10501],
+      [4, liked, 10504],
+      [3, disliked, 0],
+      [3, disliked, 10503],
+      [2, disliked, 10502],
+      [1, liked, 0],
+      [2, neither, 0],
+      [2, neither, 10502],
+      [3, disliked, 0],
+      [4, neither, 0],
     ] as const;
-    for (const [action, expected] of steps) {
-      await act(action);
+    for (const [action, expected, refusal] of steps) {
+      await act(action, refusal);
       expect(await seenBy(ben), `after ${action}`).toEqual(expected);
     }
+  });
+
+  test("of many likes of one person at once, an app hears of one that was done", async () => {
+    const like = { token: ben.session.accessToken, video_id: video.id, action_type: "1" };
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => douyin.post("/favorite/action/", like)),
+    );
+    expect(answers.map(({ body }) => body.status_code).sort()).toEqual([0, ...Array(7).fill(10501)]);
+    expect((await ben.delete(`/videos/${video.id}/like`)).status).toBe(204);
   });
 
   test("everybody at once: each like counts once", async () => {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { Reaction } from "#contracts/gen/interaction_pb.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -9,11 +10,29 @@ import { toClassicVideo, videoSchema } from "./present.ts";
 /** The most videos that the list, which has no pages, shows. */
 const maxListed = 100;
 
+const repeated = (reason: string, why: string) => () => new DomainError("conflict", reason, why);
+
 const actions = {
-  "1": { change: "react", reaction: Reaction.LIKE },
-  "2": { change: "withdraw", reaction: Reaction.LIKE },
-  "3": { change: "react", reaction: Reaction.DISLIKE },
-  "4": { change: "withdraw", reaction: Reaction.DISLIKE },
+  "1": {
+    change: "react",
+    reaction: Reaction.LIKE,
+    refusal: repeated("ALREADY_LIKED", "You like this video already."),
+  },
+  "2": {
+    change: "withdraw",
+    reaction: Reaction.LIKE,
+    refusal: repeated("NOT_LIKED", "You do not like this video."),
+  },
+  "3": {
+    change: "react",
+    reaction: Reaction.DISLIKE,
+    refusal: repeated("ALREADY_DISLIKED", "You dislike this video already."),
+  },
+  "4": {
+    change: "withdraw",
+    reaction: Reaction.DISLIKE,
+    refusal: repeated("NOT_DISLIKED", "You do not dislike this video."),
+  },
 } as const;
 
 export function favoriteEndpoints(app: FastifyInstance, surface: Surface): void {
@@ -26,8 +45,9 @@ export function favoriteEndpoints(app: FastifyInstance, surface: Surface): void 
     answer: {},
     async handle(parameters, request) {
       const videoId = requiredId(parameters, "video_id");
-      const { change, reaction } = oneOf(parameters, "action_type", actions);
-      await interaction[change]({ videoId, reaction }, callOf(request));
+      const { change, reaction, refusal } = oneOf(parameters, "action_type", actions);
+      const { changed } = await interaction[change]({ videoId, reaction }, callOf(request));
+      if (!changed) throw refusal();
       return ok;
     },
   });
