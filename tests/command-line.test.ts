@@ -111,6 +111,7 @@ describe("douya on the command line", () => {
     ["DOUYA_TRUST_PROXY", "true"],
     ["DOUYA_TRUST_PROXY", "10.0.0.0/33"],
     ["DOUYA_LOG_LEVEL", "loud"],
+    ["DOUYA_TZ", "Mars/Olympus"],
   ])("%s=%s is found by config, and by serve before anything starts", async (name, value) => {
     const listed = await run(["config"], { [name]: value });
     expect(listed.code).toBe(1);

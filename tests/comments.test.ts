@@ -233,6 +233,17 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect(items.map((comment) => comment.floor)).toEqual(Array.from({ length: 30 }, (_, i) => 30 - i));
   });
 
+  test("lines stay lines, however they are ended, over both APIs", async () => {
+    const id = fresh.pop()!;
+    const written = `roses ❤️${"\r\n".repeat(20)}\ud83d\udebeviolets`;
+    const read = written.replaceAll("\r\n", "\n");
+    expect((await say(ben, id, written)).text).toBe(read);
+    const action = { video_id: id, action_type: "1", comment_text: written };
+    const posted = await douyin.post("/comment/action/", { ...action, token: eve.session.accessToken });
+    expect(ok(posted).comment?.content).toBe(read);
+    expect(texts(await list(id))).toEqual([read, read]);
+  });
+
   test("what cannot be said is refused by name and changes nothing", async () => {
     const id = fresh.pop()!;
     const token = ben.session.accessToken;
@@ -240,7 +251,15 @@ describe.each(shapes)("comments, %s", (shape) => {
     const post = (path: string, text: string) => ben.post(path, { json: { text } });
     const good = { token, video_id: id, action_type: "1", comment_text: "hello" };
     const act = (parameters: Record<string, string>) => douyin.post("/comment/action/", parameters);
-    for (const text of ["", " \u3000", "a".repeat(501), "😀".repeat(501), "a\nb", "a\u0000b", "\u200b"]) {
+    for (const text of [
+      "",
+      " \u3000",
+      "a".repeat(501),
+      "😀".repeat(501),
+      `a${"\n".repeat(21)}b`,
+      "a\u0000b",
+      "\u200b",
+    ]) {
       expectProblem(await post(comments, text), 422, "COMMENT_INVALID");
       refused(await act({ ...good, comment_text: text }), 10801);
     }

@@ -142,7 +142,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
     ok(await publish(""));
     refused(await publish("豆".repeat(201)), 10201);
     refused(await publish("x".repeat(10_000)), 10001);
-    refused(await publish("line\nbreak"), 10201);
+    refused(await publish("a\u0007b"), 10201);
   });
 
   test("a file that is no video, or fails in the pipeline, is refused with the reason", async () => {
@@ -166,6 +166,17 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
     expect(ok(await list("1")).video_list).toEqual([]);
     const titles = ok(await list(ada.id)).video_list!.map((video) => video.title);
     expect(titles).toEqual(["", "👍".repeat(200), "豆".repeat(200), "from the query"]);
+  });
+
+  test("a title is one line: what was typed as several is joined by spaces", async () => {
+    const form: [string, string | Blob][] = [
+      ["token", token],
+      ["data", file()],
+      ["title", "one\r\ntwo\nthree\u2028four\n"],
+    ];
+    ok(await douyin.publish(form));
+    const { video_list: listed } = ok(await list(ada.id));
+    expect(listed![0]!.title).toBe("one two three four");
   });
 
   describe("a feed of more than a page", () => {

@@ -28,6 +28,12 @@ const keys = {
     url,
   ),
   limits: key("DOUYA_LIMITS", "on", "Rate limits; off for load tests only.", onOff),
+  timeZone: key(
+    "DOUYA_TZ",
+    "",
+    "Whose calendar the classic API's dates of comments follow: a zone like Asia/Shanghai; empty: this machine's.",
+    timeZone,
+  ),
   trustProxy: key(
     "DOUYA_TRUST_PROXY",
     "off",
@@ -216,6 +222,15 @@ function onOff(value: string): boolean {
 function level(value: string): string {
   if (!/^(trace|debug|info|warn|error|silent)$/.test(value)) throw new Error("must be a log level");
   return value;
+}
+
+function timeZone(value: string): string {
+  try {
+    const own = value === "" ? {} : { timeZone: value };
+    return new Intl.DateTimeFormat("en", own).resolvedOptions().timeZone;
+  } catch {
+    throw new Error("must be a time zone like Asia/Shanghai");
+  }
 }
 
 function url(value: string): string {

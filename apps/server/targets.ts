@@ -45,10 +45,11 @@ export const table: Record<string, Placed> = {
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,
   })),
-  gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits }) => ({
+  gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits, timeZone }) => ({
     publicUrl,
     maxUploadBytes,
     limits,
+    timeZone,
     webDir,
   })),
 };

@@ -21,6 +21,8 @@ export interface GatewayConfig {
   publicUrl: string;
   maxUploadBytes: number;
   limits: boolean;
+  /** Of dates that are shown without a time: Asia/Shanghai. */
+  timeZone: string;
   /** The built web client. */
   webDir: string;
 }
@@ -52,7 +54,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         await app.register((scope) => apiV1(scope, surface), { prefix: "/api/v1" });
         // It does not show who follows the caller.
         const classic = { ...surface, composer: createComposer(clients, log, { oneWay: true }) };
-        await app.register((scope) => classicApi(scope, classic, config.maxUploadBytes), {
+        await app.register((scope) => classicApi(scope, classic, config), {
           prefix: "/douyin",
         });
         await app.register((scope) => mediaRoutes(scope, blobs));

@@ -4,10 +4,11 @@ import { checkComment, mayDelete, parseCursor } from "./rules.ts";
 const refused = (reason: string) => expect.objectContaining({ kind: "invalid", reason });
 
 describe("checkComment", () => {
-  test("takes 1 to 500 characters as people count them, without line breaks", () => {
+  test("takes 1 to 500 characters as people count them, and 20 line breaks", () => {
     expect(checkComment("  hi 👩‍👧 ")).toBe("hi 👩‍👧");
     expect(checkComment("😀".repeat(500))).toHaveLength(1000);
-    for (const text of ["", " ", "😀".repeat(501), "a\nb"])
+    expect(checkComment(`a${"\r\n".repeat(20)}b`)).toBe(`a${"\n".repeat(20)}b`);
+    for (const text of ["", " ", "😀".repeat(501), `a${"\n".repeat(21)}b`, "a\u0007b"])
       expect(() => checkComment(text)).toThrow(refused("COMMENT_INVALID"));
   });
 });

@@ -14,7 +14,7 @@ export function checkComment(text: string): string {
     reason: "COMMENT_INVALID",
     min: 1,
     max: 500,
-    allowInvisible: true,
+    maxLineBreaks: 20,
   });
 }
 
@@ -25,7 +25,6 @@ export function checkReport(text: string): string {
     reason: "REPORT_INVALID",
     min: 0,
     max: 200,
-    allowInvisible: true,
   });
 }
 

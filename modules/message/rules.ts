@@ -12,8 +12,7 @@ export function checkContent(content: string): string {
     reason: "MESSAGE_INVALID",
     min: 1,
     max: 2000,
-    allowInvisible: true,
-    allowLines: true,
+    maxLineBreaks: 2000,
   });
 }
 

@@ -16,11 +16,17 @@ export const passwordLastsMs = 180 * 24 * 3_600_000;
 export const refreshGraceMs = 10_000;
 
 export function checkUsername(username: string): string {
-  return checkText(username, { label: "A user name", reason: "NAME_INVALID", min: 1, max: 32 });
+  return checkText(username, {
+    label: "A user name",
+    reason: "NAME_INVALID",
+    min: 1,
+    max: 32,
+    identifies: true,
+  });
 }
 
 export function checkName(name: string): string {
-  return checkText(name, { label: "A name", reason: "NAME_INVALID", min: 1, max: 32, allowInvisible: true });
+  return checkText(name, { label: "A name", reason: "NAME_INVALID", min: 1, max: 32 });
 }
 
 export function checkSignature(signature: string): string {
@@ -29,7 +35,6 @@ export function checkSignature(signature: string): string {
     reason: "SIGNATURE_INVALID",
     min: 0,
     max: 200,
-    allowInvisible: true,
   });
 }
 

@@ -28,7 +28,6 @@ export function checkTitle(title: string): string {
     reason: "TITLE_INVALID",
     min: 0,
     max: 200,
-    allowInvisible: true,
   });
 }
 

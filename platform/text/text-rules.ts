@@ -1,13 +1,22 @@
 import { DomainError } from "../errors/domain-error.ts";
 
-/** Control, surrogate, private and unassigned characters, and line and paragraph separators. */
-const unprintable = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
+/**
+ * What no text may hold. Only properties that Unicode never changes: what this Node's tables do not know yet is an
+ * emoji of this year, not a mistake.
+ */
+const unprintable = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;
 /** All that Unicode and old systems end a line with. */
 const lineEnd = /\r\n?|[\u0085\u2028\u2029]/g;
-/** Characters that are not seen, but change how others are shown: zero-width, joiners, selectors, direction marks. */
-const invisible = /[\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}]/u;
 /** One class: alternatives that share a character (U+FEFF is in both) would be tried in 2ⁿ ways. */
-const visible = /[^\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}\s]/u;
+const visible = /[^\p{Default_Ignorable_Code_Point}\u{2800}\u{fff9}-\u{fffb}\s]/u;
+/**
+ * What is not seen and would make two names look the same, or one look like another. Joiners, which Persian, Malayalam
+ * and Sinhala are written with, and variation selectors, which emoji are, do not count; nor do the tags of flags.
+ */
+const disguise =
+  /(?![\u200c\u200d]|\p{Variation_Selector})[\p{Default_Ignorable_Code_Point}\u{2800}\u{fff9}-\u{fffb}]/u;
+const regionalFlag = /\u{1f3f4}[\u{e0030}-\u{e007a}]{1,9}\u{e007f}/gu;
+const ignorable = /\p{Default_Ignorable_Code_Point}/gu;
 
 export interface TextRule {
   /** What it is called in messages: "A title". */
@@ -16,10 +25,10 @@ export interface TextRule {
   min: number;
   /** In characters as Unicode counts them (code points). */
   max: number;
-  /** Joiners and direction marks, which emoji and right-to-left scripts need. */
-  allowInvisible?: boolean;
-  /** Line breaks, which all become "\n", and tabs. */
-  allowLines?: boolean;
+  /** Whether others tell people apart by it, so that nothing may hide in it. */
+  identifies?: boolean;
+  /** So many line breaks, which all become "\n", and tabs; without it none. */
+  maxLineBreaks?: number;
 }
 
 /**
@@ -30,22 +39,32 @@ export function checkText(text: string, rule: TextRule): string {
   const refuse = (why: string) => new DomainError("invalid", rule.reason, `${rule.label} ${why}.`);
   // A normal form can grow a text many times over, so the length is looked at before and after.
   if (text.length > rule.max * 8) throw refuse(`has at most ${rule.max} characters`);
-  const lines = rule.allowLines ? text.replace(lineEnd, "\n") : text;
-  const clean = lines.normalize("NFC").trim();
+  const allowed = rule.maxLineBreaks ?? 0;
+  const clean = (allowed > 0 ? oneLineEnd(text) : text).normalize("NFC").trim();
   const length = rule.min > 0 && !visible.test(clean) ? 0 : [...clean].length;
   if (length < rule.min)
     throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
   if (length > rule.max) throw refuse(`has at most ${rule.max} characters`);
-  if (unprintable.test(rule.allowLines ? clean.replace(/[\n\t]/g, "") : clean))
-    throw refuse(`must not contain control characters${rule.allowLines ? "" : " or line breaks"}`);
-  if (!rule.allowInvisible && invisible.test(clean)) throw refuse("must not contain invisible characters");
+  if (allowed === 0 && /[\n\r\u0085\u2028\u2029]/.test(clean))
+    throw refuse("is one line, without line breaks");
+  if (unprintable.test(allowed > 0 ? clean.replace(/[\n\t]/g, "") : clean))
+    throw refuse("must not contain control characters");
+  if (clean.split("\n", allowed + 2).length > allowed + 1) throw refuse(`has at most ${allowed} line breaks`);
+  if (rule.identifies && disguise.test(clean.replace(regionalFlag, "")))
+    throw refuse("must not contain invisible characters");
   return clean;
 }
 
+/** The same text with every line ended by "\n". */
+export function oneLineEnd(text: string): string {
+  return text.replace(lineEnd, "\n");
+}
+
 /**
- * The form under which names are the same: without regard to case, width and Unicode form. There and back, since
- * letters meet in one case that are apart in the other (σ and ς, ß and ẞ and ss).
+ * The form under which names are the same: without regard to case, width, Unicode form and what is not seen. There and
+ * back, since letters meet in one case that are apart in the other (σ and ς, ß and ẞ and ss).
  */
 export function nameKey(name: string): string {
-  return name.normalize("NFKC").toLowerCase().toUpperCase().toLowerCase().normalize("NFKC");
+  const seen = name.normalize("NFKC").replace(ignorable, "");
+  return seen.toLowerCase().toUpperCase().toLowerCase().normalize("NFKC");
 }

@@ -1942,7 +1942,7 @@ export interface paths {
                     "application/json": {
                         /** @description One's own name for this request: sent again with the same key, it adds nothing and gives the same. */
                         idempotencyKey?: string;
-                        /** @description 1 to 500 characters, without line breaks. */
+                        /** @description 1 to 500 characters, with at most 20 line breaks. */
                         text: string;
                     };
                 };
@@ -2169,7 +2169,7 @@ export interface paths {
                     "application/json": {
                         /** @description One's own name for this request: sent again with the same key, it adds nothing and gives the same. */
                         idempotencyKey?: string;
-                        /** @description 1 to 500 characters, without line breaks. */
+                        /** @description 1 to 500 characters, with at most 20 line breaks. */
                         text: string;
                     };
                 };

@@ -9,7 +9,10 @@ import { toApiComment } from "./present.ts";
 import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 
 const CommentParams = Type.Object({ id: Id, commentId: Id });
-const Text = Type.String({ maxLength: 4000, description: "1 to 500 characters, without line breaks." });
+const Text = Type.String({
+  maxLength: 4000,
+  description: "1 to 500 characters, with at most 20 line breaks.",
+});
 const IdempotencyKey = Type.Optional(
   Type.String({
     maxLength: 64,

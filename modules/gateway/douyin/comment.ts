@@ -5,12 +5,12 @@ import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId, text } from "./parameters.ts";
-import { commentSchema, toClassicComment } from "./present.ts";
+import { commentSchema, type MonthAndDay, toClassicComment } from "./present.ts";
 
 /** The most comments that the list, which has no pages, shows. */
 const maxListed = 500;
 
-export function commentEndpoints(app: FastifyInstance, surface: Surface): void {
+export function commentEndpoints(app: FastifyInstance, surface: Surface, dateOf: MonthAndDay): void {
   const { interaction, composer, urlsFor } = surface;
 
   async function present(comments: Comment[], request: FastifyRequest) {
@@ -22,7 +22,7 @@ export function commentEndpoints(app: FastifyInstance, surface: Surface): void {
     const urls = urlsFor(request);
     return comments.flatMap((comment) => {
       const author = byId.get(comment.authorId);
-      return author ? [toClassicComment(comment, author, urls)] : [];
+      return author ? [toClassicComment(comment, author, urls, dateOf)] : [];
     });
   }
 

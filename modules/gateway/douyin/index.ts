@@ -8,6 +8,7 @@ import { sendStatus } from "./endpoint.ts";
 import { favoriteEndpoints } from "./favorite.ts";
 import { feedEndpoint } from "./feed.ts";
 import { messageEndpoints } from "./message.ts";
+import { monthAndDay } from "./present.ts";
 import { publishEndpoints } from "./publish.ts";
 import { relationEndpoints } from "./relation.ts";
 import { userEndpoints } from "./user.ts";
@@ -16,7 +17,7 @@ import { userEndpoints } from "./user.ts";
 export async function classicApi(
   app: FastifyInstance,
   surface: Surface,
-  maxUploadBytes: number,
+  { maxUploadBytes, timeZone }: { maxUploadBytes: number; timeZone: string },
 ): Promise<void> {
   await app.register(formbody);
   await app.register(multipart, {
@@ -32,6 +33,6 @@ export async function classicApi(
   feedEndpoint(app, surface);
   messageEndpoints(app, surface);
   favoriteEndpoints(app, surface);
-  commentEndpoints(app, surface);
+  commentEndpoints(app, surface, monthAndDay(timeZone));
   relationEndpoints(app, surface);
 }

@@ -72,14 +72,23 @@ export function toClassicVideo({ video, author, stats, opinion }: Clip, urls: Me
   };
 }
 
-export function toClassicComment(comment: Comment, author: Person, urls: MediaUrls) {
-  const made = new Date(comment.createdAtMs);
-  const twoDigits = (number: number) => String(number).padStart(2, "0");
+/** The date of a moment as these clients show it: 03-31. */
+export type MonthAndDay = (ms: number) => string;
+
+export function monthAndDay(timeZone: string): MonthAndDay {
+  const format = new Intl.DateTimeFormat("en-US", { timeZone, month: "2-digit", day: "2-digit" });
+  return (ms) => {
+    const parts = format.formatToParts(ms);
+    const digits = (type: "month" | "day") => parts.find((part) => part.type === type)?.value;
+    return `${digits("month")}-${digits("day")}`;
+  };
+}
+
+export function toClassicComment(comment: Comment, author: Person, urls: MediaUrls, dateOf: MonthAndDay) {
   return {
     id: BigInt(comment.id),
     user: toClassicUser(author, urls),
     content: comment.text,
-    // The server's own calendar, since this form names no time zone.
-    create_date: `${twoDigits(made.getMonth() + 1)}-${twoDigits(made.getDate())}`,
+    create_date: dateOf(comment.createdAtMs),
   };
 }

@@ -5,6 +5,7 @@ import { VideoState } from "#contracts/gen/video_pb.ts";
 import type { Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
+import { oneLineEnd } from "#platform/text/text-rules.ts";
 import { callOf, identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { answerSchema, endpoint, ok } from "./endpoint.ts";
@@ -92,7 +93,8 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
   app.post("/publish/action", options, async (request) => {
     const { parameters, staged } = await readForm(request);
     try {
-      const title = text(parameters, "title");
+      // Apps send what was typed; a title is one line.
+      const title = oneLineEnd(text(parameters, "title")).replaceAll("\n", " ");
       if (!staged) throw new DomainError("invalid", "INVALID_ARGUMENT", "data is missing.");
       const upload = await intake.addUpload(staged, callOf(request, probeMs));
       const published = await video.publish({ uploadId: upload.id, title }, callOf(request));
