@@ -39,7 +39,7 @@ export const table: Record<string, Placed> = {
     // Of the largest there may be, some.
     maxUnpublishedBytes: 4 * maxUploadBytes,
   })),
-  interaction: place(interactionModule, ({ limits }) => ({ limits })),
+  interaction: place(interactionModule, () => ({})),
   message: place(messageModule, () => ({})),
   feed: place(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
     pullFollowers: feedPullFollowers,

@@ -7,6 +7,7 @@ import { statusForm } from "./douyin/endpoint.ts";
 import { classicApi } from "./douyin/index.ts";
 import { firstScreen } from "./first-screen.ts";
 import { gatewayCalls } from "./gateway-calls.ts";
+import { createLimits } from "./limits.ts";
 import { linkPreview } from "./link-preview.ts";
 import { mediaRoutes } from "./media.ts";
 import { problemOf, sendProblem } from "./problem.ts";
@@ -38,6 +39,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       auth: createAuth(clients.user),
       composer: createComposer(clients, log),
       intake: createUploadIntake(blobs, clients.video, uploads, config.maxUploadBytes),
+      limits: createLimits(config.limits),
       blobs,
       urlsFor: urlsFor(config.publicUrl),
       cookie: sessionCookie(config.publicUrl),

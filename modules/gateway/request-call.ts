@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Call, callerGone } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "./auth.ts";
+import type { Limits } from "./limits.ts";
 
 /** How long the services have together to answer one HTTP request. */
 const requestMs = 10_000;
@@ -68,13 +69,18 @@ export function tellMissing(app: FastifyInstance): void {
 
 /** Finds out who asks; see FastifyContextConfig.auth. */
 export async function identify(
-  auth: Auth,
+  { auth, limits }: { auth: Auth; limits: Limits },
   request: FastifyRequest,
   token: string | undefined,
-  need: "required" | "optional",
+  need: "required" | "optional" | "none",
 ): Promise<void> {
-  if (token) request.identity = await auth.identify(token, callOf(request));
-  else if (need === "required") throw new DomainError("unauthenticated", "LOGIN_REQUIRED", "Log in first.");
+  try {
+    if (token && need !== "none") request.identity = await auth.identify(token, callOf(request));
+    else if (need === "required") throw new DomainError("unauthenticated", "LOGIN_REQUIRED", "Log in first.");
+  } catch (error) {
+    if (error instanceof DomainError && error.kind === "unauthenticated") limits.takeUnidentified(request);
+    throw error;
+  }
 }
 
 export function bearerToken(request: FastifyRequest): string | undefined {

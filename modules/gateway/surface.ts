@@ -3,6 +3,7 @@ import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Auth } from "./auth.ts";
 import type { Composer } from "./composer.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
+import type { Limits } from "./limits.ts";
 import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media-urls.ts";
 import type { SessionCookie } from "./session-cookie.ts";
 import type { UploadIntake } from "./upload-intake.ts";
@@ -18,6 +19,7 @@ export interface Surface {
   auth: Auth;
   composer: Composer;
   intake: UploadIntake;
+  limits: Limits;
   blobs: BlobStore;
   cookie: SessionCookie;
   publicUrl: string;

@@ -2,7 +2,6 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { defineModule } from "#platform/module/module.ts";
-import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
@@ -25,23 +24,17 @@ import { reportStore } from "./report-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
-export interface InteractionConfig {
-  /** Off for load tests. */
-  limits: boolean;
-}
-
 /** Reactions to videos, comments on them, the counts of both, and reports of comments. */
-export const interactionModule = defineModule<InteractionConfig, Tables>()({
+export const interactionModule = defineModule<object, Tables>()({
   name: "interaction",
   service: InteractionService,
   calls: { video: only(VideoService, "getVideos"), relation: only(RelationService, "getStandings") },
   migrations,
   recount: counts,
-  async start({ config, db, clients, ids, events, security }) {
+  async start({ db, clients, ids, events, security }) {
     const reactions = reactionStore(db, events);
     const comments = commentStore(db, events);
     const reports = reportStore(db);
-    const reporting = config.limits ? rateLimit({ burst: 20, perMinute: 10 }) : noRateLimit;
     const videos = createKnownVideos(clients.video, (rows) => addVideos(db, rows));
     const blocks = askBlocks(clients.relation);
     const erasures = followErasures(events, db, { accounts: accountStore(db), reactions, comments, reports });
@@ -56,7 +49,7 @@ export const interactionModule = defineModule<InteractionConfig, Tables>()({
         listLiked: listLiked(reactions),
         ...commentHandlers(comments, videos, blocks, ids, security),
         ...commentLists(comments, clients.video),
-        ...reportHandlers(reports, videos, ids, reporting, security),
+        ...reportHandlers(reports, videos, ids, security),
       },
       async stop() {
         await deletions.stop();

@@ -60,12 +60,19 @@ test("a clock set back neither gives nor takes tokens", () => {
   expect(taken("a", 2)).toBe(1);
 });
 
-test("strangers with ever new keys fill no memory", () => {
-  const { taken } = limited(1, 1);
-  taken("first", 1);
+test("strangers with ever new keys fill no memory and reset nobody; they share, until others have rested", () => {
+  const { clock, taken } = limited(2, 1);
+  taken("first", 2);
   for (let i = 0; i < 50_000; i++) taken(`key ${i}`, 1);
-  expect(taken("first", 1)).toBe(1);
-  expect(taken("key 49999", 1)).toBe(0);
+  expect(taken("first", 1)).toBe(0);
+  expect(taken("key 0", 2)).toBe(1);
+  let late = 0;
+  for (let i = 0; i < 20_000; i++) late += taken(`late ${i}`, 1);
+  expect(late).toBeGreaterThan(1_000);
+  expect(late).toBeLessThanOrEqual(2 * 1_024 + 1);
+  clock.nowMs += 120_000;
+  expect(taken("newcomer", 5)).toBe(2);
+  expect(taken("first", 5)).toBe(2);
 });
 
 test("no limit lets everything through", () => {

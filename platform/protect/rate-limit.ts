@@ -1,4 +1,3 @@
-import { LRUCache } from "lru-cache";
 import { DomainError } from "../errors/domain-error.ts";
 
 export interface RateLimit {
@@ -6,21 +5,56 @@ export interface RateLimit {
   take(key: string): void;
 }
 
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+/** Keys that have a bucket of their own. */
+const maxBuckets = 50_000;
+/** What keys share that come when all of those are in use. */
+const sharedBuckets = 1_024;
+
 /**
- * Token buckets: `burst` at once, then `perMinute`. Memory is bounded: of more than 50,000 keys the ones not
- * seen for longest start afresh.
+ * Token buckets: `burst` at once, then `perMinute`. Memory is bounded, and ever new keys reset nobody: only a bucket
+ * that has filled up again is forgotten, which changes nothing; while there is none, new keys share buckets.
  */
 export function rateLimit(options: { burst: number; perMinute: number; nowMs?: () => number }): RateLimit {
-  const nowMs = options.nowMs ?? Date.now;
+  const { burst, nowMs = Date.now } = options;
   const perMs = options.perMinute / 60_000;
-  const buckets = new LRUCache<string, { tokens: number; atMs: number }>({ max: 50_000 });
+  /** In the order of their use, the one that rests longest first. */
+  const buckets = new Map<string, Bucket>();
+  const shared = new Map<number, Bucket>();
+  const filled = (bucket: Bucket, now: number) =>
+    Math.min(burst, bucket.tokens + Math.max(0, now - bucket.atMs) * perMs);
+
+  function bucketOf(key: string, now: number): Bucket {
+    const known = buckets.get(key);
+    if (known) {
+      buckets.delete(key);
+      buckets.set(key, known);
+      return known;
+    }
+    const bucket = { tokens: burst, atMs: now };
+    if (buckets.size >= maxBuckets) {
+      const [restingKey, resting] = buckets.entries().next().value!;
+      if (filled(resting, now) < burst) {
+        const place = hashOf(key) % sharedBuckets;
+        if (!shared.has(place)) shared.set(place, bucket);
+        return shared.get(place)!;
+      }
+      buckets.delete(restingKey);
+    }
+    buckets.set(key, bucket);
+    return bucket;
+  }
+
   return {
     take(key) {
       const now = nowMs();
-      const bucket = buckets.get(key) ?? { tokens: options.burst, atMs: now };
-      bucket.tokens = Math.min(options.burst, bucket.tokens + Math.max(0, now - bucket.atMs) * perMs);
+      const bucket = bucketOf(key, now);
+      bucket.tokens = filled(bucket, now);
       bucket.atMs = now;
-      buckets.set(key, bucket);
       if (bucket.tokens < 1) throw tooMany(Math.ceil((1 - bucket.tokens) / perMs));
       bucket.tokens--;
     },
@@ -29,6 +63,13 @@ export function rateLimit(options: { burst: number; perMinute: number; nowMs?: (
 
 /** For DOUYA_LIMITS=off. */
 export const noRateLimit: RateLimit = { take() {} };
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return hash;
+}
 
 function tooMany(retryAfterMs: number): DomainError {
   const seconds = Math.ceil(retryAfterMs / 1000);

@@ -79,7 +79,8 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     });
     routes.addHook("onRequest", async (request) => {
       const need = request.routeOptions.config.auth ?? "required";
-      if (need !== "none") await identify(surface.auth, request, bearerToken(request), need);
+      await identify(surface, request, bearerToken(request), need);
+      surface.limits.take(request);
     });
     await routes.register(accountRoutes(surface));
     await routes.register(profileRoutes(surface));

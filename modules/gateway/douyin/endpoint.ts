@@ -38,9 +38,8 @@ export function endpoint(
     handler: async (request, reply) => {
       const parameters = mergeParameters(request.query, request.body ?? (await formOfGet(request)));
       const token = parameters.get("token");
-      if (options.auth === "required" || (options.auth === "optional" && token)) {
-        await identify(surface.auth, request, token, options.auth);
-      }
+      await identify(surface, request, token, options.auth);
+      surface.limits.take(request);
       return options.handle(parameters, request, reply);
     },
   });

@@ -1,5 +1,6 @@
 import fastify from "fastify";
 import { expect, test } from "vitest";
+import { createLimits } from "../limits.ts";
 import { tellMissing } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { messageEndpoints } from "./message.ts";
@@ -15,6 +16,7 @@ async function ask(url: string, message: object) {
   tellMissing(app);
   messageEndpoints(app, {
     auth: { identify: async () => ({ userId: "1" }) },
+    limits: createLimits(false),
     relation: { listFriends: async () => ({ userIds: [] }) },
     composer: { people: async () => [] },
     urlsFor: () => ({}),

@@ -55,7 +55,7 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
         else if (part.fieldname === "data" && !staged) {
           // Often the token comes after the file; of somebody who is not known yet only a small one is taken.
           const token = parameters.get("token");
-          if (token) await identify(surface.auth, request, token, "required");
+          if (token) await identify(surface, request, token, "required");
           const length = request.headers["content-length"];
           const from = {
             person: request.identity?.userId,
@@ -68,7 +68,8 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
             throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");
         } else part.file.resume();
       }
-      await identify(surface.auth, request, parameters.get("token"), "required");
+      await identify(surface, request, parameters.get("token"), "required");
+      surface.limits.take(request);
       return { parameters, staged };
     } catch (error) {
       if (staged) await blobs.discard(staged.name);

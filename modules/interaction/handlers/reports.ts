@@ -1,7 +1,6 @@
 import { type InteractionService, ReportReason } from "#contracts/gen/interaction_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
-import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
@@ -24,14 +23,11 @@ export function reportHandlers(
   store: ReportStore,
   videos: KnownVideos,
   ids: Ids,
-  /** By person. */
-  limit: RateLimit,
   security: SecurityLog,
 ): Pick<Service, "reportComment" | "listReportedComments" | "dismissReports"> {
   return {
     async reportComment({ videoId, commentId, reason: named, text: words }, call) {
       const reporterId = requireCaller(call);
-      limit.take(reporterId);
       const reason = reasonOf(named);
       const text = checkReport(words);
       await videos.require(videoId, call);

@@ -1,0 +1,136 @@
+import type { FastifyRequest } from "fastify";
+import { addressKey } from "#platform/http/client-address.ts";
+import { noRateLimit, type RateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
+
+interface Row {
+  /** So many at once, then so many a minute. */
+  burst: number;
+  perMinute: number;
+  routes: string[];
+}
+
+/**
+ * What a person may do, over both APIs together, and an address of which nobody knows whose it is: far more than
+ * anybody does by hand. What the services themselves count (logging in, passwords, files) is the narrower gate there.
+ */
+export const limitTable: Row[] = [
+  {
+    burst: 40,
+    perMinute: 20,
+    routes: [
+      "POST /api/v1/videos/:id/comments",
+      "POST /api/v1/videos/:id/comments/:commentId/replies",
+      "POST /douyin/comment/action",
+    ],
+  },
+  {
+    burst: 150,
+    perMinute: 40,
+    routes: [
+      "PUT /api/v1/users/:id/follow",
+      "DELETE /api/v1/users/:id/follow",
+      "POST /douyin/relation/action",
+    ],
+  },
+  {
+    burst: 200,
+    perMinute: 100,
+    routes: [
+      "PUT /api/v1/videos/:id/like",
+      "DELETE /api/v1/videos/:id/like",
+      "PUT /api/v1/videos/:id/dislike",
+      "DELETE /api/v1/videos/:id/dislike",
+      "POST /douyin/favorite/action",
+    ],
+  },
+  {
+    burst: 100,
+    perMinute: 60,
+    routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
+  },
+  // A client says so for every message that is shown.
+  { burst: 600, perMinute: 300, routes: ["PUT /api/v1/conversations/:userId/read"] },
+  { burst: 60, perMinute: 20, routes: ["PUT /api/v1/users/:id/block", "DELETE /api/v1/users/:id/block"] },
+  { burst: 20, perMinute: 10, routes: ["POST /api/v1/videos/:id/comments/:commentId/report"] },
+  { burst: 20, perMinute: 10, routes: ["PATCH /api/v1/me"] },
+  {
+    burst: 15,
+    perMinute: 5,
+    routes: [
+      "PUT /api/v1/me/avatar",
+      "DELETE /api/v1/me/avatar",
+      "PUT /api/v1/me/background",
+      "DELETE /api/v1/me/background",
+    ],
+  },
+  { burst: 30, perMinute: 10, routes: ["POST /api/v1/videos", "POST /douyin/publish/action"] },
+  {
+    burst: 60,
+    perMinute: 30,
+    routes: [
+      "GET /api/v1/sessions",
+      "DELETE /api/v1/sessions",
+      "DELETE /api/v1/sessions/current",
+      "DELETE /api/v1/sessions/:id",
+    ],
+  },
+  // Their own and, for moderators, many of others'.
+  {
+    burst: 300,
+    perMinute: 120,
+    routes: [
+      "DELETE /api/v1/videos/:id",
+      "DELETE /api/v1/videos/:id/comments/:commentId",
+      "DELETE /api/v1/videos/:id/comments/:commentId/reports",
+      "PUT /api/v1/videos/:id/hold",
+      "DELETE /api/v1/videos/:id/hold",
+    ],
+  },
+  // A school may be behind one address.
+  {
+    burst: 300,
+    perMinute: 150,
+    routes: [
+      "POST /api/v1/users",
+      "POST /api/v1/sessions",
+      "POST /api/v1/sessions/refresh",
+      "POST /douyin/user/register",
+      "POST /douyin/user/login",
+    ],
+  },
+];
+/** Everything else that changes something. */
+const otherChanges = { burst: 120, perMinute: 60 };
+/** Requests of an address with tokens that are none, or without one where it is needed. */
+const unidentified = { burst: 600, perMinute: 300 };
+
+export interface Limits {
+  /** Counts a request for whoever it has turned out to be of. Error: TOO_MANY_REQUESTS. */
+  take(request: FastifyRequest): void;
+  /** Counts one whose sender is refused. Error: TOO_MANY_REQUESTS. */
+  takeUnidentified(request: FastifyRequest): void;
+}
+
+export function createLimits(on: boolean): Limits {
+  const make = (row: { burst: number; perMinute: number }) => (on ? rateLimit(row) : noRateLimit);
+  const ofRoute = new Map<string, RateLimit>(
+    limitTable.flatMap((row) => {
+      const limit = make(row);
+      return row.routes.map((route) => [route, limit] as const);
+    }),
+  );
+  const others = make(otherChanges);
+  const strangers = make(unidentified);
+  return {
+    take(request) {
+      const { method } = request;
+      const limit = ofRoute.get(`${method} ${request.routeOptions.url}`);
+      const key = request.identity
+        ? `person ${request.identity.userId}`
+        : `address ${addressKey(request.ip)}`;
+      if (limit) limit.take(key);
+      else if (method !== "GET" && method !== "HEAD") others.take(key);
+    },
+    takeUnidentified: (request) => strangers.take(addressKey(request.ip)),
+  };
+}
