@@ -91,7 +91,16 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
       token: "required",
       fields: [],
     },
-    { method: "GET", path: "/favorite/list", good: mine, token: "optional", fields: ["video_list"] },
+    {
+      method: "GET",
+      path: "/favorite/list",
+      async good() {
+        await ada.put(`/videos/${video.id}/like`);
+        return mine();
+      },
+      token: "optional",
+      fields: ["video_list"],
+    },
     {
       method: "POST",
       path: "/comment/action",
