@@ -3,6 +3,7 @@ import type { Bench, BenchOptions } from "./bench.ts";
 import { fanOut } from "./fan-out.ts";
 import { feedGuest } from "./feed-guest.ts";
 import { feedUser } from "./feed-user.ts";
+import { firstFrame } from "./first-frame.ts";
 import { growth } from "./growth.ts";
 import { login } from "./login.ts";
 import { loginStorm } from "./login-storm.ts";
@@ -28,6 +29,7 @@ const benches: Record<string, Bench> = {
   start,
   split,
   growth,
+  "first-frame": firstFrame,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import {
   type Browser,
   type BrowserContext,
@@ -11,6 +11,7 @@ import {
 } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { patienceMs } from "#platform/testing/patience.ts";
+import { browserFlags, findChromium } from "./chromium.ts";
 import type { Schemas } from "./http-client.ts";
 
 declare module "vitest" {
@@ -64,18 +65,6 @@ type VisitOptions = BrowserContextOptions & {
   siteDataBlocked?: boolean;
 };
 
-const names = ["chromium", "chromium-browser", "google-chrome"];
-const flags = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
 /** Starts Chromium before the tests of this `describe`; skips them where there is none. */
 export function browsing(): Browsing {
   const executablePath = findChromium();
@@ -88,7 +77,8 @@ export function browsing(): Browsing {
   }
 
   beforeAll(async () => {
-    if (executablePath) browser = await chromium.launch({ executablePath, args: flags, timeout: patienceMs });
+    if (executablePath)
+      browser = await chromium.launch({ executablePath, args: browserFlags, timeout: patienceMs });
   });
   beforeEach((ctx) => {
     if (executablePath) return;
@@ -142,21 +132,7 @@ async function launchBlocked(
   mkdirSync(join(profile, "Default"));
   const blocked = { profile: { default_content_setting_values: { cookies: 2 } } };
   writeFileSync(join(profile, "Default", "Preferences"), JSON.stringify(blocked));
-  return chromium.launchPersistentContext(profile, { executablePath, args: flags, ...options });
-}
-
-function findChromium(): string | undefined {
-  const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
-  return names
-    .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+  return chromium.launchPersistentContext(profile, { executablePath, args: browserFlags, ...options });
 }
 
 /** Everything that a person with the developer tools open would see in red. */

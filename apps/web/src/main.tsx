@@ -69,7 +69,7 @@ else if (feed)
 else if (video) cache.setQueryData(videoQuery(api, video.id).queryKey, video);
 if (isFeed && (feedTab === "public" || !isGuest)) void cache.prefetchInfiniteQuery(feedQuery(api, feedTab));
 
-await firstFilmMoves();
+if (isGuest) await firstFilmMoves();
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, drafts }}>
