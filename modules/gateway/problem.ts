@@ -76,6 +76,12 @@ export const problemOf: RefusalForm = (refusal, traceId) => {
   };
 };
 
-export function sendRetryAfter(refusal: DomainError, reply: FastifyReply): void {
-  if (refusal.retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(refusal.retryAfterMs / 1000));
+/** Of what passes by itself, when nobody knows better. */
+const usualRetryMs = 5_000;
+
+/** Says when to come back, wherever that may help. */
+export function sendRetryAfter(refusal: DomainError, reply: Pick<FastifyReply, "header">): void {
+  const passes = [429, 503].includes(statusOf(refusal));
+  const retryAfterMs = refusal.retryAfterMs ?? (passes ? usualRetryMs : undefined);
+  if (retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
 }

@@ -65,6 +65,7 @@ test("ready when every module is; otherwise 503 with the reasons", async () => {
   ]);
   reasons.feed = "the video service is not reachable";
   const not = await get("/readyz");
+  expect(not.headers.get("retry-after")).toBe("5");
   expect([not.status, await not.json()]).toEqual([
     503,
     { ready: false, modules: { user: "ready", feed: "the video service is not reachable" } },

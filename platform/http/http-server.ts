@@ -102,6 +102,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     const reasons = await options.readiness();
     const ready = Object.values(reasons).every((reason) => reason === undefined);
     const modules = Object.fromEntries(Object.entries(reasons).map(([name, why]) => [name, why ?? "ready"]));
+    if (!ready) reply.header("retry-after", 5);
     return reply.code(ready ? 200 : 503).send({ ready, modules });
   });
   app.get("/metrics", async (request, reply) => {
