@@ -6,8 +6,8 @@ export default defineConfig({
     include: ["{apps,bench,contracts,modules,platform,tests}/**/*.test.ts"],
     globalSetup: ["tests/global-setup.ts", "platform/testing/global-setup.ts"],
     // More than any one wait in it, so that a wait that fails says what it waited for.
-    testTimeout: 3 * patienceMs,
-    hookTimeout: 3 * patienceMs,
+    testTimeout: 5 * patienceMs,
+    hookTimeout: 5 * patienceMs,
     expect: { poll: { timeout: patienceMs } },
     maxWorkers: 2,
   },

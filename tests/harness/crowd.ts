@@ -65,7 +65,8 @@ export function crowd(people: Person[], classic: ReturnType<typeof classicClient
   /** One request; undefined when it is not known whether it was done. */
   async function ask<T>(send: () => Promise<Answer<T>>): Promise<Answer<T> | undefined> {
     const answer = await send().catch(() => undefined);
-    if (answer && answer.status < 500) {
+    // Busy is no answer either: one comes back.
+    if (answer && answer.status < 500 && answer.status !== 429) {
       if (answer.status < 300) memory.acknowledged++;
       return answer;
     }
@@ -226,6 +227,7 @@ export function crowd(people: Person[], classic: ReturnType<typeof classicClient
     async publish(author: Person): Promise<void> {
       const file = freshClip();
       const upload = await insist(() => author.upload(file));
+      if (upload.status !== 201) throw new Error(`${upload.status} ${upload.text}`);
       const json = { uploadId: upload.body.id, title: "from the crowd" };
       const video = await insist(() => author.post<Schemas["Video"]>("/videos", { json }));
       if (video.status !== 201) throw new Error(`${video.status} ${video.text}`);

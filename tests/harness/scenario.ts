@@ -59,6 +59,14 @@ export function scenario(
   return scenarioOf(() => deployment!);
 }
 
+/** The first answer other than that the machine is too busy just now, for what may be asked again. */
+function inTurn<T>(ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
+  return until("a turn", async () => {
+    const answer = await ask();
+    return (answer.body as { reason?: string }).reason !== "BUSY" && answer;
+  });
+}
+
 /** The same for a deployment that the test itself starts and stops. */
 export function scenarioOf(get: () => Deployment): Scenario {
   const api = <T>(method: string, path: string, sent?: SendOptions) =>
@@ -81,7 +89,7 @@ export function scenarioOf(get: () => Deployment): Scenario {
       delete: as("DELETE"),
       upload: (file) => me.post("/uploads", { bytes: file }),
       async publish(file, title = "A title") {
-        const upload = body(await me.upload(file), 201);
+        const upload = body(await inTurn(() => me.upload(file)), 201);
         const json = { uploadId: upload.id, title };
         return body(await me.post<Schemas["Video"]>("/videos", { json }), 201);
       },
@@ -105,11 +113,13 @@ export function scenarioOf(get: () => Deployment): Scenario {
     async register(password = "correct horse") {
       const username = `person-${process.pid}-${++people}`;
       const json = { username, password };
-      return person(body(await api<Schemas["Session"]>("POST", "/users", { json }), 201), password);
+      const ask = () => api<Schemas["Session"]>("POST", "/users", { json });
+      return person(body(await inTurn(ask), 201), password);
     },
     async logIn(username, password) {
       const json = { username, password };
-      return person(body(await api<Schemas["Session"]>("POST", "/sessions", { json }), 201), password);
+      const ask = () => api<Schemas["Session"]>("POST", "/sessions", { json });
+      return person(body(await inTurn(ask), 201), password);
     },
   };
 }
