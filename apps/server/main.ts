@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
+import { noRoom } from "#platform/db/postgres-errors.ts";
+import { isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Command } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
+import { readConfig } from "./config.ts";
 
 const helpOptions = ["--help", "-h"];
 
@@ -27,9 +30,18 @@ export async function main(args: string[]): Promise<void> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const plain = error instanceof DomainError || code?.startsWith("ERR_PARSE_ARGS");
-    console.error(plain ? (error as Error).message : error);
+    if (isDiskFull(error)) console.error(noRoom(dataDir()).message);
+    else console.error(plain ? (error as Error).message : error);
     if (code?.startsWith("ERR_PARSE_ARGS")) console.error(`See: douya ${name} --help`);
     process.exitCode = 1;
+  }
+}
+
+function dataDir(): string {
+  try {
+    return readConfig().dataDir;
+  } catch {
+    return process.cwd();
   }
 }
 

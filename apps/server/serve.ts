@@ -13,6 +13,7 @@ import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import { mediaLine } from "#platform/media/media-line.ts";
 import type { Parts, Running } from "#platform/module/module.ts";
+import { watchDisk } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { fairQueue } from "#platform/protect/fair-queue.ts";
@@ -88,6 +89,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     ]);
     const metrics = createMetrics();
     const { pool } = storage.database;
+    const disk = watchDisk(config.dataDir, { log, metrics });
+    undo.push(async () => disk.stop());
     metrics.gauge("douya_database_waiting", "Queries that wait for a connection", () => pool.waitingCount);
     metrics.gauge("douya_media_waiting", "Uploads and pictures that wait to be looked at", line.waiting);
     metrics.gauge("douya_database_connections", "Open connections to the database", () => pool.totalCount);
@@ -151,7 +154,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     undo.push(events.stop);
     const rpcPort = await offerModules();
     let draining = false;
-    const app = createHttpServer({ ...config, log, metrics, readiness });
+    const app = createHttpServer({ ...config, log, metrics, readiness, degraded });
     for (const [name, module] of running) {
       const { routes } = module;
       if (routes) await app.register(routes);
@@ -184,6 +187,14 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       const server = await startGrpcServer({ offers, host, port, tokens, meter: metrics.rpc, log });
       undo.push(() => server.stop(drainMs));
       return server.port;
+    }
+
+    async function degraded(): Promise<Record<string, string>> {
+      const found = { disk: await disk.problem() };
+      return Object.fromEntries(Object.entries(found).filter(([, why]) => why !== undefined)) as Record<
+        string,
+        string
+      >;
     }
 
     async function readiness(): Promise<Record<string, string | undefined>> {

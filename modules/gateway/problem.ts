@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { diskFull, isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError, type ErrorKind } from "#platform/errors/domain-error.ts";
 import { protocolStatus, type RefusalForm } from "#platform/http/refusals.ts";
 
@@ -47,6 +48,7 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
     );
   }
   request.log.error({ err: error, traceId: request.id }, "internal error");
+  if (isDiskFull(error)) return diskFull();
   return new DomainError("internal", "INTERNAL", "Something went wrong on our side. Try again in a moment.");
 }
 

@@ -37,7 +37,7 @@ export function openDatabase(
   pool.on("error", ({ message }) => {
     if (!closing) options.log.warn({ reason: message }, "an idle database connection was lost");
   });
-  const dialect = new PostgresDialect({ pool: honestPool(pool) });
+  const dialect = new PostgresDialect({ pool: honestPool(pool, options.log) });
   return {
     pool,
     of: <T>(schema: string) => new Kysely<T>({ dialect }).withSchema(schema) as Kysely<T>,

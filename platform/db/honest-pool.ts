@@ -1,6 +1,8 @@
 import type { PostgresPool, PostgresPoolClient } from "kysely";
 import type pg from "pg";
+import { diskFull, isDiskFull } from "../errors/disk-full.ts";
 import { DomainError } from "../errors/domain-error.ts";
+import type { Logger } from "../observe/log.ts";
 import { maxNames, statementNames } from "./statement-names.ts";
 import { despiteDeadlocks } from "./try-again.ts";
 
@@ -14,11 +16,12 @@ const lostMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a)/;
 
 /**
- * The pool for Kysely, whose errors are DATABASE_UNAVAILABLE when it is the connection that is lost. Statements that
+ * The pool for Kysely, whose errors are DATABASE_UNAVAILABLE when it is the connection that is lost, and DISK_FULL. Statements that
  * repeat are planned once per connection; those that are a transaction of their own are done again after a deadlock,
  * like those of `inTransaction`.
  */
-export function honestPool(pool: pg.Pool): PostgresPool {
+export function honestPool(pool: pg.Pool, log: Logger): PostgresPool {
+  const refuse = (error: Error & { code?: string }) => throwHonestly(error, log);
   const names = statementNames();
   /** What each connection has a plan for. */
   const planned = new WeakMap<pg.PoolClient, Set<string>>();
@@ -68,7 +71,11 @@ function isStale(error: unknown): boolean {
   return code === "0A000" && message.startsWith("cached plan must not change result type");
 }
 
-function refuse(error: Error & { code?: string }): never {
+function throwHonestly(error: Error & { code?: string }, log: Logger): never {
+  if (isDiskFull(error)) {
+    log.error({ err: error }, "the database's disk is full");
+    throw Object.assign(diskFull(), { cause: error });
+  }
   const { code = "", message } = error;
   if (!isStale(error) && !lostCodes.has(code) && !code.startsWith("08") && !lostMessages.test(message))
     throw error;

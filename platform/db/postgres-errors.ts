@@ -60,7 +60,8 @@ function notWritable(what: string): DomainError {
   );
 }
 
-function noRoom(home: string): DomainError {
+/** That nothing can be begun on a full disk. */
+export function noRoom(home: string): DomainError {
   let free = "";
   try {
     const { bavail, bsize } = statfsSync(home);

@@ -1,3 +1,4 @@
+import { isDiskFull } from "../errors/disk-full.ts";
 import { DomainError } from "../errors/domain-error.ts";
 
 /** PostgreSQL's classes for a rollback to make way for others and for missing resources, and a lock not given. */
@@ -8,6 +9,7 @@ const passingCodes = /^(40|53)...$|^55P03$/;
  * connection that is lost is DATABASE_UNAVAILABLE by now.
  */
 export function isPassing(error: unknown): boolean {
+  if (isDiskFull(error)) return true;
   if (error instanceof DomainError) return ["unavailable", "deadline", "exhausted"].includes(error.kind);
   const { code } = error as { code?: unknown };
   return typeof code === "string" && passingCodes.test(code);

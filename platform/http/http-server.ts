@@ -24,6 +24,8 @@ export interface HttpServerOptions {
   metricsToken: string;
   /** Per module: why it cannot serve now. */
   readiness: () => Promise<Record<string, string | undefined>>;
+  /** What cannot be done now, by a short name, although the rest goes on: no reason to send people elsewhere. */
+  degraded?: () => Promise<Record<string, string>>;
 }
 
 /** Bodies that are not files; those are streamed and have limits of their own. */
@@ -103,7 +105,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     const ready = Object.values(reasons).every((reason) => reason === undefined);
     const modules = Object.fromEntries(Object.entries(reasons).map(([name, why]) => [name, why ?? "ready"]));
     if (!ready) reply.header("retry-after", 5);
-    return reply.code(ready ? 200 : 503).send({ ready, modules });
+    const degraded = (await options.degraded?.()) ?? {};
+    const some = Object.keys(degraded).length > 0;
+    return reply.code(ready ? 200 : 503).send({ ready, modules, ...(some && { degraded }) });
   });
   app.get("/metrics", async (request, reply) => {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];

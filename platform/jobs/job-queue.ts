@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type ExpressionBuilder, sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
+import { isDiskFull } from "../errors/disk-full.ts";
 import type { Logger } from "../observe/log.ts";
 import type { JobRow, JobTables } from "./job-table.ts";
 
@@ -24,7 +25,7 @@ export interface JobKind {
   /** Called when the last attempt has failed, and again until it succeeds. */
   giveUp?(key: string, error: unknown): Promise<void>;
   maxAttempts: number;
-  /** Of which errors the attempt does not count: the job is tried again for as long as it takes. */
+  /** Of which errors the attempt does not count, as it never does when the disk is full: it is tried again for as long as it takes. */
   waitsOut?(error: unknown): boolean;
   timeoutMs: number;
 }
@@ -173,7 +174,7 @@ export function startJobQueue(options: {
 
   async function putBack(row: JobRow, kind: JobKind, error: unknown): Promise<void> {
     const interrupted = stopping.signal.aborted;
-    const uncounted = interrupted || (kind.waitsOut?.(error) ?? false);
+    const uncounted = interrupted || isDiskFull(error) || (kind.waitsOut?.(error) ?? false);
     const last = !uncounted && row.attempts >= kind.maxAttempts;
     if (last) {
       if (!(await extend([row.id])).has(row.id)) return;

@@ -44,7 +44,7 @@ test("a full disk is not the media's fault, nor is a missing program", async () 
   const full = node(
     "console.error('av_interleaved_write_frame(): No space left on device'); process.exit(1)",
   );
-  await expect(full).rejects.toThrow(because("STORAGE_FULL"));
+  await expect(full).rejects.toThrow(because("DISK_FULL"));
   await expect(runChild("/no/such/program", [], bounds)).rejects.toMatchObject({ code: "ENOENT" });
 });
 

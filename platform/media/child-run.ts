@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
+import { diskFull } from "../errors/disk-full.ts";
 import { refusals } from "./refusals.ts";
 
 export interface ChildBounds {
@@ -28,7 +29,7 @@ const ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C" };
 /**
  * Runs a program without a shell at the lowest priority and resolves with what it wrote, or hands that over
  * line by line. Its end has been awaited whenever this settles. Rejects with the signal's reason,
- * MEDIA_TIMEOUT, MEDIA_TOO_HEAVY, STORAGE_FULL, or ChildFailed.
+ * MEDIA_TIMEOUT, MEDIA_TOO_HEAVY, DISK_FULL, or ChildFailed.
  */
 export async function runChild(
   program: string,
@@ -73,7 +74,7 @@ export async function runChild(
     });
     if (cause !== undefined) throw cause;
     if (exit === 0) return Buffer.concat(output);
-    if (/no space left on device/i.test(errors)) throw refusals.storageFull();
+    if (/no space left on device/i.test(errors)) throw diskFull();
     throw new ChildFailed(program, exit, errors);
   } finally {
     clearTimeout(deadline);

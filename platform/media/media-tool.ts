@@ -91,7 +91,7 @@ export interface PictureOptions extends RunOptions {
  * Reads strangers' media and makes our own from it. `output` is a path that is replaced; after a failure it
  * does not exist. Refusals are DomainErrors: EMPTY_FILE, NOT_A_VIDEO, NOT_A_PICTURE, VIDEO_DAMAGED,
  * PICTURE_DAMAGED, VIDEO_CODEC_UNSUPPORTED (invalid); VIDEO_TOO_LONG, FRAME_TOO_LARGE, PICTURE_TOO_LARGE,
- * RENDITION_TOO_LARGE, MEDIA_TOO_HEAVY (too-large); MEDIA_TIMEOUT (deadline); STORAGE_FULL (unavailable).
+ * RENDITION_TOO_LARGE, MEDIA_TOO_HEAVY (too-large); MEDIA_TIMEOUT (deadline); DISK_FULL (unavailable).
  */
 export interface Media {
   /** Measures the file, checks it against the limits, and decodes a first frame. */

@@ -76,11 +76,4 @@ export const refusals = {
       "MEDIA_TIMEOUT",
       `Reading this file took longer than ${Math.ceil(timeoutMs / 1000)} seconds. Try again, or export it at a smaller size.`,
     ),
-  storageFull: () =>
-    new DomainError(
-      "unavailable",
-      "STORAGE_FULL",
-      "The server has no room left for the converted file. Try again later.",
-      60_000,
-    ),
 };

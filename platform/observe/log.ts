@@ -1,6 +1,10 @@
 import { type Logger, type LoggerOptions, pino } from "pino";
+import { isDiskFull } from "../errors/disk-full.ts";
 
 export type { Logger };
+
+type Listener = (error: unknown) => void;
+const diskFullListeners = new WeakMap<Logger, Listener[]>();
 
 /** What PostgreSQL adds to an error, which holds values of rows and parameters. */
 const valuesOfRows = ["detail", "where", "internalQuery", "parameters"];
@@ -23,14 +27,23 @@ const serializers = {
   },
 };
 
-/** Structured logs on standard error, a JSON object a line; standard output belongs to the command's answer. */
+/**
+ * Structured logs on standard error, a JSON object a line; standard output belongs to the command's answer. That the
+ * disk is full is not said for every write that fails, but by those who asked to be told with `onDiskFull`.
+ */
 export function createLog(
   level: string,
   output: { write(line: string): void } = pino.destination({ dest: 2, sync: false }),
 ): Logger {
+  const listeners: Listener[] = [];
   const hooks: LoggerOptions["hooks"] = {
     // The framework's own messages name what was asked for.
     logMethod(args, method) {
+      const error = (args[0] as { err?: unknown } | undefined)?.err;
+      if (listeners.length > 0 && error && isDiskFull(error)) {
+        for (const tell of listeners) tell(error);
+        return;
+      }
       const shown = args.map((arg) => {
         if (typeof arg === "string") return withoutQueries(arg);
         return args.length === 1 ? hideMessage(arg) : arg;
@@ -38,7 +51,14 @@ export function createLog(
       method.apply(this, shown as typeof args);
     },
   };
-  return pino({ level, base: { pid: process.pid }, serializers, hooks }, output);
+  const log = pino({ level, base: { pid: process.pid }, serializers, hooks }, output);
+  diskFullListeners.set(log, listeners);
+  return log;
+}
+
+/** Has `tell` hear, instead of the log, of every error that means a full disk. */
+export function onDiskFull(log: Logger, tell: Listener): void {
+  diskFullListeners.get(log)?.push(tell);
 }
 
 /** An error without a text of its own beside it lends the line its message. */

@@ -43,6 +43,7 @@ const codeOfReason: Record<string, number> = {
   MESSAGE_INVALID: 10901,
   WRITES_TO_SELF: 10902,
   STRANGER_LIMIT: 10903,
+  DISK_FULL: 20201,
 };
 
 const codeOfKind: Record<ErrorKind, number> = {

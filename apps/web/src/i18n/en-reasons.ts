@@ -65,6 +65,6 @@ export const reasons = {
   MEDIA_TOO_HEAVY: "The video needs more memory than this server has for it. Export it smaller.",
   MEDIA_TIMEOUT: "Preparing the video took too long. Try again with a shorter or smaller one.",
   PROCESSING_FAILED: "The video could not be converted. Export it again as MP4 and try once more.",
-  STORAGE_FULL: "The server has no space left. Ask its operator.",
-  DISK_FULL: "The server has no space left. Ask its operator.",
+  DISK_FULL:
+    "The server's disk is full, so nothing can be saved right now. You can go on watching; tell whoever runs it.",
 };

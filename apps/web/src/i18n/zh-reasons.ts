@@ -60,6 +60,5 @@ export const reasons: Record<keyof typeof english, string> = {
   MEDIA_TOO_HEAVY: "处理这个视频所需的内存超出限制，请降低分辨率后再试。",
   MEDIA_TIMEOUT: "视频处理超时，请换一个更短或更小的视频。",
   PROCESSING_FAILED: "视频转换失败，请重新导出为 MP4 后再试。",
-  STORAGE_FULL: "服务器空间已满，请联系管理员。",
-  DISK_FULL: "服务器空间已满，请联系管理员。",
+  DISK_FULL: "服务器磁盘已满，暂时无法保存任何内容。您仍可继续观看，请告知管理员。",
 };

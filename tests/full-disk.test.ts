@@ -1,0 +1,141 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmdirSync, statfsSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { freshClip } from "./harness/clips.ts";
+import { freePorts } from "./harness/deployment.ts";
+import { body, type Schemas, send } from "./harness/http-client.ts";
+import { type Program, startProgram } from "./harness/program.ts";
+import { until, within } from "./harness/within.ts";
+
+/** As large as a new database needs, and what uploads always leave free. */
+const diskBytes = 1536 * 2 ** 20;
+
+/** A small disk of its own; undefined where this account may not mount one. */
+function mountDisk(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "douya-disk-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskBytes},mode=0755`, "douya-test", folder], {
+      stdio: "ignore",
+    });
+    return folder;
+  } catch {
+    rmdirSync(folder);
+    return undefined;
+  }
+}
+
+describe("a full disk", () => {
+  const folder = mountDisk();
+  const filler = () => join(folder!, "filler");
+  let program: Program;
+  let origin: string;
+  let token: string;
+  let videoId: string;
+  const env = () => ({
+    DOUYA_DATA: join(folder!, "data"),
+    DOUYA_PORT: new URL(origin).port,
+    DOUYA_LIMITS: "off",
+  });
+  const api = <T>(method: string, path: string, options = {}) =>
+    send<T>(method, `${origin}/api/v1${path}`, { token, ...options });
+  const readyz = () => send<{ ready: boolean; degraded?: Record<string, string> }>("GET", `${origin}/readyz`);
+  const gauge = async () => /^douya_disk_full (\d)/m.exec((await send("GET", `${origin}/metrics`)).text)?.[1];
+  const comment = () =>
+    api<{ reason?: string }>("POST", `/videos/${videoId}/comments`, { json: { text: "\u8c46".repeat(200) } });
+
+  async function fillDisk(): Promise<void> {
+    const file = await open(filler(), "a");
+    try {
+      for (let bytes = 2 ** 20; bytes >= 4096; ) {
+        const { bytesWritten } = await file.write(Buffer.alloc(bytes)).catch(() => ({ bytesWritten: 0 }));
+        if (bytesWritten < bytes) bytes /= 4;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  beforeEach((ctx) => {
+    if (folder) return;
+    ctx.task.meta.lacks = "the right to mount a small disk";
+    ctx.skip("needs to mount a small disk");
+  });
+  beforeAll(async () => {
+    if (!folder) return;
+    chmodSync(folder, 0o755);
+    origin = `http://127.0.0.1:${(await freePorts(1))[0]}`;
+    program = startProgram(["serve"], env());
+    await program.printed(/Stop {5}Ctrl-C/);
+    const json = { username: "ada", password: "correct horse" };
+    token = body(await send<Schemas["Session"]>("POST", `${origin}/api/v1/users`, { json }), 201).accessToken;
+    const upload = body(await api<Schemas["Upload"]>("POST", "/uploads", { bytes: freshClip() }), 201);
+    const video = body(
+      await api<Schemas["Video"]>("POST", "/videos", { json: { uploadId: upload.id, title: "Seen" } }),
+      201,
+    );
+    videoId = video.id;
+    await until("the video is published", async () => {
+      return body(await api<Schemas["Video"]>("GET", `/videos/${videoId}`)).state === "published";
+    });
+  });
+  afterAll(async () => {
+    if (!folder) return;
+    await program?.stop();
+    execFileSync("umount", ["-l", folder]);
+    rmdirSync(folder);
+  });
+
+  test("writes are refused by name, reads go on, and it is told once; room again is felt at once", async () => {
+    await fillDisk();
+    expect(statfsSync(folder!).bavail * statfsSync(folder!).bsize).toBeLessThan(2 ** 16);
+    const refused = await until("a comment that finds no room", async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, comment));
+      for (const { status, body } of answers)
+        expect([status, status === 201 ? undefined : body.reason]).toEqual(
+          status === 201 ? [201, undefined] : [503, "DISK_FULL"],
+        );
+      return answers.find(({ status }) => status === 503);
+    });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    const upload = await api<{ reason: string }>("POST", "/uploads", { bytes: freshClip() });
+    expect([upload.status, upload.body.reason]).toEqual([503, "DISK_FULL"]);
+    const classic = await send<{ status_code: number }>(
+      "POST",
+      `${origin}/douyin/comment/action/?token=${token}&video_id=${videoId}&action_type=1&comment_text=${"y".repeat(200)}`,
+    );
+    expect([classic.status, classic.body.status_code]).toEqual([503, 20201]);
+
+    expect(body(await api<{ items: unknown[] }>("GET", "/feed?limit=10")).items).toHaveLength(1);
+    const state = await readyz();
+    expect(state.status).toBe(200);
+    expect(state.body.ready).toBe(true);
+    expect(state.body.degraded?.disk).toMatch(/^DISK_FULL/);
+    expect(await gauge()).toBe("1");
+    const said = program.output().match(/the disk is full: nothing can be saved/g);
+    expect(said).toHaveLength(1);
+    expect(program.output()).not.toMatch(/^ +at .*:\d+:\d+|"stack"/m);
+
+    await rm(filler());
+    await until("a comment that finds room", async () => (await comment()).status === 201);
+    await until("the end is told", async () => (await readyz()).body.degraded?.disk === undefined);
+    expect(await gauge()).toBe("0");
+    expect(program.output()).toMatch(/the disk has room again/);
+  });
+
+  test("a start on a full disk says so in a sentence", async () => {
+    await program.stop();
+    await fillDisk();
+    const refused = startProgram(["serve"], env());
+    const { code } = await within(refused.ended, () => refused.output());
+    expect(code).toBe(1);
+    expect(refused.output()).toMatch(/disk|room|space/);
+    expect(refused.output()).toContain(folder);
+    expect(refused.output()).not.toMatch(/^ +at .*:\d+/m);
+    await rm(filler());
+    program = startProgram(["serve"], env());
+    await program.printed(/Stop {5}Ctrl-C/);
+  });
+});
