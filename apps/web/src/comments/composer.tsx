@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { take } from "../api/client.ts";
 import { asProblem } from "../api/problem.ts";
 import { useServices, useUser } from "../api/services.tsx";
@@ -9,6 +9,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { useAsMember } from "../social/as-member.tsx";
 import { newKey } from "../social/new-key.ts";
 import { Avatar } from "../ui/avatar.tsx";
+import { GrowingText } from "../ui/growing-text.tsx";
 import { CloseIcon, SendIcon } from "../ui/icons.tsx";
 import { useCommentCache } from "./comment-cache.ts";
 import "../ui/composer.css";
@@ -22,6 +23,9 @@ interface Props {
   onReplyTo: (to: Comment | null) => void;
 }
 
+const isWriting = ({ key, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean =>
+  (key.length === 1 || key === "Enter") && !ctrlKey && !metaKey && !altKey;
+
 /** Where one writes. What was written stays until the server has it. */
 export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   const { t } = useI18n();
@@ -29,7 +33,7 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   const me = useUser();
   const lists = useCommentCache(videoId);
   const asMember = useAsMember();
-  const input = useRef<HTMLInputElement>(null);
+  const input = useRef<HTMLTextAreaElement>(null);
   const where = `comments/${videoId}`;
   const [text, setText] = useState(() => drafts.get(where));
   const [key, setKey] = useState(newKey);
@@ -39,7 +43,7 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   };
   // Another text is another request; the same one sent again is the same comment.
   const change = (next: string) => {
-    write([...next].slice(0, MAX_CHARACTERS).join(""));
+    write(next);
     setKey(newKey());
   };
   const send = useMutation({
@@ -69,10 +73,12 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
     if (replyTo) input.current?.focus();
   }, [replyTo, reset]);
 
-  const askGuest = () => asMember("comment", () => {});
+  const askGuest = () => {
+    if (!closed) asMember("comment", () => {});
+  };
   function onSubmit(event: FormEvent) {
     event.preventDefault();
-    if (text.trim() && !send.isPending) asMember("comment", () => send.mutate());
+    if (text.trim() && !closed && !send.isPending) asMember("comment", () => send.mutate());
   }
   const used = [...text].length;
   return (
@@ -93,20 +99,19 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
       {closed && !send.error && <p className="composer-to">{t.commentsClosedNow}</p>}
       <div className="composer-row">
         {me && <Avatar user={me} size={32} />}
-        <input
-          ref={input}
-          dir="auto"
+        <GrowingText
+          fieldRef={input}
           value={text}
-          disabled={closed}
+          maxCharacters={MAX_CHARACTERS}
+          // Not disabled: that would let go of the focus, and what is typed on would be for the video.
+          readOnly={closed || !me}
           placeholder={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}
           aria-label={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}
-          autoComplete="off"
-          enterKeyHint="send"
-          onChange={(event) => change(event.target.value)}
+          aria-disabled={closed}
+          onText={change}
           // Not on focus: who only passes with the Tab key wants nothing yet.
-          readOnly={!me}
           onClick={askGuest}
-          onKeyDown={(event) => event.key !== "Tab" && event.key !== "Escape" && askGuest()}
+          onKeyDown={(event) => isWriting(event) && askGuest()}
         />
         {used > MAX_CHARACTERS - 50 && <span className="composer-count">{MAX_CHARACTERS - used}</span>}
         <button

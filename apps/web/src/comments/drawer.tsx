@@ -3,6 +3,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { CloseIcon } from "../ui/icons.tsx";
 import { ToastEcho } from "../ui/toast.tsx";
 import { useMedia } from "../ui/use-media.ts";
+import { isToWrite } from "./use-comments-open.ts";
 import { useDragDown } from "./use-drag-down.ts";
 
 interface Props {
@@ -25,7 +26,7 @@ function Sheet({ title, onClose, children }: Props) {
     const dialog = ref.current;
     dialog?.showModal();
     // Not the cross, on which the browser would put it.
-    dialog?.querySelector("h2")?.focus();
+    dialog?.querySelector<HTMLElement>(isToWrite() ? "textarea" : "h2")?.focus();
     return () => dialog?.close();
   }, []);
   return (
@@ -54,7 +55,8 @@ function Panel({ title, onClose, children }: Props) {
   useLayoutEffect(() => {
     const before = document.activeElement;
     const panel = ref.current;
-    panel?.focus({ preventScroll: true });
+    const first = isToWrite() ? panel?.querySelector("textarea") : panel;
+    first?.focus({ preventScroll: true });
     return () => {
       if (panel?.contains(document.activeElement) && before instanceof HTMLElement)
         before.focus({ preventScroll: true });
@@ -62,7 +64,7 @@ function Panel({ title, onClose, children }: Props) {
   }, []);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !document.querySelector("dialog[open]")) onClose();
+      if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) onClose();
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);

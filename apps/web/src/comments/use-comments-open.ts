@@ -4,6 +4,15 @@ import type { Entry } from "../shell/history.ts";
 
 const PARAM = "comments";
 
+interface Opened extends Entry {
+  opened?: string;
+  /** Whether the field has the focus from the start. */
+  toWrite?: boolean;
+}
+const opened = () => history.state as Opened | null;
+/** Whether the comments were opened by somebody who wants to write. */
+export const isToWrite = (): boolean => opened()?.toWrite === true;
+
 /**
  * Whether the comments are open is part of the address: going back closes them, a link may open them, and who
  * logs in from there comes back to them.
@@ -12,12 +21,16 @@ export function useCommentsOpen() {
   const [path, navigate] = useLocation();
   const search = useSearch();
   const open = new URLSearchParams(search).has(PARAM);
-  const show = useCallback(() => {
-    if (!open) navigate(withParam(path, search, true), { state: { opened: PARAM } });
-  }, [open, path, search, navigate]);
+  const show = useCallback(
+    ({ toWrite = false } = {}) => {
+      if (!open)
+        navigate(withParam(path, search, true), { state: { opened: PARAM, toWrite } satisfies Opened });
+    },
+    [open, path, search, navigate],
+  );
   const hide = useCallback(() => {
     if (!open) return;
-    if ((history.state as (Entry & { opened?: string }) | null)?.opened === PARAM) history.back();
+    if (opened()?.opened === PARAM) history.back();
     else navigate(withParam(path, search, false), { replace: true });
   }, [open, path, search, navigate]);
   return { open, show, hide };

@@ -1,7 +1,17 @@
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import {
+  type ComponentProps,
+  lazy,
+  type ReactNode,
+  Suspense,
+  useCallback,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import type { Video } from "../api/types.ts";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { usePreferences } from "../settings/use-preferences.ts";
 import { loadPages } from "../shell/pages.ts";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
 import { Slide } from "../video/slide.tsx";
@@ -11,8 +21,20 @@ import { useActiveSlide } from "./use-active-slide.ts";
 import { useFeedControls } from "./use-feed-controls.ts";
 import "./feed.css";
 
-const loadDrawer = () => import("../comments/comments-drawer.tsx");
-const CommentsDrawer = lazy(loadDrawer);
+type DrawerType = typeof import("../comments/comments-drawer.tsx").default;
+let loadedDrawer: DrawerType | undefined;
+const loadDrawer = async () => {
+  const module = await import("../comments/comments-drawer.tsx");
+  loadedDrawer = module.default;
+  return module;
+};
+const LazyDrawer = lazy(loadDrawer);
+
+/** At once where it is loaded already, so that the field has the focus before the next key. */
+function CommentsDrawer(props: ComponentProps<DrawerType>) {
+  const [Drawer] = useState(() => loadedDrawer ?? LazyDrawer);
+  return <Drawer {...props} />;
+}
 
 interface Props {
   videos: readonly Video[];
@@ -32,6 +54,7 @@ const saveData = () => (navigator as { connection?: { saveData?: boolean } }).co
 export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false, tail }: Props) {
   const { t } = useI18n();
   const { blocked, toggle: toggleSound } = useSound();
+  const { letterKeys } = usePreferences();
   const scroller = useRef<HTMLDivElement>(null);
   const [start] = useState(() =>
     Math.max(
@@ -52,7 +75,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   }, [blocked, currentId]);
   const onWarm = useCallback(() => setWarmId(currentId), [currentId]);
   const onHeld = useCallback(() => setPausedId(currentId), [currentId]);
-  useFeedControls(scroller, { move, toggle, toggleSound });
+  useFeedControls(scroller, { move, toggle, toggleSound, letterKeys });
 
   useEffect(() => {
     setPausedId(null);

@@ -1,48 +1,41 @@
 import { type RefObject, useEffect } from "react";
+import { isForVideos, isInDrawer, letterOf } from "../video/for-videos.ts";
 import { wheelAtRest, wheelStep } from "./wheel-step.ts";
 
 interface Controls {
   move: (by: number) => void;
   toggle: () => void;
   toggleSound: () => void;
+  /** Whether letters do something as well. */
+  letterKeys: boolean;
 }
 
-const MOVES: Record<string, number> = { ArrowDown: 1, j: 1, PageDown: 1, ArrowUp: -1, k: -1, PageUp: -1 };
+const MOVES: Record<string, number> = { ArrowDown: 1, PageDown: 1, ArrowUp: -1, PageUp: -1 };
+const LETTER_MOVES: Record<string, number> = { j: 1, k: -1 };
 const LINE_PX = 16;
-
-function isTyping(target: EventTarget | null): boolean {
-  if (target instanceof HTMLInputElement) return target.type !== "range";
-  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
-}
-
-/** Whether a key is for the videos: not for a text, a dialog, a panel beside them or the browser. */
-export function isForVideos(event: KeyboardEvent): boolean {
-  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return false;
-  return !isTyping(event.target) && !document.querySelector("dialog[open]");
-}
 
 /**
  * Keys anywhere on the page and the wheel over the feed. The focus stays with the video in view: left on a button
  * of another one, or on a button that was clicked, the space bar would press that instead of pausing.
  */
 export function useFeedControls(scroller: RefObject<HTMLElement | null>, controls: Controls) {
-  const { move, toggle, toggleSound } = controls;
+  const { move, toggle, toggleSound, letterKeys } = controls;
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (!isForVideos(event)) return;
       // Arrows scroll the panel that has the focus.
-      const inPanel = event.target instanceof Element && event.target.closest(".drawer") !== null;
-      const by = inPanel ? undefined : MOVES[event.key];
+      if (!isForVideos(event) || isInDrawer(event.target)) return;
+      const letter = letterKeys ? letterOf(event) : undefined;
+      const by = MOVES[event.key] ?? (letter && LETTER_MOVES[letter]);
       const onControl = event.target instanceof Element && event.target.closest("button, a") !== null;
       if (by) move(by);
-      else if (event.key === "m") toggleSound();
-      else if (event.key === " " && !onControl) toggle();
+      else if (letter === "m") toggleSound();
+      else if (event.key === " " && !onControl) event.repeat || toggle();
       else return;
       event.preventDefault();
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [move, toggle, toggleSound]);
+  }, [move, toggle, toggleSound, letterKeys]);
 
   useEffect(() => {
     const box = scroller.current;

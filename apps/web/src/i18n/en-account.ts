@@ -30,6 +30,11 @@ export const settings = {
   themeSystem: "System",
   themeLight: "Light",
   themeDark: "Dark",
+  letterKeys: "Letter keys",
+  letterKeysBody:
+    "Letters do something with the video in view. Switch them off if you press them by accident.",
+  on: "On",
+  off: "Off",
   changePassword: "Change password",
   currentPassword: "Current password",
   newPassword: "New password",

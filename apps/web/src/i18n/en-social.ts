@@ -50,6 +50,8 @@ export const social = {
   followingSoon: "Their videos are on the way.",
   seeTheirVideos: "See their videos",
   findPeople: "Find people",
+  unfollowed: (name: string) => `You no longer follow ${name}`,
+  undo: "Undo",
   keysLike: "like",
   keysComments: "comments",
   keysFollow: "follow",

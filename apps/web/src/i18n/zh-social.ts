@@ -49,6 +49,8 @@ export const social = {
   followingSoon: "他们的视频马上就来。",
   seeTheirVideos: "看他们的视频",
   findPeople: "去找人",
+  unfollowed: (name: string) => `已取消关注 ${name}`,
+  undo: "撤销",
   keysLike: "点赞",
   keysComments: "评论",
   keysFollow: "关注",

@@ -9,6 +9,8 @@ export interface PreferenceValues {
   /** Null until the person has said: it is off then, since browsers refuse to start a page with sound. */
   sound: boolean | null;
   feedTab: FeedTab;
+  /** Whether letters do something with the video in view; off for who speaks to the computer or types by accident. */
+  letterKeys: boolean;
 }
 export interface Preferences {
   get(): PreferenceValues;
@@ -17,7 +19,13 @@ export interface Preferences {
 }
 
 const KEY = "douya.preferences";
-const DEFAULTS: PreferenceValues = { language: "auto", theme: "system", sound: null, feedTab: "public" };
+const DEFAULTS: PreferenceValues = {
+  language: "auto",
+  theme: "system",
+  sound: null,
+  feedTab: "public",
+  letterKeys: true,
+};
 
 /** What this browser remembers of its person's taste; not tied to an account. */
 export function createPreferences(storage: Pick<Storage, "getItem" | "setItem">): Preferences {

@@ -2,6 +2,7 @@ import { Link } from "wouter";
 import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
+import { KeyHints } from "../shell/key-hints.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Segmented } from "../ui/segmented.tsx";
 import { BlockedPeople } from "./blocked-people.tsx";
@@ -15,7 +16,7 @@ import "./settings.css";
 export default function SettingsPage() {
   const { t } = useI18n();
   const { preferences } = useServices();
-  const { language, theme } = usePreferences();
+  const { language, theme, letterKeys } = usePreferences();
   const user = useUser();
   usePageTitle(t.settings);
   return (
@@ -45,6 +46,19 @@ export default function SettingsPage() {
           ]}
           onChange={(value) => preferences.set({ theme: value })}
         />
+      </section>
+      <section className="card settings-keys">
+        <Segmented
+          label={t.letterKeys}
+          value={letterKeys ? "on" : "off"}
+          options={[
+            ["on", t.on],
+            ["off", t.off],
+          ]}
+          onChange={(value) => preferences.set({ letterKeys: value === "on" })}
+        />
+        <p className="settings-none">{t.letterKeysBody}</p>
+        <KeyHints className="key-hints" />
       </section>
       {user && (
         <>

@@ -1,54 +1,37 @@
 import { useI18n } from "../i18n/i18n.tsx";
+import { usePreferences } from "../settings/use-preferences.ts";
+import "./key-hints.css";
 
-/** Which keys move through the videos; shown on a desk. */
-export function KeyHints() {
+/** Which keys do something with the videos; beside them on a desk, and in the settings. */
+export function KeyHints({ className }: { className: string }) {
   const { t } = useI18n();
+  const { letterKeys } = usePreferences();
+  const keys: [string[], string][] = [
+    [letterKeys ? ["↓", "↑", "J", "K"] : ["↓", "↑"], t.keysMove],
+    [["␣"], t.keysPause],
+    [["←", "→"], t.keysSeek],
+  ];
+  if (letterKeys) {
+    const letters: [string, string][] = [
+      ["L", t.keysLike],
+      ["C", t.keysComments],
+      ["F", t.keysFollow],
+      ["M", t.keysSound],
+    ];
+    keys.push(...letters.map(([key, does]): [string[], string] => [[key], does]));
+  }
   return (
-    <dl className="nav-keys" aria-label={t.keysTitle}>
-      <div>
-        <dt>
-          <kbd>↓</kbd>
-          <kbd>↑</kbd>
-        </dt>
-        <dd>{t.keysMove}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>␣</kbd>
-        </dt>
-        <dd>{t.keysPause}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>←</kbd>
-          <kbd>→</kbd>
-        </dt>
-        <dd>{t.keysSeek}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>L</kbd>
-        </dt>
-        <dd>{t.keysLike}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>C</kbd>
-        </dt>
-        <dd>{t.keysComments}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>F</kbd>
-        </dt>
-        <dd>{t.keysFollow}</dd>
-      </div>
-      <div>
-        <dt>
-          <kbd>M</kbd>
-        </dt>
-        <dd>{t.keysSound}</dd>
-      </div>
+    <dl className={className} aria-label={t.keysTitle}>
+      {keys.map(([names, does]) => (
+        <div key={does}>
+          <dt>
+            {names.map((name) => (
+              <kbd key={name}>{name}</kbd>
+            ))}
+          </dt>
+          <dd>{does}</dd>
+        </div>
+      ))}
     </dl>
   );
 }

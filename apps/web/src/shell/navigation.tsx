@@ -66,7 +66,7 @@ export function Navigation() {
           className="nav-desk"
         />
       </nav>
-      <KeyHints />
+      <KeyHints className="key-hints nav-keys" />
     </header>
   );
 }

@@ -10,8 +10,11 @@ import { useToast } from "../ui/toast.tsx";
 import { useAsMember } from "./as-member.tsx";
 import { withCount, withFollow } from "./relations.ts";
 
-/** Following somebody or no longer: shown at once, taken back with the reason when the server refuses. */
-export function useFollow({ id, followed }: User): (to: boolean) => void {
+/**
+ * Following somebody or no longer: shown at once, taken back with the reason when the server refuses. `from` is for
+ * what is undone later, when more may have happened than this render knows.
+ */
+export function useFollow({ id, followed }: User): (to: boolean, from?: boolean) => void {
   const { api } = useServices();
   const { t } = useI18n();
   const me = useUser();
@@ -50,9 +53,9 @@ export function useFollow({ id, followed }: User): (to: boolean) => void {
     },
   });
   return useCallback(
-    (to) =>
+    (to, from = followed) =>
       asMember("follow", () => {
-        if (to === followed) return;
+        if (to === from) return;
         apply(to);
         mutate(to);
       }),

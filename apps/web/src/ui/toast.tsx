@@ -2,17 +2,30 @@ import { createContext, type ReactNode, use, useCallback, useEffect, useState } 
 import "./toast.css";
 
 const SHOWN_MS = 4000;
+/** Long enough to read, decide and reach the button. */
+const SHOWN_WITH_ACTION_MS = 8000;
 const putOnTop = (element: HTMLElement | null) => element?.showPopover?.();
-const Context = createContext<(text: string) => void>(() => {});
+
+/** What can be done about what is told, such as to take it back. */
+interface Action {
+  text: string;
+  run: () => void;
+}
+type Show = (text: string, action?: Action) => void;
+
+const Context = createContext<Show>(() => {});
 const Said = createContext<string | undefined>(undefined);
 
 /** One short message at a time, read out by screen readers, gone by itself. */
 export function ToastProvider({ children }: { children: ReactNode }) {
-  const [toast, setToast] = useState<{ text: string; key: number } | null>(null);
-  const show = useCallback((text: string) => setToast((last) => ({ text, key: (last?.key ?? 0) + 1 })), []);
+  const [toast, setToast] = useState<{ text: string; action: Action | undefined; key: number } | null>(null);
+  const show = useCallback<Show>(
+    (text, action) => setToast((last) => ({ text, action, key: (last?.key ?? 0) + 1 })),
+    [],
+  );
   useEffect(() => {
     if (!toast) return;
-    const timer = setTimeout(() => setToast(null), SHOWN_MS);
+    const timer = setTimeout(() => setToast(null), toast.action ? SHOWN_WITH_ACTION_MS : SHOWN_MS);
     return () => clearTimeout(timer);
   }, [toast]);
   return (
@@ -21,9 +34,20 @@ export function ToastProvider({ children }: { children: ReactNode }) {
       <div role="status">
         {toast && (
           // A popover, so that it is above the sheet from which it comes.
-          <p className="toast" key={toast.key} popover="manual" ref={putOnTop}>
-            {toast.text}
-          </p>
+          <div className="toast" key={toast.key} popover="manual" ref={putOnTop}>
+            <span>{toast.text}</span>
+            {toast.action && (
+              <button
+                type="button"
+                onClick={() => {
+                  toast.action?.run();
+                  setToast(null);
+                }}
+              >
+                {toast.action.text}
+              </button>
+            )}
+          </div>
         )}
       </div>
     </Context>

@@ -47,7 +47,7 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
         name={t.comments}
         text={countText(video.counts.comments)}
         aria-expanded={active && open}
-        onClick={open ? hide : show}
+        onClick={open ? hide : () => show()}
       >
         <CommentIcon size={30} />
       </RailButton>

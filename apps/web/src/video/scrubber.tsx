@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { isForVideos } from "./for-videos.ts";
 import "./scrubber.css";
 
 const STEPS = 1000;
@@ -45,10 +46,8 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
   useEffect(() => {
     if (!element || !active) return;
     const onKey = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
       if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-      if (document.querySelector("dialog[open]")) return;
-      if (event.target instanceof HTMLInputElement && event.target !== input.current) return;
+      if (!isForVideos(event)) return;
       event.preventDefault();
       seek(element, event.key === "ArrowRight" ? 1 : -1);
     };

@@ -2,30 +2,46 @@ import { useEffect } from "react";
 import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
-import { isForVideos } from "../feed/use-feed-controls.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { usePreferences } from "../settings/use-preferences.ts";
 import { useFollow } from "../social/use-follow.ts";
 import { useReaction } from "../social/use-reaction.ts";
+import { useToast } from "../ui/toast.tsx";
+import { isInDrawer, letterOf } from "./for-videos.ts";
 
-/** Keys that do something with the video in view: L likes, C opens the comments, F follows. */
+/** Letters that do something with the video in view: L likes, C opens the comments to write one, F follows. */
 export function useVideoKeys(video: Video, active: boolean) {
+  const { t } = useI18n();
+  const { letterKeys } = usePreferences();
+  const toast = useToast();
   const react = useReaction(video);
-  const own = useUser()?.id === video.author.id;
-  const follow = useFollow(video.author);
+  const { author } = video;
+  const own = useUser()?.id === author.id;
+  const follow = useFollow(author);
   const { open, show, hide } = useCommentsOpen();
   useEffect(() => {
-    if (!active) return;
-    const keys: Record<string, () => void> = {
-      l: () => react(video.reaction === "like" ? null : "like"),
-      c: open ? hide : show,
-      ...(!own && { f: () => follow(!video.author.followed) }),
-    };
+    if (!active || !letterKeys) return;
     const onKey = (event: KeyboardEvent) => {
-      const act = keys[event.key];
-      if (!act || event.repeat || !isForVideos(event)) return;
+      const letter = letterOf(event);
+      const drawer = document.querySelector(".drawer");
+      if (isInDrawer(document.activeElement)) {
+        if (letter === "c") drawer?.querySelector("textarea")?.focus();
+        else return;
+      } else if (open && !drawer) {
+        // The drawer is on its way, and what is typed is meant for it.
+        return;
+      } else if (letter === "l") react(video.reaction === "like" ? null : "like");
+      else if (letter === "c") open ? hide() : show({ toWrite: true });
+      else if (letter === "f" && !own) changeFollow();
+      else return;
       event.preventDefault();
-      act();
+    };
+    // Without a word it might never be noticed: the key is not on a button that shows it.
+    const changeFollow = () => {
+      follow(!author.followed);
+      if (author.followed) toast(t.unfollowed(author.name), { text: t.undo, run: () => follow(true, false) });
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [active, own, react, follow, video.reaction, video.author.followed, open, show, hide]);
+  }, [active, letterKeys, own, react, follow, video.reaction, author, open, show, hide, toast, t]);
 }

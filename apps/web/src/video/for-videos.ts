@@ -1,0 +1,36 @@
+const NO_TEXT = new Set([
+  "range",
+  "checkbox",
+  "radio",
+  "button",
+  "submit",
+  "reset",
+  "file",
+  "color",
+  "image",
+]);
+
+/** Whether what is typed there becomes text, also where nothing may be written just now. */
+export function takesText(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement) return !NO_TEXT.has(target.type);
+  if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  return target instanceof HTMLElement && (target.isContentEditable || target.role === "textbox");
+}
+
+const dialogs = "dialog[open], [role=dialog], [role=alertdialog]";
+
+/** Whether a key is for the videos: not for a text, an input method, a dialog or the browser. */
+export function isForVideos(event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return false;
+  if (event.isComposing || event.getModifierState("AltGraph")) return false;
+  return !takesText(event.target) && !takesText(document.activeElement) && !document.querySelector(dialogs);
+}
+
+export const isInDrawer = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.closest(".drawer") !== null;
+
+/** The letter that was pressed for the videos, in lower case; undefined for other keys and for one held down. */
+export function letterOf(event: KeyboardEvent): string | undefined {
+  if (event.repeat || event.shiftKey || event.key.length !== 1 || !isForVideos(event)) return undefined;
+  return event.key.toLowerCase();
+}

@@ -1,0 +1,126 @@
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { en } from "#apps/web/src/i18n/en.ts";
+import { browsing, loggedIn } from "./harness/browser.ts";
+import { freshClip } from "./harness/clips.ts";
+import { copyVideo } from "./harness/fill-feed.ts";
+import { body, type Schemas } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+describe("keys", () => {
+  const server = scenario("all");
+  const browser = browsing();
+  let ada: Person;
+  let videoId: string;
+  beforeAll(async () => {
+    ada = await server.register();
+    videoId = (await ada.publish(freshClip(), "First")).id;
+    const { publishedAt } = await ada.settled(videoId);
+    const firstMs = Date.parse(publishedAt!);
+    await copyVideo(server.deployment.databaseUrl, videoId, 3, (i) => firstMs - 1000 * (i + 1));
+  });
+  const sit = (person: Person) =>
+    browser.visit(server.origin, "desk", {
+      ...loggedIn(server.origin, person.session),
+      reducedMotion: "reduce",
+    });
+  const followed = async (person: Person) =>
+    body(await person.get<Schemas["User"]>(`/users/${ada.id}`)).followed;
+  const reaction = async (person: Person) =>
+    body(await person.get<Schemas["Video"]>(`/videos/${videoId}`)).reaction;
+  const field = (page: Page) => page.getByRole("complementary").getByLabel(en.writeComment);
+
+  async function fan() {
+    const bob = await server.register();
+    body(await bob.put(`/users/${ada.id}/follow`), 204);
+    const visitor = await sit(bob);
+    await visitor.page.goto(`/video/${videoId}`);
+    await visitor.page.locator("article[data-active=true] video").waitFor();
+    return { bob, ...visitor };
+  }
+
+  test("C leads into the field, and what is typed there does nothing but be written", async () => {
+    const { bob, page } = await fan();
+    await page.keyboard.press("c");
+    await page.keyboard.type("full colour, mockingly jk");
+    await until("the words", async () =>
+      (await field(page).inputValue()).endsWith("full colour, mockingly jk"),
+    );
+    for (const key of ["ArrowLeft", "ArrowDown", "Home", "Shift+Enter"]) await page.keyboard.press(key);
+    expect(await page.locator("article[data-active=true]").getAttribute("aria-posinset")).toBe("1");
+    expect(await field(page).inputValue()).toContain("\n");
+    expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("complementary").waitFor({ state: "detached" });
+    await page.keyboard.press("l");
+    await until("the like", async () => (await reaction(bob)) === "like");
+  });
+
+  test("with the focus on the panel letters do nothing to the video, and C goes to the field", async () => {
+    const { bob, page } = await fan();
+    await page.goto(`/video/${videoId}?comments`);
+    await page.getByRole("complementary").getByText(en.noComments).waitFor();
+    await page.getByRole("button", { name: en.sortTime }).focus();
+    await page.keyboard.type("flmjk");
+    await page.keyboard.press("c");
+    await expect.poll(() => field(page).evaluate((it) => it === it.ownerDocument.activeElement)).toBe(true);
+    expect(await page.locator("article[data-active=true]").getAttribute("aria-posinset")).toBe("1");
+    expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
+  });
+
+  test("comments that are closed take no text, nor do the videos", async () => {
+    const { bob, page } = await fan();
+    body(await ada.put(`/videos/${videoId}/comments-closed`), 204);
+    await page.keyboard.press("c");
+    await page.getByRole("complementary").getByText(en.commentsClosedNow).first().waitFor();
+    await page.keyboard.type("full");
+    await page.keyboard.press("Enter");
+    expect(await field(page).inputValue()).toBe("");
+    expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
+    body(await ada.delete(`/videos/${videoId}/comments-closed`), 204);
+  });
+
+  test("F tells when it unfollows, and takes it back", async () => {
+    const { bob, page } = await fan();
+    await page.keyboard.press("f");
+    const toast = page.locator(":popover-open", { hasText: en.unfollowed(ada.username) });
+    await toast.waitFor();
+    await until("unfollowed", async () => !(await followed(bob)));
+    await toast.getByRole("button", { name: en.undo }).click();
+    await until("followed again", () => followed(bob));
+    await toast.waitFor({ state: "detached" });
+  });
+
+  test("modifiers, a key held down, and an input method are not for the videos", async () => {
+    const { bob, page } = await fan();
+    for (const key of ["Control+l", "Alt+l", "Shift+L", "Meta+l"]) await page.keyboard.press(key);
+    await page.evaluate(`for (const init of [{ repeat: true }, { isComposing: true }])
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "l", bubbles: true, ...init }));
+      const box = document.body.appendChild(document.createElement("div"));
+      box.contentEditable = "true"; box.id = "box"; box.focus();`);
+    await page.keyboard.type("lf");
+    await page.evaluate("document.querySelector('#box').remove()");
+    expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
+  });
+
+  test("who switches letter keys off has none, and the help lists those that are left", async () => {
+    const { bob, page } = await fan();
+    const help = page.locator(".nav .key-hints");
+    expect(await help.locator("kbd").allTextContents()).toEqual("↓ ↑ J K ␣ ← → L C F M".split(" "));
+    await page.goto("/settings");
+    await page.getByRole("group", { name: en.letterKeys }).getByLabel(en.off).check();
+    await page.goto(`/video/${videoId}`);
+    await page.locator("article[data-active=true] video").waitFor();
+    expect(await help.locator("kbd").allTextContents()).toEqual("↓ ↑ ␣ ← →".split(" "));
+    await page.keyboard.type("flcmjk");
+    expect(await page.locator("article[data-active=true]").getAttribute("aria-posinset")).toBe("1");
+    expect(await page.getByRole("complementary").count()).toBe(0);
+    await page.keyboard.press("ArrowDown");
+    await until(
+      "the next",
+      async () => (await page.locator("article[data-active=true]").getAttribute("aria-posinset")) === "2",
+    );
+    expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
+  });
+});
