@@ -24,6 +24,7 @@ import {
   AccountRemovedSchema,
   VideoDeletedSchema,
   VideoPublishedSchema,
+  VideoRetitledSchema,
 } from "./gen/video_events_pb.ts";
 
 /**
@@ -35,6 +36,7 @@ export const relationUnfollowed = event("relation.unfollowed.v1", UnfollowedSche
 export const relationBlocked = event("relation.blocked.v1", BlockedSchema, blockKey);
 export const relationUnblocked = event("relation.unblocked.v1", UnblockedSchema, blockKey);
 export const videoPublished = event("video.published.v1", VideoPublishedSchema, (video) => video.videoId);
+export const videoRetitled = event("video.retitled.v1", VideoRetitledSchema, (video) => video.videoId);
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
 export const accountRefused = event(
   "video.account_refused.v1",

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video_events.proto.
  */
 export const file_video_events: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiTAoMVmlkZW9EZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAFiBnByb3RvMw");
+  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiTAoMVmlkZW9EZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAFiBnByb3RvMw");
 
 /**
  * video.published.v1
@@ -97,6 +97,30 @@ export const AccountRemovedSchema: GenMessage<AccountRemoved> = /*@__PURE__*/
   messageDesc(file_video_events, 2);
 
 /**
+ * video.retitled.v1: it has another title.
+ *
+ * @generated from message douya.video.v1.VideoRetitled
+ */
+export type VideoRetitled = Message<"douya.video.v1.VideoRetitled"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string author_id = 2;
+   */
+  authorId: string;
+};
+
+/**
+ * Describes the message douya.video.v1.VideoRetitled.
+ * Use `create(VideoRetitledSchema)` to create a new message.
+ */
+export const VideoRetitledSchema: GenMessage<VideoRetitled> = /*@__PURE__*/
+  messageDesc(file_video_events, 3);
+
+/**
  * video.deleted.v1
  *
  * @generated from message douya.video.v1.VideoDeleted
@@ -125,5 +149,5 @@ export type VideoDeleted = Message<"douya.video.v1.VideoDeleted"> & {
  * Use `create(VideoDeletedSchema)` to create a new message.
  */
 export const VideoDeletedSchema: GenMessage<VideoDeleted> = /*@__PURE__*/
-  messageDesc(file_video_events, 3);
+  messageDesc(file_video_events, 4);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki3wIKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkiRgoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAEiMgoOUHVibGlzaFJlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJIh8KEEdldFZpZGVvc1JlcXVlc3QSCwoDaWRzGAEgAygJIjoKEUdldFZpZGVvc1Jlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIl8KE0xpc3RCeUF1dGhvclJlcXVlc3QSEQoJYXV0aG9yX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRITCgtldmVyeV9zdGF0ZRgEIAEoCCJLChRMaXN0QnlBdXRob3JSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbxIMCgRtb3JlGAIgASgIIksKFExpc3RQdWJsaXNoZWRSZXF1ZXN0EhEKCWJlZm9yZV9tcxgBIAEoARIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0iUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIIjAKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAEiIAoSRGVsZXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJIhUKE0RlbGV0ZVZpZGVvUmVzcG9uc2UiPAoQSG9sZFZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRoZWxkGAIgASgIEg4KBnJlYXNvbhgDIAEoCSITChFIb2xkVmlkZW9SZXNwb25zZSIrChVHZXRBdXRob3JTdGF0c1JlcXVlc3QSEgoKYXV0aG9yX2lkcxgBIAMoCSJEChZHZXRBdXRob3JTdGF0c1Jlc3BvbnNlEioKBXN0YXRzGAEgAygLMhsuZG91eWEudmlkZW8udjEuQXV0aG9yU3RhdHMiLwoLQXV0aG9yU3RhdHMSEQoJYXV0aG9yX2lkGAEgASgJEg0KBXdvcmtzGAIgASgBKpIBCgpWaWRlb1N0YXRlEhsKF1ZJREVPX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVklERU9fU1RBVEVfVVBMT0FERUQQARIaChZWSURFT19TVEFURV9QUk9DRVNTSU5HEAISGQoVVklERU9fU1RBVEVfUFVCTElTSEVEEAMSFgoSVklERU9fU1RBVEVfRkFJTEVEEAQyrQUKDFZpZGVvU2VydmljZRJFCglBZGRVcGxvYWQSIC5kb3V5YS52aWRlby52MS5BZGRVcGxvYWRSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkEkAKB1B1Ymxpc2gSHi5kb3V5YS52aWRlby52MS5QdWJsaXNoUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvElAKCUdldFZpZGVvcxIgLmRvdXlhLnZpZGVvLnYxLkdldFZpZGVvc1JlcXVlc3QaIS5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXNwb25zZRJZCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2USXAoNTGlzdFB1Ymxpc2hlZBIkLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlc3BvbnNlElYKC0RlbGV0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiMuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXNwb25zZRJQCglIb2xkVmlkZW8SIC5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVzcG9uc2USXwoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEiXAoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNIs4CCgVWaWRlbxIKCgJpZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSKQoFc3RhdGUYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaWRlb1N0YXRlEhAKCHByb2dyZXNzGAUgASgCEhYKDmZhaWx1cmVfcmVhc29uGAYgASgJEhcKD2ZhaWx1cmVfbWVzc2FnZRgHIAEoCRIQCghwbGF5X2tleRgIIAEoCRIRCgljb3Zlcl9rZXkYCSABKAkSEwoLZHVyYXRpb25fbXMYCiABKA0SDQoFd2lkdGgYCyABKA0SDgoGaGVpZ2h0GAwgASgNEhIKCnNpemVfYnl0ZXMYDSABKAESFQoNY3JlYXRlZF9hdF9tcxgOIAEoARIXCg9wdWJsaXNoZWRfYXRfbXMYDyABKAESDAoEaGVsZBgQIAEoCCJGChBBZGRVcGxvYWRSZXF1ZXN0Eg4KBnN0YWdlZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoASIyCg5QdWJsaXNoUmVxdWVzdBIRCgl1cGxvYWRfaWQYASABKAkSDQoFdGl0bGUYAiABKAkiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiSwoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDSJQChVMaXN0UHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkEgwKBG1vcmUYAiABKAgiMAoJUHVibGlzaGVkEgoKAmlkGAEgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgCIAEoASIvChJDaGFuZ2VUaXRsZVJlcXVlc3QSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkiIAoSRGVsZXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJIhUKE0RlbGV0ZVZpZGVvUmVzcG9uc2UiLAoQSG9sZFZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRoZWxkGAIgASgIIhMKEUhvbGRWaWRlb1Jlc3BvbnNlIisKFUdldEF1dGhvclN0YXRzUmVxdWVzdBISCgphdXRob3JfaWRzGAEgAygJIkQKFkdldEF1dGhvclN0YXRzUmVzcG9uc2USKgoFc3RhdHMYASADKAsyGy5kb3V5YS52aWRlby52MS5BdXRob3JTdGF0cyIvCgtBdXRob3JTdGF0cxIRCglhdXRob3JfaWQYASABKAkSDQoFd29ya3MYAiABKAEqkgEKClZpZGVvU3RhdGUSGwoXVklERU9fU1RBVEVfVU5TUEVDSUZJRUQQABIYChRWSURFT19TVEFURV9VUExPQURFRBABEhoKFlZJREVPX1NUQVRFX1BST0NFU1NJTkcQAhIZChVWSURFT19TVEFURV9QVUJMSVNIRUQQAxIWChJWSURFT19TVEFURV9GQUlMRUQQBDL3BQoMVmlkZW9TZXJ2aWNlEkUKCUFkZFVwbG9hZBIgLmRvdXlhLnZpZGVvLnYxLkFkZFVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSQAoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8SUAoJR2V0VmlkZW9zEiAuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkdldFZpZGVvc1Jlc3BvbnNlElkKDExpc3RCeUF1dGhvchIjLmRvdXlhLnZpZGVvLnYxLkxpc3RCeUF1dGhvclJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXNwb25zZRJcCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2USSAoLQ2hhbmdlVGl0bGUSIi5kb3V5YS52aWRlby52MS5DaGFuZ2VUaXRsZVJlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbxJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEl8KDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -42,13 +42,6 @@ export type Upload = Message<"douya.video.v1.Upload"> & {
    * @generated from field: uint32 height = 5;
    */
   height: number;
-
-  /**
-   * What its sender should know, by reason: VIDEO_CUT_OFF, SOUND_LEFT_OUT.
-   *
-   * @generated from field: repeated string notices = 6;
-   */
-  notices: string[];
 };
 
 /**
@@ -149,13 +142,6 @@ export type Video = Message<"douya.video.v1.Video"> & {
    * @generated from field: bool held = 16;
    */
   held: boolean;
-
-  /**
-   * What its author should know, and nobody else is told; as of an upload.
-   *
-   * @generated from field: repeated string notices = 17;
-   */
-  notices: string[];
 };
 
 /**
@@ -382,6 +368,28 @@ export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
   messageDesc(file_video, 10);
 
 /**
+ * @generated from message douya.video.v1.ChangeTitleRequest
+ */
+export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string title = 2;
+   */
+  title: string;
+};
+
+/**
+ * Describes the message douya.video.v1.ChangeTitleRequest.
+ * Use `create(ChangeTitleRequestSchema)` to create a new message.
+ */
+export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
+  messageDesc(file_video, 11);
+
+/**
  * @generated from message douya.video.v1.DeleteVideoRequest
  */
 export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & {
@@ -396,7 +404,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 11);
+  messageDesc(file_video, 12);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -409,7 +417,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 13);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -424,13 +432,6 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
    * @generated from field: bool held = 2;
    */
   held: boolean;
-
-  /**
-   * Why, in the moderator's words; kept in the security log.
-   *
-   * @generated from field: string reason = 3;
-   */
-  reason: string;
 };
 
 /**
@@ -438,7 +439,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 14);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -451,7 +452,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -468,7 +469,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -485,7 +486,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -507,7 +508,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 18);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -600,6 +601,16 @@ export const VideoService: GenService<{
     methodKind: "unary";
     input: typeof ListPublishedRequestSchema;
     output: typeof ListPublishedResponseSchema;
+  },
+  /**
+   * Gives a video of the caller another title. Errors: TITLE_INVALID, VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
+   *
+   * @generated from rpc douya.video.v1.VideoService.ChangeTitle
+   */
+  changeTitle: {
+    methodKind: "unary";
+    input: typeof ChangeTitleRequestSchema;
+    output: typeof VideoSchema;
   },
   /**
    * Removes a video of the caller. Errors: VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.

@@ -1,3 +1,4 @@
+import { Reaction } from "#contracts/gen/interaction_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import type { Logger } from "#platform/observe/log.ts";
@@ -20,7 +21,8 @@ export interface Composer {
    * caller who is no moderator. Pages get shorter by them, cursors stay.
    */
   unblockedPeople(ids: string[], call: PublicCall): Promise<Person[]>;
-  unblockedClips(ids: string[], call: PublicCall): Promise<Clip[]>;
+  /** For feeds: also without what the caller has said is not for them. */
+  feedClips(ids: string[], call: PublicCall): Promise<Clip[]>;
   /** Somebody whose record is at hand already. */
   person(user: User, call: PublicCall): Promise<Person>;
 }
@@ -38,8 +40,10 @@ export function createComposer(
     clips,
     clipsById,
     unblockedPeople: async (ids, call) => (await people(ids, call)).filter((one) => isUnblocked(one, call)),
-    unblockedClips: async (ids, call) =>
-      (await clipsById(ids, call)).filter(({ author }) => isUnblocked(author, call)),
+    feedClips: async (ids, call) =>
+      (await clipsById(ids, call)).filter(
+        ({ author, opinion }) => isUnblocked(author, call) && opinion !== Reaction.DISLIKE,
+      ),
     person,
   };
 }

@@ -4,6 +4,7 @@ import { defineModule } from "#platform/module/module.ts";
 import { followClosings } from "./account-removal.ts";
 import { accountStore } from "./account-store.ts";
 import { addUpload } from "./handlers/add-upload.ts";
+import { changeTitle } from "./handlers/change-title.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { publish } from "./handlers/publish.ts";
@@ -66,6 +67,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         getVideos: getVideos(videos),
         listByAuthor: listByAuthor(videos),
         listPublished: listPublished(videos),
+        changeTitle: changeTitle(videos),
         deleteVideo: deleteVideo(videos, jobs),
         holdVideo: holdVideo(videos, security),
         getAuthorStats: getAuthorStats(videos),

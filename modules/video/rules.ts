@@ -52,8 +52,18 @@ export function videoHeld(): DomainError {
   return new DomainError(
     "conflict",
     "VIDEO_HELD",
-    "A moderator has put this video on hold. It cannot be deleted until they have looked at it.",
+    "A moderator has put this video on hold. It cannot be changed or deleted until they have looked at it.",
   );
+}
+
+/** Why somebody could not change a video: `video` is what there is of it. */
+export function mayNotChange(
+  video: { state: string; author_id: string } | undefined,
+  callerId: string,
+): DomainError {
+  if (!video || !isVisible(video, callerId)) return videoNotFound();
+  if (video.author_id === callerId) return videoHeld();
+  return new DomainError("forbidden", "NOT_YOURS", "Only its author can change or delete a video.");
 }
 
 export function moderatorsOnly(): DomainError {

@@ -1,4 +1,4 @@
-import { videoDeleted } from "#contracts/events.ts";
+import { videoDeleted, videoRetitled } from "#contracts/events.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
@@ -32,6 +32,22 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
         await releaseBlobs(transaction, jobs, [id]);
         emit(videoDeleted, { videoId: id, authorId, publishedAtMs: Number(video.published_ms ?? 0) });
         return true;
+      });
+    },
+    /** Gives a video another title, with an event of it; false when it is not the author's or is on hold. */
+    async changeTitle(id: VideoId, authorId: UserId, title: string): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        const video = await transaction
+          .updateTable("video")
+          .set({ title })
+          .where("id", "=", id)
+          .where("author_id", "=", authorId)
+          .where("held", "=", false)
+          .returning("state")
+          .executeTakeFirst();
+        // What is not published nobody else was shown.
+        if (video?.state === "published") emit(videoRetitled, { videoId: id, authorId });
+        return video !== undefined;
       });
     },
     /** Puts a video on hold, or takes that off; false when there is none. */

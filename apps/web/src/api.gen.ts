@@ -1868,7 +1868,46 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        patch?: never;
+        /** Give one's own video another title */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description At most 200 characters, without line breaks. */
+                        title: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Video"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         trace?: never;
     };
     "/api/v1/videos/{id}/comments": {
@@ -2319,7 +2358,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Dislike a video, in place of what one thought of it before */
+        /**
+         * Dislike a video, in place of what one thought of it before
+         * @description No feed shows it to the caller any more.
+         */
         put: {
             parameters: {
                 query?: never;

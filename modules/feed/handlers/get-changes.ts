@@ -14,6 +14,7 @@ import {
   relationUnfollowed,
   videoDeleted,
   videoPublished,
+  videoRetitled,
 } from "#contracts/events.ts";
 import type { FeedService } from "#contracts/gen/feed_pb.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
@@ -24,7 +25,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 const shown = [
   ...[accountClosing, accountErased, accountReopened, profileChanged],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
-  ...[videoPublished, videoDeleted, inboxesChanged],
+  ...[videoPublished, videoRetitled, videoDeleted, inboxesChanged],
   ...[reacted, reactionsRemoved, commented, commentDeleted],
 ] as const;
 
@@ -50,6 +51,7 @@ function idsTouched(event: EventOf<(typeof shown)[number]>): string[] | undefine
       return [event.message.blockerId, event.message.blockedId];
     case reacted.name:
       return [event.message.videoId, event.message.userId, event.message.authorId];
+    case videoRetitled.name:
     case commented.name:
     case commentDeleted.name:
       return [event.message.videoId];

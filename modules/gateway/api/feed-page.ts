@@ -11,7 +11,7 @@ export async function feedPage(
   call: PublicCall,
   urls: MediaUrls,
 ) {
-  const clips = await composer.unblockedClips(found.videoIds, call);
+  const clips = await composer.feedClips(found.videoIds, call);
   return {
     items: clips.map((clip) => toApiVideo(clip, urls)),
     nextCursor: found.next ? `${found.next.publishedAtMs}-${found.next.videoId}` : null,

@@ -17,6 +17,7 @@ export function reactionRoutes({ interaction, composer, urlsFor }: Surface): Fas
         {
           schema: {
             summary: `${path === "like" ? "Like" : "Dislike"} a video, in place of what one thought of it before`,
+            ...(path === "dislike" && { description: "No feed shows it to the caller any more." }),
             tags: ["reactions"],
             params: IdParams,
             response: answers({ 204: NoContent }),

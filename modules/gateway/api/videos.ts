@@ -10,6 +10,11 @@ import { fileOf } from "./file-body.ts";
 import { toApiUpload, toApiVideo } from "./present.ts";
 import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 
+const Title = Type.String({
+  maxLength: 1600,
+  description: "At most 200 characters, without line breaks.",
+});
+
 /** Time for the probe of an upload, after its last byte. */
 const probeMs = 90_000;
 
@@ -45,10 +50,7 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
           tags: ["videos"],
           body: Type.Object({
             uploadId: Id,
-            title: Type.String({
-              maxLength: 1600,
-              description: "At most 200 characters, without line breaks.",
-            }),
+            title: Title,
           }),
           response: answers({ 201: Type.Ref("Video") }),
         },
@@ -81,6 +83,26 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
             "VIDEO_NOT_FOUND",
             "There is no such video, or it is not public.",
           );
+        return toApiVideo(clip, urlsFor(request));
+      },
+    );
+    app.patch(
+      "/videos/:id",
+      {
+        schema: {
+          summary: "Give one's own video another title",
+          tags: ["videos"],
+          params: IdParams,
+          body: Type.Object({ title: Title }),
+          response: answers({ 200: Type.Ref("Video") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { id } = request.params;
+        const changed = await video.changeTitle({ id, title: request.body.title }, call);
+        const [clip] = await composer.clips([changed], call);
+        if (!clip) throw accountGone();
         return toApiVideo(clip, urlsFor(request));
       },
     );

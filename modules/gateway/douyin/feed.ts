@@ -54,7 +54,7 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
   }
 
   async function answerOf(videoIds: string[], nextMs: number | undefined, call: PublicCall, urls: MediaUrls) {
-    const clips = await composer.unblockedClips(videoIds, call);
+    const clips = await composer.feedClips(videoIds, call);
     const video_list = clips.map((clip) => toClassicVideo(clip, urls));
     const ids = clips.flatMap(({ video, author }) => [video.id, author.user.id]);
     return { page: { ...ok, video_list, next_time: nextMs ?? Date.now() }, ids };

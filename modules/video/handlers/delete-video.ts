@@ -1,11 +1,10 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { isVisible, videoHeld, videoNotFound } from "../rules.ts";
+import { mayNotChange, videoNotFound } from "../rules.ts";
 import type { VideoStore } from "../video-store.ts";
 
 export function deleteVideo(store: VideoStore, jobs: JobQueue): Handlers<typeof VideoService>["deleteVideo"] {
@@ -14,9 +13,7 @@ export function deleteVideo(store: VideoStore, jobs: JobQueue): Handlers<typeof 
     if (!isId(request.id)) throw videoNotFound();
     if (!(await store.deleteVideo(request.id as VideoId, caller, jobs))) {
       const [video] = await store.videosById([request.id]);
-      if (!video || !isVisible(video, caller)) throw videoNotFound();
-      if (video.author_id === caller) throw videoHeld();
-      throw new DomainError("forbidden", "NOT_YOURS", "Only its author can delete a video.");
+      throw mayNotChange(video, caller);
     }
     jobs.wake();
     return {};

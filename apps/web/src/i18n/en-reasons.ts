@@ -30,7 +30,7 @@ export const reasons = {
   BLOCKS_TOO_MANY: "You can block {limit} people at most. Unblock somebody first.",
   VIDEO_NOT_FOUND: "This video is not here.",
   ACCOUNT_CLOSING: "This account is being deleted.",
-  VIDEO_HELD: "A moderator has put this video on hold. It cannot be deleted now.",
+  VIDEO_HELD: "A moderator has put this video on hold. It cannot be changed or deleted now.",
   MODERATORS_ONLY: "Only a moderator can do this.",
   COMMENT_INVALID: "A comment has 1 to 500 characters, without line breaks.",
   COMMENT_NOT_FOUND: "This comment is no longer there.",

@@ -27,7 +27,7 @@ export const reasons: Record<keyof typeof english, string> = {
   BLOCKS_TOO_MANY: "最多可拉黑 {limit} 人，请先解除一些。",
   VIDEO_NOT_FOUND: "视频不见了。",
   ACCOUNT_CLOSING: "该账号正在注销。",
-  VIDEO_HELD: "管理员已将该视频冻结，暂时不能删除。",
+  VIDEO_HELD: "管理员已将该视频冻结，暂时不能修改或删除。",
   MODERATORS_ONLY: "只有管理员可以这样做。",
   COMMENT_INVALID: "评论需要 1 到 500 个字符，不能换行。",
   COMMENT_NOT_FOUND: "这条评论已经不在了。",
