@@ -44,6 +44,8 @@ describe.each(shapes)("deleting a video, %s", (shape: Shape) => {
     for (let i = 0; i < 2; i++) expect((await mo.put(`/videos/${video.id}/hold`)).status).toBe(204);
     expect([await heldFor(owner), await heldFor(mo), await heldFor(ben)]).toEqual([true, true, false]);
     expectProblem(await owner.delete(`/videos/${video.id}`), 409, "VIDEO_HELD");
+    const title = { json: { title: "Nothing to see" } };
+    expectProblem(await owner.patch(`/videos/${video.id}`, title), 409, "VIDEO_HELD");
     expectProblem(await ben.delete(`/videos/${video.id}`), 403, "NOT_YOURS");
     expectProblem(await owner.delete(`/videos/${video.id}/hold`), 403, "MODERATORS_ONLY");
     expect((await mo.delete(`/videos/${video.id}/hold`)).status).toBe(204);

@@ -11,7 +11,7 @@ import type { FeedTab } from "../settings/preferences.ts";
 import { Notice } from "../ui/notice.tsx";
 import { FeedSkeleton } from "./feed-skeleton.tsx";
 import { FeedView } from "./feed-view.tsx";
-import { playable } from "./playable.ts";
+import { wanted } from "./playable.ts";
 
 /** One feed from its start to its end, as far as it is loaded. */
 export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
@@ -21,7 +21,7 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
   const { data, error, isPending, isFetching, hasNextPage, fetchNextPage, refetch } = useInfiniteQuery(
     feedQuery(api, kind),
   );
-  const videos = useMemo(() => playable(data?.pages.flatMap((page) => page.items) ?? []), [data]);
+  const videos = useMemo(() => wanted(data?.pages.flatMap((page) => page.items) ?? []), [data]);
   // Where the viewer was, so that coming back from a profile is coming back to the same video.
   const position = useMemo(() => ["feed-position", kind], [kind]);
   const remember = useCallback((video: Video) => cache.setQueryData(position, video.id), [cache, position]);

@@ -14,11 +14,13 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { usePreferences } from "../settings/use-preferences.ts";
 import { loadPages } from "../shell/pages.ts";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
+import { ratioOf } from "../video/fit.ts";
 import { Slide } from "../video/slide.tsx";
 import { useSound } from "../video/sound.tsx";
 import { isNearEnd, isShown, preloadOf } from "./nearness.ts";
 import { useActiveSlide } from "./use-active-slide.ts";
 import { useFeedControls } from "./use-feed-controls.ts";
+import { useReturned } from "./use-returned.ts";
 import "./feed.css";
 
 type DrawerType = typeof import("../comments/comments-drawer.tsx").default;
@@ -63,7 +65,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     ),
   );
   const count = videos.length + (tail ? 1 : 0);
-  const { active, move } = useActiveSlide(scroller, count, start);
+  const { active, goTo, move } = useActiveSlide(scroller, count, start);
   const [pausedId, setPausedId] = useState<string | null>(null);
   const [warmId, setWarmId] = useState<string | null>(null);
   const current = videos[active];
@@ -75,6 +77,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   }, [blocked, currentId]);
   const onWarm = useCallback(() => setWarmId(currentId), [currentId]);
   const onHeld = useCallback(() => setPausedId(currentId), [currentId]);
+  useReturned(videos, currentId, goTo);
   useFeedControls(scroller, { move, toggle, toggleSound, letterKeys });
 
   useEffect(() => {
@@ -99,7 +102,11 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   }, [active, videos.length, onNearEnd]);
 
   return (
-    <div className="feed" data-comments={commentsOpen}>
+    <div
+      className="feed"
+      data-comments={commentsOpen}
+      data-wide={current !== undefined && ratioOf(current) > 0.7}
+    >
       <div className="feed-scroller" role="feed" aria-label={t.feed} ref={scroller}>
         {videos.map((video, index) => (
           <Slide
@@ -118,9 +125,10 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
           />
         ))}
         {tail && (
-          <div className="slide slide-tail" tabIndex={-1}>
+          // An article, since a feed may have nothing else in it.
+          <article className="slide slide-tail" aria-label={t.feedTail} tabIndex={-1}>
             {tail}
-          </div>
+          </article>
         )}
       </div>
       {count > 1 && (

@@ -4,3 +4,7 @@ import type { Video } from "../api/types.ts";
 export function playable(videos: readonly Video[]): Video[] {
   return [...new Map(videos.filter((video) => video.playUrl).map((video) => [video.id, video])).values()];
 }
+
+/** The same without what the viewer has said is not for them. */
+export const wanted = (videos: readonly Video[]): Video[] =>
+  playable(videos.filter((video) => video.reaction !== "dislike"));

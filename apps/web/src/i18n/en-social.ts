@@ -2,6 +2,7 @@ export const social = {
   like: "Like",
   dislike: "Not for me",
   undislike: "Take “not for me” back",
+  notForMeDone: "You will not see this video again",
   moreActions: "More",
   copyLink: "Share the link",
   toProfileOf: (name: string) => `To ${name}`,
@@ -15,6 +16,7 @@ export const social = {
   followsYou: "Follows you",
   loginTo: {
     like: "Log in to like videos",
+    dislike: "Log in to hide videos",
     follow: "Log in to follow people",
     comment: "Log in to comment",
     message: "Log in to send messages",

@@ -24,6 +24,8 @@ export const profile = {
   stateProcessing: "Processing",
   stateFailed: "Failed",
   manage: (title: string) => `Manage “${title}”`,
+  editTitle: "Edit title",
+  titleChanged: "Title changed",
   deleteVideo: "Delete video",
   deleteTitle: "Delete this video?",
   deleteBody: "It disappears for everybody and cannot be brought back.",

@@ -2,6 +2,7 @@ export const social = {
   like: "赞",
   dislike: "不喜欢",
   undislike: "取消不喜欢",
+  notForMeDone: "不会再给你看这个视频",
   moreActions: "更多",
   copyLink: "分享链接",
   toProfileOf: (name: string) => `查看 ${name}`,
@@ -15,6 +16,7 @@ export const social = {
   followsYou: "关注了你",
   loginTo: {
     like: "登录后即可点赞",
+    dislike: "登录后即可隐藏视频",
     follow: "登录后即可关注",
     comment: "登录后即可评论",
     message: "登录后即可发私信",

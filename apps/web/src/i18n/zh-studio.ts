@@ -27,6 +27,8 @@ export const profile: Pick<Dictionary, keyof typeof english.profile> = {
   stateProcessing: "处理中",
   stateFailed: "失败",
   manage: (title) => `管理《${title}》`,
+  editTitle: "修改标题",
+  titleChanged: "标题已修改",
   deleteVideo: "删除视频",
   deleteTitle: "删除这个视频？",
   deleteBody: "删除后所有人都看不到，且无法恢复。",

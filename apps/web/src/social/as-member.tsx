@@ -3,7 +3,7 @@ import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 
 /** What a guest wanted to do. */
-export type Wish = "like" | "follow" | "comment" | "message" | "block" | "report";
+export type Wish = "like" | "dislike" | "follow" | "comment" | "message" | "block" | "report";
 type AsMember = (wish: Wish, act: () => void) => void;
 
 const Context = createContext<AsMember>((_, act) => act());

@@ -15,8 +15,16 @@ interface Step {
   to: Reaction;
 }
 
+interface Options {
+  /** What is thought of the video now, where this is not what it was when it was drawn. */
+  from?: Reaction;
+  /** Called when it is shown, unless the viewer is a guest. */
+  onDone?: () => void;
+}
+type React = (to: Reaction, options?: Options) => void;
+
 /** Liking and disliking a video: shown at once, taken back with the reason when the server refuses. */
-export function useReaction(video: Video): (to: Reaction) => void {
+export function useReaction(video: Video): React {
   const { api } = useServices();
   const { t } = useI18n();
   const me = useUser();
@@ -48,12 +56,13 @@ export function useReaction(video: Video): (to: Reaction) => void {
       void cache.invalidateQueries({ queryKey: ["user", me?.id, "likes"], refetchType: "none" }),
   });
   return useCallback(
-    (to) =>
-      asMember("like", () => {
-        if (to === reaction) return;
-        const step = { from: reaction, to };
+    (to, { from = reaction, onDone } = {}) =>
+      asMember(to === "dislike" ? "dislike" : "like", () => {
+        if (to === from) return;
+        const step = { from, to };
         apply(step);
         mutate(step);
+        onDone?.();
       }),
     [asMember, apply, mutate, reaction],
   );

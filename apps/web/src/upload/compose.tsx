@@ -2,10 +2,9 @@ import { useState } from "react";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { TextArea } from "../ui/text-area.tsx";
+import { MAX_TITLE } from "./max-title.ts";
 import { Transfer } from "./transfer.tsx";
 import type { UploadState, UploadStore } from "./upload-store.ts";
-
-const MAX_TITLE = 200;
 
 /** The title is written while the file is on its way. */
 export function Compose({ state, store }: { state: UploadState; store: UploadStore }) {

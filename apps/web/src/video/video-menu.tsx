@@ -1,30 +1,37 @@
+import { useState } from "react";
 import { Link } from "wouter";
 import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { DeleteVideo } from "../profile/delete-video.tsx";
+import { EditTitle } from "../profile/edit-title.tsx";
 import { useHold } from "../social/use-hold.ts";
+import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { LockIcon, PersonIcon, ShareIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { EditIcon, LockIcon, PersonIcon, ShareIcon, ThumbDownIcon, TrashIcon } from "../ui/icons.tsx";
 import { useShare } from "./use-share.ts";
 import "../ui/menu.css";
 
+interface Props {
+  video: Video;
+  onClose: () => void;
+}
+
 /** What is seldom wanted of a video. */
-export default function VideoMenu({ video, onClose }: { video: Video; onClose: () => void }) {
+export default function VideoMenu({ video, onClose }: Props) {
   const { t } = useI18n();
-  const react = useReaction(video);
   const share = useShare(`/video/${video.id}`, video.title);
   const me = useUser();
   const hold = useHold(video.id);
+  const [step, setStep] = useState<"edit" | "delete" | null>(null);
   const own = me?.id === video.author.id;
-  const disliked = video.reaction === "dislike";
+  if (step === "edit") return <EditTitle video={video} onClose={onClose} />;
+  if (step === "delete") return <DeleteVideo video={video} onClose={onClose} onDeleted={onClose} />;
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
       <div className="menu">
-        <button type="button" aria-pressed={disliked} onClick={() => react(disliked ? null : "dislike")}>
-          <ThumbDownIcon />
-          {disliked ? t.undislike : t.dislike}
-        </button>
+        {!own && <NotForMe video={video} onClose={onClose} />}
         <button
           type="button"
           onClick={() => {
@@ -46,12 +53,43 @@ export default function VideoMenu({ video, onClose }: { video: Video; onClose: (
             {video.held ? t.release : t.hold}
           </button>
         )}
-        {/* One's own are changed and deleted there. */}
         <Link href={own ? "/me" : `/user/${video.author.id}`} onClick={onClose}>
           <PersonIcon />
           {own ? t.toMyVideos : t.toProfileOf(video.author.name)}
         </Link>
+        {own && (
+          <>
+            <button type="button" onClick={() => setStep("edit")}>
+              <EditIcon />
+              {t.editTitle}
+            </button>
+            <button type="button" className="menu-danger" onClick={() => setStep("delete")}>
+              <TrashIcon />
+              {t.deleteVideo}
+            </button>
+          </>
+        )}
       </div>
     </Dialog>
+  );
+}
+
+function NotForMe({ video, onClose }: Props) {
+  const { t } = useI18n();
+  const react = useReaction(video);
+  const notForMe = useNotForMe(video);
+  const disliked = video.reaction === "dislike";
+  return (
+    <button
+      type="button"
+      onClick={() => {
+        onClose();
+        if (disliked) react(null);
+        else notForMe();
+      }}
+    >
+      <ThumbDownIcon />
+      {disliked ? t.undislike : t.dislike}
+    </button>
   );
 }

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useCallback, useMemo } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link, useSearch } from "wouter";
 import { asProblem } from "../api/problem.ts";
 import { feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
@@ -8,7 +8,7 @@ import type { Video } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
 import { FeedView } from "../feed/feed-view.tsx";
-import { playable } from "../feed/playable.ts";
+import { playable, wanted } from "../feed/playable.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
@@ -28,6 +28,7 @@ export function VideoPage({ id }: { id: string }) {
   usePageTitle(data ? data.title || t.videoBy(data.author.name) : error && t.videoGoneTitle);
   return (
     <>
+      <h1 className="unseen">{data ? data.title || t.videoBy(data.author.name) : t.feed}</h1>
       <BackButton overlay />
       {data?.playUrl ? (
         <Continued video={data} />
@@ -52,6 +53,8 @@ export function VideoPage({ id }: { id: string }) {
  */
 function Continued({ video }: { video: Video }) {
   const { api } = useServices();
+  const [disliked] = useState(video.reaction === "dislike");
+  const opened = disliked || video.reaction !== "dislike";
   const likedBy = new URLSearchParams(useSearch()).get(LIKED_BY);
   const own = useInfiniteQuery({ ...userVideosQuery(api, video.author.id), enabled: !likedBy });
   const liked = useInfiniteQuery({ ...userLikesQuery(api, likedBy ?? ""), enabled: likedBy !== null });
@@ -65,14 +68,34 @@ function Continued({ video }: { video: Video }) {
     const listed = listData?.pages.flatMap((page) => page.items) ?? [];
     const first = likedBy ? continueList(video, listed) : continueFrom(video, listed);
     const others = listEnds ? (feedData?.pages.flatMap((page) => page.items) ?? []) : [];
-    return playable([...first, ...others]);
-  }, [video, likedBy, listData, listEnds, feedData]);
+    // What is asked for by its link is shown, whatever was thought of it before.
+    const shown = opened ? playable([video]) : [];
+    return playable([...shown, ...wanted([...first, ...others])]);
+  }, [video, opened, likedBy, listData, listEnds, feedData]);
   const { hasNextPage, isFetching, error, fetchNextPage } = next;
   const more = useCallback(() => {
     if (hasNextPage && !isFetching && !error) void fetchNextPage();
   }, [hasNextPage, isFetching, error, fetchNextPage]);
   useAgain(next.data ? error : null, fetchNextPage);
-  return <FeedView videos={videos} onNearEnd={more} hasMore={!listEnds || hasNextPage} />;
+  const hasMore = !listEnds || hasNextPage || next.isPending;
+  const none = videos.length === 0;
+  useEffect(() => {
+    if (none) more();
+  }, [none, more]);
+  if (none) return hasMore && !error ? <FeedSkeleton /> : <Nothing />;
+  return <FeedView videos={videos} onNearEnd={more} hasMore={hasMore} />;
+}
+
+/** The last of the videos was not for the viewer. */
+function Nothing() {
+  const { t } = useI18n();
+  return (
+    <Notice title={t.endTitle} body={t.endBody}>
+      <Link href="/" className="button button-primary">
+        {t.toFeed}
+      </Link>
+    </Notice>
+  );
 }
 
 function Gone({ error, onRetry }: { error: Error; onRetry: () => void }) {
