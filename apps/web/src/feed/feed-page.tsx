@@ -19,6 +19,7 @@ export function FeedPage() {
   usePageTitle(null);
   return (
     <>
+      <h1 className="unseen">{feedTab === "public" ? t.feedPublic : t.feedFollowing}</h1>
       <FeedTabs tab={feedTab} onTab={(tab) => preferences.set({ feedTab: tab })} />
       {feedTab === "public" ? (
         <FeedList key="public" kind="public" empty={<NoVideos />} />

@@ -35,6 +35,7 @@ const shell = {
 
 const feed = {
   feed: "Videos",
+  feedTail: "After the last video",
   videoBy: (name: string) => `Video by ${name}`,
   play: "Play",
   pause: "Pause",
@@ -42,6 +43,9 @@ const feed = {
   soundOff: "Turn sound off",
   sound: "Sound",
   tapForSound: "Tap for sound",
+  clickForSound: "Click for sound",
+  fullscreen: "Full screen",
+  fullscreenEnd: "End full screen",
   share: "Share",
   linkCopied: "Link copied",
   copyFailed: "The link could not be copied.",

@@ -18,8 +18,15 @@ import { MessageComposer } from "./message-composer.tsx";
 import { useConversation } from "./use-conversation.ts";
 import { useSend } from "./use-send.ts";
 
+interface Props {
+  peerId: string;
+  /** Nothing else is on the page. */
+  alone: boolean;
+}
+
 /** One's conversation with one person. */
-export function Conversation({ peerId }: { peerId: string }) {
+export function Conversation({ peerId, alone }: Props) {
+  const Heading = alone ? "h1" : "h2";
   const { t } = useI18n();
   const { api } = useServices();
   const me = useUser();
@@ -35,7 +42,7 @@ export function Conversation({ peerId }: { peerId: string }) {
           <Link href={`/user/${peer.id}`} className="chat-who">
             <Avatar user={peer} size={38} />
             <span className="chat-name">
-              <strong dir="auto">{peer.name}</strong>
+              <Heading dir="auto">{peer.name}</Heading>
               {peer.followed && peer.followsYou && <small>{t.friends}</small>}
             </span>
           </Link>

@@ -19,7 +19,7 @@ export default function MessagesPage({ peerId }: { peerId?: string }) {
     <div className="messages">
       {(wide || !peerId) && <Inbox me={me} openId={peerId} />}
       {peerId ? (
-        <Conversation key={peerId} peerId={peerId} />
+        <Conversation key={peerId} peerId={peerId} alone={!wide} />
       ) : (
         wide && (
           <div className="chat">

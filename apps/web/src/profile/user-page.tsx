@@ -29,6 +29,7 @@ export default function UserPage({ id }: { id: string }) {
     const gone = status >= 400 && status < 500 && status !== 429;
     return (
       <Notice
+        level={1}
         title={gone ? t.userGoneTitle : t.profileFailed}
         body={gone ? t.userGoneBody : explain(t, error)}
       >

@@ -12,13 +12,13 @@ export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }
     <Link
       href={likedBy ? `/video/${video.id}?${LIKED_BY}=${likedBy}` : `/video/${video.id}`}
       className="tile"
-      aria-label={t.openVideo(video.title)}
     >
       {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" />}
-      <span className="tile-shade" aria-hidden="true">
+      <span className="unseen">{t.openVideo(video.title)}</span>
+      <span className="tile-shade">
         <span className="tile-likes">
           <HeartIcon size={15} />
-          {format.count(video.counts.likes)}
+          {format.count(video.counts.likes)} <span className="unseen">{t.likes}</span>
         </span>
         {likedBy ? (
           <span className="tile-title" dir="auto">

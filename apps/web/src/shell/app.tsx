@@ -89,7 +89,7 @@ function NotFound() {
   const { t } = useI18n();
   usePageTitle(t.notFoundTitle);
   return (
-    <Notice title={t.notFoundTitle} body={t.notFoundBody}>
+    <Notice level={1} title={t.notFoundTitle} body={t.notFoundBody}>
       <Link href="/" className="button button-primary">
         {t.toFeed}
       </Link>
@@ -100,7 +100,7 @@ function NotFound() {
 function Crashed() {
   const { t } = useI18n();
   return (
-    <Notice title={t.crashedTitle} body={t.crashedBody}>
+    <Notice level={1} title={t.crashedTitle} body={t.crashedBody}>
       <button type="button" className="button button-primary" onClick={() => location.reload()}>
         {t.reload}
       </button>

@@ -32,7 +32,7 @@ export function Missing() {
     else setGone(true);
   };
   return (
-    <Notice title={t.missingTitle} body={gone ? t.reasons.NETWORK : t.missingBody}>
+    <Notice level={1} title={t.missingTitle} body={gone ? t.reasons.NETWORK : t.missingBody}>
       <button type="button" className="button button-primary" onClick={() => void again()}>
         {gone ? t.retry : t.reload}
       </button>

@@ -235,6 +235,16 @@ export const ThumbDownIcon = (props: IconProps) => (
     <path d="M16.500 4.500v9l-4 7c-1.500 0-2.400-1-2.200-2.500l.6-3.500H5.700c-1.200 0-2-1-1.700-2.200l1.400-6.100c.2-1 1-1.700 2-1.700zM16.500 4.500h3.500v9h-3.500" />
   </Icon>
 );
+export const FullscreenIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5" />
+  </Icon>
+);
+export const FullscreenOffIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M9 4v5H4M15 4v5h5M9 20v-5H4M15 20v-5h5" />
+  </Icon>
+);
 export const BlockIcon = (props: IconProps) => (
   <Icon {...props}>
     <circle cx="12" cy="12" r="8.500" />

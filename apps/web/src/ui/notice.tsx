@@ -4,16 +4,19 @@ import "./notice.css";
 
 interface Props {
   title: string;
+  /** 1 where it is all there is of a page. */
+  level?: 1 | 2;
   body?: string;
   children?: ReactNode;
 }
 
 /** A whole area with one message: empty, gone, failed. */
-export function Notice({ title, body, children }: Props) {
+export function Notice({ title, level = 2, body, children }: Props) {
+  const Heading = `h${level}` as const;
   return (
     <div className="notice">
       <Logo size={72} />
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {body && <p>{body}</p>}
       {children && <div className="notice-actions">{children}</div>}
     </div>

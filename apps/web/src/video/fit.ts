@@ -1,6 +1,21 @@
 /** Taller than this (width ÷ height) a clip may fill a phone's screen; a little is cut off at the sides. */
 const FILLS_BELOW = 0.66;
+const UPRIGHT = 9 / 16;
+/** Beyond these the words on a film have no room. */
+const NARROWEST = 0.45;
+const WIDEST = 2.4;
 
-export function fitOf(width: number, height: number): "cover" | "contain" {
+interface Size {
+  width: number;
+  height: number;
+}
+
+export function fitOf({ width, height }: Size): "cover" | "contain" {
   return width > 0 && height > 0 && width / height <= FILLS_BELOW ? "cover" : "contain";
+}
+
+/** Width ÷ height of the room that a clip gets where it need not fill a screen. */
+export function ratioOf({ width, height }: Size): number {
+  if (width <= 0 || height <= 0) return UPRIGHT;
+  return Math.min(WIDEST, Math.max(NARROWEST, width / height));
 }

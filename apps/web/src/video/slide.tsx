@@ -1,12 +1,14 @@
-import { memo, useId, useRef } from "react";
+import { type CSSProperties, memo, useId, useRef } from "react";
 import type { Video } from "../api/types.ts";
 import type { Preload } from "../feed/nearness.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useReaction } from "../social/use-reaction.ts";
 import { SoundOffIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
+import { useMedia } from "../ui/use-media.ts";
 import { Caption } from "./caption.tsx";
-import { fitOf } from "./fit.ts";
+import { fitOf, ratioOf } from "./fit.ts";
+import { FullscreenButton } from "./fullscreen-button.tsx";
 import { Rail } from "./rail.tsx";
 import { Scrubber } from "./scrubber.tsx";
 import { useSound } from "./sound.tsx";
@@ -43,6 +45,7 @@ export const Slide = memo(function Slide({ video, position, total, shown, active
       aria-labelledby={shown ? titleId : undefined}
       aria-label={shown ? undefined : video.title}
       data-active={active}
+      style={{ "--ratio": ratioOf(video).toFixed(4) } as CSSProperties}
       tabIndex={-1}
     >
       {shown && (
@@ -60,11 +63,12 @@ type StageProps = Omit<Props, "position" | "total" | "shown"> & { titleId: strin
 function Stage({ video, active, paused, covered, preload, titleId, onToggle, onWarm, onHeld }: StageProps) {
   const { t } = useI18n();
   const { offered, toggle: toggleSound } = useSound();
+  const touch = useMedia("(pointer: coarse)");
   const holder = useRef<HTMLDivElement>(null);
   const player = usePlayer({ url: video.playUrl, preload, active, paused, holder, onWarm, onHeld });
   const react = useReaction(video);
   useVideoKeys(video, active);
-  const fit = fitOf(video.width, video.height);
+  const fit = fitOf(video);
   const busy = active && !paused && (player.status === "loading" || player.status === "stalled");
   return (
     <div className="stage" data-fit={fit}>
@@ -98,9 +102,10 @@ function Stage({ video, active, paused, covered, preload, titleId, onToggle, onW
       {active && offered && (
         <button type="button" className="stage-sound" onClick={toggleSound}>
           <SoundOffIcon size={20} />
-          {t.tapForSound}
+          {touch ? t.tapForSound : t.clickForSound}
         </button>
       )}
+      <FullscreenButton offered={active && (!touch || fit === "contain")} video={player.element} />
       <div className="stage-shade" />
       <Caption video={video} titleId={titleId} />
       <Scrubber element={player.element} active={active} />

@@ -1,0 +1,214 @@
+import pg from "pg";
+import type { Locator } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { en } from "#apps/web/src/i18n/en.ts";
+import { zh } from "#apps/web/src/i18n/zh.ts";
+import { browsing, loggedIn } from "./harness/browser.ts";
+import { freshClip } from "./harness/clips.ts";
+import { body } from "./harness/http-client.ts";
+import { contrastOf, overflowPx } from "./harness/page-checks.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+
+const windows = [
+  [900, 700],
+  [1024, 768],
+  [1280, 560],
+  [1366, 768],
+  [1920, 1080],
+  [2560, 1440],
+] as const;
+
+describe("where things stand", () => {
+  const server = scenario("all");
+  const browser = browsing();
+  let ada: Person;
+  let upright: string;
+  let wide: string;
+  beforeAll(async () => {
+    ada = await server.register();
+    [upright, wide] = [
+      await ada.settled((await ada.publish(freshClip(), "Upright")).id),
+      await ada.settled((await ada.publish(freshClip(), "Wide")).id),
+    ].map(({ id }) => id) as [string, string];
+    const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
+    await client.connect();
+    await client.query("update video.video set width = 720, height = 1280 where id = $1", [upright]);
+    await client.query("update video.video set width = 1280, height = 720 where id = $1", [wide]);
+    await client.end();
+  }, 60_000);
+  const still = { reducedMotion: "reduce" } as const;
+
+  test.each(windows)(
+    "film, tabs, rail and arrows in a window of %i × %i",
+    async (width, height) => {
+      const { page } = await browser.visit(server.origin, "desk", { ...still, viewport: { width, height } });
+      for (const comments of ["", "comments"]) {
+        // The newest is wide, the one before upright.
+        await page.goto(`/?${comments}`);
+        for (const shape of ["wide", "upright"]) {
+          const at = `${shape} ${comments}`;
+          await page.locator("article[data-active=true]", { hasText: new RegExp(shape, "i") }).waitFor();
+          if (comments) await page.getByRole("complementary").waitFor();
+          const slide = page.locator("article[data-active=true]");
+          const film = await boxOf(slide.locator(".stage"));
+          const rail = await boxOf(slide.locator(".rail"));
+          const arrows = await boxOf(page.locator(".feed-arrows"));
+          const tabs = await boxOf(
+            page.locator(".feed-tabs button").first(),
+            page.locator(".feed-tabs button").last(),
+          );
+          const room = await boxOf(page.locator(".feed"));
+          expect(Math.abs(middle(film) - middle(room)), `the film is in the middle, ${at}`).toBeLessThan(2);
+          expect(Math.abs(middle(tabs) - middle(film)), `the tabs are above its middle, ${at}`).toBeLessThan(
+            2,
+          );
+          expect(rail.left - film.right, `the rail is beside it, ${at}`).toBeGreaterThanOrEqual(0);
+          expect(rail.left - film.right, `the rail is near it, ${at}`).toBeLessThan(24);
+          if (film.height >= rail.height)
+            expect(Math.abs(rail.bottom - film.bottom), `they end on one line, ${at}`).toBeLessThan(
+              height > 640 ? 2 : height,
+            );
+          expect(apart(rail, arrows), `the arrows are not on the rail, ${at}`).toBe(true);
+          expect(apart(film, arrows), `the arrows are not on the film, ${at}`).toBe(true);
+          for (const [name, box] of Object.entries({ film, rail, arrows }))
+            expect(isIn(box, room), `${name} is in the window, ${at}`).toBe(true);
+          for (const word of await slide.locator(".rail-button > span:visible").all())
+            expect(isIn(await boxOf(word), room), `${await word.textContent()} is whole, ${at}`).toBe(true);
+          const ratio = film.width / film.height;
+          expect(ratio, `its shape, ${at}`).toBeCloseTo(shape === "wide" ? 16 / 9 : 9 / 16, 1);
+          const left = Math.min(room.width - film.width, room.height - film.height);
+          expect(left, `it uses the room, ${at}`).toBeLessThan(190);
+          if (shape === "wide") await page.getByRole("button", { name: en.next }).click();
+        }
+      }
+      expect(await overflowPx(page.locator("body"))).toBe(0);
+    },
+    60_000,
+  );
+
+  test.each([
+    [390, 844],
+    [844, 390],
+    [667, 375],
+    [320, 568],
+  ])("on a phone of %i × %i nothing is cut off, and the film may fill the screen", async (width, height) => {
+    const { page } = await browser.visit(server.origin, "phone", { ...still, viewport: { width, height } });
+    await page.goto("/");
+    const slide = page.locator("article[data-active=true]");
+    await slide.locator("video").waitFor();
+    const screen = { left: 0, top: 0, right: width, bottom: height, width, height };
+    for (const part of await slide.locator(".rail > *, .caption > *, .stage-full").all())
+      expect(isIn(await boxOf(part), screen), await part.textContent().then(String)).toBe(true);
+    const tabs = await boxOf(page.locator(".feed-tabs button").last());
+    expect(apart(tabs, await boxOf(slide.locator(".rail")))).toBe(true);
+    await slide.getByRole("button", { name: zh.fullscreen }).tap();
+    await expect.poll(() => page.evaluate("document.fullscreenElement?.className")).toBe("feed");
+    await slide.getByRole("button", { name: zh.fullscreenEnd }).tap();
+    await expect.poll(() => page.evaluate("document.fullscreenElement")).toBe(null);
+  });
+
+  test("words and signs over a white film can be read", async () => {
+    for (const viewport of [
+      { width: 390, height: 844 },
+      { width: 844, height: 390 },
+    ]) {
+      const { page } = await browser.visit(server.origin, "phone", { ...still, viewport });
+      await page.goto("/");
+      const slide = page.locator("article[data-active=true]");
+      await slide.locator("video").waitFor();
+      await slide.locator(".stage").evaluate((stage) => {
+        stage.style.background = "#fff";
+        for (const picture of stage.querySelectorAll("img, .stage-holder")) picture.style.display = "none";
+      });
+      const words = [
+        ".rail-button > span:not(.rail-icon):not(.unseen):visible",
+        ".caption-author a",
+        ".caption-title",
+      ];
+      for (const word of words)
+        for (const one of await slide.locator(word).all())
+          expect(await contrastOf(one), `${await one.textContent()} ${viewport.width}`).toBeGreaterThan(4.5);
+      for (const sign of await slide.locator(".rail-icon").all())
+        expect(await contrastOf(sign), `a sign ${viewport.width}`).toBeGreaterThan(3);
+    }
+  });
+
+  test("an error of the film is not under the face on it", async () => {
+    const visitor = await browser.visit(server.origin, "phone", {
+      ...still,
+      viewport: { width: 320, height: 568 },
+    });
+    visitor.expectComplaint(/./);
+    const { page } = visitor;
+    await page.route("**/media/**.mp4", (route) => route.fulfill({ status: 200, body: "no film" }));
+    await page.goto("/");
+    const slide = page.locator("article[data-active=true]");
+    const failure = slide.locator(".stage-failed");
+    await failure.waitFor();
+    const rail = await boxOf(slide.locator(".rail"));
+    for (const part of await failure.locator("> *").all()) expect(apart(await boxOf(part), rail)).toBe(true);
+  });
+
+  test("the bar of a phone blurs what is under it, and a dialog what is behind it", async () => {
+    const { page } = await browser.visit(server.origin, "phone", still);
+    await page.goto("/hot");
+    const blurOf = (one: Locator) =>
+      one.evaluate((element) => element.ownerDocument.defaultView.getComputedStyle(element).backdropFilter);
+    expect(await blurOf(page.locator(".nav"))).toMatch(/blur/);
+    // The minifier once left out the name without a prefix, which is the one that most browsers know.
+    const sheets = await page.evaluate(`Promise.all(
+      [...document.querySelectorAll("link[rel=stylesheet]")].map(({ href }) => fetch(href).then((it) => it.text())))`);
+    const rules = (sheets as string[]).join("").split("}");
+    const prefixed = rules.filter((rule) => rule.includes("-webkit-backdrop-filter"));
+    expect(prefixed.filter((rule) => !/[;{]backdrop-filter/.test(rule))).toEqual([]);
+  });
+
+  test("what two people say is near each other on a wide screen", async () => {
+    const bob = await server.register();
+    body(await bob.post(`/conversations/${ada.id}/messages`, { json: { content: "Hello" } }), 201);
+    body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: "Hello yourself" } }), 201);
+    const session = (await server.logIn(ada.username, ada.password)).session;
+    const { page } = await browser.visit(server.origin, "desk", {
+      ...loggedIn(server.origin, session),
+      viewport: { width: 2560, height: 1440 },
+    });
+    await page.goto(`/messages/${bob.id}`);
+    const [theirs, own] = [
+      page.locator("[data-theirs=true] .bubble"),
+      page.locator("[data-theirs=false] .bubble"),
+    ];
+    await own.waitFor();
+    expect((await boxOf(own)).right - (await boxOf(theirs)).left).toBeLessThan(900);
+    const field = await boxOf(page.getByLabel(en.writeMessage));
+    expect(field.width).toBeLessThan(900);
+  });
+});
+
+interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+  width: number;
+  height: number;
+}
+
+async function boxOf(...parts: Locator[]): Promise<Box> {
+  const boxes = await Promise.all(parts.map(async (part) => (await part.boundingBox())!));
+  const left = Math.min(...boxes.map(({ x }) => x));
+  const top = Math.min(...boxes.map(({ y }) => y));
+  const right = Math.max(...boxes.map(({ x, width }) => x + width));
+  const bottom = Math.max(...boxes.map(({ y, height }) => y + height));
+  return { left, top, right, bottom, width: right - left, height: bottom - top };
+}
+
+const middle = ({ left, right }: Box): number => (left + right) / 2;
+
+const apart = (one: Box, other: Box): boolean =>
+  one.right <= other.left || other.right <= one.left || one.bottom <= other.top || other.bottom <= one.top;
+
+const isIn = (inner: Box, outer: Box): boolean =>
+  inner.left >= outer.left - 1 &&
+  inner.right <= outer.right + 1 &&
+  inner.top >= outer.top - 1 &&
+  inner.bottom <= outer.bottom + 1;
