@@ -16,7 +16,7 @@ import { useLive } from "./use-live.ts";
 
 const CHECK_MS = 5000;
 
-/** Friends first, then every conversation, the one with the latest message at the top. */
+/** Friends with whom one has not spoken, then every conversation, the one with the latest message at the top. */
 export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
   const { t } = useI18n();
   const { api } = useServices();
@@ -91,28 +91,26 @@ function Row({
   );
 }
 
-/** Whom one can write to freely, with the last word of each. */
+/** Whom one can write to freely and has not yet; with the others one has a conversation below. */
 function Friends({ me, conversations }: { me: User; conversations: readonly Conversation[] }) {
   const { t } = useI18n();
   const { api } = useServices();
   const { data } = useInfiniteQuery(peopleQuery(api, me.id, "friends"));
   const page = data?.pages[0];
-  if (!page || page.items.length === 0) return null;
+  const spoken = new Set(conversations.map(({ peer }) => peer.id));
+  const friends = page?.items.filter(({ id }) => !spoken.has(id)) ?? [];
+  if (!page || friends.length === 0) return null;
   return (
     <nav className="friends" aria-label={t.friendsList}>
-      {page.items.map((friend) => {
-        const talk = conversations.find(({ peer }) => peer.id === friend.id);
-        return (
-          <Link key={friend.id} href={`/messages/${friend.id}`} className="friend">
-            <span className="friend-face">
-              <Avatar user={friend} size={58} />
-              <UnreadMark count={talk?.unread ?? 0} />
-            </span>
-            <strong dir="auto">{friend.name}</strong>
-            <small dir="auto">{talk?.latest.content ?? t.wave}</small>
-          </Link>
-        );
-      })}
+      {friends.map((friend) => (
+        <Link key={friend.id} href={`/messages/${friend.id}`} className="friend">
+          <span className="friend-face">
+            <Avatar user={friend} size={58} />
+          </span>
+          <strong dir="auto">{friend.name}</strong>
+          <small dir="auto">{t.wave}</small>
+        </Link>
+      ))}
       {page.nextCursor && (
         <Link href={`/user/${me.id}/friends`} className="friend friend-all">
           {t.allFriends}

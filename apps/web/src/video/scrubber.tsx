@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { isForVideos } from "./for-videos.ts";
@@ -6,6 +6,13 @@ import "./scrubber.css";
 
 const STEPS = 1000;
 const SEEK_S = 5;
+
+/** Two places this near each other show the same picture. */
+const LEAST_SEEK_S = 0.04;
+
+/** Where the bar stands, in seconds of the film. */
+const placeOf = (bar: HTMLInputElement | null, { duration }: HTMLVideoElement): number =>
+  (Number(bar?.value ?? 0) / STEPS) * (duration || 0);
 
 /** Seconds after moving by `stepS`, kept inside the clip; short clips move in smaller steps. */
 function seek(element: HTMLVideoElement, direction: number) {
@@ -20,6 +27,8 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
   const input = useRef<HTMLInputElement>(null);
   const time = useRef<HTMLSpanElement>(null);
   const dragging = useRef(false);
+  const [held, setHeld] = useState(false);
+  const playsOn = useRef(false);
 
   useEffect(() => {
     const bar = input.current;
@@ -55,12 +64,37 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
     return () => removeEventListener("keydown", onKey);
   }, [element, active]);
 
+  // A picture at a time: asked for faster than it seeks, a film shows none.
+  useEffect(() => {
+    if (!element || !held) return;
+    const show = () => {
+      const wanted = placeOf(input.current, element);
+      if (Math.abs(element.currentTime - wanted) > LEAST_SEEK_S) element.currentTime = wanted;
+    };
+    element.addEventListener("seeked", show);
+    return () => element.removeEventListener("seeked", show);
+  }, [element, held]);
+
   const commit = () => {
-    if (element && input.current)
-      element.currentTime = (Number(input.current.value) / STEPS) * element.duration;
+    if (element && !(held && element.seeking)) element.currentTime = placeOf(input.current, element);
+  };
+  const take = () => {
+    dragging.current = true;
+    setHeld(true);
+    playsOn.current = element !== null && !element.paused;
+    element?.pause();
+  };
+  const letGo = () => {
+    if (!dragging.current) return;
+    dragging.current = false;
+    setHeld(false);
+    if (!element) return;
+    element.currentTime = placeOf(input.current, element);
+    // What refuses to play is seen to by the player.
+    if (playsOn.current && active) element.play().catch(() => {});
   };
   return (
-    <div className="scrubber">
+    <div className="scrubber" data-held={held}>
       <span className="scrubber-time" ref={time} aria-hidden="true" />
       <input
         ref={input}
@@ -70,16 +104,13 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
         defaultValue={0}
         aria-label={t.position}
         tabIndex={active ? 0 : -1}
-        onPointerDown={() => {
-          dragging.current = true;
+        onPointerDown={({ currentTarget, pointerId }) => {
+          currentTarget.setPointerCapture(pointerId);
+          take();
         }}
-        onPointerUp={() => {
-          commit();
-          dragging.current = false;
-        }}
-        onPointerCancel={() => {
-          dragging.current = false;
-        }}
+        onPointerUp={letGo}
+        onPointerCancel={letGo}
+        onLostPointerCapture={letGo}
         onInput={commit}
       />
     </div>
