@@ -57,6 +57,30 @@ describe("keys", () => {
     await until("the like", async () => (await reaction(bob)) === "like");
   });
 
+  test("what is typed while the field is on its way is in it", async () => {
+    const { bob, page } = await fan();
+    await page.route(/comments-drawer/, async (route) => {
+      await go;
+      await route.continue();
+    });
+    let release = () => {};
+    const go = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    // The page has not asked for the code of the comments yet.
+    await page.reload({ waitUntil: "commit" });
+    await page.locator("article[data-active=true]").waitFor();
+    await page.keyboard.press("c");
+    await page.keyboard.type("Full colour ");
+    release();
+    await field(page).waitFor();
+    await until("the focus", () => field(page).evaluate((it) => it === it.ownerDocument.activeElement));
+    await page.keyboard.press("End");
+    await page.keyboard.type("film");
+    expect(await field(page).inputValue()).toBe("Full colour film");
+    expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
+  });
+
   test("with the focus on the panel letters do nothing to the video, and C goes to the field", async () => {
     const { bob, page } = await fan();
     await page.goto(`/video/${videoId}?comments`);
@@ -113,6 +137,7 @@ describe("keys", () => {
     await page.goto(`/video/${videoId}`);
     await page.locator("article[data-active=true] video").waitFor();
     expect(await help.locator("kbd").allTextContents()).toEqual("↓ ↑ ␣ ← →".split(" "));
+    await page.locator("article").nth(1).waitFor({ state: "attached" });
     await page.keyboard.type("flcmjk");
     expect(await page.locator("article[data-active=true]").getAttribute("aria-posinset")).toBe("1");
     expect(await page.getByRole("complementary").count()).toBe(0);

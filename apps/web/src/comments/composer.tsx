@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { take } from "../api/client.ts";
 import { asProblem } from "../api/problem.ts";
 import { useServices, useUser } from "../api/services.tsx";
@@ -37,6 +37,8 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   const where = `comments/${videoId}`;
   const [text, setText] = useState(() => drafts.get(where));
   const [key, setKey] = useState(newKey);
+  // What was typed between drawing the field and showing it is in the draft.
+  useLayoutEffect(() => setText(drafts.get(where)), [drafts, where]);
   const write = (next: string) => {
     setText(next);
     drafts.set(where, next);

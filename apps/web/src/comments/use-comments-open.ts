@@ -10,6 +10,9 @@ interface Opened extends Entry {
   toWrite?: boolean;
 }
 const opened = () => history.state as Opened | null;
+/** Whether the comments are opened and not drawn yet: their code may still be on its way. */
+export const isDrawerComing = (): boolean =>
+  new URLSearchParams(location.search).has(PARAM) && !document.querySelector(".drawer");
 /** Whether the comments were opened by somebody who wants to write. */
 export const isToWrite = (): boolean => opened()?.toWrite === true;
 

@@ -1,3 +1,5 @@
+import { isDrawerComing } from "../comments/use-comments-open.ts";
+
 const NO_TEXT = new Set([
   "range",
   "checkbox",
@@ -19,10 +21,19 @@ export function takesText(target: EventTarget | null): boolean {
 
 const dialogs = "dialog[open], [role=dialog], [role=alertdialog]";
 
-/** Whether a key is for the videos: not for a text, an input method, a dialog or the browser. */
+/** Whether a key is the browser's or an input method's. */
+const isTaken = (event: KeyboardEvent): boolean =>
+  event.defaultPrevented ||
+  event.altKey ||
+  event.ctrlKey ||
+  event.metaKey ||
+  event.isComposing ||
+  event.getModifierState("AltGraph");
+
+/** Whether a key is for the videos: not for a text or one that is about to be written, a dialog or the browser. */
 export function isForVideos(event: KeyboardEvent): boolean {
-  if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return false;
-  if (event.isComposing || event.getModifierState("AltGraph")) return false;
+  if (isTaken(event)) return false;
+  if (isDrawerComing()) return false;
   return !takesText(event.target) && !takesText(document.activeElement) && !document.querySelector(dialogs);
 }
 
@@ -34,3 +45,7 @@ export function letterOf(event: KeyboardEvent): string | undefined {
   if (event.repeat || event.shiftKey || event.key.length !== 1 || !isForVideos(event)) return undefined;
   return event.key.toLowerCase();
 }
+
+/** What a key writes; undefined for one that writes nothing. */
+export const charactersOf = (event: KeyboardEvent): string | undefined =>
+  isTaken(event) || [...event.key].length !== 1 ? undefined : event.key;

@@ -1,13 +1,13 @@
 import { useEffect } from "react";
-import { useUser } from "../api/services.tsx";
+import { useServices, useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
-import { useCommentsOpen } from "../comments/use-comments-open.ts";
+import { isDrawerComing, isToWrite, useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { usePreferences } from "../settings/use-preferences.ts";
 import { useFollow } from "../social/use-follow.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { useToast } from "../ui/toast.tsx";
-import { isInDrawer, letterOf } from "./for-videos.ts";
+import { charactersOf, isInDrawer, letterOf } from "./for-videos.ts";
 
 /** Letters that do something with the video in view: L likes, C opens the comments to write one, F follows. */
 export function useVideoKeys(video: Video, active: boolean) {
@@ -16,25 +16,33 @@ export function useVideoKeys(video: Video, active: boolean) {
   const toast = useToast();
   const react = useReaction(video);
   const { author } = video;
-  const own = useUser()?.id === author.id;
+  const { drafts } = useServices();
+  const me = useUser();
+  const own = me?.id === author.id;
+  const isMember = me !== null;
   const follow = useFollow(author);
   const { open, show, hide } = useCommentsOpen();
   useEffect(() => {
     if (!active || !letterKeys) return;
     const onKey = (event: KeyboardEvent) => {
+      if (isDrawerComing()) return keepForDrawer(event);
       const letter = letterOf(event);
       const drawer = document.querySelector(".drawer");
       if (isInDrawer(document.activeElement)) {
         if (letter === "c") drawer?.querySelector("textarea")?.focus();
         else return;
-      } else if (open && !drawer) {
-        // The drawer is on its way, and what is typed is meant for it.
-        return;
       } else if (letter === "l") react(video.reaction === "like" ? null : "like");
       else if (letter === "c") open ? hide() : show({ toWrite: true });
       else if (letter === "f" && !own) changeFollow();
       else return;
       event.preventDefault();
+    };
+    // What is typed while the field is on its way is found in it.
+    const keepForDrawer = (event: KeyboardEvent) => {
+      const characters = charactersOf(event);
+      if (!characters || !isMember || !isToWrite()) return;
+      event.preventDefault();
+      drafts.set(`comments/${video.id}`, drafts.get(`comments/${video.id}`) + characters);
     };
     // Without a word it might never be noticed: the key is not on a button that shows it.
     const changeFollow = () => {
@@ -43,5 +51,21 @@ export function useVideoKeys(video: Video, active: boolean) {
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [active, letterKeys, own, react, follow, video.reaction, author, open, show, hide, toast, t]);
+  }, [
+    active,
+    letterKeys,
+    own,
+    isMember,
+    drafts,
+    react,
+    follow,
+    video.id,
+    video.reaction,
+    author,
+    open,
+    show,
+    hide,
+    toast,
+    t,
+  ]);
 }
