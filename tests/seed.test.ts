@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
 import { startProgram } from "./harness/program.ts";
@@ -28,4 +29,16 @@ test("seed fills in a demonstration and a made-up world whose counts are right, 
   expect(await run("seed", ...size)).toMatch(/Log in as lin, maya, tofu, jonas, password \w+/);
   expect(await run("seed", ...size)).toContain("are there already");
   await run("doctor", "--recount");
+
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  const { rows } = await client.query(`
+    select (select count(*)::int from relation.follow f join "user".account a on a.id = f.follower_id
+             where a.username in ('lin', 'maya', 'tofu', 'jonas')) as follows,
+      (select count(*)::int from interaction.video where likes > 0 and comments > 0) as spoken_of,
+      (select count(*)::int from interaction.comment where root_id is not null) as replies,
+      (select count(*)::int from interaction.video where pinned_id is not null) as pinned,
+      (select count(distinct (low_id, high_id))::int from message.message) as conversations`);
+  await client.end();
+  expect(rows[0]).toEqual({ follows: 11, spoken_of: 6, replies: 8, pinned: 3, conversations: 4 });
 });

@@ -6,6 +6,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { SyntheticGraph } from "#platform/module/synthetic-graph.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig } from "../config.ts";
+import { bringToLife, type DemoPerson, type DemoVideo } from "../demo/bring-to-life.ts";
 import { DemoRefused, demoClient } from "../demo/demo-client.ts";
 import { demoPeople } from "../demo/people.ts";
 import { demoDir } from "../paths.ts";
@@ -48,14 +49,14 @@ export const seedCommand: Command = {
   },
 };
 
-/** People and clips through the public API; tells how many people are new. */
+/** People, clips and what people do through the public API; tells how many people are new. */
 async function seedDemo(server: Server, password: string): Promise<number> {
   const client = demoClient(server.address);
   const progress = progressBar();
-  const people: { token: string; id: string }[] = [];
+  const people: DemoPerson[] = [];
   for (const person of demoPeople) {
     try {
-      people.push(await client.enter(person, password));
+      people.push({ ...(await client.enter(person, password)), username: person.username });
     } catch (error) {
       if (error instanceof DemoRefused && error.reason === "NAME_TAKEN") continue;
       throw error;
@@ -63,15 +64,16 @@ async function seedDemo(server: Server, password: string): Promise<number> {
     progress("demo", people.length, demoPeople.length);
   }
   if (people.length === 0) return 0;
-  for (const [i, { token }] of people.entries()) {
-    // Each follows the next two, so that there are friends, fans and people followed.
-    for (const step of [1, 2]) await client.follow(token, people[(i + step) % people.length]!.id);
-  }
+  const videos: DemoVideo[] = [];
   const clips = (await readdir(demoDir)).filter((file) => file.endsWith(".mp4")).sort();
   for (const [i, clip] of clips.entries()) {
-    await client.publish(people[i % people.length]!.token, join(demoDir, clip), titleOf(clip));
+    const author = people[i % people.length]!;
+    const title = titleOf(clip);
+    const id = await client.publish(author.token, join(demoDir, clip), title);
+    videos.push({ id, title, author });
     progress("clips", i + 1, clips.length);
   }
+  await bringToLife(client, people, videos);
   return people.length;
 }
 

@@ -56,6 +56,20 @@ export function demoClient(address: string) {
       }
       throw new Error(`${title} is still being processed after two minutes`);
     },
+    async like(token: string, videoId: string): Promise<void> {
+      await call("PUT", `/videos/${videoId}/like`, token);
+    },
+    /** Says something of a video, or about what somebody else said of it; gives the comment's id. */
+    async comment(token: string, videoId: string, text: string, replyTo?: string): Promise<string> {
+      const replies = replyTo ? `/${replyTo}/replies` : "";
+      return (await call("POST", `/videos/${videoId}/comments${replies}`, token, { text })).id;
+    },
+    async pin(token: string, videoId: string, commentId: string): Promise<void> {
+      await call("PUT", `/videos/${videoId}/pinned-comment`, token, { commentId });
+    },
+    async write(token: string, userId: string, content: string): Promise<void> {
+      await call("POST", `/conversations/${userId}/messages`, token, { content });
+    },
     /** Ids of the newest published videos. */
     async newest(): Promise<string[]> {
       const { items } = await call("GET", "/feed?limit=20", undefined);

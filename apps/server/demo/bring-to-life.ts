@@ -1,0 +1,49 @@
+import type { demoClient } from "./demo-client.ts";
+import { conversations, follows, receptions } from "./talk.ts";
+
+export interface DemoPerson {
+  username: string;
+  id: string;
+  token: string;
+}
+export interface DemoVideo {
+  id: string;
+  title: string;
+  author: DemoPerson;
+}
+
+/** Lets the people of the demonstration follow, like, comment and chat; somebody who is not there does nothing. */
+export async function bringToLife(
+  client: ReturnType<typeof demoClient>,
+  people: DemoPerson[],
+  videos: DemoVideo[],
+): Promise<void> {
+  const byName = new Map(people.map((person) => [person.username, person]));
+  for (const [name, others] of Object.entries(follows))
+    for (const other of others) {
+      const [follower, followee] = [byName.get(name), byName.get(other)];
+      if (follower && followee) await client.follow(follower.token, followee.id);
+    }
+  for (const { id, title, author } of videos) {
+    const { likes, comments } = receptions[title] ?? { likes: [], comments: [] };
+    for (const name of likes) {
+      const fan = byName.get(name);
+      if (fan) await client.like(fan.token, id);
+    }
+    for (const { by, text, replies = [], pinned } of comments) {
+      const person = byName.get(by);
+      if (!person) continue;
+      const commentId = await client.comment(person.token, id, text);
+      for (const reply of replies) {
+        const answerer = byName.get(reply.by);
+        if (answerer) await client.comment(answerer.token, id, reply.text, commentId);
+      }
+      if (pinned) await client.pin(author.token, id, commentId);
+    }
+  }
+  for (const [one, other, messages] of conversations)
+    for (const [name, content] of messages) {
+      const [from, to] = [byName.get(name), byName.get(name === one ? other : one)];
+      if (from && to) await client.write(from.token, to.id, content);
+    }
+}
