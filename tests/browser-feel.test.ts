@@ -102,7 +102,7 @@ describe("what a phone feels like in the hand", () => {
     await page.goto(`/messages/${ada.id}`);
     await page.locator(".bubble").waitFor();
     expect(await directionOf(page, ".bubble")).toBe("rtl");
-    expect(await directionOf(page, ".chat-name strong")).toBe("rtl");
+    expect(await directionOf(page, ".chat-name h1")).toBe("rtl");
   });
 
   test("what was done in a sheet is told above it", async () => {

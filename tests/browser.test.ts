@@ -65,9 +65,13 @@ describe.each([
     await page.keyboard.press("k");
     await plays(page, title);
 
-    await press(t.tapForSound);
+    await press(device === "phone" ? t.tapForSound : t.clickForSound);
     await expect.poll(() => isMuted(page)).toBe(false);
-    expect(await page.getByRole("button", { name: t.tapForSound }).isVisible()).toBe(false);
+    expect(
+      await page
+        .getByRole("button", { name: device === "phone" ? t.tapForSound : t.clickForSound })
+        .isVisible(),
+    ).toBe(false);
     await inView(page).getByRole("button", { name: t.soundOff }).click();
     await expect.poll(() => isMuted(page)).toBe(true);
 

@@ -20,6 +20,7 @@ export function FullscreenButton({ offered, video }: { offered: boolean; video: 
     <button
       type="button"
       className="stage-full"
+      aria-label={full ? t.fullscreenEnd : t.fullscreen}
       onClick={({ currentTarget }) => {
         if (full) return void document.exitFullscreen();
         if (!document.fullscreenEnabled) return player?.webkitEnterFullscreen?.();

@@ -1,0 +1,103 @@
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { browsing, loggedIn } from "./harness/browser.ts";
+import { freshClip } from "./harness/clips.ts";
+import { copyVideo } from "./harness/fill-feed.ts";
+import { body, type Schemas } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+
+/** What axe-core finds on every page, in both themes, on a phone and on a desk: nothing. */
+describe("axe", () => {
+  const server = scenario("all");
+  const browser = browsing();
+  let ada: Person;
+  let bob: Person;
+  let videoId: string;
+  beforeAll(async () => {
+    [ada, bob] = await Promise.all([server.register(), server.register()]);
+    videoId = (await ada.publish(freshClip(), "A title")).id;
+    const { publishedAt } = await ada.settled(videoId);
+    await copyVideo(server.deployment.databaseUrl, videoId, 2, (i) => Date.parse(publishedAt!) - i - 1);
+    body(await ada.put(`/users/${bob.id}/follow`), 204);
+    body(await bob.put(`/users/${ada.id}/follow`), 204);
+    body(await ada.put(`/videos/${videoId}/like`), 204);
+    const json = { text: "A comment with https://example.com/a in it" };
+    const comment = body(await bob.post<Schemas["Comment"]>(`/videos/${videoId}/comments`, { json }), 201);
+    const reply = { json: { text: "A reply" } };
+    body(await ada.post(`/videos/${videoId}/comments/${comment.id}/replies`, reply), 201);
+    const content = `Look: ${server.origin}/video/${videoId}`;
+    body(await bob.post(`/conversations/${ada.id}/messages`, { json: { content } }), 201);
+    body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: "An answer" } }), 201);
+  }, 60_000);
+
+  const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  async function violations(page: Page): Promise<string[]> {
+    await page.evaluate(axe.source);
+    const found = (await page.evaluate(
+      `axe.run(document, { resultTypes: ["violations"], runOnly: { type: "tag", values: ${JSON.stringify(rules)} } })`,
+    )) as axe.AxeResults;
+    return found.violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target }) => `${id}: ${target.join(" ")}`),
+    );
+  }
+
+  const members = () => [
+    ["/", "article[data-active=true] video"],
+    ["/?comments", "article[data-active=true] video"],
+    [`/video/${videoId}?comments`, ".comment"],
+    [`/user/${ada.id}`, ".tile"],
+    [`/user/${ada.id}/followers`, ".person"],
+    ["/me", ".tile"],
+    ["/me?tab=likes", ".tile"],
+    ["/hot", "main h1"],
+    ["/messages", ".conversation"],
+    [`/messages/${bob.id}`, ".bubble"],
+    ["/settings", ".devices li"],
+    ["/upload", "main h1"],
+  ];
+  const guests = [
+    ["/", "article[data-active=true] video"],
+    ["/login?next=%2Fme", "main form"],
+    ["/register", "main form"],
+    ["/settings", "main h1"],
+    ["/nowhere", "main h1"],
+    ["/video/1", ".notice"],
+    ["/user/1", ".notice"],
+  ];
+
+  test.each([
+    ["guests", "phone"],
+    ["guests", "desk"],
+    ["members", "phone"],
+    ["members", "desk"],
+  ] as const)(
+    "the pages of %s on a %s",
+    async (who, device) => {
+      const session = who === "members" && (await server.logIn(ada.username, ada.password)).session;
+      const visitor = await browser.visit(server.origin, device, {
+        reducedMotion: "reduce",
+        ...(session && loggedIn(server.origin, session)),
+      });
+      visitor.expectStatus(404);
+      const { page } = visitor;
+      for (const [path, shown] of who === "members" ? members() : guests) {
+        await page.goto(path!);
+        await page.locator(shown!).first().waitFor({ state: "attached" });
+        await expect.poll(() => page.locator(".spinner").count()).toBe(0);
+        for (const colorScheme of ["light", "dark"] as const) {
+          await page.emulateMedia({ colorScheme });
+          // Polled, since colours fade into each other and a film begins.
+          await expect
+            .poll(() => violations(page), { message: `${path} ${colorScheme}`, timeout: 15_000 })
+            .toEqual([]);
+        }
+      }
+      await page.goto(`/video/${videoId}`);
+      await page.locator("article[data-active=true] .rail-button").last().click();
+      await page.getByRole("dialog").waitFor();
+      await expect.poll(() => violations(page), { message: "the menu", timeout: 15_000 }).toEqual([]);
+    },
+    180_000,
+  );
+});
