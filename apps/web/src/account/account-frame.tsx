@@ -1,11 +1,18 @@
 import type { ReactNode } from "react";
 import { Link, useSearch } from "wouter";
+import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
-import { SettingsIcon } from "../ui/icons.tsx";
+import { GlobeIcon, SettingsIcon } from "../ui/icons.tsx";
 import { Logo } from "../ui/logo.tsx";
+import { wishOf } from "./next-path.ts";
 import "./account.css";
+
+const OTHER = {
+  en: { language: "zh", lang: "zh-CN", name: "中文" },
+  zh: { language: "en", lang: "en", name: "English" },
+} as const;
 
 interface Props {
   title: string;
@@ -18,21 +25,36 @@ interface Props {
 
 /** Around both forms: the sprout, what this is, and the way to the other form. */
 export function AccountFrame({ title, body, question, answer, other, children }: Props) {
-  const { t } = useI18n();
+  const { t, language } = useI18n();
+  const { preferences } = useServices();
+  const otherLanguage = OTHER[language];
   const search = useSearch();
+  const wish = wishOf(search);
   usePageTitle(title);
   return (
     <div className="page account">
       <div className="account-bar">
         <BackButton />
-        <Link href="/settings" className="icon-button" aria-label={t.settings}>
-          <SettingsIcon />
-        </Link>
+        <div className="account-choices">
+          {/* In the language that it leads to, for who cannot read this one. */}
+          <button
+            type="button"
+            className="button button-quiet"
+            lang={otherLanguage.lang}
+            onClick={() => preferences.set({ language: otherLanguage.language })}
+          >
+            <GlobeIcon size={20} />
+            {otherLanguage.name}
+          </button>
+          <Link href="/settings" className="icon-button" aria-label={t.settings}>
+            <SettingsIcon />
+          </Link>
+        </div>
       </div>
       <div className="account-card">
         <Logo size={64} />
         <h1>{title}</h1>
-        {body && <p className="account-body">{body}</p>}
+        {(wish || body) && <p className="account-body">{wish ? t.loginTo[wish] : body}</p>}
         {children}
         <p className="account-other">
           {question}{" "}

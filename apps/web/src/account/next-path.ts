@@ -1,7 +1,23 @@
-/** The login page that leads to `path` afterwards. */
-export function loginPath(path: string): string {
+import { type Wish, wishes } from "../social/wishes.ts";
+
+/** The login page that leads to `path` afterwards and says what it is for. */
+export function loginPath(path: string, why?: Wish): string {
   const inside = safeNext(path);
-  return inside === "/" ? "/login" : `/login?next=${encodeURIComponent(inside)}`;
+  const params = new URLSearchParams({ ...(inside !== "/" && { next: inside }), ...(why && { why }) });
+  return params.size > 0 ? `/login?${params}` : "/login";
+}
+
+const PLACES: [RegExp, Wish][] = [
+  [/^\/messages\b/, "message"],
+  [/^\/upload\b/, "upload"],
+  [/^\/me\b/, "profile"],
+];
+
+/** What somebody wants who is on the login page, as far as its address tells. */
+export function wishOf(search: string): Wish | undefined {
+  const params = new URLSearchParams(search);
+  const next = safeNext(params.get("next"));
+  return wishes.find((wish) => wish === params.get("why")) ?? PLACES.find(([place]) => place.test(next))?.[1];
 }
 
 /** Where to go after a login: a path of ours, never another site, never the login itself. */

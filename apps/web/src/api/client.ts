@@ -62,7 +62,7 @@ export async function take<Body>(
   call: Promise<{ data?: Body; error?: unknown; response: Response }>,
 ): Promise<Body> {
   const { data, error, response } = await call;
-  if (!response.ok) throw problemFrom(response.status, error);
+  if (!response.ok) throw problemFrom(response.status, error, response.headers.get("retry-after"));
   return data as Body;
 }
 

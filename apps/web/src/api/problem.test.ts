@@ -21,3 +21,9 @@ it("makes something of a proxy's page, of nothing and of a broken line", () => {
   expect(problemFrom(500, undefined).reason).toBe("HTTP_500");
   expect(asProblem(new TypeError("Failed to fetch"))).toMatchObject({ status: 0, reason: "NETWORK" });
 });
+
+it("a proxy says in a header when to come back", () => {
+  expect(problemFrom(503, "<html>", "30").retryAfterMs).toBe(30_000);
+  expect(problemFrom(503, { retryAfterMs: 5 }, "30").retryAfterMs).toBe(5);
+  expect(problemFrom(503, "", "Sat, 28 Nov 2026 02:00:00 GMT").retryAfterMs).toBeUndefined();
+});

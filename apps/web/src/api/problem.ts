@@ -27,16 +27,19 @@ export class Problem extends Error {
   }
 }
 
-/** Reads a problem+json body that may as well be a proxy's HTML or nothing. */
-export function problemFrom(status: number, body: unknown): Problem {
-  if (typeof body === "string") {
-    try {
-      return problemFrom(status, JSON.parse(body) as unknown);
-    } catch {
-      return new Problem(status);
-    }
+/** Reads a problem+json body that may as well be a proxy's HTML or nothing; a proxy says in a header when to come back. */
+export function problemFrom(status: number, body: unknown, retryAfter?: string | null): Problem {
+  const seconds = Number(retryAfter ?? Number.NaN);
+  return new Problem(status, { ...(seconds > 0 && { retryAfterMs: seconds * 1000 }), ...fieldsOf(body) });
+}
+
+function fieldsOf(body: unknown): ProblemBody {
+  if (typeof body !== "string") return typeof body === "object" && body !== null ? body : {};
+  try {
+    return fieldsOf(JSON.parse(body) as object);
+  } catch {
+    return {};
   }
-  return new Problem(status, typeof body === "object" && body !== null ? (body as ProblemBody) : {});
 }
 
 /** Any thrown value as a Problem; what is not one came from the network or a timeout. */

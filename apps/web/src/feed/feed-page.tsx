@@ -1,5 +1,6 @@
 import { lazy } from "react";
 import { Link } from "wouter";
+import { loginPath } from "../account/next-path.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { usePreferences } from "../settings/use-preferences.ts";
@@ -27,7 +28,7 @@ export function FeedPage() {
         <FeedList key="following" kind="following" empty={<NobodyFollowed />} />
       ) : (
         <Notice title={t.followingGuestTitle} body={t.followingGuestBody}>
-          <Link href="/login" className="button button-primary">
+          <Link href={loginPath("/", "following")} className="button button-primary">
             {t.logIn}
           </Link>
         </Notice>

@@ -11,8 +11,9 @@ export function explainReason(t: Dictionary, reason: string, said: string): stri
 
 export function explain(t: Dictionary, error: unknown): string {
   const { reason, status, message } = asProblem(error);
-  if (reason.endsWith("_UNAVAILABLE") || reason === "HTTP_502" || reason === "HTTP_503") {
-    return t.reasons.UNAVAILABLE;
-  }
-  return explainReason(t, reason, status >= 500 ? t.reasons.INTERNAL : message);
+  if (reason.endsWith("_UNAVAILABLE")) return t.reasons.UNAVAILABLE;
+  // A reason that is not known here is no mistake of the server's where it says that it passes.
+  const passes = status === 502 || status === 503 || status === 504;
+  const said = passes ? t.reasons.UNAVAILABLE : status >= 500 ? t.reasons.INTERNAL : message;
+  return explainReason(t, reason, said);
 }

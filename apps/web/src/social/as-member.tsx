@@ -1,9 +1,8 @@
 import { createContext, lazy, type ReactNode, Suspense, use, useCallback, useState } from "react";
 import { useServices } from "../api/services.tsx";
-import { useI18n } from "../i18n/i18n.tsx";
 
-/** What a guest wanted to do. */
-export type Wish = "like" | "dislike" | "follow" | "comment" | "message" | "block" | "report";
+import type { Wish } from "./wishes.ts";
+
 type AsMember = (wish: Wish, act: () => void) => void;
 
 const Context = createContext<AsMember>((_, act) => act());
@@ -11,7 +10,6 @@ const LoginPrompt = lazy(() => import("./login-prompt.tsx"));
 
 /** Asks guests to log in where they wanted to act; they come back to the same place. */
 export function MemberActs({ children }: { children: ReactNode }) {
-  const { t } = useI18n();
   const { session } = useServices();
   const [wish, setWish] = useState<Wish | null>(null);
   const asMember = useCallback<AsMember>((to, act) => (session.user() ? act() : setWish(to)), [session]);
@@ -20,7 +18,7 @@ export function MemberActs({ children }: { children: ReactNode }) {
       {children}
       {wish && (
         <Suspense fallback={null}>
-          <LoginPrompt title={t.loginTo[wish]} onClose={() => setWish(null)} />
+          <LoginPrompt wish={wish} onClose={() => setWish(null)} />
         </Suspense>
       )}
     </Context>

@@ -3,14 +3,15 @@ import { loginPath } from "../account/next-path.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Entry } from "../shell/history.ts";
 import { Dialog } from "../ui/dialog.tsx";
+import type { Wish } from "./wishes.ts";
 
 const RETURNS: Entry = { returns: true };
 
-export default function LoginPrompt({ title, onClose }: { title: string; onClose: () => void }) {
+export default function LoginPrompt({ wish, onClose }: { wish: Wish; onClose: () => void }) {
   const { t } = useI18n();
-  const login = loginPath(location.pathname + location.search);
+  const login = loginPath(location.pathname + location.search, wish);
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={t.loginTo[wish]} onClose={onClose}>
       <p className="dialog-text">{t.loginToBody}</p>
       <div className="dialog-actions">
         <Link

@@ -235,6 +235,12 @@ export const ThumbDownIcon = (props: IconProps) => (
     <path d="M16.500 4.500v9l-4 7c-1.500 0-2.400-1-2.200-2.500l.6-3.500H5.700c-1.200 0-2-1-1.700-2.200l1.400-6.100c.2-1 1-1.700 2-1.700zM16.500 4.500h3.500v9h-3.500" />
   </Icon>
 );
+export const GlobeIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M3.500 12h17M12 3.500c5 5.500 5 11.500 0 17M12 3.500c-5 5.500-5 11.500 0 17" />
+  </Icon>
+);
 export const FullscreenIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5" />
