@@ -6,6 +6,7 @@ import { useServices, useUser } from "../api/services.tsx";
 import type { Comment, Video } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { LinkedText } from "../links/linked-text.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { ConfirmDialog } from "../ui/dialog.tsx";
 import { FoldedText } from "../ui/folded-text.tsx";
@@ -57,7 +58,7 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
               @{replyTo.name}
             </Link>
           )}
-          {comment.text}
+          <LinkedText text={comment.text} />
         </FoldedText>
         <div className="comment-foot">
           <span>{t.floor(format.number(comment.floor))}</span>

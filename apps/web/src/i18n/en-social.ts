@@ -22,6 +22,9 @@ export const social = {
     message: "Log in to send messages",
     block: "Log in to block people",
     report: "Log in to report comments",
+    upload: "Log in to upload a video",
+    profile: "Log in to see your profile",
+    following: "Log in to see videos of those you follow",
   },
   loginToBody: "You come right back here.",
   block: "Block",
@@ -129,6 +132,12 @@ export const messages = {
   unread: (count: string) => `${count} unread`,
   writeMessage: "Write a message…",
   notSent: "Not sent",
+  sendToFriends: "Send to friends",
+  noFriendsToSend: "Friends, people who follow each other, appear here to send videos to.",
+  moreFriends: "More friends",
+  sentTo: (name: string) => `Sent to ${name}`,
+  sentVideo: "🎬 A video",
+  youBlocked: (name: string) => `You have blocked ${name}: you cannot write to each other.`,
   strangerHint: (name: string) =>
     `You and ${name} are not friends: 3 messages get through until they answer.`,
   strangerRefused: (name: string) =>

@@ -4,6 +4,7 @@ import { Avatar } from "../ui/avatar.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import type { Outgoing } from "./message-cache.ts";
+import { MessageContent } from "./message-content.tsx";
 
 /** A pause after which the time is told. */
 const PAUSE_MS = 5 * 60_000;
@@ -45,20 +46,13 @@ export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, on
                 ) : (
                   <Avatar user={peer} size={30} />
                 ))}
-              <p className="bubble" dir="auto">
-                <span className="unseen" dir="auto">
-                  {theirs ? peer.name : t.you}:{" "}
-                </span>
-                {message.content}
-              </p>
+              <MessageContent content={message.content} by={theirs ? peer.name : t.you} />
             </li>
           );
         })}
         {outbox.map((outgoing) => (
           <li key={outgoing.key} className="bubble-row" data-failed={outgoing.failed}>
-            <p className="bubble bubble-waiting" dir="auto">
-              {outgoing.content}
-            </p>
+            <MessageContent content={outgoing.content} />
             {outgoing.failed && (
               <div className="bubble-failed" role="alert">
                 <AlertIcon size={16} />

@@ -10,6 +10,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { FollowButton } from "../social/follow-button.tsx";
+import { useBlock } from "../social/use-block.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { Bubbles } from "./bubbles.tsx";
@@ -103,7 +104,9 @@ function Talk({ peer }: { peer: User }) {
         onAgain={again}
         onDrop={drop}
       />
-      {refused ? (
+      {peer.blocked ? (
+        <Blocked peer={peer} />
+      ) : refused ? (
         <div className="chat-note chat-refused" role="alert">
           <p>{refused.reason === "STRANGER_LIMIT" ? t.strangerRefused(peer.name) : explain(t, refused)}</p>
           {refused.reason === "STRANGER_LIMIT" && !peer.followed && <FollowButton user={peer} />}
@@ -111,14 +114,30 @@ function Talk({ peer }: { peer: User }) {
       ) : (
         stranger && <p className="chat-note">{t.strangerHint(peer.name)}</p>
       )}
-      <MessageComposer
-        text={text}
-        onText={write}
-        onSend={(content) => {
-          send(content);
-          write("");
-        }}
-      />
+      {!peer.blocked && (
+        <MessageComposer
+          text={text}
+          onText={write}
+          onSend={(content) => {
+            send(content);
+            write("");
+          }}
+        />
+      )}
     </>
+  );
+}
+
+/** Instead of a field: nothing gets through in either direction. */
+function Blocked({ peer }: { peer: User }) {
+  const { t } = useI18n();
+  const block = useBlock(peer);
+  return (
+    <div className="chat-note chat-refused">
+      <p>{t.youBlocked(peer.name)}</p>
+      <button type="button" className="button" disabled={block.isPending} onClick={() => block.mutate(false)}>
+        {t.unblock}
+      </button>
+    </div>
   );
 }

@@ -10,6 +10,7 @@ import { Failure } from "../ui/failure.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { createMessageCache } from "./message-cache.ts";
+import { isVideoLink } from "./message-content.tsx";
 import { conversationsQuery, fetchConversations } from "./message-queries.ts";
 import { UnreadMark } from "./unread-mark.tsx";
 import { useLive } from "./use-live.ts";
@@ -69,6 +70,7 @@ function Row({
 }) {
   const { t, format } = useI18n();
   const own = latest.senderId !== peer.id;
+  const said = isVideoLink(latest.content) ? t.sentVideo : latest.content;
   return (
     <li>
       <Link
@@ -80,7 +82,7 @@ function Row({
         <Avatar user={peer} size={52} />
         <span className="person-text">
           <strong dir="auto">{peer.name}</strong>
-          <span dir="auto">{own ? t.youSaid(latest.content) : latest.content}</span>
+          <span dir="auto">{own ? t.youSaid(said) : said}</span>
         </span>
         <span className="conversation-side">
           <time dateTime={latest.sentAt}>{format.ago(latest.sentAt)}</time>

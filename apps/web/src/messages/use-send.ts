@@ -4,7 +4,10 @@ import { take } from "../api/client.ts";
 import { asProblem, type Problem } from "../api/problem.ts";
 import { useServices } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
 import { newKey } from "../social/new-key.ts";
+import { useToast } from "../ui/toast.tsx";
 import { createMessageCache, type Outgoing } from "./message-cache.ts";
 
 /**
@@ -13,6 +16,8 @@ import { createMessageCache, type Outgoing } from "./message-cache.ts";
  */
 export function useSend(peer: User, giveBack: (content: string) => void) {
   const { api } = useServices();
+  const { t } = useI18n();
+  const toast = useToast();
   const cache = useQueryClient();
   const messages = useMemo(() => createMessageCache(cache), [cache]);
   const [refused, setRefused] = useState<Problem | null>(null);
@@ -40,7 +45,12 @@ export function useSend(peer: User, giveBack: (content: string) => void) {
     onError: (error, { key, content }) => {
       const problem = asProblem(error);
       const final = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
-      if (!final) return mark(key, true);
+      if (!final) {
+        mark(key, true);
+        // Where it is the network one sees that; what the server says is told.
+        if (problem.status > 0) toast(explain(t, problem));
+        return;
+      }
       drop(key);
       giveBack(content);
       setRefused(problem);

@@ -20,6 +20,7 @@ import {
 import { useSound } from "./sound.tsx";
 import { useShare } from "./use-share.ts";
 
+const ShareDialog = lazy(() => import("./share-dialog.tsx"));
 const VideoMenu = lazy(() => import("./video-menu.tsx"));
 
 /** What one can do with a video, from top to bottom. */
@@ -29,7 +30,9 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
   const { open, show, hide } = useCommentsOpen();
   const react = useReaction(video);
   const share = useShare(`/video/${video.id}`, video.title);
+  const isMember = useUser() !== null;
   const [menu, setMenu] = useState(false);
+  const [sharing, setSharing] = useState(false);
   const liked = video.reaction === "like";
   return (
     <div className="rail">
@@ -51,7 +54,7 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
       >
         <CommentIcon size={30} />
       </RailButton>
-      <RailButton name={t.share} onClick={share}>
+      <RailButton name={t.share} onClick={() => (isMember ? setSharing(true) : void share())}>
         <ShareIcon size={28} />
       </RailButton>
       <RailButton name={muted ? t.soundOn : t.soundOff} text={t.sound} onClick={toggle}>
@@ -68,6 +71,11 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
           <MoreIcon size={26} />
         </span>
       </button>
+      {sharing && (
+        <Suspense fallback={null}>
+          <ShareDialog video={video} onClose={() => setSharing(false)} />
+        </Suspense>
+      )}
       {menu && (
         <Suspense fallback={null}>
           <VideoMenu video={video} onClose={() => setMenu(false)} />

@@ -1,0 +1,25 @@
+import { Link } from "wouter";
+import { linkify, videoIdOf } from "./linkify.ts";
+import "./links.css";
+
+/** What somebody wrote, with links that can be followed; those to this server stay in the client. */
+export function LinkedText({ text }: { text: string }) {
+  return linkify(text).map((part, i) => {
+    if (typeof part === "string") return part;
+    const { href, text: shown } = part;
+    const videoId = videoIdOf(href, location.origin);
+    // Read from left to right whatever is around it, so that the host is where one looks for it.
+    const seen = { className: "text-link", dir: "ltr" };
+    return videoId ? (
+      // biome-ignore lint/suspicious/noArrayIndexKey: a text does not change its order.
+      <Link key={i} {...seen} href={`/video/${videoId}`}>
+        {shown}
+      </Link>
+    ) : (
+      // biome-ignore lint/suspicious/noArrayIndexKey: a text does not change its order.
+      <a key={i} {...seen} href={href} target="_blank" rel="noopener noreferrer nofollow ugc">
+        {shown}
+      </a>
+    );
+  });
+}

@@ -1,0 +1,27 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "wouter";
+import { videoQuery } from "../api/queries.ts";
+import { useServices } from "../api/services.tsx";
+import { useI18n } from "../i18n/i18n.tsx";
+import { PlayIcon } from "../ui/icons.tsx";
+import "./links.css";
+
+/** A video of this server that somebody sent the link of. Nothing while it cannot be had: the link is there. */
+export function VideoCard({ id }: { id: string }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const { data: video } = useQuery({ ...videoQuery(api, id), refetchInterval: false, retry: false });
+  if (!video) return null;
+  return (
+    <Link href={`/video/${id}`} className="video-card">
+      <span className="video-card-cover">
+        {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" />}
+        <PlayIcon size={26} />
+      </span>
+      <span className="video-card-text">
+        <strong dir="auto">{video.title || t.videoBy(video.author.name)}</strong>
+        <span dir="auto">{video.author.name}</span>
+      </span>
+    </Link>
+  );
+}

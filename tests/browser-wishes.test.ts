@@ -1,0 +1,252 @@
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { en } from "#apps/web/src/i18n/en.ts";
+import { zh } from "#apps/web/src/i18n/zh.ts";
+import { browsing, loggedIn } from "./harness/browser.ts";
+import { freshClip } from "./harness/clips.ts";
+import { copyVideo } from "./harness/fill-feed.ts";
+import { body, type Page as ListPage, type Schemas } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+describe("what one wishes of videos and of people", () => {
+  const server = scenario("all");
+  const browser = browsing();
+  let ada: Person;
+  let videoId: string;
+  let olderId: string;
+  beforeAll(async () => {
+    ada = await server.register();
+    videoId = (await ada.publish(freshClip(), "The newest")).id;
+    const { publishedAt } = await ada.settled(videoId);
+    const { databaseUrl } = server.deployment;
+    const older = await copyVideo(databaseUrl, videoId, 2, (i) => Date.parse(publishedAt!) - i - 1);
+    olderId = older[0]!;
+  }, 60_000);
+  const sit = (person: Person, device: "phone" | "desk") =>
+    browser.visit(server.origin, device, {
+      ...loggedIn(server.origin, person.session),
+      reducedMotion: "reduce",
+    });
+  const inView = (page: Page) => page.locator("article[data-active=true]");
+  const menu = async (page: Page, more: string) => {
+    await inView(page).getByRole("button", { name: more }).click();
+    return page.getByRole("dialog");
+  };
+  async function friend() {
+    const person = await server.register();
+    body(await person.put(`/users/${ada.id}/follow`), 204);
+    body(await ada.put(`/users/${person.id}/follow`), 204);
+    return person;
+  }
+
+  test("what is not for somebody goes, the next one plays, and it comes back only by Undo", async () => {
+    const bob = await server.register();
+    const { page } = await sit(bob, "desk");
+    const reaction = async () => body(await bob.get<Schemas["Video"]>(`/videos/${videoId}`)).reaction;
+    await page.goto("/");
+    await inView(page).getByText("The newest", { exact: true }).waitFor();
+    await (await menu(page, en.moreActions)).getByRole("button", { name: en.dislike }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await inView(page).getByText("copy 1", { exact: true }).waitFor();
+    await until("the wish", async () => (await reaction()) === "dislike");
+    expect(await page.locator("article").getByText("The newest", { exact: true }).count()).toBe(0);
+    await page.locator(".toast").getByRole("button", { name: en.undo }).click();
+    await inView(page).getByText("The newest", { exact: true }).waitFor();
+    await until("nothing", async () => (await reaction()) === null);
+
+    await (await menu(page, en.moreActions)).getByRole("button", { name: en.dislike }).click();
+    await until("the wish again", async () => (await reaction()) === "dislike");
+    await page.goto("/");
+    await inView(page).getByText("copy 1", { exact: true }).waitFor();
+    // Where it is asked for by its link it is there, and can be taken back.
+    await page.goto(`/video/${videoId}`);
+    await (await menu(page, en.moreActions)).getByRole("button", { name: en.undislike }).click();
+    await until("taken back", async () => (await reaction()) === null);
+    await (await menu(page, en.moreActions)).getByRole("button", { name: en.dislike }).click();
+    await inView(page).getByText("copy 1", { exact: true }).waitFor();
+  }, 60_000);
+
+  test("one's own video is retitled and deleted from its menu, and nobody hides their own", async () => {
+    const carol = await server.register();
+    const { id } = await carol.publish(freshClip(), "Draft");
+    await carol.settled(id);
+    const { page } = await sit(carol, "desk");
+    await page.goto("/");
+    await inView(page).getByText("Draft", { exact: true }).waitFor();
+    const dialog = await menu(page, en.moreActions);
+    await dialog.getByRole("button", { name: en.editTitle }).waitFor();
+    expect(await dialog.getByRole("button", { name: en.dislike }).count()).toBe(0);
+    await dialog.getByRole("button", { name: en.editTitle }).click();
+    await page.getByLabel(en.titleLabel).fill("最终版");
+    await page.getByRole("button", { name: en.save }).click();
+    await inView(page).getByText("最终版", { exact: true }).waitFor();
+    expect(body(await carol.get<Schemas["Video"]>(`/videos/${id}`)).title).toBe("最终版");
+    await (await menu(page, en.moreActions)).getByRole("button", { name: en.deleteVideo }).click();
+    await page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
+    await until("it is gone", async () => !(await inView(page).textContent())?.includes("最终版"));
+    expect((await carol.get(`/videos/${id}`)).status).toBe(404);
+  });
+
+  test("links are links, a video of this server is a card, and a video is sent to a friend", async () => {
+    const bob = await friend();
+    const { page } = await sit(bob, "desk");
+    await page.goto(`/video/${olderId}`);
+    await inView(page).getByRole("button", { name: en.share }).click();
+    await page.getByRole("dialog").getByRole("button", { name: ada.username }).click();
+    await page.getByText(en.sentTo(ada.username), { exact: true }).first().waitFor();
+    const sent = body(await ada.get<ListPage<Schemas["Message"]>>(`/conversations/${bob.id}/messages`));
+    expect(sent.items.map(({ content }) => content)).toEqual([`${server.origin}/video/${olderId}`]);
+    const words = "看https://example.com/a?b=1，javascript:alert(1) https://google.com@evil.example";
+    body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: words } }), 201);
+    body(await ada.post(`/videos/${olderId}/comments`, { json: { text: words } }), 201);
+
+    await page.goto(`/messages/${ada.id}`);
+    const card = page.locator(".video-card");
+    await card.getByText("copy 1", { exact: true }).waitFor();
+    await card.getByText(ada.username).waitFor();
+    await card.locator("img").waitFor();
+    for (const [path, place] of [
+      [`/messages/${ada.id}`, ".bubble"],
+      [`/video/${olderId}?comments`, ".comment-text"],
+    ] as const) {
+      await page.goto(path);
+      const link = page.locator(`${place} a`, { hasText: "example.com" });
+      await link.waitFor();
+      expect(await page.locator(`${place} a[href*=evil], ${place} a[href^=javascript]`).count()).toBe(0);
+      expect(await link.textContent()).toBe("https://example.com/a?b=1");
+      expect(await link.getAttribute("href")).toBe("https://example.com/a?b=1");
+      expect((await link.getAttribute("rel"))?.split(" ")).toEqual(
+        expect.arrayContaining(["noopener", "nofollow", "ugc"]),
+      );
+    }
+    await page.goto(`/messages/${ada.id}`);
+    await card.click();
+    await inView(page).getByText("copy 1", { exact: true }).waitFor();
+  }, 60_000);
+
+  test("a conversation with somebody one blocked says so, and they stand in the inbox once", async () => {
+    const bob = await friend();
+    body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: "Hello" } }), 201);
+    const { page } = await sit(bob, "phone");
+    await page.goto("/messages");
+    await page.locator(".conversation").waitFor();
+    expect(await page.getByRole("main").getByRole("link", { name: ada.username }).count()).toBe(1);
+    body(await bob.put(`/users/${ada.id}/block`), 204);
+    await page.goto(`/messages/${ada.id}`);
+    await page.getByText(zh.youBlocked(ada.username)).waitFor();
+    expect(await page.getByLabel(zh.writeMessage).count()).toBe(0);
+    await page.getByRole("button", { name: zh.unblock }).tap();
+    await page.getByLabel(zh.writeMessage).waitFor();
+  });
+
+  test("the login says what it is for, and a guest's phone speaks their language", async () => {
+    const { page } = await browser.visit(server.origin, "phone");
+    await page.goto("/");
+    await inView(page).locator(".rail-like").tap();
+    await page.getByRole("dialog", { name: zh.loginTo.like }).getByRole("link", { name: zh.logIn }).tap();
+    await page.getByRole("heading", { name: zh.loginTitle }).waitFor();
+    await page.getByText(zh.loginTo.like).waitFor();
+    await page.getByRole("main").getByRole("link", { name: zh.toRegister }).tap();
+    await page.getByText(zh.loginTo.like).waitFor();
+    await page.getByRole("button", { name: "English" }).tap();
+    await page.getByText(en.loginTo.like).waitFor();
+    await page.getByRole("button", { name: "中文" }).waitFor();
+    for (const [path, wish] of [
+      ["/upload", "upload"],
+      ["/messages", "message"],
+      ["/me", "profile"],
+    ] as const) {
+      await page.goto(path);
+      await page.getByText(en.loginTo[wish], { exact: true }).waitFor();
+    }
+  });
+
+  test("a finger on the progress bar sees time and thumb, and the film waits for it", async () => {
+    const visitor = await browser.visit(server.origin, "phone", { reducedMotion: "reduce" });
+    const { page, devtools } = visitor;
+    await page.goto(`/video/${videoId}`);
+    const video = inView(page).locator("video");
+    const paused = () => video.evaluate((film): boolean => film.paused);
+    const time = () => video.evaluate((film): number => film.currentTime);
+    await until("it plays", async () => !(await paused()) && (await time()) > 0);
+    const bar = inView(page).getByRole("slider");
+    const { x, y, width, height } = (await bar.boundingBox())!;
+    const touch = (type: "touchStart" | "touchMove", share: number) =>
+      devtools.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: [{ x: x + width * share, y: y + height / 4 }],
+      });
+    await touch("touchStart", 0.2);
+    for (let share = 0.25; share <= 0.75; share += 0.05) await touch("touchMove", share);
+    expect(await paused()).toBe(true);
+    const shown = (selector: string, of?: string) =>
+      inView(page)
+        .locator(selector)
+        .evaluate((one, pseudo) => one.ownerDocument.defaultView.getComputedStyle(one, pseudo).opacity, of);
+    expect(await shown(".scrubber-time")).toBe("1");
+    expect(await shown(".scrubber")).toBe("1");
+    const duration = await video.evaluate((film): number => film.duration);
+    // The picture is that of the place under the finger.
+    await until("the picture", async () => Math.abs((await time()) - duration * 0.75) < duration * 0.06);
+    await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+    await until("it plays on", async () => !(await paused()));
+    expect(await shown(".scrubber-time")).toBe("0");
+  });
+
+  test("the field of comments is as tall as its text, up to a point", async () => {
+    const bob = await server.register();
+    const { page } = await sit(bob, "desk");
+    await page.goto(`/video/${videoId}?comments`);
+    const field = page.getByLabel(en.writeComment);
+    const height = async () => (await field.boundingBox())!.height;
+    const one = await height();
+    await field.fill("One word more. ".repeat(12));
+    const more = await height();
+    expect(more).toBeGreaterThan(one + 20);
+    await field.fill("One word more. ".repeat(33));
+    expect(await height()).toBeLessThan(180);
+    await field.fill("short");
+    expect(await height()).toBe(one);
+  });
+
+  test("a server that asks for patience is heard in words, whatever was wished", async () => {
+    const bob = await friend();
+    const visitor = await sit(bob, "desk");
+    visitor.expectStatus(503);
+    const { page } = visitor;
+    await page.goto(`/video/${videoId}`);
+    await inView(page).locator("video").waitFor();
+    await page.route("**/api/v1/**", (route) =>
+      route.request().method() === "GET"
+        ? route.continue()
+        : route.fulfill({
+            status: 503,
+            headers: { "retry-after": "30" },
+            contentType: "application/problem+json",
+            body: JSON.stringify({ reason: "NOT_KNOWN_YET", detail: "Later." }),
+          }),
+    );
+    const told = page.locator(".toast", { hasText: en.reasons.UNAVAILABLE });
+    const wishes: (() => Promise<unknown>)[] = [
+      () => page.keyboard.press("l"),
+      () => page.keyboard.press("f"),
+      async () => (await menu(page, en.moreActions)).getByRole("button", { name: en.dislike }).click(),
+    ];
+    for (const wish of wishes) {
+      await wish();
+      await told.waitFor();
+      await until("it is taken back", async () => (await inView(page).textContent())?.includes("The newest"));
+      await page.evaluate("document.querySelector('.toast')?.hidePopover()");
+    }
+    await page.goto(`/messages/${ada.id}`);
+    await page.getByLabel(en.writeMessage).fill("Hello");
+    await page.keyboard.press("Enter");
+    await told.waitFor();
+    await page.getByRole("alert").getByText(en.notSent).waitFor();
+    await page.goto(`/video/${videoId}?comments`);
+    await page.getByLabel(en.writeComment).fill("Hello");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText(en.reasons.UNAVAILABLE).waitFor();
+  }, 60_000);
+});
