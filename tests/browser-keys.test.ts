@@ -31,12 +31,15 @@ describe("keys", () => {
     body(await person.get<Schemas["Video"]>(`/videos/${videoId}`)).reaction;
   const field = (page: Page) => page.getByRole("complementary").getByLabel(en.writeComment);
 
+  /** Somebody who follows the author and watches the video. */
   async function fan() {
     const bob = await server.register();
     body(await bob.put(`/users/${ada.id}/follow`), 204);
     const visitor = await sit(bob);
     await visitor.page.goto(`/video/${videoId}`);
     await visitor.page.locator("article[data-active=true] video").waitFor();
+    // The other pages are loaded once the first film plays.
+    await visitor.page.waitForLoadState("networkidle");
     return { bob, ...visitor };
   }
 

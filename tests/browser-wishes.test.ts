@@ -78,7 +78,7 @@ describe("what one wishes of videos and of people", () => {
     await dialog.getByRole("button", { name: en.editTitle }).waitFor();
     expect(await dialog.getByRole("button", { name: en.dislike }).count()).toBe(0);
     await dialog.getByRole("button", { name: en.editTitle }).click();
-    await page.getByLabel(en.titleLabel).fill("最终版");
+    await page.getByRole("textbox", { name: en.titleLabel }).fill("最终版");
     await page.getByRole("button", { name: en.save }).click();
     await inView(page).getByText("最终版", { exact: true }).waitFor();
     expect(body(await carol.get<Schemas["Video"]>(`/videos/${id}`)).title).toBe("最终版");
@@ -239,12 +239,16 @@ describe("what one wishes of videos and of people", () => {
       await until("it is taken back", async () => (await inView(page).textContent())?.includes("The newest"));
       await page.evaluate("document.querySelector('.toast')?.hidePopover()");
     }
-    await page.goto(`/messages/${ada.id}`);
+    // By the client itself: a page loaded anew would have to renew its session, which waits as well.
+    await page.getByRole("link", { name: en.messages }).click();
+    await page.getByRole("link", { name: ada.username }).first().click();
     await page.getByLabel(en.writeMessage).fill("Hello");
     await page.keyboard.press("Enter");
     await told.waitFor();
     await page.getByRole("alert").getByText(en.notSent).waitFor();
-    await page.goto(`/video/${videoId}?comments`);
+    await page.goBack();
+    await page.goBack();
+    await page.keyboard.press("c");
     await page.getByLabel(en.writeComment).fill("Hello");
     await page.keyboard.press("Enter");
     await page.getByRole("alert").getByText(en.reasons.UNAVAILABLE).waitFor();

@@ -53,8 +53,13 @@ export function VideoPage({ id }: { id: string }) {
  */
 function Continued({ video }: { video: Video }) {
   const { api } = useServices();
-  const [disliked] = useState(video.reaction === "dislike");
-  const opened = disliked || video.reaction !== "dislike";
+  const disliked = video.reaction === "dislike";
+  // Until it is taken back: what is asked for by its link is shown, whatever was thought of it before.
+  const [kept, setKept] = useState(disliked);
+  useEffect(() => {
+    if (!disliked) setKept(false);
+  }, [disliked]);
+  const opened = kept || !disliked;
   const likedBy = new URLSearchParams(useSearch()).get(LIKED_BY);
   const own = useInfiniteQuery({ ...userVideosQuery(api, video.author.id), enabled: !likedBy });
   const liked = useInfiniteQuery({ ...userLikesQuery(api, likedBy ?? ""), enabled: likedBy !== null });
@@ -68,7 +73,6 @@ function Continued({ video }: { video: Video }) {
     const listed = listData?.pages.flatMap((page) => page.items) ?? [];
     const first = likedBy ? continueList(video, listed) : continueFrom(video, listed);
     const others = listEnds ? (feedData?.pages.flatMap((page) => page.items) ?? []) : [];
-    // What is asked for by its link is shown, whatever was thought of it before.
     const shown = opened ? playable([video]) : [];
     return playable([...shown, ...wanted([...first, ...others])]);
   }, [video, opened, likedBy, listData, listEnds, feedData]);
