@@ -43,23 +43,6 @@ describe("keys", () => {
     return { bob, ...visitor };
   }
 
-  test("C leads into the field, and what is typed there does nothing but be written", async () => {
-    const { bob, page } = await fan();
-    await page.keyboard.press("c");
-    await page.keyboard.type("full colour, mockingly jk");
-    await until("the words", async () =>
-      (await field(page).inputValue()).endsWith("full colour, mockingly jk"),
-    );
-    for (const key of ["ArrowLeft", "ArrowDown", "Home", "Shift+Enter"]) await page.keyboard.press(key);
-    expect(await page.locator("article[data-active=true]").getAttribute("aria-posinset")).toBe("1");
-    expect(await field(page).inputValue()).toContain("\n");
-    expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
-    await page.keyboard.press("Escape");
-    await page.getByRole("complementary").waitFor({ state: "detached" });
-    await page.keyboard.press("l");
-    await until("the like", async () => (await reaction(bob)) === "like");
-  });
-
   test("what is typed while the field is on its way is in it", async () => {
     const { bob, page } = await fan();
     await page.route(/comments-drawer/, async (route) => {
