@@ -134,4 +134,27 @@ describe("the first film and the next", () => {
     release();
     await page.locator(".slide:nth-child(2) .stage-cover").waitFor({ state: "attached" });
   });
+
+  test.each([
+    "phone",
+    "desk",
+  ] as const)("the film stays where the page put it when the client takes it, on a %s", async (device) => {
+    const { page } = await browser.visit(server.origin, device);
+    const place = () => page.locator(".stage").first().boundingBox();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route("**/*.js", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto("/", { waitUntil: "commit" });
+    await page.locator("#first-screen .stage").waitFor();
+    await holds(page, "document.querySelector('#first-screen video').readyState >= 2");
+    const before = await place();
+    release();
+    await page.locator("#first-screen").waitFor({ state: "detached" });
+    expect(await place()).toEqual(before);
+  });
 });

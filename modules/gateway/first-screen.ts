@@ -58,7 +58,10 @@ export function firstScreen(
   };
 }
 
-/** The same boxes and classes as the client's own slide, so that nothing moves when it takes over. */
+/**
+ * The same boxes and classes as the client's own slide, so that nothing moves when it takes over. The film's shape
+ * stands in a style element, which the page's policy names by its hash.
+ */
 function markup(answers: { feed?: unknown; video?: ApiVideo }, film: ApiVideo): string {
   const tall = film.width > 0 && film.height > 0 && film.width / film.height <= 0.66;
   const cover = film.coverUrl
@@ -66,7 +69,9 @@ function markup(answers: { feed?: unknown; video?: ApiVideo }, film: ApiVideo): 
     : "";
   // Inside a script element only "<" could end it.
   const json = JSON.stringify(answers).replaceAll("<", "\\u003c");
-  return `<div id="first-screen" class="main" data-video="true" aria-hidden="true">
+  const ratio = film.width > 0 && film.height > 0 ? film.width / film.height : 0.5625;
+  return `<style>#first-screen .slide{--ratio:${ratio.toFixed(4)}}</style>
+    <div id="first-screen" class="main" data-video="true" aria-hidden="true">
       ${answers.feed ? '<div class="feed-tabs"></div>' : ""}
       <div class="feed"><div class="slide">
         <div class="stage" data-fit="${tall ? "cover" : "contain"}">${cover}

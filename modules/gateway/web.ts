@@ -22,14 +22,17 @@ const policy = [
 const fileHeaders = { "x-content-type-options": "nosniff", vary: "accept-encoding" };
 const hashedHeaders = { ...fileHeaders, "cache-control": "public, max-age=31536000, immutable" };
 const namedHeaders = { ...fileHeaders, "cache-control": "no-cache" };
-/** The page's own script inside it is named by its hash: the policy allows no other. */
-function pageHeadersOf(page: string) {
-  const inline = [...page.matchAll(/<script>([^<]*)<\/script>/g)].map(
-    ([, text]) => `'sha256-${createHash("sha256").update(text!).digest("base64")}'`,
-  );
+/** What stands inside the page itself is named by its hash: the policy allows no other script or style there. */
+const hashesOf = (matches: Iterable<RegExpMatchArray>) =>
+  [...matches].map(([, text]) => ` 'sha256-${createHash("sha256").update(text!).digest("base64")}'`).join("");
+
+/** `page` is the client's own, `body` what the server puts into it. */
+function pageHeadersOf(page: string, body: string) {
+  const scripts = hashesOf(page.matchAll(/<script>([^<]*)<\/script>/g));
+  const styles = hashesOf(body.matchAll(/<style>([^<]*)<\/style>/g));
   return {
     ...namedHeaders,
-    "content-security-policy": `${policy}; script-src 'self' ${inline.join(" ")}`,
+    "content-security-policy": `${policy}; script-src 'self'${scripts}; style-src 'self'${styles}`,
     "referrer-policy": "same-origin",
   };
 }
@@ -65,7 +68,6 @@ export async function webClient(
 ): Promise<void> {
   if (!existsSync(dir)) return;
   const page = await readFile(join(dir, "index.html"), "utf8");
-  const pageHeaders = pageHeadersOf(page);
   await app.register(fastifyStatic, {
     root: dir,
     preCompressed: true,
@@ -85,7 +87,7 @@ export async function webClient(
     const html = page
       .replace(generalTags, (general) => tags ?? general)
       .replace(root, (element) => `${body}${element}`);
-    return reply.headers(pageHeaders).type("text/html; charset=utf-8").send(html);
+    return reply.headers(pageHeadersOf(page, body)).type("text/html; charset=utf-8").send(html);
   }
   // Whoever makes previews runs no script, and seldom asks for HTML in so many words.
   app.get("/", async (request, reply) => sendPage(reply, preview.site(request), await first.feed(request)));
