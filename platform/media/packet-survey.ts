@@ -50,6 +50,8 @@ const JUMP_STEPS = 100;
 /** More than any recording is joined of; what is behind them is not told apart any more. */
 const MAX_PARTS = 10_000;
 const NOTHING_SECONDS = 1e-6;
+/** More than decoders hold pictures back. */
+const REORDERED_SECONDS = 0.5;
 
 export class PacketSurvey {
   private readonly options: SurveyOptions;
@@ -73,9 +75,30 @@ export class PacketSurvey {
   }
 }
 
+interface OpenPart {
+  start: number;
+  end: number;
+  step: number;
+  /** The clock of decoding: where it starts, where its last packet ends, and how many steps it made. */
+  first: number;
+  last: number;
+  steps: number;
+  /** The latest picture starts there. */
+  latest: number;
+}
+
+/**
+ * A packet lasts until the next one is decoded. Where pictures are shown in another order and at a variable rate, a
+ * long one may seem to reach far beyond the end: then the clock of decoding tells better.
+ */
+function endOf({ start, end, first, last, latest }: OpenPart): number {
+  const decoded = Math.max(latest, last + start - first);
+  return end - decoded > REORDERED_SECONDS ? decoded : end;
+}
+
 class StreamSurvey {
   private readonly index: number;
-  private readonly parts: { start: number; end: number; step: number; first: number; steps: number }[] = [];
+  private readonly parts: OpenPart[] = [];
   private packets = 0;
   private shown = 0;
   private hidden = 0;
@@ -107,10 +130,15 @@ class StreamSurvey {
     const part = this.parts.at(-1);
     const step = clock - this.lastClock;
     if (!part || (this.parts.length < MAX_PARTS && this.breaks(part, step)))
-      this.parts.push({ start: at, end: ends, step: part ? step : 0, first: clock, steps: 0 });
+      this.parts.push({
+        ...{ start: at, end: ends, latest: at, step: part ? step : 0 },
+        ...{ first: clock, last: clock + packet.duration, steps: 0 },
+      });
     else {
       part.start = Math.min(part.start, at);
       part.end = Math.max(part.end, packet.duration > 0 ? ends : at + Math.max(0, step));
+      part.latest = Math.max(part.latest, at);
+      part.last = clock + packet.duration;
       part.steps += 1;
       this.lastStep = step;
     }
@@ -127,10 +155,10 @@ class StreamSurvey {
     const ms = (seconds: number) => seconds * 1000;
     return {
       index: this.index,
-      parts: this.parts.map(({ start, end, step }) => ({
-        startMs: ms(start),
-        endMs: ms(end),
-        stepMs: ms(step),
+      parts: this.parts.map((part) => ({
+        startMs: ms(part.start),
+        endMs: ms(endOf(part)),
+        stepMs: ms(part.step),
       })),
       packets: this.packets,
       shownMs: ms(this.shown),
