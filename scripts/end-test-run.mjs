@@ -1,7 +1,7 @@
 // Ends what a test run leaves: `end-test-run <folder>` waits for the end of its input, which comes when the runner has
 // ended in whatever way (kill -9 included), then ends every process that the run has started and removes the folder.
-// Lines of the input are process ids: whoever has one of them, or the folder, in its tree or its environment, belongs
-// to the run.
+// A process belongs to the run when it or one that started it has the folder in its arguments or its environment.
+// Lines of the input are process ids, by which the folders of databases in memory are known.
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -58,7 +58,8 @@ function members() {
   const processes = namesIn("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(processOf);
-  const found = new Set(roots);
+  // Not by its number alone: that of a root that has ended may be somebody else's by now.
+  const found = new Set();
   for (const { pid, words } of processes) if (marks.some((mark) => words.includes(mark))) found.add(pid);
   // Children of children, from the oldest on; numbers may have gone round, so until nothing is new.
   for (let before = -1; before !== found.size; ) {

@@ -35,7 +35,7 @@ describe("where things stand", () => {
     await client.query("update video.video set width = 720, height = 1280 where id = $1", [upright]);
     await client.query("update video.video set width = 1280, height = 720 where id = $1", [wide]);
     await client.end();
-  }, 60_000);
+  });
   const still = { reducedMotion: "reduce" } as const;
 
   test.each(windows)(

@@ -22,7 +22,7 @@ describe("what one wishes of videos and of people", () => {
     const { databaseUrl } = server.deployment;
     const older = await copyVideo(databaseUrl, videoId, 2, (i) => Date.parse(publishedAt!) - i - 1);
     olderId = older[0]!;
-  }, 60_000);
+  });
   const sit = (person: Person, device: "phone" | "desk") =>
     browser.visit(server.origin, device, {
       ...loggedIn(server.origin, person.session),
@@ -65,7 +65,7 @@ describe("what one wishes of videos and of people", () => {
     await until("taken back", async () => (await reaction()) === null);
     await (await menu(page, en.moreActions)).getByRole("button", { name: en.dislike }).click();
     await inView(page).getByText("copy 1", { exact: true }).waitFor();
-  }, 60_000);
+  });
 
   test("one's own video is retitled and deleted from its menu, and nobody hides their own", async () => {
     const carol = await server.register();
@@ -123,7 +123,7 @@ describe("what one wishes of videos and of people", () => {
     await page.goto(`/messages/${ada.id}`);
     await card.click();
     await inView(page).getByText("copy 1", { exact: true }).waitFor();
-  }, 60_000);
+  });
 
   test("a conversation with somebody one blocked says so, and they stand in the inbox once", async () => {
     const bob = await friend();
@@ -239,5 +239,5 @@ describe("what one wishes of videos and of people", () => {
       await until("it is taken back", async () => (await inView(page).textContent())?.includes("The newest"));
       await page.evaluate("document.querySelector('.toast')?.hidePopover()");
     }
-  }, 60_000);
+  });
 });
