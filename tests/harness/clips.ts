@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 const folder = new URL("../../platform/media/testdata/", import.meta.url);
@@ -8,20 +8,46 @@ export function clip(name: string): Buffer<ArrayBuffer> {
   return readFileSync(new URL(name, folder));
 }
 
-/** A short video that needs no conversion and that no other upload equals. */
+/**
+ * A short video that no other upload equals. Of the one that needs no conversion, no other rendition equals it either:
+ * what stands beside the pictures and the sound is not published.
+ */
 export function freshClip(name = "compliant.mp4"): Buffer<ArrayBuffer> {
+  const file = clip(name);
+  if (name === "compliant.mp4") refineClock(file, 2 + randomInt(40_000));
   // A box that players skip, at the end of the file.
   const box = Buffer.alloc(24);
   box.writeUInt32BE(box.length, 0);
   box.write("free", 4, "latin1");
   randomBytes(16).copy(box, 8);
-  return Buffer.concat([clip(name), box]);
+  return Buffer.concat([file, box]);
 }
 
-/** Two seconds of a video that says it has a minute: what is found out only by reading to its end. */
+/** Counts the pictures' times in units that are so many times smaller; what is shown when stays the same. */
+function refineClock(file: Buffer, times: number): void {
+  const scale = (at: number) => file.writeUInt32BE(file.readUInt32BE(at) * times, at);
+  const [mdhd, stts, ctts, elst] = ["mdhd", "stts", "ctts", "elst"].map((type) => file.indexOf(type)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  // After the type: version and flags, two dates, the units of a second, the length in them.
+  scale(mdhd + 16);
+  scale(mdhd + 20);
+  for (const table of [stts, ctts])
+    for (let i = 0; i < file.readUInt32BE(table + 8); i++) scale(table + 16 + 8 * i);
+  // The time at which the one edit begins.
+  scale(elst + 16);
+}
+
+/** Two seconds of a video of which most pictures are gone: what is found out only by decoding them. */
 export function cutOffClip(): Buffer<ArrayBuffer> {
-  const file = clip("odd-surround.webm");
-  const duration = file.indexOf(Buffer.from([0x44, 0x89, 0x88]));
-  file.writeDoubleBE(60_000, duration + 3);
+  const file = clip("hevc-10bit-mono.mov");
+  const mdat = file.indexOf("mdat");
+  const bytes = file.readUInt32BE(mdat - 4);
+  file.fill(0, mdat + Math.round(bytes / 5), mdat - 4 + bytes);
+  // Without its sound, which could still be heard to its end.
+  file.write("skip", file.lastIndexOf("trak"), "latin1");
   return file;
 }
