@@ -258,13 +258,20 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     expect(new Set(published.map(({ id }) => id))).toEqual(
       new Set([...those.memory.videos].filter(([, { gone }]) => !gone.has(true)).map(([id]) => id)),
     );
+    // What is not for somebody is in none of their feeds.
+    const disliked = await pairs(
+      "select user_id || ' ' || video_id as pair from interaction.reaction where reaction = -1",
+    );
     for (const reader of people) {
       const page = body(await reader.get<Page<Schemas["Video"]>>("/feed/following?limit=50"));
       expect(
         page.items.map(({ id }) => id),
         reader.id,
       ).toEqual(
-        published.filter(({ author_id }) => followed.has(`${reader.id} ${author_id}`)).map(({ id }) => id),
+        published
+          .filter(({ author_id }) => followed.has(`${reader.id} ${author_id}`))
+          .filter(({ id }) => !disliked.has(`${reader.id} ${id}`))
+          .map(({ id }) => id),
       );
     }
   });
