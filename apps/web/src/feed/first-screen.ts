@@ -16,10 +16,13 @@ export function firstAnswers(): FirstAnswers {
   return text ? (JSON.parse(text) as FirstAnswers) : {};
 }
 
-/** The element that plays `url` already, if the page brought one; it is the caller's from then on. */
+/**
+ * The element that plays `url` already, if the page brought one; it is the caller's from then on. One that has failed
+ * is left: nobody would hear of it again.
+ */
 export function takeFirstFilm(url: string): HTMLVideoElement | undefined {
   const film = screen()?.querySelector("video");
-  if (!film || film.src !== new URL(url, location.href).href) return undefined;
+  if (!film || film.error || film.src !== new URL(url, location.href).href) return undefined;
   film.autoplay = false;
   return film;
 }
