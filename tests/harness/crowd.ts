@@ -149,8 +149,11 @@ export function crowd(people: Person[], classic: ReturnType<typeof classicClient
     }
     const sure = await wish(possible, now, () => me.put(path), [403, 404]);
     if (!sure || chance(0.7)) return;
-    const note = (seen: unknown, where: string) =>
+    const note = (seen: unknown, where: string) => {
+      // A video that is being deleted takes its reactions along.
+      if (memory.videos.get(videoId)!.gone.has(true)) return;
       memory.stale.push(`${me.id} on ${videoId}: ${seen} in ${where} after ${kind} was acknowledged`);
+    };
     if (chance(0.5)) {
       const seen = await ask(() => me.get<Schemas["Video"]>(`/videos/${videoId}`));
       if (complete(seen) && seen.body.reaction !== kind) note(seen.body.reaction, "the video");
@@ -240,6 +243,8 @@ export function crowd(people: Person[], classic: ReturnType<typeof classicClient
     },
     async unpublish(author: Person): Promise<void> {
       const [id, video] = [...memory.videos].find(([, { authorId }]) => authorId === author.id)!;
+      // From before it is sent: others may see the outcome before the answer is here.
+      video.gone.add(true);
       await wish(video.gone, true, () => author.delete(`/videos/${id}`), [404]);
       if (video.gone.has(false)) await insist(() => author.delete(`/videos/${id}`));
       video.gone.clear();
