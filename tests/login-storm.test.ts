@@ -38,13 +38,13 @@ describe.each(shapes)("a thousand logins at once, %s", (shape) => {
     over = true;
     await watching;
 
-    const busy = answers.filter((answer) => answer.status === 429);
-    const others = answers.filter((answer) => answer.status !== 429);
+    const busy = answers.filter(({ status }) => status === 429 || status === 503 || status === 504);
+    const others = answers.filter((answer) => !busy.includes(answer));
     for (const answer of busy) expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-    for (const answer of others) expect([200, 201, 401, 503], answer.text).toContain(answer.status);
+    for (const answer of others) expect([200, 201, 401], answer.text).toContain(answer.status);
     // Everybody is let in whose turn comes in time, which is more on a quicker machine.
     expect(others.length).toBeGreaterThan(0);
-    const problem = busy.find((answer) => "reason" in (answer.body as object));
+    const problem = busy.find(({ status, body }) => status === 429 && "reason" in (body as object));
     if (problem) expect(expectProblem(problem, 429, "BUSY").retryAfterMs).toBeGreaterThan(0);
 
     // Each hash takes 19 MiB while it runs; a thousand at once would take 19 GiB.

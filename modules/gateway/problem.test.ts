@@ -6,6 +6,7 @@ test.each([
   [new DomainError("exhausted", "TOO_MANY_REQUESTS", "Wait."), "5"],
   [new DomainError("unavailable", "DISK_FULL", "Wait."), "5"],
   [new DomainError("unavailable", "DISK_FULL", "Wait.", 30_001), "31"],
+  [new DomainError("deadline", "DEADLINE_EXCEEDED", "It took too long."), "5"],
   [new DomainError("invalid", "NAME_INVALID", "Choose another."), undefined],
 ])("whoever may come back is told when: %s", (refusal, said) => {
   const headers = new Map<string, string>();

@@ -83,7 +83,7 @@ const usualRetryMs = 5_000;
 
 /** Says when to come back, wherever that may help. */
 export function sendRetryAfter(refusal: DomainError, reply: Pick<FastifyReply, "header">): void {
-  const passes = [429, 503].includes(statusOf(refusal));
+  const passes = [429, 503, 504].includes(statusOf(refusal));
   const retryAfterMs = refusal.retryAfterMs ?? (passes ? usualRetryMs : undefined);
   if (retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
 }

@@ -1,51 +1,143 @@
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { createServer } from "node:http";
-import { expect, test } from "vitest";
+import { type AddressInfo, connect } from "node:net";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parseTrustProxy, trustNobody } from "./client-address.ts";
-import { maxConnectionsPerAddress, shareConnections } from "./connections.ts";
+import { maxConnections, maxConnectionsPerAddress, restMs, shareConnections } from "./connections.ts";
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
+afterEach(() => void vi.useRealTimers());
 
 /** A server to which connections come without a network. */
 function house(trust = trustNobody) {
   const server = createServer();
   // What the server does with a connection itself is none of this test's business.
   server.removeAllListeners("connection");
-  shareConnections(server, trust);
+  const overload = shareConnections(server, trust);
   return (remoteAddress: string) => {
     const events = new EventEmitter();
     const socket = Object.assign(events, {
       remoteAddress,
       open: true,
       destroy() {
-        if (socket.open) events.emit("close");
+        if (socket.open) queueMicrotask(() => events.emit("close"));
         socket.open = false;
+      },
+      /** Sends a request: why it is refused, and how it is answered in the end. */
+      ask() {
+        const response = new EventEmitter();
+        server.emit("request", { socket }, response);
+        return { refused: overload({ socket } as never)?.reason, answer: () => response.emit("close") };
       },
     });
     server.emit("connection", socket);
     return socket;
   };
 }
-const many = Array.from({ length: maxConnectionsPerAddress + 50 });
+const times = <T>(count: number, make: (i: number) => T) => Array.from({ length: count }, (_, i) => make(i));
+const openOf = (sockets: { open: boolean }[]) => sockets.filter(({ open }) => open).length;
+const stranger = "203.0.113.9";
 
-test("an address has its share, gets back what it closes, and takes nothing from others", () => {
+test("ten thousand silent ones of one address keep to their share, and nobody is shut out, there or elsewhere", () => {
   const come = house();
-  const sockets = many.map(() => come("203.0.113.9"));
-  expect(sockets.filter(({ open }) => open)).toHaveLength(maxConnectionsPerAddress);
-  expect(come("::ffff:203.0.113.9").open).toBe(false);
-  expect(come("203.0.113.10").open).toBe(true);
-  sockets[0]!.destroy();
-  expect(come("203.0.113.9").open).toBe(true);
-  expect(come("203.0.113.9").open).toBe(false);
+  const silent = times(10_000, () => come(stranger));
+  expect(openOf(silent)).toBe(maxConnectionsPerAddress);
+  expect(come("203.0.113.10").ask().refused).toBeUndefined();
+  vi.advanceTimersByTime(restMs);
+  const neighbour = come(`::ffff:${stranger}`);
+  expect([neighbour.open, neighbour.ask().refused]).toEqual([true, undefined]);
+  expect([silent[0]!.open, openOf(silent)]).toEqual([false, maxConnectionsPerAddress - 1]);
+});
+
+test.each([
+  ["of this machine", () => "127.0.0.1"],
+  ["of many addresses", (i: number) => `10.0.${i >> 8}.${i & 255}`],
+])("silent ones %s fill the house, and shut nobody out", (_whose, addressOf) => {
+  const come = house();
+  const silent = times(2 * maxConnections, (i) => come(addressOf(i)));
+  expect(openOf(silent)).toBe(maxConnections);
+  vi.advanceTimersByTime(restMs);
+  const guests = times(100, () => come(stranger));
+  expect(guests.map((guest) => guest.ask().refused)).toEqual(times(100, () => undefined));
+  expect(openOf(guests)).toBe(100);
+});
+
+test("who has a request under way, or has only just come, makes room for nobody", () => {
+  const come = house();
+  const asking = times(maxConnectionsPerAddress / 2, () => come(stranger));
+  const requests = asking.map((socket) => socket.ask());
+  const fresh = times(maxConnectionsPerAddress / 2, () => come(stranger));
+  expect(come(stranger).open).toBe(false);
+  expect(openOf([...asking, ...fresh])).toBe(maxConnectionsPerAddress);
+  vi.advanceTimersByTime(restMs);
+  const later = times(maxConnectionsPerAddress, () => come(stranger));
+  expect([openOf(asking), openOf(fresh), openOf(later)]).toEqual([
+    asking.length,
+    0,
+    maxConnectionsPerAddress - asking.length,
+  ]);
+  for (const request of requests) request.answer();
+  vi.advanceTimersByTime(restMs);
+  expect(come(stranger).open).toBe(true);
+  expect(openOf(later)).toBe(later.length / 2 - 1);
+});
+
+test("an address with too many requests under way is told so, and goes on once some are answered", () => {
+  const come = house();
+  const sockets = times(maxConnectionsPerAddress, () => come(stranger));
+  const requests = sockets.map((socket) => socket.ask());
+  const refused = requests.map(({ refused }) => refused);
+  expect(refused.indexOf("BUSY")).toBe(0.9 * maxConnectionsPerAddress);
+  expect(come("203.0.113.10").ask().refused).toBeUndefined();
+  for (const request of requests.slice(0, maxConnectionsPerAddress / 2)) request.answer();
+  expect(sockets[0]!.ask().refused).toBeUndefined();
+});
+
+test("a closed connection gives its place back, whatever became of its requests", async () => {
+  const come = house();
+  for (let round = 0; round < 3; round++) {
+    const sockets = times(maxConnectionsPerAddress, () => come(stranger));
+    expect(openOf(sockets)).toBe(maxConnectionsPerAddress);
+    const requests = sockets.flatMap((socket) => [socket.ask(), socket.ask()]);
+    for (const socket of sockets) socket.destroy();
+    await new Promise(setImmediate);
+    for (const request of requests) request.answer();
+  }
 });
 
 test("all of a /64 is one address", () => {
   const come = house();
-  const sockets = many.map((_, i) => come(`2001:db8:1:2:${i.toString(16)}::1`));
-  expect(sockets.filter(({ open }) => open)).toHaveLength(maxConnectionsPerAddress);
+  const sockets = times(maxConnectionsPerAddress + 50, (i) => come(`2001:db8:1:2:${i.toString(16)}::1`));
+  expect(openOf(sockets)).toBe(maxConnectionsPerAddress);
   expect(come("2001:db8:1:3::1").open).toBe(true);
 });
 
-test("a trusted proxy brings as many as it likes", () => {
+test.each([
+  ["a trusted proxy", "10.1.2.3"],
+  ["this machine, where a proxy may be of which nobody told,", "127.0.0.1"],
+])("%s brings as many requests as it likes", (_who, address) => {
   const come = house(parseTrustProxy("10.0.0.0/8"));
-  expect(many.map(() => come("10.1.2.3")).every(({ open }) => open)).toBe(true);
-  expect(many.map(() => come("203.0.113.9")).every(({ open }) => open)).toBe(false);
+  const many = times(3 * maxConnectionsPerAddress, () => come(address));
+  expect(many.map((socket) => socket.ask().refused)).toEqual(many.map(() => undefined));
+  expect(openOf(many)).toBe(many.length);
+  expect(openOf(times(3 * maxConnectionsPerAddress, () => come(stranger)))).toBe(maxConnectionsPerAddress);
+});
+
+test("real connections rest between their requests", async () => {
+  const server = createServer();
+  let refused: unknown[] = [];
+  const overload = shareConnections(server, trustNobody);
+  server.on("request", (request, response) => {
+    refused = [...refused, overload(request)];
+    response.end("ok");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  for (let i = 0; i < 3; i++) {
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await once(socket, "data");
+  }
+  expect(refused).toEqual([undefined, undefined, undefined]);
+  socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
 });

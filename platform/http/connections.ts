@@ -1,30 +1,101 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { DomainError } from "../errors/domain-error.ts";
 import { addressKey, canonicalAddress, type TrustProxy } from "./client-address.ts";
+import { isLoopback } from "./hosts.ts";
 
-/** Some 200 MB when all are idle, and within the open files that common systems allow; more are turned away. */
+/** Some 200 MB when all are idle, and within the open files that common systems allow. */
 export const maxConnections = 10_000;
-/** A school or an office behind one address has room in it, and ten such shares are needed to fill the house. */
-export const maxConnectionsPerAddress = 1_000;
+/** A school or an office behind one address has room in it, and five such shares are needed to fill the house. */
+export const maxConnectionsPerAddress = 2_000;
 /** How long the head of a request may take, from when the connection was opened or the last answer read. */
 export const headMs = 10_000;
 export const headCheckMs = 2_000;
+/** How long a connection may say nothing before it has to make room: what it said may not have been read yet. */
+export const restMs = 1_000;
+const comeBackMs = 2_000;
 
-/** Turns away connections beyond the share of their address; a trusted proxy has no share, since it brings many people. */
-export function shareConnections(server: Server, trust: TrustProxy): void {
-  const open = new Map<string, number>();
-  server.maxConnections = maxConnections;
-  server.on("connection", (socket: Socket) => {
+interface Share {
+  most: number;
+  open: number;
+  /** Connections without a request under way, and since when, the one that rests longest first. */
+  resting: Map<Socket, number>;
+}
+
+/** Why a request cannot be taken on now, or undefined. */
+export type Overload = (request: IncomingMessage) => DomainError | undefined;
+
+/**
+ * Bounds the connections of all, and of each address. A full share makes room for a newcomer by closing the one that
+ * says nothing for longest, so that silence shuts nobody out. The last tenth of a share is for telling people that
+ * there are too many requests. This machine and a trusted proxy have no share of their own: they may bring many people.
+ */
+export function shareConnections(server: Server, trust: TrustProxy): Overload {
+  const newShare = (most: number): Share => ({ most, open: 0, resting: new Map() });
+  const house = newShare(maxConnections);
+  const ofAddress = new Map<string, Share>();
+  const sharesOf = new WeakMap<Socket, Share[]>();
+  const underWay = new WeakMap<Socket, number>();
+
+  function rest(socket: Socket): void {
+    for (const { resting } of sharesOf.get(socket) ?? []) {
+      resting.delete(socket);
+      resting.set(socket, performance.now());
+    }
+  }
+
+  function leave(socket: Socket): void {
+    for (const share of sharesOf.get(socket) ?? []) {
+      share.open--;
+      share.resting.delete(socket);
+    }
+    sharesOf.delete(socket);
+  }
+
+  function makeRoom({ open, most, resting }: Share): boolean {
+    if (open < most) return true;
+    const [socket, sinceMs] = resting.entries().next().value ?? [];
+    if (socket === undefined || performance.now() - sinceMs! < restMs) return false;
+    leave(socket);
+    socket.destroy();
+    return true;
+  }
+
+  function ownShare(socket: Socket): Share[] {
     const address = canonicalAddress(socket.remoteAddress ?? "");
-    if (address === undefined || trust(address, 0)) return;
+    if (address === undefined || isLoopback(address) || trust(address, 0)) return [];
     const key = addressKey(address);
-    const count = open.get(key) ?? 0;
-    if (count >= maxConnectionsPerAddress) return void socket.destroy();
-    open.set(key, count + 1);
+    const share = ofAddress.get(key) ?? newShare(maxConnectionsPerAddress);
+    ofAddress.set(key, share);
     socket.once("close", () => {
-      const left = open.get(key)! - 1;
-      if (left > 0) open.set(key, left);
-      else open.delete(key);
+      if (share.open === 0 && ofAddress.get(key) === share) ofAddress.delete(key);
+    });
+    return [share];
+  }
+
+  server.on("connection", (socket: Socket) => {
+    const shares = [...ownShare(socket), house];
+    if (!shares.every(makeRoom)) return void socket.destroy();
+    for (const share of shares) share.open++;
+    sharesOf.set(socket, shares);
+    rest(socket);
+    socket.prependOnceListener("close", () => leave(socket));
+  });
+  // Before the request is looked at.
+  server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
+    for (const { resting } of sharesOf.get(socket) ?? []) resting.delete(socket);
+    response.once("close", () => {
+      const left = underWay.get(socket)! - 1;
+      underWay.set(socket, left);
+      if (left === 0) rest(socket);
     });
   });
+
+  return ({ socket }) => {
+    const full = ({ open, most, resting }: Share) => open - resting.size > 0.9 * most;
+    if (!sharesOf.get(socket)?.some(full)) return undefined;
+    const message = "Too many requests are under way at once. Try again in a moment.";
+    return new DomainError("unavailable", "BUSY", message, comeBackMs);
+  };
 }

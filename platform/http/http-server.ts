@@ -59,13 +59,14 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   });
 
   app.decorate("refusalForms", forms);
-  shareConnections(app.server, trustProxy);
+  const overload = shareConnections(app.server, trustProxy);
   refuseOddities(app.server, forms, headers);
 
   // For processes without a public surface; it has error handlers of its own.
   app.setErrorHandler((error, request, reply) => {
     if (!(error instanceof DomainError)) return reply.send(error);
     const { status, type, body } = forms.of(request.url)(error, request.id);
+    if (error.retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(error.retryAfterMs / 1000));
     return reply.code(status).type(type).serializer(JSON.stringify).send(body);
   });
 
@@ -73,8 +74,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.addHook("onRequest", (request, reply, done) => {
     const byProxy = believe(request.raw, trustProxy);
     watchPace(request.raw, reply.raw, request.routeOptions.config.takesFile ?? false);
+    const probe = isProbe(request);
     done(
-      brokenHead(request.raw) ?? (byProxy || isProbe(request) ? undefined : wrongHost(request, publicUrl)),
+      brokenHead(request.raw) ??
+        (byProxy || probe ? undefined : wrongHost(request, publicUrl)) ??
+        (probe ? undefined : overload(request.raw)),
     );
   });
   tellAllowedMethods(app);
