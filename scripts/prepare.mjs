@@ -35,10 +35,15 @@ export async function prepare({ web = true } = {}) {
   await install();
   await whenChanged(
     "server",
-    ["apps/server", "contracts", "modules", "platform", "package-lock.json"],
+    ["apps/server", "contracts", "modules", "platform", "package-lock.json", "scripts/prepare.mjs"],
     buildServer,
   );
-  if (web) await whenChanged("web", ["apps/web", "platform/media/magic.ts", "package-lock.json"], buildWeb);
+  if (web)
+    await whenChanged(
+      "web",
+      ["apps/web", "platform/media/magic.ts", "package-lock.json", "scripts/prepare.mjs"],
+      buildWeb,
+    );
 }
 
 /** Brings `node_modules` up to date. */
@@ -131,7 +136,11 @@ async function buildServer(out) {
     platform: "node",
     target: "node20",
     format: "esm",
-    packages: "external",
+    // Read as one file, the libraries start in half the time. Outside stay native code and what reads its own folder.
+    external: ["@fastify/swagger-ui", "@node-rs/argon2", "node-av", "pg-native"],
+    banner: {
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+    },
     sourcemap: true,
     logLevel: "warning",
   });
