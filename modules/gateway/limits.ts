@@ -11,7 +11,7 @@ interface Row {
 
 /**
  * What a person may do, over both APIs together, and an address of which nobody knows whose it is: far more than
- * anybody does by hand. What the services themselves count (logging in, passwords, files) is the narrower gate there.
+ * anybody does by hand. The services themselves count passwords and files.
  */
 export const limitTable: Row[] = [
   {
@@ -86,29 +86,32 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/videos/:id/hold",
     ],
   },
-  // A school may be behind one address.
-  {
-    burst: 300,
-    perMinute: 150,
-    routes: [
-      "POST /api/v1/users",
-      "POST /api/v1/sessions",
-      "POST /api/v1/sessions/refresh",
-      "POST /douyin/user/register",
-      "POST /douyin/user/login",
-    ],
-  },
+  // Everybody at home in a school or an office, behind one address, who renews every quarter of an hour, and all at
+  // once when the server is back.
+  { burst: 1_200, perMinute: 600, routes: ["POST /api/v1/sessions/refresh"] },
 ];
+/** Counted where one can tell by whom: the owner of an account comes in by a known device however many guess at it. */
+const countedByService: ReadonlySet<string> = new Set([
+  "POST /api/v1/users",
+  "POST /api/v1/sessions",
+  "POST /douyin/user/register",
+  "POST /douyin/user/login",
+]);
 /** Everything else that changes something. */
 const otherChanges = { burst: 120, perMinute: 60 };
-/** Requests of an address with tokens that are none, or without one where it is needed. */
+/**
+ * Requests of an address with tokens that are none, or without one where it is needed. A token that was good once is
+ * told so whatever its neighbours do: hearing it is what makes a client renew.
+ */
 const unidentified = { burst: 600, perMinute: 300 };
+/** Nobody can forge a token that is refused for these. */
+const wasGood: ReadonlySet<string> = new Set(["TOKEN_EXPIRED", "SESSION_ENDED"]);
 
 export interface Limits {
   /** Counts a request for whoever it has turned out to be of. Error: TOO_MANY_REQUESTS. */
   take(request: FastifyRequest): void;
-  /** Counts one whose sender is refused. Error: TOO_MANY_REQUESTS. */
-  takeUnidentified(request: FastifyRequest): void;
+  /** Counts one whose sender is refused, for this reason. Error: TOO_MANY_REQUESTS. */
+  takeUnidentified(request: FastifyRequest, reason: string): void;
 }
 
 export function createLimits(on: boolean): Limits {
@@ -124,13 +127,17 @@ export function createLimits(on: boolean): Limits {
   return {
     take(request) {
       const { method } = request;
-      const limit = ofRoute.get(`${method} ${request.routeOptions.url}`);
+      const route = `${method} ${request.routeOptions.url}`;
+      if (countedByService.has(route)) return;
+      const limit = ofRoute.get(route);
       const key = request.identity
         ? `person ${request.identity.userId}`
         : `address ${addressKey(request.ip)}`;
       if (limit) limit.take(key);
       else if (method !== "GET" && method !== "HEAD") others.take(key);
     },
-    takeUnidentified: (request) => strangers.take(addressKey(request.ip)),
+    takeUnidentified(request, reason) {
+      if (!wasGood.has(reason)) strangers.take(addressKey(request.ip));
+    },
   };
 }

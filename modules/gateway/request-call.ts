@@ -78,7 +78,8 @@ export async function identify(
     if (token && need !== "none") request.identity = await auth.identify(token, callOf(request));
     else if (need === "required") throw new DomainError("unauthenticated", "LOGIN_REQUIRED", "Log in first.");
   } catch (error) {
-    if (error instanceof DomainError && error.kind === "unauthenticated") limits.takeUnidentified(request);
+    if (error instanceof DomainError && error.kind === "unauthenticated")
+      limits.takeUnidentified(request, error.reason);
     throw error;
   }
 }

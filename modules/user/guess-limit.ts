@@ -17,9 +17,10 @@ export interface GuessLimit {
 }
 
 export interface Guess {
-  /** It was right, and does not count. */
-  giveBack(): void;
-  guesses: Guesses;
+  /** Settles like `verdict`: false counts; true does not, and neither does an error, which says nothing of the guess. */
+  judge(verdict: Promise<boolean>): Promise<boolean>;
+  /** All that count by now. */
+  guesses(): Guesses;
 }
 
 const firstWaitMs = 60_000;
@@ -32,37 +33,44 @@ const forgottenPerMs = 4 / 3_600_000;
  */
 export function guessLimit(options: { burst: number; nowMs?: () => number }): GuessLimit {
   const nowMs = options.nowMs ?? Date.now;
-  const remembered = new LRUCache<string, Guesses>({ max: 50_000 });
+  /** `open` ones are not judged yet. */
+  const remembered = new LRUCache<string, Guesses & { open: number }>({ max: 50_000 });
+  const levelOf = ({ level, atMs }: Guesses, now: number) =>
+    Math.max(0, level - Math.max(0, now - atMs) * forgottenPerMs);
   return {
     take(key, stored) {
       const now = nowMs();
-      const levelOf = (known?: Guesses) =>
-        known ? Math.max(0, known.level - Math.max(0, now - known.atMs) * forgottenPerMs) : 0;
-      const own = remembered.get(key);
-      const before = levelOf(stored) > levelOf(own) ? stored : own;
-      const level = levelOf(before);
+      const known = remembered.get(key) ?? { level: 0, atMs: 0, open: 0 };
+      if (stored && levelOf(stored, now) > levelOf(known, now)) Object.assign(known, stored);
       // A guess that is half forgotten still counts as one.
-      const beyond = Math.round(level) - options.burst;
-      if (before && beyond >= 0) {
-        const waitMs = before.atMs + firstWaitMs * 2 ** beyond - now;
+      const beyond = Math.round(levelOf(known, now) + known.open) - options.burst;
+      if (beyond >= 0) {
+        const lastMs = known.open > 0 ? now : known.atMs;
+        const waitMs = lastMs + firstWaitMs * 2 ** beyond - now;
         if (waitMs > 0) throw tooMany(waitMs);
       }
-      const guesses = { level: level + 1, atMs: now };
-      remembered.set(key, guesses);
-      return {
-        guesses,
-        giveBack() {
-          const current = remembered.get(key);
-          if (current) current.level = Math.max(0, current.level - 1);
-        },
+      known.open++;
+      remembered.set(key, known);
+      const judge = async (verdict: Promise<boolean>) => {
+        try {
+          const right = await verdict;
+          if (!right) {
+            const judgedMs = nowMs();
+            Object.assign(known, { level: levelOf(known, judgedMs) + 1, atMs: judgedMs });
+          }
+          return right;
+        } finally {
+          known.open--;
+        }
       };
+      return { judge, guesses: () => ({ level: known.level, atMs: known.atMs }) };
     },
   };
 }
 
 /** For DOUYA_LIMITS=off. */
 export const noGuessLimit: GuessLimit = {
-  take: () => ({ guesses: { level: 0, atMs: 0 }, giveBack() {} }),
+  take: () => ({ judge: (verdict) => verdict, guesses: () => ({ level: 0, atMs: 0 }) }),
 };
 
 function tooMany(waitMs: number): DomainError {

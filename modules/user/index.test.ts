@@ -133,13 +133,19 @@ describe("accounts", () => {
     expect(rows[0].password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   });
 
-  test("too many attempts from one address, or on one name, have to wait", async () => {
+  test("a school logs in at once, and no address goes on and on", async () => {
     user = await start(true);
-    const attempts = await Promise.allSettled(
-      Array.from({ length: 31 }, () => logIn("Nobody", { address: "203.0.113.7" })),
+    const reasonOf = (attempt: Promise<unknown>) =>
+      attempt.then(
+        () => "none",
+        (error) => error.reason,
+      );
+    const reasons = await Promise.all(
+      Array.from({ length: 400 }, (_, i) => reasonOf(logIn(`Nobody ${i}`, { address: "203.0.113.7" }))),
     );
-    const reasons = attempts.map((attempt) => attempt.status === "rejected" && attempt.reason.reason);
-    expect(reasons.filter((reason) => reason === "TOO_MANY_REQUESTS")).toHaveLength(1);
+    const refused = reasons.filter((reason) => reason === "TOO_MANY_REQUESTS").length;
+    expect(refused).toBeGreaterThan(0);
+    expect(refused).toBeLessThanOrEqual(100);
     await expect(logIn("Nobody", { address: "203.0.113.8" })).rejects.toMatchObject(badCredentials);
   });
 
@@ -206,7 +212,7 @@ describe("accounts", () => {
         expect((await logIn("Ann", known)).user!.id).toBe(ann.user!.id);
     }
     // From the owner's own network as well: not by their address, but by their device.
-    await guess(0, 60, () => ({ address: home, device: "a neighbour" }));
+    await guess(0, 340, () => ({ address: home, device: "a neighbour" }));
     expect(await reasonOf(logIn("Ann", { address: home }))).toBe("TOO_MANY_REQUESTS");
     await logIn("Ann", { address: home, device: "ann's laptop" });
   });

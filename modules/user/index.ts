@@ -53,11 +53,13 @@ export const userModule = defineModule<UserConfig, Tables>()({
     // Not with those at logging in: a stranger's guesses would keep somebody out of what only they can do.
     const own = config.limits ? guessLimit({ burst: 20 }) : noGuessLimit;
     const guesses = config.limits ? guessLimit({ burst: 100 }) : noGuessLimit;
-    const attempts = { byAddress: limit(30, 30), guesses };
+    // A school may be behind one address; what is tried at one person is counted by `guesses`.
+    const [registrations, logins] = [limit(300, 30), limit(300, 150)];
+    const attempts = { byAddress: logins, guesses };
     metrics.gauge("douya_password_queue", "Passwords that wait to be hashed", passwords.waiting);
     return {
       handlers: {
-        register: register(accounts, passwords, tokens, ids, limit(20, 10), common, security),
+        register: register(accounts, passwords, tokens, ids, registrations, common, security),
         logIn: logIn(accounts, sessions, passwords, tokens, ids, security, attempts),
         refresh: refresh(accounts, sessions, tokens, rateLimit({ burst: 5, perMinute: 5 }), security),
         checkSessions: checkSessions(sessions),

@@ -25,11 +25,10 @@ export function changePassword(
     const wanted = await checkPassword(request.newPassword, by);
     const guess = attempts.take(caller);
     const current = cleanPassword(request.currentPassword);
-    if (!(await passwords.verify(account.password_hash, current, call))) {
+    if (!(await guess.judge(passwords.verify(account.password_hash, current, call)))) {
       security.note({ kind: "wrong-password", userId: caller });
       throw wrongPassword();
     }
-    guess.giveBack();
     const hash = await passwords.hash(wanted, call);
     await store.setPassword(
       account,

@@ -24,11 +24,10 @@ export function closeAccount(
     if (!account) throw sessionEnded();
     const guess = attempts.take(caller);
     const password = cleanPassword(request.password);
-    if (!(await passwords.verify(account.password_hash, password, call))) {
+    if (!(await guess.judge(passwords.verify(account.password_hash, password, call)))) {
       security.note({ kind: "wrong-password", userId: caller });
       throw wrongPassword();
     }
-    guess.giveBack();
     await closings.close(account, ids.next());
     await security.write({ kind: "account-closing", userId: caller });
     return {};

@@ -51,13 +51,13 @@ export function logIn(
         : attempts.guesses.take(key, storedGuesses(account));
     };
     const guess = noteRefusal(take, (reason) => security.note({ kind: "login-refused", ...entry, reason }));
-    const right = await passwords.verify(account?.password_hash, cleanPassword(request.password), call);
+    const password = cleanPassword(request.password);
+    const right = await guess.judge(passwords.verify(account?.password_hash, password, call));
     if (!account || !right) {
-      if (account && !knownBy) await accounts.keepGuesses(account.id, guess.guesses);
+      if (account && !knownBy) await accounts.keepGuesses(account.id, guess.guesses());
       security.note({ kind: "login-failed", ...entry });
       throw badCredentials();
     }
-    guess.giveBack();
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
     if (account.state !== "open") throw accountClosing();
     if (!(await sessions.addSession(session, account, unnoted(marks, account))))

@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { againMs, isPassing, isSoonOver } from "./client.ts";
+import { afterEach, expect, it, vi } from "vitest";
+import { againMs, isPassing, isSoonOver, refreshSession } from "./client.ts";
 import { Problem } from "./problem.ts";
 
 const busy = (retryAfterMs?: number) => new Problem(429, { reason: "BUSY", retryAfterMs });
@@ -28,4 +28,23 @@ it("waits in silence only for what is soon over", () => {
   expect(isSoonOver(new Problem(0))).toBe(true);
   expect(isSoonOver(busy(60_000))).toBe(false);
   expect(isSoonOver(new Problem(404))).toBe(false);
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+it("a renewal that a busy server or a proxy refuses knows when to come back", async () => {
+  vi.stubGlobal("navigator", { cookieEnabled: true });
+  vi.stubGlobal(
+    "Request",
+    class extends Request {
+      constructor(path: string, init: RequestInit) {
+        super(new URL(path, "http://douya.example"), init);
+      }
+    },
+  );
+  vi.stubGlobal(
+    "fetch",
+    async () => new Response("<html>", { status: 503, headers: { "retry-after": "30" } }),
+  );
+  await expect(refreshSession(undefined)).rejects.toMatchObject({ status: 503, retryAfterMs: 30_000 });
 });

@@ -1,6 +1,6 @@
 import createClient, { type Client } from "openapi-fetch";
 import type { paths } from "../api.gen.ts";
-import { asProblem, Problem, problemFrom } from "./problem.ts";
+import { asProblem, Problem, problemFrom, problemOf } from "./problem.ts";
 import type { SessionStore } from "./session.ts";
 import type { Session } from "./types.ts";
 
@@ -37,7 +37,7 @@ async function send(request: Request): Promise<Response> {
 /** Whether a new token may help: a login that is refused says 401 as well. */
 async function isTokenRefused(response: Response): Promise<boolean> {
   if (response.status !== 401) return false;
-  return problemFrom(401, await response.clone().text()).reason !== "BAD_CREDENTIALS";
+  return (await problemOf(response.clone())).reason !== "BAD_CREDENTIALS";
 }
 
 /** Sends as the person logged in, and once more with a new token when the first was refused. */
@@ -75,7 +75,7 @@ export async function refreshSession(refreshToken: string | undefined): Promise<
     keepalive: true,
   });
   const response = await send(withCookie(request));
-  if (!response.ok) throw problemFrom(response.status, await response.text());
+  if (!response.ok) throw await problemOf(response);
   return (await response.json()) as Session;
 }
 

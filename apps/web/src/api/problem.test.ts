@@ -9,16 +9,16 @@ it("reads a problem+json body, parsed or not", () => {
     errors: [{ path: "a", message: "b" }],
   };
   for (const form of [body, JSON.stringify(body)]) {
-    expect(problemFrom(409, form)).toMatchObject({
+    expect(problemFrom(409, form, null)).toMatchObject({
       status: 409,
       ...{ reason: "NAME_TAKEN", retryAfterMs: 5 },
     });
-    expect(problemFrom(409, form).fields).toEqual(body.errors);
+    expect(problemFrom(409, form, null).fields).toEqual(body.errors);
   }
 });
 it("makes something of a proxy's page, of nothing and of a broken line", () => {
-  expect(problemFrom(502, "<html>").reason).toBe("HTTP_502");
-  expect(problemFrom(500, undefined).reason).toBe("HTTP_500");
+  expect(problemFrom(502, "<html>", null).reason).toBe("HTTP_502");
+  expect(problemFrom(500, undefined, null).reason).toBe("HTTP_500");
   expect(asProblem(new TypeError("Failed to fetch"))).toMatchObject({ status: 0, reason: "NETWORK" });
 });
 

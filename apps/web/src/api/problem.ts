@@ -28,9 +28,14 @@ export class Problem extends Error {
 }
 
 /** Reads a problem+json body that may as well be a proxy's HTML or nothing; a proxy says in a header when to come back. */
-export function problemFrom(status: number, body: unknown, retryAfter?: string | null): Problem {
+export function problemFrom(status: number, body: unknown, retryAfter: string | null): Problem {
   const seconds = Number(retryAfter ?? Number.NaN);
   return new Problem(status, { ...(seconds > 0 && { retryAfterMs: seconds * 1000 }), ...fieldsOf(body) });
+}
+
+/** What an answer that is none of the good ones says. */
+export async function problemOf(response: Response): Promise<Problem> {
+  return problemFrom(response.status, await response.text(), response.headers.get("retry-after"));
 }
 
 function fieldsOf(body: unknown): ProblemBody {

@@ -1,5 +1,5 @@
 import { type Api, take } from "../api/client.ts";
-import { problemFrom } from "../api/problem.ts";
+import { problemOf } from "../api/problem.ts";
 import type { User } from "../api/types.ts";
 import type { Choice } from "./image-choice.ts";
 
@@ -16,7 +16,7 @@ async function saveImage(send: Send, part: "avatar" | "background", choice: Choi
   const method = choice ? "PUT" : "DELETE";
   const headers: HeadersInit = choice ? { "content-type": choice.type } : {};
   const response = await send(new Request(`/api/v1/me/${part}`, { method, headers, body: choice }));
-  if (!response.ok) throw problemFrom(response.status, await response.text());
+  if (!response.ok) throw await problemOf(response);
   return (await response.json()) as User;
 }
 

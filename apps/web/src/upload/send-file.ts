@@ -29,7 +29,8 @@ export function sendFile(file: Blob, { token, onProgress, signal }: Options): Pr
     };
     request.onload = () => {
       if (request.status === 201) resolve(JSON.parse(request.responseText) as Upload);
-      else reject(problemFrom(request.status, request.responseText));
+      else
+        reject(problemFrom(request.status, request.responseText, request.getResponseHeader("retry-after")));
     };
     request.onerror = fail;
     request.onabort = fail;
