@@ -76,16 +76,57 @@ describe("linkify", () => {
     );
   });
 
-  test("a long text takes no longer than its length", () => {
-    for (const text of [
-      "https://".repeat(40_000),
-      `https://a.b/${"(".repeat(200_000)}`,
-      `https://a.b${")".repeat(200_000)}`,
-      "http".repeat(80_000),
-    ]) {
-      linkify(text);
-      // A second for what takes some milliseconds: quadratic would be minutes.
-    }
+  test.each([
+    ["İ", "two in lower case"],
+    ["ẞ", "one in lower case"],
+    ["ﬃ", "three in upper case"],
+    ["𝔘", "two units"],
+    ["ſ", "an s in upper case"],
+    ["\u212a", "the sign for kelvin"],
+  ])("letters of another length in another case move nothing: %s", (letter) => {
+    const text = `${letter.repeat(3)} HttpS://example.com/${letter} ${letter}http://a.b.`;
+    expect(linkify(text)).toEqual([
+      `${letter.repeat(3)} `,
+      { href: "https://example.com/", text: "HttpS://example.com/" },
+      `${letter} ${letter}`,
+      { href: "http://a.b/", text: "http://a.b" },
+      ".",
+    ]);
+  });
+
+  test("a scheme that leads nowhere hides no link behind it", () => {
+    expect(linksOf("http://(http://example.com)")).toEqual(["http://example.com"]);
+    expect(linksOf("http://,https://a.b/c,d")).toEqual(["https://a.b/c,d"]);
+    expect(linksOf(`https://a.b/${"x".repeat(3000)} http://c.d`)).toEqual(["http://c.d"]);
+  });
+
+  test.each([
+    ["schemes", "https://"],
+    ["schemes in brackets", "http://("],
+    ["schemes after commas", "http://a,"],
+    ["schemes after closing brackets", "http://a.b)("],
+    ["hosts that are none", "http://%zz("],
+    ["names before hosts", "http://a@("],
+    ["hosts", "(http://a.b "],
+    ["brackets", "("],
+    ["closing brackets", ")"],
+    ["beginnings", "http"],
+    ["dots", "."],
+  ])("a text ten times as long takes about ten times as long: %s", (_what, bit) => {
+    const costUs = (length: number) => {
+      const texts = [bit, "https://a.b/"].map((start) => start + bit.repeat(length / bit.length));
+      const costs = Array.from({ length: 3 }, () => {
+        // What it costs the processor, which other programs on the machine do not change.
+        const before = process.cpuUsage();
+        for (const text of texts) linkify(text);
+        const { user, system } = process.cpuUsage(before);
+        return user + system;
+      });
+      return Math.min(...costs);
+    };
+    costUs(10_000);
+    // Quadratic is a hundred times, and seconds.
+    expect(costUs(100_000)).toBeLessThan(30 * costUs(10_000) + 50_000);
   });
 });
 

@@ -1,24 +1,32 @@
 export type Part = string | { href: string; text: string };
 
-const SCHEMES = ["http://", "https://"];
+/** In any case; a letter whose lower case is longer, as İ has one, changes no place. */
+const SCHEME = /https?:\/\//gi;
 const CLOSERS: Record<string, string> = { ")": "(", "]": "[", "}": "{" };
 const ENDS_NO_LINK = new Set([..."'\"*_~.,;:!?…"]);
+/** Longer than anything that browsers and servers take; the rest of a run is text. */
+const MAX_LINK = 2048;
 
 /**
  * A text with its links. Only http and https, and only in the letters of ASCII: what comes right after one in Chinese
- * is no part of it, and no letter of another alphabet can stand for one of a well-known name. Each character is looked
- * at a fixed number of times, however long the text is.
+ * is no part of it, and no letter of another alphabet can stand for one of a well-known name. However long the text is,
+ * each character is looked at a fixed number of times: a run of them is walked once, for the first host that is one.
  */
 export function linkify(text: string): Part[] {
   const parts: Part[] = [];
-  const lower = text.toLowerCase();
   let from = 0;
-  for (let at = lower.indexOf("http"); at >= 0; at = lower.indexOf("http", at + 4)) {
-    if (at < from || !SCHEMES.some((scheme) => lower.startsWith(scheme, at))) continue;
+  let runEnd = 0;
+  for (const { index: at, 0: scheme } of text.matchAll(SCHEME)) {
+    if (at < runEnd) continue;
     // In the middle of a word it is not meant.
     if (at > 0 && /[\w@/.-]/.test(text[at - 1] ?? "")) continue;
-    const end = endOf(text, at);
-    const href = addressOf(text.slice(at, end));
+    let hostEnd = at + scheme.length;
+    while (hostEnd < text.length && isOfHost(text.charCodeAt(hostEnd))) hostEnd++;
+    if (!addressOf(text.slice(at, endOf(text, at, hostEnd)))) continue;
+    runEnd = at;
+    while (runEnd < text.length && isOfLink(text.charCodeAt(runEnd))) runEnd++;
+    const end = endOf(text, at, runEnd);
+    const href = end - at <= MAX_LINK ? addressOf(text.slice(at, end)) : undefined;
     if (href) {
       if (at > from) parts.push(text.slice(from, at));
       parts.push({ href, text: text.slice(at, end) });
@@ -29,11 +37,10 @@ export function linkify(text: string): Part[] {
   return parts;
 }
 
-/** Where a link that starts at `start` ends: before a blank, a quote or another script, and punctuation of the sentence. */
-function endOf(text: string, start: number): number {
+/** Where a link in a run of its characters ends: before the punctuation of the sentence. */
+function endOf(text: string, start: number, runEnd: number): number {
   const open: Record<string, number> = { "(": 0, "[": 0, "{": 0 };
-  let end = start;
-  while (end < text.length && isOfLink(text.charCodeAt(end))) end++;
+  let end = runEnd;
   for (let i = start; i < end; i++) count(text[i] ?? "", 1);
   while (end > start) {
     const last = text[end - 1] ?? "";
@@ -61,6 +68,9 @@ const isOfLink = (code: number): boolean =>
   code !== 0x3e &&
   code !== 0x5c &&
   code !== 0x60;
+
+/** Up to a slash, a question or a hash mark. */
+const isOfHost = (code: number): boolean => isOfLink(code) && code !== 0x2f && code !== 0x3f && code !== 0x23;
 
 /** Undefined for what leads nowhere, and for a name before the host that may pass for one. */
 function addressOf(text: string): string | undefined {
