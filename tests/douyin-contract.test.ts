@@ -163,6 +163,12 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
         await douyin.send(method, `${path}/`, await good()),
         await form(),
         await ask({ ...(await good()), nobody_knows: "it" }),
+        await ask([
+          ...Object.entries(await good()),
+          ["nobody", "one"],
+          ["nobody", "two"],
+          ["x", "x".repeat(5000)],
+        ]),
       ];
       for (const answer of answers) {
         const expected = ["status_code", "status_msg", ...fields].sort();

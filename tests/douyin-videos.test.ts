@@ -72,7 +72,9 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
   });
 
   test("the token and the title may come in the query", async () => {
-    ok(await douyin.publish([["data", file()]], { token, title: "from the query" }));
+    // What nobody knows is ignored, however often and however long it is.
+    const unknown = Array.from({ length: 20 }, (_, i): [string, string] => ["nobody", "x".repeat(5000 + i)]);
+    ok(await douyin.publish([...unknown, ["data", file()]], { token, title: "from the query" }));
     expect(ok(await list(ada.id)).video_list![0]!.title).toBe("from the query");
     const both: [string, string | Blob][] = [
       ["token", token],

@@ -37,7 +37,7 @@ export function endpoint(
     schema: { hide: true, ...answerSchema(options.answer) },
     handler: async (request, reply) => {
       const parameters = mergeParameters(request.query, request.body ?? (await formOfGet(request)));
-      const token = parameters.get("token");
+      const token = options.auth === "none" ? undefined : parameters.get("token");
       await identify(surface, request, token, options.auth);
       surface.limits.take(request);
       return options.handle(parameters, request, reply);

@@ -21,7 +21,7 @@ export async function classicApi(
 ): Promise<void> {
   await app.register(formbody);
   await app.register(multipart, {
-    limits: { files: 1, fields: 10, parts: 12, fieldSize: 16 * 1024, fileSize: maxUploadBytes + 1 },
+    limits: { files: 1, fields: 100, parts: 101, fieldSize: 16 * 1024, fileSize: maxUploadBytes + 1 },
   });
   app.setErrorHandler((error, request, reply) => sendStatus(error, request, reply));
   app.setNotFoundHandler((request, reply) => {

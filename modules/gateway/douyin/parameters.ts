@@ -2,26 +2,39 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 
 /** What a client of the classic API sent, as query string, form or both. */
-export type Parameters = ReadonlyMap<string, string>;
+export interface Parameters {
+  /** Error: INVALID_ARGUMENT for one that is broken, which is nobody's business until somebody asks for it. */
+  get(name: string): string | undefined;
+  add(name: string, value: unknown): void;
+}
 
 const maxLength = 4000;
 
-/** Puts query and form together. Error: a parameter given twice with different values. */
-export function mergeParameters(...sources: unknown[]): Map<string, string> {
-  const merged = new Map<string, string>();
-  for (const source of sources) {
-    if (typeof source !== "object" || source === null) continue;
-    for (const [name, value] of Object.entries(source)) addParameter(merged, name, value);
-  }
-  return merged;
-}
-
-export function addParameter(parameters: Map<string, string>, name: string, value: unknown): void {
-  if (typeof value !== "string") throw invalid(name, "is given twice");
-  if (value.length > maxLength) throw invalid(name, "is too long");
-  const before = parameters.get(name);
-  if (before !== undefined && before !== value) throw invalid(name, "is given twice with different values");
-  parameters.set(name, value);
+/** Puts query and form together. */
+export function mergeParameters(...sources: unknown[]): Parameters {
+  const values = new Map<string, string>();
+  const broken = new Map<string, string>();
+  const whatIsWrong = (name: string, value: unknown) => {
+    if (typeof value !== "string") return "is given twice";
+    if (value.length > maxLength) return "is too long";
+    if ((values.get(name) ?? value) !== value) return "is given twice with different values";
+  };
+  const parameters: Parameters = {
+    get(name) {
+      const why = broken.get(name);
+      if (why !== undefined) throw invalid(name, why);
+      return values.get(name);
+    },
+    add(name, value) {
+      const why = whatIsWrong(name, value);
+      if (why !== undefined) broken.set(name, why);
+      else values.set(name, value as string);
+    },
+  };
+  for (const source of sources)
+    if (typeof source === "object" && source !== null)
+      for (const [name, value] of Object.entries(source)) parameters.add(name, value);
+  return parameters;
 }
 
 export function text(parameters: Parameters, name: string): string {

@@ -9,7 +9,7 @@ import { oneLineEnd } from "#platform/text/text-rules.ts";
 import { callOf, identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { answerSchema, endpoint, ok } from "./endpoint.ts";
-import { addParameter, mergeParameters, type Parameters, requiredId, text } from "./parameters.ts";
+import { mergeParameters, type Parameters, requiredId, text } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
 
 /** How long the answer waits for the first rendition, so that a list right after it has the video. */
@@ -51,7 +51,7 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
     let staged: Staged | undefined;
     try {
       for await (const part of partsOf(request)) {
-        if (part.type === "field") addParameter(parameters, part.fieldname, part.value);
+        if (part.type === "field") parameters.add(part.fieldname, part.value);
         else if (part.fieldname === "data" && !staged) {
           // Often the token comes after the file; of somebody who is not known yet only a small one is taken.
           const token = parameters.get("token");
