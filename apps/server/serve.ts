@@ -70,6 +70,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       findMediaTool({
         workerPath: mediaWorkerPath,
         searchPath,
+        dataDir: config.dataDir,
         ffmpegPath: config.ffmpeg || undefined,
         limits: { maxDurationMs: config.maxVideoMs },
         log,

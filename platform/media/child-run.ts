@@ -9,6 +9,8 @@ export interface ChildBounds {
   signal: AbortSignal;
   timeoutMs: number;
   maxMemoryBytes: number;
+  /** What comes before the program, to confine it. */
+  prefix?: readonly string[] | undefined;
 }
 
 /** The child itself gave up or crashed: as a rule the media is to blame. */
@@ -38,7 +40,8 @@ export async function runChild(
   onLine?: (line: string) => void,
 ): Promise<Buffer> {
   bounds.signal.throwIfAborted();
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT });
+  const [file, ...all] = [...(bounds.prefix ?? []), program, ...args];
+  const child = spawn(file!, all, { stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT });
   const { pid } = child;
   if (pid !== undefined) yieldToOthers(pid);
 

@@ -23,8 +23,12 @@ export interface FfmpegPrograms {
 }
 
 /** The programs ffmpeg and ffprobe, 5.1 or later. */
-export function createFfmpegEngine(programs: FfmpegPrograms, limits: MediaLimits): MediaEngine {
-  const bounds = (run: Run): ChildBounds => ({ ...run, maxMemoryBytes: limits.maxMemoryBytes });
+export function createFfmpegEngine(
+  programs: FfmpegPrograms,
+  limits: MediaLimits,
+  prefix: readonly string[] = [],
+): MediaEngine {
+  const bounds = (run: Run): ChildBounds => ({ ...run, maxMemoryBytes: limits.maxMemoryBytes, prefix });
   const threads = String(limits.threads);
   const ffmpeg = (args: string[], run: Run, onLine?: (line: string) => void) => {
     // A second fence, of processor time, should this process die and no longer watch.

@@ -1,6 +1,7 @@
-import { access, constants } from "node:fs/promises";
-import { basename, delimiter, dirname, isAbsolute, join } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, delimiter, dirname, join } from "node:path";
 import { ChildFailed, runChild } from "./child-run.ts";
+import { type Confinement, findConfinement, findProgram } from "./confinement.ts";
 import { createMediaTool } from "./create-media-tool.ts";
 import { createFfmpegEngine, type FfmpegPrograms } from "./ffmpeg-engine.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./media-limits.ts";
@@ -14,6 +15,8 @@ export interface FindMediaToolOptions {
   searchPath?: string | undefined;
   /** A certain ffmpeg, with ffprobe beside it, instead of those on the PATH. */
   ffmpegPath?: string | undefined;
+  /** Where the files are: what confines a decoder must not keep it from them. */
+  dataDir?: string | undefined;
   limits?: Partial<MediaLimits>;
   log?: { info(fields: object, message: string): void };
 }
@@ -34,31 +37,47 @@ export async function findMediaTool(options: FindMediaToolOptions): Promise<Medi
   const lack = await findLack(programs, limits);
   if (lack === null) {
     options.log?.info({ program: programs.ffmpeg }, "media: using the ffmpeg of this machine");
-    return createMediaTool(createFfmpegEngine(programs, limits), limits);
+    const confinement = await confine(programs.ffmpeg, ["-version"], options, limits);
+    const engine = createFfmpegEngine(programs, limits, confinement.prefix);
+    return { ...createMediaTool(engine, limits), confinement };
   }
   if (options.ffmpegPath) throw new Error(`${programs.ffmpeg} cannot be used: ${lack}`);
   options.log?.info({ lack }, "media: using the FFmpeg libraries that come with Douya");
-  return createMediaTool(createNodeAvEngine(options.workerPath, limits), limits);
+  // Told to do nothing, the worker has loaded all it needs.
+  const confinement = await confine(process.execPath, [options.workerPath, "{}"], options, limits);
+  const engine = createNodeAvEngine(options.workerPath, limits, confinement.prefix);
+  return { ...createMediaTool(engine, limits), confinement };
+}
+
+/** Finds out, with the decoder itself and the folder of its files, what confines it here. */
+async function confine(
+  program: string,
+  args: string[],
+  { searchPath = USUAL_PATH, dataDir }: FindMediaToolOptions,
+  limits: MediaLimits,
+): Promise<Confinement> {
+  return findConfinement({
+    searchPath,
+    maxOutputBytes: limits.maxOutputBytes,
+    async attempt(prefix) {
+      const bounds = {
+        signal: new AbortController().signal,
+        timeoutMs: CHECK_TIMEOUT_MS,
+        maxMemoryBytes: limits.maxMemoryBytes,
+        prefix,
+      };
+      await runChild(program, args, bounds);
+      if (dataDir !== undefined && existsSync(dataDir))
+        await runChild(process.execPath, ["-e", "fs.accessSync(process.argv[1], 7)", dataDir], bounds);
+    },
+  });
 }
 
 async function programsAt(ffmpegPath: string, searchPath: string): Promise<FfmpegPrograms> {
-  const ffmpeg = ffmpegPath === basename(ffmpegPath) ? await findProgram(ffmpegPath, searchPath) : ffmpegPath;
+  // Children have no search path of ours. A program that is nowhere keeps a name, and fails by it.
+  const found = ffmpegPath === basename(ffmpegPath) ? await findProgram(ffmpegPath, searchPath) : ffmpegPath;
+  const ffmpeg = found ?? join(searchPath.split(delimiter)[0]!, ffmpegPath);
   return { ffmpeg, ffprobe: join(dirname(ffmpeg), basename(ffmpeg).replace("ffmpeg", "ffprobe")) };
-}
-
-/** Children have no search path of ours. A program that is nowhere keeps its name, and fails by it. */
-async function findProgram(name: string, searchPath: string): Promise<string> {
-  for (const folder of searchPath.split(delimiter)) {
-    const path = join(folder, name);
-    if (
-      isAbsolute(path) &&
-      (await access(path, constants.X_OK)
-        .then(() => true)
-        .catch(() => false))
-    )
-      return path;
-  }
-  return join(searchPath.split(delimiter)[0]!, name);
 }
 
 /** What keeps these programs from being used, or null. */

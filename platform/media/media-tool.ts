@@ -1,3 +1,4 @@
+import type { Confinement } from "./confinement.ts";
 import type { VideoContainer } from "./magic.ts";
 import type { Rational, Upright } from "./media-engine.ts";
 import type { Timeline } from "./timeline.ts";
@@ -115,4 +116,6 @@ export interface Media {
 /** One that was found, by the name that `douya doctor` shows. */
 export interface MediaTool extends Media {
   readonly name: string;
+  /** What its decoders run behind, where that was looked for. */
+  readonly confinement?: Confinement;
 }

@@ -8,10 +8,15 @@ import type { WorkerJob } from "./worker/worker-job.ts";
  * FFmpeg's libraries from the npm package node-av, in a child process of Node.js.
  * `workerPath` is the bundled worker/media-worker.ts.
  */
-export function createNodeAvEngine(workerPath: string, limits: MediaLimits): MediaEngine {
+export function createNodeAvEngine(
+  workerPath: string,
+  limits: MediaLimits,
+  prefix: readonly string[] = [],
+): MediaEngine {
   const work = (job: WorkerJob, run: Run, onLine?: (line: string) => void) => {
     const args = ["--max-old-space-size=128", workerPath, JSON.stringify({ ...job, ...common(run) })];
-    return runChild(process.execPath, args, { ...run, maxMemoryBytes: limits.maxMemoryBytes }, onLine);
+    const bounds = { ...run, maxMemoryBytes: limits.maxMemoryBytes, prefix };
+    return runChild(process.execPath, args, bounds, onLine);
   };
   const answer = async <T>(job: WorkerJob, run: Run): Promise<T> =>
     JSON.parse((await work(job, run)).toString()) as T;

@@ -57,9 +57,11 @@ export const doctorCommand: Command = {
       const tool = await findMediaTool({
         workerPath: mediaWorkerPath,
         searchPath,
+        dataDir: config.dataDir,
         ffmpegPath: config.ffmpeg || undefined,
       });
-      return tool.name;
+      const lacks = tool.confinement?.lacks ?? [];
+      return lacks.length === 0 ? tool.name : `${tool.name}; its decoders do without ${lacks.join(", ")}`;
     });
   },
 };
