@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { diskFull } from "../errors/disk-full.ts";
 import { refusals } from "./refusals.ts";
 
@@ -11,6 +12,8 @@ export interface ChildBounds {
   maxMemoryBytes: number;
   /** What comes before the program, to confine it. */
   prefix?: readonly string[] | undefined;
+  /** Open files of ours that the child has from 3 on. */
+  lent?: { fds: readonly number[] } | undefined;
 }
 
 /** The child itself gave up or crashed: as a rule the media is to blame. */
@@ -41,7 +44,10 @@ export async function runChild(
 ): Promise<Buffer> {
   bounds.signal.throwIfAborted();
   const [file, ...all] = [...(bounds.prefix ?? []), program, ...args];
-  const child = spawn(file!, all, { stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT });
+  const child = spawn(file!, all, {
+    stdio: ["ignore", "pipe", "pipe", ...(bounds.lent?.fds ?? [])],
+    env: ENVIRONMENT,
+  }) as ChildProcessByStdio<null, Readable, Readable>;
   const { pid } = child;
   if (pid !== undefined) yieldToOthers(pid);
 
@@ -78,6 +84,7 @@ export async function runChild(
     if (cause !== undefined) throw cause;
     if (exit === 0) return Buffer.concat(output);
     if (/no space left on device/i.test(errors)) throw diskFull();
+    if (/cannot allocate memory/i.test(errors)) throw refusals.tooHeavy();
     throw new ChildFailed(program, exit, errors);
   } finally {
     clearTimeout(deadline);

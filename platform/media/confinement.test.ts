@@ -1,18 +1,32 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { bundleMediaWorker } from "./bundle-worker.ts";
 import { runChild } from "./child-run.ts";
-import { findConfinement } from "./confinement.ts";
+import { type Confinement, findConfinement } from "./confinement.ts";
+import { createFfmpegEngine } from "./ffmpeg-engine.ts";
+import { confinedTool, findLack } from "./find-media-tool.ts";
+import { DEFAULT_MEDIA_LIMITS } from "./media-limits.ts";
+import type { MediaTool } from "./media-tool.ts";
+import { createNodeAvEngine } from "./node-av-engine.ts";
 
+const isRoot = process.getuid?.() === 0;
+
+const PROGRAMS = { ffmpeg: "ffmpeg", ffprobe: "ffprobe" };
+const { signal } = new AbortController();
+const repository = fileURLToPath(new URL("../../", import.meta.url));
+const testdata = (name: string) => join(repository, "platform/media/testdata", name);
+const worker = join(repository, "build", "test", `confined-worker-${randomUUID()}.js`);
 const searchPath = "/usr/local/bin:/usr/bin:/bin";
-const bounds = { signal: new AbortController().signal, timeoutMs: 10_000, maxMemoryBytes: 1e9 };
+const bounds = { signal, timeoutMs: 10_000, maxMemoryBytes: 1e9 };
 const node = (prefix: readonly string[], script: string, ...args: string[]) =>
   runChild(process.execPath, ["-e", script, ...args], { ...bounds, prefix });
-const find = (
-  attempt = (prefix: readonly string[]): Promise<unknown> => node(prefix, ""),
-  path = searchPath,
-) => findConfinement({ searchPath: path, maxOutputBytes: 0, attempt });
+const limits = { ...DEFAULT_MEDIA_LIMITS, maxOutputBytes: 1024 ** 2 };
+const find = (attempt = ({ prefix }: Confinement): Promise<unknown> => node(prefix, ""), path = searchPath) =>
+  findConfinement({ searchPath: path, limits, attempt });
 
 test.runIf(process.platform === "linux")(
   "behind what this system allows there is no network, no privilege and no way to one, and files have bounds",
@@ -27,6 +41,8 @@ test.runIf(process.platform === "linux")(
     const { status, limits, networks } = JSON.parse(seen.toString());
     if (!lacking("being without")) expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
     if (!lacking("being without") && process.getuid?.() === 0) expect(status).toMatch(/^CapEff:\s+0+$/m);
+    const owner = isRoot && !lacking("a user") ? "65533" : String(process.getuid!());
+    expect(status).toMatch(new RegExp(`^Uid:(\\s+${owner}){4}$`, "m"));
     if (!lacking("limits")) expect(limits).toMatch(/^Max open files\s+256\s+256\s/m);
     if (!lacking("limits")) expect(limits).toMatch(/^Max core file size\s+0\s+0\s/m);
     if (!lacking("a network"))
@@ -50,11 +66,11 @@ test.runIf(process.platform === "linux")(
   async () => {
     const tried: string[] = [];
     const { prefix, lacks } = await find(async (attempted) => {
-      tried.push(attempted.join(" "));
-      if (attempted.join(" ").includes("unshare")) throw new Error("not in this container");
-      await node(attempted, "");
+      tried.push(attempted.prefix.join(" "));
+      if (attempted.prefix.join(" ").includes("unshare")) throw new Error("not in this container");
+      await node(attempted.prefix, "");
     });
-    expect(tried.filter((command) => command.includes("--net"))).toHaveLength(2);
+    expect(tried.filter((command) => command.includes("--net"))).toHaveLength(isRoot ? 2 : 1);
     expect(prefix.join(" ")).not.toContain("unshare");
     expect(prefix.join(" ")).toContain("--no-new-privs");
     expect(lacks).toContain("a network that leads nowhere (unshare may not here)");
@@ -64,3 +80,54 @@ test.runIf(process.platform === "linux")(
     expect(nothing.lacks).toContain("a network that leads nowhere (install unshare, of util-linux)");
   },
 );
+
+describe.runIf(process.platform === "linux").each(["ffmpeg", "node-av"] as const)("%s", (name) => {
+  let folder: string;
+  let tool: MediaTool;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "confinement-"));
+    await bundleMediaWorker(worker);
+    const create = (prefix: readonly string[]) =>
+      name === "ffmpeg"
+        ? createFfmpegEngine(PROGRAMS, DEFAULT_MEDIA_LIMITS, prefix)
+        : createNodeAvEngine(worker, DEFAULT_MEDIA_LIMITS, prefix);
+    tool = await confinedTool(create, DEFAULT_MEDIA_LIMITS, { dataDir: folder });
+  });
+  afterAll(() => Promise.all([rm(folder, { recursive: true }), rm(worker, { force: true })]));
+  beforeEach(async (ctx) => {
+    if (name === "ffmpeg" && (await findLack(PROGRAMS, DEFAULT_MEDIA_LIMITS)) !== null)
+      ctx.skip("needs ffmpeg on the PATH");
+  });
+
+  test("decoders do their work on files that are closed to all others, and leave no more than its result", async () => {
+    const within = join(folder, "closed");
+    await mkdir(within, { mode: 0o700 });
+    const at = (file: string) => join(within, file);
+    await copyFile(testdata("phone.mov"), at("source"));
+    await chmod(at("source"), 0o600);
+    const info = await tool.probe(at("source"));
+    await tool.rendition(at("source"), at("made.mp4"), info, { maxShortSidePx: 72, signal });
+    await tool.cover(at("made.mp4"), at("cover.jpg"), info, { signal });
+    await copyFile(testdata("half.png"), at("picture"));
+    await chmod(at("picture"), 0o600);
+    await tool.picture(at("picture"), at("avatar.jpg"), { maxWidthPx: 64, maxHeightPx: 64, signal });
+    const files = await readdir(within);
+    expect(files.sort()).toEqual(["avatar.jpg", "cover.jpg", "made.mp4", "picture", "source"]);
+    for (const file of files) {
+      const { uid, mode, size } = await stat(at(file));
+      expect([file, uid, mode & 0o007, size > 0]).toEqual([file, process.getuid!(), 0, true]);
+    }
+  });
+
+  test.runIf(isRoot)("as root decoders are somebody else, who can open nothing of ours", async (ctx) => {
+    const { account, prefix } = tool.confinement!;
+    if (!account) return ctx.skip(tool.confinement!.lacks.join("; "));
+    const secret = join(folder, "secret");
+    await writeFile(secret, "for no decoder", { mode: 0o600 });
+    for (const flag of ["r", "a", "w"]) {
+      const open = `fs.openSync(${JSON.stringify(secret)}, "${flag}")`;
+      await expect(node(prefix, open), flag).rejects.toThrow("EACCES");
+    }
+    await expect(node(prefix, `process.kill(${process.pid}, 0)`)).rejects.toThrow("EPERM");
+  });
+});

@@ -1,61 +1,108 @@
-import { access, constants } from "node:fs/promises";
+import { access, constants, readFile } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
+import type { MediaLimits } from "./media-limits.ts";
 
 /**
  * How decoders are kept from what they need not touch, since a strange file may take one over: no network, no
- * privileges nor a way to any, limits of their own, and an end with this process.
+ * privileges nor a way to any, an account of their own, limits of their own, and an end with this process.
  */
 export interface Confinement {
   /** Comes before a program and its arguments. */
   readonly prefix: readonly string[];
+  /** The account that the prefix changes to, which may open nothing of ours. null: it keeps our own. */
+  readonly account: Account | null;
   /** What this system does not let us have, for `douya doctor`. */
   readonly lacks: readonly string[];
 }
 
-const MAX_FILES = 256;
-/** For what is written beside the output while it is made. */
-const MARGIN_BYTES = 64 * 1024 ** 2;
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
 
-/** Tries each means once; `attempt` runs a decoder behind a prefix and rejects when it does not work there. */
+export const UNCONFINED: Confinement = { prefix: [], account: null, lacks: [] };
+
+/** Nobody's, and not `nobody` either: that is who PostgreSQL may run as, with all our data. */
+const DECODERS: Account = { uid: 65533, gid: 65533 };
+const MAX_OPEN_FILES = 256;
+/** The resident part is watched more closely: this is for what grows between two looks. */
+const MEMORY_FACTOR = 2;
+/** Sources may be larger than what is made of them, and a copy of one is needed at times. */
+const FILE_FACTOR = 4;
+/** What root needs to change to another account, to lend it files and to end it (capability.h). */
+const [CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID] = [0n, 5n, 6n, 7n];
+
+/** Tries each means once; `attempt` has a decoder do some work behind one, and rejects when it cannot. */
 export async function findConfinement(options: {
   searchPath: string;
-  maxOutputBytes: number;
-  attempt: (prefix: readonly string[]) => Promise<unknown>;
+  limits: MediaLimits;
+  attempt: (confinement: Confinement) => Promise<unknown>;
 }): Promise<Confinement> {
-  if (process.platform !== "linux") return { prefix: [], lacks: ["any means, which are those of Linux"] };
-  let prefix: readonly string[] = [];
-  const lacks: string[] = [];
+  if (process.platform !== "linux") return { ...UNCONFINED, lacks: ["any means, which are those of Linux"] };
+  let found = UNCONFINED;
+  const lack = (what: string) => {
+    found = { ...found, lacks: [...found.lacks, what] };
+  };
 
-  async function add(what: string, name: string, ways: string[][]): Promise<void> {
+  /** Takes the first way that works, behind what was found before. */
+  async function add(what: string, name: string, ways: Way[]): Promise<boolean> {
     const program = await findProgram(name, options.searchPath);
-    if (program === undefined) return void lacks.push(`${what} (install ${name}, of util-linux)`);
-    for (const way of ways) {
-      const longer = [...prefix, program, ...way, "--"];
-      const works = await options.attempt(longer).then(
+    for (const { args, account = found.account } of program ? ways : []) {
+      const more = { ...found, prefix: [...found.prefix, program!, ...args, "--"], account };
+      const works = await options.attempt(more).then(
         () => true,
         () => false,
       );
       if (!works) continue;
-      prefix = longer;
-      return;
+      found = more;
+      return true;
     }
-    lacks.push(`${what} (${name} may not here)`);
+    if (what) lack(`${what} (${program ? `${name} may not here` : `install ${name}, of util-linux`})`);
+    return false;
   }
 
-  await add("a network that leads nowhere", "unshare", [
-    ["--net"],
-    ["--user", "--map-current-user", "--net"],
-  ]);
-  const largest = options.maxOutputBytes + MARGIN_BYTES;
-  await add("limits of their own", "prlimit", [["--core=0", `--nofile=${MAX_FILES}`, `--fsize=${largest}`]]);
+  const isRoot = process.getuid?.() === 0;
+  const apart = isRoot && (await add("", "unshare", [{ args: ["--net"] }]));
+  const { threads, renditionTimeoutMs, maxMemoryBytes, maxOutputBytes } = options.limits;
+  const bounds = [
+    "--core=0",
+    `--nofile=${MAX_OPEN_FILES}`,
+    `--fsize=${FILE_FACTOR * maxOutputBytes}`,
+    `--data=${MEMORY_FACTOR * maxMemoryBytes}`,
+    `--cpu=${Math.ceil((renditionTimeoutMs / 1000) * (threads + 1))}`,
+  ];
+  await add("limits of their own", "prlimit", [{ args: bounds }]);
   const bare = ["--no-new-privs", "--inh-caps=-all"];
+  const powerless = [...bare, "--bounding-set=-all", "--pdeathsig=KILL"];
+  const other = [`--reuid=${DECODERS.uid}`, `--regid=${DECODERS.gid}`, "--clear-groups"];
+  const asOther = isRoot && (await mayLend()) ? [{ args: [...other, ...powerless], account: DECODERS }] : [];
   await add("being without privileges", "setpriv", [
-    [...bare, "--bounding-set=-all", "--pdeathsig=KILL"],
-    [...bare, "--pdeathsig=KILL"],
-    ["--no-new-privs"],
+    ...asOther,
+    { args: powerless },
+    { args: [...bare, "--pdeathsig=KILL"] },
+    { args: ["--no-new-privs"] },
   ]);
-  if (process.getuid?.() === 0) lacks.push("a user of their own (start Douya as an ordinary user)");
-  return { prefix, lacks };
+  // Last, since only our own account is left in a namespace of users.
+  if (!apart)
+    await add("a network that leads nowhere", "unshare", [
+      { args: ["--user", "--map-current-user", "--net"] },
+    ]);
+  if (isRoot && !found.account)
+    lack(
+      "a user of their own (start Douya as an ordinary user, or from folders that other users may read, with CAP_CHOWN, CAP_KILL, CAP_SETGID and CAP_SETUID)",
+    );
+  return found;
+}
+
+interface Way {
+  args: string[];
+  account?: Account;
+}
+
+async function mayLend(): Promise<boolean> {
+  const status = await readFile("/proc/self/status", "latin1").catch(() => "");
+  const held = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  return [CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID].every((capability) => held & (1n << capability));
 }
 
 /** Where a program lies, or undefined. */

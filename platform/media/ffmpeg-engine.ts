@@ -55,15 +55,12 @@ export function createFfmpegEngine(
     } catch (error) {
       const unreadable = error instanceof ChildFailed ? UNREADABLE.exec(error.message)?.[1] : undefined;
       if (unreadable === undefined) throw error;
-      const path = `${source.path}.${randomUUID()}.copy`;
-      try {
+      return withScratch(`${source.path}.${randomUUID()}.copy`, run, async (path) => {
         const kept = ["-map", "0", "-map", `-0:${unreadable}`, "-c", "copy", "-f", "mov", `file:${path}`];
         await ffmpeg(["-copyts", ...input(source, run), ...kept], run);
         const left = (index: number) => (index < Number(unreadable) ? index : index + 1);
         return await ask({ ...source, path, demuxer: "mov" }, left, Number(unreadable));
-      } finally {
-        await rm(path, { force: true });
-      }
+      });
     }
   };
 
@@ -139,7 +136,6 @@ export function createFfmpegEngine(
     },
 
     async convert(job: ConvertJob, run, onProgress) {
-      const sound = `${job.output}.sound`;
       const write = async (inputs: string[], soundFrom: number) => {
         let endMs = 0;
         await ffmpeg([...PROGRESS, ...inputs, ...convertArguments(job, soundFrom, threads)], run, (line) => {
@@ -155,18 +151,29 @@ export function createFfmpegEngine(
         return await write(pictures, 0);
       } catch (error) {
         if (!(error instanceof ChildFailed) || !job.audio?.encode) throw error;
-        // Filters cannot follow sound that changes its layout or rate: it is brought to one form before them.
-        const one = ["-map", `0:${job.audio.stream}`, "-af", ONE_FORM_OF_SOUND, "-c:a", "flac", "-fs"];
-        const file = [String(job.maxOutputBytes), "-f", "matroska", `file:${sound}`];
-        await ffmpeg([...input(job.source, run, clock(job.baseMs)), ...one, ...file], run);
-        // Seen from zero, not from where it starts.
-        const again = ["-protocol_whitelist", "file", "-f", "matroska", "-i", `file:${sound}`];
-        return await write([...pictures, ...again], 1);
-      } finally {
-        await rm(sound, { force: true });
+        const { stream } = job.audio;
+        return withScratch(`${job.output}.sound`, run, async (sound) => {
+          // Filters cannot follow sound that changes its layout or rate: it is brought to one form before them.
+          const one = ["-map", `0:${stream}`, "-af", ONE_FORM_OF_SOUND, "-c:a", "flac", "-fs"];
+          const file = [String(job.maxOutputBytes), "-f", "matroska", `file:${sound}`];
+          await ffmpeg([...input(job.source, run, clock(job.baseMs)), ...one, ...file], run);
+          // Seen from zero, not from where it starts.
+          const again = ["-protocol_whitelist", "file", "-f", "matroska", "-i", `file:${sound}`];
+          return write([...pictures, ...again], 1);
+        });
       }
     },
   };
+}
+
+/** Leaves nothing of a file that is only needed on the way. */
+async function withScratch<T>(path: string, run: Run, use: (path: string) => Promise<T>): Promise<T> {
+  if (run.lent) return use(run.lent.scratch);
+  try {
+    return await use(path);
+  } finally {
+    await rm(path, { force: true });
+  }
 }
 
 const PROGRESS = ["-nostats", "-progress", "pipe:1"];

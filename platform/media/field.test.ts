@@ -7,11 +7,10 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bundleMediaWorker } from "./bundle-worker.ts";
-import { createMediaTool } from "./create-media-tool.ts";
 import { createFfmpegEngine } from "./ffmpeg-engine.ts";
-import { findLack } from "./find-media-tool.ts";
+import { confinedTool, findLack } from "./find-media-tool.ts";
 import { DEFAULT_MEDIA_LIMITS } from "./media-limits.ts";
-import type { MediaInfo, RenditionInfo } from "./media-tool.ts";
+import type { MediaInfo, MediaTool, RenditionInfo } from "./media-tool.ts";
 import { createNodeAvEngine } from "./node-av-engine.ts";
 
 /**
@@ -628,12 +627,15 @@ const cases: Case[] = [
 ];
 
 describe.concurrent.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
-  const tool = createMediaTool(
-    name === "ffmpeg"
-      ? createFfmpegEngine(PROGRAMS, DEFAULT_MEDIA_LIMITS)
-      : createNodeAvEngine(worker, DEFAULT_MEDIA_LIMITS),
-    DEFAULT_MEDIA_LIMITS,
-  );
+  let tool: MediaTool;
+  beforeAll(async () => {
+    // Behind whatever confines decoders on this machine.
+    const create = (prefix: readonly string[]) =>
+      name === "ffmpeg"
+        ? createFfmpegEngine(PROGRAMS, DEFAULT_MEDIA_LIMITS, prefix)
+        : createNodeAvEngine(worker, DEFAULT_MEDIA_LIMITS, prefix);
+    tool = await confinedTool(create, DEFAULT_MEDIA_LIMITS, {});
+  });
 
   beforeEach((ctx) => {
     if (lack !== null) ctx.skip("needs ffmpeg on the PATH");

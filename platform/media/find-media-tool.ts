@@ -1,12 +1,18 @@
 import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { ChildFailed, runChild } from "./child-run.ts";
 import { type Confinement, findConfinement, findProgram } from "./confinement.ts";
 import { createMediaTool } from "./create-media-tool.ts";
 import { createFfmpegEngine, type FfmpegPrograms } from "./ffmpeg-engine.ts";
+import { createLendingEngine } from "./lending-engine.ts";
+import type { MediaEngine } from "./media-engine.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./media-limits.ts";
 import type { MediaTool } from "./media-tool.ts";
 import { createNodeAvEngine } from "./node-av-engine.ts";
+import { pictureFilter } from "./plan.ts";
+import { PICTURE_DEMUXERS } from "./rules.ts";
 
 export interface FindMediaToolOptions {
   /** The bundled worker/media-worker.ts. */
@@ -22,6 +28,11 @@ export interface FindMediaToolOptions {
 }
 
 const CHECK_TIMEOUT_MS = 10_000;
+/** A machine that is busy when it starts is not to be confined less for it. */
+const ATTEMPT_TIMEOUT_MS = 30_000;
+/** A GIF of one pixel. */
+const PICTURE = Buffer.from("R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=", "base64");
+const PICTURE_HEADER = { width: 1, height: 1, upright: { rotation: 0, mirrored: false } } as const;
 const USUAL_PATH = "/usr/local/bin:/usr/bin:/bin";
 /** Some distributions leave out what they hold to be patented. */
 const NEEDED_ENCODERS = ["libx264", "aac", "mjpeg"];
@@ -37,40 +48,37 @@ export async function findMediaTool(options: FindMediaToolOptions): Promise<Medi
   const lack = await findLack(programs, limits);
   if (lack === null) {
     options.log?.info({ program: programs.ffmpeg }, "media: using the ffmpeg of this machine");
-    const confinement = await confine(programs.ffmpeg, ["-version"], options, limits);
-    const engine = createFfmpegEngine(programs, limits, confinement.prefix);
-    return { ...createMediaTool(engine, limits), confinement };
+    return confinedTool((prefix) => createFfmpegEngine(programs, limits, prefix), limits, options);
   }
   if (options.ffmpegPath) throw new Error(`${programs.ffmpeg} cannot be used: ${lack}`);
   options.log?.info({ lack }, "media: using the FFmpeg libraries that come with Douya");
-  // Told to do nothing, the worker has loaded all it needs.
-  const confinement = await confine(process.execPath, [options.workerPath, "{}"], options, limits);
-  const engine = createNodeAvEngine(options.workerPath, limits, confinement.prefix);
-  return { ...createMediaTool(engine, limits), confinement };
+  return confinedTool((prefix) => createNodeAvEngine(options.workerPath, limits, prefix), limits, options);
 }
 
-/** Finds out, with the decoder itself and the folder of its files, what confines it here. */
-async function confine(
-  program: string,
-  args: string[],
-  { searchPath = USUAL_PATH, dataDir }: FindMediaToolOptions,
+/** Finds out, by a small picture where the files are, behind what an engine's decoders work here. */
+export async function confinedTool(
+  create: (prefix: readonly string[]) => MediaEngine,
   limits: MediaLimits,
-): Promise<Confinement> {
-  return findConfinement({
-    searchPath,
-    maxOutputBytes: limits.maxOutputBytes,
-    async attempt(prefix) {
-      const bounds = {
-        signal: new AbortController().signal,
-        timeoutMs: CHECK_TIMEOUT_MS,
-        maxMemoryBytes: limits.maxMemoryBytes,
-        prefix,
-      };
-      await runChild(program, args, bounds);
-      if (dataDir !== undefined && existsSync(dataDir))
-        await runChild(process.execPath, ["-e", "fs.accessSync(process.argv[1], 7)", dataDir], bounds);
-    },
-  });
+  { searchPath = USUAL_PATH, dataDir }: Pick<FindMediaToolOptions, "searchPath" | "dataDir">,
+): Promise<MediaTool> {
+  const engineBehind = ({ prefix, account }: Confinement) =>
+    account ? createLendingEngine(create(prefix), account) : create(prefix);
+  const folder = await mkdtemp(join(dataDir && existsSync(dataDir) ? dataDir : tmpdir(), "confinement-"));
+  try {
+    const source = { path: join(folder, "picture.gif"), demuxer: PICTURE_DEMUXERS.gif };
+    await writeFile(source.path, PICTURE, { mode: 0o600 });
+    const filter = pictureFilter("gif", PICTURE_HEADER, { maxWidthPx: 16, maxHeightPx: 16 });
+    const job = { source, stream: 0, atMs: 0, filter, output: join(folder, "picture.jpeg") };
+    const run = { signal: new AbortController().signal, timeoutMs: ATTEMPT_TIMEOUT_MS, maxPixels: 1000 };
+    const confinement = await findConfinement({
+      searchPath,
+      limits,
+      attempt: (tried) => engineBehind(tried).still(job, run),
+    });
+    return { ...createMediaTool(engineBehind(confinement), limits), confinement };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 async function programsAt(ffmpegPath: string, searchPath: string): Promise<FfmpegPrograms> {
