@@ -76,6 +76,15 @@ describe("whoever sent a request", () => {
     ["10.0.0.0/8", client, told(forged), client],
     ["10.0.0.0/8", "::ffff:10.0.0.1", told(client), client],
     ["::ffff:10.0.0.0/104", proxy, told(client), client],
+    ["::ffff:10.0.0.1", proxy, told(client), client],
+    ["::ffff:a00:1/128", "::ffff:10.0.0.1", told(client), client],
+    ["::ffff:10.0.0.0/104", client, told(forged), client],
+    // What is near the mapped addresses, or around them, is not IPv4.
+    ["::/64", client, told(forged), client],
+    ["::/64", "::1", told(forged, client), client],
+    ["::ffff:0:0/95", client, told(forged), client],
+    ["::ffff:0:0/95", "::ffff:198.51.100.7", told(forged), client],
+    ["64:ff9b::/96", client, told(forged), client],
     ["fd00::/8,::1", "fd00::1", told(forged, client), client],
     ["fd00::/8,::1", "::1", told(forged, client, "fd12::9"), client],
     // What a proxy wrote with a port, or in brackets, or that is none.
@@ -85,6 +94,21 @@ describe("whoever sent a request", () => {
     ["1", proxy, told(client, ""), proxy],
     ["10.0.0.0/8", proxy, told(client, "'; drop table", inner), inner],
     ["1", undefined, told(client), client],
+    ["1", proxy, told(forged, "[2001:db8::7]"), "2001:db8::7"],
+    ["1", proxy, told(forged, "2001:db8::7"), "2001:db8::7"],
+    ["1", proxy, told(forged, "fe80::7%eth0"), "fe80::7"],
+    ["1", proxy, told(forged, "::ffff:198.51.100.7"), client],
+    ["1", proxy, told(forged, "[::ffff:198.51.100.7]:80"), client],
+    ["2", proxy, told(forged, client, "[fd00::2]:5123"), client],
+    ["2", proxy, told(client, "unknown"), proxy],
+    ["2", proxy, told("unknown", inner), inner],
+    ["2", proxy, told(forged, "_hidden", inner), inner],
+    ["1", proxy, told(forged, "2001:db8::7:443:99999:1:2:3:4"), proxy],
+    ["1", proxy, told(forged, "198.51.100.7:port"), proxy],
+    ["1", proxy, `${forged},${client}`, client],
+    ["1", proxy, `${forged} ,\t${client}\t`, client],
+    ["1", proxy, `${forged} ${client}`, proxy],
+    ["10", proxy, told(...Array<string>(30).fill(forged), client, ...Array<string>(9).fill(inner)), client],
   ])("DOUYA_TRUST_PROXY=%s, from %s, told %j: %s", (setting, remote, header, expected) => {
     expect(clientAddress(remote, header, parseTrustProxy(setting))).toBe(expected);
   });
@@ -117,6 +141,18 @@ test.each([
   "10.0.0.1 10.0.0.2",
   "0.0.0.0/0",
   "::/0",
+  // Everybody of IPv4, in the spellings of IPv6.
+  "::ffff:0:0/96",
+  "::ffff:0.0.0.0/96",
+  "::FFFF:0:0/97",
+  "0:0:0:0:0:ffff:8000:0/97",
+  "::ffff:10.0.0.0/103",
+  // Half of everybody, and the other half.
+  "0.0.0.0/1,128.0.0.0/1",
+  "10.0.0.0/7",
+  "::/1,8000::/1",
+  "2000::/3",
+  "10.0.0.1,0.0.0.0/0",
 ])("%j is no way to trust a proxy", (setting) => {
   expect(() => parseTrustProxy(setting)).toThrow(/must/);
 });

@@ -20,12 +20,23 @@ export function parseTrustProxy(text: string): TrustProxy {
     if (hops > maxHops) throw new Error(`must be at most ${maxHops} proxies`);
     return (_address, hop) => hop < hops;
   }
-  const networks = new BlockList();
-  for (const entry of text.split(",")) addNetwork(networks, entry.trim());
-  return (address) => isIP(address) !== 0 && networks.check(address, isIPv4(address) ? "ipv4" : "ipv6");
+  // Kept apart: a list answers for an IPv4 address also by what it knows of ::ffff:0:0/96.
+  const networks = { ipv4: new BlockList(), ipv6: new BlockList() };
+  for (const entry of text.split(",")) {
+    const { address, length, family } = parseNetwork(entry.trim());
+    networks[family].addSubnet(address, length, family);
+  }
+  return (address) => {
+    if (isIP(address) === 0) return false;
+    const family = isIPv4(address) ? "ipv4" : "ipv6";
+    return networks[family].check(address, family);
+  };
 }
 
-function addNetwork(networks: BlockList, entry: string): void {
+/** The widest that are anybody's own: 10.0.0.0/8 and fc00::/7. */
+const widest = { ipv4: 8, ipv6: 7 };
+
+function parseNetwork(entry: string): { address: string; length: number; family: "ipv4" | "ipv6" } {
   const [address = "", prefix, ...rest] = entry.split("/");
   const bits = isIPv4(address) ? 32 : 128;
   const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
@@ -33,10 +44,16 @@ function addNetwork(networks: BlockList, entry: string): void {
     throw new Error(
       "must be off, how many proxies there are (1), or their addresses and networks (10.0.0.1, fd00::/8)",
     );
-  if (length === 0) throw new Error(`must not trust everybody: ${entry} lets anybody say where they are`);
   const mapped = isIPv6(address) ? mappedIPv4(canonicalIPv6(address)) : undefined;
-  if (mapped !== undefined && length > 96) networks.addSubnet(mapped, length - 96, "ipv4");
-  else networks.addSubnet(address, length, bits === 32 ? "ipv4" : "ipv6");
+  const network =
+    mapped !== undefined && length >= 96
+      ? { address: mapped, length: length - 96, family: "ipv4" as const }
+      : { address, length, family: bits === 32 ? ("ipv4" as const) : ("ipv6" as const) };
+  if (network.length < widest[network.family])
+    throw new Error(
+      `must not trust everybody: ${entry} lets strangers say where they are. Name your own proxies' network, of at least /${widest[network.family]}`,
+    );
+  return network;
 }
 
 /**
