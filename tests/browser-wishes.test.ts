@@ -80,6 +80,7 @@ describe("what one wishes of videos and of people", () => {
     await dialog.getByRole("button", { name: en.editTitle }).click();
     await page.getByRole("textbox", { name: en.titleLabel }).fill("最终版");
     await page.getByRole("button", { name: en.save }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
     await inView(page).getByText("最终版", { exact: true }).waitFor();
     expect(body(await carol.get<Schemas["Video"]>(`/videos/${id}`)).title).toBe("最终版");
     await (await menu(page, en.moreActions)).getByRole("button", { name: en.deleteVideo }).click();

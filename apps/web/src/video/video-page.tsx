@@ -87,10 +87,12 @@ function Continued({ video }: { video: Video }) {
     if (none) more();
   }, [none, more]);
   if (none) return hasMore && !error ? <FeedSkeleton /> : <Nothing />;
-  return <FeedView videos={videos} onNearEnd={more} hasMore={hasMore} />;
+  // Whoever moves on before the next videos are known waits for them in their place.
+  const tail = hasMore ? <FeedSkeleton /> : <Nothing />;
+  return <FeedView videos={videos} onNearEnd={more} hasMore={hasMore} tail={tail} />;
 }
 
-/** The last of the videos was not for the viewer. */
+/** After the last of the videos, or where none was for the viewer. */
 function Nothing() {
   const { t } = useI18n();
   return (
