@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { diskFull, isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError, type ErrorKind } from "#platform/errors/domain-error.ts";
 import { protocolStatus, type RefusalForm } from "#platform/http/refusals.ts";
+import { callerGone } from "#platform/rpc/call.ts";
 
 /** The one table from kinds of refusal to HTTP statuses. */
 const httpStatus: Record<ErrorKind, number> = {
@@ -24,6 +25,8 @@ export function statusOf({ kind, reason }: DomainError): number {
 /** Any error as a refusal; one that is none of ours and not the client's fault is logged, once. */
 export function toRefusal(error: unknown, request: FastifyRequest): DomainError {
   if (error instanceof DomainError) return error;
+  // What it had to send did not come to its end.
+  if (error === request.raw.errored) return callerGone();
   const { statusCode = 500, code, message, validation } = error as FastifyError;
   if (validation) {
     const [first] = validation;
