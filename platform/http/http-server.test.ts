@@ -334,6 +334,20 @@ describe("bodies", () => {
     socket.destroy();
   });
 
+  test.each([
+    ["an address that is none", "POST /things/%zz HTTP/1.1\r\n", 400],
+    ["a head too large", `POST /things HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n`, 431],
+  ])("behind %s are read along, so that the answer reaches who listens last", async (_what, head, status) => {
+    const size = 8_000_000;
+    const { socket, heard } = talk(`${head}Host: a\r\nConnection: close\r\nContent-Length: ${size}\r\n\r\n`);
+    socket.pause();
+    const closed = once(socket, "close");
+    await new Promise((resolve) => socket.write(Buffer.alloc(size, " "), resolve));
+    socket.resume();
+    await closed;
+    expect(heard()).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
   test("a connection goes on after a refused body that came to its end", async () => {
     const body = " ".repeat(100_000);
     const { socket, heard } = talk(

@@ -1,11 +1,12 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { SerializerSelector } from "@fastify/fast-json-stringify-compiler";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
 import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { tellAllowedMethods } from "./allowed-methods.ts";
+import { answerBeforeEnd } from "./answer-before-end.ts";
 import { watchPace } from "./body-pace.ts";
 import { canonicalAddress, clientAddress, type TrustProxy, trustNobody } from "./client-address.ts";
 import { headCheckMs, headMs, shareConnections } from "./connections.ts";
@@ -33,9 +34,6 @@ export interface HttpServerOptions {
 const maxBodyBytes = 64 * 1024;
 /** A connection on which nothing moves for so long is closed. */
 const idleMs = 75_000;
-/** How long the rest of a refused body is read and thrown away. */
-const drainMs = 15_000;
-
 /** A surrogate without its other half. */
 const halfPair = /\p{Cs}/u;
 
@@ -168,34 +166,6 @@ function brokenHead({ headers, rawHeaders }: IncomingMessage): DomainError | und
 /** What the nearest proxy wrote. */
 function lastOf(header: string | string[] | undefined): string | undefined {
   return header?.toString().split(",").at(-1)?.trim().toLowerCase();
-}
-
-/**
- * Answers whoever is still sending: closing the connection on them would take the answer away as well, so the
- * rest of the body is read and thrown away first, though not for ever.
- */
-function answerBeforeEnd(request: IncomingMessage, response: ServerResponse): void {
-  const closeAsked = !response.shouldKeepAlive;
-  response.shouldKeepAlive = true;
-  // The request's own is gone when an error has ended its stream.
-  const { socket } = response;
-  if (!socket) return;
-  response.once("finish", () => {
-    const timer = setTimeout(() => {
-      if (!request.complete) socket.destroy();
-    }, drainMs).unref();
-    const done = () => {
-      clearTimeout(timer);
-      socket.off("close", done);
-      if (closeAsked) socket.end();
-    };
-    if (request.complete) return done();
-    request.once("end", done);
-    // Once answered, a request no longer hears of its connection's end.
-    socket.once("close", done);
-    request.unpipe();
-    request.resume();
-  });
 }
 
 /** It would turn into something else on its way to another process. */

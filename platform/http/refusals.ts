@@ -3,6 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { ConnectionError, FastifyReply, FastifyRequest } from "fastify";
 import { DomainError } from "../errors/domain-error.ts";
+import { answerBeforeEnd, drainMs } from "./answer-before-end.ts";
 import { newTraceId } from "./trace-id.ts";
 
 /** A refusal as a surface says it. */
@@ -65,15 +66,17 @@ export function refuseUnrouted(forms: RefusalForms, headers: Record<string, stri
   return (error: { code: string }, request: FastifyRequest, reply: FastifyReply): void => {
     const refusal = error.code === "FST_ERR_MAX_PARAM_LENGTH" ? urlTooLong() : brokenUrl();
     const { status, type, body } = forms.of(request.raw.url ?? "")(refusal, request.id);
+    if (!request.raw.complete) answerBeforeEnd(request.raw, reply.raw);
     reply.code(status).headers(headers).type(type).serializer(JSON.stringify).send(body);
   };
 }
 
-const lingerMs = 2_000;
-
 /** Answers what the parser refuses, for which there is no request yet; whoever said nothing is told nothing. */
 export function refuseUnparsed(forms: RefusalForms, headers: Record<string, string>) {
+  const answered = new WeakSet<Socket>();
   return (error: ConnectionError, socket: Socket): void => {
+    // What still comes of it is no request either.
+    if (answered.has(socket)) return;
     const busy = (socket as { _httpMessage?: { _headerSent?: boolean } })._httpMessage?._headerSent;
     // In the middle of another answer there is no place for this one.
     if (error.code === "ECONNRESET" || !socket.writable || busy || socket.bytesRead === 0)
@@ -84,7 +87,8 @@ export function refuseUnparsed(forms: RefusalForms, headers: Record<string, stri
       ) ?? [];
     socket.end(rawAnswer(forms.of(target)(parserRefusal(error), newTraceId()), headers));
     // Closing at once would take the answer away from whoever is still sending.
-    const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+    answered.add(socket);
+    const timer = setTimeout(() => socket.destroy(), drainMs).unref();
     socket.once("close", () => clearTimeout(timer));
   };
 }
