@@ -37,7 +37,7 @@ export interface UploadIntake {
   /** Errors: NOT_A_PICTURE at once, and as above. */
   receivePicture(source: Readable, from: Sender): Promise<Staged>;
   /** Hands a staged file to the video service, which probes it; it is gone when refused. */
-  addUpload(staged: Staged, call: Call): Promise<Upload>;
+  addUpload(staged: Staged, address: string, call: Call): Promise<Upload>;
 }
 
 export function createUploadIntake(
@@ -110,10 +110,10 @@ export function createUploadIntake(
         if (sniffPicture(first) === null)
           throw notA("PICTURE", "picture. Send a JPEG, PNG, WebP or GIF file");
       }),
-    async addUpload(staged, call) {
+    async addUpload(staged, address, call) {
       try {
         return await video.addUpload(
-          { staged: staged.name, sha256: staged.sha256, sizeBytes: staged.sizeBytes },
+          { staged: staged.name, sha256: staged.sha256, sizeBytes: staged.sizeBytes, address },
           call,
         );
       } catch (error) {

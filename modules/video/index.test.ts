@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { VideoService, VideoState } from "#contracts/gen/video_pb.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
@@ -78,10 +78,10 @@ const as = (callerId?: string): Call => ({
   deadlineMs: Date.now() + 30_000,
 });
 const ann = "1";
-async function send(source: Readable, callerId = ann) {
+async function send(source: Readable, callerId = ann, address = "") {
   const staged = await blobs.receive(source, { maxBytes: 1e9 });
   const { name, sha256, sizeBytes } = staged;
-  return video.addUpload({ staged: name, sha256, sizeBytes }, as(callerId));
+  return video.addUpload({ staged: name, sha256, sizeBytes, address }, as(callerId));
 }
 async function publish(path: string, title = "") {
   const upload = await send(createReadStream(path));
@@ -291,6 +291,22 @@ test("an upload is nothing that anybody can ask for by its content, and what is 
   const made = await video.publish({ uploadId: second.id, title: "" }, as(ann));
   await ended(made.id);
   await send(Readable.from([content]));
+});
+
+test("accounts share what their address may leave unpublished, and other addresses have their own", async () => {
+  const content = await readFile(join(root, "platform/media/testdata/compliant.mp4"));
+  const upload = (person: string, address: string) => send(Readable.from([content]), person, address);
+  const first = await upload("1", "198.51.100.7");
+  // In all there is room for almost four that are not published, and so for one from each address.
+  const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(3 * content.length);
+  const refused = { kind: "exhausted", reason: "ADDRESS_UNPUBLISHED_TOO_MUCH" };
+  await expect(upload("2", "198.51.100.7")).rejects.toMatchObject(refused);
+  await upload("3", "2001:db8::/64");
+  // What nobody could tell the address of is left to the other bounds.
+  await upload("4", "");
+  await video.publish({ uploadId: first.id, title: "" }, as("1"));
+  await upload("2", "198.51.100.7");
+  room.mockRestore();
 });
 
 test("what takes this machine too long is refused with what fits, and nothing of it is kept", async () => {

@@ -72,4 +72,8 @@ export const migrations: Migrations = {
     -- What counts as its author's room until it is published.
     create index video_unfinished on video.video (author_id) where state in ('uploaded', 'processing');
   `,
+  "0006-addresses-of-uploads": `
+    -- Where it came from, as long as it is not published.
+    alter table video.upload add address text not null default '';
+  `,
 };

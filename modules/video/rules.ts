@@ -11,6 +11,8 @@ export const stagedLifetimeMs = 3_600_000;
 
 /** Of the room there is, what is not published yet may take. */
 export const unpublishedShare = 0.75;
+/** And of that what came from one address, behind which a school may be. */
+export const addressShare = 0.5;
 
 export function tooMuchUnpublished(maxBytes: number): DomainError {
   return new DomainError(
@@ -18,6 +20,16 @@ export function tooMuchUnpublished(maxBytes: number): DomainError {
     "UNPUBLISHED_TOO_MUCH",
     `You have ${Math.floor(maxBytes / 1024 / 1024)} MB that are not published yet, and more is not kept. ` +
       "Publish some, wait until your videos are prepared, or until tomorrow, when what was not published is thrown away.",
+    60_000,
+  );
+}
+
+export function tooMuchFromAddress(): DomainError {
+  return new DomainError(
+    "exhausted",
+    "ADDRESS_UNPUBLISHED_TOO_MUCH",
+    "From your address come more files than are kept without being published. Publish some, or wait until tomorrow, " +
+      "when what was not published is thrown away.",
     60_000,
   );
 }

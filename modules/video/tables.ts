@@ -12,6 +12,7 @@ export interface Tables extends JobTables {
     source_key: string;
     size_bytes: ColumnType<string, number, never>;
     info: Json<MediaInfo>;
+    address: Generated<string>;
     created_at: GeneratedAlways<Date>;
   };
   video: {

@@ -16,15 +16,22 @@ export function uploadStore(db: Kysely<Tables>) {
   return {
     /**
      * The upload and its hold on the blob, unless `refuse` throws at how many bytes are not published yet, of its owner
-     * and of all. Error: PeopleGone, as for everything that comes in from an author.
+     * of its address and of all. Error: PeopleGone, as for everything that comes in from an author.
      */
     async addUpload(
-      upload: { id: UploadId; ownerId: UserId; sourceKey: string; sizeBytes: number; info: object },
-      refuse: (unpublished: { own: number; all: number }) => void = () => {},
+      upload: {
+        id: UploadId;
+        ownerId: UserId;
+        address?: string;
+        sourceKey: string;
+        sizeBytes: number;
+        info: object;
+      },
+      refuse: (unpublished: Unpublished) => void = () => {},
     ) {
       await inTransaction(db, async (transaction) => {
         await holdAuthor(transaction, upload.ownerId);
-        refuse(await unpublishedBytes(transaction, upload.ownerId));
+        refuse(await unpublishedBytes(transaction, upload.ownerId, upload.address ?? ""));
         await lockBlob(transaction, upload.sourceKey);
         await transaction
           .insertInto("blob_use")
@@ -38,6 +45,7 @@ export function uploadStore(db: Kysely<Tables>) {
             source_key: upload.sourceKey,
             size_bytes: upload.sizeBytes,
             info: JSON.stringify(upload.info),
+            address: upload.address ?? "",
           })
           .execute();
       });
@@ -128,19 +136,31 @@ export function uploadStore(db: Kysely<Tables>) {
   };
 }
 
-/** What is kept for people and shown to nobody yet. */
+/** Bytes that are kept for people and shown to nobody yet. */
+export interface Unpublished {
+  own: number;
+  /** Of uploads alone: what has become a video is its author's. */
+  ofAddress: number;
+  all: number;
+}
+
 async function unpublishedBytes(
   on: Queryable<Tables>,
   ownerId: UserId,
-): Promise<{ own: number; all: number }> {
-  const { rows } = await sql<{ own: string; all: string }>`
-    select coalesce(sum(size_bytes) filter (where owner_id = ${ownerId}), 0) as own, coalesce(sum(size_bytes), 0) as all
+  address: string,
+): Promise<Unpublished> {
+  const { rows } = await sql<Record<keyof Unpublished, string>>`
+    select
+      coalesce(sum(size_bytes) filter (where owner_id = ${ownerId}), 0) as own,
+      coalesce(sum(size_bytes) filter (where address = ${address} and address <> ''), 0) as "ofAddress",
+      coalesce(sum(size_bytes), 0) as all
     from (
-      select owner_id, size_bytes from video.upload
+      select owner_id, size_bytes, address from video.upload
       union all
-      select author_id, size_bytes from video.video where state in ('uploaded', 'processing')
+      select author_id, size_bytes, '' from video.video where state in ('uploaded', 'processing')
     ) as unpublished`.execute(on);
-  return { own: Number(rows[0]!.own), all: Number(rows[0]!.all) };
+  const { own, ofAddress, all } = rows[0]!;
+  return { own: Number(own), ofAddress: Number(ofAddress), all: Number(all) };
 }
 
 export type UploadStore = ReturnType<typeof uploadStore>;

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import { accountGone } from "#platform/accounts/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
@@ -37,7 +38,7 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
       },
       async (request, reply) => {
         const staged = await intake.receiveVideo(...fileOf(request));
-        const upload = await intake.addUpload(staged, callOf(request, probeMs));
+        const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request, probeMs));
         return reply.code(201).send(toApiUpload(upload));
       },
     );

@@ -97,7 +97,7 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
       // Apps send what was typed; a title is one line.
       const title = oneLineEnd(text(parameters, "title")).replaceAll("\n", " ");
       if (!staged) throw new DomainError("invalid", "INVALID_ARGUMENT", "data is missing.");
-      const upload = await intake.addUpload(staged, callOf(request, probeMs));
+      const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request, probeMs));
       const published = await video.publish({ uploadId: upload.id, title }, callOf(request));
       await settle(published.id, request);
       return ok;

@@ -10,8 +10,15 @@ import { refuseTooHeavy } from "#platform/media/effort.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { endOfSession, firstRenditionShortSidePx, tooMuchUnpublished, unpublishedShare } from "../rules.ts";
-import type { UploadStore } from "../upload-store.ts";
+import {
+  addressShare,
+  endOfSession,
+  firstRenditionShortSidePx,
+  tooMuchFromAddress,
+  tooMuchUnpublished,
+  unpublishedShare,
+} from "../rules.ts";
+import type { Unpublished, UploadStore } from "../upload-store.ts";
 
 export function addUpload(
   store: UploadStore,
@@ -21,7 +28,7 @@ export function addUpload(
   jobs: JobQueue,
   { maxProcessingMs, maxUnpublishedBytes }: { maxProcessingMs: number; maxUnpublishedBytes: number },
 ): Handlers<typeof VideoService>["addUpload"] {
-  return async ({ staged, sha256, sizeBytes }, call) => {
+  return async ({ staged, sha256, sizeBytes, address }, call) => {
     const ownerId = requireCaller(call) as UserId;
     try {
       const looking = { signal: call.signal, person: ownerId };
@@ -29,15 +36,16 @@ export function addUpload(
       const cores = availableParallelism();
       refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
       const freeBytes = await blobs.freeBytes();
-      const refuse = ({ own, all }: { own: number; all: number }) => {
+      const refuse = ({ own, ofAddress, all }: Unpublished) => {
         if (own + sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
-        const room = freeBytes + sizeBytes + all;
-        if (all + sizeBytes > room * unpublishedShare) throw diskFull();
+        const most = (freeBytes + sizeBytes + all) * unpublishedShare;
+        if (ofAddress + sizeBytes > most * addressShare) throw tooMuchFromAddress();
+        if (all + sizeBytes > most) throw diskFull();
       };
       const id = ids.next() as UploadId;
       // Under a name that is never served: who knows its content could ask for it before it is published.
       const sourceKey = blobKey("source", sha256, "bin");
-      await store.addUpload({ id, ownerId, sourceKey, sizeBytes, info }, refuse).catch(endOfSession);
+      await store.addUpload({ id, ownerId, address, sourceKey, sizeBytes, info }, refuse).catch(endOfSession);
       await blobs.commit(staged, sourceKey);
       if (!(await store.keepsBlob(id, sourceKey, jobs))) throw accountGone();
       const { durationMs, width, height, notices } = info;

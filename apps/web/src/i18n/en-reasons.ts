@@ -61,6 +61,8 @@ export const reasons = {
     "Preparing this video would take the server too long. Export it at 1920×1080 or less, or make it shorter.",
   UNPUBLISHED_TOO_MUCH:
     "You have {limit} MB that are not published yet. Publish some, or wait until your videos are prepared.",
+  ADDRESS_UNPUBLISHED_TOO_MUCH:
+    "From your network come more files than are kept without being published. Publish some, or try again tomorrow.",
   RENDITION_TOO_LARGE: "The converted video would be too large. Shorten it or export it smaller.",
   MEDIA_TOO_HEAVY: "The video needs more memory than this server has for it. Export it smaller.",
   MEDIA_TIMEOUT: "Preparing the video took too long. Try again with a shorter or smaller one.",

@@ -56,6 +56,7 @@ export const reasons: Record<keyof typeof english, string> = {
   FRAME_TOO_LARGE: "视频画面太大，每边最多 {limit} 像素。",
   VIDEO_TOO_HEAVY: "处理这个视频会占用服务器太久，请导出为 1920×1080 或更小，或剪短后再试。",
   UNPUBLISHED_TOO_MUCH: "你还有 {limit} MB 内容未发布，请先发布一些，或等视频处理完成后再试。",
+  ADDRESS_UNPUBLISHED_TOO_MUCH: "你所在的网络已有太多未发布的文件，请先发布一些，或明天再试。",
   RENDITION_TOO_LARGE: "转换后的视频太大，请剪短或降低分辨率后再试。",
   MEDIA_TOO_HEAVY: "处理这个视频所需的内存超出限制，请降低分辨率后再试。",
   MEDIA_TIMEOUT: "视频处理超时，请换一个更短或更小的视频。",
