@@ -1,0 +1,170 @@
+import { describe, expect, test } from "vitest";
+import { type Answer, body, expectProblem, send } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+
+/** Of an address, for who asks is not known yet. */
+const renewal = "POST /api/v1/sessions/refresh";
+
+/**
+ * What is promised: so many at once, then so many a minute, and in between what somebody does at one sitting who does
+ * much of everything. Routes that end the session of whoever asks are left out.
+ */
+const rows = [
+  {
+    burst: 40,
+    perMinute: 20,
+    evening: 20,
+    routes: [
+      "POST /api/v1/videos/:id/comments",
+      "POST /api/v1/videos/:id/comments/:commentId/replies",
+      "POST /douyin/comment/action",
+    ],
+  },
+  {
+    burst: 150,
+    perMinute: 40,
+    evening: 80,
+    routes: [
+      "PUT /api/v1/users/:id/follow",
+      "DELETE /api/v1/users/:id/follow",
+      "POST /douyin/relation/action",
+    ],
+  },
+  {
+    burst: 200,
+    perMinute: 100,
+    evening: 100,
+    routes: [
+      "PUT /api/v1/videos/:id/like",
+      "DELETE /api/v1/videos/:id/like",
+      "PUT /api/v1/videos/:id/dislike",
+      "DELETE /api/v1/videos/:id/dislike",
+      "POST /douyin/favorite/action",
+    ],
+  },
+  {
+    burst: 100,
+    perMinute: 60,
+    evening: 60,
+    routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
+  },
+  { burst: 600, perMinute: 300, evening: 200, routes: ["PUT /api/v1/conversations/:userId/read"] },
+  {
+    burst: 60,
+    perMinute: 20,
+    evening: 20,
+    routes: ["PUT /api/v1/users/:id/block", "DELETE /api/v1/users/:id/block"],
+  },
+  { burst: 20, perMinute: 10, evening: 10, routes: ["POST /api/v1/videos/:id/comments/:commentId/report"] },
+  { burst: 20, perMinute: 10, evening: 8, routes: ["PATCH /api/v1/me"] },
+  {
+    burst: 15,
+    perMinute: 5,
+    evening: 6,
+    routes: [
+      "PUT /api/v1/me/avatar",
+      "DELETE /api/v1/me/avatar",
+      "PUT /api/v1/me/background",
+      "DELETE /api/v1/me/background",
+    ],
+  },
+  { burst: 30, perMinute: 10, evening: 12, routes: ["POST /api/v1/videos", "POST /douyin/publish/action"] },
+  { burst: 60, perMinute: 30, evening: 20, routes: ["GET /api/v1/sessions", "DELETE /api/v1/sessions/:id"] },
+  {
+    burst: 300,
+    perMinute: 120,
+    evening: 100,
+    routes: [
+      "DELETE /api/v1/videos/:id",
+      "DELETE /api/v1/videos/:id/comments/:commentId",
+      "DELETE /api/v1/videos/:id/comments/:commentId/reports",
+      "PUT /api/v1/videos/:id/hold",
+      "DELETE /api/v1/videos/:id/hold",
+    ],
+  },
+  { burst: 1_200, perMinute: 600, evening: 0, routes: ["POST /api/v1/sessions/refresh"] },
+];
+
+describe("limits over HTTP", () => {
+  const server = scenario("all", { env: { DOUYA_LIMITS: "on" } });
+  const withSlash = (path: string) => (path.startsWith("/douyin/") ? `${path}/` : path);
+
+  /** Asks for what is not there, which counts like anything else. */
+  function ask(route: string, { session }: Person): Promise<Answer<unknown>> {
+    const [method, path] = route.split(" ") as [string, string];
+    const classic = path.startsWith("/douyin/");
+    const url = server.origin + withSlash(path.replace(/:\w+/g, "1"));
+    const { accessToken: token } = session;
+    if (classic && path.includes("/publish/")) {
+      const bytes = new FormData();
+      bytes.append("token", token);
+      return send(method, url, { bytes });
+    }
+    if (classic) return send(method, `${url}?token=${token}`);
+    const json = method === "GET" || method === "DELETE" ? undefined : {};
+    return send(method, url, { token, json });
+  }
+
+  const askAll = async (asked: [string, Person][]) => {
+    const answers: Answer<unknown>[] = [];
+    for (let i = 0; i < asked.length; i += 20)
+      answers.push(...(await Promise.all(asked.slice(i, i + 20).map(([route, who]) => ask(route, who)))));
+    return answers;
+  };
+  const refusedOf = (answers: Answer<unknown>[]) => answers.filter(({ status }) => status === 429);
+
+  test("who does much of everything at one sitting never meets any of them", async () => {
+    const ada = await server.register();
+    const asked = rows.flatMap(({ evening, routes }) =>
+      Array.from({ length: evening }, (): [string, Person] => [routes[0]!, ada]),
+    );
+    expect(refusedOf(await askAll(asked))).toEqual([]);
+  });
+
+  test.each(rows)("$routes: so many, then 429 with the time to come back, for this person alone", async ({
+    burst,
+    perMinute,
+    routes,
+  }) => {
+    const [eve, ada] = [await server.register(), await server.register()];
+    const cycle = (count: number) =>
+      Array.from({ length: count }, (_, i): [string, Person] => [routes[i % routes.length]!, eve]);
+    const startedMs = performance.now();
+    expect(refusedOf(await askAll(cycle(burst)))).toEqual([]);
+    // More have come in while those were asked for.
+    let more = 0;
+    let refused: Answer<unknown> | undefined;
+    while (!refused) {
+      more++;
+      expect(more).toBeLessThanOrEqual(2 + ((performance.now() - startedMs) / 60_000) * perMinute);
+      [refused] = refusedOf([await ask(routes[0]!, eve)]);
+    }
+    expect(expectProblem(refused, 429, "TOO_MANY_REQUESTS").retryAfterMs).toBeGreaterThan(0);
+    // Whichever of them is asked for, in the form of its surface, or one has come in meanwhile.
+    for (const route of routes) {
+      const answer = await ask(route, eve);
+      if (answer.status === 429) expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+      if (answer.status === 429 && route.includes("/douyin/"))
+        expect(answer.body).toMatchObject({
+          status_code: expect.any(Number),
+          status_msg: expect.any(String),
+        });
+    }
+    expect((await ask(routes[0]!, ada)).status === 429).toBe(routes[0] === renewal);
+    body(await eve.get("/me"));
+  });
+
+  test("forged tokens wear out their address, and a neighbour whose session is over still hears so", async () => {
+    const [ada, ben] = [await server.register(), await server.register()];
+    expect((await ada.delete("/sessions/current")).status).toBe(204);
+    const forge = () => server.api("GET", "/me", { token: "forged" });
+    const heard: number[] = [];
+    for (let i = 0; i < 200 && !heard.includes(429); i++)
+      heard.push(...(await Promise.all(Array.from({ length: 20 }, forge))).map(({ status }) => status));
+    expect(new Set(heard)).toEqual(new Set([401, 429]));
+    expect(heard.indexOf(429)).toBeGreaterThanOrEqual(600);
+    expectProblem(await ada.get("/me"), 401, "SESSION_ENDED");
+    body(await ben.get("/me"));
+    body(await server.api("GET", "/feed"));
+  });
+});
