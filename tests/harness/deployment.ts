@@ -24,6 +24,8 @@ export interface Deployment {
   /** The process that runs a module. */
   programOf(module: string): Program;
   programs(): Program[];
+  /** Where the service of a module is called from other processes; nothing listens there when there are none. */
+  rpcAddressOf(module: string): string;
   /** Starts one more process with the modules that the one of this module has; gives where its public side listens. */
   another(module: string): Promise<string>;
   /** Starts the process of a module again, where it was, after it has been stopped or killed. */
@@ -99,6 +101,7 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
     databaseUrl,
     programOf: (module) => programs.get(targetOf(module))!,
     programs: () => [...programs.values()],
+    rpcAddressOf: (module) => `127.0.0.1:${environments.get(targetOf(module))!.DOUYA_RPC_PORT}`,
     async another(module) {
       const target = targetOf(module);
       const [rpcPort, port] = await freePorts(2);
