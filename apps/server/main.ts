@@ -2,17 +2,23 @@ import { parseArgs } from "node:util";
 import { noRoom } from "#platform/db/postgres-errors.ts";
 import { isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import packageJson from "../../package.json" with { type: "json" };
 import type { Command } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";
 import { readConfig } from "./config.ts";
 
 const helpOptions = ["--help", "-h"];
+const versionOptions = ["version", "--version", "-v"];
 
 /** The command line. Refusals are one plain sentence; anything else is a bug and shows its stack. */
 export async function main(args: string[]): Promise<void> {
   const [name = "help", ...rest] = args;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   try {
+    if (versionOptions.includes(name)) {
+      console.log(`douya ${packageJson.version}, Node.js ${process.versions.node}`);
+      return;
+    }
     if (!command) {
       const asked = ["help", ...helpOptions].includes(name);
       if (!asked) console.error(`There is no command "${name}".\n`);
@@ -46,7 +52,10 @@ function dataDir(): string {
 }
 
 function help(): string {
-  const lines = Object.entries(commands).map(([name, command]) => `  ${name.padEnd(11)}${command.summary}`);
+  const width = Math.max(...Object.keys(commands).map((name) => name.length)) + 2;
+  const lines = Object.entries(commands).map(
+    ([name, command]) => `  ${name.padEnd(width)}${command.summary}`,
+  );
   return `douya: the short-video platform that people run themselves\n\n${lines.join("\n")}`;
 }
 

@@ -17,7 +17,7 @@ const schemas = modulesOf("all").map(({ module }) => module.name);
 
 export const doctorCommand: Command = {
   summary:
-    "says what to mend on this machine; --recount compares every count with the facts, --retry-jobs has jobs that were given up tried again, both beside a server too",
+    "says what to mend on this machine; --recount compares every count with the facts, --retry-jobs has jobs that were given up tried again, both while a server runs too",
   options: {
     recount: { type: "boolean", default: false },
     "retry-jobs": { type: "boolean", default: false },
