@@ -43,28 +43,78 @@ describe("keys", () => {
     return { bob, ...visitor };
   }
 
-  test("what is typed while the field is on its way is in it", async () => {
+  test("C leads into the field, and what is typed there does nothing but be written; after Escape L likes", async () => {
     const { bob, page } = await fan();
-    await page.route(/comments-drawer/, async (route) => {
-      await go;
-      await route.continue();
-    });
-    let release = () => {};
-    const go = new Promise<void>((resolve) => {
+    await page.keyboard.press("c");
+    await page.keyboard.type("full colour, mockingly jk");
+    await until("the words", async () =>
+      (await field(page).inputValue()).endsWith("full colour, mockingly jk"),
+    );
+    for (const key of ["ArrowLeft", "ArrowDown", "Home", "Shift+Enter"]) await page.keyboard.press(key);
+    expect(await page.locator("article[data-active=true]").getAttribute("aria-posinset")).toBe("1");
+    expect(await field(page).inputValue()).toContain("\n");
+    expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
+    await page.keyboard.press("Escape");
+    // At once, while the drawer may still be there.
+    await page.keyboard.press("l");
+    await until("the like", async () => (await reaction(bob)) === "like");
+    await page.getByRole("complementary").waitFor({ state: "detached" });
+  });
+
+  /** The same page again, whose comments are asked for and do not come before `release`, which says how. */
+  async function cold(page: Page) {
+    let release: (route: "continue" | "abort") => void = () => {};
+    const released = new Promise<"continue" | "abort">((resolve) => {
       release = resolve;
     });
-    // The page has not asked for the code of the comments yet.
+    await page.route(/comments-drawer/, async (route) =>
+      (await released) === "continue" ? route.continue() : route.abort("aborted"),
+    );
     await page.reload({ waitUntil: "commit" });
     await page.locator("article[data-active=true]").waitFor();
+    return release;
+  }
+
+  test("what is typed while the field is on its way is in it, and what is typed then comes after", async () => {
+    const { bob, page } = await fan();
+    const release = await cold(page);
     await page.keyboard.press("c");
-    await page.keyboard.type("Full colour ");
-    release();
+    await page.keyboard.type("Full colourr");
+    await page.keyboard.press("Backspace");
+    release("continue");
     await field(page).waitFor();
     await until("the focus", () => field(page).evaluate((it) => it === it.ownerDocument.activeElement));
-    await page.keyboard.press("End");
-    await page.keyboard.type("film");
+    await page.keyboard.type(" film");
     expect(await field(page).inputValue()).toBe("Full colour film");
     expect([await followed(bob), await reaction(bob)]).toEqual([true, null]);
+  });
+
+  test("Escape closes comments that are still on their way, and the next L likes", async () => {
+    const { bob, page } = await fan();
+    const release = await cold(page);
+    await page.keyboard.press("c");
+    await page.keyboard.type("full");
+    await page.keyboard.press("Escape");
+    await until("closed", () => !page.url().includes("comments"));
+    release("continue");
+    await page.keyboard.press("l");
+    await until("the like", async () => (await reaction(bob)) === "like");
+    expect(await followed(bob)).toBe(true);
+    await page.keyboard.press("c");
+    await field(page).waitFor();
+    expect(await field(page).inputValue()).toBe("full");
+  });
+
+  test("comments whose code does not come are closed with a word, and the video plays on", async () => {
+    const { bob, page, expectComplaint } = await fan();
+    expectComplaint(/./);
+    const release = await cold(page);
+    await page.keyboard.press("c");
+    release("abort");
+    await page.locator(":popover-open", { hasText: en.missingTitle }).waitFor();
+    await until("closed", () => !page.url().includes("comments"));
+    await page.keyboard.press("l");
+    await until("the like", async () => (await reaction(bob)) === "like");
   });
 
   test("with the focus on the panel letters do nothing to the video, and C goes to the field", async () => {

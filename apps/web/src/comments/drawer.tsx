@@ -1,8 +1,9 @@
-import { type ReactNode, useEffect, useId, useLayoutEffect, useRef } from "react";
+import { type ReactNode, useCallback, useEffect, useId, useLayoutEffect, useRef } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { CloseIcon } from "../ui/icons.tsx";
 import { ToastEcho } from "../ui/toast.tsx";
 import { useMedia } from "../ui/use-media.ts";
+import { focusField } from "./focus-field.ts";
 import { isToWrite } from "./use-comments-open.ts";
 import { useDragDown } from "./use-drag-down.ts";
 
@@ -26,7 +27,8 @@ function Sheet({ title, onClose, children }: Props) {
     const dialog = ref.current;
     dialog?.showModal();
     // Not the cross, on which the browser would put it.
-    dialog?.querySelector<HTMLElement>(isToWrite() ? "textarea" : "h2")?.focus();
+    if (isToWrite()) focusField(dialog);
+    else dialog?.querySelector("h2")?.focus();
     return () => dialog?.close();
   }, []);
   return (
@@ -51,24 +53,31 @@ function Sheet({ title, onClose, children }: Props) {
 
 function Panel({ title, onClose, children }: Props) {
   const ref = useRef<HTMLElement>(null);
+  const before = useRef<Element>(null);
   const titleId = useId();
-  useLayoutEffect(() => {
-    const before = document.activeElement;
-    const panel = ref.current;
-    const first = isToWrite() ? panel?.querySelector("textarea") : panel;
-    first?.focus({ preventScroll: true });
-    return () => {
-      if (panel?.contains(document.activeElement) && before instanceof HTMLElement)
-        before.focus({ preventScroll: true });
-    };
+  const giveBack = useCallback(() => {
+    const focused = document.activeElement;
+    if (!(focused instanceof HTMLElement) || !ref.current?.contains(focused)) return;
+    focused.blur();
+    if (before.current instanceof HTMLElement) before.current.focus({ preventScroll: true });
   }, []);
+  useLayoutEffect(() => {
+    const panel = ref.current;
+    before.current = document.activeElement;
+    if (isToWrite()) focusField(panel);
+    else panel?.focus({ preventScroll: true });
+    return giveBack;
+  }, [giveBack]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]")) onClose();
+      if (event.key !== "Escape" || event.isComposing || document.querySelector("dialog[open]")) return;
+      // At once: going back in the history takes a moment, and the next key is for the video.
+      giveBack();
+      onClose();
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [onClose]);
+  }, [onClose, giveBack]);
   return (
     <aside ref={ref} className="drawer drawer-panel" aria-labelledby={titleId} tabIndex={-1}>
       <Head id={titleId} title={title} onClose={onClose} />

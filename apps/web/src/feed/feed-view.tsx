@@ -1,19 +1,11 @@
-import {
-  type ComponentProps,
-  lazy,
-  type ReactNode,
-  Suspense,
-  useCallback,
-  useEffect,
-  useRef,
-  useState,
-} from "react";
+import { type ComponentProps, type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import type { Video } from "../api/types.ts";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { usePreferences } from "../settings/use-preferences.ts";
 import { loadPages } from "../shell/pages.ts";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
+import { useToast } from "../ui/toast.tsx";
 import { ratioOf } from "../video/fit.ts";
 import { Slide } from "../video/slide.tsx";
 import { useSound } from "../video/sound.tsx";
@@ -30,12 +22,34 @@ const loadDrawer = async () => {
   loadedDrawer = module.default;
   return module;
 };
-const LazyDrawer = lazy(loadDrawer);
 
-/** At once where it is loaded already, so that the field has the focus before the next key. */
+/**
+ * At once where it is loaded already, so that the field has the focus before the next key. Code that cannot be had
+ * closes it with a word, and the video goes on.
+ */
 function CommentsDrawer(props: ComponentProps<DrawerType>) {
-  const [Drawer] = useState(() => loadedDrawer ?? LazyDrawer);
-  return <Drawer {...props} />;
+  const { t } = useI18n();
+  const toast = useToast();
+  const [Drawer, setDrawer] = useState(() => loadedDrawer);
+  const close = useRef(props.onClose);
+  close.current = props.onClose;
+  const missing = !Drawer;
+  useEffect(() => {
+    if (!missing) return;
+    const left = new AbortController();
+    loadDrawer().then(
+      (module) => left.signal.aborted || setDrawer(() => module.default),
+      () => {
+        if (left.signal.aborted) return;
+        toast(t.missingTitle);
+        close.current();
+      },
+    );
+    const onKey = ({ key }: KeyboardEvent) => key === "Escape" && close.current();
+    addEventListener("keydown", onKey, left);
+    return () => left.abort();
+  }, [missing, toast, t]);
+  return Drawer && <Drawer {...props} />;
 }
 
 interface Props {
@@ -141,11 +155,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
           </button>
         </div>
       )}
-      {commentsOpen && current && (
-        <Suspense fallback={null}>
-          <CommentsDrawer video={current} onClose={hideComments} />
-        </Suspense>
-      )}
+      {commentsOpen && current && <CommentsDrawer video={current} onClose={hideComments} />}
     </div>
   );
 }

@@ -46,6 +46,9 @@ export function letterOf(event: KeyboardEvent): string | undefined {
   return event.key.toLowerCase();
 }
 
-/** What a key writes; undefined for one that writes nothing. */
-export const charactersOf = (event: KeyboardEvent): string | undefined =>
-  isTaken(event) || [...event.key].length !== 1 ? undefined : event.key;
+/** What a text becomes by a key that is pressed at its end; undefined for one that writes nothing. */
+export function typed(text: string, event: KeyboardEvent): string | undefined {
+  if (isTaken(event)) return undefined;
+  if (event.key === "Backspace") return [...text].slice(0, -1).join("");
+  return [...event.key].length === 1 ? text + event.key : undefined;
+}

@@ -7,7 +7,7 @@ import { usePreferences } from "../settings/use-preferences.ts";
 import { useFollow } from "../social/use-follow.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { useToast } from "../ui/toast.tsx";
-import { charactersOf, isInDrawer, letterOf } from "./for-videos.ts";
+import { isInDrawer, letterOf, typed } from "./for-videos.ts";
 
 /** Letters that do something with the video in view: L likes, C opens the comments to write one, F follows. */
 export function useVideoKeys(video: Video, active: boolean) {
@@ -39,10 +39,11 @@ export function useVideoKeys(video: Video, active: boolean) {
     };
     // What is typed while the field is on its way is found in it.
     const keepForDrawer = (event: KeyboardEvent) => {
-      const characters = charactersOf(event);
-      if (!characters || !isMember || !isToWrite()) return;
+      const where = `comments/${video.id}`;
+      const text = isMember && isToWrite() ? typed(drafts.get(where), event) : undefined;
+      if (text === undefined) return;
       event.preventDefault();
-      drafts.set(`comments/${video.id}`, drafts.get(`comments/${video.id}`) + characters);
+      drafts.set(where, text);
     };
     // Without a word it might never be noticed: the key is not on a button that shows it.
     const changeFollow = () => {
