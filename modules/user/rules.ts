@@ -22,11 +22,12 @@ export function checkUsername(username: string): string {
     min: 1,
     max: 32,
     identifies: true,
+    isName: true,
   });
 }
 
 export function checkName(name: string): string {
-  return checkText(name, { label: "A name", reason: "NAME_INVALID", min: 1, max: 32 });
+  return checkText(name, { label: "A name", reason: "NAME_INVALID", min: 1, max: 32, isName: true });
 }
 
 export function checkSignature(signature: string): string {

@@ -77,9 +77,9 @@ describe("checkText", () => {
 
   test.each([
     ["zero-width space", "a\u200bb"],
-    ["right-to-left override", "a\u202eb"],
+    ["right-to-left override", "a\u202eb\u202c"],
     ["right-to-left mark", "a\u200fb"],
-    ["isolate", "a\u2067b"],
+    ["isolate", "a\u2067b\u2069"],
     ["word joiner", "a\u2060b"],
     ["byte order mark", "a\ufeffb"],
     ["soft hyphen", "a\u00adb"],

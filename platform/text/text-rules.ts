@@ -1,4 +1,5 @@
 import { DomainError } from "../errors/domain-error.ts";
+import { closeDirections, turnsDirection } from "./text-direction.ts";
 
 /**
  * What no text may hold. Only properties that Unicode never changes: what this Node's tables do not know yet is an
@@ -27,12 +28,14 @@ export interface TextRule {
   max: number;
   /** Whether others tell people apart by it, so that nothing may hide in it. */
   identifies?: boolean;
+  /** Whether it stands in the middle of other words, so that it may not turn their direction. */
+  isName?: boolean;
   /** So many line breaks, which all become "\n", and tabs; without it none. */
   maxLineBreaks?: number;
 }
 
 /**
- * Trims a text, brings it to Unicode's form NFC and checks it. Error: the rule's reason, with a message that
+ * Trims a text, brings it to Unicode's form NFC, ends what it turns the direction of, and checks it. Error: the rule's reason, with a message that
  * says what is wrong.
  */
 export function checkText(text: string, rule: TextRule): string {
@@ -40,7 +43,8 @@ export function checkText(text: string, rule: TextRule): string {
   // A normal form can grow a text many times over, so the length is looked at before and after.
   if (text.length > rule.max * 8) throw refuse(`has at most ${rule.max} characters`);
   const allowed = rule.maxLineBreaks ?? 0;
-  const clean = (allowed > 0 ? oneLineEnd(text) : text).normalize("NFC").trim();
+  const trimmed = (allowed > 0 ? oneLineEnd(text) : text).normalize("NFC").trim();
+  const clean = closeDirections(trimmed);
   const length = rule.min > 0 && !visible.test(clean) ? 0 : [...clean].length;
   if (length < rule.min)
     throw refuse(rule.min === 1 ? "must not be empty" : `has at least ${rule.min} characters`);
@@ -50,6 +54,8 @@ export function checkText(text: string, rule: TextRule): string {
   if (unprintable.test(allowed > 0 ? clean.replace(/[\n\t]/g, "") : clean))
     throw refuse("must not contain control characters");
   if (clean.split("\n", allowed + 2).length > allowed + 1) throw refuse(`has at most ${allowed} line breaks`);
+  if (rule.isName && turnsDirection(trimmed))
+    throw refuse("must not contain signs that turn the direction of the text");
   if (rule.identifies && disguise.test(clean.replace(regionalFlag, "")))
     throw refuse("must not contain invisible characters");
   return clean;

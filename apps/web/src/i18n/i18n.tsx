@@ -3,6 +3,7 @@ import { usePreferences } from "../settings/use-preferences.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { en } from "./en.ts";
 import { createFormat, type Format } from "./format.ts";
+import { isolating } from "./isolate.ts";
 import { type Language, pickLanguage } from "./language.ts";
 import { zh } from "./zh.ts";
 
@@ -17,7 +18,7 @@ const Context = createContext<I18n | null>(null);
 export function I18nProvider({ children }: { children: ReactNode }) {
   const language = pickLanguage(usePreferences().language, navigator.languages);
   const value = useMemo(
-    () => ({ language, t: language === "zh" ? zh : en, format: createFormat(language) }),
+    () => ({ language, t: isolating(language === "zh" ? zh : en), format: createFormat(language) }),
     [language],
   );
   useEffect(() => {

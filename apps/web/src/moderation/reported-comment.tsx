@@ -21,11 +21,13 @@ export function ReportedComment({ reported }: { reported: Reported }) {
       <div className="reported-who">
         <Link href={`/user/${author.id}`}>
           <Avatar user={author} size={36} />
-          <span>{author.name}</span>
+          <span dir="auto">{author.name}</span>
         </Link>
         <time dateTime={firstReportedAt}>{t.reportedAt(format.ago(firstReportedAt))}</time>
       </div>
-      <p className="reported-text">{comment.text}</p>
+      <p className="reported-text" dir="auto">
+        {comment.text}
+      </p>
       <div className="reported-why">
         {REASONS.filter((reason) => reports[reason] > 0).map((reason) => (
           <b key={reason} className="tag tag-pinned">
@@ -37,7 +39,9 @@ export function ReportedComment({ reported }: { reported: Reported }) {
         <ul className="reported-words">
           {texts.map((text, i) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: two people may say the same; the list never changes its order.
-            <li key={i}>{text}</li>
+            <li key={i} dir="auto">
+              {text}
+            </li>
           ))}
         </ul>
       )}

@@ -35,7 +35,7 @@ function Row({ user }: { user: User }) {
         <Avatar user={user} size={44} />
         <span className="person-text">
           <strong dir="auto">{user.name}</strong>
-          <span>@{user.username}</span>
+          <span dir="auto">@{user.username}</span>
         </span>
       </Link>
       <button
