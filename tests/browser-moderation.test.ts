@@ -77,14 +77,45 @@ describe("reported comments in a browser", () => {
     expect(await paleTexts(small.locator("body"))).toEqual([]);
 
     await entry("Buy my beans.").getByRole("button", { name: en.deleteAction }).click();
-    await desk.page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
+    const because = async (action: string, reason: string) => {
+      const dialog = desk.page.getByRole("dialog");
+      const button = dialog.getByRole("button", { name: action });
+      await button.waitFor();
+      expect(await button.isDisabled()).toBe(true);
+      await dialog.getByLabel(en.moderationReason).fill(reason);
+      await button.click();
+    };
+    await because(en.deleteAction, "An advertisement & nothing else?");
     await entry("Buy my beans.").waitFor({ state: "detached" });
     await entry("You are a weed.").getByRole("button", { name: en.letStand }).click();
+    await because(en.letStand, "No insult.");
     await desk.page.getByText(en.moderationEmptyBody).waitFor();
     await desk.page.reload();
     await desk.page.getByText(en.moderationEmptyBody).waitFor();
     const left = body(await bob.get<Page<Schemas["Comment"]>>(`/videos/${id}/comments`));
     expect(left.items.map((one) => one.text)).toEqual(["Mine.", comments[1]!.text]);
+
+    // Beside the comments, and of a video as well; nobody is asked who deletes what is their own.
+    await desk.page.goto(`/video/${id}?comments`);
+    const beside = desk.page.locator(".comment", { hasText: "You are a weed." });
+    await beside.getByRole("button", { name: en.deleteAction }).click();
+    await because(en.deleteAction, "An insult after all.");
+    await beside.waitFor({ state: "detached" });
+    const logged = async () => {
+      const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
+      await client.connect();
+      const { rows } = await client.query<{ kind: string; reason: string }>(
+        "select kind, reason from security.entry where actor_id = $1 order by at",
+        [mo.id],
+      );
+      await client.end();
+      return rows;
+    };
+    expect(await logged()).toEqual([
+      { kind: "comment-deleted", reason: "An advertisement & nothing else?" },
+      { kind: "reports-dismissed", reason: "No insult." },
+      { kind: "comment-deleted", reason: "An insult after all." },
+    ]);
 
     // The page says to everybody else that it is not for them.
     phone.expectStatus(403);

@@ -379,10 +379,15 @@ describe("people among each other", () => {
     await page.goto(`/video/${videoId}?comments`);
     await page.getByText(comment.text, { exact: true }).waitFor();
     await page.getByRole("complementary").getByRole("button", { name: en.deleteAction }).click();
-    await page.getByRole("dialog").getByRole("button", { name: en.deleteAction }).click();
+    const because = async (action: string, reason: string) => {
+      await page.getByRole("dialog").getByLabel(en.moderationReason).fill(reason);
+      await page.getByRole("dialog").getByRole("button", { name: action }).click();
+    };
+    await because(en.deleteAction, "An insult.");
     await page.getByText(en.noComments).waitFor();
     await inView(page).getByRole("button", { name: en.moreActions }).click();
     await page.getByRole("button", { name: en.hold }).click();
+    await because(en.hold, "Somebody else's film.");
     await page.getByRole("button", { name: en.release }).waitFor();
     expect(await videoOf(ada, videoId)).toMatchObject({ held: true, counts: { comments: 0 } });
 

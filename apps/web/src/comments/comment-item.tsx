@@ -7,6 +7,7 @@ import type { Comment, Video } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { LinkedText } from "../links/linked-text.tsx";
+import { ReasonDialog } from "../moderation/reason-dialog.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import { ConfirmDialog } from "../ui/dialog.tsx";
 import { FoldedText } from "../ui/folded-text.tsx";
@@ -69,7 +70,7 @@ export function CommentItem({ comment, video, pinned = false, onReply, children 
             </button>
           )}
           {ownsVideo && !isReply && <PinButton comment={comment} pinned={pinned} />}
-          {mayDelete && <DeleteButton comment={comment} />}
+          {mayDelete && <DeleteButton comment={comment} asModerator={!ownsVideo && me?.id !== author.id} />}
           {me?.id !== author.id && <ReportButton comment={comment} />}
         </div>
         {children}
@@ -102,7 +103,7 @@ function PinButton({ comment, pinned }: { comment: Comment; pinned: boolean }) {
   );
 }
 
-function DeleteButton({ comment }: { comment: Comment }) {
+function DeleteButton({ comment, asModerator }: { comment: Comment; asModerator: boolean }) {
   const { t } = useI18n();
   const { api } = useServices();
   const lists = useCommentCache(comment.videoId);
@@ -110,8 +111,10 @@ function DeleteButton({ comment }: { comment: Comment }) {
   const [asking, setAsking] = useState(false);
   const { id: commentId, videoId: id } = comment;
   const remove = useMutation({
-    mutationFn: () =>
-      take(api.DELETE("/api/v1/videos/{id}/comments/{commentId}", { params: { path: { id, commentId } } })),
+    mutationFn: (reason?: string) => {
+      const params = { path: { id, commentId }, query: { ...(reason !== undefined && { reason }) } };
+      return take(api.DELETE("/api/v1/videos/{id}/comments/{commentId}", { params }));
+    },
     onSuccess: () => {
       lists.removed(comment);
       toast(t.commentDeleted);
@@ -121,21 +124,20 @@ function DeleteButton({ comment }: { comment: Comment }) {
       toast(explain(t, error));
     },
   });
+  const dialog = {
+    title: t.deleteCommentTitle,
+    body: comment.replies > 0 ? t.deleteWithReplies : t.deleteCommentBody,
+    action: t.deleteAction,
+    busy: remove.isPending,
+    onClose: () => setAsking(false),
+  };
   return (
     <>
       <button type="button" onClick={() => setAsking(true)}>
         {t.deleteAction}
       </button>
-      {asking && (
-        <ConfirmDialog
-          title={t.deleteCommentTitle}
-          body={comment.replies > 0 ? t.deleteWithReplies : t.deleteCommentBody}
-          action={t.deleteAction}
-          busy={remove.isPending}
-          onConfirm={() => remove.mutate()}
-          onClose={() => setAsking(false)}
-        />
-      )}
+      {asking && !asModerator && <ConfirmDialog {...dialog} onConfirm={() => remove.mutate(undefined)} />}
+      {asking && asModerator && <ReasonDialog {...dialog} onConfirm={(reason) => remove.mutate(reason)} />}
     </>
   );
 }

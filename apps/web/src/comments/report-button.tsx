@@ -57,7 +57,7 @@ function ReportDialog({ comment, onClose }: { comment: Comment; onClose: () => v
   return (
     <Dialog title={t.reportTitle} onClose={onClose}>
       <form
-        className="report"
+        className="dialog-form"
         onSubmit={(event) => {
           event.preventDefault();
           report.mutate();

@@ -15,6 +15,8 @@ export const moderation = {
   reasonCount: (reason: string, count: string) => `${reason} · ${count}`,
   reportedAt: (ago: string) => `Reported ${ago}`,
   letStand: "Let it stand",
+  letStandTitle: "Let this comment stand?",
+  moderationReason: "Why? (for the operator's log)",
   stands: "The comment stands",
   toComment: "See it at the video",
 };

@@ -9,6 +9,8 @@ export const social = {
   actOn: (action: string, name: string) => `${action}: ${name}`,
   hold: "Put on hold",
   release: "End the hold",
+  holdTitle: "Put this video on hold?",
+  releaseTitle: "End the hold on this video?",
   follow: "Follow",
   followBack: "Follow back",
   followed: "Following",

@@ -14,6 +14,8 @@ export const moderation = {
   reasonCount: (reason: string, count: string) => `${reason} · ${count}`,
   reportedAt: (ago: string) => `首次举报：${ago}`,
   letStand: "保留",
+  letStandTitle: "保留这条评论？",
+  moderationReason: "理由（记入运营者的日志）",
   stands: "评论已保留",
   toComment: "到视频中查看",
 };

@@ -9,6 +9,8 @@ export const social = {
   actOn: (action: string, name: string) => `${action}：${name}`,
   hold: "冻结视频",
   release: "解除冻结",
+  holdTitle: "冻结这个视频？",
+  releaseTitle: "解除对这个视频的冻结？",
   follow: "关注",
   followBack: "回关",
   followed: "已关注",

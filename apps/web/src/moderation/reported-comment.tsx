@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import type { Reported } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
-import { ConfirmDialog } from "../ui/dialog.tsx";
+import { ReasonDialog } from "./reason-dialog.tsx";
 import { useJudge } from "./use-judge.ts";
 import "../ui/tag.css";
 
@@ -14,8 +14,14 @@ export function ReportedComment({ reported }: { reported: Reported }) {
   const { t, format } = useI18n();
   const { comment, reports, texts, firstReportedAt } = reported;
   const { author } = comment;
-  const [asking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<"deleted" | "stands" | null>(null);
   const judge = useJudge(comment);
+  const dialog = {
+    busy: judge.isPending,
+    onConfirm: (reason: string) =>
+      asking && judge.mutate({ verdict: asking, reason }, { onSettled: () => setAsking(null) }),
+    onClose: () => setAsking(null),
+  };
   return (
     <li className="reported">
       <div className="reported-who">
@@ -53,7 +59,7 @@ export function ReportedComment({ reported }: { reported: Reported }) {
           type="button"
           className="button button-quiet"
           disabled={judge.isPending}
-          onClick={() => judge.mutate("stands")}
+          onClick={() => setAsking("stands")}
         >
           {t.letStand}
         </button>
@@ -61,19 +67,18 @@ export function ReportedComment({ reported }: { reported: Reported }) {
           type="button"
           className="button button-danger"
           disabled={judge.isPending}
-          onClick={() => setAsking(true)}
+          onClick={() => setAsking("deleted")}
         >
           {t.deleteAction}
         </button>
       </div>
-      {asking && (
-        <ConfirmDialog
+      {asking === "stands" && <ReasonDialog title={t.letStandTitle} action={t.letStand} {...dialog} />}
+      {asking === "deleted" && (
+        <ReasonDialog
           title={t.deleteCommentTitle}
           body={comment.replies > 0 ? t.deleteWithReplies : t.deleteCommentBody}
           action={t.deleteAction}
-          busy={judge.isPending}
-          onConfirm={() => judge.mutate("deleted", { onSettled: () => setAsking(false) })}
-          onClose={() => setAsking(false)}
+          {...dialog}
         />
       )}
     </li>

@@ -8,6 +8,12 @@ import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 
+interface Judgement {
+  verdict: "deleted" | "stands";
+  /** Why, for the operator's log. */
+  reason: string;
+}
+
 /** What a moderator decides about a reported comment; it leaves the queue. */
 export function useJudge(comment: Comment) {
   const { api } = useServices();
@@ -29,15 +35,15 @@ export function useJudge(comment: Comment) {
         },
     );
   return useMutation({
-    mutationFn: (verdict: "deleted" | "stands") => {
-      const params = { path: { id: comment.videoId, commentId: comment.id } };
+    mutationFn: ({ verdict, reason }: Judgement) => {
+      const params = { path: { id: comment.videoId, commentId: comment.id }, query: { reason } };
       return take(
         verdict === "deleted"
           ? api.DELETE("/api/v1/videos/{id}/comments/{commentId}", { params })
           : api.DELETE("/api/v1/videos/{id}/comments/{commentId}/reports", { params }),
       );
     },
-    onSuccess: (_, verdict) => {
+    onSuccess: (_, { verdict }) => {
       if (verdict === "deleted") {
         leave(gone);
         comments.removed(comment);

@@ -13,13 +13,13 @@ export function useHold(videoId: string) {
   const known = useKnown();
   const toast = useToast();
   return useMutation({
-    mutationFn: (held: boolean) => {
-      const path = { params: { path: { id: videoId } } };
+    mutationFn: ({ held, reason }: { held: boolean; reason: string }) => {
+      const path = { params: { path: { id: videoId }, query: { reason } } };
       return take(
         held ? api.PUT("/api/v1/videos/{id}/hold", path) : api.DELETE("/api/v1/videos/{id}/hold", path),
       );
     },
-    onSuccess: (_, held) => known.changeVideo(videoId, (video) => ({ ...video, held })),
+    onSuccess: (_, { held }) => known.changeVideo(videoId, (video) => ({ ...video, held })),
     onError: (error) => toast(explain(t, error)),
   });
 }

@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { ReasonDialog } from "../moderation/reason-dialog.tsx";
 import { DeleteVideo } from "../profile/delete-video.tsx";
 import { EditTitle } from "../profile/edit-title.tsx";
 import { useHold } from "../social/use-hold.ts";
@@ -24,10 +25,20 @@ export default function VideoMenu({ video, onClose }: Props) {
   const share = useShare(`/video/${video.id}`, video.title);
   const me = useUser();
   const hold = useHold(video.id);
-  const [step, setStep] = useState<"edit" | "delete" | null>(null);
+  const [step, setStep] = useState<"edit" | "delete" | "hold" | null>(null);
   const own = me?.id === video.author.id;
   if (step === "edit") return <EditTitle video={video} onClose={onClose} />;
   if (step === "delete") return <DeleteVideo video={video} onClose={onClose} onDeleted={onClose} />;
+  if (step === "hold")
+    return (
+      <ReasonDialog
+        title={video.held ? t.releaseTitle : t.holdTitle}
+        action={video.held ? t.release : t.hold}
+        busy={hold.isPending}
+        onConfirm={(reason) => hold.mutate({ held: !video.held, reason }, { onSettled: () => setStep(null) })}
+        onClose={() => setStep(null)}
+      />
+    );
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
       <div className="menu">
@@ -47,7 +58,7 @@ export default function VideoMenu({ video, onClose }: Props) {
             type="button"
             aria-pressed={video.held}
             disabled={hold.isPending}
-            onClick={() => hold.mutate(!video.held)}
+            onClick={() => setStep("hold")}
           >
             <LockIcon />
             {video.held ? t.release : t.hold}

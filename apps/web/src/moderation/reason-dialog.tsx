@@ -1,0 +1,50 @@
+import { useState } from "react";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Dialog } from "../ui/dialog.tsx";
+import { TextArea } from "../ui/text-area.tsx";
+
+const MAX_CHARACTERS = 200;
+
+interface Props {
+  title: string;
+  body?: string;
+  action: string;
+  busy: boolean;
+  onConfirm: (reason: string) => void;
+  onClose: () => void;
+}
+
+/** Asks a moderator why: it stays in the operator's log, with who did it. */
+export function ReasonDialog({ title, body, action, busy, onConfirm, onClose }: Props) {
+  const { t } = useI18n();
+  const [reason, setReason] = useState("");
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        className="dialog-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (reason.trim()) onConfirm(reason.trim());
+        }}
+      >
+        {body && <p className="dialog-text">{body}</p>}
+        <TextArea
+          label={t.moderationReason}
+          rows={2}
+          maxCharacters={MAX_CHARACTERS}
+          required
+          value={reason}
+          onText={setReason}
+        />
+        <div className="dialog-actions">
+          <button type="button" className="button button-quiet" onClick={onClose}>
+            {t.cancel}
+          </button>
+          <button type="submit" className="button button-danger" disabled={busy || !reason.trim()}>
+            {action}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
