@@ -459,6 +459,22 @@ test("owners take turns, short work comes before long, and long work comes all t
   expect(ran).toEqual(["long", "short"]);
 });
 
+test("one owner's work, however short it was thought, leaves a place to others", async () => {
+  const began: string[] = [];
+  const run = async (job: Job) => {
+    began.push(job.key);
+    if (job.key.startsWith("long")) await aborted(job);
+  };
+  const queue = start({ work: { run } }, { concurrency: 3 });
+  for (const key of ["long 1", "long 2", "long 3"])
+    await queue.add(db, "work", key, { owner: "one", expectedMs: 1 });
+  await expect.poll(() => began).toEqual(["long 1", "long 2"]);
+  await queue.add(db, "work", "another's", { owner: "other", expectedMs: 1000 });
+  await add(queue, "work", "nobody's");
+  await expect.poll(async () => (await jobs()).map(({ key }) => key)).toEqual(["long 1", "long 2", "long 3"]);
+  expect(began).not.toContain("long 3");
+});
+
 test("short work need not wait until heavy work has ended", async () => {
   const began: string[] = [];
   const run = async (job: Job) => {

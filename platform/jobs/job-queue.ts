@@ -84,7 +84,10 @@ export function startJobQueue(options: {
   const db = options.db as Kysely<JobTables>;
   const owner = randomUUID();
   const stopping = new AbortController();
-  const running = new Map<string, { done: Promise<void>; interrupt: AbortController; heavy: boolean }>();
+  const running = new Map<
+    string,
+    { done: Promise<void>; interrupt: AbortController; heavy: boolean; owner: string | null }
+  >();
   let looking: Promise<void> | undefined;
   let lookAgain = false;
   const leaseEnd = sql<Date>`now() + ${leaseMs} * interval '1 ms'`;
@@ -106,6 +109,10 @@ export function startJobQueue(options: {
       .skipLocked();
     const heavy = [...running.values()].filter((job) => job.heavy).length;
     if (heavy >= heavyAtOnce) due = due.where("heavy", "=", false);
+    // The last place is nobody's second one: however wrong we are in what is heavy, others need not wait for it.
+    const owners = [...running.values()].flatMap((job) => job.owner ?? []);
+    if (running.size === concurrency - 1 && owners.length > 0)
+      due = due.where((job) => job.or([job("owner", "is", null), job("owner", "not in", owners)]));
     return (
       db
         .updateTable("job")
@@ -128,7 +135,7 @@ export function startJobQueue(options: {
           running.delete(row.id);
           wake();
         });
-        running.set(row.id, { done, interrupt, heavy: row.heavy });
+        running.set(row.id, { done, interrupt, heavy: row.heavy, owner: row.owner });
       }
     } while (lookAgain);
   }
