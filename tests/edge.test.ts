@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { classicClient, ok } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
@@ -66,6 +67,19 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     expect(page.status).toBeLessThan(400);
     const shown = page.status === 200 ? page : await get(page.headers.get("location")!);
     expect(shown.text.toLowerCase()).toContain("swagger");
+  });
+
+  test("every page that the client has is there", async () => {
+    const source = await readFile(new URL("../apps/web/src/shell/app.tsx", import.meta.url), "utf8");
+    const paths = [...source.matchAll(/ path=(?:"([^"]+)"|\{`([^`]+)`\})/g)].map(
+      ([, one, other]) => one ?? other!,
+    );
+    expect(paths.length).toBeGreaterThan(10);
+    for (const path of paths) {
+      const asked = path.replace(/:\w+/, "1").replace(/\$\{\w+\}/, "friends");
+      const page = await get(asked, { accept: "text/html" });
+      expect([asked, page.status]).toEqual([asked, 200]);
+    }
   });
 
   test("paths that are nothing get an answer in the form of their surface", async () => {

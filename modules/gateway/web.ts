@@ -31,9 +31,8 @@ function hashesOf(html: string, element: "script" | "style"): string {
     .join("");
 }
 
-/** `page` is the client's own, `body` what the server puts into it. */
-function pageHeadersOf(page: string, body: string) {
-  const scripts = hashesOf(page, "script");
+/** `scripts` are those of the client's own page, `body` is what the server puts into it. */
+function pageHeadersOf(scripts: string, body: string) {
   const styles = hashesOf(body, "style");
   return {
     ...namedHeaders,
@@ -73,6 +72,7 @@ export async function webClient(
 ): Promise<void> {
   if (!existsSync(dir)) return;
   const page = await readFile(join(dir, "index.html"), "utf8");
+  const scripts = hashesOf(page, "script");
   await app.register(fastifyStatic, {
     root: dir,
     preCompressed: true,
@@ -92,7 +92,7 @@ export async function webClient(
     const html = page
       .replace(generalTags, (general) => tags ?? general)
       .replace(root, (element) => `${body}${element}`);
-    return reply.headers(pageHeadersOf(page, body)).type("text/html; charset=utf-8").send(html);
+    return reply.headers(pageHeadersOf(scripts, body)).type("text/html; charset=utf-8").send(html);
   }
   // Whoever makes previews runs no script, and seldom asks for HTML in so many words.
   app.get("/", async (request, reply) => sendPage(reply, preview.site(request), await first.feed(request)));
