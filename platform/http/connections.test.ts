@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parseTrustProxy, trustNobody } from "./client-address.ts";
-import { maxConnections, maxConnectionsPerAddress, restMs, shareConnections } from "./connections.ts";
+import { maxConnections, maxConnectionsPerAddress, shareConnections, silentMs } from "./connections.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 afterEach(() => void vi.useRealTimers());
@@ -43,7 +43,7 @@ test("ten thousand silent ones of one address keep to their share, and nobody is
   const silent = times(10_000, () => come(stranger));
   expect(openOf(silent)).toBe(maxConnectionsPerAddress);
   expect(come("203.0.113.10").ask().refused).toBeUndefined();
-  vi.advanceTimersByTime(restMs);
+  vi.advanceTimersByTime(silentMs);
   const neighbour = come(`::ffff:${stranger}`);
   expect([neighbour.open, neighbour.ask().refused]).toEqual([true, undefined]);
   expect([silent[0]!.open, openOf(silent)]).toEqual([false, maxConnectionsPerAddress - 1]);
@@ -56,7 +56,7 @@ test.each([
   const come = house();
   const silent = times(2 * maxConnections, (i) => come(addressOf(i)));
   expect(openOf(silent)).toBe(maxConnections);
-  vi.advanceTimersByTime(restMs);
+  vi.advanceTimersByTime(silentMs);
   const guests = times(100, () => come(stranger));
   expect(guests.map((guest) => guest.ask().refused)).toEqual(times(100, () => undefined));
   expect(openOf(guests)).toBe(100);
@@ -69,17 +69,26 @@ test("who has a request under way, or has only just come, makes room for nobody"
   const fresh = times(maxConnectionsPerAddress / 2, () => come(stranger));
   expect(come(stranger).open).toBe(false);
   expect(openOf([...asking, ...fresh])).toBe(maxConnectionsPerAddress);
-  vi.advanceTimersByTime(restMs);
+  vi.advanceTimersByTime(silentMs);
   const later = times(maxConnectionsPerAddress, () => come(stranger));
   expect([openOf(asking), openOf(fresh), openOf(later)]).toEqual([
     asking.length,
     0,
     maxConnectionsPerAddress - asking.length,
   ]);
+  // One that was answered does at once, when nobody has been silent for long.
   for (const request of requests) request.answer();
-  vi.advanceTimersByTime(restMs);
-  expect(come(stranger).open).toBe(true);
-  expect(openOf(later)).toBe(later.length / 2 - 1);
+  expect([come(stranger).open, openOf(asking), openOf(later)]).toEqual([
+    true,
+    asking.length - 1,
+    later.length / 2,
+  ]);
+  vi.advanceTimersByTime(silentMs);
+  expect([come(stranger).open, openOf(asking), openOf(later)]).toEqual([
+    true,
+    asking.length - 1,
+    later.length / 2 - 1,
+  ]);
 });
 
 test("an address with too many requests under way is told so, and goes on once some are answered", () => {

@@ -11,15 +11,17 @@ export const maxConnectionsPerAddress = 2_000;
 /** How long the head of a request may take, from when the connection was opened or the last answer read. */
 export const headMs = 10_000;
 export const headCheckMs = 2_000;
-/** How long a connection may say nothing before it has to make room: what it said may not have been read yet. */
-export const restMs = 1_000;
+/** How long a new connection may say nothing before it has to make room: what it said may not have been read yet. */
+export const silentMs = 1_000;
 const comeBackMs = 2_000;
 
 interface Share {
   most: number;
   open: number;
-  /** Connections without a request under way, and since when, the one that rests longest first. */
-  resting: Map<Socket, number>;
+  /** Connections that have said nothing yet, and since when, the first first. */
+  silent: Map<Socket, number>;
+  /** Those that have been answered and ask for nothing more, the one that does so for longest first. */
+  idle: Set<Socket>;
 }
 
 /** Why a request cannot be taken on now, or undefined. */
@@ -27,35 +29,35 @@ export type Overload = (request: IncomingMessage) => DomainError | undefined;
 
 /**
  * Bounds the connections of all, and of each address. A full share makes room for a newcomer by closing the one that
- * says nothing for longest, so that silence shuts nobody out. The last tenth of a share is for telling people that
+ * says nothing for longest, or else one whose request was answered, so that silence shuts nobody out. The last tenth of a share is for telling people that
  * there are too many requests. This machine and a trusted proxy have no share of their own: they may bring many people.
  */
 export function shareConnections(server: Server, trust: TrustProxy): Overload {
-  const newShare = (most: number): Share => ({ most, open: 0, resting: new Map() });
+  const newShare = (most: number): Share => ({ most, open: 0, silent: new Map(), idle: new Set() });
   const house = newShare(maxConnections);
   const ofAddress = new Map<string, Share>();
   const sharesOf = new WeakMap<Socket, Share[]>();
   const underWay = new WeakMap<Socket, number>();
 
-  function rest(socket: Socket): void {
-    for (const { resting } of sharesOf.get(socket) ?? []) {
-      resting.delete(socket);
-      resting.set(socket, performance.now());
+  function stir(socket: Socket): void {
+    for (const { silent, idle } of sharesOf.get(socket) ?? []) {
+      silent.delete(socket);
+      idle.delete(socket);
     }
   }
 
   function leave(socket: Socket): void {
-    for (const share of sharesOf.get(socket) ?? []) {
-      share.open--;
-      share.resting.delete(socket);
-    }
+    stir(socket);
+    for (const share of sharesOf.get(socket) ?? []) share.open--;
     sharesOf.delete(socket);
   }
 
-  function makeRoom({ open, most, resting }: Share): boolean {
+  function makeRoom({ open, most, silent, idle }: Share): boolean {
     if (open < most) return true;
-    const [socket, sinceMs] = resting.entries().next().value ?? [];
-    if (socket === undefined || performance.now() - sinceMs! < restMs) return false;
+    const [first, sinceMs] = silent.entries().next().value ?? [];
+    const longSilent = first !== undefined && performance.now() - sinceMs! >= silentMs;
+    const socket = longSilent ? first : idle.values().next().value;
+    if (!socket) return false;
     leave(socket);
     socket.destroy();
     return true;
@@ -76,24 +78,26 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
   server.on("connection", (socket: Socket) => {
     const shares = [...ownShare(socket), house];
     if (!shares.every(makeRoom)) return void socket.destroy();
-    for (const share of shares) share.open++;
     sharesOf.set(socket, shares);
-    rest(socket);
+    for (const share of shares) {
+      share.open++;
+      share.silent.set(socket, performance.now());
+    }
     socket.prependOnceListener("close", () => leave(socket));
   });
   // Before the request is looked at.
   server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
     underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
-    for (const { resting } of sharesOf.get(socket) ?? []) resting.delete(socket);
+    stir(socket);
     response.once("close", () => {
       const left = underWay.get(socket)! - 1;
       underWay.set(socket, left);
-      if (left === 0) rest(socket);
+      if (left === 0) for (const { idle } of sharesOf.get(socket) ?? []) idle.add(socket);
     });
   });
 
   return ({ socket }) => {
-    const full = ({ open, most, resting }: Share) => open - resting.size > 0.9 * most;
+    const full = ({ open, most, silent, idle }: Share) => open - silent.size - idle.size > 0.9 * most;
     if (!sharesOf.get(socket)?.some(full)) return undefined;
     const message = "Too many requests are under way at once. Try again in a moment.";
     return new DomainError("unavailable", "BUSY", message, comeBackMs);

@@ -26,8 +26,8 @@ declare module "fastify" {
   }
 }
 
-const plain: RefusalForm = ({ reason, message }) => ({
-  status: reasons[reason] ?? 400,
+const plain: RefusalForm = ({ kind, reason, message }) => ({
+  status: reasons[reason] ?? (kind === "unavailable" ? 503 : 400),
   type: "application/json; charset=utf-8",
   body: { reason, detail: message },
 });
