@@ -178,7 +178,8 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     expect(text).not.toMatch(/<script>alert|<b>/);
     const nobody = await get("/user/1");
     expect(nobody.text).not.toContain("og:");
-    expect((await get("/user/%3Cscript%3E")).text).toBe(nobody.text);
+    for (const path of ["/user/1", "/user/%3Cscript%3E", "/user/0", "/user/1/followers", "/user/x/friends"])
+      expect(await get(path), path).toMatchObject({ status: 404, text: nobody.text });
   });
 
   test("crawlers and browsers find what they look for without being told", async () => {

@@ -59,14 +59,17 @@ describe.each(shapes)("a link to a video, pasted into a chat, %s", (shape: Shape
 
   test("of a video that is not there, or no more, there is the plain page", async () => {
     const general = await plain();
-    expect(general.status).toBe(200);
+    expect(general.status).toBe(404);
     expect(general.text).toContain("<title>Douya</title>");
     expect(general.text).not.toContain("og:");
-    expect((await open("%3Cscript%3E")).text).toBe(general.text);
+    for (const id of ["%3Cscript%3E", "0", "01", "-1", "1.5", "9".repeat(40)]) {
+      const page = await open(id);
+      expect([page.status, page.text], id).toEqual([404, general.text]);
+    }
     const video = await publish("Soon gone");
     expect((await open(video.id)).text).toContain("Soon gone");
     expect((await ada.delete(`/videos/${video.id}`)).status).toBe(204);
-    expect((await open(video.id)).text).toBe(general.text);
+    expect(await open(video.id)).toMatchObject({ status: 404, text: general.text });
   });
 });
 

@@ -11,10 +11,13 @@ import type { Surface } from "./surface.ts";
 /** The page plays without a preview: whoever opens it does not wait longer for one. */
 const previewMs = 1000;
 
-/** Tags for the head of a page; undefined when there is nothing to tell everybody. */
+/**
+ * Tags for the head of a page; null when everybody may know of nothing by that id, undefined when it could not be
+ * found out.
+ */
 export interface LinkPreview {
-  video(id: string, request: FastifyRequest): Promise<string | undefined>;
-  user(id: string, request: FastifyRequest): Promise<string | undefined>;
+  video(id: string, request: FastifyRequest): Promise<string | null | undefined>;
+  user(id: string, request: FastifyRequest): Promise<string | null | undefined>;
   /** Of any other page. */
   site(request: FastifyRequest): string;
 }
@@ -28,9 +31,9 @@ export function linkPreview(
   const ask = async (
     id: string,
     request: FastifyRequest,
-    find: (call: PublicCall, urls: MediaUrls) => Promise<Preview | undefined>,
+    find: (call: PublicCall, urls: MediaUrls) => Promise<Preview | null>,
   ) => {
-    if (!isId(id)) return undefined;
+    if (!isId(id)) return null;
     const call = { ...callOf(request, previewMs), callerId: undefined, moderator: undefined };
     const found = await optional(call, "preview", find(call, urlsFor(request)));
     return found && tags(found);
@@ -41,14 +44,14 @@ export function linkPreview(
     video: (id, request) =>
       ask(id, request, async (call, urls) => {
         const [found] = (await video.getVideos({ ids: [id] }, call)).videos;
-        if (!found?.playKey) return undefined;
+        if (!found?.playKey) return null;
         const author = await personOf(found.authorId, call);
-        return author && videoPreview(found, author, urls);
+        return author ? videoPreview(found, author, urls) : null;
       }),
     user: (id, request) =>
       ask(id, request, async (call, urls) => {
         const person = await personOf(id, call);
-        return person && userPreview(person, urls);
+        return person ? userPreview(person, urls) : null;
       }),
     site: (request) => tags(sitePreview(urlsFor(request))),
   };

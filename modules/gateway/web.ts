@@ -87,7 +87,9 @@ export async function webClient(
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     },
   });
-  function sendPage(reply: FastifyReply, tags?: string, body = "") {
+  /** Null tags: the page is of something that is not there; the client says so in its own words. */
+  function sendPage(reply: FastifyReply, tags?: string | null, body = "") {
+    if (tags === null) reply.code(404);
     // By functions, since in a text `$&` would mean something.
     const html = page
       .replace(generalTags, (general) => tags ?? general)
@@ -111,7 +113,7 @@ export async function webClient(
   app.setNotFoundHandler((request, reply) => {
     const wantsPage =
       request.headers.accept?.includes("text/html") && ["GET", "HEAD"].includes(request.method);
-    if (wantsPage) return sendPage(reply.code(404));
+    if (wantsPage) return sendPage(reply, null);
     const notFound = new DomainError("not-found", "NOT_FOUND", "There is nothing here.");
     return sendProblem(notFound, request, reply);
   });

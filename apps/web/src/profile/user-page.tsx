@@ -22,7 +22,7 @@ export default function UserPage({ id }: { id: string }) {
   const me = useUser();
   const { data: user, error, refetch } = useQuery(userQuery(api, id));
   const videos = useInfiniteQuery(userVideosQuery(api, id));
-  usePageTitle(user?.name ?? null);
+  usePageTitle(user?.name ?? (error ? t.userGoneTitle : null));
   if (!user && !error) return <ProfileSkeleton />;
   if (!user) {
     const { status } = asProblem(error);
