@@ -95,5 +95,12 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   // The page names its files by the whole path, of which it knows only its own part.
-  await app.register(swaggerUi, { routePrefix: "/docs", indexPrefix: app.prefix, staticCSP: docsPolicy });
+  await app.register(swaggerUi, {
+    routePrefix: "/docs",
+    indexPrefix: app.prefix,
+    staticCSP: docsPolicy,
+    theme: { title: "API · Douya" },
+    // Without a bar whose sign leads nowhere.
+    uiConfig: { layout: "BaseLayout" },
+  });
 }
