@@ -101,7 +101,7 @@ interface Way {
 
 async function mayLend(): Promise<boolean> {
   const status = await readFile("/proc/self/status", "latin1").catch(() => "");
-  const held = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  const held = BigInt(`0x${/^CapEff:\t([0-9a-f]{1,32})$/m.exec(status)?.[1] ?? "0"}`);
   return [CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID].every((capability) => held & (1n << capability));
 }
 
