@@ -116,6 +116,10 @@ describe("where things stand", () => {
       await slide.getByRole("button", { name: zh.fullscreenEnd }).tap();
       await expect.poll(() => page.evaluate("document.fullscreenElement"), { message: at }).toBe(null);
     }
+    await slide.getByRole("button", { name: zh.comments, exact: false }).first().tap();
+    await expect
+      .poll(() => page.evaluate("getComputedStyle(document.querySelector('.stage-full')).opacity"))
+      .toBe("0");
   });
 
   test("words and signs over a white film can be read", async () => {
