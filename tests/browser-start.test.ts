@@ -87,6 +87,41 @@ describe("the first film and the next", () => {
     await holds(page, "document.querySelector('.slide[data-active=true] video')?.currentTime > 0");
   });
 
+  test("who begins with those followed does not load everybody's first film beside them", async () => {
+    const { page } = await browser.visit(server.origin, "phone", loggedIn(server.origin, ada.session));
+    await page.addInitScript(`localStorage.setItem("douya.preferences", '{"feedTab":"following"}')`);
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route("**/*.js", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto("/", { waitUntil: "commit" });
+    await page.locator("noscript").waitFor({ state: "attached" });
+    expect(await page.locator("#first-screen").count()).toBe(0);
+    const asked = page.waitForRequest(
+      (request) => new URL(request.url()).pathname === "/api/v1/feed/following",
+    );
+    release();
+    expect((await asked).headers().authorization).toMatch(/^Bearer /);
+  });
+
+  test.each(["/settings", "/video/:id"])("a member's session is renewed before %s is drawn", async (path) => {
+    const { page } = await browser.visit(server.origin, "desk", loggedIn(server.origin, ada.session));
+    await page.addInitScript(`const send = window.fetch;
+      window.fetch = (request, init) => {
+        const drawn = document.getElementById("root").childElementCount > 0;
+        window.first ??= { path: new URL(request.url).pathname, drawn };
+        return send(request, init);
+      };`);
+    await page.goto(path.replace(":id", videoId));
+    await holds(page, "window.first");
+    expect(await page.evaluate("first")).toEqual({ path: "/api/v1/sessions/refresh", drawn: false });
+    await page.locator("h1").first().waitFor({ state: "attached" });
+  });
+
   test("the next film plays from the key on, and not only when it has arrived", async () => {
     const { page } = await browser.visit(server.origin, "desk");
     await page.addInitScript(watchFilms);

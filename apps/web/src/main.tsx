@@ -5,7 +5,7 @@ import { againMs, createApi, createSender, isPassing, isSoonOver, refreshSession
 import { feedQuery, videoQuery } from "./api/queries.ts";
 import { ServicesProvider } from "./api/services.tsx";
 import { createSession } from "./api/session.ts";
-import { firstAnswers, firstFilmMoves, hideFirstScreen, removeFirstScreen } from "./feed/first-screen.ts";
+import { firstAnswers, firstFilmMoves, hideFirstScreen } from "./feed/first-screen.ts";
 import { I18nProvider } from "./i18n/i18n.tsx";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
@@ -22,6 +22,9 @@ import "./shell/reduced-motion.css";
 import "./ui/button.css";
 
 const AGAIN_MS = 5000;
+/** Another tab may be renewing just now. */
+const RENEWAL_START_MS = 100;
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const isMissing = ({ data, error }: { data: unknown; error: unknown }) =>
   data === undefined && error !== null && isPassing(error);
 
@@ -31,9 +34,17 @@ followTheme(preferences, document.documentElement);
 followHistory(history);
 hideTornImages(document);
 
+let noteRenewal = () => {};
+const renewalSent = new Promise<void>((resolve) => {
+  noteRenewal = resolve;
+});
 const session = createSession({
   storage: local,
-  refresh: refreshSession,
+  refresh: (refreshToken) => {
+    const renewed = refreshSession(refreshToken);
+    noteRenewal();
+    return renewed;
+  },
   locks: navigator.locks,
   channel: new BroadcastChannel("douya.session"),
 });
@@ -62,14 +73,18 @@ const { feedTab } = preferences.get();
 const { feed, video } = firstAnswers();
 const isGuest = !session.user();
 const isFeed = location.pathname === "/";
-if (isFeed && feedTab === "following") removeFirstScreen();
-else if (!isGuest) hideFirstScreen();
+if (!isGuest) hideFirstScreen();
 else if (feed)
   cache.setQueryData(feedQuery(api, "public").queryKey, { pages: [feed], pageParams: [undefined] });
 else if (video) cache.setQueryData(videoQuery(api, video.id).queryKey, video);
 if (isFeed && (feedTab === "public" || !isGuest)) void cache.prefetchInfiniteQuery(feedQuery(api, feedTab));
+const watched = /^\/video\/(\d+)$/.exec(location.pathname)?.[1];
+if (watched && !isGuest) void cache.prefetchQuery(videoQuery(api, watched));
+// Every other page asks as well, once its code is there.
+if (!isGuest) session.accessToken().catch(() => {});
 
-if (isGuest) await firstFilmMoves();
+// Drawing keeps the one thread busy, and everything that a member sees waits for the renewal.
+await (isGuest ? firstFilmMoves() : Promise.race([renewalSent, delay(RENEWAL_START_MS)]));
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, drafts }}>

@@ -48,5 +48,10 @@ export function hideFirstScreen(): void {
 
 /** Once the client shows a film of its own, or something else. */
 export function removeFirstScreen(): void {
-  screen()?.remove();
+  const box = screen();
+  const film = box?.querySelector("video");
+  // Out of the page it would go on loading, and later ones would wait for it.
+  film?.removeAttribute("src");
+  film?.load();
+  box?.remove();
 }
