@@ -4,8 +4,9 @@ import type { Video } from "../api/types.ts";
 import { explainReason } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import { EditIcon, PlayIcon, TrashIcon } from "../ui/icons.tsx";
+import { PlayIcon } from "../ui/icons.tsx";
 import { Notices } from "../video/notices.tsx";
+import { type ChangeStep, ChangeVideo } from "./change-video.tsx";
 import { DeleteVideo } from "./delete-video.tsx";
 import { EditTitle } from "./edit-title.tsx";
 import "./edit.css";
@@ -14,7 +15,7 @@ import "../ui/menu.css";
 /** What the author can see of and do with a video. */
 export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () => void }) {
   const { t, format } = useI18n();
-  const [step, setStep] = useState<"edit" | "delete" | null>(null);
+  const [step, setStep] = useState<ChangeStep | null>(null);
   if (step === "edit") return <EditTitle video={video} onClose={onClose} />;
   if (step === "delete")
     return <DeleteVideo video={video} onClose={() => setStep(null)} onDeleted={onClose} />;
@@ -39,14 +40,7 @@ export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () =
             {t.watch}
           </Link>
         )}
-        <button type="button" onClick={() => setStep("edit")}>
-          <EditIcon />
-          {t.editTitle}
-        </button>
-        <button type="button" className="menu-danger" onClick={() => setStep("delete")}>
-          <TrashIcon />
-          {t.deleteVideo}
-        </button>
+        <ChangeVideo onStep={setStep} />
       </div>
     </Dialog>
   );

@@ -4,8 +4,8 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { useAsMember } from "../social/as-member.tsx";
 import { useBlock } from "../social/use-block.ts";
 import { ConfirmDialog, Dialog } from "../ui/dialog.tsx";
-import { BlockIcon, ShareIcon } from "../ui/icons.tsx";
-import { useShare } from "../video/use-share.ts";
+import { BlockIcon } from "../ui/icons.tsx";
+import { ShareLink } from "../video/share-link.tsx";
 import "../ui/menu.css";
 
 /** What is seldom wanted of a person. */
@@ -13,7 +13,6 @@ export function PersonMenu({ user, onClose }: { user: User; onClose: () => void 
   const { t } = useI18n();
   const asMember = useAsMember();
   const block = useBlock(user);
-  const share = useShare(`/user/${user.id}`, user.name);
   const [asking, setAsking] = useState(false);
   if (asking) {
     return (
@@ -30,16 +29,7 @@ export function PersonMenu({ user, onClose }: { user: User; onClose: () => void 
   return (
     <Dialog title={user.name} onClose={onClose}>
       <div className="menu">
-        <button
-          type="button"
-          onClick={() => {
-            onClose();
-            void share();
-          }}
-        >
-          <ShareIcon />
-          {t.shareProfile}
-        </button>
+        <ShareLink path={`/user/${user.id}`} title={user.name} text={t.shareProfile} onClose={onClose} />
         {user.blocked ? (
           <button
             type="button"

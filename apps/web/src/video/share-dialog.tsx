@@ -11,10 +11,10 @@ import { newKey } from "../social/new-key.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Failure } from "../ui/failure.tsx";
-import { CheckIcon, ShareIcon } from "../ui/icons.tsx";
+import { CheckIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useToast } from "../ui/toast.tsx";
-import { useShare } from "./use-share.ts";
+import { ShareLink } from "./share-link.tsx";
 import "../ui/menu.css";
 import "./share-dialog.css";
 
@@ -27,21 +27,11 @@ interface Props {
 export default function ShareDialog({ video, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
-  const share = useShare(`/video/${video.id}`, video.title);
   return (
     <Dialog title={t.share} onClose={onClose}>
       {me && <Friends me={me} videoId={video.id} />}
       <div className="menu">
-        <button
-          type="button"
-          onClick={() => {
-            onClose();
-            void share();
-          }}
-        >
-          <ShareIcon />
-          {t.copyLink}
-        </button>
+        <ShareLink path={`/video/${video.id}`} title={video.title} text={t.copyLink} onClose={onClose} />
       </div>
     </Dialog>
   );

@@ -4,14 +4,15 @@ import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { ReasonDialog } from "../moderation/reason-dialog.tsx";
+import { type ChangeStep, ChangeVideo } from "../profile/change-video.tsx";
 import { DeleteVideo } from "../profile/delete-video.tsx";
 import { EditTitle } from "../profile/edit-title.tsx";
 import { useHold } from "../social/use-hold.ts";
 import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { EditIcon, LockIcon, PersonIcon, ShareIcon, ThumbDownIcon, TrashIcon } from "../ui/icons.tsx";
-import { useShare } from "./use-share.ts";
+import { LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { ShareLink } from "./share-link.tsx";
 import "../ui/menu.css";
 
 interface Props {
@@ -22,10 +23,9 @@ interface Props {
 /** What is seldom wanted of a video. */
 export default function VideoMenu({ video, onClose }: Props) {
   const { t } = useI18n();
-  const share = useShare(`/video/${video.id}`, video.title);
   const me = useUser();
   const hold = useHold(video.id);
-  const [step, setStep] = useState<"edit" | "delete" | "hold" | null>(null);
+  const [step, setStep] = useState<ChangeStep | "hold" | null>(null);
   const own = me?.id === video.author.id;
   if (step === "edit") return <EditTitle video={video} onClose={onClose} />;
   if (step === "delete") return <DeleteVideo video={video} onClose={onClose} onDeleted={onClose} />;
@@ -43,16 +43,7 @@ export default function VideoMenu({ video, onClose }: Props) {
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
       <div className="menu">
         {!own && <NotForMe video={video} onClose={onClose} />}
-        <button
-          type="button"
-          onClick={() => {
-            onClose();
-            void share();
-          }}
-        >
-          <ShareIcon />
-          {t.copyLink}
-        </button>
+        <ShareLink path={`/video/${video.id}`} title={video.title} text={t.copyLink} onClose={onClose} />
         {me?.role === "moderator" && (
           <button
             type="button"
@@ -68,18 +59,7 @@ export default function VideoMenu({ video, onClose }: Props) {
           <PersonIcon />
           {own ? t.toMyVideos : t.toProfileOf(video.author.name)}
         </Link>
-        {own && (
-          <>
-            <button type="button" onClick={() => setStep("edit")}>
-              <EditIcon />
-              {t.editTitle}
-            </button>
-            <button type="button" className="menu-danger" onClick={() => setStep("delete")}>
-              <TrashIcon />
-              {t.deleteVideo}
-            </button>
-          </>
-        )}
+        {own && <ChangeVideo onStep={setStep} />}
       </div>
     </Dialog>
   );

@@ -1,0 +1,21 @@
+import { useI18n } from "../i18n/i18n.tsx";
+import { EditIcon, TrashIcon } from "../ui/icons.tsx";
+
+export type ChangeStep = "edit" | "delete";
+
+/** What only the author finds in a video's menu; each leads to a dialog of its own. */
+export function ChangeVideo({ onStep }: { onStep: (step: ChangeStep) => void }) {
+  const { t } = useI18n();
+  return (
+    <>
+      <button type="button" onClick={() => onStep("edit")}>
+        <EditIcon />
+        {t.editTitle}
+      </button>
+      <button type="button" className="menu-danger" onClick={() => onStep("delete")}>
+        <TrashIcon />
+        {t.deleteVideo}
+      </button>
+    </>
+  );
+}

@@ -1,0 +1,26 @@
+import { ShareIcon } from "../ui/icons.tsx";
+import { useShare } from "./use-share.ts";
+
+interface Props {
+  path: string;
+  title: string;
+  text: string;
+  onClose: () => void;
+}
+
+/** The entry of a menu that hands out a link and closes the menu. */
+export function ShareLink({ path, title, text, onClose }: Props) {
+  const share = useShare(path, title);
+  return (
+    <button
+      type="button"
+      onClick={() => {
+        onClose();
+        void share();
+      }}
+    >
+      <ShareIcon />
+      {text}
+    </button>
+  );
+}
