@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import fastify from "fastify";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { type Call, withinDeadline } from "#platform/rpc/call.ts";
 import { callOf, watchClients } from "./request-call.ts";
 
 const app = fastify();
@@ -11,6 +12,24 @@ let answer = (_body: object) => {};
 app.post("/", async (request) => {
   signals.push(callOf(request).signal!);
   return new Promise((resolve) => (answer = resolve));
+});
+
+test("a page that needs many calls at once is no leak to warn of", async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on("warning", onWarning);
+  onTestFinished(() => void process.off("warning", onWarning));
+  const many = fastify();
+  watchClients(many);
+  onTestFinished(() => many.close());
+  many.get("/", async (request) => {
+    const outer = callOf(request);
+    const inner = (call: Call) => Promise.all(Array.from({ length: 40 }, () => withinDeadline(call, soon)));
+    return (await Promise.all([inner(outer), withinDeadline(outer, inner)])).flat();
+  });
+  const soon = () => new Promise<number>((resolve) => setImmediate(() => resolve(1)));
+  expect((await many.inject("/")).json()).toHaveLength(80);
+  expect(warnings).toEqual([]);
 });
 
 test("a request's calls end when its client hangs up, and not before nor after its answer", async () => {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { type Call, callerGone } from "#platform/rpc/call.ts";
+import { type Call, callController, callerGone } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "./auth.ts";
 import type { Limits } from "./limits.ts";
 
@@ -52,7 +52,7 @@ export function watchClients(app: FastifyInstance): void {
 
 // The request's own "close" comes as soon as its body has been read.
 function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
+  const gone = callController();
   response.once("close", () => {
     if (!response.writableFinished) gone.abort(callerGone());
   });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { DomainError } from "../errors/domain-error.ts";
 
 /** What travels with every call, on both links: who asks, since when it is too late, and which trace it is. */
@@ -26,6 +27,15 @@ export function requireCaller(call: Call): string {
 }
 
 const maxTimerMs = 2 ** 31 - 1;
+/** How much may wait on one call's signal at once: Node.js takes more than that for a leak and warns, by itself above 10. */
+const maxWaiting = 200;
+
+/** A controller for a call, on which all the calls wait that are made to answer it. */
+export function callController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(maxWaiting, controller.signal);
+  return controller;
+}
 
 /**
  * Settles like `work`, or refuses with DEADLINE_EXCEEDED once the call's deadline has passed and with CALLER_GONE once
@@ -37,7 +47,7 @@ export function withinDeadline<T>(call: Call, work: (served: ServedCall) => Prom
   const { signal: caller } = call;
   if (caller?.aborted) return Promise.reject(caller.reason);
   return new Promise<T>((resolve, reject) => {
-    const over = new AbortController();
+    const over = callController();
     const end = (why: unknown) => {
       reject(why);
       over.abort(why);
