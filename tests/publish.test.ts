@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { cutOffClip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
@@ -70,6 +71,32 @@ describe.each(shapes)("publishing, %s", (shape) => {
     expectProblem(await eve.post("/videos", { json }), 404, "UPLOAD_NOT_FOUND");
     expectProblem(await server.api("POST", "/videos", { json }), 401, "LOGIN_REQUIRED");
     body(await ada.post("/videos", { json }), 201);
+  });
+
+  test("an original is served to nobody by its content, neither before it is published nor afterwards", async () => {
+    const ada = await server.register();
+    const file = freshClip("three-scenes.mp4");
+    const sha256 = createHash("sha256").update(file).digest("hex");
+    const served = async () => {
+      const names = ["source", "video", "cover", "staging", "upload"].flatMap((namespace) =>
+        ["bin", "mp4", "jpg"].map((ending) => `/media/${namespace}/${sha256}.${ending}`),
+      );
+      const answers = await Promise.all(
+        names.flatMap((name) =>
+          [undefined, ada.session.accessToken].map((token) =>
+            send("GET", `${server.origin}${name}`, { token }).then(({ status }) => [name, status]),
+          ),
+        ),
+      );
+      return answers.filter(([, status]) => status !== 404);
+    };
+    const upload = body(await ada.upload(file), 201);
+    expect(await served()).toEqual([]);
+    const json = { uploadId: upload.id, title: "A title" };
+    const asked = body(await ada.post<Video>("/videos", { json }), 201);
+    const video = await ada.settled(asked.id);
+    expect((await send("GET", video.playUrl!)).status).toBe(200);
+    expect(await served()).toEqual([]);
   });
 
   test("one deletes one's own videos, at any moment, and nobody else's", async () => {
