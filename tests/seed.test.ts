@@ -38,7 +38,8 @@ test("seed fills in a demonstration and a made-up world whose counts are right, 
       (select count(*)::int from interaction.video where likes > 0 and comments > 0) as spoken_of,
       (select count(*)::int from interaction.comment where root_id is not null) as replies,
       (select count(*)::int from interaction.video where pinned_id is not null) as pinned,
-      (select count(distinct (low_id, high_id))::int from message.message) as conversations`);
+      (select count(distinct (low_id, high_id))::int from message.message) as conversations,
+      (select sum(unread)::int from message.person) as unread`);
   await client.end();
-  expect(rows[0]).toEqual({ follows: 11, spoken_of: 6, replies: 8, pinned: 3, conversations: 4 });
+  expect(rows[0]).toEqual({ follows: 11, spoken_of: 6, replies: 8, pinned: 3, conversations: 4, unread: 4 });
 });

@@ -41,9 +41,14 @@ export async function bringToLife(
       if (pinned) await client.pin(author.token, id, commentId);
     }
   }
-  for (const [one, other, messages] of conversations)
+  for (const [one, other, messages] of conversations) {
+    let last: { by: string; id: string } | undefined;
     for (const [name, content] of messages) {
       const [from, to] = [byName.get(name), byName.get(name === one ? other : one)];
-      if (from && to) await client.write(from.token, to.id, content);
+      if (!from || !to) continue;
+      // Who answers has read what is answered.
+      if (last && last.by !== name) await client.markRead(from.token, to.id, last.id);
+      last = { by: name, id: await client.write(from.token, to.id, content) };
     }
+  }
 }

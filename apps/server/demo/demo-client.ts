@@ -67,8 +67,12 @@ export function demoClient(address: string) {
     async pin(token: string, videoId: string, commentId: string): Promise<void> {
       await call("PUT", `/videos/${videoId}/pinned-comment`, token, { commentId });
     },
-    async write(token: string, userId: string, content: string): Promise<void> {
-      await call("POST", `/conversations/${userId}/messages`, token, { content });
+    /** Writes a message; gives its id. */
+    async write(token: string, userId: string, content: string): Promise<string> {
+      return (await call("POST", `/conversations/${userId}/messages`, token, { content })).id;
+    },
+    async markRead(token: string, userId: string, upTo: string): Promise<void> {
+      await call("PUT", `/conversations/${userId}/read`, token, { upTo });
     },
     /** Ids of the newest published videos. */
     async newest(): Promise<string[]> {
