@@ -211,7 +211,10 @@ describe("what one wishes of videos and of people", () => {
     expect(await height()).toBe(one);
   });
 
-  test("a server that asks for patience is heard in words, whatever was wished", async () => {
+  test.each([
+    ["DISK_FULL", en.reasons.DISK_FULL],
+    ["NOT_KNOWN_YET", en.reasons.UNAVAILABLE],
+  ])("a server that asks for patience, because of %s, is heard in words, whatever was wished", async (reason, words) => {
     const bob = await friend();
     const visitor = await sit(bob, "desk");
     visitor.expectStatus(503);
@@ -219,16 +222,16 @@ describe("what one wishes of videos and of people", () => {
     await page.goto(`/video/${videoId}`);
     await inView(page).locator("video").waitFor();
     await page.route("**/api/v1/**", (route) =>
-      route.request().method() === "GET"
+      route.request().method() === "GET" || route.request().url().includes("/sessions")
         ? route.continue()
         : route.fulfill({
             status: 503,
             headers: { "retry-after": "30" },
             contentType: "application/problem+json",
-            body: JSON.stringify({ reason: "NOT_KNOWN_YET", detail: "Later." }),
+            body: JSON.stringify({ reason, detail: "Later.", retryAfterMs: 30_000 }),
           }),
     );
-    const told = page.locator(".toast", { hasText: en.reasons.UNAVAILABLE });
+    const told = page.locator(".toast", { hasText: words });
     const wishes: (() => Promise<unknown>)[] = [
       () => page.keyboard.press("l"),
       () => page.keyboard.press("f"),
@@ -239,6 +242,18 @@ describe("what one wishes of videos and of people", () => {
       await told.waitFor();
       await until("it is taken back", async () => (await inView(page).textContent())?.includes("The newest"));
       await page.evaluate("document.querySelector('.toast')?.hidePopover()");
+    }
+    // What was written stays, with the reason beside it.
+    for (const [path, label] of [
+      [`/video/${videoId}?comments`, en.writeComment],
+      [`/messages/${ada.id}`, en.writeMessage],
+    ] as const) {
+      await page.goto(path);
+      const field = page.getByRole("textbox", { name: label });
+      await field.fill("Worth keeping");
+      await page.keyboard.press("Enter");
+      await page.locator(".toast, [role=alert]", { hasText: words }).first().waitFor();
+      expect((await page.getByRole("main").textContent()) ?? "").toContain("Worth keeping");
     }
   });
 });
