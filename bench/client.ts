@@ -81,14 +81,15 @@ async function api(
   return response.status === 204 ? undefined : response.json();
 }
 
-/** Waits until the public feed has this many videos. */
-export async function waitForFeed(port: number, videos: number): Promise<void> {
+/** Waits until the titles at the head of the public feed are as wanted. */
+export async function waitForFeed(port: number, isThere: (titles: string[]) => boolean): Promise<void> {
   const deadlineMs = Date.now() + publishMs;
   for (;;) {
-    const { video_list } = await classic<{ video_list: unknown[] }>(port, "/feed/");
-    if (video_list.length >= videos) return;
+    const { video_list } = await classic<{ video_list: { title: string }[] }>(port, "/feed/");
+    const titles = video_list.map(({ title }) => title);
+    if (isThere(titles)) return;
     if (Date.now() > deadlineMs)
-      throw new Error(`${video_list.length} of ${videos} videos after ${publishMs} ms`);
+      throw new Error(`not there after ${publishMs} ms; the feed has ${titles.join(", ")}`);
     await delay(100);
   }
 }

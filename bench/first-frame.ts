@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { browserFlags, findChromium } from "#tests/harness/chromium.ts";
 import type { Bench } from "./bench.ts";
-import { publishClip } from "./client.ts";
+import { publishClip, waitForFeed } from "./client.ts";
 import { type Row, row } from "./scoreboard.ts";
 
 const films = ["sunset", "flower", "aurora", "silk"];
@@ -45,7 +45,7 @@ export const firstFrame: Bench = async (world, { rounds }) => {
   const server = await world.serve();
   for (const name of films)
     await publishClip(server.port, author!, await readFile(`apps/server/demo/${name}.mp4`), name);
-  await waitForFilm(server.port, films.at(-1)!);
+  await waitForFeed(server.port, (titles) => titles.includes(films.at(-1)!));
   const browser = await chromium.launch({ executablePath: findChromium()!, args: browserFlags });
   world.owns({ stop: () => browser.close() });
   const rows: Row[] = [];
@@ -106,16 +106,6 @@ async function movedMs(page: Page): Promise<number> {
     await page.waitForTimeout(20);
   }
   throw new Error(`no film moved within ${waitMs} ms`);
-}
-
-async function waitForFilm(port: number, title: string): Promise<void> {
-  for (const untilMs = Date.now() + waitMs; Date.now() < untilMs; ) {
-    const response = await fetch(`http://127.0.0.1:${port}/api/v1/feed?limit=10`);
-    const { items } = (await response.json()) as { items: { title: string }[] };
-    if (items.some((item) => item.title === title)) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`"${title}" was not published within ${waitMs} ms`);
 }
 
 function quartile(samples: number[]): number {

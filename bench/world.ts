@@ -50,7 +50,7 @@ export async function createWorld(): Promise<World> {
         `Video ${i}: 豆芽菜的一天, in a title of usual length`,
       );
     }
-    await waitForFeed(server.port, 30);
+    await waitForFeed(server.port, (titles) => titles.length >= 30);
     await server.stop();
     return callers;
   }
