@@ -1,5 +1,6 @@
 import type { Page, Request } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
+import { isolate } from "#apps/web/src/i18n/isolate.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
@@ -120,7 +121,7 @@ describe("what a phone feels like in the hand", () => {
     await page.goto(`/video/${videoId}`);
     await inView(page).getByRole("button", { name: zh.moreActions }).tap();
     await page.getByRole("dialog").getByRole("link", { name: zh.toMyVideos }).tap();
-    await page.getByRole("button", { name: zh.manage(arabic) }).waitFor();
+    await page.getByRole("button", { name: zh.manage(isolate(arabic)) }).waitFor();
   });
 
   test("a keyboard leaves room for what is written", async () => {
