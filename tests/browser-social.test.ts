@@ -424,10 +424,22 @@ describe("people among each other", () => {
     const { videoId } = await creator("shared");
     const { person: other } = await creator("somebody else's");
     const { page } = await browser.visit(server.origin, "phone");
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route("**/api/v1/users/*/videos*", async (route) => {
+      await held;
+      await route.continue();
+    });
     await page.goto(`/video/${videoId}`);
     await plays(inView(page));
     expect(await inView(page).textContent()).toContain("shared");
+    // Whoever is faster than the list waits for the next one in its place.
     await page.keyboard.press("ArrowDown");
+    const slides = `(({ scrollTop, clientHeight }) => scrollTop / clientHeight)(document.querySelector(".feed-scroller"))`;
+    await expect.poll(() => page.evaluate(slides)).toBe(1);
+    release();
     await until("the next one", async () => (await inView(page).textContent())?.includes(other.username));
     await plays(inView(page));
   });

@@ -139,8 +139,14 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
           />
         ))}
         {tail && (
-          // An article, since a feed may have nothing else in it.
-          <article className="slide slide-tail" aria-label={t.feedTail} tabIndex={-1}>
+          // An article, since a feed may have nothing else in it. Another one for more videos: the browser holds on to
+          // the slide in view, and would carry whoever waits here past them all to the new end.
+          <article
+            key={`tail ${videos.length}`}
+            className="slide slide-tail"
+            aria-label={t.feedTail}
+            tabIndex={-1}
+          >
             {tail}
           </article>
         )}
