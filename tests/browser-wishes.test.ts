@@ -180,19 +180,19 @@ describe("what one wishes of videos and of people", () => {
       });
     await touch("touchStart", 0.2);
     for (let share = 0.25; share <= 0.75; share += 0.05) await touch("touchMove", share);
-    expect(await paused()).toBe(true);
+    await until("the film waits", paused);
     const shown = (selector: string, of?: string) =>
       inView(page)
         .locator(selector)
         .evaluate((one, pseudo) => one.ownerDocument.defaultView.getComputedStyle(one, pseudo).opacity, of);
-    expect(await shown(".scrubber-time")).toBe("1");
-    expect(await shown(".scrubber")).toBe("1");
+    await expect.poll(() => shown(".scrubber-time")).toBe("1");
+    await expect.poll(() => shown(".scrubber")).toBe("1");
     const duration = await video.evaluate((film): number => film.duration);
     // The picture is that of the place under the finger.
     await until("the picture", async () => Math.abs((await time()) - duration * 0.75) < duration * 0.06);
     await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
     await until("it plays on", async () => !(await paused()));
-    expect(await shown(".scrubber-time")).toBe("0");
+    await expect.poll(() => shown(".scrubber-time")).toBe("0");
   });
 
   test("the field of comments is as tall as its text, up to a point", async () => {
