@@ -75,7 +75,7 @@ describe.each(shapes)("publishing, %s", (shape) => {
 
   test("an original is served to nobody by its content, neither before it is published nor afterwards", async () => {
     const ada = await server.register();
-    const file = freshClip("three-scenes.mp4");
+    const file = freshClip();
     const sha256 = createHash("sha256").update(file).digest("hex");
     const served = async () => {
       const names = ["source", "video", "cover", "staging", "upload"].flatMap((namespace) =>
