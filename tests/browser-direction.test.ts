@@ -65,7 +65,9 @@ describe("words that are written from right to left, in a browser", () => {
     ]) {
       await page.goto(path);
       await page.getByText(name).first().waitFor({ state: "attached" });
-      for (const written of [name, text]) expect([path, await touching(page, written)]).toEqual([path, []]);
+      // Polled, since a page may be there a moment before its style.
+      for (const written of [name, text])
+        await expect.poll(() => touching(page, written), { message: path }).toEqual([]);
     }
     // As it would be without.
     await page.evaluate(
