@@ -9,8 +9,8 @@ export function MessageContent({ content, by }: { content: string; by?: string }
     <div className="bubble-stack">
       <p className={by ? "bubble" : "bubble bubble-waiting"} dir="auto">
         {by && (
-          <span className="unseen" dir="auto">
-            {by}:{" "}
+          <span className="unseen">
+            <bdi>{by}</bdi>:{" "}
           </span>
         )}
         <LinkedText text={content} />
