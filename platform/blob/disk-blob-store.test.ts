@@ -1,14 +1,25 @@
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import {
+  type FileHandle,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DomainError } from "../errors/domain-error.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
 import { type BlobStore, blobKey, isBlobKey } from "./blob-store.ts";
@@ -36,6 +47,30 @@ async function put(content: Buffer) {
   await store.commit(staged.name, key);
   return key;
 }
+
+describe("commit", () => {
+  test("has the bytes on the disk before they have their name, and the name before it says so", async () => {
+    const staged = await receive(randomBytes(1000));
+    const key = blobKey("video", staged.sha256, "mp4");
+    const [from, to] = await Promise.all([
+      store.withFile({ staged: staged.name }, async (path) => path),
+      store.withFile({ key }, async (path) => path),
+    ]);
+    const { ino } = await stat(from);
+    const folder = await open(dir);
+    const handles = Object.getPrototypeOf(folder) as FileHandle;
+    await folder.close();
+    const synced: { ino: number; named: boolean }[] = [];
+    const { sync } = handles;
+    const spy = vi.spyOn(handles, "sync").mockImplementation(async function (this: FileHandle) {
+      synced.push({ ino: (await this.stat()).ino, named: existsSync(to) });
+      await sync.call(this);
+    });
+    await store.commit(staged.name, key).finally(() => spy.mockRestore());
+    expect(synced).toContainEqual({ ino, named: false });
+    expect(synced).toContainEqual({ ino: (await stat(dirname(to))).ino, named: true });
+  });
+});
 
 describe("receive", () => {
   test.each([

@@ -198,7 +198,8 @@ describe("partitions", () => {
     }
   });
 
-  it("of a member that was thought dead are handled by its successor alone", async () => {
+  /** Somebody takes all over between a member's reading of the first event and its claim. */
+  async function takeOver(change: string) {
     const slow = consumeHere();
     await slow.settled();
     await expect.poll(shares).toEqual([16]);
@@ -207,24 +208,45 @@ describe("partitions", () => {
     await successor.query("begin");
     await successor.query("select from events.consumer for update");
     await log.emit("a:1");
-    // It has read the event, and is about to claim it, while somebody else takes over and handles it.
-    const claiming = async () => {
+    const backends = async (what: string) => {
       const { rows } = await log.database.pool.query(
-        `select from pg_stat_activity
-         where datname = current_database() and wait_event_type = 'Lock' and query like '%update events.consumer c%'`,
+        `select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and ${what}`,
       );
       return rows.length;
     };
-    await expect.poll(claiming).toBe(1);
+    const claiming = "wait_event_type = 'Lock' and query like '%update events.consumer c%'";
+    await expect.poll(() => backends(claiming)).toBe(1);
     const id = "00000000-0000-4000-8000-000000000000";
     await successor.query(`insert into events.member values ('test', '${id}', now() + interval '1 hour')`);
-    await successor.query(`update events.consumer set owner = '${id}', term = term + 1, position = 1`);
-    await successor.query("insert into test.effect (event_position, value) values (1, 'a:1')");
+    await successor.query(`update events.consumer set owner = '${id}', term = term + 1`);
+    await successor.query(change);
     await successor.query("commit");
-    await successor.query("delete from events.member where id = $1", [id]);
+    return {
+      /** The member has done with its claim what it does with it. */
+      claimed: () => expect.poll(() => backends("xact_start is not null")).toBe(0),
+      async end() {
+        await successor.query("delete from events.member where id = $1", [id]);
+        await successor.end();
+        await log.emit("a:2");
+        await slow.settled();
+      },
+    };
+  }
+
+  it("of a member that was thought dead are handled by its successor alone", async () => {
+    const successor = await takeOver(
+      `with moved as (update events.consumer set position = 1)
+       insert into test.effect (event_position, value) values (1, 'a:1')`,
+    );
     await successor.end();
-    await log.emit("a:2");
-    await slow.settled();
+    expect(await log.effects()).toEqual(["a:1", "a:2"]);
+  });
+
+  it("that nobody has handled yet are not those of a member that was thought dead either", async () => {
+    const successor = await takeOver("select");
+    await successor.claimed();
+    expect(await log.effects()).toEqual([]);
+    await successor.end();
     expect(await log.effects()).toEqual(["a:1", "a:2"]);
   });
 });
