@@ -253,4 +253,28 @@ describe("douya on the command line", () => {
     expect((await run(["doctor", "--retry-jobs"], env)).answer.trim()).toBe("1 to be tried again.");
     expect((await run(["doctor"], env)).answer).toMatch(/^ok +Jobs +none given up$/m);
   });
+
+  test("doctor names groups of consumers that keep the log and that nobody works for", async () => {
+    const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
+    await run(["migrate"], env);
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      await client.query("insert into events.consumer_group values ('old.thing', '{}'), ('new.thing', '{}')");
+      await client.query(
+        "insert into events.consumer (group_name, partition, position) values ('old.thing', 0, 0)",
+      );
+      expect((await run(["doctor"], env)).answer).toMatch(/^ok +Events +none left behind$/m);
+      const alive = "('new.thing', gen_random_uuid(), now() + interval '1 hour')";
+      await client.query(`insert into events.member values ${alive}`);
+      expect((await run(["doctor"], env)).answer).toMatch(
+        /^MEND +Events +nobody works for old\.thing .*douya events forget --group=old\.thing$/m,
+      );
+      expect((await run(["events", "forget", "--group=old.thing"], env)).code).toBe(0);
+      expect((await run(["doctor"], env)).answer).toMatch(/^ok +Events /m);
+    } finally {
+      await client.query("delete from events.member");
+      await client.end();
+    }
+  });
 });

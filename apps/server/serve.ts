@@ -98,7 +98,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
 
     const events = createEvents({ database: storage.database, log });
     undo.push(events.stop);
-    reportLag(metrics, pool, events.groups);
+    reportLag(metrics, pool);
     reportDeadJobs(
       metrics,
       pool,

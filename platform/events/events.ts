@@ -28,8 +28,6 @@ export interface Events {
 }
 
 export interface RunningEvents extends Events {
-  /** The groups that this process works for. */
-  groups(): string[];
   /** Stops all consumers, each after what it is handling. */
   stop(): Promise<void>;
 }
@@ -40,7 +38,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
   const { pool } = options.database;
   const horizon = createHorizon(pool, log);
   const reader = createLogReader(pool);
-  const consumers = new Map<Consumer, string>();
+  const consumers = new Set<Consumer>();
   const onEmitted = (types: Set<string>) => {
     if (types.size > 0) horizon.wake();
   };
@@ -64,13 +62,12 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
           consumers.delete(consumer);
         },
       };
-      consumers.set(consumer, consumed.group);
+      consumers.add(consumer);
       return consumer;
     },
     recent: (types, mark) => lookAtRecent(pool, new Map(types.map((type) => [type.name, type])), mark),
-    groups: () => [...new Set(consumers.values())],
     async stop() {
-      await Promise.all([...consumers.keys()].map((consumer) => consumer.stop()));
+      await Promise.all([...consumers].map((consumer) => consumer.stop()));
       await horizon.stop();
     },
   };

@@ -135,11 +135,12 @@ it("lag counts what a group listens to and has not handled, and tells the age of
   expect(lag!.seconds).toBeGreaterThan(7199);
   expect(lag!.seconds).toBeLessThan(7300);
   const metrics = createMetrics();
-  reportLag(metrics, log.database.pool, () => ["test"]);
+  reportLag(metrics, log.database.pool);
   const text = await metrics.registry.metrics();
   expect(text).toContain('douya_events_lag_records{group="test"} 2');
   expect(text).toMatch(/douya_events_lag_seconds\{group="test"\} 72\d\d/);
   expect(text).toContain('douya_events_dead_letters{group="test"} 0');
+  expect(text).toMatch(/douya_events_members\{group="test"\} \d/);
 });
 
 it("tail shows the newest, and goes on from a position, of the types asked for", async () => {

@@ -5,13 +5,13 @@ import { type GroupLag, readLag } from "./lag.ts";
 /** How long one reading answers for all gauges of a scrape. */
 const freshMs = 1_000;
 
-/** Gauges of the groups that this process works for; every process of a group says the same. */
-export function reportLag(metrics: Metrics, pool: Pool, groups: () => string[]): void {
+/** Gauges of all groups, those that nobody works for any more included; every process says the same. */
+export function reportLag(metrics: Metrics, pool: Pool): void {
   let lag: Promise<GroupLag[]> | undefined;
   const read = (of: (group: GroupLag) => number) => async () => {
     // Without a database the other metrics still count.
     const unread = (): GroupLag[] => [];
-    lag ??= readLag(pool, groups())
+    lag ??= readLag(pool)
       .catch(unread)
       .finally(() => {
         setTimeout(() => {
@@ -37,5 +37,11 @@ export function reportLag(metrics: Metrics, pool: Pool, groups: () => string[]):
     "Events that a group could not handle",
     "group",
     read((group) => group.deadLetters),
+  );
+  metrics.gauges(
+    "douya_events_members",
+    "Members of a group that are alive; the log is kept for a group without any, too",
+    "group",
+    read((group) => group.members),
   );
 }

@@ -2,6 +2,7 @@ import { statfs } from "node:fs/promises";
 import { availableParallelism, freemem } from "node:os";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { readLag } from "#platform/events/lag.ts";
 import { readDeadJobs, retryDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
@@ -47,6 +48,7 @@ export const doctorCommand: Command = {
       }
     });
     await check("Jobs", () => besideServer(lookForDeadJobs));
+    await check("Events", () => besideServer(lookAtEvents));
     await check("Disk", async () => {
       const { bavail, bsize } = await statfs(config.dataDir);
       const gigabytes = (bavail * bsize) / 1024 ** 3;
@@ -71,6 +73,24 @@ async function lookForDeadJobs({ pool }: Database): Promise<string> {
   if (dead.length === 0) return "none given up";
   const named = dead.map(({ kind, count, lastError }) => `${count} × ${kind} (${lastError})`).join(", ");
   throw new Error(`given up: ${named}. Mend the cause, then run: douya doctor --retry-jobs`);
+}
+
+/** Events that nobody could handle, and groups that keep the log although nobody works for them. */
+async function lookAtEvents({ pool }: Database): Promise<string> {
+  const groups = await readLag(pool);
+  const dead = groups
+    .filter(({ deadLetters }) => deadLetters > 0)
+    .map(({ group, deadLetters }) => `${deadLetters} that ${group} could not handle, see: douya events dead`);
+  // Without a server nobody works for any.
+  const serving = groups.some(({ members }) => members > 0);
+  const abandoned = groups
+    .filter(({ members }) => serving && members === 0)
+    .map(({ group, records, seconds }) => {
+      const held = `${records} events wait, the oldest for ${Math.round(seconds / 3600)} h`;
+      return `nobody works for ${group} (${held}): start its module, or, if there is none any more, run: douya events forget --group=${group}`;
+    });
+  if (dead.length + abandoned.length > 0) throw new Error([...dead, ...abandoned].join("; "));
+  return "none left behind";
 }
 
 async function retryAll({ pool }: Database): Promise<void> {
