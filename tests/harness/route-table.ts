@@ -1,8 +1,4 @@
-import { readConfig } from "#apps/server/config.ts";
-import { table } from "#apps/server/targets.ts";
-import { createHttpServer } from "#platform/http/http-server.ts";
-import { createLog } from "#platform/observe/log.ts";
-import { createMetrics } from "#platform/observe/metrics.ts";
+import { declaredGateway } from "#apps/server/declared-gateway.ts";
 
 export interface Route {
   method: string;
@@ -18,31 +14,14 @@ interface Schema {
 
 /** Every route that the public side has, from the declarations themselves. */
 export async function routeTable(): Promise<Route[]> {
-  const config = readConfig({});
-  const log = createLog("silent");
-  const metrics = createMetrics();
-  const app = createHttpServer({ ...config, log, metrics, readiness: async () => ({}) });
   const routes: Route[] = [];
-  app.addHook("onRoute", ({ method, url, schema }) => {
-    const parts = [schema?.body, schema?.querystring] as (Schema | undefined)[];
-    const fields = parts.flatMap((part) => Object.keys(part?.properties ?? {}));
-    for (const one of [method].flat()) routes.push({ method: one, url, fields });
+  const app = await declaredGateway((server) => {
+    server.addHook("onRoute", ({ method, url, schema }) => {
+      const parts = [schema?.body, schema?.querystring] as (Schema | undefined)[];
+      const fields = parts.flatMap((part) => Object.keys(part?.properties ?? {}));
+      for (const one of [method].flat()) routes.push({ method: one, url, fields });
+    });
   });
-  const { module, config: slice } = table.gateway!;
-  // The routes are declared with everything they need and never called.
-  const parts = {
-    config: slice(config),
-    db: {},
-    clients: {},
-    ids: {},
-    events: {},
-    blobs: {},
-    media: {},
-    metrics,
-    log,
-  };
-  const gateway = await module.start(parts as never);
-  await app.register(gateway.routes!);
   await app.ready();
   await app.close();
   return routes;

@@ -1,0 +1,35 @@
+import type { FastifyInstance } from "fastify";
+import { createHttpServer } from "#platform/http/http-server.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import { readConfig } from "./config.ts";
+import { table } from "./targets.ts";
+
+/**
+ * The public side with all its routes, for whoever wants to know what they are: nothing that they would call is there.
+ * `before` gets the server when it has none yet. The caller closes it.
+ */
+export async function declaredGateway(
+  before: (app: FastifyInstance) => void = () => {},
+): Promise<FastifyInstance> {
+  const config = readConfig({});
+  const log = createLog("warn");
+  const metrics = createMetrics();
+  const app = createHttpServer({ ...config, log, metrics, readiness: async () => ({}) });
+  before(app);
+  const { module, config: slice } = table.gateway!;
+  const parts = {
+    config: slice(config),
+    db: {},
+    clients: {},
+    ids: {},
+    events: {},
+    blobs: {},
+    media: {},
+    metrics,
+    log,
+  };
+  const gateway = await module.start(parts as never);
+  await app.register(gateway.routes!);
+  return app;
+}
