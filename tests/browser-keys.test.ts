@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
-import { browsing, loggedIn } from "./harness/browser.ts";
+import { browsing, holdRequests, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
@@ -63,13 +63,7 @@ describe("keys", () => {
 
   /** The same page again, whose comments are asked for and do not come before `release`, which says how. */
   async function cold(page: Page) {
-    let release: (route: "continue" | "abort") => void = () => {};
-    const released = new Promise<"continue" | "abort">((resolve) => {
-      release = resolve;
-    });
-    await page.route(/comments-drawer/, async (route) =>
-      (await released) === "continue" ? route.continue() : route.abort("aborted"),
-    );
+    const release = await holdRequests(page, /comments-drawer/);
     await page.reload({ waitUntil: "commit" });
     await page.locator("article[data-active=true]").waitFor();
     return release;

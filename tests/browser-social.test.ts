@@ -2,7 +2,7 @@ import type { Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
-import { browsing, loggedIn } from "./harness/browser.ts";
+import { browsing, holdRequests, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { doubleTap, drag } from "./harness/gestures.ts";
@@ -424,14 +424,7 @@ describe("people among each other", () => {
     const { videoId } = await creator("shared");
     const { person: other } = await creator("somebody else's");
     const { page } = await browser.visit(server.origin, "phone");
-    let release = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    await page.route("**/api/v1/users/*/videos*", async (route) => {
-      await held;
-      await route.continue();
-    });
+    const release = await holdRequests(page, "**/api/v1/users/*/videos*");
     await page.goto(`/video/${videoId}`);
     await plays(inView(page));
     expect(await inView(page).textContent()).toContain("shared");

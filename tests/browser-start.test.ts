@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
-import { browsing, loggedIn } from "./harness/browser.ts";
+import { browsing, holdRequests, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -90,14 +90,7 @@ describe("the first film and the next", () => {
   test("who begins with those followed does not load everybody's first film beside them", async () => {
     const { page } = await browser.visit(server.origin, "phone", loggedIn(server.origin, ada.session));
     await page.addInitScript(`localStorage.setItem("douya.preferences", '{"feedTab":"following"}')`);
-    let release = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    await page.route("**/*.js", async (route) => {
-      await held;
-      await route.continue();
-    });
+    const release = await holdRequests(page, "**/*.js");
     await page.goto("/", { waitUntil: "commit" });
     await page.locator("noscript").waitFor({ state: "attached" });
     expect(await page.locator("#first-screen").count()).toBe(0);
@@ -154,14 +147,7 @@ describe("the first film and the next", () => {
   test("covers of later films wait for the first to play", async () => {
     const { page } = await browser.visit(server.origin, "phone");
     // A film that does not come: nothing else may take the line before it.
-    let release = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    await page.route("**/media/video/*", async (route) => {
-      await held;
-      await route.continue();
-    });
+    const release = await holdRequests(page, "**/media/video/*");
     await page.goto("/");
     await page.locator(".slide[data-active=true] .rail").waitFor();
     expect(await page.locator(".slide:nth-child(1) .stage-cover").count()).toBe(1);
@@ -176,14 +162,7 @@ describe("the first film and the next", () => {
   ] as const)("the film stays where the page put it when the client takes it, on a %s", async (device) => {
     const { page } = await browser.visit(server.origin, device);
     const place = () => page.locator(".stage").first().boundingBox();
-    let release = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    await page.route("**/*.js", async (route) => {
-      await held;
-      await route.continue();
-    });
+    const release = await holdRequests(page, "**/*.js");
     await page.goto("/", { waitUntil: "commit" });
     await page.locator("#first-screen .stage").waitFor();
     await holds(page, "document.querySelector('#first-screen video').readyState >= 2");

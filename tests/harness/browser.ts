@@ -123,6 +123,21 @@ export function browsing(): Browsing {
   };
 }
 
+/** Keeps what the page asks for there waiting until the function that it gives is called. */
+export async function holdRequests(
+  page: Page,
+  url: string | RegExp,
+): Promise<(end?: "continue" | "abort") => void> {
+  let release: (end?: "continue" | "abort") => void = () => {};
+  const held = new Promise<"continue" | "abort">((resolve) => {
+    release = (end = "continue") => resolve(end);
+  });
+  await page.route(url, async (route) =>
+    (await held) === "continue" ? route.continue() : route.abort("aborted"),
+  );
+  return release;
+}
+
 /** A browser of its own: the setting belongs to a profile. */
 async function launchBlocked(
   executablePath: string,
