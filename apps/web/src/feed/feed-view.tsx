@@ -1,11 +1,11 @@
-import { type ComponentProps, type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import type { Video } from "../api/types.ts";
+import { LazyCommentsDrawer, loadDrawer } from "../comments/lazy-comments-drawer.tsx";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { usePreferences } from "../settings/use-preferences.ts";
 import { loadPages } from "../shell/pages.ts";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
-import { useToast } from "../ui/toast.tsx";
 import { ratioOf } from "../video/fit.ts";
 import { Slide } from "../video/slide.tsx";
 import { useSound } from "../video/sound.tsx";
@@ -14,43 +14,6 @@ import { useActiveSlide } from "./use-active-slide.ts";
 import { useFeedControls } from "./use-feed-controls.ts";
 import { useReturned } from "./use-returned.ts";
 import "./feed.css";
-
-type DrawerType = typeof import("../comments/comments-drawer.tsx").default;
-let loadedDrawer: DrawerType | undefined;
-const loadDrawer = async () => {
-  const module = await import("../comments/comments-drawer.tsx");
-  loadedDrawer = module.default;
-  return module;
-};
-
-/**
- * At once where it is loaded already, so that the field has the focus before the next key. Code that cannot be had
- * closes it with a word, and the video goes on.
- */
-function CommentsDrawer(props: ComponentProps<DrawerType>) {
-  const { t } = useI18n();
-  const toast = useToast();
-  const [Drawer, setDrawer] = useState(() => loadedDrawer);
-  const close = useRef(props.onClose);
-  close.current = props.onClose;
-  const missing = !Drawer;
-  useEffect(() => {
-    if (!missing) return;
-    const left = new AbortController();
-    loadDrawer().then(
-      (module) => left.signal.aborted || setDrawer(() => module.default),
-      () => {
-        if (left.signal.aborted) return;
-        toast(t.missingTitle);
-        close.current();
-      },
-    );
-    const onKey = ({ key }: KeyboardEvent) => key === "Escape" && close.current();
-    addEventListener("keydown", onKey, left);
-    return () => left.abort();
-  }, [missing, toast, t]);
-  return Drawer && <Drawer {...props} />;
-}
 
 interface Props {
   videos: readonly Video[];
@@ -161,7 +124,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
           </button>
         </div>
       )}
-      {commentsOpen && current && <CommentsDrawer video={current} onClose={hideComments} />}
+      {commentsOpen && current && <LazyCommentsDrawer video={current} onClose={hideComments} />}
     </div>
   );
 }
