@@ -31,6 +31,12 @@ describe("douya on the command line", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  async function query(sql: string): Promise<void> {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query(sql).finally(() => client.end());
+  }
+
   test.each([[], ["help"], ["--help"], ["-h"]])("%s lists the commands", async (...args: string[]) => {
     const { code, answer } = await run(args);
     expect(code).toBe(0);
@@ -239,14 +245,8 @@ describe("douya on the command line", () => {
   test("doctor names jobs that were given up, and has them tried again", async () => {
     const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
     await run(["migrate"], env);
-    const client = new pg.Client({ connectionString: database.url });
-    await client.connect();
-    try {
-      const values = "('deliver', '1', true, 'Error: lost')";
-      await client.query(`insert into feed.job (kind, key, dead, last_error) values ${values}`);
-    } finally {
-      await client.end();
-    }
+    const values = "('deliver', '1', true, 'Error: lost')";
+    await query(`insert into feed.job (kind, key, dead, last_error) values ${values}`);
     const ill = await run(["doctor"], env);
     expect(ill.code).toBe(1);
     expect(ill.answer).toMatch(/^MEND +Jobs +given up: 1 × feed\.deliver \(Error: lost\)\. .*--retry-jobs$/m);
@@ -257,24 +257,17 @@ describe("douya on the command line", () => {
   test("doctor names groups of consumers that keep the log and that nobody works for", async () => {
     const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
     await run(["migrate"], env);
-    const client = new pg.Client({ connectionString: database.url });
-    await client.connect();
-    try {
-      await client.query("insert into events.consumer_group values ('old.thing', '{}'), ('new.thing', '{}')");
-      await client.query(
-        "insert into events.consumer (group_name, partition, position) values ('old.thing', 0, 0)",
-      );
-      expect((await run(["doctor"], env)).answer).toMatch(/^ok +Events +none left behind$/m);
-      const alive = "('new.thing', gen_random_uuid(), now() + interval '1 hour')";
-      await client.query(`insert into events.member values ${alive}`);
-      expect((await run(["doctor"], env)).answer).toMatch(
-        /^MEND +Events +nobody works for old\.thing .*douya events forget --group=old\.thing$/m,
-      );
-      expect((await run(["events", "forget", "--group=old.thing"], env)).code).toBe(0);
-      expect((await run(["doctor"], env)).answer).toMatch(/^ok +Events /m);
-    } finally {
-      await client.query("delete from events.member");
-      await client.end();
-    }
+    await query("insert into events.consumer_group values ('old.thing', '{}'), ('new.thing', '{}')");
+    await query("insert into events.consumer (group_name, partition, position) values ('old.thing', 0, 0)");
+    expect((await run(["doctor"], env)).answer).toMatch(/^ok +Events +none left behind$/m);
+    await query(
+      "insert into events.member values ('new.thing', gen_random_uuid(), now() + interval '1 hour')",
+    );
+    expect((await run(["doctor"], env)).answer).toMatch(
+      /^MEND +Events +nobody works for old\.thing .*douya events forget --group=old\.thing$/m,
+    );
+    expect((await run(["events", "forget", "--group=old.thing"], env)).code).toBe(0);
+    expect((await run(["doctor"], env)).answer).toMatch(/^ok +Events /m);
+    await query("delete from events.member");
   });
 });

@@ -29,8 +29,9 @@ export type Overload = (request: IncomingMessage) => DomainError | undefined;
 
 /**
  * Bounds the connections of all, and of each address. A full share makes room for a newcomer by closing the one that
- * says nothing for longest, or else one whose request was answered, so that silence shuts nobody out. The last tenth of a share is for telling people that
- * there are too many requests. This machine and a trusted proxy have no share of their own: they may bring many people.
+ * says nothing for longest, or else one whose request was answered, so that silence shuts nobody out. The last tenth of
+ * a share is for telling people that there are too many requests. This machine and a trusted proxy have no share of
+ * their own: they may bring many people.
  */
 export function shareConnections(server: Server, trust: TrustProxy): Overload {
   const newShare = (most: number): Share => ({ most, open: 0, silent: new Map(), idle: new Set() });

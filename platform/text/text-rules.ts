@@ -35,8 +35,8 @@ export interface TextRule {
 }
 
 /**
- * Trims a text, brings it to Unicode's form NFC, ends what it turns the direction of, and checks it. Error: the rule's reason, with a message that
- * says what is wrong.
+ * Trims a text, brings it to Unicode's form NFC, ends what it turns the direction of, and checks it. Error: the rule's
+ * reason, with a message that says what is wrong.
  */
 export function checkText(text: string, rule: TextRule): string {
   const refuse = (why: string) => new DomainError("invalid", rule.reason, `${rule.label} ${why}.`);
