@@ -33,7 +33,7 @@ export function keepInboxes(
   return async (
     on: Transaction<Tables>,
     events: InboxEvent[],
-    { afterCommit, emit }: Pick<HandleContext, "afterCommit" | "emit">,
+    { afterCommit, emit, signal }: Pick<HandleContext, "afterCommit" | "emit" | "signal">,
   ): Promise<void> => {
     // For deliveries that go on in the background.
     afterCommit(jobs.wake);
@@ -45,7 +45,7 @@ export function keepInboxes(
       const [first] = run;
       if (first.type === relationFollowed.name) await store.addFollows(on, run.map(toPair));
       else if (first.type === relationUnfollowed.name) await store.removeFollows(on, run.map(toPair));
-      else for (const event of run) readers.push(await keepVideo(on, event));
+      else for (const event of run) readers.push(await keepVideo(on, event, signal));
     }
     await store.clearPulled(on, events.flatMap(toLosing));
     const named = new Set(readers.flat());
@@ -54,8 +54,13 @@ export function keepInboxes(
   };
 
   /** Tells whose following feeds show something else now; those to whom it goes on being delivered are told later. */
-  async function keepVideo(on: Transaction<Tables>, event: InboxEvent): Promise<string[] | "everybody"> {
-    if (event.type === videoPublished.name) return addVideo(on, event.message, systemCall(event.traceId));
+  async function keepVideo(
+    on: Transaction<Tables>,
+    event: InboxEvent,
+    signal: AbortSignal,
+  ): Promise<string[] | "everybody"> {
+    if (event.type === videoPublished.name)
+      return addVideo(on, event.message, systemCall(event.traceId, signal));
     if (event.type !== videoDeleted.name) return [];
     await store.removeVideo(on, event.message);
     return event.message.publishedAtMs > 0 ? "everybody" : [];

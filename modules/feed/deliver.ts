@@ -10,8 +10,8 @@ import type { FeedStore } from "./store.ts";
 const pageMs = 20_000;
 
 /** A call on nobody's behalf, for work that no request waits for. */
-export function systemCall(traceId = randomBytes(16).toString("hex")): Call {
-  return { traceId, deadlineMs: Date.now() + pageMs };
+export function systemCall(traceId = randomBytes(16).toString("hex"), signal?: AbortSignal): Call {
+  return { traceId, deadlineMs: Date.now() + pageMs, signal };
 }
 
 /** Fans a video out to its author's followers, page by page; goes on where it was after an interruption. */

@@ -17,7 +17,7 @@ export function keepInterests(store: FeedStore, relation: Client<typeof Relation
   return async (
     on: Transaction<Tables>,
     events: InterestEvent[],
-    { emit }: Pick<HandleContext, "emit">,
+    { emit, signal }: Pick<HandleContext, "emit" | "signal">,
   ): Promise<void> => {
     const shown = events.flatMap(toInterest);
     if (shown.length === 0) return;
@@ -27,7 +27,10 @@ export function keepInterests(store: FeedStore, relation: Client<typeof Relation
       const authorIds = shown.filter((one) => one.userId === userId).map((one) => one.authorId);
       return { userId, otherIds: [...new Set(authorIds)] };
     });
-    const { standings } = await relation.getStandings({ people, oneWay: true }, systemCall());
+    const { standings } = await relation.getStandings(
+      { people, oneWay: true },
+      systemCall(undefined, signal),
+    );
     const pairs = people.flatMap(({ userId, otherIds }, i) =>
       otherIds
         .filter((_, j) => standings[i]![j]! & Standing.FOLLOWS)

@@ -34,7 +34,7 @@ async function handle(events: ReturnType<typeof eventOf>[], followers = 2): Prom
     listFollowers: async () => ({ userIds: [], next: "" }),
   };
   const keep = keepInboxes(store, relation as never, { wake() {} } as never, 2);
-  const context = { afterCommit() {}, emit() {} };
+  const context = { afterCommit() {}, emit() {}, signal: new AbortController().signal };
   await own.db.transaction().execute((on) => keep(on, events as never, context));
 }
 

@@ -1,4 +1,4 @@
-import { setImmediate as immediate } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as immediate } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -290,24 +290,122 @@ describe("a handler that works in turns", () => {
   });
 });
 
-it("a handler that does not end is cut off: what it does later has no effect", async () => {
-  let late: Promise<void> | undefined;
-  const consumer = consume({
-    // What does end gets through in one of them, on a machine that is busy too.
-    maxAttempts: 4,
-    handleTimeoutMs: 300,
-    handle: async (transaction, events, { signal }) => {
-      await writeEffects(transaction, events);
-      if (events[0]!.message.value !== "a:slow") return;
-      await new Promise((resolve) => signal.addEventListener("abort", resolve));
-      late = writeEffects(transaction, events);
-      await late;
-    },
+describe("a handler that runs out of time", () => {
+  it("because a service is slow tries until it is not, keeps the order and parks nothing", async () => {
+    let tooSlow = 0;
+    const consumer = consume({
+      maxAttempts: 1,
+      handleTimeoutMs: 200,
+      handle: async (transaction, events, { signal }) => {
+        if (tooSlow < 8) {
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          tooSlow++;
+        }
+        await writeEffects(transaction, events);
+      },
+    });
+    const values = ["a:1", "b:1", "a:2", "b:2", "a:3"];
+    await log.emit(...values);
+    await consumer.settled();
+    const effects = await log.effects();
+    expect([...effects].sort()).toEqual([...values].sort());
+    for (const key of ["a:", "b:"]) {
+      const ofKey = (all: string[]) => all.filter((value) => value.startsWith(key));
+      expect(ofKey(effects)).toEqual(ofKey(values));
+    }
+    expect(await dead()).toEqual([]);
   });
-  await log.emit("a:slow");
-  await log.emit("a:1");
-  await consumer.settled();
-  await late?.catch(() => {});
-  expect(await log.effects()).toEqual(["a:1"]);
-  expect((await dead())[0]).toMatchObject({ reason: expect.stringContaining("300 ms") });
+
+  it.each([
+    ["a call", () => new DomainError("deadline", "DEADLINE_EXCEEDED", "Too slow.")],
+    ["a statement", () => Object.assign(new Error("canceling statement"), { code: "57014" })],
+  ])("because %s ran out of time parks nothing", async (_what, error) => {
+    let failures = 0;
+    const consumer = consume({
+      maxAttempts: 1,
+      handle: async (transaction, events) => {
+        if (failures++ < 4) throw error();
+        await writeEffects(transaction, events);
+      },
+    });
+    await log.emit("a:1", "b:1");
+    await consumer.settled();
+    expect((await log.effects()).sort()).toEqual(["a:1", "b:1"]);
+    expect(await dead()).toEqual([]);
+  });
+
+  it("with many events gets through them one by one", async () => {
+    const values = Array.from({ length: 12 }, (_, i) => `${i % 4}:${i}`);
+    await log.emit(...values);
+    let most = 0;
+    const consumer = consume({
+      maxAttempts: 1,
+      handleTimeoutMs: 1_000,
+      handle: async (transaction, events, { signal }) => {
+        most = Math.max(most, events.length);
+        // More than two of them never fit.
+        if (events.length > 2) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        await writeEffects(transaction, events);
+      },
+    });
+    await consumer.settled();
+    expect(most).toBeGreaterThan(2);
+    expect((await log.effects()).sort()).toEqual(values.sort());
+    expect(await dead()).toEqual([]);
+  });
+
+  it("does not overlap with the next attempt", async () => {
+    let working = 0;
+    let most = 0;
+    let attempts = 0;
+    const consumer = consume({
+      handleTimeoutMs: 400,
+      handle: async (transaction, events, { signal }) => {
+        most = Math.max(most, ++working);
+        if (++attempts < 4) {
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          await delay(100);
+        }
+        working--;
+        await writeEffects(transaction, events);
+      },
+    });
+    await log.emit("a:1");
+    await consumer.settled();
+    expect(most).toBe(1);
+    expect(await log.effects()).toEqual(["a:1"]);
+  });
+
+  it("is cut off without effect, and the event that always takes too long is parked in the end", async () => {
+    let late: Promise<void> | undefined;
+    const consumer = consume({
+      maxAttempts: 1,
+      handleTimeoutMs: 1_000,
+      slowForMs: 2_500,
+      handle: async (transaction, events, { signal }) => {
+        await writeEffects(transaction, events);
+        if (events[0]!.message.value !== "a:slow") return;
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        late = writeEffects(transaction, events);
+        await late;
+      },
+    });
+    await log.emit("a:slow");
+    await log.emit("a:1", "b:1");
+    // Others need not wait for it to be given up.
+    await expect.poll(() => log.effects()).toContain("b:1");
+    await consumer.settled();
+    await late?.catch(() => {});
+    expect(await log.effects()).toEqual(["b:1", "a:1"]);
+    const letters = await dead();
+    expect(letters).toMatchObject([{ key: "a", reason: expect.stringContaining("1000 ms") }]);
+    expect(letters[0]!.attempts).toBeGreaterThan(1);
+
+    // Asked for again, it has one attempt, and does not keep the others waiting.
+    await replay(log.database.pool, { group: "test" });
+    await log.emit("c:1");
+    await expect.poll(() => log.effects()).toContain("c:1");
+    const again = async () => (await dead()).map(({ attempts, replay }) => [attempts, replay]);
+    await expect.poll(again).toEqual([[letters[0]!.attempts + 1, false]]);
+  });
 });

@@ -6,7 +6,7 @@ import type { HandleContext } from "./effect.ts";
 import type { EventOf, EventType } from "./event-type.ts";
 import { createHandling } from "./handling.ts";
 import type { Horizon } from "./horizon.ts";
-import { backOffMs, inBatches, type Lane, newLane, portionSize } from "./lane.ts";
+import { backOffMs, inBatches, isSound, type Lane, newLane, portionSize } from "./lane.ts";
 import { createLeases } from "./leases.ts";
 import type { LogReader } from "./log-reader.ts";
 import { decode } from "./log-row.ts";
@@ -21,8 +21,9 @@ export interface ConsumeOptions<Tables, Type extends EventType> {
   /**
    * Acts on some events, in order within each key, in one transaction with the offset: exactly once in effect. What
    * it does outside of the transaction may happen again. What it throws decides what follows: "not now" (isPassing)
-   * is tried again for as long as it takes, anything else `maxAttempts` times, after which the one event that is
-   * the cause is parked as a dead letter.
+   * is tried again for as long as it takes. What ran out of time (ranOutOfTime) is tried again event by event, for up
+   * to `slowForMs`; any other error `maxAttempts` times. After that the one event that is the cause is parked as a
+   * dead letter.
    */
   handle(transaction: Transaction<Tables>, events: EventOf<Type>[], context: HandleContext): Promise<void>;
   /** Where a new group begins; by default with the oldest event there is. */
@@ -33,8 +34,10 @@ export interface ConsumeOptions<Tables, Type extends EventType> {
   maxAttempts?: number;
   /** Before the second attempt, 100; doubles from there up to 10 s. */
   retryDelayMs?: number;
-  /** 25,000, less than the database lets a transaction stand idle; a handler that takes longer has failed. */
+  /** 25,000, less than the database lets a transaction stand idle; a handler that takes longer is ended. */
   handleTimeoutMs?: number;
+  /** How long an event is tried that runs out of time each time, before it is parked; 6 hours. */
+  slowForMs?: number;
 }
 
 export interface Consumer {
@@ -46,6 +49,9 @@ export interface Consumer {
 
 const maxSleepMs = 60_000;
 const pollSettledMs = 5;
+const hour = 3_600_000;
+/** Partitions whose events are handled one by one come first, for so long; then the others have their turn. */
+const troubledMs = 1_000;
 
 /** Starts a member of a group; every process that calls it with the same group shares the work. */
 export function startConsumer<Tables, Type extends EventType>(
@@ -61,6 +67,7 @@ export function startConsumer<Tables, Type extends EventType>(
 ): Consumer {
   const { group, db, handle, from = "start", batch = 500 } = options;
   const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
+  const rules = { maxAttempts, retryDelayMs, slowForMs: options.slowForMs ?? 6 * hour };
   const { pool, horizon, leaseMs, onEmitted } = parts;
   const log = parts.log.child({ group });
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
@@ -77,7 +84,7 @@ export function startConsumer<Tables, Type extends EventType>(
     pool,
     log,
     timeoutMs,
-    rules: { maxAttempts, retryDelayMs },
+    rules,
     act: (transaction, rows, context) => {
       const events = rows.map((row) => decode(row, types));
       return handle(transaction, events, context);
@@ -100,9 +107,15 @@ export function startConsumer<Tables, Type extends EventType>(
     const filled = portions.filter(({ rows }) => rows.length > 0);
     // Sorted before anything is handled, which changes it.
     const [sound, troubled] = [true, false].map((well) =>
-      filled.filter(({ lane }) => (lane.failures === 0) === well),
+      filled.filter(({ lane }) => isSound(lane) === well),
     );
-    for (const portion of troubled!) await handling.attempt([portion]);
+    troubled!.sort((a, b) => a.lane.retryAtMs - b.lane.retryAtMs);
+    const untilMs = performance.now() + troubledMs;
+    for (const portion of troubled!) {
+      if (stopping) return;
+      await handling.attempt([portion]);
+      if (performance.now() > untilMs) break;
+    }
     for (const together of inBatches(sound!, batch)) {
       if (stopping || !(await handling.attempt(together))) return;
     }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../db/database.ts";
 import { DomainError } from "../errors/domain-error.ts";
@@ -10,7 +11,7 @@ export interface HandleContext {
   emit: Emit;
   /** Has something done at once when this has been committed; it does not happen if the process dies before. */
   afterCommit(act: () => void): void;
-  /** Fires when the handler has taken too long. */
+  /** Fires when the handler has taken too long. It is handed on in calls to other modules, so that they end too. */
   signal: AbortSignal;
 }
 
@@ -23,8 +24,9 @@ export type Claim = (transaction: Transaction<unknown>) => Promise<number>;
 /**
  * One transaction of: a claim (an offset moved under its lease, a dead letter taken out), what the handler does,
  * and the events it emits; tells the types of those. The claim comes first and locks its rows, so that nobody does
- * the same work beside us. When the handler does not end in time its connection is cut, so that nothing it still
- * tries has an effect. Error: HANDLER_TOO_SLOW, and what the handler throws.
+ * the same work beside us. When the handler does not end in time, its signal fires and its connection is cut, so that
+ * nothing it still tries has an effect. It then has the same time again to end before the next attempt begins, so that
+ * the two do not overlap. Error: HANDLER_TOO_SLOW, and what the handler throws.
  */
 export async function carryOut<Tables>(
   options: { db: Kysely<Tables>; pool: Pool; timeoutMs: number },
@@ -40,19 +42,23 @@ export async function carryOut<Tables>(
     const pid = await claim(untyped);
     const late = new AbortController();
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(async () => {
-        late.abort();
-        await pool.query("select pg_terminate_backend($1)", [pid]).catch(() => {});
-        reject(tooSlow(timeoutMs));
-      }, timeoutMs);
       const afterCommit = (act: () => void) => committed.push(act);
-      handle(transaction, { emit: outbox.emit, afterCommit, signal: late.signal })
-        .then(
-          // Once it is late, what it comes to is of no account: its connection is being cut.
-          () => late.signal.aborted || resolve(),
-          (error) => late.signal.aborted || reject(error),
-        )
-        .finally(() => clearTimeout(timer));
+      const handled = handle(transaction, { emit: outbox.emit, afterCommit, signal: late.signal });
+      const ended = handled.then(
+        // The result of a late handler is ignored: its connection is being cut.
+        () => late.signal.aborted || resolve(),
+        (error) => late.signal.aborted || reject(error),
+      );
+      const timer = setTimeout(async () => {
+        late.abort(tooSlow(timeoutMs));
+        await pool.query("select pg_terminate_backend($1)", [pid]).catch(() => {});
+        const patience = new AbortController();
+        const waited = delay(timeoutMs, undefined, { signal: patience.signal }).catch(() => {});
+        await Promise.race([ended, waited]);
+        patience.abort();
+        reject(late.signal.reason);
+      }, timeoutMs);
+      ended.finally(() => clearTimeout(timer));
     });
     await outbox.flush(untyped);
   };
@@ -74,5 +80,5 @@ export async function carryOut<Tables>(
 }
 
 function tooSlow(timeoutMs: number): DomainError {
-  return new DomainError("internal", "HANDLER_TOO_SLOW", `The handler did not end within ${timeoutMs} ms.`);
+  return new DomainError("deadline", "HANDLER_TOO_SLOW", `The handler did not end within ${timeoutMs} ms.`);
 }
