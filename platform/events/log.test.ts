@@ -136,7 +136,8 @@ it("two that wait for each other both succeed, and each event is there once", as
       }
     });
   await Promise.all([change("a", "b"), change("b", "a")]);
-  expect(attempts).toBe(3);
+  // The one that was rolled back may take its lock again before the other wakes up.
+  expect(attempts).toBeGreaterThanOrEqual(3);
   await log.db.deleteFrom("effect").execute();
   await consume().settled();
   expect((await log.effects()).sort()).toEqual(["a:changed", "b:changed"]);
