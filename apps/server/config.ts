@@ -84,6 +84,12 @@ const keys = {
     "Who follows more people than this gets deliveries from so many of them: with whom they interact, and the newest.",
     whole,
   ),
+  stalledMs: key(
+    "DOUYA_STALLED_SECONDS",
+    "60",
+    "How long events may wait, in seconds, before /readyz says that their consumers do not get on.",
+    (value) => whole(value) * 1000,
+  ),
   rpcHost: key("DOUYA_RPC_HOST", "127.0.0.1", "Address for calls between processes.", text),
   rpcPort: key("DOUYA_RPC_PORT", "9090", "Port for calls between processes; 0: any.", port),
   services: key(

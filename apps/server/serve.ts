@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { askDatabase } from "#platform/db/ask-database.ts";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { createEvents } from "#platform/events/events.ts";
+import { watchProgress } from "#platform/events/progress.ts";
 import { reportLag } from "#platform/events/report.ts";
 import { startRetention } from "#platform/events/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
@@ -13,6 +15,7 @@ import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import { mediaLine } from "#platform/media/media-line.ts";
 import type { Parts, Running } from "#platform/module/module.ts";
+import { watchParts } from "#platform/observe/degraded.ts";
 import { watchDisk } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
@@ -25,6 +28,7 @@ import type { Dependency } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
 import { type Config, searchPath } from "./config.ts";
+import { degradableParts } from "./degradable-parts.ts";
 import { mediaWorkerPath } from "./paths.ts";
 import { clusterSecret, migrateAll, openStorage } from "./storage.ts";
 import { callersOf, modulesOf, table } from "./targets.ts";
@@ -78,7 +82,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     // One that somebody names must be there; otherwise it is looked for when it is needed.
     if (config.ffmpeg) await findTool();
     const line = fairQueue(mediaLineOptions);
-    const media = mediaLine(lazyMediaTool(findTool), line);
+    const tool = lazyMediaTool(findTool);
+    const media = mediaLine(tool, line);
     const storage = await openStorage(config, log);
     undo.push(storage.close);
     await migrateAll(storage.database, placed);
@@ -89,6 +94,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       clusterSecret(config),
     ]);
     const metrics = createMetrics();
+    const databaseDown = askDatabase(storage.database.pool);
     const { pool } = storage.database;
     const disk = watchDisk(config.dataDir, { log, metrics });
     undo.push(async () => disk.stop());
@@ -104,6 +110,11 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       pool,
       placed.map(({ module }) => module.name),
     );
+    const progress = watchProgress(pool, { log, stalledMs: config.stalledMs });
+    undo.push(progress.stop);
+    const usesMedia = placed.some(({ module }) => module.usesMedia);
+    const parts = degradableParts({ disk, pool, progress, media: usesMedia ? tool : undefined, log });
+    const degraded = watchParts(parts, { metrics, log });
     const security = createSecurityLog(pool, log);
     undo.push(security.stop);
     const retention = startRetention(pool, { log });
@@ -155,7 +166,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     undo.push(events.stop);
     const rpcPort = await offerModules();
     let draining = false;
-    const app = createHttpServer({ ...config, log, metrics, readiness, degraded });
+    const app = createHttpServer({ ...config, log, metrics, readiness, degraded: degraded.problems });
     for (const [name, module] of running) {
       const { routes } = module;
       if (routes) await app.register(routes);
@@ -190,20 +201,9 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       return server.port;
     }
 
-    async function degraded(): Promise<Record<string, string>> {
-      const found = { disk: await disk.problem() };
-      return Object.fromEntries(Object.entries(found).filter(([, why]) => why !== undefined)) as Record<
-        string,
-        string
-      >;
-    }
-
     async function readiness(): Promise<Record<string, string | undefined>> {
       if (draining) return Object.fromEntries([...running.keys()].map((name) => [name, "stopping"]));
-      const down = await pool.query("select 1").then(
-        () => undefined,
-        () => "the database cannot be reached",
-      );
+      const down = await databaseDown();
       const entries = [...running].map(async ([name, module]) => [name, down ?? (await module.notReady?.())]);
       return Object.fromEntries(await Promise.all(entries));
     }

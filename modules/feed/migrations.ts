@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { jobTable, jobTurns } from "#platform/jobs/job-table.ts";
+import { deadJobs, jobTable, jobTurns } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-inboxes": `
@@ -94,4 +94,5 @@ export const migrations: Migrations = {
     where pulled and not exists (select from feed.author_video v where v.author_id = a.author_id and not v.pushed);
   `,
   "0006-turns-of-jobs": `${jobTurns("feed")}`,
+  "0007-dead-jobs": `${deadJobs("feed")}`,
 };

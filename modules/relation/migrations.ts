@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { jobTable, jobTurns } from "#platform/jobs/job-table.ts";
+import { deadJobs, jobTable, jobTurns } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-follows": `
@@ -51,4 +51,5 @@ export const migrations: Migrations = {
     create index follow_recent on relation.follow using brin (id) with (pages_per_range = 32);
   `,
   "0006-turns-of-jobs": `${jobTurns("relation")}`,
+  "0007-dead-jobs": `${deadJobs("relation")}`,
 };

@@ -36,6 +36,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   service: UserService,
   calls: {},
   migrations,
+  usesMedia: true,
   commands: { moderator: moderatorCommand },
   seed: seedUsers,
   async start({ config, db, ids, events, blobs, media, metrics, security, log }) {

@@ -36,6 +36,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   service: VideoService,
   calls: {},
   migrations,
+  usesMedia: true,
   recount: counts,
   seed: seedVideos,
   async start({ config, db, ids, events, blobs, media, security, log }) {

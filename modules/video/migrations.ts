@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { jobTable, jobTurns } from "#platform/jobs/job-table.ts";
+import { deadJobs, jobTable, jobTurns } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-videos": `
@@ -76,4 +76,5 @@ export const migrations: Migrations = {
     -- Where it came from, as long as it is not published.
     alter table video.upload add address text not null default '';
   `,
+  "0007-dead-jobs": `${deadJobs("video")}`,
 };

@@ -56,3 +56,17 @@ export function createDeadLetters(pool: Pool, group: string): DeadLetters {
 function reasonOf(error: unknown): string {
   return String(error).slice(0, 2000);
 }
+
+/** More of a group are not counted. */
+const most = 1_000;
+
+/** How many there are of each group that has any. */
+export async function countDeadLetters(pool: Pool): Promise<{ group: string; count: number }[]> {
+  const { rows } = await pool.query<{ group: string; count: number }>(
+    `select g.group_name as group, d.count from events.consumer_group g cross join lateral (
+       select count(*)::int from (select from events.dead where group_name = g.group_name limit $1) counted
+     ) d where d.count > 0 order by 1`,
+    [most],
+  );
+  return rows;
+}

@@ -26,7 +26,7 @@ export interface HttpServerOptions {
   metricsToken: string;
   /** Per module: why it cannot serve now. */
   readiness: () => Promise<Record<string, string | undefined>>;
-  /** What cannot be done now, by a short name, although the rest goes on: no reason to send people elsewhere. */
+  /** What cannot be done now, by the name of the part, although the rest goes on: no reason to send people elsewhere. */
   degraded?: () => Promise<Record<string, string>>;
 }
 

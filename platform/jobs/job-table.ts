@@ -32,6 +32,11 @@ export const jobTurns = (schema: string) => `
   create index job_by_owner on ${schema}.job (owner) where owner is not null;
 `;
 
+/** Jobs that were given up are found without a look at the others. Comes after the table. */
+export const deadJobs = (schema: string) => `
+  create index job_dead on ${schema}.job (kind) where dead;
+`;
+
 export interface JobRow {
   id: string;
   kind: string;

@@ -12,7 +12,7 @@ import { SNIFF_BYTES, sniffPicture, sniffVideo, type VideoContainer } from "./ma
 import { readMatroskaLayout } from "./matroska-elements.ts";
 import type { MediaEngine, Run, SourceFile, StreamFacts } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
-import type { Crop, MediaInfo, MediaNotice, MediaTool, RenditionInfo } from "./media-tool.ts";
+import type { Crop, Media, MediaInfo, MediaNotice, RenditionInfo } from "./media-tool.ts";
 import { readMp4Layout, type WalkBounds } from "./mp4-boxes.ts";
 import type { StreamSpan } from "./packet-survey.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
@@ -35,7 +35,7 @@ import {
 import { timelineOf } from "./timeline.ts";
 
 /** Puts the rules before an engine: what to refuse, what to make, within which limits. */
-export function createMediaTool(engine: MediaEngine, limits: MediaLimits): MediaTool {
+export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media & { readonly name: string } {
   const videoRun = (timeoutMs: number, signal: AbortSignal): Run => ({
     signal,
     timeoutMs,

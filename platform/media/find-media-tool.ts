@@ -7,7 +7,7 @@ import { type Confinement, findConfinement, findProgram } from "./confinement.ts
 import { createMediaTool } from "./create-media-tool.ts";
 import { createFfmpegEngine, type FfmpegPrograms } from "./ffmpeg-engine.ts";
 import { createLendingEngine } from "./lending-engine.ts";
-import type { MediaEngine } from "./media-engine.ts";
+import type { MediaEngine, Run, StillJob } from "./media-engine.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./media-limits.ts";
 import type { MediaTool } from "./media-tool.ts";
 import { createNodeAvEngine } from "./node-av-engine.ts";
@@ -63,19 +63,37 @@ export async function confinedTool(
 ): Promise<MediaTool> {
   const engineBehind = ({ prefix, account }: Confinement) =>
     account ? createLendingEngine(create(prefix), account) : create(prefix);
-  const folder = await mkdtemp(join(dataDir && existsSync(dataDir) ? dataDir : tmpdir(), "confinement-"));
+  const folder = dataDir && existsSync(dataDir) ? dataDir : tmpdir();
+  const confinement = await withPicture(folder, (job) =>
+    findConfinement({
+      searchPath,
+      limits,
+      attempt: (tried) => engineBehind(tried).still(job, attemptRun()),
+    }),
+  );
+  const engine = engineBehind(confinement);
+  const check = () =>
+    withPicture(folder, async (job) => {
+      await engine.inspect(job.source, attemptRun());
+      await engine.still(job, attemptRun());
+    });
+  return { ...createMediaTool(engine, limits), confinement, check };
+}
+
+const attemptRun = (): Run => ({
+  signal: new AbortController().signal,
+  timeoutMs: ATTEMPT_TIMEOUT_MS,
+  maxPixels: 1000,
+});
+
+/** Has `use` make something of a small picture, in a folder of its own below `parent` that is gone afterwards. */
+async function withPicture<T>(parent: string, use: (job: StillJob) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(parent, "confinement-"));
   try {
     const source = { path: join(folder, "picture.gif"), demuxer: PICTURE_DEMUXERS.gif };
     await writeFile(source.path, PICTURE, { mode: 0o600 });
     const filter = pictureFilter("gif", PICTURE_HEADER, { maxWidthPx: 16, maxHeightPx: 16 });
-    const job = { source, stream: 0, atMs: 0, filter, output: join(folder, "picture.jpeg") };
-    const run = { signal: new AbortController().signal, timeoutMs: ATTEMPT_TIMEOUT_MS, maxPixels: 1000 };
-    const confinement = await findConfinement({
-      searchPath,
-      limits,
-      attempt: (tried) => engineBehind(tried).still(job, run),
-    });
-    return { ...createMediaTool(engineBehind(confinement), limits), confinement };
+    return await use({ source, stream: 0, atMs: 0, filter, output: join(folder, "picture.jpeg") });
   } finally {
     await rm(folder, { recursive: true });
   }

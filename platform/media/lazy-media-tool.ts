@@ -1,10 +1,10 @@
-import type { Media, MediaTool } from "./media-tool.ts";
+import type { CheckedMedia, MediaTool } from "./media-tool.ts";
 
 /**
  * A tool that is looked for when it is first needed: looking takes a moment, and not every process handles
- * media. What was found stays; a search that failed is made again.
+ * media. What was found stays until a check of it fails; a search that failed is made again.
  */
-export function lazyMediaTool(find: () => Promise<MediaTool>): Media {
+export function lazyMediaTool(find: () => Promise<MediaTool>): CheckedMedia {
   let finding: Promise<MediaTool> | undefined;
   const tool = () => {
     finding ??= find().catch((error) => {
@@ -18,5 +18,13 @@ export function lazyMediaTool(find: () => Promise<MediaTool>): Media {
     rendition: async (...args) => (await tool()).rendition(...args),
     cover: async (...args) => (await tool()).cover(...args),
     picture: async (...args) => (await tool()).picture(...args),
+    async check() {
+      const found = await tool();
+      await found.check().catch(async () => {
+        // Somebody has removed or replaced it; there may be another one.
+        finding = undefined;
+        await (await tool()).check();
+      });
+    },
   };
 }

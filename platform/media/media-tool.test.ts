@@ -14,7 +14,7 @@ import { createFfmpegEngine } from "./ffmpeg-engine.ts";
 import { findLack, findMediaTool } from "./find-media-tool.ts";
 import type { MediaEngine } from "./media-engine.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./media-limits.ts";
-import type { MediaTool } from "./media-tool.ts";
+import type { Media } from "./media-tool.ts";
 import { createNodeAvEngine } from "./node-av-engine.ts";
 
 /** The defaults, with as much time as a busy machine needs. */
@@ -54,7 +54,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     const all = { ...LIMITS, ...limits };
     return name === "ffmpeg" ? createFfmpegEngine(PROGRAMS, all) : createNodeAvEngine(worker, all);
   };
-  const toolWith = (limits: Partial<MediaLimits> = {}): MediaTool =>
+  const toolWith = (limits: Partial<MediaLimits> = {}): Media =>
     createMediaTool(engineWith(limits), { ...LIMITS, ...limits });
   const tool = toolWith();
 

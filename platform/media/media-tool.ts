@@ -113,8 +113,14 @@ export interface Media {
   picture(input: string, output: string, options: PictureOptions): Promise<void>;
 }
 
+/** Media that can be asked whether it works here. */
+export interface CheckedMedia extends Media {
+  /** Makes a small picture; rejects when that cannot be done. */
+  check(): Promise<void>;
+}
+
 /** One that was found, by the name that `douya doctor` shows. */
-export interface MediaTool extends Media {
+export interface MediaTool extends CheckedMedia {
   readonly name: string;
   /** What its decoders run behind, where that was looked for. */
   readonly confinement?: Confinement;

@@ -74,6 +74,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   calls: Calls;
   /** Of the schema with the module's name. */
   migrations?: Migrations;
+  /** Looks at files of people: its process says when that cannot be done. */
+  usesMedia?: true;
   start(parts: Parts<Calls, Config, Tables>): Promise<Running<S>>;
   /** By their names: `douya moderator add ada`. */
   commands?: Record<string, ModuleCommand<Tables>>;

@@ -48,7 +48,7 @@ export const doctorCommand: Command = {
       }
     });
     await check("Jobs", () => besideServer(lookForDeadJobs));
-    await check("Events", () => besideServer(lookAtEvents));
+    await check("Events", () => besideServer((database) => lookAtEvents(database, config.stalledMs)));
     await check("Disk", async () => {
       const { bavail, bsize } = await statfs(config.dataDir);
       const gigabytes = (bavail * bsize) / 1024 ** 3;
@@ -62,6 +62,7 @@ export const doctorCommand: Command = {
         dataDir: config.dataDir,
         ffmpegPath: config.ffmpeg || undefined,
       });
+      await tool.check();
       const lacks = tool.confinement?.lacks ?? [];
       return lacks.length === 0 ? tool.name : `${tool.name}; its decoders do without ${lacks.join(", ")}`;
     });
@@ -75,8 +76,8 @@ async function lookForDeadJobs({ pool }: Database): Promise<string> {
   throw new Error(`given up: ${named}. Mend the cause, then run: douya doctor --retry-jobs`);
 }
 
-/** Events that nobody could handle, and groups that keep the log although nobody works for them. */
-async function lookAtEvents({ pool }: Database): Promise<string> {
+/** Events that nobody could handle, groups that keep the log although nobody works for them, and those that are late. */
+async function lookAtEvents({ pool }: Database, stalledMs: number): Promise<string> {
   const groups = await readLag(pool);
   const dead = groups
     .filter(({ deadLetters }) => deadLetters > 0)
@@ -89,7 +90,14 @@ async function lookAtEvents({ pool }: Database): Promise<string> {
       const held = `${records} events wait, the oldest for ${Math.round(seconds / 3600)} h`;
       return `nobody works for ${group} (${held}): start its module, or, if there is none any more, run: douya events forget --group=${group}`;
     });
-  if (dead.length + abandoned.length > 0) throw new Error([...dead, ...abandoned].join("; "));
+  const behind = groups
+    .filter(({ members, records, seconds }) => members > 0 && records > 0 && seconds * 1000 > stalledMs)
+    .map(
+      ({ group, records, seconds }) =>
+        `${group} has ${records} events to handle, the oldest for ${Math.round(seconds)} s: if that does not go down, the log says why`,
+    );
+  const found = [...dead, ...abandoned, ...behind];
+  if (found.length > 0) throw new Error(found.join("; "));
   return "none left behind";
 }
 

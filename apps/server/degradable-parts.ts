@@ -1,0 +1,75 @@
+import type { Pool } from "pg";
+import { isDiskFull } from "#platform/errors/disk-full.ts";
+import { countDeadLetters } from "#platform/events/dead-letters.ts";
+import type { ProgressWatch } from "#platform/events/progress.ts";
+import { readDeadJobs } from "#platform/jobs/dead-jobs.ts";
+import type { CheckedMedia } from "#platform/media/media-tool.ts";
+import type { Part } from "#platform/observe/degraded.ts";
+import type { DiskWatch } from "#platform/observe/disk-watch.ts";
+import type { Logger } from "#platform/observe/log.ts";
+import { table } from "./targets.ts";
+
+const queryFreshMs = 5_000;
+/** Looking takes two processes. */
+const mediaFreshMs = 60_000;
+
+/** What can fail while the rest goes on. Anybody may read what they say, so it names no causes: `douya doctor` does. */
+export function degradableParts(options: {
+  disk: DiskWatch;
+  pool: Pool;
+  progress: ProgressWatch;
+  /** Undefined where no module handles any. */
+  media: CheckedMedia | undefined;
+  log: Logger;
+}): Record<string, Part> {
+  const { disk, pool, progress, media, log } = options;
+  return {
+    disk: { look: disk.problem, freshMs: 1_000 },
+    ...(media && { media: { look: lookAtMedia(media, log), freshMs: mediaFreshMs } }),
+    consumers: { look: async () => stalled(progress), freshMs: 0 },
+    deadLetters: {
+      async look() {
+        const found = await countDeadLetters(pool);
+        const named = found.map(({ group, count }) => `${count} of ${group}`);
+        return problem("EVENTS_PARKED", "events could not be handled", named, "douya events dead");
+      },
+      freshMs: queryFreshMs,
+    },
+    jobs: {
+      async look() {
+        const found = await readDeadJobs(pool, Object.keys(table));
+        const named = found.map(({ kind, count }) => `${count} of ${kind}`);
+        return problem("JOBS_GIVEN_UP", "jobs were given up", named, "douya doctor");
+      },
+      freshMs: queryFreshMs,
+    },
+  };
+}
+
+function stalled(progress: ProgressWatch): string | undefined {
+  const named = progress.stalled().map(({ group, seconds, members }) => {
+    const nobody = members === 0 ? ", for which nobody works" : "";
+    return `${group}${nobody} (the oldest event is ${Math.round(seconds)} s old)`;
+  });
+  return problem("EVENTS_STALLED", "consumers do not get on", named, "douya doctor");
+}
+
+function lookAtMedia(media: CheckedMedia, log: Logger): Part["look"] {
+  let told = false;
+  return async () => {
+    try {
+      await media.check();
+      told = false;
+    } catch (error) {
+      // Which says so itself.
+      if (isDiskFull(error)) return undefined;
+      if (!told) log.warn({ err: error }, "videos and pictures cannot be processed");
+      told = true;
+      return "MEDIA_UNUSABLE: videos and pictures cannot be processed; see: douya doctor";
+    }
+  };
+}
+
+function problem(reason: string, what: string, named: string[], command: string): string | undefined {
+  return named.length > 0 ? `${reason}: ${what}: ${named.join(", ")}; see: ${command}` : undefined;
+}

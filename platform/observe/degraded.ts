@@ -1,0 +1,85 @@
+import type { Logger } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** Something of the system that can fail while the rest goes on. */
+export interface Part {
+  /** `REASON: what cannot be done now, and what to do`, for anybody to read; undefined when all is well. */
+  look(): Promise<string | undefined>;
+  /** How long a look that found all well answers for. */
+  freshMs: number;
+}
+
+export interface Degraded {
+  /** What cannot be done now, by the name of the part. */
+  problems(): Promise<Record<string, string>>;
+}
+
+/** Trouble is looked at more often, so that its end is soon known. */
+const troubleFreshMs = 5_000;
+/** What takes longer is told with the next answer: whoever asks for health waits for little. */
+const patienceMs = 300;
+
+interface State extends Part {
+  problem?: string | undefined;
+  lookedAtMs: number;
+  looking?: Promise<void> | undefined;
+  failing?: boolean;
+}
+
+/**
+ * What each part cannot do now, for /readyz and as `douya_degraded` in /metrics. Parts are looked at when somebody asks, each
+ * by one look at a time and not again while the last one is fresh. A look that fails changes nothing but is logged:
+ * without a database, say, the process is not ready anyway.
+ */
+export function watchParts(
+  parts: Record<string, Part>,
+  { metrics, log }: { metrics: Metrics; log: Logger },
+): Degraded {
+  const states = new Map<string, State>(
+    Object.entries(parts).map(([name, part]) => [name, { ...part, lookedAtMs: Number.NEGATIVE_INFINITY }]),
+  );
+
+  function look([part, state]: [string, State]): Promise<void> | undefined {
+    const freshMs = state.problem ? Math.min(state.freshMs, troubleFreshMs) : state.freshMs;
+    if (state.looking || performance.now() - state.lookedAtMs < freshMs) return state.looking;
+    state.looking = state
+      .look()
+      .then(
+        (problem) => {
+          state.problem = problem;
+          state.failing = false;
+        },
+        (error) => {
+          if (!state.failing) log.warn({ err: error, part }, "could not look how a part is");
+          state.failing = true;
+        },
+      )
+      .finally(() => {
+        state.lookedAtMs = performance.now();
+        state.looking = undefined;
+      });
+    return state.looking;
+  }
+
+  async function problems(): Promise<Record<string, string>> {
+    const under = [...states].map(look).filter((looking) => looking !== undefined);
+    if (under.length > 0) await settledWithin(under);
+    const found = [...states].map(([name, { problem }]) => [name, problem]);
+    return Object.fromEntries(found.filter(([, problem]) => problem !== undefined));
+  }
+
+  metrics.gauges("douya_degraded", "Parts that cannot do what they should; see /readyz", "part", async () => {
+    const found = await problems();
+    return [...states.keys()].map((part) => ({ labels: { part }, value: part in found ? 1 : 0 }));
+  });
+  return { problems };
+}
+
+async function settledWithin(looks: Promise<void>[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, patienceMs);
+  });
+  await Promise.race([Promise.all(looks), late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,131 @@
+import { chmod, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { send } from "./harness/http-client.ts";
+import { startProgram } from "./harness/program.ts";
+import { scenario } from "./harness/scenario.ts";
+import { until, within } from "./harness/within.ts";
+
+/** So that nobody waits for long; everything else is as it is for everybody. */
+const env = { DOUYA_STALLED_SECONDS: "1" };
+type Readiness = { ready: boolean; degraded?: Record<string, string> };
+
+/** Asks the process at `origin` how it is until `part` is as expected; the whole is ready all the time. */
+function untilTold(origin: string, part: string, expected: RegExp | undefined): Promise<string> {
+  return until(`${part} is told as ${expected}`, async () => {
+    const { status, body } = await send<Readiness>("GET", `${origin}/readyz`);
+    expect([status, body.ready]).toEqual([200, true]);
+    const told = body.degraded?.[part];
+    return expected ? told !== undefined && expected.test(told) && told : told === undefined && "nothing";
+  });
+}
+
+async function gauges(origin: string): Promise<Record<string, number>> {
+  const { text } = await send("GET", `${origin}/metrics`);
+  return Object.fromEntries(
+    [...text.matchAll(/^douya_degraded\{part="(\w+)"\} (\d)$/gm)].map(([, part, value]) => [
+      part,
+      Number(value),
+    ]),
+  );
+}
+
+describe.concurrent("one process", () => {
+  let folder: string;
+  const tool = () => join(folder, "ffmpeg");
+  const withTool: Record<string, string> = { ...env };
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "douya-tools-"));
+    await chmod(folder, 0o755);
+    for (const name of ["ffmpeg", "ffprobe"])
+      await writeFile(join(folder, name), `#!/bin/sh\nexec ${name} "$@"\n`, { mode: 0o755 });
+    withTool.DOUYA_FFMPEG = tool();
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+  // Events that nobody can handle are an error in the log.
+  const server = scenario("all", { env: withTool, mayLogErrors: true });
+  /** With a connection to the database of its own. */
+  async function onDatabase(act: (database: pg.Client) => Promise<unknown>): Promise<void> {
+    const database = new pg.Client({ connectionString: server.deployment.databaseUrl });
+    await database.connect();
+    await act(database).finally(() => database.end());
+  }
+
+  test("media: without a program that works it is named, until there is one again", async () => {
+    await rename(tool(), `${tool()}.gone`);
+    await untilTold(server.origin, "media", /^MEDIA_UNUSABLE: videos and pictures cannot be processed/);
+    expect(await gauges(server.origin)).toMatchObject({ disk: 0, media: 1 });
+    const doctor = startProgram(["doctor"], {
+      ...withTool,
+      DOUYA_DATA: server.deployment.dataDir,
+      DOUYA_DATABASE_URL: server.deployment.databaseUrl,
+    });
+    await within(doctor.ended, () => "douya doctor does not end");
+    expect(doctor.output()).toMatch(/^MEND {2}Media/m);
+    await rename(`${tool()}.gone`, tool());
+    await untilTold(server.origin, "media", undefined);
+    expect((await gauges(server.origin)).media).toBe(0);
+  });
+
+  test("consumers that stand still are named, until they get on", async () => {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    await onDatabase(async (database) => {
+      await database.query("begin");
+      await database.query("select from events.consumer where group_name = 'feed.inbox' for update");
+      expect((await ada.put(`/users/${ben.id}/follow`)).status).toBe(204);
+      const expected = /^EVENTS_STALLED: .*feed\.inbox \(the oldest event is \d+ s old\)/;
+      await untilTold(server.origin, "consumers", expected);
+      expect((await gauges(server.origin)).consumers).toBe(1);
+    });
+    await untilTold(server.origin, "consumers", undefined);
+  });
+
+  test("an event that nobody can handle is named, until it was handled after all", async () => {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    expect((await ada.put(`/users/${ben.id}/follow`)).status).toBe(204);
+    await onDatabase(async (database) => {
+      await database.query(
+        `insert into events.log (partition, type, key, payload)
+         select partition, type, key, '\\xff' from events.log where type = 'relation.followed.v1' limit 1`,
+      );
+      await untilTold(server.origin, "deadLetters", /^EVENTS_PARKED: .*1 of feed\.inbox/);
+      expect((await gauges(server.origin)).deadLetters).toBe(1);
+      await database.query(
+        `update events.dead d set replay = true, payload = (
+           select payload from events.log where type = 'relation.followed.v1' order by position limit 1
+         )`,
+      );
+    });
+    await untilTold(server.origin, "deadLetters", undefined);
+  });
+
+  test("jobs that were given up are named, until they are tried again", async () => {
+    await onDatabase(async (database) => {
+      await database.query(
+        "insert into feed.job (kind, key, dead, last_error) values ('x', 'x', true, 'for operators only')",
+      );
+      const told = await untilTold(server.origin, "jobs", /^JOBS_GIVEN_UP: .*1 of feed\.x/);
+      expect(told).not.toContain("for operators only");
+      expect((await gauges(server.origin)).jobs).toBe(1);
+      await database.query("delete from feed.job where kind = 'x'");
+    });
+    await untilTold(server.origin, "jobs", undefined);
+  });
+});
+
+describe("several processes", () => {
+  const server = scenario("split", { env, mayLogErrors: true });
+
+  test("each says which consumers nobody runs, and of media only those that handle some", async () => {
+    const [ada, ben] = await Promise.all([server.register(), server.register()]);
+    await untilTold(server.origin, "consumers", undefined);
+    expect(Object.keys(await gauges(server.origin))).toEqual(["disk", "consumers", "deadLetters", "jobs"]);
+    await server.deployment.programOf("feed").kill();
+    expect((await ada.put(`/users/${ben.id}/follow`)).status).toBe(204);
+    await untilTold(server.origin, "consumers", /^EVENTS_STALLED: .*feed\.inbox, for which nobody works/);
+    await server.deployment.restart("feed");
+    await untilTold(server.origin, "consumers", undefined);
+  });
+});
