@@ -4,6 +4,7 @@ import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, holdRequests, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
+import { swipe } from "./harness/gestures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
 /** Waits until an expression is true in the page. */
@@ -142,6 +143,44 @@ describe("the first film and the next", () => {
     await expect.poll(() => active.getAttribute("aria-posinset")).toBe("3");
     await page.keyboard.press("ArrowUp");
     await expect.poll(() => active.getAttribute("aria-posinset")).toBe("2");
+  });
+
+  test.each([
+    ["reduce", 8],
+    ["no-preference", 2],
+  ] as const)("every key is a film on a slow machine too, with motion: %s", async (reducedMotion, rounds) => {
+    const { page, devtools } = await browser.visit(server.origin, "desk", { reducedMotion });
+    await page.goto("/");
+    const active = page.locator(".slide[data-active=true]");
+    await active.locator("video").waitFor();
+    await devtools.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+    for (let round = 0; round < rounds; round++)
+      for (const [key, last] of [
+        ["ArrowDown", "4"],
+        ["ArrowUp", "1"],
+      ] as const) {
+        for (let press = 0; press < 3; press++) await page.keyboard.press(key);
+        // It has arrived, and what the browser tells of the way has been heard.
+        await holds(
+          page,
+          `document.querySelector(".slide:nth-child(${last})").getBoundingClientRect().top === 0`,
+        );
+        await page.evaluate("new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve), 50))");
+        expect(await active.getAttribute("aria-posinset"), `${key} ${round}`).toBe(last);
+      }
+  });
+
+  test("a flick of the finger plays the next film before half of it is in view", async () => {
+    const visitor = await browser.visit(server.origin, "phone");
+    const { page } = visitor;
+    await page.addInitScript(watchFilms);
+    await page.goto("/");
+    await holds(page, "document.querySelector('.slide[data-active=true] video')?.currentTime > 0");
+    await page.evaluate("played.length = 0");
+    await swipe(visitor, -200);
+    await holds(page, "played.length > 0");
+    expect(await page.evaluate("played[0].scrolled")).toBeLessThan(0.5);
+    await page.locator(".slide:nth-child(2)[data-active=true]").waitFor();
   });
 
   test("covers of later films wait for the first to play", async () => {

@@ -18,18 +18,21 @@ export async function dropFile({ devtools }: Visitor, target: Locator, path: str
     await devtools.send("Input.dispatchDragEvent", { type, ...at, data });
 }
 
-/** A finger moves over the middle of the screen; upwards when `distancePx` is below zero. */
+/** A finger moves quickly over the middle of the screen; upwards when `distancePx` is below zero. */
 export async function swipe({ devtools, page }: Visitor, distancePx: number): Promise<void> {
   const { width, height } = page.viewportSize()!;
   const steps = 12;
-  const touch = (type: "touchStart" | "touchMove", share: number) =>
+  const startS = Date.now() / 1000;
+  // By the finger's clock, so that it is quick on a machine that is not.
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", share: number) =>
     devtools.send("Input.dispatchTouchEvent", {
       type,
-      touchPoints: [{ x: width / 2, y: height / 2 + distancePx * (share - 0.5) }],
+      touchPoints: type === "touchEnd" ? [] : [{ x: width / 2, y: height / 2 + distancePx * (share - 0.5) }],
+      timestamp: startS + share * 0.1,
     });
   await touch("touchStart", 0);
   for (let step = 1; step <= steps; step++) await touch("touchMove", step / steps);
-  await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await touch("touchEnd", 1.1);
 }
 
 /** A finger draws something down by so many pixels and lets go. */

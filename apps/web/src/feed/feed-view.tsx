@@ -42,7 +42,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     ),
   );
   const count = videos.length + (tail ? 1 : 0);
-  const { active, goTo, move } = useActiveSlide(scroller, count, start);
+  const { active, goTo, move } = useActiveSlide(scroller, start);
   const [pausedId, setPausedId] = useState<string | null>(null);
   const [warmId, setWarmId] = useState<string | null>(null);
   const current = videos[active];
