@@ -61,6 +61,16 @@ test.runIf(process.platform === "linux")(
   },
 );
 
+test.runIf(process.platform === "linux")("where nothing is missing a decoder is tried once", async () => {
+  let tried = 0;
+  const { prefix } = await find(async () => {
+    tried++;
+  });
+  expect(tried).toBe(1);
+  expect(prefix.join(" ")).toMatch(/--net.* --no-new-privs|--no-new-privs.* --net/);
+  expect(prefix.join(" ")).toContain("--nofile=256");
+});
+
 test.runIf(process.platform === "linux")(
   "what does not work here is left out and named, and the rest is used",
   async () => {
@@ -70,7 +80,8 @@ test.runIf(process.platform === "linux")(
       if (attempted.prefix.join(" ").includes("unshare")) throw new Error("not in this container");
       await node(attempted.prefix, "");
     });
-    expect(tried.filter((command) => command.includes("--net"))).toHaveLength(isRoot ? 2 : 1);
+    // With all the rest, then each way alone.
+    expect(tried.filter((command) => command.includes("--net"))).toHaveLength(isRoot ? 3 : 2);
     expect(prefix.join(" ")).not.toContain("unshare");
     expect(prefix.join(" ")).toContain("--no-new-privs");
     expect(lacks).toContain("a network that leads nowhere (unshare may not here)");

@@ -32,28 +32,48 @@ const FILE_FACTOR = 4;
 /** What root needs to change to another account, to lend it files and to end it (capability.h). */
 const [CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID] = [0n, 5n, 6n, 7n];
 
-/** Tries each means once; `attempt` has a decoder do some work behind one, and rejects when it cannot. */
+/**
+ * Tries all means at once, and each alone where that does not work; `attempt` has a decoder do some work behind them,
+ * and rejects when it cannot.
+ */
 export async function findConfinement(options: {
   searchPath: string;
   limits: MediaLimits;
   attempt: (confinement: Confinement) => Promise<unknown>;
 }): Promise<Confinement> {
   if (process.platform !== "linux") return { ...UNCONFINED, lacks: ["any means, which are those of Linux"] };
-  let found = UNCONFINED;
+  let found: Confinement = UNCONFINED;
   const lack = (what: string) => {
     found = { ...found, lacks: [...found.lacks, what] };
   };
+  const works = (tried: Confinement) =>
+    options.attempt(tried).then(
+      () => true,
+      () => false,
+    );
+  const behind = (before: Confinement, program: string, { args, account }: Way): Confinement => ({
+    ...before,
+    prefix: [...before.prefix, program, ...args, "--"],
+    account: account ?? before.account,
+  });
+
+  /** The first way of each; undefined when a program is missing. */
+  async function inFull(means: Means[]): Promise<Confinement | undefined> {
+    let all: Confinement = UNCONFINED;
+    for (const { name, ways } of means) {
+      const program = await findProgram(name, options.searchPath);
+      if (!program) return undefined;
+      all = behind(all, program, ways[0]!);
+    }
+    return all;
+  }
 
   /** Takes the first way that works, behind what was found before. */
-  async function add(what: string, name: string, ways: Way[]): Promise<boolean> {
+  async function add({ what, name, ways }: Means): Promise<boolean> {
     const program = await findProgram(name, options.searchPath);
-    for (const { args, account = found.account } of program ? ways : []) {
-      const more = { ...found, prefix: [...found.prefix, program!, ...args, "--"], account };
-      const works = await options.attempt(more).then(
-        () => true,
-        () => false,
-      );
-      if (!works) continue;
+    for (const way of program ? ways : []) {
+      const more = behind(found, program!, way);
+      if (!(await works(more))) continue;
       found = more;
       return true;
     }
@@ -62,7 +82,6 @@ export async function findConfinement(options: {
   }
 
   const isRoot = process.getuid?.() === 0;
-  const apart = isRoot && (await add("", "unshare", [{ args: ["--net"] }]));
   const { threads, renditionTimeoutMs, maxMemoryBytes, maxOutputBytes } = options.limits;
   const bounds = [
     "--core=0",
@@ -71,27 +90,49 @@ export async function findConfinement(options: {
     `--data=${MEMORY_FACTOR * maxMemoryBytes}`,
     `--cpu=${Math.ceil((renditionTimeoutMs / 1000) * (threads + 1))}`,
   ];
-  await add("limits of their own", "prlimit", [{ args: bounds }]);
   const bare = ["--no-new-privs", "--inh-caps=-all"];
   const powerless = [...bare, "--bounding-set=-all", "--pdeathsig=KILL"];
   const other = [`--reuid=${DECODERS.uid}`, `--regid=${DECODERS.gid}`, "--clear-groups"];
   const asOther = isRoot && (await mayLend()) ? [{ args: [...other, ...powerless], account: DECODERS }] : [];
-  await add("being without privileges", "setpriv", [
-    ...asOther,
-    { args: powerless },
-    { args: [...bare, "--pdeathsig=KILL"] },
-    { args: ["--no-new-privs"] },
-  ]);
+  const apart = { what: "", name: "unshare", ways: [{ args: ["--net"] }] };
+  const bounded = { what: "limits of their own", name: "prlimit", ways: [{ args: bounds }] };
+  const humble = {
+    what: "being without privileges",
+    name: "setpriv",
+    ways: [
+      ...asOther,
+      { args: powerless },
+      { args: [...bare, "--pdeathsig=KILL"] },
+      { args: ["--no-new-privs"] },
+    ],
+  };
   // Last, since only our own account is left in a namespace of users.
-  if (!apart)
-    await add("a network that leads nowhere", "unshare", [
-      { args: ["--user", "--map-current-user", "--net"] },
-    ]);
+  const apartAsUser = {
+    what: "a network that leads nowhere",
+    name: "unshare",
+    ways: [{ args: ["--user", "--map-current-user", "--net"] }],
+  };
+  const whole = await inFull(isRoot ? [apart, bounded, humble] : [bounded, humble, apartAsUser]);
+  if (whole && (await works(whole))) found = whole;
+  else {
+    const isApart = isRoot && (await add(apart));
+    await add(bounded);
+    await add(humble);
+    if (!isApart) await add(apartAsUser);
+  }
   if (isRoot && !found.account)
     lack(
       "a user of their own (start Douya as an ordinary user, or from folders that other users may read, with CAP_CHOWN, CAP_KILL, CAP_SETGID and CAP_SETUID)",
     );
   return found;
+}
+
+interface Means {
+  /** What decoders do without where none of the ways works; "": another means takes its place. */
+  what: string;
+  /** Of its program. */
+  name: string;
+  ways: Way[];
 }
 
 interface Way {
