@@ -1,5 +1,6 @@
 import type { Page, Request } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
+import { explainReason } from "#apps/web/src/i18n/explain.ts";
 import { isolate } from "#apps/web/src/i18n/isolate.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
@@ -272,7 +273,10 @@ describe("what a phone feels like in the hand", () => {
     await page.route("**/api/**", (route) => route.fulfill(isGone));
     await page.route("**/assets/**", (route) => route.abort());
     await page.getByRole("link", { name: zh.hot }).tap();
-    await page.getByRole("alert").getByText(zh.reasons.UNAVAILABLE).waitFor();
+    await page
+      .getByRole("alert")
+      .getByText(explainReason(zh, "UNAVAILABLE", ""))
+      .waitFor();
     await page.unroute("**/api/**");
     await page.getByRole("alert").waitFor({ state: "detached" });
     await page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle)).waitFor();

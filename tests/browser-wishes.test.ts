@@ -1,4 +1,4 @@
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
@@ -212,24 +212,27 @@ describe("what one wishes of videos and of people", () => {
   });
 
   test.each([
-    ["DISK_FULL", en.reasons.DISK_FULL],
-    ["NOT_KNOWN_YET", en.reasons.UNAVAILABLE],
-  ])("a server that asks for patience, because of %s, is heard in words, whatever was wished", async (reason, words) => {
+    ["DISK_FULL", "disk is full"],
+    ["NOT_KNOWN_YET", "not reachable"],
+  ])("a server that asks for patience, because of %s, is heard in words, whatever was wished", async (reason, word) => {
+    const words = new RegExp(`${word}.* Try again in 30 seconds\\.`);
     const bob = await friend();
     const visitor = await sit(bob, "desk");
     visitor.expectStatus(503);
     const { page } = visitor;
     await page.goto(`/video/${videoId}`);
     await inView(page).locator("video").waitFor();
+    const later = (route: Route) =>
+      route.fulfill({
+        status: 503,
+        headers: { "retry-after": "30" },
+        contentType: "application/problem+json",
+        body: JSON.stringify({ reason, detail: "Later." }),
+      });
     await page.route("**/api/v1/**", (route) =>
       route.request().method() === "GET" || route.request().url().includes("/sessions")
         ? route.continue()
-        : route.fulfill({
-            status: 503,
-            headers: { "retry-after": "30" },
-            contentType: "application/problem+json",
-            body: JSON.stringify({ reason, detail: "Later.", retryAfterMs: 30_000 }),
-          }),
+        : later(route),
     );
     const told = page.locator(".toast", { hasText: words });
     const wishes: (() => Promise<unknown>)[] = [
@@ -255,5 +258,13 @@ describe("what one wishes of videos and of people", () => {
       await page.locator(".toast, [role=alert]", { hasText: words }).first().waitFor();
       expect((await page.getByRole("main").textContent()) ?? "").toContain("Worth keeping");
     }
+    const alert = page.getByRole("alert").filter({ hasText: words });
+    await page.goto("/upload");
+    const file = { name: "a.mp4", mimeType: "video/mp4", buffer: freshClip() };
+    await page.locator("input[type=file]").setInputFiles(file);
+    await alert.waitFor();
+    await page.route(/\/api\/v1\/feed/, later);
+    await page.goto("/");
+    await alert.waitFor();
   });
 });

@@ -2,9 +2,10 @@ import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation, useSearch } from "wouter";
 import { forgetViewer } from "../api/forget-viewer.ts";
-import { asProblem } from "../api/problem.ts";
+import { asProblem, type Problem } from "../api/problem.ts";
 import { useServices } from "../api/services.tsx";
 import type { Session } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Entry } from "../shell/history.ts";
 import { Field, PasswordField } from "../ui/field.tsx";
@@ -24,7 +25,7 @@ const DEFAULT_WAIT_MS = 5000;
 
 /** Username and password, for logging in and for registering alike. */
 export function CredentialsForm({ action, isNew, submit }: Props) {
-  const { t, format } = useI18n();
+  const { t } = useI18n();
   const { session } = useServices();
   const cache = useQueryClient();
   const toast = useToast();
@@ -32,8 +33,8 @@ export function CredentialsForm({ action, isNew, submit }: Props) {
   const next = safeNext(new URLSearchParams(useSearch()).get("next"));
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [busy, setBusy] = useState(false);
-  const [waitUntilMs, setWaitUntilMs] = useState(0);
-  const waitMs = useCountdown(waitUntilMs);
+  const [wait, setWait] = useState<{ problem: Problem; untilMs: number } | null>(null);
+  const waitMs = useCountdown(wait?.untilMs ?? 0);
 
   async function onSubmit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -56,14 +57,14 @@ export function CredentialsForm({ action, isNew, submit }: Props) {
     } catch (error) {
       const problem = asProblem(error);
       setBusy(false);
-      if (problem.status === 429)
-        return setWaitUntilMs(Date.now() + (problem.retryAfterMs ?? DEFAULT_WAIT_MS));
+      if (problem.status === 429 || problem.retryAfterMs)
+        return setWait({ problem, untilMs: Date.now() + (problem.retryAfterMs ?? DEFAULT_WAIT_MS) });
       const refused = fieldErrors(t, problem, ["username", "password"]);
       setErrors(refused);
       focusFirstError(form, refused);
     }
   }
-  const message = waitMs > 0 ? t.tryAgainIn(format.span(waitMs)) : errors.form;
+  const message = wait && waitMs > 0 ? explain(t, wait.problem, waitMs) : errors.form;
   return (
     <form className="account-form" noValidate onSubmit={onSubmit}>
       <Field

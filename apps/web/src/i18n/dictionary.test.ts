@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
+import { Problem } from "../api/problem.ts";
 import { en } from "./en.ts";
-import { explainReason } from "./explain.ts";
+import { explain, explainReason } from "./explain.ts";
 import { pickLanguage } from "./language.ts";
 import { zh } from "./zh.ts";
 
@@ -18,6 +19,24 @@ it("names the limit of the server, and falls back to its words", () => {
   expect(explainReason(zh, "VIDEO_TOO_LONG", said)).toContain("300 秒");
   expect(explainReason(en, "VIDEO_TOO_LONG", "Too long.")).toBe("Too long.");
   expect(explainReason(zh, "BRAND_NEW", "Something new.")).toBe("Something new.");
+});
+it("says when to try again, wherever the server has said it", () => {
+  for (const status of [429, 503])
+    for (const reason of [...Object.keys(en.reasons), "USER_UNAVAILABLE", "BRAND_NEW"]) {
+      const problem = new Problem(status, { reason, detail: "At most 3.", retryAfterMs: 20_000 });
+      const once = (words: string, again: string) => expect(words.split(again), reason).toHaveLength(2);
+      once(explain(en, problem), "Try again in 20 seconds.");
+      once(explain(zh, problem), "请在20秒钟后重试。");
+      expect(explain(en, problem)).not.toMatch(/\{|tomorrow\. Try|moment/);
+    }
+  const proxy = new Problem(429, {});
+  expect(explain(en, proxy)).toBe("Too many attempts. Try again in a moment.");
+  expect(explain(zh, new Problem(500, {}))).toBe("服务器出错了。请稍后再试。");
+  expect(explain(en, new Problem(503, { reason: "BUSY", retryAfterMs: 7_200_000 }))).toMatch(/in 2 hours\.$/);
+  // What is wrong for good is not tried again.
+  expect(explain(en, new Problem(422, { reason: "NAME_INVALID" }))).not.toContain("again");
+  const full = { reason: "UNPUBLISHED_TOO_MUCH", detail: "You have 512 MB.", retryAfterMs: 60_000 };
+  expect(explain(en, new Problem(429, full))).toMatch(/^You have 512 MB .* Try again in 60 seconds\.$/);
 });
 it("picks the first language it speaks", () => {
   expect(pickLanguage("auto", ["fr-FR", "zh-TW", "en"])).toBe("zh");

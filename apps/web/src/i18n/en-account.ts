@@ -17,7 +17,6 @@ export const account = {
   required: "Please fill this in.",
   tooShort: (least: number) => `At least ${least} characters, please.`,
   tooLong: (most: number) => `At most ${most} characters, please.`,
-  tryAgainIn: (time: string) => `Too many attempts. Try again in ${time}.`,
   sessionEnded: "You have been logged out. Please log in again.",
   welcome: (name: string) => `Hello, ${name}!`,
 };

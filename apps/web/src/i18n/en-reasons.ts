@@ -1,14 +1,15 @@
 /**
  * What to say for a stable reason of the server. A reason that is not here is shown in its own words.
- * `{limit}` is the first number in the server's sentence.
+ * `{limit}` is the first number in the server's sentence, `{again}` the sentence that says when to try again.
  */
 export const reasons = {
   NETWORK: "No connection to the server. Check your network and try again.",
-  INTERNAL: "The server made a mistake. Try again in a moment.",
-  UNAVAILABLE: "A part of the server is not reachable. Try again in a moment.",
-  DEADLINE_EXCEEDED: "The server took too long. Try again.",
-  TOO_MANY_REQUESTS: "Too many attempts. Wait a moment.",
-  TOO_MANY_ATTEMPTS: "Too many wrong passwords. Try again later, or from a device you have logged in with.",
+  INTERNAL: "The server made a mistake. {again}",
+  UNAVAILABLE: "A part of the server is not reachable. {again}",
+  DEADLINE_EXCEEDED: "The server took too long. {again}",
+  TOO_MANY_REQUESTS: "Too many attempts. {again}",
+  TOO_MANY_ATTEMPTS: "Too many wrong passwords. {again} A device you have logged in with is let in at once.",
+  BUSY: "The server is busy. {again}",
   LOGIN_REQUIRED: "Log in first.",
   SESSION_ENDED: "You have been logged out. Please log in again.",
   SESSION_NOT_FOUND: "This device is already logged out.",
@@ -62,11 +63,11 @@ export const reasons = {
   UNPUBLISHED_TOO_MUCH:
     "You have {limit} MB that are not published yet. Publish some, or wait until your videos are prepared.",
   ADDRESS_UNPUBLISHED_TOO_MUCH:
-    "From your network come more files than are kept without being published. Publish some, or try again tomorrow.",
+    "From your network come more files than are kept without being published. Publish some: what is not published by tomorrow is thrown away.",
   RENDITION_TOO_LARGE: "The converted video would be too large. Shorten it or export it smaller.",
   MEDIA_TOO_HEAVY: "The video needs more memory than this server has for it. Export it smaller.",
   MEDIA_TIMEOUT: "Preparing the video took too long. Try again with a shorter or smaller one.",
   PROCESSING_FAILED: "The video could not be converted. Export it again as MP4 and try once more.",
   DISK_FULL:
-    "The server's disk is full, so nothing can be saved right now. You can go on watching; tell whoever runs it.",
+    "The server's disk is full, so nothing can be saved right now. You can go on watching; tell whoever runs it. {again}",
 };

@@ -3,6 +3,7 @@ import { moderation } from "./en-moderation.ts";
 import { reasons } from "./en-reasons.ts";
 import { comments, messages, social } from "./en-social.ts";
 import { profile, upload } from "./en-studio.ts";
+import { spanIn } from "./format.ts";
 
 const shell = {
   appName: "Douya",
@@ -20,6 +21,9 @@ const shell = {
   save: "Save",
   saving: "Saving…",
   retry: "Try again",
+  tryAgainSoon: "Try again in a moment.",
+  tryAgainIn: (ms: number) => `Try again in ${spanIn("en", ms)}.`,
+  sentences: (first: string, second: string) => `${first} ${second}`,
   loading: "Loading…",
   more: "more",
   less: "less",

@@ -3,17 +3,29 @@ import type { Dictionary } from "./dictionary.ts";
 
 /** Words for a stable reason; `said` (the server's own sentence) when we have none. */
 export function explainReason(t: Dictionary, reason: string, said: string): string {
-  const words = (t.reasons as Record<string, string>)[reason];
-  if (!words?.includes("{limit}")) return words ?? said;
+  return wordsFor(t, reason, said, said, t.tryAgainSoon);
+}
+
+/** What to tell of an error, with the time to come back where the server said it; `waitMs` is what is left of it. */
+export function explain(t: Dictionary, error: unknown, waitMs = asProblem(error).retryAfterMs): string {
+  const { reason, status, message } = asProblem(error);
+  const again = waitMs ? t.tryAgainIn(waitMs) : t.tryAgainSoon;
+  const known = reason.endsWith("_UNAVAILABLE") ? "UNAVAILABLE" : reason;
+  const words = wordsFor(t, known, message, unknown(t, status) ?? message, again);
+  const isBusy = status === 429 || status === 503;
+  return isBusy && waitMs && !words.includes(again) ? t.sentences(words, again) : words;
+}
+
+function wordsFor(t: Dictionary, reason: string, said: string, otherwise: string, again: string): string {
+  const words = (t.reasons as Record<string, string>)[reason] ?? otherwise;
+  if (!words.includes("{limit}")) return words.replace("{again}", again);
   const limit = /\d+/.exec(said)?.[0];
   return limit ? words.replace("{limit}", limit) : said;
 }
 
-export function explain(t: Dictionary, error: unknown): string {
-  const { reason, status, message } = asProblem(error);
-  if (reason.endsWith("_UNAVAILABLE")) return t.reasons.UNAVAILABLE;
-  // A reason that is not known here is no mistake of the server's where it says that it passes.
-  const passes = status === 502 || status === 503 || status === 504;
-  const said = passes ? t.reasons.UNAVAILABLE : status >= 500 ? t.reasons.INTERNAL : message;
-  return explainReason(t, reason, said);
+/** For a reason that is not known here: what passes is no mistake of the server's. */
+function unknown(t: Dictionary, status: number): string | undefined {
+  if (status === 429) return t.reasons.TOO_MANY_REQUESTS;
+  if (status === 502 || status === 503 || status === 504) return t.reasons.UNAVAILABLE;
+  return status >= 500 ? t.reasons.INTERNAL : undefined;
 }

@@ -43,20 +43,27 @@ export function createFormat(language: Language) {
       maximumFractionDigits: power > 1 ? 1 : 0,
     }).format(count / 1000 ** power);
   }
-  function span(ms: number): string {
-    const seconds = Math.max(1, Math.ceil(ms / 1000));
-    const [value, unit] = seconds < 90 ? [seconds, "second"] : [Math.round(seconds / 60), "minute"];
-    return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(value);
-  }
   return {
     ago,
     moment,
     bytes,
-    span,
+    span: (ms: number) => spanIn(language, ms),
     count: (value: number) => compact.format(value),
     number: (value: number) => whole.format(value),
     percent: (share: number) => percent.format(share),
   };
+}
+
+/** How long, in the unit that people would use. */
+export function spanIn(language: Language, ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  const [value, unit] =
+    seconds < 90
+      ? [seconds, "second"]
+      : ms < 90 * MINUTE_MS
+        ? [Math.round(ms / MINUTE_MS), "minute"]
+        : [Math.round(ms / HOUR_MS), "hour"];
+  return new Intl.NumberFormat(LOCALE[language], { style: "unit", unit, unitDisplay: "long" }).format(value);
 }
 
 export type Format = ReturnType<typeof createFormat>;

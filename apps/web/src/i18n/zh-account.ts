@@ -20,7 +20,6 @@ export const account: Pick<Dictionary, keyof typeof english.account> = {
   required: "请填写此项。",
   tooShort: (least) => `至少需要 ${least} 个字符。`,
   tooLong: (most) => `最多 ${most} 个字符。`,
-  tryAgainIn: (time) => `尝试次数过多，请在 ${time}后重试。`,
   sessionEnded: "登录已失效，请重新登录。",
   welcome: (name) => `你好，${name}！`,
 };

@@ -1,4 +1,5 @@
 import type { Dictionary } from "./dictionary.ts";
+import { spanIn } from "./format.ts";
 import { account, settings } from "./zh-account.ts";
 import { moderation } from "./zh-moderation.ts";
 import { reasons } from "./zh-reasons.ts";
@@ -21,6 +22,9 @@ export const zh: Dictionary = {
   save: "保存",
   saving: "正在保存…",
   retry: "重试",
+  tryAgainSoon: "请稍后再试。",
+  tryAgainIn: (ms) => `请在${spanIn("zh", ms)}后重试。`,
+  sentences: (first, second) => `${first}${second}`,
   loading: "正在加载…",
   more: "展开",
   less: "收起",
