@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { bringDown, findPostmaster } from "./postmaster.ts";
 import { isAlive } from "./process-alive.ts";
@@ -47,18 +47,7 @@ function start(folder: string): Promise<EmbeddedPostgres> {
   return startEmbeddedPostgres({ dir: join(folder, "postgres"), log, keepAlive: false });
 }
 
-async function query(url: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-const names = (server: EmbeddedPostgres) => query(server.url, "select name from t order by 1");
+const names = (server: EmbeddedPostgres) => queryOnce(server.url, "select name from t order by 1");
 
 test.each([
   ["short", ""],
@@ -66,13 +55,13 @@ test.each([
 ])("a copy of a folder that is in use, at a %s path, is a database of its own", async (length, more) => {
   const [a, b] = [await home(`a-${length}${more}`), place(`b-${length}${more}`)];
   const original = await start(a);
-  await query(original.url, "create table t as select 'both' as name; checkpoint");
+  await queryOnce(original.url, "create table t as select 'both' as name; checkpoint");
   await run("cp", ["-a", a, b]);
   const copy = await start(b);
   expect(copy.adopted).toBe(false);
   expect(copy.pid).not.toBe(original.pid);
-  await query(copy.url, "insert into t values ('copy')");
-  await query(original.url, "insert into t values ('original')");
+  await queryOnce(copy.url, "insert into t values ('copy')");
+  await queryOnce(original.url, "insert into t values ('original')");
   expect(await names(copy)).toEqual([{ name: "both" }, { name: "copy" }]);
   expect(await names(original)).toEqual([{ name: "both" }, { name: "original" }]);
   // Stopped or found again, in whatever order.
@@ -90,7 +79,7 @@ test.each([
 test("a folder that was moved takes its running server along", async () => {
   const [from, to] = [await home("from"), place("to")];
   const before = await start(from);
-  await query(before.url, "create table t as select 'kept' as name");
+  await queryOnce(before.url, "create table t as select 'kept' as name");
   await rename(from, to);
   const after = await start(to);
   expect(after).toMatchObject({ adopted: true, pid: before.pid });
@@ -100,7 +89,7 @@ test("a folder that was moved takes its running server along", async () => {
   expect(fresh.adopted).toBe(false);
   await after.stop();
   expect(isAlive(before.pid)).toBe(false);
-  expect(await query(fresh.url, "select 1 as x")).toEqual([{ x: 1 }]);
+  expect(await queryOnce(fresh.url, "select 1 as x")).toEqual([{ x: 1 }]);
   await fresh.stop();
   const last = await start(to);
   expect(await names(last)).toEqual([{ name: "kept" }]);
@@ -132,7 +121,7 @@ test("a copy whose files are the original's own is refused, and the original goe
   await run("cp", ["-al", a, b]);
   await expect(start(b)).rejects.toMatchObject({ reason: "DATA_FOLDER_SHARED" });
   expect(await readFile(join(a, "postgres/postmaster.pid"), "utf8")).toBe(lock);
-  expect(await query(original.url, "select 1 as x")).toEqual([{ x: 1 }]);
+  expect(await queryOnce(original.url, "select 1 as x")).toEqual([{ x: 1 }]);
 });
 
 test("a number that now belongs to somebody else in the folder is no server", async () => {
@@ -157,6 +146,6 @@ test("a server in another container, whose process is not seen, keeps its folder
   const lock = await readFile(lockFile, "utf8");
   await writeFile(lockFile, lock.replace(/^\d+/, "4000000"));
   await expect(start(folder)).rejects.toMatchObject({ reason: "DATA_IN_USE" });
-  expect(await query(server.url, "select 1 as x")).toEqual([{ x: 1 }]);
+  expect(await queryOnce(server.url, "select 1 as x")).toEqual([{ x: 1 }]);
   await writeFile(lockFile, lock);
 });

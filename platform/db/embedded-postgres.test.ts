@@ -21,6 +21,7 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { bundleScript } from "#platform/testing/bundle-script.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
 import { bringDown, findPostmaster } from "./postmaster.ts";
@@ -84,31 +85,20 @@ function hold(dir: string, options: { uid?: number; script?: string } = {}) {
   return { child, answer, exited };
 }
 
-async function query(url: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
 test("a first start makes the data, a second one finds them", async () => {
   const dir = dataFolder("first");
   const times: number[] = [];
   let began = performance.now();
   const first = await start(dir);
   times.push(performance.now() - began);
-  await query(first.url, "create table t as select 'ÄÖ豆芽' as x");
+  await queryOnce(first.url, "create table t as select 'ÄÖ豆芽' as x");
   await first.stop();
   expect(await findPostmaster(dir)).toBeUndefined();
   began = performance.now();
   const second = await start(dir);
   times.push(performance.now() - began);
   expect(second.adopted).toBe(false);
-  expect(await query(second.url, "select current_database() as db, lower(x) as x from t")).toEqual([
+  expect(await queryOnce(second.url, "select current_database() as db, lower(x) as x from t")).toEqual([
     { db: "douya", x: "äö豆芽" },
   ]);
   await second.stop();
@@ -118,7 +108,7 @@ test("a first start makes the data, a second one finds them", async () => {
 test("the server is durable, and reachable for its owner only", async () => {
   const dir = dataFolder("settings");
   const server = await start(dir);
-  const settings = await query(
+  const settings = await queryOnce(
     server.url,
     `select name, setting from pg_settings where name in
      ('fsync', 'synchronous_commit', 'full_page_writes', 'data_checksums', 'listen_addresses') order by name`,
@@ -132,7 +122,7 @@ test("the server is durable, and reachable for its owner only", async () => {
   ]);
   expect((await stat(dir)).mode & 0o777).toBe(0o700);
   expect((await stat(join(dir, "douya.password"))).mode & 0o777).toBe(0o600);
-  await expect(query(server.url.replace(/:[^:@]+@/, ":wrong@"), "select 1")).rejects.toThrow("password");
+  await expect(queryOnce(server.url.replace(/:[^:@]+@/, ":wrong@"), "select 1")).rejects.toThrow("password");
   await server.stop();
 });
 
@@ -143,20 +133,20 @@ test.each([
   const dir = dataFolder(`adopt-${signal}`);
   const before = hold(dir);
   const { url, pid } = await before.answer;
-  await query(url, "create table t as select 1 as x");
+  await queryOnce(url, "create table t as select 1 as x");
   process.kill(-before.child.pid!, signal);
   await before.exited;
   const server = await start(dir);
   expect(server).toMatchObject({ adopted: true, pid, url });
-  expect(await query(server.url, "select x from t")).toEqual([{ x: 1 }]);
+  expect(await queryOnce(server.url, "select x from t")).toEqual([{ x: 1 }]);
   await server.stop();
-  await expect(query(url, "select 1")).rejects.toThrow();
+  await expect(queryOnce(url, "select 1")).rejects.toThrow();
 });
 
 test("a server killed with -9 recovers what was committed, under the same url", async () => {
   const dir = dataFolder("crash");
   const server = await start(dir);
-  await query(server.url, "create table t (x int)");
+  await queryOnce(server.url, "create table t (x int)");
   const writer = new pg.Client({ connectionString: server.url });
   writer.on("error", () => {});
   await writer.connect();
@@ -172,7 +162,7 @@ test("a server killed with -9 recovers what was committed, under the same url", 
   process.kill(pid, "SIGKILL");
   await writing;
   const rows = () =>
-    query(server.url, "select x from t").then(
+    queryOnce(server.url, "select x from t").then(
       (found) => found.length,
       () => -1,
     );
@@ -185,13 +175,13 @@ test("a server killed together with its process recovers at the next start", asy
   const dir = dataFolder("crash-both");
   const before = hold(dir);
   const { url, pid } = await before.answer;
-  await query(url, "create table t as select 1 as x");
+  await queryOnce(url, "create table t as select 1 as x");
   before.child.kill("SIGKILL");
   process.kill(pid, "SIGKILL");
   await before.exited;
   const server = await start(dir);
   expect(server.adopted).toBe(false);
-  expect(await query(server.url, "select x from t")).toEqual([{ x: 1 }]);
+  expect(await queryOnce(server.url, "select x from t")).toEqual([{ x: 1 }]);
   await server.stop();
 });
 
@@ -202,7 +192,7 @@ test("a lock file whose number now belongs to a stranger does not stop the start
   process.kill(server.pid, "SIGKILL");
   await expect
     .poll(() =>
-      query(server.url, "select 1").then(
+      queryOnce(server.url, "select 1").then(
         () => "up",
         () => "down",
       ),
@@ -240,7 +230,7 @@ test.each([
   before.child.kill("SIGKILL");
   await before.exited;
   const server = await start(dir);
-  await query(server.url, "create table t ()");
+  await queryOnce(server.url, "create table t ()");
   await server.stop();
   // The orphaned initdb may hold the draft for a moment: what this start could not remove, the next one does.
   const left = async () => {
@@ -258,7 +248,7 @@ test("two first starts at the very same time share one server", async () => {
   expect(answers[0].pid).toBe(answers[1].pid);
   expect(answers[0].url).toBe(answers[1].url);
   expect(answers.map((answer) => answer.adopted).sort()).toEqual([false, true]);
-  await query(answers[0].url, "create table t ()");
+  await queryOnce(answers[0].url, "create table t ()");
   a.child.stdin!.end();
   b.child.stdin!.end();
   await Promise.all([a.exited, b.exited]);
@@ -278,7 +268,7 @@ test("two second starts at the very same time share one server", async () => {
 test("a long path and unusual characters are fine", async () => {
   const dir = dataFolder(`a "long", 'odd' 豆芽 100%41 & path ${"x".repeat(80)}`);
   const server = await start(dir);
-  expect(await query(server.url, "select 1 as x")).toEqual([{ x: 1 }]);
+  expect(await queryOnce(server.url, "select 1 as x")).toEqual([{ x: 1 }]);
   await server.stop();
   const sockets = decodeURIComponent(server.url.split("host=")[1]!);
   expect(dirname(sockets)).toBe(tmpdir());
@@ -289,7 +279,7 @@ test("a long path and unusual characters are fine", async () => {
   await rm(sockets, { recursive: true });
   const short = dataFolder(`a "b", 'c' 豆 %41`);
   const other = await start(short);
-  expect(await query(other.url, "select 1 as x")).toEqual([{ x: 1 }]);
+  expect(await queryOnce(other.url, "select 1 as x")).toEqual([{ x: 1 }]);
   await other.stop();
 });
 
@@ -335,7 +325,7 @@ test.runIf(isRoot)("as an ordinary user it runs under that user", async () => {
   const holder = hold(dir, { uid: ORDINARY });
   const { pid, url } = await holder.answer;
   expect(await readFile(`/proc/${pid}/status`, "utf8")).toContain(`Uid:\t${ORDINARY}\t${ORDINARY}`);
-  expect(await query(url, "select 1 as x")).toEqual([{ x: 1 }]);
+  expect(await queryOnce(url, "select 1 as x")).toEqual([{ x: 1 }]);
   holder.child.stdin!.end();
   await holder.exited;
   // Root serves that user's data without taking them away.
@@ -362,7 +352,7 @@ test.runIf(isRoot)(
     const holder = hold(dir, { script });
     const { pid, url, message } = await holder.answer;
     expect(message).toBeUndefined();
-    expect(await query(url, "select 1 as x")).toEqual([{ x: 1 }]);
+    expect(await queryOnce(url, "select 1 as x")).toEqual([{ x: 1 }]);
     const status = await readFile(`/proc/${pid}/status`, "utf8");
     expect(status).toMatch(/^Uid:\s(\d+)\s\1\s\1\s\1$/m);
     expect(status).not.toMatch(/^Uid:\s0/m);

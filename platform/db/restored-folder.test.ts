@@ -14,9 +14,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { mendFolder } from "./restored-folder.ts";
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "douya-restored-"));
   template = join(root, "template");
   const server = await start(template);
-  await query(server.url, "create table t as select 'kept' as name");
+  await queryOnce(server.url, "create table t as select 'kept' as name");
   await server.stop();
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -44,23 +44,13 @@ async function restored(name: string): Promise<string> {
   return home;
 }
 
-async function query(url: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
 /** It starts, holds what it held, takes writes, survives a checkpoint and stops in good order. */
 async function works(home: string): Promise<void> {
   const server = await start(home);
   try {
-    expect(await query(server.url, "select name from t")).toEqual([{ name: "kept" }]);
-    await query(server.url, "create table more as select generate_series(1, 1000); checkpoint");
-    await query(server.url, "listen something; notify something");
+    expect(await queryOnce(server.url, "select name from t")).toEqual([{ name: "kept" }]);
+    await queryOnce(server.url, "create table more as select generate_series(1, 1000); checkpoint");
+    await queryOnce(server.url, "listen something; notify something");
   } finally {
     await server.stop();
   }
