@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { diskFull, isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError, type ErrorKind } from "#platform/errors/domain-error.ts";
-import { protocolStatus, type RefusalForm } from "#platform/http/refusals.ts";
+import { protocolStatus, type RefusalForm, sendRetryAfter } from "#platform/http/refusals.ts";
 import { callerGone } from "#platform/rpc/call.ts";
 
 /** The one table from kinds of refusal to HTTP statuses. */
@@ -59,7 +59,7 @@ export function toRefusal(error: unknown, request: FastifyRequest): DomainError 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = toRefusal(error, request);
   const { status, type, body } = problemOf(refusal, request.id);
-  sendRetryAfter(refusal, reply);
+  sendRetryAfter(refusal, status, reply);
   return reply.code(status).type(type).serializer(JSON.stringify).send(body);
 }
 
@@ -80,13 +80,3 @@ export const problemOf: RefusalForm = (refusal, traceId) => {
     },
   };
 };
-
-/** Of what passes by itself, when nobody knows better. */
-const usualRetryMs = 5_000;
-
-/** Says when to come back, wherever that may help. */
-export function sendRetryAfter(refusal: DomainError, reply: Pick<FastifyReply, "header">): void {
-  const passes = [429, 503, 504].includes(statusOf(refusal));
-  const retryAfterMs = refusal.retryAfterMs ?? (passes ? usualRetryMs : undefined);
-  if (retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
-}

@@ -11,7 +11,7 @@ import { watchPace } from "./body-pace.ts";
 import { canonicalAddress, clientAddress, type TrustProxy, trustNobody } from "./client-address.ts";
 import { headCheckMs, headMs, shareConnections } from "./connections.ts";
 import { isLoopback, isLoopbackHost, wrongHost } from "./hosts.ts";
-import { refusalForms, refuseOddities, refuseUnparsed, refuseUnrouted } from "./refusals.ts";
+import { refusalForms, refuseOddities, refuseUnparsed, refuseUnrouted, sendRetryAfter } from "./refusals.ts";
 import { addResponseHeaders, responseHeaders } from "./response-headers.ts";
 import { traceIdOf } from "./trace-id.ts";
 
@@ -78,7 +78,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.setErrorHandler((error, request, reply) => {
     if (!(error instanceof DomainError)) return reply.send(error);
     const { status, type, body } = forms.of(request.url)(error, request.id);
-    if (error.retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(error.retryAfterMs / 1000));
+    sendRetryAfter(error, status, reply);
     return reply.code(status).type(type).serializer(JSON.stringify).send(body);
   });
 

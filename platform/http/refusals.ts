@@ -50,6 +50,19 @@ export function protocolStatus(reason: string): number | undefined {
   return reasons[reason];
 }
 
+/** Of what passes by itself, when nobody knows better. */
+const usualRetryMs = 5_000;
+
+/** Says when to come back, wherever that may help. */
+export function sendRetryAfter(
+  refusal: DomainError,
+  status: number,
+  reply: Pick<FastifyReply, "header">,
+): void {
+  const retryAfterMs = refusal.retryAfterMs ?? ([429, 503, 504].includes(status) ? usualRetryMs : undefined);
+  if (retryAfterMs !== undefined) reply.header("retry-after", Math.ceil(retryAfterMs / 1000));
+}
+
 export function refusalForms(): RefusalForms {
   const forms: { prefix: string; form: RefusalForm }[] = [];
   return {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { DomainError, ErrorKind } from "#platform/errors/domain-error.ts";
-import { protocolStatus, type Refused } from "#platform/http/refusals.ts";
-import { sendRetryAfter, statusOf, toRefusal } from "../problem.ts";
+import { protocolStatus, type Refused, sendRetryAfter } from "#platform/http/refusals.ts";
+import { statusOf, toRefusal } from "../problem.ts";
 import { identify } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
 import { formOfGet } from "./form-of-get.ts";
@@ -53,7 +53,7 @@ export function sendStatus(
   httpStatusCode?: number,
 ): FastifyReply {
   const refusal = toRefusal(error, request);
-  sendRetryAfter(refusal, reply);
+  sendRetryAfter(refusal, statusOf(refusal), reply);
   const { status, type, body } = statusForm(refusal);
   return reply
     .code(httpStatusCode ?? status)
