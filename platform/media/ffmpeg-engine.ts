@@ -168,7 +168,7 @@ export function createFfmpegEngine(
 
 /** Leaves nothing of a file that is only needed on the way. */
 async function withScratch<T>(path: string, run: Run, use: (path: string) => Promise<T>): Promise<T> {
-  if (run.lent) return use(run.lent.scratch);
+  if (run.lent) return use(await run.lent.scratch());
   try {
     return await use(path);
   } finally {

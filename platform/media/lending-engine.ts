@@ -25,24 +25,38 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
     output?: string,
   ): Promise<T> {
     const files: FileHandle[] = [];
+    const fds: number[] = [];
+    /** Children that are started from now on have it, by this name. */
+    function hand(file: FileHandle): string {
+      fds.push(file.fd);
+      return name(files.push(file) - 1);
+    }
+    async function scratch(): Promise<string> {
+      const path = `${source.path}.${randomUUID()}.scratch`;
+      const file = await open(path, "wx+", 0o600);
+      const named = hand(file);
+      // Whatever happens it is gone with the last who has it open.
+      await rm(path);
+      await file.chown(account.uid, account.gid);
+      return named;
+    }
+    let made: FileHandle | undefined;
     try {
       const original = await open(source.path);
-      files.push(original);
+      const lent = {
+        source: { ...source, path: hand(original) },
+        output: "",
+        run: { ...run, lent: { fds, scratch } },
+      };
       await makeReadable(original, account);
-      const scratch = `${source.path}.${randomUUID()}.scratch`;
-      files.push(await open(scratch, "wx+", 0o600));
-      // Whatever happens it is gone with the last who has it open.
-      await rm(scratch);
-      await files[1]!.chown(account.uid, account.gid);
       if (output !== undefined) {
-        const made = await open(output, "w+", 0o600);
-        files.push(made);
+        made = await open(output, "w+", 0o600);
+        lent.output = hand(made);
         await made.chown(account.uid, account.gid);
       }
-      const lent = { fds: files.map((file) => file.fd), scratch: name(1) };
-      return await use({ source: { ...source, path: name(0) }, output: name(2), run: { ...run, lent } });
+      return await use(lent);
     } finally {
-      await files[2]?.chown(process.geteuid!(), process.getegid!());
+      await made?.chown(process.geteuid!(), process.getegid!());
       for (const file of files) await file.close();
     }
   }

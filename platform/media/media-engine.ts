@@ -122,8 +122,8 @@ export interface Run {
   timeoutMs: number;
   /** Decoders refuse larger frames before they allocate them. */
   maxPixels: number;
-  /** For decoders that may open no file: the open ones that the child has from 3 on, and one to put aside in. */
-  lent?: { fds: readonly number[]; scratch: string };
+  /** For decoders that may open no file: the open ones that children have from 3 on, and how to get one more, empty. */
+  lent?: { fds: readonly number[]; scratch(): Promise<string> };
 }
 
 /** Every method rejects with `ChildFailed` when the media is to blame, or with a refusal (see child-run.ts). */
