@@ -23,6 +23,7 @@ import {
   AccountRefusedSchema,
   AccountRemovedSchema,
   VideoDeletedSchema,
+  VideoHeldChangedSchema,
   VideoPublishedSchema,
   VideoRetitledSchema,
 } from "./gen/video_events_pb.ts";
@@ -37,6 +38,11 @@ export const relationBlocked = event("relation.blocked.v1", BlockedSchema, block
 export const relationUnblocked = event("relation.unblocked.v1", UnblockedSchema, blockKey);
 export const videoPublished = event("video.published.v1", VideoPublishedSchema, (video) => video.videoId);
 export const videoRetitled = event("video.retitled.v1", VideoRetitledSchema, (video) => video.videoId);
+export const videoHeldChanged = event(
+  "video.held_changed.v1",
+  VideoHeldChangedSchema,
+  (video) => video.videoId,
+);
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
 export const accountRefused = event(
   "video.account_refused.v1",

@@ -3,8 +3,14 @@ import { classicClient, ok, videosOf } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
+import { startProgram } from "./harness/program.ts";
 import { type Person, type Scenario, scenario } from "./harness/scenario.ts";
-import { until } from "./harness/within.ts";
+import { until, within } from "./harness/within.ts";
+
+interface Page {
+  items: Schemas["Video"][];
+}
+type Shown = ReturnType<typeof videosOf>[number];
 
 /** The classic feed as somebody sees it. */
 function reader(server: Scenario, person?: Person) {
@@ -17,6 +23,29 @@ function reader(server: Scenario, person?: Person) {
   };
 }
 
+/** The same by /api/v1, in the words of the classic API. */
+function apiReader(server: Scenario, person?: Person, list = "/feed") {
+  return async () => {
+    const token = person && { token: person.session.accessToken };
+    const { items } = body(await server.api<Page>("GET", `${list}?limit=30`, token));
+    return items.map(({ id: key, counts, reaction, author }) => ({
+      key,
+      favorite_count: counts.likes,
+      comment_count: counts.comments,
+      is_favorite: reaction === "like",
+      author: {
+        name: author.name,
+        is_follow: author.followed,
+        follow_count: author.counts.following,
+        follower_count: author.counts.followers,
+        total_favorited: author.counts.likesReceived,
+        favorite_count: author.counts.likesGiven,
+        work_count: author.counts.videos,
+      },
+    }));
+  };
+}
+
 describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
   const server = scenario(shape);
   let ada: Person;
@@ -26,6 +55,7 @@ describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
   let clip: Schemas["Video"];
   let other: Schemas["Video"];
   let readers: Record<"ada" | "bob" | "eve" | "guest", ReturnType<typeof reader>>;
+  let apiReaders: Record<keyof typeof readers, ReturnType<typeof apiReader>>;
 
   beforeAll(async () => {
     [ada, bob, eve, mallory] = (await Promise.all(Array.from({ length: 4 }, () => server.register()))) as [
@@ -42,6 +72,12 @@ describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
       eve: reader(server, eve),
       guest: reader(server),
     };
+    apiReaders = {
+      ada: apiReader(server, ada),
+      bob: apiReader(server, bob),
+      eve: apiReader(server, eve),
+      guest: apiReader(server),
+    };
   });
 
   const done = async (answer: Promise<{ status: number; text: string }>) => {
@@ -51,15 +87,22 @@ describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
   const like = (person: Person, video = clip) => done(person.put(`/videos/${video.id}/like`));
   const shownTo = async (who: keyof typeof readers, video = clip) =>
     (await readers[who]()).find(({ key }) => key === video.id);
-  const shown = async (video = clip) => ({
-    ada: await shownTo("ada", video),
-    bob: await shownTo("bob", video),
-    guest: await shownTo("guest", video),
-  });
+  /** To everybody, by both APIs. */
+  async function shown(video = clip) {
+    const seen: Partial<Record<keyof typeof readers, Shown>> = {};
+    for (const who of ["ada", "bob", "guest"] as const) {
+      const classic = await shownTo(who, video);
+      const api = (await apiReaders[who]()).find(({ key }) => key === video.id);
+      if (api) expect(classic, `${who}, by both APIs`).toMatchObject(api);
+      else expect(classic, `${who}, by both APIs`).toBeUndefined();
+      if (classic) seen[who] = classic;
+    }
+    return seen;
+  }
 
   /** Everybody looks, it happens, everybody looks again. */
   async function seenAfter(act: () => Promise<unknown>, video = clip) {
-    await Promise.all(Object.values(readers).map((look) => look()));
+    await Promise.all([...Object.values(readers), ...Object.values(apiReaders)].map((look) => look()));
     await act();
     return shown(video);
   }
@@ -114,6 +157,44 @@ describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
     expect([renamed.ada, renamed.bob, renamed.guest].map((video) => video?.author.name)).toEqual(
       Array(3).fill("Countess"),
     );
+  });
+
+  test("shows a role, and a hold to its author", async () => {
+    const page = async (person: Person) => {
+      const { items } = body(await person.get<Page>("/feed?limit=30"));
+      const video = items.find(({ id }) => id === clip.id)!;
+      return { held: video.held, role: video.author.role };
+    };
+    const setRole = async (action: "add" | "remove", person: Person) => {
+      const { dataDir, databaseUrl } = server.deployment;
+      const environment = { DOUYA_DATA: dataDir, DOUYA_DATABASE_URL: databaseUrl };
+      const command = startProgram(["moderator", action, person.username], environment);
+      expect((await within(command.ended, () => "the command does not end")).code).toBe(0);
+    };
+    expect(await page(bob)).toEqual({ held: false, role: "member" });
+    await setRole("add", ada);
+    expect(await page(bob)).toEqual({ held: false, role: "moderator" });
+    await setRole("remove", ada);
+    await setRole("add", eve);
+    const allowed = async () => (await eve.put(`/videos/${clip.id}/hold`)).status === 204;
+    expect(await page(ada)).toEqual({ held: false, role: "member" });
+    await until("the moderator to be one", allowed);
+    expect([await page(ada), await page(bob)]).toEqual([
+      { held: true, role: "member" },
+      { held: false, role: "member" },
+    ]);
+    await done(eve.delete(`/videos/${clip.id}/hold`));
+    expect(await page(ada)).toEqual({ held: false, role: "member" });
+    await setRole("remove", eve);
+  });
+
+  test("of who is followed shows a new one in a moment, and nobody any more with the next request", async () => {
+    const look = apiReader(server, eve, "/feed/following");
+    expect(await look()).toEqual([]);
+    await done(eve.put(`/users/${ada.id}/follow`));
+    await until("the video is delivered", async () => (await look()).some(({ key }) => key === clip.id));
+    await done(eve.delete(`/users/${ada.id}/follow`));
+    expect(await look()).toEqual([]);
   });
 
   test("shows a new video at once, and none that is deleted; likes go from its author's count in a moment", async () => {

@@ -12,59 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file feed.proto.
  */
 export const file_feed: GenFile = /*@__PURE__*/
-  fileDesc("CgpmZWVkLnByb3RvEg1kb3V5YS5mZWVkLnYxIiEKEUdldENoYW5nZXNSZXF1ZXN0EgwKBG1hcmsYASABKAkiQwoSR2V0Q2hhbmdlc1Jlc3BvbnNlEgwKBG1hcmsYASABKAkSCwoDaWRzGAIgAygJEhIKCmV2ZXJ5dGhpbmcYAyABKAgiNQoIUG9zaXRpb24SFwoPcHVibGlzaGVkX2F0X21zGAEgASgBEhAKCHZpZGVvX2lkGAIgASgJImoKFEdldFB1YmxpY0ZlZWRSZXF1ZXN0EicKBmJlZm9yZRgBIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SDQoFbGltaXQYAiABKA0SGgoSd2hvbGVfbWlsbGlzZWNvbmRzGAMgASgIIngKFUdldFB1YmxpY0ZlZWRSZXNwb25zZRIRCgl2aWRlb19pZHMYASADKAkSJQoEbmV4dBgCIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SJQoEbGFzdBgDIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24iUQoXR2V0Rm9sbG93aW5nRmVlZFJlcXVlc3QSJwoGYmVmb3JlGAEgASgLMhcuZG91eWEuZmVlZC52MS5Qb3NpdGlvbhINCgVsaW1pdBgCIAEoDSJUChhHZXRGb2xsb3dpbmdGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEiUKBG5leHQYAiABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uIjkKFUdldENsYXNzaWNGZWVkUmVxdWVzdBIRCgliZWZvcmVfbXMYASABKAESDQoFbGltaXQYAiABKA0iPAoWR2V0Q2xhc3NpY0ZlZWRSZXNwb25zZRIRCgl2aWRlb19pZHMYASADKAkSDwoHbGFzdF9tcxgCIAEoATKAAwoLRmVlZFNlcnZpY2USWgoNR2V0UHVibGljRmVlZBIjLmRvdXlhLmZlZWQudjEuR2V0UHVibGljRmVlZFJlcXVlc3QaJC5kb3V5YS5mZWVkLnYxLkdldFB1YmxpY0ZlZWRSZXNwb25zZRJRCgpHZXRDaGFuZ2VzEiAuZG91eWEuZmVlZC52MS5HZXRDaGFuZ2VzUmVxdWVzdBohLmRvdXlhLmZlZWQudjEuR2V0Q2hhbmdlc1Jlc3BvbnNlEmMKEEdldEZvbGxvd2luZ0ZlZWQSJi5kb3V5YS5mZWVkLnYxLkdldEZvbGxvd2luZ0ZlZWRSZXF1ZXN0GicuZG91eWEuZmVlZC52MS5HZXRGb2xsb3dpbmdGZWVkUmVzcG9uc2USXQoOR2V0Q2xhc3NpY0ZlZWQSJC5kb3V5YS5mZWVkLnYxLkdldENsYXNzaWNGZWVkUmVxdWVzdBolLmRvdXlhLmZlZWQudjEuR2V0Q2xhc3NpY0ZlZWRSZXNwb25zZWIGcHJvdG8z");
-
-/**
- * @generated from message douya.feed.v1.GetChangesRequest
- */
-export type GetChangesRequest = Message<"douya.feed.v1.GetChangesRequest"> & {
-  /**
-   * Empty: for the first time.
-   *
-   * @generated from field: string mark = 1;
-   */
-  mark: string;
-};
-
-/**
- * Describes the message douya.feed.v1.GetChangesRequest.
- * Use `create(GetChangesRequestSchema)` to create a new message.
- */
-export const GetChangesRequestSchema: GenMessage<GetChangesRequest> = /*@__PURE__*/
-  messageDesc(file_feed, 0);
-
-/**
- * @generated from message douya.feed.v1.GetChangesResponse
- */
-export type GetChangesResponse = Message<"douya.feed.v1.GetChangesResponse"> & {
-  /**
-   * For the next time.
-   *
-   * @generated from field: string mark = 1;
-   */
-  mark: string;
-
-  /**
-   * Videos and people (also as readers) about whom something has changed.
-   *
-   * @generated from field: repeated string ids = 2;
-   */
-  ids: string[];
-
-  /**
-   * More has changed than can be told.
-   *
-   * @generated from field: bool everything = 3;
-   */
-  everything: boolean;
-};
-
-/**
- * Describes the message douya.feed.v1.GetChangesResponse.
- * Use `create(GetChangesResponseSchema)` to create a new message.
- */
-export const GetChangesResponseSchema: GenMessage<GetChangesResponse> = /*@__PURE__*/
-  messageDesc(file_feed, 1);
+  fileDesc("CgpmZWVkLnByb3RvEg1kb3V5YS5mZWVkLnYxIjUKCFBvc2l0aW9uEhcKD3B1Ymxpc2hlZF9hdF9tcxgBIAEoARIQCgh2aWRlb19pZBgCIAEoCSJqChRHZXRQdWJsaWNGZWVkUmVxdWVzdBInCgZiZWZvcmUYASABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEg0KBWxpbWl0GAIgASgNEhoKEndob2xlX21pbGxpc2Vjb25kcxgDIAEoCCJ4ChVHZXRQdWJsaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEiUKBG5leHQYAiABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uEiUKBGxhc3QYAyABKAsyFy5kb3V5YS5mZWVkLnYxLlBvc2l0aW9uIlEKF0dldEZvbGxvd2luZ0ZlZWRSZXF1ZXN0EicKBmJlZm9yZRgBIAEoCzIXLmRvdXlhLmZlZWQudjEuUG9zaXRpb24SDQoFbGltaXQYAiABKA0iVAoYR2V0Rm9sbG93aW5nRmVlZFJlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIlCgRuZXh0GAIgASgLMhcuZG91eWEuZmVlZC52MS5Qb3NpdGlvbiI5ChVHZXRDbGFzc2ljRmVlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEg0KBWxpbWl0GAIgASgNIjwKFkdldENsYXNzaWNGZWVkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEg8KB2xhc3RfbXMYAiABKAEyrQIKC0ZlZWRTZXJ2aWNlEloKDUdldFB1YmxpY0ZlZWQSIy5kb3V5YS5mZWVkLnYxLkdldFB1YmxpY0ZlZWRSZXF1ZXN0GiQuZG91eWEuZmVlZC52MS5HZXRQdWJsaWNGZWVkUmVzcG9uc2USYwoQR2V0Rm9sbG93aW5nRmVlZBImLmRvdXlhLmZlZWQudjEuR2V0Rm9sbG93aW5nRmVlZFJlcXVlc3QaJy5kb3V5YS5mZWVkLnYxLkdldEZvbGxvd2luZ0ZlZWRSZXNwb25zZRJdCg5HZXRDbGFzc2ljRmVlZBIkLmRvdXlhLmZlZWQudjEuR2V0Q2xhc3NpY0ZlZWRSZXF1ZXN0GiUuZG91eWEuZmVlZC52MS5HZXRDbGFzc2ljRmVlZFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message douya.feed.v1.Position
@@ -86,7 +34,7 @@ export type Position = Message<"douya.feed.v1.Position"> & {
  * Use `create(PositionSchema)` to create a new message.
  */
 export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
-  messageDesc(file_feed, 2);
+  messageDesc(file_feed, 0);
 
 /**
  * @generated from message douya.feed.v1.GetPublicFeedRequest
@@ -117,7 +65,7 @@ export type GetPublicFeedRequest = Message<"douya.feed.v1.GetPublicFeedRequest">
  * Use `create(GetPublicFeedRequestSchema)` to create a new message.
  */
 export const GetPublicFeedRequestSchema: GenMessage<GetPublicFeedRequest> = /*@__PURE__*/
-  messageDesc(file_feed, 3);
+  messageDesc(file_feed, 1);
 
 /**
  * @generated from message douya.feed.v1.GetPublicFeedResponse
@@ -148,7 +96,7 @@ export type GetPublicFeedResponse = Message<"douya.feed.v1.GetPublicFeedResponse
  * Use `create(GetPublicFeedResponseSchema)` to create a new message.
  */
 export const GetPublicFeedResponseSchema: GenMessage<GetPublicFeedResponse> = /*@__PURE__*/
-  messageDesc(file_feed, 4);
+  messageDesc(file_feed, 2);
 
 /**
  * @generated from message douya.feed.v1.GetFollowingFeedRequest
@@ -172,7 +120,7 @@ export type GetFollowingFeedRequest = Message<"douya.feed.v1.GetFollowingFeedReq
  * Use `create(GetFollowingFeedRequestSchema)` to create a new message.
  */
 export const GetFollowingFeedRequestSchema: GenMessage<GetFollowingFeedRequest> = /*@__PURE__*/
-  messageDesc(file_feed, 5);
+  messageDesc(file_feed, 3);
 
 /**
  * @generated from message douya.feed.v1.GetFollowingFeedResponse
@@ -196,7 +144,7 @@ export type GetFollowingFeedResponse = Message<"douya.feed.v1.GetFollowingFeedRe
  * Use `create(GetFollowingFeedResponseSchema)` to create a new message.
  */
 export const GetFollowingFeedResponseSchema: GenMessage<GetFollowingFeedResponse> = /*@__PURE__*/
-  messageDesc(file_feed, 6);
+  messageDesc(file_feed, 4);
 
 /**
  * @generated from message douya.feed.v1.GetClassicFeedRequest
@@ -220,7 +168,7 @@ export type GetClassicFeedRequest = Message<"douya.feed.v1.GetClassicFeedRequest
  * Use `create(GetClassicFeedRequestSchema)` to create a new message.
  */
 export const GetClassicFeedRequestSchema: GenMessage<GetClassicFeedRequest> = /*@__PURE__*/
-  messageDesc(file_feed, 7);
+  messageDesc(file_feed, 5);
 
 /**
  * @generated from message douya.feed.v1.GetClassicFeedResponse
@@ -244,7 +192,7 @@ export type GetClassicFeedResponse = Message<"douya.feed.v1.GetClassicFeedRespon
  * Use `create(GetClassicFeedResponseSchema)` to create a new message.
  */
 export const GetClassicFeedResponseSchema: GenMessage<GetClassicFeedResponse> = /*@__PURE__*/
-  messageDesc(file_feed, 8);
+  messageDesc(file_feed, 6);
 
 /**
  * @generated from service douya.feed.v1.FeedService
@@ -259,17 +207,6 @@ export const FeedService: GenService<{
     methodKind: "unary";
     input: typeof GetPublicFeedRequestSchema;
     output: typeof GetPublicFeedResponseSchema;
-  },
-  /**
-   * What feeds show of videos and people, and to whom, that has changed since a mark: everything that was committed
-   * when the call began is told of.
-   *
-   * @generated from rpc douya.feed.v1.FeedService.GetChanges
-   */
-  getChanges: {
-    methodKind: "unary";
-    input: typeof GetChangesRequestSchema;
-    output: typeof GetChangesResponseSchema;
   },
   /**
    * The newest 1,000 published videos of the people whom the caller follows, newest first.

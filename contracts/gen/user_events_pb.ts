@@ -111,7 +111,7 @@ export const AccountErasedSchema: GenMessage<AccountErased> = /*@__PURE__*/
   messageDesc(file_user_events, 2);
 
 /**
- * user.profile_changed.v1: a name, a signature or a picture.
+ * user.profile_changed.v1: a name, a signature, a picture or the role.
  *
  * @generated from message douya.user.v1.ProfileChanged
  */

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video_events.proto.
  */
 export const file_video_events: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiTAoMVmlkZW9EZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAFiBnByb3RvMw");
+  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiJAoQVmlkZW9IZWxkQ2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCSJMCgxWaWRlb0RlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoAWIGcHJvdG8z");
 
 /**
  * video.published.v1
@@ -121,6 +121,25 @@ export const VideoRetitledSchema: GenMessage<VideoRetitled> = /*@__PURE__*/
   messageDesc(file_video_events, 3);
 
 /**
+ * video.held_changed.v1: a moderator has put it on hold, or taken that off.
+ *
+ * @generated from message douya.video.v1.VideoHeldChanged
+ */
+export type VideoHeldChanged = Message<"douya.video.v1.VideoHeldChanged"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+};
+
+/**
+ * Describes the message douya.video.v1.VideoHeldChanged.
+ * Use `create(VideoHeldChangedSchema)` to create a new message.
+ */
+export const VideoHeldChangedSchema: GenMessage<VideoHeldChanged> = /*@__PURE__*/
+  messageDesc(file_video_events, 4);
+
+/**
  * video.deleted.v1
  *
  * @generated from message douya.video.v1.VideoDeleted
@@ -149,5 +168,5 @@ export type VideoDeleted = Message<"douya.video.v1.VideoDeleted"> & {
  * Use `create(VideoDeletedSchema)` to create a new message.
  */
 export const VideoDeletedSchema: GenMessage<VideoDeleted> = /*@__PURE__*/
-  messageDesc(file_video_events, 4);
+  messageDesc(file_video_events, 5);
 

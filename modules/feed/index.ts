@@ -11,7 +11,6 @@ import { accountStore } from "./account-store.ts";
 import { inboxEvents, keepInboxes } from "./consumers.ts";
 import { deliverVideo } from "./deliver.ts";
 import { followingFeed } from "./following-feed.ts";
-import { getChanges } from "./handlers/get-changes.ts";
 import { getClassicFeed } from "./handlers/get-classic-feed.ts";
 import { getFollowingFeed } from "./handlers/get-following-feed.ts";
 import { getPublicFeed } from "./handlers/get-public-feed.ts";
@@ -82,7 +81,6 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
     const feed = followingFeed({ ...clients, store, maxSources: config.maxSources });
     return {
       handlers: {
-        getChanges: getChanges(events),
         getPublicFeed: getPublicFeed(clients.video),
         getFollowingFeed: getFollowingFeed(feed),
         getClassicFeed: getClassicFeed(feed, clients.video),

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import { feedPage } from "./api/feed-page.ts";
+import { toFeedPage } from "./api/feed-page.ts";
 import { toApiVideo } from "./api/present.ts";
 import { escaped } from "./link-preview.ts";
 import { mediaUrls } from "./media-urls.ts";
@@ -29,7 +29,7 @@ export interface FirstScreen {
  * any name.
  */
 export function firstScreen(
-  { feed, composer }: Pick<Surface, "feed" | "composer">,
+  { feed, composer, pages }: Pick<Surface, "feed" | "composer" | "pages">,
   log: Logger,
 ): FirstScreen {
   const optional = optionalPart(log);
@@ -42,11 +42,14 @@ export function firstScreen(
   return {
     async feed(request) {
       const call = guestCall(request);
-      const load = async () =>
-        feedPage(composer, await feed.getPublicFeed({ limit: feedLimit }, call), call, urls);
-      const page = await optional(call, "first-screen", load());
-      const film = page?.items.find(({ playUrl }) => playUrl);
-      return film && markup({ feed: page }, film);
+      const page = pages.get("first-screen", call, async () => {
+        const { videoIds, next } = await feed.getPublicFeed({ limit: feedLimit }, call);
+        const clips = await composer.feedClips(videoIds, call);
+        const answer = toFeedPage(clips, next, urls);
+        const film = answer.items.find(({ playUrl }) => playUrl);
+        return { text: film ? markup({ feed: answer }, film) : "", clips };
+      });
+      return (await optional(call, "first-screen", page))?.toString() || undefined;
     },
     async video(id, request) {
       if (!isId(id)) return undefined;

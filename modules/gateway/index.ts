@@ -5,6 +5,7 @@ import { createAuth } from "./auth.ts";
 import { createComposer } from "./composer.ts";
 import { statusForm } from "./douyin/endpoint.ts";
 import { classicApi } from "./douyin/index.ts";
+import { createFeedPages } from "./feed-pages.ts";
 import { firstScreen } from "./first-screen.ts";
 import { gatewayCalls } from "./gateway-calls.ts";
 import { createLimits } from "./limits.ts";
@@ -32,12 +33,13 @@ export interface GatewayConfig {
 export const gatewayModule = defineModule<GatewayConfig>()({
   name: "gateway",
   calls: gatewayCalls,
-  async start({ config, clients, blobs, log }) {
+  async start({ config, clients, events, blobs, log }) {
     const uploads = config.limits ? rateLimit({ burst: 30, perMinute: 10 }) : noRateLimit;
     const surface: Surface = {
       ...clients,
       auth: createAuth(clients.user),
       composer: createComposer(clients, log),
+      pages: createFeedPages(events),
       intake: createUploadIntake(blobs, clients.video, uploads, config.maxUploadBytes),
       limits: createLimits(config.limits),
       blobs,

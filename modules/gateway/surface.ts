@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Auth } from "./auth.ts";
 import type { Composer } from "./composer.ts";
+import type { FeedPages } from "./feed-pages.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
 import type { Limits } from "./limits.ts";
 import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media-urls.ts";
@@ -18,6 +19,7 @@ export interface Surface {
   feed: GatewayClients["feed"];
   auth: Auth;
   composer: Composer;
+  pages: FeedPages;
   intake: UploadIntake;
   limits: Limits;
   blobs: BlobStore;

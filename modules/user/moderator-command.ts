@@ -1,6 +1,8 @@
 import { sql } from "kysely";
+import { profileChanged } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { transactionWithEvents } from "#platform/events/append.ts";
 import type { ModuleCommand } from "#platform/module/module.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { Tables } from "./tables.ts";
@@ -14,17 +16,21 @@ export const moderatorCommand: ModuleCommand<Tables> = {
     if ((action !== "add" && action !== "remove") || name === undefined || more.length > 0)
       throw new DomainError("invalid", "ARGUMENT_INVALID", "Say: add NAME, remove NAME, or list.");
     const role = action === "add" ? "moderator" : "member";
-    const changed = await db
-      .updateTable("account")
-      .set({ role })
-      .where("name_key", "=", nameKey(name.normalize("NFC").trim()))
-      .returning(["id", "username"])
-      .executeTakeFirst();
-    if (!changed) throw new DomainError("not-found", "USER_NOT_FOUND", `There is nobody called ${name}.`);
-    const kind = action === "add" ? "role-given" : "role-taken";
-    await sql`
-      insert into security.entry (kind, user_id, subject, address, device, reason, times)
-      values (${kind}, ${changed.id}, 'moderator', '', '', 'by the operator', 1)`.execute(db);
+    const { result: changed } = await transactionWithEvents(db, async (transaction, emit) => {
+      const account = await transaction
+        .updateTable("account")
+        .set({ role })
+        .where("name_key", "=", nameKey(name.normalize("NFC").trim()))
+        .returning(["id", "username"])
+        .executeTakeFirst();
+      if (!account) throw new DomainError("not-found", "USER_NOT_FOUND", `There is nobody called ${name}.`);
+      emit(profileChanged, { userId: account.id, atMs: Date.now() });
+      const kind = action === "add" ? "role-given" : "role-taken";
+      await sql`
+        insert into security.entry (kind, user_id, subject, address, device, reason, times)
+        values (${kind}, ${account.id}, 'moderator', '', '', 'by the operator', 1)`.execute(transaction);
+      return account;
+    });
     return [`${changed.username} is ${action === "add" ? "a moderator now" : "no moderator any more"}.`];
   },
 };

@@ -1,7 +1,6 @@
-import { videoDeleted, videoRetitled } from "#contracts/events.ts";
+import { videoDeleted, videoHeldChanged, videoRetitled } from "#contracts/events.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { countWorks, holdAuthor } from "./account-store.ts";
@@ -52,15 +51,17 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
     },
     /** Puts a video on hold, or takes that off; false when there is none. */
     async setHeld(id: VideoId, held: boolean): Promise<boolean> {
-      return inTransaction(db, async (transaction) => {
+      return events.transaction(db, async (transaction, emit) => {
         const video = await transaction
           .updateTable("video")
           .set({ held })
           .where("id", "=", id)
           .returning("author_id")
           .executeTakeFirst();
-        if (video) await holdAuthor(transaction, video.author_id);
-        return video !== undefined;
+        if (!video) return false;
+        await holdAuthor(transaction, video.author_id);
+        emit(videoHeldChanged, { videoId: id });
+        return true;
       });
     },
   };

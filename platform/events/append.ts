@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { sql } from "kysely";
-import type { Transaction } from "../db/database.ts";
+import type { Kysely, Transaction } from "../db/database.ts";
+import { inTransaction } from "../db/transaction.ts";
 import type { Emit } from "./event-type.ts";
 import { partitionOf } from "./partitions.ts";
 
@@ -42,4 +43,17 @@ export function createOutbox(): Outbox {
       }
     },
   };
+}
+
+/** The transaction of `Events.transaction`, with the types of the events; by itself for commands, which have no consumers. */
+export function transactionWithEvents<Tables, Result>(
+  db: Kysely<Tables>,
+  work: (transaction: Transaction<Tables>, emit: Emit) => Promise<Result>,
+): Promise<{ result: Result; types: Set<string> }> {
+  return inTransaction(db, async (transaction) => {
+    const outbox = createOutbox();
+    const result = await work(transaction, outbox.emit);
+    await outbox.flush(transaction as unknown as Transaction<unknown>);
+    return { result, types: outbox.types };
+  });
 }

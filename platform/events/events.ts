@@ -1,12 +1,11 @@
 import type { Database, Kysely, Transaction } from "../db/database.ts";
-import { inTransaction } from "../db/transaction.ts";
 import type { Logger } from "../observe/log.ts";
-import { createOutbox } from "./append.ts";
+import { transactionWithEvents } from "./append.ts";
+import { type LogChanges, readChanges } from "./changes.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
 import type { Emit, EventType } from "./event-type.ts";
 import { createHorizon } from "./horizon.ts";
 import { createLogReader } from "./log-reader.ts";
-import { lookAtRecent, type Recent } from "./recent.ts";
 
 /** The durable log of what happened, through which modules tell each other. */
 export interface Events {
@@ -23,8 +22,8 @@ export interface Events {
   ): Promise<Result>;
   /** Has events handled, by this process or by others that consume for the same group. */
   consume<Tables, Type extends EventType>(options: ConsumeOptions<Tables, Type>): Consumer;
-  /** What was committed since an earlier look, seen at once; for whoever keeps answers that must not be old. */
-  recent<Type extends EventType>(types: readonly Type[], mark: string): Promise<Recent<Type>>;
+  /** What was committed since a cursor (at first ""), without delay: for caches whose answers must not be old. */
+  changesSince<Type extends EventType>(types: readonly Type[], cursor: string): Promise<LogChanges<Type>>;
 }
 
 export interface RunningEvents extends Events {
@@ -44,12 +43,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
   };
   return {
     async transaction(db, work) {
-      const { result, types } = await inTransaction(db, async (transaction) => {
-        const outbox = createOutbox();
-        const result = await work(transaction, outbox.emit);
-        await outbox.flush(transaction as unknown as Transaction<unknown>);
-        return { result, types: outbox.types };
-      });
+      const { result, types } = await transactionWithEvents(db, work);
       onEmitted(types);
       return result;
     },
@@ -65,7 +59,8 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
       consumers.add(consumer);
       return consumer;
     },
-    recent: (types, mark) => lookAtRecent(pool, new Map(types.map((type) => [type.name, type])), mark),
+    changesSince: (types, cursor) =>
+      readChanges(pool, new Map(types.map((type) => [type.name, type])), cursor),
     async stop() {
       await Promise.all([...consumers].map((consumer) => consumer.stop()));
       await horizon.stop();

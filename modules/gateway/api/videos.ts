@@ -6,7 +6,7 @@ import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { callOf } from "../request-call.ts";
 import type { Surface } from "../surface.ts";
-import { feedPage } from "./feed-page.ts";
+import { toFeedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
 import { toApiUpload, toApiVideo } from "./present.ts";
 import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
@@ -20,7 +20,14 @@ const Title = Type.String({
 const probeMs = 90_000;
 
 /** Uploading, publishing, watching and deleting. */
-export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+export function videoRoutes({
+  video,
+  feed,
+  composer,
+  pages,
+  intake,
+  urlsFor,
+}: Surface): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
       "/uploads",
@@ -161,11 +168,18 @@ export function videoRoutes({ video, feed, composer, intake, urlsFor }: Surface)
             response: answers({ 200: pageOf("Video") }),
           },
         },
-        async (request) => {
+        async (request, reply) => {
           const { cursor, limit } = request.query;
           const before = parseCursor(cursor);
-          const found = await feed[list]({ ...(before && { before }), limit }, callOf(request));
-          return feedPage(composer, found, callOf(request), urlsFor(request));
+          const call = callOf(request);
+          const urls = urlsFor(request);
+          const key = `${url} ${before?.publishedAtMs}-${before?.videoId} ${limit} ${urls.origin}`;
+          const page = await pages.get(key, call, async () => {
+            const { videoIds, next } = await feed[list]({ ...(before && { before }), limit }, call);
+            const clips = await composer.feedClips(videoIds, call);
+            return { text: reply.serializeInput(toFeedPage(clips, next, urls), "200") as string, clips };
+          });
+          return reply.type("application/json; charset=utf-8").send(page as never);
         },
       );
     }

@@ -2,12 +2,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Call } from "../rpc/call.ts";
-import { type Changes, createFreshCache } from "./fresh-cache.ts";
+import { type Changes, createValidatedCache } from "./validated-cache.ts";
 
 const call: Call = { traceId: "0".repeat(32), deadlineMs: Date.now() + 60_000 };
 
 /** Facts that count up, a log that tells of it, and a cache of sums of them. */
-function world({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
+function createFacts({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
   const facts = new Map<string, number>();
   const log: string[] = [];
   let looks = 0;
@@ -22,14 +22,14 @@ function world({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
     return found;
   };
   const sum = (ids: readonly string[]) => ids.reduce((all, id) => all + (facts.get(id) ?? 0), 0);
-  const cache = createFreshCache<number>({
-    async changesSince(mark): Promise<Changes> {
+  const cache = createValidatedCache<number>({
+    async changesSince(cursor): Promise<Changes> {
       looks++;
       if (down) throw new Error("away");
       const told = () => ({
-        mark: String(log.length),
-        ids: mark === "" ? [] : log.slice(Number(mark)),
-        everything: mark === "" || log.slice(Number(mark)).includes("*"),
+        cursor: String(log.length),
+        ids: cursor === "" ? [] : log.slice(Number(cursor)),
+        everything: cursor === "" || log.slice(Number(cursor)).includes("*"),
       });
       return later(told, 2);
     },
@@ -56,14 +56,14 @@ function world({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
     get: (ids: readonly string[]) =>
       cache.get(ids.join(), call, async () => {
         making++;
-        return { value: await later(() => sum(ids), 8), madeOf: [...ids], complete };
+        return { value: await later(() => sum(ids), 8), dependencies: [...ids], complete };
       }),
   };
 }
 
-describe("a cache that is always fresh", () => {
+describe("a validated cache", () => {
   test("keeps what has not changed, and only that", async () => {
-    const { get, change, everything, made } = world();
+    const { get, change, everything, made } = createFacts();
     change("a");
     expect(await get(["a", "b"])).toBe(1);
     change("c");
@@ -78,7 +78,7 @@ describe("a cache that is always fresh", () => {
   });
 
   test("who asks at the same time shares a look, and the making of one answer", async () => {
-    const { get, looks, made } = world();
+    const { get, looks, made } = createFacts();
     await get(["x"]);
     const before = looks();
     await Promise.all(Array.from({ length: 100 }, () => get(["a", "b"])));
@@ -87,7 +87,7 @@ describe("a cache that is always fresh", () => {
   });
 
   test("an answer that lacks something is not kept, a failure neither", async () => {
-    const { get, setComplete, setDown, made } = world();
+    const { get, setComplete, setDown, made } = createFacts();
     setComplete(false);
     await get(["a"]);
     setComplete(true);
@@ -101,18 +101,18 @@ describe("a cache that is always fresh", () => {
   });
 
   test("what nobody tells of is forgotten with time, and what is used least when it is full", async () => {
-    const { get, tellNothing } = world({ maxAgeMs: 30 });
+    const { get, tellNothing } = createFacts({ maxAgeMs: 30 });
     expect(await get(["a"])).toBe(0);
     tellNothing("a");
     await expect.poll(() => get(["a"])).toBe(1);
-    const small = world({ maxBytes: 500 });
+    const small = createFacts({ maxBytes: 500 });
     for (const id of ["a", "b", "c", "d", "e"]) await small.get([id]);
     await small.get(["a"]);
     expect(small.made()).toBe(6);
   });
 
   test("more changes than are remembered cost answers, not truth", async () => {
-    const { get, change, made } = world();
+    const { get, change, made } = createFacts();
     await get(["a"]);
     await get(["b"]);
     for (let i = 0; i < 60_000; i++) change(i === 0 ? "a" : `other ${i}`);
@@ -131,7 +131,7 @@ describe("a cache that is always fresh", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(act, { minLength: 10, maxLength: 80 }), async (acts) => {
-        const { get, change, everything, sum } = world();
+        const { get, change, everything, sum } = createFacts();
         const asked: Promise<void>[] = [];
         for (const one of acts) {
           if ("change" in one) change(one.change);

@@ -1,3 +1,4 @@
+import type { MessageShape } from "@bufbuild/protobuf";
 import {
   accountClosing,
   accountErased,
@@ -13,33 +14,34 @@ import {
   relationUnblocked,
   relationUnfollowed,
   videoDeleted,
+  videoHeldChanged,
   videoPublished,
   videoRetitled,
-} from "#contracts/events.ts";
-import type { FeedService } from "#contracts/gen/feed_pb.ts";
-import type { EventOf } from "#platform/events/event-type.ts";
-import type { Events } from "#platform/events/events.ts";
-import type { Handlers } from "#platform/rpc/service.ts";
+} from "./events.ts";
 
-/** Everything that happens to what feeds show. Whatever else they come to show must be told of by an event as well. */
-const shown = [
+/**
+ * Every event that may change what a page of a feed shows. Pages are cached until one of these concerns them
+ * (docs/adr/0011), so whatever a feed comes to show must have an event here.
+ */
+export const feedEvents = [
   ...[accountClosing, accountErased, accountReopened, profileChanged],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
-  ...[videoPublished, videoRetitled, videoDeleted, inboxesChanged],
+  ...[videoPublished, videoRetitled, videoHeldChanged, videoDeleted, inboxesChanged],
   ...[reacted, reactionsRemoved, commented, commentDeleted],
 ] as const;
 
-export function getChanges(events: Events): Handlers<typeof FeedService>["getChanges"] {
-  return async (request) => {
-    const { mark, events: recent } = await events.recent(shown, request.mark);
-    const touched = recent?.map(idsTouched);
-    if (!touched || touched.includes(undefined)) return { mark, everything: true };
-    return { mark, ids: [...new Set(touched.flat() as string[])] };
-  };
+type EventOf<Type extends (typeof feedEvents)[number]> = Type extends {
+  name: infer Name;
+  schema: infer Schema;
 }
+  ? {
+      type: Name;
+      message: MessageShape<Schema extends (typeof feedEvents)[number]["schema"] ? Schema : never>;
+    }
+  : never;
 
-/** The videos and people of whom it makes something else; undefined: perhaps of everybody. */
-function idsTouched(event: EventOf<(typeof shown)[number]>): string[] | undefined {
+/** The ids of the videos, and of the people (also as readers), for whom an event changes a feed; undefined: for all. */
+export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string[] | undefined {
   switch (event.type) {
     case profileChanged.name:
       return [event.message.userId];
@@ -52,11 +54,12 @@ function idsTouched(event: EventOf<(typeof shown)[number]>): string[] | undefine
     case reacted.name:
       return [event.message.videoId, event.message.userId, event.message.authorId];
     case videoRetitled.name:
+    case videoHeldChanged.name:
     case commented.name:
     case commentDeleted.name:
       return [event.message.videoId];
     case videoDeleted.name:
-      // What was never published nobody was shown.
+      // An unpublished video was in no feed.
       return event.message.publishedAtMs > 0 ? undefined : [];
     case inboxesChanged.name:
       return event.message.userIds.length > 0 ? event.message.userIds : undefined;

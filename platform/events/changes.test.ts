@@ -32,16 +32,16 @@ async function drawn(value: string): Promise<pg.Client> {
 
 /** Somebody who looks at the log now and then. */
 function watcher(types = [added]) {
-  let mark = "";
+  let cursor = "";
   return async () => {
-    const found = await log.events.recent(types, mark);
-    mark = found.mark;
+    const found = await log.events.changesSince(types, cursor);
+    cursor = found.cursor;
     return found.events?.map(({ message }) => message.value);
   };
 }
 
-describe("what is recent in the log", () => {
-  it("is told from the first look on, once and no more when nothing is under way", async () => {
+describe("changes since a cursor", () => {
+  it("are told from the first look on, once and no more when nothing is under way", async () => {
     await log.emit("before");
     const look = watcher();
     expect(await look()).toBeUndefined();
@@ -51,7 +51,7 @@ describe("what is recent in the log", () => {
     expect(await look()).toEqual([]);
   });
 
-  it("is seen at once, whatever else is under way, and what commits late when it does", async () => {
+  it("are seen at once, whatever else is under way, and what commits late when it does", async () => {
     const look = watcher();
     await look();
     const first = await drawn("first");
@@ -68,7 +68,7 @@ describe("what is recent in the log", () => {
     expect(await look()).toEqual([]);
   });
 
-  it("is of the types asked for; others do not pile up", async () => {
+  it("are of the types asked for; others do not pile up", async () => {
     const look = watcher([removed as never]);
     await look();
     for (let i = 0; i < 3; i++) {
@@ -77,7 +77,7 @@ describe("what is recent in the log", () => {
     }
   });
 
-  it("is too much to tell after very many, and then told again", async () => {
+  it("are too many to tell after very many, and then told again", async () => {
     const look = watcher();
     await look();
     await log.emit(...Array.from({ length: 1200 }, (_, n) => `many ${n}`));
@@ -87,7 +87,7 @@ describe("what is recent in the log", () => {
     expect(await look()).toEqual(["after"]);
   });
 
-  it("is told when it commits, however many have been committed above it", async () => {
+  it("are told when they commit, however many have been committed above them", async () => {
     const look = watcher();
     await look();
     const held = await drawn("held!");
@@ -101,7 +101,7 @@ describe("what is recent in the log", () => {
     expect(await look()).toEqual(["after"]);
   });
 
-  it("is not known when it cannot be read, and what follows is told", async () => {
+  it("are not known when they cannot be read, and what follows is told", async () => {
     const look = watcher();
     await look();
     await log.database.pool.query("select events.append('{3}', $1, '{poison}', $2, '{null}')", [
@@ -120,13 +120,13 @@ describe("what is recent in the log", () => {
     "-1 0",
     "1 2 3",
     "99999999999999999999 1",
-  ])("begins anew from the mark %j", async (mark) => {
-    const found = await log.events.recent([added], mark);
+  ])("starts over from the cursor %j", async (cursor) => {
+    const found = await log.events.changesSince([added], cursor);
     expect(found.events).toBeUndefined();
-    expect((await log.events.recent([added], found.mark)).events).toEqual([]);
+    expect((await log.events.changesSince([added], found.cursor)).events).toEqual([]);
   });
 
-  it("is everything that was committed before the look, in whatever order", async () => {
+  it("are everything that was committed before the look, in whatever order", async () => {
     const step = fc.oneof(
       fc.constant("draw"),
       fc.constant("look"),

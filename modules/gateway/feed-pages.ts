@@ -1,0 +1,65 @@
+import { concernedBy, feedEvents } from "#contracts/feed-changes.ts";
+import { type Changes, createValidatedCache } from "#platform/cache/validated-cache.ts";
+import type { Events } from "#platform/events/events.ts";
+import type { Clip } from "./clips.ts";
+import type { PublicCall } from "./request-call.ts";
+
+/** Some 4,000 pages. */
+const maxCachedBytes = 64 * 1024 * 1024;
+/** The classic feed shows what one follows first while it is young, and no event tells of the time. */
+const maxAgeMs = 600_000;
+
+/** A page as it is sent, and what it shows. */
+export interface FeedPage {
+  text: string;
+  clips: Clip[];
+}
+
+/**
+ * Pages of feeds as bytes, for every surface, cached until an event concerns what they show (docs/adr/0011). A surface
+ * asks the feed which videos a page has, the composer what is known of them and may be shown to the caller, and writes
+ * the page down in its own form.
+ */
+export interface FeedPages {
+  /** `key` names everything that the page depends on besides the caller: list, position, size, form and origin. */
+  get(key: string, call: PublicCall, make: () => Promise<FeedPage>): Promise<Buffer>;
+}
+
+interface CachedPage {
+  bytes: Buffer;
+  /** See PublicCall. */
+  missing: ReadonlySet<string>;
+}
+
+export function createFeedPages(events: Events): FeedPages {
+  const cache = createValidatedCache<CachedPage>({
+    changesSince: (cursor) => changesSince(events, cursor),
+    sizeOf: ({ bytes }) => bytes.length,
+    maxBytes: maxCachedBytes,
+    maxAgeMs,
+  });
+  return {
+    async get(key, call, make) {
+      const { callerId, moderator, missing } = call;
+      const page = await cache.get(`${callerId} ${moderator} ${key}`, call, async () => {
+        const { text, clips } = await make();
+        const shown = clips.flatMap(({ video, author }) => [video.id, author.user.id]);
+        return {
+          value: { bytes: Buffer.from(text), missing },
+          dependencies: callerId ? [callerId, ...shown] : shown,
+          complete: missing.size === 0,
+        };
+      });
+      // Another caller may have made it.
+      for (const what of page.missing) missing.add(what);
+      return page.bytes;
+    },
+  };
+}
+
+async function changesSince(events: Events, since: string): Promise<Changes> {
+  const { cursor, events: changes } = await events.changesSince(feedEvents, since);
+  const ids = changes?.map(concernedBy);
+  if (!ids || ids.includes(undefined)) return { cursor, ids: [], everything: true };
+  return { cursor, ids: [...new Set(ids.flat() as string[])], everything: false };
+}

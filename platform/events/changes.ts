@@ -1,0 +1,51 @@
+import type { Pool } from "pg";
+import type { EventOf, EventType } from "./event-type.ts";
+import { decode, type LogRow } from "./log-row.ts";
+
+/** What was committed since a cursor. */
+export interface LogChanges<Type extends EventType> {
+  /** For the next time. */
+  cursor: string;
+  /** In no order, some perhaps twice; undefined: there are too many, or some cannot be read. */
+  events: EventOf<Type>[] | undefined;
+}
+
+/** Of more than this, reading them costs more than loading everything again. */
+const maxEvents = 1_000;
+const cursorForm = /^(\d{1,15}) (\d{1,4})$/;
+
+/**
+ * Reads the events of these types that were committed since `cursor`. Unlike a consumer it does not stop at the horizon:
+ * everything that was committed before the call is included, even when an earlier position is still uncommitted. A
+ * cursor is a horizon, below which nothing new appears, and the number of events above it: the same number means that
+ * nothing was added. So no memory of what was seen is needed.
+ */
+export async function readChanges<Type extends EventType>(
+  pool: Pool,
+  types: ReadonlyMap<string, Type>,
+  cursor: string,
+): Promise<LogChanges<Type>> {
+  const [known, after = null, above = null] = cursorForm.exec(cursor) ?? [];
+  const { rows } = await pool.query<LogRow & { decided: string; above: number; total: number }>({
+    name: "events-recent",
+    text: "select * from events.recent($1, $2, $3, $4)",
+    values: [after, above, [...types.keys()], maxEvents],
+  });
+  const [first] = rows;
+  if (!first) return { cursor, events: [] };
+  const tooMany = known === undefined || first.total > maxEvents;
+  return {
+    // Counting ends there, so a larger number would look the same.
+    cursor: first.above > maxEvents ? "" : `${first.decided} ${first.above}`,
+    events: tooMany ? undefined : readable(rows, types),
+  };
+}
+
+function readable<Type extends EventType>(rows: LogRow[], types: ReadonlyMap<string, Type>) {
+  try {
+    return rows.filter((row) => row.type !== null).map((row) => decode(row, types));
+  } catch {
+    // Consumers park it and say why.
+    return undefined;
+  }
+}
