@@ -95,8 +95,37 @@ export async function waitForFeed(port: number, isThere: (titles: string[]) => b
 }
 
 /** A GET as it goes over the wire. */
-export function getRequest(path: string): string {
-  return `GET ${path} HTTP/1.1\r\nHost: bench.test\r\nConnection: keep-alive\r\n\r\n`;
+export function getRequest(path: string, headers: Record<string, string> = {}): string {
+  const lines = Object.entries({ host: "bench.test", connection: "keep-alive", ...headers });
+  return `GET ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
+}
+
+/** A page that a surface answers, as its clients ask for it. */
+export interface AskedPage {
+  path: string;
+  headers: Record<string, string>;
+}
+
+export function classicFeed(caller?: Caller): AskedPage {
+  return { path: `/douyin/feed/${caller ? `?token=${caller.token}` : ""}`, headers: {} };
+}
+
+/** As our own client asks. */
+export function apiFeed(caller?: Caller): AskedPage {
+  return {
+    path: "/api/v1/feed?limit=10",
+    headers: { "douya-urls": "paths", ...(caller && { authorization: `Bearer ${caller.token}` }) },
+  };
+}
+
+/** The answer, for a ceiling that answers the same bytes. */
+export async function answerTo(port: number, { path, headers }: AskedPage) {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    headers,
+    signal: AbortSignal.timeout(answerMs),
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return { body: await response.text(), contentType: response.headers.get("content-type")! };
 }
 
 /** A form as it goes over the wire. */
@@ -121,8 +150,6 @@ export function pairRequests(path: string, callers: Caller[], thing: string, ids
     after: " HTTP/1.1\r\nHost: bench.test\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
   };
 }
-
-export const guestFeed = getRequest("/douyin/feed/");
 
 export function loginRequests(callers: Caller[]): string[] {
   return callers.map(({ name }) => formRequest("/douyin/user/login/", { username: name, password }));

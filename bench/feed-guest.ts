@@ -1,40 +1,52 @@
-import type { Bench } from "./bench.ts";
+import type { Bench, BenchOptions } from "./bench.ts";
 import type { StaticAnswer } from "./ceilings/answer-from-memory.ts";
-import { guestFeed } from "./client.ts";
+import { type AskedPage, answerTo, apiFeed, classicFeed, getRequest } from "./client.ts";
 import { runLoad, startGenerator } from "./generate.ts";
 import { compare } from "./rounds.ts";
-import { ratioRow } from "./scoreboard.ts";
+import { type Row, ratioRow } from "./scoreboard.ts";
 import { cpuMs } from "./server-process.ts";
 import { startWorker } from "./worker.ts";
+import type { World } from "./world.ts";
 
 const connections = 64;
 
-/** The public feed of 30 videos, against node:http that answers the very same bytes from memory. */
-export const feedGuest: Bench = async (world, { rounds, roundMs, profileDir }) => {
+/** The public feed of 30 videos by the classic API. */
+export const feedGuest: Bench = (world, options) =>
+  measure(world, options, { name: "feed-guest", page: classicFeed(), atLeast: 0.6 });
+
+/** The first page of 10 that our own client asks for. */
+export const feedApiGuest: Bench = (world, options) =>
+  measure(world, options, { name: "feed-api-guest", page: apiFeed(), atLeast: 0.5 });
+
+/** A page for guests, against node:http that answers the very same bytes from memory. */
+async function measure(
+  world: World,
+  { rounds, roundMs, profileDir }: BenchOptions,
+  { name, page, atLeast }: { name: string; page: AskedPage; atLeast: number },
+): Promise<Row[]> {
   const server = await world.serve({ profileDir });
   const generator = world.owns(startGenerator());
   const memory = world.owns(startWorker<StaticAnswer, number>("ceilings/answer-from-memory"));
-  const response = await fetch(`http://127.0.0.1:${server.port}/douyin/feed/`);
-  const answer = { body: await response.text(), contentType: response.headers.get("content-type")! };
+  const answer = await answerTo(server.port, page);
   const memoryPort = await memory.ask(answer);
+  const requests = [getRequest(page.path, page.headers)];
   const detail = {
     bodyBytes: Buffer.byteLength(answer.body),
     ours: [] as object[],
     ceiling: [] as object[],
   };
-  const measure = (port: number, pid: number, details: object[]) => async () => {
-    const load = { port, requests: [guestFeed], connections, durationMs: roundMs };
+  const rate = (port: number, pid: number, details: object[]) => async () => {
     const beforeMs = await cpuMs(pid);
-    const result = await runLoad(generator, load);
+    const result = await runLoad(generator, { port, requests, connections, durationMs: roundMs });
     const cpuMicros = (((await cpuMs(pid)) - beforeMs) * 1000) / result.succeeded;
     details.push({ ...result, serverCpuMicrosPerRequest: cpuMicros });
     return result.perSecond;
   };
   const compared = await compare(
     rounds,
-    measure(server.port, server.pid, detail.ours),
-    measure(memoryPort, memory.pid, detail.ceiling),
+    rate(server.port, server.pid, detail.ours),
+    rate(memoryPort, memory.pid, detail.ceiling),
   );
   await Promise.all([generator.stop(), memory.stop(), server.stop()]);
-  return [ratioRow("feed-guest", "requests/s", compared, { atLeast: 0.6 }, detail)];
-};
+  return [ratioRow(name, "requests/s", compared, { atLeast }, detail)];
+}

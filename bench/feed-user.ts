@@ -1,6 +1,6 @@
 import type { Bench } from "./bench.ts";
 import type { StaticAnswer } from "./ceilings/answer-from-memory.ts";
-import { type Caller, getRequest, pairRequests } from "./client.ts";
+import { answerTo, apiFeed, type Caller, classicFeed, getRequest, pairRequests } from "./client.ts";
 import { runLoad, startGenerator } from "./generate.ts";
 import { compare, median } from "./rounds.ts";
 import { ratioRow, row } from "./scoreboard.ts";
@@ -22,9 +22,8 @@ export const feedUser: Bench = async (world, { rounds, roundMs, profileDir }) =>
   const generator = world.owns(startGenerator());
   const memory = world.owns(startWorker<StaticAnswer, number>("ceilings/answer-from-memory"));
   const callers = await town.callers(server, callerCount);
-  const response = await fetch(`http://127.0.0.1:${server.port}/douyin/feed/?token=${callers[0]!.token}`);
-  const body = await response.text();
-  const memoryPort = await memory.ask({ body, contentType: response.headers.get("content-type")! });
+  const answer = await answerTo(server.port, classicFeed(callers[0]!));
+  const memoryPort = await memory.ask(answer);
   const requests = feedRequests(callers);
   const measure = (port: number) => async () =>
     (await runLoad(generator, { port, requests, connections, durationMs: roundMs })).perSecond;
@@ -49,7 +48,7 @@ export const feedUser: Bench = async (world, { rounds, roundMs, profileDir }) =>
   }
   for (const it of [generator, liking, memory, server, town]) await it.stop();
   const p99Ms = median(p99s);
-  const detail = { bodyBytes: Buffer.byteLength(body) };
+  const detail = { bodyBytes: Buffer.byteLength(answer.body) };
   return [
     ratioRow("feed-user", "requests/s", compared, { atLeast: 0.2 }, detail),
     row("feed-user-live", `requests/s beside ${likesPerSecond} likes/s`, median(live), "", true, { live }),
@@ -57,6 +56,24 @@ export const feedUser: Bench = async (world, { rounds, roundMs, profileDir }) =>
   ];
 };
 
+/** The first page of our own client for the same people, with one such page in memory as the ceiling. */
+export const feedApiUser: Bench = async (world, { rounds, roundMs, profileDir }) => {
+  const town = await world.town();
+  const server = await town.serve({ profileDir });
+  const generator = world.owns(startGenerator());
+  const memory = world.owns(startWorker<StaticAnswer, number>("ceilings/answer-from-memory"));
+  const pages = (await town.callers(server, callerCount)).map(apiFeed);
+  const answer = await answerTo(server.port, pages[0]!);
+  const memoryPort = await memory.ask(answer);
+  const requests = pages.map(({ path, headers }) => getRequest(path, headers));
+  const rate = (port: number) => async () =>
+    (await runLoad(generator, { port, requests, connections, durationMs: roundMs })).perSecond;
+  const compared = await compare(rounds, rate(server.port), rate(memoryPort));
+  for (const it of [generator, memory, server, town]) await it.stop();
+  const detail = { bodyBytes: Buffer.byteLength(answer.body) };
+  return [ratioRow("feed-api-user", "requests/s", compared, { atLeast: 0.4 }, detail)];
+};
+
 export function feedRequests(callers: Caller[]): string[] {
-  return callers.map(({ token }) => getRequest(`/douyin/feed/?token=${token}`));
+  return callers.map((caller) => getRequest(classicFeed(caller).path));
 }

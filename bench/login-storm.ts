@@ -1,5 +1,5 @@
 import type { Bench } from "./bench.ts";
-import { guestFeed, loginRequests } from "./client.ts";
+import { classicFeed, getRequest, loginRequests } from "./client.ts";
 import { runLoad, startGenerator } from "./generate.ts";
 import { loginConnections } from "./login.ts";
 import { compare } from "./rounds.ts";
@@ -14,7 +14,13 @@ const aroundMs = 1000;
 export const loginStorm: Bench = async (world, { rounds, roundMs, profileDir }) => {
   const server = await world.serve({ profileDir });
   const [watching, storming] = [world.owns(startGenerator()), world.owns(startGenerator())];
-  const feed = { port: server.port, requests: [guestFeed], connections, perSecond, durationMs: roundMs };
+  const feed = {
+    port: server.port,
+    requests: [getRequest(classicFeed().path)],
+    connections,
+    perSecond,
+    durationMs: roundMs,
+  };
   const logins = {
     port: server.port,
     requests: loginRequests(await world.callers()),

@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { fanOut } from "./fan-out.ts";
-import { feedGuest } from "./feed-guest.ts";
-import { feedUser } from "./feed-user.ts";
+import { feedApiGuest, feedGuest } from "./feed-guest.ts";
+import { feedApiUser, feedUser } from "./feed-user.ts";
 import { firstFrame } from "./first-frame.ts";
 import { growth } from "./growth.ts";
 import { login } from "./login.ts";
@@ -17,7 +17,9 @@ import { follow, likeHot, likeSpread } from "./writes.ts";
 
 const benches: Record<string, Bench> = {
   "feed-guest": feedGuest,
+  "feed-api-guest": feedApiGuest,
   "feed-user": feedUser,
+  "feed-api-user": feedApiUser,
   login,
   "login-storm": loginStorm,
   "like-spread": likeSpread,

@@ -11,7 +11,8 @@ export interface Connection {
 }
 
 const endOfHead = Buffer.from("\r\n\r\n");
-/** How every answer of the classic API begins when it is a success. */
+/** How an answer of the classic API begins, which refuses with HTTP 200 too, and how when it is a success. */
+const classic = Buffer.from('{"status_code":');
 const success = Buffer.from('{"status_code":0');
 
 export function openConnection(port: number, onError: (error: Error) => void): Promise<Connection> {
@@ -37,7 +38,8 @@ export function openConnection(port: number, onError: (error: Error) => void): P
       const length = /\r\ncontent-length: (\d+)/i.exec(head);
       if (!length) throw new Error(`An answer without a length: ${head}`);
       const begin = chunk.subarray(bodyStart, bodyStart + success.length);
-      ok = head.startsWith("HTTP/1.1 200") && begin.equals(success);
+      const refused = begin.subarray(0, classic.length).equals(classic) && !begin.equals(success);
+      ok = head.startsWith("HTTP/1.1 200") && !refused;
       bodyLeft = Number(length[1]) - (chunk.length - bodyStart);
     } else bodyLeft -= chunk.length;
     if (bodyLeft === 0) {
