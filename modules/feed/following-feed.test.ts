@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { perCall } from "#platform/db/database.ts";
 import { type Call, withinDeadline } from "#platform/rpc/call.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { followingFeed, newest } from "./following-feed.ts";
@@ -32,14 +33,15 @@ function feedOf() {
       standings: people.map(({ otherIds }) => otherIds.map(() => 1)),
     }),
   };
-  const options = { store, relation, interaction: {}, maxSources: 10 } as never;
+  const perCaller = perCall(own.db, (until) => feedStore(until, own.events));
+  const options = { store: perCaller, relation, interaction: {}, maxSources: 10 } as never;
   const read = followingFeed(options);
   const call = (timeoutMs: number) => ({ traceId: "0".repeat(32), deadlineMs: Date.now() + timeoutMs });
   return {
     store,
     answer,
     asked: () => asked,
-    read: (timeoutMs = 10_000) => read(reader!, newest, 10, call(timeoutMs)),
+    read: (timeoutMs = 10_000) => withinDeadline(call(timeoutMs), (own) => read(reader!, newest, 10, own)),
   };
 }
 

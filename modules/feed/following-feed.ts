@@ -1,7 +1,8 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
-import { type Call, withinDeadline } from "#platform/rpc/call.ts";
+import type { PerCall } from "#platform/db/database.ts";
+import { type Call, type ServedCall, withinDeadline } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { shared } from "#platform/rpc/shared-calls.ts";
 import { type Authored, chooseSources, type Entry, fillMs, mergeNewest } from "./rules.ts";
@@ -12,32 +13,39 @@ export const newest: Entry = { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: 
 const followingPage = 5000;
 
 /** The newest videos of the people somebody follows, before a position: at most `limit`, fewer only at the end. */
-export type FollowingFeed = (userId: string, before: Entry, limit: number, call: Call) => Promise<Authored[]>;
+export type FollowingFeed = (
+  userId: string,
+  before: Entry,
+  limit: number,
+  call: ServedCall,
+) => Promise<Authored[]>;
 
 /**
  * What was delivered to the inbox, merged with what large authors published. Whom one does not follow any more
  * is left out here already, before the event of it has come.
  */
 export function followingFeed(options: {
-  store: FeedStore;
+  store: PerCall<FeedStore>;
   relation: Client<typeof RelationService, "getRelations" | "getStandings" | "listFollowing">;
   interaction: Client<typeof InteractionService, "getInterests">;
   /** Who follows more people gets deliveries from so many of them (rules.ts, chooseSources). */
   maxSources: number;
 }): FollowingFeed {
   const { store, relation, interaction, maxSources } = options;
-  const inboxState = createBatcher(async (userIds: string[]) => {
-    const { fill, look } = await store.readersToFill([...new Set(userIds)]);
+  const inboxState = createBatcher(async (userIds: string[], batch) => {
+    const { fill, look } = await store(batch).readersToFill([...new Set(userIds)]);
     return userIds.map((userId) => (fill.has(userId) ? "fill" : look.has(userId) ? "look" : "ready"));
   });
-  const inboxPage = createBatcher((queries: PageQuery[]) => store.inboxPages(queries), { maxBatch: 200 });
-  const pulledAuthors = createBatcher(async (asked: null[]) => {
-    const authors = await store.pulledAuthors();
+  const inboxPage = createBatcher((queries: PageQuery[], batch) => store(batch).inboxPages(queries), {
+    maxBatch: 200,
+  });
+  const pulledAuthors = createBatcher(async (asked: null[], batch) => {
+    const authors = await store(batch).pulledAuthors();
     return asked.map(() => authors);
   });
 
   async function mustFill(userId: string, call: Call): Promise<boolean> {
-    const state = await inboxState(userId);
+    const state = await inboxState(userId, call);
     if (state !== "look") return state === "fill";
     const { relations } = await relation.getRelations({ userIds: [userId] }, call);
     return relations.some(({ following }) => following > maxSources);
@@ -52,14 +60,17 @@ export function followingFeed(options: {
       if (underWay) return underWay;
       // Whoever came first may wait less long than others do, and what is done need not be done again.
       const own = { ...call, deadlineMs: Date.now() + fillMs, signal: undefined };
-      const done = fillAnew(userId, own).finally(() => filling.delete(userId));
+      const done = withinDeadline(own, (filler) => fillAnew(userId, filler)).finally(() =>
+        filling.delete(userId),
+      );
       filling.set(userId, done);
       return done;
     });
   }
 
-  async function fillAnew(userId: string, call: Call): Promise<void> {
-    const generation = await store.openInbox(userId);
+  async function fillAnew(userId: string, call: ServedCall): Promise<void> {
+    const own = store(call);
+    const generation = await own.openInbox(userId);
     const followed: string[] = [];
     let before = "";
     do {
@@ -70,7 +81,7 @@ export function followingFeed(options: {
     const capped = followed.length > maxSources;
     const interests = capped ? await interestsOf(userId, call) : new Set<string>();
     const authorIds = chooseSources(followed, interests, maxSources);
-    await store.fillInbox(userId, { generation, authorIds, capped });
+    await own.fillInbox(userId, { generation, authorIds, capped });
   }
 
   async function interestsOf(userId: string, call: Call): Promise<Set<string>> {
@@ -92,15 +103,15 @@ export function followingFeed(options: {
 
   return async (userId, before, limit, call) => {
     const asCaller = { ...call, callerId: userId };
-    const [unfilled, pulled] = await Promise.all([mustFill(userId, asCaller), pulledAuthors(null)]);
+    const [unfilled, pulled] = await Promise.all([mustFill(userId, asCaller), pulledAuthors(null, call)]);
     if (unfilled) await fill(userId, asCaller);
     const large = [...(await onlyFollowed(userId, pulled, asCaller))];
     const found: Authored[] = [];
     let from = before;
     for (;;) {
       const [delivered, pulled] = await Promise.all([
-        inboxPage({ userId, before: from, limit }),
-        large.length > 0 ? store.pulledPage(large, from, limit) : [],
+        inboxPage({ userId, before: from, limit }, call),
+        large.length > 0 ? store(call).pulledPage(large, from, limit) : [],
       ]);
       const entries = mergeNewest(delivered, pulled).slice(0, limit);
       const followed = await onlyFollowed(

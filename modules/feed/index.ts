@@ -2,6 +2,7 @@ import { FeedService } from "#contracts/gen/feed_pb.ts";
 import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
+import { perCall } from "#platform/db/database.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
@@ -44,7 +45,8 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
   readModels: { inboxes: { group: "feed.inbox", progress: rebuildProgress } },
   seed: seedAuthorVideos,
   async start({ config, db, clients, events, log }) {
-    const store = feedStore(db, events);
+    const stores = perCall(db, (until) => feedStore(until, events));
+    const store = stores.lasting;
     const jobs = startJobQueue({
       db,
       kinds: {
@@ -78,7 +80,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
     const closeIdle = setInterval(() => {
       store.closeIdleInboxes().catch((error) => log.warn({ err: error }, "could not close idle inboxes"));
     }, closeIdleEveryMs);
-    const feed = followingFeed({ ...clients, store, maxSources: config.maxSources });
+    const feed = followingFeed({ ...clients, store: stores, maxSources: config.maxSources });
     return {
       handlers: {
         getPublicFeed: getPublicFeed(clients.video),

@@ -1,6 +1,7 @@
 import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
+import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
@@ -15,7 +16,7 @@ import { commentLists } from "./handlers/list-comments.ts";
 import { reactHandlers } from "./handlers/react.ts";
 import { reportHandlers } from "./handlers/reports.ts";
 import { interestStore } from "./interest-store.ts";
-import { createKnownVideos } from "./known-videos.ts";
+import { createKnownVideos, type KnownVideo } from "./known-videos.ts";
 import { migrations } from "./migrations.ts";
 import { reactionStore } from "./reaction-store.ts";
 import { counts } from "./recount.ts";
@@ -32,12 +33,18 @@ export const interactionModule = defineModule<object, Tables>()({
   migrations,
   recount: counts,
   async start({ db, clients, ids, events, security }) {
-    const reactions = reactionStore(db, events);
-    const comments = commentStore(db, events);
-    const reports = reportStore(db);
-    const videos = createKnownVideos(clients.video, (rows) => addVideos(db, rows));
+    const reactions = perCall(db, (until) => reactionStore(until, events));
+    const comments = perCall(db, (until) => commentStore(until, events));
+    const reports = perCall(db, reportStore);
+    const addRows = perCall(db, (until) => (rows: KnownVideo[]) => addVideos(until, rows));
+    const videos = createKnownVideos(clients.video, addRows);
     const blocks = askBlocks(clients.relation);
-    const erasures = followErasures(events, db, { accounts: accountStore(db), reactions, comments, reports });
+    const erasures = followErasures(events, db, {
+      accounts: accountStore(db),
+      reactions: reactions.lasting,
+      comments: comments.lasting,
+      reports: reports.lasting,
+    });
     const deletions = followDeletions(events, db, removalStore(db, events));
     return {
       handlers: {
@@ -45,7 +52,7 @@ export const interactionModule = defineModule<object, Tables>()({
         getVideoStats: getVideoStats(reactions),
         getOpinions: getOpinions(reactions),
         getUserStats: getUserStats(reactions),
-        getInterests: getInterests(interestStore(db)),
+        getInterests: getInterests(perCall(db, interestStore)),
         listLiked: listLiked(reactions),
         ...commentHandlers(comments, videos, blocks, ids, security),
         ...commentLists(comments, clients.video),

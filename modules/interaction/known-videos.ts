@@ -1,14 +1,20 @@
 import { LRUCache } from "lru-cache";
 import { type VideoService, VideoState } from "#contracts/gen/video_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import type { Call } from "#platform/rpc/call.ts";
+import type { ServedCall } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { videoNotFound } from "./rules.ts";
 
+export interface KnownVideo {
+  videoId: string;
+  authorId: string;
+}
+
 export interface KnownVideos {
   /** Sees that a video is published and has its row; gives its author's id. Error: VIDEO_NOT_FOUND. */
-  require(videoId: string, call: Call): Promise<string>;
+  require(videoId: string, call: ServedCall): Promise<string>;
 }
 
 /**
@@ -19,19 +25,19 @@ const remembered = { max: 100_000, ttl: 30_000 };
 
 export function createKnownVideos(
   video: Client<typeof VideoService, "getVideos">,
-  addRows: (videos: { videoId: string; authorId: string }[]) => Promise<void>,
+  addRows: PerCall<(videos: KnownVideo[]) => Promise<void>>,
 ): KnownVideos {
   const known = new LRUCache<string, string>(remembered);
   const find = createBatcher(
-    async (asked: { videoId: string; call: Call }[]): Promise<(string | undefined)[]> => {
+    async (asked: { videoId: string; call: ServedCall }[], batch): Promise<(string | undefined)[]> => {
       const { traceId } = asked[0]!.call;
       const deadlineMs = Math.max(...asked.map(({ call }) => call.deadlineMs));
       // As a guest: before it is published, not even the author can like it.
       const ids = [...new Set(asked.map(({ videoId }) => videoId))];
-      const { videos } = await video.getVideos({ ids }, { traceId, deadlineMs });
+      const { videos } = await video.getVideos({ ids }, { traceId, deadlineMs, signal: batch.signal });
       const published = videos.filter(({ state }) => state === VideoState.PUBLISHED);
       if (published.length > 0)
-        await addRows(published.map(({ id, authorId }) => ({ videoId: id, authorId })));
+        await addRows(batch)(published.map(({ id, authorId }) => ({ videoId: id, authorId })));
       for (const { id, authorId } of published) known.set(id, authorId);
       const authors = new Map(published.map(({ id, authorId }) => [id, authorId]));
       return asked.map(({ videoId }) => authors.get(videoId));
@@ -39,7 +45,8 @@ export function createKnownVideos(
   );
   return {
     async require(videoId, call) {
-      const authorId = known.get(videoId) ?? (isId(videoId) ? await find({ videoId, call }) : undefined);
+      const authorId =
+        known.get(videoId) ?? (isId(videoId) ? await find({ videoId, call }, call) : undefined);
       if (authorId === undefined) throw videoNotFound();
       return authorId;
     },

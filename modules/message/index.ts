@@ -1,6 +1,7 @@
 import { MessageService } from "#contracts/gen/message_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
+import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
 import { followErasures } from "./account-removal.ts";
@@ -22,11 +23,15 @@ export const messageModule = defineModule<object, Tables>()({
   migrations,
   recount: counts,
   async start({ db, clients, ids, events }) {
-    const store = messageStore(db);
+    const store = perCall(db, messageStore);
     const erasures = followErasures(events, db, accountStore(db));
     return {
       handlers: {
-        send: send(sendStore(db, ids, events), clients.user, clients.relation),
+        send: send(
+          perCall(db, (until) => sendStore(until, ids, events)),
+          clients.user,
+          clients.relation,
+        ),
         markRead: markRead(store),
         ...readHandlers(store),
       },

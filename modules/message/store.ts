@@ -4,7 +4,7 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 
-interface ReadWish extends Pair {
+export interface ReadWish extends Pair {
   upToId: string;
 }
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { perCall } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import { reset } from "#platform/events/operate.ts";
 import { createSnowflake, timeOfId } from "#platform/ids/snowflake.ts";
@@ -46,7 +47,7 @@ async function empty() {
   );
 }
 async function ranking(limit = 100) {
-  const { users } = await listHotUsers(hot)(
+  const { users } = await listHotUsers(perCall(own.db, (until) => hotStore(until, () => clockMs)))(
     { $typeName: "douya.relation.v1.ListHotUsersRequest", limit },
     call,
   );

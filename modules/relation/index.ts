@@ -1,5 +1,6 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
+import { perCall } from "#platform/db/database.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
@@ -32,9 +33,10 @@ export const relationModule = defineModule<object, Tables>()({
   readModels: { "hot-users": { group: "relation.hot" } },
   seed: seedFollows,
   async start({ db, clients, ids, events, log }) {
-    const follows = followStore(db, events);
-    const standings = standingStore(db);
-    const hot = hotStore(db, Date.now);
+    const follows = perCall(db, (until) => followStore(until, events));
+    const standings = perCall(db, standingStore);
+    const ranking = perCall(db, (until) => hotStore(until, Date.now));
+    const hot = ranking.lasting;
     const keepRanking = events.consume<Tables, (typeof hotEvents)[number]>({
       group: "relation.hot",
       db,
@@ -52,13 +54,17 @@ export const relationModule = defineModule<object, Tables>()({
     return {
       handlers: {
         ...followHandlers(follows, clients.user, ids),
-        ...blockHandlers(blockStore(db, events), clients.user, ids),
+        ...blockHandlers(
+          perCall(db, (until) => blockStore(until, events)),
+          clients.user,
+          ids,
+        ),
         getRelations: getRelations(standings),
         getStandings: getStandings(standings),
-        listHotUsers: listHotUsers(hot),
-        listFollowing: listBy(follows.following),
-        listFollowers: listBy(follows.followers),
-        listFriends: listBy(follows.friends),
+        listHotUsers: listHotUsers(ranking),
+        listFollowing: listBy(follows, "following"),
+        listFollowers: listBy(follows, "followers"),
+        listFriends: listBy(follows, "friends"),
       },
       async stop() {
         await jobs.stop();

@@ -107,7 +107,7 @@ describe("guesses", () => {
 describe("while nobody has time to look at passwords, none is counted as wrong", () => {
   const verify = () => Promise.reject(new DomainError("exhausted", "BUSY", "Try again in a moment."));
   const account = { id: "1", username: "Ann", name: "Ann", password_hash: "…", known_marks: [] };
-  const store = { accountsById: async () => [account], accountToEnter: async () => account };
+  const store = () => ({ accountsById: async () => [account], accountToEnter: async () => account });
   const security = { note() {}, write: async () => {} };
   const call = { callerId: "1", traceId: "", deadlineMs: 0 };
   const given = (...parts: unknown[]) => parts as never[];

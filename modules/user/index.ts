@@ -1,4 +1,5 @@
 import { UserService } from "#contracts/gen/user_pb.ts";
+import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { accountStore } from "./account-store.ts";
@@ -40,10 +41,10 @@ export const userModule = defineModule<UserConfig, Tables>()({
   commands: { moderator: moderatorCommand },
   seed: seedUsers,
   async start({ config, db, ids, events, blobs, media, metrics, security, log }) {
-    const accounts = accountStore(db, events);
-    const sessions = sessionStore(db);
-    const closings = closingStore(db, events);
-    const answers = followAnswers(events, db, closings, (key) => blobs.remove(key));
+    const accounts = perCall(db, (until) => accountStore(until, events));
+    const sessions = perCall(db, sessionStore);
+    const closings = perCall(db, (until) => closingStore(until, events));
+    const answers = followAnswers(events, db, closings.lasting, (key) => blobs.remove(key));
     const passwords = createPasswords();
     const common = commonPasswords();
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret)), (error) =>

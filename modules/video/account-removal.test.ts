@@ -10,6 +10,7 @@ import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import { PeopleGone } from "#platform/accounts/people-gone.ts";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { perCall } from "#platform/db/database.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { type JobQueue, startJobQueue } from "#platform/jobs/job-queue.ts";
 import type { Media } from "#platform/media/media-tool.ts";
@@ -219,7 +220,7 @@ test("an upload whose author goes while its file is put in place leaves no file 
     deadlineMs: Date.now() + 30_000,
     signal: new AbortController().signal,
   };
-  const added = addUpload(uploads, blobs, media, ids, removing, {
+  const added = addUpload(perCall(own.db, uploadStore), blobs, media, ids, removing, {
     maxProcessingMs: 1_200_000,
     maxUnpublishedBytes: 1e9,
   })(request, call);

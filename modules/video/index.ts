@@ -1,4 +1,5 @@
 import { VideoService } from "#contracts/gen/video_pb.ts";
+import { perCall } from "#platform/db/database.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { followClosings } from "./account-removal.ts";
@@ -40,9 +41,9 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   recount: counts,
   seed: seedVideos,
   async start({ config, db, ids, events, blobs, media, security, log }) {
-    const uploads = uploadStore(db);
+    const uploads = perCall(db, uploadStore);
     const pipeline = pipelineStore(db, events);
-    const videos = videoStore(db, events);
+    const videos = perCall(db, (until) => videoStore(until, events));
     const jobs = startJobQueue({
       db,
       kinds: {
@@ -53,10 +54,10 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       heavyAtOnce: config.workers,
       log,
     });
-    const closings = followClosings(events, db, { videos, accounts: accountStore(db) }, jobs);
+    const closings = followClosings(events, db, { videos: videos.lasting, accounts: accountStore(db) }, jobs);
     const sweep = async () => {
       await blobs.sweepStaged(stagedLifetimeMs);
-      if ((await uploads.dropUploads(uploadLifetimeMs, jobs)) > 0) jobs.wake();
+      if ((await uploads.lasting.dropUploads(uploadLifetimeMs, jobs)) > 0) jobs.wake();
     };
     const warn = (error: unknown) => log.warn({ err: error }, "could not sweep old uploads");
     await sweep().catch(warn);

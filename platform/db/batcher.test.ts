@@ -19,7 +19,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 test("those who ask in the same moment share a batch, and each gets its own answer", async () => {
   const { ask, batches, begun } = held();
-  const answers = Promise.all([3, 1, 2, 1].map(ask));
+  const answers = Promise.all([3, 1, 2, 1].map((key) => ask(key)));
   await begun(1);
   expect(batches[0]!.keys).toEqual([3, 1, 2, 1]);
   batches[0]!.end();
@@ -93,6 +93,64 @@ test("with `parallel` so many batches run at once, and no more", async () => {
   batches[0]!.end();
   batches[2]!.end();
   expect(await answers).toHaveLength(30);
+});
+
+const gone = new Error("nobody waits any more");
+
+test("what was asked by somebody who has gone is not begun, and leaves its place to others", async () => {
+  const { ask, batches, begun } = held({ maxWaiting: 2 });
+  const first = ask(1);
+  await begun(1);
+  const asker = new AbortController();
+  const dropped = Promise.allSettled([ask(2, asker), ask(3, asker)]);
+  await expect(ask(4)).rejects.toMatchObject({ reason: "BUSY" });
+  asker.abort(gone);
+  expect(await dropped).toEqual([1, 2].map(() => ({ status: "rejected", reason: gone })));
+  await expect(ask(5, asker)).rejects.toBe(gone);
+  const last = ask(6);
+  batches[0]!.end();
+  await begun(2);
+  expect(batches[1]!.keys).toEqual([6]);
+  batches[1]!.end();
+  expect(await Promise.all([first, last])).toEqual(["<1>", "<6>"]);
+});
+
+test("of those in conflict the next takes the turn of one who has gone", async () => {
+  const { ask, batches, begun } = held<string>({ conflict: (key) => key[0]!, parallel: 2 });
+  const asker = new AbortController();
+  const [first, dropped, last] = [ask("a1"), ask("a2", asker), ask("a3")];
+  dropped.catch(() => {});
+  await begun(1);
+  asker.abort(gone);
+  batches[0]!.end();
+  await begun(2);
+  expect(batches[1]!.keys).toEqual(["a3"]);
+  batches[1]!.end();
+  expect(await Promise.all([first, last])).toEqual(["<a1>", "<a3>"]);
+});
+
+test("a batch under way lasts for as long as somebody waits for it", async () => {
+  const signals: AbortSignal[] = [];
+  const ask = createBatcher<number, number>(async (_keys, { signal }) => {
+    signals.push(signal);
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  });
+  const [one, two] = [new AbortController(), new AbortController()];
+  const both = Promise.allSettled([ask(1, one), ask(2, two)]);
+  await expect.poll(() => signals.length).toBe(1);
+  one.abort(gone);
+  expect(signals[0]!.aborted).toBe(false);
+  two.abort(gone);
+  expect(signals[0]!.reason).toBe(gone);
+  expect((await both).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  // Somebody without a signal waits for ever.
+  const hasty = new AbortController();
+  const dropped = Promise.allSettled([ask(3, hasty)]);
+  void ask(4);
+  await expect.poll(() => signals.length).toBe(2);
+  hasty.abort(gone);
+  await dropped;
+  expect(signals[1]!.aborted).toBe(false);
 });
 
 test("of those in conflict one is under way, and they follow each other in the order they came", () =>

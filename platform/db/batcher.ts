@@ -1,4 +1,21 @@
 import { DomainError } from "../errors/domain-error.ts";
+import { onAbort } from "../protect/on-abort.ts";
+import { callController } from "../rpc/call.ts";
+
+/** Who asks: nobody waits for the answer once the signal has fired. */
+interface Asker {
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Request<K, V> {
+  key: K;
+  resolve(value: V): void;
+  reject(error: unknown): void;
+  /** Forgets the signal of whoever asks. */
+  settle?: () => void;
+  /** Called when they have gone while the batch is under way. */
+  leave?: (reason: unknown) => void;
+}
 
 /**
  * Merges concurrent requests for single things into one request for many. While a batch is under way the
@@ -8,43 +25,57 @@ import { DomainError } from "../errors/domain-error.ts";
  * `run` answers in the order of its keys. `maxBatch` bounds a batch, `maxWaiting` the queue (error: BUSY).
  * Up to `parallel` batches are under way at once. Of those with the same `conflict` key only one is; the others
  * follow in the order they came.
+ *
+ * What somebody asked who has gone since is not begun. A batch that is under way lasts for as long as one of those who
+ * asked for it waits: then the signal that `run` is given fires.
  */
 export function createBatcher<K, V>(
-  run: (keys: K[]) => Promise<V[]>,
+  run: (keys: K[], batch: { readonly signal: AbortSignal }) => Promise<V[]>,
   options: {
     maxBatch?: number;
     maxWaiting?: number;
     parallel?: number;
     conflict?: (key: K) => string;
   } = {},
-): (key: K) => Promise<V> {
+): (key: K, asker?: Asker) => Promise<V> {
   const { maxBatch = 500, maxWaiting = 10_000, parallel = 1, conflict } = options;
-  let waiting: { key: K; resolve(value: V): void; reject(error: unknown): void }[] = [];
+  /** In the order they came. */
+  const waiting = new Set<Request<K, V>>();
   let running = 0;
   let scheduled = false;
 
   /** Those of the batches under way. */
   const taken = new Set<string>();
 
-  function takeBatch(): typeof waiting {
-    if (!conflict) return waiting.splice(0, maxBatch);
-    const batch: typeof waiting = [];
-    const left: typeof waiting = [];
-    let seen = 0;
-    for (; seen < waiting.length && batch.length < maxBatch; seen++) {
-      const request = waiting[seen]!;
-      const key = conflict(request.key);
-      (taken.has(key) ? left : batch).push(request);
-      taken.add(key);
+  function takeBatch(): Request<K, V>[] {
+    const batch: Request<K, V>[] = [];
+    for (const request of waiting) {
+      if (batch.length === maxBatch) break;
+      if (conflict) {
+        const key = conflict(request.key);
+        if (taken.has(key)) continue;
+        taken.add(key);
+      }
+      waiting.delete(request);
+      batch.push(request);
     }
-    waiting = [...left, ...waiting.slice(seen)];
     return batch;
   }
 
-  async function flush(batch: typeof waiting): Promise<void> {
+  async function flush(batch: Request<K, V>[]): Promise<void> {
     running++;
+    const unwanted = callController();
+    let left = batch.length;
+    for (const request of batch)
+      request.leave = (reason) => {
+        left--;
+        if (left === 0) unwanted.abort(reason);
+      };
     try {
-      const values = await run(batch.map((request) => request.key));
+      const values = await run(
+        batch.map((request) => request.key),
+        { signal: unwanted.signal },
+      );
       batch.forEach((request, i) => {
         request.resolve(values[i]!);
       });
@@ -52,13 +83,16 @@ export function createBatcher<K, V>(
       for (const request of batch) request.reject(error);
     } finally {
       running--;
-      if (conflict) for (const request of batch) taken.delete(conflict(request.key));
+      for (const request of batch) {
+        request.settle?.();
+        if (conflict) taken.delete(conflict(request.key));
+      }
       schedule();
     }
   }
 
   function schedule(): void {
-    if (scheduled || running >= parallel || waiting.length === 0) return;
+    if (scheduled || running >= parallel || waiting.size === 0) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
@@ -71,14 +105,21 @@ export function createBatcher<K, V>(
     });
   }
 
-  return (key) => {
-    if (waiting.length >= maxWaiting) {
+  return (key, { signal } = {}) => {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (waiting.size >= maxWaiting) {
       return Promise.reject(
         new DomainError("exhausted", "BUSY", "Too many requests at once. Try again shortly.", 1000),
       );
     }
     return new Promise<V>((resolve, reject) => {
-      waiting.push({ key, resolve, reject });
+      const request: Request<K, V> = { key, resolve, reject };
+      waiting.add(request);
+      if (signal)
+        request.settle = onAbort(signal, () => {
+          reject(signal.reason);
+          if (!waiting.delete(request)) request.leave!(signal.reason);
+        });
       schedule();
     });
   };
@@ -89,11 +130,11 @@ export function createBatcher<K, V>(
  * gets everything that it found, to look up their own.
  */
 export function createListBatcher<V>(
-  load: (ids: string[]) => Promise<ReadonlyMap<string, V>>,
+  load: (ids: string[], batch: { readonly signal: AbortSignal }) => Promise<ReadonlyMap<string, V>>,
   options: { maxBatch?: number; maxWaiting?: number; parallel?: number } = {},
-): (ids: string[]) => Promise<ReadonlyMap<string, V>> {
-  return createBatcher<string[], ReadonlyMap<string, V>>(async (asked) => {
-    const found = await load([...new Set(asked.flat())]);
+): (ids: string[], asker?: Asker) => Promise<ReadonlyMap<string, V>> {
+  return createBatcher<string[], ReadonlyMap<string, V>>(async (asked, batch) => {
+    const found = await load([...new Set(asked.flat())], batch);
     return asked.map(() => found);
   }, options);
 }

@@ -15,6 +15,29 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** How each module's database is had anew with a signal. */
+// biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.
+const endings = new WeakMap<Kysely<any>, (signal: AbortSignal) => Kysely<any>>();
+
+/** A module's database (Database.of) whose statements end when the signal fires, and none begins afterwards. */
+export function endingWith<T>(signal: AbortSignal, db: Kysely<T>): Kysely<T> {
+  const until = endings.get(db);
+  if (!until) throw new Error("not the database of a module");
+  return until(signal);
+}
+
+/** A store for each call, whose statements end with it. */
+export interface PerCall<Store> {
+  (call: { readonly signal: AbortSignal }): Store;
+  /** For what must be done whoever has gone. */
+  readonly lasting: Store;
+}
+
+export function perCall<T, Store>(db: Kysely<T>, make: (db: Kysely<T>) => Store): PerCall<Store> {
+  const until = ({ signal }: { signal: AbortSignal }) => make(endingWith(signal, db));
+  return Object.assign(until, { lasting: make(db) });
+}
+
 /** Connects lazily. int8 comes as a string, so that no id passes through a JavaScript number. */
 export function openDatabase(
   url: string,
@@ -37,10 +60,16 @@ export function openDatabase(
   pool.on("error", ({ message }) => {
     if (!closing) options.log.warn({ reason: message }, "an idle database connection was lost");
   });
-  const dialect = new PostgresDialect({ pool: honestPool(pool, options.log) });
+  const poolUntil = honestPool(pool, options.log);
+  const open = <T>(schema: string, signal?: AbortSignal): Kysely<T> =>
+    new Kysely<T>({ dialect: new PostgresDialect({ pool: poolUntil(signal) }) }).withSchema(schema);
   return {
     pool,
-    of: <T>(schema: string) => new Kysely<T>({ dialect }).withSchema(schema) as Kysely<T>,
+    of<T>(schema: string) {
+      const db = open<T>(schema);
+      endings.set(db, (signal) => open(schema, signal));
+      return db;
+    },
     close() {
       closing = true;
       return pool.end();

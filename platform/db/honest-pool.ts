@@ -3,6 +3,7 @@ import type pg from "pg";
 import { diskFull, isDiskFull } from "../errors/disk-full.ts";
 import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
+import { borrow, endWith } from "./lent-connection.ts";
 import { maxNames, statementNames } from "./statement-names.ts";
 import { despiteDeadlocks } from "./try-again.ts";
 
@@ -16,11 +17,12 @@ const lostMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a)/;
 
 /**
- * The pool for Kysely, whose errors are DATABASE_UNAVAILABLE when it is the connection that is lost, and DISK_FULL. Statements that
- * repeat are planned once per connection; those that are a transaction of their own are done again after a deadlock,
- * like those of `inTransaction`.
+ * Pools for Kysely over the one of the process, each with the signal that ends its statements. Errors are
+ * DATABASE_UNAVAILABLE when it is the connection that is lost, DISK_FULL, and the signal's reason. Statements that repeat
+ * are planned once per connection; those that are a transaction of their own are done again after a deadlock, like
+ * those of `inTransaction`.
  */
-export function honestPool(pool: pg.Pool, log: Logger): PostgresPool {
+export function honestPool(pool: pg.Pool, log: Logger): (signal?: AbortSignal) => PostgresPool {
   const refuse = (error: Error & { code?: string }) => throwHonestly(error, log);
   const names = statementNames();
   /** What each connection has a plan for. */
@@ -48,21 +50,26 @@ export function honestPool(pool: pg.Pool, log: Logger): PostgresPool {
     else planned.set(client, new Set([name]));
   }
 
-  return {
+  return (signal) => ({
     async connect() {
-      const client = await pool.connect().catch(refuse);
+      const client = await borrow(pool, signal).catch(refuse);
+      const statement = endWith(signal, client);
       return {
         query(text: string, values?: unknown[]) {
-          const once = () => run(client, text, values);
+          const once = () => statement(text, () => run(client, text, values));
           const alone = client.getTransactionStatus() === "I";
           return (alone ? despiteDeadlocks(once) : once()).catch(refuse);
         },
-        // A connection forgets the plans of dropped names only with itself.
-        release: () => client.release((planned.get(client)?.size ?? 0) > maxNames * 2),
+        release() {
+          // A connection forgets the plans of dropped names only with itself.
+          const full = (planned.get(client)?.size ?? 0) > maxNames * 2;
+          // Whoever has it next must not find themselves in a transaction that could not be rolled back.
+          client.release(full || client.getTransactionStatus() !== "I");
+        },
       } as unknown as PostgresPoolClient;
     },
     end: () => pool.end(),
-  };
+  });
 }
 
 /** A migration that ran beside us has changed the columns that a plan was made for. */

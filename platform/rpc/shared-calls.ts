@@ -22,7 +22,7 @@ export function shared<Asked, Answer>(
     const answers = await Promise.all(portions(all, idsIn).map((portion) => load(portion, call)));
     return answers.flat();
   }, sharing);
-  return (asked, call) => withinDeadline(call, () => ask({ asked, call }));
+  return (asked, call) => withinDeadline(call, (waited) => ask({ asked, call }, waited));
 }
 
 /** The same for what is asked by id and is the same for everybody: each id is asked once, and all get everything. */

@@ -1,5 +1,6 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -33,13 +34,13 @@ const refusals = {
 
 /** Everything that changes comments. */
 export function commentHandlers(
-  store: CommentStore,
+  store: PerCall<CommentStore>,
   videos: KnownVideos,
   blocks: AuthorBlocks,
   ids: Ids,
   security: SecurityLog,
 ): Pick<Service, "addComment" | "deleteComment" | "pinComment" | "closeComments"> {
-  const add = createBatcher((drafts: Draft[]) => store.add(drafts), {
+  const add = createBatcher((drafts: Draft[], batch) => store(batch).add(drafts), {
     conflict: (draft) =>
       draft.idempotencyKey === undefined ? draft.id : `${draft.authorId} ${draft.idempotencyKey}`,
   });
@@ -57,7 +58,7 @@ export function commentHandlers(
       if (request.replyToId && !isId(request.replyToId)) throw commentNotFound();
       const replyToId = request.replyToId || undefined;
       const { videoId } = request;
-      const added = await add({ videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey });
+      const added = await add({ videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey }, call);
       if (added instanceof DomainError) throw added;
       if (typeof added === "string") throw refusals[added]();
       return toComment(added);
@@ -67,7 +68,7 @@ export function commentHandlers(
       await videos.require(videoId, call);
       if (!isId(commentId)) throw commentNotFound();
       let moderated: string | undefined;
-      await store.remove(videoId, commentId, (comment, video) => {
+      await store(call).remove(videoId, commentId, (comment, video) => {
         if (!mayDelete(call, comment.author_id, video.author_id))
           throw notYours("Only the author of a comment or of the video, or a moderator, can delete it.");
         if (actorId !== comment.author_id && actorId !== video.author_id) moderated = comment.author_id;
@@ -82,13 +83,13 @@ export function commentHandlers(
       const callerId = requireCaller(call);
       await videos.require(videoId, call);
       if (commentId && !isId(commentId)) throw commentNotFound();
-      await store.pin(videoId, commentId || undefined, requireCurator(callerId));
+      await store(call).pin(videoId, commentId || undefined, requireCurator(callerId));
       return {};
     },
     async closeComments({ videoId, closed }, call) {
       const callerId = requireCaller(call);
       await videos.require(videoId, call);
-      await store.close(videoId, closed, requireCurator(callerId));
+      await store(call).close(videoId, closed, requireCurator(callerId));
       return {};
     },
   };

@@ -1,5 +1,6 @@
 import { type InteractionService, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { Opinion, ReactionStore } from "../reaction-store.ts";
@@ -10,13 +11,13 @@ type Service = Handlers<typeof InteractionService>;
 const reactionOf = (opinion: Opinion) =>
   opinion === 1 ? Reaction.LIKE : opinion === -1 ? Reaction.DISLIKE : Reaction.UNSPECIFIED;
 
-export function getVideoStats(store: ReactionStore): Service["getVideoStats"] {
+export function getVideoStats(store: PerCall<ReactionStore>): Service["getVideoStats"] {
   const counts = createListBatcher(
-    async (ids) => new Map((await store.videoStats(ids)).map((row) => [row.video_id, row])),
+    async (ids, batch) => new Map((await store(batch).videoStats(ids)).map((row) => [row.video_id, row])),
   );
-  return async (request) => {
+  return async (request, call) => {
     const videoIds = request.videoIds.filter(isId);
-    const rows = await counts(videoIds);
+    const rows = await counts(videoIds, call);
     const stats = videoIds.map((videoId) => ({
       videoId,
       likes: Number(rows.get(videoId)?.likes ?? 0),
@@ -27,14 +28,14 @@ export function getVideoStats(store: ReactionStore): Service["getVideoStats"] {
   };
 }
 
-export function getOpinions(store: ReactionStore): Service["getOpinions"] {
-  return async ({ people }) => {
+export function getOpinions(store: PerCall<ReactionStore>): Service["getOpinions"] {
+  return async ({ people }, call) => {
     // What is no id is nobody's, and does no harm to what else is asked.
     const idOr0 = (id: string) => (isId(id) ? id : "0");
     const pairs = people.flatMap(({ userId, videoIds }) =>
       videoIds.map((videoId) => ({ userId: idOr0(userId), videoId: idOr0(videoId) })),
     );
-    const found = Uint8Array.from(await store.opinions(pairs), reactionOf);
+    const found = Uint8Array.from(await store(call).opinions(pairs), reactionOf);
     let end = 0;
     const opinions = people.map(({ videoIds }) => {
       end += videoIds.length;
@@ -44,13 +45,13 @@ export function getOpinions(store: ReactionStore): Service["getOpinions"] {
   };
 }
 
-export function getUserStats(store: ReactionStore): Service["getUserStats"] {
+export function getUserStats(store: PerCall<ReactionStore>): Service["getUserStats"] {
   const counts = createListBatcher(
-    async (ids) => new Map((await store.userStats(ids)).map((row) => [row.user_id, row])),
+    async (ids, batch) => new Map((await store(batch).userStats(ids)).map((row) => [row.user_id, row])),
   );
-  return async (request) => {
+  return async (request, call) => {
     const userIds = request.userIds.filter(isId);
-    const rows = await counts(userIds);
+    const rows = await counts(userIds, call);
     const stats = userIds.map((userId) => ({
       userId,
       likesReceived: Number(rows.get(userId)?.likes_received ?? 0),
@@ -60,11 +61,11 @@ export function getUserStats(store: ReactionStore): Service["getUserStats"] {
   };
 }
 
-export function listLiked(store: ReactionStore): Service["listLiked"] {
-  return async ({ userId, before, limit: asked }) => {
+export function listLiked(store: PerCall<ReactionStore>): Service["listLiked"] {
+  return async ({ userId, before, limit: asked }, call) => {
     if (!isId(userId)) return {};
     const limit = Math.min(asked, maxPage);
-    const rows = await store.liked(userId, isId(before) ? before : undefined, limit + 1);
+    const rows = await store(call).liked(userId, isId(before) ? before : undefined, limit + 1);
     const page = rows.slice(0, limit);
     return { videoIds: page.map((row) => row.video_id), next: rows.length > limit ? page.at(-1)!.id : "" };
   };

@@ -1,14 +1,17 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { FindInterests } from "../interest-store.ts";
 
-export function getInterests(find: FindInterests): Handlers<typeof InteractionService>["getInterests"] {
-  const authors = createBatcher(find, { maxBatch: 50 });
-  return async ({ userIds }) => ({
+export function getInterests(
+  find: PerCall<FindInterests>,
+): Handlers<typeof InteractionService>["getInterests"] {
+  const authors = createBatcher((userIds: string[], batch) => find(batch)(userIds), { maxBatch: 50 });
+  return async ({ userIds }, call) => ({
     interests: await Promise.all(
-      userIds.filter(isId).map(async (userId) => ({ userId, authorIds: await authors(userId) })),
+      userIds.filter(isId).map(async (userId) => ({ userId, authorIds: await authors(userId, call) })),
     ),
   });
 }

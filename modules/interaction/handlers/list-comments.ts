@@ -1,5 +1,6 @@
 import { CommentOrder, type InteractionService } from "#contracts/gen/interaction_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
@@ -15,7 +16,7 @@ const aboveAll = "999999999999999999";
 
 /** Everything that shows comments. Who may see a video may see its comments; whether they may is asked each time. */
 export function commentLists(
-  store: CommentStore,
+  store: PerCall<CommentStore>,
   video: Client<typeof VideoService, "getVideos">,
 ): Pick<Service, "listComments" | "listReplies"> {
   async function requireVisible(videoId: string, call: Call): Promise<void> {
@@ -25,6 +26,7 @@ export function commentLists(
 
   /** One page, and the cursor of the next. */
   async function page(
+    store: CommentStore,
     videoId: string,
     order: CommentOrder,
     cursor: string,
@@ -46,7 +48,8 @@ export function commentLists(
     async listComments({ videoId, order, cursor, limit: asked }, call) {
       const limit = Math.min(asked, order === CommentOrder.FLAT ? maxFlatPage : maxPage);
       await requireVisible(videoId, call);
-      const row = await store.video(videoId);
+      const own = store(call);
+      const row = await own.video(videoId);
       if (!row) {
         parseCursor(cursor, order === CommentOrder.HEAT ? 3 : 1);
         return {};
@@ -54,8 +57,8 @@ export function commentLists(
       if (row.removed) throw videoNotFound();
       const pinnedId = cursor === "" && order !== CommentOrder.FLAT ? row.pinned_id : null;
       const [{ rows, next }, pinned] = await Promise.all([
-        page(videoId, order, cursor, limit, row.last_sequence),
-        pinnedId === null ? undefined : store.comment(videoId, pinnedId),
+        page(own, videoId, order, cursor, limit, row.last_sequence),
+        pinnedId === null ? undefined : own.comment(videoId, pinnedId),
       ]);
       return {
         comments: rows.map(toComment),
@@ -68,10 +71,11 @@ export function commentLists(
       const limit = Math.min(asked, maxPage);
       const after = parseCursor(cursor, 1)?.[0];
       await requireVisible(videoId, call);
-      const root = isId(commentId) ? await store.comment(videoId, commentId) : undefined;
+      const own = store(call);
+      const root = isId(commentId) ? await own.comment(videoId, commentId) : undefined;
       if (!root || root.root_id !== null) throw commentNotFound();
       const { rows, next } = cut(
-        await store.replies(videoId, commentId, after, limit + 1),
+        await own.replies(videoId, commentId, after, limit + 1),
         limit,
         (last) => last.floor,
       );

@@ -1,8 +1,9 @@
 import { type InteractionService, Reaction, type ReactRequest } from "#contracts/gen/interaction_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
-import { type Call, requireCaller } from "#platform/rpc/call.ts";
+import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AuthorBlocks } from "../blocks.ts";
 import type { KnownVideos } from "../known-videos.ts";
@@ -12,22 +13,22 @@ import { blockedByAuthor, videoNotFound } from "../rules.ts";
 type Service = Handlers<typeof InteractionService>;
 
 export function reactHandlers(
-  store: ReactionStore,
+  store: PerCall<ReactionStore>,
   videos: KnownVideos,
   blocks: AuthorBlocks,
   ids: Ids,
 ): Pick<Service, "react" | "withdraw"> {
-  const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
+  const apply = createBatcher((wishes: Wish[], batch) => store(batch).apply(wishes), {
     // While one is written to disk the next one is worked on; on one hot video it waits where it would anyway.
     parallel: 2,
     conflict: (wish) => `${wish.videoId} ${wish.userId}`,
   });
-  async function change(request: ReactRequest, call: Call, to: Pick<Wish, "opinion" | "insteadOf">) {
+  async function change(request: ReactRequest, call: ServedCall, to: Pick<Wish, "opinion" | "insteadOf">) {
     const userId = requireCaller(call);
     const authorId = await videos.require(request.videoId, call);
     // Taking something back is nobody else's business.
     if (to.opinion !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
-    const changed = await apply({ videoId: request.videoId, userId, id: ids.next(), ...to });
+    const changed = await apply({ videoId: request.videoId, userId, id: ids.next(), ...to }, call);
     if (changed instanceof DomainError) throw changed;
     if (changed === undefined) throw videoNotFound();
     return { changed };

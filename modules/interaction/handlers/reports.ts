@@ -1,4 +1,5 @@
 import { type InteractionService, ReportReason } from "#contracts/gen/interaction_pb.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
@@ -20,7 +21,7 @@ type Service = Handlers<typeof InteractionService>;
 
 /** Comments that people have told the moderators of, and what the moderators make of it. */
 export function reportHandlers(
-  store: ReportStore,
+  store: PerCall<ReportStore>,
   videos: KnownVideos,
   ids: Ids,
   security: SecurityLog,
@@ -32,14 +33,14 @@ export function reportHandlers(
       const text = checkReport(words);
       await videos.require(videoId, call);
       if (!isId(commentId)) throw commentNotFound();
-      await store.add({ videoId, commentId, reporterId, id: ids.next(), reason, text });
+      await store(call).add({ videoId, commentId, reporterId, id: ids.next(), reason, text });
       return {};
     },
     async listReportedComments({ cursor, limit: asked }, call) {
       requireModerator(call);
       const pageSize = Math.min(asked, maxPage);
       // One more tells whether there is a next page.
-      const rows = await store.queue(parseCursor(cursor, 1)?.[0] ?? "0", pageSize + 1);
+      const rows = await store(call).queue(parseCursor(cursor, 1)?.[0] ?? "0", pageSize + 1);
       const shown = rows.slice(0, pageSize);
       return {
         comments: shown.map((row) => ({
@@ -57,7 +58,7 @@ export function reportHandlers(
       const actorId = requireModerator(call);
       if (!isId(videoId)) throw videoNotFound();
       if (!isId(commentId)) throw commentNotFound();
-      await store.dismiss(videoId, commentId);
+      await store(call).dismiss(videoId, commentId);
       const subject = `comment ${commentId} on video ${videoId}`;
       await security.write({ kind: "reports-dismissed", actorId, subject, reason });
       return {};

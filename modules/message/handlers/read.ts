@@ -1,8 +1,10 @@
 import type { ListMessagesRequest, MessageService } from "#contracts/gen/message_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { Pair } from "../pairs.ts";
 import { toMessage } from "../present.ts";
 import { maxConversations, maxMessages } from "../rules.ts";
 import type { MessageStore, Range } from "../store.ts";
@@ -10,10 +12,10 @@ import type { MessageStore, Range } from "../store.ts";
 type Service = Handlers<typeof MessageService>;
 
 export function readHandlers(
-  store: MessageStore,
+  store: PerCall<MessageStore>,
 ): Pick<Service, "listMessages" | "listConversations" | "getLatest" | "countUnread"> {
-  const latest = createBatcher(store.latest, { maxBatch: 2000 });
-  const unread = createBatcher(store.unread);
+  const latest = createBatcher((pairs: Pair[], batch) => store(batch).latest(pairs), { maxBatch: 2000 });
+  const unread = createBatcher((userIds: string[], batch) => store(batch).unread(userIds));
   return {
     async listMessages(request, call) {
       const userId = requireCaller(call);
@@ -21,14 +23,14 @@ export function readHandlers(
       const limit = Math.min(request.limit, maxMessages);
       const range = rangeOf(request);
       // One more than asked for shows whether there are more.
-      const rows = await store.messages({ userId, peerId: request.peerId }, range, limit + 1);
+      const rows = await store(call).messages({ userId, peerId: request.peerId }, range, limit + 1);
       const page = "beforeId" in range ? rows.slice(-limit) : rows.slice(0, limit);
       return { messages: page.map(toMessage), more: rows.length > limit };
     },
     async listConversations(request, call) {
       const limit = Math.min(request.limit, maxConversations);
       const before = isId(request.before) ? request.before : newest;
-      const rows = await store.conversations(requireCaller(call), before, limit + 1);
+      const rows = await store(call).conversations(requireCaller(call), before, limit + 1);
       const page = rows.slice(0, limit);
       const conversations = page.map((row) => ({
         peerId: row.peer_id,
@@ -41,13 +43,13 @@ export function readHandlers(
     async getLatest({ peerIds }, call) {
       const userId = requireCaller(call);
       const found = peerIds.filter(isId).map(async (peerId) => {
-        const row = await latest({ userId, peerId });
+        const row = await latest({ userId, peerId }, call);
         return row ? [{ peerId, message: toMessage(row) }] : [];
       });
       return { latest: (await Promise.all(found)).flat() };
     },
     async countUnread(_request, call) {
-      return { unread: await unread(requireCaller(call)) };
+      return { unread: await unread(requireCaller(call), call) };
     },
   };
 }

@@ -2,6 +2,7 @@ import type { MessageService } from "#contracts/gen/message_pb.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -13,11 +14,11 @@ import { checkContent, checkNotSelf, userNotFound } from "../rules.ts";
 import type { Send } from "../send-store.ts";
 
 export function send(
-  store: Send,
+  store: PerCall<Send>,
   user: Client<typeof UserService, "getUsers">,
   relation: Client<typeof RelationService, "getRelations">,
 ): Handlers<typeof MessageService>["send"] {
-  const apply = createBatcher(store, {
+  const apply = createBatcher((wishes: Parameters<Send>[0], batch) => store(batch)(wishes), {
     conflict: (wish) => conversationKey(wish.senderId, wish.receiverId),
   });
   return async (request, call) => {
@@ -35,16 +36,19 @@ export function send(
     ]);
     if (users.length === 0) throw userNotFound();
     const [relationOf] = relations;
-    const sent = await apply({
-      senderId,
-      receiverId,
-      content,
-      key,
-      friends: (relationOf?.followed && relationOf.followsCaller) ?? false,
-      blocked: relationOf?.blocked ?? false,
-      blockedBy: relationOf?.blocksCaller ?? false,
-      traceId: call.traceId,
-    });
+    const sent = await apply(
+      {
+        senderId,
+        receiverId,
+        content,
+        key,
+        friends: (relationOf?.followed && relationOf.followsCaller) ?? false,
+        blocked: relationOf?.blocked ?? false,
+        blockedBy: relationOf?.blocksCaller ?? false,
+        traceId: call.traceId,
+      },
+      call,
+    );
     if (sent instanceof DomainError) throw sent;
     return toMessage(sent);
   };

@@ -1,5 +1,6 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
@@ -10,7 +11,7 @@ import { pageOf } from "./read.ts";
 type Service = Handlers<typeof RelationService>;
 
 export function blockHandlers(
-  store: BlockStore,
+  store: PerCall<BlockStore>,
   user: Client<typeof UserService, "getUsers">,
   ids: Ids,
 ): Pick<Service, "block" | "unblock" | "listBlocked"> {
@@ -21,12 +22,12 @@ export function blockHandlers(
       checkBlocksOther(blockerId, blockedId);
       const { users } = await user.getUsers({ ids: [blockedId] }, call);
       if (users.length === 0) throw userNotFound();
-      return { changed: await store.block({ blockerId, blockedId, id: ids.next() }) };
+      return { changed: await store(call).block({ blockerId, blockedId, id: ids.next() }) };
     },
     async unblock({ userId: blockedId }, call) {
       const blockerId = requireCaller(call);
-      return { changed: isId(blockedId) && (await store.unblock({ blockerId, blockedId })) };
+      return { changed: isId(blockedId) && (await store(call).unblock({ blockerId, blockedId })) };
     },
-    listBlocked: (request, call) => pageOf(store.blocked, requireCaller(call), request),
+    listBlocked: (request, call) => pageOf(store(call).blocked, requireCaller(call), request),
   };
 }

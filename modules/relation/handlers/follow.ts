@@ -1,9 +1,10 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
+import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { sharedById } from "#platform/rpc/shared-calls.ts";
 import type { Wish } from "../follow-rows.ts";
@@ -13,7 +14,7 @@ import { checkNotSelf, userNotFound } from "../rules.ts";
 type Service = Handlers<typeof RelationService>;
 
 export function followHandlers(
-  store: FollowStore,
+  store: PerCall<FollowStore>,
   user: Client<typeof UserService, "getUsers">,
   ids: Ids,
 ): Pick<Service, "follow" | "unfollow"> {
@@ -21,13 +22,13 @@ export function followHandlers(
     async (ids, shared) => (await user.getUsers({ ids }, shared)).users,
     ({ id }) => id,
   );
-  const apply = createBatcher((wishes: Wish[]) => store.apply(wishes), {
+  const apply = createBatcher((wishes: Wish[], batch) => store(batch).apply(wishes), {
     // While one is written to disk the next one is worked on.
     parallel: 2,
     conflict: (wish) => `${wish.followerId} ${wish.followeeId}`,
   });
-  const change = async (wish: Wish) => {
-    const changed = await apply(wish);
+  const change = async (wish: Wish, call: ServedCall) => {
+    const changed = await apply(wish, call);
     if (changed instanceof DomainError) throw changed;
     return { changed };
   };
@@ -38,12 +39,12 @@ export function followHandlers(
       checkNotSelf(followerId, followeeId);
       const users = await usersOf([followeeId], call);
       if (!users.has(followeeId)) throw userNotFound();
-      return change({ followerId, followeeId, id: ids.next() });
+      return change({ followerId, followeeId, id: ids.next() }, call);
     },
     async unfollow({ userId: followeeId }, call) {
       const followerId = requireCaller(call);
       if (!isId(followeeId)) return { changed: false };
-      return change({ followerId, followeeId, id: undefined });
+      return change({ followerId, followeeId, id: undefined }, call);
     },
   };
 }

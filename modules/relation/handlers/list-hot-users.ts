@@ -1,14 +1,15 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { HotStore } from "../hot-store.ts";
 import { maxHotUsers } from "../rules.ts";
 
 /** Who asks while the ranking is being read, gets the next reading: it is as of a moment after the question. */
-export function listHotUsers(store: HotStore): Handlers<typeof RelationService>["listHotUsers"] {
-  const read = createBatcher(async (limits: number[]) => {
-    const top = await store.top(Math.max(...limits));
+export function listHotUsers(store: PerCall<HotStore>): Handlers<typeof RelationService>["listHotUsers"] {
+  const read = createBatcher(async (limits: number[], batch) => {
+    const top = await store(batch).top(Math.max(...limits));
     return limits.map((limit) => top.slice(0, limit));
   });
-  return async ({ limit }) => ({ users: await read(Math.min(limit, maxHotUsers)) });
+  return async ({ limit }, call) => ({ users: await read(Math.min(limit, maxHotUsers), call) });
 }

@@ -1,5 +1,6 @@
 import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { StandingStore } from "../standing-store.ts";
@@ -9,19 +10,25 @@ type Service = Handlers<typeof RelationService>;
 /** Large enough to deliver a video to followers in few pages. */
 const maxPage = 10_000;
 
-export function getRelations(store: StandingStore): Service["getRelations"] {
+export function getRelations(store: PerCall<StandingStore>): Service["getRelations"] {
   const stats = createListBatcher(
-    async (ids) => new Map((await store.stats(ids)).map((row) => [row.user_id, row])),
+    async (ids, batch) => new Map((await store(batch).stats(ids)).map((row) => [row.user_id, row])),
   );
   const standings = createBatcher(
-    async (asked: Pair[][]) => eachItsOwn(asked, await store.standings(asked.flat())),
+    async (asked: Pair[][], batch) => eachItsOwn(asked, await store(batch).standings(asked.flat())),
     { maxBatch: 50 },
   );
-  return async (request, { callerId }) => {
+  return async (request, call) => {
+    const { callerId } = call;
     const userIds = request.userIds.filter(isId);
     const [counts, flags] = await Promise.all([
-      stats(userIds),
-      callerId === undefined ? [] : standings(userIds.map((otherId) => ({ userId: callerId, otherId }))),
+      stats(userIds, call),
+      callerId === undefined
+        ? []
+        : standings(
+            userIds.map((otherId) => ({ userId: callerId, otherId })),
+            call,
+          ),
     ]);
     const relations = userIds.map((userId, i) => ({
       userId,
@@ -36,14 +43,14 @@ export function getRelations(store: StandingStore): Service["getRelations"] {
   };
 }
 
-export function getStandings(store: StandingStore): Service["getStandings"] {
-  return async ({ people, oneWay }) => {
+export function getStandings(store: PerCall<StandingStore>): Service["getStandings"] {
+  return async ({ people, oneWay }, call) => {
     // What is no id is nobody's, and does no harm to what else is asked.
     const idOr0 = (id: string) => (isId(id) ? id : "0");
     const asked = people.map(({ userId, otherIds }) =>
       otherIds.map((otherId) => ({ userId: idOr0(userId), otherId: idOr0(otherId) })),
     );
-    const found = eachItsOwn(asked, await store.standings(asked.flat(), { oneWay }));
+    const found = eachItsOwn(asked, await store(call).standings(asked.flat(), { oneWay }));
     return { standings: found.map((flags) => Uint8Array.from(flags)) };
   };
 }
@@ -69,8 +76,12 @@ type Rows = (
 ) => Promise<{ id: string; user_id: string }[]>;
 
 /** A list handler over one of the store's lists. */
-export function listBy(rows: Rows): Service["listFollowing"] {
-  return async (request) => (isId(request.userId) ? pageOf(rows, request.userId, request) : {});
+export function listBy<List extends string>(
+  store: PerCall<Record<List, Rows>>,
+  list: List,
+): Service["listFollowing"] {
+  return async (request, call) =>
+    isId(request.userId) ? pageOf(store(call)[list], request.userId, request) : {};
 }
 
 /** A page of somebody's list, and where the next one starts. */

@@ -1,5 +1,6 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -11,7 +12,7 @@ import type { Passwords } from "../passwords.ts";
 import { checkPassword, cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
 export function changePassword(
-  store: AccountStore,
+  store: PerCall<AccountStore>,
   passwords: Passwords,
   attempts: GuessLimit,
   security: SecurityLog,
@@ -19,7 +20,7 @@ export function changePassword(
 ): Handlers<typeof UserService>["changePassword"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
-    const [account] = await store.accountsById([caller]);
+    const [account] = await store(call).accountsById([caller]);
     if (!account) throw sessionEnded();
     const by = { classic: false, names: [account.username, account.name], common };
     const wanted = await checkPassword(request.newPassword, by);
@@ -30,7 +31,7 @@ export function changePassword(
       throw wrongPassword();
     }
     const hash = await passwords.hash(wanted, call);
-    await store.setPassword(
+    await store(call).setPassword(
       account,
       hash,
       isId(request.sessionId) ? (request.sessionId as SessionId) : undefined,

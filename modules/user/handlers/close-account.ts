@@ -1,5 +1,6 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -11,8 +12,8 @@ import type { Passwords } from "../passwords.ts";
 import { cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
 export function closeAccount(
-  store: AccountStore,
-  closings: ClosingStore,
+  store: PerCall<AccountStore>,
+  closings: PerCall<ClosingStore>,
   passwords: Passwords,
   ids: Ids,
   attempts: GuessLimit,
@@ -20,7 +21,7 @@ export function closeAccount(
 ): Handlers<typeof UserService>["closeAccount"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
-    const [account] = await store.accountsById([caller]);
+    const [account] = await store(call).accountsById([caller]);
     if (!account) throw sessionEnded();
     const guess = attempts.take(caller);
     const password = cleanPassword(request.password);
@@ -28,7 +29,7 @@ export function closeAccount(
       security.note({ kind: "wrong-password", userId: caller });
       throw wrongPassword();
     }
-    await closings.close(account, ids.next());
+    await closings(call).close(account, ids.next());
     await security.write({ kind: "account-closing", userId: caller });
     return {};
   };

@@ -1,9 +1,11 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
+import type { ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
@@ -17,8 +19,8 @@ import type { SessionStore } from "../session-store.ts";
 import type { Tokens } from "../tokens.ts";
 
 export function logIn(
-  accounts: AccountStore,
-  sessions: SessionStore,
+  accounts: PerCall<AccountStore>,
+  sessions: PerCall<SessionStore>,
   passwords: Passwords,
   tokens: Tokens,
   ids: Ids,
@@ -26,8 +28,8 @@ export function logIn(
   attempts: { byAddress: RateLimit; guesses: GuessLimit },
 ): Handlers<typeof UserService>["logIn"] {
   /** A login that was overtaken: the password was changed, all sessions ended, or the account closed. */
-  async function whyNotOpened(tried: Account) {
-    const now = await accounts.accountById(tried.id);
+  async function whyNotOpened(tried: Account, call: ServedCall) {
+    const now = await accounts(call).accountById(tried.id);
     if (now?.state !== "open") return accountClosing();
     return now.password_hash === tried.password_hash ? sessionEnded() : badCredentials();
   }
@@ -39,7 +41,7 @@ export function logIn(
     // Nobody's name has one, and the database takes no text with it.
     if (key.includes("\0")) throw badCredentials();
     const marks = marksOf(request);
-    const account = await accounts.accountToEnter(key, marks);
+    const account = await accounts(call).accountToEnter(key, marks);
     const knownBy = marks.find((mark) => account?.known_marks.some((known) => known.equals(mark)));
     const entry = { userId: account?.id, address: request.address, device: request.userAgent };
     const take = () => {
@@ -54,14 +56,14 @@ export function logIn(
     const password = cleanPassword(request.password);
     const right = await guess.judge(passwords.verify(account?.password_hash, password, call));
     if (!account || !right) {
-      if (account && !knownBy) await accounts.keepGuesses(account.id, guess.guesses());
+      if (account && !knownBy) await accounts(call).keepGuesses(account.id, guess.guesses());
       security.note({ kind: "login-failed", ...entry });
       throw badCredentials();
     }
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
     if (account.state !== "open") throw accountClosing();
-    if (!(await sessions.addSession(session, account, unnoted(marks, account))))
-      throw await whyNotOpened(account);
+    if (!(await sessions(call).addSession(session, account, unnoted(marks, account))))
+      throw await whyNotOpened(account, call);
     security.note({ kind: "login", ...entry, subject: `session ${session.id}` });
     return sessionAnswer(tokens, account, session, refreshToken);
   };

@@ -2,6 +2,7 @@ import { Picture, type UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Media, PictureOptions } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -12,26 +13,26 @@ import { checkName, checkSignature } from "../rules.ts";
 
 type Service = Handlers<typeof UserService>;
 
-export function getUsers(store: AccountStore): Service["getUsers"] {
+export function getUsers(store: PerCall<AccountStore>): Service["getUsers"] {
   const load = createListBatcher(
-    async (ids) => new Map((await store.accountsById(ids)).map((row) => [row.id, row])),
+    async (ids, batch) => new Map((await store(batch).accountsById(ids)).map((row) => [row.id, row])),
   );
-  return async (request, { callerId }) => {
+  return async (request, call) => {
     const ids = request.ids.filter(isId);
-    const accounts = await load(ids);
+    const accounts = await load(ids, call);
     const found = ids.map((id) => accounts.get(id)).filter((account) => account !== undefined);
-    return { users: found.map((account) => toUser(account, callerId)) };
+    return { users: found.map((account) => toUser(account, call.callerId)) };
   };
 }
 
-export function updateProfile(store: AccountStore): Service["updateProfile"] {
+export function updateProfile(store: PerCall<AccountStore>): Service["updateProfile"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
     const change = {
       ...(request.name !== undefined && { name: checkName(request.name) }),
       ...(request.signature !== undefined && { signature: checkSignature(request.signature) }),
     };
-    return toUser(await store.updateProfile(caller, change));
+    return toUser(await store(call).updateProfile(caller, change));
   };
 }
 
@@ -40,7 +41,11 @@ const pictures = {
   [Picture.BACKGROUND]: { column: "background_key", maxWidthPx: 1600, maxHeightPx: 900, crop: true },
 } as const;
 
-export function setPicture(store: AccountStore, blobs: BlobStore, media: Media): Service["setPicture"] {
+export function setPicture(
+  store: PerCall<AccountStore>,
+  blobs: BlobStore,
+  media: Media,
+): Service["setPicture"] {
   /** A clean JPEG made of whatever was sent; the sent file is gone afterwards. */
   async function redraw(staged: string, options: PictureOptions) {
     const drawn = await blobs.stagingPath("jpg");
@@ -64,8 +69,9 @@ export function setPicture(store: AccountStore, blobs: BlobStore, media: Media):
       : undefined;
     const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";
     const place = async () => drawn && blobs.commit(drawn.name, key);
-    const { account, replaced } = await store.setPicture(caller, column, key, place);
-    if (replaced && replaced !== key) await store.removeUnusedPicture(replaced, () => blobs.remove(replaced));
+    const { account, replaced } = await store(call).setPicture(caller, column, key, place);
+    if (replaced && replaced !== key)
+      await store.lasting.removeUnusedPicture(replaced, () => blobs.remove(replaced));
     return toUser(account);
   };
 }

@@ -1,6 +1,8 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId } from "#contracts/ids.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
+import type { ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
@@ -11,15 +13,19 @@ import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from
 
 /** `looks` limits, per session, how often somebody may have us look for a token among the older ones. */
 export function refresh(
-  accounts: AccountStore,
-  sessions: SessionStore,
+  accounts: PerCall<AccountStore>,
+  sessions: PerCall<SessionStore>,
   tokens: Tokens,
   looks: RateLimit,
   security: SecurityLog,
 ): Handlers<typeof UserService>["refresh"] {
   /** The session, once its token is the next one; undefined when another request was quicker. */
-  async function rotate(shown: ShownRefreshToken, nextHash: Buffer): Promise<OpenSession | undefined> {
-    const session = await sessions.session(shown.userId, shown.sessionId);
+  async function rotate(
+    shown: ShownRefreshToken,
+    nextHash: Buffer,
+    call: ServedCall,
+  ): Promise<OpenSession | undefined> {
+    const session = await sessions(call).session(shown.userId, shown.sessionId);
     const verdict = judgeRefresh(
       session && {
         current: sameHash(shown.hash, session.refresh_hash),
@@ -32,7 +38,7 @@ export function refresh(
       },
     );
     if (verdict === "end-session") {
-      await sessions.endSession(shown.userId, shown.sessionId);
+      await sessions(call).endSession(shown.userId, shown.sessionId);
       security.note({ kind: "token-reused", userId: shown.userId, subject: `session ${shown.sessionId}` });
     }
     if (verdict !== "rotate" || !session) throw sessionEnded();
@@ -40,16 +46,16 @@ export function refresh(
     const { id, classic } = session;
     const open = (expiresAt: Date) => ({ id: id as SessionId, classic, expiresAt });
     if (sameHash(nextHash, session.refresh_hash)) return open(session.expires_at);
-    const expiresAt = await sessions.rotate(session, nextHash, new Date(Date.now() + sessionMs));
+    const expiresAt = await sessions(call).rotate(session, nextHash, new Date(Date.now() + sessionMs));
     return expiresAt && open(expiresAt);
   }
 
-  return async (request) => {
+  return async (request, call) => {
     const shown = parseRefreshToken(request.refreshToken);
     if (!shown) throw sessionEnded();
     const next = tokens.refreshAfter(shown);
-    const session = (await rotate(shown, next.hash)) ?? (await rotate(shown, next.hash));
-    const [account] = await accounts.accountsById([shown.userId]);
+    const session = (await rotate(shown, next.hash, call)) ?? (await rotate(shown, next.hash, call));
+    const [account] = await accounts(call).accountsById([shown.userId]);
     if (!session || !account) throw sessionEnded();
     return sessionAnswer(tokens, account, session, next.token);
   };

@@ -1,5 +1,6 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
@@ -15,7 +16,7 @@ import { checkPassword, checkUsername } from "../rules.ts";
 import type { Tokens } from "../tokens.ts";
 
 export function register(
-  store: AccountStore,
+  store: PerCall<AccountStore>,
   passwords: Passwords,
   tokens: Tokens,
   ids: Ids,
@@ -31,7 +32,7 @@ export function register(
     const passwordHash = await passwords.hash(password, call);
     const id = ids.next() as UserId;
     const { session, refreshToken } = newSession(ids, id, request);
-    const account = await store.addAccount(
+    const account = await store(call).addAccount(
       { id, username, name_key: nameKey(username), name: username, password_hash: passwordHash },
       session,
       marksOf(request),

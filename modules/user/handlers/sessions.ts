@@ -1,6 +1,7 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -10,15 +11,15 @@ import type { SessionStore } from "../session-store.ts";
 
 type Service = Handlers<typeof UserService>;
 
-export function checkSessions(store: SessionStore): Service["checkSessions"] {
-  const findAlive = createBatcher(async (asked: { userId: string; sessionId: string }[][]) => {
-    const rows = await store.aliveSessions(asked.flat());
+export function checkSessions(store: PerCall<SessionStore>): Service["checkSessions"] {
+  const findAlive = createBatcher(async (asked: { userId: string; sessionId: string }[][], batch) => {
+    const rows = await store(batch).aliveSessions(asked.flat());
     const alive = new Map(rows.map((row) => [`${row.user_id} ${row.id}`, row]));
     return asked.map(() => alive);
   });
-  return async (request) => {
+  return async (request, call) => {
     const refs = request.sessions.filter((ref) => isId(ref.userId) && isId(ref.sessionId));
-    const found = await findAlive(refs);
+    const found = await findAlive(refs, call);
     const alive = refs
       .map(({ userId, sessionId }) => found.get(`${userId} ${sessionId}`))
       .filter((row) => row !== undefined);
@@ -29,9 +30,9 @@ export function checkSessions(store: SessionStore): Service["checkSessions"] {
   };
 }
 
-export function listSessions(store: SessionStore): Service["listSessions"] {
+export function listSessions(store: PerCall<SessionStore>): Service["listSessions"] {
   return async (_request, call) => {
-    const sessions = await store.sessionsOf(requireCaller(call) as UserId);
+    const sessions = await store(call).sessionsOf(requireCaller(call) as UserId);
     return {
       devices: sessions.map((session) => ({
         sessionId: session.id,
@@ -43,14 +44,14 @@ export function listSessions(store: SessionStore): Service["listSessions"] {
   };
 }
 
-export function endSessions(store: SessionStore, security: SecurityLog): Service["endSessions"] {
+export function endSessions(store: PerCall<SessionStore>, security: SecurityLog): Service["endSessions"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
     if (request.sessionId && !isId(request.sessionId)) {
       throw new DomainError("not-found", "SESSION_NOT_FOUND", "You have no such session.");
     }
-    if (request.sessionId) await store.endSession(caller, request.sessionId as SessionId);
-    else await store.endAllSessions(caller);
+    if (request.sessionId) await store(call).endSession(caller, request.sessionId as SessionId);
+    else await store(call).endAllSessions(caller);
     if (request.sessionId)
       security.note({ kind: "session-ended", userId: caller, subject: `session ${request.sessionId}` });
     else security.note({ kind: "all-sessions-ended", userId: caller });

@@ -3,6 +3,7 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
 import { accountGone } from "#platform/accounts/people-gone.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { diskFull } from "#platform/errors/disk-full.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
@@ -21,7 +22,7 @@ import {
 import type { Unpublished, UploadStore } from "../upload-store.ts";
 
 export function addUpload(
-  store: UploadStore,
+  store: PerCall<UploadStore>,
   blobs: BlobStore,
   media: Media,
   ids: Ids,
@@ -45,9 +46,11 @@ export function addUpload(
       const id = ids.next() as UploadId;
       // Under a name that is never served: who knows its content could ask for it before it is published.
       const sourceKey = blobKey("source", sha256, "bin");
-      await store.addUpload({ id, ownerId, address, sourceKey, sizeBytes, info }, refuse).catch(endOfSession);
+      await store(call)
+        .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info }, refuse)
+        .catch(endOfSession);
       await blobs.commit(staged, sourceKey);
-      if (!(await store.keepsBlob(id, sourceKey, jobs))) throw accountGone();
+      if (!(await store.lasting.keepsBlob(id, sourceKey, jobs))) throw accountGone();
       const { durationMs, width, height, notices } = info;
       return { id, sizeBytes, durationMs, width, height, notices };
     } finally {

@@ -1,5 +1,6 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -7,12 +8,15 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import { mayNotChange, videoNotFound } from "../rules.ts";
 import type { VideoStore } from "../video-store.ts";
 
-export function deleteVideo(store: VideoStore, jobs: JobQueue): Handlers<typeof VideoService>["deleteVideo"] {
+export function deleteVideo(
+  store: PerCall<VideoStore>,
+  jobs: JobQueue,
+): Handlers<typeof VideoService>["deleteVideo"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
     if (!isId(request.id)) throw videoNotFound();
-    if (!(await store.deleteVideo(request.id as VideoId, caller, jobs))) {
-      const [video] = await store.videosById([request.id]);
+    if (!(await store(call).deleteVideo(request.id as VideoId, caller, jobs))) {
+      const [video] = await store(call).videosById([request.id]);
       throw mayNotChange(video, caller);
     }
     jobs.wake();

@@ -1,6 +1,7 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import { PeopleGone } from "#platform/accounts/people-gone.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -15,13 +16,17 @@ function notFoundWhenGone(error: unknown): boolean {
 }
 
 export function holdVideo(
-  store: VideoStore,
+  store: PerCall<VideoStore>,
   security: SecurityLog,
 ): Handlers<typeof VideoService>["holdVideo"] {
   return async ({ id, held, reason }, call) => {
     const actorId = requireCaller(call);
     if (!call.moderator) throw moderatorsOnly();
-    const found = isId(id) && (await store.setHeld(id as VideoId, held).catch(notFoundWhenGone));
+    const found =
+      isId(id) &&
+      (await store(call)
+        .setHeld(id as VideoId, held)
+        .catch(notFoundWhenGone));
     if (!found) throw videoNotFound();
     const kind = held ? "video-held" : "video-released";
     await security.write({ kind, actorId, subject: `video ${id}`, reason });

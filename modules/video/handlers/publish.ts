@@ -1,5 +1,6 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -9,7 +10,7 @@ import { checkTitle, endOfSession, uploadNotFound } from "../rules.ts";
 import type { UploadStore } from "../upload-store.ts";
 
 export function publish(
-  store: UploadStore,
+  store: PerCall<UploadStore>,
   jobs: JobQueue,
   ids: Ids,
 ): Handlers<typeof VideoService>["publish"] {
@@ -19,7 +20,7 @@ export function publish(
     if (!isId(request.uploadId)) throw uploadNotFound();
     const uploadId = request.uploadId as UploadId;
     const wanted = { id: ids.next() as VideoId, authorId, uploadId, title };
-    const video = await store.publish(wanted, jobs).catch(endOfSession);
+    const video = await store(call).publish(wanted, jobs).catch(endOfSession);
     if (!video) throw uploadNotFound();
     jobs.wake();
     return toVideo(video, call);

@@ -1,6 +1,7 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toVideo } from "../present.ts";
@@ -12,24 +13,24 @@ type Service = Handlers<typeof VideoService>;
 /** The most that one list call returns, whatever it asks for. */
 const maxPage = 100;
 
-export function getVideos(store: VideoStore): Service["getVideos"] {
+export function getVideos(store: PerCall<VideoStore>): Service["getVideos"] {
   const load = createListBatcher(
-    async (ids) => new Map((await store.videosById(ids)).map((row) => [row.id, row])),
+    async (ids, batch) => new Map((await store(batch).videosById(ids)).map((row) => [row.id, row])),
   );
   return async (request, call) => {
     const ids = request.ids.filter(isId);
-    const rows = await load(ids);
+    const rows = await load(ids, call);
     const videos = ids.map((id) => rows.get(id));
     const visible = videos.filter((video) => video !== undefined && isVisible(video, call.callerId));
     return { videos: visible.map((video) => toVideo(video!, call)) };
   };
 }
 
-export function listByAuthor(store: VideoStore): Service["listByAuthor"] {
+export function listByAuthor(store: PerCall<VideoStore>): Service["listByAuthor"] {
   return async (request, call) => {
     if (!isId(request.authorId)) return {};
     const limit = Math.min(request.limit, maxPage);
-    const rows = await store.listByAuthor(request.authorId as UserId, {
+    const rows = await store(call).listByAuthor(request.authorId as UserId, {
       ...(isId(request.beforeId) && { beforeId: request.beforeId }),
       limit: limit + 1,
       everyState: request.everyState && request.authorId === call.callerId,
@@ -38,8 +39,8 @@ export function listByAuthor(store: VideoStore): Service["listByAuthor"] {
   };
 }
 
-export function listPublished(store: VideoStore): Service["listPublished"] {
-  return async (request) => {
+export function listPublished(store: PerCall<VideoStore>): Service["listPublished"] {
+  return async (request, call) => {
     const limit = Math.min(request.limit, maxPage);
     // A time may be any number; what is later than all there is means from the newest.
     const ms = Math.ceil(request.beforeMs);
@@ -47,7 +48,7 @@ export function listPublished(store: VideoStore): Service["listPublished"] {
       ms > 0 && ms < Number.MAX_SAFE_INTEGER
         ? { ms, id: isId(request.beforeId) ? request.beforeId : "0" }
         : undefined;
-    const rows = await store.listPublished(before, limit + 1);
+    const rows = await store(call).listPublished(before, limit + 1);
     return {
       videos: rows.slice(0, limit).map((row) => ({ id: row.id, publishedAtMs: Number(row.published_ms) })),
       more: rows.length > limit,
@@ -55,13 +56,14 @@ export function listPublished(store: VideoStore): Service["listPublished"] {
   };
 }
 
-export function getAuthorStats(store: VideoStore): Service["getAuthorStats"] {
+export function getAuthorStats(store: PerCall<VideoStore>): Service["getAuthorStats"] {
   const load = createListBatcher(
-    async (ids) => new Map((await store.works(ids)).map((row) => [row.author_id, Number(row.works)])),
+    async (ids, batch) =>
+      new Map((await store(batch).works(ids)).map((row) => [row.author_id, Number(row.works)])),
   );
-  return async (request) => {
+  return async (request, call) => {
     const authorIds = request.authorIds.filter(isId);
-    const works = await load(authorIds);
+    const works = await load(authorIds, call);
     return { stats: authorIds.map((authorId) => ({ authorId, works: works.get(authorId) ?? 0 })) };
   };
 }
