@@ -14,7 +14,7 @@ export function accountStore(db: Kysely<Tables>) {
       await sql`
         insert into feed.reader (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true, stale = true, last_read_at = now()`.execute(db);
-      for (const table of ["inbox", "source"] as const)
+      for (const table of ["inbox", "source", "pull"] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
     },
     /** Removes what there is of them as an author; followers' inboxes lose them with the follows. */

@@ -47,7 +47,6 @@ export function keepInboxes(
       else if (first.type === relationUnfollowed.name) await store.removeFollows(on, run.map(toPair));
       else for (const event of run) readers.push(await keepVideo(on, event, signal));
     }
-    await store.clearPulled(on, events.flatMap(toLosing));
     const named = new Set(readers.flat());
     const all = named.has("everybody") || named.size > maxNamed;
     if (named.size > 0) emit(inboxesChanged, { userIds: all ? [] : [...named] });
@@ -89,11 +88,6 @@ export function keepInboxes(
 
 const isAboutFollow = ({ type }: InboxEvent): boolean =>
   type === relationFollowed.name || type === relationUnfollowed.name;
-
-/** Whose video is taken out. */
-function toLosing({ type, message }: InboxEvent): string[] {
-  return type === videoDeleted.name ? [(message as { authorId: string }).authorId] : [];
-}
 
 function toPair(event: InboxEvent): { userId: string; authorId: string } {
   const { followerId, followeeId } = event.message as { followerId: string; followeeId: string };

@@ -1,10 +1,11 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
-import { createBatcher } from "#platform/db/batcher.ts";
+import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { type Call, type ServedCall, withinDeadline } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { shared } from "#platform/rpc/shared-calls.ts";
+import type { Pulls } from "./pulls.ts";
 import { type Authored, chooseSources, type Entry, fillMs, mergeNewest } from "./rules.ts";
 import type { FeedStore, PageQuery } from "./store.ts";
 
@@ -39,10 +40,7 @@ export function followingFeed(options: {
   const inboxPage = createBatcher((queries: PageQuery[], batch) => store(batch).inboxPages(queries), {
     maxBatch: 200,
   });
-  const pulledAuthors = createBatcher(async (asked: null[], batch) => {
-    const authors = await store(batch).pulledAuthors();
-    return asked.map(() => authors);
-  });
+  const pullsOf = createListBatcher((userIds, batch) => store(batch).pullsOf(userIds));
 
   async function mustFill(userId: string, call: Call): Promise<boolean> {
     const state = await inboxState(userId, call);
@@ -81,7 +79,7 @@ export function followingFeed(options: {
     const capped = followed.length > maxSources;
     const interests = capped ? await interestsOf(userId, call) : new Set<string>();
     const authorIds = chooseSources(followed, interests, maxSources);
-    await own.fillInbox(userId, { generation, authorIds, capped });
+    await own.fillInbox(userId, { generation, authorIds, capped, followed });
   }
 
   async function interestsOf(userId: string, call: Call): Promise<Set<string>> {
@@ -101,11 +99,25 @@ export function followingFeed(options: {
     return new Set(otherIds.filter((_, i) => flags[i]! & Standing.FOLLOWS));
   }
 
+  /** Whom the reader pulls from; those whom they do not follow any more are left out with the page's other entries. */
+  async function pulledBy(userId: string, pulls: Pulls | undefined, call: ServedCall): Promise<string[]> {
+    // The inbox was closed a moment ago.
+    if (!pulls) return [];
+    if (pulls.seen === pulls.clock) return pulls.authorIds;
+    const own = store(call);
+    const followed = [...(await onlyFollowed(userId, await own.newlyPulled(pulls), call))];
+    await own.seePulls(userId, pulls.clock, followed);
+    return [...new Set([...pulls.authorIds, ...followed])];
+  }
+
   return async (userId, before, limit, call) => {
     const asCaller = { ...call, callerId: userId };
-    const [unfilled, pulled] = await Promise.all([mustFill(userId, asCaller), pulledAuthors(null, call)]);
-    if (unfilled) await fill(userId, asCaller);
-    const large = [...(await onlyFollowed(userId, pulled, asCaller))];
+    let [unfilled, pulls] = await Promise.all([mustFill(userId, asCaller), pullsOf([userId], call)]);
+    if (unfilled) {
+      await fill(userId, asCaller);
+      pulls = await pullsOf([userId], call);
+    }
+    const large = await pulledBy(userId, pulls.get(userId), asCaller);
     const found: Authored[] = [];
     let from = before;
     for (;;) {

@@ -94,5 +94,27 @@ export const migrations: Migrations = {
     where pulled and not exists (select from feed.author_video v where v.author_id = a.author_id and not v.pushed);
   `,
   "0006-turns-of-jobs": `${jobTurns("feed")}`,
+  "0007-pulls": `
+    -- Goes up when an author publishes for the first time without delivering; in the order of commits, by its lock.
+    create table feed.pull_clock (
+      one boolean primary key default true check (one),
+      value int8 not null
+    );
+    alter table feed.author add column pull_number int8;
+    update feed.author a set pull_number = 1
+    where pulled or exists (select from feed.author_video v where v.author_id = a.author_id and not v.pushed);
+    insert into feed.pull_clock (value) values (1);
+    create index author_pull on feed.author (pull_number) where pull_number is not null;
+    drop index feed.author_pulled;
+    alter table feed.author drop column pulled;
+    -- Authors with a number whom a reader follows, or did a moment ago.
+    create table feed.pull (
+      user_id int8 not null,
+      author_id int8 not null,
+      primary key (user_id, author_id)
+    );
+    -- Authors up to this number are in feed.pull where the reader follows them.
+    alter table feed.reader add column pulls_seen int8 not null default 0;
+  `,
   "0007-dead-jobs": `${deadJobs("feed")}`,
 };

@@ -3,6 +3,7 @@ import { accountGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { bringVideos, type ReaderOfAuthor, trim } from "./inbox-rows.ts";
+import { addPulls } from "./pulls.ts";
 import { fillMs, idleDays, inboxSize } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
@@ -43,14 +44,18 @@ export function readerStore(db: Kysely<Tables>) {
       return inTransaction(db, async (transaction) => {
         const underWay = sql`(r.opened_at > now() - ${fillMs} * interval '1 ms') is true`;
         const { rows } = await sql<{ generation: number; gone: boolean; first: boolean }>`
-          insert into feed.reader as r (user_id, opened_at) values (${userId}, now())
+          insert into feed.reader as r (user_id, opened_at, pulls_seen)
+          select ${userId}, now(), value from feed.pull_clock
           on conflict (user_id) do update set last_read_at = now(), stale = true,
+            pulls_seen = case when ${underWay} then r.pulls_seen else excluded.pulls_seen end,
             generation = case when ${underWay} then r.generation else r.generation + 1 end,
             opened_at = case when ${underWay} then r.opened_at else now() end
           returning generation, gone, opened_at = now() as first`.execute(transaction);
         const { generation, gone, first } = rows[0]!;
         if (gone) throw accountGone();
-        if (first) await transaction.deleteFrom("source").where("user_id", "=", userId).execute();
+        if (first)
+          for (const table of ["source", "pull"] as const)
+            await transaction.deleteFrom(table).where("user_id", "=", userId).execute();
         return generation;
       });
     },
@@ -58,11 +63,17 @@ export function readerStore(db: Kysely<Tables>) {
      * Fills an inbox with the videos of these authors, and of those that have come in as sources since it was
      * opened; nobody else's stay. `capped`: from now on only these deliver to it. When something happened since it
      * was opened that the list of authors may lack, it is left to be filled again. One that another has filled
-     * meanwhile is left alone: the list may be older than what has happened to it since.
+     * meanwhile is left alone: the list may be older than what has happened to it since. `followed` are those to pull
+     * from, which is everybody whom the reader follows.
      */
     async fillInbox(
       userId: string,
-      { generation, authorIds, capped }: { generation: number; authorIds: string[]; capped: boolean },
+      {
+        generation,
+        authorIds,
+        capped,
+        followed = authorIds,
+      }: { generation: number; authorIds: string[]; capped: boolean; followed?: string[] },
     ): Promise<void> {
       // A batch of deliveries and we may come to the same entries in two orders.
       await inTransaction(db, async (transaction) => {
@@ -87,6 +98,10 @@ export function readerStore(db: Kysely<Tables>) {
         const from = [...new Set([...authorIds, ...sources.map((row) => row.author_id)])];
         await fillFrom(transaction, userId, from);
         if (current) {
+          await addPulls(
+            transaction,
+            followed.map((authorId) => ({ userId, authorId })),
+          );
           await transaction
             .updateTable("reader")
             // A generation is filled once: others that fill it come too late, also if it is stale again by then.
@@ -109,6 +124,7 @@ export function readerStore(db: Kysely<Tables>) {
         on,
         pairs.filter((pair) => chosen.has(pair.userId)),
       );
+      await addPulls(on, pairs);
       await bringVideos(on, pairs);
     },
     /**
@@ -121,7 +137,7 @@ export function readerStore(db: Kysely<Tables>) {
       await sql`
         update feed.reader set stale = true, generation = generation + 1
         where user_id = any(${userIds}::int8[]) and (stale or trimmed)`.execute(on);
-      for (const table of [sql`feed.inbox`, sql`feed.source`]) {
+      for (const table of [sql`feed.inbox`, sql`feed.source`, sql`feed.pull`]) {
         await sql`
           delete from ${table} i
           using unnest(${userIds}::int8[], ${pairs.map((pair) => pair.authorId)}::int8[]) as p(user_id, author_id)
@@ -152,7 +168,8 @@ export function readerStore(db: Kysely<Tables>) {
           ) and ${idle} -- again, of a row that we had to wait for
           returning user_id
         ), emptied as (delete from feed.inbox where user_id in (select user_id from idle)),
-        unchosen as (delete from feed.source where user_id in (select user_id from idle))
+        unchosen as (delete from feed.source where user_id in (select user_id from idle)),
+        unpulled as (delete from feed.pull where user_id in (select user_id from idle))
         select user_id from idle`.execute(db);
       return rows.length;
     },

@@ -3,7 +3,7 @@ import { inboxesChanged } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Job } from "#platform/jobs/job-queue.ts";
-import { clearPulled } from "./pulled.ts";
+import { numberAuthors } from "./pulls.ts";
 import type { Authored } from "./rules.ts";
 import type { RebuildStep, Tables } from "./tables.ts";
 
@@ -75,11 +75,7 @@ export function rebuildStore(db: Kysely<Tables>, events: Events) {
           where v.author_id = w.author_id and v.published_ms = w.published_ms and v.video_id = w.video_id`.execute(
           transaction,
         );
-        await sql`
-          insert into feed.author (author_id, large, pulled)
-          select distinct author_id, true, true from unnest(${pulledAuthors}::int8[]) as p(author_id) order by 1
-          on conflict (author_id) do update set pulled = true`.execute(transaction);
-        await clearPulled(transaction, [...wrong.map((one) => one.authorId), ...pulledAuthors]);
+        await numberAuthors(transaction, pulledAuthors);
         await advance(
           transaction,
           next ? { step: "check", place: next } : { step: "empty", place: [] },

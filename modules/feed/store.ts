@@ -5,7 +5,7 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { isThere, putIntoInboxes } from "./inbox-rows.ts";
-import { clearPulled } from "./pulled.ts";
+import { pullStore } from "./pulls.ts";
 import { readerStore } from "./reader-store.ts";
 import type { Authored, Entry } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -29,10 +29,11 @@ const toEntry = (row: EntryRow): Authored => ({
   authorId: row.author_id,
 });
 
-/** The SQL of the module; that of who has an inbox is in reader-store.ts. */
+/** The SQL of the module; that of who has an inbox is in reader-store.ts, of who pulls in pulls.ts. */
 export function feedStore(db: Kysely<Tables>, events: Events) {
   return {
     ...readerStore(db),
+    ...pullStore(db),
     /**
      * Notes a new video and commits that at once, so that whoever follows from here on gets it from the list of
      * the author's videos. Tells whether it is pushed: decided once, also when it is noted again.
@@ -44,10 +45,17 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
           values (${video.authorId}, ${video.publishedAtMs}, ${video.videoId}, ${!large})
           on conflict (author_id, published_ms, video_id) do update set pushed = v.pushed
           returning pushed
+        ), clock as (
+          update feed.pull_clock set value = value + 1
+          where exists (select from noted where not pushed) and not exists (
+            select from feed.author where author_id = ${video.authorId} and pull_number is not null
+          ) returning value
         ), author as (
-          insert into feed.author as a (author_id, large, pulled) select ${video.authorId}, not pushed, not pushed from noted
+          insert into feed.author as a (author_id, large, pull_number)
+          select ${video.authorId}, not pushed, (select value from clock) from noted
           where not exists (select from feed.reader r where r.user_id = ${video.authorId} and r.gone)
-          on conflict (author_id) do update set large = excluded.large, pulled = a.pulled or excluded.pulled
+          on conflict (author_id) do update
+            set large = excluded.large, pull_number = coalesce(a.pull_number, excluded.pull_number)
         )
         select pushed from noted`.execute(db);
       return rows[0]!.pushed;
@@ -77,7 +85,6 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
         .execute();
       await on.deleteFrom("delivery").where("video_id", "=", video.videoId).execute();
     },
-    clearPulled,
     /** Which of these had too many followers to deliver to, the last time something was decided about them. */
     async wereLarge(authorIds: string[]): Promise<Set<string>> {
       const rows = await db
@@ -144,10 +151,6 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       for (const row of rows) pages[Number(row.i) - 1]!.push(toEntry(row));
       return pages;
     },
-    pulledAuthors: async (): Promise<string[]> =>
-      (await db.selectFrom("author").select("author_id").where("pulled", "=", true).execute()).map(
-        (row) => row.author_id,
-      ),
     /** What large authors published without delivering it. */
     async pulledPage(authorIds: string[], before: Entry, limit: number): Promise<Authored[]> {
       const { rows } = await sql<EntryRow>`

@@ -7,7 +7,7 @@ export type RebuildStep = "add" | "check" | "empty";
 
 export interface Tables extends JobTables {
   author_video: { author_id: string; published_ms: Int8; video_id: string; pushed: boolean };
-  author: { author_id: string; large: boolean; pulled: boolean };
+  author: { author_id: string; large: boolean; pull_number: Int8 | null };
   inbox: { user_id: string; published_ms: Int8; video_id: string; author_id: string };
   reader: {
     user_id: string;
@@ -18,7 +18,9 @@ export interface Tables extends JobTables {
     generation: Generated<number>;
     gone: Generated<boolean>;
     opened_at: Generated<Date | null>;
+    pulls_seen: Generated<string>;
   };
+  pull: { user_id: string; author_id: string };
   source: { user_id: string; author_id: string };
   rebuild: { name: string; step: RebuildStep; place: Generated<string[]>; done: Generated<string> };
   delivery: { video_id: string; author_id: string; published_ms: Int8; before_follow: Int8 };

@@ -1,0 +1,86 @@
+import { sql } from "kysely";
+import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
+import type { ReaderOfAuthor } from "./inbox-rows.ts";
+import type { Tables } from "./tables.ts";
+
+/** Whom a reader pulls from, and whether authors have got a number since that was last seen to. */
+export interface Pulls {
+  authorIds: string[];
+  seen: string;
+  clock: string;
+}
+
+/**
+ * From whom readers pull. An author who publishes without delivering, the first time, is given the next number; a
+ * reader has a row for each such author whom they follow, and looks only at the numbers that came since they last read.
+ * So a read costs nothing for authors whom the reader does not follow, and no author costs a write for each follower.
+ */
+export function pullStore(db: Kysely<Tables>) {
+  return {
+    /** Of those of these readers who have an inbox. */
+    async pullsOf(userIds: string[]): Promise<Map<string, Pulls>> {
+      const { rows } = await sql<{
+        user_id: string;
+        pulls_seen: string;
+        clock: string;
+        author_ids: string[];
+      }>`
+        select r.user_id, r.pulls_seen, c.value as clock,
+          array(select p.author_id from feed.pull p where p.user_id = r.user_id) as author_ids
+        from feed.reader r, feed.pull_clock c where r.user_id = any(${userIds}::int8[])`.execute(db);
+      return new Map(
+        rows.map((row) => [
+          row.user_id,
+          { authorIds: row.author_ids, seen: row.pulls_seen, clock: row.clock },
+        ]),
+      );
+    },
+    /** Authors who were given a number after `seen`, up to `clock`. */
+    async newlyPulled({ seen, clock }: Pulls): Promise<string[]> {
+      const { rows } = await sql<{ author_id: string }>`
+        select author_id from feed.author where pull_number > ${seen}::int8 and pull_number <= ${clock}::int8`.execute(
+        db,
+      );
+      return rows.map((row) => row.author_id);
+    },
+    /** Notes that a reader follows these of the authors with a number up to `clock`. */
+    async seePulls(userId: string, clock: string, authorIds: string[]): Promise<void> {
+      await sql`
+        with reader as (
+          update feed.reader set pulls_seen = greatest(pulls_seen, ${clock}::int8)
+          where user_id = ${userId} and not gone returning user_id
+        )
+        insert into feed.pull (user_id, author_id)
+        select user_id, author_id from reader, unnest(${authorIds}::int8[]) as a(author_id)
+        on conflict do nothing`.execute(db);
+    },
+  };
+}
+
+/** Has readers pull from those of the authors, whom they follow now, who have a number. */
+export async function addPulls(on: Queryable<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
+  await sql`
+    insert into feed.pull (user_id, author_id)
+    select r.user_id, a.author_id
+    from unnest(${pairs.map((pair) => pair.userId)}::int8[], ${pairs.map((pair) => pair.authorId)}::int8[])
+      as p(user_id, author_id)
+    join feed.author a on a.author_id = p.author_id and a.pull_number is not null
+    join feed.reader r on r.user_id = p.user_id and not r.gone
+    on conflict do nothing`.execute(on);
+}
+
+/** Gives those of these authors a number who have none. */
+export async function numberAuthors(on: Transaction<Tables>, authorIds: string[]): Promise<void> {
+  await sql`
+    with missing as (
+      select author_id from unnest(${authorIds}::int8[]) as p(author_id)
+      where not exists (select from feed.author a where a.author_id = p.author_id and a.pull_number is not null)
+    ), clock as (
+      update feed.pull_clock set value = value + 1 where exists (select from missing) returning value
+    )
+    insert into feed.author as a (author_id, large, pull_number)
+    select distinct author_id, true, value from missing, clock order by author_id
+    on conflict (author_id) do update set pull_number = coalesce(a.pull_number, excluded.pull_number)`.execute(
+    on,
+  );
+}
