@@ -1,12 +1,6 @@
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { ChildFailed } from "./child-run.ts";
-import {
-  chooseCoverMs,
-  SAMPLE_FILTER,
-  SAMPLE_SIZE,
-  SAMPLED_SECONDS,
-  SAMPLES_PER_SECOND,
-} from "./cover-choice.ts";
+import { chooseCoverMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
 import { isPlainSequence } from "./h264.ts";
 import { SNIFF_BYTES, sniffPicture, sniffVideo, type VideoContainer } from "./magic.ts";
 import { readMatroskaLayout } from "./matroska-elements.ts";
@@ -48,26 +42,22 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     run: Run,
   ): Promise<MediaInfo> {
     const { container, wholeBytes } = file;
-    const facts = await engine.inspect(source, run);
-    const video = chooseVideo(facts);
-    acceptPicture(video, limits);
     const options = { wholeBytes, startsAtZero: container === "mp4" };
     const whole = { ...run, timeoutMs: limits.surveyTimeoutMs };
-    const spans = await engine.survey(source, options, whole);
+    const { facts, spans } = await engine.survey(source, options, whole);
+    const video = chooseVideo(facts);
+    acceptPicture(video, limits);
     const spanOf = (stream: StreamFacts) =>
       spans.find(({ index, packets }) => index === stream.index && packets > 0);
     const picture = spanOf(video);
     if (!picture) throw refusals.videoDamaged();
-    const seen = await engine.sample({ source, stream: video.index, filter: SAMPLE_SIZE, maxFrames: 1 }, run);
-    if (seen.length === 0) throw refusals.videoDamaged();
+    const [sound, ...otherSounds] = soundsOf(facts).filter(spanOf);
+    const found = await engine.decodable(source, sound ? [video, sound] : [video], run);
+    if (!found.includes(video)) throw refusals.videoDamaged();
 
     const notices: MediaNotice[] = wholeBytes === null ? [] : ["VIDEO_CUT_OFF"];
-    let audio: StreamFacts | null = null;
-    for (const sound of soundsOf(facts))
-      if (spanOf(sound) && (await engine.hear(source, sound.index, run))) {
-        audio = sound;
-        break;
-      }
+    let audio = found.find((stream) => stream === sound) ?? null;
+    for (const other of otherSounds) audio ??= (await engine.decodable(source, [other], run))[0] ?? null;
     if (
       !audio &&
       facts.streams.some(
@@ -80,10 +70,14 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     const fat = isFat(file.sizeBytes, timelineOf(picture, (audio && spanOf(audio)) ?? null).durationMs);
     const mightBeCopied = !fat && mayComply(container, video);
     // Demuxers leave out what an edit list hides, but what is copied may bring it along.
-    const everything =
-      container === "mp4" && !fat && (mightBeCopied || audio?.codec === "aac")
-        ? await engine.survey({ ...source, ignoreEdits: true }, options, whole)
-        : spans;
+    const mayHide =
+      container === "mp4" &&
+      !fat &&
+      (mightBeCopied || audio?.codec === "aac") &&
+      [video, audio].some((stream) => stream && !isWhole(stream, spanOf(stream)!));
+    const everything = mayHide
+      ? (await engine.survey({ ...source, ignoreEdits: true }, options, whole)).spans
+      : spans;
     const leftOut = (stream: StreamFacts) => {
       if (fat) return Number.POSITIVE_INFINITY;
       const sum = (all: StreamSpan[]) => {
@@ -212,6 +206,11 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
       });
     },
   };
+}
+
+/** Every packet that the index lists has come, and none came twice. */
+function isWhole({ frames }: StreamFacts, { uniform, packets, hiddenPackets }: StreamSpan): boolean {
+  return uniform && packets + hiddenPackets === frames;
 }
 
 /** What the engines do not tell of a file. */

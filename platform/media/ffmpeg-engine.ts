@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { type ChildBounds, ChildFailed, runChild } from "./child-run.ts";
+import { SAMPLE_SIZE } from "./cover-choice.ts";
 import { splitByteStream } from "./h264.ts";
 import type {
   ConvertJob,
@@ -8,13 +9,13 @@ import type {
   Rational,
   Run,
   SampleJob,
-  SourceFacts,
   SourceFile,
   StillJob,
   StreamFacts,
+  Survey,
 } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
-import { PacketSurvey, type SurveyedPacket } from "./packet-survey.ts";
+import { PacketSurvey, type SurveyedPacket, type SurveyOptions } from "./packet-survey.ts";
 import { outTimeMs } from "./progress.ts";
 
 export interface FfmpegPrograms {
@@ -64,38 +65,56 @@ export function createFfmpegEngine(
     }
   };
 
+  /** What ffprobe tells of the streams and, with `options`, of every packet. */
+  const tell = (original: SourceFile, options: SurveyOptions | null, run: Run): Promise<Survey> =>
+    readable(original, run, async (source, left, unreadable) => {
+      const survey = options && new PacketSurvey(options);
+      // By index: programs list theirs once more, before.
+      const streams = new Map<number, StreamFacts>();
+      const add = (stream: StreamFacts) => streams.set(stream.index, stream);
+      let durationMs: number | null = null;
+      const entries = survey ? `${PACKETS}:${FACTS}` : FACTS;
+      const args = [...TELLING, "-show_entries", entries, "-of", "compact", ...inputArguments(source)];
+      await runChild(programs.ffprobe, args, bounds(run), (line) => {
+        if (line.startsWith("packet|")) survey?.add(readPacket(line));
+        else if (line.startsWith("stream|")) add(readStream(line, left));
+        else if (line.startsWith("format|")) durationMs = 1000 * numberIn(line, "duration") || null;
+      });
+      if (unreadable !== null)
+        add(readStream(`stream|index=${unreadable}|codec_type=audio`, (index) => index));
+      const spans = survey?.result() ?? [];
+      return {
+        facts: { durationMs, streams: [...streams.values()] },
+        spans: spans.map((span) => ({ ...span, index: left(span.index) })),
+      };
+    });
+
   return {
     name: "ffmpeg",
 
-    inspect: (original, run) =>
-      readable(original, run, async (source, left, unreadable) => {
-        const args = [...TELLING, "-show_format", "-show_streams", "-of", "json", ...inputArguments(source)];
-        const facts = readProbe(JSON.parse((await runChild(programs.ffprobe, args, bounds(run))).toString()));
-        const streams = facts.streams.map((stream) => ({ ...stream, index: left(stream.index) }));
-        if (unreadable !== null) streams.push(readStream({ index: unreadable, codec_type: "audio" }));
-        return { ...facts, streams };
-      }),
+    inspect: async (source, run) => (await tell(source, null, run)).facts,
+    survey: (source, options, run) => tell(source, options, run),
 
-    survey: (original, options, run) =>
-      readable(original, run, async (source, left) => {
-        const survey = new PacketSurvey(options);
-        const times = "pts_time,dts_time,duration_time";
-        const fields = `packet=stream_index,${times},size,pos,flags:packet_side_data=side_data_type`;
-        const args = [...TELLING, "-show_entries", fields, "-of", "compact", ...inputArguments(source)];
-        await runChild(programs.ffprobe, args, bounds(run), (line) => {
-          if (line.startsWith("packet|")) survey.add(readPacket(line));
-        });
-        return survey.result().map((span) => ({ ...span, index: left(span.index) }));
-      }),
-
-    async hear(source, stream, run) {
-      const output = ["-t", "1", "-ac", "1", "-ar", "8000", "-f", "s16le", "pipe:1"];
-      try {
-        return (await ffmpeg([...input(source, run), "-map", `0:${stream}`, ...output], run)).length > 0;
-      } catch (error) {
-        if (error instanceof ChildFailed) return false;
-        throw error;
-      }
+    async decodable(source, streams, run) {
+      const begins = async (some: readonly StreamFacts[]) => {
+        const mapped = some.flatMap(({ index }) => ["-map", `0:${index}`]);
+        const output = [...BEGINNING, "-f", "framecrc", "pipe:1"];
+        try {
+          const lines = (await ffmpeg([...input(source, run, ["-noautorotate"]), ...mapped, ...output], run))
+            .toString()
+            .split("\n");
+          return some.filter((_, at) => lines.some((line) => line.startsWith(`${at},`)));
+        } catch (error) {
+          if (error instanceof ChildFailed) return [];
+          throw error;
+        }
+      };
+      const together = await begins(streams);
+      if (together.length === streams.length || streams.length === 1) return together;
+      // One that cannot be decoded may have kept the others from it.
+      const alone: StreamFacts[] = [];
+      for (const stream of streams) alone.push(...(await begins([stream])));
+      return alone;
     },
 
     async light(source, stream, run) {
@@ -186,6 +205,21 @@ const BIT_EXACT = ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", 
 
 /** What ffprobe cannot open it only warns of. */
 const TELLING = ["-v", "warning"];
+const PACKETS =
+  "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags:packet_side_data=side_data_type";
+/** Nothing that a file may word as it likes: what it says stands on one line. */
+const FACTS = [
+  "stream=index,codec_type,codec_name,profile,pix_fmt,field_order,width,height,sample_aspect_ratio,avg_frame_rate",
+  "stream=r_frame_rate,color_transfer,color_space,color_primaries,color_range,channels,sample_rate,nb_frames",
+  "stream_disposition=default,attached_pic",
+  "stream_side_data=displaymatrix,dv_bl_signal_compatibility_id",
+  "format=duration",
+].join(":");
+/** One small picture, and a second of sound. By filters: `-frames` and `-t` would end both streams at once. */
+const BEGINNING = [
+  ...["-filter:v", `${SAMPLE_SIZE},trim=end_frame=1`, "-c:v", "rawvideo"],
+  ...["-filter:a", "atrim=duration=1", "-ac", "1", "-ar", "8000", "-c:a", "pcm_s16le"],
+];
 const UNREADABLE = /Could not open codec for input stream (\d+)/;
 
 /** `file:` also keeps a name from being read as an option or another protocol. */
@@ -226,55 +260,35 @@ function convertArguments(job: ConvertJob, soundFrom: number, threads: string): 
   ];
 }
 
-interface ProbeStream {
-  index: number;
-  codec_type?: string;
-  codec_name?: string;
-  pix_fmt?: string;
-  width?: number;
-  height?: number;
-  sample_aspect_ratio?: string;
-  avg_frame_rate?: string;
-  r_frame_rate?: string;
-  color_transfer?: string;
-  color_space?: string;
-  color_primaries?: string;
-  color_range?: string;
-  profile?: string;
-  field_order?: string;
-  channels?: number;
-  sample_rate?: string;
-  disposition?: { attached_pic?: number; default?: number };
-  side_data_list?: ProbeSideData[];
-}
-
 interface ProbeSideData {
-  displaymatrix?: string;
-  dv_bl_signal_compatibility_id?: number;
   max_luminance?: string;
   max_content?: number;
 }
 
-/** `packet|name=value|…`, with the kinds of its side data behind. */
+/** `section|name=value|…`, with side data behind; undefined when it does not tell. */
+function valueIn(line: string, name: string): string | undefined {
+  const from = line.indexOf(`|${name}=`);
+  if (from < 0) return undefined;
+  const end = line.indexOf("|", from + 1);
+  const value = line.slice(from + name.length + 2, end < 0 ? line.length : end);
+  return value === "N/A" ? undefined : value;
+}
+
+function numberIn(line: string, name: string): number {
+  return Number(valueIn(line, name) ?? Number.NaN);
+}
+
 function readPacket(line: string): SurveyedPacket {
-  const value = (name: string) => {
-    const from = line.indexOf(`|${name}=`);
-    if (from < 0) return "";
-    const end = line.indexOf("|", from + 1);
-    return line.slice(from + name.length + 2, end < 0 ? line.length : end);
-  };
-  const number = (name: string) => {
-    const text = value(name);
-    return text === "" || text === "N/A" ? null : Number(text);
-  };
-  const flags = value("flags");
+  const number = (name: string, otherwise: number) => Number(valueIn(line, name) ?? otherwise);
+  const time = (name: string) => numberOrNull(valueIn(line, name));
+  const flags = valueIn(line, "flags") ?? "";
   return {
-    stream: number("stream_index") ?? -1,
-    pts: number("pts_time"),
-    dts: number("dts_time"),
-    duration: number("duration_time") ?? 0,
-    position: number("pos") ?? -1,
-    size: number("size") ?? 0,
+    stream: number("stream_index", -1),
+    pts: time("pts_time"),
+    dts: time("dts_time"),
+    duration: number("duration_time", 0),
+    position: number("pos", -1),
+    size: number("size", 0),
     discarded: flags.includes("D"),
     corrupt: flags.includes("C"),
     newSettings: line.includes("New Extradata"),
@@ -285,47 +299,45 @@ const FIELD_ORDERS: Record<string, StreamFacts["fieldOrder"]> = {
   ...{ tt: "top-first", tb: "top-first", bb: "bottom-first", bt: "bottom-first" },
 };
 
-function readProbe(probe: { streams?: ProbeStream[]; format?: { duration?: string } }): SourceFacts {
-  const seconds = Number(probe.format?.duration ?? Number.NaN);
+function readStream(line: string, left: (index: number) => number): StreamFacts {
+  const text = (name: string) => valueIn(line, name) ?? "unknown";
+  const number = (name: string) => numberIn(line, name) || 0;
+  const kind = text("codec_type");
+  const matrix = valueIn(line, "displaymatrix");
   return {
-    durationMs: seconds > 0 ? seconds * 1000 : null,
-    streams: (probe.streams ?? []).map(readStream),
-  };
-}
-
-function readStream(stream: ProbeStream): StreamFacts {
-  const matrix = stream.side_data_list?.find((data) => data.displaymatrix)?.displaymatrix;
-  return {
-    index: stream.index,
-    kind: stream.codec_type === "video" || stream.codec_type === "audio" ? stream.codec_type : "other",
-    codec: stream.codec_name ?? "unknown",
-    profile: stream.profile ?? "unknown",
-    isDefault: stream.disposition?.default === 1,
-    pixelFormat: stream.pix_fmt ?? "unknown",
-    fieldOrder: FIELD_ORDERS[stream.field_order ?? ""] ?? "unknown",
-    width: stream.width ?? 0,
-    height: stream.height ?? 0,
-    pixelAspect: readRational(stream.sample_aspect_ratio),
-    frameRate: readRational(stream.avg_frame_rate),
-    nominalFrameRate: readRational(stream.r_frame_rate),
-    transfer: stream.color_transfer ?? "unknown",
-    matrix: stream.color_space ?? "unknown",
-    primaries: stream.color_primaries ?? "unknown",
-    fullRange: stream.color_range === "pc",
-    dolbyVisionBase:
-      stream.side_data_list?.find((data) => data.dv_bl_signal_compatibility_id !== undefined)
-        ?.dv_bl_signal_compatibility_id ?? null,
+    index: left(number("index")),
+    kind: kind === "video" || kind === "audio" ? kind : "other",
+    codec: text("codec_name"),
+    profile: text("profile"),
+    isDefault: number("disposition:default") === 1,
+    pixelFormat: text("pix_fmt"),
+    fieldOrder: FIELD_ORDERS[text("field_order")] ?? "unknown",
+    width: number("width"),
+    height: number("height"),
+    pixelAspect: readRational(valueIn(line, "sample_aspect_ratio")),
+    frameRate: readRational(valueIn(line, "avg_frame_rate")),
+    nominalFrameRate: readRational(valueIn(line, "r_frame_rate")),
+    transfer: text("color_transfer"),
+    matrix: text("color_space"),
+    primaries: text("color_primaries"),
+    fullRange: text("color_range") === "pc",
+    dolbyVisionBase: numberOrNull(valueIn(line, "dv_bl_signal_compatibility_id")),
     displayMatrix: matrix ? readMatrix(matrix) : null,
-    attachedPicture: stream.disposition?.attached_pic === 1,
-    channels: stream.channels ?? 0,
-    sampleRate: Number(stream.sample_rate ?? 0),
+    attachedPicture: number("disposition:attached_pic") === 1,
+    channels: number("channels"),
+    sampleRate: number("sample_rate"),
+    frames: number("nb_frames") || null,
   };
 }
 
-/** Three lines of an offset, a colon and three numbers. */
+function numberOrNull(text: string | undefined): number | null {
+  return text === undefined ? null : Number(text);
+}
+
+/** Three lines of an offset, a colon and three numbers; their ends are written as `\n`. */
 function readMatrix(text: string): number[] {
   return text
-    .split("\n")
+    .split("\\n")
     .flatMap((line) => line.split(":")[1]?.trim().split(/\s+/) ?? [])
     .map(Number);
 }

@@ -66,7 +66,8 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
     inspect: (source, run) => lend(source, run, (lent) => engine.inspect(lent.source, lent.run)),
     survey: (source, options, run) =>
       lend(source, run, (lent) => engine.survey(lent.source, options, lent.run)),
-    hear: (source, stream, run) => lend(source, run, (lent) => engine.hear(lent.source, stream, lent.run)),
+    decodable: (source, streams, run) =>
+      lend(source, run, (lent) => engine.decodable(lent.source, streams, lent.run)),
     light: (source, stream, run) => lend(source, run, (lent) => engine.light(lent.source, stream, lent.run)),
     sequences: (source, stream, run) =>
       lend(source, run, (lent) => engine.sequences(lent.source, stream, lent.run)),

@@ -56,12 +56,19 @@ export interface StreamFacts {
   attachedPicture: boolean;
   channels: number;
   sampleRate: number;
+  /** How many packets the file's index lists, hidden ones too; null when it does not tell. */
+  frames: number | null;
 }
 
 export interface SourceFacts {
   /** What the container says; null when it does not. To be believed of our own files only. */
   durationMs: number | null;
   streams: StreamFacts[];
+}
+
+export interface Survey {
+  facts: SourceFacts;
+  spans: StreamSpan[];
 }
 
 export interface ConvertJob {
@@ -130,10 +137,10 @@ export interface Run {
 export interface MediaEngine {
   readonly name: string;
   inspect(source: SourceFile, run: Run): Promise<SourceFacts>;
-  /** Reads to the end, without decoding. */
-  survey(source: SourceFile, options: SurveyOptions, run: Run): Promise<StreamSpan[]>;
-  /** Whether the first second of a stream of sound can be decoded. */
-  hear(source: SourceFile, stream: number, run: Run): Promise<boolean>;
+  /** What `inspect` does, and reads to the end, without decoding. */
+  survey(source: SourceFile, options: SurveyOptions, run: Run): Promise<Survey>;
+  /** Those of the streams of which a beginning can be decoded: one picture, or a second of sound. */
+  decodable(source: SourceFile, streams: readonly StreamFacts[], run: Run): Promise<StreamFacts[]>;
   /** What the first pictures of a stream tell of their light. */
   light(source: SourceFile, stream: number, run: Run): Promise<LightFacts>;
   /** The different sequence parameters of an H.264 stream, up to its end. */

@@ -50,9 +50,11 @@ async function written(name: string, content: string | Buffer): Promise<string> 
 }
 
 describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
-  const engineWith = (limits: Partial<MediaLimits> = {}): MediaEngine => {
+  const engineWith = (limits: Partial<MediaLimits> = {}, prefix: string[] = []): MediaEngine => {
     const all = { ...LIMITS, ...limits };
-    return name === "ffmpeg" ? createFfmpegEngine(PROGRAMS, all) : createNodeAvEngine(worker, all);
+    return name === "ffmpeg"
+      ? createFfmpegEngine(PROGRAMS, all, prefix)
+      : createNodeAvEngine(worker, all, prefix);
   };
   const toolWith = (limits: Partial<MediaLimits> = {}): Media =>
     createMediaTool(engineWith(limits), { ...LIMITS, ...limits });
@@ -70,6 +72,15 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
       ...(await engineWith().sample({ source: { path, demuxer }, stream: 0, filter, maxFrames: 1 }, run)),
     ];
   }
+
+  // Starting a decoder costs more than what it does with a short video.
+  test("looks at a video that can be handed on in three turns", async () => {
+    const starts = await written("starts", "");
+    const counting = ["/bin/sh", "-c", `echo start >>"${starts}"; exec "$@"`, "sh"];
+    const info = await createMediaTool(engineWith({}, counting), LIMITS).probe(own("compliant.mp4"));
+    expect(info).toMatchObject({ videoComplies: true, audioComplies: true });
+    expect(await readFile(starts, "utf8")).toBe("start\n".repeat(3));
+  });
 
   describe("rendition", () => {
     test.each([

@@ -27,7 +27,11 @@ export function createNodeAvEngine(
 
     inspect: (source, run) => answer({ kind: "inspect", source }, run),
     survey: (source, options, run) => answer({ kind: "survey", source, options }, run),
-    hear: (source, stream, run) => answer({ kind: "hear", source, stream }, run),
+    async decodable(source, streams, run) {
+      const wanted = streams.map(({ index, kind }) => ({ index, kind }));
+      const found = await answer<number[]>({ kind: "decodable", source, streams: wanted }, run);
+      return streams.filter(({ index }) => found.includes(index));
+    },
     light: (source, stream, run) => answer({ kind: "light", source, stream }, run),
 
     async sequences(source, stream, run) {

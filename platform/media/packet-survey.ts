@@ -7,6 +7,7 @@ export interface StreamSpan {
   /** Parts with a clock of their own, in file order. None: the stream shows nothing. */
   parts: ClockPart[];
   packets: number;
+  hiddenPackets: number;
   /** Sum of the packets' durations, and of those that an edit list hides. */
   shownMs: number;
   hiddenMs: number;
@@ -100,6 +101,7 @@ class StreamSurvey {
   private readonly index: number;
   private readonly parts: OpenPart[] = [];
   private packets = 0;
+  private hiddenPackets = 0;
   private shown = 0;
   private hidden = 0;
   private uniform = true;
@@ -122,6 +124,7 @@ class StreamSurvey {
     const at = startsAtZero ? Math.max(0, from) : from;
     if (packet.discarded || (startsAtZero && from < -NOTHING_SECONDS && ends <= NOTHING_SECONDS)) {
       this.hidden += packet.duration;
+      this.hiddenPackets += 1;
       return;
     }
     this.packets += 1;
@@ -161,6 +164,7 @@ class StreamSurvey {
         stepMs: ms(part.step),
       })),
       packets: this.packets,
+      hiddenPackets: this.hiddenPackets,
       shownMs: ms(this.shown),
       hiddenMs: ms(this.hidden),
       uniform: this.uniform,

@@ -42,6 +42,7 @@ const video: StreamFacts = {
   attachedPicture: false,
   channels: 0,
   sampleRate: 0,
+  frames: null,
 };
 const audio: StreamFacts = {
   ...video,
@@ -56,6 +57,7 @@ const span = (index: number, more: Partial<StreamSpan> = {}): StreamSpan => ({
   index,
   parts: [{ startMs: 0, endMs: 10_000, stepMs: 0 }],
   packets: 300,
+  hiddenPackets: 0,
   shownMs: 10_000,
   hiddenMs: 0,
   uniform: true,

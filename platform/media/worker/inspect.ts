@@ -21,7 +21,14 @@ import {
   AVMEDIA_TYPE_VIDEO,
   type AVPixelFormat,
 } from "node-av/constants";
-import { avGetCodecName, avGetPixFmtName, Codec, CodecContext, type Stream } from "node-av/lib";
+import {
+  avGetCodecName,
+  avGetPixFmtName,
+  Codec,
+  CodecContext,
+  type FormatContext,
+  type Stream,
+} from "node-av/lib";
 import type { SourceFacts, SourceFile, StreamFacts } from "../media-engine.ts";
 import { check, openSource } from "./open-source.ts";
 
@@ -40,7 +47,10 @@ const FIELD_ORDERS = new Map<number, StreamFacts["fieldOrder"]>([
 const DOVI_BASE_AT = 7;
 
 export function inspect(file: SourceFile): SourceFacts {
-  const source = openSource(file);
+  return factsOf(openSource(file));
+}
+
+export function factsOf(source: FormatContext): SourceFacts {
   const duration = source.duration;
   return {
     durationMs: duration === AV_NOPTS_VALUE || duration <= 0n ? null : Number(duration) / 1000,
@@ -89,6 +99,7 @@ function readStream(stream: Stream): StreamFacts {
     attachedPicture: (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) !== 0,
     channels: parameters.channels,
     sampleRate: parameters.sampleRate,
+    frames: Number(stream.nbFrames) || null,
   };
 }
 

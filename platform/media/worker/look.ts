@@ -8,8 +8,9 @@ import {
 } from "node-av/constants";
 import { Frame } from "node-av/lib";
 import { readAvcSettings, sequencesIn, splitByteStream } from "../h264.ts";
-import type { LightFacts, SourceFile } from "../media-engine.ts";
-import { PacketSurvey, type StreamSpan, type SurveyOptions } from "../packet-survey.ts";
+import type { LightFacts, SourceFile, Survey } from "../media-engine.ts";
+import { PacketSurvey, type SurveyOptions } from "../packet-survey.ts";
+import { factsOf } from "./inspect.ts";
 import { eachPacket, openSource, StreamDecoder } from "./open-source.ts";
 import type { WorkerBounds } from "./worker-job.ts";
 
@@ -18,8 +19,9 @@ const HEARD_SECONDS = 1;
 const HIGHEST_LUMINANCE_AT = 72;
 const HAS_LUMINANCE_AT = 84;
 
-export function survey(file: SourceFile, options: SurveyOptions): StreamSpan[] {
+export function survey(file: SourceFile, options: SurveyOptions): Survey {
   const source = openSource(file);
+  const facts = factsOf(source);
   const found = new PacketSurvey(options);
   const bases = source.streams.map((stream) => stream.timeBase.toDouble());
   const every = source.streams.map((stream) => stream.index);
@@ -39,7 +41,7 @@ export function survey(file: SourceFile, options: SurveyOptions): StreamSpan[] {
     });
     return true;
   });
-  return found.result();
+  return { facts, spans: found.result() };
 }
 
 export function hear(file: SourceFile, streamIndex: number, bounds: WorkerBounds): boolean {
@@ -54,8 +56,7 @@ export function hear(file: SourceFile, streamIndex: number, bounds: WorkerBounds
     eachPacket(source, [streamIndex], (packet) => decoder.decode(packet));
     if (heard === 0) decoder.decode(null);
   } catch (error) {
-    // Nobody has a decoder for it, or it does not take these settings.
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    if (heard === 0) throw error;
   }
   return heard > 0;
 }

@@ -4,7 +4,7 @@ import { Log } from "node-av/lib";
 import { convert } from "./convert.ts";
 import { inspect } from "./inspect.ts";
 import { hear, light, sequences, survey } from "./look.ts";
-import { sample, still } from "./pictures.ts";
+import { sample, see, still } from "./pictures.ts";
 import type { WorkerBounds, WorkerJob } from "./worker-job.ts";
 
 /**
@@ -20,8 +20,8 @@ function work(job: WorkerJob & WorkerBounds): void {
     case "survey":
       answer(survey(job.source, job.options));
       break;
-    case "hear":
-      answer(hear(job.source, job.stream, job));
+    case "decodable":
+      answer(decodable(job));
       break;
     case "light":
       answer(light(job.source, job.stream, job));
@@ -39,6 +39,24 @@ function work(job: WorkerJob & WorkerBounds): void {
       convert(job, job, reportTime);
       break;
   }
+}
+
+function decodable(job: Extract<WorkerJob, { kind: "decodable" }> & WorkerBounds): number[] {
+  const { source } = job;
+  const indexes: number[] = [];
+  for (const { index, kind } of job.streams)
+    try {
+      const found = kind === "audio" ? hear(source, index, job) : see(source, index, job);
+      if (found) indexes.push(index);
+    } catch (error) {
+      // Nobody has a decoder for it, or it does not take these settings.
+      complain(error);
+    }
+  return indexes;
+}
+
+function complain(error: unknown): void {
+  writeSync(2, `${error instanceof Error ? error.message : error}\n`);
 }
 
 function answer(facts: unknown): void {
@@ -60,6 +78,6 @@ try {
   // At once: the library's objects do not survive being torn down in the order a natural end would choose.
   process.exit(0);
 } catch (error) {
-  writeSync(2, `${error instanceof Error ? error.message : error}\n`);
+  complain(error);
   process.exit(1);
 }

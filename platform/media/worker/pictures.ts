@@ -10,7 +10,8 @@ import {
   FF_ENCODER_MJPEG,
 } from "node-av/constants";
 import { Codec, CodecContext, type FormatContext, Frame, Packet, Rational } from "node-av/lib";
-import type { SampleJob, StillJob } from "../media-engine.ts";
+import { SAMPLE_SIZE } from "../cover-choice.ts";
+import type { SampleJob, SourceFile, StillJob } from "../media-engine.ts";
 import { FilterChain } from "./filter-chain.ts";
 import { check, eachPacket, openSource, StreamDecoder } from "./open-source.ts";
 import type { WorkerBounds } from "./worker-job.ts";
@@ -36,6 +37,15 @@ export function sample(job: SampleJob, bounds: WorkerBounds, write: (bytes: Buff
   });
   eachPacket(source, [stream.index], (packet) => decoder.decode(packet));
   if (count < job.maxFrames && decoder.decode(null)) chain.push(null, visit);
+}
+
+/** Whether a picture of a stream can be decoded and drawn. */
+export function see(source: SourceFile, stream: number, bounds: WorkerBounds): boolean {
+  let seen = false;
+  sample({ source, stream, filter: SAMPLE_SIZE, maxFrames: 1 }, bounds, () => {
+    seen = true;
+  });
+  return seen;
 }
 
 export function still(job: StillJob, bounds: WorkerBounds): void {

@@ -1,11 +1,12 @@
-import type { ConvertJob, SampleJob, SourceFile, StillJob } from "../media-engine.ts";
+import type { ConvertJob, SampleJob, SourceFile, StillJob, StreamFacts } from "../media-engine.ts";
 import type { SurveyOptions } from "../packet-survey.ts";
 
 /** What the worker is told to do, as JSON in its first argument. */
 export type WorkerJob =
   | { kind: "inspect"; source: SourceFile }
   | { kind: "survey"; source: SourceFile; options: SurveyOptions }
-  | { kind: "hear" | "light" | "sequences"; source: SourceFile; stream: number }
+  | { kind: "decodable"; source: SourceFile; streams: Pick<StreamFacts, "index" | "kind">[] }
+  | { kind: "light" | "sequences"; source: SourceFile; stream: number }
   | ({ kind: "sample" } & SampleJob)
   | ({ kind: "still" } & StillJob)
   | ({ kind: "convert" } & ConvertJob);
