@@ -12,7 +12,11 @@ import { until } from "./harness/within.ts";
 
 const windows = [
   [900, 700],
+  // 1440 × 900 at 150 % and 1280 × 800 at 125 %.
+  [960, 600],
+  [1024, 641],
   [1024, 768],
+  [1100, 481],
   [1280, 560],
   [1366, 768],
   [1920, 1080],
@@ -58,6 +62,33 @@ describe("where things stand", () => {
     }
   });
 
+  test("the help of the keys stands in two columns within its own", async () => {
+    for (const locale of ["en-US", "zh-CN"]) {
+      const { page } = await browser.visit(server.origin, "desk", { ...still, locale });
+      await page.goto("/");
+      await page.locator(".nav-keys").waitFor();
+      for (const [width, height] of [
+        [1200, 741],
+        [2560, 1440],
+      ] as const) {
+        await page.setViewportSize({ width, height });
+        const hints = page.locator(".nav-keys");
+        const column = await boxOf(hints);
+        expect(isIn(column, await boxOf(page.locator(".nav"))), `${locale} it is in the navigation`).toBe(
+          true,
+        );
+        expect(apart(column, await boxOf(page.locator(".nav nav")), 8), `${locale} below the pages`).toBe(
+          true,
+        );
+        const words = await Promise.all((await hints.locator("dd").all()).map((one) => boxOf(one)));
+        expect(new Set(words.map(({ left }) => left)).size, `${locale} they begin on one line`).toBe(1);
+        for (const word of words) expect(isIn(word, column)).toBe(true);
+        for (const key of await hints.locator("dt").all())
+          expect((await boxOf(key)).right).toBeLessThan(words[0]!.left);
+      }
+    }
+  });
+
   async function isInPlace(page: Page, slide: Locator, shape: string) {
     const film = await boxOf(slide.locator(".stage"));
     const rail = await boxOf(slide.locator(".rail"));
@@ -75,7 +106,7 @@ describe("where things stand", () => {
       expect(Math.abs(rail.bottom - film.bottom), `they end on one line`).toBeLessThan(
         room.height > 640 ? 2 : room.height,
       );
-    expect(apart(rail, arrows), `the arrows are not on the rail`).toBe(true);
+    expect(apart(rail, arrows, 8), `the arrows are not on the rail`).toBe(true);
     expect(apart(film, arrows), `the arrows are not on the film`).toBe(true);
     for (const [name, box] of Object.entries({ film, rail, arrows }))
       expect(isIn(box, room), `${name} is in the window`).toBe(true);
@@ -219,8 +250,9 @@ async function boxOf(...parts: Locator[]): Promise<Box> {
 
 const middle = ({ left, right }: Box): number => (left + right) / 2;
 
-const apart = (one: Box, other: Box): boolean =>
-  one.right <= other.left || other.right <= one.left || one.bottom <= other.top || other.bottom <= one.top;
+const apart = (one: Box, other: Box, byPx = 0): boolean =>
+  Math.max(one.left - other.right, other.left - one.right) >= byPx ||
+  Math.max(one.top - other.bottom, other.top - one.bottom) >= byPx;
 
 const isIn = (inner: Box, outer: Box): boolean =>
   inner.left >= outer.left - 1 &&
