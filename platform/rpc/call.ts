@@ -49,6 +49,7 @@ export function withinDeadline<T>(call: Call, work: (served: ServedCall) => Prom
   return new Promise<T>((resolve, reject) => {
     const over = callController();
     const end = (why: unknown) => {
+      leave();
       reject(why);
       over.abort(why);
     };
@@ -56,12 +57,14 @@ export function withinDeadline<T>(call: Call, work: (served: ServedCall) => Prom
     caller?.addEventListener("abort", onGone, { once: true });
     // A timer that is set further ahead than it can count fires at once.
     const timer = setTimeout(() => end(deadlineExceeded()), Math.min(leftMs, maxTimerMs));
-    work({ ...call, signal: over.signal })
-      .then(resolve, reject)
-      .finally(() => {
-        clearTimeout(timer);
-        caller?.removeEventListener("abort", onGone);
-      });
+    /** What is left behind would keep the process from ending. */
+    const leave = () => {
+      clearTimeout(timer);
+      caller?.removeEventListener("abort", onGone);
+    };
+    // Handlers may throw before they have promised anything.
+    const begin = async () => work({ ...call, signal: over.signal });
+    begin().then(resolve, reject).finally(leave);
   });
 }
 
