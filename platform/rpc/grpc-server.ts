@@ -4,10 +4,11 @@ import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import { type Call, callerGone, withinDeadline } from "./call.ts";
 import { maxMessageBytes } from "./grpc-link.ts";
+import { letIn } from "./let-in.ts";
 import type { Meter } from "./meter.ts";
 import { toRefusal } from "./refusal.ts";
 import type { Handlers, UntypedHandler } from "./service.ts";
-import { notLetIn, type ServiceTokens } from "./service-token.ts";
+import type { ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
 
 /** The longest that a call may take when its caller names no deadline, and the most it may ask for. */
@@ -36,26 +37,29 @@ export async function startGrpcServer(options: {
   meter: Meter;
   log: Logger;
 }): Promise<GrpcServer> {
+  /** By the paths of methods: the modules that may call each. */
+  const callers = new Map<string, ReadonlySet<string>>();
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_concurrent_streams": 1000,
+    interceptors: [letIn({ ...options, mayCall: (module, path) => callers.get(path)?.has(module) ?? false })],
   });
   for (const offer of options.offers) {
     for (const method of offer.service.methods) {
+      const path = `/${offer.service.typeName}/${method.name}`;
+      const allowed = [...offer.callers].filter(([, methods]) => methods.has(method.localName));
+      callers.set(path, new Set(allowed.map(([module]) => module)));
       const handle = (offer.handlers as unknown as Record<string, UntypedHandler>)[method.localName]!;
       const measured = options.meter(offer.service.typeName, method.name);
       const answer = (rpc: ServerUnaryCall<unknown, unknown>) =>
-        measured(async () => {
-          const caller = await options.tokens.verify(text(rpc, "authorization"));
-          if (!offer.callers.get(caller)?.has(method.localName))
-            throw notLetIn("SERVICE_NOT_ALLOWED", `The module ${caller} may not call ${method.name}.`);
-          return create(
+        measured(async () =>
+          create(
             method.output,
             (await withinDeadline(callOf(rpc), (served) => handle(rpc.request, served))) as never,
-          );
-        });
+          ),
+        );
       server.register(
-        `/${offer.service.typeName}/${method.name}`,
+        path,
         (rpc: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>) => {
           answer(rpc).then(
             (message) => reply(null, message),
@@ -119,7 +123,5 @@ function goneSignal(rpc: ServerUnaryCall<unknown, unknown>): AbortSignal {
 }
 
 function refusal(error: unknown, rpc: ServerUnaryCall<unknown, unknown>, log: Logger) {
-  const refused = toRefusal(error, { log, rpc: rpc.getPath(), traceId: text(rpc, "douya-trace") });
-  if (refused.reason.startsWith("SERVICE_")) log.warn({ rpc: rpc.getPath() }, refused.message);
-  return toStatus(refused);
+  return toStatus(toRefusal(error, { log, rpc: rpc.getPath(), traceId: text(rpc, "douya-trace") }));
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createSecretKey } from "node:crypto";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
+import { connect as connectHttp2 } from "node:http2";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Writable } from "node:stream";
@@ -365,6 +366,28 @@ describe("over gRPC alone", () => {
     await expect(say({}, callFor())).rejects.toMatchObject({ kind: "unavailable", reason });
     expect(begun).toBe(0);
     expect(JSON.parse(logged)).toMatchObject({ level: 40, rpc: "/test.EchoService/Say" });
+  });
+
+  test("strangers are refused by their headers: nothing more is waited for, and no stop is held up by them", async () => {
+    const server = await serve(answering);
+    const stranger = connectHttp2(`http://127.0.0.1:${server.port}`);
+    stranger.on("error", () => {});
+    undo.push(() => stranger.destroy());
+    const stream = stranger.request(
+      {
+        ":method": "POST",
+        ":path": "/test.EchoService/Say",
+        "content-type": "application/grpc",
+        te: "trailers",
+      },
+      { endStream: false },
+    );
+    stream.on("error", () => {});
+    // The beginning of a message that never comes to its end.
+    stream.write(Buffer.from([0, 0, 16, 0, 0, 10]));
+    const [headers] = await once(stream, "response");
+    expect(headers).toMatchObject({ "grpc-status": "14", "douya-reason": "SERVICE_TOKEN_INVALID" });
+    await server.stop(100);
   });
 
   test("a message of more than four megabytes is refused", async () => {
