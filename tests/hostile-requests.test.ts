@@ -1,8 +1,21 @@
+import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
+import { join } from "node:path";
+import type { DescService } from "@bufbuild/protobuf";
 import { beforeAll, describe, expect, test } from "vitest";
+import { callersOf, table } from "#apps/server/targets.ts";
+import { createServiceTokens, type ServiceTokens } from "#platform/rpc/service-token.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
 import { freshClip } from "./harness/clips.ts";
-import { type HostileRequest, hostileRequest, type Plausible, randomOf } from "./harness/hostile-requests.ts";
+import { type Shape, shapes } from "./harness/deployment.ts";
+import { callSender, hostileCall } from "./harness/hostile-calls.ts";
+import {
+  type HostileRequest,
+  hostileRequest,
+  type Plausible,
+  type Random,
+  randomOf,
+} from "./harness/hostile-requests.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Route, routeTable } from "./harness/route-table.ts";
@@ -10,15 +23,21 @@ import { type Person, scenario } from "./harness/scenario.ts";
 import { within } from "./harness/within.ts";
 
 const seed = Number(process.env.HOSTILE_SEED ?? Date.now() % 2 ** 32);
-/** `npm run test:hostile` sends many more; both may be chosen, to repeat what was found. */
-const requests = Number(process.env.HOSTILE_REQUESTS ?? 3000);
+/** `npm run test:hostile` sends many more; all may be chosen, to repeat what was found. */
+const requestsTo: Record<Shape, number> = {
+  all: Number(process.env.HOSTILE_REQUESTS ?? 3000),
+  split: Number(process.env.HOSTILE_SPLIT_REQUESTS ?? 250),
+};
+const calls = Number(process.env.HOSTILE_CALLS ?? 500);
 const AT_ONCE = 8;
 /** They end sessions, or what the other requests are about. */
 const ENDING =
   /^(DELETE|PUT) \/api\/v1\/(sessions.*|me|videos\/:id|videos\/:id\/hold)$|^POST .*sessions\/refresh$/;
 
-describe("whatever is asked", () => {
-  const server = scenario("all");
+describe.each(shapes)("whatever is asked, %s", (shape) => {
+  const requests = requestsTo[shape];
+  // Whoever has the secret is a module of ours; what one should never send is an error, and logged as one.
+  const server = scenario(shape, { mayLogErrors: shape === "split" });
   let routes: Route[];
   let known: Plausible;
   let ending: Plausible;
@@ -94,10 +113,127 @@ describe("whatever is asked", () => {
       await Promise.all(Array.from({ length: AT_ONCE }, ask));
       expect(failures.slice(0, 5), `${failures.length} of seed ${seed}`).toEqual([]);
       expect(body(await send(`GET`, `${server.origin}/livez`))).toEqual({ alive: true });
+      for (const program of server.deployment.programs())
+        expect(program.output()).not.toMatch(/"level":[56]0/);
     },
     Math.max(5 * patienceMs, requests * 100),
   );
+
+  test.runIf(shape === "split")(
+    `modules answer only each other, and go on: ${calls} calls of seed ${seed}`,
+    async () => {
+      const random = randomOf(seed);
+      const secret = (await readFile(join(server.deployment.dataDir, "cluster-secret"), "utf8")).trim();
+      const forged = await forgedTokens();
+      const tokens = createServiceTokens(secret);
+      const [person, other] = await Promise.all([server.register(), server.register()]);
+      const ids = [person.id, other.id, known.values.videoid![0]!, known.values.commentid![0]!];
+      const callable = await callableMethods(tokens);
+      const modules = await Promise.all([...Object.keys(table), "stranger"].map(tokens.issue));
+      const senders = new Map(
+        callable.map(({ module }) => [module, callSender(server.deployment.rpcAddressOf(module))]),
+      );
+      const failures: string[] = [];
+      let trusted = 0;
+      let refused = 0;
+      let left = calls;
+      async function ask(): Promise<void> {
+        while (left-- > 0 && failures.length < 20) {
+          const { module, ...method } = random.of(callable);
+          const others = modules.filter((token) => !method.tokens.includes(token));
+          const call = hostileCall(random, method, [...forged, ...others], ids);
+          const answer = await senders.get(module)!.send(call);
+          if (call.trusted) trusted++;
+          // Without a status: what came was no call, or took others of its connection along.
+          if (answer.reason?.startsWith("SERVICE_")) refused++;
+          if (answer.status !== "none" && (call.trusted || answer.status !== "0")) continue;
+          failures.push(JSON.stringify([method.path, call.headers, call.end, answer]).slice(0, 1000));
+        }
+      }
+      await Promise.all(Array.from({ length: AT_ONCE }, ask));
+      expect(failures.slice(0, 5), `${failures.length} of seed ${seed}`).toEqual([]);
+      expect(Math.min(trusted, refused)).toBeGreaterThan(calls / 4);
+
+      const [ported] = callable;
+      for (const noise of rawNoise(random))
+        await closedAfter(server.deployment.rpcAddressOf(ported!.module), noise);
+      for (const sender of senders.values()) sender.close();
+      // Every process goes on.
+      body(await send("GET", `${server.origin}/api/v1/feed`));
+      expect((await server.register()).id).toMatch(/^\d+$/);
+      for (const program of server.deployment.programs()) {
+        // A stack belongs to a refusal to do what no module asks for, or there is none.
+        const errors = program
+          .output()
+          .split("\n")
+          .filter((line) => /"level":[56]0/.test(line));
+        for (const line of errors) expect(JSON.parse(line)).toMatchObject({ msg: "internal error" });
+        expect(program.output()).not.toMatch(/^ +at .*:\d+:\d+\)?$/m);
+      }
+    },
+    Math.max(5 * patienceMs, calls * 100),
+  );
 });
+
+/** Methods of every module, with tokens of those that may call them. */
+async function callableMethods(tokens: ServiceTokens) {
+  const methods = Object.keys(table).flatMap((module) => {
+    const service: DescService | undefined = table[module]!.module.service;
+    return (service?.methods ?? []).map((method) => {
+      const callers = [...callersOf(module)].filter(([, allowed]) => allowed.has(method.localName));
+      const path = `/${service!.typeName}/${method.name}`;
+      return { module, path, input: method.input, callers: callers.map(([caller]) => caller) };
+    });
+  });
+  const called = methods.filter(({ callers }) => callers.length > 0);
+  return Promise.all(
+    called.map(async ({ callers, ...method }) => ({
+      ...method,
+      tokens: await Promise.all(callers.map(tokens.issue)),
+    })),
+  );
+}
+
+async function forgedTokens(): Promise<string[]> {
+  const elsewhere = await createServiceTokens("another secret of thirty-two bytes").issue("gateway");
+  const [header, payload] = elsewhere.split(".");
+  const none = Buffer.from('{"alg":"none"}').toString("base64url");
+  return [
+    "",
+    "x",
+    "a.b.c",
+    "Bearer x",
+    elsewhere,
+    `${header}.${payload}.`,
+    `${none}.${payload}.`,
+    "e30.".repeat(2000),
+  ];
+}
+
+/** What is no HTTP/2, or not for long. */
+function rawNoise(random: Random): Buffer[] {
+  const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+  const ping = Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0, ...Buffer.alloc(8)]);
+  return [
+    Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    random.bytes(5000),
+    Buffer.concat([preface, random.bytes(5000)]),
+    Buffer.concat([preface, ...Array.from({ length: 20_000 }, () => settings)]),
+    Buffer.concat([preface, settings, ...Array.from({ length: 20_000 }, () => ping)]),
+  ];
+}
+
+/** Sends it, and waits until the other side has had enough, or all of it. */
+function closedAfter(address: string, noise: Buffer): Promise<void> {
+  const { hostname, port } = new URL(`http://${address}`);
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.setTimeout(patienceMs, () => socket.destroy());
+    socket.on("error", () => {}).on("close", () => resolve());
+    socket.resume().end(noise);
+  });
+}
 
 /** Status 0: the connection was closed without an answer; -1: nothing came in a long time. */
 function answerTo(origin: string, { head, body }: HostileRequest) {
