@@ -1,5 +1,5 @@
-import type { Kysely } from "#platform/db/database.ts";
-import { inTransaction, unlessAborted } from "#platform/db/transaction.ts";
+import { endingWith, type Kysely } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobKind } from "#platform/jobs/job-queue.ts";
 import type { HotStore } from "./hot-store.ts";
 import type { Tables } from "./tables.ts";
@@ -10,8 +10,8 @@ export function rebuildRanking(db: Kysely<Tables>, hot: HotStore): JobKind {
     maxAttempts: 5,
     timeoutMs: 600_000,
     run: (job) =>
-      inTransaction(db, async (transaction) => {
-        await unlessAborted({ db, transaction, signal: job.signal }, () => hot.rebuild(transaction));
+      inTransaction(endingWith(job.signal, db), async (transaction) => {
+        await hot.rebuild(transaction);
         await job.finish(transaction);
       }),
   };

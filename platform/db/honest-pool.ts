@@ -23,7 +23,7 @@ const lostMessages =
  * those of `inTransaction`.
  */
 export function honestPool(pool: pg.Pool, log: Logger): (signal?: AbortSignal) => PostgresPool {
-  const refuse = (error: Error & { code?: string }) => throwHonestly(error, log);
+  const refuse = (error: Error & { code?: unknown }) => throwHonestly(error, log);
   const names = statementNames();
   /** What each connection has a plan for. */
   const planned = new WeakMap<pg.PoolClient, Set<string>>();
@@ -78,12 +78,14 @@ function isStale(error: unknown): boolean {
   return code === "0A000" && message.startsWith("cached plan must not change result type");
 }
 
-function throwHonestly(error: Error & { code?: string }, log: Logger): never {
+function throwHonestly(error: Error & { code?: unknown }, log: Logger): never {
   if (isDiskFull(error)) {
     log.error({ err: error }, "the database's disk is full");
     throw Object.assign(diskFull(), { cause: error });
   }
-  const { code = "", message } = error;
+  const { message } = error;
+  // That of a signal's reason may be a number.
+  const code = typeof error.code === "string" ? error.code : "";
   if (!isStale(error) && !lostCodes.has(code) && !code.startsWith("08") && !lostMessages.test(message))
     throw error;
   throw Object.assign(

@@ -57,6 +57,16 @@ it("a statement ends with its signal, and the connection is good for others", as
   expect([rows, database.pool.totalCount]).toEqual([[{ one: 1 }], 1]);
 });
 
+it("a statement that goes on after it was cancelled is cancelled again", async () => {
+  const { on, end } = ending();
+  const slept = sql`do $$ begin perform pg_sleep(3600);
+    exception when query_canceled then perform pg_sleep(3600); end $$`.execute(on);
+  slept.catch(() => {});
+  await expect.poll(underWay).toHaveLength(1);
+  end();
+  await expect(slept).rejects.toMatchObject(late);
+});
+
 it("a statement that waits for a lock ends with its signal, and does nothing when the lock is free", async () => {
   await watcher.pool.query("create table thing (id int)");
   const holder = await watcher.pool.connect();
@@ -106,6 +116,8 @@ it("a transaction whose signal has fired is rolled back, and not committed", asy
   });
   await expect(written).rejects.toMatchObject(late);
   expect([await underWay(), (await watcher.pool.query("select * from thing")).rows]).toEqual([[], []]);
+  // It was told so, and not cut off.
+  expect(database.pool.totalCount).toBe(1);
 });
 
 it("several statements of one transaction end, and it is rolled back", async () => {
@@ -134,6 +146,12 @@ it("a commit that was sent is waited for, whatever has fired", async () => {
   const written = inTransaction(on, (transaction) => sql`insert into thing values (1)`.execute(transaction));
   await expect.poll(underWay).toEqual(["commit"]);
   end();
+  // By then a request to cancel the commit would have come as well.
+  const other = ending();
+  const slept = expect(sleep(other.on)).rejects.toMatchObject(late);
+  await expect.poll(underWay).toHaveLength(2);
+  other.end();
+  await slept;
   await holder.query("commit");
   holder.release();
   await written;

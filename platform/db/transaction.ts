@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { Kysely, Transaction } from "./database.ts";
 import { despiteDeadlocks } from "./try-again.ts";
 
@@ -11,25 +10,4 @@ export function inTransaction<Tables, Result>(
   work: (transaction: Transaction<Tables>) => Promise<Result>,
 ): Promise<Result> {
   return despiteDeadlocks(() => db.transaction().execute(work));
-}
-
-/** Does `work` in a transaction, and has the statement under way fail once the signal fires, however long it is. */
-export async function unlessAborted<Tables>(
-  { db, transaction, signal }: { db: Kysely<Tables>; transaction: Transaction<Tables>; signal: AbortSignal },
-  work: () => Promise<void>,
-): Promise<void> {
-  const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(transaction);
-  let cancelled: Promise<unknown> | undefined;
-  const cancel = () => {
-    cancelled = sql`select pg_cancel_backend(${rows[0]!.pid})`.execute(db).catch(() => {});
-  };
-  signal.throwIfAborted();
-  signal.addEventListener("abort", cancel, { once: true });
-  try {
-    await work();
-  } finally {
-    signal.removeEventListener("abort", cancel);
-    // So that it does not hit whoever has the connection next.
-    await cancelled;
-  }
 }

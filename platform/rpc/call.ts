@@ -69,7 +69,10 @@ export function withinDeadline<T>(call: Call, work: (served: ServedCall) => Prom
 }
 
 export function deadlineExceeded(): DomainError {
-  return new DomainError("deadline", "DEADLINE_EXCEEDED", "The answer took too long. Try again.", 1000);
+  // A commit may have been on its way.
+  const words =
+    "The answer took too long. A change may have been made all the same: look before you try again.";
+  return new DomainError("deadline", "DEADLINE_EXCEEDED", words, 1000);
 }
 
 export function callerGone(): DomainError {

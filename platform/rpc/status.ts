@@ -1,5 +1,6 @@
 import { status as grpcStatus, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
+import { deadlineExceeded } from "./call.ts";
 
 /** The one table from kinds of refusal to gRPC statuses. */
 const statusOfKind: Record<ErrorKind, grpcStatus> = {
@@ -41,9 +42,7 @@ export function fromStatus(error: ServiceError, module: string): DomainError {
       retry === undefined ? undefined : Number(retry),
     );
   }
-  if (error.code === grpcStatus.DEADLINE_EXCEEDED) {
-    return new DomainError("deadline", "DEADLINE_EXCEEDED", `The ${module} service took too long.`, 1000);
-  }
+  if (error.code === grpcStatus.DEADLINE_EXCEEDED) return deadlineExceeded();
   if (error.code === grpcStatus.UNAVAILABLE || error.code === grpcStatus.CANCELLED) {
     return unavailable(module);
   }

@@ -6,7 +6,7 @@ export const reasons = {
   NETWORK: "No connection to the server. Check your network and try again.",
   INTERNAL: "The server made a mistake. {again}",
   UNAVAILABLE: "A part of the server is not reachable. {again}",
-  DEADLINE_EXCEEDED: "The server took too long. {again}",
+  DEADLINE_EXCEEDED: "The server took too long. It may have done it all the same. {again}",
   TOO_MANY_REQUESTS: "Too many attempts. {again}",
   TOO_MANY_ATTEMPTS: "Too many wrong passwords. {again} A device you have logged in with is let in at once.",
   BUSY: "The server is busy. {again}",

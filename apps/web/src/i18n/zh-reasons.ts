@@ -4,7 +4,7 @@ export const reasons: Record<keyof typeof english, string> = {
   NETWORK: "无法连接服务器，请检查网络后重试。",
   INTERNAL: "服务器出错了。{again}",
   UNAVAILABLE: "部分服务暂时不可用。{again}",
-  DEADLINE_EXCEEDED: "服务器响应超时。{again}",
+  DEADLINE_EXCEEDED: "服务器响应超时，操作可能已经生效。{again}",
   TOO_MANY_REQUESTS: "尝试次数过多。{again}",
   TOO_MANY_ATTEMPTS: "密码错误次数过多。{again}登录过的设备不受限制。",
   BUSY: "服务器正忙。{again}",
