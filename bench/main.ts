@@ -4,6 +4,7 @@ import { fanOut } from "./fan-out.ts";
 import { feedApiGuest, feedGuest } from "./feed-guest.ts";
 import { feedApiUser, feedUser } from "./feed-user.ts";
 import { firstFrame } from "./first-frame.ts";
+import { following } from "./following.ts";
 import { growth } from "./growth.ts";
 import { login } from "./login.ts";
 import { loginStorm } from "./login-storm.ts";
@@ -31,6 +32,7 @@ const benches: Record<string, Bench> = {
   start,
   split,
   growth,
+  following,
   "first-frame": firstFrame,
 };
 
