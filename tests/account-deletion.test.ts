@@ -6,7 +6,7 @@ import { type Shape, shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, type Scenario, scenario } from "./harness/scenario.ts";
-import { until } from "./harness/within.ts";
+import { nowAndThenMs, until } from "./harness/within.ts";
 
 type User = Schemas["User"];
 type Video = Schemas["Video"];
@@ -159,11 +159,15 @@ async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangl
 async function expectNoTrace(server: Scenario, world: Entangled): Promise<void> {
   const { isErased, placesOf } = databaseOf(server);
   await until("the account is erased", () => isErased(world.eve.id));
-  await until("nothing is left of it", async () => {
-    const places = await placesOf(world.eve.id);
-    if (places.join() !== tombstones.join()) throw new Error(places.join(", "));
-    return true;
-  });
+  await until(
+    "nothing is left of it",
+    async () => {
+      const places = await placesOf(world.eve.id);
+      if (places.join() !== tombstones.join()) throw new Error(places.join(", "));
+      return true;
+    },
+    nowAndThenMs,
+  );
   await expectWithout(world);
   await expectExact(server);
 }
@@ -270,11 +274,15 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     await Promise.all(acting);
     const { isErased, placesOf } = databaseOf(server);
     await until("the account is erased", () => isErased(eve.id));
-    await until("nothing is left of it", async () => {
-      const places = await placesOf(eve.id);
-      if (places.join() !== tombstones.join()) throw new Error(places.join(", "));
-      return true;
-    });
+    await until(
+      "nothing is left of it",
+      async () => {
+        const places = await placesOf(eve.id);
+        if (places.join() !== tombstones.join()) throw new Error(places.join(", "));
+        return true;
+      },
+      nowAndThenMs,
+    );
     await expectExact(server);
     // Nor does anything come back later.
     expect(await placesOf(eve.id)).toEqual(tombstones);
@@ -340,7 +348,7 @@ describe("deleting an account at one gateway", () => {
     const { isErased, placesOf } = databaseOf(server);
     await until("the account is erased", () => isErased(eve.id));
     const isGone = async () => (await placesOf(eve.id)).join() === tombstones.join();
-    await until("nothing is left of it", isGone);
+    await until("nothing is left of it", isGone, nowAndThenMs);
     // The other gateway lets it all through; those who would keep it do not.
     const refusals = await Promise.all(acts.map((act) => there(...act)));
     // On a machine so busy that it has looked at the session again, the gateway refuses them itself.

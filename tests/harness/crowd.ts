@@ -4,6 +4,7 @@ import { type classicClient, videosOf } from "./classic-client.ts";
 import { freshClip } from "./clips.ts";
 import type { Answer, Schemas } from "./http-client.ts";
 import type { Person, Scenario } from "./scenario.ts";
+import { nowAndThenMs } from "./within.ts";
 
 /** What may be true of something: one value once the server has said so, several while it has not. */
 export type Possible<T> = Set<T>;
@@ -234,7 +235,7 @@ export function crowd(people: Person[], classic: ReturnType<typeof classicClient
       const json = { uploadId: upload.body.id, title: "from the crowd" };
       const video = await insist(() => author.post<Schemas["Video"]>("/videos", { json }));
       if (video.status !== 201) throw new Error(`${video.status} ${video.text}`);
-      for (const untilMs = Date.now() + patienceMs; ; await delay(pauseMs)) {
+      for (const untilMs = Date.now() + patienceMs; ; await delay(nowAndThenMs)) {
         const seen = await insist(() => author.get<Schemas["Video"]>(`/videos/${video.body.id}`));
         if (seen.body.state === "published") break;
         if (seen.body.state === "failed" || Date.now() > untilMs) throw new Error(seen.text);

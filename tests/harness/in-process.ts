@@ -20,7 +20,7 @@ import type { Client } from "#platform/rpc/service.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
-import { until } from "./within.ts";
+import { nowAndThenMs, until } from "./within.ts";
 
 /** The modules themselves on a database of their own, without HTTP: for tests that act thousands of times. */
 export interface InProcess {
@@ -70,14 +70,20 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
     client,
     as: (callerId) => ({ callerId, traceId: "0".repeat(32), deadlineMs: Date.now() + patienceMs }),
     async settled() {
-      await until("everything is handled", async () => {
-        const groups = await readLag(database.pool);
-        const dead = groups.filter((group) => group.deadLetters > 0);
-        if (dead.length > 0) throw new Error(`dead letters of ${dead.map((one) => one.group)}`);
-        if (groups.some((group) => group.records > 0)) return false;
-        const { rows } = await database.pool.query("select from feed.job union all select from relation.job");
-        return rows.length === 0;
-      });
+      await until(
+        "everything is handled",
+        async () => {
+          const groups = await readLag(database.pool);
+          const dead = groups.filter((group) => group.deadLetters > 0);
+          if (dead.length > 0) throw new Error(`dead letters of ${dead.map((one) => one.group)}`);
+          if (groups.some((group) => group.records > 0)) return false;
+          const { rows } = await database.pool.query(
+            "select from feed.job union all select from relation.job",
+          );
+          return rows.length === 0;
+        },
+        nowAndThenMs,
+      );
     },
     async close() {
       await events.stop();

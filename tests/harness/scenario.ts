@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { type Deployment, type DeploymentOptions, deploy, type Shape } from "./deployment.ts";
 import { type Answer, body, type Schemas, type SendOptions, send } from "./http-client.ts";
-import { until } from "./within.ts";
+import { nowAndThenMs, until } from "./within.ts";
 
 /** Somebody with an account, who speaks to /api/v1 with their token. */
 export interface Person {
@@ -94,10 +94,14 @@ export function scenarioOf(get: () => Deployment): Scenario {
         return body(await me.post<Schemas["Video"]>("/videos", { json }), 201);
       },
       settled: (id) =>
-        until("the end of the pipeline", async () => {
-          const video = body(await me.get<Schemas["Video"]>(`/videos/${id}`));
-          return (video.state === "published" || video.state === "failed") && video;
-        }),
+        until(
+          "the end of the pipeline",
+          async () => {
+            const video = body(await me.get<Schemas["Video"]>(`/videos/${id}`));
+            return (video.state === "published" || video.state === "failed") && video;
+          },
+          nowAndThenMs,
+        ),
     };
     return me;
   }

@@ -14,10 +14,15 @@ export async function within<T>(work: Promise<T>, what: () => string): Promise<T
   }
 }
 
+const soonMs = 20;
+/** Between two looks at what takes its time, or is dear to look at: each costs the server processor time, too. */
+export const nowAndThenMs = 100;
+
 /** Asks again until `look` gives something; what it throws counts as nothing until the time is over. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
+  pauseMs = soonMs,
 ): Promise<T> {
   const untilMs = Date.now() + patienceMs;
   for (;;) {
@@ -29,6 +34,6 @@ export async function until<T>(
       problem = error;
     }
     if (Date.now() > untilMs) throw new Error(`${what}: not within ${patienceMs} ms`, { cause: problem });
-    await delay(20);
+    await delay(pauseMs);
   }
 }
