@@ -33,6 +33,15 @@ test("a program that floods its output is ended", async () => {
   await expect(node(flood)).rejects.toThrow(because("MEDIA_TOO_HEAVY"));
 });
 
+test("a program that takes more memory than it may is ended, however it says so", async () => {
+  const growing = "const all = []; setInterval(() => all.push(Buffer.alloc(1e7, 1)), 1)";
+  await expect(node(growing, { maxMemoryBytes: 2e8 })).rejects.toThrow(because("MEDIA_TOO_HEAVY"));
+  for (const words of ["Cannot allocate memory", "RangeError: Array buffer allocation failed"]) {
+    const saying = `console.error(${JSON.stringify(words)}); process.exit(1)`;
+    await expect(node(saying)).rejects.toThrow(because("MEDIA_TOO_HEAVY"));
+  }
+});
+
 test("a failure carries the end of what the program said, and a crash its signal", async () => {
   const failure = node("process.stderr.write('x'.repeat(1e6) + ' the reason'); process.exitCode = 3");
   await expect(failure).rejects.toThrow(/ended with 3: x{900,1000} the reason$/);

@@ -28,6 +28,8 @@ export class ChildFailed extends Error {
 const MAX_OUTPUT_BYTES = 4 * 1024 ** 2;
 const MAX_ERROR_BYTES = 64 * 1024;
 const WATCH_MS = 100;
+/** In the words of FFmpeg and of Node.js. */
+const OUT_OF_MEMORY = /cannot allocate memory|allocation failed|out of memory/i;
 /** Nothing of ours: a decoder that a strange file has taken over finds no secret in it. */
 const ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C" };
 
@@ -84,7 +86,8 @@ export async function runChild(
     if (cause !== undefined) throw cause;
     if (exit === 0) return Buffer.concat(output);
     if (/no space left on device/i.test(errors)) throw diskFull();
-    if (/cannot allocate memory/i.test(errors)) throw refusals.tooHeavy();
+    // Killed by nobody here: the system has, at the limit of its processor time or because memory ran out.
+    if (exit === "SIGKILL" || OUT_OF_MEMORY.test(errors)) throw refusals.tooHeavy();
     throw new ChildFailed(program, exit, errors);
   } finally {
     clearTimeout(deadline);

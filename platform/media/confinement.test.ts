@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { patienceMs } from "#platform/testing/patience.ts";
 import { bundleMediaWorker } from "./bundle-worker.ts";
 import { runChild } from "./child-run.ts";
 import { type Confinement, findConfinement } from "./confinement.ts";
@@ -69,6 +70,52 @@ test.runIf(process.platform === "linux")("where nothing is missing a decoder is 
   expect(tried).toBe(1);
   expect(prefix.join(" ")).toMatch(/--net.* --no-new-privs|--no-new-privs.* --net/);
   expect(prefix.join(" ")).toContain("--nofile=256");
+});
+
+describe.runIf(process.platform === "linux")("limits that the system keeps", () => {
+  const long = { ...bounds, timeoutMs: patienceMs };
+  const own = { ...DEFAULT_MEDIA_LIMITS, threads: 1, renditionTimeoutMs: 400, maxMemoryBytes: 2e8 };
+  let confinement: Confinement;
+  beforeAll(async () => {
+    confinement = await findConfinement({
+      searchPath,
+      limits: own,
+      attempt: ({ prefix }) => node(prefix, ""),
+    });
+  });
+  beforeEach((ctx) => {
+    const lack = confinement.lacks.find((what) => what.startsWith("limits"));
+    if (lack) ctx.skip(lack);
+  });
+
+  // Within the time that it has otherwise, and before anybody looks at its memory.
+  test.each([
+    ["processor time", "for (;;);"],
+    ["memory, all at once", "Buffer.alloc(1e9, 1)"],
+    ["memory, bit by bit", "for (const all = []; ; ) all.push(new Array(1e6).fill(1.5))"],
+  ])("end a decoder that takes too much: %s", async (_what, script) => {
+    const taking = runChild(process.execPath, ["-e", script], { ...long, prefix: confinement.prefix });
+    const error = await taking.catch((thrown) => thrown);
+    expect(error).toMatchObject({ kind: "too-large", reason: "MEDIA_TOO_HEAVY" });
+  });
+});
+
+test("what a killed process has left of trying is removed by the next one, and nothing else", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tried-"));
+  try {
+    const old = new Date(Date.now() - 3_600_000);
+    for (const name of ["confinement-old", "confinement-new", "other-old"]) {
+      await mkdir(join(folder, name));
+      await writeFile(join(folder, name, "picture.gif"), "");
+      if (name.endsWith("old")) await utimes(join(folder, name), old, old);
+    }
+    const create = (prefix: readonly string[]) =>
+      createFfmpegEngine({ ffmpeg: "/no/such", ffprobe: "/no/such" }, DEFAULT_MEDIA_LIMITS, prefix);
+    await confinedTool(create, DEFAULT_MEDIA_LIMITS, { searchPath: "/no/such", dataDir: folder });
+    expect((await readdir(folder)).sort()).toEqual(["confinement-new", "other-old"]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test.runIf(process.platform === "linux")(

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { ChildFailed, runChild } from "./child-run.ts";
@@ -7,12 +6,11 @@ import { type Confinement, findConfinement, findProgram } from "./confinement.ts
 import { createMediaTool } from "./create-media-tool.ts";
 import { createFfmpegEngine, type FfmpegPrograms } from "./ffmpeg-engine.ts";
 import { createLendingEngine } from "./lending-engine.ts";
-import type { MediaEngine, Run, StillJob } from "./media-engine.ts";
+import type { MediaEngine, Run } from "./media-engine.ts";
 import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./media-limits.ts";
 import type { MediaTool } from "./media-tool.ts";
 import { createNodeAvEngine } from "./node-av-engine.ts";
-import { pictureFilter } from "./plan.ts";
-import { PICTURE_DEMUXERS } from "./rules.ts";
+import { sweepTrialPictures, withTrialPicture } from "./trial-picture.ts";
 
 export interface FindMediaToolOptions {
   /** The bundled worker/media-worker.ts. */
@@ -30,9 +28,6 @@ export interface FindMediaToolOptions {
 const CHECK_TIMEOUT_MS = 10_000;
 /** A machine that is busy when it starts is not to be confined less for it. */
 const ATTEMPT_TIMEOUT_MS = 30_000;
-/** A GIF of one pixel. */
-const PICTURE = Buffer.from("R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=", "base64");
-const PICTURE_HEADER = { width: 1, height: 1, upright: { rotation: 0, mirrored: false } } as const;
 const USUAL_PATH = "/usr/local/bin:/usr/bin:/bin";
 /** Some distributions leave out what they hold to be patented. */
 const NEEDED_ENCODERS = ["libx264", "aac", "mjpeg"];
@@ -64,7 +59,8 @@ export async function confinedTool(
   const engineBehind = ({ prefix, account }: Confinement) =>
     account ? createLendingEngine(create(prefix), account) : create(prefix);
   const folder = dataDir && existsSync(dataDir) ? dataDir : tmpdir();
-  const confinement = await withPicture(folder, (job) =>
+  if (folder === dataDir) await sweepTrialPictures(folder);
+  const confinement = await withTrialPicture(folder, (job) =>
     findConfinement({
       searchPath,
       limits,
@@ -73,7 +69,7 @@ export async function confinedTool(
   );
   const engine = engineBehind(confinement);
   const check = () =>
-    withPicture(folder, async (job) => {
+    withTrialPicture(folder, async (job) => {
       await engine.inspect(job.source, attemptRun());
       await engine.still(job, attemptRun());
     });
@@ -85,19 +81,6 @@ const attemptRun = (): Run => ({
   timeoutMs: ATTEMPT_TIMEOUT_MS,
   maxPixels: 1000,
 });
-
-/** Has `use` make something of a small picture, in a folder of its own below `parent` that is gone afterwards. */
-async function withPicture<T>(parent: string, use: (job: StillJob) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(parent, "confinement-"));
-  try {
-    const source = { path: join(folder, "picture.gif"), demuxer: PICTURE_DEMUXERS.gif };
-    await writeFile(source.path, PICTURE, { mode: 0o600 });
-    const filter = pictureFilter("gif", PICTURE_HEADER, { maxWidthPx: 16, maxHeightPx: 16 });
-    return await use({ source, stream: 0, atMs: 0, filter, output: join(folder, "picture.jpeg") });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 async function programsAt(ffmpegPath: string, searchPath: string): Promise<FfmpegPrograms> {
   // Children have no search path of ours. A program that is nowhere keeps a name, and fails by it.

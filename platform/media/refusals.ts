@@ -68,7 +68,7 @@ export const refusals = {
     new DomainError(
       "too-large",
       "MEDIA_TOO_HEAVY",
-      "Reading this file takes more memory than is allowed. Export it at a smaller size.",
+      "Reading this file takes more memory or work than is allowed. Export it at a smaller size.",
     ),
   timeout: (timeoutMs: number) =>
     new DomainError(

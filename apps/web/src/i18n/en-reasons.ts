@@ -65,7 +65,7 @@ export const reasons = {
   ADDRESS_UNPUBLISHED_TOO_MUCH:
     "From your network come more files than are kept without being published. Publish some: what is not published by tomorrow is thrown away.",
   RENDITION_TOO_LARGE: "The converted video would be too large. Shorten it or export it smaller.",
-  MEDIA_TOO_HEAVY: "The video needs more memory than this server has for it. Export it smaller.",
+  MEDIA_TOO_HEAVY: "The video needs more memory or work than this server has for it. Export it smaller.",
   MEDIA_TIMEOUT: "Preparing the video took too long. Try again with a shorter or smaller one.",
   PROCESSING_FAILED: "The video could not be converted. Export it again as MP4 and try once more.",
   DISK_FULL:

@@ -59,7 +59,7 @@ export const reasons: Record<keyof typeof english, string> = {
   UNPUBLISHED_TOO_MUCH: "你还有 {limit} MB 内容未发布，请先发布一些，或等视频处理完成后再试。",
   ADDRESS_UNPUBLISHED_TOO_MUCH: "你所在的网络已有太多未发布的文件，请先发布一些；明天仍未发布的将被清除。",
   RENDITION_TOO_LARGE: "转换后的视频太大，请剪短或降低分辨率后再试。",
-  MEDIA_TOO_HEAVY: "处理这个视频所需的内存超出限制，请降低分辨率后再试。",
+  MEDIA_TOO_HEAVY: "处理这个视频所需的内存或运算超出限制，请降低分辨率后再试。",
   MEDIA_TIMEOUT: "视频处理超时，请换一个更短或更小的视频。",
   PROCESSING_FAILED: "视频转换失败，请重新导出为 MP4 后再试。",
   DISK_FULL: "服务器磁盘已满，暂时无法保存任何内容。您仍可继续观看，请告知管理员。{again}",
