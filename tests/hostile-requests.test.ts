@@ -8,7 +8,7 @@ import { createServiceTokens, type ServiceTokens } from "#platform/rpc/service-t
 import { patienceMs } from "#platform/testing/patience.ts";
 import { freshClip } from "./harness/clips.ts";
 import { type Shape, shapes } from "./harness/deployment.ts";
-import { callSender, hostileCall } from "./harness/hostile-calls.ts";
+import { answerToCall, hostileCall } from "./harness/hostile-calls.ts";
 import {
   type HostileRequest,
   hostileRequest,
@@ -130,9 +130,6 @@ describe.each(shapes)("whatever is asked, %s", (shape) => {
       const ids = [person.id, other.id, known.values.videoid![0]!, known.values.commentid![0]!];
       const callable = await callableMethods(tokens);
       const modules = await Promise.all([...Object.keys(table), "stranger"].map(tokens.issue));
-      const senders = new Map(
-        callable.map(({ module }) => [module, callSender(server.deployment.rpcAddressOf(module))]),
-      );
       const failures: string[] = [];
       let trusted = 0;
       let refused = 0;
@@ -142,9 +139,9 @@ describe.each(shapes)("whatever is asked, %s", (shape) => {
           const { module, ...method } = random.of(callable);
           const others = modules.filter((token) => !method.tokens.includes(token));
           const call = hostileCall(random, method, [...forged, ...others], ids);
-          const answer = await senders.get(module)!.send(call);
+          const answer = await answerToCall(server.deployment.rpcAddressOf(module), call);
           if (call.trusted) trusted++;
-          // Without a status: what came was no call, or took others of its connection along.
+          // Without a status: what came was no call.
           if (answer.reason?.startsWith("SERVICE_")) refused++;
           if (answer.status !== "none" && (call.trusted || answer.status !== "0")) continue;
           failures.push(JSON.stringify([method.path, call.headers, call.end, answer]).slice(0, 1000));
@@ -157,7 +154,6 @@ describe.each(shapes)("whatever is asked, %s", (shape) => {
       const [ported] = callable;
       for (const noise of rawNoise(random))
         await closedAfter(server.deployment.rpcAddressOf(ported!.module), noise);
-      for (const sender of senders.values()) sender.close();
       // Every process goes on.
       body(await send("GET", `${server.origin}/api/v1/feed`));
       expect((await server.register()).id).toMatch(/^\d+$/);

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from "node:http2";
+import { connect, type OutgoingHttpHeaders } from "node:http2";
 import { create, type DescField, type DescMessage, ScalarType, toBinary } from "@bufbuild/protobuf";
 import { patienceMs } from "#platform/testing/patience.ts";
 import type { Random } from "./hostile-requests.ts";
@@ -160,55 +160,37 @@ function framed(random: Random, bytes: Buffer): Buffer[] {
   return [whole.subarray(0, at), whole.subarray(at)];
 }
 
-/** A connection on which calls are made as they are. */
-export interface CallSender {
-  send(call: HostileCall): Promise<CallAnswer>;
-  close(): void;
-}
-
-/** Connects to host:port, and again whenever the connection was ended. */
-export function callSender(address: string): CallSender {
-  let session: ClientHttp2Session | undefined;
-  const connected = () => {
-    if (session && !session.closed && !session.destroyed) return session;
-    session = connect(`http://${address}`);
+/** Makes a call as it is, over a connection of its own: some are the end of theirs. `address` is host:port. */
+export function answerToCall(address: string, { headers, chunks, end }: HostileCall): Promise<CallAnswer> {
+  return new Promise((resolve) => {
+    const answer: CallAnswer = { status: undefined, reason: undefined, http: undefined };
+    const session = connect(`http://${address}`);
     session.on("error", () => {});
-    return session;
-  };
-  return {
-    send: ({ headers, chunks, end }) =>
-      new Promise((resolve) => {
-        let status: string | undefined;
-        let reason: string | undefined;
-        let http: number | undefined;
-        const stream = connected().request(headers, { endStream: false });
-        const note = (head: Record<string, unknown>) => {
-          status ??= head["grpc-status"]?.toString();
-          reason ??= head["douya-reason"]?.toString();
-        };
-        const finish = () => {
-          clearTimeout(late);
-          clearInterval(more);
-          stream.close();
-          resolve({ status, reason, http });
-        };
-        const late = setTimeout(() => {
-          status = "none";
-          finish();
-        }, patienceMs);
-        stream.on("response", (head) => {
-          http = Number(head[":status"]);
-          note(head);
-        });
-        stream.on("trailers", note);
-        stream.on("error", () => {});
-        stream.once("close", finish).once("end", finish).resume();
-        for (const chunk of chunks) stream.write(chunk);
-        const more = setInterval(() => {
-          if (end === "goes on" && stream.writableLength < 2 ** 20) stream.write(Buffer.alloc(16_384));
-        }, 1);
-        if (end === "yes") stream.end();
-      }),
-    close: () => session?.destroy(),
-  };
+    const stream = session.request(headers, { endStream: false });
+    const note = (head: Record<string, unknown>) => {
+      answer.status ??= head["grpc-status"]?.toString();
+      answer.reason ??= head["douya-reason"]?.toString();
+    };
+    const finish = () => {
+      clearTimeout(late);
+      clearInterval(more);
+      session.destroy();
+      resolve(answer);
+    };
+    const late = setTimeout(() => {
+      answer.status = "none";
+      finish();
+    }, patienceMs);
+    stream.on("response", (head) => {
+      answer.http = Number(head[":status"]);
+      note(head);
+    });
+    stream.on("trailers", note).on("error", () => {});
+    stream.once("close", finish).once("end", finish).resume();
+    for (const chunk of chunks) stream.write(chunk);
+    const more = setInterval(() => {
+      if (end === "goes on" && stream.writableLength < 2 ** 20) stream.write(Buffer.alloc(16_384));
+    }, 1);
+    if (end === "yes") stream.end();
+  });
 }
