@@ -23,6 +23,14 @@ async function start(metricsToken: string, trustProxy = trustNobody, publicUrl =
   app = createHttpServer({ log, metrics, trustProxy, publicUrl, metricsToken, readiness });
   app.get("/things/:id", async (request) => ({ trace: request.id }));
   app.get("/seen", async ({ ip, protocol, host }) => ({ ip, protocol, host }));
+  const limit = { type: "integer", minimum: 1, maximum: 50 };
+  app.get(
+    "/page",
+    { schema: { querystring: { type: "object", properties: { limit } } } },
+    async (request) => ({
+      asked: request.query,
+    }),
+  );
   app.post("/things", async (request) => ({ got: request.body }));
   gotBytes = 0;
   app.addContentTypeParser("video/mp4", (_request, _payload, done) => done(null));
@@ -70,6 +78,22 @@ test("ready when every module is; otherwise 503 with the reasons", async () => {
     503,
     { ready: false, modules: { user: "ready", feed: "the video service is not reachable" } },
   ]);
+});
+
+test.each([
+  "Infinity",
+  "-Infinity",
+  "NaN",
+  "1e309",
+  "51",
+  "0",
+  "1.5",
+  "",
+])("no number within bounds: %s", async (limit) => {
+  expect((await get(`/page?limit=${limit}`)).status).toBe(400);
+});
+test("a number within bounds", async () => {
+  expect(await (await get("/page?limit=50")).json()).toEqual({ asked: { limit: 50 } });
 });
 
 describe("/metrics", () => {

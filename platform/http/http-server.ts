@@ -66,7 +66,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     frameworkErrors: refuseUnrouted(forms, headers),
     clientErrorHandler: refuseUnparsed(forms, headers),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: "array" } },
+    // Strict about numbers, Ajv would ask of "Infinity" whether it is an integer, and not whether it is within bounds.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: "array", strictNumbers: false } },
     schemaController: { compilersFactory: { buildSerializer: lazySerializers } },
   });
 
