@@ -30,6 +30,9 @@ const steps = [
     bin("depcruise"),
     ["--config", ".dependency-cruiser.mjs", "apps", "contracts", "modules", "platform", "tests", "bench"],
   ],
+  ["nothing unused", bin("knip"), ["--no-progress"]],
+  ["contracts", bin("buf"), ["lint"]],
+  ["contracts, as released ones are used", bin("buf"), ["breaking", "--against", "contracts/released.binpb"]],
 ];
 if (only.length === 0) {
   for (const [what, command, args] of steps)

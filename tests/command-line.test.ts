@@ -143,6 +143,20 @@ describe("douya on the command line", () => {
     expect(output).toContain("nowhere.env");
   });
 
+  test("a setting that does not exist is named, with the one that was meant", async () => {
+    const file = join(folder, "misspelt.env");
+    await writeFile(file, "DOUYA_HSOT=::1\nOTHER=1\n");
+    const env = { DOUYA_CONFIG: file, DOUYA_PROT: "1234" };
+    const listed = await run(["config"], env);
+    expect(listed.code).toBe(1);
+    expect(listed.answer.match(/^MEND: .*$/gm)).toEqual([
+      "MEND: DOUYA_PROT (from the environment) is not a setting. Did you mean DOUYA_PORT?",
+      "MEND: DOUYA_HSOT (from the file) is not a setting. Did you mean DOUYA_HOST?",
+    ]);
+    const served = await run(["serve"], { ...env, DOUYA_FFMPEG: join(folder, "nowhere") });
+    expect(served.output).toContain("DOUYA_PROT (from the environment) is not a setting.");
+  });
+
   test("targets prints the modules in the order they start, and whom each calls", async () => {
     const { code, answer } = await run(["targets"]);
     expect(code).toBe(0);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
+import { closest } from "fastest-levenshtein";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { parseTrustProxy } from "#platform/http/client-address.ts";
 
@@ -159,8 +160,19 @@ function problemWith(entry: Key<unknown>, value: string): string | undefined {
   }
 }
 
+/** A sentence about each setting that is given and does not exist, with the one that was probably meant. */
+export function unknownSettings(env: NodeJS.ProcessEnv = process.env): string[] {
+  const known = ["DOUYA_CONFIG", ...Object.values(keys).map(({ name }) => name)];
+  const given = { environment: Object.keys(env), file: Object.keys(configFile(env)) };
+  return Object.entries(given).flatMap(([source, names]) =>
+    names
+      .filter((name) => name.startsWith("DOUYA_") && !known.includes(name))
+      .map((name) => `${name} (from the ${source}) is not a setting. Did you mean ${closest(name, known)}?`),
+  );
+}
+
 function textValues(env: NodeJS.ProcessEnv) {
-  const file = readFile(env.DOUYA_CONFIG ?? "douya.env", env.DOUYA_CONFIG !== undefined);
+  const file = configFile(env);
   return new Map(
     Object.values(keys).map((entry) => {
       const fromEnv = env[entry.name];
@@ -170,6 +182,10 @@ function textValues(env: NodeJS.ProcessEnv) {
       return [entry.name, { value: entry.fallback, source: "default" }];
     }),
   );
+}
+
+function configFile(env: NodeJS.ProcessEnv): NodeJS.Dict<string> {
+  return readFile(env.DOUYA_CONFIG ?? "douya.env", env.DOUYA_CONFIG !== undefined);
 }
 
 function readFile(path: string, mustExist: boolean): NodeJS.Dict<string> {
@@ -200,7 +216,7 @@ function text(value: string): string {
 }
 
 /** One that could be guessed would let anybody speak for any module. */
-export function strongSecret(value: string): string {
+function strongSecret(value: string): string {
   if (value !== "" && Buffer.byteLength(value) < 32)
     throw new Error("must have at least 32 bytes; make one with: openssl rand -base64 32");
   return value;

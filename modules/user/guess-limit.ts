@@ -16,7 +16,7 @@ export interface GuessLimit {
   take(key: string, stored?: Guesses): Guess;
 }
 
-export interface Guess {
+interface Guess {
   /** Settles like `verdict`: false counts; true does not, and neither does an error, which says nothing of the guess. */
   judge(verdict: Promise<boolean>): Promise<boolean>;
   /** All that count by now. */

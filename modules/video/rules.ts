@@ -60,7 +60,7 @@ export function endOfSession(error: unknown): never {
   throw error instanceof PeopleGone ? accountGone() : error;
 }
 
-export function videoHeld(): DomainError {
+function videoHeld(): DomainError {
   return new DomainError(
     "conflict",
     "VIDEO_HELD",

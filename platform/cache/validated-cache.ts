@@ -12,7 +12,7 @@ export interface Changes {
 }
 
 /** An answer with what its validity depends on. */
-export interface Answer<Value> {
+interface Answer<Value> {
   value: Value;
   /** Every id whose change may lead to another answer. */
   dependencies: string[];

@@ -11,7 +11,7 @@ export interface KeptCount {
   facts: RawBuilder<unknown>;
 }
 
-export interface Drift {
+interface Drift {
   key: string;
   kept: string;
   facts: string;

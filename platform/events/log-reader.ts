@@ -3,12 +3,12 @@ import type { Lane, Portion } from "./lane.ts";
 import type { LogRow } from "./log-row.ts";
 
 /** What a member of a group reads: events of these types in the partitions that it has at the moment. */
-export interface Reading {
+interface Reading {
   types: readonly string[];
   partitions(): Iterable<number>;
 }
 
-export interface Wanted {
+interface Wanted {
   lanes: Lane[];
   /** The most rows of each lane. */
   limits: number[];

@@ -4,7 +4,7 @@ import { DomainError } from "../errors/domain-error.ts";
 import { canonicalAddress } from "./client-address.ts";
 
 /** The name in a Host header, without its port and in lower case; undefined when it is no name. */
-export function hostName(host: string): string | undefined {
+function hostName(host: string): string | undefined {
   const [, name] = /^(\[[\da-f:.]+\]|[\w.-]{1,255})(?::\d{1,5})?$/i.exec(host) ?? [];
   return name?.toLowerCase().replace(/\.$/, "");
 }

@@ -31,7 +31,7 @@ export interface JobKind {
 }
 
 /** Somebody's work among that of others. */
-export interface Turn {
+interface Turn {
   owner: string;
   /** About how long it takes. */
   expectedMs: number;

@@ -20,7 +20,7 @@ export interface Account {
   readonly gid: number;
 }
 
-export const UNCONFINED: Confinement = { prefix: [], account: null, lacks: [] };
+const UNCONFINED: Confinement = { prefix: [], account: null, lacks: [] };
 
 /** Nobody's, and not `nobody` either: that is who PostgreSQL may run as, with all our data. */
 const DECODERS: Account = { uid: 65533, gid: 65533 };

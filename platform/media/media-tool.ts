@@ -75,7 +75,7 @@ export type RenditionInfo = Pick<
   "durationMs" | "width" | "height" | "rotation" | "mirrored" | "notices"
 >;
 
-export interface RenditionOptions extends RunOptions {
+interface RenditionOptions extends RunOptions {
   maxShortSidePx: number;
   /** From 0 to 1, a few times a second, never falling. */
   onProgress?: (done: number) => void;

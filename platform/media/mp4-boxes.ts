@@ -12,7 +12,7 @@ export interface Mp4Layout {
   crops: (Crop | null)[];
 }
 
-export interface Box {
+interface Box {
   type: string;
   /** Where its content starts and where it ends. */
   from: number;
@@ -90,7 +90,7 @@ async function readCrop(walk: BoxWalk, track: Box): Promise<Crop | null> {
 }
 
 /** Looks at boxes through a window, and at no more of them and for no longer than a recording needs. */
-export class BoxWalk {
+class BoxWalk {
   private readonly file: FileHandle;
   private readonly bounds: WalkBounds;
   private readonly untilMs: number;

@@ -15,7 +15,7 @@ export interface StreamSpan {
   uniform: boolean;
 }
 
-export interface ClockPart {
+interface ClockPart {
   startMs: number;
   endMs: number;
   /** From the clock of the part before it; negative: it starts again. */

@@ -49,7 +49,7 @@ export function fromStatus(error: ServiceError, module: string): DomainError {
   return new DomainError("internal", "INTERNAL", "Something went wrong on our side.");
 }
 
-export function unavailable(module: string): DomainError {
+function unavailable(module: string): DomainError {
   const reason = `${module.toUpperCase()}_UNAVAILABLE`;
   return new DomainError("unavailable", reason, `The ${module} service is not reachable right now.`, 1000);
 }

@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import type { Logger } from "../observe/log.ts";
 
 /** What is kept about. Never a password, a token, or a name that may be a password typed into the wrong field. */
-export type SecurityKind =
+type SecurityKind =
   | "registered"
   | "login"
   | "login-failed"
@@ -20,7 +20,7 @@ export type SecurityKind =
   | "comment-deleted"
   | "reports-dismissed";
 
-export interface SecurityEntry {
+interface SecurityEntry {
   kind: SecurityKind;
   /** Whom it concerns. */
   userId?: string | undefined;

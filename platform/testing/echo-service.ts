@@ -27,7 +27,7 @@ export const echoService: DescService = createFileRegistry(
   create(FileDescriptorSetSchema, { file: [file] } as never),
 ).getService("test.EchoService")!;
 
-export interface Echo {
+interface Echo {
   text?: string;
   data?: Uint8Array;
 }

@@ -22,7 +22,7 @@ declare module "vitest" {
 }
 
 /** What people hold or sit at. */
-export const devices = {
+const devices = {
   phone: { viewport: { width: 390, height: 844 }, locale: "zh-CN", hasTouch: true, isMobile: true },
   desk: { viewport: { width: 1280, height: 800 }, locale: "en-US", hasTouch: false, isMobile: false },
 } satisfies Record<string, BrowserContextOptions>;

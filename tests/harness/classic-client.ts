@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { type Answer, type SendOptions, send } from "./http-client.ts";
 
-export interface ClassicUser {
+interface ClassicUser {
   id: number;
   name: string;
   follow_count: number;
@@ -24,7 +24,7 @@ export interface ClassicVideo {
   is_favorite: boolean;
   title: string;
 }
-export interface ClassicComment {
+interface ClassicComment {
   id: number;
   user: ClassicUser;
   content: string;
@@ -38,7 +38,7 @@ export interface ClassicMessage {
   create_time: number;
 }
 /** As lists of people have them; the last three only in the list of friends. */
-export interface ClassicListed extends ClassicUser {
+interface ClassicListed extends ClassicUser {
   message?: string;
   msgType?: number;
   msg_type?: number;

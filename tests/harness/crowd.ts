@@ -21,7 +21,7 @@ export interface Written {
 }
 
 /** Everything that a crowd has done, as its members saw it acknowledged. */
-export interface Memory {
+interface Memory {
   /** By `${follower} ${followee}`. */
   follows: Map<string, Possible<boolean>>;
   /** By `${blocker} ${blocked}`. */

@@ -21,7 +21,7 @@ export interface HostileCall {
   trusted: boolean;
 }
 
-export interface CallAnswer {
+interface CallAnswer {
   /** grpc-status; undefined when the stream was closed without one, "none" when nothing came in a long time. */
   status: string | undefined;
   reason: string | undefined;

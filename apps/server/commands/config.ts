@@ -1,4 +1,4 @@
-import { describeConfig } from "../config.ts";
+import { describeConfig, unknownSettings } from "../config.ts";
 import type { Command } from "./command.ts";
 
 export const configCommand: Command = {
@@ -15,6 +15,10 @@ export const configCommand: Command = {
         console.log(`    MEND: ${problem}.`);
         process.exitCode = 1;
       }
+    }
+    for (const sentence of unknownSettings()) {
+      console.log(`\nMEND: ${sentence}`);
+      process.exitCode = 1;
     }
   },
 };

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { createLog } from "#platform/observe/log.ts";
-import { readConfig } from "../config.ts";
+import { readConfig, unknownSettings } from "../config.ts";
 import { serve } from "../serve.ts";
 import type { Command } from "./command.ts";
 
@@ -11,6 +11,7 @@ export const serveCommand: Command = {
     keepRequestsYoung();
     const config = readConfig();
     const log = createLog(config.logLevel);
+    for (const sentence of unknownSettings()) log.warn(sentence);
     // Watched for before anything starts, so that stopping early is clean as well.
     const stopAsked = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());

@@ -6,10 +6,10 @@ export const Id = Type.String({
   pattern: "^[1-9][0-9]{0,18}$",
   description: "A 64-bit id as a decimal string.",
 });
-export const Time = Type.String({ format: "date-time" });
+const Time = Type.String({ format: "date-time" });
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
-export const Counts = Type.Object({
+const Counts = Type.Object({
   videos: Type.Integer(),
   following: Type.Integer(),
   followers: Type.Integer(),
@@ -17,7 +17,7 @@ export const Counts = Type.Object({
   likesGiven: Type.Integer(),
 });
 
-export const User = Type.Object(
+const User = Type.Object(
   {
     id: Id,
     username: Type.String({ description: "What one logs in with." }),
@@ -35,7 +35,7 @@ export const User = Type.Object(
   { $id: "User" },
 );
 
-export const Me = Type.Object(
+const Me = Type.Object(
   {
     ...User.properties,
     closingRefused: nullable(
@@ -59,7 +59,7 @@ export const WhyQuery = Type.Object({
   ),
 });
 
-export const Session = Type.Object(
+const Session = Type.Object(
   {
     user: Type.Ref("User"),
     accessToken: Type.String({ description: "Send it as `Authorization: Bearer …`." }),
@@ -72,7 +72,7 @@ export const Session = Type.Object(
   { $id: "Session" },
 );
 
-export const Device = Type.Object(
+const Device = Type.Object(
   {
     id: Id,
     current: Type.Boolean(),
@@ -90,7 +90,7 @@ const Notices = Type.Array(Type.Object({ reason: Type.String(), message: Type.St
     "SOUND_LEFT_OUT: its sound could not be decoded.",
 });
 
-export const Upload = Type.Object(
+const Upload = Type.Object(
   {
     id: Id,
     sizeBytes: Type.Integer(),
@@ -102,7 +102,7 @@ export const Upload = Type.Object(
   { $id: "Upload" },
 );
 
-export const Video = Type.Object(
+const Video = Type.Object(
   {
     id: Id,
     title: Type.String(),
@@ -138,7 +138,7 @@ export const Video = Type.Object(
   { $id: "Video" },
 );
 
-export const Comment = Type.Object(
+const Comment = Type.Object(
   {
     id: Id,
     videoId: Id,
@@ -160,7 +160,7 @@ export const Comment = Type.Object(
   { $id: "Comment" },
 );
 
-export const ReportedComment = Type.Object(
+const ReportedComment = Type.Object(
   {
     comment: Type.Ref("Comment"),
     firstReportedAt: Time,
@@ -175,7 +175,7 @@ export const ReportedComment = Type.Object(
   { $id: "ReportedComment" },
 );
 
-export const Message = Type.Object(
+const Message = Type.Object(
   {
     id: Id,
     senderId: Id,
@@ -189,7 +189,7 @@ export const Message = Type.Object(
   { $id: "Message" },
 );
 
-export const Conversation = Type.Object(
+const Conversation = Type.Object(
   {
     peer: Type.Ref("User"),
     latest: Type.Ref("Message"),
@@ -199,7 +199,7 @@ export const Conversation = Type.Object(
   { $id: "Conversation" },
 );
 
-export const Problem = Type.Object(
+const Problem = Type.Object(
   {
     type: Type.String(),
     title: Type.String(),

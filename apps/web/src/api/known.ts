@@ -48,7 +48,7 @@ const isVideo = (value: object): value is Video => "playUrl" in value && "reacti
 const isUser = (value: object): value is User => "username" in value && "followsYou" in value;
 
 /** `value` with every object in it swapped; the same object where nothing changed. */
-export function replace(value: unknown, swap: (value: object) => object): unknown {
+function replace(value: unknown, swap: (value: object) => object): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {
     const items = value.map((item) => replace(item, swap));

@@ -12,7 +12,7 @@ interface Access {
   expiresAtMs: number;
 }
 type Message = { kind: "renewed"; access: Access };
-export type EndReason = "left" | "ended";
+type EndReason = "left" | "ended";
 
 export interface SessionStore {
   /** The person logged in, or null. The same object until it changes. */

@@ -79,8 +79,6 @@ export function createMessageCache(cache: QueryClient) {
   };
 }
 
-export type MessageCache = ReturnType<typeof createMessageCache>;
-
 /** What waits to be sent to somebody; it outlives the page. */
 export const outboxQuery = (peerId: string) => ({
   queryKey: outboxKey(peerId),

@@ -20,7 +20,7 @@ export function MessageContent({ content, by }: { content: string; by?: string }
   );
 }
 
-export function videoIn(content: string): string | undefined {
+function videoIn(content: string): string | undefined {
   for (const part of linkify(content)) {
     const id = typeof part !== "string" && videoIdOf(part.href, location.origin);
     if (id) return id;

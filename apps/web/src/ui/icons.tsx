@@ -84,11 +84,6 @@ export const PlayIcon = (props: IconProps) => (
     <path d="M7.2 4.700c0-1.1 1.2-1.8 2.2-1.200l10.9 7.200c.9.6.900 1.9 0 2.500L9.4 20.500c-1 .6-2.2-.1-2.2-1.200z" />
   </Icon>
 );
-export const PauseIcon = (props: IconProps) => (
-  <Icon {...props} filled>
-    <path d="M7 4.500h3v15H7zM14 4.500h3v15h-3z" />
-  </Icon>
-);
 export const BackIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="m14.5 5-7 7 7 7" />

@@ -13,7 +13,7 @@ import { ProgressBar } from "./progress-bar.tsx";
 import "./pipeline.css";
 
 const POLL_MS = 1000;
-export const isUnderWay = (state: Video["state"]) => state === "uploaded" || state === "processing";
+const isUnderWay = (state: Video["state"]) => state === "uploaded" || state === "processing";
 
 /** What becomes of a published file, until everybody can watch it or the reason is known. */
 export function Pipeline({ id, onAgain }: { id: string; onAgain: () => void }) {

@@ -13,7 +13,7 @@ const NO_TEXT = new Set([
 ]);
 
 /** Whether what is typed there becomes text, also where nothing may be written just now. */
-export function takesText(target: EventTarget | null): boolean {
+function takesText(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) return !NO_TEXT.has(target.type);
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
   return target instanceof HTMLElement && (target.isContentEditable || target.role === "textbox");
