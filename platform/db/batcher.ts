@@ -1,5 +1,4 @@
 import { DomainError } from "../errors/domain-error.ts";
-import { onAbort } from "../protect/on-abort.ts";
 import { callController } from "../rpc/call.ts";
 
 /** Who asks: nobody waits for the answer once the signal has fired. */
@@ -11,11 +10,11 @@ interface Request<K, V> {
   key: K;
   resolve(value: V): void;
   reject(error: unknown): void;
-  /** Forgets the signal of whoever asks. */
-  settle?: () => void;
-  /** Called when they have gone while the batch is under way. */
-  leave?: (reason: unknown) => void;
+  signal: AbortSignal | undefined;
 }
+
+/** How often to look who has gone: a listener on each signal would cost as much as the rest of a request in a batch. */
+const lookMs = 100;
 
 /**
  * Merges concurrent requests for single things into one request for many. While a batch is under way the
@@ -47,10 +46,19 @@ export function createBatcher<K, V>(
   /** Those of the batches under way. */
   const taken = new Set<string>();
 
+  function dropIfGone(request: Request<K, V>): boolean {
+    const { signal, reject } = request;
+    if (!signal?.aborted) return false;
+    waiting.delete(request);
+    reject(signal.reason);
+    return true;
+  }
+
   function takeBatch(): Request<K, V>[] {
     const batch: Request<K, V>[] = [];
     for (const request of waiting) {
       if (batch.length === maxBatch) break;
+      if (dropIfGone(request)) continue;
       if (conflict) {
         const key = conflict(request.key);
         if (taken.has(key)) continue;
@@ -65,12 +73,11 @@ export function createBatcher<K, V>(
   async function flush(batch: Request<K, V>[]): Promise<void> {
     running++;
     const unwanted = callController();
-    let left = batch.length;
-    for (const request of batch)
-      request.leave = (reason) => {
-        left--;
-        if (left === 0) unwanted.abort(reason);
-      };
+    const look = setInterval(() => {
+      waiting.forEach(dropIfGone);
+      const gone = batch.filter(dropIfGone);
+      if (gone.length === batch.length) unwanted.abort(gone[0]!.signal!.reason);
+    }, lookMs);
     try {
       const values = await run(
         batch.map((request) => request.key),
@@ -82,11 +89,9 @@ export function createBatcher<K, V>(
     } catch (error) {
       for (const request of batch) request.reject(error);
     } finally {
+      clearInterval(look);
       running--;
-      for (const request of batch) {
-        request.settle?.();
-        if (conflict) taken.delete(conflict(request.key));
-      }
+      if (conflict) for (const request of batch) taken.delete(conflict(request.key));
       schedule();
     }
   }
@@ -113,13 +118,7 @@ export function createBatcher<K, V>(
       );
     }
     return new Promise<V>((resolve, reject) => {
-      const request: Request<K, V> = { key, resolve, reject };
-      waiting.add(request);
-      if (signal)
-        request.settle = onAbort(signal, () => {
-          reject(signal.reason);
-          if (!waiting.delete(request)) request.leave!(signal.reason);
-        });
+      waiting.add({ key, resolve, reject, signal });
       schedule();
     });
   };
