@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
+import { DomainError } from "../errors/domain-error.ts";
 import { ChildFailed, runChild } from "./child-run.ts";
 import { type Confinement, findConfinement, findProgram } from "./confinement.ts";
 import { createMediaTool } from "./create-media-tool.ts";
@@ -35,7 +36,7 @@ const NEEDED_FILTERS = ["zscale", "tonemap", "bwdif", "overlay"];
 
 /**
  * The ffmpeg on this machine when it can do all that is needed, else the libraries that come with Douya.
- * Rejects when `ffmpegPath` is given and does not fit.
+ * Error: CONFIG_INVALID when `ffmpegPath` is given and does not fit.
  */
 export async function findMediaTool(options: FindMediaToolOptions): Promise<MediaTool> {
   const limits = { ...DEFAULT_MEDIA_LIMITS, ...options.limits };
@@ -45,7 +46,14 @@ export async function findMediaTool(options: FindMediaToolOptions): Promise<Medi
     options.log?.info({ program: programs.ffmpeg }, "media: using the ffmpeg of this machine");
     return confinedTool((prefix) => createFfmpegEngine(programs, limits, prefix), limits, options);
   }
-  if (options.ffmpegPath) throw new Error(`${programs.ffmpeg} cannot be used: ${lack}`);
+  if (options.ffmpegPath) {
+    const advice = "Set DOUYA_FFMPEG to one that can, or leave it out.";
+    throw new DomainError(
+      "invalid",
+      "CONFIG_INVALID",
+      `${programs.ffmpeg} cannot be used: ${lack}. ${advice}`,
+    );
+  }
   options.log?.info({ lack }, "media: using the FFmpeg libraries that come with Douya");
   return confinedTool((prefix) => createNodeAvEngine(options.workerPath, limits, prefix), limits, options);
 }
