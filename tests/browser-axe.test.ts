@@ -1,11 +1,24 @@
 import axe from "axe-core";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
+import { en } from "#apps/web/src/i18n/en.ts";
+import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+
+type Opened = [path: string, place: string, buttons: string[]];
+
+/** It is on the screen, and what it has is found by scrolling down alone. */
+const isWithin = (dialog: Locator): Promise<boolean> =>
+  dialog.evaluate((it) => {
+    const { left, top, right, bottom } = it.getBoundingClientRect();
+    const { innerWidth, innerHeight } = it.ownerDocument.defaultView;
+    const onScreen = left >= 0 && top >= 0 && right <= innerWidth + 1 && bottom <= innerHeight + 1;
+    return onScreen && it.scrollWidth <= it.clientWidth;
+  });
 
 /** What axe-core finds on every page, in both themes, on a phone and on a desk: nothing. */
 describe("axe", () => {
@@ -91,10 +104,82 @@ describe("axe", () => {
           await expect.poll(() => violations(page), { message: `${path} ${colorScheme}` }).toEqual([]);
         }
       }
-      await page.goto(`/video/${videoId}`);
-      await page.locator("article[data-active=true] .rail-button").last().click();
-      await page.getByRole("dialog").waitFor();
-      await expect.poll(() => violations(page), { message: "the menu" }).toEqual([]);
+    },
+    180_000,
+  );
+
+  const small = {
+    phone: [
+      { width: 320, height: 480 },
+      { width: 844, height: 390 },
+    ],
+    desk: [{ width: 900, height: 480 }],
+  };
+  const slide = "article[data-active=true]";
+  /** Where they are opened, and the buttons that lead there. */
+  const guestsDialogs = (t: typeof en): Opened[] => [
+    [`/video/${videoId}`, slide, [t.like]],
+    [`/video/${videoId}`, slide, [t.moreActions]],
+    [`/user/${ada.id}`, "main", [t.moreActions]],
+  ];
+  const membersDialogs = (t: typeof en): Opened[] => [
+    [`/video/${videoId}`, slide, [t.share]],
+    [`/video/${videoId}`, slide, [t.moreActions]],
+    [`/video/${videoId}`, slide, [t.moreActions, t.editTitle]],
+    [`/video/${videoId}`, slide, [t.moreActions, t.deleteVideo]],
+    [`/video/${videoId}?comments`, ".comment", [t.reportOf(bob.username)]],
+    [`/video/${videoId}?comments`, ".comment", [t.deleteAction]],
+    [`/user/${bob.id}`, "main", [t.moreActions]],
+    [`/user/${bob.id}`, "main", [t.moreActions, t.block]],
+    ["/me", "main", [t.editProfile]],
+    ["/me", "main", [t.manage("A title")]],
+    ["/settings", "main", [t.logOutEverywhere]],
+    ["/settings", "main", [t.deleteAccount]],
+  ];
+  test.each([
+    ["guests", "phone"],
+    ["guests", "desk"],
+    ["members", "phone"],
+    ["members", "desk"],
+  ] as const)(
+    "the dialogs of %s on a %s have a name and room, and give the focus back",
+    async (who, device) => {
+      const session = who === "members" && (await server.logIn(ada.username, ada.password)).session;
+      const { page } = await browser.visit(server.origin, device, {
+        reducedMotion: "reduce",
+        ...(session && loggedIn(server.origin, session)),
+      });
+      const t = device === "phone" ? (zh as typeof en) : en;
+      const usual = page.viewportSize()!;
+      let open = "";
+      for (const [path, place, buttons] of who === "members" ? membersDialogs(t) : guestsDialogs(t)) {
+        if (path !== open) await page.goto(path);
+        open = path;
+        const button = page
+          .locator(place)
+          .getByRole("button", { name: buttons[0], exact: buttons[0] !== t.like })
+          .first();
+        // By a key: a click in the feed leaves the focus with the video.
+        await button.focus();
+        await page.keyboard.press("Enter");
+        const dialog = page.locator("dialog.dialog");
+        await dialog.waitFor();
+        for (const next of buttons.slice(1)) await dialog.getByRole("button", { name: next }).click();
+        const message = `${path} ${buttons.join(", ")}`;
+        await expect.poll(() => dialog.locator(".spinner").count(), { message }).toBe(0);
+        await expect(page.getByRole("dialog", { name: /./ }).last().isVisible(), message).resolves.toBe(true);
+        for (const colorScheme of ["light", "dark"] as const) {
+          await page.emulateMedia({ colorScheme });
+          await expect.poll(() => violations(page), { message: `${message} ${colorScheme}` }).toEqual([]);
+        }
+        for (const viewport of [...small[device], usual]) {
+          await page.setViewportSize(viewport);
+          await expect.poll(() => isWithin(dialog), { message: `${message} ${viewport.width}` }).toBe(true);
+        }
+        await page.keyboard.press("Escape");
+        await dialog.waitFor({ state: "detached" });
+        await expect.poll(() => button.evaluate((it) => it.matches(":focus")), { message }).toBe(true);
+      }
     },
     180_000,
   );

@@ -33,7 +33,9 @@ describe("where things stand", () => {
     ada = await server.register();
     [upright, wide] = [
       await ada.settled((await ada.publish(freshClip(), "Upright")).id),
-      await ada.settled((await ada.publish(freshClip(), "Wide")).id),
+      await ada.settled(
+        (await ada.publish(freshClip(), `Wide, ${"with a title longer than a line, ".repeat(3)}`)).id,
+      ),
     ].map(({ id }) => id) as [string, string];
     const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
     await client.connect();
@@ -137,6 +139,11 @@ describe("where things stand", () => {
       await until(at, async () => {
         for (const part of await slide.locator(".rail > *, .caption > *, .stage-full").all())
           expect(isIn(await boxOf(part), screen), `${await part.textContent()}`).toBe(true);
+        const full = await boxOf(slide.locator(".stage-full"));
+        expect(
+          apart(full, await boxOf(slide.locator(".caption"))),
+          `${at}: its button is not on the words`,
+        ).toBe(true);
         const tabs = await boxOf(page.locator(".feed-tabs button").last());
         return apart(tabs, await boxOf(slide.locator(".rail")));
       });
