@@ -3,8 +3,8 @@ import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { type Call, type ServedCall, withinDeadline } from "#platform/rpc/call.ts";
+import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { Client } from "#platform/rpc/service.ts";
-import { shared } from "#platform/rpc/shared-calls.ts";
 import type { Pulls } from "./pulls.ts";
 import { type Authored, chooseSources, type Entry, fillMs, mergeNewest } from "./rules.ts";
 import type { FeedStore, PageQuery } from "./store.ts";
@@ -87,7 +87,7 @@ export function followingFeed(options: {
     return new Set(interests.flatMap(({ authorIds }) => authorIds));
   }
 
-  const standings = shared(
+  const standings = coalesce(
     async (people: { userId: string; otherIds: string[] }[], call) =>
       (await relation.getStandings({ people, oneWay: true }, call)).standings,
     ({ otherIds }) => otherIds.length,

@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import { shared } from "#platform/rpc/shared-calls.ts";
+import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
 
 export interface Identity {
@@ -90,7 +90,7 @@ export function createAuth(user: GatewayClients["user"]): Auth {
     }
   }
 
-  const statesOf = shared(async (sessions: { userId: string; sessionId: string }[], call) => {
+  const statesOf = coalesce(async (sessions: { userId: string; sessionId: string }[], call) => {
     const { aliveSessionIds, moderatorSessionIds } = await user.checkSessions({ sessions }, call);
     const [alive, moderators] = [new Set(aliveSessionIds), new Set(moderatorSessionIds)];
     return sessions.map(({ sessionId }) => ({

@@ -1,6 +1,6 @@
 import type { Reaction, VideoStats } from "#contracts/gen/interaction_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
-import { shared, sharedById } from "#platform/rpc/shared-calls.ts";
+import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 import type { Person } from "./people.ts";
@@ -22,15 +22,15 @@ export function createClips(
   people: (ids: string[], call: PublicCall) => Promise<Person[]>,
   optional: OptionalPart,
 ) {
-  const videosOf = sharedById(
+  const videosOf = coalesceById(
     async (ids, call) => (await video.getVideos({ ids }, call)).videos,
     ({ id }) => id,
   );
-  const statsOf = sharedById(
+  const statsOf = coalesceById(
     async (videoIds, call) => (await interaction.getVideoStats({ videoIds }, call)).stats,
     ({ videoId }) => videoId,
   );
-  const opinionsOf = shared(
+  const opinionsOf = coalesce(
     async (people: { userId: string; videoIds: string[] }[], call) =>
       (await interaction.getOpinions({ people }, call)).opinions,
   );

@@ -1,7 +1,7 @@
 import type { UserStats } from "#contracts/gen/interaction_pb.ts";
 import { type Relation, Standing } from "#contracts/gen/relation_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
-import { shared, sharedById } from "#platform/rpc/shared-calls.ts";
+import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 import type { PublicCall } from "./request-call.ts";
@@ -29,23 +29,23 @@ export function createPeople(
   { oneWay }: { oneWay: boolean },
 ) {
   // What everybody may see is asked on nobody's behalf, what depends on the caller for many callers.
-  const usersOf = sharedById(
+  const usersOf = coalesceById(
     async (ids, call) => (await user.getUsers({ ids }, call)).users,
     ({ id }) => id,
   );
-  const worksOf = sharedById(
+  const worksOf = coalesceById(
     async (authorIds, call) => (await video.getAuthorStats({ authorIds }, call)).stats,
     ({ authorId }) => authorId,
   );
-  const likesOf = sharedById(
+  const likesOf = coalesceById(
     async (userIds, call) => (await interaction.getUserStats({ userIds }, call)).stats,
     ({ userId }) => userId,
   );
-  const countsOf = sharedById(
+  const countsOf = coalesceById(
     async (userIds, call) => (await relation.getRelations({ userIds }, call)).relations,
     ({ userId }) => userId,
   );
-  const standingsOf = shared(
+  const standingsOf = coalesce(
     async (people: { userId: string; otherIds: string[] }[], call) =>
       (await relation.getStandings({ people, oneWay }, call)).standings,
   );

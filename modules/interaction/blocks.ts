@@ -1,7 +1,7 @@
 import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { Client } from "#platform/rpc/service.ts";
-import { shared } from "#platform/rpc/shared-calls.ts";
 
 /** Whether the author of a video blocks somebody. */
 export type AuthorBlocks = (authorId: string, userId: string, call: Call) => Promise<boolean>;
@@ -11,7 +11,7 @@ export type AuthorBlocks = (authorId: string, userId: string, call: Call) => Pro
  * what is done upon it comes too late, as it does for what was done before.
  */
 export function askBlocks(relation: Client<typeof RelationService, "getStandings">): AuthorBlocks {
-  const ask = shared(async (people: { userId: string; otherIds: string[] }[], call) =>
+  const ask = coalesce(async (people: { userId: string; otherIds: string[] }[], call) =>
     (await relation.getStandings({ people, oneWay: true }, call)).standings.map(
       ([flags]) => (flags! & Standing.BLOCKED_BY) > 0,
     ),

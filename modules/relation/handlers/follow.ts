@@ -5,8 +5,8 @@ import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
+import { coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
-import { sharedById } from "#platform/rpc/shared-calls.ts";
 import type { Wish } from "../follow-rows.ts";
 import type { FollowStore } from "../follow-store.ts";
 import { checkNotSelf, userNotFound } from "../rules.ts";
@@ -18,7 +18,7 @@ export function followHandlers(
   user: Client<typeof UserService, "getUsers">,
   ids: Ids,
 ): Pick<Service, "follow" | "unfollow"> {
-  const usersOf = sharedById(
+  const usersOf = coalesceById(
     async (ids, shared) => (await user.getUsers({ ids }, shared)).users,
     ({ id }) => id,
   );

@@ -1,17 +1,16 @@
 import { createBatcher } from "../db/batcher.ts";
 import { type Call, withinDeadline } from "./call.ts";
 
-/** Concurrent requests that share a call; two calls are under way, so that neither side waits for the other. */
-const sharing = { maxBatch: 64, parallel: 2 };
-/** So that a question and its answer fit into a message. */
+/** Two calls are under way at once, so that neither side waits for the other. */
+const limits = { maxBatch: 64, parallel: 2 };
+/** A request with so many ids and its response each fit into one message. */
 const maxIds = 2000;
 
 /**
- * Has concurrent requests share one call: `load` gets what they ask, and a call on nobody's behalf that lasts as long
- * as the last of them may wait; each of them waits no longer than it may itself. `idsIn` tells how many ids one asks
- * about: what is too much for one message is asked in several.
+ * Merges concurrent requests into one call. The call has no caller and the latest deadline of its requests, while each
+ * request keeps its own deadline. `idsIn` counts the ids of a request: more than one message takes become several calls.
  */
-export function shared<Asked, Answer>(
+export function coalesce<Asked, Answer>(
   load: (asked: Asked[], call: Call) => Promise<Answer[]>,
   idsIn: (asked: Asked) => number = () => 1,
 ): (asked: Asked, call: Call) => Promise<Answer> {
@@ -19,27 +18,27 @@ export function shared<Asked, Answer>(
     const deadlineMs = Math.max(...requests.map(({ call }) => call.deadlineMs));
     const call = { traceId: requests[0]!.call.traceId, deadlineMs };
     const all = requests.map(({ asked }) => asked);
-    const answers = await Promise.all(portions(all, idsIn).map((portion) => load(portion, call)));
+    const answers = await Promise.all(chunks(all, idsIn).map((portion) => load(portion, call)));
     return answers.flat();
-  }, sharing);
+  }, limits);
   return (asked, call) => withinDeadline(call, (waited) => ask({ asked, call }, waited));
 }
 
-/** The same for what is asked by id and is the same for everybody: each id is asked once, and all get everything. */
-export function sharedById<T>(
+/** The same for entries with an id that look the same to everybody: each id is loaded once, every request gets all entries. */
+export function coalesceById<T>(
   load: (ids: string[], call: Call) => Promise<T[]>,
   idOf: (entry: T) => string,
 ): (ids: string[], call: Call) => Promise<ReadonlyMap<string, T>> {
-  return shared(async (asked: string[][], call) => {
+  return coalesce(async (asked: string[][], call) => {
     const ids = [...new Set(asked.flat())];
-    const found = await Promise.all(portions(ids).map((portion) => load(portion, call)));
+    const found = await Promise.all(chunks(ids).map((portion) => load(portion, call)));
     const byId = new Map(found.flat().map((entry) => [idOf(entry), entry]));
     return asked.map(() => byId);
   });
 }
 
-/** Each with as many ids as a message takes, or with a single one that has more. */
-function portions<T>(all: T[], idsIn: (one: T) => number = () => 1): T[][] {
+/** Each chunk has as many ids as a message takes, or is a single request with more. */
+function chunks<T>(all: T[], idsIn: (one: T) => number = () => 1): T[][] {
   const cut: T[][] = [];
   let room = 0;
   for (const one of all) {

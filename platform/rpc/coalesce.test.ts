@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Call } from "./call.ts";
-import { shared, sharedById } from "./shared-calls.ts";
+import { coalesce, coalesceById } from "./coalesce.ts";
 
 const callFor = (leftMs: number, callerId?: string): Call => ({
   traceId: "0".repeat(32),
@@ -10,7 +10,7 @@ const callFor = (leftMs: number, callerId?: string): Call => ({
 
 test("concurrent requests share one call, each id in it once, and each finds its own", async () => {
   const calls: string[][] = [];
-  const load = sharedById(
+  const load = coalesceById(
     async (ids) => {
       calls.push(ids);
       return ids.filter((id) => id !== "9").map((id) => ({ id, name: `<${id}>` }));
@@ -29,7 +29,7 @@ test("concurrent requests share one call, each id in it once, and each finds its
 test("a shared call is nobody's and lasts as long as the last may wait; each waits as long as it may", async () => {
   const seen: Call[] = [];
   let end = () => {};
-  const ask = shared(async (asked: string[], call) => {
+  const ask = coalesce(async (asked: string[], call) => {
     seen.push(call);
     await new Promise<void>((resolve) => {
       end = resolve;
@@ -47,7 +47,7 @@ test("a shared call is nobody's and lasts as long as the last may wait; each wai
 
 test("a failure is that of those who shared the call, and of nobody after them", async () => {
   let broken = true;
-  const ask = shared(async (asked: number[]) => {
+  const ask = coalesce(async (asked: number[]) => {
     if (broken) throw new Error("down");
     return asked;
   });
@@ -59,7 +59,7 @@ test("a failure is that of those who shared the call, and of nobody after them",
 
 test("what is too much for one message is asked in portions", async () => {
   const sizes: number[] = [];
-  const load = sharedById(
+  const load = coalesceById(
     async (ids) => {
       sizes.push(ids.length);
       return ids;
@@ -76,7 +76,7 @@ test("what is too much for one message is asked in portions", async () => {
 
 test("those who ask much do not share a message, and everybody finds their own", async () => {
   const sizes: number[] = [];
-  const ask = shared(
+  const ask = coalesce(
     async (asked: string[][]) => {
       sizes.push(asked.flat().length);
       return asked.map((ids) => ids[0]);
