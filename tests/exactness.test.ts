@@ -11,6 +11,7 @@ import {
 } from "#contracts/events.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/private-postgres.ts";
+import { randomOf, testSeed } from "#platform/testing/random.ts";
 import { classicClient, videosOf } from "./harness/classic-client.ts";
 import { crowd, registerMany, type Written } from "./harness/crowd.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
@@ -30,6 +31,7 @@ const allFollows = "select follower_id || ' ' || followee_id as pair from relati
  * acknowledged, every count is a recount of the facts, and every read model follows from them.
  */
 describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
+  const random = randomOf(testSeed(`exactness, ${shape}`));
   let postgres: PrivatePostgres;
   let deployment: Deployment;
   let pool: pg.Pool;
@@ -48,7 +50,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     pool.on("error", () => {});
     people = await registerMany(server, inhabitants);
     authors = people.slice(0, 6);
-    those = crowd(people, classic);
+    those = crowd(people, classic, random);
     await Promise.all(authors.map((author) => those.publish(author)));
     // Who has read has an inbox, to which videos are delivered.
     await Promise.all(people.map((person) => person.get("/feed/following")));
@@ -64,7 +66,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
   async function killSomething(): Promise<void> {
     const modules = shape === "all" ? ["gateway"] : ["user", "video", "relation", "gateway"];
     const victims = [...modules, "database", "everything"];
-    const victim = victims[Math.floor(Math.random() * victims.length)]!;
+    const victim = random.of(victims);
     const killed = victim === "everything" ? modules : modules.filter((module) => module === victim);
     await Promise.all([
       ...killed.map((module) => deployment.programOf(module).kill()),
@@ -84,7 +86,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     const acting = those.act(() => !stopped && (killed < kills || !enough()));
     const killing = (async () => {
       while (killed < kills) {
-        const after = memory.acknowledged + (Math.random() * actions) / kills;
+        const after = memory.acknowledged + (random.next() * actions) / kills;
         const atTheLatestMs = performance.now() + crowdMs / kills;
         await until(
           "the next moment to kill",

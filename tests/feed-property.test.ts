@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { modulesOf } from "#apps/server/targets.ts";
@@ -10,6 +9,7 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { askForRebuild } from "#platform/jobs/rebuild.ts";
 import { syntheticUserBase } from "#platform/module/synthetic-graph.ts";
+import fc from "#platform/testing/property.ts";
 import { type InProcess, startModules } from "./harness/in-process.ts";
 
 /** So small that six people cross them both ways all the time. */

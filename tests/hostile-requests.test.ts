@@ -6,23 +6,18 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { callersOf, table } from "#apps/server/targets.ts";
 import { createServiceTokens, type ServiceTokens } from "#platform/rpc/service-token.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
+import { type Random, randomOf, testSeed } from "#platform/testing/random.ts";
 import { freshClip } from "./harness/clips.ts";
 import { type Shape, shapes } from "./harness/deployment.ts";
 import { answerToCall, hostileCall } from "./harness/hostile-calls.ts";
-import {
-  type HostileRequest,
-  hostileRequest,
-  type Plausible,
-  type Random,
-  randomOf,
-} from "./harness/hostile-requests.ts";
+import { type HostileRequest, hostileRequest, type Plausible } from "./harness/hostile-requests.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Route, routeTable } from "./harness/route-table.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { within } from "./harness/within.ts";
 
-const seed = Number(process.env.HOSTILE_SEED ?? Date.now() % 2 ** 32);
+const seed = testSeed("hostile requests");
 /** `npm run test:hostile` sends many more; all may be chosen, to repeat what was found. */
 const requestsTo: Record<Shape, number> = {
   all: Number(process.env.HOSTILE_REQUESTS ?? 3000),

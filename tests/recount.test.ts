@@ -1,5 +1,6 @@
 import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
+import { randomOf, testSeed } from "#platform/testing/random.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
@@ -45,7 +46,7 @@ describe("douya doctor --recount, beside a server", () => {
     return { code, answer: program.answer() };
   }
 
-  const pick = <T>(from: T[]) => from[Math.floor(Math.random() * from.length)]!;
+  const { of: pick } = randomOf(testSeed("recount"));
   /** Whatever people do, until told to stop. */
   async function live(person: Person, stopped: () => boolean): Promise<void> {
     for (let i = 0; !stopped(); i++) {

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import fc from "#platform/testing/property.ts";
 import { byNewest, classicPage, type Entry, isLarge, mergeNewest } from "./rules.ts";
 
 const entry = fc.record({

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import fc from "#platform/testing/property.ts";
 import { byNewest, type Entry, endPage } from "./rules.ts";
 
 /** Published videos with many in the same millisecond. */

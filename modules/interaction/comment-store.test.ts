@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import fc from "#platform/testing/property.ts";
 import type { Draft } from "./comment-drafts.ts";
 import { type CommentStore, commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";

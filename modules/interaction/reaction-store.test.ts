@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ReactedSchema } from "#contracts/gen/interaction_events_pb.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import fc from "#platform/testing/property.ts";
 import { migrations } from "./migrations.ts";
 import { type Opinion, type ReactionStore, reactionStore, type Wish } from "./reaction-store.ts";
 import type { Tables } from "./tables.ts";

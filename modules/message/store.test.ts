@@ -1,5 +1,4 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { MessageSentSchema } from "#contracts/gen/message_events_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
@@ -10,6 +9,7 @@ import { createEvents } from "#platform/events/events.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { createSnowflake, maxId, timeOfId } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
+import fc from "#platform/testing/property.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "#platform/testing/test-database.ts";
 import { migrations } from "./migrations.ts";
 import { conversationKey, type MessageRow } from "./pairs.ts";

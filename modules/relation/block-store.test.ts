@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import type { Pool, PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Standing } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import fc from "#platform/testing/property.ts";
 import { blockStore } from "./block-store.ts";
 import type { Wish } from "./follow-rows.ts";
 import { type FollowStore, followStore } from "./follow-store.ts";

@@ -1,5 +1,4 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FollowedSchema, UnfollowedSchema } from "#contracts/gen/relation_events_pb.ts";
@@ -9,6 +8,7 @@ import { createEvents } from "#platform/events/events.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
+import fc from "#platform/testing/property.ts";
 import { createTestDatabaseFrom } from "#platform/testing/test-database.ts";
 import type { Wish } from "./follow-rows.ts";
 import { type FollowStore, followStore } from "./follow-store.ts";

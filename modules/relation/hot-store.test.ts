@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { perCall } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import { reset } from "#platform/events/operate.ts";
 import { createSnowflake, timeOfId } from "#platform/ids/snowflake.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import fc from "#platform/testing/property.ts";
 import { hotEvents, keepHot } from "./consumers.ts";
 import { type FollowStore, followStore } from "./follow-store.ts";
 import { listHotUsers } from "./handlers/list-hot-users.ts";

@@ -1,9 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import fc from "#platform/testing/property.ts";
+import { randomOf, testSeed } from "#platform/testing/random.ts";
 import type { Call } from "../rpc/call.ts";
 import { type Changes, createValidatedCache } from "./validated-cache.ts";
 
+const random = randomOf(testSeed("validated cache"));
 const call: Call = { traceId: "0".repeat(32), deadlineMs: Date.now() + 60_000 };
 
 /** Facts that count up, a log that tells of it, and a cache of sums of them. */
@@ -16,9 +18,9 @@ function createFacts({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
   let complete = true;
   /** Reads take a while, and answer what was true in the midst of it. */
   const later = async <T>(read: () => T, turns: number): Promise<T> => {
-    for (let i = Math.floor(Math.random() * turns); i >= 0; i--) await nextTurn();
+    for (let i = random.below(turns); i >= 0; i--) await nextTurn();
     const found = read();
-    for (let i = Math.floor(Math.random() * turns); i >= 0; i--) await nextTurn();
+    for (let i = random.below(turns); i >= 0; i--) await nextTurn();
     return found;
   };
   const sum = (ids: readonly string[]) => ids.reduce((all, id) => all + (facts.get(id) ?? 0), 0);

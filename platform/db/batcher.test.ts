@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import fc from "#platform/testing/property.ts";
 import { createBatcher } from "./batcher.ts";
 
 /** A batcher whose batches end when the test says so. */

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { type Kysely, sql } from "kysely";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { callController, deadlineExceeded } from "#platform/rpc/call.ts";
+import fc from "#platform/testing/property.ts";
 import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
 import { type Database, endingWith, openDatabase } from "./database.ts";
 import { inTransaction } from "./transaction.ts";

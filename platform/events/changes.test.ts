@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { added, type EventLog, openEventLog, removed } from "#platform/testing/event-log.ts";
+import fc from "#platform/testing/property.ts";
 
 let log: EventLog;
 const clients: pg.Client[] = [];

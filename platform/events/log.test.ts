@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import fc from "fast-check";
 import { sql } from "kysely";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { added, type EventLog, openEventLog, writeEffects } from "#platform/testing/event-log.ts";
+import fc from "#platform/testing/property.ts";
 import type { Consumer } from "./consumer.ts";
 
 let log: EventLog;

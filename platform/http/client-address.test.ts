@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import fc from "#platform/testing/property.ts";
 import { addressKey, canonicalAddress, clientAddress, parseTrustProxy } from "./client-address.ts";
 
 describe("what a limit per address counts by", () => {

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import fc from "#platform/testing/property.ts";
 import { createSnowflake, epochMs, idAtTime, isId, maxNodes, timeOfId } from "./snowflake.ts";
 
 const node = fc.integer({ min: 0, max: maxNodes - 1 });

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import fc from "#platform/testing/property.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
 
 const stored = { rotation: 0, mirrored: false };

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import fc from "#platform/testing/property.ts";
 import { closeDirections, turnsDirection } from "./text-direction.ts";
 import { checkText, type TextRule } from "./text-rules.ts";
 

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import fc from "#platform/testing/property.ts";
 import { checkText, nameKey, type TextRule } from "./text-rules.ts";
 
 const name: TextRule = { label: "A name", reason: "NAME_INVALID", min: 1, max: 32, identifies: true };

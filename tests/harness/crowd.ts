@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { patienceMs } from "#platform/testing/patience.ts";
+import type { Random } from "#platform/testing/random.ts";
 import { type classicClient, videosOf } from "./classic-client.ts";
 import { freshClip } from "./clips.ts";
 import type { Answer, Schemas } from "./http-client.ts";
@@ -42,14 +43,15 @@ interface Memory {
 
 const pauseMs = 25;
 
-const one = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)]!;
-const chance = (share: number) => Math.random() < share;
-
 /**
  * People who do things at random, each one thing after the other and all of them at once, while the server may be
  * killed at any moment. Whoever gets no answer tries again or lets it be, as people do.
  */
-export function crowd(people: Person[], classic: ReturnType<typeof classicClient>) {
+export function crowd(
+  people: Person[],
+  classic: ReturnType<typeof classicClient>,
+  { of: one, chance }: Pick<Random, "of" | "chance">,
+) {
   const memory: Memory = {
     follows: new Map(),
     blocks: new Map(),

@@ -1,7 +1,7 @@
 import { connect, type OutgoingHttpHeaders } from "node:http2";
 import { create, type DescField, type DescMessage, ScalarType, toBinary } from "@bufbuild/protobuf";
 import { patienceMs } from "#platform/testing/patience.ts";
-import type { Random } from "./hostile-requests.ts";
+import type { Random } from "#platform/testing/random.ts";
 
 /** A method as other processes call it. */
 export interface Callable {

@@ -1,3 +1,4 @@
+import type { Random } from "#platform/testing/random.ts";
 import type { Route } from "./route-table.ts";
 
 /** A request as it goes over the wire, which need not be one. */
@@ -14,26 +15,6 @@ export interface Plausible {
   /** Bearer tokens; undefined for a guest. */
   tokens: (string | undefined)[];
   file: Buffer;
-}
-
-export type Random = ReturnType<typeof randomOf>;
-
-/** The same numbers for the same seed (mulberry32). */
-export function randomOf(seed: number) {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (end: number) => Math.floor(next() * end);
-  return {
-    below,
-    chance: (share: number) => next() < share,
-    of: <T>(choices: readonly T[]): T => choices[below(choices.length)]!,
-    bytes: (size: number) => Buffer.from(Array.from({ length: size }, () => below(256))),
-  };
 }
 
 /** One that is like what a route expects, and wrong in some way or in several. */
