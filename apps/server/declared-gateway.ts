@@ -18,7 +18,7 @@ export async function declaredGateway(
   const app = createHttpServer({ ...config, log, metrics, readiness: async () => ({}) });
   before(app);
   const { module, config: slice } = table.gateway!;
-  const parts = {
+  const context = {
     config: slice(config),
     db: {},
     clients: {},
@@ -29,7 +29,7 @@ export async function declaredGateway(
     metrics,
     log,
   };
-  const gateway = await module.start(parts as never);
+  const gateway = await module.start(context as never);
   await app.register(gateway.routes!);
   return app;
 }

@@ -14,7 +14,7 @@ import { reportDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import { mediaLine } from "#platform/media/media-line.ts";
-import type { Parts, Running } from "#platform/module/module.ts";
+import type { ModuleContext, Running } from "#platform/module/module.ts";
 import { watchParts } from "#platform/observe/degraded.ts";
 import { watchDisk } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
@@ -55,7 +55,7 @@ const mediaLineOptions = {
 
 /** Starts the modules of `target` in this process and links them, directly or by gRPC, to those they call. */
 export async function serve(config: Config, target: string, log: Logger): Promise<Server> {
-  const placed = modulesOf(target);
+  const entries = modulesOf(target);
   const undo: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) {
@@ -86,7 +86,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const media = mediaLine(tool, line);
     const storage = await openStorage(config, log);
     undo.push(storage.close);
-    await migrateAll(storage.database, placed);
+    await migrateAll(storage.database, entries);
     const ids = await leaseIds(storage.database.pool, { log });
     undo.push(ids.release);
     const [blobs, secret] = await Promise.all([
@@ -108,11 +108,11 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     reportDeadJobs(
       metrics,
       pool,
-      placed.map(({ module }) => module.name),
+      entries.map(({ module }) => module.name),
     );
     const progress = watchProgress(pool, { log, stalledMs: config.stalledMs });
     undo.push(progress.stop);
-    const usesMedia = placed.some(({ module }) => module.usesMedia);
+    const usesMedia = entries.some(({ module }) => module.usesMedia);
     const parts = degradableParts({ disk, pool, progress, media: usesMedia ? tool : undefined, log });
     const degraded = watchParts(parts, { metrics, log });
     const security = createSecurityLog(pool, log);
@@ -143,9 +143,9 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       for (const link of links.values()) link.close();
     });
 
-    for (const { module, config: slice } of placed) {
+    for (const { module, config: slice } of entries) {
       const clients = Object.entries(module.calls).map(([key, call]) => [key, clientOf(module.name, call)]);
-      const parts: Parts<Record<string, Dependency>, unknown, unknown> = {
+      const context: ModuleContext<Record<string, Dependency>, unknown, unknown> = {
         config: slice({ ...config, clusterSecret: secret }),
         db: storage.database.of(module.name),
         clients: Object.fromEntries(clients),
@@ -157,7 +157,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         security,
         log: log.child({ module: module.name }),
       };
-      const started = await module.start(parts);
+      const started = await module.start(context);
       running.set(module.name, started);
       undo.push(async () => started.stop?.());
     }
@@ -184,7 +184,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     return { address, rpcPort, modules: [...running.keys()], database: storage.database, stop };
 
     async function offerModules(): Promise<number | undefined> {
-      const offers: Offer[] = placed
+      const offers: Offer[] = entries
         .filter(
           ({ module }) =>
             module.service && [...callersOf(module.name).keys()].some((caller) => !running.has(caller)),

@@ -13,7 +13,7 @@ import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { migrations as securityMigrations } from "#platform/security/migrations.ts";
 import type { Config } from "./config.ts";
-import type { Placed } from "./targets.ts";
+import type { ModuleEntry } from "./targets.ts";
 
 export interface Storage {
   database: Database;
@@ -68,12 +68,12 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
 }
 
 /** Brings the schemas of these modules up to date; tells what was done. */
-export async function migrateAll(database: Database, placed: Placed[]): Promise<string[]> {
+export async function migrateAll(database: Database, entries: ModuleEntry[]): Promise<string[]> {
   const schemas = [
     { name: "ids", migrations: idMigrations },
     { name: "events", migrations: eventMigrations },
     { name: "security", migrations: securityMigrations },
-    ...placed.map(({ module }) => ({ name: module.name, migrations: module.migrations })),
+    ...entries.map(({ module }) => ({ name: module.name, migrations: module.migrations })),
   ];
   const done: string[] = [];
   for (const { name, migrations } of schemas) {

@@ -12,17 +12,17 @@ import type { Config } from "./config.ts";
 import { webDir } from "./paths.ts";
 
 /** A module with the slice of the configuration that it gets. */
-export interface Placed {
+export interface ModuleEntry {
   // biome-ignore lint/suspicious/noExplicitAny: the table holds modules of every type; each was checked when declared.
   module: Module<any, Record<string, Dependency>, any, any>;
   config(config: Config): unknown;
 }
 
-function place<C>(
-  // biome-ignore lint/suspicious/noExplicitAny: see Placed.
+function entry<C>(
+  // biome-ignore lint/suspicious/noExplicitAny: see ModuleEntry.
   module: Module<any, any, C, any>,
   config: (config: Config) => C,
-): Placed {
+): ModuleEntry {
   return { module, config };
 }
 
@@ -30,22 +30,22 @@ function place<C>(
  * The table of modules: the page to read first. Calls form a tree, from which follow the order of starting,
  * who may call whom, and what `douya targets` prints.
  */
-export const table: Record<string, Placed> = {
-  user: place(userModule, ({ limits, clusterSecret }) => ({ limits, secret: clusterSecret })),
-  relation: place(relationModule, () => ({})),
-  video: place(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
+export const table: Record<string, ModuleEntry> = {
+  user: entry(userModule, ({ limits, clusterSecret }) => ({ limits, secret: clusterSecret })),
+  relation: entry(relationModule, () => ({})),
+  video: entry(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
     workers: mediaWorkers,
     maxProcessingMs,
     // Of the largest there may be, some.
     maxUnpublishedBytes: 4 * maxUploadBytes,
   })),
-  interaction: place(interactionModule, () => ({})),
-  message: place(messageModule, () => ({})),
-  feed: place(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
+  interaction: entry(interactionModule, () => ({})),
+  message: entry(messageModule, () => ({})),
+  feed: entry(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,
   })),
-  gateway: place(gatewayModule, ({ publicUrl, maxUploadBytes, limits, timeZone }) => ({
+  gateway: entry(gatewayModule, ({ publicUrl, maxUploadBytes, limits, timeZone }) => ({
     publicUrl,
     maxUploadBytes,
     limits,
@@ -55,7 +55,7 @@ export const table: Record<string, Placed> = {
 };
 
 /** `all`, or names of modules: `user`, `video,feed`. In the order in which they start: callees first. */
-export function modulesOf(target: string): Placed[] {
+export function modulesOf(target: string): ModuleEntry[] {
   const names = target === "all" ? Object.keys(table) : target.split(",").map((name) => name.trim());
   for (const name of names) {
     if (!Object.hasOwn(table, name)) {

@@ -2,10 +2,10 @@ import { Reaction } from "#contracts/gen/interaction_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import { type Clip, createClips } from "./clips.ts";
 import { optionalPart } from "./optional-part.ts";
 import { createPeople, type PeopleClients, type Person } from "./people.ts";
 import type { PublicCall } from "./request-call.ts";
+import { createVideoViews, type VideoView } from "./video-views.ts";
 
 /**
  * Merges the answers of several services, and the questions of concurrent requests. What a page cannot do without is
@@ -14,15 +14,15 @@ import type { PublicCall } from "./request-call.ts";
 export interface Composer {
   /** In the order asked; the unknown are left out. */
   people(ids: string[], call: PublicCall): Promise<Person[]>;
-  clipsById(ids: string[], call: PublicCall): Promise<Clip[]>;
-  clips(videos: Video[], call: PublicCall): Promise<Clip[]>;
+  videoViewsById(ids: string[], call: PublicCall): Promise<VideoView[]>;
+  videoViews(videos: Video[], call: PublicCall): Promise<VideoView[]>;
   /**
    * The same for feeds and for what people say: without those whom the caller blocks, and without those who block a
    * caller who is no moderator. Pages get shorter by them, cursors stay.
    */
   unblockedPeople(ids: string[], call: PublicCall): Promise<Person[]>;
   /** For feeds: also without what the caller has said is not for them. */
-  feedClips(ids: string[], call: PublicCall): Promise<Clip[]>;
+  feedVideoViews(ids: string[], call: PublicCall): Promise<VideoView[]>;
   /** Somebody whose record is at hand already. */
   person(user: User, call: PublicCall): Promise<Person>;
 }
@@ -34,14 +34,14 @@ export function createComposer(
 ): Composer {
   const optional = optionalPart(log);
   const { people, person } = createPeople(clients, optional, { oneWay });
-  const { clips, clipsById } = createClips(clients, people, optional);
+  const { videoViews, videoViewsById } = createVideoViews(clients, people, optional);
   return {
     people,
-    clips,
-    clipsById,
+    videoViews,
+    videoViewsById,
     unblockedPeople: async (ids, call) => (await people(ids, call)).filter((one) => isUnblocked(one, call)),
-    feedClips: async (ids, call) =>
-      (await clipsById(ids, call)).filter(
+    feedVideoViews: async (ids, call) =>
+      (await videoViewsById(ids, call)).filter(
         ({ author, opinion }) => isUnblocked(author, call) && opinion !== Reaction.DISLIKE,
       ),
     person,

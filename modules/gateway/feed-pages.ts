@@ -1,8 +1,8 @@
 import { concernedBy, feedEvents } from "#contracts/feed-changes.ts";
 import { type Changes, createValidatedCache } from "#platform/cache/validated-cache.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { Clip } from "./clips.ts";
 import type { PublicCall } from "./request-call.ts";
+import type { VideoView } from "./video-views.ts";
 
 /** Some 4,000 pages. */
 const maxCachedBytes = 64 * 1024 * 1024;
@@ -12,7 +12,7 @@ const maxAgeMs = 600_000;
 /** A page as it is sent, and what it shows. */
 export interface FeedPage {
   text: string;
-  clips: Clip[];
+  views: VideoView[];
 }
 
 /**
@@ -42,8 +42,8 @@ export function createFeedPages(events: Events): FeedPages {
     async get(key, call, make) {
       const { callerId, moderator, missing } = call;
       const page = await cache.get(`${callerId} ${moderator} ${key}`, call, async () => {
-        const { text, clips } = await make();
-        const shown = clips.flatMap(({ video, author }) => [video.id, author.user.id]);
+        const { text, views } = await make();
+        const shown = views.flatMap(({ video, author }) => [video.id, author.user.id]);
         return {
           value: { bytes: Buffer.from(text), missing },
           dependencies: callerId ? [callerId, ...shown] : shown,

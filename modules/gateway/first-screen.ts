@@ -3,11 +3,11 @@ import { isId } from "#platform/ids/snowflake.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { toFeedPage } from "./api/feed-page.ts";
 import { toApiVideo } from "./api/present.ts";
+import type { GatewayContext } from "./gateway-context.ts";
 import { escaped } from "./link-preview.ts";
 import { mediaUrls } from "./media-urls.ts";
 import { optionalPart } from "./optional-part.ts";
 import { callOf, type PublicCall } from "./request-call.ts";
-import type { Surface } from "./surface.ts";
 
 /** What the client asks of the feed first. */
 const feedLimit = 10;
@@ -29,7 +29,7 @@ export interface FirstScreen {
  * any name.
  */
 export function firstScreen(
-  { feed, composer, pages }: Pick<Surface, "feed" | "composer" | "pages">,
+  { feed, composer, pages }: Pick<GatewayContext, "feed" | "composer" | "pages">,
   log: Logger,
 ): FirstScreen {
   const optional = optionalPart(log);
@@ -44,18 +44,18 @@ export function firstScreen(
       const call = guestCall(request);
       const page = pages.get("first-screen", call, async () => {
         const { videoIds, next } = await feed.getPublicFeed({ limit: feedLimit }, call);
-        const clips = await composer.feedClips(videoIds, call);
-        const answer = toFeedPage(clips, next, urls);
+        const views = await composer.feedVideoViews(videoIds, call);
+        const answer = toFeedPage(views, next, urls);
         const film = answer.items.find(({ playUrl }) => playUrl);
-        return { text: film ? markup({ feed: answer }, film) : "", clips };
+        return { text: film ? markup({ feed: answer }, film) : "", views };
       });
       return (await optional(call, "first-screen", page))?.toString() || undefined;
     },
     async video(id, request) {
       if (!isId(id)) return undefined;
       const call = guestCall(request);
-      const [clip] = (await optional(call, "first-screen", composer.clipsById([id], call))) ?? [];
-      const video = clip && toApiVideo(clip, urls);
+      const [view] = (await optional(call, "first-screen", composer.videoViewsById([id], call))) ?? [];
+      const video = view && toApiVideo(view, urls);
       return video?.playUrl ? markup({ video }, video) : undefined;
     },
   };

@@ -2,19 +2,19 @@ import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { apiV1 } from "./api/index.ts";
 import { createAuth } from "./auth.ts";
+import { statusForm } from "./classic/endpoint.ts";
+import { classicApi } from "./classic/index.ts";
 import { createComposer } from "./composer.ts";
-import { statusForm } from "./douyin/endpoint.ts";
-import { classicApi } from "./douyin/index.ts";
 import { createFeedPages } from "./feed-pages.ts";
 import { firstScreen } from "./first-screen.ts";
 import { gatewayCalls } from "./gateway-calls.ts";
+import { type GatewayContext, urlsFor } from "./gateway-context.ts";
 import { createLimits } from "./limits.ts";
 import { linkPreview } from "./link-preview.ts";
 import { mediaRoutes } from "./media.ts";
 import { problemOf, sendProblem } from "./problem.ts";
 import { tellMissing, watchClients } from "./request-call.ts";
 import { sessionCookie } from "./session-cookie.ts";
-import { type Surface, urlsFor } from "./surface.ts";
 import { createUploadIntake } from "./upload-intake.ts";
 import { webClient } from "./web.ts";
 
@@ -35,7 +35,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
   calls: gatewayCalls,
   async start({ config, clients, events, blobs, log }) {
     const uploads = config.limits ? rateLimit({ burst: 30, perMinute: 10 }) : noRateLimit;
-    const surface: Surface = {
+    const context: GatewayContext = {
       ...clients,
       auth: createAuth(clients.user),
       composer: createComposer(clients, log),
@@ -55,15 +55,15 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         app.refusalForms.add("/douyin/", statusForm);
         tellMissing(app);
         watchClients(app);
-        await app.register((scope) => apiV1(scope, surface), { prefix: "/api/v1" });
+        await app.register((scope) => apiV1(scope, context), { prefix: "/api/v1" });
         // It does not show who follows the caller.
-        const classic = { ...surface, composer: createComposer(clients, log, { oneWay: true }) };
-        await app.register((scope) => classicApi(scope, classic, config), {
+        const classicContext = { ...context, composer: createComposer(clients, log, { oneWay: true }) };
+        await app.register((scope) => classicApi(scope, classicContext, config), {
           prefix: "/douyin",
         });
         await app.register((scope) => mediaRoutes(scope, blobs));
         await app.register((scope) =>
-          webClient(scope, config.webDir, linkPreview(surface, log), firstScreen(surface, log)),
+          webClient(scope, config.webDir, linkPreview(context, log), firstScreen(context, log)),
         );
       },
     };

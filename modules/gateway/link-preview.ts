@@ -3,10 +3,10 @@ import type { User } from "#contracts/gen/user_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import type { GatewayContext } from "./gateway-context.ts";
 import type { MediaUrls } from "./media-urls.ts";
 import { optionalPart } from "./optional-part.ts";
 import { callOf, type PublicCall } from "./request-call.ts";
-import type { Surface } from "./surface.ts";
 
 /** The page plays without a preview: whoever opens it does not wait longer for one. */
 const previewMs = 1000;
@@ -24,7 +24,7 @@ export interface LinkPreview {
 
 /** What a chat shows of a link: what a guest may see, whoever asks. */
 export function linkPreview(
-  { video, user, urlsFor }: Pick<Surface, "video" | "user" | "urlsFor">,
+  { video, user, urlsFor }: Pick<GatewayContext, "video" | "user" | "urlsFor">,
   log: Logger,
 ): LinkPreview {
   const optional = optionalPart(log);

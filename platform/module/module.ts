@@ -18,8 +18,8 @@ export type Clients<Calls extends Record<string, Dependency>> = {
   [K in keyof Calls]: Calls[K] extends Dependency<infer S, infer M> ? Client<S, M & MethodName<S>> : never;
 };
 
-/** Everything a module is given. What it does not take, it cannot depend on. */
-export interface Parts<Calls extends Record<string, Dependency>, Config, Tables> {
+/** Everything a module is given: it depends on nothing else. */
+export interface ModuleContext<Calls extends Record<string, Dependency>, Config, Tables> {
   config: Config;
   /** The tables of the module's own schema. */
   db: Kysely<Tables>;
@@ -58,7 +58,7 @@ export interface ReadModel<Tables> {
 /** A module that runs. */
 export interface Running<S extends DescService> {
   handlers: Handlers<S>;
-  /** Routes of the public HTTP surface; only the gateway has some. */
+  /** Routes of the public HTTP API; only the gateway has some. */
   routes?: (app: FastifyInstance) => Promise<void>;
   /** Why the module cannot serve now; undefined when it can. */
   notReady?: () => Promise<string | undefined>;
@@ -76,7 +76,7 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   migrations?: Migrations;
   /** Looks at files of people: its process says when that cannot be done. */
   usesMedia?: true;
-  start(parts: Parts<Calls, Config, Tables>): Promise<Running<S>>;
+  start(context: ModuleContext<Calls, Config, Tables>): Promise<Running<S>>;
   /** By their names: `douya moderator add ada`. */
   commands?: Record<string, ModuleCommand<Tables>>;
   /** By their names: `douya rebuild hot-users`. */

@@ -39,15 +39,15 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
   const own = await createTestDatabase();
   const dir = await mkdtemp(join(tmpdir(), "douya-modules-"));
   const database = openDatabase(own.url, { log });
-  const placed = modulesOf(target);
-  await migrateAll(database, placed);
+  const entries = modulesOf(target);
+  await migrateAll(database, entries);
   const events = createEvents({ database, log });
   const metrics = createMetrics();
   const running = new Map<DescService, Running<DescService>>();
   const config = { ...readConfig({}), ...changes };
   const client = <S extends DescService>(service: S): Client<S> =>
     directClient(service, running.get(service)!.handlers as never, metrics.rpc);
-  for (const { module, config: slice } of placed) {
+  for (const { module, config: slice } of entries) {
     const started = await module.start({
       config: slice(config),
       db: database.of(module.name),

@@ -4,8 +4,8 @@ import type { Command } from "./command.ts";
 
 /** The commands that modules declare, each on its module's database, beside a running server too, so they change no schema. */
 export function moduleCommands(): Record<string, Command> {
-  const commands = Object.values(table).flatMap((placed) =>
-    Object.entries(placed.module.commands ?? {}).map(([name, { summary, run }]): [string, Command] => [
+  const commands = Object.values(table).flatMap((entry) =>
+    Object.entries(entry.module.commands ?? {}).map(([name, { summary, run }]): [string, Command] => [
       name,
       {
         summary,
@@ -13,7 +13,7 @@ export function moduleCommands(): Record<string, Command> {
         positionals: true,
         run: (_values, words) =>
           besideServer(async (database) => {
-            for (const line of await run(database.of(placed.module.name), words)) console.log(line);
+            for (const line of await run(database.of(entry.module.name), words)) console.log(line);
           }),
       },
     ]),

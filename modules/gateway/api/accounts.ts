@@ -4,8 +4,8 @@ import Type from "typebox";
 import type { Session } from "#contracts/gen/user_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { deviceOf } from "../device-cookie.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, IdParams, NoContent } from "./schemas.ts";
 
@@ -29,7 +29,7 @@ export function accountRoutes({
   urlsFor,
   cookie,
   publicUrl,
-}: Surface): FastifyPluginAsyncTypebox {
+}: GatewayContext): FastifyPluginAsyncTypebox {
   const answer = async (session: Session, request: FastifyRequest, reply: FastifyReply) => {
     const inCookie = cookie.wanted(request);
     if (inCookie) cookie.keep(request, reply, session);

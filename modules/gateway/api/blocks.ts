@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { toApiUser } from "./present.ts";
 import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
 /** Whom one wants nothing to do with. */
-export function blockRoutes({ relation, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+export function blockRoutes({ relation, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     for (const [method, summary, change] of [
       ["PUT", "Block somebody", "block"],

@@ -3,8 +3,8 @@ import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
 import { accountGone } from "#platform/accounts/people-gone.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { toApiComment } from "./present.ts";
 import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 
@@ -22,7 +22,7 @@ const IdempotencyKey = Type.Optional(
 );
 
 /** Comments in two levels, under the video that they belong to. */
-export function commentRoutes({ interaction, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+export function commentRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   async function present(comments: Comment[], request: FastifyRequest) {
     const ids = comments.flatMap((comment) => [comment.authorId, comment.replyToUserId]).filter(Boolean);
     const people = await composer.unblockedPeople(ids, callOf(request));

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { toApiUser } from "./present.ts";
 import { answers } from "./schemas.ts";
 
@@ -9,7 +9,7 @@ import { answers } from "./schemas.ts";
 const spare = 2;
 
 /** The ranking by followers won. */
-export function hotUserRoutes({ relation, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+export function hotUserRoutes({ relation, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       "/hot-users",

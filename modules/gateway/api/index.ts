@@ -3,9 +3,9 @@ import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 import type { TObject } from "typebox";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { sendProblem } from "../problem.ts";
 import { bearerToken, identify } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { accountRoutes } from "./accounts.ts";
 import { blockRoutes } from "./blocks.ts";
 import { requireTypes } from "./body-types.ts";
@@ -38,7 +38,7 @@ const docsPolicy = [
 ].join("; ");
 
 /** /api/v1: REST with problem+json. A route needs a caller unless it says otherwise. */
-export async function apiV1(app: FastifyInstance, surface: Surface): Promise<void> {
+export async function apiV1(app: FastifyInstance, context: GatewayContext): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -79,19 +79,19 @@ export async function apiV1(app: FastifyInstance, surface: Surface): Promise<voi
     });
     routes.addHook("onRequest", async (request) => {
       const need = request.routeOptions.config.auth ?? "required";
-      await identify(surface, request, bearerToken(request), need);
-      surface.limits.take(request);
+      await identify(context, request, bearerToken(request), need);
+      context.limits.take(request);
     });
-    await routes.register(accountRoutes(surface));
-    await routes.register(profileRoutes(surface));
-    await routes.register(videoRoutes(surface));
-    await routes.register(messageRoutes(surface));
-    await routes.register(reactionRoutes(surface));
-    await routes.register(commentRoutes(surface));
-    await routes.register(reportRoutes(surface));
-    await routes.register(followRoutes(surface));
-    await routes.register(blockRoutes(surface));
-    await routes.register(hotUserRoutes(surface));
+    await routes.register(accountRoutes(context));
+    await routes.register(profileRoutes(context));
+    await routes.register(videoRoutes(context));
+    await routes.register(messageRoutes(context));
+    await routes.register(reactionRoutes(context));
+    await routes.register(commentRoutes(context));
+    await routes.register(reportRoutes(context));
+    await routes.register(followRoutes(context));
+    await routes.register(blockRoutes(context));
+    await routes.register(hotUserRoutes(context));
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   // The page names its files by the whole path, of which it knows only its own part.

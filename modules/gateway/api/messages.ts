@@ -2,15 +2,15 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import type { Message } from "#contracts/gen/message_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
 const Params = Type.Object({ userId: Id });
 
 /** Conversations between two people. */
-export function messageRoutes({ message, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+export function messageRoutes({ message, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       "/conversations",

@@ -1,8 +1,8 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { type Upload, type Video, VideoState } from "#contracts/gen/video_pb.ts";
-import type { Clip } from "../clips.ts";
 import type { MediaUrls } from "../media-urls.ts";
 import type { Person } from "../people.ts";
+import type { VideoView } from "../video-views.ts";
 
 const states = {
   [VideoState.UNSPECIFIED]: "uploaded",
@@ -41,7 +41,7 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
   };
 }
 
-export function toApiVideo({ video, author, stats, opinion }: Clip, urls: MediaUrls) {
+export function toApiVideo({ video, author, stats, opinion }: VideoView, urls: MediaUrls) {
   return {
     id: video.id,
     title: video.title,

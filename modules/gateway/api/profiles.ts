@@ -3,8 +3,8 @@ import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import { Picture, type User } from "#contracts/gen/user_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { fileOf } from "./file-body.ts";
 import { nextCursor, toApiUser, toApiVideo } from "./present.ts";
 import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
@@ -18,7 +18,7 @@ export function profileRoutes({
   composer,
   intake,
   urlsFor,
-}: Surface): FastifyPluginAsyncTypebox {
+}: GatewayContext): FastifyPluginAsyncTypebox {
   const answer = async (changed: User, request: FastifyRequest) =>
     toApiUser(await composer.person(changed, callOf(request)), urlsFor(request));
 
@@ -33,7 +33,7 @@ export function profileRoutes({
     const page = { authorId, beforeId: query.cursor ?? "", limit: query.limit, everyState };
     const { videos, more } = await video.listByAuthor(page, call);
     const urls = urlsFor(request);
-    const items = (await composer.clips(videos, call)).map((clip) => toApiVideo(clip, urls));
+    const items = (await composer.videoViews(videos, call)).map((view) => toApiVideo(view, urls));
     return { items, nextCursor: nextCursor(videos, more) };
   }
 

@@ -1,12 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Reaction } from "#contracts/gen/interaction_pb.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { toApiVideo } from "./present.ts";
 import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
 /** Liking, disliking, and what somebody likes. */
-export function reactionRoutes({ interaction, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+export function reactionRoutes({
+  interaction,
+  composer,
+  urlsFor,
+}: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     for (const [path, reaction] of [
       ["like", Reaction.LIKE],
@@ -65,8 +69,8 @@ export function reactionRoutes({ interaction, composer, urlsFor }: Surface): Fas
           call,
         );
         const urls = urlsFor(request);
-        const clips = await composer.clipsById(videoIds, call);
-        return { items: clips.map((clip) => toApiVideo(clip, urls)), nextCursor: next || null };
+        const views = await composer.videoViewsById(videoIds, call);
+        return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
       },
     );
   };

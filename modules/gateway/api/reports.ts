@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import { ReportReason } from "#contracts/gen/interaction_pb.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { toApiComment, toTime } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 
@@ -10,7 +10,7 @@ const CommentParams = Type.Object({ id: Id, commentId: Id });
 const reasons = { spam: ReportReason.SPAM, abuse: ReportReason.ABUSE, other: ReportReason.OTHER };
 
 /** Telling moderators of comments, and what they do about it; a comment is deleted like any other. */
-export function reportRoutes({ interaction, composer, urlsFor }: Surface): FastifyPluginAsyncTypebox {
+export function reportRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
       "/videos/:id/comments/:commentId/report",

@@ -4,8 +4,8 @@ import { accountGone } from "#platform/accounts/people-gone.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { toFeedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
 import { toApiUpload, toApiVideo } from "./present.ts";
@@ -27,7 +27,7 @@ export function videoRoutes({
   pages,
   intake,
   urlsFor,
-}: Surface): FastifyPluginAsyncTypebox {
+}: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
       "/uploads",
@@ -66,10 +66,10 @@ export function videoRoutes({
       async (request, reply) => {
         const call = callOf(request);
         const published = await video.publish(request.body, call);
-        const [clip] = await composer.clips([published], call);
+        const [view] = await composer.videoViews([published], call);
         // Its author has just asked for their account to be deleted.
-        if (!clip) throw accountGone();
-        return reply.code(201).send(toApiVideo(clip, urlsFor(request)));
+        if (!view) throw accountGone();
+        return reply.code(201).send(toApiVideo(view, urlsFor(request)));
       },
     );
     app.get(
@@ -84,14 +84,14 @@ export function videoRoutes({
         },
       },
       async (request) => {
-        const [clip] = await composer.clipsById([request.params.id], callOf(request));
-        if (!clip)
+        const [view] = await composer.videoViewsById([request.params.id], callOf(request));
+        if (!view)
           throw new DomainError(
             "not-found",
             "VIDEO_NOT_FOUND",
             "There is no such video, or it is not public.",
           );
-        return toApiVideo(clip, urlsFor(request));
+        return toApiVideo(view, urlsFor(request));
       },
     );
     app.patch(
@@ -109,9 +109,9 @@ export function videoRoutes({
         const call = callOf(request);
         const { id } = request.params;
         const changed = await video.changeTitle({ id, title: request.body.title }, call);
-        const [clip] = await composer.clips([changed], call);
-        if (!clip) throw accountGone();
-        return toApiVideo(clip, urlsFor(request));
+        const [view] = await composer.videoViews([changed], call);
+        if (!view) throw accountGone();
+        return toApiVideo(view, urlsFor(request));
       },
     );
     app.delete(
@@ -176,8 +176,8 @@ export function videoRoutes({
           const key = `${url} ${before?.publishedAtMs}-${before?.videoId} ${limit} ${urls.origin}`;
           const page = await pages.get(key, call, async () => {
             const { videoIds, next } = await feed[list]({ ...(before && { before }), limit }, call);
-            const clips = await composer.feedClips(videoIds, call);
-            return { text: reply.serializeInput(toFeedPage(clips, next, urls), "200") as string, clips };
+            const views = await composer.feedVideoViews(videoIds, call);
+            return { text: reply.serializeInput(toFeedPage(views, next, urls), "200") as string, views };
           });
           return reply.type("application/json; charset=utf-8").send(page as never);
         },

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
 import { accountGone } from "#platform/accounts/people-gone.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId, text } from "./parameters.ts";
 import { commentSchema, type MonthAndDay, toClassicComment } from "./present.ts";
@@ -10,8 +10,8 @@ import { commentSchema, type MonthAndDay, toClassicComment } from "./present.ts"
 /** The most comments that the list, which has no pages, shows. */
 const maxListed = 500;
 
-export function commentEndpoints(app: FastifyInstance, surface: Surface, dateOf: MonthAndDay): void {
-  const { interaction, composer, urlsFor } = surface;
+export function commentEndpoints(app: FastifyInstance, context: GatewayContext, dateOf: MonthAndDay): void {
+  const { interaction, composer, urlsFor } = context;
 
   async function present(comments: Comment[], request: FastifyRequest) {
     const people = await composer.unblockedPeople(
@@ -26,7 +26,7 @@ export function commentEndpoints(app: FastifyInstance, surface: Surface, dateOf:
     });
   }
 
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "POST",
     path: "/comment/action",
     auth: "required",
@@ -45,7 +45,7 @@ export function commentEndpoints(app: FastifyInstance, surface: Surface, dateOf:
       return { ...ok, comment };
     },
   });
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "GET",
     path: "/comment/list",
     auth: "optional",

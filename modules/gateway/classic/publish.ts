@@ -6,8 +6,8 @@ import type { Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { oneLineEnd } from "#platform/text/text-rules.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf, identify } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { answerSchema, endpoint, ok } from "./endpoint.ts";
 import { mergeParameters, type Parameters, requiredId, text } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
@@ -33,8 +33,8 @@ async function* partsOf(request: FastifyRequest) {
   }
 }
 
-export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
-  const { blobs, composer, intake, urlsFor, video } = surface;
+export function publishEndpoints(app: FastifyInstance, context: GatewayContext): void {
+  const { blobs, composer, intake, urlsFor, video } = context;
 
   /** The form's fields and its file, which may come before them and so is staged at once; then its sender is known. */
   async function readForm(
@@ -55,7 +55,7 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
         else if (part.fieldname === "data" && !staged) {
           // Often the token comes after the file; of somebody who is not known yet only a small one is taken.
           const token = parameters.get("token");
-          if (token) await identify(surface, request, token, "required");
+          if (token) await identify(context, request, token, "required");
           const length = request.headers["content-length"];
           const from = {
             person: request.identity?.userId,
@@ -68,8 +68,8 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
             throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");
         } else part.file.resume();
       }
-      await identify(surface, request, parameters.get("token"), "required");
-      surface.limits.take(request);
+      await identify(context, request, parameters.get("token"), "required");
+      context.limits.take(request);
       return { parameters, staged };
     } catch (error) {
       if (staged) await blobs.discard(staged.name);
@@ -106,7 +106,7 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
     }
   });
 
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "GET",
     path: "/publish/list",
     auth: "optional",
@@ -116,8 +116,8 @@ export function publishEndpoints(app: FastifyInstance, surface: Surface): void {
       const call = callOf(request);
       const { videos } = await video.listByAuthor({ authorId, limit: maxListed, everyState: false }, call);
       const urls = urlsFor(request);
-      const clips = await composer.clips(videos, call);
-      return { ...ok, video_list: clips.map((clip) => toClassicVideo(clip, urls)) };
+      const views = await composer.videoViews(videos, call);
+      return { ...ok, video_list: views.map((view) => toClassicVideo(view, urls)) };
     },
   });
 }

@@ -2,7 +2,7 @@ import formbody from "@fastify/formbody";
 import multipart from "@fastify/multipart";
 import type { FastifyInstance } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import type { Surface } from "../surface.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { commentEndpoints } from "./comment.ts";
 import { sendStatus } from "./endpoint.ts";
 import { favoriteEndpoints } from "./favorite.ts";
@@ -13,10 +13,10 @@ import { publishEndpoints } from "./publish.ts";
 import { relationEndpoints } from "./relation.ts";
 import { userEndpoints } from "./user.ts";
 
-/** The classic API: a thin surface over the same services as /api/v1. */
+/** The classic API, whose paths begin with /douyin: a thin layer over the same services as /api/v1. */
 export async function classicApi(
   app: FastifyInstance,
-  surface: Surface,
+  context: GatewayContext,
   { maxUploadBytes, timeZone }: { maxUploadBytes: number; timeZone: string },
 ): Promise<void> {
   await app.register(formbody);
@@ -28,11 +28,11 @@ export async function classicApi(
     const notFound = new DomainError("not-found", "NOT_FOUND", "There is no such endpoint.");
     return sendStatus(notFound, request, reply, 404);
   });
-  userEndpoints(app, surface);
-  publishEndpoints(app, surface);
-  feedEndpoint(app, surface);
-  messageEndpoints(app, surface);
-  favoriteEndpoints(app, surface);
-  commentEndpoints(app, surface, monthAndDay(timeZone));
-  relationEndpoints(app, surface);
+  userEndpoints(app, context);
+  publishEndpoints(app, context);
+  feedEndpoint(app, context);
+  messageEndpoints(app, context);
+  favoriteEndpoints(app, context);
+  commentEndpoints(app, context, monthAndDay(timeZone));
+  relationEndpoints(app, context);
 }

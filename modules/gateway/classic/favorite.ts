@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { Reaction } from "#contracts/gen/interaction_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
@@ -35,10 +35,10 @@ const actions = {
   },
 } as const;
 
-export function favoriteEndpoints(app: FastifyInstance, surface: Surface): void {
-  const { interaction, composer, urlsFor } = surface;
+export function favoriteEndpoints(app: FastifyInstance, context: GatewayContext): void {
+  const { interaction, composer, urlsFor } = context;
 
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "POST",
     path: "/favorite/action",
     auth: "required",
@@ -51,7 +51,7 @@ export function favoriteEndpoints(app: FastifyInstance, surface: Surface): void 
       return ok;
     },
   });
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "GET",
     path: "/favorite/list",
     auth: "optional",
@@ -61,8 +61,8 @@ export function favoriteEndpoints(app: FastifyInstance, surface: Surface): void 
       const call = callOf(request);
       const { videoIds } = await interaction.listLiked({ userId, limit: maxListed }, call);
       const urls = urlsFor(request);
-      const clips = await composer.clipsById(videoIds, call);
-      return { ...ok, video_list: clips.map((clip) => toClassicVideo(clip, urls)) };
+      const views = await composer.videoViewsById(videoIds, call);
+      return { ...ok, video_list: views.map((view) => toClassicVideo(view, urls)) };
     },
   });
 }

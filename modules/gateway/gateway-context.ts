@@ -9,8 +9,8 @@ import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media-urls.ts
 import type { SessionCookie } from "./session-cookie.ts";
 import type { UploadIntake } from "./upload-intake.ts";
 
-/** What both public surfaces stand on. */
-export interface Surface {
+/** What the routes of both public APIs are given. */
+export interface GatewayContext {
   user: GatewayClients["user"];
   relation: GatewayClients["relation"];
   video: GatewayClients["video"];
@@ -28,6 +28,6 @@ export interface Surface {
   urlsFor(request: FastifyRequest): MediaUrls;
 }
 
-export function urlsFor(publicUrl: string): Surface["urlsFor"] {
+export function urlsFor(publicUrl: string): GatewayContext["urlsFor"] {
   return (request) => mediaUrls(wantsPaths(request) ? "" : originOf(request, publicUrl));
 }

@@ -1,8 +1,8 @@
 import fastify from "fastify";
 import { expect, test } from "vitest";
+import type { GatewayContext } from "../gateway-context.ts";
 import { createLimits } from "../limits.ts";
 import { tellMissing } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { messageEndpoints } from "./message.ts";
 
 const said = { id: "5", senderId: "2", receiverId: "1", content: "Hello", sentAtMs: 7 };
@@ -21,7 +21,7 @@ async function ask(url: string, message: object) {
     composer: { people: async () => [] },
     urlsFor: () => ({}),
     message,
-  } as unknown as Surface);
+  } as unknown as GatewayContext);
   const answer = await app.inject(url);
   await app.close();
   return { status: answer.statusCode, missing: answer.headers["douya-missing"], body: answer.json() };

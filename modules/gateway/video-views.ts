@@ -6,8 +6,8 @@ import type { OptionalPart } from "./optional-part.ts";
 import type { Person } from "./people.ts";
 import type { PublicCall } from "./request-call.ts";
 
-/** A video with its author. */
-export interface Clip {
+/** A video as pages show it: with its author, its counts and the reaction of the caller. */
+export interface VideoView {
   video: Video;
   author: Person;
   /** Absent when the service that knows cannot say. */
@@ -16,8 +16,8 @@ export interface Clip {
   opinion: Reaction;
 }
 
-/** Makes clips of videos, their authors, and what people think of them. */
-export function createClips(
+/** Composes views from the services that know the videos, their authors and the reactions. */
+export function createVideoViews(
   { video, interaction }: { video: GatewayClients["video"]; interaction: GatewayClients["interaction"] },
   people: (ids: string[], call: PublicCall) => Promise<Person[]>,
   optional: OptionalPart,
@@ -35,7 +35,7 @@ export function createClips(
       (await interaction.getOpinions({ people }, call)).opinions,
   );
 
-  async function clips(videos: Video[], call: PublicCall): Promise<Clip[]> {
+  async function videoViews(videos: Video[], call: PublicCall): Promise<VideoView[]> {
     if (videos.length === 0) return [];
     const { callerId } = call;
     const videoIds = videos.map(({ id }) => id);
@@ -56,7 +56,7 @@ export function createClips(
     });
   }
 
-  async function clipsById(ids: string[], call: PublicCall): Promise<Clip[]> {
+  async function videoViewsById(ids: string[], call: PublicCall): Promise<VideoView[]> {
     if (ids.length === 0) return [];
     const { callerId, moderator } = call;
     const found = moderator ? new Map<string, Video>() : await videosOf(ids, call);
@@ -67,11 +67,11 @@ export function createClips(
         ? []
         : (await video.getVideos({ ids: special }, call)).videos;
     const ownById = new Map(own.map((one) => [one.id, one]));
-    return clips(
+    return videoViews(
       ids.flatMap((id) => ownById.get(id) ?? found.get(id) ?? []),
       call,
     );
   }
 
-  return { clips, clipsById };
+  return { videoViews, videoViewsById };
 }

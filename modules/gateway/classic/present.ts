@@ -1,7 +1,7 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
-import type { Clip } from "../clips.ts";
 import type { MediaUrls } from "../media-urls.ts";
 import type { Person } from "../people.ts";
+import type { VideoView } from "../video-views.ts";
 
 /** int64 as a bare JSON number: fast-json-stringify writes the digits of a BigInt. */
 const Int64 = { type: "integer" } as const;
@@ -59,7 +59,7 @@ export function toClassicUser({ user, works, likes, relation }: Person, urls: Me
   };
 }
 
-export function toClassicVideo({ video, author, stats, opinion }: Clip, urls: MediaUrls) {
+export function toClassicVideo({ video, author, stats, opinion }: VideoView, urls: MediaUrls) {
   return {
     id: BigInt(video.id),
     author: toClassicUser(author, urls),

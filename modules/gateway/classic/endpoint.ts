@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { DomainError, ErrorKind } from "#platform/errors/domain-error.ts";
 import { protocolStatus, type Refused, sendRetryAfter } from "#platform/http/refusals.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { statusOf, toRefusal } from "../problem.ts";
 import { identify } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { formOfGet } from "./form-of-get.ts";
 import { mergeParameters, type Parameters } from "./parameters.ts";
 import { statusCodeOf } from "./status-codes.ts";
@@ -22,7 +22,7 @@ export function answerSchema(properties: Record<string, unknown>) {
 /** An endpoint whose parameters come as query, form or both; the token among them. */
 export function endpoint(
   app: FastifyInstance,
-  surface: Surface,
+  context: GatewayContext,
   options: {
     method: "GET" | "POST";
     path: string;
@@ -38,8 +38,8 @@ export function endpoint(
     handler: async (request, reply) => {
       const parameters = mergeParameters(request.query, request.body ?? (await formOfGet(request)));
       const token = options.auth === "none" ? undefined : parameters.get("token");
-      await identify(surface, request, token, options.auth);
-      surface.limits.take(request);
+      await identify(context, request, token, options.auth);
+      context.limits.take(request);
       return options.handle(parameters, request, reply);
     },
   });

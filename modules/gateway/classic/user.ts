@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Session } from "#contracts/gen/user_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { optionalId, type Parameters, text } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";
 
-export function userEndpoints(app: FastifyInstance, surface: Surface): void {
-  const { user, composer, urlsFor } = surface;
+export function userEndpoints(app: FastifyInstance, context: GatewayContext): void {
+  const { user, composer, urlsFor } = context;
   const credentials = (parameters: Parameters, request: FastifyRequest) => ({
     username: text(parameters, "username"),
     password: text(parameters, "password"),
@@ -23,7 +23,7 @@ export function userEndpoints(app: FastifyInstance, surface: Surface): void {
   });
   const answer = { user_id: { type: "integer" }, token: { type: "string" } };
 
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "POST",
     path: "/user/register",
     auth: "none",
@@ -31,7 +31,7 @@ export function userEndpoints(app: FastifyInstance, surface: Surface): void {
     handle: async (parameters, request) =>
       entered(await user.register(credentials(parameters, request), callOf(request))),
   });
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "POST",
     path: "/user/login",
     auth: "none",
@@ -39,7 +39,7 @@ export function userEndpoints(app: FastifyInstance, surface: Surface): void {
     handle: async (parameters, request) =>
       entered(await user.logIn(credentials(parameters, request), callOf(request))),
   });
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "GET",
     path: "/user",
     auth: "required",

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import type { Message } from "#contracts/gen/message_pb.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { optionalPart } from "../optional-part.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, optionalTime, requiredId, text } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";
@@ -33,11 +33,11 @@ const friendSchema = {
   },
 } as const;
 
-export function messageEndpoints(app: FastifyInstance, surface: Surface): void {
-  const { message, relation, composer, urlsFor } = surface;
+export function messageEndpoints(app: FastifyInstance, context: GatewayContext): void {
+  const { message, relation, composer, urlsFor } = context;
   const optional = optionalPart(app.log);
 
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "POST",
     path: "/message/action",
     auth: "required",
@@ -49,7 +49,7 @@ export function messageEndpoints(app: FastifyInstance, surface: Surface): void {
       return ok;
     },
   });
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "GET",
     path: "/message/chat",
     auth: "required",
@@ -65,7 +65,7 @@ export function messageEndpoints(app: FastifyInstance, surface: Surface): void {
       return { ...ok, message_list: messages.map(toClassicMessage) };
     },
   });
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "GET",
     path: "/relation/friend/list",
     auth: "required",

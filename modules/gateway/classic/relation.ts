@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";
@@ -20,10 +20,10 @@ const actions = {
   },
 } as const;
 
-export function relationEndpoints(app: FastifyInstance, surface: Surface): void {
-  const { relation, composer, urlsFor } = surface;
+export function relationEndpoints(app: FastifyInstance, context: GatewayContext): void {
+  const { relation, composer, urlsFor } = context;
 
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "POST",
     path: "/relation/action",
     auth: "required",
@@ -40,7 +40,7 @@ export function relationEndpoints(app: FastifyInstance, surface: Surface): void 
     ["/relation/follow/list", "listFollowing"],
     ["/relation/follower/list", "listFollowers"],
   ] as const) {
-    endpoint(app, surface, {
+    endpoint(app, context, {
       method: "GET",
       path,
       auth: "required",

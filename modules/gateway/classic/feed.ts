@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { FeedPage } from "../feed-pages.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media-urls.ts";
 import { callOf, type PublicCall } from "../request-call.ts";
-import type { Surface } from "../surface.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { optionalTime } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
@@ -12,8 +12,8 @@ const pageSize = 30;
 const maxPages = 3;
 const answer = { video_list: { type: "array", items: videoSchema }, next_time: { type: "integer" } };
 
-export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
-  const { feed, composer, pages, urlsFor } = surface;
+export function feedEndpoint(app: FastifyInstance, context: GatewayContext): void {
+  const { feed, composer, pages, urlsFor } = context;
 
   /** Apps take an empty page for the end of the feed, so one that blocks have emptied is followed by the next. */
   async function ownPage(beforeMs: number | undefined, call: PublicCall) {
@@ -23,8 +23,8 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
         call,
       );
       before = lastMs || before;
-      const clips = await composer.feedClips(videoIds, call);
-      if (clips.length > 0 || videoIds.length === 0 || tried === maxPages) return { clips, nextMs: before };
+      const views = await composer.feedVideoViews(videoIds, call);
+      if (views.length > 0 || videoIds.length === 0 || tried === maxPages) return { views, nextMs: before };
     }
   }
 
@@ -32,7 +32,7 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
     const before = beforeMs === undefined ? undefined : { publishedAtMs: beforeMs, videoId: "0" };
     const asked = { ...(before && { before }), limit: pageSize, wholeMilliseconds: true };
     const { videoIds, last } = await feed.getPublicFeed(asked, call);
-    return { clips: await composer.feedClips(videoIds, call), nextMs: last?.publishedAtMs ?? beforeMs };
+    return { views: await composer.feedVideoViews(videoIds, call), nextMs: last?.publishedAtMs ?? beforeMs };
   }
 
   async function make(
@@ -41,13 +41,13 @@ export function feedEndpoint(app: FastifyInstance, surface: Surface): void {
     urls: MediaUrls,
     reply: FastifyReply,
   ): Promise<FeedPage> {
-    const { clips, nextMs } = await (call.callerId ? ownPage : guestsPage)(beforeMs, call);
-    const video_list = clips.map((clip) => toClassicVideo(clip, urls));
+    const { views, nextMs } = await (call.callerId ? ownPage : guestsPage)(beforeMs, call);
+    const video_list = views.map((view) => toClassicVideo(view, urls));
     const page = { ...ok, video_list, next_time: nextMs ?? Date.now() };
-    return { text: reply.serializeInput(page, "200") as string, clips };
+    return { text: reply.serializeInput(page, "200") as string, views };
   }
 
-  endpoint(app, surface, {
+  endpoint(app, context, {
     method: "GET",
     path: "/feed",
     auth: "optional",
