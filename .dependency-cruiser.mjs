@@ -8,6 +8,12 @@ export default {
       to: { path: "^(modules|apps|contracts|tests|bench)/" },
     },
     {
+      name: "the-database-and-the-server-that-runs-it-know-nothing-of-each-other",
+      severity: "error",
+      from: { path: "^platform/(db|postgres)/" },
+      to: { path: "^platform/(db|postgres)/", pathNot: "^platform/$1/" },
+    },
+    {
       name: "contracts-know-nothing-of-ours",
       severity: "error",
       from: { path: "^contracts/" },

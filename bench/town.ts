@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { createLog } from "#platform/observe/log.ts";
+import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
 import { type Caller, logIn, password } from "./client.ts";
 import { type ServerOptions, type ServerProcess, startServer, stopProcess } from "./server-process.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { isAlive } from "#platform/db/process-alive.ts";
+import { isAlive } from "#platform/postgres/process-alive.ts";
 import { freePorts } from "./harness/deployment.ts";
 import { body, send } from "./harness/http-client.ts";
 import { type Program, startProgram } from "./harness/program.ts";

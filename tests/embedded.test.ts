@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isAlive } from "#platform/db/process-alive.ts";
+import { isAlive } from "#platform/postgres/process-alive.ts";
 import { freshClip } from "./harness/clips.ts";
 import { freePorts } from "./harness/deployment.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { noRoom } from "#platform/db/postgres-errors.ts";
 import { isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { noRoom } from "#platform/postgres/postgres-errors.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Command } from "./commands/command.ts";
 import { commands } from "./commands/index.ts";

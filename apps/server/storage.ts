@@ -3,14 +3,14 @@ import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path";
 import { closeFolder } from "#platform/blob/close-folder.ts";
 import { type Database, openDatabase } from "#platform/db/database.ts";
-import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { migrate } from "#platform/db/migrate.ts";
-import { folderError } from "#platform/db/postgres-errors.ts";
-import { canLendAccess } from "#platform/db/run-as.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
+import { folderError } from "#platform/postgres/postgres-errors.ts";
+import { canLendAccess } from "#platform/postgres/run-as.ts";
 import { migrations as securityMigrations } from "#platform/security/migrations.ts";
 import type { Config } from "./config.ts";
 import type { ModuleEntry } from "./targets.ts";

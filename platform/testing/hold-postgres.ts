@@ -1,5 +1,5 @@
-import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
 import { createLog } from "#platform/observe/log.ts";
+import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
 
 /**
  * A process of its own for tests: `hold-postgres <dir>` starts a server, writes a line of JSON (`{url, adopted, pid}`

@@ -2,10 +2,10 @@ import { mkdtemp, readdir, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { startEmbeddedPostgres } from "#platform/db/embedded-postgres.ts";
-import { bringDown, findPostmaster } from "#platform/db/postmaster.ts";
-import { isAlive } from "#platform/db/process-alive.ts";
 import { createLog } from "#platform/observe/log.ts";
+import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
+import { bringDown, findPostmaster } from "#platform/postgres/postmaster.ts";
+import { isAlive } from "#platform/postgres/process-alive.ts";
 import { patienceMs } from "./patience.ts";
 
 const PREFIX = "douya-test-";
