@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { callerGone, deadlineExceeded } from "#platform/rpc/call.ts";
+import { optionalPart } from "./optional-part.ts";
+import type { PublicCall } from "./request-call.ts";
+
+function publicCall(signal?: AbortSignal): PublicCall {
+  return { traceId: "0".repeat(32), deadlineMs: Date.now() + 10_000, missing: new Set(), signal };
+}
+
+test("a page is shown without what its service could not say in time, which is logged", async () => {
+  const said: string[] = [];
+  const optional = optionalPart({ warn: (_: unknown, words?: string) => said.push(words!) } as never);
+  const call = publicCall(new AbortController().signal);
+  expect(await optional(call, "likes", Promise.reject(deadlineExceeded()))).toBe(undefined);
+  expect([...call.missing]).toEqual(["likes"]);
+  expect(said).toEqual(["shown without likes"]);
+});
+
+// Others may share the page that somebody who hung up had begun.
+test("nothing is made of parts once the caller has hung up, and nothing is logged", async () => {
+  const said: string[] = [];
+  const optional = optionalPart({ warn: (_: unknown, words?: string) => said.push(words!) } as never);
+  const client = new AbortController();
+  const call = publicCall(client.signal);
+  const part = optional(
+    call,
+    "likes",
+    new Promise((_, reject) => client.signal.addEventListener("abort", () => reject(client.signal.reason))),
+  );
+  client.abort(callerGone());
+  await expect(part).rejects.toMatchObject({ reason: "CALLER_GONE" });
+  expect([...call.missing]).toEqual([]);
+  expect(said).toEqual([]);
+});
