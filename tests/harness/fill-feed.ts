@@ -1,4 +1,6 @@
 import pg from "pg";
+import { inboxesChanged } from "#contracts/events.ts";
+import { partitionOf } from "#platform/events/partitions.ts";
 
 /**
  * Puts `count` videos beside a published one by copying its row, since making each would take the pipeline half
@@ -32,6 +34,10 @@ export async function copyVideo(
        where author_id = (select author_id from video.video where id = $1)`,
       [videoId, count],
     );
+    // Cached pages of feeds are valid until an event says otherwise.
+    await client.query("select events.append($1, $2, $3, $4, $5)", [
+      ...[[partitionOf("")], [inboxesChanged.name], [""], [Buffer.alloc(0)], [null]],
+    ]);
     return ids;
   } finally {
     await client.end();
