@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { relationBlocked, relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
 import { accountGone, PeopleGone, refuseGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { tryAgain } from "#platform/db/try-again.ts";
+import { retryOn } from "#platform/db/retry.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
@@ -55,7 +55,7 @@ export function blockStore(db: Kysely<Tables>, events: Events) {
     /** Makes a block, with the end of both follows, their counts and the events. Error: BLOCKS_TOO_MANY. */
     async block(pair: BlockPair & { id: string }): Promise<boolean> {
       try {
-        return await tryAgain(["55P03"], maxAttempts, () => blockOnce(pair));
+        return await retryOn(["55P03"], maxAttempts, () => blockOnce(pair));
       } catch (error) {
         if (error instanceof PeopleGone) throw error.ids.has(pair.blockerId) ? accountGone() : userNotFound();
         if ((error as { code?: unknown }).code !== "55P03") throw error;

@@ -1,4 +1,4 @@
-import { endingWith, type Kysely } from "#platform/db/database.ts";
+import { type Kysely, withSignal } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobKind } from "#platform/jobs/job-queue.ts";
 import type { HotStore } from "./hot-store.ts";
@@ -10,7 +10,7 @@ export function rebuildRanking(db: Kysely<Tables>, hot: HotStore): JobKind {
     maxAttempts: 5,
     timeoutMs: 600_000,
     run: (job) =>
-      inTransaction(endingWith(job.signal, db), async (transaction) => {
+      inTransaction(withSignal(job.signal, db), async (transaction) => {
         await hot.rebuild(transaction);
         await job.finish(transaction);
       }),

@@ -1,9 +1,9 @@
 import pg from "pg";
 
-/** After so long the server is taken for lost. */
+/** After this the server counts as unreachable. */
 const cancelMs = 5_000;
 
-/** What the driver has and does not declare. */
+/** Fields and methods of the driver that its types leave out. */
 interface Cancellable {
   host: string;
   port: number;
@@ -19,20 +19,20 @@ type CancelConnection = pg.Connection & {
 };
 
 /**
- * Has PostgreSQL end the statement that a connection is working on. The request is part of its protocol: it goes over a
- * connection of its own, needs no login, takes no place among those that the server allows, and finds its way through a
- * pooler. When it settles, it has reached whom it was meant for, or never will.
+ * Sends PostgreSQL's CancelRequest for the statement that a connection is running. It goes over a connection of its own,
+ * needs no login, does not count against max_connections, and passes through a pooler. Once this settles, the request has
+ * arrived or never will.
  */
 export function requestCancel(client: pg.PoolClient): Promise<void> {
   const { host, port, ssl, sslNegotiation, processID, secretKey } = client as unknown as Cancellable;
   return new Promise((resolve, reject) => {
     const connection = new pg.Connection({ ssl, sslNegotiation } as object) as CancelConnection;
-    const giveUp = () => connection.stream.destroy(new Error("the server does not take a cancel request"));
-    const timer = setTimeout(giveUp, cancelMs);
+    const timeOut = () => connection.stream.destroy(new Error("the server does not take a cancel request"));
+    const timer = setTimeout(timeOut, cancelMs);
     if (ssl && sslNegotiation !== "direct") connection.once("connect", () => connection.requestSsl());
     connection.once(ssl ? "sslconnect" : "connect", () => connection.cancel(processID, secretKey));
     connection.on("error", reject);
-    // The server hangs up once it has passed the request on.
+    // The server closes the connection once it has forwarded the request.
     connection.once("end", () => {
       clearTimeout(timer);
       resolve();

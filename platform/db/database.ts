@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import type { Logger } from "../observe/log.ts";
-import { honestPool } from "./honest-pool.ts";
+import { kyselyPool } from "./kysely-pool.ts";
 
 export type { Kysely, Transaction };
 /** Either a module's database or a transaction on it. */
@@ -15,27 +15,27 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** How each module's database is had anew with a signal. */
+/** Opens each module's database once more, with a signal. */
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.
-const endings = new WeakMap<Kysely<any>, (signal: AbortSignal) => Kysely<any>>();
+const openers = new WeakMap<Kysely<any>, (signal: AbortSignal) => Kysely<any>>();
 
-/** A module's database (Database.of) whose statements end when the signal fires, and none begins afterwards. */
-export function endingWith<T>(signal: AbortSignal, db: Kysely<T>): Kysely<T> {
-  const until = endings.get(db);
-  if (!until) throw new Error("not the database of a module");
-  return until(signal);
+/** A module's database (Database.of) with a signal: when it fires, statements are cancelled and none begins any more. */
+export function withSignal<T>(signal: AbortSignal, db: Kysely<T>): Kysely<T> {
+  const open = openers.get(db);
+  if (!open) throw new Error("not the database of a module");
+  return open(signal);
 }
 
-/** A store for each call, whose statements end with it. */
+/** A store for each call, whose statements are cancelled with it. */
 export interface PerCall<Store> {
   (call: { readonly signal: AbortSignal }): Store;
-  /** For what must be done whoever has gone. */
+  /** For work that must be finished even when its caller is gone. */
   readonly lasting: Store;
 }
 
 export function perCall<T, Store>(db: Kysely<T>, make: (db: Kysely<T>) => Store): PerCall<Store> {
-  const until = ({ signal }: { signal: AbortSignal }) => make(endingWith(signal, db));
-  return Object.assign(until, { lasting: make(db) });
+  const forCall = ({ signal }: { signal: AbortSignal }) => make(withSignal(signal, db));
+  return Object.assign(forCall, { lasting: make(db) });
 }
 
 /** Connects lazily. int8 comes as a string, so that no id passes through a JavaScript number. */
@@ -52,22 +52,22 @@ export function openDatabase(
     statement_timeout: 15_000,
     idle_in_transaction_session_timeout: 30_000,
   });
-  // A connection that is lost between two queries of a transaction says so here too; unheard, that would end the
+  // A connection lost between two queries of a transaction emits an error here too; without a listener it would end the
   // process. The next query fails with it.
   pool.on("connect", (client) => client.on("error", () => {}));
   let closing = false;
-  // The error carries the whole client, password and all. One that we are closing may end before its goodbye.
+  // The error carries the whole client with its password. While closing, a connection may end before its goodbye.
   pool.on("error", ({ message }) => {
     if (!closing) options.log.warn({ reason: message }, "an idle database connection was lost");
   });
-  const poolUntil = honestPool(pool, options.log);
+  const poolWith = kyselyPool(pool, options.log);
   const open = <T>(schema: string, signal?: AbortSignal): Kysely<T> =>
-    new Kysely<T>({ dialect: new PostgresDialect({ pool: poolUntil(signal) }) }).withSchema(schema);
+    new Kysely<T>({ dialect: new PostgresDialect({ pool: poolWith(signal) }) }).withSchema(schema);
   return {
     pool,
     of<T>(schema: string) {
       const db = open<T>(schema);
-      endings.set(db, (signal) => open(schema, signal));
+      openers.set(db, (signal) => open(schema, signal));
       return db;
     },
     close() {

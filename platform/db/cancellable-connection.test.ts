@@ -4,7 +4,7 @@ import { createLog } from "#platform/observe/log.ts";
 import { callController, deadlineExceeded } from "#platform/rpc/call.ts";
 import fc from "#platform/testing/property.ts";
 import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
-import { type Database, endingWith, openDatabase } from "./database.ts";
+import { type Database, openDatabase, withSignal } from "./database.ts";
 import { inTransaction } from "./transaction.ts";
 
 let test: TestDatabase;
@@ -41,7 +41,7 @@ const late = { reason: "DEADLINE_EXCEEDED" };
 
 function ending() {
   const over = callController();
-  return { on: endingWith(over.signal, db), end: () => over.abort(deadlineExceeded()) };
+  return { on: withSignal(over.signal, db), end: () => over.abort(deadlineExceeded()) };
 }
 
 it("a statement ends with its signal, and the connection is good for others", async () => {

@@ -3,11 +3,11 @@ import type pg from "pg";
 import { onAbort } from "../protect/on-abort.ts";
 import { requestCancel } from "./cancel-request.ts";
 
-/** A request that comes before the server has begun with the statement has no effect. */
+/** A cancel request that arrives before the statement has begun has no effect. */
 const againMs = 100;
 
-/** A connection of the pool; once the signal has fired nobody waits for one any more. */
-export async function borrow(pool: pg.Pool, signal: AbortSignal | undefined): Promise<pg.PoolClient> {
+/** Acquires a connection of the pool. Waiting for one ends when the signal fires. */
+export async function acquire(pool: pg.Pool, signal: AbortSignal | undefined): Promise<pg.PoolClient> {
   if (!signal) return pool.connect();
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
@@ -25,17 +25,17 @@ export async function borrow(pool: pg.Pool, signal: AbortSignal | undefined): Pr
   });
 }
 
-/** Sends a statement on a connection that is lent to one piece of work. */
+/** Sends a statement on an acquired connection. */
 export type SendStatement = <T>(text: string, send: () => Promise<T>) => Promise<T>;
 
 /**
- * Statements end when the signal fires, and none begins afterwards. They settle when no request to cancel them is on
- * its way any more, so that none hits what the connection does next. How a transaction ends is never left open: it is
- * rolled back whatever has fired, and a commit that was sent is waited for.
+ * Statements are cancelled when the signal fires, and none begins afterwards. They settle once no cancel request is in
+ * flight, so that none hits the next statement of the connection. A transaction never ends in doubt: a rollback is sent
+ * even after the signal, and a commit that was sent is awaited.
  */
-export function endWith(signal: AbortSignal | undefined, client: pg.PoolClient): SendStatement {
+export function cancelOnAbort(signal: AbortSignal | undefined, client: pg.PoolClient): SendStatement {
   if (!signal) return (_text, send) => send();
-  /** Of all statements: a transaction may have several in line. */
+  /** Of all statements: a transaction may pipeline several. */
   const cancelling = new Set<Promise<void>>();
 
   return async (text, send) => {
@@ -62,7 +62,7 @@ export function endWith(signal: AbortSignal | undefined, client: pg.PoolClient):
   };
 }
 
-/** Settles when the statement has ended and no request is under way; a connection that cannot be reached is cut. */
+/** Settles when the statement has ended and no cancel request is in flight; an unreachable connection is closed. */
 async function cancel(client: pg.PoolClient, answer: Promise<unknown>): Promise<void> {
   let ended = false;
   const note = () => {
