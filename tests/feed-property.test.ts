@@ -7,8 +7,8 @@ import { FeedService } from "#contracts/gen/feed_pb.ts";
 import { InteractionService, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
+import { syntheticUserBase } from "#contracts/synthetic-graph.ts";
 import { askForRebuild } from "#platform/jobs/rebuild.ts";
-import { syntheticUserBase } from "#platform/module/synthetic-graph.ts";
 import fc from "#platform/testing/property.ts";
 import { type InProcess, startModules } from "./harness/in-process.ts";
 

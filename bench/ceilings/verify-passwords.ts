@@ -1,5 +1,5 @@
 import { hash, verify } from "@node-rs/argon2";
-import { argon2id, hashingThreads } from "#platform/protect/password-cost.ts";
+import { argon2id, hashingThreads } from "#modules/user/password-cost.ts";
 import { answerQuestions } from "../worker.ts";
 
 const password = "a password like any other";

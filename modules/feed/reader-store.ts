@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { accountGone } from "#platform/accounts/people-gone.ts";
+import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { bringVideos, type ReaderOfAuthor, trim } from "./inbox-rows.ts";
@@ -52,7 +52,7 @@ export function readerStore(db: Kysely<Tables>) {
             opened_at = case when ${underWay} then r.opened_at else now() end
           returning generation, gone, opened_at = now() as first`.execute(transaction);
         const { generation, gone, first } = rows[0]!;
-        if (gone) throw accountGone();
+        if (gone) throw accountDeleted();
         if (first)
           for (const table of ["source", "pull"] as const)
             await transaction.deleteFrom(table).where("user_id", "=", userId).execute();

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
+import { inRanges, type SyntheticGraph, syntheticVideos } from "#contracts/synthetic-graph.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Progress } from "#platform/module/module.ts";
-import { inRanges, type SyntheticGraph, syntheticVideos } from "#platform/module/synthetic-graph.ts";
 import type { Tables } from "./tables.ts";
 
 /** What the video module's share publishes; inboxes are filled from it when their owners first read. */

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { refuseGone } from "#platform/accounts/people-gone.ts";
+import { refuseDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "./tables.ts";
@@ -9,14 +9,14 @@ const page = 500;
 
 /**
  * Holds the rows of people who comment until the transaction ends, in the order of ids: what they have is not removed
- * meanwhile. Error: PeopleGone.
+ * meanwhile. Error: AccountsDeleted.
  */
 export async function holdPeople(on: Queryable<Tables>, userIds: string[]): Promise<void> {
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
     insert into interaction.person as p (user_id)
     select distinct user_id from unnest(${userIds}::int8[]) as u(user_id) order by user_id
     on conflict (user_id) do update set likes_given = p.likes_given returning user_id, gone`.execute(on);
-  refuseGone(rows);
+  refuseDeleted(rows);
 }
 
 /** The steps of removing a person, but for those that are like their own withdrawals. Each may be done again. */

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { commentDeleted, commented } from "#contracts/events.ts";
-import { withoutGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Emit } from "#platform/events/event-type.ts";
@@ -40,7 +40,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
     ...commentLists(db),
     /** Adds many comments in one transaction with their numbers, counts and events; each gets its row or a refusal. */
     add: (all: Draft[]): Promise<(CommentRow | Refusal | DomainError)[]> =>
-      withoutGone(
+      withoutDeleted(
         all,
         (draft) => [draft.authorId],
         (drafts) =>

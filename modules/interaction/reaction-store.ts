@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { refuseDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { reacted } from "#contracts/events.ts";
-import { refuseGone, withoutGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
@@ -40,7 +40,7 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
      * about the same video.
      */
     apply: (all: Wish[]): Promise<(boolean | undefined | DomainError)[]> =>
-      withoutGone(
+      withoutDeleted(
         all,
         (wish) => [wish.userId],
         (wishes) =>
@@ -54,7 +54,7 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
               wishes.filter((wish) => videos.has(wish.videoId)),
             );
             const atMs = Date.now();
-            refuseGone(changes.filter((change) => change.now !== 0));
+            refuseDeleted(changes.filter((change) => change.now !== 0));
             for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes)
               emit(reacted, { videoId, userId, authorId, was, now, atMs });
             const changed = new Set(changes.map((change) => `${change.video_id} ${change.user_id}`));

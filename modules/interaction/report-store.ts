@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { withoutGone } from "#platform/accounts/people-gone.ts";
+import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -77,7 +77,7 @@ export function reportStore(db: Kysely<Tables>) {
      * Errors: as above, REPORTS_OWN.
      */
     async add(report: Report): Promise<void> {
-      const [refusal] = await withoutGone(
+      const [refusal] = await withoutDeleted(
         [report],
         () => [report.reporterId],
         async ([one]) => (one ? [await add(one)] : []),

@@ -21,10 +21,6 @@ export function checkNotSelf(senderId: string, receiverId: string): void {
     throw new DomainError("invalid", "WRITES_TO_SELF", "You cannot write to yourself.");
 }
 
-export function userNotFound(): DomainError {
-  return new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
-}
-
 /** How somebody stands to the one they write to. */
 export interface Standing {
   /** Both follow each other. */

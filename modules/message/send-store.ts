@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { refuseDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { messageSent } from "#contracts/events.ts";
-import { refuseGone, withoutGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
@@ -50,7 +50,7 @@ export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
         emit(messageSent, { messageId: id, senderId, receiverId, atMs: timeOfId(id) }, traceId);
       return outcomes;
     });
-  return (wishes) => withoutGone(wishes, (wish) => [wish.senderId, wish.receiverId], sendAll);
+  return (wishes) => withoutDeleted(wishes, (wish) => [wish.senderId, wish.receiverId], sendAll);
 }
 
 /**
@@ -108,7 +108,7 @@ async function findByKey(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<str
 
 /**
  * The messages and what follows from them, in one statement. The conversations are held, and now both people.
- * Error: PeopleGone.
+ * Error: AccountsDeleted.
  */
 async function add(on: Queryable<Tables>, added: (Wish & { id: string })[]): Promise<void> {
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
@@ -134,5 +134,5 @@ async function add(on: Queryable<Tables>, added: (Wish & { id: string })[]): Pro
     group by person_id order by person_id
     on conflict (user_id) do update set unread = p.unread + excluded.unread
     returning user_id, gone`.execute(on);
-  refuseGone(rows);
+  refuseDeleted(rows);
 }

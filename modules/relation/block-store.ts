@@ -1,13 +1,13 @@
 import { sql } from "kysely";
+import { AccountsDeleted, refuseDeleted } from "#contracts/deleted-accounts.ts";
 import { relationBlocked, relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
-import { accountGone, PeopleGone, refuseGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { retryOn } from "#platform/db/retry.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { count, removeFollows } from "./follow-rows.ts";
-import { blocksTooMany, maxBlocked, userNotFound } from "./rules.ts";
+import { blocksTooMany, maxBlocked } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export interface BlockPair {
@@ -57,7 +57,7 @@ export function blockStore(db: Kysely<Tables>, events: Events) {
       try {
         return await retryOn(["55P03"], maxAttempts, () => blockOnce(pair));
       } catch (error) {
-        if (error instanceof PeopleGone) throw error.ids.has(pair.blockerId) ? accountGone() : userNotFound();
+        if (error instanceof AccountsDeleted) throw error.refusalFor(pair.blockerId, pair.blockedId) ?? error;
         if ((error as { code?: unknown }).code !== "55P03") throw error;
         throw new DomainError("exhausted", "BUSY", "Somebody else changes this too. Try again.", 1000);
       }
@@ -102,12 +102,12 @@ async function lockFollows(
     order by f.follower_id for update of f ${wait}`.execute(on);
 }
 
-/** In the order of ids, as whoever counts. Error: PeopleGone. */
+/** In the order of ids, as whoever counts. Error: AccountsDeleted. */
 async function holdCounts(on: Queryable<Tables>, userIds: string[]): Promise<void> {
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
     insert into relation.stats as s (user_id) select * from unnest(${userIds}::int8[]) order by 1
     on conflict (user_id) do update set following = s.following returning user_id, gone`.execute(on);
-  refuseGone(rows);
+  refuseDeleted(rows);
 }
 
 async function countBlocked(on: Queryable<Tables>, blockerId: string): Promise<number> {

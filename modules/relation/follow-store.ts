@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { accountDeleted, userNotFound } from "#contracts/deleted-accounts.ts";
 import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
-import { accountGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
@@ -15,7 +15,7 @@ import {
   removeFollows,
   type Wish,
 } from "./follow-rows.ts";
-import { followBlocked, followsTooMany, maxFollowing, userNotFound } from "./rules.ts";
+import { followBlocked, followsTooMany, maxFollowing } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** The SQL of following and unfollowing. */
@@ -78,7 +78,7 @@ async function findRefused(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<s
   return new Map(
     rows.map((row) => {
       if (row.gone === null) return [pairKey(row), followBlocked(row.own)];
-      return [pairKey(row), row.gone === row.follower_id ? accountGone() : userNotFound()];
+      return [pairKey(row), row.gone === row.follower_id ? accountDeleted() : userNotFound()];
     }),
   );
 }

@@ -14,10 +14,6 @@ export function checkNotSelf(callerId: string, targetId: string): void {
   if (callerId === targetId) throw new DomainError("invalid", "FOLLOWS_SELF", "You cannot follow yourself.");
 }
 
-export function userNotFound(): DomainError {
-  return new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
-}
-
 export function followsTooMany(): DomainError {
   return new DomainError(
     "conflict",

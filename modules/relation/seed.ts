@@ -1,7 +1,7 @@
 import { sql } from "kysely";
+import { inRanges, type SyntheticGraph, syntheticUserBase } from "#contracts/synthetic-graph.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Progress } from "#platform/module/module.ts";
-import { inRanges, type SyntheticGraph, syntheticUserBase } from "#platform/module/synthetic-graph.ts";
 import type { Tables } from "./tables.ts";
 
 const rangeSize = 500_000;

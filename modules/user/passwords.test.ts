@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { argon2id, hashingThreads } from "#platform/protect/password-cost.ts";
+import { argon2id, hashingThreads } from "#modules/user/password-cost.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { hashingThread } from "./hashing-thread.ts";
 import { createPasswords } from "./passwords.ts";

@@ -1,6 +1,6 @@
 import { hash } from "@node-rs/argon2";
+import { argon2id, hashingThreads } from "#modules/user/password-cost.ts";
 import { boundedQueue } from "#platform/protect/bounded-queue.ts";
-import { argon2id, hashingThreads } from "#platform/protect/password-cost.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { type HashingTask, hashingThread } from "./hashing-thread.ts";
 

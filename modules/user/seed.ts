@@ -1,7 +1,7 @@
 import { sql } from "kysely";
+import { inRanges, type SyntheticGraph, syntheticUserBase } from "#contracts/synthetic-graph.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Progress } from "#platform/module/module.ts";
-import { inRanges, type SyntheticGraph, syntheticUserBase } from "#platform/module/synthetic-graph.ts";
 import type { Tables } from "./tables.ts";
 
 /** People `user1`, `user2`, … who all have one password. Those who are there already stay. */

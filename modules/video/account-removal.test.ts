@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import { accountClosing } from "#contracts/events.ts";
 import { AddUploadRequestSchema } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
-import { PeopleGone } from "#platform/accounts/people-gone.ts";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { perCall } from "#platform/db/database.ts";
@@ -110,7 +110,7 @@ test("videos in every state and uploads go with what they use, each with its eve
   expect(await drifts(own.database, counts)).toEqual([]);
 
   // Nothing comes in afterwards, and a second time nothing happens.
-  await expect(upload()).rejects.toThrow(PeopleGone);
+  await expect(upload()).rejects.toThrow(AccountsDeleted);
   await close("7");
   expect(await rowsOf("select from events.log where type = 'video.deleted.v1'")).toHaveLength(251);
 });
@@ -146,7 +146,7 @@ test("what is published meanwhile is not", async () => {
       await waiting(own.database.pool, 2);
     },
   );
-  expect(outcome).toBeInstanceOf(PeopleGone);
+  expect(outcome).toBeInstanceOf(AccountsDeleted);
   await removed;
   expect(await shareOfEve()).toEqual([]);
   expect(await rowsOf("select key from video.job where kind = 'process'")).toEqual([]);
@@ -174,7 +174,7 @@ test("a hold that comes while the account goes is none", async () => {
     () => videos.setHeld(id as VideoId, true),
     async () => expect(await accounts.shutOut(eve, "7")).toBe(true),
   );
-  expect(outcome).toBeInstanceOf(PeopleGone);
+  expect(outcome).toBeInstanceOf(AccountsDeleted);
   await close("7");
   expect(await shareOfEve()).toEqual([]);
 });

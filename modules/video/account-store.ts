@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { refuseDeleted } from "#contracts/deleted-accounts.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
-import { refuseGone } from "#platform/accounts/people-gone.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
@@ -11,13 +11,13 @@ const page = 100;
 
 /**
  * Holds an author's row until the transaction ends: what they have is not removed meanwhile. Within the transaction of
- * everything that comes in from them. Error: PeopleGone.
+ * everything that comes in from them. Error: AccountsDeleted.
  */
 export async function holdAuthor(on: Queryable<Tables>, authorId: string): Promise<void> {
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
     insert into video.author_stats as s (author_id, works) values (${authorId}, 0)
     on conflict (author_id) do update set works = s.works returning author_id as user_id, gone`.execute(on);
-  refuseGone(rows);
+  refuseDeleted(rows);
 }
 
 /** Counts a video of theirs that others can see, or one fewer. */

@@ -1,4 +1,4 @@
-import { accountGone, PeopleGone } from "#platform/accounts/people-gone.ts";
+import { AccountsDeleted, accountDeleted } from "#contracts/deleted-accounts.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
@@ -55,9 +55,9 @@ export function uploadNotFound(): DomainError {
   );
 }
 
-/** Whoever still has a token of a deleted account cannot add to it. */
+/** A token of a deleted account may still be valid; nothing can be added with it. */
 export function endOfSession(error: unknown): never {
-  throw error instanceof PeopleGone ? accountGone() : error;
+  throw error instanceof AccountsDeleted ? accountDeleted() : error;
 }
 
 function videoHeld(): DomainError {

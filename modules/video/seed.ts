@@ -1,7 +1,7 @@
 import { sql } from "kysely";
+import { inRanges, type SyntheticGraph, syntheticVideos } from "#contracts/synthetic-graph.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Progress } from "#platform/module/module.ts";
-import { inRanges, type SyntheticGraph, syntheticVideos } from "#platform/module/synthetic-graph.ts";
 import type { Tables } from "./tables.ts";
 
 /** A video a second into the past, by people in turn, each showing one of the real clips. */

@@ -11,7 +11,6 @@ import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Client, Dependency, Handlers, MethodName } from "../rpc/service.ts";
 import type { SecurityLog } from "../security/security-log.ts";
-import type { SyntheticGraph } from "./synthetic-graph.ts";
 
 /** Clients of the modules that this one declared. */
 export type Clients<Calls extends Record<string, Dependency>> = {
@@ -83,8 +82,11 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   readModels?: Record<string, ReadModel<Tables>>;
   /** The counts it keeps, for `douya doctor --recount`. */
   recount?: readonly KeptCount[];
-  /** Fills the module's tables with its share of a made-up world, for demonstrations and benchmarks. */
-  seed?(db: Kysely<Tables>, graph: SyntheticGraph, progress: Progress): Promise<void>;
+  /**
+   * Fills the module's tables with its share of a synthetic dataset, for demonstrations and benchmarks. The modules agree
+   * on its shape among themselves.
+   */
+  seed?(db: Kysely<Tables>, dataset: object, progress: Progress): Promise<void>;
 }
 
 /** Checks a declaration's types without widening them. */

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import Type from "typebox";
+import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
-import { accountGone } from "#platform/accounts/people-gone.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
 import { toApiComment } from "./present.ts";
@@ -96,7 +96,7 @@ export function commentRoutes({ interaction, composer, urlsFor }: GatewayContext
     ) {
       const comment = await interaction.addComment(draft, callOf(request));
       const [shown] = await present([comment], request);
-      if (!shown) throw accountGone();
+      if (!shown) throw accountDeleted();
       return shown;
     }
     app.post(

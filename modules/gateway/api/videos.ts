@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
-import { accountGone } from "#platform/accounts/people-gone.ts";
+import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
@@ -68,7 +68,7 @@ export function videoRoutes({
         const published = await video.publish(request.body, call);
         const [view] = await composer.videoViews([published], call);
         // Its author has just asked for their account to be deleted.
-        if (!view) throw accountGone();
+        if (!view) throw accountDeleted();
         return reply.code(201).send(toApiVideo(view, urlsFor(request)));
       },
     );
@@ -110,7 +110,7 @@ export function videoRoutes({
         const { id } = request.params;
         const changed = await video.changeTitle({ id, title: request.body.title }, call);
         const [view] = await composer.videoViews([changed], call);
-        if (!view) throw accountGone();
+        if (!view) throw accountDeleted();
         return toApiVideo(view, urlsFor(request));
       },
     );

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
-import { accountGone } from "#platform/accounts/people-gone.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -41,7 +41,7 @@ export function commentEndpoints(app: FastifyInstance, context: GatewayContext, 
       }
       const draft = { videoId, text: text(parameters, "comment_text") };
       const [comment] = await present([await interaction.addComment(draft, callOf(request))], request);
-      if (!comment) throw accountGone();
+      if (!comment) throw accountDeleted();
       return { ...ok, comment };
     },
   });

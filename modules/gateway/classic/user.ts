@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { Session } from "#contracts/gen/user_pb.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { callOf } from "../request-call.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -47,7 +47,7 @@ export function userEndpoints(app: FastifyInstance, context: GatewayContext): vo
     async handle(parameters, request) {
       const id = optionalId(parameters, "user_id") ?? request.identity!.userId;
       const [person] = await composer.people([id], callOf(request));
-      if (!person) throw new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
+      if (!person) throw userNotFound();
       return { ...ok, user: toClassicUser(person, urlsFor(request)) };
     },
   });

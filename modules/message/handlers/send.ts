@@ -1,3 +1,4 @@
+import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { MessageService } from "#contracts/gen/message_pb.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
@@ -10,7 +11,7 @@ import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
 import { conversationKey } from "../pairs.ts";
 import { toMessage } from "../present.ts";
-import { checkContent, checkNotSelf, userNotFound } from "../rules.ts";
+import { checkContent, checkNotSelf } from "../rules.ts";
 import type { Send } from "../send-store.ts";
 
 export function send(

@@ -1,3 +1,4 @@
+import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { PerCall } from "#platform/db/database.ts";
@@ -5,7 +6,7 @@ import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { BlockStore } from "../block-store.ts";
-import { checkBlocksOther, userNotFound } from "../rules.ts";
+import { checkBlocksOther } from "../rules.ts";
 import { pageOf } from "./read.ts";
 
 type Service = Handlers<typeof RelationService>;

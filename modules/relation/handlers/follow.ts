@@ -1,3 +1,4 @@
+import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
@@ -9,7 +10,7 @@ import { coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { Wish } from "../follow-rows.ts";
 import type { FollowStore } from "../follow-store.ts";
-import { checkNotSelf, userNotFound } from "../rules.ts";
+import { checkNotSelf } from "../rules.ts";
 
 type Service = Handlers<typeof RelationService>;
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
+import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
-import { accountGone } from "#platform/accounts/people-gone.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { diskFull } from "#platform/errors/disk-full.ts";
@@ -50,7 +50,7 @@ export function addUpload(
         .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info }, refuse)
         .catch(endOfSession);
       await blobs.commit(staged, sourceKey);
-      if (!(await store.lasting.keepsBlob(id, sourceKey, jobs))) throw accountGone();
+      if (!(await store.lasting.keepsBlob(id, sourceKey, jobs))) throw accountDeleted();
       const { durationMs, width, height, notices } = info;
       return { id, sizeBytes, durationMs, width, height, notices };
     } finally {

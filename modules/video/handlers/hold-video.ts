@@ -1,6 +1,6 @@
+import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { VideoId } from "#contracts/ids.ts";
-import { PeopleGone } from "#platform/accounts/people-gone.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -11,7 +11,7 @@ import type { VideoStore } from "../video-store.ts";
 
 /** A video that is about to go with its author is as good as gone. */
 function notFoundWhenGone(error: unknown): boolean {
-  if (error instanceof PeopleGone) return false;
+  if (error instanceof AccountsDeleted) return false;
   throw error;
 }
 

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
-import { idAtTime } from "../ids/snowflake.ts";
+import { idAtTime } from "../platform/ids/snowflake.ts";
 
-/** A made-up world of a given size, the same in every module because ids follow from numbers. */
+/** A synthetic dataset of a given size, the same in every module because ids follow from numbers. */
 export interface SyntheticGraph {
   users: number;
   follows: number;
@@ -19,7 +19,7 @@ export const syntheticUserBase = idAtTime(Date.UTC(2024, 0, 2)).toString();
 const syntheticVideoBase = idAtTime(Date.UTC(2024, 0, 3)).toString();
 
 /**
- * The videos from..to of the world, as a table of the columns n, id, author_id and published_ms: one a second into
+ * The videos from..to of the dataset, as a table of the columns n, id, author_id and published_ms: one a second into
  * the past, by people in turn.
  */
 export function syntheticVideos(graph: SyntheticGraph, from: number, to: number) {

@@ -1,0 +1,62 @@
+import { DomainError } from "#platform/errors/domain-error.ts";
+
+/**
+ * Thrown within the transaction of a fact when accounts that it is about have been deleted. Each module keeps that as a
+ * flag in the row in which it counts for a person, which every such transaction locks: so either it sees the flag, or
+ * whoever erases the person sees the fact.
+ */
+export class AccountsDeleted extends Error {
+  readonly ids: ReadonlySet<string>;
+  constructor(ids: Iterable<string>) {
+    const set = new Set(ids);
+    super(`deleted: ${[...set].join(", ")}`);
+    this.ids = set;
+  }
+  /** What the one who acted is told about a fact of theirs about these others; undefined when it is about nobody deleted. */
+  refusalFor(actorId: string, ...otherIds: string[]): DomainError | undefined {
+    if (this.ids.has(actorId)) return accountDeleted();
+    return otherIds.some((id) => this.ids.has(id)) ? userNotFound() : undefined;
+  }
+}
+
+/** Throws AccountsDeleted when any of these rows has the flag. */
+export function refuseDeleted(rows: { user_id: string; gone: boolean }[]): void {
+  const deleted = rows.filter((row) => row.gone).map((row) => row.user_id);
+  if (deleted.length > 0) throw new AccountsDeleted(deleted);
+}
+
+/**
+ * Applies commands in one transaction, and again without those of deleted accounts, which are refused instead.
+ * `peopleOf` gives who acts, then the others whom the command is about.
+ */
+export async function withoutDeleted<Command, Result>(
+  commands: Command[],
+  peopleOf: (command: Command) => [string, ...string[]],
+  apply: (commands: Command[]) => Promise<Result[]>,
+): Promise<(Result | DomainError)[]> {
+  if (commands.length === 0) return [];
+  try {
+    return await apply(commands);
+  } catch (error) {
+    if (!(error instanceof AccountsDeleted)) throw error;
+    const refusals = commands.map((command) => error.refusalFor(...peopleOf(command)));
+    if (refusals.every((refusal) => refusal === undefined)) throw error;
+    const rest = await withoutDeleted(
+      commands.filter((_, i) => !refusals[i]),
+      peopleOf,
+      apply,
+    );
+    let next = 0;
+    return refusals.map((refusal) => refusal ?? rest[next++]!);
+  }
+}
+
+/** For a token of an account that is deleted. */
+export function accountDeleted(): DomainError {
+  return new DomainError("unauthenticated", "SESSION_ENDED", "This account has been deleted.");
+}
+
+/** For an id that is nobody's, or nobody's any more. */
+export function userNotFound(): DomainError {
+  return new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
+}
