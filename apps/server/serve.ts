@@ -5,8 +5,8 @@ import { askDatabase } from "#platform/db/ask-database.ts";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { createEvents } from "#platform/events/events.ts";
+import { exportLag } from "#platform/events/lag-metrics.ts";
 import { watchProgress } from "#platform/events/progress.ts";
-import { reportLag } from "#platform/events/report.ts";
 import { startRetention } from "#platform/events/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
@@ -104,7 +104,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
 
     const events = createEvents({ database: storage.database, log });
     undo.push(events.stop);
-    reportLag(metrics, pool);
+    exportLag(metrics, pool);
     reportDeadJobs(
       metrics,
       pool,

@@ -7,8 +7,8 @@ import {
 } from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
-import type { HandleContext } from "#platform/events/effect.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
+import type { HandlerContext } from "#platform/events/handler-transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -33,7 +33,7 @@ export function keepInboxes(
   return async (
     on: Transaction<Tables>,
     events: InboxEvent[],
-    { afterCommit, emit, signal }: Pick<HandleContext, "afterCommit" | "emit" | "signal">,
+    { afterCommit, emit, signal }: Pick<HandlerContext, "afterCommit" | "emit" | "signal">,
   ): Promise<void> => {
     // For deliveries that go on in the background.
     afterCommit(jobs.wake);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
-import { isPassing } from "#platform/events/passing-error.ts";
+import { isTransient } from "#platform/events/transient-error.ts";
 import type { JobKind } from "#platform/jobs/job-queue.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -22,7 +22,7 @@ export function deliverVideo(
   return {
     maxAttempts: 20,
     // Else whoever has not got the video by then never would.
-    waitsOut: isPassing,
+    isRetryable: isTransient,
     timeoutMs: 3_600_000,
     async run(job) {
       const delivery = await store.delivery(job.key);

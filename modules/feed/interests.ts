@@ -1,8 +1,8 @@
 import { commented, inboxesChanged, reacted } from "#contracts/events.ts";
 import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
-import type { HandleContext } from "#platform/events/effect.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
+import type { HandlerContext } from "#platform/events/handler-transaction.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";
 import type { ReaderOfAuthor } from "./inbox-rows.ts";
@@ -17,7 +17,7 @@ export function keepInterests(store: FeedStore, relation: Client<typeof Relation
   return async (
     on: Transaction<Tables>,
     events: InterestEvent[],
-    { emit, signal }: Pick<HandleContext, "emit" | "signal">,
+    { emit, signal }: Pick<HandlerContext, "emit" | "signal">,
   ): Promise<void> => {
     const shown = events.flatMap(toInterest);
     if (shown.length === 0) return;

@@ -3,7 +3,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { eachInTurns } from "#platform/events/turn.ts";
+import { eachInTimeSlices } from "#platform/events/time-slice.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { CommentStore } from "./comment-store.ts";
 import type { ReactionStore } from "./reaction-store.ts";
@@ -21,9 +21,9 @@ export function followErasures(
 ): Consumer {
   const { accounts, reactions, comments, reports } = stores;
 
-  async function removeReactions(userId: string, mayGoOn: () => void): Promise<void> {
+  async function removeReactions(userId: string, checkTimeSlice: () => void): Promise<void> {
     for (const kind of [1, -1] as const) {
-      for (let after = "0"; ; mayGoOn()) {
+      for (let after = "0"; ; checkTimeSlice()) {
         const rows = await accounts.reactions(userId, kind, after);
         if (rows.length === 0) break;
         await reactions.apply(rows.map((row) => ({ videoId: row.video_id, userId, opinion: 0, id: row.id })));
@@ -32,26 +32,26 @@ export function followErasures(
     }
   }
 
-  async function removeComments(userId: string, mayGoOn: () => void): Promise<void> {
+  async function removeComments(userId: string, checkTimeSlice: () => void): Promise<void> {
     for (let after = "0"; ; ) {
       const rows = await accounts.comments(userId, after);
       if (rows.length === 0) break;
       for (const { video_id: videoId, id } of rows) {
         await comments.remove(videoId, id, () => {}).catch(ignoreGone);
-        mayGoOn();
+        checkTimeSlice();
       }
       after = rows.at(-1)!.id;
     }
-    while (await accounts.forgetNames(userId)) mayGoOn();
+    while (await accounts.forgetNames(userId)) checkTimeSlice();
   }
 
-  async function removeReports(userId: string, mayGoOn: () => void): Promise<void> {
+  async function removeReports(userId: string, checkTimeSlice: () => void): Promise<void> {
     for (let after = "0"; ; ) {
       const rows = await reports.reportsOf(userId, after);
       if (rows.length === 0) return;
       for (const { video_id: videoId, comment_id: commentId } of rows) {
         await reports.withdraw(videoId, commentId, userId);
-        mayGoOn();
+        checkTimeSlice();
       }
       after = rows.at(-1)!.id;
     }
@@ -61,12 +61,12 @@ export function followErasures(
     group: "interaction.accounts",
     db,
     types: [accountErased],
-    handle: eachInTurns(async ({ message: { userId } }, { mayGoOn }) => {
+    handle: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
       await accounts.shutOut(userId);
       // In transactions of their own, since there may be many; doing it again does no harm.
-      await removeReactions(userId, mayGoOn);
-      await removeComments(userId, mayGoOn);
-      await removeReports(userId, mayGoOn);
+      await removeReactions(userId, checkTimeSlice);
+      await removeComments(userId, checkTimeSlice);
+      await removeReports(userId, checkTimeSlice);
     }),
   });
 }

@@ -2,7 +2,7 @@ import { videoDeleted } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { inTurns } from "#platform/events/turn.ts";
+import { inTimeSlices } from "#platform/events/time-slice.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -12,14 +12,14 @@ export function followDeletions(events: Events, db: Kysely<Tables>, store: Remov
     group: "interaction.removal",
     db,
     types: [videoDeleted],
-    handle: inTurns(async (_transaction, deleted, { mayGoOn }) => {
+    handle: inTimeSlices(async (_transaction, deleted, { checkTimeSlice }) => {
       // What was never published has nothing.
       const videos = deleted.map(({ message }) => message).filter(({ publishedAtMs }) => publishedAtMs > 0);
       for (const { videoId, authorId } of videos) await store.close(videoId, authorId);
       for (const { videoId } of videos) {
         // In transactions of their own, since millions of rows must not be held in one; doing it again does no harm.
         for (const remove of [store.removeReactions, store.removeComments]) {
-          while (await remove(videoId)) mayGoOn();
+          while (await remove(videoId)) checkTimeSlice();
         }
         await store.forget(videoId);
       }

@@ -54,7 +54,7 @@ describe("removing a person", () => {
         const more = await stores().removeFollows(userId);
         expect(before - (await shared()).length).toBeLessThanOrEqual(500);
         expect(await drifts(own.database, counts)).toEqual([]);
-        if (more) throw new DomainError("unavailable", "TURN_OVER", "There is more to do.");
+        if (more) throw new DomainError("unavailable", "TIME_SLICE_OVER", "There is more to do.");
         return more;
       },
     });

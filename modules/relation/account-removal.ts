@@ -2,7 +2,7 @@ import { accountErased } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { eachInTurns } from "#platform/events/turn.ts";
+import { eachInTimeSlices } from "#platform/events/time-slice.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -12,10 +12,11 @@ export function followErasures(events: Events, db: Kysely<Tables>, store: Accoun
     group: "relation.accounts",
     db,
     types: [accountErased],
-    handle: eachInTurns(async ({ message: { userId } }, { mayGoOn }) => {
+    handle: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
       await store.shutOut(userId);
       // In transactions of their own, since there may be millions; doing it again does no harm.
-      for (const remove of [store.removeFollows, store.removeBlocks]) while (await remove(userId)) mayGoOn();
+      for (const remove of [store.removeFollows, store.removeBlocks])
+        while (await remove(userId)) checkTimeSlice();
     }),
   });
 }

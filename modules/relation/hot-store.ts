@@ -19,7 +19,7 @@ export interface HotUser {
 const expiryBatch = 2000;
 /** Any number: whoever changes the ranking holds this lock. */
 const rankingLock = 7_083_812;
-const turnMs = 5_000;
+const sliceMs = 5_000;
 
 /**
  * The ranking by followers won: every follow of the last 24 h with whom it counts for, and how many each has. Those
@@ -119,7 +119,7 @@ export type HotStore = ReturnType<typeof hotStore>;
 async function takeTurn(on: Queryable<Tables>): Promise<void> {
   await sql`
     select pg_advisory_xact_lock(${rankingLock})
-    from (select set_config('lock_timeout', ${`${turnMs}`}, true) offset 0) limited`
+    from (select set_config('lock_timeout', ${`${sliceMs}`}, true) offset 0) limited`
     .execute(on)
     .catch((error) => {
       throw error.code === "55P03" ? rankingBusy() : error;

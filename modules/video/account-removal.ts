@@ -3,7 +3,7 @@ import type { UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import { inTurns } from "#platform/events/turn.ts";
+import { inTimeSlices } from "#platform/events/time-slice.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { Tables } from "./tables.ts";
@@ -24,7 +24,7 @@ export function followClosings(
     group: "video.accounts",
     db,
     types: [accountClosing],
-    handle: inTurns(async (_transaction, closings, { emit, mayGoOn }) => {
+    handle: inTimeSlices(async (_transaction, closings, { emit, checkTimeSlice }) => {
       for (const { message } of closings) {
         const { userId, closingId } = message;
         if (!(await accounts.shutOut(userId, closingId))) {
@@ -35,11 +35,11 @@ export function followClosings(
         for (let ids = await accounts.someVideos(userId); ids.length > 0; ) {
           for (const id of ids) {
             await videos.deleteVideo(id, userId as UserId, jobs);
-            mayGoOn();
+            checkTimeSlice();
           }
           ids = await accounts.someVideos(userId);
         }
-        while (await accounts.removeUploads(userId as UserId, jobs)) mayGoOn();
+        while (await accounts.removeUploads(userId as UserId, jobs)) checkTimeSlice();
         emit(accountRemoved, { userId, closingId });
       }
       jobs.wake();

@@ -102,7 +102,7 @@ export function processVideo(
         jobs().wake();
       }
     },
-    async giveUp(key) {
+    async onExhausted(key) {
       const message = "The server could not process this video. Upload it again later, or tell the operator.";
       await store.fail(key as VideoId, { reason: "PROCESSING_FAILED", message }, jobs());
     },

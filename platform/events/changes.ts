@@ -15,10 +15,10 @@ const maxEvents = 1_000;
 const cursorForm = /^(\d{1,15}) (\d{1,4})$/;
 
 /**
- * Reads the events of these types that were committed since `cursor`. Unlike a consumer it does not stop at the horizon:
- * everything that was committed before the call is included, even when an earlier position is still uncommitted. A
- * cursor is a horizon, below which nothing new appears, and the number of events above it: the same number means that
- * nothing was added. So no memory of what was seen is needed.
+ * Reads the events of these types that were committed since `cursor`. Unlike a consumer it does not stop at the stable
+ * position: everything that was committed before the call is included, even when an earlier position is uncommitted. A
+ * cursor is a stable position, below which nothing new appears, and the number of events above it: the same number means
+ * that nothing was added. So no memory of what was seen is needed.
  */
 export async function readChanges<Type extends EventType>(
   pool: Pool,

@@ -11,10 +11,10 @@ import {
 } from "#platform/testing/event-log.ts";
 import type { Transaction } from "../db/database.ts";
 import { DomainError } from "../errors/domain-error.ts";
+import { deadLetters, replay } from "./admin.ts";
 import type { ConsumeOptions, Consumer } from "./consumer.ts";
 import { readLag } from "./lag.ts";
-import { deadLetters, replay } from "./operate.ts";
-import { inTurns } from "./turn.ts";
+import { inTimeSlices } from "./time-slice.ts";
 
 type Options = ConsumeOptions<EffectTables, typeof added>;
 
@@ -243,12 +243,12 @@ describe("an error that says not now", () => {
   });
 });
 
-describe("a handler that works in turns", () => {
+describe("a handler that works in time slices", () => {
   it("goes on after turns that were too short and statements that took too long, and parks nothing", async () => {
     let calls = 0;
     let done = 0;
-    const handle = inTurns<Transaction<EffectTables>, Parameters<typeof writeEffects>[1]>(
-      async (transaction, events, { mayGoOn }) => {
+    const handle = inTimeSlices<Transaction<EffectTables>, Parameters<typeof writeEffects>[1]>(
+      async (transaction, events, { checkTimeSlice }) => {
         calls++;
         if (calls <= 4) {
           await sql`set local statement_timeout = 20`.execute(transaction);
@@ -258,11 +258,11 @@ describe("a handler that works in turns", () => {
           await sql`select pg_sleep(0.005)`.execute(transaction);
           // Each turn gets one step further, however slow the machine is.
           done++;
-          mayGoOn();
+          checkTimeSlice();
         }
         await writeEffects(transaction, events);
       },
-      { turnMs: 50 },
+      { sliceMs: 50 },
     );
     const consumer = consume({ maxAttempts: 2, handle });
     await log.emit("a:1");
@@ -274,10 +274,10 @@ describe("a handler that works in turns", () => {
 
   it("ends when it has been cut off", async () => {
     let ended: unknown;
-    const working = inTurns<unknown, unknown>(async (_on, _events, { mayGoOn }) => {
+    const working = inTimeSlices<unknown, unknown>(async (_on, _events, { checkTimeSlice }) => {
       for (let step = 0; step < 100; step++) {
         await immediate();
-        mayGoOn();
+        checkTimeSlice();
       }
     });
     const late = new AbortController();
@@ -286,7 +286,7 @@ describe("a handler that works in turns", () => {
     await work.catch((error) => {
       ended = error;
     });
-    expect(ended).toMatchObject({ reason: "TURN_OVER" });
+    expect(ended).toMatchObject({ reason: "TIME_SLICE_OVER" });
   });
 });
 

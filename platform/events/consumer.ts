@@ -1,16 +1,23 @@
 import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../db/database.ts";
 import type { Logger } from "../observe/log.ts";
-import { createAlarm } from "./alarm.ts";
-import type { HandleContext } from "./effect.ts";
+import { createBatchProcessor } from "./batch-processor.ts";
 import type { EventOf, EventType } from "./event-type.ts";
-import { createHandling } from "./handling.ts";
-import type { Horizon } from "./horizon.ts";
-import { backOffMs, inBatches, isSound, type Lane, newLane, portionSize } from "./lane.ts";
+import type { HandlerContext } from "./handler-transaction.ts";
 import { createLeases } from "./leases.ts";
 import type { LogReader } from "./log-reader.ts";
 import { decode } from "./log-row.ts";
 import { introduceGroup, isBehind } from "./offsets.ts";
+import {
+  backOffMs,
+  batchSize,
+  intoTransactions,
+  isHealthy,
+  newPartitionState,
+  type PartitionState,
+} from "./partition-state.ts";
+import type { StablePosition } from "./stable-position.ts";
+import { createWakeSignal } from "./wake-signal.ts";
 
 export interface ConsumeOptions<Tables, Type extends EventType> {
   /** Whose offsets these are, for ever: `feed.inbox`. */
@@ -20,12 +27,12 @@ export interface ConsumeOptions<Tables, Type extends EventType> {
   types: readonly Type[];
   /**
    * Acts on some events, in order within each key, in one transaction with the offset: exactly once in effect. What
-   * it does outside of the transaction may happen again. What it throws decides what follows: "not now" (isPassing)
-   * is tried again for as long as it takes. What ran out of time (ranOutOfTime) is tried again event by event, for up
+   * it does outside of the transaction may happen again. What it throws decides what follows: "not now" (isTransient)
+   * is tried again for as long as it takes. What ran out of time (isTimeout) is tried again event by event, for up
    * to `slowForMs`; any other error `maxAttempts` times. After that the one event that is the cause is parked as a
    * dead letter.
    */
-  handle(transaction: Transaction<Tables>, events: EventOf<Type>[], context: HandleContext): Promise<void>;
+  handle(transaction: Transaction<Tables>, events: EventOf<Type>[], context: HandlerContext): Promise<void>;
   /** Where a new group begins; by default with the oldest event there is. */
   from?: "start" | "end";
   /** Most events handled in one transaction; 500. */
@@ -58,27 +65,27 @@ export function startConsumer<Tables, Type extends EventType>(
   options: ConsumeOptions<Tables, Type>,
   parts: {
     pool: Pool;
-    horizon: Horizon;
+    stable: StablePosition;
     reader: LogReader;
     log: Logger;
     leaseMs: number;
     onEmitted: (types: Set<string>) => void;
   },
 ): Consumer {
-  const { group, db, handle, from = "start", batch = 500 } = options;
+  const { group, db, handle, from = "start", batch: maxEvents = 500 } = options;
   const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
   const rules = { maxAttempts, retryDelayMs, slowForMs: options.slowForMs ?? 6 * hour };
-  const { pool, horizon, leaseMs, onEmitted } = parts;
+  const { pool, stable, leaseMs, onEmitted } = parts;
   const log = parts.log.child({ group });
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
-  const alarm = createAlarm();
-  const leases = createLeases(pool, group, leaseMs, newLane);
+  const wakeSignal = createWakeSignal();
+  const leases = createLeases(pool, group, leaseMs, newPartitionState);
   const reading = parts.reader.join({ types: [...types.keys()], partitions: () => leases.held.keys() });
   let stopping = false;
-  let unsettled = false;
+  let mustRebalance = false;
   let replayAsked = false;
 
-  const handling = createHandling<Tables>({
+  const processor = createBatchProcessor<Tables>({
     group,
     db,
     pool,
@@ -90,58 +97,59 @@ export function startConsumer<Tables, Type extends EventType>(
       return handle(transaction, events, context);
     },
     onLost: () => {
-      unsettled = true;
+      mustRebalance = true;
     },
     onEmitted,
   });
 
-  const behind = (): Lane[] => [...leases.held.values()].filter((lane) => lane.position < horizon.position());
+  const behind = (): PartitionState[] =>
+    [...leases.held.values()].filter((state) => state.position < stable.position());
 
   /** Reads what is new in the partitions that need not wait, and handles it. */
   async function turn(): Promise<void> {
-    const lanes = behind().filter((lane) => lane.retryAtMs <= performance.now());
-    if (lanes.length === 0) return;
-    const limits = lanes.map((lane) => portionSize(lane, batch));
-    const portions = await reading.read({ lanes, limits, upTo: horizon.position() });
-    for (const { lane, rows, end } of portions) if (rows.length === 0) lane.position = end;
-    const filled = portions.filter(({ rows }) => rows.length > 0);
+    const states = behind().filter((state) => state.retryAtMs <= performance.now());
+    if (states.length === 0) return;
+    const limits = states.map((state) => batchSize(state, maxEvents));
+    const batches = await reading.read({ states, limits, upTo: stable.position() });
+    for (const { state, rows, end } of batches) if (rows.length === 0) state.position = end;
+    const filled = batches.filter(({ rows }) => rows.length > 0);
     // Sorted before anything is handled, which changes it.
     const [sound, troubled] = [true, false].map((well) =>
-      filled.filter(({ lane }) => isSound(lane) === well),
+      filled.filter(({ state }) => isHealthy(state) === well),
     );
-    troubled!.sort((a, b) => a.lane.retryAtMs - b.lane.retryAtMs);
+    troubled!.sort((a, b) => a.state.retryAtMs - b.state.retryAtMs);
     const untilMs = performance.now() + troubledMs;
-    for (const portion of troubled!) {
+    for (const batch of troubled!) {
       if (stopping) return;
-      await handling.attempt([portion]);
+      await processor.processBatches([batch]);
       if (performance.now() > untilMs) break;
     }
-    for (const together of inBatches(sound!, batch)) {
-      if (stopping || !(await handling.attempt(together))) return;
+    for (const together of intoTransactions(sound!, maxEvents)) {
+      if (stopping || !(await processor.processBatches(together))) return;
     }
   }
 
-  async function beat(): Promise<void> {
-    replayAsked = await leases.beat();
-    unsettled = true;
-    alarm.ring();
+  async function heartbeat(): Promise<void> {
+    replayAsked = await leases.heartbeat();
+    mustRebalance = true;
+    wakeSignal.wake();
   }
 
   async function step(): Promise<void> {
-    if (unsettled) {
-      unsettled = false;
-      await leases.settle();
+    if (mustRebalance) {
+      mustRebalance = false;
+      await leases.rebalance();
     }
     await turn();
     if (!replayAsked) return;
     replayAsked = false;
-    await handling.replay([...leases.held.keys()], () => stopping);
+    await processor.replay([...leases.held.keys()], () => stopping);
   }
 
   /** How long there is nothing to do, unless somebody rings. */
   function sleepMs(): number {
-    if (unsettled) return 0;
-    return Math.min(maxSleepMs, ...behind().map((lane) => lane.retryAtMs - performance.now()));
+    if (mustRebalance) return 0;
+    return Math.min(maxSleepMs, ...behind().map((state) => state.retryAtMs - performance.now()));
   }
 
   async function run(): Promise<void> {
@@ -151,23 +159,23 @@ export function startConsumer<Tables, Type extends EventType>(
       try {
         if (!introduced) {
           await introduceGroup(pool, group, [...types.keys()], from);
-          await beat();
+          await heartbeat();
           introduced = true;
         }
         await step();
         troubles = 0;
-        if (sleepMs() > 0) await alarm.wait(sleepMs());
+        if (sleepMs() > 0) await wakeSignal.wait(sleepMs());
       } catch (error) {
-        unsettled = true;
+        mustRebalance = true;
         log.warn({ err: error }, "could not read events");
-        await alarm.wait(backOffMs(retryDelayMs, troubles++));
+        await wakeSignal.wait(backOffMs(retryDelayMs, troubles++));
       }
     }
   }
 
-  const endWatch = horizon.watch(alarm.ring);
-  const heart = setInterval(() => {
-    beat().catch((error) => log.warn({ err: error }, "could not renew the membership of a consumer"));
+  const endWatch = stable.watch(wakeSignal.wake);
+  const heartbeats = setInterval(() => {
+    heartbeat().catch((error) => log.warn({ err: error }, "could not renew the membership of a consumer"));
   }, leaseMs / 3);
   const running = run();
 
@@ -175,16 +183,16 @@ export function startConsumer<Tables, Type extends EventType>(
     async settled(limitMs = 120_000) {
       for (const deadline = Date.now() + limitMs; await isBehind(pool, group, [...types.keys()]); ) {
         if (Date.now() > deadline) throw new Error(`${group} has not settled within ${limitMs} ms`);
-        horizon.wake();
+        stable.wake();
         await new Promise((resolve) => setTimeout(resolve, pollSettledMs));
       }
     },
     async stop() {
       stopping = true;
-      clearInterval(heart);
+      clearInterval(heartbeats);
       endWatch();
       reading.leave();
-      alarm.ring();
+      wakeSignal.wake();
       await running;
       await leases.release().catch((error) => log.warn({ err: error }, "could not give back partitions"));
     },

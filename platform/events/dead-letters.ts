@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Pool } from "pg";
 import type { Transaction } from "../db/database.ts";
-import { LeaseLost } from "./effect.ts";
+import { LeaseLost } from "./handler-transaction.ts";
 import type { LogRow } from "./log-row.ts";
 
 /** What a group could not handle, with the reason. */

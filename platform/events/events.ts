@@ -4,8 +4,8 @@ import { transactionWithEvents } from "./append.ts";
 import { type LogChanges, readChanges } from "./changes.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
 import type { Emit, EventType } from "./event-type.ts";
-import { createHorizon } from "./horizon.ts";
 import { createLogReader } from "./log-reader.ts";
+import { watchStablePosition } from "./stable-position.ts";
 
 /** The durable log of what happened, through which modules tell each other. */
 export interface Events {
@@ -27,7 +27,7 @@ export interface Events {
 }
 
 export interface RunningEvents extends Events {
-  /** Stops all consumers, each after what it is handling. */
+  /** Stops all consumers, each after what it is processor. */
   stop(): Promise<void>;
 }
 
@@ -35,11 +35,11 @@ export interface RunningEvents extends Events {
 export function createEvents(options: { database: Database; log: Logger; leaseMs?: number }): RunningEvents {
   const { log, leaseMs = 6_000 } = options;
   const { pool } = options.database;
-  const horizon = createHorizon(pool, log);
+  const stable = watchStablePosition(pool, log);
   const reader = createLogReader(pool);
   const consumers = new Set<Consumer>();
   const onEmitted = (types: Set<string>) => {
-    if (types.size > 0) horizon.wake();
+    if (types.size > 0) stable.wake();
   };
   return {
     async transaction(db, work) {
@@ -48,7 +48,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
       return result;
     },
     consume(consumed) {
-      const started = startConsumer(consumed, { pool, horizon, reader, log, leaseMs, onEmitted });
+      const started = startConsumer(consumed, { pool, stable, reader, log, leaseMs, onEmitted });
       const consumer: Consumer = {
         settled: started.settled,
         async stop() {
@@ -63,7 +63,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
       readChanges(pool, new Map(types.map((type) => [type.name, type])), cursor),
     async stop() {
       await Promise.all([...consumers].map((consumer) => consumer.stop()));
-      await horizon.stop();
+      await stable.stop();
     },
   };
 }

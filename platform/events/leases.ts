@@ -14,9 +14,9 @@ export interface Lease {
 export interface Leases<L extends Lease> {
   held: Map<number, L>;
   /** Says that we live, and learns how many others do; tells whether there are dead letters to replay. */
-  beat(): Promise<boolean>;
+  heartbeat(): Promise<boolean>;
   /** Stores how far we are, learns what was lost, gives up what others should have, takes what nobody has. */
-  settle(): Promise<void>;
+  rebalance(): Promise<void>;
   /** Gives everything back. */
   release(): Promise<void>;
 }
@@ -24,13 +24,13 @@ export interface Leases<L extends Lease> {
 /**
  * Spreads the partitions of a group evenly over the members that are alive. Each change of hands is a
  * compare-and-swap, and commits are fenced by the term, so that a member that was thought dead does no harm.
- * Only the loop that handles events calls `settle`: what it gives up is not in its hands at that moment.
+ * Only the loop that handles events calls `rebalance`: what it gives up is not in its hands at that moment.
  */
 export function createLeases<L extends Lease>(
   pool: Pool,
   group: string,
   leaseMs: number,
-  dress: (lease: Lease) => L,
+  wrap: (lease: Lease) => L,
 ): Leases<L> {
   const id = randomUUID();
   const held = new Map<number, L>();
@@ -95,13 +95,13 @@ export function createLeases<L extends Lease>(
     );
     for (const { partition, position, term } of rows) {
       const at = Number(position);
-      held.set(partition, dress({ partition, term, position: at, storedPosition: at }));
+      held.set(partition, wrap({ partition, term, position: at, storedPosition: at }));
     }
   }
 
   return {
     held,
-    async beat() {
+    async heartbeat() {
       const { rows } = await pool.query<{ members: string[]; replay: boolean }>(
         `with gone as (
            delete from events.member where group_name = $1 and expires_at < now() - interval '1 minute'
@@ -119,7 +119,7 @@ export function createLeases<L extends Lease>(
       share = Math.floor((partitionCount + members.length - rank) / (members.length + 1));
       return replay;
     },
-    async settle() {
+    async rebalance() {
       await store();
       await refresh();
       await give([...held.values()].slice(share));

@@ -1,8 +1,8 @@
 import type { Pool, QueryConfig } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EventLog, openEventLog } from "#platform/testing/event-log.ts";
-import { newLane, type Portion } from "./lane.ts";
 import { createLogReader, type LogReader } from "./log-reader.ts";
+import { newPartitionState, type PartitionBatch } from "./partition-state.ts";
 
 let log: EventLog;
 let reader: LogReader;
@@ -27,23 +27,23 @@ const partitions = [0, 1, 2];
 
 /** A group with all partitions, which has come this far in each. */
 function group(types: string[], position = 0) {
-  const lanes = partitions.map((partition) =>
-    newLane({ partition, term: "1", position, storedPosition: position }),
+  const states = partitions.map((partition) =>
+    newPartitionState({ partition, term: "1", position, storedPosition: position }),
   );
   const { read } = reader.join({ types, partitions: () => partitions });
   return {
-    lanes,
+    states,
     /** What it reads, and goes on from there. */
     async read(upTo: number, most = 100): Promise<string[]> {
-      const portions = await read({ lanes, limits: lanes.map(() => most), upTo });
-      for (const { lane, end } of portions) lane.position = end;
-      return told(portions);
+      const partitionBatches = await read({ states, limits: states.map(() => most), upTo });
+      for (const { state, end } of partitionBatches) state.position = end;
+      return told(partitionBatches);
     },
   };
 }
 
-const told = (portions: Portion[]) =>
-  portions.flatMap(({ rows }) => rows.map(({ position, type }) => `${type}${position}`));
+const told = (partitionBatches: PartitionBatch[]) =>
+  partitionBatches.flatMap(({ rows }) => rows.map(({ position, type }) => `${type}${position}`));
 
 /** Events of types `a` and `b` in turn, in the partitions in turn; gives the last position. */
 async function write(count: number): Promise<number> {
@@ -71,10 +71,11 @@ describe("what came since the last look", () => {
     expect(sorted(b!)).toEqual([7, 9, 11].map((n) => `b${n}`));
     expect(sorted(both!)).toEqual(sorted([...a!, ...b!]));
     expect(none).toEqual([]);
-    for (const { lanes } of groups) expect(lanes.map((lane) => lane.position)).toEqual([upTo, upTo, upTo]);
+    for (const { states } of groups)
+      expect(states.map((state) => state.position)).toEqual([upTo, upTo, upTo]);
   });
 
-  it("goes to each group in portions as large as it wants, in order", async () => {
+  it("goes to each group in partitionBatches as large as it wants, in order", async () => {
     const one = group(["a"]);
     await one.read(await write(6));
     const upTo = await write(18);

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import type { Lane, Portion } from "./lane.ts";
 import type { LogRow } from "./log-row.ts";
+import type { PartitionBatch, PartitionState } from "./partition-state.ts";
 
 /** What a member of a group reads: events of these types in the partitions that it has at the moment. */
 interface Reading {
@@ -9,17 +9,17 @@ interface Reading {
 }
 
 interface Wanted {
-  lanes: Lane[];
-  /** The most rows of each lane. */
+  states: PartitionState[];
+  /** The most rows of each partition. */
   limits: number[];
-  /** Up to where the log is decided, never less than before. */
+  /** The stable position, never less than before. */
   upTo: number;
 }
 
 /** Reads the log for all consumers of a process. */
 export interface LogReader {
-  /** Tells what will be read, and gives what reads it: the next rows of each lane, with where the lane stands then. */
-  join(reading: Reading): { read(wanted: Wanted): Promise<Portion[]>; leave(): void };
+  /** Tells what will be read, and gives what reads it: the next rows of each partition, with its position then. */
+  join(reading: Reading): { read(wanted: Wanted): Promise<PartitionBatch[]>; leave(): void };
 }
 
 /** How far one reading goes at most, so that a group that wants few of very many events still gets on. */
@@ -64,22 +64,22 @@ export function createLogReader(pool: Pool): LogReader {
     return { after, types, rows: await readRanges(pool, ranges, [...types]) };
   }
 
-  async function read(types: readonly string[], { lanes, limits, upTo }: Wanted): Promise<Portion[]> {
+  async function read(types: readonly string[], { states, limits, upTo }: Wanted): Promise<PartitionBatch[]> {
     const common = await newsUpTo(upTo);
-    const told = (lane: Lane): LogRow[] | undefined =>
-      common && lane.position >= common.after && types.every((type) => common.types.has(type))
-        ? common.rows.get(lane.partition)
+    const told = (state: PartitionState): LogRow[] | undefined =>
+      common && state.position >= common.after && types.every((type) => common.types.has(type))
+        ? common.rows.get(state.partition)
         : undefined;
-    const ranges = lanes.flatMap((lane, i) => {
-      const { partition, position: after } = lane;
-      return told(lane) ? [] : { partition, after, upTo: Math.min(upTo, after + maxSpan), most: limits[i]! };
+    const ranges = states.flatMap((state, i) => {
+      const { partition, position: after } = state;
+      return told(state) ? [] : { partition, after, upTo: Math.min(upTo, after + maxSpan), most: limits[i]! };
     });
     const own = await readRanges(pool, ranges, types);
-    return lanes.map((lane, i) => {
-      const news = told(lane);
-      const rows = news ? nextOf(news, lane, types).slice(0, limits[i]) : own.get(lane.partition)!;
-      const end = news ? upTo : Math.min(upTo, lane.position + maxSpan);
-      return { lane, rows, end: rows.length === limits[i] ? Number(rows.at(-1)!.position) : end };
+    return states.map((state, i) => {
+      const news = told(state);
+      const rows = news ? nextOf(news, state, types).slice(0, limits[i]) : own.get(state.partition)!;
+      const end = news ? upTo : Math.min(upTo, state.position + maxSpan);
+      return { state, rows, end: rows.length === limits[i] ? Number(rows.at(-1)!.position) : end };
     });
   }
 
@@ -91,8 +91,8 @@ export function createLogReader(pool: Pool): LogReader {
   };
 }
 
-function nextOf(rows: LogRow[], lane: Lane, types: readonly string[]): LogRow[] {
-  return rows.filter(({ position, type }) => Number(position) > lane.position && types.includes(type));
+function nextOf(rows: LogRow[], state: PartitionState, types: readonly string[]): LogRow[] {
+  return rows.filter(({ position, type }) => Number(position) > state.position && types.includes(type));
 }
 
 interface Range {

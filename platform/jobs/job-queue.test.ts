@@ -200,7 +200,7 @@ test("failures are tried again after growing pauses, then given up once", async 
           attempts.push(attempt);
           throw new Error(`failure ${attempt}`);
         },
-        giveUp: async (key, error) => void givenUp.push([key, String(error)]),
+        onExhausted: async (key, error) => void givenUp.push([key, String(error)]),
       },
     },
     { pauseMs: 30, pollMs: 5 },
@@ -223,7 +223,7 @@ test("what is waited out does not count as an attempt, however often; the job is
   const queue = start(
     {
       wait: {
-        waitsOut: (error) => String(error).includes("not now"),
+        isRetryable: (error) => String(error).includes("not now"),
         async run({ attempt }) {
           attempts.push(attempt);
           throw new Error(attempts.length === 2 || attempts.length > 6 ? "failed" : "not now");
@@ -244,7 +244,7 @@ test("giving up that fails is tried again", async () => {
       fail: {
         maxAttempts: 1,
         run: () => Promise.reject(new Error("failed")),
-        async giveUp() {
+        async onExhausted() {
           if (++tries === 1) throw new Error("the database hiccuped");
         },
       },
@@ -345,7 +345,7 @@ test("who lost the lease is interrupted, cannot finish, gives nothing up and put
             lost = job;
             end = reject;
           }),
-        giveUp: async (key) => void givenUp.push(key),
+        onExhausted: async (key) => void givenUp.push(key),
       },
     },
     { leaseMs: 300 },
@@ -376,7 +376,7 @@ test.each([
         await database.pool.query("update test.job set lease_owner = gen_random_uuid()");
         throw new Error("failed");
       },
-      giveUp: async (key) => void givenUp.push(key),
+      onExhausted: async (key) => void givenUp.push(key),
     },
   });
   await add(queue, "note", "a");
@@ -413,7 +413,7 @@ test("a job whose process is killed is taken over when the lease has run out; on
     hang: {
       maxAttempts: 2,
       run: async ({ key }) => void begun.push(key),
-      giveUp: async (key, error) => void givenUp.push(`${key}: ${error}`),
+      onExhausted: async (key, error) => void givenUp.push(`${key}: ${error}`),
     },
   });
   await expect.poll(async () => (await jobs())[0]?.dead).toBe(true);

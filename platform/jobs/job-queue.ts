@@ -23,10 +23,10 @@ export interface JobKind {
   /** Does the work. It may run again after any step, so every step is idempotent. */
   run(job: Job): Promise<void>;
   /** Called when the last attempt has failed, and again until it succeeds. */
-  giveUp?(key: string, error: unknown): Promise<void>;
+  onExhausted?(key: string, error: unknown): Promise<void>;
   maxAttempts: number;
   /** Of which errors the attempt does not count, as it never does when the disk is full: it is tried again for as long as it takes. */
-  waitsOut?(error: unknown): boolean;
+  isRetryable?(error: unknown): boolean;
   timeoutMs: number;
 }
 
@@ -181,11 +181,11 @@ export function startJobQueue(options: {
 
   async function putBack(row: JobRow, kind: JobKind, error: unknown): Promise<void> {
     const interrupted = stopping.signal.aborted;
-    const uncounted = interrupted || isDiskFull(error) || (kind.waitsOut?.(error) ?? false);
+    const uncounted = interrupted || isDiskFull(error) || (kind.isRetryable?.(error) ?? false);
     const last = !uncounted && row.attempts >= kind.maxAttempts;
     if (last) {
       if (!(await extend([row.id])).has(row.id)) return;
-      await kind.giveUp?.(row.key, error);
+      await kind.onExhausted?.(row.key, error);
     }
     if (!interrupted)
       log.warn({ err: error, job: row.kind, key: row.key, attempt: row.attempts, last }, "job failed");

@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { againMs, createApi, createSender, isPassing, isSoonOver, refreshSession } from "./api/client.ts";
+import { againMs, createApi, createSender, isSoonOver, isTransient, refreshSession } from "./api/client.ts";
 import { feedQuery, videoQuery } from "./api/queries.ts";
 import { ServicesProvider } from "./api/services.tsx";
 import { createSession } from "./api/session.ts";
@@ -26,7 +26,7 @@ const AGAIN_MS = 5000;
 const RENEWAL_START_MS = 100;
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const isMissing = ({ data, error }: { data: unknown; error: unknown }) =>
-  data === undefined && error !== null && isPassing(error);
+  data === undefined && error !== null && isTransient(error);
 
 const local = browserStorage(() => localStorage);
 const preferences = createPreferences(local);

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { againMs, isPassing, isSoonOver, refreshSession } from "./client.ts";
+import { againMs, isSoonOver, isTransient, refreshSession } from "./client.ts";
 import { Problem } from "./problem.ts";
 
 const busy = (retryAfterMs?: number) => new Problem(429, { reason: "BUSY", retryAfterMs });
@@ -12,8 +12,8 @@ it("asks again where the line, the server or the moment was to blame, and nowher
     new Problem(500),
     new Problem(503),
   ];
-  expect(passing.filter((error) => !isPassing(error))).toEqual([]);
-  expect([400, 401, 403, 404, 409, 413].filter((status) => isPassing(new Problem(status)))).toEqual([]);
+  expect(passing.filter((error) => !isTransient(error))).toEqual([]);
+  expect([400, 401, 403, 404, 409, 413].filter((status) => isTransient(new Problem(status)))).toEqual([]);
 });
 
 it("comes back no sooner than it was told to, and never at once", () => {

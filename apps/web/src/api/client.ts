@@ -80,7 +80,7 @@ export async function refreshSession(refreshToken: string | undefined): Promise<
 }
 
 /** Whether trying again may help: the network, a server that is starting or overloaded, or a limit on how often. */
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   return !(error instanceof Problem) || error.status === 0 || error.status === 429 || error.status >= 500;
 }
 
@@ -91,5 +91,5 @@ export function againMs(error: unknown, usualMs: number): number {
 
 /** Whether it passes so soon that nobody needs to hear of it. */
 export function isSoonOver(error: unknown): boolean {
-  return isPassing(error) && againMs(error, 0) <= SILENT_MS;
+  return isTransient(error) && againMs(error, 0) <= SILENT_MS;
 }

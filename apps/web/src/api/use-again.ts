@@ -1,12 +1,12 @@
 import { useEffect } from "react";
-import { againMs, isPassing } from "./client.ts";
+import { againMs, isTransient } from "./client.ts";
 
 const AGAIN_MS = 5000;
 
 /** Asks by itself for the page at which a list broke off, as long as that may help. */
 export function useAgain(error: Error | null, fetchNextPage: () => unknown) {
   useEffect(() => {
-    if (!error || !isPassing(error)) return;
+    if (!error || !isTransient(error)) return;
     const timer = setTimeout(fetchNextPage, againMs(error, AGAIN_MS));
     return () => clearTimeout(timer);
   }, [error, fetchNextPage]);

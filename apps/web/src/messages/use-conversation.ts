@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
-import { isPassing, take } from "../api/client.ts";
+import { isTransient, take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
 import type { Message } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
@@ -43,7 +43,7 @@ export function useConversation(peerId: string) {
       const { items } = await fetchMessages(api, peerId, { after: lastId });
       known.arrived(peerId, items);
       // As rarely as one asks while the server does not answer; not at all when it has said no.
-      if (unmarked && isPassing(unmarked) && heardId) markRead(heardId);
+      if (unmarked && isTransient(unmarked) && heardId) markRead(heardId);
     },
     CHECK_MS,
     data !== undefined,

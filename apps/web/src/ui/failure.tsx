@@ -1,4 +1,4 @@
-import { isPassing } from "../api/client.ts";
+import { isTransient } from "../api/client.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 
@@ -8,7 +8,7 @@ export function Failure({ error, onRetry }: { error: Error; onRetry: () => unkno
   return (
     <div role="alert">
       <p>{explain(t, error)}</p>
-      {isPassing(error) && (
+      {isTransient(error) && (
         <button type="button" className="button" onClick={() => void onRetry()}>
           {t.retry}
         </button>

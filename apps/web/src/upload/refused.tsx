@@ -1,4 +1,4 @@
-import { isPassing } from "../api/client.ts";
+import { isTransient } from "../api/client.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
@@ -14,7 +14,7 @@ export function Refused({ state, onFile }: { state: UploadState; onFile: (file: 
       <section className="refused" role="alert">
         <AlertIcon />
         <div>
-          <h2>{isPassing(problem) ? t.refusedNetwork : t.refusedTitle}</h2>
+          <h2>{isTransient(problem) ? t.refusedNetwork : t.refusedTitle}</h2>
           <p>{explain(t, problem)}</p>
           <p className="refused-file">{file?.name}</p>
           {file && problem?.status !== undefined && (problem.status === 0 || problem.status >= 429) && (

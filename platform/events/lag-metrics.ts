@@ -6,7 +6,7 @@ import { type GroupLag, readLag } from "./lag.ts";
 const freshMs = 1_000;
 
 /** Gauges of all groups, those that nobody works for any more included; every process says the same. */
-export function reportLag(metrics: Metrics, pool: Pool): void {
+export function exportLag(metrics: Metrics, pool: Pool): void {
   let lag: Promise<GroupLag[]> | undefined;
   const read = (of: (group: GroupLag) => number) => async () => {
     // Without a database the other metrics still count.

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { added, type EventLog, openEventLog, removed, writeEffects } from "#platform/testing/event-log.ts";
+import { deadLetters, forget, readTail, reset } from "./admin.ts";
 import { readLag } from "./lag.ts";
-import { deadLetters, forget, readTail, reset } from "./operate.ts";
-import { reportLag } from "./report.ts";
+import { exportLag } from "./lag-metrics.ts";
 import { startRetention, sweepLog } from "./retention.ts";
 
 const hour = 3_600_000;
@@ -135,7 +135,7 @@ it("lag counts what a group listens to and has not handled, and tells the age of
   expect(lag!.seconds).toBeGreaterThan(7199);
   expect(lag!.seconds).toBeLessThan(7300);
   const metrics = createMetrics();
-  reportLag(metrics, log.database.pool);
+  exportLag(metrics, log.database.pool);
   const text = await metrics.registry.metrics();
   expect(text).toContain('douya_events_lag_records{group="test"} 2');
   expect(text).toMatch(/douya_events_lag_seconds\{group="test"\} 72\d\d/);

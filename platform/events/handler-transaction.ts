@@ -6,7 +6,7 @@ import { createOutbox } from "./append.ts";
 import type { Emit } from "./event-type.ts";
 
 /** What a handler is given besides its transaction and its events. */
-export interface HandleContext {
+export interface HandlerContext {
   /** Adds events to the same transaction. */
   emit: Emit;
   /** Has something done at once when this has been committed; it does not happen if the process dies before. */
@@ -18,20 +18,20 @@ export interface HandleContext {
 /** The partition, or the dead letter, is no longer ours: nothing was changed. */
 export class LeaseLost extends Error {}
 
-/** Takes hold of the work within its transaction; tells the number of the connection's backend. Error: LeaseLost. */
+/** Claims the work within its transaction; gives the process id of the connection's backend. Error: LeaseLost. */
 export type Claim = (transaction: Transaction<unknown>) => Promise<number>;
 
 /**
  * One transaction of: a claim (an offset moved under its lease, a dead letter taken out), what the handler does,
- * and the events it emits; tells the types of those. The claim comes first and locks its rows, so that nobody does
- * the same work beside us. When the handler does not end in time, its signal fires and its connection is cut, so that
+ * and the events it emits; tells the types of those. The claim comes first and locks its rows, so that nobody
+ * does the same work at the same time. When the handler does not end in time, its signal fires and its connection is cut, so that
  * nothing it still tries has an effect. It then has the same time again to end before the next attempt begins, so that
  * the two do not overlap. Error: HANDLER_TOO_SLOW, and what the handler throws.
  */
-export async function carryOut<Tables>(
+export async function runHandler<Tables>(
   options: { db: Kysely<Tables>; pool: Pool; timeoutMs: number },
   claim: Claim,
-  handle: (transaction: Transaction<Tables>, context: HandleContext) => Promise<void>,
+  handle: (transaction: Transaction<Tables>, context: HandlerContext) => Promise<void>,
 ): Promise<Set<string>> {
   const { db, pool, timeoutMs } = options;
   const outbox = createOutbox();
@@ -62,7 +62,7 @@ export async function carryOut<Tables>(
     });
     await outbox.flush(untyped);
   };
-  // Not inTransaction: a batch rolled back is put off by isPassing, and afterCommit must not be pushed twice.
+  // Not inTransaction: a batch rolled back is tried later, and afterCommit must not be pushed twice.
   await db
     .transaction()
     .execute((transaction) =>

@@ -1,14 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { Logger } from "../observe/log.ts";
-import { createAlarm } from "./alarm.ts";
+import { createWakeSignal } from "./wake-signal.ts";
 
 /**
- * Up to where the log is decided, watched once for all consumers of a process: while nothing happens they ask
- * nothing. Positions are below 2^48, so numbers hold them.
+ * The stable position of the log (Kafka: the last stable offset): no event at or below it can still be committed or rolled
+ * back. It is watched once for all consumers of a process, which ask nothing while it stands still. Positions are below
+ * 2^48, so numbers hold them.
  */
-export interface Horizon {
-  /** What was decided when we last looked. It only grows. */
+export interface StablePosition {
+  /** As of the last look. It only grows. */
   position(): number;
   /** Calls `notify` whenever it has grown; tells how to end that. */
   watch(notify: () => void): () => void;
@@ -18,7 +19,7 @@ export interface Horizon {
 }
 
 /**
- * Between two looks: writers may ring a thousand times a second, each look has every group of the process read, and
+ * Between two looks: writers may wake it a thousand times a second, each look makes every group of the process read, and
  * larger batches are cheaper.
  */
 const minDelayMs = 25;
@@ -27,8 +28,8 @@ const minIdleMs = 50;
 const maxIdleMs = 250;
 const troubleDelayMs = 1_000;
 
-export function createHorizon(pool: Pool, log: Logger): Horizon {
-  const alarm = createAlarm();
+export function watchStablePosition(pool: Pool, log: Logger): StablePosition {
+  const wakeSignal = createWakeSignal();
   const watchers = new Set<() => void>();
   let position = 0;
   let stopping = false;
@@ -36,17 +37,17 @@ export function createHorizon(pool: Pool, log: Logger): Horizon {
 
   /** Tells how long to wait before looking again. */
   async function look(idleMs: number): Promise<number> {
-    const { rows } = await pool.query<{ decided: string; drawn: string }>(
-      "select events.horizon() as decided, (select last_value from events.log_position_seq) as drawn",
+    const { rows } = await pool.query<{ stable: string; assigned: string }>(
+      "select events.horizon() as stable, (select last_value from events.log_position_seq) as assigned",
     );
-    const decided = Number(rows[0]!.decided);
-    const grown = decided > position;
+    const stable = Number(rows[0]!.stable);
+    const grown = stable > position;
     if (grown) {
-      position = decided;
+      position = stable;
       for (const notify of watchers) notify();
     }
-    // Somebody is writing: it will be decided in a moment.
-    if (Number(rows[0]!.drawn) > Math.max(decided, 1)) return busyDelayMs;
+    // A transaction is under way, which ends in a moment.
+    if (Number(rows[0]!.assigned) > Math.max(stable, 1)) return busyDelayMs;
     return grown ? minIdleMs : Math.min(maxIdleMs, Math.max(minIdleMs, idleMs * 1.25));
   }
 
@@ -54,11 +55,11 @@ export function createHorizon(pool: Pool, log: Logger): Horizon {
     let delayMs = minIdleMs;
     while (!stopping) {
       delayMs = await look(delayMs).catch((error) => {
-        log.warn({ err: error }, "could not look how far the event log is decided");
+        log.warn({ err: error }, "could not read the stable position of the event log");
         return troubleDelayMs;
       });
       const lookedAtMs = performance.now();
-      await alarm.wait(delayMs);
+      await wakeSignal.wait(delayMs);
       const earlyMs = lookedAtMs + minDelayMs - performance.now();
       if (earlyMs > 0) await delay(earlyMs);
     }
@@ -71,10 +72,10 @@ export function createHorizon(pool: Pool, log: Logger): Horizon {
       running ??= run();
       return () => watchers.delete(notify);
     },
-    wake: alarm.ring,
+    wake: wakeSignal.wake,
     async stop() {
       stopping = true;
-      alarm.ring();
+      wakeSignal.wake();
       await running;
     },
   };

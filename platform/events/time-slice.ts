@@ -1,0 +1,47 @@
+import { DomainError } from "../errors/domain-error.ts";
+import type { HandlerContext } from "./handler-transaction.ts";
+
+/** Together with a last step as long as a statement may take, it is less than a handler may take. */
+const defaultSliceMs = 8_000;
+
+export interface TimeSliceContext extends HandlerContext {
+  /** To be called after each step. Error: TIME_SLICE_OVER. */
+  checkTimeSlice(): void;
+}
+
+/**
+ * A handler whose work has many steps, each in a transaction of its own and idempotent. When its time slice is over, or a
+ * statement waited too long, the events are handled again later and the work goes on. In between the connection is free
+ * for others.
+ */
+export function inTimeSlices<On, Events>(
+  handle: (on: On, events: Events, context: TimeSliceContext) => Promise<void>,
+  { sliceMs = defaultSliceMs }: { sliceMs?: number } = {},
+): (on: On, events: Events, context: HandlerContext) => Promise<void> {
+  return async (on, events, context) => {
+    const untilMs = performance.now() + sliceMs;
+    const checkTimeSlice = () => {
+      if (context.signal.aborted || performance.now() > untilMs) throw timeSliceOver();
+    };
+    try {
+      await handle(on, events, { ...context, checkTimeSlice });
+    } catch (error) {
+      // PostgreSQL has cancelled a statement.
+      if ((error as { code?: unknown }).code !== "57014") throw error;
+      throw Object.assign(timeSliceOver(), { cause: error });
+    }
+  };
+}
+
+/** The same for a handler of one event at a time. */
+export function eachInTimeSlices<On, Event>(
+  handle: (event: Event, context: TimeSliceContext) => Promise<void>,
+): (on: On, events: Event[], context: HandlerContext) => Promise<void> {
+  return inTimeSlices(async (_on, events, context) => {
+    for (const event of events) await handle(event, context);
+  });
+}
+
+function timeSliceOver(): DomainError {
+  return new DomainError("unavailable", "TIME_SLICE_OVER", "There is more to do.");
+}
