@@ -179,7 +179,7 @@ describe("what a phone feels like in the hand", () => {
     await page.getByRole("link", { name: zh.home }).tap();
     await inView(page).waitFor();
     refuse();
-    await page.getByRole("status").getByText(zh.refusedNetwork).waitFor();
+    await page.getByRole("status").getByText(zh.refusedBusy).waitFor();
     await page.getByRole("navigation").getByRole("link", { name: zh.upload }).tap();
     await page.getByRole("alert").getByRole("button", { name: zh.retry }).tap();
     await page.getByText(zh.sent, { exact: true }).first().waitFor();

@@ -81,7 +81,8 @@ export async function refreshSession(refreshToken: string | undefined): Promise<
 
 /** Whether trying again may help: the network, a server that is starting or overloaded, or a limit on how often. */
 export function isTransient(error: unknown): boolean {
-  return !(error instanceof Problem) || error.status === 0 || error.status === 429 || error.status >= 500;
+  if (!(error instanceof Problem)) return true;
+  return error.status === 0 || error.status === 408 || error.status === 429 || error.status >= 500;
 }
 
 /** How long to wait before asking again: as long as usual, or longer when the server said so. */

@@ -59,6 +59,7 @@ export const upload = {
   publishing: "Publishing…",
   refusedTitle: "This file was not accepted",
   refusedNetwork: "The upload was interrupted",
+  refusedBusy: "It cannot be uploaded right now",
   preview: "Preview",
   noPreview: "Your browser cannot preview this file. That does not matter: the server will convert it.",
   stepUploaded: "Uploaded",

@@ -62,6 +62,7 @@ export const upload: Pick<Dictionary, keyof typeof english.upload> = {
   publishing: "正在发布…",
   refusedTitle: "这个文件未被接受",
   refusedNetwork: "上传中断了",
+  refusedBusy: "暂时无法上传",
   preview: "预览",
   noPreview: "浏览器无法预览此文件。没关系，服务器会自动转换。",
   stepUploaded: "已上传",

@@ -3,6 +3,7 @@ import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
 import { DropZone } from "./drop-zone.tsx";
+import { refusedTitle } from "./refused-title.ts";
 import type { UploadState } from "./upload-store.ts";
 
 /** The file did not get through: why, and another try. */
@@ -14,10 +15,10 @@ export function Refused({ state, onFile }: { state: UploadState; onFile: (file: 
       <section className="refused" role="alert">
         <AlertIcon />
         <div>
-          <h2>{isTransient(problem) ? t.refusedNetwork : t.refusedTitle}</h2>
+          <h2>{refusedTitle(t, problem)}</h2>
           <p>{explain(t, problem)}</p>
           <p className="refused-file">{file?.name}</p>
-          {file && problem?.status !== undefined && (problem.status === 0 || problem.status >= 429) && (
+          {file && isTransient(problem) && (
             <button type="button" className="button" onClick={() => onFile(file)}>
               {t.retry}
             </button>

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "react";
-import { isTransient } from "../api/client.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { refusedTitle } from "./refused-title.ts";
 import type { UploadState } from "./upload-store.ts";
 
 /** Says what became of an upload while one looked at other pages. */
@@ -14,7 +14,7 @@ export function useUploadNews({ step, publishWhenSent, problem }: UploadState) {
     if (known.current === step) return;
     known.current = step;
     if (location.pathname === "/upload") return;
-    if (step === "refused") toast(isTransient(problem) ? t.refusedNetwork : t.refusedTitle);
+    if (step === "refused") toast(refusedTitle(t, problem));
     if (step === "sent" && !publishWhenSent) toast(problem ? explain(t, problem) : t.sentNews);
     if (step === "published") toast(t.publishedNews);
   }, [step, publishWhenSent, problem, t, toast]);
