@@ -50,8 +50,17 @@ describe("reported comments in a browser", () => {
       const dialog = phone.page.getByRole("dialog", { name: zh.reportTitle });
       await dialog.getByRole("radio", { name: reason }).tap();
       await dialog.getByLabel(zh.reportText).fill(`看这里：${text}`);
+      // Turned, as a tablet is, it keeps what is written; the comments go to the side once it is closed.
+      await phone.page.setViewportSize({ width: 1180, height: 820 });
+      await phone.page.evaluate(
+        "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))",
+      );
+      expect(await dialog.getByLabel(zh.reportText).inputValue()).toBe(`看这里：${text}`);
       await dialog.getByRole("button", { name: zh.reportSend }).tap();
       await dialog.waitFor({ state: "detached" });
+      await phone.page.locator(".drawer-panel").waitFor();
+      await phone.page.setViewportSize({ width: 390, height: 844 });
+      await sheet.waitFor();
     }
     await phone.page.locator(".toast", { hasText: zh.reportSent }).waitFor();
     await phone.page.goto("/settings");

@@ -2,10 +2,10 @@ import { type ReactNode, useCallback, useEffect, useId, useLayoutEffect, useRef 
 import { useI18n } from "../i18n/i18n.tsx";
 import { CloseIcon } from "../ui/icons.tsx";
 import { ToastEcho } from "../ui/toast.tsx";
-import { useMedia } from "../ui/use-media.ts";
 import { focusField } from "./focus-field.ts";
 import { isToWrite } from "./use-comments-open.ts";
 import { useDragDown } from "./use-drag-down.ts";
+import { useIsPanel } from "./use-is-panel.ts";
 
 interface Props {
   title: string;
@@ -15,7 +15,7 @@ interface Props {
 
 /** A sheet from below on a phone, which holds the focus; a panel at the side on a desk, which does not. */
 export function Drawer(props: Props) {
-  return useMedia("(min-width: 900px)") ? <Panel {...props} /> : <Sheet {...props} />;
+  return useIsPanel() ? <Panel {...props} /> : <Sheet {...props} />;
 }
 
 function Sheet({ title, onClose, children }: Props) {
