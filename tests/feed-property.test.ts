@@ -8,7 +8,7 @@ import { InteractionService, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { syntheticUserBase } from "#contracts/synthetic-graph.ts";
-import { askForRebuild } from "#platform/jobs/rebuild.ts";
+import { requestRebuild } from "#platform/jobs/rebuild.ts";
 import fc from "#platform/testing/property.ts";
 import { type InProcess, startModules } from "./harness/in-process.ts";
 
@@ -349,7 +349,7 @@ describe("the following feed equals its definition", () => {
           await burst(before);
           await modules.settled();
           for (const one of damages) await act(one);
-          await askForRebuild(modules.database.pool, "feed", "inboxes");
+          await requestRebuild(modules.database.pool, "feed", "inboxes");
           await burst(meanwhile);
           await readFacts();
           await everybodyAgrees();

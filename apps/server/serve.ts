@@ -10,7 +10,7 @@ import { watchProgress } from "#platform/events/progress.ts";
 import { startRetention } from "#platform/events/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
-import { reportDeadJobs } from "#platform/jobs/dead-jobs.ts";
+import { exportDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import { mediaLine } from "#platform/media/media-line.ts";
@@ -105,7 +105,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const events = createEvents({ database: storage.database, log });
     undo.push(events.stop);
     exportLag(metrics, pool);
-    reportDeadJobs(
+    exportDeadJobs(
       metrics,
       pool,
       entries.map(({ module }) => module.name),

@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { deadJobs, jobTable, jobTurns } from "#platform/jobs/job-table.ts";
+import { deadJobs, fairScheduling, jobTable } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-inboxes": `
@@ -93,7 +93,7 @@ export const migrations: Migrations = {
     update feed.author a set pulled = false
     where pulled and not exists (select from feed.author_video v where v.author_id = a.author_id and not v.pushed);
   `,
-  "0006-turns-of-jobs": `${jobTurns("feed")}`,
+  "0006-turns-of-jobs": `${fairScheduling("feed")}`,
   "0007-pulls": `
     -- Goes up when an author publishes for the first time without delivering; in the order of commits, by its lock.
     create table feed.pull_clock (

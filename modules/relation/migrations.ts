@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { deadJobs, jobTable, jobTurns } from "#platform/jobs/job-table.ts";
+import { deadJobs, fairScheduling, jobTable } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-follows": `
@@ -50,6 +50,6 @@ export const migrations: Migrations = {
     -- Of a few pages: follows lie almost in the order of their ids, and the ranking is built anew from the last ones.
     create index follow_recent on relation.follow using brin (id) with (pages_per_range = 32);
   `,
-  "0006-turns-of-jobs": `${jobTurns("relation")}`,
+  "0006-turns-of-jobs": `${fairScheduling("relation")}`,
   "0007-dead-jobs": `${deadJobs("relation")}`,
 };

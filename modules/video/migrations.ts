@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { deadJobs, jobTable, jobTurns } from "#platform/jobs/job-table.ts";
+import { deadJobs, fairScheduling, jobTable } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-videos": `
@@ -68,7 +68,7 @@ export const migrations: Migrations = {
     -- What the author is told about a published video, by reason: that its file was cut off, say.
     alter table video.video add notices text[] not null default '{}';
   `,
-  "0005-turns-of-jobs": `${jobTurns("video")}
+  "0005-turns-of-jobs": `${fairScheduling("video")}
     -- What counts as its author's room until it is published.
     create index video_unfinished on video.video (author_id) where state in ('uploaded', 'processing');
   `,

@@ -3,7 +3,7 @@ import { openDatabase } from "../db/database.ts";
 import { createLog } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { createTestDatabase } from "../testing/test-database.ts";
-import { readDeadJobs, reportDeadJobs, retryDeadJobs } from "./dead-jobs.ts";
+import { exportDeadJobs, readDeadJobs, retryDeadJobs } from "./dead-jobs.ts";
 import { jobTable } from "./job-table.ts";
 
 test("what was given up is counted by kind, shown as a metric, and tried again once somebody says so", async () => {
@@ -16,7 +16,7 @@ test("what was given up is counted by kind, shown as a metric, and tried again o
     for (const schema of ["one", '"user"']) await pool.query(jobTable(schema));
     const schemas = ["one", "user", "none", "unmade"];
     const metrics = createMetrics();
-    reportDeadJobs(metrics, pool, schemas);
+    exportDeadJobs(metrics, pool, schemas);
     const shown = async () =>
       (await metrics.registry.getSingleMetricAsString("douya_jobs_dead"))
         .split("\n")

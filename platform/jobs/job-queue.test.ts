@@ -11,7 +11,7 @@ import { createLog } from "../observe/log.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
 import { type Job, type JobKind, type JobQueue, startJobQueue } from "./job-queue.ts";
-import { type JobTables, jobTable, jobTurns } from "./job-table.ts";
+import { fairScheduling, type JobTables, jobTable } from "./job-table.ts";
 
 const log = createLog("silent");
 const script = join(
@@ -30,7 +30,7 @@ beforeEach(async () => {
   own = await createTestDatabaseFrom("jobs", async (url) => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "test", {
-      "0001-job": `${jobTable("test")} ${jobTurns("test")} create table test.effect (key text);`,
+      "0001-job": `${jobTable("test")} ${fairScheduling("test")} create table test.effect (key text);`,
     });
     await fresh.close();
   });
@@ -218,7 +218,7 @@ test("failures are tried again after growing pauses, then given up once", async 
   expect(attempts).toHaveLength(3);
 });
 
-test("what is waited out does not count as an attempt, however often; the job is given up for the rest only", async () => {
+test("a retryable error does not count as an attempt, however often; the job is given up for the rest only", async () => {
   const attempts: number[] = [];
   const queue = start(
     {
@@ -432,7 +432,7 @@ test("while the database is away nothing is lost, and work goes on when it is ba
   expect(ran).toEqual(["a"]);
 });
 
-test("owners take turns, short work comes before long, and long work comes all the same", async () => {
+test("owners are scheduled fairly, short work comes before long, and long work comes all the same", async () => {
   const ran: string[] = [];
   const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { pollMs: 60_000 });
   const ask = (on: typeof db, owner: string, key: string, expectedMs: number) =>

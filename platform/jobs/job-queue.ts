@@ -7,65 +7,65 @@ import type { JobRow, JobTables } from "./job-table.ts";
 
 /** The database of a module whose tables include the job table, or a transaction on it. */
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.
-type Owner = Queryable<any>;
+type JobDatabase = Queryable<any>;
 
 export interface Job {
   key: string;
   /** 1 on the first try. */
   attempt: number;
-  /** Fires when the job must stop: on shutdown, when its lease was lost, or when its time is over. */
+  /** Aborts when the job must stop: on shutdown, when its lease is lost, or at its timeout. */
   signal: AbortSignal;
-  /** Removes the job within the transaction of its effect. Throws when another worker has taken it over. */
-  finish(transaction: Owner): Promise<void>;
+  /** Removes the job in the transaction of its effect. Throws when another worker has taken it over. */
+  finish(transaction: JobDatabase): Promise<void>;
 }
 
 export interface JobKind {
-  /** Does the work. It may run again after any step, so every step is idempotent. */
+  /** Does the work. It can run again after any step, so every step is idempotent. */
   run(job: Job): Promise<void>;
-  /** Called when the last attempt has failed, and again until it succeeds. */
+  /** Called after the last attempt has failed, and again until the call succeeds. */
   onExhausted?(key: string, error: unknown): Promise<void>;
   maxAttempts: number;
-  /** Of which errors the attempt does not count, as it never does when the disk is full: it is tried again for as long as it takes. */
+  /** Errors after which the attempt does not count, so that the job is retried without limit. A full disk always is one. */
   isRetryable?(error: unknown): boolean;
   timeoutMs: number;
 }
 
-/** Somebody's work among that of others. */
-interface Turn {
+/** What fair scheduling between owners needs to know of a job. */
+interface FairShare {
   owner: string;
-  /** About how long it takes. */
+  /** Estimated time that it takes. */
   expectedMs: number;
 }
 
-/** How much later the turn of longer work comes than that of shorter; finite, so that it does come. */
-const passingFactor = 4;
-/** What takes longer is heavy. */
+/** How far a job is put back for each millisecond of its length. Finite, so that long jobs do run. */
+const lengthFactor = 4;
+/** A longer job is heavy. */
 const heavyMs = 20_000;
 
-/** In first pauses: before what is waited out is tried again. */
-const waitPauses = 10;
+/** The pause after a retryable error, as a multiple of `pauseMs`. */
+const retryablePauses = 10;
 
 export interface JobQueue {
   /**
-   * Adds a job, in a transaction when given one; nothing happens when it is there already. With a turn it comes after
-   * its owner's other jobs, and the later the longer it takes; without one when it is due.
+   * Adds a job, in a transaction when given one; does nothing when it exists already. With a fair share it comes after
+   * its owner's other jobs, and later the longer it takes. Without one it comes when it is due.
    */
-  add(owner: Owner, kind: string, key: string, turn?: Turn): Promise<void>;
-  /** Looks for work now instead of at the next poll; call it after the commit. */
+  add(owner: JobDatabase, kind: string, key: string, share?: FairShare): Promise<void>;
+  /** Looks for due jobs now instead of at the next poll. Call it after the commit. */
   wake(): void;
-  /** Interrupts what runs, gives it back and waits for it. */
+  /** Interrupts running jobs, gives them back and waits for them. */
   stop(): Promise<void>;
 }
 
 export function startJobQueue(options: {
-  db: Owner;
+  db: JobDatabase;
   kinds: Record<string, JobKind>;
   /** How many jobs run at once in this process. */
   concurrency: number;
-  /** How many of these may be heavy, so that short work need not wait for long work to end; all by default. */
+  /** How many of these may be heavy, so that short jobs need not wait for long ones; all by default. */
   heavyAtOnce?: number;
   log: Logger;
-  /** After the death of its worker a job is taken over this much later. */
+  /** How long after the death of its worker a job is taken over. */
   leaseMs?: number;
   /** How often to look for jobs that others have added. */
   pollMs?: number;
@@ -88,11 +88,11 @@ export function startJobQueue(options: {
     string,
     { done: Promise<void>; interrupt: AbortController; heavy: boolean; owner: string | null }
   >();
-  let looking: Promise<void> | undefined;
-  let lookAgain = false;
+  let claiming: Promise<void> | undefined;
+  let claimAgain = false;
   const leaseEnd = sql<Date>`now() + ${leaseMs} * interval '1 ms'`;
 
-  async function take(): Promise<JobRow | undefined> {
+  async function claimNext(): Promise<JobRow | undefined> {
     let due = db
       .selectFrom("job")
       .select("id")
@@ -100,7 +100,7 @@ export function startJobQueue(options: {
       .where("run_at", "<=", sql<Date>`now()`)
       .where("leased_until", "<", sql<Date>`now()`)
       .where("kind", "in", Object.keys(kinds))
-      // Ours whose renewal came too late: they still run here.
+      // Our own jobs whose lease was renewed too late still run here.
       .where("id", "!=", sql<string>`all(${[...running.keys()]}::int8[])`)
       .orderBy(sql`coalesce(turn_at, run_at)`)
       .orderBy("id")
@@ -109,7 +109,7 @@ export function startJobQueue(options: {
       .skipLocked();
     const heavy = [...running.values()].filter((job) => job.heavy).length;
     if (heavy >= heavyAtOnce) due = due.where("heavy", "=", false);
-    // The last place is nobody's second one: however wrong we are in what is heavy, others need not wait for it.
+    // Nobody gets the last place as a second one: even if `heavy` was estimated wrong, others need not wait.
     const owners = [...running.values()].flatMap((job) => job.owner ?? []);
     if (running.size === concurrency - 1 && owners.length > 0)
       due = due.where((job) => job.or([job("owner", "is", null), job("owner", "not in", owners)]));
@@ -117,18 +117,18 @@ export function startJobQueue(options: {
       db
         .updateTable("job")
         .set({ lease_owner: owner, leased_until: leaseEnd, attempts: sql`attempts + 1` })
-        // As an array, since a subquery may be run several times and lock more than the limit.
+        // As an array, because a plain subquery can run several times and lock more rows than the limit.
         .where("id", "=", sql<string>`any(array(${due}))`)
         .returningAll()
         .executeTakeFirst()
     );
   }
 
-  async function look(): Promise<void> {
+  async function claimWhileFree(): Promise<void> {
     do {
-      lookAgain = false;
+      claimAgain = false;
       while (running.size < concurrency && !stopping.signal.aborted) {
-        const row = await take();
+        const row = await claimNext();
         if (!row) break;
         const interrupt = new AbortController();
         const done = work(row, interrupt).finally(() => {
@@ -137,39 +137,39 @@ export function startJobQueue(options: {
         });
         running.set(row.id, { done, interrupt, heavy: row.heavy, owner: row.owner });
       }
-    } while (lookAgain);
+    } while (claimAgain);
   }
 
   function wake(): void {
     if (stopping.signal.aborted) return;
-    lookAgain = true;
-    looking ??= look()
+    claimAgain = true;
+    claiming ??= claimWhileFree()
       .catch((error) => log.warn({ err: error }, "could not look for jobs"))
       .finally(() => {
-        looking = undefined;
+        claiming = undefined;
       });
   }
 
   async function work(row: JobRow, interrupt: AbortController): Promise<void> {
     const kind = kinds[row.kind]!;
     const signal = AbortSignal.any([interrupt.signal, stopping.signal, AbortSignal.timeout(kind.timeoutMs)]);
-    const mine = (on: Queryable<JobTables>) =>
+    const deleteOwn = (on: Queryable<JobTables>) =>
       on.deleteFrom("job").where("id", "=", row.id).where("lease_owner", "=", owner);
     try {
       signal.throwIfAborted();
-      // Every worker died with this job before it could say so; the next one would, too.
+      // Each worker died during this job without noting a failure, and the next one would die too.
       if (row.attempts > kind.maxAttempts) throw new Error("no attempt came to an end");
       await kind.run({
         key: row.key,
         attempt: row.attempts,
         signal,
         async finish(transaction) {
-          const { numDeletedRows } = await mine(transaction).executeTakeFirstOrThrow();
+          const { numDeletedRows } = await deleteOwn(transaction).executeTakeFirstOrThrow();
           if (numDeletedRows === 0n)
             throw new Error(`job ${row.kind} ${row.key} was taken over by another worker`);
         },
       });
-      await mine(db).execute();
+      await deleteOwn(db).execute();
     } catch (error) {
       if (interrupt.signal.aborted)
         return log.warn({ job: row.kind, key: row.key }, "job was lost or removed");
@@ -189,7 +189,7 @@ export function startJobQueue(options: {
     }
     if (!interrupted)
       log.warn({ err: error, job: row.kind, key: row.key, attempt: row.attempts, last }, "job failed");
-    const pauses = uncounted ? waitPauses : 4 ** (row.attempts - 1);
+    const pauses = uncounted ? retryablePauses : 4 ** (row.attempts - 1);
     const delayMs = interrupted ? 0 : Math.min(pauseMs * pauses, 60_000);
     await db
       .updateTable("job")
@@ -206,7 +206,7 @@ export function startJobQueue(options: {
       .execute();
   }
 
-  /** Renews our lease of these jobs and tells which are still ours. */
+  /** Renews our leases of these jobs; returns those that we still hold. */
   async function extend(ids: string[]): Promise<Set<string>> {
     const kept = await db
       .updateTable("job")
@@ -232,10 +232,10 @@ export function startJobQueue(options: {
   wake();
 
   return {
-    add: async (on, kind, key, turn) => {
+    add: async (on, kind, key, share) => {
       await on
         .insertInto("job")
-        .values({ kind, key, ...(turn && placed(on, turn)) })
+        .values({ kind, key, ...(share && fairPlace(on, share)) })
         .onConflict((conflict) => conflict.columns(["kind", "key"]).doNothing())
         .execute();
     },
@@ -244,14 +244,14 @@ export function startJobQueue(options: {
       clearInterval(poll);
       clearInterval(heartbeat);
       stopping.abort();
-      await looking;
+      await claiming;
       await Promise.all([...running.values()].map((job) => job.done));
     },
   };
 }
 
-/** Where a turn comes: after now and its owner's last one, by the time it takes. */
-function placed(on: Owner, { owner, expectedMs }: Turn) {
+/** The place of a job in the order: after now and after its owner's last job, by the time it takes. */
+function fairPlace(on: JobDatabase, { owner, expectedMs }: FairShare) {
   const last = on
     .selectFrom("job")
     .select((job: ExpressionBuilder<JobTables, "job">) => job.fn.max("turn_at").as("last"))
@@ -260,6 +260,6 @@ function placed(on: Owner, { owner, expectedMs }: Turn) {
     owner,
     heavy: expectedMs > heavyMs,
     turn_at: sql<Date>`greatest(now(), (${last}))
-      + ${Math.round((expectedMs || 0) * passingFactor)} * interval '1 ms'`,
+      + ${Math.round((expectedMs || 0) * lengthFactor)} * interval '1 ms'`,
   };
 }

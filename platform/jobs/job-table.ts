@@ -1,7 +1,7 @@
 /**
- * Durable jobs in the schema of the module that owns them, so that a job is added in the transaction of the
- * fact that calls for it and removed in the transaction of its effect. A worker holds a job under a short
- * lease that it renews; when its process dies, another takes the job over as soon as the lease has run out.
+ * Durable jobs, in the schema of the module that owns them. So a job is added in the transaction of the fact that
+ * requires it, and removed in the transaction of its effect. A worker holds a job under a short lease and renews it.
+ * When its process dies, another takes the job over once the lease has expired.
  */
 export const jobTable = (schema: string) => `
   create table ${schema}.job (
@@ -22,8 +22,8 @@ export const jobTable = (schema: string) => `
   create index job_due on ${schema}.job (run_at) where not dead;
 `;
 
-/** Turns: whose a job is, when its turn is, and whether it takes long. Comes after the table. */
-export const jobTurns = (schema: string) => `
+/** Columns for fair scheduling: a job's owner, its place in the order, and whether it takes long. Comes after the table. */
+export const fairScheduling = (schema: string) => `
   alter table ${schema}.job
     add owner text,
     -- Null: when it is due.
@@ -32,7 +32,7 @@ export const jobTurns = (schema: string) => `
   create index job_by_owner on ${schema}.job (owner) where owner is not null;
 `;
 
-/** Jobs that were given up are found without a look at the others. Comes after the table. */
+/** An index of dead jobs, so that finding them does not read the others. Comes after the table. */
 export const deadJobs = (schema: string) => `
   create index job_dead on ${schema}.job (kind) where dead;
 `;

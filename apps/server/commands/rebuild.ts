@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { readLag } from "#platform/events/lag.ts";
-import { askForRebuild, findRebuild } from "#platform/jobs/rebuild.ts";
+import { findRebuild, requestRebuild } from "#platform/jobs/rebuild.ts";
 import type { ReadModel } from "#platform/module/module.ts";
 import { modulesOf } from "../targets.ts";
 import { besideServer } from "./beside-server.ts";
@@ -39,11 +39,11 @@ export const rebuildCommand: Command = {
   },
 };
 
-/** Has it done by the processes that run the module, and tells how it goes on. It goes on too when we are stopped. */
+/** Requests the rebuild from the processes that run the module, and prints its progress. It continues if this command is stopped. */
 async function rebuild(database: Database, { schema, name, model }: Found): Promise<void> {
   const { pool } = database;
   const sinceMs = Date.now();
-  await askForRebuild(pool, schema, name);
+  await requestRebuild(pool, schema, name);
   let said = "";
   for (;;) {
     const state = await findRebuild(pool, schema, name);
