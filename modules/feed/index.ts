@@ -7,8 +7,8 @@ import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
-import { followErasures } from "./account-removal.ts";
-import { accountStore } from "./account-store.ts";
+import { consumeErasures } from "./account-erasure.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { inboxEvents, keepInboxes } from "./consumers.ts";
 import { deliverVideo } from "./deliver.ts";
 import { followingFeed } from "./following-feed.ts";
@@ -68,7 +68,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       types: inboxEvents,
       handle: keep,
     });
-    const erasures = followErasures(events, db, accountStore(db));
+    const erasures = consumeErasures(events, db, accountErasureStore(db));
     const interests = events.consume<Tables, (typeof interestEvents)[number]>({
       group: "feed.interest",
       db,

@@ -6,9 +6,9 @@ import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
-import { holdPeople } from "./account-store.ts";
 import { type Draft, findKnown, findTargets, insert, keyOf, number, targetOf } from "./comment-drafts.ts";
 import { commentLists } from "./comment-lists.ts";
+import { lockPeople } from "./person-rows.ts";
 import { commentIsReply, commentNotFound, videoNotFound } from "./rules.ts";
 import type { CommentRow, Tables, VideoRow } from "./tables.ts";
 import { holdVideos } from "./video-rows.ts";
@@ -49,7 +49,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
               transaction,
               drafts.map((draft) => draft.videoId),
             );
-            await holdPeople(
+            await lockPeople(
               transaction,
               drafts.map((draft) => draft.authorId),
             );

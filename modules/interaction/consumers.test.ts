@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { videoDeleted } from "#contracts/events.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { commentStore } from "./comment-store.ts";
-import { followDeletions } from "./consumers.ts";
+import { consumeVideoDeletions } from "./consumers.ts";
 import { migrations } from "./migrations.ts";
 import { type Opinion, reactionStore } from "./reaction-store.ts";
 import { removalStore } from "./removal-store.ts";
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.drop());
 
-describe("followDeletions", () => {
+describe("consumeVideoDeletions", () => {
   it("takes everything about a video away, exactly, while others go on", async () => {
     const { db, events, database } = test;
     const reactions = reactionStore(db, events);
@@ -53,7 +53,7 @@ describe("followDeletions", () => {
     await comment("101");
     await comment("102");
 
-    const consumer = followDeletions(events, db, removalStore(db, events));
+    const consumer = consumeVideoDeletions(events, db, removalStore(db, events));
     const deletion = { videoId: "101", authorId: author, publishedAtMs: 1 };
     await events.transaction(db, async (_transaction, emit) => emit(videoDeleted, deletion));
     for (let i = 5100; i < 5600; i += 50)

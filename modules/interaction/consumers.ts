@@ -7,7 +7,7 @@ import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** With a video go its reactions and comments, and the likes of its author and of those who gave them. */
-export function followDeletions(events: Events, db: Kysely<Tables>, store: RemovalStore): Consumer {
+export function consumeVideoDeletions(events: Events, db: Kysely<Tables>, store: RemovalStore): Consumer {
   return events.consume({
     group: "interaction.removal",
     db,

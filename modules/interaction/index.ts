@@ -4,11 +4,11 @@ import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
-import { followErasures } from "./account-removal.ts";
-import { accountStore } from "./account-store.ts";
+import { consumeErasures } from "./account-erasure.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { askBlocks } from "./blocks.ts";
 import { commentStore } from "./comment-store.ts";
-import { followDeletions } from "./consumers.ts";
+import { consumeVideoDeletions } from "./consumers.ts";
 import { commentHandlers } from "./handlers/comments.ts";
 import { getOpinions, getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
 import { getInterests } from "./handlers/get-interests.ts";
@@ -39,13 +39,13 @@ export const interactionModule = defineModule<object, Tables>()({
     const addRows = perCall(db, (until) => (rows: KnownVideo[]) => addVideos(until, rows));
     const videos = createKnownVideos(clients.video, addRows);
     const blocks = askBlocks(clients.relation);
-    const erasures = followErasures(events, db, {
-      accounts: accountStore(db),
+    const erasures = consumeErasures(events, db, {
+      accounts: accountErasureStore(db),
       reactions: reactions.lasting,
       comments: comments.lasting,
       reports: reports.lasting,
     });
-    const deletions = followDeletions(events, db, removalStore(db, events));
+    const deletions = consumeVideoDeletions(events, db, removalStore(db, events));
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),

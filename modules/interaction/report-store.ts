@@ -3,7 +3,7 @@ import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { holdPeople } from "./account-store.ts";
+import { lockPeople } from "./person-rows.ts";
 import { commentNotFound, reportsOwn, videoNotFound } from "./rules.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { holdVideoIds } from "./video-rows.ts";
@@ -57,7 +57,7 @@ export function reportStore(db: Kysely<Tables>) {
   const add = ({ videoId, commentId, reporterId, id, reason, text }: Report): Promise<void> =>
     onComment(videoId, commentId, async (transaction, authorId) => {
       if (authorId === reporterId) throw reportsOwn();
-      await holdPeople(transaction, [reporterId]);
+      await lockPeople(transaction, [reporterId]);
       await sql`
         insert into interaction.reported (video_id, comment_id, position) values (${videoId}, ${commentId}, ${id})
         on conflict do nothing`.execute(transaction);

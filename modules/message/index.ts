@@ -4,8 +4,8 @@ import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
-import { followErasures } from "./account-removal.ts";
-import { accountStore } from "./account-store.ts";
+import { consumeErasures } from "./account-erasure.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { markRead } from "./handlers/mark-read.ts";
 import { readHandlers } from "./handlers/read.ts";
 import { send } from "./handlers/send.ts";
@@ -24,7 +24,7 @@ export const messageModule = defineModule<object, Tables>()({
   recount: counts,
   async start({ db, clients, ids, events }) {
     const store = perCall(db, messageStore);
-    const erasures = followErasures(events, db, accountStore(db));
+    const erasures = consumeErasures(events, db, accountErasureStore(db));
     return {
       handlers: {
         send: send(

@@ -5,8 +5,8 @@ import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
-import { followErasures } from "./account-removal.ts";
-import { accountStore } from "./account-store.ts";
+import { consumeErasures } from "./account-erasure.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { blockStore } from "./block-store.ts";
 import { hotEvents, keepHot } from "./consumers.ts";
 import { followStore } from "./follow-store.ts";
@@ -43,7 +43,7 @@ export const relationModule = defineModule<object, Tables>()({
       types: hotEvents,
       handle: keepHot(hot),
     });
-    const erasures = followErasures(events, db, accountStore(db, events));
+    const erasures = consumeErasures(events, db, accountErasureStore(db, events));
     const jobs = startJobQueue({
       db,
       kinds: { [rebuildKind]: rebuildRanking(db, hot) },

@@ -3,23 +3,23 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { ClosingStore } from "./closing-store.ts";
+import type { DeletionRequestStore } from "./deletion-request-store.ts";
 import type { Tables } from "./tables.ts";
 
-const answers = [accountRefused, accountRemoved] as const;
+const outcomes = [accountRefused, accountRemoved] as const;
 
-/** What becomes of a closing account, when it is known whether its videos can go. */
-export function followAnswers(
+/** Erases or reopens an account once it is known whether its videos could be deleted. */
+export function consumeDeletionOutcomes(
   events: Events,
   db: Kysely<Tables>,
-  store: ClosingStore,
+  store: DeletionRequestStore,
   removePicture: (key: string) => Promise<void>,
 ): Consumer {
-  return events.consume<Tables, (typeof answers)[number]>({
+  return events.consume<Tables, (typeof outcomes)[number]>({
     group: "user.closing",
     db,
-    types: answers,
-    async handle(on, told: EventOf<(typeof answers)[number]>[], { emit }) {
+    types: outcomes,
+    async handle(on, told: EventOf<(typeof outcomes)[number]>[], { emit }) {
       for (const { type, message } of told) {
         if (type === accountRemoved.name) await store.erase(on, emit, message, removePicture);
         else await store.reopen(on, emit, message, message.reason);

@@ -3,9 +3,9 @@ import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { accountStore } from "./account-store.ts";
-import { closingStore } from "./closing-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
-import { followAnswers } from "./consumers.ts";
+import { consumeDeletionOutcomes } from "./consumers.ts";
+import { deletionRequestStore } from "./deletion-request-store.ts";
 import { guessLimit, noGuessLimit } from "./guess-limit.ts";
 import { changePassword } from "./handlers/change-password.ts";
 import { closeAccount } from "./handlers/close-account.ts";
@@ -43,8 +43,10 @@ export const userModule = defineModule<UserConfig, Tables>()({
   async start({ config, db, ids, events, blobs, media, metrics, security, log }) {
     const accounts = perCall(db, (until) => accountStore(until, events));
     const sessions = perCall(db, sessionStore);
-    const closings = perCall(db, (until) => closingStore(until, events));
-    const answers = followAnswers(events, db, closings.lasting, (key) => blobs.remove(key));
+    const deletionRequests = perCall(db, (until) => deletionRequestStore(until, events));
+    const outcomes = consumeDeletionOutcomes(events, db, deletionRequests.lasting, (key) =>
+      blobs.remove(key),
+    );
     const passwords = createPasswords();
     const common = commonPasswords();
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret)), (error) =>
@@ -68,7 +70,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
         listSessions: listSessions(sessions),
         endSessions: endSessions(sessions, security),
         changePassword: changePassword(accounts, passwords, own, security, common),
-        closeAccount: closeAccount(accounts, closings, passwords, ids, own, security),
+        closeAccount: closeAccount(accounts, deletionRequests, passwords, ids, own, security),
         listPublicKeys: async () => ({ jwks: (await tokens.publicKeys()).map((key) => JSON.stringify(key)) }),
         getUsers: getUsers(accounts),
         updateProfile: updateProfile(accounts),
@@ -76,7 +78,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
       },
       async stop() {
         tokens.stop();
-        await answers.stop();
+        await outcomes.stop();
         await passwords.stop();
       },
     };

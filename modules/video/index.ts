@@ -2,8 +2,8 @@ import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { defineModule } from "#platform/module/module.ts";
-import { followClosings } from "./account-removal.ts";
-import { accountStore } from "./account-store.ts";
+import { consumeDeletionRequests } from "./account-erasure.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { changeTitle } from "./handlers/change-title.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
@@ -54,7 +54,12 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       heavyAtOnce: config.workers,
       log,
     });
-    const closings = followClosings(events, db, { videos: videos.lasting, accounts: accountStore(db) }, jobs);
+    const deletionRequests = consumeDeletionRequests(
+      events,
+      db,
+      { videos: videos.lasting, accounts: accountErasureStore(db) },
+      jobs,
+    );
     const sweep = async () => {
       await blobs.sweepStaged(stagedLifetimeMs);
       if ((await uploads.lasting.dropUploads(uploadLifetimeMs, jobs)) > 0) jobs.wake();
@@ -76,7 +81,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       },
       async stop() {
         clearInterval(sweeper);
-        await closings.stop();
+        await deletionRequests.stop();
         await jobs.stop();
       },
     };

@@ -5,7 +5,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
-import { countWorks } from "./account-store.ts";
+import { countWorks } from "./author-rows.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";

@@ -5,7 +5,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { expectedMs } from "#platform/media/effort.ts";
-import { holdAuthor } from "./account-store.ts";
+import { lockAuthor } from "./author-rows.ts";
 import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { firstRenditionShortSidePx } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -30,7 +30,7 @@ export function uploadStore(db: Kysely<Tables>) {
       refuse: (unpublished: Unpublished) => void = () => {},
     ) {
       await inTransaction(db, async (transaction) => {
-        await holdAuthor(transaction, upload.ownerId);
+        await lockAuthor(transaction, upload.ownerId);
         refuse(await unpublishedBytes(transaction, upload.ownerId, upload.address ?? ""));
         await lockBlob(transaction, upload.sourceKey);
         await transaction
@@ -87,7 +87,7 @@ export function uploadStore(db: Kysely<Tables>) {
             .where("upload_id", "=", video.uploadId)
             .executeTakeFirst();
         }
-        await holdAuthor(transaction, video.authorId);
+        await lockAuthor(transaction, video.authorId);
         await transaction
           .updateTable("blob_use")
           .set({ owner_id: video.id })

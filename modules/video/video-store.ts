@@ -3,7 +3,7 @@ import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
-import { countWorks, holdAuthor } from "./account-store.ts";
+import { countWorks, lockAuthor } from "./author-rows.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
@@ -59,7 +59,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
           .returning("author_id")
           .executeTakeFirst();
         if (!video) return false;
-        await holdAuthor(transaction, video.author_id);
+        await lockAuthor(transaction, video.author_id);
         emit(videoHeldChanged, { videoId: id });
         return true;
       });

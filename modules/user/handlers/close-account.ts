@@ -6,14 +6,14 @@ import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
-import type { ClosingStore } from "../closing-store.ts";
+import type { DeletionRequestStore } from "../deletion-request-store.ts";
 import type { GuessLimit } from "../guess-limit.ts";
 import type { Passwords } from "../passwords.ts";
 import { cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
 export function closeAccount(
   store: PerCall<AccountStore>,
-  closings: PerCall<ClosingStore>,
+  deletionRequests: PerCall<DeletionRequestStore>,
   passwords: Passwords,
   ids: Ids,
   attempts: GuessLimit,
@@ -29,7 +29,7 @@ export function closeAccount(
       security.note({ kind: "wrong-password", userId: caller });
       throw wrongPassword();
     }
-    await closings(call).close(account, ids.next());
+    await deletionRequests(call).close(account, ids.next());
     await security.write({ kind: "account-closing", userId: caller });
     return {};
   };

@@ -18,8 +18,8 @@ import { createLog } from "#platform/observe/log.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { followClosings } from "./account-removal.ts";
-import { type AccountStore, accountStore } from "./account-store.ts";
+import { consumeDeletionRequests } from "./account-erasure.ts";
+import { type AccountErasureStore, accountErasureStore } from "./account-erasure-store.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { migrations } from "./migrations.ts";
 import { removeBlob } from "./pipeline.ts";
@@ -32,7 +32,7 @@ import { type VideoStore, videoStore } from "./video-store.ts";
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let uploads: UploadStore;
 let videos: VideoStore;
-let accounts: AccountStore;
+let accounts: AccountErasureStore;
 let jobs: JobQueue;
 let lastId = 1000;
 const eve = "500" as UserId;
@@ -40,7 +40,7 @@ beforeEach(async () => {
   own = await createModuleDatabase<Tables>("video", "accounts", migrations);
   uploads = uploadStore(own.db);
   videos = videoStore(own.db, own.events);
-  accounts = accountStore(own.db);
+  accounts = accountErasureStore(own.db);
   // Adds jobs and leaves them where they are.
   const nothing = { run: async () => {}, maxAttempts: 1, timeoutMs: 1000 };
   jobs = startJobQueue({ db: own.db, kinds: { nothing }, concurrency: 1, log: createLog("silent") });
@@ -69,7 +69,7 @@ const told = async () =>
   );
 
 async function close(closingId: string): Promise<void> {
-  const consumer = followClosings(own.events, own.db, { videos, accounts }, jobs);
+  const consumer = consumeDeletionRequests(own.events, own.db, { videos, accounts }, jobs);
   await own.events.transaction(own.db, async (_transaction, emit) =>
     emit(accountClosing, { userId: eve, closingId, atMs: 1 }),
   );
@@ -140,7 +140,7 @@ test("what is published meanwhile is not", async () => {
     hold,
     () => publish(id),
     async () => {
-      expect(await accounts.shutOut(eve, "7")).toBe(true);
+      expect(await accounts.markDeleted(eve, "7")).toBe(true);
       removed = accounts.removeUploads(eve, jobs);
       // Behind the publishing: coming first, it would leave that without its upload.
       await waiting(own.database.pool, 2);
@@ -172,7 +172,7 @@ test("a hold that comes while the account goes is none", async () => {
     own.database.pool,
     hold,
     () => videos.setHeld(id as VideoId, true),
-    async () => expect(await accounts.shutOut(eve, "7")).toBe(true),
+    async () => expect(await accounts.markDeleted(eve, "7")).toBe(true),
   );
   expect(outcome).toBeInstanceOf(AccountsDeleted);
   await close("7");

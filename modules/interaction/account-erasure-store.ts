@@ -1,29 +1,16 @@
 import { sql } from "kysely";
-import { refuseDeleted } from "#contracts/deleted-accounts.ts";
-import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "./tables.ts";
 import { holdVideoIds } from "./video-rows.ts";
 
 const page = 500;
 
-/**
- * Holds the rows of people who comment until the transaction ends, in the order of ids: what they have is not removed
- * meanwhile. Error: AccountsDeleted.
- */
-export async function holdPeople(on: Queryable<Tables>, userIds: string[]): Promise<void> {
-  const { rows } = await sql<{ user_id: string; gone: boolean }>`
-    insert into interaction.person as p (user_id)
-    select distinct user_id from unnest(${userIds}::int8[]) as u(user_id) order by user_id
-    on conflict (user_id) do update set likes_given = p.likes_given returning user_id, gone`.execute(on);
-  refuseDeleted(rows);
-}
-
-/** The steps of removing a person, but for those that are like their own withdrawals. Each may be done again. */
-export function accountStore(db: Kysely<Tables>) {
+/** The steps of erasing a person, except those that are like their own withdrawals. Each is idempotent. */
+export function accountErasureStore(db: Kysely<Tables>) {
   return {
-    /** From now on no reaction or comment comes from them: whoever brings one holds this row. */
-    async shutOut(userId: string): Promise<void> {
+    /** Marks a person: no reaction or comment of theirs is added any more, since adding one locks this row. */
+    async markDeleted(userId: string): Promise<void> {
       await sql`
         insert into interaction.person (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true`.execute(db);
@@ -69,4 +56,4 @@ export function accountStore(db: Kysely<Tables>) {
   };
 }
 
-export type AccountStore = ReturnType<typeof accountStore>;
+export type AccountErasureStore = ReturnType<typeof accountErasureStore>;

@@ -3,14 +3,14 @@ import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "./tables.ts";
 
-/** The steps of removing a person as reader and as author. Each may be done again. */
-export function accountStore(db: Kysely<Tables>) {
+/** The steps of erasing a person as reader and as author. Each is idempotent. */
+export function accountErasureStore(db: Kysely<Tables>) {
   return {
     /**
-     * Takes their inbox away; from now on it is not opened again, and nothing is noted of what they published. The
-     * mark goes as idle readers do, long after the last request of theirs and the last event about them.
+     * Marks a person and removes their inbox: it is not opened again, and their publications are not recorded. The mark
+     * expires as idle readers do, long after their last request and the last event about them.
      */
-    async shutOut(userId: string): Promise<void> {
+    async markDeleted(userId: string): Promise<void> {
       await sql`
         insert into feed.reader (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true, stale = true, last_read_at = now()`.execute(db);
@@ -30,4 +30,4 @@ export function accountStore(db: Kysely<Tables>) {
   };
 }
 
-export type AccountStore = ReturnType<typeof accountStore>;
+export type AccountErasureStore = ReturnType<typeof accountErasureStore>;

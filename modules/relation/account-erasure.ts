@@ -3,18 +3,18 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
 import { eachInTimeSlices } from "#platform/events/time-slice.ts";
-import type { AccountStore } from "./account-store.ts";
+import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** With an account go its follows and blocks, in both directions, and what others have won by them. */
-export function followErasures(events: Events, db: Kysely<Tables>, store: AccountStore): Consumer {
+/** Erases the follows and blocks of a deleted account, in both directions, and what others gained by them. */
+export function consumeErasures(events: Events, db: Kysely<Tables>, store: AccountErasureStore): Consumer {
   return events.consume({
     group: "relation.accounts",
     db,
     types: [accountErased],
     handle: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
-      await store.shutOut(userId);
-      // In transactions of their own, since there may be millions; doing it again does no harm.
+      await store.markDeleted(userId);
+      // In transactions of their own, since there may be millions; each is idempotent.
       for (const remove of [store.removeFollows, store.removeBlocks])
         while (await remove(userId)) checkTimeSlice();
     }),

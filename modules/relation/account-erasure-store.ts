@@ -8,11 +8,11 @@ import type { Tables } from "./tables.ts";
 
 const chunk = 500;
 
-/** The steps of removing a person. Each may be done again and leaves facts and counts in agreement. */
-export function accountStore(db: Kysely<Tables>, events: Events) {
+/** The steps of erasing a person. Each is idempotent and leaves facts and counts in agreement. */
+export function accountErasureStore(db: Kysely<Tables>, events: Events) {
   return {
-    /** From now on nobody follows or blocks them, nor they anybody: whoever does so holds this row. */
-    async shutOut(userId: string): Promise<void> {
+    /** Marks a person: nobody follows or blocks them any more, nor they anybody, since doing so locks this row. */
+    async markDeleted(userId: string): Promise<void> {
       await sql`
         insert into relation.stats (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true`.execute(db);
@@ -62,4 +62,4 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
   };
 }
 
-export type AccountStore = ReturnType<typeof accountStore>;
+export type AccountErasureStore = ReturnType<typeof accountErasureStore>;

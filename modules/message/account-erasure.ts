@@ -3,18 +3,18 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
 import { eachInTimeSlices } from "#platform/events/time-slice.ts";
-import type { AccountStore } from "./account-store.ts";
+import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** With an account go its conversations, on both sides. */
-export function followErasures(events: Events, db: Kysely<Tables>, store: AccountStore): Consumer {
+/** Erases the conversations of a deleted account, on both sides. */
+export function consumeErasures(events: Events, db: Kysely<Tables>, store: AccountErasureStore): Consumer {
   return events.consume({
     group: "message.accounts",
     db,
     types: [accountErased],
     handle: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
-      await store.shutOut(userId);
-      // In transactions of their own, since there may be many; doing it again does no harm.
+      await store.markDeleted(userId);
+      // In transactions of their own, since there may be many; each is idempotent.
       for (let peers = await store.peers(userId); peers.length > 0; peers = await store.peers(userId)) {
         for (const peerId of peers) {
           while (await store.removeMessages(userId, peerId)) checkTimeSlice();

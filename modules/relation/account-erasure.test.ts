@@ -4,8 +4,8 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { followErasures } from "./account-removal.ts";
-import { accountStore } from "./account-store.ts";
+import { consumeErasures } from "./account-erasure.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { blockStore } from "./block-store.ts";
 import { followStore } from "./follow-store.ts";
 import { migrations } from "./migrations.ts";
@@ -30,11 +30,11 @@ const follow = async (pairs: [string, string][]) =>
   );
 const block = (blockerId: string, blockedId: string) =>
   blockStore(own.db, own.events).block({ blockerId, blockedId, id: String(++lastId) });
-const stores = () => accountStore(own.db, own.events);
+const stores = () => accountErasureStore(own.db, own.events);
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const shared = () => rowsOf("select from relation.follow where 500 in (follower_id, followee_id)");
 async function remove(): Promise<void> {
-  await stores().shutOut(eve);
+  await stores().markDeleted(eve);
   while (await stores().removeFollows(eve));
   while (await stores().removeBlocks(eve));
 }
@@ -46,7 +46,7 @@ describe("removing a person", () => {
     await follow([["1000", "1001"]]);
     await block(eve, "9000");
     await block("9001", eve);
-    const consumer = followErasures(own.events, own.db, {
+    const consumer = consumeErasures(own.events, own.db, {
       ...stores(),
       // As if its time were over after each step.
       async removeFollows(userId) {

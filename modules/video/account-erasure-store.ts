@@ -1,7 +1,6 @@
 import { sql } from "kysely";
-import { refuseDeleted } from "#contracts/deleted-accounts.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
-import type { Kysely, Queryable } from "#platform/db/database.ts";
+import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
@@ -9,32 +8,14 @@ import type { Tables } from "./tables.ts";
 
 const page = 100;
 
-/**
- * Holds an author's row until the transaction ends: what they have is not removed meanwhile. Within the transaction of
- * everything that comes in from them. Error: AccountsDeleted.
- */
-export async function holdAuthor(on: Queryable<Tables>, authorId: string): Promise<void> {
-  const { rows } = await sql<{ user_id: string; gone: boolean }>`
-    insert into video.author_stats as s (author_id, works) values (${authorId}, 0)
-    on conflict (author_id) do update set works = s.works returning author_id as user_id, gone`.execute(on);
-  refuseDeleted(rows);
-}
-
-/** Counts a video of theirs that others can see, or one fewer. */
-export async function countWorks(on: Queryable<Tables>, authorId: string, change: 1 | -1): Promise<void> {
-  await sql`
-    insert into video.author_stats as stats (author_id, works) values (${authorId}, ${change})
-    on conflict (author_id) do update set works = stats.works + ${change}`.execute(on);
-}
-
-/** The steps of removing an author. Each may be done again. */
-export function accountStore(db: Kysely<Tables>) {
+/** The steps of erasing an author. Each is idempotent. */
+export function accountErasureStore(db: Kysely<Tables>) {
   return {
     /**
-     * From now on nothing comes in from this author any more. False, now and for this closing for ever, when one of
-     * their videos is on hold: whoever puts one on hold holds the author too, so that none slips through.
+     * Marks an author: nothing is added by them any more. False, now and for this request for ever, when a video of theirs
+     * is on hold: putting one on hold locks the author too, so that none slips through.
      */
-    async shutOut(authorId: string, closingId: string): Promise<boolean> {
+    async markDeleted(authorId: string, closingId: string): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         const { rows } = await sql<{ refused: boolean }>`
           insert into video.author_stats as s (author_id, works) values (${authorId}, 0)
@@ -84,4 +65,4 @@ export function accountStore(db: Kysely<Tables>) {
   };
 }
 
-export type AccountStore = ReturnType<typeof accountStore>;
+export type AccountErasureStore = ReturnType<typeof accountErasureStore>;

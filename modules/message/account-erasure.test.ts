@@ -4,7 +4,7 @@ import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { accountStore } from "./account-store.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
 import { sendStore } from "./send-store.ts";
@@ -27,14 +27,14 @@ const send = (senderId: string, receiverId: string) =>
     ids,
     own.events,
   )([{ senderId, receiverId, content: "hi", key: undefined, friends: true, traceId: "" }]);
-const store = () => accountStore(own.db);
+const store = () => accountErasureStore(own.db);
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const placesOfEve = async () => [
   ...(await rowsOf("select from message.conversation where 500 in (user_id, peer_id)")),
   ...(await rowsOf("select from message.message where 500 in (low_id, high_id)")),
 ];
 async function remove(): Promise<void> {
-  await store().shutOut(eve);
+  await store().markDeleted(eve);
   for (const peer of await store().peers(eve)) while (await store().removeMessages(eve, peer));
 }
 
@@ -53,7 +53,7 @@ test("a long conversation goes in steps, each exact, and others stay", async () 
   );
   await own.database.pool.query("update message.person set unread = unread + 2250 where user_id in (1, 500)");
   expect(await drifts(own.database, counts)).toEqual([]);
-  await store().shutOut(eve);
+  await store().markDeleted(eve);
   expect(await store().peers(eve)).toEqual(["1", "2"]);
   for (const more of [true, true, false]) {
     expect(await store().removeMessages(eve, "1")).toBe(more);

@@ -9,10 +9,10 @@ const chunk = 2_000;
 const page = 100;
 
 /** The steps of removing a person. Each may be done again and leaves messages and counts in agreement. */
-export function accountStore(db: Kysely<Tables>) {
+export function accountErasureStore(db: Kysely<Tables>) {
   return {
     /** From now on nobody writes to them, nor they to anybody: whoever sends holds this row. */
-    async shutOut(userId: string): Promise<void> {
+    async markDeleted(userId: string): Promise<void> {
       await sql`
         insert into message.person (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true`.execute(db);
@@ -77,4 +77,4 @@ export function accountStore(db: Kysely<Tables>) {
   };
 }
 
-export type AccountStore = ReturnType<typeof accountStore>;
+export type AccountErasureStore = ReturnType<typeof accountErasureStore>;

@@ -7,15 +7,15 @@ import { lockKey } from "./account-store.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import type { Tables } from "./tables.ts";
 
-export interface Closing {
+export interface DeletionRequest {
   userId: string;
   closingId: string;
 }
 
-/** The steps of deleting an account that are the user module's own. Each does nothing when it was done before. */
-export function closingStore(db: Kysely<Tables>, events: Events) {
+/** The user module's own steps of deleting an account. Each is idempotent. */
+export function deletionRequestStore(db: Kysely<Tables>, events: Events) {
   return {
-    /** The beginning: nobody is logged in any more, and everybody hears of it. Errors: see `whyUnproven`. */
+    /** Records the request: all sessions end, and an event tells every module. Errors: see `whyUnproven`. */
     async close(proven: Proven, closingId: string): Promise<void> {
       const userId = proven.id;
       await events.transaction(db, async (transaction, emit) => {
@@ -28,26 +28,31 @@ export function closingStore(db: Kysely<Tables>, events: Events) {
         emit(accountClosing, { userId, closingId, atMs: Date.now() });
       });
     },
-    /** The compensation: as it was before, with the reason. */
-    async reopen(on: Transaction<Tables>, emit: Emit, closing: Closing, reason: string): Promise<void> {
-      const { userId, closingId } = closing;
-      const reopened = await underWay(on, closing)
+    /** The compensation: reopens the account, with the reason. */
+    async reopen(
+      on: Transaction<Tables>,
+      emit: Emit,
+      request: DeletionRequest,
+      reason: string,
+    ): Promise<void> {
+      const { userId, closingId } = request;
+      const reopened = await pending(on, request)
         .set({ state: "open", closing_id: null, closing_refused: reason })
         .returning("id")
         .executeTakeFirst();
       if (reopened) emit(accountReopened, { userId, closingId, reason, atMs: Date.now() });
     },
     /**
-     * The end: only the id is left, and the name is free. Pictures go before the commit, since afterwards nobody would
-     * know of them; going twice does no harm.
+     * Leaves only the id and frees the name. Pictures are removed before the commit, since afterwards nothing refers to
+     * them; removing them twice does no harm.
      */
     async erase(
       on: Transaction<Tables>,
       emit: Emit,
-      closing: Closing,
+      request: DeletionRequest,
       removePicture: (key: string) => Promise<void>,
     ): Promise<void> {
-      const { userId, closingId } = closing;
+      const { userId, closingId } = request;
       const before = await on
         .selectFrom("account")
         .select(["avatar_key", "background_key"])
@@ -56,10 +61,10 @@ export function closingStore(db: Kysely<Tables>, events: Events) {
         .where("closing_id", "=", closingId)
         .executeTakeFirst();
       if (!before) return;
-      // They stay what they are while the account is closing. Before the row, as when a picture is set.
+      // Pictures do not change while a deletion is pending. Locked before the row, as when a picture is set.
       const pictures = [...new Set([before.avatar_key, before.background_key].filter(Boolean))].sort();
       for (const key of pictures) await lockKey(on, key);
-      const erased = await underWay(on, closing)
+      const erased = await pending(on, request)
         .set({
           state: "erased",
           closing_id: null,
@@ -89,10 +94,10 @@ export function closingStore(db: Kysely<Tables>, events: Events) {
   };
 }
 
-export type ClosingStore = ReturnType<typeof closingStore>;
+export type DeletionRequestStore = ReturnType<typeof deletionRequestStore>;
 
-/** The account, if this attempt is still the one under way. */
-function underWay(on: Transaction<Tables>, { userId, closingId }: Closing) {
+/** The account, if this request is still the pending one. */
+function pending(on: Transaction<Tables>, { userId, closingId }: DeletionRequest) {
   return on
     .updateTable("account")
     .where("id", "=", userId)

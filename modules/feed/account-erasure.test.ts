@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { accountStore } from "./account-store.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { migrations } from "./migrations.ts";
 import { type FeedStore, feedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -55,9 +55,9 @@ test("a person who is gone has no inbox and gets none, nor is anything noted of 
   await store.noteVideo(video("11", "7"), false);
   await store.fillInbox(eve, { generation: 0, authorIds: ["7"], capped: true });
   await halfDelivered("10");
-  const accounts = accountStore(own.db);
+  const accounts = accountErasureStore(own.db);
   for (let i = 0; i < 2; i++) {
-    await accounts.shutOut(eve);
+    await accounts.markDeleted(eve);
     await accounts.removeAuthor(eve);
   }
   const places = () =>

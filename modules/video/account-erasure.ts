@@ -5,18 +5,18 @@ import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
 import { inTimeSlices } from "#platform/events/time-slice.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
-import type { AccountStore } from "./account-store.ts";
+import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoStore } from "./video-store.ts";
 
 /**
- * Says whether a closing account may go, as far as videos are concerned, and if so removes them: each like one that
- * its author deletes, so that what others have of it goes as well.
+ * Answers a request to delete an account: refuses it while a video is on hold, or else deletes the videos, each like one
+ * that its author deletes, so that what others have of it is deleted too.
  */
-export function followClosings(
+export function consumeDeletionRequests(
   events: Events,
   db: Kysely<Tables>,
-  stores: { videos: VideoStore; accounts: AccountStore },
+  stores: { videos: VideoStore; accounts: AccountErasureStore },
   jobs: JobQueue,
 ): Consumer {
   const { videos, accounts } = stores;
@@ -24,14 +24,14 @@ export function followClosings(
     group: "video.accounts",
     db,
     types: [accountClosing],
-    handle: inTimeSlices(async (_transaction, closings, { emit, checkTimeSlice }) => {
-      for (const { message } of closings) {
+    handle: inTimeSlices(async (_transaction, requests, { emit, checkTimeSlice }) => {
+      for (const { message } of requests) {
         const { userId, closingId } = message;
-        if (!(await accounts.shutOut(userId, closingId))) {
+        if (!(await accounts.markDeleted(userId, closingId))) {
           emit(accountRefused, { userId, closingId, reason: "VIDEO_HELD" });
           continue;
         }
-        // In transactions of their own, since there may be many; doing it again does no harm.
+        // In transactions of their own, since there may be many; each is idempotent.
         for (let ids = await accounts.someVideos(userId); ids.length > 0; ) {
           for (const id of ids) {
             await videos.deleteVideo(id, userId as UserId, jobs);

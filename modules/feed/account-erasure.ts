@@ -2,11 +2,11 @@ import { accountErased, inboxesChanged } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { AccountStore } from "./account-store.ts";
+import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** With an account go its inbox and what was noted of its videos. */
-export function followErasures(events: Events, db: Kysely<Tables>, store: AccountStore): Consumer {
+/** Erases the inbox of a deleted account and what is recorded of its videos. */
+export function consumeErasures(events: Events, db: Kysely<Tables>, store: AccountErasureStore): Consumer {
   return events.consume({
     group: "feed.accounts",
     db,
@@ -14,7 +14,7 @@ export function followErasures(events: Events, db: Kysely<Tables>, store: Accoun
     batch: 1,
     async handle(_transaction, erased, { emit }) {
       for (const { userId } of erased.map(({ message }) => message)) {
-        await store.shutOut(userId);
+        await store.markDeleted(userId);
         await store.removeAuthor(userId);
       }
       emit(inboxesChanged, {});

@@ -3,8 +3,8 @@ import { accountRefused, accountRemoved } from "#contracts/events.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { accountStore } from "./account-store.ts";
-import { closingStore } from "./closing-store.ts";
-import { followAnswers } from "./consumers.ts";
+import { consumeDeletionOutcomes } from "./consumers.ts";
+import { deletionRequestStore } from "./deletion-request-store.ts";
 import { migrations } from "./migrations.ts";
 import type { Tables } from "./tables.ts";
 
@@ -24,7 +24,7 @@ beforeEach(async () => {
   );
 });
 
-const closings = () => closingStore(own.db, own.events);
+const deletionRequests = () => deletionRequestStore(own.db, own.events);
 const accountOf = async () =>
   (await own.database.pool.query(`select * from "user".account where id = 500`)).rows[0];
 const told = async () =>
@@ -36,7 +36,7 @@ const told = async () =>
 async function answer(...answers: ["refused" | "removed", string][]): Promise<string[]> {
   const removed: string[] = [];
   let failures = 1;
-  const consumer = followAnswers(own.events, own.db, closings(), async (key) => {
+  const consumer = consumeDeletionOutcomes(own.events, own.db, deletionRequests(), async (key) => {
     // Whoever removes is interrupted once, after the file is gone.
     removed.push(key);
     if (failures-- > 0) throw new Error("interrupted");
@@ -53,8 +53,8 @@ async function answer(...answers: ["refused" | "removed", string][]): Promise<st
 }
 
 test("what is removed leaves no more than an id, once, and takes the pictures that nobody else has", async () => {
-  await closings().close(proven, "7");
-  await expect(closings().close(proven, "8")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  await deletionRequests().close(proven, "7");
+  await expect(deletionRequests().close(proven, "8")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   const removed = await answer(["removed", "7"], ["removed", "7"], ["refused", "7"]);
   expect(new Set(removed)).toEqual(new Set(["picture/own"]));
   expect(await accountOf()).toMatchObject({
@@ -87,10 +87,10 @@ test("what is removed leaves no more than an id, once, and takes the pictures th
 });
 
 test("what is refused is as before, and an answer to an earlier attempt does nothing", async () => {
-  await closings().close(proven, "7");
+  await deletionRequests().close(proven, "7");
   await answer(["refused", "7"]);
   expect(await accountOf()).toMatchObject({ state: "open", closing_refused: "VIDEO_HELD", username: "Eve" });
-  await closings().close(proven, "8");
+  await deletionRequests().close(proven, "8");
   expect(await accountOf()).toMatchObject({ state: "closing", closing_refused: "" });
   await answer(["refused", "7"], ["removed", "7"]);
   expect(await accountOf()).toMatchObject({ state: "closing", username: "Eve" });

@@ -4,8 +4,8 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { followErasures } from "./account-removal.ts";
-import { accountStore } from "./account-store.ts";
+import { consumeErasures } from "./account-erasure.ts";
+import { accountErasureStore } from "./account-erasure-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
 import { type Opinion, reactionStore } from "./reaction-store.ts";
@@ -56,8 +56,8 @@ const left = async () => [
 ];
 
 async function remove(): Promise<void> {
-  const consumer = followErasures(own.events, own.db, {
-    accounts: accountStore(own.db),
+  const consumer = consumeErasures(own.events, own.db, {
+    accounts: accountErasureStore(own.db),
     reactions: reactions(),
     comments: comments(),
     reports: reportStore(own.db),

@@ -4,20 +4,25 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
 import { eachInTimeSlices } from "#platform/events/time-slice.ts";
-import type { AccountStore } from "./account-store.ts";
+import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { CommentStore } from "./comment-store.ts";
 import type { ReactionStore } from "./reaction-store.ts";
 import type { ReportStore } from "./report-store.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * With an account go its reports, and its reactions and comments, each like one that its author takes back: with its counts, its event,
- * and the replies under it. What is on videos that are being removed goes with those.
+ * Erases the reports, reactions and comments of a deleted account, each like one that its author takes back: with its
+ * counts, its event and the replies under it. What is on videos that are being deleted is deleted with them.
  */
-export function followErasures(
+export function consumeErasures(
   events: Events,
   db: Kysely<Tables>,
-  stores: { accounts: AccountStore; reactions: ReactionStore; comments: CommentStore; reports: ReportStore },
+  stores: {
+    accounts: AccountErasureStore;
+    reactions: ReactionStore;
+    comments: CommentStore;
+    reports: ReportStore;
+  },
 ): Consumer {
   const { accounts, reactions, comments, reports } = stores;
 
@@ -62,8 +67,8 @@ export function followErasures(
     db,
     types: [accountErased],
     handle: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
-      await accounts.shutOut(userId);
-      // In transactions of their own, since there may be many; doing it again does no harm.
+      await accounts.markDeleted(userId);
+      // In transactions of their own, since there may be many; each is idempotent.
       await removeReactions(userId, checkTimeSlice);
       await removeComments(userId, checkTimeSlice);
       await removeReports(userId, checkTimeSlice);
