@@ -81,6 +81,7 @@ describe("douya events, beside a server on its own database", () => {
     expect(await run("dead")).toEqual({ code: 0, output: "There are no dead letters." });
     for (const [args, sentence] of [
       ["replay", "no such dead letter"],
+      ["drop --group=feed.inbox --id=1", "no such dead letter"],
       ["reset --group=nobody", "no group nobody"],
       ["forget --group=feed.inbox", "Stop it first"],
     ])
@@ -90,6 +91,8 @@ describe("douya events, beside a server on its own database", () => {
   test.each([
     ["replay --id=x", "--id takes"],
     ["reset", "--group"],
+    ["drop --id=1", "--group"],
+    ["drop --group=feed.inbox", "--id"],
     ["reset --group=feed.inbox --to=middle", "--to takes start or end"],
     ["tail --limit=0", "--limit takes"],
     ["dance", "Say one of: lag, dead"],

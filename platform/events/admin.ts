@@ -55,6 +55,15 @@ export async function replay(pool: Pool, which: { group?: string; id?: string })
   return rowCount;
 }
 
+/** Gives one dead letter up for good: its effect on the group never comes. Error: NO_DEAD_LETTER. */
+export async function drop(pool: Pool, which: { group: string; id: string }): Promise<void> {
+  const { rowCount } = await pool.query("delete from events.dead where group_name = $1 and position = $2", [
+    which.group,
+    which.id,
+  ]);
+  if (!rowCount) throw new DomainError("not-found", "NO_DEAD_LETTER", "There is no such dead letter.");
+}
+
 /**
  * Lets a group handle everything again (`start`) or skip what it has not handled (`end`). Consumers that run notice
  * within seconds; what one of them has under way is committed before or not at all. Error: NO_SUCH_GROUP.

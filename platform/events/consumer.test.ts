@@ -11,7 +11,7 @@ import {
 } from "#platform/testing/event-log.ts";
 import type { Transaction } from "../db/database.ts";
 import { DomainError } from "../errors/domain-error.ts";
-import { deadLetters, replay } from "./admin.ts";
+import { deadLetters, drop, replay } from "./admin.ts";
 import type { ConsumeOptions, Consumer } from "./consumer.ts";
 import { readLag } from "./lag.ts";
 import { inTimeSlices } from "./time-slice.ts";
@@ -203,6 +203,21 @@ describe("a poison event", () => {
     await expect.poll(dead).toEqual([]);
     expect((await log.effects()).sort()).toEqual(["a:1", "a:2", "a:bad", "b:bad"]);
     await expect(replay(log.database.pool, {})).rejects.toMatchObject({ reason: "NO_DEAD_LETTER" });
+  });
+
+  it("is given up for good when an operator says so, and no other", async () => {
+    await log.emit("a:bad", "b:bad");
+    const consumer = consume({ handle: failingOn("a:bad", "b:bad"), maxAttempts: 1 });
+    await consumer.settled();
+    const letter = (await dead()).find(({ key }) => key === "a")!;
+    await expect(drop(log.database.pool, { group: "other", id: letter.id })).rejects.toMatchObject({
+      reason: "NO_DEAD_LETTER",
+    });
+    await drop(log.database.pool, { group: "test", id: letter.id });
+    expect((await dead()).map(({ key }) => key)).toEqual(["b"]);
+    await replay(log.database.pool, {});
+    await expect.poll(async () => (await dead()).map(({ attempts }) => attempts)).toEqual([2]);
+    expect(await log.effects()).toEqual([]);
   });
 });
 

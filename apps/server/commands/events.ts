@@ -3,7 +3,7 @@ import { fromBinary, toJson } from "@bufbuild/protobuf";
 import type { Pool } from "pg";
 import * as declared from "#contracts/events.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { deadLetters, forget, readTail, replay, reset } from "#platform/events/admin.ts";
+import { deadLetters, drop, forget, readTail, replay, reset } from "#platform/events/admin.ts";
 import type { EventType } from "#platform/events/event-type.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { isId } from "#platform/ids/snowflake.ts";
@@ -28,6 +28,10 @@ const actions: Record<string, (pool: Pool, values: Values) => Promise<void>> = {
   dead: showDead,
   async replay(pool, { group, id }) {
     console.log(`${await replay(pool, { group, id })} to be handled again.`);
+  },
+  async drop(pool, { group, id }) {
+    await drop(pool, { group: group!, id: id! });
+    console.log(`${id} of ${group} is given up.`);
   },
   async reset(pool, { group, to }) {
     await reset(pool, group!, to);
@@ -66,8 +70,9 @@ function check(action: string, values: Record<string, string | boolean | undefin
   if (values.to !== "start" && values.to !== "end") throw invalid("--to takes start or end.");
   if (values.id !== undefined && !isId(String(values.id)))
     throw invalid("--id takes the number that `douya events dead` shows.");
-  if (["reset", "forget"].includes(action) && !values.group)
+  if (["reset", "forget", "drop"].includes(action) && !values.group)
     throw invalid("Say which group with --group; see: douya events lag.");
+  if (action === "drop" && !values.id) throw invalid("Say which one with --id; see: douya events dead.");
   return { ...values, limit } as Values;
 }
 
