@@ -12,6 +12,7 @@ import type { StreamSpan } from "./packet-survey.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
 import { coverFilter, pictureFilter, planStreams } from "./plan.ts";
 import { refusals } from "./refusals.ts";
+import { isRiffCutOff } from "./riff-chunks.ts";
 import {
   acceptPicture,
   chooseVideo,
@@ -230,6 +231,8 @@ async function readLayout(
     const { truncated, crops } = await readMatroskaLayout(handle, sizeBytes);
     return { wholeBytes: truncated ? sizeBytes : null, crops };
   }
+  if (container === "avi")
+    return { wholeBytes: (await isRiffCutOff(handle, sizeBytes)) ? sizeBytes : null, crops: [] };
   if (container !== "mp4") return { wholeBytes: null, crops: [] };
   const { hasIndex, truncated, wholeBytes, crops } = await readMp4Layout(handle, sizeBytes, bounds);
   // Of a recording in fragments, the whole ones can be shown.

@@ -435,6 +435,24 @@ const cases: Case[] = [
     notices: ["VIDEO_CUT_OFF"],
   },
   {
+    name: "an AVI file that was cut off",
+    input: changing(plain("cut.avi", "-g", "5"), (bytes) => bytes.subarray(0, bytes.length * 0.6)),
+    seconds: 1.2,
+    within: 0.4,
+    sound: true,
+    notices: ["VIDEO_CUT_OFF"],
+  },
+  {
+    name: "an AVI file whose writer counts the first eight bytes too",
+    input: changing(plain("counted.avi"), (bytes) => {
+      bytes.writeUInt32LE(bytes.length, 4);
+      return bytes;
+    }),
+    seconds: 2,
+    within: 0.1,
+    sound: true,
+  },
+  {
     name: "what was cut off without encoding",
     input: stored(field("trimmed-without-reencoding.mp4")),
     seconds: 3,
