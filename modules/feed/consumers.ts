@@ -23,8 +23,8 @@ type InboxEvent = EventOf<(typeof inboxEvents)[number]>;
 /** Of more people it is said that it may be everybody. */
 const maxNamed = 2_000;
 
-/** Keeps inboxes as follows and videos come and go. Each step may run twice. */
-export function keepInboxes(
+/** Projects follows and videos into inboxes. Each step is idempotent. */
+export function projectInboxes(
   store: FeedStore,
   relation: Client<typeof RelationService, "getRelations" | "listFollowers">,
   jobs: JobQueue,
@@ -39,13 +39,13 @@ export function keepInboxes(
     afterCommit(jobs.wake);
     const pairs = events.filter(isAboutFollow).map(toPair);
     const readers: (string[] | "everybody")[] = [pairs.map(({ userId }) => userId)];
-    await store.holdReaders(on, pairs);
+    await store.lockReaders(on, pairs);
     // Neighbours of one kind are done at once; order matters only within a pair or a video.
     for (const run of runsOf(events)) {
       const [first] = run;
       if (first.type === relationFollowed.name) await store.addFollows(on, run.map(toPair));
       else if (first.type === relationUnfollowed.name) await store.removeFollows(on, run.map(toPair));
-      else for (const event of run) readers.push(await keepVideo(on, event, signal));
+      else for (const event of run) readers.push(await projectVideo(on, event, signal));
     }
     const named = new Set(readers.flat());
     const all = named.has("everybody") || named.size > maxNamed;
@@ -53,7 +53,7 @@ export function keepInboxes(
   };
 
   /** Tells whose following feeds show something else now; those to whom it goes on being delivered are told later. */
-  async function keepVideo(
+  async function projectVideo(
     on: Transaction<Tables>,
     event: InboxEvent,
     signal: AbortSignal,

@@ -9,13 +9,13 @@ import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
-import { inboxEvents, keepInboxes } from "./consumers.ts";
+import { inboxEvents, projectInboxes } from "./consumers.ts";
 import { deliverVideo } from "./deliver.ts";
 import { followingFeed } from "./following-feed.ts";
 import { getClassicFeed } from "./handlers/get-classic-feed.ts";
 import { getFollowingFeed } from "./handlers/get-following-feed.ts";
 import { getPublicFeed } from "./handlers/get-public-feed.ts";
-import { interestEvents, keepInterests } from "./interests.ts";
+import { interestEvents, projectInterests } from "./interests.ts";
 import { migrations } from "./migrations.ts";
 import { rebuildInboxes } from "./rebuild.ts";
 import { rebuildProgress, rebuildStore } from "./rebuild-store.ts";
@@ -61,19 +61,19 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       concurrency: 2,
       log,
     });
-    const keep = keepInboxes(store, clients.relation, jobs, config.pullFollowers);
+    const inboxes = projectInboxes(store, clients.relation, jobs, config.pullFollowers);
     const consumer = events.consume<Tables, (typeof inboxEvents)[number]>({
       group: "feed.inbox",
       db,
       types: inboxEvents,
-      handle: keep,
+      handle: inboxes,
     });
     const erasures = consumeErasures(events, db, accountErasureStore(db));
     const interests = events.consume<Tables, (typeof interestEvents)[number]>({
       group: "feed.interest",
       db,
       types: interestEvents,
-      handle: keepInterests(store, clients.relation),
+      handle: projectInterests(store, clients.relation),
       // Whoever is capped already is chosen for by the module that has these facts.
       from: "end",
     });

@@ -13,7 +13,7 @@ export const interestEvents = [reacted, commented] as const;
 type InterestEvent = EventOf<(typeof interestEvents)[number]>;
 
 /** Lets the authors deliver with whom capped readers interact. For everybody else there is nothing to do. */
-export function keepInterests(store: FeedStore, relation: Client<typeof RelationService, "getStandings">) {
+export function projectInterests(store: FeedStore, relation: Client<typeof RelationService, "getStandings">) {
   return async (
     on: Transaction<Tables>,
     events: InterestEvent[],

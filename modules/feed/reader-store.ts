@@ -114,7 +114,7 @@ export function readerStore(db: Kysely<Tables>) {
       });
     },
     /** To be called before the first entry is written in a transaction that is to add or remove follows. */
-    async holdReaders(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
+    async lockReaders(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
       await lockReaders(on, pairs);
     },
     /** Brings an author's delivered videos into the inboxes of new followers who have one. */

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Tables } from "./tables.ts";
-import { holdVideoIds } from "./video-rows.ts";
+import { lockVideoIds } from "./video-rows.ts";
 
 const page = 500;
 
@@ -45,7 +45,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
         );
         const videoIds = rows.map((row) => row.video_id);
         // As whoever removes comments does, who else might wait for some of these while we wait for theirs.
-        await holdVideoIds(transaction, videoIds);
+        await lockVideoIds(transaction, videoIds);
         await sql`
           update interaction.comment c set reply_to_user_id = null
           from unnest(${videoIds}::int8[], ${rows.map((row) => row.id)}::int8[]) as r(video_id, id)

@@ -11,7 +11,7 @@ import { commentLists } from "./comment-lists.ts";
 import { lockPeople } from "./person-rows.ts";
 import { commentIsReply, commentNotFound, videoNotFound } from "./rules.ts";
 import type { CommentRow, Tables, VideoRow } from "./tables.ts";
-import { holdVideos } from "./video-rows.ts";
+import { lockVideos } from "./video-rows.ts";
 
 /** Why a comment was not added. */
 export type Refusal = "video-gone" | "closed" | "not-found";
@@ -24,7 +24,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
     work: (transaction: Transaction<Tables>, video: VideoRow, emit: Emit) => Promise<T>,
   ): Promise<T> =>
     events.transaction(db, async (transaction, emit) => {
-      const video = (await holdVideos(transaction, [videoId])).get(videoId);
+      const video = (await lockVideos(transaction, [videoId])).get(videoId);
       if (!video) throw videoNotFound();
       return work(transaction, video, emit);
     });
@@ -45,7 +45,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
         (draft) => [draft.authorId],
         (drafts) =>
           events.transaction(db, async (transaction, emit) => {
-            const videos = await holdVideos(
+            const videos = await lockVideos(
               transaction,
               drafts.map((draft) => draft.videoId),
             );

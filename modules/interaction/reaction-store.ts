@@ -5,7 +5,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Tables } from "./tables.ts";
-import { holdVideoIds } from "./video-rows.ts";
+import { lockVideoIds } from "./video-rows.ts";
 
 /** 1: likes, -1: dislikes, 0: neither. */
 export type Opinion = 1 | -1 | 0;
@@ -45,7 +45,7 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
         (wish) => [wish.userId],
         (wishes) =>
           events.transaction(db, async (transaction, emit) => {
-            const videos = await holdVideoIds(
+            const videos = await lockVideoIds(
               transaction,
               wishes.map((wish) => wish.videoId),
             );

@@ -6,7 +6,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { lockPeople } from "./person-rows.ts";
 import { commentNotFound, reportsOwn, videoNotFound } from "./rules.ts";
 import type { CommentRow, Tables } from "./tables.ts";
-import { holdVideoIds } from "./video-rows.ts";
+import { lockVideoIds } from "./video-rows.ts";
 
 /** That somebody tells the moderators of a comment. */
 export interface Report {
@@ -43,7 +43,7 @@ export function reportStore(db: Kysely<Tables>) {
     work: (transaction: Transaction<Tables>, authorId: string) => Promise<void>,
   ): Promise<void> =>
     inTransaction(db, async (transaction) => {
-      if (!(await holdVideoIds(transaction, [videoId])).has(videoId)) throw videoNotFound();
+      if (!(await lockVideoIds(transaction, [videoId])).has(videoId)) throw videoNotFound();
       const comment = await transaction
         .selectFrom("comment")
         .select("author_id")
@@ -129,7 +129,7 @@ export function reportStore(db: Kysely<Tables>) {
     /** Takes a report back; a comment that nobody else has reported leaves the queue. May be done again. */
     withdraw: (videoId: string, commentId: string, reporterId: string) =>
       inTransaction(db, async (transaction) => {
-        await holdVideoIds(transaction, [videoId]);
+        await lockVideoIds(transaction, [videoId]);
         const those = { video_id: videoId, comment_id: commentId };
         await transaction
           .deleteFrom("report")

@@ -15,21 +15,21 @@ export async function addVideos(
 }
 
 /**
- * Holds these videos until the transaction ends, in the order of ids so that two transactions never wait for each
- * other in a circle. What is read about them afterwards is up to date. Removed videos are left out.
+ * Locks these videos until the transaction ends, in the order of ids so that transactions never deadlock. What is read
+ * about them afterwards is up to date. Removed videos are left out.
  */
-export async function holdVideos(on: Queryable<Tables>, videoIds: string[]): Promise<Map<string, VideoRow>> {
-  const rows = await held(on, videoIds).selectAll().execute();
+export async function lockVideos(on: Queryable<Tables>, videoIds: string[]): Promise<Map<string, VideoRow>> {
+  const rows = await lockRows(on, videoIds).selectAll().execute();
   return new Map(rows.filter((row) => !row.removed).map((row) => [row.video_id, row]));
 }
 
-/** The same for who needs to know no more than which there are. */
-export async function holdVideoIds(on: Queryable<Tables>, videoIds: string[]): Promise<Set<string>> {
-  const rows = await held(on, videoIds).select(["video_id", "removed"]).execute();
+/** The same, when only their existence matters. */
+export async function lockVideoIds(on: Queryable<Tables>, videoIds: string[]): Promise<Set<string>> {
+  const rows = await lockRows(on, videoIds).select(["video_id", "removed"]).execute();
   return new Set(rows.filter((row) => !row.removed).map((row) => row.video_id));
 }
 
-function held(on: Queryable<Tables>, videoIds: string[]) {
+function lockRows(on: Queryable<Tables>, videoIds: string[]) {
   return on
     .selectFrom("video")
     .where("video_id", "=", sql<string>`any(${[...new Set(videoIds)]}::int8[])`)

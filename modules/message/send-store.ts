@@ -30,14 +30,14 @@ export type Send = (wishes: Wish[]) => Promise<(MessageRow | DomainError)[]>;
 export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
   const sendAll = (wishes: Wish[]) =>
     events.transaction(db, async (transaction, emit) => {
-      const held = await hold(transaction, wishes);
+      const locked = await lockConversations(transaction, wishes);
       const earlier = await findByKey(transaction, wishes);
       const added: (Wish & { id: string })[] = [];
       const outcomes = wishes.map((wish) => {
         const pair = pairKey(wish.senderId, wish.receiverId);
         const known = wish.key === undefined ? undefined : earlier.get(pair);
         if (known) return known;
-        const own = held.get(pair);
+        const own = locked.get(pair);
         const refusal = refusalOf(standingOf(wish, own));
         if (refusal) return refusal;
         const id = nextId(ids, own!.last_id);
@@ -55,7 +55,7 @@ export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
 
 /**
  * Later than the last one of the conversation, even when that is of a process whose clock is ahead of ours. Given
- * while the conversation is held, so the order of ids is the order of commits.
+ * while the conversation is locked, so the order of ids is the order of commits.
  */
 function nextId(ids: Ids, lastId: string): string | DomainError {
   try {
@@ -76,7 +76,7 @@ function standingOf(wish: Wish, own?: { answered: boolean; to_stranger: number }
  * Locks the rows of both sides: nobody else sends in these conversations now. Makes those that are missing, but for
  * somebody who would be refused as the first to write.
  */
-async function hold(on: Queryable<Tables>, wishes: Wish[]) {
+async function lockConversations(on: Queryable<Tables>, wishes: Wish[]) {
   const missing = pairsOf(wishes.filter((wish) => !refusalOf(standingOf(wish))));
   await sql`
     insert into message.conversation (user_id, peer_id)
@@ -107,7 +107,7 @@ async function findByKey(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<str
 }
 
 /**
- * The messages and what follows from them, in one statement. The conversations are held, and now both people.
+ * The messages and what follows from them, in one statement. The conversations are locked, and now both people.
  * Error: AccountsDeleted.
  */
 async function add(on: Queryable<Tables>, added: (Wish & { id: string })[]): Promise<void> {

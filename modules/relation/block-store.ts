@@ -31,7 +31,7 @@ export function blockStore(db: Kysely<Tables>, events: Events) {
         { followerId: blockedId, followeeId: blockerId },
       ];
       await lockFollows(transaction, follows, sql``);
-      await holdCounts(transaction, [blockerId, blockedId]);
+      await lockCounts(transaction, [blockerId, blockedId]);
       const added = await transaction
         .insertInto("block")
         .values({ blocker_id: blockerId, blocked_id: blockedId, id })
@@ -103,7 +103,7 @@ async function lockFollows(
 }
 
 /** In the order of ids, as whoever counts. Error: AccountsDeleted. */
-async function holdCounts(on: Queryable<Tables>, userIds: string[]): Promise<void> {
+async function lockCounts(on: Queryable<Tables>, userIds: string[]): Promise<void> {
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
     insert into relation.stats as s (user_id) select * from unnest(${userIds}::int8[]) order by 1
     on conflict (user_id) do update set following = s.following returning user_id, gone`.execute(on);

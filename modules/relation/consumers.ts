@@ -8,10 +8,10 @@ export const hotEvents = [relationFollowed, relationUnfollowed] as const;
 type HotEvent = EventOf<(typeof hotEvents)[number]>;
 
 /**
- * Keeps the ranking as follows come and go. All that was followed goes before all that ended: a follow that ended is
- * not among the facts, so it is not counted in the first place.
+ * Projects follows into the ranking. New follows are applied before ended ones: a follow that ended is not among the
+ * facts, so it is not counted in the first place.
  */
-export function keepHot(store: HotStore) {
+export function projectHotUsers(store: HotStore) {
   return async (on: Transaction<Tables>, events: HotEvent[]): Promise<void> => {
     const of = (type: string): FollowRef[] =>
       events.filter((event) => event.type === type).map((event) => event.message);

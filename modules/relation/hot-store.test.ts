@@ -5,7 +5,7 @@ import type { Consumer } from "#platform/events/consumer.ts";
 import { createSnowflake, timeOfId } from "#platform/ids/snowflake.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
-import { hotEvents, keepHot } from "./consumers.ts";
+import { hotEvents, projectHotUsers } from "./consumers.ts";
 import { type FollowStore, followStore } from "./follow-store.ts";
 import { listHotUsers } from "./handlers/list-hot-users.ts";
 import { type HotStore, hotStore } from "./hot-store.ts";
@@ -34,7 +34,7 @@ beforeAll(async () => {
     group: "relation.hot",
     db: own.db,
     types: hotEvents,
-    handle: keepHot(hot),
+    handle: projectHotUsers(hot),
   });
 });
 afterAll(() => own.drop());

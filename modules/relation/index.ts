@@ -8,7 +8,7 @@ import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { blockStore } from "./block-store.ts";
-import { hotEvents, keepHot } from "./consumers.ts";
+import { hotEvents, projectHotUsers } from "./consumers.ts";
 import { followStore } from "./follow-store.ts";
 import { blockHandlers } from "./handlers/block.ts";
 import { followHandlers } from "./handlers/follow.ts";
@@ -37,11 +37,11 @@ export const relationModule = defineModule<object, Tables>()({
     const standings = perCall(db, standingStore);
     const ranking = perCall(db, (until) => hotStore(until, Date.now));
     const hot = ranking.lasting;
-    const keepRanking = events.consume<Tables, (typeof hotEvents)[number]>({
+    const projection = events.consume<Tables, (typeof hotEvents)[number]>({
       group: "relation.hot",
       db,
       types: hotEvents,
-      handle: keepHot(hot),
+      handle: projectHotUsers(hot),
     });
     const erasures = consumeErasures(events, db, accountErasureStore(db, events));
     const jobs = startJobQueue({
@@ -69,7 +69,7 @@ export const relationModule = defineModule<object, Tables>()({
       async stop() {
         await jobs.stop();
         await stopExpiry();
-        await keepRanking.stop();
+        await projection.stop();
         await erasures.stop();
       },
     };

@@ -62,7 +62,7 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
         where a.name_key = ${nameKey}`.execute(db);
       return rows[0];
     },
-    async keepGuesses(id: string, { level, atMs }: Guesses): Promise<void> {
+    async saveGuesses(id: string, { level, atMs }: Guesses): Promise<void> {
       await db
         .insertInto("guesses")
         .values({ user_id: id, level, at: new Date(atMs) })

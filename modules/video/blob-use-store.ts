@@ -5,11 +5,11 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Tables } from "./tables.ts";
 
-/** Who uses which blobs, while one is put in its place or removed. */
+/** Which videos and uploads use which blobs, while one is put in place or removed. */
 export function blobUseStore(db: Kysely<Tables>) {
   return {
-    /** Takes hold of a blob for a video before it is put in place; false when the video is gone. */
-    async holdBlob(key: string, id: VideoId): Promise<boolean> {
+    /** Records that a video uses a blob, before it is put in place; false when the video is deleted. */
+    async claimBlob(key: string, id: VideoId): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         const video = await transaction
           .selectFrom("video")
@@ -27,7 +27,7 @@ export function blobUseStore(db: Kysely<Tables>) {
         return true;
       });
     },
-    /** Puts a blob in its place unless its owner has let go of it, and so that nobody removes it meanwhile. */
+    /** Puts a blob in place if its owner still uses it; nobody removes it meanwhile. */
     async placeBlob(key: string, ownerId: string, place: () => Promise<void>): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         await lockBlob(transaction, key);
@@ -37,8 +37,8 @@ export function blobUseStore(db: Kysely<Tables>) {
       });
     },
     /**
-     * Runs `remove` unless something uses the blob, and so that nothing can begin to meanwhile. The job ends under
-     * the same lock: who lets go of the blob later adds another.
+     * Runs `remove` unless something uses the blob; nothing begins to use it meanwhile. The job ends under the same lock:
+     * whoever releases the blob later adds another job.
      */
     async removeUnusedBlob(job: Pick<Job, "key" | "finish">, remove: () => Promise<void>): Promise<void> {
       await inTransaction(db, async (transaction) => {
@@ -52,7 +52,7 @@ export function blobUseStore(db: Kysely<Tables>) {
 
 export type BlobUseStore = ReturnType<typeof blobUseStore>;
 
-/** Lets go of what these own, but for `keep`, and has looked at whether somebody else uses it. */
+/** Releases the blobs of these owners except `keep`; a job removes each that nobody else uses. */
 export async function releaseBlobs(
   on: Queryable<Tables>,
   jobs: JobQueue,
@@ -62,7 +62,7 @@ export async function releaseBlobs(
   let released = on.deleteFrom("blob_use").where("owner_id", "=", sql<string>`any(${ownerIds}::int8[])`);
   if (keep.length > 0) released = released.where("key", "not in", keep);
   const keys = new Set((await released.returning("key").execute()).map((row) => row.key));
-  // In one order for all, so that nobody waits in a circle.
+  // In the same order everywhere, so that there is no deadlock.
   for (const key of [...keys].sort()) {
     await lockBlob(on, key);
     await jobs.add(on, "remove-blob", key);
@@ -76,7 +76,7 @@ export async function isUsed(on: Queryable<Tables>, key: string, ownerId?: strin
   return (await uses.executeTakeFirst()) !== undefined;
 }
 
-/** Held until the transaction ends, so that nobody begins to use the blob or removes it meanwhile. */
+/** Locked until the transaction ends, so that nobody begins to use the blob or removes it meanwhile. */
 export async function lockBlob(on: Queryable<Tables>, key: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);
 }

@@ -27,7 +27,7 @@ export function processVideo(
   jobs: () => JobQueue,
   log: Logger,
 ): JobKind {
-  /** Lets a tool write a file and makes it a blob that the video holds. */
+  /** Lets a tool write a file and makes it a blob that the video uses. */
   async function make(id: VideoId, kind: "video" | "cover", write: (path: string) => Promise<unknown>) {
     const extension = kind === "video" ? "mp4" : "jpg";
     const draft = await blobs.stagingPath(extension);
@@ -42,7 +42,7 @@ export function processVideo(
 
   async function keep(id: VideoId, namespace: string, extension: string, staged: Staged) {
     const key = blobKey(namespace, staged.sha256, extension);
-    if (!(await store.holdBlob(key, id))) throw new VideoGone();
+    if (!(await store.claimBlob(key, id))) throw new VideoGone();
     if (!(await store.placeBlob(key, id, () => blobs.commit(staged.name, key)))) throw new VideoGone();
     return { key, sizeBytes: staged.sizeBytes };
   }

@@ -15,7 +15,7 @@ import type { VideoRow } from "./video-lists.ts";
 export function uploadStore(db: Kysely<Tables>) {
   return {
     /**
-     * The upload and its hold on the blob, unless `refuse` throws at how many bytes are not published yet, of its owner,
+     * The upload and its use of the blob, unless `refuse` throws at how many bytes are not published yet, of its owner,
      * of its address and of all. Error: AccountsDeleted, as for everything that comes in from an author.
      */
     async addUpload(

@@ -170,7 +170,7 @@ describe("publishing", () => {
 
   test("a failure keeps its reason and lets go of every blob; a published video cannot fail", async () => {
     const id = await processing();
-    await store.holdBlob("cover/a.jpg", id);
+    await store.claimBlob("cover/a.jpg", id);
     await store.fail(id, { reason: "VIDEO_DAMAGED", message: "Broken." }, jobs);
     expect(await store.videosById([id])).toMatchObject([
       { state: "failed", failure_reason: "VIDEO_DAMAGED" },
@@ -276,7 +276,7 @@ describe("blobs", () => {
 
   test("what is kept when a video is finished is still held, the rest is not", async () => {
     const id = await processing();
-    await store.holdBlob("video/rendition.mp4", id);
+    await store.claimBlob("video/rendition.mp4", id);
     await finish(id, ["video/rendition.mp4"]);
     expect(await users("video/rendition.mp4")).toEqual([id]);
     expect(await remaining("remove-blob")).toEqual([source]);
@@ -333,13 +333,13 @@ describe("blobs", () => {
 
   test("a video deleted meanwhile takes hold of nothing and puts nothing in place", async () => {
     const id = await processing();
-    expect(await store.holdBlob("cover/a.jpg", id)).toBe(true);
+    expect(await store.claimBlob("cover/a.jpg", id)).toBe(true);
     let placed = 0;
     const place = () => store.placeBlob("cover/a.jpg", id, async () => void placed++);
     expect([await place(), placed]).toEqual([true, 1]);
     await store.deleteVideo(id, ann, jobs);
     expect([await place(), placed]).toEqual([false, 1]);
-    expect(await store.holdBlob("cover/b.jpg", id)).toBe(false);
+    expect(await store.claimBlob("cover/b.jpg", id)).toBe(false);
     expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], []]);
   });
 
@@ -348,7 +348,7 @@ describe("blobs", () => {
     const ids = await Promise.all(
       Array.from({ length: 12 }, async (_, i) => {
         const id = await processing(keys[i % 4]);
-        for (const key of i % 2 ? keys : [...keys].reverse()) await store.holdBlob(key, id);
+        for (const key of i % 2 ? keys : [...keys].reverse()) await store.claimBlob(key, id);
         return id;
       }),
     );

@@ -56,7 +56,7 @@ export function logIn(
     const password = cleanPassword(request.password);
     const right = await guess.judge(passwords.verify(account?.password_hash, password, call));
     if (!account || !right) {
-      if (account && !knownBy) await accounts(call).keepGuesses(account.id, guess.guesses());
+      if (account && !knownBy) await accounts(call).saveGuesses(account.id, guess.guesses());
       security.note({ kind: "login-failed", ...entry });
       throw badCredentials();
     }
