@@ -5,12 +5,12 @@ import { inTransaction } from "../db/transaction.ts";
 import type { Emit } from "./event-type.ts";
 import { partitionOf } from "./partitions.ts";
 
-/** Events that wait for the end of their transaction. */
+/** Collects the events of a transaction until its end. */
 export interface Outbox {
   emit: Emit;
-  /** The names of the types that were emitted. */
+  /** Names of the emitted types. */
   readonly types: Set<string>;
-  /** Writes what was emitted, in one statement. */
+  /** Writes the emitted events, in one statement. */
   flush(transaction: Transaction<unknown>): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export function createOutbox(): Outbox {
   };
 }
 
-/** The transaction of `Events.transaction`, with the types of the events; by itself for commands, which have no consumers. */
+/** `Events.transaction`, which also returns the types of the events. Commands, which have no consumers, call it directly. */
 export function transactionWithEvents<Tables, Result>(
   db: Kysely<Tables>,
   work: (transaction: Transaction<Tables>, emit: Emit) => Promise<Result>,

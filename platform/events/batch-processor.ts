@@ -8,27 +8,27 @@ import type { LogRow } from "./log-row.ts";
 import {
   advance,
   backOff,
-  noteFailure,
-  noteTimeout,
   type PartitionBatch,
   type RetryRules,
+  recordFailure,
+  recordTimeout,
 } from "./partition-state.ts";
 import { isTimeout, isTransient } from "./transient-error.ts";
 
-/** Acts on rows within a transaction. */
-export type Act<Tables> = (
+/** Handles rows within a transaction. */
+export type HandleRows<Tables> = (
   transaction: Transaction<Tables>,
   rows: LogRow[],
   context: HandlerContext,
 ) => Promise<void>;
 
-/** How long dead letters are handled in one go. The rest waits for new events, and for the next heartbeat. */
+/** How long dead letters are replayed at once. New events come before the rest, which waits for the next heartbeat. */
 const replayMs = 1_000;
 
 export interface BatchProcessor {
-  /** Handles batches in one transaction; tells whether it is done. What failed is tried later, or parked in the end. */
+  /** Handles batches in one transaction; returns whether it committed. A failed batch is retried later or, in the end, parked. */
   processBatches(batches: PartitionBatch[]): Promise<boolean>;
-  /** Handles again the dead letters of these partitions for which an operator asked, as many as a second allows. */
+  /** Replays the dead letters of these partitions that an operator has marked, as many as a second allows. */
   replay(partitions: number[], stopping: () => boolean): Promise<void>;
 }
 
@@ -39,17 +39,17 @@ export function createBatchProcessor<Tables>(options: {
   log: Logger;
   timeoutMs: number;
   rules: RetryRules;
-  act: Act<Tables>;
-  /** Called when a lease turns out to be lost. */
+  handleRows: HandleRows<Tables>;
+  /** Called when a lease is found to be lost. */
   onLost: () => void;
   /** Called after a commit with the types of the events that were emitted in it. */
   onEmitted: (types: Set<string>) => void;
 }): BatchProcessor {
-  const { group, db, pool, log, rules, act, onLost, onEmitted } = options;
+  const { group, db, pool, log, rules, handleRows, onLost, onEmitted } = options;
   const dead = createDeadLetters(pool, group);
 
-  /** The offsets of these partitions, moved forward under their leases, are the claim on their events. */
-  const move =
+  /** Claims the events of these batches: moves the offsets of their partitions forward under their leases. */
+  const claimOf =
     (batches: PartitionBatch[]): Claim =>
     async (on) => {
       const { rows } = await sql<{ pid: number }>`
@@ -64,45 +64,45 @@ export function createBatchProcessor<Tables>(options: {
       return rows[0]!.pid;
     };
 
-  async function run(claim: Claim, rows: LogRow[]): Promise<void> {
-    const work = async (on: Transaction<Tables>, context: HandlerContext) => act(on, rows, context);
+  async function runClaimed(claim: Claim, rows: LogRow[]): Promise<void> {
+    const work = async (on: Transaction<Tables>, context: HandlerContext) => handleRows(on, rows, context);
     onEmitted(await runHandler(options, claim, work));
   }
 
   async function processBatches(batches: PartitionBatch[]): Promise<boolean> {
     const rows = batches.flatMap((batch) => batch.rows);
     try {
-      await run(move(batches), rows);
+      await runClaimed(claimOf(batches), rows);
       advance(batches, rules, performance.now());
       return true;
     } catch (error) {
       if (error instanceof LeaseLost) onLost();
-      else if (isTimeout(error)) await noteAsLate(batches, error);
+      else if (isTimeout(error)) await onTimeout(batches, error);
       else if (isTransient(error)) {
         log.warn({ err: error, position: rows[0]!.position }, "events cannot be handled now");
         for (const { state } of batches) backOff(state, rules, performance.now());
       } else if (batches.length > 1) {
         for (const batch of batches) await processBatches([batch]);
-      } else await fail(batches[0]!, error);
+      } else await onFailure(batches[0]!, error);
       return false;
     }
   }
 
-  async function noteAsLate(batches: PartitionBatch[], error: unknown): Promise<void> {
-    const hopeless = noteTimeout(batches, rules, performance.now());
+  async function onTimeout(batches: PartitionBatch[], error: unknown): Promise<void> {
+    const exhausted = recordTimeout(batches, rules, performance.now());
     const [first] = batches as [PartitionBatch];
     const { position, type, key } = first.rows[0]!;
     const which = { position, type, key, events: batches.flatMap(({ rows }) => rows).length };
-    if (!hopeless) return log.warn({ err: error, ...which }, "handling events ran out of time");
+    if (!exhausted) return log.warn({ err: error, ...which }, "handling events ran out of time");
     await park(first, error, first.state.delays);
   }
 
-  async function fail(batch: PartitionBatch, error: unknown): Promise<void> {
+  async function onFailure(batch: PartitionBatch, error: unknown): Promise<void> {
     const { state, rows } = batch;
-    const hopeless = noteFailure(batch, rules, performance.now());
+    const exhausted = recordFailure(batch, rules, performance.now());
     const { position, type, key } = rows[0]!;
     const which = { position, type, key, events: rows.length, attempt: state.failures };
-    if (!hopeless) return log.warn({ err: error, ...which }, "handling events failed");
+    if (!exhausted) return log.warn({ err: error, ...which }, "handling events failed");
     await park(batch, error, state.failures);
   }
 
@@ -113,7 +113,7 @@ export function createBatchProcessor<Tables>(options: {
     try {
       await db.transaction().execute(async (transaction) => {
         const untyped = transaction as unknown as Transaction<unknown>;
-        await move([batch])(untyped);
+        await claimOf([batch])(untyped);
         await dead.park(untyped, row, cause, attempts);
       });
       advance([batch], rules, performance.now());
@@ -131,7 +131,7 @@ export function createBatchProcessor<Tables>(options: {
       for (const row of await dead.due(partitions)) {
         if (stopping() || performance.now() > untilMs) return;
         try {
-          await run((on) => dead.takeOut(on, row), [row]);
+          await runClaimed((on) => dead.claim(on, row), [row]);
         } catch (error) {
           if (error instanceof LeaseLost || (isTransient(error) && !isTimeout(error))) continue;
           log.warn({ err: error, position: row.position }, "a dead letter failed again");

@@ -4,13 +4,13 @@ import { decode, type LogRow } from "./log-row.ts";
 
 /** What was committed since a cursor. */
 export interface LogChanges<Type extends EventType> {
-  /** For the next time. */
+  /** For the next call. */
   cursor: string;
-  /** In no order, some perhaps twice; undefined: there are too many, or some cannot be read. */
+  /** Unordered, some perhaps twice; undefined when there are too many, or some cannot be decoded. */
   events: EventOf<Type>[] | undefined;
 }
 
-/** Of more than this, reading them costs more than loading everything again. */
+/** Above this number, reading them costs more than loading everything again. */
 const maxEvents = 1_000;
 const cursorForm = /^(\d{1,15}) (\d{1,4})$/;
 
@@ -35,7 +35,7 @@ export async function readChanges<Type extends EventType>(
   if (!first) return { cursor, events: [] };
   const tooMany = known === undefined || first.total > maxEvents;
   return {
-    // Counting ends there, so a larger number would look the same.
+    // Counting ends at the limit, so two larger numbers would look the same.
     cursor: first.above > maxEvents ? "" : `${first.decided} ${first.above}`,
     events: tooMany ? undefined : readable(rows, types),
   };
@@ -45,7 +45,7 @@ function readable<Type extends EventType>(rows: LogRow[], types: ReadonlyMap<str
   try {
     return rows.filter((row) => row.type !== null).map((row) => decode(row, types));
   } catch {
-    // Consumers park it and say why.
+    // Consumers park it with the reason.
     return undefined;
   }
 }

@@ -7,7 +7,7 @@ import type { HandlerContext } from "./handler-transaction.ts";
 import { createLeases } from "./leases.ts";
 import type { LogReader } from "./log-reader.ts";
 import { decode } from "./log-row.ts";
-import { introduceGroup, isBehind } from "./offsets.ts";
+import { isBehind, registerGroup } from "./offsets.ts";
 import {
   backOffMs,
   batchSize,
@@ -20,50 +20,49 @@ import type { StablePosition } from "./stable-position.ts";
 import { createWakeSignal } from "./wake-signal.ts";
 
 export interface ConsumeOptions<Tables, Type extends EventType> {
-  /** Whose offsets these are, for ever: `feed.inbox`. */
+  /** The name under which the offsets are stored, such as `feed.inbox`. It never changes. */
   group: string;
-  /** The database of the module, in whose transactions the effects are. */
+  /** The database of the module. The handler's transactions are on it. */
   db: Kysely<Tables>;
   types: readonly Type[];
   /**
-   * Acts on some events, in order within each key, in one transaction with the offset: exactly once in effect. What
-   * it does outside of the transaction may happen again. What it throws decides what follows: "not now" (isTransient)
-   * is tried again for as long as it takes. What ran out of time (isTimeout) is tried again event by event, for up
-   * to `slowForMs`; any other error `maxAttempts` times. After that the one event that is the cause is parked as a
-   * dead letter.
+   * Handles a batch of events, in order within each key, in one transaction with the offset: exactly once in effect.
+   * What it does outside of the transaction can happen again. Its error decides how the batch is retried: a transient
+   * error (isTransient) without limit, a timeout (isTimeout) event by event for up to `slowForMs`, and any other error
+   * `maxAttempts` times. After that the one event that is the cause is parked as a dead letter.
    */
   handle(transaction: Transaction<Tables>, events: EventOf<Type>[], context: HandlerContext): Promise<void>;
-  /** Where a new group begins; by default with the oldest event there is. */
+  /** Where a new group begins; by default at the oldest event. */
   from?: "start" | "end";
   /** Most events handled in one transaction; 500. */
   batch?: number;
   /** 5. */
   maxAttempts?: number;
-  /** Before the second attempt, 100; doubles from there up to 10 s. */
+  /** Delay before the second attempt, 100; doubles up to 10 s. */
   retryDelayMs?: number;
-  /** 25,000, less than the database lets a transaction stand idle; a handler that takes longer is ended. */
+  /** 25,000, less than the database's idle_in_transaction_session_timeout. A handler that takes longer is ended. */
   handleTimeoutMs?: number;
-  /** How long an event is tried that runs out of time each time, before it is parked; 6 hours. */
+  /** How long an event that times out is retried before it is parked; 6 hours. */
   slowForMs?: number;
 }
 
 export interface Consumer {
   /** For tests: resolves when the group has handled or parked what is committed so far. Error after `timeoutMs`. */
   settled(timeoutMs?: number): Promise<void>;
-  /** Ends after what is being handled; others take the partitions over. */
+  /** Ends after the current batch; other members take the partitions over. */
   stop(): Promise<void>;
 }
 
 const maxSleepMs = 60_000;
 const pollSettledMs = 5;
 const hour = 3_600_000;
-/** Partitions whose events are handled one by one come first, for so long; then the others have their turn. */
-const troubledMs = 1_000;
+/** Failing partitions, whose events are handled one by one, come first, but for no longer than this. */
+const failingFirstMs = 1_000;
 
-/** Starts a member of a group; every process that calls it with the same group shares the work. */
+/** Starts a member of a group. All processes that call it with the same group share the work. */
 export function startConsumer<Tables, Type extends EventType>(
   options: ConsumeOptions<Tables, Type>,
-  parts: {
+  dependencies: {
     pool: Pool;
     stable: StablePosition;
     reader: LogReader;
@@ -75,15 +74,18 @@ export function startConsumer<Tables, Type extends EventType>(
   const { group, db, handle, from = "start", batch: maxEvents = 500 } = options;
   const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
   const rules = { maxAttempts, retryDelayMs, slowForMs: options.slowForMs ?? 6 * hour };
-  const { pool, stable, leaseMs, onEmitted } = parts;
-  const log = parts.log.child({ group });
+  const { pool, stable, leaseMs, onEmitted } = dependencies;
+  const log = dependencies.log.child({ group });
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
   const wakeSignal = createWakeSignal();
   const leases = createLeases(pool, group, leaseMs, newPartitionState);
-  const reading = parts.reader.join({ types: [...types.keys()], partitions: () => leases.held.keys() });
+  const subscription = dependencies.reader.subscribe({
+    types: [...types.keys()],
+    partitions: () => leases.held.keys(),
+  });
   let stopping = false;
   let mustRebalance = false;
-  let replayAsked = false;
+  let replayRequested = false;
 
   const processor = createBatchProcessor<Tables>({
     group,
@@ -92,7 +94,7 @@ export function startConsumer<Tables, Type extends EventType>(
     log,
     timeoutMs,
     rules,
-    act: (transaction, rows, context) => {
+    handleRows: (transaction, rows, context) => {
       const events = rows.map((row) => decode(row, types));
       return handle(transaction, events, context);
     },
@@ -105,32 +107,32 @@ export function startConsumer<Tables, Type extends EventType>(
   const behind = (): PartitionState[] =>
     [...leases.held.values()].filter((state) => state.position < stable.position());
 
-  /** Reads what is new in the partitions that need not wait, and handles it. */
-  async function turn(): Promise<void> {
+  /** Reads new events in the partitions that are not waiting for a retry, and processes them. */
+  async function readAndProcess(): Promise<void> {
     const states = behind().filter((state) => state.retryAtMs <= performance.now());
     if (states.length === 0) return;
     const limits = states.map((state) => batchSize(state, maxEvents));
-    const batches = await reading.read({ states, limits, upTo: stable.position() });
+    const batches = await subscription.read({ states, limits, upTo: stable.position() });
     for (const { state, rows, end } of batches) if (rows.length === 0) state.position = end;
     const filled = batches.filter(({ rows }) => rows.length > 0);
-    // Sorted before anything is handled, which changes it.
-    const [sound, troubled] = [true, false].map((well) =>
-      filled.filter(({ state }) => isHealthy(state) === well),
+    // Split before anything is processed, because processing changes the state.
+    const [healthy, failing] = [true, false].map((expected) =>
+      filled.filter(({ state }) => isHealthy(state) === expected),
     );
-    troubled!.sort((a, b) => a.state.retryAtMs - b.state.retryAtMs);
-    const untilMs = performance.now() + troubledMs;
-    for (const batch of troubled!) {
+    failing!.sort((a, b) => a.state.retryAtMs - b.state.retryAtMs);
+    const untilMs = performance.now() + failingFirstMs;
+    for (const batch of failing!) {
       if (stopping) return;
       await processor.processBatches([batch]);
       if (performance.now() > untilMs) break;
     }
-    for (const together of intoTransactions(sound!, maxEvents)) {
+    for (const together of intoTransactions(healthy!, maxEvents)) {
       if (stopping || !(await processor.processBatches(together))) return;
     }
   }
 
   async function heartbeat(): Promise<void> {
-    replayAsked = await leases.heartbeat();
+    replayRequested = await leases.heartbeat();
     mustRebalance = true;
     wakeSignal.wake();
   }
@@ -140,13 +142,13 @@ export function startConsumer<Tables, Type extends EventType>(
       mustRebalance = false;
       await leases.rebalance();
     }
-    await turn();
-    if (!replayAsked) return;
-    replayAsked = false;
+    await readAndProcess();
+    if (!replayRequested) return;
+    replayRequested = false;
     await processor.replay([...leases.held.keys()], () => stopping);
   }
 
-  /** How long there is nothing to do, unless somebody rings. */
+  /** How long there is nothing to do, unless the wake signal comes. */
   function sleepMs(): number {
     if (mustRebalance) return 0;
     return Math.min(maxSleepMs, ...behind().map((state) => state.retryAtMs - performance.now()));
@@ -154,21 +156,21 @@ export function startConsumer<Tables, Type extends EventType>(
 
   async function run(): Promise<void> {
     let introduced = false;
-    let troubles = 0;
+    let failures = 0;
     while (!stopping) {
       try {
         if (!introduced) {
-          await introduceGroup(pool, group, [...types.keys()], from);
+          await registerGroup(pool, group, [...types.keys()], from);
           await heartbeat();
           introduced = true;
         }
         await step();
-        troubles = 0;
+        failures = 0;
         if (sleepMs() > 0) await wakeSignal.wait(sleepMs());
       } catch (error) {
         mustRebalance = true;
         log.warn({ err: error }, "could not read events");
-        await wakeSignal.wait(backOffMs(retryDelayMs, troubles++));
+        await wakeSignal.wait(backOffMs(retryDelayMs, failures++));
       }
     }
   }
@@ -191,7 +193,7 @@ export function startConsumer<Tables, Type extends EventType>(
       stopping = true;
       clearInterval(heartbeats);
       endWatch();
-      reading.leave();
+      subscription.unsubscribe();
       wakeSignal.wake();
       await running;
       await leases.release().catch((error) => log.warn({ err: error }, "could not give back partitions"));

@@ -4,15 +4,15 @@ import type { Transaction } from "../db/database.ts";
 import { LeaseLost } from "./handler-transaction.ts";
 import type { LogRow } from "./log-row.ts";
 
-/** What a group could not handle, with the reason. */
+/** The events that a group could not handle, with the reason. */
 export interface DeadLetters {
-  /** Puts an event aside, in the transaction that moves the offset past it. */
+  /** Parks an event, in the transaction that moves the offset past it. */
   park(on: Transaction<unknown>, row: LogRow, error: unknown, attempts: number): Promise<void>;
-  /** Those an operator wants handled again. */
+  /** Those that an operator has marked to be replayed. */
   due(partitions: number[]): Promise<LogRow[]>;
-  /** Takes one out, in the transaction of its effect: a Claim. Error: LeaseLost when it is no longer there. */
-  takeOut(on: Transaction<unknown>, row: LogRow): Promise<number>;
-  /** It failed again. */
+  /** Deletes one in the transaction of its effect: a Claim. Error: LeaseLost when it is no longer there. */
+  claim(on: Transaction<unknown>, row: LogRow): Promise<number>;
+  /** Stores that its replay has failed. */
   putBack(row: LogRow, error: unknown): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export function createDeadLetters(pool: Pool, group: string): DeadLetters {
       );
       return rows;
     },
-    async takeOut(on, row) {
+    async claim(on, row) {
       const { rows } = await sql<{ pid: number }>`
         delete from events.dead where group_name = ${group} and position = ${row.position} and replay
         returning pg_backend_pid() as pid`.execute(on);
@@ -57,16 +57,16 @@ function reasonOf(error: unknown): string {
   return String(error).slice(0, 2000);
 }
 
-/** More of a group are not counted. */
-const most = 1_000;
+/** Counting ends here, for each group. */
+const maxCounted = 1_000;
 
-/** How many there are of each group that has any. */
+/** Number of dead letters of each group that has any. */
 export async function countDeadLetters(pool: Pool): Promise<{ group: string; count: number }[]> {
   const { rows } = await pool.query<{ group: string; count: number }>(
     `select g.group_name as group, d.count from events.consumer_group g cross join lateral (
        select count(*)::int from (select from events.dead where group_name = g.group_name limit $1) counted
      ) d where d.count > 0 order by 1`,
-    [most],
+    [maxCounted],
   );
   return rows;
 }

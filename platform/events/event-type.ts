@@ -1,6 +1,6 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 
-/** What `contracts/events.ts` declares: a fact's name with its version, its message, and the key that keeps its order. */
+/** A type of event in `contracts/events.ts`: its name with version, its message, and the key within which order is kept. */
 export interface EventType<Name extends string = string, Schema extends DescMessage = DescMessage> {
   readonly name: Name;
   readonly schema: Schema;
@@ -12,18 +12,18 @@ export type EventOf<Type extends EventType> =
   Type extends EventType<infer Name, infer Schema>
     ? {
         type: Name;
-        /** Its place in the log, unique for ever: a decimal string. */
+        /** Its position in the log, unique forever: a decimal string. */
         position: string;
         key: string;
         message: MessageShape<Schema>;
         /** The trace in which it happened. */
         traceId: string | undefined;
-        /** When it was written, in Unix milliseconds. */
+        /** Time of writing, in Unix milliseconds. */
         atMs: number;
       }
     : never;
 
-/** Adds an event to the transaction under way. */
+/** Adds an event to the current transaction. */
 export type Emit = <Type extends EventType>(
   type: Type,
   message: MessageInitShape<Type["schema"]>,

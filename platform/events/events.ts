@@ -7,31 +7,31 @@ import type { Emit, EventType } from "./event-type.ts";
 import { createLogReader } from "./log-reader.ts";
 import { watchStablePosition } from "./stable-position.ts";
 
-/** The durable log of what happened, through which modules tell each other. */
+/** The durable event log, through which modules learn of each other's facts. */
 export interface Events {
   /**
-   * A transaction in which facts and the events that tell of them commit together or not at all. Events are
-   * written at its end, after every lock on its facts was taken: so two transactions that wait for each other
-   * (for a row, a unique key) put their events in the order of their facts. Whoever needs order per key must
-   * therefore change or lock a row of that key, as counting does anyway. Like every `inTransaction`, it may be done
-   * again, so `work` changes nothing but through its arguments.
+   * Runs a transaction in which facts and their events commit together or not at all. Events are written at its end,
+   * when it holds every lock on its facts. So two transactions that contend for a row or a unique key write their
+   * events in the order of their facts. A writer that needs order per key must therefore change or lock a row of that
+   * key, as counting does anyway. Like every `inTransaction` it can be retried, so `work` changes nothing but through
+   * its arguments.
    */
   transaction<Tables, Result>(
     db: Kysely<Tables>,
     work: (transaction: Transaction<Tables>, emit: Emit) => Promise<Result>,
   ): Promise<Result>;
-  /** Has events handled, by this process or by others that consume for the same group. */
+  /** Handles events, in this process or in others that consume for the same group. */
   consume<Tables, Type extends EventType>(options: ConsumeOptions<Tables, Type>): Consumer;
-  /** What was committed since a cursor (at first ""), without delay: for caches whose answers must not be old. */
+  /** Returns what was committed since a cursor (at first ""), without delay: for caches that must not be stale. */
   changesSince<Type extends EventType>(types: readonly Type[], cursor: string): Promise<LogChanges<Type>>;
 }
 
 export interface RunningEvents extends Events {
-  /** Stops all consumers, each after what it is processor. */
+  /** Stops all consumers, each after its current batch. */
   stop(): Promise<void>;
 }
 
-/** Everything is in `database`, schema `events`. Another process takes over from a dead one after `leaseMs`. */
+/** The state is in `database`, schema `events`. Another process takes over from a dead one after `leaseMs`. */
 export function createEvents(options: { database: Database; log: Logger; leaseMs?: number }): RunningEvents {
   const { log, leaseMs = 6_000 } = options;
   const { pool } = options.database;

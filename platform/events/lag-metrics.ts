@@ -2,21 +2,21 @@ import type { Pool } from "pg";
 import type { Metrics } from "../observe/metrics.ts";
 import { type GroupLag, readLag } from "./lag.ts";
 
-/** How long one reading answers for all gauges of a scrape. */
-const freshMs = 1_000;
+/** How long one result is reused, so that the gauges of a scrape share it. */
+const reuseMs = 1_000;
 
-/** Gauges of all groups, those that nobody works for any more included; every process says the same. */
+/** Exports gauges of all groups, including those without members. Every process exports the same values. */
 export function exportLag(metrics: Metrics, pool: Pool): void {
   let lag: Promise<GroupLag[]> | undefined;
   const read = (of: (group: GroupLag) => number) => async () => {
-    // Without a database the other metrics still count.
+    // Without a database the other metrics are still exported.
     const unread = (): GroupLag[] => [];
     lag ??= readLag(pool)
       .catch(unread)
       .finally(() => {
         setTimeout(() => {
           lag = undefined;
-        }, freshMs).unref();
+        }, reuseMs).unref();
       });
     return (await lag).map((group) => ({ labels: { group: group.group }, value: of(group) }));
   };

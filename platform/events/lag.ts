@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 
-/** How a group stands. */
+/** The lag of a consumer group. */
 export interface GroupLag {
   group: string;
   types: string[];
@@ -9,12 +9,12 @@ export interface GroupLag {
   /** Age of the oldest of them; 0 when there are none. */
   seconds: number;
   deadLetters: number;
-  /** Members that are alive, and partitions that none of them has. */
+  /** Live members, and partitions that none of them holds. */
   members: number;
   orphans: number;
 }
 
-/** All groups, or some, by name. */
+/** The lag of all groups, or of the named ones, ordered by name. */
 export async function readLag(pool: Pool, groups?: string[]): Promise<GroupLag[]> {
   const { rows } = await pool.query<Omit<GroupLag, "records" | "deadLetters"> & Record<string, unknown>>(
     `select g.group_name as group, g.types, w.records, w.seconds,

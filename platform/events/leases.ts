@@ -6,25 +6,25 @@ import { partitionCount } from "./partitions.ts";
 export interface Lease {
   readonly partition: number;
   readonly term: string;
-  /** Everything up to here is done. May be ahead of what is stored, by events that do not concern the group. */
+  /** Everything up to here is handled. Can be ahead of the stored position by events of types that the group does not read. */
   position: number;
   storedPosition: number;
 }
 
 export interface Leases<L extends Lease> {
   held: Map<number, L>;
-  /** Says that we live, and learns how many others do; tells whether there are dead letters to replay. */
+  /** Renews the membership and counts the other live members; returns whether there are dead letters to replay. */
   heartbeat(): Promise<boolean>;
-  /** Stores how far we are, learns what was lost, gives up what others should have, takes what nobody has. */
+  /** Stores positions, drops lost partitions, gives back those above our share and acquires free ones up to it. */
   rebalance(): Promise<void>;
-  /** Gives everything back. */
+  /** Gives all partitions back and leaves the group. */
   release(): Promise<void>;
 }
 
 /**
- * Spreads the partitions of a group evenly over the members that are alive. Each change of hands is a
- * compare-and-swap, and commits are fenced by the term, so that a member that was thought dead does no harm.
- * Only the loop that handles events calls `rebalance`: what it gives up is not in its hands at that moment.
+ * Spreads the partitions of a group evenly over its live members. Each change of owner is a compare-and-swap, and
+ * commits are fenced by the term, so that a member that was wrongly taken for dead does no harm. Only the loop that
+ * handles events calls `rebalance`, so a partition is never given back while its events are being handled.
  */
 export function createLeases<L extends Lease>(
   pool: Pool,
@@ -36,7 +36,7 @@ export function createLeases<L extends Lease>(
   const held = new Map<number, L>();
   let share = 0;
 
-  async function store(): Promise<void> {
+  async function storePositions(): Promise<void> {
     const moved = [...held.values()].filter((lease) => lease.position > lease.storedPosition);
     if (moved.length === 0) return;
     const targets = moved.map((lease) => lease.position);
@@ -63,13 +63,13 @@ export function createLeases<L extends Lease>(
         held.delete(lease.partition);
         continue;
       }
-      // Further than we know: a commit of ours went through whose answer was lost with the connection.
+      // Can be ahead of ours: a commit succeeded, but its answer was lost with the connection.
       lease.storedPosition = Number(stored.position);
       lease.position = Math.max(lease.position, lease.storedPosition);
     }
   }
 
-  async function give(leases: Lease[]): Promise<void> {
+  async function giveBack(leases: Lease[]): Promise<void> {
     if (leases.length === 0) return;
     for (const { partition } of leases) held.delete(partition);
     await pool.query(
@@ -79,7 +79,7 @@ export function createLeases<L extends Lease>(
     );
   }
 
-  async function take(count: number): Promise<void> {
+  async function acquire(count: number): Promise<void> {
     const { rows } = await pool.query<{ partition: number; position: string; term: string }>(
       `update events.consumer c set owner = $2, term = term + 1
        where c.group_name = $1 and c.partition in (
@@ -120,14 +120,14 @@ export function createLeases<L extends Lease>(
       return replay;
     },
     async rebalance() {
-      await store();
+      await storePositions();
       await refresh();
-      await give([...held.values()].slice(share));
-      if (held.size < share) await take(share - held.size);
+      await giveBack([...held.values()].slice(share));
+      if (held.size < share) await acquire(share - held.size);
     },
     async release() {
-      await store();
-      await give([...held.values()]);
+      await storePositions();
+      await giveBack([...held.values()]);
       await pool.query("delete from events.member where group_name = $1 and id = $2", [group, id]);
     },
   };

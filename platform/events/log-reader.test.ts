@@ -30,7 +30,7 @@ function group(types: string[], position = 0) {
   const states = partitions.map((partition) =>
     newPartitionState({ partition, term: "1", position, storedPosition: position }),
   );
-  const { read } = reader.join({ types, partitions: () => partitions });
+  const { read } = reader.subscribe({ types, partitions: () => partitions });
   return {
     states,
     /** What it reads, and goes on from there. */
@@ -75,7 +75,7 @@ describe("what came since the last look", () => {
       expect(states.map((state) => state.position)).toEqual([upTo, upTo, upTo]);
   });
 
-  it("goes to each group in partitionBatches as large as it wants, in order", async () => {
+  it("goes to each group in batches as large as it wants, in order", async () => {
     const one = group(["a"]);
     await one.read(await write(6));
     const upTo = await write(18);

@@ -2,15 +2,15 @@ import type { Pool } from "pg";
 import type { LogRow } from "./log-row.ts";
 import type { PartitionBatch, PartitionState } from "./partition-state.ts";
 
-/** What a member of a group reads: events of these types in the partitions that it has at the moment. */
-interface Reading {
+/** What a member of a group reads: events of these types, in the partitions that it holds at the moment. */
+interface Subscription {
   types: readonly string[];
   partitions(): Iterable<number>;
 }
 
-interface Wanted {
+interface ReadRequest {
   states: PartitionState[];
-  /** The most rows of each partition. */
+  /** The maximum number of rows of each partition. */
   limits: number[];
   /** The stable position, never less than before. */
   upTo: number;
@@ -18,75 +18,88 @@ interface Wanted {
 
 /** Reads the log for all consumers of a process. */
 export interface LogReader {
-  /** Tells what will be read, and gives what reads it: the next rows of each partition, with its position then. */
-  join(reading: Reading): { read(wanted: Wanted): Promise<PartitionBatch[]>; leave(): void };
+  /** `read` returns the next rows of each partition, with its position after them. */
+  subscribe(subscription: Subscription): {
+    read(request: ReadRequest): Promise<PartitionBatch[]>;
+    unsubscribe(): void;
+  };
 }
 
-/** How far one reading goes at most, so that a group that wants few of very many events still gets on. */
+/** How far one read goes at most, so that a group that wants few of very many events still gets on. */
 const maxSpan = 200_000;
-/** As many positions are read for all at most: their rows are kept until the next ones come. */
+/** How many positions a shared read covers at most: its rows stay in memory until the next one. */
 const maxSharedSpan = 5_000;
 
-/** All that came between two looks, of the types and in the partitions that anybody reads. */
-interface News {
+/** The events after `after` of all subscribed types, in all subscribed partitions. */
+interface SharedRead {
   after: number;
   types: ReadonlySet<string>;
   rows: ReadonlyMap<number, LogRow[]>;
 }
 
 /**
- * What has come since the last look is read once for all groups, since most of them want nothing of it. Only one that
- * is further behind reads for itself.
+ * New events are read once for all groups, because most groups want none of them. Only a group that is further behind
+ * reads for itself.
  */
 export function createLogReader(pool: Pool): LogReader {
-  const readings = new Set<Reading>();
-  let lookedUpTo: number | undefined;
-  let news: Promise<News> | undefined;
+  const subscriptions = new Set<Subscription>();
+  let sharedUpTo: number | undefined;
+  let shared: Promise<SharedRead> | undefined;
 
-  /** The news up to here, unless there are too many; whoever asks first has them read. */
-  function newsUpTo(upTo: number): Promise<News> | undefined {
-    if (upTo === lookedUpTo) return news;
-    const after = lookedUpTo;
-    lookedUpTo = upTo;
-    news = after === undefined || upTo - after > maxSharedSpan ? undefined : readNews(after, upTo);
-    // Then everybody reads for themselves, until there is more.
-    news?.catch(() => {
-      if (lookedUpTo === upTo) news = undefined;
+  /** The shared read up to here, unless it would be too large. The first caller starts it. */
+  function sharedReadUpTo(upTo: number): Promise<SharedRead> | undefined {
+    if (upTo === sharedUpTo) return shared;
+    const after = sharedUpTo;
+    sharedUpTo = upTo;
+    shared = after === undefined || upTo - after > maxSharedSpan ? undefined : readShared(after, upTo);
+    // After a failure each group reads for itself, until there are new events.
+    shared?.catch(() => {
+      if (sharedUpTo === upTo) shared = undefined;
     });
-    return news;
+    return shared;
   }
 
-  async function readNews(after: number, upTo: number): Promise<News> {
-    const all = [...readings];
-    const types = new Set(all.flatMap((reading) => reading.types));
-    const partitions = new Set(all.flatMap((reading) => [...reading.partitions()]));
-    const ranges = [...partitions].map((partition) => ({ partition, after, upTo, most: maxSharedSpan }));
+  async function readShared(after: number, upTo: number): Promise<SharedRead> {
+    const all = [...subscriptions];
+    const types = new Set(all.flatMap((subscription) => subscription.types));
+    const partitions = new Set(all.flatMap((subscription) => [...subscription.partitions()]));
+    const ranges = [...partitions].map((partition) => ({ partition, after, upTo, limit: maxSharedSpan }));
     return { after, types, rows: await readRanges(pool, ranges, [...types]) };
   }
 
-  async function read(types: readonly string[], { states, limits, upTo }: Wanted): Promise<PartitionBatch[]> {
-    const common = await newsUpTo(upTo);
-    const told = (state: PartitionState): LogRow[] | undefined =>
+  async function read(
+    types: readonly string[],
+    { states, limits, upTo }: ReadRequest,
+  ): Promise<PartitionBatch[]> {
+    const common = await sharedReadUpTo(upTo);
+    const sharedRowsOf = (state: PartitionState): LogRow[] | undefined =>
       common && state.position >= common.after && types.every((type) => common.types.has(type))
         ? common.rows.get(state.partition)
         : undefined;
     const ranges = states.flatMap((state, i) => {
       const { partition, position: after } = state;
-      return told(state) ? [] : { partition, after, upTo: Math.min(upTo, after + maxSpan), most: limits[i]! };
+      return sharedRowsOf(state)
+        ? []
+        : { partition, after, upTo: Math.min(upTo, after + maxSpan), limit: limits[i]! };
     });
     const own = await readRanges(pool, ranges, types);
     return states.map((state, i) => {
-      const news = told(state);
-      const rows = news ? nextOf(news, state, types).slice(0, limits[i]) : own.get(state.partition)!;
-      const end = news ? upTo : Math.min(upTo, state.position + maxSpan);
+      const sharedRows = sharedRowsOf(state);
+      const rows = sharedRows
+        ? nextOf(sharedRows, state, types).slice(0, limits[i])
+        : own.get(state.partition)!;
+      const end = sharedRows ? upTo : Math.min(upTo, state.position + maxSpan);
       return { state, rows, end: rows.length === limits[i] ? Number(rows.at(-1)!.position) : end };
     });
   }
 
   return {
-    join(reading) {
-      readings.add(reading);
-      return { read: (wanted) => read(reading.types, wanted), leave: () => readings.delete(reading) };
+    subscribe(subscription) {
+      subscriptions.add(subscription);
+      return {
+        read: (request) => read(subscription.types, request),
+        unsubscribe: () => subscriptions.delete(subscription),
+      };
     },
   };
 }
@@ -99,10 +112,10 @@ interface Range {
   partition: number;
   after: number;
   upTo: number;
-  most: number;
+  limit: number;
 }
 
-/** Up to `most` rows of each of these partitions that are of these types, in one statement. */
+/** Up to `limit` rows of each of these partitions that are of these types, in one statement. */
 async function readRanges(
   pool: Pool,
   ranges: Range[],
@@ -111,7 +124,7 @@ async function readRanges(
   const found = new Map<number, LogRow[]>(ranges.map(({ partition }) => [partition, []]));
   if (ranges.length === 0) return found;
   const { rows } = await pool.query<LogRow>({
-    // Asked so often that planning it would be most of its cost.
+    // Named, so that it is prepared: it runs so often that planning would be most of its cost.
     name: "events-read-ranges",
     text: `
       select l.* from unnest($1::int2[], $2::int8[], $3::int8[], $4::int8[]) as w(partition, after, upto, most)
@@ -124,7 +137,7 @@ async function readRanges(
       ranges.map(({ partition }) => partition),
       ranges.map(({ after }) => after),
       ranges.map(({ upTo }) => upTo),
-      ranges.map(({ most }) => most),
+      ranges.map(({ limit }) => limit),
       types,
     ],
   });

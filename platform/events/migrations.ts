@@ -1,12 +1,12 @@
 import type { Migrations } from "../db/migrate.ts";
 
 /**
- * The log and what its readers keep. How readers never skip: positions are drawn in the order of writing and seen
- * in the order of committing, so a reader must not pass a position that somebody may still commit. Writers
- * therefore hold, from before they draw positions until their transaction has ended, a shared advisory lock whose
- * key says "mine will be above this". `events.horizon()` is the last position drawn, or the lowest key held when
- * that is less: up to there everything is decided. Only writing holds readers up, for as long as a commit takes; a
- * long transaction that has written no events yet, or somebody's forgotten session, does not.
+ * The log and the state of its readers. Positions are assigned in the order of writing but become visible in the order
+ * of committing, so a reader must not pass a position that can still be committed. Therefore writers hold a shared
+ * advisory lock, from before their positions are assigned until the end of their transaction. Its key says "mine will be
+ * above this". `events.horizon()` is the stable position: the last assigned position, or the lowest held key when that
+ * is less. Up to there every transaction has ended. Only a transaction that has written events holds readers up, for as
+ * long as its commit takes. A long transaction without events yet, or a forgotten session, does not.
  */
 export const migrations: Migrations = {
   "0001-event-log": `

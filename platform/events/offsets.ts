@@ -1,8 +1,8 @@
 import type { Pool } from "pg";
 import { partitionCount } from "./partitions.ts";
 
-/** Notes what a group listens to and, when it is new, where it begins. */
-export async function introduceGroup(
+/** Stores the types that a group reads and, when it is new, where it begins. */
+export async function registerGroup(
   pool: Pool,
   group: string,
   types: string[],

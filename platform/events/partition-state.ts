@@ -3,15 +3,15 @@ import type { LogRow } from "./log-row.ts";
 
 /** A partition that this member holds, and what went wrong in it lately. */
 export interface PartitionState extends Lease {
-  /** How often what comes next has failed. */
+  /** How often the next events have failed. */
   failures: number;
-  /** Number of times in a row that it was tried again later. */
+  /** Number of consecutive delayed retries. */
   delays: number;
   retryAtMs: number;
-  /** Up to here events are handled one by one, after a failure or a timeout together. */
-  aloneUntil: number;
-  /** Since when the next event runs out of time, handled alone. */
-  slowSinceMs: number | undefined;
+  /** Up to here events are handled one by one, because a batch with them failed or timed out. */
+  oneByOneUntil: number;
+  /** Since when the next event has timed out although it was handled alone. */
+  timingOutSinceMs: number | undefined;
 }
 
 /** The next rows of one partition, and its position once they are handled. */
@@ -26,48 +26,48 @@ export interface RetryRules {
   maxAttempts: number;
   /** Before the second attempt; doubles from there up to 10 s. */
   retryDelayMs: number;
-  /** How long one event may run out of time, again and again, before it is parked. */
+  /** How long one event may time out repeatedly before it is parked. */
   slowForMs: number;
 }
 
 const maxDelayMs = 10_000;
-/** An attempt that runs out of time keeps the rest of its group waiting, so it is repeated less often. */
+/** An attempt that times out keeps the rest of its group waiting, so it is repeated less often. */
 const maxSlowDelayMs = 60_000;
 
 export function newPartitionState(lease: Lease): PartitionState {
-  return { ...lease, failures: 0, delays: 0, retryAtMs: 0, aloneUntil: 0, slowSinceMs: undefined };
+  return { ...lease, failures: 0, delays: 0, retryAtMs: 0, oneByOneUntil: 0, timingOutSinceMs: undefined };
 }
 
-/** Number of failures together before events are handled one by one. */
-function failuresTogether({ maxAttempts }: RetryRules): number {
+/** Number of failures of a batch after which its events are handled one by one. */
+function maxBatchFailures({ maxAttempts }: RetryRules): number {
   return Math.min(2, Math.max(1, maxAttempts - 1));
 }
 
 /** Number of rows to read for a partition at once. */
 export function batchSize(state: PartitionState, maxEvents: number): number {
-  return isAlone(state) ? 1 : maxEvents;
+  return isOneByOne(state) ? 1 : maxEvents;
 }
 
-function isAlone(state: PartitionState): boolean {
-  return state.position < state.aloneUntil;
+function isOneByOne(state: PartitionState): boolean {
+  return state.position < state.oneByOneUntil;
 }
 
 /** Whether the events of a partition may be handled together with those of others. */
 export function isHealthy(state: PartitionState): boolean {
-  return state.failures === 0 && !isAlone(state);
+  return state.failures === 0 && !isOneByOne(state);
 }
 
-/** Notes that batches are handled and committed. */
+/** Records that batches are handled and committed. */
 export function advance(batches: PartitionBatch[], rules: RetryRules, nowMs: number): void {
   for (const { state, end } of batches) {
     state.position = end;
     state.storedPosition = end;
     state.delays = 0;
-    state.slowSinceMs = undefined;
-    // The next one waits for the other partitions that are handled one by one.
+    state.timingOutSinceMs = undefined;
+    // Its next event comes after those of the other partitions that are handled one by one.
     state.retryAtMs = nowMs;
-    // Within a batch that failed, the failures together count as attempts of each event.
-    state.failures = end < state.aloneUntil ? Math.min(state.failures, failuresTogether(rules)) : 0;
+    // The failures of a batch count as attempts of each of its events.
+    state.failures = end < state.oneByOneUntil ? Math.min(state.failures, maxBatchFailures(rules)) : 0;
   }
 }
 
@@ -86,27 +86,26 @@ export function backOffMs(firstMs: number, times: number, maxMs = maxDelayMs): n
 }
 
 /**
- * Notes that batches ran out of time; true when the one event that is the cause is to be parked. Usually a service or the
- * database is slow and nothing is wrong with the event. So it is tried for longer than such trouble lasts before the
- * events behind it go on without it.
+ * Records a timeout; returns true when the one event that is the cause is to be parked. Usually a service or the
+ * database is slow and nothing is wrong with the event. So it is retried for longer than such an outage lasts.
  */
-export function noteTimeout(batches: PartitionBatch[], rules: RetryRules, nowMs: number): boolean {
+export function recordTimeout(batches: PartitionBatch[], rules: RetryRules, nowMs: number): boolean {
   for (const { state, rows } of batches) {
-    state.aloneUntil = Math.max(state.aloneUntil, Number(rows.at(-1)!.position));
+    state.oneByOneUntil = Math.max(state.oneByOneUntil, Number(rows.at(-1)!.position));
     backOff(state, rules, nowMs, maxSlowDelayMs);
   }
   const [{ state, rows }] = batches as [PartitionBatch];
   if (batches.length > 1 || rows.length > 1) return false;
-  state.slowSinceMs ??= nowMs;
-  return nowMs - state.slowSinceMs >= rules.slowForMs;
+  state.timingOutSinceMs ??= nowMs;
+  return nowMs - state.timingOutSinceMs >= rules.slowForMs;
 }
 
-/** Notes a failure; true when the one event that is the cause is to be parked. */
-export function noteFailure({ state, rows }: PartitionBatch, rules: RetryRules, nowMs: number): boolean {
+/** Records a failure; returns true when the one event that is the cause is to be parked. */
+export function recordFailure({ state, rows }: PartitionBatch, rules: RetryRules, nowMs: number): boolean {
   state.failures++;
   if (rows.length === 1 && state.failures >= rules.maxAttempts) return true;
-  if (rows.length > 1 && state.failures >= failuresTogether(rules))
-    state.aloneUntil = Number(rows.at(-1)!.position);
+  if (rows.length > 1 && state.failures >= maxBatchFailures(rules))
+    state.oneByOneUntil = Number(rows.at(-1)!.position);
   backOff(state, rules, nowMs);
   return false;
 }

@@ -1,4 +1,4 @@
-/** How finely the work of a group can be spread over processes. Never changes: it would break the order per key. The SQL of migrations.ts says it too. */
+/** The number of members that can share the work of a group. It never changes, which would break the order per key. The SQL in migrations.ts repeats it. */
 export const partitionCount = 16;
 
 /** The partition of a key, by FNV-1a: the same in every version and on every machine. */

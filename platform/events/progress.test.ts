@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { added, type EventLog, openEventLog, writeEffects } from "#platform/testing/event-log.ts";
-import { noteStanding, type ProgressWatch, watchProgress } from "./progress.ts";
+import { type ProgressWatch, trackStalls, watchProgress } from "./progress.ts";
 
 let log: EventLog;
 let watch: ProgressWatch | undefined;
@@ -41,7 +41,7 @@ it("a group that stands before an event is stalled until it gets on; others are 
 });
 
 it("one that is far behind and moves is not stalled; once it stands still it is", () => {
-  const stalledOf = noteStanding(60_000);
+  const stalledOf = trackStalls(60_000);
   const at = (position: number, partition = 3) => ({
     ...{ group: "test", members: 1, seconds: 7200 },
     partition,

@@ -1,39 +1,39 @@
 import type { Pool } from "pg";
 import type { Logger } from "../observe/log.ts";
 
-/** A group that does not get on. */
+/** A group that makes no progress. */
 export interface StalledGroup {
   group: string;
   /** Age of the oldest event that it has not handled. */
   seconds: number;
-  /** Members of it that are alive. */
+  /** Number of its live members. */
   members: number;
 }
 
 export interface ProgressWatch {
-  /** Groups in which a partition has stood still, before an event that waits, for `stalledMs`. */
+  /** Groups in which a partition has not moved for `stalledMs` although an event waits in it. */
   stalled(): StalledGroup[];
   stop(): Promise<void>;
 }
 
 /**
- * Rows of a partition that are looked at for one that concerns the group: whoever is alive passes the others within
- * seconds, and the log of a group for which nobody works may be long.
+ * How many rows of a partition are searched for one that the group reads. A live member passes the others within
+ * seconds, and the backlog of a group without members can be long.
  */
-const lookedAt = 500;
-const mostEveryMs = 10_000;
+const rowsExamined = 500;
+const minIntervalMs = 10_000;
 
 /**
- * Watches whether every group of consumers gets on, wherever they run. One that is far behind but moves is not stalled;
- * one for which nobody works is, once there is anything that it has not passed. Says so in the log, once each.
+ * Watches the progress of every consumer group, in whichever process its members run. A group that is far behind but
+ * moves is not stalled. A group without members is, as soon as it has a backlog. Each change is logged once.
  */
 export function watchProgress(pool: Pool, options: { log: Logger; stalledMs: number }): ProgressWatch {
   const { log, stalledMs } = options;
-  const stalledOf = noteStanding(stalledMs);
+  const stalledOf = trackStalls(stalledMs);
   let stalled: StalledGroup[] = [];
-  let looking: Promise<void> | undefined;
+  let checking: Promise<void> | undefined;
 
-  async function look(): Promise<void> {
+  async function check(): Promise<void> {
     const found = stalledOf(await waitingPartitions(pool), performance.now());
     const among = (groups: StalledGroup[], name: string) => groups.some(({ group }) => group === name);
     for (const state of found)
@@ -45,19 +45,19 @@ export function watchProgress(pool: Pool, options: { log: Logger; stalledMs: num
 
   const timer = setInterval(
     () => {
-      looking ??= look()
+      checking ??= check()
         .catch((error) => log.debug({ err: error }, "could not look how far consumers are"))
         .finally(() => {
-          looking = undefined;
+          checking = undefined;
         });
     },
-    Math.min(mostEveryMs, stalledMs / 4),
+    Math.min(minIntervalMs, stalledMs / 4),
   );
   return {
     stalled: () => stalled,
     async stop() {
       clearInterval(timer);
-      await looking;
+      await checking;
     },
   };
 }
@@ -68,21 +68,21 @@ export interface Waiting extends StalledGroup {
   position: string;
 }
 
-/** Remembers where partitions stand, from look to look; tells the groups in which one has stood still for long. */
-export function noteStanding(stalledMs: number): (waiting: Waiting[], nowMs: number) => StalledGroup[] {
+/** Remembers the positions from check to check; returns the groups in which one has not moved for `stalledMs`. */
+export function trackStalls(stalledMs: number): (waiting: Waiting[], nowMs: number) => StalledGroup[] {
   let seen = new Map<string, { position: string; sinceMs: number }>();
   return (waiting, nowMs) => {
-    const standing: typeof seen = new Map();
+    const current: typeof seen = new Map();
     const stalled = new Map<string, StalledGroup>();
     for (const { group, partition, position, seconds, members } of waiting) {
       const name = `${group} ${partition}`;
       const before = seen.get(name);
       const sinceMs = before?.position === position ? before.sinceMs : nowMs;
-      standing.set(name, { position, sinceMs });
+      current.set(name, { position, sinceMs });
       if (seconds * 1000 < stalledMs || nowMs - sinceMs < stalledMs) continue;
       stalled.set(group, { group, seconds: Math.max(seconds, stalled.get(group)?.seconds ?? 0), members });
     }
-    seen = standing;
+    seen = current;
     return [...stalled.values()];
   };
 }
@@ -106,7 +106,7 @@ async function waitingPartitions(pool: Pool): Promise<Waiting[]> {
         ) next where m.members = 0 or type = any(g.types)
       ) w
       where w.oldest is not null`,
-    values: [lookedAt],
+    values: [rowsExamined],
   });
   return rows;
 }

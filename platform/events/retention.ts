@@ -5,14 +5,14 @@ import { partitionCount } from "./partitions.ts";
 
 const day = 86_400_000;
 const rowsAtOnce = 5_000;
-/** Lets others have the disk between two batches. */
+/** Between two batches, so that others get to the disk. */
 const pauseMs = 20;
 
 export interface Retention {
   stop(): Promise<void>;
 }
 
-/** Removes old events now and then; of several processes one does it. */
+/** Removes old events periodically; of several processes only one at a time does it. */
 export function startRetention(
   pool: Pool,
   options: { log: Logger; keepMs?: number; everyMs?: number },
@@ -36,14 +36,14 @@ export function startRetention(
   };
 }
 
-/** Removes events older than `keepMs` that every group has passed; tells how many. */
+/** Removes events older than `keepMs` that every group has passed; returns how many. */
 export async function sweepLog(pool: Pool, keepMs: number, signal?: AbortSignal): Promise<number> {
   let removed = 0;
   for (let partition = 0; partition < partitionCount; partition++) {
     for (let more = true; more && !signal?.aborted; ) {
       const { rowCount } = await pool.query(
-        // The oldest first, looking no further than one batch: what follows is younger. Arrays and single values
-        // are looked up in the key whatever the planner believes of the log's size.
+        // The oldest first, and no further than one batch, because what follows is younger. Arrays and scalar subqueries
+        // use the primary key, whatever the planner estimates.
         `delete from events.log where partition = $1 and position = any(array(
            select position from (
              select position, at from events.log

@@ -9,18 +9,18 @@ import { createWakeSignal } from "./wake-signal.ts";
  * 2^48, so numbers hold them.
  */
 export interface StablePosition {
-  /** As of the last look. It only grows. */
+  /** As of the last query. It only grows. */
   position(): number;
-  /** Calls `notify` whenever it has grown; tells how to end that. */
+  /** Calls `notify` whenever it has grown; returns a function that ends this. */
   watch(notify: () => void): () => void;
-  /** Looks now: something was committed here. */
+  /** Queries now, because this process has committed events. */
   wake(): void;
   stop(): Promise<void>;
 }
 
 /**
- * Between two looks: writers may wake it a thousand times a second, each look makes every group of the process read, and
- * larger batches are cheaper.
+ * Minimum time between two queries: writers can wake it a thousand times a second, each change makes every group of the
+ * process read, and larger batches are cheaper.
  */
 const minDelayMs = 25;
 const busyDelayMs = 5;
@@ -35,32 +35,32 @@ export function watchStablePosition(pool: Pool, log: Logger): StablePosition {
   let stopping = false;
   let running: Promise<void> | undefined;
 
-  /** Tells how long to wait before looking again. */
-  async function look(idleMs: number): Promise<number> {
+  /** Queries the position; returns how long to wait before the next query. */
+  async function query(idleMs: number): Promise<number> {
     const { rows } = await pool.query<{ stable: string; assigned: string }>(
       "select events.horizon() as stable, (select last_value from events.log_position_seq) as assigned",
     );
     const stable = Number(rows[0]!.stable);
-    const grown = stable > position;
-    if (grown) {
+    const advanced = stable > position;
+    if (advanced) {
       position = stable;
       for (const notify of watchers) notify();
     }
     // A transaction is under way, which ends in a moment.
     if (Number(rows[0]!.assigned) > Math.max(stable, 1)) return busyDelayMs;
-    return grown ? minIdleMs : Math.min(maxIdleMs, Math.max(minIdleMs, idleMs * 1.25));
+    return advanced ? minIdleMs : Math.min(maxIdleMs, Math.max(minIdleMs, idleMs * 1.25));
   }
 
   async function run(): Promise<void> {
     let delayMs = minIdleMs;
     while (!stopping) {
-      delayMs = await look(delayMs).catch((error) => {
+      delayMs = await query(delayMs).catch((error) => {
         log.warn({ err: error }, "could not read the stable position of the event log");
         return troubleDelayMs;
       });
-      const lookedAtMs = performance.now();
+      const queriedAtMs = performance.now();
       await wakeSignal.wait(delayMs);
-      const earlyMs = lookedAtMs + minDelayMs - performance.now();
+      const earlyMs = queriedAtMs + minDelayMs - performance.now();
       if (earlyMs > 0) await delay(earlyMs);
     }
   }

@@ -1,18 +1,18 @@
 import { DomainError } from "../errors/domain-error.ts";
 import type { HandlerContext } from "./handler-transaction.ts";
 
-/** Together with a last step as long as a statement may take, it is less than a handler may take. */
+/** Together with a last step of the statement timeout, less than the handler timeout. */
 const defaultSliceMs = 8_000;
 
 export interface TimeSliceContext extends HandlerContext {
-  /** To be called after each step. Error: TIME_SLICE_OVER. */
+  /** Called after each step. Error: TIME_SLICE_OVER. */
   checkTimeSlice(): void;
 }
 
 /**
- * A handler whose work has many steps, each in a transaction of its own and idempotent. When its time slice is over, or a
- * statement waited too long, the events are handled again later and the work goes on. In between the connection is free
- * for others.
+ * Wraps a handler whose work has many idempotent steps, each in its own transaction. When its time slice is over, or a
+ * statement timed out, the error is transient: the events are handled again later and the work continues. In between,
+ * others can use the connection.
  */
 export function inTimeSlices<On, Events>(
   handle: (on: On, events: Events, context: TimeSliceContext) => Promise<void>,
@@ -26,7 +26,7 @@ export function inTimeSlices<On, Events>(
     try {
       await handle(on, events, { ...context, checkTimeSlice });
     } catch (error) {
-      // PostgreSQL has cancelled a statement.
+      // PostgreSQL canceled a statement.
       if ((error as { code?: unknown }).code !== "57014") throw error;
       throw Object.assign(timeSliceOver(), { cause: error });
     }
