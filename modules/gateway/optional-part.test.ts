@@ -32,3 +32,16 @@ test("nothing is made of parts once the caller has hung up, and nothing is logge
   expect([...call.missing]).toEqual([]);
   expect(said).toEqual([]);
 });
+
+test("while a service is away, not every page writes about it", async () => {
+  const said: string[] = [];
+  let nowMs = 0;
+  const log = { warn: (_: unknown, words?: string) => said.push(words!) };
+  const optional = optionalPart(log as never, () => nowMs);
+  const show = (what: string) => optional(publicCall(), what, Promise.reject(deadlineExceeded()));
+  for (let page = 0; page < 50; page++) for (const what of ["likes", "works"]) await show(what);
+  expect(said).toEqual(["shown without likes", "shown without works"]);
+  nowMs += 60_000;
+  await show("likes");
+  expect(said).toEqual(["shown without likes", "shown without works", "shown without likes"]);
+});
