@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file relation.proto.
  */
 export const file_relation: GenFile = /*@__PURE__*/
-  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCJWChNHZXRTdGFuZGluZ3NSZXF1ZXN0Ei4KBnBlb3BsZRgBIAMoCzIeLmRvdXlhLnJlbGF0aW9uLnYxLlN0YW5kaW5nc09mEg8KB29uZV93YXkYAiABKAgiMQoLU3RhbmRpbmdzT2YSDwoHdXNlcl9pZBgBIAEoCRIRCglvdGhlcl9pZHMYAiADKAkiKQoUR2V0U3RhbmRpbmdzUmVzcG9uc2USEQoJc3RhbmRpbmdzGAEgAygMIj0KC0xpc3RSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWxpbWl0GAMgASgNIi4KDExpc3RSZXNwb25zZRIQCgh1c2VyX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIh8KDEJsb2NrUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiAKDUJsb2NrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCIzChJMaXN0QmxvY2tlZFJlcXVlc3QSDgoGYmVmb3JlGAEgASgJEg0KBWxpbWl0GAIgASgNIiQKE0xpc3RIb3RVc2Vyc1JlcXVlc3QSDQoFbGltaXQYASABKA0iQQoUTGlzdEhvdFVzZXJzUmVzcG9uc2USKQoFdXNlcnMYASADKAsyGi5kb3V5YS5yZWxhdGlvbi52MS5Ib3RVc2VyIicKB0hvdFVzZXISDwoHdXNlcl9pZBgBIAEoCRILCgN3b24YAiABKAEqggEKCFN0YW5kaW5nEhgKFFNUQU5ESU5HX1VOU1BFQ0lGSUVEEAASFAoQU1RBTkRJTkdfRk9MTE9XUxABEhgKFFNUQU5ESU5HX0ZPTExPV0VEX0JZEAISEwoPU1RBTkRJTkdfQkxPQ0tTEAQSFwoTU1RBTkRJTkdfQkxPQ0tFRF9CWRAIMrkHCg9SZWxhdGlvblNlcnZpY2USTQoGRm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEk8KCFVuZm9sbG93EiAuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVxdWVzdBohLmRvdXlhLnJlbGF0aW9uLnYxLkZvbGxvd1Jlc3BvbnNlEl8KDEdldFJlbGF0aW9ucxImLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1JlcXVlc3QaJy5kb3V5YS5yZWxhdGlvbi52MS5HZXRSZWxhdGlvbnNSZXNwb25zZRJfCgxHZXRTdGFuZGluZ3MSJi5kb3V5YS5yZWxhdGlvbi52MS5HZXRTdGFuZGluZ3NSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuR2V0U3RhbmRpbmdzUmVzcG9uc2USUAoNTGlzdEZvbGxvd2luZxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlElAKDUxpc3RGb2xsb3dlcnMSHi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJOCgtMaXN0RnJpZW5kcxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEkoKBUJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJMCgdVbmJsb2NrEh8uZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXF1ZXN0GiAuZG91eWEucmVsYXRpb24udjEuQmxvY2tSZXNwb25zZRJVCgtMaXN0QmxvY2tlZBIlLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RCbG9ja2VkUmVxdWVzdBofLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXNwb25zZRJfCgxMaXN0SG90VXNlcnMSJi5kb3V5YS5yZWxhdGlvbi52MS5MaXN0SG90VXNlcnNSZXF1ZXN0GicuZG91eWEucmVsYXRpb24udjEuTGlzdEhvdFVzZXJzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Cg5yZWxhdGlvbi5wcm90bxIRZG91eWEucmVsYXRpb24udjEiIAoNRm9sbG93UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIiEKDkZvbGxvd1Jlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiJwoTR2V0UmVsYXRpb25zUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRSZWxhdGlvbnNSZXNwb25zZRIuCglyZWxhdGlvbnMYASADKAsyGy5kb3V5YS5yZWxhdGlvbi52MS5SZWxhdGlvbiKTAQoIUmVsYXRpb24SDwoHdXNlcl9pZBgBIAEoCRIRCglmb2xsb3dpbmcYAiABKAESEQoJZm9sbG93ZXJzGAMgASgBEhAKCGZvbGxvd2VkGAQgASgIEhYKDmZvbGxvd3NfY2FsbGVyGAUgASgIEg8KB2Jsb2NrZWQYBiABKAgSFQoNYmxvY2tzX2NhbGxlchgHIAEoCCJaChNHZXRTdGFuZGluZ3NSZXF1ZXN0EjIKBnBlb3BsZRgBIAMoCzIiLmRvdXlhLnJlbGF0aW9uLnYxLlJlbGF0aW9uc2hpcHNPZhIPCgdvbmVfd2F5GAIgASgIIjUKD1JlbGF0aW9uc2hpcHNPZhIPCgd1c2VyX2lkGAEgASgJEhEKCW90aGVyX2lkcxgCIAMoCSIpChRHZXRTdGFuZGluZ3NSZXNwb25zZRIRCglzdGFuZGluZ3MYASADKAwiPQoLTGlzdFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iLgoMTGlzdFJlc3BvbnNlEhAKCHVzZXJfaWRzGAEgAygJEgwKBG5leHQYAiABKAkiHwoMQmxvY2tSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkiIAoNQmxvY2tSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIjMKEkxpc3RCbG9ja2VkUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iJAoTTGlzdEhvdFVzZXJzUmVxdWVzdBINCgVsaW1pdBgBIAEoDSJBChRMaXN0SG90VXNlcnNSZXNwb25zZRIpCgV1c2VycxgBIAMoCzIaLmRvdXlhLnJlbGF0aW9uLnYxLkhvdFVzZXIiJwoHSG90VXNlchIPCgd1c2VyX2lkGAEgASgJEgsKA3dvbhgCIAEoASqaAQoMUmVsYXRpb25zaGlwEhwKGFJFTEFUSU9OU0hJUF9VTlNQRUNJRklFRBAAEhgKFFJFTEFUSU9OU0hJUF9GT0xMT1dTEAESHAoYUkVMQVRJT05TSElQX0ZPTExPV0VEX0JZEAISFwoTUkVMQVRJT05TSElQX0JMT0NLUxAEEhsKF1JFTEFUSU9OU0hJUF9CTE9DS0VEX0JZEAgyuQcKD1JlbGF0aW9uU2VydmljZRJNCgZGb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USTwoIVW5mb2xsb3cSIC5kb3V5YS5yZWxhdGlvbi52MS5Gb2xsb3dSZXF1ZXN0GiEuZG91eWEucmVsYXRpb24udjEuRm9sbG93UmVzcG9uc2USXwoMR2V0UmVsYXRpb25zEiYuZG91eWEucmVsYXRpb24udjEuR2V0UmVsYXRpb25zUmVxdWVzdBonLmRvdXlhLnJlbGF0aW9uLnYxLkdldFJlbGF0aW9uc1Jlc3BvbnNlEl8KDEdldFN0YW5kaW5ncxImLmRvdXlhLnJlbGF0aW9uLnYxLkdldFN0YW5kaW5nc1JlcXVlc3QaJy5kb3V5YS5yZWxhdGlvbi52MS5HZXRTdGFuZGluZ3NSZXNwb25zZRJQCg1MaXN0Rm9sbG93aW5nEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USUAoNTGlzdEZvbGxvd2VycxIeLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEk4KC0xpc3RGcmllbmRzEh4uZG91eWEucmVsYXRpb24udjEuTGlzdFJlcXVlc3QaHy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0UmVzcG9uc2USSgoFQmxvY2sSHy5kb3V5YS5yZWxhdGlvbi52MS5CbG9ja1JlcXVlc3QaIC5kb3V5YS5yZWxhdGlvbi52MS5CbG9ja1Jlc3BvbnNlEkwKB1VuYmxvY2sSHy5kb3V5YS5yZWxhdGlvbi52MS5CbG9ja1JlcXVlc3QaIC5kb3V5YS5yZWxhdGlvbi52MS5CbG9ja1Jlc3BvbnNlElUKC0xpc3RCbG9ja2VkEiUuZG91eWEucmVsYXRpb24udjEuTGlzdEJsb2NrZWRSZXF1ZXN0Gh8uZG91eWEucmVsYXRpb24udjEuTGlzdFJlc3BvbnNlEl8KDExpc3RIb3RVc2VycxImLmRvdXlhLnJlbGF0aW9uLnYxLkxpc3RIb3RVc2Vyc1JlcXVlc3QaJy5kb3V5YS5yZWxhdGlvbi52MS5MaXN0SG90VXNlcnNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message douya.relation.v1.FollowRequest
@@ -138,9 +138,9 @@ export const RelationSchema: GenMessage<Relation> = /*@__PURE__*/
  */
 export type GetStandingsRequest = Message<"douya.relation.v1.GetStandingsRequest"> & {
   /**
-   * @generated from field: repeated douya.relation.v1.StandingsOf people = 1;
+   * @generated from field: repeated douya.relation.v1.RelationshipsOf people = 1;
    */
-  people: StandingsOf[];
+  people: RelationshipsOf[];
 
   /**
    * Without whether they are followed by the others, which is spread over the whole graph and therefore dear.
@@ -158,9 +158,9 @@ export const GetStandingsRequestSchema: GenMessage<GetStandingsRequest> = /*@__P
   messageDesc(file_relation, 5);
 
 /**
- * @generated from message douya.relation.v1.StandingsOf
+ * @generated from message douya.relation.v1.RelationshipsOf
  */
-export type StandingsOf = Message<"douya.relation.v1.StandingsOf"> & {
+export type RelationshipsOf = Message<"douya.relation.v1.RelationshipsOf"> & {
   /**
    * @generated from field: string user_id = 1;
    */
@@ -173,10 +173,10 @@ export type StandingsOf = Message<"douya.relation.v1.StandingsOf"> & {
 };
 
 /**
- * Describes the message douya.relation.v1.StandingsOf.
- * Use `create(StandingsOfSchema)` to create a new message.
+ * Describes the message douya.relation.v1.RelationshipsOf.
+ * Use `create(RelationshipsOfSchema)` to create a new message.
  */
-export const StandingsOfSchema: GenMessage<StandingsOf> = /*@__PURE__*/
+export const RelationshipsOfSchema: GenMessage<RelationshipsOf> = /*@__PURE__*/
   messageDesc(file_relation, 6);
 
 /**
@@ -184,7 +184,7 @@ export const StandingsOfSchema: GenMessage<StandingsOf> = /*@__PURE__*/
  */
 export type GetStandingsResponse = Message<"douya.relation.v1.GetStandingsResponse"> & {
   /**
-   * In the order asked: for each person as many bytes as others, each of them a sum of Standing.
+   * In the order asked: for each person as many bytes as others, each of them a sum of Relationship.
    *
    * @generated from field: repeated bytes standings = 1;
    */
@@ -368,39 +368,39 @@ export const HotUserSchema: GenMessage<HotUser> = /*@__PURE__*/
 /**
  * How one person stands to another.
  *
- * @generated from enum douya.relation.v1.Standing
+ * @generated from enum douya.relation.v1.Relationship
  */
-export enum Standing {
+export enum Relationship {
   /**
-   * @generated from enum value: STANDING_UNSPECIFIED = 0;
+   * @generated from enum value: RELATIONSHIP_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * @generated from enum value: STANDING_FOLLOWS = 1;
+   * @generated from enum value: RELATIONSHIP_FOLLOWS = 1;
    */
   FOLLOWS = 1,
 
   /**
-   * @generated from enum value: STANDING_FOLLOWED_BY = 2;
+   * @generated from enum value: RELATIONSHIP_FOLLOWED_BY = 2;
    */
   FOLLOWED_BY = 2,
 
   /**
-   * @generated from enum value: STANDING_BLOCKS = 4;
+   * @generated from enum value: RELATIONSHIP_BLOCKS = 4;
    */
   BLOCKS = 4,
 
   /**
-   * @generated from enum value: STANDING_BLOCKED_BY = 8;
+   * @generated from enum value: RELATIONSHIP_BLOCKED_BY = 8;
    */
   BLOCKED_BY = 8,
 }
 
 /**
- * Describes the enum douya.relation.v1.Standing.
+ * Describes the enum douya.relation.v1.Relationship.
  */
-export const StandingSchema: GenEnum<Standing> = /*@__PURE__*/
+export const RelationshipSchema: GenEnum<Relationship> = /*@__PURE__*/
   enumDesc(file_relation, 0);
 
 /**

@@ -1,5 +1,5 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
-import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
+import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { type Call, type ServedCall, withinDeadline } from "#platform/rpc/call.ts";
@@ -96,7 +96,7 @@ export function followingFeed(options: {
     if (ids.length === 0) return new Set();
     const otherIds = [...new Set(ids)];
     const flags = await standings({ userId, otherIds }, call);
-    return new Set(otherIds.filter((_, i) => flags[i]! & Standing.FOLLOWS));
+    return new Set(otherIds.filter((_, i) => flags[i]! & Relationship.FOLLOWS));
   }
 
   /** Whom the reader pulls from; those whom they do not follow any more are left out with the page's other entries. */

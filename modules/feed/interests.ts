@@ -1,5 +1,5 @@
 import { commented, inboxesChanged, reacted } from "#contracts/events.ts";
-import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
+import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { HandlerContext } from "#platform/events/handler-transaction.ts";
@@ -33,7 +33,7 @@ export function projectInterests(store: FeedStore, relation: Client<typeof Relat
     );
     const pairs = people.flatMap(({ userId, otherIds }, i) =>
       otherIds
-        .filter((_, j) => standings[i]![j]! & Standing.FOLLOWS)
+        .filter((_, j) => standings[i]![j]! & Relationship.FOLLOWS)
         .map((authorId): ReaderOfAuthor => ({ userId, authorId })),
     );
     if (pairs.length === 0) return;

@@ -42,7 +42,7 @@ export function createComposer(
     unblockedPeople: async (ids, call) => (await people(ids, call)).filter((one) => isUnblocked(one, call)),
     feedVideoViews: async (ids, call) =>
       (await videoViewsById(ids, call)).filter(
-        ({ author, opinion }) => isUnblocked(author, call) && opinion !== Reaction.DISLIKE,
+        ({ author, reaction }) => isUnblocked(author, call) && reaction !== Reaction.DISLIKE,
       ),
     person,
   };

@@ -1,5 +1,5 @@
 import type { UserStats } from "#contracts/gen/interaction_pb.ts";
-import { type Relation, Standing } from "#contracts/gen/relation_pb.ts";
+import { type Relation, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
 import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
@@ -65,10 +65,10 @@ export function createPeople(
           userId: count.userId,
           following: count.following,
           followers: count.followers,
-          followed: (flags & Standing.FOLLOWS) > 0,
-          followsCaller: (flags & Standing.FOLLOWED_BY) > 0,
-          blocked: (flags & Standing.BLOCKS) > 0,
-          blocksCaller: (flags & Standing.BLOCKED_BY) > 0,
+          followed: (flags & Relationship.FOLLOWS) > 0,
+          followsCaller: (flags & Relationship.FOLLOWED_BY) > 0,
+          blocked: (flags & Relationship.BLOCKS) > 0,
+          blocksCaller: (flags & Relationship.BLOCKED_BY) > 0,
         }
       );
     };

@@ -13,7 +13,7 @@ export interface VideoView {
   /** Absent when the service that knows cannot say. */
   stats: VideoStats | undefined;
   /** The caller's. */
-  opinion: Reaction;
+  reaction: Reaction;
 }
 
 /** Composes views from the services that know the videos, their authors and the reactions. */
@@ -30,7 +30,7 @@ export function createVideoViews(
     async (videoIds, call) => (await interaction.getVideoStats({ videoIds }, call)).stats,
     ({ videoId }) => videoId,
   );
-  const opinionsOf = coalesce(
+  const reactionsOf = coalesce(
     async (people: { userId: string; videoIds: string[] }[], call) =>
       (await interaction.getOpinions({ people }, call)).opinions,
   );
@@ -42,7 +42,7 @@ export function createVideoViews(
     const authorIds = videos.map(({ authorId }) => authorId);
     const reactions = Promise.all([
       statsOf(videoIds, call),
-      callerId === undefined ? undefined : opinionsOf({ userId: callerId, videoIds }, call),
+      callerId === undefined ? undefined : reactionsOf({ userId: callerId, videoIds }, call),
     ]);
     const [authors, known] = await Promise.all([
       people(authorIds, call),
@@ -52,7 +52,7 @@ export function createVideoViews(
     const byId = new Map(authors.map((author) => [author.user.id, author]));
     return videos.flatMap((video, i) => {
       const author = byId.get(video.authorId);
-      return author ? [{ video, author, stats: stats?.get(video.id), opinion: opinions?.[i] ?? 0 }] : [];
+      return author ? [{ video, author, stats: stats?.get(video.id), reaction: opinions?.[i] ?? 0 }] : [];
     });
   }
 

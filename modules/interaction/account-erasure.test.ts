@@ -8,7 +8,7 @@ import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
-import { type Opinion, reactionStore } from "./reaction-store.ts";
+import { reactionStore, type StoredReaction } from "./reaction-store.ts";
 import { counts } from "./recount.ts";
 import { reportStore } from "./report-store.ts";
 import type { CommentRow, Tables } from "./tables.ts";
@@ -36,8 +36,8 @@ beforeEach(async () => {
 const videoOf = (i: number) => String(10_000 + i);
 const reactions = () => reactionStore(own.db, own.events);
 const comments = () => commentStore(own.db, own.events);
-const react = (userId: string, videos: string[], opinion: Opinion) =>
-  reactions().apply(videos.map((videoId) => ({ videoId, userId, opinion, id: String(++lastId) })));
+const react = (userId: string, videos: string[], reaction: StoredReaction) =>
+  reactions().apply(videos.map((videoId) => ({ videoId, userId, reaction, id: String(++lastId) })));
 const comment = async (authorId: string, videoId: string, replyToId?: string) =>
   (
     await comments().add([
@@ -124,10 +124,10 @@ test("reports go: their own, and with their comments those of others; what other
 
 test("nothing comes from them afterwards, and the others of a batch do", async () => {
   await remove();
-  const wish = { videoId: videoOf(0), opinion: 1 as const };
+  const command = { videoId: videoOf(0), reaction: 1 as const };
   const outcomes = await reactions().apply([
-    { ...wish, userId: eve, id: "1" },
-    { ...wish, userId: "2", id: "2" },
+    { ...command, userId: eve, id: "1" },
+    { ...command, userId: "2", id: "2" },
   ]);
   expect(outcomes).toMatchObject([{ reason: "SESSION_ENDED" }, true]);
   expect(await react(eve, [videoOf(0)], -1)).toMatchObject([{ reason: "SESSION_ENDED" }]);

@@ -31,7 +31,9 @@ export function consumeErasures(
       for (let after = "0"; ; checkTimeSlice()) {
         const rows = await accounts.reactions(userId, kind, after);
         if (rows.length === 0) break;
-        await reactions.apply(rows.map((row) => ({ videoId: row.video_id, userId, opinion: 0, id: row.id })));
+        await reactions.apply(
+          rows.map((row) => ({ videoId: row.video_id, userId, reaction: 0, id: row.id })),
+        );
         after = rows.at(-1)!.id;
       }
     }

@@ -1,4 +1,4 @@
-import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
+import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -13,7 +13,7 @@ export type AuthorBlocks = (authorId: string, userId: string, call: Call) => Pro
 export function askBlocks(relation: Client<typeof RelationService, "getStandings">): AuthorBlocks {
   const ask = coalesce(async (people: { userId: string; otherIds: string[] }[], call) =>
     (await relation.getStandings({ people, oneWay: true }, call)).standings.map(
-      ([flags]) => (flags! & Standing.BLOCKED_BY) > 0,
+      ([flags]) => (flags! & Relationship.BLOCKED_BY) > 0,
     ),
   );
   return async (authorId, userId, call) => authorId !== userId && ask({ userId, otherIds: [authorId] }, call);

@@ -4,7 +4,7 @@ import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { commentStore } from "./comment-store.ts";
 import { consumeVideoDeletions } from "./consumers.ts";
 import { migrations } from "./migrations.ts";
-import { type Opinion, reactionStore } from "./reaction-store.ts";
+import { reactionStore, type StoredReaction } from "./reaction-store.ts";
 import { removalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
@@ -26,12 +26,12 @@ describe("consumeVideoDeletions", () => {
       { videoId: "102", authorId: author },
     ]);
     let lastId = 0;
-    const react = (videoId: string, from: number, to: number, opinion: Opinion) =>
+    const react = (videoId: string, from: number, to: number, reaction: StoredReaction) =>
       reactions.apply(
         Array.from({ length: to - from }, (_, i) => ({
           videoId,
           userId: String(1000 + from + i),
-          opinion,
+          reaction,
           id: String(++lastId),
         })),
       );

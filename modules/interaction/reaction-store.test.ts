@@ -4,7 +4,12 @@ import { ReactedSchema } from "#contracts/gen/interaction_events_pb.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { migrations } from "./migrations.ts";
-import { type Opinion, type ReactionStore, reactionStore, type Wish } from "./reaction-store.ts";
+import {
+  type ReactionCommand,
+  type ReactionStore,
+  reactionStore,
+  type StoredReaction,
+} from "./reaction-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -46,51 +51,54 @@ async function counts() {
 }
 
 /** The same, counted naively. */
-function recount(facts: Map<string, Opinion>) {
-  const all = [...facts].map(([pair, opinion]) => ({ pair: pair.split(" ") as [string, string], opinion }));
-  const count = (matches: (fact: { pair: [string, string]; opinion: Opinion }) => boolean) =>
+function recount(facts: Map<string, StoredReaction>) {
+  const all = [...facts].map(([pair, reaction]) => ({ pair: pair.split(" ") as [string, string], reaction }));
+  const count = (matches: (fact: { pair: [string, string]; reaction: StoredReaction }) => boolean) =>
     all.filter(matches).length;
   return {
-    likes: videos.map((id) => count(({ pair, opinion }) => pair[0] === id && opinion === 1)),
-    dislikes: videos.map((id) => count(({ pair, opinion }) => pair[0] === id && opinion === -1)),
-    received: people.map((id) => count(({ pair, opinion }) => authorOf(pair[0]) === id && opinion === 1)),
-    given: people.map((id) => count(({ pair, opinion }) => pair[1] === id && opinion === 1)),
+    likes: videos.map((id) => count(({ pair, reaction }) => pair[0] === id && reaction === 1)),
+    dislikes: videos.map((id) => count(({ pair, reaction }) => pair[0] === id && reaction === -1)),
+    received: people.map((id) => count(({ pair, reaction }) => authorOf(pair[0]) === id && reaction === 1)),
+    given: people.map((id) => count(({ pair, reaction }) => pair[1] === id && reaction === 1)),
   };
 }
 
-const wish = fc.record(
+const command = fc.record(
   {
     videoId: fc.constantFrom(...videos),
     userId: fc.constantFrom(...people),
-    opinion: fc.constantFrom<Opinion>(1, -1, 0),
-    insteadOf: fc.constantFrom<Opinion>(1, -1),
+    reaction: fc.constantFrom<StoredReaction>(1, -1, 0),
+    insteadOf: fc.constantFrom<StoredReaction>(1, -1),
   },
-  { requiredKeys: ["videoId", "userId", "opinion"] },
+  { requiredKeys: ["videoId", "userId", "reaction"] },
 );
 let lastId = 0;
 
 describe("apply", () => {
   it("keeps facts and counts as a naive map has them, whatever the order", async () => {
-    const batch = fc.uniqueArray(wish, { selector: (one) => `${one.videoId} ${one.userId}`, minLength: 1 });
+    const batch = fc.uniqueArray(command, {
+      selector: (one) => `${one.videoId} ${one.userId}`,
+      minLength: 1,
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(batch), async (batches) => {
         await empty();
-        const facts = new Map<string, Opinion>();
-        for (const wishes of batches) {
-          const expected = wishes.map(({ videoId, userId, opinion, insteadOf }) => {
+        const facts = new Map<string, StoredReaction>();
+        for (const commands of batches) {
+          const expected = commands.map(({ videoId, userId, reaction, insteadOf }) => {
             const pair = `${videoId} ${userId}`;
             const was = facts.get(pair) ?? 0;
-            if (was === opinion || (insteadOf !== undefined && insteadOf !== was)) return false;
-            facts.set(pair, opinion);
+            if (was === reaction || (insteadOf !== undefined && insteadOf !== was)) return false;
+            facts.set(pair, reaction);
             return true;
           });
-          expect(await store.apply(wishes.map((one) => ({ ...one, id: String(++lastId) })))).toEqual(
+          expect(await store.apply(commands.map((one) => ({ ...one, id: String(++lastId) })))).toEqual(
             expected,
           );
         }
         expect(await counts()).toEqual(recount(facts));
         const pairs = videos.flatMap((videoId) => people.map((userId) => ({ videoId, userId })));
-        expect(await store.opinions(pairs)).toEqual(
+        expect(await store.reactionsOf(pairs)).toEqual(
           pairs.map(({ videoId, userId }) => facts.get(`${videoId} ${userId}`) ?? 0),
         );
       }),
@@ -103,18 +111,18 @@ describe("many at once", () => {
   it("from two processes, each like counts once and nobody waits in a circle", async () => {
     const other = reactionStore(test.db, test.events);
     const everyone = Array.from({ length: 60 }, (_, i) => String(1000 + i));
-    const wishes = (opinion: Opinion, order: 1 | -1) =>
+    const commands = (reaction: StoredReaction, order: 1 | -1) =>
       everyone
-        .flatMap((userId) => videos.map((videoId) => ({ userId, videoId, opinion, id: String(++lastId) })))
+        .flatMap((userId) => videos.map((videoId) => ({ userId, videoId, reaction, id: String(++lastId) })))
         .sort(
           (a, b) => order * (Number(a.userId) - Number(b.userId) || Number(a.videoId) - Number(b.videoId)),
         );
-    const halves = (all: Wish[]) => [all.slice(0, all.length / 2), all.slice(all.length / 2)];
+    const halves = (all: ReactionCommand[]) => [all.slice(0, all.length / 2), all.slice(all.length / 2)];
     const changed = (
       await Promise.all([
-        ...halves(wishes(1, 1)).map((batch) => store.apply(batch)),
-        ...halves(wishes(1, -1)).map((batch) => other.apply(batch)),
-        ...halves(wishes(1, 1)).map((batch) => other.apply(batch)),
+        ...halves(commands(1, 1)).map((batch) => store.apply(batch)),
+        ...halves(commands(1, -1)).map((batch) => other.apply(batch)),
+        ...halves(commands(1, 1)).map((batch) => other.apply(batch)),
       ])
     ).flat();
     expect(changed.filter(Boolean)).toHaveLength(everyone.length * videos.length);
@@ -137,7 +145,7 @@ describe("many at once", () => {
         [n % 2]!.map(({ videoId }) => ({
           videoId,
           userId: String(1000 + n),
-          opinion: 1 as const,
+          reaction: 1 as const,
           id: String(++lastId),
         }))
         .sort(
@@ -154,11 +162,11 @@ describe("many at once", () => {
 
 describe("events", () => {
   it("tell of what changed and of nothing else", async () => {
-    const like: Wish = { videoId: "101", userId: "3", opinion: 1, id: "1" };
+    const like: ReactionCommand = { videoId: "101", userId: "3", reaction: 1, id: "1" };
     await store.apply([like]);
     await store.apply([like]);
-    await store.apply([{ ...like, opinion: -1 }]);
-    await store.apply([{ ...like, opinion: 0, insteadOf: 1 }]);
+    await store.apply([{ ...like, reaction: -1 }]);
+    await store.apply([{ ...like, reaction: 0, insteadOf: 1 }]);
     const { rows } = await test.database.pool.query(
       "select type, key, payload from events.log order by position",
     );
@@ -174,8 +182,8 @@ describe("events", () => {
 
 describe("liked", () => {
   it("pages by the time of liking, whatever is liked meanwhile", async () => {
-    const like = (videoId: string, opinion: Opinion = 1) =>
-      store.apply([{ videoId, userId: "3", opinion, id: String(++lastId) }]);
+    const like = (videoId: string, reaction: StoredReaction = 1) =>
+      store.apply([{ videoId, userId: "3", reaction, id: String(++lastId) }]);
     for (const videoId of ["102", "101", "104"]) await like(videoId);
     await like("101", -1);
     await like("101");

@@ -8,15 +8,15 @@ import type { Tables } from "./tables.ts";
 import { lockVideoIds } from "./video-rows.ts";
 
 /** 1: likes, -1: dislikes, 0: neither. */
-export type Opinion = 1 | -1 | 0;
+export type StoredReaction = 1 | -1 | 0;
 
-/** What somebody wants to think of a video from now on. */
-export interface Wish {
+/** Sets one person's reaction to a video. */
+export interface ReactionCommand {
   videoId: string;
   userId: string;
-  opinion: Opinion;
-  /** Only if this is what they think now. */
-  insteadOf?: Opinion;
+  reaction: StoredReaction;
+  /** Only if this is their reaction now. */
+  insteadOf?: StoredReaction;
   /** The id of the new reaction. */
   id: string;
 }
@@ -25,9 +25,9 @@ interface Change {
   video_id: string;
   user_id: string;
   author_id: string;
-  was: Opinion;
-  now: Opinion;
-  /** Of the person, who is held. */
+  was: StoredReaction;
+  now: StoredReaction;
+  /** The person's flag; their row is locked. */
   gone: boolean;
 }
 
@@ -35,31 +35,31 @@ interface Change {
 export function reactionStore(db: Kysely<Tables>, events: Events) {
   return {
     /**
-     * Carries out many wishes in one transaction, facts, counts and events together; tells for each whether it changed
+     * Applies many commands in one transaction, facts, counts and events together; tells for each whether it changed
      * anything, undefined when the video is gone, and the refusal when the person is. No two may be of the same person
      * about the same video.
      */
-    apply: (all: Wish[]): Promise<(boolean | undefined | DomainError)[]> =>
+    apply: (all: ReactionCommand[]): Promise<(boolean | undefined | DomainError)[]> =>
       withoutDeleted(
         all,
-        (wish) => [wish.userId],
-        (wishes) =>
+        (command) => [command.userId],
+        (commands) =>
           events.transaction(db, async (transaction, emit) => {
             const videos = await lockVideoIds(
               transaction,
-              wishes.map((wish) => wish.videoId),
+              commands.map((command) => command.videoId),
             );
             const changes = await react(
               transaction,
-              wishes.filter((wish) => videos.has(wish.videoId)),
+              commands.filter((command) => videos.has(command.videoId)),
             );
             const atMs = Date.now();
             refuseDeleted(changes.filter((change) => change.now !== 0));
             for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes)
               emit(reacted, { videoId, userId, authorId, was, now, atMs });
             const changed = new Set(changes.map((change) => `${change.video_id} ${change.user_id}`));
-            return wishes.map((wish) =>
-              videos.has(wish.videoId) ? changed.has(`${wish.videoId} ${wish.userId}`) : undefined,
+            return commands.map((command) =>
+              videos.has(command.videoId) ? changed.has(`${command.videoId} ${command.userId}`) : undefined,
             );
           }),
       ),
@@ -76,7 +76,7 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
         .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
         .execute(),
     /** What each of these people thinks of the video. */
-    async opinions(pairs: { videoId: string; userId: string }[]): Promise<Opinion[]> {
+    async reactionsOf(pairs: { videoId: string; userId: string }[]): Promise<StoredReaction[]> {
       if (pairs.length === 0) return [];
       // All in one text, a character each: rows would cost many times as much to send and read.
       const { rows } = await sql<{ signs: string }>`
@@ -104,17 +104,17 @@ export type ReactionStore = ReturnType<typeof reactionStore>;
  * The reactions and the three counts that follow from them, in one statement. The videos are held; people are
  * counted in the order of ids, for the same reason. Those who react are held even when it counts for nothing.
  */
-async function react(on: Queryable<Tables>, wishes: Wish[]): Promise<Change[]> {
-  if (wishes.length === 0) return [];
+async function react(on: Queryable<Tables>, commands: ReactionCommand[]): Promise<Change[]> {
+  if (commands.length === 0) return [];
   const { rows } = await sql<Change>`
     with change as materialized (
-      select w.video_id, w.user_id, w.id, v.author_id, coalesce(r.reaction, 0) as was, w.opinion as now
-      from unnest(${wishes.map((wish) => wish.videoId)}::int8[], ${wishes.map((wish) => wish.userId)}::int8[],
-        ${wishes.map((wish) => wish.opinion)}::int2[], ${wishes.map((wish) => wish.insteadOf ?? null)}::int2[],
-        ${wishes.map((wish) => wish.id)}::int8[]) as w(video_id, user_id, opinion, instead_of, id)
+      select w.video_id, w.user_id, w.id, v.author_id, coalesce(r.reaction, 0) as was, w.reaction as now
+      from unnest(${commands.map((command) => command.videoId)}::int8[], ${commands.map((command) => command.userId)}::int8[],
+        ${commands.map((command) => command.reaction)}::int2[], ${commands.map((command) => command.insteadOf ?? null)}::int2[],
+        ${commands.map((command) => command.id)}::int8[]) as w(video_id, user_id, reaction, instead_of, id)
       join interaction.video v on v.video_id = w.video_id
       left join interaction.reaction r on r.video_id = w.video_id and r.user_id = w.user_id
-      where w.opinion <> coalesce(r.reaction, 0) and coalesce(w.instead_of = coalesce(r.reaction, 0), true)
+      where w.reaction <> coalesce(r.reaction, 0) and coalesce(w.instead_of = coalesce(r.reaction, 0), true)
     ), withdrawn as (
       delete from interaction.reaction r using change c
       where c.now = 0 and r.video_id = c.video_id and r.user_id = c.user_id

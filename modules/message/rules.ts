@@ -21,8 +21,8 @@ export function checkNotSelf(senderId: string, receiverId: string): void {
     throw new DomainError("invalid", "WRITES_TO_SELF", "You cannot write to yourself.");
 }
 
-/** How somebody stands to the one they write to. */
-export interface Standing {
+/** What decides whether one person may write to another. */
+export interface SendContext {
   /** Both follow each other. */
   friends: boolean;
   /** The other has written to them, whenever that was. */
@@ -34,12 +34,12 @@ export interface Standing {
   toStranger: number;
 }
 
-/** Why one may not write now; undefined when one may. */
-export function refusalOf(standing: Standing): DomainError | undefined {
-  const { friends, answered, toStranger } = standing;
-  if (standing.blocked)
+/** Why the sender may not write now; undefined when they may. */
+export function refusalOf(context: SendContext): DomainError | undefined {
+  const { friends, answered, toStranger } = context;
+  if (context.blocked)
     return new DomainError("forbidden", "USER_BLOCKED", "You have blocked them. Unblock them first.");
-  if (standing.blockedBy)
+  if (context.blockedBy)
     return new DomainError("forbidden", "BLOCKED_BY_USER", "They do not want messages from you.");
   if (friends || answered || toStranger < maxStrangerMessages) return undefined;
   return new DomainError(

@@ -6,11 +6,11 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
-import { refusalOf, type Standing } from "./rules.ts";
+import { refusalOf, type SendContext } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
-/** What somebody wants to send; how they stand to the other as relation has it. */
-export interface Wish {
+/** A message to send, with the relationship of the two people as the relation module has it. */
+export interface SendCommand {
   senderId: string;
   receiverId: string;
   content: string;
@@ -21,36 +21,36 @@ export interface Wish {
   traceId: string;
 }
 
-export type Send = (wishes: Wish[]) => Promise<(MessageRow | DomainError)[]>;
+export type Send = (commands: SendCommand[]) => Promise<(MessageRow | DomainError)[]>;
 
 /**
  * Sends many messages in one transaction, with their counts and events; gives for each the message, which is an
  * earlier one when its key was used before, or the refusal. No two may be of the same conversation.
  */
 export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
-  const sendAll = (wishes: Wish[]) =>
+  const sendAll = (commands: SendCommand[]) =>
     events.transaction(db, async (transaction, emit) => {
-      const locked = await lockConversations(transaction, wishes);
-      const earlier = await findByKey(transaction, wishes);
-      const added: (Wish & { id: string })[] = [];
-      const outcomes = wishes.map((wish) => {
-        const pair = pairKey(wish.senderId, wish.receiverId);
-        const known = wish.key === undefined ? undefined : earlier.get(pair);
+      const locked = await lockConversations(transaction, commands);
+      const earlier = await findByKey(transaction, commands);
+      const added: (SendCommand & { id: string })[] = [];
+      const outcomes = commands.map((command) => {
+        const pair = pairKey(command.senderId, command.receiverId);
+        const known = command.key === undefined ? undefined : earlier.get(pair);
         if (known) return known;
         const own = locked.get(pair);
-        const refusal = refusalOf(standingOf(wish, own));
+        const refusal = refusalOf(sendContextOf(command, own));
         if (refusal) return refusal;
         const id = nextId(ids, own!.last_id);
         if (id instanceof DomainError) return id;
-        added.push({ ...wish, id });
-        return { id, sender_id: wish.senderId, receiver_id: wish.receiverId, content: wish.content };
+        added.push({ ...command, id });
+        return { id, sender_id: command.senderId, receiver_id: command.receiverId, content: command.content };
       });
       if (added.length > 0) await add(transaction, added);
       for (const { id, senderId, receiverId, traceId } of added)
         emit(messageSent, { messageId: id, senderId, receiverId, atMs: timeOfId(id) }, traceId);
       return outcomes;
     });
-  return (wishes) => withoutDeleted(wishes, (wish) => [wish.senderId, wish.receiverId], sendAll);
+  return (commands) => withoutDeleted(commands, (command) => [command.senderId, command.receiverId], sendAll);
 }
 
 /**
@@ -68,38 +68,38 @@ function nextId(ids: Ids, lastId: string): string | DomainError {
 }
 
 /** In a conversation in which nothing has been said there may be no row yet. */
-function standingOf(wish: Wish, own?: { answered: boolean; to_stranger: number }): Standing {
-  return { ...wish, answered: own?.answered ?? false, toStranger: own?.to_stranger ?? 0 };
+function sendContextOf(command: SendCommand, own?: { answered: boolean; to_stranger: number }): SendContext {
+  return { ...command, answered: own?.answered ?? false, toStranger: own?.to_stranger ?? 0 };
 }
 
 /**
  * Locks the rows of both sides: nobody else sends in these conversations now. Makes those that are missing, but for
  * somebody who would be refused as the first to write.
  */
-async function lockConversations(on: Queryable<Tables>, wishes: Wish[]) {
-  const missing = pairsOf(wishes.filter((wish) => !refusalOf(standingOf(wish))));
+async function lockConversations(on: Queryable<Tables>, commands: SendCommand[]) {
+  const missing = pairsOf(commands.filter((command) => !refusalOf(sendContextOf(command))));
   await sql`
     insert into message.conversation (user_id, peer_id)
     select user_id, peer_id from ${unnest(missing)} order by user_id, peer_id
     on conflict do nothing`.execute(on);
-  return lock(on, pairsOf(wishes));
+  return lock(on, pairsOf(commands));
 }
 
-function pairsOf(wishes: Wish[]): Pair[] {
-  return wishes.flatMap(({ senderId, receiverId }) => [
+function pairsOf(commands: SendCommand[]): Pair[] {
+  return commands.flatMap(({ senderId, receiverId }) => [
     { userId: senderId, peerId: receiverId },
     { userId: receiverId, peerId: senderId },
   ]);
 }
 
 /** What was sent with these keys before, by sender and receiver. */
-async function findByKey(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<string, MessageRow>> {
-  const keyed = wishes.filter((wish) => wish.key !== undefined);
+async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promise<Map<string, MessageRow>> {
+  const keyed = commands.filter((command) => command.key !== undefined);
   if (keyed.length === 0) return new Map();
   const { rows } = await sql<MessageRow>`
     select ${messageColumns}
-    from unnest(${keyed.map((wish) => wish.senderId)}::int8[], ${keyed.map((wish) => wish.receiverId)}::int8[],
-      ${keyed.map((wish) => wish.key)}::text[]) as w(sender_id, receiver_id, key)
+    from unnest(${keyed.map((command) => command.senderId)}::int8[], ${keyed.map((command) => command.receiverId)}::int8[],
+      ${keyed.map((command) => command.key)}::text[]) as w(sender_id, receiver_id, key)
     join message.message m
       on m.low_id = least(w.sender_id, w.receiver_id) and m.high_id = greatest(w.sender_id, w.receiver_id)
         and m.sender_id = w.sender_id and m.idempotency_key = w.key`.execute(on);
@@ -110,7 +110,7 @@ async function findByKey(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<str
  * The messages and what follows from them, in one statement. The conversations are locked, and now both people.
  * Error: AccountsDeleted.
  */
-async function add(on: Queryable<Tables>, added: (Wish & { id: string })[]): Promise<void> {
+async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[]): Promise<void> {
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
     with sent as materialized (
       select * from unnest(${added.map((one) => one.senderId)}::int8[], ${added.map((one) => one.receiverId)}::int8[],

@@ -14,7 +14,7 @@ import { createTestDatabaseFrom, type TestDatabase } from "#platform/testing/tes
 import { migrations } from "./migrations.ts";
 import { conversationKey, type MessageRow } from "./pairs.ts";
 import { maxStrangerMessages } from "./rules.ts";
-import { sendStore, type Wish } from "./send-store.ts";
+import { type SendCommand, sendStore } from "./send-store.ts";
 import { messageStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -47,9 +47,11 @@ function openProcess(node: number, clockMs: number) {
   const sendAll = sendStore(db, ids, events);
   const store = messageStore(db);
   const send = createBatcher(sendAll, {
-    conflict: (wish) => conversationKey(wish.senderId, wish.receiverId),
+    conflict: (command) => conversationKey(command.senderId, command.receiverId),
   });
-  const markRead = createBatcher(store.markRead, { conflict: (wish) => `${wish.userId} ${wish.peerId}` });
+  const markRead = createBatcher(store.markRead, {
+    conflict: (command) => `${command.userId} ${command.peerId}`,
+  });
   const close = async () => {
     await events.stop();
     await database.close();
@@ -63,7 +65,7 @@ async function empty() {
   );
 }
 
-const wish = (senderId: string, receiverId: string, more: Partial<Wish> = {}): Wish => ({
+const command = (senderId: string, receiverId: string, more: Partial<SendCommand> = {}): SendCommand => ({
   senderId,
   receiverId,
   content: "hello",
@@ -98,14 +100,14 @@ describe("a random history", () => {
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
         await empty();
         const { sendAll, store } = processes[0]!;
-        const messages: (Wish & { id: string })[] = [];
+        const messages: (SendCommand & { id: string })[] = [];
         const readUpTo = new Map<string, bigint>();
         const between = (one: string, other: string) =>
           messages.filter(
             (message) =>
               conversationKey(message.senderId, message.receiverId) === conversationKey(one, other),
           );
-        const naiveSend = (sent: Wish): string | undefined => {
+        const naiveSend = (sent: SendCommand): string | undefined => {
           const { senderId, receiverId, key, friends } = sent;
           const known = messages.find(
             (one) => one.senderId === senderId && one.receiverId === receiverId && one.key === key && key,
@@ -117,15 +119,15 @@ describe("a random history", () => {
         };
         for (const step of steps) {
           if (Array.isArray(step)) {
-            const wishes = step.map(({ pair, friends, key }, i) =>
-              wish(pair.userId, pair.peerId, { friends, key, content: `${messages.length} ${i}` }),
+            const commands = step.map(({ pair, friends, key }, i) =>
+              command(pair.userId, pair.peerId, { friends, key, content: `${messages.length} ${i}` }),
             );
-            const expected = wishes.map(naiveSend);
-            const outcomes = await sendAll(wishes);
+            const expected = commands.map(naiveSend);
+            const outcomes = await sendAll(commands);
             for (const [i, outcome] of outcomes.entries()) {
               if (outcome instanceof DomainError)
                 expect([expected[i], outcome.reason]).toEqual([undefined, "STRANGER_LIMIT"]);
-              else if (expected[i] === "new") messages.push({ ...wishes[i]!, id: outcome.id });
+              else if (expected[i] === "new") messages.push({ ...commands[i]!, id: outcome.id });
               else expect(outcome.id).toBe(expected[i]);
             }
           } else {
@@ -202,9 +204,11 @@ describe("pages", () => {
     const { sendAll, store } = processes[0]!;
     const ids: string[] = [];
     for (let i = 0; i < 12; i++) {
-      const [sent] = sentOf(await sendAll([wish(i % 2 ? "1" : "2", i % 2 ? "2" : "1", { friends: true })]));
+      const [sent] = sentOf(
+        await sendAll([command(i % 2 ? "1" : "2", i % 2 ? "2" : "1", { friends: true })]),
+      );
       ids.push(sent!.id);
-      await sendAll([wish("1", "3", { friends: true })]);
+      await sendAll([command("1", "3", { friends: true })]);
     }
     const pair = { userId: "2", peerId: "1" };
     for (let limit = 1; limit <= 13; limit++) {
@@ -229,7 +233,7 @@ describe("pages", () => {
 
   test("of conversations follow their latest messages", async () => {
     const { sendAll, store } = processes[0]!;
-    for (const peer of ["12", "5", "30", "7", "9"]) await sendAll([wish(peer, "10")]);
+    for (const peer of ["12", "5", "30", "7", "9"]) await sendAll([command(peer, "10")]);
     const seen: string[] = [];
     let before = maxId.toString();
     for (;;) {
@@ -251,14 +255,18 @@ describe("what is refused changes nothing", () => {
     );
     return all.map((found) => found.rows);
   };
-  const limit: Wish[] = Array.from({ length: maxStrangerMessages }, () => wish("1", "2"));
+  const limit: SendCommand[] = Array.from({ length: maxStrangerMessages }, () => command("1", "2"));
 
   test.each([
-    ["USER_BLOCKED, in a new conversation", [], wish("1", "2", { blocked: true })],
-    ["BLOCKED_BY_USER, in a new conversation", [], wish("1", "2", { blockedBy: true, friends: true })],
-    ["USER_BLOCKED, in one that exists", [wish("1", "2")], wish("2", "1", { blocked: true })],
-    ["BLOCKED_BY_USER, in one that exists", [wish("2", "1")], wish("2", "1", { blockedBy: true, key: "k" })],
-    ["STRANGER_LIMIT, in one that exists", limit, wish("1", "2", { key: "k" })],
+    ["USER_BLOCKED, in a new conversation", [], command("1", "2", { blocked: true })],
+    ["BLOCKED_BY_USER, in a new conversation", [], command("1", "2", { blockedBy: true, friends: true })],
+    ["USER_BLOCKED, in one that exists", [command("1", "2")], command("2", "1", { blocked: true })],
+    [
+      "BLOCKED_BY_USER, in one that exists",
+      [command("2", "1")],
+      command("2", "1", { blockedBy: true, key: "k" }),
+    ],
+    ["STRANGER_LIMIT, in one that exists", limit, command("1", "2", { key: "k" })],
   ])("%s", async (what, before, refused) => {
     const { sendAll } = processes[0]!;
     for (const earlier of before) expect(sentOf(await sendAll([earlier]))).toHaveLength(1);
@@ -266,7 +274,7 @@ describe("what is refused changes nothing", () => {
     expect(await sendAll([refused])).toMatchObject([{ reason: what.split(",")[0] }]);
     expect(await rows()).toEqual(found);
     // The others of its batch are sent all the same.
-    const outcomes = await sendAll([refused, wish("1", "3")]);
+    const outcomes = await sendAll([refused, command("1", "3")]);
     expect(sentOf(outcomes)).toMatchObject([{ receiver_id: "3" }]);
   });
 });
@@ -278,25 +286,25 @@ describe("two processes at once", () => {
   test("let 3 messages to a stranger through, and the rest after the answer", async () => {
     const strangers = Array.from({ length: 20 }, (_, i) => String(10 + i));
     for (const receiver of strangers) {
-      const sent = await both(8, ({ send }) => send(wish("1", receiver)));
+      const sent = await both(8, ({ send }) => send(command("1", receiver)));
       expect(sentOf(sent)).toHaveLength(maxStrangerMessages);
     }
     for (const receiver of strangers) {
-      expect(sentOf(await both(4, ({ send }) => send(wish(receiver, "1"))))).toHaveLength(4);
-      expect(sentOf(await both(4, ({ send }) => send(wish("1", receiver))))).toHaveLength(4);
+      expect(sentOf(await both(4, ({ send }) => send(command(receiver, "1"))))).toHaveLength(4);
+      expect(sentOf(await both(4, ({ send }) => send(command("1", receiver))))).toHaveLength(4);
     }
   });
 
   test("make one message of one key", async () => {
     const outcomes = sentOf(
-      await both(20, ({ send }, i) => send(wish("1", "2", { key: "k", content: `${i}` }))),
+      await both(20, ({ send }, i) => send(command("1", "2", { key: "k", content: `${i}` }))),
     );
     expect(outcomes).toHaveLength(20);
     expect(new Set(outcomes.map((row) => `${row.id} ${row.content}`)).size).toBe(1);
     // Of one sender and one conversation, that is.
     const others = sentOf([
-      await processes[0]!.send(wish("2", "1", { key: "k" })),
-      await processes[0]!.send(wish("1", "3", { key: "k" })),
+      await processes[0]!.send(command("2", "1", { key: "k" })),
+      await processes[0]!.send(command("1", "3", { key: "k" })),
     ]);
     expect(new Set([...outcomes, ...others].map((row) => row.id)).size).toBe(3);
     expect(await processes[0]!.store.unread(["1", "2", "3"])).toEqual([1, 1, 1]);
@@ -322,8 +330,8 @@ describe("two processes at once", () => {
     const sent = await both(count, ({ send }, i) =>
       send(
         i % 3
-          ? wish("1", "2", { friends: true, content: `${i}` })
-          : wish("2", "1", { friends: true, content: `${i}` }),
+          ? command("1", "2", { friends: true, content: `${i}` })
+          : command("2", "1", { friends: true, content: `${i}` }),
       ),
     );
     writing = false;
@@ -336,10 +344,10 @@ describe("two processes at once", () => {
   });
 
   test("that hold many conversations in different orders do not block each other", async () => {
-    const wishes = Array.from({ length: 500 }, (_, i) => wish("1", String(10 + i)));
+    const commands = Array.from({ length: 500 }, (_, i) => command("1", String(10 + i)));
     const [there, back] = await Promise.all([
-      processes[0]!.sendAll(wishes),
-      processes[1]!.sendAll([...wishes].reverse()),
+      processes[0]!.sendAll(commands),
+      processes[1]!.sendAll([...commands].reverse()),
     ]);
     expect(sentOf([...there, ...back])).toHaveLength(1000);
   });
@@ -355,7 +363,7 @@ describe("two processes at once", () => {
       count += work.length;
       await both(work.length, async (process, i) => {
         const [one, other] = work[i]!;
-        const sent = await process.send(wish(one, other, { friends: true }));
+        const sent = await process.send(command(one, other, { friends: true }));
         if (i % 4 === 0 && !(sent instanceof DomainError))
           await process.markRead({ userId: other, peerId: one, upToId: sent.id });
       });

@@ -4,7 +4,7 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 
-export interface ReadWish extends Pair {
+export interface ReadCommand extends Pair {
   upToId: string;
 }
 
@@ -15,12 +15,12 @@ export type Range = { beforeId: string } | { afterId: string };
 export function messageStore(db: Kysely<Tables>) {
   return {
     /** Moves many read positions in one transaction, with the counts. No two may be of the same person and peer. */
-    async markRead(wishes: ReadWish[]): Promise<undefined[]> {
+    async markRead(commands: ReadCommand[]): Promise<undefined[]> {
       return inTransaction(db, async (transaction) => {
         // Waits for whoever is sending; the next statement then sees everything that was sent.
-        await lock(transaction, wishes);
-        await moveReadPositions(transaction, wishes);
-        return wishes.map(() => undefined);
+        await lock(transaction, commands);
+        await moveReadPositions(transaction, commands);
+        return commands.map(() => undefined);
       });
     },
     /** Up to `limit` messages, the oldest first. */
@@ -70,12 +70,12 @@ const withLatest = sql`join message.message m
   on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id) and m.id = c.last_id`;
 
 /** The rows are locked. A position never goes back, nor beyond what has been sent. */
-async function moveReadPositions(on: Queryable<Tables>, wishes: ReadWish[]): Promise<void> {
+async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[]): Promise<void> {
   await sql`
     with moved as materialized (
       select c.user_id, c.peer_id, c.unread as was, least(w.up_to_id, c.last_id) as read_id, rest.unread
-      from unnest(${wishes.map((wish) => wish.userId)}::int8[], ${wishes.map((wish) => wish.peerId)}::int8[],
-        ${wishes.map((wish) => wish.upToId)}::int8[]) as w(user_id, peer_id, up_to_id)
+      from unnest(${commands.map((command) => command.userId)}::int8[], ${commands.map((command) => command.peerId)}::int8[],
+        ${commands.map((command) => command.upToId)}::int8[]) as w(user_id, peer_id, up_to_id)
       join message.conversation c on c.user_id = w.user_id and c.peer_id = w.peer_id
       cross join lateral (
         select count(*)::int4 as unread from message.message m

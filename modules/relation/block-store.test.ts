@@ -1,14 +1,14 @@
 import type { Pool, PoolClient } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Standing } from "#contracts/gen/relation_pb.ts";
+import { Relationship } from "#contracts/gen/relation_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { blockStore } from "./block-store.ts";
-import type { Wish } from "./follow-rows.ts";
+import type { FollowCommand } from "./follow-rows.ts";
 import { type FollowStore, followStore } from "./follow-store.ts";
 import { migrations } from "./migrations.ts";
-import { standingStore } from "./standing-store.ts";
+import { relationshipStore } from "./relationship-store.ts";
 import type { Tables } from "./tables.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
@@ -129,10 +129,10 @@ describe("a block", () => {
       { userId: "3", otherId: "2" },
       { userId: "2", otherId: "3" },
     ];
-    const { BLOCKS, BLOCKED_BY, FOLLOWED_BY, FOLLOWS } = Standing;
-    const { standings } = standingStore(own.db);
-    expect(await standings(pairs)).toEqual([BLOCKS, BLOCKED_BY, FOLLOWED_BY, FOLLOWS]);
-    expect(await standings(pairs, { oneWay: true })).toEqual([BLOCKS, BLOCKED_BY, 0, FOLLOWS]);
+    const { BLOCKS, BLOCKED_BY, FOLLOWED_BY, FOLLOWS } = Relationship;
+    const { relationships } = relationshipStore(own.db);
+    expect(await relationships(pairs)).toEqual([BLOCKS, BLOCKED_BY, FOLLOWED_BY, FOLLOWS]);
+    expect(await relationships(pairs, { oneWay: true })).toEqual([BLOCKS, BLOCKED_BY, 0, FOLLOWS]);
     const [first] = await blocks.blocked("1", undefined, 1);
     expect(first!.user_id).toBe("3");
     expect((await blocks.blocked("1", first!.id, 9)).map((row) => row.user_id)).toEqual(["2"]);
@@ -216,8 +216,8 @@ describe("beside another transaction", () => {
 
   test("whatever happens at once, no follow stands across a block and the counts are right", async () => {
     const apply = [1, 2].map(() =>
-      createBatcher((wishes: Wish[]) => follows.apply(wishes), {
-        conflict: (wish) => `${wish.followerId} ${wish.followeeId}`,
+      createBatcher((commands: FollowCommand[]) => follows.apply(commands), {
+        conflict: (command) => `${command.followerId} ${command.followeeId}`,
       }),
     );
     const person = fc.constantFrom("1", "2", "3");

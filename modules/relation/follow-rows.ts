@@ -2,8 +2,8 @@ import { sql } from "kysely";
 import type { Queryable } from "#platform/db/database.ts";
 import type { Tables } from "./tables.ts";
 
-/** One person's wish to follow or unfollow another. */
-export interface Wish {
+/** One person follows or unfollows another. */
+export interface FollowCommand {
   followerId: string;
   followeeId: string;
   /** The id of the new follow; absent to unfollow. */
@@ -23,22 +23,26 @@ export const pairKey = (pair: { follower_id: string; followee_id: string }) =>
   `${pair.follower_id} ${pair.followee_id}`;
 
 /**
- * Adds and removes follows and counts them, in one statement. In the order of ids, so that two processes never wait
- * for each other in a circle.
+ * Adds and removes follows and counts them, in one statement. In the order of ids, so that two processes never
+ * deadlock.
  */
-export async function changeFollows(on: Queryable<Tables>, follows: Wish[], unfollows: Wish[]) {
+export async function changeFollows(
+  on: Queryable<Tables>,
+  follows: FollowCommand[],
+  unfollows: FollowCommand[],
+) {
   const { rows } = await sql<Counted & { now: boolean }>`
     with added as (
       insert into relation.follow (follower_id, followee_id, id)
-      select * from unnest(${follows.map((wish) => wish.followerId)}::int8[],
-        ${follows.map((wish) => wish.followeeId)}::int8[], ${follows.map((wish) => wish.id)}::int8[])
+      select * from unnest(${follows.map((command) => command.followerId)}::int8[],
+        ${follows.map((command) => command.followeeId)}::int8[], ${follows.map((command) => command.id)}::int8[])
       order by 1, 2
       on conflict do nothing
       returning follower_id, followee_id, id
     ), held as materialized (
       select f.follower_id, f.followee_id from relation.follow f
-      join unnest(${unfollows.map((wish) => wish.followerId)}::int8[],
-        ${unfollows.map((wish) => wish.followeeId)}::int8[]) as w(follower_id, followee_id)
+      join unnest(${unfollows.map((command) => command.followerId)}::int8[],
+        ${unfollows.map((command) => command.followeeId)}::int8[]) as w(follower_id, followee_id)
         on f.follower_id = w.follower_id and f.followee_id = w.followee_id
       order by 1, 2 for update of f
     ), removed as (
@@ -65,11 +69,11 @@ export async function changeFollows(on: Queryable<Tables>, follows: Wish[], unfo
 
 export async function removeFollows(
   on: Queryable<Tables>,
-  wishes: { followerId: string; followeeId: string }[],
+  commands: { followerId: string; followeeId: string }[],
 ) {
   const { rows } = await sql<{ follower_id: string; followee_id: string; id: string }>`
     delete from relation.follow f
-    using unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
+    using unnest(${commands.map((command) => command.followerId)}::int8[], ${commands.map((command) => command.followeeId)}::int8[])
       as w(follower_id, followee_id)
     where f.follower_id = w.follower_id and f.followee_id = w.followee_id
     returning f.follower_id, f.followee_id, f.id`.execute(on);

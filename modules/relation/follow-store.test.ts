@@ -10,18 +10,18 @@ import { timeOfId } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
 import fc from "#platform/testing/property.ts";
 import { createTestDatabaseFrom } from "#platform/testing/test-database.ts";
-import type { Wish } from "./follow-rows.ts";
+import type { FollowCommand } from "./follow-rows.ts";
 import { type FollowStore, followStore } from "./follow-store.ts";
 import { migrations } from "./migrations.ts";
+import { type RelationshipStore, relationshipStore } from "./relationship-store.ts";
 import { maxFollowing } from "./rules.ts";
 import { seedFollows } from "./seed.ts";
-import { type StandingStore, standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 
 const log = createLog("silent");
 let database: Database;
 let store: FollowStore;
-let standings: StandingStore;
+let relationships: RelationshipStore;
 let drop: () => Promise<void>;
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ beforeAll(async () => {
   drop = test.drop;
   database = openDatabase(test.url, { log });
   store = followStore(database.of<Tables>("relation"), createEvents({ database, log }));
-  standings = standingStore(database.of<Tables>("relation"));
+  relationships = relationshipStore(database.of<Tables>("relation"));
 });
 
 afterAll(async () => {
@@ -59,7 +59,7 @@ describe("apply", () => {
           let id = 0;
           for (const batch of batches) {
             if (batch.length === 0) continue;
-            const wishes: Wish[] = batch.map(({ follow, ...pair }) => ({
+            const commands: FollowCommand[] = batch.map(({ follow, ...pair }) => ({
               ...pair,
               id: follow ? String(++id) : undefined,
             }));
@@ -70,10 +70,10 @@ describe("apply", () => {
               else facts.delete(pair);
               return had !== follow;
             });
-            expect(await store.apply(wishes)).toEqual(expected);
+            expect(await store.apply(commands)).toEqual(expected);
           }
           const people = ["1", "2", "3", "4", "5", "6"];
-          const stats = new Map((await standings.stats(people)).map((row) => [row.user_id, row]));
+          const stats = new Map((await relationships.stats(people)).map((row) => [row.user_id, row]));
           for (const one of people) {
             const pairs = [...facts].map((pair) => pair.split(" "));
             expect(Number(stats.get(one)?.following ?? 0)).toBe(
@@ -100,7 +100,7 @@ describe("the limit", () => {
       `insert into relation.stats (user_id, following, followers) values (1, ${count}, 0)`,
     );
   }
-  const counted = async () => Number((await standings.stats(["1"]))[0]!.following);
+  const counted = async () => Number((await relationships.stats(["1"]))[0]!.following);
   const facts = async () =>
     (await database.pool.query("select from relation.follow where follower_id = 1")).rows.length;
 

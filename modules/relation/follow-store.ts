@@ -10,10 +10,10 @@ import {
   type Counted,
   changeFollows,
   count,
+  type FollowCommand,
   type Pair,
   pairKey,
   removeFollows,
-  type Wish,
 } from "./follow-rows.ts";
 import { followBlocked, followsTooMany, maxFollowing } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -23,13 +23,13 @@ export function followStore(db: Kysely<Tables>, events: Events) {
   return {
     ...followLists(db),
     /**
-     * Carries out many wishes in one transaction, facts, counts and events together; tells for each whether it changed
+     * Applies many commands in one transaction, facts, counts and events together; tells for each whether it changed
      * anything, or why it was refused. No two may be about the same pair.
      */
-    async apply(wishes: Wish[]): Promise<(boolean | DomainError)[]> {
+    async apply(commands: FollowCommand[]): Promise<(boolean | DomainError)[]> {
       return events.transaction(db, async (transaction, emit) => {
-        const follows = wishes.filter((wish) => wish.id !== undefined);
-        const unfollows = wishes.filter((wish) => wish.id === undefined);
+        const follows = commands.filter((command) => command.id !== undefined);
+        const unfollows = commands.filter((command) => command.id === undefined);
         const { inserted, removed } = await changeFollows(transaction, follows, unfollows);
         const refused =
           follows.length > 0 ? await findRefused(transaction, follows) : new Map<string, DomainError>();
@@ -46,8 +46,8 @@ export function followStore(db: Kysely<Tables>, events: Events) {
           emit(relationUnfollowed, { followerId, followeeId, followId, atMs: Date.now() });
         }
         const changed = new Set([...added, ...removed].map(pairKey));
-        return wishes.map((wish) => {
-          const key = `${wish.followerId} ${wish.followeeId}`;
+        return commands.map((command) => {
+          const key = `${command.followerId} ${command.followeeId}`;
           return refused.get(key) ?? changed.has(key);
         });
       });
@@ -62,10 +62,13 @@ export type FollowStore = ReturnType<typeof followStore>;
  * To be asked when the counts are held, as whoever blocks or removes somebody holds them too: either we see that now,
  * or it will see our follow.
  */
-async function findRefused(on: Queryable<Tables>, wishes: Wish[]): Promise<Map<string, DomainError>> {
+async function findRefused(
+  on: Queryable<Tables>,
+  commands: FollowCommand[],
+): Promise<Map<string, DomainError>> {
   const { rows } = await sql<{ follower_id: string; followee_id: string; own: boolean; gone: string | null }>`
     select w.follower_id, w.followee_id, bool_or(b.own) as own, max(b.gone) as gone
-    from unnest(${wishes.map((wish) => wish.followerId)}::int8[], ${wishes.map((wish) => wish.followeeId)}::int8[])
+    from unnest(${commands.map((command) => command.followerId)}::int8[], ${commands.map((command) => command.followeeId)}::int8[])
       as w(follower_id, followee_id)
     cross join lateral (
       select true as own, null::int8 as gone from relation.block where blocker_id = w.follower_id and blocked_id = w.followee_id

@@ -19,8 +19,8 @@ import { rebuildRanking } from "./hot-rebuild.ts";
 import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
+import { relationshipStore } from "./relationship-store.ts";
 import { seedFollows } from "./seed.ts";
-import { standingStore } from "./standing-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** Who follows whom. */
@@ -34,7 +34,7 @@ export const relationModule = defineModule<object, Tables>()({
   seed: seedFollows,
   async start({ db, clients, ids, events, log }) {
     const follows = perCall(db, (until) => followStore(until, events));
-    const standings = perCall(db, standingStore);
+    const relationships = perCall(db, relationshipStore);
     const ranking = perCall(db, (until) => hotStore(until, Date.now));
     const hot = ranking.lasting;
     const projection = events.consume<Tables, (typeof hotEvents)[number]>({
@@ -59,8 +59,8 @@ export const relationModule = defineModule<object, Tables>()({
           clients.user,
           ids,
         ),
-        getRelations: getRelations(standings),
-        getStandings: getStandings(standings),
+        getRelations: getRelations(relationships),
+        getStandings: getStandings(relationships),
         listHotUsers: listHotUsers(ranking),
         listFollowing: listBy(follows, "following"),
         listFollowers: listBy(follows, "followers"),

@@ -41,7 +41,7 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
   };
 }
 
-export function toApiVideo({ video, author, stats, opinion }: VideoView, urls: MediaUrls) {
+export function toApiVideo({ video, author, stats, reaction }: VideoView, urls: MediaUrls) {
   return {
     id: video.id,
     title: video.title,
@@ -60,7 +60,7 @@ export function toApiVideo({ video, author, stats, opinion }: VideoView, urls: M
     held: video.held,
     notices: toNotices(video.notices),
     counts: { likes: stats?.likes ?? 0, comments: stats?.comments ?? 0 },
-    reaction: reactions[opinion],
+    reaction: reactions[reaction],
   };
 }
 

@@ -59,7 +59,7 @@ export function toClassicUser({ user, works, likes, relation }: Person, urls: Me
   };
 }
 
-export function toClassicVideo({ video, author, stats, opinion }: VideoView, urls: MediaUrls) {
+export function toClassicVideo({ video, author, stats, reaction }: VideoView, urls: MediaUrls) {
   return {
     id: BigInt(video.id),
     author: toClassicUser(author, urls),
@@ -67,7 +67,7 @@ export function toClassicVideo({ video, author, stats, opinion }: VideoView, url
     cover_url: urls.blob(video.coverKey),
     favorite_count: stats?.likes ?? 0,
     comment_count: stats?.comments ?? 0,
-    is_favorite: opinion === Reaction.LIKE,
+    is_favorite: reaction === Reaction.LIKE,
     title: video.title,
   };
 }

@@ -3,13 +3,13 @@ import { createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { Opinion, ReactionStore } from "../reaction-store.ts";
+import type { ReactionStore, StoredReaction } from "../reaction-store.ts";
 import { maxPage } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
-const reactionOf = (opinion: Opinion) =>
-  opinion === 1 ? Reaction.LIKE : opinion === -1 ? Reaction.DISLIKE : Reaction.UNSPECIFIED;
+const reactionOf = (reaction: StoredReaction) =>
+  reaction === 1 ? Reaction.LIKE : reaction === -1 ? Reaction.DISLIKE : Reaction.UNSPECIFIED;
 
 export function getVideoStats(store: PerCall<ReactionStore>): Service["getVideoStats"] {
   const counts = createListBatcher(
@@ -35,7 +35,7 @@ export function getOpinions(store: PerCall<ReactionStore>): Service["getOpinions
     const pairs = people.flatMap(({ userId, videoIds }) =>
       videoIds.map((videoId) => ({ userId: idOr0(userId), videoId: idOr0(videoId) })),
     );
-    const found = Uint8Array.from(await store(call).opinions(pairs), reactionOf);
+    const found = Uint8Array.from(await store(call).reactionsOf(pairs), reactionOf);
     let end = 0;
     const opinions = people.map(({ videoIds }) => {
       end += videoIds.length;

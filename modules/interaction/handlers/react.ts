@@ -7,7 +7,7 @@ import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AuthorBlocks } from "../blocks.ts";
 import type { KnownVideos } from "../known-videos.ts";
-import type { Opinion, ReactionStore, Wish } from "../reaction-store.ts";
+import type { ReactionCommand, ReactionStore, StoredReaction } from "../reaction-store.ts";
 import { blockedByAuthor, videoNotFound } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
@@ -18,29 +18,33 @@ export function reactHandlers(
   blocks: AuthorBlocks,
   ids: Ids,
 ): Pick<Service, "react" | "withdraw"> {
-  const apply = createBatcher((wishes: Wish[], batch) => store(batch).apply(wishes), {
+  const apply = createBatcher((commands: ReactionCommand[], batch) => store(batch).apply(commands), {
     // While one is written to disk the next one is worked on; on one hot video it waits where it would anyway.
     parallel: 2,
-    conflict: (wish) => `${wish.videoId} ${wish.userId}`,
+    conflict: (command) => `${command.videoId} ${command.userId}`,
   });
-  async function change(request: ReactRequest, call: ServedCall, to: Pick<Wish, "opinion" | "insteadOf">) {
+  async function change(
+    request: ReactRequest,
+    call: ServedCall,
+    to: Pick<ReactionCommand, "reaction" | "insteadOf">,
+  ) {
     const userId = requireCaller(call);
     const authorId = await videos.require(request.videoId, call);
     // Taking something back is nobody else's business.
-    if (to.opinion !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
+    if (to.reaction !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
     const changed = await apply({ videoId: request.videoId, userId, id: ids.next(), ...to }, call);
     if (changed instanceof DomainError) throw changed;
     if (changed === undefined) throw videoNotFound();
     return { changed };
   }
   return {
-    react: (request, call) => change(request, call, { opinion: opinionOf(request.reaction) }),
+    react: (request, call) => change(request, call, { reaction: storedReactionOf(request.reaction) }),
     withdraw: (request, call) =>
-      change(request, call, { opinion: 0, insteadOf: opinionOf(request.reaction) }),
+      change(request, call, { reaction: 0, insteadOf: storedReactionOf(request.reaction) }),
   };
 }
 
-function opinionOf(reaction: Reaction): Opinion {
+function storedReactionOf(reaction: Reaction): StoredReaction {
   if (reaction === Reaction.LIKE) return 1;
   if (reaction === Reaction.DISLIKE) return -1;
   throw new DomainError("invalid", "INVALID_ARGUMENT", "reaction: say like or dislike.");

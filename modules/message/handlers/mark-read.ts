@@ -4,11 +4,11 @@ import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { MessageStore, ReadWish } from "../store.ts";
+import type { MessageStore, ReadCommand } from "../store.ts";
 
 export function markRead(store: PerCall<MessageStore>): Handlers<typeof MessageService>["markRead"] {
-  const apply = createBatcher((wishes: ReadWish[], batch) => store(batch).markRead(wishes), {
-    conflict: (wish) => `${wish.userId} ${wish.peerId}`,
+  const apply = createBatcher((commands: ReadCommand[], batch) => store(batch).markRead(commands), {
+    conflict: (command) => `${command.userId} ${command.peerId}`,
   });
   return async ({ peerId, upToId }, call) => {
     const userId = requireCaller(call);

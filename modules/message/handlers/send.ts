@@ -19,8 +19,8 @@ export function send(
   user: Client<typeof UserService, "getUsers">,
   relation: Client<typeof RelationService, "getRelations">,
 ): Handlers<typeof MessageService>["send"] {
-  const apply = createBatcher((wishes: Parameters<Send>[0], batch) => store(batch)(wishes), {
-    conflict: (wish) => conversationKey(wish.senderId, wish.receiverId),
+  const apply = createBatcher((commands: Parameters<Send>[0], batch) => store(batch)(commands), {
+    conflict: (command) => conversationKey(command.senderId, command.receiverId),
   });
   return async (request, call) => {
     const senderId = requireCaller(call);

@@ -8,7 +8,7 @@ import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import { coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
-import type { Wish } from "../follow-rows.ts";
+import type { FollowCommand } from "../follow-rows.ts";
 import type { FollowStore } from "../follow-store.ts";
 import { checkNotSelf } from "../rules.ts";
 
@@ -23,13 +23,13 @@ export function followHandlers(
     async (ids, shared) => (await user.getUsers({ ids }, shared)).users,
     ({ id }) => id,
   );
-  const apply = createBatcher((wishes: Wish[], batch) => store(batch).apply(wishes), {
+  const apply = createBatcher((commands: FollowCommand[], batch) => store(batch).apply(commands), {
     // While one is written to disk the next one is worked on.
     parallel: 2,
-    conflict: (wish) => `${wish.followerId} ${wish.followeeId}`,
+    conflict: (command) => `${command.followerId} ${command.followeeId}`,
   });
-  const change = async (wish: Wish, call: ServedCall) => {
-    const changed = await apply(wish, call);
+  const change = async (command: FollowCommand, call: ServedCall) => {
+    const changed = await apply(command, call);
     if (changed instanceof DomainError) throw changed;
     return { changed };
   };

@@ -1,21 +1,21 @@
-import { type RelationService, Standing } from "#contracts/gen/relation_pb.ts";
+import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { StandingStore } from "../standing-store.ts";
+import type { RelationshipStore } from "../relationship-store.ts";
 
 type Service = Handlers<typeof RelationService>;
 
 /** Large enough to deliver a video to followers in few pages. */
 const maxPage = 10_000;
 
-export function getRelations(store: PerCall<StandingStore>): Service["getRelations"] {
+export function getRelations(store: PerCall<RelationshipStore>): Service["getRelations"] {
   const stats = createListBatcher(
     async (ids, batch) => new Map((await store(batch).stats(ids)).map((row) => [row.user_id, row])),
   );
-  const standings = createBatcher(
-    async (asked: Pair[][], batch) => eachItsOwn(asked, await store(batch).standings(asked.flat())),
+  const relationships = createBatcher(
+    async (asked: Pair[][], batch) => eachItsOwn(asked, await store(batch).relationships(asked.flat())),
     { maxBatch: 50 },
   );
   return async (request, call) => {
@@ -25,7 +25,7 @@ export function getRelations(store: PerCall<StandingStore>): Service["getRelatio
       stats(userIds, call),
       callerId === undefined
         ? []
-        : standings(
+        : relationships(
             userIds.map((otherId) => ({ userId: callerId, otherId })),
             call,
           ),
@@ -34,23 +34,23 @@ export function getRelations(store: PerCall<StandingStore>): Service["getRelatio
       userId,
       following: Number(counts.get(userId)?.following ?? 0),
       followers: Number(counts.get(userId)?.followers ?? 0),
-      followed: (flags[i]! & Standing.FOLLOWS) > 0,
-      followsCaller: (flags[i]! & Standing.FOLLOWED_BY) > 0,
-      blocked: (flags[i]! & Standing.BLOCKS) > 0,
-      blocksCaller: (flags[i]! & Standing.BLOCKED_BY) > 0,
+      followed: (flags[i]! & Relationship.FOLLOWS) > 0,
+      followsCaller: (flags[i]! & Relationship.FOLLOWED_BY) > 0,
+      blocked: (flags[i]! & Relationship.BLOCKS) > 0,
+      blocksCaller: (flags[i]! & Relationship.BLOCKED_BY) > 0,
     }));
     return { relations };
   };
 }
 
-export function getStandings(store: PerCall<StandingStore>): Service["getStandings"] {
+export function getStandings(store: PerCall<RelationshipStore>): Service["getStandings"] {
   return async ({ people, oneWay }, call) => {
     // What is no id is nobody's, and does no harm to what else is asked.
     const idOr0 = (id: string) => (isId(id) ? id : "0");
     const asked = people.map(({ userId, otherIds }) =>
       otherIds.map((otherId) => ({ userId: idOr0(userId), otherId: idOr0(otherId) })),
     );
-    const found = eachItsOwn(asked, await store(call).standings(asked.flat(), { oneWay }));
+    const found = eachItsOwn(asked, await store(call).relationships(asked.flat(), { oneWay }));
     return { standings: found.map((flags) => Uint8Array.from(flags)) };
   };
 }

@@ -3,7 +3,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { Tables } from "./tables.ts";
 
 /** How people stand to each other, and how many they follow and are followed by. */
-export function standingStore(db: Kysely<Tables>) {
+export function relationshipStore(db: Kysely<Tables>) {
   return {
     stats: (userIds: string[]) =>
       db
@@ -11,8 +11,8 @@ export function standingStore(db: Kysely<Tables>) {
         .selectAll()
         .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
         .execute(),
-    /** How these people stand to others, each a sum of Standing: four looks by key for each pair, in one statement. */
-    async standings(
+    /** The relationships of these pairs, each a sum of Relationship: four lookups by key for each pair, in one statement. */
+    async relationships(
       pairs: { userId: string; otherId: string }[],
       { oneWay = false }: { oneWay?: boolean } = {},
     ): Promise<number[]> {
@@ -33,4 +33,4 @@ export function standingStore(db: Kysely<Tables>) {
   };
 }
 
-export type StandingStore = ReturnType<typeof standingStore>;
+export type RelationshipStore = ReturnType<typeof relationshipStore>;
