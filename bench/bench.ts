@@ -1,5 +1,5 @@
+import type { BenchEnvironment } from "./bench-environment.ts";
 import type { Row } from "./scoreboard.ts";
-import type { World } from "./world.ts";
 
 export interface BenchOptions {
   rounds: number;
@@ -9,4 +9,4 @@ export interface BenchOptions {
   profileDir: string | undefined;
 }
 /** Measures one thing and answers with its lines of the table. */
-export type Bench = (world: World, options: BenchOptions) => Promise<Row[]>;
+export type Bench = (environment: BenchEnvironment, options: BenchOptions) => Promise<Row[]>;

@@ -2,9 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Bench } from "./bench.ts";
 import type { InboxInserts } from "./ceilings/insert-inboxes.ts";
 import { clipOf, publishClip, register } from "./client.ts";
+import type { Dataset } from "./dataset.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
-import type { Town } from "./town.ts";
 import { startWorker } from "./worker.ts";
 
 const followers = 100_000;
@@ -14,15 +14,15 @@ const pollMs = 2;
 const base = "1000000000000000";
 
 /** Inbox rows per second while a video goes to 100,000 followers, against bare inserts into the same table. */
-export const fanOut: Bench = async (world, { rounds, profileDir }) => {
-  const town = await world.town();
+export const fanOut: Bench = async (environment, { rounds, profileDir }) => {
+  const dataset = await environment.dataset();
   const env = { DOUYA_FEED_PULL_FOLLOWERS: String(10 * followers) };
-  const server = await town.serve({ env, profileDir });
-  const inserts = world.owns(startWorker<InboxInserts, number>("ceilings/insert-inboxes"));
+  const server = await dataset.serve({ env, profileDir });
+  const inserts = environment.owns(startWorker<InboxInserts, number>("ceilings/insert-inboxes"));
   const author = await register(server.port, `fan-out-${Date.now()}`);
-  await addFollowers(town, author.id, followers, base);
+  await addFollowers(dataset, author.id, followers, base);
   // Each has an inbox, with something in it already.
-  await town.pool.query(
+  await dataset.pool.query(
     `insert into feed.reader (user_id, stale) select $1::int8 + n, false from generate_series(1, $2) n
      on conflict (user_id) do nothing`,
     [base, followers],
@@ -32,21 +32,21 @@ export const fanOut: Bench = async (world, { rounds, profileDir }) => {
   const delivered = async () => {
     await publishClip(server.port, author, clip, `Video ${++published}`);
     const began = await poll(
-      town,
+      dataset,
       "select video_id from feed.author_video where author_id = $1",
       [author.id],
       published,
     );
     // The newest followers come first, so the oldest follow's page is the last of all.
     await poll(
-      town,
+      dataset,
       `select 1 from feed.inbox where author_id = $1 and user_id = $2::int8 + 1
          and not exists (select from feed.delivery where author_id = $1)`,
       [author.id, base],
       published,
     );
     const tookMs = performance.now() - began;
-    const { rows } = await town.pool.query(
+    const { rows } = await dataset.pool.query(
       "select count(*)::int8 as n from feed.inbox where author_id = $1",
       [author.id],
     );
@@ -54,25 +54,25 @@ export const fanOut: Bench = async (world, { rounds, profileDir }) => {
       throw new Error(`${rows[0].n} entries after ${published} videos`);
     return (followers / tookMs) * 1000;
   };
-  const bare = () => inserts.ask({ url: town.url, base, rows: followers });
+  const bare = () => inserts.ask({ url: dataset.url, base, rows: followers });
   const compared = await compare(rounds, delivered, bare);
-  for (const it of [inserts, server, town]) await it.stop();
+  for (const it of [inserts, server, dataset]) await it.stop();
   return [ratioRow("fan-out", "rows/s", compared, { atLeast: 0.8 })];
 };
 
 /** Made-up followers, straight into the tables. */
 export async function addFollowers(
-  town: Town,
+  dataset: Dataset,
   authorId: string,
   count: number,
   after: string,
 ): Promise<void> {
-  await town.pool.query(
+  await dataset.pool.query(
     `insert into relation.follow (follower_id, followee_id, id)
      select $1::int8 + n, $2::int8, $2::int8 + n from generate_series(1, $3::int) n`,
     [after, authorId, count],
   );
-  await town.pool.query(
+  await dataset.pool.query(
     `insert into relation.stats as s (user_id, followers) values ($1, $2)
      on conflict (user_id) do update set followers = s.followers + excluded.followers`,
     [authorId, count],
@@ -80,7 +80,7 @@ export async function addFollowers(
 }
 
 /** Asks until there are so many rows; tells when that was. */
-async function poll({ pool }: Town, query: string, values: string[], rows: number): Promise<number> {
+async function poll({ pool }: Dataset, query: string, values: string[], rows: number): Promise<number> {
   const untilMs = performance.now() + deliveryMs;
   while ((await pool.query(query, values)).rows.length < rows) {
     if (performance.now() > untilMs) throw new Error(`not delivered after ${deliveryMs} ms`);

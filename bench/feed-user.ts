@@ -16,12 +16,12 @@ const likesPerSecond = 20;
  * The classic feed of 1,000 people who follow 200 each, against node:http with one such page in memory; and the same
  * while they like what they see, which has pages made anew.
  */
-export const feedUser: Bench = async (world, { rounds, roundMs, profileDir }) => {
-  const town = await world.town();
-  const server = await town.serve({ profileDir });
-  const generator = world.owns(startGenerator());
-  const memory = world.owns(startWorker<StaticAnswer, number>("ceilings/answer-from-memory"));
-  const callers = await town.callers(server, callerCount);
+export const feedUser: Bench = async (environment, { rounds, roundMs, profileDir }) => {
+  const dataset = await environment.dataset();
+  const server = await dataset.serve({ profileDir });
+  const generator = environment.owns(startGenerator());
+  const memory = environment.owns(startWorker<StaticAnswer, number>("ceilings/answer-from-memory"));
+  const callers = await dataset.callers(server, callerCount);
   const answer = await answerTo(server.port, classicFeed(callers[0]!));
   const memoryPort = await memory.ask(answer);
   const requests = feedRequests(callers);
@@ -34,8 +34,8 @@ export const feedUser: Bench = async (world, { rounds, roundMs, profileDir }) =>
   const p99s: number[] = [];
   for (let i = 0; i < rounds; i++) p99s.push((await runLoad(generator, calm)).p99Ms);
 
-  const liking = world.owns(startGenerator());
-  const likes = pairRequests("/douyin/favorite/action/", callers, "video_id", await someVideos(town));
+  const liking = environment.owns(startGenerator());
+  const likes = pairRequests("/douyin/favorite/action/", callers, "video_id", await someVideos(dataset));
   const live: number[] = [];
   for (let from = 0; live.length < rounds; ) {
     const some = { port: server.port, requests: { ...likes, from }, connections: 4 };
@@ -46,7 +46,7 @@ export const feedUser: Bench = async (world, { rounds, roundMs, profileDir }) =>
     from += liked.sent;
     live.push(reading.perSecond);
   }
-  for (const it of [generator, liking, memory, server, town]) await it.stop();
+  for (const it of [generator, liking, memory, server, dataset]) await it.stop();
   const p99Ms = median(p99s);
   const detail = { bodyBytes: Buffer.byteLength(answer.body) };
   return [
@@ -57,19 +57,19 @@ export const feedUser: Bench = async (world, { rounds, roundMs, profileDir }) =>
 };
 
 /** The first page of our own client for the same people, with one such page in memory as the ceiling. */
-export const feedApiUser: Bench = async (world, { rounds, roundMs, profileDir }) => {
-  const town = await world.town();
-  const server = await town.serve({ profileDir });
-  const generator = world.owns(startGenerator());
-  const memory = world.owns(startWorker<StaticAnswer, number>("ceilings/answer-from-memory"));
-  const pages = (await town.callers(server, callerCount)).map(apiFeed);
+export const feedApiUser: Bench = async (environment, { rounds, roundMs, profileDir }) => {
+  const dataset = await environment.dataset();
+  const server = await dataset.serve({ profileDir });
+  const generator = environment.owns(startGenerator());
+  const memory = environment.owns(startWorker<StaticAnswer, number>("ceilings/answer-from-memory"));
+  const pages = (await dataset.callers(server, callerCount)).map(apiFeed);
   const answer = await answerTo(server.port, pages[0]!);
   const memoryPort = await memory.ask(answer);
   const requests = pages.map(({ path, headers }) => getRequest(path, headers));
   const rate = (port: number) => async () =>
     (await runLoad(generator, { port, requests, connections, durationMs: roundMs })).perSecond;
   const compared = await compare(rounds, rate(server.port), rate(memoryPort));
-  for (const it of [generator, memory, server, town]) await it.stop();
+  for (const it of [generator, memory, server, dataset]) await it.stop();
   const detail = { bodyBytes: Buffer.byteLength(answer.body) };
   return [ratioRow("feed-api-user", "requests/s", compared, { atLeast: 0.4 }, detail)];
 };

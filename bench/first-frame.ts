@@ -40,14 +40,14 @@ const watch = `
  * What a guest with a cold browser waits for: from the navigation to the first film that moves, and from a key to the
  * next. There is no ceiling beside it: a browser is most of it, so compare with the table of the same machine.
  */
-export const firstFrame: Bench = async (world, { rounds }) => {
-  const [author] = await world.callers();
-  const server = await world.serve();
+export const firstFrame: Bench = async (environment, { rounds }) => {
+  const [author] = await environment.callers();
+  const server = await environment.serve();
   for (const name of films)
     await publishClip(server.port, author!, await readFile(`apps/server/demo/${name}.mp4`), name);
   await waitForFeed(server.port, (titles) => titles.includes(films.at(-1)!));
   const browser = await chromium.launch({ executablePath: findChromium()!, args: browserFlags });
-  world.owns({ stop: () => browser.close() });
+  environment.owns({ stop: () => browser.close() });
   const rows: Row[] = [];
   for (const line of ["loopback", "4G"] as const) {
     const firstMs: number[] = [];

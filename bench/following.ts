@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
 import { getRequest } from "./client.ts";
+import { type Dataset, openDataset } from "./dataset.ts";
 import { runLoad, startGenerator } from "./generate.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
-import { openTown, type Town } from "./town.ts";
 
 const size = { users: 10_000, follows: 2_200_000, videos: 10_000 };
 const connections = 64;
@@ -16,13 +16,13 @@ const pagesPerCaller = 200;
 
 /**
  * The time that a page of the following feed takes, none of them cached, while many authors are pulled from, against a
- * town in which nobody is.
+ * dataset in which nobody is.
  */
-export const following: Bench = async (world, { rounds, roundMs, profileDir }) => {
-  const generator = world.owns(startGenerator());
-  const settle = async (town: Town) => {
-    const server = await town.serve({ profileDir });
-    const callers = await town.callers(server, callerCount);
+export const following: Bench = async (environment, { rounds, roundMs, profileDir }) => {
+  const generator = environment.owns(startGenerator());
+  const settle = async (dataset: Dataset) => {
+    const server = await dataset.serve({ profileDir });
+    const callers = await dataset.callers(server, callerCount);
     let asked = 0;
     const micros = async (): Promise<number> => {
       // A position after every video, each time another one: the newest page, which no cache has.
@@ -42,17 +42,26 @@ export const following: Bench = async (world, { rounds, roundMs, profileDir }) =
     await micros();
     return { server, micros };
   };
-  const pulledTown = await openTown(world.owns, join(world.dataDir, "pulled-town"), size);
-  await pullFrom(pulledTown);
-  const deliveredTown = await openTown(world.owns, join(world.dataDir, "delivered-town"), size);
-  const [pulled, delivered] = [await settle(pulledTown), await settle(deliveredTown)];
+  const pulledDataset = await openDataset(
+    environment.owns,
+    join(environment.dataDir, "pulled-dataset"),
+    size,
+  );
+  await pullFrom(pulledDataset);
+  const deliveredDataset = await openDataset(
+    environment.owns,
+    join(environment.dataDir, "delivered-dataset"),
+    size,
+  );
+  const [pulled, delivered] = [await settle(pulledDataset), await settle(deliveredDataset)];
   const compared = await compare(rounds, pulled.micros, delivered.micros);
-  for (const it of [generator, pulled.server, delivered.server, pulledTown, deliveredTown]) await it.stop();
+  for (const it of [generator, pulled.server, delivered.server, pulledDataset, deliveredDataset])
+    await it.stop();
   return [ratioRow("following", "µs a page", compared, { atMost: 1.3 })];
 };
 
 /** Before the first inbox is filled. */
-async function pullFrom({ pool }: Town): Promise<void> {
+async function pullFrom({ pool }: Dataset): Promise<void> {
   await pool.query("update feed.author_video set pushed = false where author_id % $1 = 0", [
     size.users / pulledPeople,
   ]);

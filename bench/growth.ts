@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
+import { type Dataset, keptDataset, openDataset } from "./dataset.ts";
 import { feedRequests } from "./feed-user.ts";
 import { runLoad, startGenerator } from "./generate.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
-import { keptTown, openTown, type Town } from "./town.ts";
 
 /** As many videos per person, so that pages are alike. */
 const smallSize = { users: 10_000, follows: 200_000, videos: 1_000 };
@@ -12,14 +12,14 @@ const largeSize = { users: 1_000_000, follows: 20_000_000, videos: 100_000 };
 const connections = 64;
 const callerCount = 1000;
 
-/** p99 of the feed in a large town, at half the peak rate of the small one, against the small one. */
-export const growth: Bench = async (world, { rounds, roundMs, profileDir }) => {
-  const large = await openTown(world.owns, await keptTown(largeSize), largeSize);
-  const small = await openTown(world.owns, join(world.dataDir, "small-town"), smallSize);
-  const generator = world.owns(startGenerator());
-  const settle = async (town: Town) => {
-    const server = await town.serve({ profileDir });
-    const requests = feedRequests(await town.callers(server, callerCount));
+/** p99 of the feed in a large dataset, at half the peak rate of the small one, against the small one. */
+export const growth: Bench = async (environment, { rounds, roundMs, profileDir }) => {
+  const large = await openDataset(environment.owns, await keptDataset(largeSize), largeSize);
+  const small = await openDataset(environment.owns, join(environment.dataDir, "small-dataset"), smallSize);
+  const generator = environment.owns(startGenerator());
+  const settle = async (dataset: Dataset) => {
+    const server = await dataset.serve({ profileDir });
+    const requests = feedRequests(await dataset.callers(server, callerCount));
     const load = { port: server.port, requests, connections, durationMs: roundMs };
     // Everybody's inbox is filled and their page made before it counts.
     for (let sent = 0; sent < 2 * callerCount; ) sent += (await runLoad(generator, load)).sent;

@@ -11,9 +11,9 @@ const perSecond = 1000;
 const aroundMs = 1000;
 
 /** p99 of the public feed at a constant rate while logins saturate, against the same without logins. */
-export const loginStorm: Bench = async (world, { rounds, roundMs, profileDir }) => {
-  const server = await world.serve({ profileDir });
-  const [watching, storming] = [world.owns(startGenerator()), world.owns(startGenerator())];
+export const loginStorm: Bench = async (environment, { rounds, roundMs, profileDir }) => {
+  const server = await environment.serve({ profileDir });
+  const [watching, storming] = [environment.owns(startGenerator()), environment.owns(startGenerator())];
   const feed = {
     port: server.port,
     requests: [getRequest(classicFeed().path)],
@@ -23,7 +23,7 @@ export const loginStorm: Bench = async (world, { rounds, roundMs, profileDir }) 
   };
   const logins = {
     port: server.port,
-    requests: loginRequests(await world.callers()),
+    requests: loginRequests(await environment.callers()),
     connections: loginConnections,
     durationMs: roundMs + aroundMs,
   };

@@ -9,11 +9,11 @@ import { startWorker } from "./worker.ts";
 export const loginConnections = 16;
 
 /** Successful logins, against bare Argon2id verifications with the same parameters and threads. */
-export const login: Bench = async (world, { rounds, roundMs, profileDir }) => {
-  const server = await world.serve({ profileDir });
-  const generator = world.owns(startGenerator());
-  const bare = world.owns(startWorker<{ durationMs: number }, number>("ceilings/verify-passwords"));
-  const requests = loginRequests(await world.callers());
+export const login: Bench = async (environment, { rounds, roundMs, profileDir }) => {
+  const server = await environment.serve({ profileDir });
+  const generator = environment.owns(startGenerator());
+  const bare = environment.owns(startWorker<{ durationMs: number }, number>("ceilings/verify-passwords"));
+  const requests = loginRequests(await environment.callers());
   const load = { port: server.port, requests, connections: loginConnections, durationMs: roundMs };
   const compared = await compare(
     rounds,

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
+import { createBenchEnvironment } from "./bench-environment.ts";
 import { fanOut } from "./fan-out.ts";
 import { feedApiGuest, feedGuest } from "./feed-guest.ts";
 import { feedApiUser, feedUser } from "./feed-user.ts";
@@ -13,7 +14,6 @@ import { machine, printTable, type Row, writeResults } from "./scoreboard.ts";
 import { split } from "./split.ts";
 import { start } from "./start.ts";
 import { upload } from "./upload.ts";
-import { createWorld } from "./world.ts";
 import { follow, likeHot, likeSpread } from "./writes.ts";
 
 const benches: Record<string, Bench> = {
@@ -56,7 +56,7 @@ const options: BenchOptions = {
   profileDir: values.profile ? "bench/results" : undefined,
 };
 
-const world = await createWorld();
+const environment = await createBenchEnvironment();
 const stopped = new Promise<never>((_resolve, reject) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
@@ -66,13 +66,13 @@ const rows: Row[] = [];
 try {
   for (const name of names) {
     console.error(`${name} …`);
-    rows.push(...(await Promise.race([benches[name]!(world, options), stopped])));
+    rows.push(...(await Promise.race([benches[name]!(environment, options), stopped])));
   }
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
 } finally {
-  await world.remove();
+  await environment.remove();
   if (rows.length > 0) {
     printTable(rows);
     console.log(`\n${machine()}\nwritten to ${await writeResults(rows, options)}`);

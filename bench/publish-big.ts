@@ -13,14 +13,14 @@ const shownMs = 60_000;
 const pollMs = 5;
 
 /** From publishing to a follower's feed, for an author with a million followers and for one with ten. */
-export const publishBig: Bench = async (world, { rounds, profileDir }) => {
-  const town = await world.town();
-  const server = await town.serve({ profileDir });
+export const publishBig: Bench = async (environment, { rounds, profileDir }) => {
+  const dataset = await environment.dataset();
+  const server = await dataset.serve({ profileDir });
   const { port } = server;
   const enter = (name: string) => register(port, `${name}-${Date.now()}`);
   const [big, small, reader] = await Promise.all([enter("big"), enter("small"), enter("reader")]);
-  await addFollowers(town, big.id, many, afterMany);
-  await addFollowers(town, small.id, few, afterFew);
+  await addFollowers(dataset, big.id, many, afterMany);
+  await addFollowers(dataset, small.id, few, afterFew);
   for (const { id } of [big, small]) await follow(port, reader, id);
   const clip = await clipOf();
   let published = 0;
@@ -39,6 +39,6 @@ export const publishBig: Bench = async (world, { rounds, profileDir }) => {
     return (performance.now() - startedMs) / videosPerRound;
   };
   const compared = await compare(rounds, publishing(big), publishing(small));
-  for (const it of [server, town]) await it.stop();
+  for (const it of [server, dataset]) await it.stop();
   return [ratioRow("publish-big", "ms", compared, { atMost: 1.2 })];
 };

@@ -8,26 +8,26 @@ const connections = 64;
 const callerCount = 1000;
 
 /** The feed of 1,000 people who follow 200 each: modules in three processes, against all in one. */
-export const split: Bench = async (world, { rounds, roundMs, profileDir }) => {
-  const town = await world.town();
+export const split: Bench = async (environment, { rounds, roundMs, profileDir }) => {
+  const dataset = await environment.dataset();
   // In the order of calling: who calls others starts after them and is told where they are.
   const services: string[] = [];
   const place = async (...modules: string[]) => {
     const env = { DOUYA_SERVICES: services.join(",") };
-    const process = await town.serve({ target: modules.join(","), env, profileDir });
+    const process = await dataset.serve({ target: modules.join(","), env, profileDir });
     for (const module of modules) services.push(`${module}=127.0.0.1:${process.rpcPort}`);
     return process;
   };
   const people = await place("user", "relation", "message");
   const videos = await place("video", "interaction", "feed");
   const gateway = await place("gateway");
-  const whole = await town.serve({ profileDir });
+  const whole = await dataset.serve({ profileDir });
 
-  const generator = world.owns(startGenerator());
-  const requests = feedRequests(await town.callers(whole, callerCount));
+  const generator = environment.owns(startGenerator());
+  const requests = feedRequests(await dataset.callers(whole, callerCount));
   const measure = (port: number) => async () =>
     (await runLoad(generator, { port, requests, connections, durationMs: roundMs })).perSecond;
   const compared = await compare(rounds, measure(gateway.port), measure(whole.port));
-  for (const it of [generator, gateway, videos, people, whole, town]) await it.stop();
+  for (const it of [generator, gateway, videos, people, whole, dataset]) await it.stop();
   return [ratioRow("split", "requests/s", compared, { atLeast: 0.35 })];
 };

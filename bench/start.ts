@@ -14,19 +14,19 @@ const startMs = 60_000;
 const pollMs = 5;
 
 /** The second start of the whole program until /readyz says so, against its database alone. */
-export const start: Bench = async (world, { rounds }) => {
-  await world.callers();
-  const dir = join(world.dataDir, "postgres");
+export const start: Bench = async (environment, { rounds }) => {
+  await environment.callers();
+  const dir = join(environment.dataDir, "postgres");
   const whole = async () => {
     const port = await freePort();
-    const env = { ...process.env, DOUYA_DATA: world.dataDir, DOUYA_PORT: String(port) };
+    const env = { ...process.env, DOUYA_DATA: environment.dataDir, DOUYA_PORT: String(port) };
     const startedMs = performance.now();
     // As `npm start` does it, which first looks whether something must be built.
     const child = spawn(process.execPath, [...nodeOptions, "bin/douya.mjs", "serve"], {
       env,
       stdio: "ignore",
     });
-    const running = world.owns({ stop: () => stopProcess(child) });
+    const running = environment.owns({ stop: () => stopProcess(child) });
     await ready(port);
     const tookMs = performance.now() - startedMs;
     await running.stop();

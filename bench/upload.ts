@@ -15,14 +15,14 @@ const maxGrowthBytes = 64 * 1024 ** 2;
 const sampleMs = 20;
 
 /** An upload of 1 GB until it is acknowledged, against reading, hashing and writing it in one process. */
-export const upload: Bench = async (world, { rounds, profileDir }) => {
-  const [known] = await world.callers();
-  const server = await world.serve({ profileDir });
+export const upload: Bench = async (environment, { rounds, profileDir }) => {
+  const [known] = await environment.callers();
+  const server = await environment.serve({ profileDir });
   const caller = await logIn(server.port, known!);
-  const uploader = world.owns(startWorker<UploadJob, UploadDone>("load/uploader"));
-  const copier = world.owns(startWorker<HashedCopy, number>("ceilings/copy-hashed"));
-  const file = join(world.dataDir, "big.mp4");
-  const copy = join(world.dataDir, "copy.mp4");
+  const uploader = environment.owns(startWorker<UploadJob, UploadDone>("load/uploader"));
+  const copier = environment.owns(startWorker<HashedCopy, number>("ceilings/copy-hashed"));
+  const file = join(environment.dataDir, "big.mp4");
+  const copy = join(environment.dataDir, "copy.mp4");
   await writeBigClip(file);
 
   const growths: number[] = [];
@@ -35,7 +35,7 @@ export const upload: Bench = async (world, { rounds, profileDir }) => {
     const done = await uploader.ask({ port: server.port, token: caller.token, file });
     growths.push(await grown());
     cpu.push(done.generatorCpu);
-    await removeBig(join(world.dataDir, "blobs", "video"));
+    await removeBig(join(environment.dataDir, "blobs", "video"));
     return megabytesPerSecond(done.tookMs);
   };
   const copied = async (durable: boolean) => {

@@ -1,13 +1,13 @@
 import type { Bench, BenchOptions } from "./bench.ts";
+import type { BenchEnvironment } from "./bench-environment.ts";
 import type { SingleInserts } from "./ceilings/insert-rows.ts";
 import { pairRequests } from "./client.ts";
+import type { Dataset } from "./dataset.ts";
 import { type Generator, runLoad, startGenerator } from "./generate.ts";
 import type { Pairs } from "./load/generator.ts";
 import { compare, type Measure } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
-import type { Town } from "./town.ts";
 import { startWorker } from "./worker.ts";
-import type { World } from "./world.ts";
 
 const connections = 256;
 const callerCount = 1000;
@@ -15,9 +15,9 @@ const likedVideos = 10_000;
 const followedPeople = 10_000;
 
 /** Acknowledged likes over 10,000 videos, against single-row inserts. */
-export const likeSpread: Bench = async (world, options) => {
-  const bed = await writeBed(world, options);
-  const videos = await someVideos(bed.town);
+export const likeSpread: Bench = async (environment, options) => {
+  const bed = await writeBed(environment, options);
+  const videos = await someVideos(bed.dataset);
   const likes = pairRequests("/douyin/favorite/action/", bed.callers, "video_id", videos);
   const compared = await compare(options.rounds, bed.writing(likes), bed.inserting);
   await bed.stop();
@@ -28,9 +28,9 @@ export const likeSpread: Bench = async (world, options) => {
  * Likes of one video at a time, against likes over 10,000. A thousand people can like a video a thousand times;
  * when all have, the next one is the hot one.
  */
-export const likeHot: Bench = async (world, options) => {
-  const bed = await writeBed(world, options);
-  const videos = await someVideos(bed.town);
+export const likeHot: Bench = async (environment, options) => {
+  const bed = await writeBed(environment, options);
+  const videos = await someVideos(bed.dataset);
   const [hot, spread] = [videos.slice(0, likedVideos / 2), videos.slice(likedVideos / 2)].map((ids) =>
     pairRequests("/douyin/favorite/action/", bed.callers, "video_id", ids),
   );
@@ -44,9 +44,9 @@ export const likeHot: Bench = async (world, options) => {
 };
 
 /** Acknowledged follows of people whom nobody follows yet, against single-row inserts. */
-export const follow: Bench = async (world, options) => {
-  const bed = await writeBed(world, options);
-  const { rows } = await bed.town.pool.query<{ id: string }>(
+export const follow: Bench = async (environment, options) => {
+  const bed = await writeBed(environment, options);
+  const { rows } = await bed.dataset.pool.query<{ id: string }>(
     `insert into "user".account (id, username, name_key, name, password_hash)
      select id + 100000000, 'new' || username, 'new' || username, name, password_hash
      from "user".account where username ~ '^user\\d+$' order by id limit $1 returning id`,
@@ -60,18 +60,18 @@ export const follow: Bench = async (world, options) => {
 };
 
 /** What the benchmarks of writing share. */
-async function writeBed(world: World, { roundMs, profileDir }: BenchOptions) {
-  const town = await world.town();
-  const server = await town.serve({ profileDir });
-  const generator = world.owns<Generator>(startGenerator());
-  const inserts = world.owns(startWorker<SingleInserts, number>("ceilings/insert-rows"));
+async function writeBed(environment: BenchEnvironment, { roundMs, profileDir }: BenchOptions) {
+  const dataset = await environment.dataset();
+  const server = await dataset.serve({ profileDir });
+  const generator = environment.owns<Generator>(startGenerator());
+  const inserts = environment.owns(startWorker<SingleInserts, number>("ceilings/insert-rows"));
   const loads: object[] = [];
   return {
-    town,
-    callers: await town.callers(server, callerCount),
+    dataset,
+    callers: await dataset.callers(server, callerCount),
     /** Of every load so far. */
     loads,
-    inserting: () => inserts.ask({ url: town.url, callers: connections, durationMs: roundMs }),
+    inserting: () => inserts.ask({ url: dataset.url, callers: connections, durationMs: roundMs }),
     writing(pairs: Omit<Pairs, "from">): Measure {
       let from = 0;
       return async () => {
@@ -88,12 +88,12 @@ async function writeBed(world: World, { roundMs, profileDir }: BenchOptions) {
       };
     },
     async stop() {
-      for (const it of [generator, inserts, server, town]) await it.stop();
+      for (const it of [generator, inserts, server, dataset]) await it.stop();
     },
   };
 }
 
-export async function someVideos({ pool }: Town): Promise<string[]> {
+export async function someVideos({ pool }: Dataset): Promise<string[]> {
   const { rows } = await pool.query<{ id: string }>(
     "select id from video.video where state = 'published' order by hashint8(id) limit $1",
     [likedVideos],

@@ -24,7 +24,7 @@ async function run(...args: string[]): Promise<string> {
   return program.answer();
 }
 
-test("seed fills in a demonstration and a made-up world whose counts are right, and may be run again", async () => {
+test("seed fills in a demonstration and a synthetic dataset whose counts are right, and may be run again", async () => {
   const size = ["--users=50", "--follows=500", "--videos=40"];
   expect(await run("seed", ...size)).toMatch(/Log in as lin, maya, tofu, jonas, password \w+/);
   expect(await run("seed", ...size)).toContain("are there already");

@@ -77,7 +77,7 @@ async function seedDemo(server: Server, password: string): Promise<number> {
   return people.length;
 }
 
-/** Each module's share of a made-up world, straight into its tables. */
+/** Each module's share of a synthetic dataset, straight into its tables. */
 async function seedGraph(
   server: Server,
   size: Pick<SyntheticGraph, "users" | "follows" | "videos">,

@@ -9,24 +9,24 @@ import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
 import { type Caller, logIn, password } from "./client.ts";
 import { type ServerOptions, type ServerProcess, startServer, stopProcess } from "./server-process.ts";
 
-/** A made-up world as `douya seed` makes it, by the numbers that it takes. */
-export interface TownSize {
+/** The numbers that `douya seed` takes. */
+export interface DatasetSize {
   users: number;
   follows: number;
   videos: number;
 }
 
-/** Has something stopped when the run ends, however that comes about. */
+/** Stops something when the run ends, however it ends. */
 export type Owns = <T extends { stop(): Promise<void> }>(it: T) => T;
 
-/** A town whose database runs, as the operator's own would, so that servers and ceilings share it. */
-export interface Town {
-  size: TownSize;
+/** A synthetic dataset whose database runs like an operator's own, so that servers and ceilings share it. */
+export interface Dataset {
+  size: DatasetSize;
   /** Of the database, for `pg`. */
   url: string;
   pool: pg.Pool;
   serve(options?: Omit<ServerOptions, "env"> & { env?: Record<string, string> }): Promise<ServerProcess>;
-  /** So many of its people, evenly spread, with tokens. */
+  /** Logs in so many of its people, evenly spread. */
   callers(server: ServerProcess, count: number): Promise<Caller[]>;
   stop(): Promise<void>;
 }
@@ -35,12 +35,12 @@ export interface Town {
 const seedMs = 1_800_000;
 const statementMs = 300_000;
 const loginsAtOnce = 16;
-/** Videos are first in the feeds of whoever follows their authors for a week; a kept town is made anew before. */
+/** Videos are first in the feeds of whoever follows their authors for a week; a kept dataset is made again before. */
 const keptForMs = 5 * 24 * 3_600_000;
 const keptIn = "build/bench-towns";
 
-/** Opens the town of this size, which is made in `folder` when it is not there yet. */
-export async function openTown(owns: Owns, folder: string, size: TownSize): Promise<Town> {
+/** Opens the dataset of this size; makes it in `folder` when it is missing. */
+export async function openDataset(owns: Owns, folder: string, size: DatasetSize): Promise<Dataset> {
   if (!existsSync(folder)) await seed(owns, folder, size);
   const dir = join(folder, "postgres");
   const postgres = await startEmbeddedPostgres({ dir, log: createLog("error"), keepAlive: false });
@@ -72,8 +72,8 @@ export async function openTown(owns: Owns, folder: string, size: TownSize): Prom
   });
 }
 
-/** The folder of a large town, which is kept from run to run. */
-export async function keptTown({ users, follows, videos }: TownSize): Promise<string> {
+/** The folder of a large dataset, which is kept from run to run. */
+export async function keptDataset({ users, follows, videos }: DatasetSize): Promise<string> {
   const folder = join(keptIn, `${users}-${follows}-${videos}`);
   const madeAtMs = await stat(join(folder, "made")).then(
     (file) => file.mtimeMs,
@@ -83,8 +83,8 @@ export async function keptTown({ users, follows, videos }: TownSize): Promise<st
   return folder;
 }
 
-/** Makes a town in a draft that takes its place when it is whole. */
-async function seed(owns: Owns, folder: string, { users, follows, videos }: TownSize): Promise<void> {
+/** Makes a dataset in a draft folder, which is renamed when it is complete. */
+async function seed(owns: Owns, folder: string, { users, follows, videos }: DatasetSize): Promise<void> {
   const draft = `${folder}.draft`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });

@@ -5,18 +5,18 @@ import { join } from "node:path";
 import { createLog } from "#platform/observe/log.ts";
 import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
 import { type Caller, clipOf, publishClip, register, waitForFeed } from "./client.ts";
+import { type Dataset, type Owns, openDataset } from "./dataset.ts";
 import { type ServerOptions, type ServerProcess, startServer } from "./server-process.ts";
-import { type Owns, openTown, type Town } from "./town.ts";
 
 /** What all benchmarks of one run share: a data folder with people and videos, and the processes on it. */
-export interface World {
+export interface BenchEnvironment {
   dataDir: string;
   /** People with an account, whose password is `password`. */
   callers(): Promise<Caller[]>;
   /** Starts a server on the data folder, which is filled first if it is empty. */
   serve(options?: Omit<ServerOptions, "env"> & { env?: Record<string, string> }): Promise<ServerProcess>;
-  /** A made-up town of 10,000 people who follow 200 each, in a folder of its own that lasts as long as the run. */
-  town(): Promise<Town>;
+  /** A synthetic dataset of 10,000 people who follow 200 each, in a folder of its own that lasts as long as the run. */
+  dataset(): Promise<Dataset>;
   owns: Owns;
   /** Stops everything and removes the folder. */
   remove(): Promise<void>;
@@ -25,12 +25,12 @@ export interface World {
 const videos = 32;
 const people = 40;
 /** Some more follows than 200 each, since a few of those drawn are drawn twice. */
-const townSize = { users: 10_000, follows: 2_200_000, videos: 10_000 };
+const datasetSize = { users: 10_000, follows: 2_200_000, videos: 10_000 };
 
-export async function createWorld(): Promise<World> {
+export async function createBenchEnvironment(): Promise<BenchEnvironment> {
   const dataDir = await mkdtemp(join(tmpdir(), "douya-bench-"));
   const owned: { stop(): Promise<void> }[] = [];
-  const owns: World["owns"] = (it) => {
+  const owns: BenchEnvironment["owns"] = (it) => {
     owned.push(it);
     return it;
   };
@@ -59,10 +59,10 @@ export async function createWorld(): Promise<World> {
     return filling;
   };
 
-  const world: World = {
+  const environment: BenchEnvironment = {
     dataDir,
     callers,
-    town: () => openTown(owns, join(dataDir, "town"), townSize),
+    dataset: () => openDataset(owns, join(dataDir, "dataset"), datasetSize),
     owns,
     async serve(options = {}) {
       await callers();
@@ -77,5 +77,5 @@ export async function createWorld(): Promise<World> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
-  return world;
+  return environment;
 }
