@@ -13,7 +13,7 @@ export interface DeadLetter {
   reason: string;
   attempts: number;
   parkedAt: Date;
-  /** Marked, and about to be handled again. */
+  /** Marked by an operator to be replayed. */
   replay: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface LoggedEvent {
   at: Date;
 }
 
-/** Events that could not be handled, the latest first, at most `limit`. */
+/** Dead letters, the latest first, at most `limit`. */
 export async function deadLetters(
   pool: Pool,
   group: string | undefined,
@@ -42,8 +42,8 @@ export async function deadLetters(
 }
 
 /**
- * Has dead letters handled again by the consumers of their group, within seconds when one runs and else as soon as
- * one does; tells how many. Error: NO_DEAD_LETTER.
+ * Marks dead letters; returns how many. The consumers of their group replay them within seconds, or as soon as one runs.
+ * Error: NO_DEAD_LETTER.
  */
 export async function replay(pool: Pool, which: { group?: string; id?: string }): Promise<number> {
   const { rowCount } = await pool.query(
@@ -65,8 +65,9 @@ export async function drop(pool: Pool, which: { group: string; id: string }): Pr
 }
 
 /**
- * Lets a group handle everything again (`start`) or skip what it has not handled (`end`). Consumers that run notice
- * within seconds; what one of them has under way is committed before or not at all. Error: NO_SUCH_GROUP.
+ * Sets the offsets of a group to the `start`, so that it handles everything again, or to the `end`, so that it skips its
+ * backlog. Running consumers notice within seconds. A batch that one of them is handling commits before this or fails.
+ * Error: NO_SUCH_GROUP.
  */
 export async function reset(pool: Pool, group: string, to: "start" | "end"): Promise<void> {
   const { rowCount } = await pool.query(
@@ -78,7 +79,7 @@ export async function reset(pool: Pool, group: string, to: "start" | "end"): Pro
   if (!rowCount) throw noSuchGroup(group);
 }
 
-/** Removes a group that is not used any more, with its dead letters: the log is kept for every group there is. */
+/** Removes a group that is no longer used, with its dead letters, because the log is retained for every known group. */
 export async function forget(pool: Pool, group: string): Promise<void> {
   const { rows } = await pool.query<{ alive: boolean; known: boolean }>(
     `select exists (select from events.member where group_name = $1 and expires_at > now()) as alive,
@@ -96,13 +97,13 @@ export async function forget(pool: Pool, group: string): Promise<void> {
     await pool.query(`delete from events.${table} where group_name = $1`, [group]);
 }
 
-/** Events above a position, in the order of the log; without one, the newest. */
+/** The events after a position, in log order; without a position, the newest. */
 export async function readTail(
   pool: Pool,
   which: { after?: string; types?: string[]; limit: number },
 ): Promise<LoggedEvent[]> {
-  const { rows: horizon } = await pool.query<{ upto: string }>("select events.horizon() as upto");
-  // The primary key begins with the partition: the end of each is read, and the best of those are kept.
+  const { rows: stable } = await pool.query<{ upto: string }>("select events.horizon() as upto");
+  // The primary key begins with the partition, so up to `limit` rows of each are read and then merged.
   const order = which.after === undefined ? "desc" : "asc";
   const { rows } = await pool.query<LoggedEvent>(
     `select l.* from generate_series(0, ${partitionCount - 1}) p cross join lateral (
@@ -110,7 +111,7 @@ export async function readTail(
        where partition = p and position > $1 and position <= $2 and ($3::text[] is null or type = any($3))
        order by position ${order} limit $4
      ) l order by position ${order} limit $4`,
-    [which.after ?? 0, horizon[0]!.upto, which.types ?? null, which.limit],
+    [which.after ?? 0, stable[0]!.upto, which.types ?? null, which.limit],
   );
   return order === "asc" ? rows : rows.reverse();
 }

@@ -13,8 +13,8 @@ afterEach(async () => {
 });
 afterAll(() => log.close());
 
-/** Draws a position for an event and leaves the transaction open. */
-async function drawn(value: string): Promise<pg.Client> {
+/** Writes an event, which gets its position, and leaves the transaction open. */
+async function openWriter(value: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: log.url });
   await client.connect();
   clients.push(client);
@@ -54,8 +54,8 @@ describe("changes since a cursor", () => {
   it("are seen at once, whatever else is under way, and what commits late when it does", async () => {
     const look = watcher();
     await look();
-    const first = await drawn("first");
-    const second = await drawn("second!");
+    const first = await openWriter("first");
+    const second = await openWriter("second!");
     await log.emit("third");
     expect(await look()).toEqual(["third"]);
     expect(await look()).toEqual([]);
@@ -90,7 +90,7 @@ describe("changes since a cursor", () => {
   it("are told when they commit, however many have been committed above them", async () => {
     const look = watcher();
     await look();
-    const held = await drawn("held!");
+    const held = await openWriter("held!");
     await log.emit(...Array.from({ length: 1200 }, (_, n) => `above ${n}`));
     expect(await look()).toBeUndefined();
     expect(await look()).toBeUndefined();
@@ -142,7 +142,7 @@ describe("changes since a cursor", () => {
         await look();
         for (const [i, one] of steps.entries()) {
           if (one === "draw" && open.length < 4)
-            open.push({ client: await drawn(`${run}:${i}`), value: `${run}:${i}` });
+            open.push({ client: await openWriter(`${run}:${i}`), value: `${run}:${i}` });
           else if (one === "look") {
             for (const value of (await look())!) unseen.delete(value);
             expect([...unseen]).toEqual([]);

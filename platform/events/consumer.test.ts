@@ -222,7 +222,7 @@ describe("a poison event", () => {
 });
 
 describe("an error that says not now", () => {
-  it("is waited out and parks nothing", async () => {
+  it("is retried without limit and parks nothing", async () => {
     let refusals = 0;
     const consumer = consume({
       maxAttempts: 2,

@@ -32,7 +32,7 @@ async function openTransaction(...statements: string[]): Promise<pg.Client> {
 /** `held` as `test.added.v1`, as the outbox writes it. */
 const appendHeld = String.raw`select events.append('{3}', '{test.added.v1}', '{held}', '{"\\x0a0468656c64"}', '{null}')`;
 
-async function horizon(): Promise<number> {
+async function stablePosition(): Promise<number> {
   const { rows } = await log.database.pool.query<{ horizon: string }>("select events.horizon() as horizon");
   return Number(rows[0]!.horizon);
 }
@@ -77,16 +77,16 @@ describe("a transaction held open across later commits", () => {
   });
 });
 
-it("the horizon is below whatever may still be committed, also before the first event ever", async () => {
-  expect(await horizon()).toBe(0);
+it("the stable position is below whatever may still be committed, also before the first event ever", async () => {
+  expect(await stablePosition()).toBe(0);
   const first = await openTransaction(appendHeld);
-  expect(await horizon()).toBe(0);
+  expect(await stablePosition()).toBe(0);
   const second = await openTransaction(appendHeld, appendHeld);
   await log.emit("a:1");
   await first.query("commit");
-  expect(await horizon()).toBe(1);
+  expect(await stablePosition()).toBe(1);
   await second.query("rollback");
-  expect(await horizon()).toBe(4);
+  expect(await stablePosition()).toBe(4);
 });
 
 it("positions beyond 32 bits are told by the lock as well", async () => {
@@ -94,9 +94,9 @@ it("positions beyond 32 bits are told by the lock as well", async () => {
     await log.database.pool.query(`alter table events.log alter position restart with ${start}`);
     const held = await openTransaction(appendHeld);
     await log.emit("a:1");
-    expect(await horizon()).toBe(start - 1);
+    expect(await stablePosition()).toBe(start - 1);
     await held.query("commit");
-    expect(await horizon()).toBe(start + 1);
+    expect(await stablePosition()).toBe(start + 1);
   }
 });
 
@@ -145,7 +145,7 @@ it("two that wait for each other both succeed, and each event is there once", as
 
 it("facts without events write no event, and a batch keeps its order", async () => {
   await log.events.transaction(log.db, async () => {});
-  expect(await horizon()).toBe(0);
+  expect(await stablePosition()).toBe(0);
   const values = Array.from({ length: 1500 }, (_, i) => `a:${i}`);
   const consumer = consume();
   await log.emit(...values);

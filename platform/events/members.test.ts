@@ -86,8 +86,8 @@ const sixInARow = ["k:1", "k:2", "k:3", "k:4", "k:5", "k:6"];
 describe("a consumer killed", () => {
   it.each([
     ["before the effect", "begin"],
-    ["in the midst of it", "middle"],
-    ["between it and the commit", "end"],
+    ["during the effect", "middle"],
+    ["between the effect and the commit", "end"],
     ["after the commit, before the next batch", "next"],
   ])("%s acts once", async (_, step) => {
     await log.emit(...sixInARow);
