@@ -259,7 +259,7 @@ describe("an error that says not now", () => {
 });
 
 describe("a handler that works in time slices", () => {
-  it("goes on after turns that were too short and statements that took too long, and parks nothing", async () => {
+  it("goes on after time slices that were too short and statements that took too long, and parks nothing", async () => {
     let calls = 0;
     let done = 0;
     const handle = inTimeSlices<Transaction<EffectTables>, Parameters<typeof writeEffects>[1]>(
@@ -271,7 +271,7 @@ describe("a handler that works in time slices", () => {
         }
         while (done < 40) {
           await sql`select pg_sleep(0.005)`.execute(transaction);
-          // Each turn gets one step further, however slow the machine is.
+          // Each time slice gets one step further, however slow the machine is.
           done++;
           checkTimeSlice();
         }
