@@ -1,3 +1,5 @@
+/** The largest page of any feed. */
+export const maxPage = 50;
 /** An inbox holds the newest ones; older videos of the people one follows are on their pages. */
 export const inboxSize = 1000;
 /** Who has not read for so long has no inbox; it is filled again on return. */

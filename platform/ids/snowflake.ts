@@ -63,3 +63,8 @@ export const maxId = 2n ** 63n - 1n;
 export function isId(text: string): boolean {
   return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= maxId;
 }
+
+/** For lists of ids in a query, where each keeps its place: what is no id becomes one that nothing has. */
+export function idOrZero(text: string): string {
+  return isId(text) ? text : "0";
+}

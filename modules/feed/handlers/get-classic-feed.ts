@@ -3,9 +3,7 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import { type FollowingFeed, newest } from "../following-feed.ts";
-import { classicPage, firstClassMs } from "../rules.ts";
-
-const maxPage = 50;
+import { classicPage, firstClassMs, maxPage } from "../rules.ts";
 
 export function getClassicFeed(
   feed: FollowingFeed,

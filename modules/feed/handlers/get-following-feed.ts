@@ -2,8 +2,7 @@ import type { FeedService } from "#contracts/gen/feed_pb.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { type FollowingFeed, newest } from "../following-feed.ts";
-
-const maxPage = 50;
+import { maxPage } from "../rules.ts";
 
 export function getFollowingFeed(feed: FollowingFeed): Handlers<typeof FeedService>["getFollowingFeed"] {
   return async (request, call) => {

@@ -1,9 +1,7 @@
 import type { FeedService } from "#contracts/gen/feed_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
-import { endPage } from "../rules.ts";
-
-const maxPage = 50;
+import { endPage, maxPage } from "../rules.ts";
 
 export function getPublicFeed(
   video: Client<typeof VideoService, "listPublished">,

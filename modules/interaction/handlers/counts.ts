@@ -1,7 +1,7 @@
 import { type InteractionService, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
-import { isId } from "#platform/ids/snowflake.ts";
+import { idOrZero, isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ReactionStore, StoredReaction } from "../reaction-store.ts";
 import { maxPage } from "../rules.ts";
@@ -31,9 +31,8 @@ export function getVideoStats(store: PerCall<ReactionStore>): Service["getVideoS
 export function getOpinions(store: PerCall<ReactionStore>): Service["getOpinions"] {
   return async ({ people }, call) => {
     // What is no id is nobody's, and does no harm to what else is asked.
-    const idOr0 = (id: string) => (isId(id) ? id : "0");
     const pairs = people.flatMap(({ userId, videoIds }) =>
-      videoIds.map((videoId) => ({ userId: idOr0(userId), videoId: idOr0(videoId) })),
+      videoIds.map((videoId) => ({ userId: idOrZero(userId), videoId: idOrZero(videoId) })),
     );
     const found = Uint8Array.from(await store(call).reactionsOf(pairs), reactionOf);
     let end = 0;

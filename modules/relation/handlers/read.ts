@@ -1,7 +1,7 @@
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
-import { isId } from "#platform/ids/snowflake.ts";
+import { idOrZero, isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { RelationshipStore } from "../relationship-store.ts";
 
@@ -46,9 +46,8 @@ export function getRelations(store: PerCall<RelationshipStore>): Service["getRel
 export function getStandings(store: PerCall<RelationshipStore>): Service["getStandings"] {
   return async ({ people, oneWay }, call) => {
     // What is no id is nobody's, and does no harm to what else is asked.
-    const idOr0 = (id: string) => (isId(id) ? id : "0");
     const asked = people.map(({ userId, otherIds }) =>
-      otherIds.map((otherId) => ({ userId: idOr0(userId), otherId: idOr0(otherId) })),
+      otherIds.map((otherId) => ({ userId: idOrZero(userId), otherId: idOrZero(otherId) })),
     );
     const found = eachItsOwn(asked, await store(call).relationships(asked.flat(), { oneWay }));
     return { standings: found.map((flags) => Uint8Array.from(flags)) };
