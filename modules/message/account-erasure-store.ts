@@ -17,7 +17,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
         insert into message.person (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true`.execute(db);
     },
-    /** With whom they have some of their conversations. */
+    /** The peers of some of their conversations. */
     async peers(userId: string): Promise<string[]> {
       const rows = await db
         .selectFrom("conversation")

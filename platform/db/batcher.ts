@@ -105,7 +105,7 @@ export function createBatcher<K, V>(
       // All that wait may do so for a batch under way, whose end will come back here.
       if (batch.length === 0) return;
       void flush(batch);
-      // What did not fit may go at once beside it.
+      // What did not fit may go at once, in parallel.
       schedule();
     });
   }

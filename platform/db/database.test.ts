@@ -42,7 +42,7 @@ describe("statements that repeat", () => {
     };
   }
 
-  it("are planned once, and anew when a migration beside us has changed their columns", async () => {
+  it("are planned once, and again when a concurrent migration has changed their columns", async () => {
     const { pool, db, prepared, close } = await oneConnection();
     await pool.query("create table thing (id int); insert into thing values (1)");
     const read = (on = db) => on.selectFrom("thing").selectAll().where("id", "=", 1).execute();

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Database, Transaction } from "./database.ts";
 
-/** A count that is kept beside the facts it counts, and how both are found. */
+/** A denormalized count, and the queries for it and for its facts. */
 export interface KeptCount {
   /** As an operator reads it: `followers`. */
   what: string;
@@ -29,7 +29,7 @@ export interface Recounted {
 const shown = 20;
 
 /**
- * Compares counts with their facts, all in one snapshot, so that it is exact beside a system at work, and in the
+ * Compares counts with their facts, all in one snapshot, so that it is exact while the system works, and in the
  * database, so that it takes no memory here. `onStart` hears what comes next.
  */
 export async function recount(

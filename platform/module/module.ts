@@ -36,7 +36,7 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
 /** Tells how much of something is done. */
 export type Progress = (what: string, done: number, total: number) => void;
 
-/** A word on the operator's command line that one module answers; it works beside a running system. */
+/** A command of the operator's command line that a module implements; it works while the system runs. */
 export interface ModuleCommand<Tables> {
   summary: string;
   /** Acts on the words that follow; gives the lines to print. Error: ARGUMENT_INVALID. */
@@ -44,13 +44,13 @@ export interface ModuleCommand<Tables> {
 }
 
 /**
- * What a module has built from events and facts, and builds anew when a job of the kind `rebuild` with its name as
- * key is in the module's job table (platform/jobs/rebuild.ts).
+ * What a module builds from events and facts. It rebuilds it when its job table has a job of the kind `rebuild` with the
+ * read model's name as key (platform/jobs/rebuild.ts).
  */
 export interface ReadModel<Tables> {
-  /** The group of consumers that keeps it up to date: where one of these is, somebody can build it anew. */
+  /** The consumer group that keeps it up to date: a process with a member of it can rebuild it. */
   group: string;
-  /** What a rebuilding is at, for people. */
+  /** How far a rebuild has come, for people. */
   progress?(db: Kysely<Tables>): Promise<string>;
 }
 
@@ -61,11 +61,11 @@ export interface Running<S extends DescService> {
   routes?: (app: FastifyInstance) => Promise<void>;
   /** Why the module cannot serve now; undefined when it can. */
   notReady?: () => Promise<string | undefined>;
-  /** Ends background work; everything it called is still there while it stops. */
+  /** Stops background work; the modules that it calls stop later. */
   stop?: () => Promise<void>;
 }
 
-/** A module's declaration: what it offers, whom it calls, what it stores, how it starts. */
+/** A module's declaration: what it offers, calls and stores, and how it starts. */
 export interface Module<S extends DescService, Calls extends Record<string, Dependency>, Config, Tables> {
   name: string;
   /** The contract it implements; the gateway has none. */
@@ -73,7 +73,7 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   calls: Calls;
   /** Of the schema with the module's name. */
   migrations?: Migrations;
-  /** Looks at files of people: its process says when that cannot be done. */
+  /** Inspects uploaded files: its process reports when that is impossible. */
   usesMedia?: true;
   start(context: ModuleContext<Calls, Config, Tables>): Promise<Running<S>>;
   /** By their names: `douya moderator add ada`. */
