@@ -1,4 +1,4 @@
-import type { Page, Request } from "playwright-core";
+import type { Locator, Page, Request } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { explainReason } from "#apps/web/src/i18n/explain.ts";
 import { isolate } from "#apps/web/src/i18n/isolate.ts";
@@ -81,6 +81,44 @@ describe("what a phone feels like in the hand", () => {
     const list = (await page.locator(".nobody").boundingBox())!;
     expect(list.y).toBeGreaterThanOrEqual(tabs.y + tabs.height);
     expect(list.y + list.height).toBeLessThanOrEqual(480);
+  });
+
+  test("a question about a comment keeps off its buttons", async () => {
+    const { page } = await hold(ada);
+    const boxOf = async (locator: Locator) => (await locator.boundingBox())!;
+    await page.goto(`/video/${videoId}?comments`);
+    await page.locator(".comment").first().getByRole("button", { name: zh.deleteAction }).tap();
+    const question = page.getByRole("dialog", { name: zh.deleteCommentTitle });
+    const words = await boxOf(question.getByText(zh.deleteCommentBody));
+    const buttons = await boxOf(question.locator(".dialog-actions"));
+    expect(buttons.y - words.y - words.height).toBeGreaterThan(8);
+  });
+
+  test("on a small phone no choice is cut in two", async () => {
+    const { page } = await browser.visit(server.origin, "phone");
+    await page.setViewportSize({ width: 280, height: 568 });
+    await page.goto("/settings");
+    const linesOf = (locator: Locator) =>
+      locator.evaluate((element) => {
+        const range = element.ownerDocument.createRange();
+        range.selectNodeContents(element);
+        return range.getClientRects().length;
+      });
+    for (const name of ["English", zh.themeSystem])
+      expect(await linesOf(page.locator(".segmented span", { hasText: name }).first()), name).toBe(1);
+  });
+
+  test("text of twice the size is all of it larger, and stays within the page", async () => {
+    const { page } = await browser.visit(server.origin, "phone");
+    for (const path of ["/login", "/register", "/settings", "/hot", `/user/${ada.id}`]) {
+      await page.goto(path);
+      await page.evaluate("document.documentElement.style.fontSize = '200%'");
+      await page.locator("main h1").first().waitFor();
+      expect(await page.evaluate("getComputedStyle(document.body).fontSize")).toBe("32px");
+      // Not the window's width, which grows with the page on a phone.
+      const widthPx = () => page.evaluate("document.documentElement.scrollWidth");
+      await expect.poll(widthPx, { message: path }).toBe(390);
+    }
   });
 
   test("words run in their own direction, and long ones are folded", async () => {
