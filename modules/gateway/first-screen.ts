@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { isId } from "#platform/ids/snowflake.ts";
+import { fitOf, ratioOf } from "#platform/media/fit.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { toFeedPage } from "./api/feed-page.ts";
 import { toApiVideo } from "./api/present.ts";
@@ -66,18 +67,16 @@ export function firstScreen(
  * stands in a style element, which the page's policy names by its hash.
  */
 function markup(answers: { feed?: unknown; video?: ApiVideo }, film: ApiVideo): string {
-  const tall = film.width > 0 && film.height > 0 && film.width / film.height <= 0.66;
   const cover = film.coverUrl
     ? `<img class="stage-cover" src="${escaped(film.coverUrl)}" alt="" fetchpriority="high" />`
     : "";
   // Inside a script element only "<" could end it.
   const json = JSON.stringify(answers).replaceAll("<", "\\u003c");
-  const ratio = film.width > 0 && film.height > 0 ? film.width / film.height : 0.5625;
-  return `<style>#first-screen .slide{--ratio:${ratio.toFixed(4)}}</style>
+  return `<style>#first-screen .slide{--ratio:${ratioOf(film).toFixed(4)}}</style>
     <div id="first-screen" class="main" data-video="true" aria-hidden="true">
       ${answers.feed ? '<div class="feed-tabs"></div>' : ""}
       <div class="feed"><div class="slide">
-        <div class="stage" data-fit="${tall ? "cover" : "contain"}">${cover}
+        <div class="stage" data-fit="${fitOf(film)}">${cover}
           <div class="stage-holder"><video class="stage-video" src="${escaped(film.playUrl!)}" preload="auto"
             autoplay muted loop playsinline disableremoteplayback tabindex="-1"></video></div>
         </div>

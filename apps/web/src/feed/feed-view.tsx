@@ -1,4 +1,5 @@
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { ratioOf } from "#platform/media/fit.ts";
 import type { Video } from "../api/types.ts";
 import { LazyCommentsDrawer, loadDrawer } from "../comments/lazy-comments-drawer.tsx";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
@@ -6,7 +7,6 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { usePreferences } from "../settings/use-preferences.ts";
 import { loadPages } from "../shell/pages.ts";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
-import { ratioOf } from "../video/fit.ts";
 import { Slide } from "../video/slide.tsx";
 import { useSound } from "../video/sound.tsx";
 import { isNearEnd, isShown, preloadOf } from "./nearness.ts";

@@ -1,4 +1,5 @@
 import { type CSSProperties, memo, useId, useRef } from "react";
+import { fitOf, ratioOf } from "#platform/media/fit.ts";
 import type { Video } from "../api/types.ts";
 import type { Preload } from "../feed/nearness.ts";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -7,7 +8,6 @@ import { SoundOffIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useMedia } from "../ui/use-media.ts";
 import { Caption } from "./caption.tsx";
-import { fitOf, ratioOf } from "./fit.ts";
 import { FullscreenButton } from "./fullscreen-button.tsx";
 import { Rail } from "./rail.tsx";
 import { Scrubber } from "./scrubber.tsx";
