@@ -1,4 +1,5 @@
-import type { Pool } from "pg";
+import { sql } from "kysely";
+import type { Kysely } from "../db/database.ts";
 import type { EventOf, EventType } from "./event-type.ts";
 import { decode, type LogRow } from "./log-row.ts";
 
@@ -21,16 +22,13 @@ const cursorForm = /^(\d{1,15}) (\d{1,4})$/;
  * that nothing was added. So no memory of what was seen is needed.
  */
 export async function readChanges<Type extends EventType>(
-  pool: Pool,
+  db: Kysely<unknown>,
   types: ReadonlyMap<string, Type>,
   cursor: string,
 ): Promise<LogChanges<Type>> {
   const [known, after = null, above = null] = cursorForm.exec(cursor) ?? [];
-  const { rows } = await pool.query<LogRow & { decided: string; above: number; total: number }>({
-    name: "events-recent",
-    text: "select * from events.recent($1, $2, $3, $4)",
-    values: [after, above, [...types.keys()], maxEvents],
-  });
+  const { rows } = await sql<LogRow & { decided: string; above: number; total: number }>`
+    select * from events.recent(${after}, ${above}, ${[...types.keys()]}, ${maxEvents})`.execute(db);
   const [first] = rows;
   if (!first) return { cursor, events: [] };
   const tooMany = known === undefined || first.total > maxEvents;

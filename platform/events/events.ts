@@ -35,6 +35,8 @@ export interface RunningEvents extends Events {
 export function createEvents(options: { database: Database; log: Logger; leaseMs?: number }): RunningEvents {
   const { log, leaseMs = 6_000 } = options;
   const { pool } = options.database;
+  // With the errors of a module's database: whoever reads changes answers a request.
+  const db = options.database.of<unknown>("events");
   const stable = watchStablePosition(pool, log);
   const reader = createLogReader(pool);
   const consumers = new Set<Consumer>();
@@ -59,8 +61,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
       consumers.add(consumer);
       return consumer;
     },
-    changesSince: (types, cursor) =>
-      readChanges(pool, new Map(types.map((type) => [type.name, type])), cursor),
+    changesSince: (types, cursor) => readChanges(db, new Map(types.map((type) => [type.name, type])), cursor),
     async stop() {
       await Promise.all([...consumers].map((consumer) => consumer.stop()));
       await stable.stop();
