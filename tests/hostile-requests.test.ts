@@ -114,56 +114,58 @@ describe.each(shapes)("whatever is asked, %s", (shape) => {
     Math.max(5 * patienceMs, requests * 100),
   );
 
-  test.runIf(shape === "split")(
-    `modules answer only each other, and go on: ${calls} calls of seed ${seed}`,
-    async () => {
-      const random = randomOf(seed);
-      const secret = (await readFile(join(server.deployment.dataDir, "cluster-secret"), "utf8")).trim();
-      const forged = await forgedTokens();
-      const tokens = createServiceTokens(secret);
-      const [person, other] = await Promise.all([server.register(), server.register()]);
-      const ids = [person.id, other.id, known.values.videoid![0]!, known.values.commentid![0]!];
-      const callable = await callableMethods(tokens);
-      const modules = await Promise.all([...Object.keys(table), "stranger"].map(tokens.issue));
-      const failures: string[] = [];
-      let trusted = 0;
-      let refused = 0;
-      let left = calls;
-      async function ask(): Promise<void> {
-        while (left-- > 0 && failures.length < 20) {
-          const { module, ...method } = random.of(callable);
-          const others = modules.filter((token) => !method.tokens.includes(token));
-          const call = hostileCall(random, method, [...forged, ...others], ids);
-          const answer = await answerToCall(server.deployment.rpcAddressOf(module), call);
-          if (call.trusted) trusted++;
-          // Without a status: what came was no call.
-          if (answer.reason?.startsWith("SERVICE_")) refused++;
-          if (answer.status !== "none" && (call.trusted || answer.status !== "0")) continue;
-          failures.push(JSON.stringify([method.path, call.headers, call.end, answer]).slice(0, 1000));
+  // Declared only where it runs: in CI a test that is skipped has failed.
+  if (shape === "split")
+    test(
+      `modules answer only each other, and go on: ${calls} calls of seed ${seed}`,
+      async () => {
+        const random = randomOf(seed);
+        const secret = (await readFile(join(server.deployment.dataDir, "cluster-secret"), "utf8")).trim();
+        const forged = await forgedTokens();
+        const tokens = createServiceTokens(secret);
+        const [person, other] = await Promise.all([server.register(), server.register()]);
+        const ids = [person.id, other.id, known.values.videoid![0]!, known.values.commentid![0]!];
+        const callable = await callableMethods(tokens);
+        const modules = await Promise.all([...Object.keys(table), "stranger"].map(tokens.issue));
+        const failures: string[] = [];
+        let trusted = 0;
+        let refused = 0;
+        let left = calls;
+        async function ask(): Promise<void> {
+          while (left-- > 0 && failures.length < 20) {
+            const { module, ...method } = random.of(callable);
+            const others = modules.filter((token) => !method.tokens.includes(token));
+            const call = hostileCall(random, method, [...forged, ...others], ids);
+            const answer = await answerToCall(server.deployment.rpcAddressOf(module), call);
+            if (call.trusted) trusted++;
+            // Without a status: what came was no call.
+            if (answer.reason?.startsWith("SERVICE_")) refused++;
+            if (answer.status !== "none" && (call.trusted || answer.status !== "0")) continue;
+            failures.push(JSON.stringify([method.path, call.headers, call.end, answer]).slice(0, 1000));
+          }
         }
-      }
-      await Promise.all(Array.from({ length: AT_ONCE }, ask));
-      expect(failures.slice(0, 5), `${failures.length} of seed ${seed}`).toEqual([]);
-      expect(Math.min(trusted, refused)).toBeGreaterThan(calls / 4);
+        await Promise.all(Array.from({ length: AT_ONCE }, ask));
+        expect(failures.slice(0, 5), `${failures.length} of seed ${seed}`).toEqual([]);
+        expect(Math.min(trusted, refused)).toBeGreaterThan(calls / 4);
 
-      const [ported] = callable;
-      for (const noise of rawNoise(random))
-        await closedAfter(server.deployment.rpcAddressOf(ported!.module), noise);
-      // Every process goes on.
-      body(await send("GET", `${server.origin}/api/v1/feed`));
-      expect((await server.register()).id).toMatch(/^\d+$/);
-      for (const program of server.deployment.programs()) {
-        // A stack belongs to a refusal to do what no module asks for, or there is none.
-        const errors = program
-          .output()
-          .split("\n")
-          .filter((line) => /"level":[56]0/.test(line));
-        for (const line of errors) expect(JSON.parse(line)).toMatchObject({ msg: "internal error" });
-        expect(program.output()).not.toMatch(/^ +at .*:\d+:\d+\)?$/m);
-      }
-    },
-    Math.max(5 * patienceMs, calls * 100),
-  );
+        const [ported] = callable;
+        for (const noise of rawNoise(random))
+          await closedAfter(server.deployment.rpcAddressOf(ported!.module), noise);
+        // Every process goes on.
+        body(await send("GET", `${server.origin}/api/v1/feed`));
+        expect((await server.register()).id).toMatch(/^\d+$/);
+        for (const program of server.deployment.programs()) {
+          // A stack belongs to a refusal to do what no module asks for, or there is none.
+          const errors = program
+            .output()
+            .split("\n")
+            .filter((line) => /"level":[56]0/.test(line));
+          for (const line of errors) expect(JSON.parse(line)).toMatchObject({ msg: "internal error" });
+          expect(program.output()).not.toMatch(/^ +at .*:\d+:\d+\)?$/m);
+        }
+      },
+      Math.max(5 * patienceMs, calls * 100),
+    );
 });
 
 /** Methods of every module, with tokens of those that may call them. */
