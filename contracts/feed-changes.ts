@@ -1,4 +1,3 @@
-import type { MessageShape } from "@bufbuild/protobuf";
 import {
   accountClosing,
   accountErased,
@@ -30,14 +29,8 @@ export const feedEvents = [
   ...[reacted, reactionsRemoved, commented, commentDeleted],
 ] as const;
 
-type EventOf<Type extends (typeof feedEvents)[number]> = Type extends {
-  name: infer Name;
-  schema: infer Schema;
-}
-  ? {
-      type: Name;
-      message: MessageShape<Schema extends (typeof feedEvents)[number]["schema"] ? Schema : never>;
-    }
+type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message): string }
+  ? { type: Name; message: Message }
   : never;
 
 /** The ids of the videos, and of the people (also as readers), for whom an event changes a feed; undefined: for all. */

@@ -59,7 +59,7 @@ export function projectInboxes(
     signal: AbortSignal,
   ): Promise<string[] | "everybody"> {
     if (event.type === videoPublished.name)
-      return addVideo(on, event.message, systemCall(event.traceId, signal));
+      return addVideo(on, event.message, systemCall({ traceId: event.traceId, signal }));
     if (event.type !== videoDeleted.name) return [];
     await store.removeVideo(on, event.message);
     return event.message.publishedAtMs > 0 ? "everybody" : [];

@@ -10,8 +10,8 @@ import type { FeedStore } from "./store.ts";
 const pageMs = 20_000;
 
 /** A call on nobody's behalf, for work that no request waits for. */
-export function systemCall(traceId = randomBytes(16).toString("hex"), signal?: AbortSignal): Call {
-  return { traceId, deadlineMs: Date.now() + pageMs, signal };
+export function systemCall({ traceId, signal }: Partial<Pick<Call, "traceId" | "signal">> = {}): Call {
+  return { traceId: traceId ?? randomBytes(16).toString("hex"), deadlineMs: Date.now() + pageMs, signal };
 }
 
 /** Fans a video out to its author's followers, page by page; goes on where it was after an interruption. */

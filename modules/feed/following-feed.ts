@@ -103,10 +103,10 @@ export function followingFeed(options: {
   async function pulledBy(userId: string, pulls: Pulls | undefined, call: ServedCall): Promise<string[]> {
     // The inbox was closed a moment ago.
     if (!pulls) return [];
-    if (pulls.seen === pulls.clock) return pulls.authorIds;
+    if (pulls.seen === pulls.latest) return pulls.authorIds;
     const own = store(call);
     const followed = [...(await onlyFollowed(userId, await own.newlyPulled(pulls), call))];
-    await own.seePulls(userId, pulls.clock, followed);
+    await own.recordPulls(userId, pulls.latest, followed);
     return [...new Set([...pulls.authorIds, ...followed])];
   }
 

@@ -27,10 +27,7 @@ export function projectInterests(store: FeedStore, relation: Client<typeof Relat
       const authorIds = shown.filter((one) => one.userId === userId).map((one) => one.authorId);
       return { userId, otherIds: [...new Set(authorIds)] };
     });
-    const { standings } = await relation.getStandings(
-      { people, oneWay: true },
-      systemCall(undefined, signal),
-    );
+    const { standings } = await relation.getStandings({ people, oneWay: true }, systemCall({ signal }));
     const pairs = people.flatMap(({ userId, otherIds }, i) =>
       otherIds
         .filter((_, j) => standings[i]![j]! & Relationship.FOLLOWS)

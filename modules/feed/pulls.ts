@@ -3,11 +3,13 @@ import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import type { ReaderOfAuthor } from "./inbox-rows.ts";
 import type { Tables } from "./tables.ts";
 
-/** Whom a reader pulls from, and whether authors have got a number since that was last seen to. */
+/** Whom a reader pulls from. Pull numbers after `seen` are still to be looked at. */
 export interface Pulls {
   authorIds: string[];
+  /** The last pull number up to which `authorIds` is complete. */
   seen: string;
-  clock: string;
+  /** The last pull number given to anybody. */
+  latest: string;
 }
 
 /**
@@ -22,32 +24,32 @@ export function pullStore(db: Kysely<Tables>) {
       const { rows } = await sql<{
         user_id: string;
         pulls_seen: string;
-        clock: string;
+        latest: string;
         author_ids: string[];
       }>`
-        select r.user_id, r.pulls_seen, c.value as clock,
+        select r.user_id, r.pulls_seen, c.value as latest,
           array(select p.author_id from feed.pull p where p.user_id = r.user_id) as author_ids
         from feed.reader r, feed.pull_clock c where r.user_id = any(${userIds}::int8[])`.execute(db);
       return new Map(
         rows.map((row) => [
           row.user_id,
-          { authorIds: row.author_ids, seen: row.pulls_seen, clock: row.clock },
+          { authorIds: row.author_ids, seen: row.pulls_seen, latest: row.latest },
         ]),
       );
     },
-    /** Authors who were given a number after `seen`, up to `clock`. */
-    async newlyPulled({ seen, clock }: Pulls): Promise<string[]> {
+    /** Authors who were given a number after `seen`, up to `latest`. */
+    async newlyPulled({ seen, latest }: Pulls): Promise<string[]> {
       const { rows } = await sql<{ author_id: string }>`
-        select author_id from feed.author where pull_number > ${seen}::int8 and pull_number <= ${clock}::int8`.execute(
+        select author_id from feed.author where pull_number > ${seen}::int8 and pull_number <= ${latest}::int8`.execute(
         db,
       );
       return rows.map((row) => row.author_id);
     },
-    /** Notes that a reader follows these of the authors with a number up to `clock`. */
-    async seePulls(userId: string, clock: string, authorIds: string[]): Promise<void> {
+    /** Notes that a reader follows these of the authors with a number up to `latest`. */
+    async recordPulls(userId: string, latest: string, authorIds: string[]): Promise<void> {
       await sql`
         with reader as (
-          update feed.reader set pulls_seen = greatest(pulls_seen, ${clock}::int8)
+          update feed.reader set pulls_seen = greatest(pulls_seen, ${latest}::int8)
           where user_id = ${userId} and not gone returning user_id
         )
         insert into feed.pull (user_id, author_id)
