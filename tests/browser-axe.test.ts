@@ -79,19 +79,24 @@ describe("axe", () => {
     ["/user/1", ".notice"],
   ];
 
-  test.each([
+  const visitors = [
     ["guests", "phone"],
     ["guests", "desk"],
     ["members", "phone"],
     ["members", "desk"],
-  ] as const)(
+  ] as const;
+  async function visit(who: "guests" | "members", device: "phone" | "desk") {
+    const session = who === "members" && (await server.logIn(ada.username, ada.password)).session;
+    return browser.visit(server.origin, device, {
+      reducedMotion: "reduce",
+      ...(session && loggedIn(server.origin, session)),
+    });
+  }
+
+  test.each(visitors)(
     "the pages of %s on a %s",
     async (who, device) => {
-      const session = who === "members" && (await server.logIn(ada.username, ada.password)).session;
-      const visitor = await browser.visit(server.origin, device, {
-        reducedMotion: "reduce",
-        ...(session && loggedIn(server.origin, session)),
-      });
+      const visitor = await visit(who, device);
       visitor.expectStatus(404);
       const { page } = visitor;
       for (const [path, shown] of who === "members" ? members() : guests) {
@@ -136,19 +141,10 @@ describe("axe", () => {
     ["/settings", "main", [t.logOutEverywhere]],
     ["/settings", "main", [t.deleteAccount]],
   ];
-  test.each([
-    ["guests", "phone"],
-    ["guests", "desk"],
-    ["members", "phone"],
-    ["members", "desk"],
-  ] as const)(
+  test.each(visitors)(
     "the dialogs of %s on a %s have a name and room, and give the focus back",
     async (who, device) => {
-      const session = who === "members" && (await server.logIn(ada.username, ada.password)).session;
-      const { page } = await browser.visit(server.origin, device, {
-        reducedMotion: "reduce",
-        ...(session && loggedIn(server.origin, session)),
-      });
+      const { page } = await visit(who, device);
       const t = device === "phone" ? (zh as typeof en) : en;
       const usual = page.viewportSize()!;
       let open = "";
