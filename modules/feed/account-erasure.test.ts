@@ -27,8 +27,8 @@ beforeEach(async () => {
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 /** A video that one page of followers has, and more are to get. */
 async function halfDelivered(videoId: string) {
-  await store.noteVideo(video(videoId), false);
-  await own.db.transaction().execute((on) => store.continueDelivery(on, video(videoId), "90", noJobs));
+  await store.noteVideo(own.db, video(videoId), false);
+  await own.db.transaction().execute((on) => store.startDelivery(on, video(videoId), noJobs));
   return (await store.delivery(videoId))!;
 }
 
@@ -52,7 +52,7 @@ test("a video that is deleted is delivered no further, whoever is at it", async 
 
 test("a person who is gone has no inbox and gets none, nor is anything noted of what they published", async () => {
   await store.openInbox(eve);
-  await store.noteVideo(video("11", "7"), false);
+  await store.noteVideo(own.db, video("11", "7"), false);
   await store.fillInbox(eve, { generation: 0, authorIds: ["7"], capped: true });
   await halfDelivered("10");
   const accounts = accountErasureStore(own.db);
@@ -75,6 +75,6 @@ test("a person who is gone has no inbox and gets none, nor is anything noted of 
   await own.db.transaction().execute((on) => store.addFollows(on, [{ userId: eve, authorId: "7" }]));
   expect(await places()).toEqual([]);
   // An event that comes late: the video goes with the event of its end, and nobody but it is noted.
-  await store.noteVideo(video("12"), true);
+  await store.noteVideo(own.db, video("12"), true);
   expect(await rowsOf("select author_id from feed.author")).toEqual([{ author_id: "7" }]);
 });

@@ -12,11 +12,14 @@ export function consumeErasures(events: Events, db: Kysely<Tables>, store: Accou
     db,
     types: [accountErased],
     batch: 1,
-    async handle(_transaction, erased, { emit }) {
+    async prepare(erased) {
       for (const { userId } of erased.map(({ message }) => message)) {
         await store.markDeleted(userId);
         await store.removeAuthor(userId);
       }
+      return undefined;
+    },
+    async handle(_transaction, _erased, { emit }) {
       emit(inboxesChanged, {});
     },
   });

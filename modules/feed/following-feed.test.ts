@@ -47,7 +47,7 @@ function feedOf() {
 
 test("reads of one person that find their inbox unfilled share one filling, which outlasts who came first", async () => {
   const feed = feedOf();
-  await feed.store.noteVideo({ authorId: author!, videoId: "21", publishedAtMs: 31 }, false);
+  await feed.store.noteVideo(own.db, { authorId: author!, videoId: "21", publishedAtMs: 31 }, false);
   const first = async () => {
     await expect(feed.read(50)).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
     return feed.asked();

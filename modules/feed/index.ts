@@ -58,22 +58,18 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
           ...config,
         }),
       },
-      concurrency: 2,
+      // A rebuild leaves two for deliveries.
+      concurrency: 3,
       log,
     });
     const inboxes = projectInboxes(store, clients.relation, jobs, config.pullFollowers);
-    const consumer = events.consume<Tables, (typeof inboxEvents)[number]>({
-      group: "feed.inbox",
-      db,
-      types: inboxEvents,
-      handle: inboxes,
-    });
+    const consumer = events.consume({ group: "feed.inbox", db, types: inboxEvents, ...inboxes });
     const erasures = consumeErasures(events, db, accountErasureStore(db));
-    const interests = events.consume<Tables, (typeof interestEvents)[number]>({
+    const interests = events.consume({
       group: "feed.interest",
       db,
       types: interestEvents,
-      handle: projectInterests(store, clients.relation),
+      ...projectInterests(store, clients.relation),
       // Whoever is capped already is chosen for by the module that has these facts.
       from: "end",
     });

@@ -1,41 +1,48 @@
 import { commented, inboxesChanged, reacted } from "#contracts/events.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
-import type { Transaction } from "#platform/db/database.ts";
+import type { ConsumeOptions } from "#platform/events/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
-import type { HandlerContext } from "#platform/events/handler-transaction.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";
 import type { ReaderOfAuthor } from "./inbox-rows.ts";
+import { namedOrAll } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 export const interestEvents = [reacted, commented] as const;
 type InterestEvent = EventOf<(typeof interestEvents)[number]>;
 
+/** Authors who are to deliver to capped readers, with these readers. */
+type Interests = ReaderOfAuthor[];
+
 /** Lets the authors deliver with whom capped readers interact. For everybody else there is nothing to do. */
-export function projectInterests(store: FeedStore, relation: Client<typeof RelationService, "getStandings">) {
-  return async (
-    on: Transaction<Tables>,
-    events: InterestEvent[],
-    { emit, signal }: Pick<HandlerContext, "emit" | "signal">,
-  ): Promise<void> => {
-    const shown = events.flatMap(toInterest);
-    if (shown.length === 0) return;
-    const capped = await store.cappedReaders(on, [...new Set(shown.map(({ userId }) => userId))]);
-    if (capped.size === 0) return;
-    const people = [...capped].map((userId) => {
-      const authorIds = shown.filter((one) => one.userId === userId).map((one) => one.authorId);
-      return { userId, otherIds: [...new Set(authorIds)] };
-    });
-    const { standings } = await relation.getStandings({ people, oneWay: true }, systemCall({ signal }));
-    const pairs = people.flatMap(({ userId, otherIds }, i) =>
-      otherIds
-        .filter((_, j) => standings[i]![j]! & Relationship.FOLLOWS)
-        .map((authorId): ReaderOfAuthor => ({ userId, authorId })),
-    );
-    if (pairs.length === 0) return;
-    await store.addSources(on, pairs);
-    emit(inboxesChanged, { userIds: [...capped] });
+export function projectInterests(
+  store: FeedStore,
+  relation: Client<typeof RelationService, "getStandings">,
+): Pick<ConsumeOptions<Tables, (typeof interestEvents)[number], Interests>, "prepare" | "handle"> {
+  return {
+    async prepare(events, { signal }) {
+      const shown = events.flatMap(toInterest);
+      if (shown.length === 0) return [];
+      const capped = await store.cappedReaders([...new Set(shown.map(({ userId }) => userId))]);
+      if (capped.size === 0) return [];
+      const people = [...capped].map((userId) => {
+        const authorIds = shown.filter((one) => one.userId === userId).map((one) => one.authorId);
+        return { userId, otherIds: [...new Set(authorIds)] };
+      });
+      const call = systemCall({ traceId: events[0]!.traceId, signal });
+      const { standings } = await relation.getStandings({ people, oneWay: true }, call);
+      return people.flatMap(({ userId, otherIds }, i) =>
+        otherIds
+          .filter((_, j) => standings[i]![j]! & Relationship.FOLLOWS)
+          .map((authorId) => ({ userId, authorId })),
+      );
+    },
+    async handle(on, _events, { emit, prepared: interests }) {
+      if (interests.length === 0) return;
+      await store.addSources(on, interests);
+      emit(inboxesChanged, namedOrAll(new Set(interests.map(({ userId }) => userId))));
+    },
   };
 }
 

@@ -53,7 +53,7 @@ beforeEach(async () => {
 });
 
 const video = (authorId: string) => ({ authorId, videoId: String(++lastVideo), publishedAtMs: lastVideo });
-const publish = (authorId: string) => store.noteVideo(video(authorId), true);
+const publish = (authorId: string) => store.noteVideo(own.db, video(authorId), true);
 const pair = (authorId: string) => [{ userId: reader, authorId }];
 async function follow(authorId: string): Promise<void> {
   follows.add(authorId);

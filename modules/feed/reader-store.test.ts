@@ -25,7 +25,7 @@ beforeEach(async () => {
 /** Notes a video and delivers it to the reader, as one of its author's followers. */
 async function publish(authorId: string): Promise<void> {
   const video = { authorId, videoId: String(++lastVideo), publishedAtMs: lastVideo };
-  await store.noteVideo(video, false);
+  await store.noteVideo(own.db, video, false);
   await store.deliver(own.db, video, [reader]);
 }
 /** What an event does. */
@@ -181,8 +181,7 @@ test("who comes back while idle inboxes are closed keeps theirs", async () => {
 });
 
 test("interests matter to who is capped, or about to be, alone", async () => {
-  const asked = () =>
-    own.db.transaction().execute(async (on) => [...(await store.cappedReaders(on, [reader, "2"]))]);
+  const asked = async () => [...(await store.cappedReaders([reader, "2"]))];
   expect(await asked()).toEqual([]);
   const generation = await store.openInbox(reader);
   expect(await asked()).toEqual([reader]);

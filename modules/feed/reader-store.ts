@@ -145,10 +145,10 @@ export function readerStore(db: Kysely<Tables>) {
       }
     },
     /** Who of these is capped, or may be about to be: their inbox is being filled. */
-    async cappedReaders(on: Transaction<Tables>, userIds: string[]): Promise<Set<string>> {
+    async cappedReaders(userIds: string[]): Promise<Set<string>> {
       const { rows } = await sql<{ user_id: string }>`
         select user_id from feed.reader where user_id = any(${userIds}::int8[])
-          and (capped or (stale and last_read_at > now() - interval '1 minute'))`.execute(on);
+          and (capped or (stale and last_read_at > now() - interval '1 minute'))`.execute(db);
       return new Set(rows.map((row) => row.user_id));
     },
     /** Lets authors deliver to capped readers, with what they have delivered to others. */

@@ -6,11 +6,18 @@ export const inboxSize = 1000;
 export const idleDays = 30;
 /** How long filling an inbox may take. A filling that began longer ago has failed, or is not waited for. */
 export const fillMs = 20_000;
-/** How many followers get a video at once, before its delivery goes on in the background, by pages. */
-export const firstDeliveries = 1000;
+/** How many followers get a video at once. */
 export const deliveryPage = 10_000;
+/** An event that inboxes have changed names no more people. */
+const maxNamed = 2_000;
 /** In the classic feed, what one follows comes before everything else for so long. */
 export const firstClassMs = 7 * 24 * 3_600_000;
+
+/** The content of an event about the inboxes of these: without names it may be everybody's. */
+export function namedOrAll(readers: ReadonlySet<string | "everybody">): { userIds: string[] } {
+  const all = readers.has("everybody") || readers.size > maxNamed;
+  return { userIds: all ? [] : [...readers] };
+}
 
 /** A place in a feed: newest first, ties by id. */
 export interface Entry {

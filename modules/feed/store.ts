@@ -7,7 +7,7 @@ import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import { isThere, putIntoInboxes } from "./inbox-rows.ts";
 import { pullStore } from "./pulls.ts";
 import { readerStore } from "./reader-store.ts";
-import type { Authored, Entry } from "./rules.ts";
+import { type Authored, type Entry, namedOrAll } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export type Delivery = Selectable<Tables["delivery"]>;
@@ -17,6 +17,9 @@ export interface PageQuery {
   before: Entry;
   limit: number;
 }
+
+/** Beyond every follow. */
+const newestFollow = "9223372036854775807";
 
 interface EntryRow {
   published_ms: string;
@@ -35,10 +38,10 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
     ...readerStore(db),
     ...pullStore(db),
     /**
-     * Notes a new video and commits that at once, so that whoever follows from here on gets it from the list of
-     * the author's videos. Tells whether it is pushed: decided once, also when it is noted again.
+     * Notes a new video: from the commit on, whoever follows gets it from the list of the author's videos. Tells
+     * whether it is pushed: decided once, also when it is noted again.
      */
-    async noteVideo(video: Authored, large: boolean): Promise<boolean> {
+    async noteVideo(on: Queryable<Tables>, video: Authored, large: boolean): Promise<boolean> {
       const { rows } = await sql<{ pushed: boolean }>`
         with noted as (
           insert into feed.author_video as v (author_id, published_ms, video_id, pushed)
@@ -57,18 +60,18 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
           on conflict (author_id) do update
             set large = excluded.large, pull_number = coalesce(a.pull_number, excluded.pull_number)
         )
-        select pushed from noted`.execute(db);
+        select pushed from noted`.execute(on);
       return rows[0]!.pushed;
     },
-    /** Goes on delivering in the background. */
-    async continueDelivery(on: Queryable<Tables>, video: Authored, beforeFollow: string, jobs: JobQueue) {
+    /** Has a video delivered in the background, to the followers that its author has after the commit. */
+    async startDelivery(on: Queryable<Tables>, video: Authored, jobs: JobQueue) {
       await on
         .insertInto("delivery")
         .values({
           video_id: video.videoId,
           author_id: video.authorId,
           published_ms: video.publishedAtMs,
-          before_follow: beforeFollow,
+          before_follow: newestFollow,
         })
         .onConflict((conflict) => conflict.doNothing())
         .execute();
@@ -86,8 +89,8 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       await on.deleteFrom("delivery").where("video_id", "=", video.videoId).execute();
     },
     /** Which of these had too many followers to deliver to, the last time something was decided about them. */
-    async wereLarge(authorIds: string[]): Promise<Set<string>> {
-      const rows = await db
+    async wereLarge(authorIds: string[], on: Queryable<Tables> = db): Promise<Set<string>> {
+      const rows = await on
         .selectFrom("author")
         .select("author_id")
         .where("author_id", "=", sql<string>`any(${authorIds}::int8[])`)
@@ -120,7 +123,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       if (done.includes(false)) return false;
       return events.transaction(db, async (transaction, emit) => {
         if (!(await there(transaction).forUpdate().executeTakeFirst())) return false;
-        emit(inboxesChanged, {});
+        emit(inboxesChanged, namedOrAll(new Set(followerIds)));
         const noted = transaction.updateTable("delivery").set({ before_follow: next });
         if (next) await noted.where("video_id", "=", delivery.video_id).execute();
         else {

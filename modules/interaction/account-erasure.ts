@@ -68,7 +68,7 @@ export function consumeErasures(
     group: "interaction.accounts",
     db,
     types: [accountErased],
-    handle: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
+    prepare: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
       await accounts.markDeleted(userId);
       // In transactions of their own, since there may be many; each is idempotent.
       await removeReactions(userId, checkTimeSlice);

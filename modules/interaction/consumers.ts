@@ -12,7 +12,7 @@ export function consumeVideoDeletions(events: Events, db: Kysely<Tables>, store:
     group: "interaction.removal",
     db,
     types: [videoDeleted],
-    handle: inTimeSlices(async (_transaction, deleted, { checkTimeSlice }) => {
+    prepare: inTimeSlices(async (deleted, { checkTimeSlice }) => {
       // What was never published has nothing.
       const videos = deleted.map(({ message }) => message).filter(({ publishedAtMs }) => publishedAtMs > 0);
       for (const { videoId, authorId } of videos) await store.close(videoId, authorId);
@@ -23,6 +23,7 @@ export function consumeVideoDeletions(events: Events, db: Kysely<Tables>, store:
         }
         await store.forget(videoId);
       }
+      return undefined;
     }),
   });
 }

@@ -12,7 +12,7 @@ export function consumeErasures(events: Events, db: Kysely<Tables>, store: Accou
     group: "message.accounts",
     db,
     types: [accountErased],
-    handle: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
+    prepare: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
       await store.markDeleted(userId);
       // In transactions of their own, since there may be many; each is idempotent.
       for (let peers = await store.peers(userId); peers.length > 0; peers = await store.peers(userId)) {

@@ -12,7 +12,7 @@ export function consumeErasures(events: Events, db: Kysely<Tables>, store: Accou
     group: "relation.accounts",
     db,
     types: [accountErased],
-    handle: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
+    prepare: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
       await store.markDeleted(userId);
       // In transactions of their own, since there may be millions; each is idempotent.
       for (const remove of [store.removeFollows, store.removeBlocks])

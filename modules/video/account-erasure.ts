@@ -20,15 +20,16 @@ export function consumeDeletionRequests(
   jobs: JobQueue,
 ): Consumer {
   const { videos, accounts } = stores;
-  return events.consume({
+  return events.consume<Tables, typeof accountClosing, Set<string>>({
     group: "video.accounts",
     db,
     types: [accountClosing],
-    handle: inTimeSlices(async (_transaction, requests, { emit, checkTimeSlice }) => {
+    prepare: inTimeSlices(async (requests, { checkTimeSlice }) => {
+      const refused = new Set<string>();
       for (const { message } of requests) {
         const { userId, closingId } = message;
         if (!(await accounts.markDeleted(userId, closingId))) {
-          emit(accountRefused, { userId, closingId, reason: "VIDEO_HELD" });
+          refused.add(closingId);
           continue;
         }
         // In transactions of their own, since there may be many; each is idempotent.
@@ -40,9 +41,16 @@ export function consumeDeletionRequests(
           ids = await accounts.someVideos(userId);
         }
         while (await accounts.removeUploads(userId as UserId, jobs)) checkTimeSlice();
-        emit(accountRemoved, { userId, closingId });
       }
       jobs.wake();
+      return refused;
     }),
+    async handle(_transaction, requests, { emit, prepared: refused }) {
+      for (const { message } of requests) {
+        const { userId, closingId } = message;
+        if (refused.has(closingId)) emit(accountRefused, { userId, closingId, reason: "VIDEO_HELD" });
+        else emit(accountRemoved, { userId, closingId });
+      }
+    },
   });
 }

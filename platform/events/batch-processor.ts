@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../db/database.ts";
 import type { Logger } from "../observe/log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
-import { type Claim, type HandlerContext, LeaseLost, runHandler } from "./handler-transaction.ts";
+import { type Claim, type HandlerSteps, LeaseLost, runHandler } from "./handler-transaction.ts";
 import type { LogRow } from "./log-row.ts";
 import {
   advance,
@@ -15,13 +15,6 @@ import {
 } from "./partition-state.ts";
 import { isTimeout, isTransient } from "./transient-error.ts";
 
-/** Handles rows within a transaction. */
-export type HandleRows<Tables> = (
-  transaction: Transaction<Tables>,
-  rows: LogRow[],
-  context: HandlerContext,
-) => Promise<void>;
-
 /** How long dead letters are replayed at once. New events come before the rest, which waits for the next heartbeat. */
 const replayMs = 1_000;
 
@@ -32,20 +25,21 @@ export interface BatchProcessor {
   replay(partitions: number[], stopping: () => boolean): Promise<void>;
 }
 
-export function createBatchProcessor<Tables>(options: {
+export function createBatchProcessor<Tables, Prepared>(options: {
   group: string;
   db: Kysely<Tables>;
   pool: Pool;
   log: Logger;
   timeoutMs: number;
   rules: RetryRules;
-  handleRows: HandleRows<Tables>;
+  /** The steps of handling these rows. Error: of one that cannot be decoded. */
+  stepsOf(rows: LogRow[]): HandlerSteps<Tables, Prepared>;
   /** Called when a lease is found to be lost. */
   onLost: () => void;
   /** Called after a commit with the types of the events that were emitted in it. */
   onEmitted: (types: Set<string>) => void;
 }): BatchProcessor {
-  const { group, db, pool, log, rules, handleRows, onLost, onEmitted } = options;
+  const { group, db, pool, log, rules, stepsOf, onLost, onEmitted } = options;
   const dead = createDeadLetters(pool, group);
 
   /** Claims the events of these batches: moves the offsets of their partitions forward under their leases. */
@@ -65,8 +59,7 @@ export function createBatchProcessor<Tables>(options: {
     };
 
   async function runClaimed(claim: Claim, rows: LogRow[]): Promise<void> {
-    const work = async (on: Transaction<Tables>, context: HandlerContext) => handleRows(on, rows, context);
-    onEmitted(await runHandler(options, claim, work));
+    onEmitted(await runHandler(options, claim, stepsOf(rows)));
   }
 
   async function processBatches(batches: PartitionBatch[]): Promise<boolean> {

@@ -9,10 +9,12 @@ import {
   removed,
   writeEffects,
 } from "#platform/testing/event-log.ts";
-import type { Transaction } from "../db/database.ts";
+import { openDatabase } from "../db/database.ts";
 import { DomainError } from "../errors/domain-error.ts";
+import { createLog } from "../observe/log.ts";
 import { deadLetters, drop, replay } from "./admin.ts";
 import type { ConsumeOptions, Consumer } from "./consumer.ts";
+import { createEvents } from "./events.ts";
 import { readLag } from "./lag.ts";
 import { inTimeSlices } from "./time-slice.ts";
 
@@ -38,7 +40,7 @@ function consume(options: Partial<Options> = {}, member: Pick<EventLog, "events"
 const dead = () => deadLetters(log.database.pool, undefined, 100);
 
 /** Writes what it is given and fails when the value is among these. */
-function failingOn(...poison: string[]): Options["handle"] {
+function failingOn(...poison: string[]): NonNullable<Options["handle"]> {
   return async (transaction, events) => {
     await writeEffects(transaction, events);
     const bad = events.find((event) => poison.includes(event.message.value));
@@ -182,7 +184,7 @@ describe("a poison event", () => {
   it("is handled again when an operator asks, once, by whichever member has it", async () => {
     await log.emit("a:1", "a:bad", "a:2", "b:bad");
     const bad = ["a:bad", "b:bad"];
-    const handle: Options["handle"] = (...given) => failingOn(...bad)(...given);
+    const handle: NonNullable<Options["handle"]> = (...given) => failingOn(...bad)(...given);
     const consumer = consume({ handle, maxAttempts: 2 });
     await consumer.settled();
     expect(await dead()).toHaveLength(2);
@@ -262,24 +264,26 @@ describe("a handler that works in time slices", () => {
   it("goes on after time slices that were too short and statements that took too long, and parks nothing", async () => {
     let calls = 0;
     let done = 0;
-    const handle = inTimeSlices<Transaction<EffectTables>, Parameters<typeof writeEffects>[1]>(
-      async (transaction, events, { checkTimeSlice }) => {
+    const prepare = inTimeSlices<unknown, undefined>(
+      async (_events, { checkTimeSlice }) => {
         calls++;
         if (calls <= 4) {
-          await sql`set local statement_timeout = 20`.execute(transaction);
-          await sql`select pg_sleep(10)`.execute(transaction);
+          await log.db.transaction().execute(async (transaction) => {
+            await sql`set local statement_timeout = 20`.execute(transaction);
+            await sql`select pg_sleep(10)`.execute(transaction);
+          });
         }
         while (done < 40) {
-          await sql`select pg_sleep(0.005)`.execute(transaction);
+          await sql`select pg_sleep(0.005)`.execute(log.db);
           // Each time slice gets one step further, however slow the machine is.
           done++;
           checkTimeSlice();
         }
-        await writeEffects(transaction, events);
+        return undefined;
       },
       { sliceMs: 50 },
     );
-    const consumer = consume({ maxAttempts: 2, handle });
+    const consumer = consume({ maxAttempts: 2, prepare });
     await log.emit("a:1");
     await consumer.settled();
     expect(calls).toBeGreaterThan(5);
@@ -289,19 +293,109 @@ describe("a handler that works in time slices", () => {
 
   it("ends when it has been cut off", async () => {
     let ended: unknown;
-    const working = inTimeSlices<unknown, unknown>(async (_on, _events, { checkTimeSlice }) => {
+    const working = inTimeSlices<unknown, void>(async (_events, { checkTimeSlice }) => {
       for (let step = 0; step < 100; step++) {
         await immediate();
         checkTimeSlice();
       }
     });
     const late = new AbortController();
-    const work = working({}, [], { emit: () => {}, afterCommit: () => {}, signal: late.signal });
+    const work = working([], { signal: late.signal });
     late.abort();
     await work.catch((error) => {
       ended = error;
     });
     expect(ended).toMatchObject({ reason: "TIME_SLICE_OVER" });
+  });
+});
+
+describe("what a handler prepares", () => {
+  it("holds no connection, so that many groups work on few", async () => {
+    const database = openDatabase(log.url, { log: createLog("silent"), maxConnections: 2 });
+    const few = {
+      database,
+      db: database.of<EffectTables>("test"),
+      events: createEvents({ database, log: createLog("silent") }),
+    };
+    try {
+      await log.emit("a:1");
+      let together = 0;
+      let all: () => void = () => {};
+      const allCame = new Promise<void>((resolve) => {
+        all = resolve;
+      });
+      const groups = ["1", "2", "3", "4", "5", "6"].map((group) =>
+        few.events.consume<EffectTables, typeof added, string>({
+          group,
+          db: few.db,
+          types: [added],
+          async prepare([event]) {
+            if (++together === 6) all();
+            await allCame;
+            const { rows } = await sql<{
+              twice: string;
+            }>`select ${event!.message.value} || '!' as twice`.execute(few.db);
+            return `${group} ${rows[0]!.twice}`;
+          },
+          async handle(transaction, [event], { prepared }) {
+            const { position, key } = event!;
+            await transaction
+              .insertInto("effect")
+              .values({ event_position: position, key, value: prepared })
+              .execute();
+          },
+        }),
+      );
+      await Promise.all(groups.map((consumer) => consumer.settled()));
+      expect((await log.effects()).sort()).toEqual(
+        ["1", "2", "3", "4", "5", "6"].map((group) => `${group} a:1!`),
+      );
+      expect(together).toBe(6);
+    } finally {
+      await few.events.stop();
+      await database.close();
+    }
+  });
+
+  it("is asked for again by the next attempt, and its failure parks the event like the handler's own", async () => {
+    let prepared = 0;
+    const consumer = consume({
+      maxAttempts: 3,
+      async prepare(events) {
+        prepared++;
+        if (events.some(({ message }) => message.value === "a:bad")) throw new Error("not to be prepared");
+        return undefined;
+      },
+    });
+    await log.emit("a:bad", "b:1");
+    await consumer.settled();
+    expect(await log.effects()).toEqual(["b:1"]);
+    expect(await dead()).toMatchObject([{ key: "a", attempts: 3, reason: "Error: not to be prepared" }]);
+    expect(prepared).toBeGreaterThanOrEqual(4);
+  });
+
+  it("ends with its time, is tried until it is quick enough, and never overlaps with itself", async () => {
+    let working = 0;
+    let most = 0;
+    let attempts = 0;
+    const consumer = consume({
+      maxAttempts: 1,
+      handleTimeoutMs: 200,
+      async prepare(_events, { signal }) {
+        most = Math.max(most, ++working);
+        if (++attempts < 4) {
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          await delay(50);
+        }
+        working--;
+        return undefined;
+      },
+    });
+    await log.emit("a:1");
+    await consumer.settled();
+    expect([most, attempts]).toEqual([1, 4]);
+    expect(await log.effects()).toEqual(["a:1"]);
+    expect(await dead()).toEqual([]);
   });
 });
 

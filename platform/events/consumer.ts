@@ -3,7 +3,7 @@ import type { Kysely, Transaction } from "../db/database.ts";
 import type { Logger } from "../observe/log.ts";
 import { createBatchProcessor } from "./batch-processor.ts";
 import type { EventOf, EventType } from "./event-type.ts";
-import type { HandlerContext } from "./handler-transaction.ts";
+import type { HandlerContext, PrepareContext } from "./handler-transaction.ts";
 import { createLeases } from "./leases.ts";
 import type { LogReader } from "./log-reader.ts";
 import { decode } from "./log-row.ts";
@@ -19,19 +19,28 @@ import {
 import type { StablePosition } from "./stable-position.ts";
 import { createWakeSignal } from "./wake-signal.ts";
 
-export interface ConsumeOptions<Tables, Type extends EventType> {
+export interface ConsumeOptions<Tables, Type extends EventType, Prepared = undefined> {
   /** The name under which the offsets are stored, such as `feed.inbox`. It never changes. */
   group: string;
   /** The database of the module. The handler's transactions are on it. */
   db: Kysely<Tables>;
   types: readonly Type[];
   /**
+   * Comes before the transaction and holds no connection: calls other modules, and takes steps that are idempotent and
+   * have transactions of their own. All of it can happen again, also while another member handles the same events.
+   */
+  prepare?(events: EventOf<Type>[], context: PrepareContext): Promise<Prepared>;
+  /**
    * Handles a batch of events, in order within each key, in one transaction with the offset: exactly once in effect.
-   * What it does outside of the transaction can happen again. Its error decides how the batch is retried: a transient
+   * It waits for nothing but its transaction. Its error decides how the batch is retried: a transient
    * error (isTransient) without limit, a timeout (isTimeout) event by event for up to `slowForMs`, and any other error
    * `maxAttempts` times. After that the one event that is the cause is parked as a dead letter.
    */
-  handle(transaction: Transaction<Tables>, events: EventOf<Type>[], context: HandlerContext): Promise<void>;
+  handle?(
+    transaction: Transaction<Tables>,
+    events: EventOf<Type>[],
+    context: HandlerContext<Prepared>,
+  ): Promise<void>;
   /** Where a new group begins; by default at the oldest event. */
   from?: "start" | "end";
   /** Most events handled in one transaction; 500. */
@@ -40,7 +49,7 @@ export interface ConsumeOptions<Tables, Type extends EventType> {
   maxAttempts?: number;
   /** Delay before the second attempt, 100; doubles up to 10 s. */
   retryDelayMs?: number;
-  /** 25,000, less than the database's idle_in_transaction_session_timeout. A handler that takes longer is ended. */
+  /** 25,000, less than the database's idle_in_transaction_session_timeout. A step that takes longer is ended. */
   handleTimeoutMs?: number;
   /** How long an event that times out is retried before it is parked; 6 hours. */
   slowForMs?: number;
@@ -60,8 +69,8 @@ const hour = 3_600_000;
 const failingFirstMs = 1_000;
 
 /** Starts a member of a group. All processes that call it with the same group share the work. */
-export function startConsumer<Tables, Type extends EventType>(
-  options: ConsumeOptions<Tables, Type>,
+export function startConsumer<Tables, Type extends EventType, Prepared>(
+  options: ConsumeOptions<Tables, Type, Prepared>,
   dependencies: {
     pool: Pool;
     stable: StablePosition;
@@ -71,7 +80,7 @@ export function startConsumer<Tables, Type extends EventType>(
     onEmitted: (types: Set<string>) => void;
   },
 ): Consumer {
-  const { group, db, handle, from = "start", batch: maxEvents = 500 } = options;
+  const { group, db, from = "start", batch: maxEvents = 500 } = options;
   const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
   const rules = { maxAttempts, retryDelayMs, slowForMs: options.slowForMs ?? 6 * hour };
   const { pool, stable, leaseMs, onEmitted } = dependencies;
@@ -87,16 +96,19 @@ export function startConsumer<Tables, Type extends EventType>(
   let mustRebalance = false;
   let replayRequested = false;
 
-  const processor = createBatchProcessor<Tables>({
+  const processor = createBatchProcessor<Tables, Prepared>({
     group,
     db,
     pool,
     log,
     timeoutMs,
     rules,
-    handleRows: (transaction, rows, context) => {
+    stepsOf: (rows) => {
       const events = rows.map((row) => decode(row, types));
-      return handle(transaction, events, context);
+      return {
+        prepare: async (context) => (await options.prepare?.(events, context)) as Prepared,
+        apply: async (transaction, context) => options.handle?.(transaction, events, context),
+      };
     },
     onLost: () => {
       mustRebalance = true;

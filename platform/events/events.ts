@@ -21,7 +21,9 @@ export interface Events {
     work: (transaction: Transaction<Tables>, emit: Emit) => Promise<Result>,
   ): Promise<Result>;
   /** Handles events, in this process or in others that consume for the same group. */
-  consume<Tables, Type extends EventType>(options: ConsumeOptions<Tables, Type>): Consumer;
+  consume<Tables, Type extends EventType, Prepared = undefined>(
+    options: ConsumeOptions<Tables, Type, Prepared>,
+  ): Consumer;
   /** Returns what was committed since a cursor (at first ""), without delay: for caches that must not be stale. */
   changesSince<Type extends EventType>(types: readonly Type[], cursor: string): Promise<LogChanges<Type>>;
 }

@@ -1,30 +1,30 @@
 import { DomainError } from "../errors/domain-error.ts";
-import type { HandlerContext } from "./handler-transaction.ts";
+import type { PrepareContext } from "./handler-transaction.ts";
 
-/** Together with a last step of the statement timeout, less than the handler timeout. */
+/** With one statement more, which may last until its timeout, less than the handler timeout. */
 const defaultSliceMs = 8_000;
 
-export interface TimeSliceContext extends HandlerContext {
+export interface TimeSliceContext extends PrepareContext {
   /** Called after each step. Error: TIME_SLICE_OVER. */
   checkTimeSlice(): void;
 }
 
 /**
- * Wraps a handler whose work has many idempotent steps, each in its own transaction. When its time slice is over, or a
+ * Wraps a preparation that has many idempotent steps, each in its own transaction. When its time slice is over, or a
  * statement timed out, the error is transient: the events are handled again later and the work continues. In between,
- * others can use the connection.
+ * other events have their turn.
  */
-export function inTimeSlices<On, Events>(
-  handle: (on: On, events: Events, context: TimeSliceContext) => Promise<void>,
+export function inTimeSlices<Events, Prepared>(
+  prepare: (events: Events, context: TimeSliceContext) => Promise<Prepared>,
   { sliceMs = defaultSliceMs }: { sliceMs?: number } = {},
-): (on: On, events: Events, context: HandlerContext) => Promise<void> {
-  return async (on, events, context) => {
+): (events: Events, context: PrepareContext) => Promise<Prepared> {
+  return async (events, context) => {
     const untilMs = performance.now() + sliceMs;
     const checkTimeSlice = () => {
       if (context.signal.aborted || performance.now() > untilMs) throw timeSliceOver();
     };
     try {
-      await handle(on, events, { ...context, checkTimeSlice });
+      return await prepare(events, { ...context, checkTimeSlice });
     } catch (error) {
       // PostgreSQL canceled a statement.
       if ((error as { code?: unknown }).code !== "57014") throw error;
@@ -33,12 +33,13 @@ export function inTimeSlices<On, Events>(
   };
 }
 
-/** The same for a handler of one event at a time. */
-export function eachInTimeSlices<On, Event>(
-  handle: (event: Event, context: TimeSliceContext) => Promise<void>,
-): (on: On, events: Event[], context: HandlerContext) => Promise<void> {
-  return inTimeSlices(async (_on, events, context) => {
-    for (const event of events) await handle(event, context);
+/** The same for events that are prepared one by one. */
+export function eachInTimeSlices<Event>(
+  prepare: (event: Event, context: TimeSliceContext) => Promise<void>,
+): (events: Event[], context: PrepareContext) => Promise<undefined> {
+  return inTimeSlices(async (events: Event[], context) => {
+    for (const event of events) await prepare(event, context);
+    return undefined;
   });
 }
 
