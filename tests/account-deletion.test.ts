@@ -174,7 +174,7 @@ async function expectNoTrace(server: Scenario, world: Entangled): Promise<void> 
 
 describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let mo: Person;
   beforeAll(async () => {
     mo = await server.register();
@@ -296,7 +296,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     if (shape === "split") await server.deployment.programOf("video").stop();
     body(await close(eve), 202);
     if (shape === "split") {
-      refused(await douyin.post("/user/login/", login), 10110);
+      refused(await classicApi.post("/user/login/", login), 10110);
       expectProblem(await server.api("POST", "/sessions", { json: login }), 403, "ACCOUNT_CLOSING");
       const wrong = { ...login, password: "something else" };
       expectProblem(await server.api("POST", "/sessions", { json: wrong }), 401, "BAD_CREDENTIALS");
@@ -304,7 +304,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
       await server.deployment.restart("video");
     }
     await until("it is erased", () => databaseOf(server).isErased(eve.id));
-    refused(await douyin.post("/user/login/", login), 10104);
+    refused(await classicApi.post("/user/login/", login), 10104);
     expectProblem(await mo.get(`/videos/${video.id}`), 404, "VIDEO_NOT_FOUND");
   });
 });

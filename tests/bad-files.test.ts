@@ -23,7 +23,7 @@ const concat = (url: string) => `ffconcat version 1.0\nfile '${url}'\n`;
 
 describe.each(shapes)("bad files, %s", (shape) => {
   const server = scenario(shape, { env: { DOUYA_MAX_UPLOAD_MB: String(maxUploadBytes / megabyte) } });
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let ada: Person;
   let before: string[];
   const stored = () => listFiles(join(server.deployment.dataDir, "blobs"));
@@ -94,7 +94,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
     );
     const token = ada.session.accessToken;
     refused(
-      await douyin.publish([
+      await classicApi.publish([
         ["token", token],
         ["data", new Blob([bytes])],
         ["title", "x"],
@@ -248,7 +248,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
 
   describe("broken forms", () => {
     const publish = (bytes: string, contentType: string) =>
-      douyin.send("POST", "/publish/action/", {}, { bytes, headers: { "content-type": contentType } });
+      classicApi.send("POST", "/publish/action/", {}, { bytes, headers: { "content-type": contentType } });
     const part = (head: string, value: string) => `--b\r\n${head}\r\n\r\n${value}\r\n`;
     const field = (name: string, value: string) =>
       part(`content-disposition: form-data; name="${name}"`, value);
@@ -284,10 +284,10 @@ describe.each(shapes)("bad files, %s", (shape) => {
         ["token", token],
         ["title", "x"],
       ];
-      const twice = await douyin.publish([...fields, ["data", file()], ["data", file()]]);
+      const twice = await classicApi.publish([...fields, ["data", file()], ["data", file()]]);
       expect(twice.status).toBe(413);
       expect(twice.body.status_code).toBe(10210);
-      refused(await douyin.publish([...fields, ["file", file()]]), 10001);
+      refused(await classicApi.publish([...fields, ["file", file()]]), 10001);
     });
   });
 });

@@ -24,7 +24,7 @@ const pathological = [
 
 describe.each(shapes)("bad requests, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let ada: Person;
   beforeAll(async () => {
     ada = await server.register();
@@ -213,11 +213,11 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       const long = "x".repeat(5000);
       // Which the database would not take.
       expect(
-        refused(await douyin.post("/user/login/", {}, { username: long, password: "p" }), 10001),
+        refused(await classicApi.post("/user/login/", {}, { username: long, password: "p" }), 10001),
       ).toContain("username");
-      refused(await douyin.post("/user/login/", { username: "a\0b", password: "12345" }), 10104);
+      refused(await classicApi.post("/user/login/", { username: "a\0b", password: "12345" }), 10104);
       const json = { username: ["a"], password: {} };
-      refused(await douyin.send("POST", "/user/login/", {}, { json }), 10001);
+      refused(await classicApi.send("POST", "/user/login/", {}, { json }), 10001);
     });
   });
 
@@ -262,7 +262,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       expectProblem(await server.api("GET", "/me", { token: forged }), 401, "TOKEN_INVALID");
       // Also where guests may look.
       expectProblem(await server.api("GET", "/feed", { token: forged }), 401, "TOKEN_INVALID");
-      if (forged.length < 4000) refused(await douyin.get("/feed/", { token: forged }), 10106);
+      if (forged.length < 4000) refused(await classicApi.get("/feed/", { token: forged }), 10106);
       expect((await server.api("GET", "/me", { token })).status).toBe(200);
     });
 

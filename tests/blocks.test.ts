@@ -12,7 +12,7 @@ type Comment = Schemas["Comment"];
 
 describe.each(shapes)("blocks, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let ada: Person;
   let ben: Person;
   let cleo: Person;
@@ -76,7 +76,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     expectProblem(await follow(ada, ben), 403, "USER_BLOCKED");
     expectProblem(await follow(ben, ada), 403, "BLOCKED_BY_USER");
     const act = (who: Person, whom: Person) =>
-      douyin.post("/relation/action/", classic(who, { to_user_id: whom.id, action_type: "1" }));
+      classicApi.post("/relation/action/", classic(who, { to_user_id: whom.id, action_type: "1" }));
     refused(await act(ada, ben), 10705);
     refused(await act(ben, ada), 10706);
     expect((await see(ada, ben)).counts).toMatchObject({ followers: 0, following: 0 });
@@ -86,7 +86,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     expectProblem(await write(ada, ben), 403, "USER_BLOCKED");
     expectProblem(await write(ben, ada), 403, "BLOCKED_BY_USER");
     const sent = classic(ben, { to_user_id: ada.id, action_type: "1", content: "hello" });
-    refused(await douyin.post("/message/action/", sent), 10706);
+    refused(await classicApi.post("/message/action/", sent), 10706);
     body(await write(cleo, ada), 201);
   });
 
@@ -97,7 +97,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     const path = `/videos/${video.id}/comments/${first!.id}/replies`;
     expectProblem(await ben.post(path, reply), 403, "BLOCKED_BY_USER");
     const said = classic(ben, { video_id: video.id, action_type: "1", comment_text: "no" });
-    refused(await douyin.post("/comment/action/", said), 10706);
+    refused(await classicApi.post("/comment/action/", said), 10706);
     // Who blocks somebody may still speak on the other's videos.
     await block(cleo, ada);
     body(await comment(cleo, "still here"), 201);
@@ -110,7 +110,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     for (const reaction of ["like", "dislike"])
       expectProblem(await ben.put(`/videos/${video.id}/${reaction}`), 403, "BLOCKED_BY_USER");
     const favorite = (action: string) =>
-      douyin.post("/favorite/action/", classic(ben, { video_id: video.id, action_type: action }));
+      classicApi.post("/favorite/action/", classic(ben, { video_id: video.id, action_type: action }));
     for (const action of ["1", "3"]) refused(await favorite(action), 10706);
     expect(await seen()).toMatchObject({ likes: 1 });
     body(await ben.delete(`/videos/${video.id}/like`), 204);
@@ -127,10 +127,10 @@ describe.each(shapes)("blocks, %s", (shape) => {
     expect(await comments(ada)).toEqual([cleo.id, cleo.id, ada.id]);
     expect(await comments(ben)).toEqual([cleo.id, cleo.id, ben.id]);
     expect(await comments(cleo)).toEqual([cleo.id, cleo.id, ben.id, ada.id]);
-    const page = await douyin.get("/feed/", classic(ben, {}));
+    const page = await classicApi.get("/feed/", classic(ben, {}));
     expect(ok(page).video_list).toEqual([]);
-    expect(ok(await douyin.get("/feed/", {})).video_list).toHaveLength(1);
-    const list = await douyin.get("/comment/list/", classic(ben, { video_id: video.id }));
+    expect(ok(await classicApi.get("/feed/", {})).video_list).toHaveLength(1);
+    const list = await classicApi.get("/comment/list/", classic(ben, { video_id: video.id }));
     ok(list);
     expect(digits(list, "id")).not.toContain(ada.id);
   });
@@ -149,7 +149,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     const behind = await cleo.settled((await cleo.publish(freshClip())).id);
     const behindMs = Date.parse(behind.publishedAt!);
     await copyVideo(server.deployment.databaseUrl, video.id, 65, (i) => behindMs + 1 + i);
-    const page = async () => ok(await douyin.get("/feed/", classic(ben, {})));
+    const page = async () => ok(await classicApi.get("/feed/", classic(ben, {})));
     expect((await page()).video_list).toHaveLength(30);
     await block(ben, ada);
     const { video_list, next_time } = await page();

@@ -12,7 +12,7 @@ type Comments = Page<Comment> & { pinned: Comment | null; closed: boolean };
 
 describe.each(shapes)("comments, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let owner: Person;
   let ben: Person;
   let eve: Person;
@@ -53,14 +53,14 @@ describe.each(shapes)("comments, %s", (shape) => {
 
     const token = eve.session.accessToken;
     const action = { token, video_id: id, action_type: "1", comment_text: "second" };
-    const posted = await douyin.post("/comment/action/", action);
+    const posted = await classicApi.post("/comment/action/", action);
     const today = new Date(comment.createdAt).toISOString().slice(5, 10);
     expect(ok(posted).comment).toMatchObject({
       content: "second",
       user: { name: eve.username },
       create_date: today,
     });
-    const shown = await douyin.get("/comment/list/", { video_id: id });
+    const shown = await classicApi.get("/comment/list/", { video_id: id });
     expect(ok(shown).comment_list?.map((one) => one.content)).toEqual(["second", "first 豆芽 👩‍👧"]);
     const [commentId] = digits(posted, "id");
     expect(digits(shown, "id")).toContain(commentId);
@@ -68,9 +68,9 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect(await countOf(id)).toBe(2);
 
     const deletion = { token, video_id: id, action_type: "2", comment_id: commentId! };
-    expect(ok(await douyin.post("/comment/action/", deletion)).comment).toBeUndefined();
+    expect(ok(await classicApi.post("/comment/action/", deletion)).comment).toBeUndefined();
     expect(await countOf(id)).toBe(1);
-    refused(await douyin.post("/comment/action/", deletion), 10802);
+    refused(await classicApi.post("/comment/action/", deletion), 10802);
     expect((await ben.delete(`/videos/${id}/comments/${comment.id}`)).status).toBe(204);
     expect(await countOf(id)).toBe(0);
     expect((await list(id)).items).toEqual([]);
@@ -94,7 +94,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect(texts(await list(id))).toEqual(["other", "root"]);
     expect((await list(id)).items[1]).toMatchObject({ replies: 3 });
     expect(await countOf(id)).toBe(5);
-    const flat = ok(await douyin.get("/comment/list/", { video_id: id }));
+    const flat = ok(await classicApi.get("/comment/list/", { video_id: id }));
     expect(flat.comment_list?.map((comment) => comment.content)).toEqual([
       "three",
       "two",
@@ -152,7 +152,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     expectProblem(await eve.delete(`/videos/${id}/comments/${one.id}`), 403, "NOT_YOURS");
     expectProblem(await server.api("DELETE", `/videos/${id}/comments/${one.id}`), 401, "LOGIN_REQUIRED");
     const classic = { video_id: id, action_type: "2", comment_id: one.id };
-    refused(await douyin.post("/comment/action/", { ...classic, token: eve.session.accessToken }), 10301);
+    refused(await classicApi.post("/comment/action/", { ...classic, token: eve.session.accessToken }), 10301);
     expect(await countOf(id)).toBe(2);
     expect((await owner.delete(`/videos/${id}/comments/${one.id}`)).status).toBe(204);
     expect((await ben.delete(`/videos/${id}/comments/${two.id}`)).status).toBe(204);
@@ -175,7 +175,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     }
     const token = ben.session.accessToken;
     const action = { token, video_id: id, action_type: "1", comment_text: "too late" };
-    refused(await douyin.post("/comment/action/", action), 10803);
+    refused(await classicApi.post("/comment/action/", action), 10803);
     expectProblem(await ben.delete(closed), 403, "NOT_YOURS");
     for (let i = 0; i < 2; i++) expect((await owner.delete(closed)).status).toBe(204);
     await say(ben, id, "open again");
@@ -239,7 +239,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     const read = written.replaceAll("\r\n", "\n");
     expect((await say(ben, id, written)).text).toBe(read);
     const action = { video_id: id, action_type: "1", comment_text: written };
-    const posted = await douyin.post("/comment/action/", { ...action, token: eve.session.accessToken });
+    const posted = await classicApi.post("/comment/action/", { ...action, token: eve.session.accessToken });
     expect(ok(posted).comment?.content).toBe(read);
     expect(texts(await list(id))).toEqual([read, read]);
   });
@@ -250,7 +250,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     const comments = `/videos/${id}/comments`;
     const post = (path: string, text: string) => ben.post(path, { json: { text } });
     const good = { token, video_id: id, action_type: "1", comment_text: "hello" };
-    const act = (parameters: Record<string, string>) => douyin.post("/comment/action/", parameters);
+    const act = (parameters: Record<string, string>) => classicApi.post("/comment/action/", parameters);
     for (const text of [
       "",
       " \u3000",
@@ -283,8 +283,8 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect(refused(await act({ ...good, action_type: "2" }), 10001)).toContain("comment_id");
     refused(await act({ ...good, action_type: "2", comment_id: "1" }), 10802);
     refused(await act({ video_id: id, action_type: "1", comment_text: "hello" }), 10105);
-    expect(refused(await douyin.get("/comment/list/"), 10001)).toContain("video_id");
-    refused(await douyin.get("/comment/list/", { video_id: "1" }), 10202);
+    expect(refused(await classicApi.get("/comment/list/"), 10001)).toContain("video_id");
+    refused(await classicApi.get("/comment/list/", { video_id: "1" }), 10202);
     expect(await countOf(id)).toBe(1);
   });
 });

@@ -217,7 +217,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
 describe("a module's process is gone, split", () => {
   // What calls into the void is worth a warning, not an error.
   const server = scenario("split");
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
 
   test("what needs it is refused at once, what does not still works, and all of it once it is back", async () => {
     const ada = await server.register();
@@ -228,14 +228,14 @@ describe("a module's process is gone, split", () => {
     expect(problem.retryAfterMs).toBeGreaterThan(0);
     expectProblem(await server.api("GET", `/videos/${video.id}`), 503, "VIDEO_UNAVAILABLE");
     expectProblem(await ada.upload(freshClip()), 503, "VIDEO_UNAVAILABLE");
-    const classic = await douyin.get("/feed/");
+    const classic = await classicApi.get("/feed/");
     expect(classic.status).toBe(503);
     expect(classic.body.status_code).toBe(20200);
 
     const again = await server.logIn(ada.username, ada.password);
     // A profile without counts beats no profile.
     expect(body(await again.get<Schemas["User"]>("/me")).counts.videos).toBe(0);
-    ok(await douyin.get("/user/", { token: again.session.accessToken }));
+    ok(await classicApi.get("/user/", { token: again.session.accessToken }));
     expect((await send("GET", video.playUrl!)).status).toBe(200);
 
     await server.deployment.restart("video");

@@ -9,7 +9,7 @@ type User = Schemas["User"];
 
 describe.each(shapes)("follows, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
 
   const people = (count: number) => Promise.all(Array.from({ length: count }, () => server.register()));
   const seenBy = async (viewer: Person, whom: Person) => {
@@ -17,7 +17,7 @@ describe.each(shapes)("follows, %s", (shape) => {
     return { following: counts.following, followers: counts.followers, followed, followsYou };
   };
   const act = (person: Person, whom: string, actionType: number) =>
-    douyin.post("/relation/action/", {
+    classicApi.post("/relation/action/", {
       token: person.session.accessToken,
       to_user_id: whom,
       action_type: String(actionType),
@@ -34,7 +34,7 @@ describe.each(shapes)("follows, %s", (shape) => {
     expect(await seenBy(ada, ben)).toEqual({ ...none, followers: 1, followed: true });
     expect(await seenBy(ben, ada)).toEqual({ ...none, following: 1, followsYou: true });
     const token = ada.session.accessToken;
-    const { user } = ok(await douyin.get("/user/", { token, user_id: ben.id }));
+    const { user } = ok(await classicApi.get("/user/", { token, user_id: ben.id }));
     expect(user).toMatchObject({ follower_count: 1, follow_count: 0, is_follow: true });
     for (let i = 0; i < 2; i++) expect((await ada.delete(`/users/${ben.id}/follow`)).status).toBe(204);
     expect(await seenBy(ada, ben)).toEqual(none);
@@ -72,13 +72,13 @@ describe.each(shapes)("follows, %s", (shape) => {
     expect(await listOf(cleo, "following", ben)).toEqual([]);
 
     const parameters = { token: dan.session.accessToken, user_id: ada.id };
-    const following = await douyin.get("/relation/follow/list/", parameters);
+    const following = await classicApi.get("/relation/follow/list/", parameters);
     expect(digits(following, "id")).toEqual([cleo.id, ben.id]);
     expect(ok(following).user_list).toMatchObject([
       { is_follow: true, follower_count: 2, follow_count: 0 },
       { is_follow: false, follower_count: 1, follow_count: 1 },
     ]);
-    const followers = await douyin.get("/relation/follower/list/", parameters);
+    const followers = await classicApi.get("/relation/follower/list/", parameters);
     ok(followers);
     expect(digits(followers, "id")).toEqual([dan.id, ben.id]);
   });
@@ -142,9 +142,9 @@ describe.each(shapes)("follows, %s", (shape) => {
     for (const id of ["", "x", "99999999999999999999"])
       expect(refused(await act(ada, id, 1), 10001)).toContain("to_user_id");
     expect(refused(await act(ada, "1", 3), 10001)).toContain("action_type");
-    refused(await douyin.post("/relation/action/", { to_user_id: "1", action_type: "1" }), 10105);
-    refused(await douyin.get("/relation/follow/list/", { user_id: ada.id }), 10105);
+    refused(await classicApi.post("/relation/action/", { to_user_id: "1", action_type: "1" }), 10105);
+    refused(await classicApi.get("/relation/follow/list/", { user_id: ada.id }), 10105);
     const { accessToken: token } = ada.session;
-    expect(refused(await douyin.get("/relation/follower/list/", { token }), 10001)).toContain("user_id");
+    expect(refused(await classicApi.get("/relation/follower/list/", { token }), 10001)).toContain("user_id");
   });
 });

@@ -11,7 +11,7 @@ import { until } from "./harness/within.ts";
 /** The real program, at the level that says most, with errors of its own while everything goes on. */
 describe.each(shapes)("what the log says, %s", (shape) => {
   const server = scenario(shape, { mayLogErrors: true, env: { DOUYA_LOG_LEVEL: "trace" } });
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   const output = () =>
     server.deployment
       .programs()
@@ -26,26 +26,26 @@ describe.each(shapes)("what the log says, %s", (shape) => {
     const cookie = `douya-device=${device}; douya-session=rEfresh-in-a-cookie`;
     const login = { username: ada.username, password };
 
-    const classic = (await douyin.post("/user/login/", login)).body.token!;
+    const classic = (await classicApi.post("/user/login/", login)).body.token!;
     const [access, refresh] = [ada.session.accessToken, ada.session.refreshToken];
     const answers = [
-      await douyin.post("/user/login/", { ...login, password: wrong }),
-      await douyin.post("/user/register/", { username: "x".repeat(200), password: wrong }),
-      await douyin.post("/user/login/", {}, { ...login, password: wrong }),
-      await douyin.get("/user/", { user_id: ada.id, token: classic }),
-      await douyin.get("/no/such/endpoint", { token: classic, password: wrong }),
-      await douyin.get("/feed", { token: `${classic}x` }),
-      await douyin.get("/feed", [
+      await classicApi.post("/user/login/", { ...login, password: wrong }),
+      await classicApi.post("/user/register/", { username: "x".repeat(200), password: wrong }),
+      await classicApi.post("/user/login/", {}, { ...login, password: wrong }),
+      await classicApi.get("/user/", { user_id: ada.id, token: classic }),
+      await classicApi.get("/no/such/endpoint", { token: classic, password: wrong }),
+      await classicApi.get("/feed", { token: `${classic}x` }),
+      await classicApi.get("/feed", [
         ["token", classic],
         ["token", wrong],
       ]),
-      await douyin.publish([
+      await classicApi.publish([
         ["token", classic],
         ["password", wrong],
         ["title", ""],
         ["data", new Blob([freshClip()])],
       ]),
-      await douyin.publish(
+      await classicApi.publish(
         [
           ["token", `${classic}x`],
           ["data", new Blob(["none"])],
@@ -105,8 +105,8 @@ describe.each(shapes)("what the log says, %s", (shape) => {
     // An error of our own, met by requests that carry secrets.
     await server.deployment.programOf("user").kill();
     if (shape === "split") {
-      await douyin.post("/user/login/", login);
-      await douyin.get("/user/", { user_id: ada.id, token: classic });
+      await classicApi.post("/user/login/", login);
+      await classicApi.get("/user/", { user_id: ada.id, token: classic });
       await server.api("POST", "/sessions", { json: login, headers: { cookie } });
       await until("a word about it", async () => output().includes('"level":'));
     }

@@ -8,7 +8,7 @@ const megabyte = 1024 * 1024;
 
 describe.each(shapes)("a thousand logins at once, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
 
   test("some are let in, the rest hear when to come back, and nobody else notices", async () => {
     const ada = await server.register();
@@ -32,7 +32,7 @@ describe.each(shapes)("a thousand logins at once, %s", (shape) => {
     const json = { username: ada.username, password: ada.password };
     const login = (i: number): Promise<Answer<unknown>> =>
       i % 10 === 0
-        ? douyin.post("/user/login/", json)
+        ? classicApi.post("/user/login/", json)
         : server.api("POST", "/sessions", { json: i % 3 === 0 ? { ...json, password: "wrong" } : json });
     const answers = await Promise.all(Array.from({ length: 1000 }, (_, i) => login(i)));
     over = true;

@@ -196,11 +196,11 @@ describe.each(shapes)("messages, %s", (shape) => {
   });
 
   describe("of the classic API", () => {
-    const douyin = classicClient(() => server.origin);
+    const classicApi = classicClient(() => server.origin);
     const action = (from: Person, fields: Record<string, string>) =>
-      douyin.post("/message/action/", { token: from.session.accessToken, action_type: "1", ...fields });
+      classicApi.post("/message/action/", { token: from.session.accessToken, action_type: "1", ...fields });
     const chatAnswer = (me: Person, peer: { id: string }, preMsgTime?: string) =>
-      douyin.get("/message/chat/", {
+      classicApi.get("/message/chat/", {
         token: me.session.accessToken,
         to_user_id: peer.id,
         ...(preMsgTime !== undefined && { pre_msg_time: preMsgTime }),
@@ -208,7 +208,7 @@ describe.each(shapes)("messages, %s", (shape) => {
     const chat = async (me: Person, peer: { id: string }, preMsgTime?: string) =>
       ok(await chatAnswer(me, peer, preMsgTime)).message_list!;
     const friends = async (me: Person, userId = me.id) =>
-      ok(await douyin.get("/relation/friend/list/", { token: me.session.accessToken, user_id: userId }))
+      ok(await classicApi.get("/relation/friend/list/", { token: me.session.accessToken, user_id: userId }))
         .user_list!;
 
     test("send and list, with every digit of the ids", async () => {
@@ -296,7 +296,10 @@ describe.each(shapes)("messages, %s", (shape) => {
       const token = ada.session.accessToken;
       const to_user_id = ben.id;
       const send = (fields: Record<string, string>) => action(ada, { to_user_id, content: "x", ...fields });
-      refused(await douyin.post("/message/action/", { to_user_id, action_type: "1", content: "x" }), 10105);
+      refused(
+        await classicApi.post("/message/action/", { to_user_id, action_type: "1", content: "x" }),
+        10105,
+      );
       refused(await send({ token: "abc" }), 10106);
       for (const [name, value] of [
         ["to_user_id", ""],
@@ -309,7 +312,7 @@ describe.each(shapes)("messages, %s", (shape) => {
       for (const missing of ["to_user_id", "action_type", "content"]) {
         const fields: Record<string, string> = { token, to_user_id, action_type: "1", content: "x" };
         delete fields[missing];
-        expect(refused(await douyin.post("/message/action/", fields), 10001)).toContain(missing);
+        expect(refused(await classicApi.post("/message/action/", fields), 10001)).toContain(missing);
       }
       refused(await send({ content: "" }), 10901);
       refused(await send({ content: "x".repeat(2001) }), 10901);
@@ -318,13 +321,13 @@ describe.each(shapes)("messages, %s", (shape) => {
       for (let i = 0; i < 3; i++) ok(await send({}));
       expect(refused(await send({}), 10903)).toContain("3 messages");
 
-      refused(await douyin.get("/message/chat/", { to_user_id }), 10105);
-      expect(refused(await douyin.get("/message/chat/", { token }), 10001)).toContain("to_user_id");
+      refused(await classicApi.get("/message/chat/", { to_user_id }), 10105);
+      expect(refused(await classicApi.get("/message/chat/", { token }), 10001)).toContain("to_user_id");
       for (const time of ["x", "-1", "1.5"])
         expect(refused(await chatAnswer(ada, ben, time), 10001)).toContain("pre_msg_time");
       expect(await chat(ada, { id: "9223372036854775807" })).toEqual([]);
-      refused(await douyin.get("/relation/friend/list/", { user_id: ada.id }), 10105);
-      expect(refused(await douyin.get("/relation/friend/list/", { token }), 10001)).toContain("user_id");
+      refused(await classicApi.get("/relation/friend/list/", { user_id: ada.id }), 10105);
+      expect(refused(await classicApi.get("/relation/friend/list/", { token }), 10001)).toContain("user_id");
       expect((await read(ada, ben)).items).toHaveLength(3);
     });
   });

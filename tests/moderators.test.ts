@@ -13,7 +13,7 @@ type Comment = Schemas["Comment"];
 
 describe.each(shapes)("moderators, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let owner: Person;
   let ben: Person;
   let mo: Person;
@@ -86,9 +86,9 @@ describe.each(shapes)("moderators, %s", (shape) => {
       action_type: "2",
       comment_id: id,
     });
-    ok(await douyin.post("/comment/action/", action(mo, first)));
+    ok(await classicApi.post("/comment/action/", action(mo, first)));
     const eve = await server.register();
-    refused(await douyin.post("/comment/action/", action(eve, second)), 10301);
+    refused(await classicApi.post("/comment/action/", action(eve, second)), 10301);
     expectProblem(await mo.put(`/videos/${video.id}/comments-closed`), 403, "NOT_YOURS");
     expectProblem(await mo.delete(`/videos/${video.id}`), 403, "NOT_YOURS");
 

@@ -12,7 +12,7 @@ type User = Schemas["User"];
 
 describe.each(shapes)("reactions, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let author: Person;
   let video: Video;
   let ben: Person;
@@ -35,7 +35,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
   };
   const favorite = async (person: Person, actionType: number, id = video.id) =>
     ok(
-      await douyin.post("/favorite/action/", {
+      await classicApi.post("/favorite/action/", {
         token: person.session.accessToken,
         video_id: id,
         action_type: String(actionType),
@@ -46,30 +46,33 @@ describe.each(shapes)("reactions, %s", (shape) => {
     expect((await ben.put(`/videos/${video.id}/like`)).status).toBe(204);
     expect(await seenBy(ben)).toEqual({ likes: 1, reaction: "like", received: 1, given: 1 });
     const token = ben.session.accessToken;
-    const feed = ok(await douyin.get("/feed/", { token }));
+    const feed = ok(await classicApi.get("/feed/", { token }));
     expect(feed.video_list?.[0]).toMatchObject({
       id: Number(video.id),
       favorite_count: 1,
       is_favorite: true,
       author: { total_favorited: 1 },
     });
-    const guest = ok(await douyin.get("/feed/"));
+    const guest = ok(await classicApi.get("/feed/"));
     expect(guest.video_list?.[0]).toMatchObject({ favorite_count: 1, is_favorite: false });
-    const { user } = ok(await douyin.get("/user/", { token, user_id: ben.id }));
+    const { user } = ok(await classicApi.get("/user/", { token, user_id: ben.id }));
     expect(user).toMatchObject({ favorite_count: 1, total_favorited: 0 });
     expect((await ben.delete(`/videos/${video.id}/like`)).status).toBe(204);
     expect(await seenBy(ben)).toEqual({ likes: 0, reaction: null, received: 0, given: 0 });
-    expect(ok(await douyin.get("/feed/")).video_list?.[0]?.favorite_count).toBe(0);
+    expect(ok(await classicApi.get("/feed/")).video_list?.[0]?.favorite_count).toBe(0);
   });
 
   test.each([
     "api",
-    "douyin",
+    "classic",
   ])("one reaction replaces the other, repeating changes nothing, and an app hears of it: %s", async (surface) => {
     const classic = { token: ben.session.accessToken, video_id: video.id };
     const act = async (action: 1 | 2 | 3 | 4, refusal: number) => {
-      if (surface === "douyin") {
-        const answer = await douyin.post("/favorite/action/", { ...classic, action_type: String(action) });
+      if (surface === "classic") {
+        const answer = await classicApi.post("/favorite/action/", {
+          ...classic,
+          action_type: String(action),
+        });
         return refusal ? refused(answer, refusal) : ok(answer);
       }
       const path = `/videos/${video.id}/${action < 3 ? "like" : "dislike"}`;
@@ -102,7 +105,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
   test("of many likes of one person at once, an app hears of one that was done", async () => {
     const like = { token: ben.session.accessToken, video_id: video.id, action_type: "1" };
     const answers = await Promise.all(
-      Array.from({ length: 8 }, () => douyin.post("/favorite/action/", like)),
+      Array.from({ length: 8 }, () => classicApi.post("/favorite/action/", like)),
     );
     expect(answers.map(({ body }) => body.status_code).sort()).toEqual([0, ...Array(7).fill(10501)]);
     expect((await ben.delete(`/videos/${video.id}/like`)).status).toBe(204);
@@ -143,7 +146,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
       cursor = page.nextCursor ?? "";
     } while (cursor);
     expect(seen).toEqual(expected);
-    const list = await douyin.get("/favorite/list/", { user_id: ada.id });
+    const list = await classicApi.get("/favorite/list/", { user_id: ada.id });
     const ids = digits(list, "id").filter((id) => id !== author.id);
     expect(ids).toEqual([video.id, ...expected]);
     expect(ok(list).video_list?.[0]?.is_favorite).toBe(false);
@@ -159,7 +162,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
     }
     expectProblem(await ben.put("/videos/x/like"), 422, "INVALID_ARGUMENT");
     expectProblem(await server.api("PUT", `/videos/${video.id}/like`), 401, "LOGIN_REQUIRED");
-    const action = (parameters: Record<string, string>) => douyin.post("/favorite/action/", parameters);
+    const action = (parameters: Record<string, string>) => classicApi.post("/favorite/action/", parameters);
     const good = { token, video_id: video.id, action_type: "1" };
     refused(await action({ ...good, video_id: "1" }), 10202);
     for (const [name, values] of Object.entries({
@@ -170,7 +173,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
         expect(refused(await action({ ...good, [name]: value }), 10001)).toContain(name);
     }
     refused(await action({ video_id: video.id, action_type: "1" }), 10105);
-    expect(refused(await douyin.get("/favorite/list/"), 10001)).toContain("user_id");
+    expect(refused(await classicApi.get("/favorite/list/"), 10001)).toContain("user_id");
   });
 
   test("a video that is not published cannot be liked, not even by its author", async () => {
@@ -209,7 +212,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
 
 describe("without the service of reactions and follows", () => {
   const server = scenario("split");
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
 
   test("videos and people are shown without counts, and counts come back with it", async () => {
     const [maker, fan] = await Promise.all([server.register(), server.register()]);
@@ -219,8 +222,8 @@ describe("without the service of reactions and follows", () => {
     const token = fan.session.accessToken;
     const shown = async () => ({
       api: body(await fan.get<Video>(`/videos/${video.id}`)),
-      guest: ok(await douyin.get("/feed/")).video_list?.[0],
-      classic: ok(await douyin.get("/publish/list/", { token, user_id: maker.id })).video_list?.[0],
+      guest: ok(await classicApi.get("/feed/")).video_list?.[0],
+      classic: ok(await classicApi.get("/publish/list/", { token, user_id: maker.id })).video_list?.[0],
     });
     await server.deployment.programOf("interaction").kill();
     const without = await shown();

@@ -1,13 +1,13 @@
 import type { FastifyRequest } from "fastify";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
-import type { Auth } from "./auth.ts";
-import type { Composer } from "./composer.ts";
-import type { FeedPages } from "./feed-pages.ts";
+import type { Composer } from "./composition/composer.ts";
+import type { FeedPages } from "./composition/feed-pages.ts";
+import type { Auth } from "./edge/auth.ts";
+import type { Limits } from "./edge/limits.ts";
+import type { SessionCookie } from "./edge/session-cookie.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
-import type { Limits } from "./limits.ts";
-import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media-urls.ts";
-import type { SessionCookie } from "./session-cookie.ts";
-import type { UploadIntake } from "./upload-intake.ts";
+import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media/media-urls.ts";
+import type { UploadIntake } from "./media/upload-intake.ts";
 
 /** What the routes of both public APIs are given. */
 export interface GatewayContext {

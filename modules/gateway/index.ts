@@ -1,22 +1,22 @@
 import { defineModule } from "#platform/module/module.ts";
 import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { apiV1 } from "./api/index.ts";
-import { createAuth } from "./auth.ts";
 import { statusForm } from "./classic/endpoint.ts";
 import { classicApi } from "./classic/index.ts";
-import { createComposer } from "./composer.ts";
-import { createFeedPages } from "./feed-pages.ts";
-import { firstScreen } from "./first-screen.ts";
+import { createComposer } from "./composition/composer.ts";
+import { createFeedPages } from "./composition/feed-pages.ts";
+import { createAuth } from "./edge/auth.ts";
+import { createLimits } from "./edge/limits.ts";
+import { problemOf, sendProblem } from "./edge/problem.ts";
+import { tellMissing, watchClients } from "./edge/request-call.ts";
+import { sessionCookie } from "./edge/session-cookie.ts";
 import { gatewayCalls } from "./gateway-calls.ts";
 import { type GatewayContext, urlsFor } from "./gateway-context.ts";
-import { createLimits } from "./limits.ts";
-import { linkPreview } from "./link-preview.ts";
-import { mediaRoutes } from "./media.ts";
-import { problemOf, sendProblem } from "./problem.ts";
-import { tellMissing, watchClients } from "./request-call.ts";
-import { sessionCookie } from "./session-cookie.ts";
-import { createUploadIntake } from "./upload-intake.ts";
-import { webClient } from "./web.ts";
+import { mediaRoutes } from "./media/media-routes.ts";
+import { createUploadIntake } from "./media/upload-intake.ts";
+import { firstScreen } from "./web/first-screen.ts";
+import { linkPreview } from "./web/link-preview.ts";
+import { webClient } from "./web/web-client.ts";
 
 export interface GatewayConfig {
   /** What URLs in answers begin with; empty: what the client asked for. */

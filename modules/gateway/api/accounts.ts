@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Session } from "#contracts/gen/user_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { deviceOf } from "../device-cookie.ts";
+import { deviceOf } from "../edge/device-cookie.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, IdParams, NoContent } from "./schemas.ts";
 

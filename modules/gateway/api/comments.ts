@@ -3,8 +3,8 @@ import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { toApiComment } from "./present.ts";
 import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 

@@ -1,6 +1,6 @@
 import type { Position } from "#contracts/gen/feed_pb.ts";
-import type { MediaUrls } from "../media-urls.ts";
-import type { VideoView } from "../video-views.ts";
+import type { VideoView } from "../composition/video-views.ts";
+import type { MediaUrls } from "../media/media-urls.ts";
 import { toApiVideo } from "./present.ts";
 
 /** A page of a feed as `/api/v1` answers it. */

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
-import type { Sender } from "../upload-intake.ts";
+import type { Sender } from "../media/upload-intake.ts";
 
 /** Bodies that are a file are not parsed: the route gets the stream. */
 export function acceptFiles(app: FastifyInstance): void {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { toApiUser } from "./present.ts";
 import { answers } from "./schemas.ts";
 

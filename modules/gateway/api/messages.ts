@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import type { Message } from "#contracts/gen/message_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf } from "./schemas.ts";
 

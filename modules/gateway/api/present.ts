@@ -1,8 +1,8 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { type Upload, type Video, VideoState } from "#contracts/gen/video_pb.ts";
-import type { MediaUrls } from "../media-urls.ts";
-import type { Person } from "../people.ts";
-import type { VideoView } from "../video-views.ts";
+import type { Person } from "../composition/people.ts";
+import type { VideoView } from "../composition/video-views.ts";
+import type { MediaUrls } from "../media/media-urls.ts";
 
 const states = {
   [VideoState.UNSPECIFIED]: "uploaded",

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Reaction } from "#contracts/gen/interaction_pb.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { toApiVideo } from "./present.ts";
 import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
 

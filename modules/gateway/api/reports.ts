@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import { ReportReason } from "#contracts/gen/interaction_pb.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { toApiComment, toTime } from "./present.ts";
 import { answers, Id, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { type Comment, CommentOrder } from "#contracts/gen/interaction_pb.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId, text } from "./parameters.ts";
 import { commentSchema, type MonthAndDay, toClassicComment } from "./present.ts";

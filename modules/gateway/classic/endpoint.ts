@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { DomainError, ErrorKind } from "#platform/errors/domain-error.ts";
 import { protocolStatus, type Refused, sendRetryAfter } from "#platform/http/refusals.ts";
+import { statusOf, toRefusal } from "../edge/problem.ts";
+import { identify } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { statusOf, toRefusal } from "../problem.ts";
-import { identify } from "../request-call.ts";
 import { formOfGet } from "./form-of-get.ts";
 import { mergeParameters, type Parameters } from "./parameters.ts";
 import { statusCodeOf } from "./status-codes.ts";

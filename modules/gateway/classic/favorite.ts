@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { Reaction } from "#contracts/gen/interaction_pb.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";

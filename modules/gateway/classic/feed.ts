@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
-import type { FeedPage } from "../feed-pages.ts";
+import type { FeedPage } from "../composition/feed-pages.ts";
+import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import type { MediaUrls } from "../media-urls.ts";
-import { callOf, type PublicCall } from "../request-call.ts";
+import type { MediaUrls } from "../media/media-urls.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { optionalTime } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";

@@ -1,8 +1,8 @@
 import fastify from "fastify";
 import { expect, test } from "vitest";
+import { createLimits } from "../edge/limits.ts";
+import { tellMissing } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { createLimits } from "../limits.ts";
-import { tellMissing } from "../request-call.ts";
 import { messageEndpoints } from "./message.ts";
 
 const said = { id: "5", senderId: "2", receiverId: "1", content: "Hello", sentAtMs: 7 };

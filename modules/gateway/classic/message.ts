@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import type { Message } from "#contracts/gen/message_pb.ts";
+import { optionalPart } from "../composition/optional-part.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { optionalPart } from "../optional-part.ts";
-import { callOf } from "../request-call.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, optionalTime, requiredId, text } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";

@@ -1,7 +1,7 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
-import type { MediaUrls } from "../media-urls.ts";
-import type { Person } from "../people.ts";
-import type { VideoView } from "../video-views.ts";
+import type { Person } from "../composition/people.ts";
+import type { VideoView } from "../composition/video-views.ts";
+import type { MediaUrls } from "../media/media-urls.ts";
 
 /** int64 as a bare JSON number: fast-json-stringify writes the digits of a BigInt. */
 const Int64 = { type: "integer" } as const;

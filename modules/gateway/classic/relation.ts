@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";

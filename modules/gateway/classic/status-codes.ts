@@ -1,6 +1,6 @@
 import type { DomainError, ErrorKind } from "#platform/errors/domain-error.ts";
 
-/** `status_code` by reason; docs/douyin-status-codes.md explains them. What is not listed goes by its kind. */
+/** `status_code` by reason; docs/classic-status-codes.md explains them. What is not listed goes by its kind. */
 const codeOfReason: Record<string, number> = {
   INVALID_ARGUMENT: 10001,
   NAME_INVALID: 10101,

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { Session } from "#contracts/gen/user_pb.ts";
+import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import { callOf } from "../request-call.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { optionalId, type Parameters, text } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";

@@ -1,10 +1,10 @@
 import type { Reaction, VideoStats } from "#contracts/gen/interaction_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
-import type { GatewayClients } from "./gateway-calls.ts";
+import type { PublicCall } from "../edge/request-call.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 import type { Person } from "./people.ts";
-import type { PublicCall } from "./request-call.ts";
 
 /** A video as pages show it: with its author, its counts and the reaction of the caller. */
 export interface VideoView {

@@ -2,9 +2,9 @@ import type { UserStats } from "#contracts/gen/interaction_pb.ts";
 import { type Relation, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
 import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
-import type { GatewayClients } from "./gateway-calls.ts";
+import type { PublicCall } from "../edge/request-call.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
-import type { PublicCall } from "./request-call.ts";
 
 /** A person with what the services know of them, whichever surface shows it. */
 export interface Person {

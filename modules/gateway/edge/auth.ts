@@ -4,7 +4,7 @@ import type { SessionId, UserId } from "#contracts/ids.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
-import type { GatewayClients } from "./gateway-calls.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
 
 export interface Identity {
   userId: UserId;

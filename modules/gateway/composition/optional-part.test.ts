@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { callerGone, deadlineExceeded } from "#platform/rpc/call.ts";
+import type { PublicCall } from "../edge/request-call.ts";
 import { optionalPart } from "./optional-part.ts";
-import type { PublicCall } from "./request-call.ts";
 
 function publicCall(signal?: AbortSignal): PublicCall {
   return { traceId: "0".repeat(32), deadlineMs: Date.now() + 10_000, missing: new Set(), signal };

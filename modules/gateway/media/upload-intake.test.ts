@@ -11,7 +11,7 @@ import { trustNobody } from "#platform/http/client-address.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
-import { gatewayModule } from "./index.ts";
+import { gatewayModule } from "../index.ts";
 
 const { privateKey, publicKey } = await generateKeyPair("EdDSA");
 const jwk = JSON.stringify({ ...(await exportJWK(publicKey)), alg: "EdDSA", kid: "one" });

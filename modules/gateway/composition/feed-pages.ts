@@ -1,7 +1,7 @@
 import { concernedBy, feedEvents } from "#contracts/feed-changes.ts";
 import { type Changes, createValidatedCache } from "#platform/cache/validated-cache.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { PublicCall } from "./request-call.ts";
+import type { PublicCall } from "../edge/request-call.ts";
 import type { VideoView } from "./video-views.ts";
 
 /** Some 4,000 pages. */

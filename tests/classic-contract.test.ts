@@ -20,7 +20,7 @@ interface Endpoint {
 /** Every endpoint but the upload, whose multipart form has tests of its own. */
 describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let ada: Person;
   let ben: Person;
   let video: Schemas["Video"];
@@ -149,7 +149,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
   ];
 
   describe.each(endpoints)("$method $path", ({ method, path, good, token: need, optional = [], fields }) => {
-    const ask = (query: Fields) => douyin.send(method, path, query);
+    const ask = (query: Fields) => classicApi.send(method, path, query);
 
     test("with and without its slash, as query, as form, with what nobody knows", async () => {
       const form = async () => {
@@ -160,7 +160,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
       };
       const answers = [
         await ask(await good()),
-        await douyin.send(method, `${path}/`, await good()),
+        await classicApi.send(method, `${path}/`, await good()),
         await form(),
         await ask({ ...(await good()), nobody_knows: "it" }),
         await ask([

@@ -1,5 +1,5 @@
 import type { Logger } from "#platform/observe/log.ts";
-import type { PublicCall } from "./request-call.ts";
+import type { PublicCall } from "../edge/request-call.ts";
 
 /** How often the log says that a part is missing: while a service is away, every page lacks it. */
 const sayEveryMs = 10_000;

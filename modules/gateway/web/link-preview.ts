@@ -3,10 +3,10 @@ import type { User } from "#contracts/gen/user_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import type { GatewayContext } from "./gateway-context.ts";
-import type { MediaUrls } from "./media-urls.ts";
-import { optionalPart } from "./optional-part.ts";
-import { callOf, type PublicCall } from "./request-call.ts";
+import { optionalPart } from "../composition/optional-part.ts";
+import { callOf, type PublicCall } from "../edge/request-call.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import type { MediaUrls } from "../media/media-urls.ts";
 
 /** The page plays without a preview: whoever opens it does not wait longer for one. */
 const previewMs = 1000;

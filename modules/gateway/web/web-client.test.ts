@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fastify from "fastify";
 import { expect, onTestFinished, test } from "vitest";
-import { webClient } from "./web.ts";
+import { webClient } from "./web-client.ts";
 
 test("only what is named after its content is kept for ever, whatever the folders above are called", async () => {
   const folder = await mkdtemp(join(tmpdir(), "douya-web-"));

@@ -2,9 +2,9 @@ import { Reaction } from "#contracts/gen/interaction_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import type { PublicCall } from "../edge/request-call.ts";
 import { optionalPart } from "./optional-part.ts";
 import { createPeople, type PeopleClients, type Person } from "./people.ts";
-import type { PublicCall } from "./request-call.ts";
 import { createVideoViews, type VideoView } from "./video-views.ts";
 
 /**

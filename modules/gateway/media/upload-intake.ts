@@ -6,7 +6,7 @@ import { sniffPicture, sniffVideo } from "#platform/media/magic.ts";
 import { concurrencyLimit } from "#platform/protect/concurrency-limit.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import type { GatewayClients } from "./gateway-calls.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
 
 const maxPictureBytes = 8 * 1024 * 1024;
 const formBytes = 64 * 1024;

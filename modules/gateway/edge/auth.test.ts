@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeEach, expect, test } from "vitest";
+import type { GatewayClients } from "../gateway-calls.ts";
 import { type Auth, createAuth } from "./auth.ts";
-import type { GatewayClients } from "./gateway-calls.ts";
 
 const { privateKey, publicKey } = await generateKeyPair("EdDSA");
 const jwk = JSON.stringify({ ...(await exportJWK(publicKey)), alg: "EdDSA", kid: "one" });

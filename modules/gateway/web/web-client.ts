@@ -5,9 +5,9 @@ import { join, relative } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { sendProblem } from "../edge/problem.ts";
 import type { FirstScreen } from "./first-screen.ts";
 import type { LinkPreview } from "./link-preview.ts";
-import { sendProblem } from "./problem.ts";
 
 const policy = [
   "default-src 'self'",

@@ -10,10 +10,10 @@ const file = (bytes = freshClip()) => new Blob([bytes]);
 
 describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
   const server = scenario(shape);
-  const douyin = classicClient(() => server.origin);
+  const classicApi = classicClient(() => server.origin);
   let ada: Person;
   let token: string;
-  const list = (userId: string) => douyin.get("/publish/list/", { user_id: userId });
+  const list = (userId: string) => classicApi.get("/publish/list/", { user_id: userId });
 
   beforeAll(async () => {
     ada = await server.register();
@@ -21,7 +21,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
   });
 
   test("a feed without videos is an empty list, and its time is one to go on from", async () => {
-    const { video_list, next_time } = ok(await douyin.get("/feed/"));
+    const { video_list, next_time } = ok(await classicApi.get("/feed/"));
     expect(video_list).toEqual([]);
     expect(next_time).toBeGreaterThan(Date.now() - 60_000);
   });
@@ -49,7 +49,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
       name,
       value === token ? ben.session.accessToken : value,
     ]);
-    ok(await douyin.publish(form as [string, string | Blob][]));
+    ok(await classicApi.publish(form as [string, string | Blob][]));
     const answer = await list(ben.id);
     const [video] = ok(answer).video_list!;
     expect(video).toEqual({
@@ -67,27 +67,27 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
     expect(body(await ben.get<Page<Schemas["Video"]>>("/me/videos")).items[0]!.id).toBe(id);
     expect((await send("GET", video!.play_url)).headers.get("content-type")).toBe("video/mp4");
     expect((await send("GET", video!.cover_url)).headers.get("content-type")).toBe("image/jpeg");
-    expect(ok(await douyin.get("/user/", { token, user_id: ben.id })).user!.work_count).toBe(1);
+    expect(ok(await classicApi.get("/user/", { token, user_id: ben.id })).user!.work_count).toBe(1);
     expect((await ben.delete(`/videos/${id}`)).status).toBe(204);
   });
 
   test("the token and the title may come in the query", async () => {
     // What nobody knows is ignored, however often and however long it is.
     const unknown = Array.from({ length: 20 }, (_, i): [string, string] => ["nobody", "x".repeat(5000 + i)]);
-    ok(await douyin.publish([...unknown, ["data", file()]], { token, title: "from the query" }));
+    ok(await classicApi.publish([...unknown, ["data", file()]], { token, title: "from the query" }));
     expect(ok(await list(ada.id)).video_list![0]!.title).toBe("from the query");
     const both: [string, string | Blob][] = [
       ["token", token],
       ["data", file()],
       ["title", "a"],
     ];
-    expect(refused(await douyin.publish(both, { title: "b" }), 10001)).toContain("title");
+    expect(refused(await classicApi.publish(both, { title: "b" }), 10001)).toContain("title");
   });
 
   test("what is missing from a publish is named", async () => {
     expect(
       refused(
-        await douyin.publish([
+        await classicApi.publish([
           ["token", token],
           ["data", file()],
         ]),
@@ -96,7 +96,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
     ).toContain("title");
     expect(
       refused(
-        await douyin.publish([
+        await classicApi.publish([
           ["token", token],
           ["title", "a"],
         ]),
@@ -104,14 +104,14 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
       ),
     ).toContain("data");
     refused(
-      await douyin.publish([
+      await classicApi.publish([
         ["data", file()],
         ["title", "a"],
       ]),
       10105,
     );
     refused(
-      await douyin.publish([
+      await classicApi.publish([
         ["token", "x"],
         ["data", file()],
         ["title", "a"],
@@ -119,22 +119,24 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
       10106,
     );
     refused(
-      await douyin.publish([
+      await classicApi.publish([
         ["data", file()],
         ["title", "a"],
         ["token", "x"],
       ]),
       10106,
     );
-    expect(refused(await douyin.post("/publish/action/", { token, title: "a" }), 10001)).toContain("data");
-    expect(refused(await douyin.post("/publish/action/", {}, { token, title: "a" }), 10001)).toContain(
+    expect(refused(await classicApi.post("/publish/action/", { token, title: "a" }), 10001)).toContain(
+      "data",
+    );
+    expect(refused(await classicApi.post("/publish/action/", {}, { token, title: "a" }), 10001)).toContain(
       "data",
     );
   });
 
   test("a title has at most 200 characters, however they are counted in bytes", async () => {
     const publish = (title: string) =>
-      douyin.publish([
+      classicApi.publish([
         ["token", token],
         ["data", file()],
         ["title", title],
@@ -149,7 +151,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
 
   test("a file that is no video, or fails in the pipeline, is refused with the reason", async () => {
     const publish = (bytes: Uint8Array<ArrayBuffer>) =>
-      douyin.publish([
+      classicApi.publish([
         ["token", token],
         ["data", new Blob([bytes])],
         ["title", "a"],
@@ -161,10 +163,10 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
   });
 
   test("the list of somebody needs their id, and a token only if there is one", async () => {
-    expect(refused(await douyin.get("/publish/list/"), 10001)).toContain("user_id");
-    expect(refused(await douyin.get("/publish/list/", { user_id: "x" }), 10001)).toContain("user_id");
-    refused(await douyin.get("/publish/list/", { user_id: ada.id, token: "x" }), 10106);
-    ok(await douyin.get("/publish/list/", { user_id: ada.id, token }));
+    expect(refused(await classicApi.get("/publish/list/"), 10001)).toContain("user_id");
+    expect(refused(await classicApi.get("/publish/list/", { user_id: "x" }), 10001)).toContain("user_id");
+    refused(await classicApi.get("/publish/list/", { user_id: ada.id, token: "x" }), 10106);
+    ok(await classicApi.get("/publish/list/", { user_id: ada.id, token }));
     expect(ok(await list("1")).video_list).toEqual([]);
     const titles = ok(await list(ada.id)).video_list!.map((video) => video.title);
     expect(titles).toEqual(["", "👍".repeat(200), "豆".repeat(200), "from the query"]);
@@ -176,7 +178,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
       ["data", file()],
       ["title", "one\r\ntwo\nthree\u2028four\n"],
     ];
-    ok(await douyin.publish(form));
+    ok(await classicApi.publish(form));
     const { video_list: listed } = ok(await list(ada.id));
     expect(listed![0]!.title).toBe("one two three four");
   });
@@ -202,7 +204,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
       const seen: string[] = [];
       let query: Record<string, string> = who === "caller" ? { token } : {};
       for (let page = 0; page < 10; page++) {
-        const answer = await douyin.get("/feed/", query);
+        const answer = await classicApi.get("/feed/", query);
         const { video_list, next_time } = ok(answer);
         if (video_list!.length === 0) break;
         expect(video_list!.length).toBeLessThanOrEqual(30);
@@ -211,7 +213,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
         // Nobody who pages on sees what comes meanwhile.
         if (page === 0)
           ok(
-            await douyin.publish([
+            await classicApi.publish([
               ["token", token],
               ["data", file()],
               ["title", `late, ${who}`],
@@ -225,33 +227,35 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
     test("latest_time is in milliseconds, or in seconds, or now", async () => {
       const published = body(await server.api<Page<Schemas["Video"]>>("GET", "/feed?limit=50")).items;
       const all = published.map((video) => video.id);
-      const newest = idsIn(await douyin.get("/feed/"));
+      const newest = idsIn(await classicApi.get("/feed/"));
       // At most 30, and no part of a millisecond.
       expect(newest.length).toBeGreaterThan(25);
       expect(newest).toEqual(all.slice(0, newest.length));
       for (const now of ["0", "", "99999999999999", "9223372036854775807", String(Date.now() + 60_000)])
-        expect(idsIn(await douyin.get("/feed/", { latest_time: now })), now).toEqual(newest);
+        expect(idsIn(await classicApi.get("/feed/", { latest_time: now })), now).toEqual(newest);
       const between = Math.ceil(oldestMs / 1000 + 60);
       const old = newestFirst.slice(-75, -45);
-      expect(idsIn(await douyin.get("/feed/", { latest_time: String(between) }))).toEqual(old);
-      expect(idsIn(await douyin.get("/feed/", { latest_time: String(between * 1000) }))).toEqual(old);
-      expect(idsIn(await douyin.get("/feed/", { latest_time: "1" }))).toEqual([]);
+      expect(idsIn(await classicApi.get("/feed/", { latest_time: String(between) }))).toEqual(old);
+      expect(idsIn(await classicApi.get("/feed/", { latest_time: String(between * 1000) }))).toEqual(old);
+      expect(idsIn(await classicApi.get("/feed/", { latest_time: "1" }))).toEqual([]);
       // Older than this very millisecond.
-      expect(idsIn(await douyin.get("/feed/", { latest_time: String(oldestMs + 1) }))).toEqual(
+      expect(idsIn(await classicApi.get("/feed/", { latest_time: String(oldestMs + 1) }))).toEqual(
         newestFirst.slice(-5),
       );
-      expect(idsIn(await douyin.get("/feed", { latest_time: String(oldestMs) }))).toEqual([]);
+      expect(idsIn(await classicApi.get("/feed", { latest_time: String(oldestMs) }))).toEqual([]);
     });
 
     test("what is no time is named, and a token that is none is an error", async () => {
       for (const time of ["x", "-1", "1.5", "1e12", "99999999999999999999"])
-        expect(refused(await douyin.get("/feed/", { latest_time: time }), 10001)).toContain("latest_time");
-      refused(await douyin.get("/feed/", { token: "x" }), 10106);
-      ok(await douyin.get("/feed/", { token: "" }));
+        expect(refused(await classicApi.get("/feed/", { latest_time: time }), 10001)).toContain(
+          "latest_time",
+        );
+      refused(await classicApi.get("/feed/", { token: "x" }), 10106);
+      ok(await classicApi.get("/feed/", { token: "" }));
     });
 
     test("times are whole numbers of milliseconds", async () => {
-      const [next] = digits(await douyin.get("/feed/"), "next_time");
+      const [next] = digits(await classicApi.get("/feed/"), "next_time");
       expect(next).toMatch(/^\d{13}$/);
     });
   });

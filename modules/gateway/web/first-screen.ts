@@ -2,13 +2,13 @@ import type { FastifyRequest } from "fastify";
 import { isId } from "#platform/ids/snowflake.ts";
 import { fitOf, ratioOf } from "#platform/media/fit.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import { toFeedPage } from "./api/feed-page.ts";
-import { toApiVideo } from "./api/present.ts";
-import type { GatewayContext } from "./gateway-context.ts";
+import { toFeedPage } from "../api/feed-page.ts";
+import { toApiVideo } from "../api/present.ts";
+import { optionalPart } from "../composition/optional-part.ts";
+import { callOf, type PublicCall } from "../edge/request-call.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { mediaUrls } from "../media/media-urls.ts";
 import { escaped } from "./link-preview.ts";
-import { mediaUrls } from "./media-urls.ts";
-import { optionalPart } from "./optional-part.ts";
-import { callOf, type PublicCall } from "./request-call.ts";
 
 /** What the client asks of the feed first. */
 const feedLimit = 10;
