@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import { readConfig } from "./config.ts";
 import { table } from "./targets.ts";
 
@@ -26,6 +27,7 @@ export async function declaredGateway(
     events: {},
     blobs: {},
     media: {},
+    protect: embeddedProtection({ limits: true, metrics }),
     metrics,
     log,
   };

@@ -19,6 +19,7 @@ import { watchParts } from "#platform/observe/degraded.ts";
 import { watchDisk } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import { fairQueue } from "#platform/protect/fair-queue.ts";
 import { staticRegistry } from "#platform/registry/registry.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
@@ -94,6 +95,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       clusterSecret(config),
     ]);
     const metrics = createMetrics();
+    const protect = embeddedProtection({ limits: config.limits, metrics });
     const databaseDown = askDatabase(storage.database.pool);
     const { pool } = storage.database;
     const disk = watchDisk(config.dataDir, { log, metrics });
@@ -153,6 +155,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         events,
         blobs,
         media,
+        protect,
         metrics,
         security,
         log: log.child({ module: module.name }),

@@ -31,7 +31,7 @@ function entry<C>(
  * who may call whom, and what `douya targets` prints.
  */
 export const table: Record<string, ModuleEntry> = {
-  user: entry(userModule, ({ limits, clusterSecret }) => ({ limits, secret: clusterSecret })),
+  user: entry(userModule, ({ clusterSecret }) => ({ secret: clusterSecret })),
   relation: entry(relationModule, () => ({})),
   video: entry(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
     workers: mediaWorkers,
@@ -45,10 +45,9 @@ export const table: Record<string, ModuleEntry> = {
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,
   })),
-  gateway: entry(gatewayModule, ({ publicUrl, maxUploadBytes, limits, timeZone }) => ({
+  gateway: entry(gatewayModule, ({ publicUrl, maxUploadBytes, timeZone }) => ({
     publicUrl,
     maxUploadBytes,
-    limits,
     timeZone,
     webDir,
   })),

@@ -1,5 +1,4 @@
 import { defineModule } from "#platform/module/module.ts";
-import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { apiV1 } from "./api/index.ts";
 import { statusForm } from "./classic/endpoint.ts";
 import { classicApi } from "./classic/index.ts";
@@ -22,7 +21,6 @@ export interface GatewayConfig {
   /** What URLs in answers begin with; empty: what the client asked for. */
   publicUrl: string;
   maxUploadBytes: number;
-  limits: boolean;
   /** Of dates that are shown without a time: Asia/Shanghai. */
   timeZone: string;
   /** The built web client. */
@@ -33,15 +31,15 @@ export interface GatewayConfig {
 export const gatewayModule = defineModule<GatewayConfig>()({
   name: "gateway",
   calls: gatewayCalls,
-  async start({ config, clients, events, blobs, log }) {
-    const uploads = config.limits ? rateLimit({ burst: 30, perMinute: 10 }) : noRateLimit;
+  async start({ config, clients, events, blobs, protect, log }) {
+    const uploads = protect.rateLimit("uploads", { burst: 30, perMinute: 10 });
     const context: GatewayContext = {
       ...clients,
       auth: createAuth(clients.user),
       composer: createComposer(clients, log),
       pages: createFeedPages(events),
       intake: createUploadIntake(blobs, clients.video, uploads, config.maxUploadBytes),
-      limits: createLimits(config.limits),
+      limits: createLimits(protect),
       blobs,
       urlsFor: urlsFor(config.publicUrl),
       cookie: sessionCookie(config.publicUrl),

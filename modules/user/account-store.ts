@@ -5,7 +5,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { Guesses } from "./guess-limit.ts";
+import type { Guesses } from "#platform/protect/guess-limit.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import { sessionEnded } from "./rules.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";

@@ -8,6 +8,7 @@ import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { createSnowflake, idAtTime } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -28,13 +29,14 @@ const undo: (() => Promise<unknown>)[] = [];
 async function start(limits = false, secret = "s".repeat(32)): Promise<Client<typeof UserService>> {
   const metrics = createMetrics();
   const running = await userModule.start({
-    config: { limits, secret },
+    config: { secret },
     db: own.db,
     clients: {},
     ids: createSnowflake({ node: undo.length, floorMs: 0, nowMs: Date.now }),
     events: own.events,
     blobs: await diskBlobStore(dir),
     media: {} as never,
+    protect: embeddedProtection({ limits, metrics }),
     metrics,
     security: createSecurityLog(own.database.pool, createLog("silent")),
     log: createLog("silent"),

@@ -1,12 +1,10 @@
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
-import { noRateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
 import { accountStore } from "./account-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
 import { consumeDeletionOutcomes } from "./consumers.ts";
 import { deletionRequestStore } from "./deletion-request-store.ts";
-import { guessLimit, noGuessLimit } from "./guess-limit.ts";
 import { changePassword } from "./handlers/change-password.ts";
 import { closeAccount } from "./handlers/close-account.ts";
 import { logIn } from "./handlers/log-in.ts";
@@ -19,14 +17,13 @@ import { keyStore } from "./key-store.ts";
 import { migrations } from "./migrations.ts";
 import { moderatorCommand } from "./moderator-command.ts";
 import { createPasswords } from "./passwords.ts";
+import { tooManyGuesses } from "./rules.ts";
 import { seedUsers } from "./seed.ts";
 import { sessionStore } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 import { createTokens } from "./tokens.ts";
 
 export interface UserConfig {
-  /** Off for load tests: the queue for hashing stays bounded all the same. */
-  limits: boolean;
   /** Of the cluster; the keys that sign tokens are encrypted with it. */
   secret: string;
 }
@@ -40,7 +37,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   usesMedia: true,
   commands: { moderator: moderatorCommand },
   seed: seedUsers,
-  async start({ config, db, ids, events, blobs, media, metrics, security, log }) {
+  async start({ config, db, ids, events, blobs, media, protect, metrics, security, log }) {
     const accounts = perCall(db, (until) => accountStore(until, events));
     const sessions = perCall(db, sessionStore);
     const deletionRequests = perCall(db, (until) => deletionRequestStore(until, events));
@@ -52,20 +49,20 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret)), (error) =>
       log.error({ err: error }, "could not load the signing keys"),
     );
-    const limit = (burst: number, perMinute: number) =>
-      config.limits ? rateLimit({ burst, perMinute }) : noRateLimit;
     // Not with those at logging in: a stranger's guesses would keep somebody out of what only they can do.
-    const own = config.limits ? guessLimit({ burst: 20 }) : noGuessLimit;
-    const guesses = config.limits ? guessLimit({ burst: 100 }) : noGuessLimit;
+    const own = protect.guessLimit("own passwords", { burst: 20, tooMany: tooManyGuesses });
+    const guesses = protect.guessLimit("passwords", { burst: 100, tooMany: tooManyGuesses });
     // A school may be behind one address; what is tried at one person is counted by `guesses`.
-    const [registrations, logins] = [limit(300, 30), limit(300, 150)];
+    const registrations = protect.rateLimit("registrations", { burst: 300, perMinute: 30 });
+    const logins = protect.rateLimit("logins", { burst: 300, perMinute: 150 });
+    const looks = protect.rateLimit("refresh token looks", { burst: 5, perMinute: 5, always: true });
     const attempts = { byAddress: logins, guesses };
     metrics.gauge("douya_password_queue", "Passwords that wait to be hashed", passwords.waiting);
     return {
       handlers: {
         register: register(accounts, passwords, tokens, ids, registrations, common, security),
         logIn: logIn(accounts, sessions, passwords, tokens, ids, security, attempts),
-        refresh: refresh(accounts, sessions, tokens, rateLimit({ burst: 5, perMinute: 5 }), security),
+        refresh: refresh(accounts, sessions, tokens, looks, security),
         checkSessions: checkSessions(sessions),
         listSessions: listSessions(sessions),
         endSessions: endSessions(sessions, security),

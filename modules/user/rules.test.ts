@@ -7,6 +7,8 @@ import {
   checkUsername,
   judgeRefresh,
   refreshGraceMs,
+  type ShownGeneration,
+  tooManyGuesses,
 } from "./rules.ts";
 
 const refused = (reason: string) => expect.objectContaining({ kind: "invalid", reason });
@@ -109,21 +111,30 @@ describe("names", () => {
 });
 
 describe("a refresh token", () => {
-  const judge = (current: boolean, previous: boolean, rotatedMsAgo: number, older = false) =>
-    judgeRefresh({ current, previous, older: () => older, rotatedMsAgo });
+  const judge = (shown: ShownGeneration, rotatedMsAgo: number) => judgeRefresh({ shown, rotatedMsAgo });
   test("is swapped when it is the current one, however old", () => {
-    expect(judge(true, false, 0)).toBe("rotate");
-    expect(judge(true, false, 1e10)).toBe("rotate");
+    expect(judge("current", 0)).toBe("rotate");
+    expect(judge("current", 1e10)).toBe("rotate");
   });
   test("just swapped is good for a moment more, then it was copied", () => {
-    expect(judge(false, true, refreshGraceMs)).toBe("rotate");
-    expect(judge(false, true, refreshGraceMs + 1)).toBe("end-session");
+    expect(judge("previous", refreshGraceMs)).toBe("rotate");
+    expect(judge("previous", refreshGraceMs + 1)).toBe("end-session");
   });
   test("from before was copied, however long ago", () => {
-    expect(judge(false, false, 0, true)).toBe("end-session");
+    expect(judge("older", 0)).toBe("end-session");
   });
   test("that nobody knows ends nothing", () => {
-    expect(judge(false, false, 0)).toBe("refuse");
+    expect(judge("unknown", 0)).toBe("refuse");
     expect(judgeRefresh(undefined)).toBe("refuse");
+  });
+});
+
+test("whoever guessed too often is told when to go on, and how to come in at once", () => {
+  expect(tooManyGuesses(90_000)).toMatchObject({
+    kind: "exhausted",
+    reason: "TOO_MANY_ATTEMPTS",
+    retryAfterMs: 90_000,
+    message:
+      "Too many wrong passwords. Try again in 2 min, or from a device or network where you have logged in before.",
   });
 });

@@ -100,13 +100,32 @@ export function sessionEnded(): DomainError {
   return new DomainError("unauthenticated", "SESSION_ENDED", "This session has ended. Log in again.");
 }
 
+/** A refresh token as its session knows it: the one to use next, the one before, an older one, or none of its. */
+export type ShownGeneration = "current" | "previous" | "older" | "unknown";
+
 /** What to do with a refresh token, given what the session remembers. */
 export function judgeRefresh(
-  session: { current: boolean; previous: boolean; older: () => boolean; rotatedMsAgo: number } | undefined,
+  session: { shown: ShownGeneration; rotatedMsAgo: number } | undefined,
 ): "rotate" | "end-session" | "refuse" {
-  if (!session) return "refuse";
-  if (session.current) return "rotate";
-  // Whoever shows a token that was swapped before has copied it, or was copied from.
-  if (!session.previous) return session.older() ? "end-session" : "refuse";
-  return session.rotatedMsAgo <= refreshGraceMs ? "rotate" : "end-session";
+  switch (session?.shown) {
+    case "current":
+      return "rotate";
+    case "previous":
+      return session.rotatedMsAgo <= refreshGraceMs ? "rotate" : "end-session";
+    // Whoever shows a token that was swapped before has copied it, or was copied from.
+    case "older":
+      return "end-session";
+    default:
+      return "refuse";
+  }
+}
+
+export function tooManyGuesses(waitMs: number): DomainError {
+  const minutes = Math.ceil(waitMs / 60_000);
+  return new DomainError(
+    "exhausted",
+    "TOO_MANY_ATTEMPTS",
+    `Too many wrong passwords. Try again in ${minutes} min, or from a device or network where you have logged in before.`,
+    waitMs,
+  );
 }

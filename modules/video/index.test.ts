@@ -15,6 +15,7 @@ import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import type { MediaTool } from "#platform/media/media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -64,6 +65,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     events: own.events,
     blobs,
     media,
+    protect: embeddedProtection({ limits: true, metrics }),
     metrics,
     security: createSecurityLog(own.database.pool, createLog("silent")),
     log: createLog("silent"),

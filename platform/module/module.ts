@@ -9,6 +9,7 @@ import type { Ids } from "../ids/snowflake.ts";
 import type { Media } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Protection } from "../protect/protection.ts";
 import type { Client, Dependency, Handlers, MethodName } from "../rpc/service.ts";
 import type { SecurityLog } from "../security/security-log.ts";
 
@@ -27,6 +28,8 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
   events: Events;
   blobs: BlobStore;
   media: Media;
+  /** Limits and queues, so that nobody takes what others need. */
+  protect: Protection;
   metrics: Metrics;
   /** What operators may have to look into: logins, refusals, moderation. */
   security: SecurityLog;

@@ -2,7 +2,18 @@ import { DomainError } from "../errors/domain-error.ts";
 
 export interface RateLimit {
   /** Takes one token for `key`. Error: TOO_MANY_REQUESTS with the time to wait. */
-  take(key: string): void;
+  take(key: string): Promise<void>;
+}
+
+export interface RateLimitOptions {
+  /** So many at once, then so many a minute. */
+  burst: number;
+  perMinute: number;
+}
+
+/** A rate limit of this process, and how many keys it remembers. */
+export interface LocalRateLimit extends RateLimit {
+  keys(): number;
 }
 
 interface Bucket {
@@ -19,7 +30,7 @@ const sharedBuckets = 1_024;
  * Token buckets: `burst` at once, then `perMinute`. Memory is bounded, and ever new keys reset nobody: only a bucket
  * that has filled up again is forgotten, which changes nothing; while there is none, new keys share buckets.
  */
-export function rateLimit(options: { burst: number; perMinute: number; nowMs?: () => number }): RateLimit {
+export function rateLimit(options: RateLimitOptions & { nowMs?: () => number }): LocalRateLimit {
   const { burst, nowMs = Date.now } = options;
   const perMs = options.perMinute / 60_000;
   /** In the order of their use, the one that rests longest first. */
@@ -50,7 +61,7 @@ export function rateLimit(options: { burst: number; perMinute: number; nowMs?: (
   }
 
   return {
-    take(key) {
+    async take(key) {
       const now = nowMs();
       const bucket = bucketOf(key, now);
       bucket.tokens = filled(bucket, now);
@@ -58,11 +69,12 @@ export function rateLimit(options: { burst: number; perMinute: number; nowMs?: (
       if (bucket.tokens < 1) throw tooMany(Math.ceil((1 - bucket.tokens) / perMs));
       bucket.tokens--;
     },
+    keys: () => buckets.size + shared.size,
   };
 }
 
 /** For DOUYA_LIMITS=off. */
-export const noRateLimit: RateLimit = { take() {} };
+export const noRateLimit: RateLimit = { async take() {} };
 
 /** FNV-1a. */
 function hashOf(text: string): number {

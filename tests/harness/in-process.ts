@@ -14,6 +14,7 @@ import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import type { Running } from "#platform/module/module.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -43,8 +44,9 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
   await migrateAll(database, entries);
   const events = createEvents({ database, log });
   const metrics = createMetrics();
-  const running = new Map<DescService, Running<DescService>>();
   const config = { ...readConfig({}), ...changes };
+  const protect = embeddedProtection({ limits: config.limits, metrics });
+  const running = new Map<DescService, Running<DescService>>();
   const client = <S extends DescService>(service: S): Client<S> =>
     directClient(service, running.get(service)!.handlers as never, metrics.rpc);
   for (const { module, config: slice } of entries) {
@@ -58,6 +60,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
       events,
       blobs: await diskBlobStore(join(dir, "blobs")),
       media: lazyMediaTool(() => Promise.reject(new Error("There is no media here."))),
+      protect,
       metrics,
       security: createSecurityLog(database.pool, log),
       log,

@@ -80,7 +80,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     routes.addHook("onRequest", async (request) => {
       const need = request.routeOptions.config.auth ?? "required";
       await identify(context, request, bearerToken(request), need);
-      context.limits.take(request);
+      await context.limits.take(request);
     });
     await routes.register(accountRoutes(context));
     await routes.register(profileRoutes(context));

@@ -39,7 +39,7 @@ export function endpoint(
       const parameters = mergeParameters(request.query, request.body ?? (await formOfGet(request)));
       const token = options.auth === "none" ? undefined : parameters.get("token");
       await identify(context, request, token, options.auth);
-      context.limits.take(request);
+      await context.limits.take(request);
       return options.handle(parameters, request, reply);
     },
   });

@@ -1,5 +1,6 @@
 import fastify from "fastify";
 import { expect, test } from "vitest";
+import { noRateLimit } from "#platform/protect/rate-limit.ts";
 import { createLimits } from "../edge/limits.ts";
 import { tellMissing } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
@@ -16,7 +17,7 @@ async function ask(url: string, message: object) {
   tellMissing(app);
   messageEndpoints(app, {
     auth: { identify: async () => ({ userId: "1" }) },
-    limits: createLimits(false),
+    limits: createLimits({ rateLimit: () => noRateLimit }),
     relation: { listFriends: async () => ({ userIds: [] }) },
     composer: { people: async () => [] },
     urlsFor: () => ({}),

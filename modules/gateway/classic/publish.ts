@@ -69,7 +69,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
         } else part.file.resume();
       }
       await identify(context, request, parameters.get("token"), "required");
-      context.limits.take(request);
+      await context.limits.take(request);
       return { parameters, staged };
     } catch (error) {
       if (staged) await blobs.discard(staged.name);

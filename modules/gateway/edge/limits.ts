@@ -1,11 +1,9 @@
 import type { FastifyRequest } from "fastify";
 import { addressKey } from "#platform/http/client-address.ts";
-import { noRateLimit, type RateLimit, rateLimit } from "#platform/protect/rate-limit.ts";
+import type { Protection } from "#platform/protect/protection.ts";
+import type { RateLimit, RateLimitOptions } from "#platform/protect/rate-limit.ts";
 
-interface Row {
-  /** So many at once, then so many a minute. */
-  burst: number;
-  perMinute: number;
+interface Row extends RateLimitOptions {
   routes: string[];
 }
 
@@ -109,23 +107,22 @@ const wasGood: ReadonlySet<string> = new Set(["TOKEN_EXPIRED", "SESSION_ENDED"])
 
 export interface Limits {
   /** Counts a request for whoever it has turned out to be of. Error: TOO_MANY_REQUESTS. */
-  take(request: FastifyRequest): void;
+  take(request: FastifyRequest): Promise<void>;
   /** Counts one whose sender is refused, for this reason. Error: TOO_MANY_REQUESTS. */
-  takeUnidentified(request: FastifyRequest, reason: string): void;
+  takeUnidentified(request: FastifyRequest, reason: string): Promise<void>;
 }
 
-export function createLimits(on: boolean): Limits {
-  const make = (row: { burst: number; perMinute: number }) => (on ? rateLimit(row) : noRateLimit);
+export function createLimits(protect: Pick<Protection, "rateLimit">): Limits {
   const ofRoute = new Map<string, RateLimit>(
     limitTable.flatMap((row) => {
-      const limit = make(row);
+      const limit = protect.rateLimit(row.routes[0]!, row);
       return row.routes.map((route) => [route, limit] as const);
     }),
   );
-  const others = make(otherChanges);
-  const strangers = make(unidentified);
+  const others = protect.rateLimit("other changes", otherChanges);
+  const strangers = protect.rateLimit("unidentified", unidentified);
   return {
-    take(request) {
+    async take(request) {
       const { method } = request;
       const route = `${method} ${request.routeOptions.url}`;
       if (countedByService.has(route)) return;
@@ -133,11 +130,11 @@ export function createLimits(on: boolean): Limits {
       const key = request.identity
         ? `person ${request.identity.userId}`
         : `address ${addressKey(request.ip)}`;
-      if (limit) limit.take(key);
-      else if (method !== "GET" && method !== "HEAD") others.take(key);
+      if (limit) await limit.take(key);
+      else if (method !== "GET" && method !== "HEAD") await others.take(key);
     },
-    takeUnidentified(request, reason) {
-      if (!wasGood.has(reason)) strangers.take(addressKey(request.ip));
+    async takeUnidentified(request, reason) {
+      if (!wasGood.has(reason)) await strangers.take(addressKey(request.ip));
     },
   };
 }

@@ -79,7 +79,7 @@ export async function identify(
     else if (need === "required") throw new DomainError("unauthenticated", "LOGIN_REQUIRED", "Log in first.");
   } catch (error) {
     if (error instanceof DomainError && error.kind === "unauthenticated")
-      limits.takeUnidentified(request, error.reason);
+      await limits.takeUnidentified(request, error.reason);
     throw error;
   }
 }

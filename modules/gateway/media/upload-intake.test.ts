@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -11,7 +12,9 @@ import { trustNobody } from "#platform/http/client-address.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import { gatewayModule } from "../index.ts";
+import { createUploadIntake } from "./upload-intake.ts";
 
 const { privateKey, publicKey } = await generateKeyPair("EdDSA");
 const jwk = JSON.stringify({ ...(await exportJWK(publicKey)), alg: "EdDSA", kid: "one" });
@@ -40,13 +43,15 @@ beforeEach(async () => {
     listPublicKeys: async () => ({ jwks: [jwk] }),
     checkSessions: async () => ({ aliveSessionIds: ["2"], moderatorSessionIds: [] }),
   };
-  const config = { publicUrl: "", maxUploadBytes, limits: true, webDir: join(dir, "none") };
+  const config = { publicUrl: "", maxUploadBytes, webDir: join(dir, "none") };
+  const metrics = createMetrics();
+  const protect = embeddedProtection({ limits: true, metrics });
   const blobs = await diskBlobStore(dir);
-  const gateway = await gatewayModule.start({ config, clients: { user }, blobs, log } as never);
+  const gateway = await gatewayModule.start({ config, clients: { user }, blobs, protect, log } as never);
   const readiness = async () => ({});
   app = createHttpServer({
     log,
-    metrics: createMetrics(),
+    metrics,
     trustProxy: trustNobody,
     publicUrl: "",
     metricsToken: "",
@@ -179,4 +184,22 @@ test("what one person has on its way takes no more room than two of the largest 
   first.socket.destroy();
   await expect.poll(staged).toHaveLength(1);
   second.socket.destroy();
+});
+
+test("whose connection is lost while a limit is asked is refused, and the process goes on", async () => {
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const blobs = await diskBlobStore(dir);
+  const intake = createUploadIntake(blobs, {} as never, { take: () => asked }, 1_000_000);
+  const source = new PassThrough();
+  const from = { person: "1", address: "192.0.2.1", sizeBytes: undefined };
+  const received = intake.receiveVideo(source, from).catch((error: unknown) => error);
+  const closed = new Promise((resolve) => source.once("close", resolve));
+  source.destroy(new Error("the connection was lost"));
+  await closed;
+  answer();
+  expect(await received).toMatchObject({ reason: "UPLOAD_INCOMPLETE" });
+  expect(await staged()).toEqual([]);
 });

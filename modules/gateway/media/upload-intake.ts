@@ -73,8 +73,10 @@ export function createUploadIntake(
     mostBytes: number,
     inspect: (first: Buffer) => void,
   ): Promise<Staged> {
+    // It may fail while a limit is asked, which the first read tells of; an error without a listener ends the process.
+    source.on("error", () => {});
     const { person, address } = from;
-    uploads.take(person ?? address);
+    await uploads.take(person ?? address);
     const maxBytes = person ? mostBytes : Math.min(mostBytes, unknownMaxBytes);
     const expectedBytes = from.expectedBytes ?? from.sizeBytes;
     // A form is a little larger than its file.

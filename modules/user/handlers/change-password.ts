@@ -2,12 +2,12 @@ import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import type { GuessLimit } from "#platform/protect/guess-limit.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { CommonPasswords } from "../common-passwords.ts";
-import type { GuessLimit } from "../guess-limit.ts";
 import type { Passwords } from "../passwords.ts";
 import { checkPassword, cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
@@ -24,7 +24,7 @@ export function changePassword(
     if (!account) throw sessionEnded();
     const by = { classic: false, names: [account.username, account.name], common };
     const wanted = await checkPassword(request.newPassword, by);
-    const guess = attempts.take(caller);
+    const guess = await attempts.take(caller);
     const current = cleanPassword(request.currentPassword);
     if (!(await guess.judge(passwords.verify(account.password_hash, current, call)))) {
       security.note({ kind: "wrong-password", userId: caller });

@@ -2,12 +2,12 @@ import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
+import type { GuessLimit } from "#platform/protect/guess-limit.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
 import type { DeletionRequestStore } from "../deletion-request-store.ts";
-import type { GuessLimit } from "../guess-limit.ts";
 import type { Passwords } from "../passwords.ts";
 import { cleanPassword, sessionEnded, wrongPassword } from "../rules.ts";
 
@@ -23,7 +23,7 @@ export function closeAccount(
     const caller = requireCaller(call) as UserId;
     const [account] = await store(call).accountsById([caller]);
     if (!account) throw sessionEnded();
-    const guess = attempts.take(caller);
+    const guess = await attempts.take(caller);
     const password = cleanPassword(request.password);
     if (!(await guess.judge(passwords.verify(account.password_hash, password, call)))) {
       security.note({ kind: "wrong-password", userId: caller });

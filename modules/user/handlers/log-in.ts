@@ -4,13 +4,13 @@ import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
+import type { Guesses, GuessLimit } from "#platform/protect/guess-limit.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { Account, AccountStore, EnteredAccount } from "../account-store.ts";
-import type { Guesses, GuessLimit } from "../guess-limit.ts";
 import { marksOf } from "../known-devices.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
@@ -44,15 +44,19 @@ export function logIn(
     const account = await accounts(call).accountToEnter(key, marks);
     const knownBy = marks.find((mark) => account?.known_marks.some((known) => known.equals(mark)));
     const entry = { userId: account?.id, address: request.address, device: request.userAgent };
-    const take = () => {
+    const take = async () => {
       // A device of theirs comes in however many guess from the same address.
       const byDevice = request.device && knownBy && knownBy === marks[0];
-      if (!byDevice) attempts.byAddress.take(addressKey(request.address));
+      if (!byDevice) await attempts.byAddress.take(addressKey(request.address));
       return knownBy
         ? attempts.guesses.take(`${key} ${knownBy.toString("base64")}`)
         : attempts.guesses.take(key, storedGuesses(account));
     };
-    const guess = noteRefusal(take, (reason) => security.note({ kind: "login-refused", ...entry, reason }));
+    const guess = await take().catch((error) => {
+      if (error instanceof DomainError)
+        security.note({ kind: "login-refused", ...entry, reason: error.reason });
+      throw error;
+    });
     const password = cleanPassword(request.password);
     const right = await guess.judge(passwords.verify(account?.password_hash, password, call));
     if (!account || !right) {
@@ -76,13 +80,4 @@ function storedGuesses(account: EnteredAccount | undefined): Guesses | undefined
 
 function unnoted(marks: Buffer[], account: EnteredAccount): Buffer[] {
   return marks.filter((mark) => !account.fresh_marks.some((fresh) => fresh.equals(mark)));
-}
-
-function noteRefusal<Result>(work: () => Result, note: (reason: string) => void): Result {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof DomainError) note(error.reason);
-    throw error;
-  }
 }

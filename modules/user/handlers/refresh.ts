@@ -7,8 +7,8 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
 import { type OpenSession, sessionAnswer } from "../open-session.ts";
-import { judgeRefresh, sessionEnded, sessionMs } from "../rules.ts";
-import type { SessionStore } from "../session-store.ts";
+import { judgeRefresh, type ShownGeneration, sessionEnded, sessionMs } from "../rules.ts";
+import type { SessionRow, SessionStore } from "../session-store.ts";
 import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from "../tokens.ts";
 
 /** `looks` limits, per session, how often somebody may have us look for a token among the older ones. */
@@ -19,6 +19,13 @@ export function refresh(
   looks: RateLimit,
   security: SecurityLog,
 ): Handlers<typeof UserService>["refresh"] {
+  async function generationOf(shown: ShownRefreshToken, session: SessionRow): Promise<ShownGeneration> {
+    if (sameHash(shown.hash, session.refresh_hash)) return "current";
+    if (sameHash(shown.hash, session.previous_refresh_hash)) return "previous";
+    await looks.take(session.id);
+    return session.refresh_hash !== null && tokens.leadsTo(shown, session.refresh_hash) ? "older" : "unknown";
+  }
+
   /** The session, once its token is the next one; undefined when another request was quicker. */
   async function rotate(
     shown: ShownRefreshToken,
@@ -27,15 +34,7 @@ export function refresh(
   ): Promise<OpenSession | undefined> {
     const session = await sessions(call).session(shown.userId, shown.sessionId);
     const verdict = judgeRefresh(
-      session && {
-        current: sameHash(shown.hash, session.refresh_hash),
-        previous: sameHash(shown.hash, session.previous_refresh_hash),
-        older() {
-          looks.take(session.id);
-          return session.refresh_hash !== null && tokens.leadsTo(shown, session.refresh_hash);
-        },
-        rotatedMsAgo: session.rotated_ms_ago,
-      },
+      session && { shown: await generationOf(shown, session), rotatedMsAgo: session.rotated_ms_ago },
     );
     if (verdict === "end-session") {
       await sessions(call).endSession(shown.userId, shown.sessionId);

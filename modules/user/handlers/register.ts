@@ -28,7 +28,7 @@ export function register(
     const username = checkUsername(request.username);
     const by = { classic: request.classic, names: [username], common };
     const password = await checkPassword(request.password, by);
-    attempts.take(addressKey(request.address));
+    await attempts.take(addressKey(request.address));
     const passwordHash = await passwords.hash(password, call);
     const id = ids.next() as UserId;
     const { session, refreshToken } = newSession(ids, id, request);

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import type { DomainError } from "../errors/domain-error.ts";
 
-/** Wrong passwords, of which some are forgotten with every hour. */
+/** Wrong guesses, of which some are forgotten with every hour. */
 export interface Guesses {
   level: number;
   /** Of the last one, Unix milliseconds. */
@@ -11,12 +11,23 @@ export interface Guesses {
 export interface GuessLimit {
   /**
    * Takes one guess at `key`, before anybody knows whether it is right, so that many at once are counted as well. What
-   * was `stored` counts where it is more than is remembered. Error: TOO_MANY_ATTEMPTS with the time to wait.
+   * was `stored` counts where it is more than is remembered. Error: the limit's own, with the time to wait.
    */
-  take(key: string, stored?: Guesses): Guess;
+  take(key: string, stored?: Guesses): Promise<Guess>;
 }
 
-interface Guess {
+export interface GuessLimitOptions {
+  /** So many wrong guesses are free. */
+  burst: number;
+  tooMany(waitMs: number): DomainError;
+}
+
+/** A guess limit of this process, and how many keys it remembers. */
+export interface LocalGuessLimit extends GuessLimit {
+  keys(): number;
+}
+
+export interface Guess {
   /** Settles like `verdict`: false counts; true does not, and neither does an error, which says nothing of the guess. */
   judge(verdict: Promise<boolean>): Promise<boolean>;
   /** All that count by now. */
@@ -31,19 +42,19 @@ const forgottenPerMs = 4 / 3_600_000;
  * whoever goes on and on gets no more than those. Memory is bounded: of more than 50,000 keys the ones not seen for
  * longest are forgotten.
  */
-export function guessLimit(options: { burst: number; nowMs?: () => number }): GuessLimit {
-  const nowMs = options.nowMs ?? Date.now;
+export function guessLimit(options: GuessLimitOptions & { nowMs?: () => number }): LocalGuessLimit {
+  const { burst, tooMany, nowMs = Date.now } = options;
   /** `open` ones are not judged yet. */
   const remembered = new LRUCache<string, Guesses & { open: number }>({ max: 50_000 });
   const levelOf = ({ level, atMs }: Guesses, now: number) =>
     Math.max(0, level - Math.max(0, now - atMs) * forgottenPerMs);
   return {
-    take(key, stored) {
+    async take(key, stored) {
       const now = nowMs();
       const known = remembered.get(key) ?? { level: 0, atMs: 0, open: 0 };
       if (stored && levelOf(stored, now) > levelOf(known, now)) Object.assign(known, stored);
       // A guess that is half forgotten still counts as one.
-      const beyond = Math.round(levelOf(known, now) + known.open) - options.burst;
+      const beyond = Math.round(levelOf(known, now) + known.open) - burst;
       if (beyond >= 0) {
         const lastMs = known.open > 0 ? now : known.atMs;
         const waitMs = lastMs + firstWaitMs * 2 ** beyond - now;
@@ -65,20 +76,11 @@ export function guessLimit(options: { burst: number; nowMs?: () => number }): Gu
       };
       return { judge, guesses: () => ({ level: known.level, atMs: known.atMs }) };
     },
+    keys: () => remembered.size,
   };
 }
 
 /** For DOUYA_LIMITS=off. */
 export const noGuessLimit: GuessLimit = {
-  take: () => ({ judge: (verdict) => verdict, guesses: () => ({ level: 0, atMs: 0 }) }),
+  take: async () => ({ judge: (verdict) => verdict, guesses: () => ({ level: 0, atMs: 0 }) }),
 };
-
-function tooMany(waitMs: number): DomainError {
-  const minutes = Math.ceil(waitMs / 60_000);
-  return new DomainError(
-    "exhausted",
-    "TOO_MANY_ATTEMPTS",
-    `Too many wrong passwords. Try again in ${minutes} min, or from a device or network where you have logged in before.`,
-    waitMs,
-  );
-}
