@@ -45,6 +45,24 @@ export default {
       to: { path: "^(platform/testing|tests)/" },
     },
     {
+      name: "modules-are-given-limits-caches-and-queues",
+      severity: "error",
+      from: { path: "^modules/", pathNot: "\\.test\\.ts$" },
+      to: {
+        path: "^(platform/(cache|protect|registry)/|node_modules/(lru-cache|pg)/)",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
+      name: "modules-are-given-their-database-events-blobs-and-links",
+      severity: "error",
+      from: { path: "^modules/", pathNot: "\\.test\\.ts$" },
+      to: {
+        path: "^platform/(postgres/|db/(kysely-pool|migrate)|events/events|blob/disk|rpc/(direct-link|grpc-|service-token))",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
       name: "no-circle",
       severity: "error",
       from: {},

@@ -34,3 +34,9 @@ test("no test has a clock of its own: platform/testing/patience.ts says how long
   expect(linesWith(ownDeadline, tests)).toEqual([]);
   expect(linesWith(speed, tests)).toEqual([]);
 });
+
+test("a module has the database it is given, and no connections of its own", () => {
+  const modules = tracked("modules/*.ts").filter((file) => !file.endsWith(".test.ts"));
+  expect(modules.length).toBeGreaterThan(100);
+  expect(linesWith(/\bopenDatabase\b|\b[pP]ool\b/, modules)).toEqual([]);
+});

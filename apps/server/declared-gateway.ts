@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
@@ -27,6 +28,7 @@ export async function declaredGateway(
     events: {},
     blobs: {},
     media: {},
+    caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
     metrics,
     log,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { askDatabase } from "#platform/db/ask-database.ts";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -20,7 +21,6 @@ import { watchDisk } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
-import { fairQueue } from "#platform/protect/fair-queue.ts";
 import { staticRegistry } from "#platform/registry/registry.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import { type GrpcLink, grpcLink } from "#platform/rpc/grpc-link.ts";
@@ -47,6 +47,7 @@ export interface Server {
 const drainMs = 10_000;
 /** Of what people wait for while their files are looked at: a look takes a fraction of a second, as a rule. */
 const mediaLineOptions = {
+  help: "Uploads and pictures that wait to be looked at",
   concurrency: 2,
   perKey: 1,
   maxWaiting: 64,
@@ -82,9 +83,11 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       });
     // One that somebody names must be there; otherwise it is looked for when it is needed.
     if (config.ffmpeg) await findTool();
-    const line = fairQueue(mediaLineOptions);
+    const metrics = createMetrics();
+    const caches = embeddedCaches(metrics);
+    const protect = embeddedProtection({ limits: config.limits, metrics });
     const tool = lazyMediaTool(findTool);
-    const media = mediaLine(tool, line);
+    const media = mediaLine(tool, protect.fairQueue("media_waiting", mediaLineOptions));
     const storage = await openStorage(config, log);
     undo.push(storage.close);
     await migrateAll(storage.database, entries);
@@ -94,14 +97,11 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       diskBlobStore(join(config.dataDir, "blobs")),
       clusterSecret(config),
     ]);
-    const metrics = createMetrics();
-    const protect = embeddedProtection({ limits: config.limits, metrics });
     const databaseDown = askDatabase(storage.database.pool);
     const { pool } = storage.database;
     const disk = watchDisk(config.dataDir, { log, metrics });
     undo.push(async () => disk.stop());
     metrics.gauge("douya_database_waiting", "Queries that wait for a connection", () => pool.waitingCount);
-    metrics.gauge("douya_media_waiting", "Uploads and pictures that wait to be looked at", line.waiting);
     metrics.gauge("douya_database_connections", "Open connections to the database", () => pool.totalCount);
 
     const events = createEvents({ database: storage.database, log });
@@ -155,6 +155,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         events,
         blobs,
         media,
+        caches,
         protect,
         metrics,
         security,

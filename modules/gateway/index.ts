@@ -31,14 +31,13 @@ export interface GatewayConfig {
 export const gatewayModule = defineModule<GatewayConfig>()({
   name: "gateway",
   calls: gatewayCalls,
-  async start({ config, clients, events, blobs, protect, log }) {
-    const uploads = protect.rateLimit("uploads", { burst: 30, perMinute: 10 });
+  async start({ config, clients, events, blobs, caches, protect, log }) {
     const context: GatewayContext = {
       ...clients,
-      auth: createAuth(clients.user),
+      auth: createAuth(clients.user, caches),
       composer: createComposer(clients, log),
-      pages: createFeedPages(events),
-      intake: createUploadIntake(blobs, clients.video, uploads, config.maxUploadBytes),
+      pages: createFeedPages(events, caches),
+      intake: createUploadIntake(blobs, clients.video, protect, config.maxUploadBytes),
       limits: createLimits(protect),
       blobs,
       urlsFor: urlsFor(config.publicUrl),

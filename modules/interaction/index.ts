@@ -32,12 +32,12 @@ export const interactionModule = defineModule<object, Tables>()({
   calls: { video: only(VideoService, "getVideos"), relation: only(RelationService, "getStandings") },
   migrations,
   recount: counts,
-  async start({ db, clients, ids, events, security }) {
+  async start({ db, clients, ids, events, caches, security }) {
     const reactions = perCall(db, (until) => reactionStore(until, events));
     const comments = perCall(db, (until) => commentStore(until, events));
     const reports = perCall(db, reportStore);
     const addRows = perCall(db, (until) => (rows: KnownVideo[]) => addVideos(until, rows));
-    const videos = createKnownVideos(clients.video, addRows);
+    const videos = createKnownVideos(clients.video, addRows, caches);
     const blocks = askBlocks(clients.relation);
     const erasures = consumeErasures(events, db, {
       accounts: accountErasureStore(db),

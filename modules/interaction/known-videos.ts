@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import { type VideoService, VideoState } from "#contracts/gen/video_pb.ts";
+import type { Caches } from "#platform/cache/caches.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
@@ -19,15 +19,16 @@ export interface KnownVideos {
 
 /**
  * A video that was published a moment ago is not asked for again. That it has been deleted since shows in its row,
- * once the event has arrived, or at the latest after `ttl`.
+ * once the event has arrived, or at the latest after `ttlMs`.
  */
-const remembered = { max: 100_000, ttl: 30_000 };
+const remembered = { max: 100_000, ttlMs: 30_000 };
 
 export function createKnownVideos(
   video: Client<typeof VideoService, "getVideos">,
   addRows: PerCall<(videos: KnownVideo[]) => Promise<void>>,
+  caches: Pick<Caches, "shared">,
 ): KnownVideos {
-  const known = new LRUCache<string, string>(remembered);
+  const authorOf = caches.shared("authors of published videos", remembered);
   const find = createBatcher(
     async (asked: { videoId: string; call: ServedCall }[], batch): Promise<(string | undefined)[]> => {
       const { traceId } = asked[0]!.call;
@@ -38,15 +39,15 @@ export function createKnownVideos(
       const published = videos.filter(({ state }) => state === VideoState.PUBLISHED);
       if (published.length > 0)
         await addRows(batch)(published.map(({ id, authorId }) => ({ videoId: id, authorId })));
-      for (const { id, authorId } of published) known.set(id, authorId);
       const authors = new Map(published.map(({ id, authorId }) => [id, authorId]));
       return asked.map(({ videoId }) => authors.get(videoId));
     },
   );
   return {
     async require(videoId, call) {
-      const authorId =
-        known.get(videoId) ?? (isId(videoId) ? await find({ videoId, call }, call) : undefined);
+      const authorId = isId(videoId)
+        ? await authorOf.get(videoId, () => find({ videoId, call }, call))
+        : undefined;
       if (authorId === undefined) throw videoNotFound();
       return authorId;
     },

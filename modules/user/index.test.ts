@@ -5,6 +5,7 @@ import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Session, UserService } from "#contracts/gen/user_pb.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { createSnowflake, idAtTime } from "#platform/ids/snowflake.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
@@ -36,6 +37,7 @@ async function start(limits = false, secret = "s".repeat(32)): Promise<Client<ty
     events: own.events,
     blobs: await diskBlobStore(dir),
     media: {} as never,
+    caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits, metrics }),
     metrics,
     security: createSecurityLog(own.database.pool, createLog("silent")),

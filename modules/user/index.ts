@@ -37,14 +37,14 @@ export const userModule = defineModule<UserConfig, Tables>()({
   usesMedia: true,
   commands: { moderator: moderatorCommand },
   seed: seedUsers,
-  async start({ config, db, ids, events, blobs, media, protect, metrics, security, log }) {
+  async start({ config, db, ids, events, blobs, media, protect, security, log }) {
     const accounts = perCall(db, (until) => accountStore(until, events));
     const sessions = perCall(db, sessionStore);
     const deletionRequests = perCall(db, (until) => deletionRequestStore(until, events));
     const outcomes = consumeDeletionOutcomes(events, db, deletionRequests.lasting, (key) =>
       blobs.remove(key),
     );
-    const passwords = createPasswords();
+    const passwords = createPasswords(protect);
     const common = commonPasswords();
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret)), (error) =>
       log.error({ err: error }, "could not load the signing keys"),
@@ -57,7 +57,6 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const logins = protect.rateLimit("logins", { burst: 300, perMinute: 150 });
     const looks = protect.rateLimit("refresh token looks", { burst: 5, perMinute: 5, always: true });
     const attempts = { byAddress: logins, guesses };
-    metrics.gauge("douya_password_queue", "Passwords that wait to be hashed", passwords.waiting);
     return {
       handlers: {
         register: register(accounts, passwords, tokens, ids, registrations, common, security),

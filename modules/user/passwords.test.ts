@@ -1,14 +1,20 @@
 import { expect, test } from "vitest";
 import { argon2id, hashingThreads } from "#modules/user/password-cost.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { hashingThread } from "./hashing-thread.ts";
 import { createPasswords } from "./passwords.ts";
 
+function create() {
+  const metrics = createMetrics();
+  return { metrics, passwords: createPasswords(embeddedProtection({ limits: true, metrics })) };
+}
 /** An hour is more than the longest line takes on the slowest machine. */
 const call = (ms = 3_600_000): Call => ({ traceId: "", deadlineMs: Date.now() + ms });
 
 test("what was hashed verifies, and nothing else", async () => {
-  const passwords = createPasswords();
+  const { passwords } = create();
   const [one, two] = await Promise.all([passwords.hash("secret", call()), passwords.hash("secret", call())]);
   expect(one).not.toBe(two);
   expect(await passwords.verify(one, "secret", call())).toBe(true);
@@ -17,7 +23,7 @@ test("what was hashed verifies, and nothing else", async () => {
 });
 
 test("a storm of 1,000 is served as far as the line reaches; the rest is told when to come back", async () => {
-  const passwords = createPasswords();
+  const { metrics, passwords } = create();
   const hash = await passwords.hash("secret", call());
   const before = process.memoryUsage().rss;
   let mostBytes = 0;
@@ -32,11 +38,11 @@ test("a storm of 1,000 is served as far as the line reaches; the rest is told wh
   expect(refused).toHaveLength(1000 - 101 * hashingThreads);
   expect(refused[0]).toMatchObject({ kind: "exhausted", reason: "BUSY", retryAfterMs: expect.any(Number) });
   expect(mostBytes - before).toBeLessThan((hashingThreads * 20 + 60) * 1024 * 1024);
-  expect(passwords.waiting()).toBe(0);
+  expect(await metrics.registry.metrics()).toContain("douya_password_queue 0");
 });
 
 test("whose deadline is over when the turn comes is refused", async () => {
-  const passwords = createPasswords();
+  const { passwords } = create();
   await expect(passwords.hash("secret", call(-1))).rejects.toMatchObject({ reason: "BUSY" });
 });
 

@@ -1,6 +1,6 @@
 import { hash } from "@node-rs/argon2";
 import { argon2id, hashingThreads } from "#modules/user/password-cost.ts";
-import { boundedQueue } from "#platform/protect/bounded-queue.ts";
+import type { Protection } from "#platform/protect/protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { type HashingTask, hashingThread } from "./hashing-thread.ts";
 
@@ -8,7 +8,6 @@ export interface Passwords {
   hash(password: string, call: Call): Promise<string>;
   /** Takes the same time whether there is such an account or not. */
   verify(hash: string | undefined, password: string, call: Call): Promise<boolean>;
-  waiting(): number;
   stop(): Promise<void>;
 }
 
@@ -16,10 +15,11 @@ export interface Passwords {
  * Argon2id off the event loop. Memory and time are bounded: so many at once, so many in line, beyond that
  * BUSY with the time to come back.
  */
-export function createPasswords(): Passwords {
+export function createPasswords(protect: Pick<Protection, "boundedQueue">): Passwords {
   // Each thread has the next one at hand: while the event loop hears of one and sends another, it would stand still.
   const perThread = 2;
-  const queue = boundedQueue({
+  const queue = protect.boundedQueue("password_queue", {
+    help: "Passwords that wait to be hashed",
     concurrency: perThread * hashingThreads,
     maxWaiting: (101 - perThread) * hashingThreads,
     typicalMs: perThread * 25,
@@ -34,7 +34,6 @@ export function createPasswords(): Passwords {
       const task = { do: "verify", hash: known ?? (await nobody), password } as const;
       return (await run(task, call)) === true && known !== undefined;
     },
-    waiting: queue.waiting,
     stop: async () => void (await Promise.all(threads.map((thread) => thread.stop()))),
   };
 }

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { VideoService, VideoState } from "#contracts/gen/video_pb.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { bundleMediaWorker } from "#platform/media/bundle-worker.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
@@ -65,6 +66,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     events: own.events,
     blobs,
     media,
+    caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
     metrics,
     security: createSecurityLog(own.database.pool, createLog("silent")),

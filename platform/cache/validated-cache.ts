@@ -38,14 +38,18 @@ interface Entry<Value> extends Answer<Value> {
 /** Number of ids whose last change is remembered. Answers from before the change of a forgotten id are loaded again. */
 const maxChanged = 50_000;
 
-export function createValidatedCache<Value>(options: {
+export interface ValidatedCacheOptions<Value> {
   /** Includes everything that was committed when it was called. */
   changesSince(cursor: string): Promise<Changes>;
   sizeOf(value: Value): number;
   maxBytes: number;
   /** Bounds the age of an answer, for what no change tells of (the time of day). */
   maxAgeMs: number;
-}): ValidatedCache<Value> {
+}
+
+export function createValidatedCache<Value>(
+  options: ValidatedCacheOptions<Value>,
+): ValidatedCache<Value> & { entries(): number } {
   const { changesSince, sizeOf, maxBytes, maxAgeMs } = options;
   const entries = new LRUCache<string, Entry<Value>>({
     maxSize: maxBytes,
@@ -130,5 +134,5 @@ export function createValidatedCache<Value>(options: {
     }
   }
 
-  return { get };
+  return { get, entries: () => entries.size };
 }

@@ -1,6 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { FastifyInstance } from "fastify";
 import type { BlobStore } from "../blob/blob-store.ts";
+import type { Caches } from "../cache/caches.ts";
 import type { Kysely } from "../db/database.ts";
 import type { Migrations } from "../db/migrate.ts";
 import type { KeptCount } from "../db/recount.ts";
@@ -28,6 +29,7 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
   events: Events;
   blobs: BlobStore;
   media: Media;
+  caches: Caches;
   /** Limits and queues, so that nobody takes what others need. */
   protect: Protection;
   metrics: Metrics;

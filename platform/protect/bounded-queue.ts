@@ -12,13 +12,15 @@ export interface BoundedQueue {
   waiting(): number;
 }
 
-/** At most `concurrency` at once and `maxWaiting` in line: a bulkhead around something expensive. */
-export function boundedQueue(options: {
+export interface BoundedQueueOptions {
   concurrency: number;
   maxWaiting: number;
   /** About how long one takes, until it has been measured. */
   typicalMs: number;
-}): BoundedQueue {
+}
+
+/** At most `concurrency` at once and `maxWaiting` in line: a bulkhead around something expensive. */
+export function boundedQueue(options: BoundedQueueOptions): BoundedQueue {
   const { concurrency, maxWaiting } = options;
   const line: (() => void)[] = [];
   let running = 0;

@@ -2,14 +2,24 @@ import { DomainError } from "../errors/domain-error.ts";
 
 export interface ConcurrencyLimit {
   /** Takes places of `key`, or one; the answer gives them back, once. Error: TOO_MANY_REQUESTS. */
-  enter(key: string, places?: number): () => void;
+  enter(key: string, places?: number): Promise<() => void>;
+}
+
+export interface ConcurrencyLimitOptions {
+  max: number;
+  retryAfterMs: number;
+}
+
+/** A concurrency limit of this process, and how many keys have places. */
+export interface LocalConcurrencyLimit extends ConcurrencyLimit {
+  keys(): number;
 }
 
 /** At most `max` places at once for each key; who is refused is told to come back after `retryAfterMs`. */
-export function concurrencyLimit(options: { max: number; retryAfterMs: number }): ConcurrencyLimit {
+export function concurrencyLimit(options: ConcurrencyLimitOptions): LocalConcurrencyLimit {
   const taken = new Map<string, number>();
   return {
-    enter(key, places = 1) {
+    async enter(key, places = 1) {
       const count = taken.get(key) ?? 0;
       if (count + places > options.max)
         throw new DomainError(
@@ -28,5 +38,6 @@ export function concurrencyLimit(options: { max: number; retryAfterMs: number })
         else taken.delete(key);
       };
     },
+    keys: () => taken.size,
   };
 }

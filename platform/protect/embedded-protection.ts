@@ -1,4 +1,7 @@
 import type { Metrics } from "../observe/metrics.ts";
+import { boundedQueue } from "./bounded-queue.ts";
+import { concurrencyLimit } from "./concurrency-limit.ts";
+import { fairQueue } from "./fair-queue.ts";
 import { guessLimit, noGuessLimit } from "./guess-limit.ts";
 import type { Protection } from "./protection.ts";
 import { noRateLimit, rateLimit } from "./rate-limit.ts";
@@ -6,7 +9,7 @@ import { noRateLimit, rateLimit } from "./rate-limit.ts";
 /** Protection in the memory of this process. `limits` off lets load tests through. */
 export function embeddedProtection(options: {
   limits: boolean;
-  metrics: Pick<Metrics, "gauges">;
+  metrics: Pick<Metrics, "gauge" | "gauges">;
 }): Protection {
   const { limits, metrics } = options;
   /** How many keys each limit remembers, by its name. */
@@ -21,8 +24,16 @@ export function embeddedProtection(options: {
     return limit;
   }
 
+  function gauged<Queue extends { waiting(): number }>(name: string, help: string, queue: Queue): Queue {
+    metrics.gauge(`douya_${name}`, help, queue.waiting);
+    return queue;
+  }
+
   return {
     rateLimit: (name, { always, ...row }) => (limits || always ? named(name, rateLimit(row)) : noRateLimit),
     guessLimit: (name, row) => (limits ? named(name, guessLimit(row)) : noGuessLimit),
+    concurrencyLimit: (name, row) => named(name, concurrencyLimit(row)),
+    boundedQueue: (name, { help, ...row }) => gauged(name, help, boundedQueue(row)),
+    fairQueue: (name, { help, ...row }) => gauged(name, help, fairQueue(row)),
   };
 }

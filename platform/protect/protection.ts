@@ -1,3 +1,6 @@
+import type { BoundedQueue, BoundedQueueOptions } from "./bounded-queue.ts";
+import type { ConcurrencyLimit, ConcurrencyLimitOptions } from "./concurrency-limit.ts";
+import type { FairQueue, FairQueueOptions } from "./fair-queue.ts";
 import type { GuessLimit, GuessLimitOptions } from "./guess-limit.ts";
 import type { RateLimit, RateLimitOptions } from "./rate-limit.ts";
 
@@ -9,4 +12,14 @@ export interface Protection {
   /** `always`: stays on with DOUYA_LIMITS=off, because it bounds the work of one request and not how many come. */
   rateLimit(name: string, options: RateLimitOptions & { always?: boolean }): RateLimit;
   guessLimit(name: string, options: GuessLimitOptions): GuessLimit;
+  concurrencyLimit(name: string, options: ConcurrencyLimitOptions): ConcurrencyLimit;
+  /** Around what this process can do only so much of at once; how many wait is the gauge `douya_<name>`. */
+  boundedQueue(name: string, options: BoundedQueueOptions & Gauged): BoundedQueue;
+  /** The same, with keys that take turns. */
+  fairQueue(name: string, options: FairQueueOptions & Gauged): FairQueue;
+}
+
+interface Gauged {
+  /** Who waits, for the gauge. */
+  help: string;
 }

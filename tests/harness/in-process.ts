@@ -6,6 +6,7 @@ import { type Config, readConfig } from "#apps/server/config.ts";
 import { migrateAll } from "#apps/server/storage.ts";
 import { modulesOf } from "#apps/server/targets.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { type Database, openDatabase } from "#platform/db/database.ts";
 import { createEvents, type Events } from "#platform/events/events.ts";
 import { readLag } from "#platform/events/lag.ts";
@@ -45,6 +46,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
   const events = createEvents({ database, log });
   const metrics = createMetrics();
   const config = { ...readConfig({}), ...changes };
+  const caches = embeddedCaches(metrics);
   const protect = embeddedProtection({ limits: config.limits, metrics });
   const running = new Map<DescService, Running<DescService>>();
   const client = <S extends DescService>(service: S): Client<S> =>
@@ -60,6 +62,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
       events,
       blobs: await diskBlobStore(join(dir, "blobs")),
       media: lazyMediaTool(() => Promise.reject(new Error("There is no media here."))),
+      caches,
       protect,
       metrics,
       security: createSecurityLog(database.pool, log),

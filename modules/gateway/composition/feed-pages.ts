@@ -1,5 +1,6 @@
 import { concernedBy, feedEvents } from "#contracts/feed-changes.ts";
-import { type Changes, createValidatedCache } from "#platform/cache/validated-cache.ts";
+import type { Caches } from "#platform/cache/caches.ts";
+import type { Changes } from "#platform/cache/validated-cache.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { VideoView } from "./video-views.ts";
@@ -31,8 +32,8 @@ interface CachedPage {
   missing: ReadonlySet<string>;
 }
 
-export function createFeedPages(events: Events): FeedPages {
-  const cache = createValidatedCache<CachedPage>({
+export function createFeedPages(events: Events, caches: Pick<Caches, "validated">): FeedPages {
+  const cache = caches.validated<CachedPage>("feed pages", {
     changesSince: (cursor) => changesSince(events, cursor),
     sizeOf: ({ bytes }) => bytes.length,
     maxBytes: maxCachedBytes,

@@ -1,5 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeEach, expect, test } from "vitest";
+import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import { type Auth, createAuth } from "./auth.ts";
 
@@ -34,7 +36,7 @@ beforeEach(() => {
       return { aliveSessionIds, moderatorSessionIds: [] };
     },
   };
-  auth = createAuth(user as unknown as GatewayClients["user"]);
+  auth = createAuth(user as unknown as GatewayClients["user"], embeddedCaches(createMetrics()));
 });
 
 /** Lets one check find the session alive, and gives what lets its answer through. */

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
-import { LRUCache } from "lru-cache";
 import type { SessionId, UserId } from "#contracts/ids.ts";
+import type { Caches } from "#platform/cache/caches.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
@@ -43,17 +43,17 @@ const maxForgotten = 10_000;
  * Verifies access tokens with the public keys of the service that issues them; the gateway can never sign.
  * What was verified is remembered, since one Ed25519 check costs about as much as a small request.
  */
-export function createAuth(user: GatewayClients["user"]): Auth {
-  const verified = new LRUCache<string, Verified>({ max: 100_000 });
+export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "local">): Auth {
+  const verified = caches.local<Verified>("verified tokens", { max: 100_000 });
   let keys: JWTVerifyGetKey | undefined;
   let keysLoadedAtMs = 0;
   let forgets = 0;
   /** Of what the next one has pushed out nothing is known but that it is no later than this. */
   let forgetsLost = 0;
-  const forgottenAt = new LRUCache<string, number>({
+  const forgottenAt = caches.local<number>("forgotten people", {
     max: maxForgotten,
-    dispose: (at, _userId, reason) => {
-      if (reason === "evict") forgetsLost = at;
+    onEvict: (at) => {
+      forgetsLost = at;
     },
   });
 

@@ -8,6 +8,7 @@ import type { FastifyInstance } from "fastify";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { trustNobody } from "#platform/http/client-address.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { createLog } from "#platform/observe/log.ts";
@@ -47,7 +48,14 @@ beforeEach(async () => {
   const metrics = createMetrics();
   const protect = embeddedProtection({ limits: true, metrics });
   const blobs = await diskBlobStore(dir);
-  const gateway = await gatewayModule.start({ config, clients: { user }, blobs, protect, log } as never);
+  const gateway = await gatewayModule.start({
+    config,
+    clients: { user },
+    blobs,
+    caches: embeddedCaches(metrics),
+    protect,
+    log,
+  } as never);
   const readiness = async () => ({});
   app = createHttpServer({
     log,
@@ -192,7 +200,12 @@ test("whose connection is lost while a limit is asked is refused, and the proces
     answer = resolve;
   });
   const blobs = await diskBlobStore(dir);
-  const intake = createUploadIntake(blobs, {} as never, { take: () => asked }, 1_000_000);
+  const metrics = createMetrics();
+  const limits = {
+    ...embeddedProtection({ limits: true, metrics }),
+    rateLimit: () => ({ take: () => asked }),
+  };
+  const intake = createUploadIntake(blobs, {} as never, limits, 1_000_000);
   const source = new PassThrough();
   const from = { person: "1", address: "192.0.2.1", sizeBytes: undefined };
   const received = intake.receiveVideo(source, from).catch((error: unknown) => error);

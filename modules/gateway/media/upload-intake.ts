@@ -3,8 +3,7 @@ import type { Upload } from "#contracts/gen/video_pb.ts";
 import type { BlobStore, Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { sniffPicture, sniffVideo } from "#platform/media/magic.ts";
-import { concurrencyLimit } from "#platform/protect/concurrency-limit.ts";
-import type { RateLimit } from "#platform/protect/rate-limit.ts";
+import type { Protection } from "#platform/protect/protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 
@@ -43,23 +42,25 @@ export interface UploadIntake {
 export function createUploadIntake(
   blobs: BlobStore,
   video: GatewayClients["video"],
-  uploads: RateLimit,
+  protect: Pick<Protection, "rateLimit" | "concurrencyLimit">,
   maxVideoBytes: number,
 ): UploadIntake {
-  const files = concurrencyLimit({ max: filesAtOnce, retryAfterMs });
-  const bytesOfPerson = concurrencyLimit({ max: largestOfPerson * maxVideoBytes, retryAfterMs });
-  const bytesOfAddress = concurrencyLimit({ max: largestOfAddress * maxVideoBytes, retryAfterMs });
+  const uploads = protect.rateLimit("uploads", { burst: 30, perMinute: 10 });
+  const atOnce = (name: string, max: number) => protect.concurrencyLimit(name, { max, retryAfterMs });
+  const files = atOnce("files on their way", filesAtOnce);
+  const bytesOfPerson = atOnce("bytes on their way of people", largestOfPerson * maxVideoBytes);
+  const bytesOfAddress = atOnce("bytes on their way of addresses", largestOfAddress * maxVideoBytes);
 
   /** Takes the places that a file needs while it is on its way; the answer gives them back. */
-  function enter({ person, address }: Sender, bytes: number): () => void {
+  async function enter({ person, address }: Sender, bytes: number): Promise<() => void> {
     const leaves: (() => void)[] = [];
     const leave = () => {
       for (const one of leaves) one();
     };
     try {
-      leaves.push(files.enter(person ?? address));
-      if (person) leaves.push(bytesOfPerson.enter(person, bytes));
-      leaves.push(bytesOfAddress.enter(address, bytes));
+      leaves.push(await files.enter(person ?? address));
+      if (person) leaves.push(await bytesOfPerson.enter(person, bytes));
+      leaves.push(await bytesOfAddress.enter(address, bytes));
       return leave;
     } catch (error) {
       leave();
@@ -90,7 +91,7 @@ export function createUploadIntake(
         `The file is larger than the ${megabytes} MB allowed here.`,
       );
     }
-    const leave = enter(from, Math.min(expectedBytes ?? maxBytes, maxBytes));
+    const leave = await enter(from, Math.min(expectedBytes ?? maxBytes, maxBytes));
     try {
       return await blobs.receive(source, { maxBytes, inspect, expectedBytes });
     } catch (error) {
