@@ -1,4 +1,5 @@
-import { DomainError } from "#platform/errors/domain-error.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "./reasons.ts";
 
 /**
  * Thrown within the transaction of a fact when accounts that it is about have been deleted. Each module keeps that as a
@@ -15,7 +16,7 @@ export class AccountsDeleted extends Error {
   /** What the one who acted is told about a fact of theirs about these others; undefined when it is about nobody deleted. */
   refusalFor(actorId: string, ...otherIds: string[]): DomainError | undefined {
     if (this.ids.has(actorId)) return accountDeleted();
-    return otherIds.some((id) => this.ids.has(id)) ? userNotFound() : undefined;
+    return otherIds.some((id) => this.ids.has(id)) ? refusal("USER_NOT_FOUND") : undefined;
   }
 }
 
@@ -53,10 +54,5 @@ export async function withoutDeleted<Command, Result>(
 
 /** For a token of an account that is deleted. */
 export function accountDeleted(): DomainError {
-  return new DomainError("unauthenticated", "SESSION_ENDED", "This account has been deleted.");
-}
-
-/** For an id that is nobody's, or nobody's any more. */
-export function userNotFound(): DomainError {
-  return new DomainError("not-found", "USER_NOT_FOUND", "There is no such person.");
+  return refusal("SESSION_ENDED", "This account has been deleted.");
 }

@@ -1,4 +1,5 @@
-// Makes what is generated: contracts from .proto files, the web client's types from the OpenAPI document.
+// Makes what is generated: contracts from .proto files, the web client's types from the OpenAPI document, the table
+// of refusals from the catalogue of reasons.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,6 +8,10 @@ import { install, prepare, root, run } from "./prepare.mjs";
 await install();
 // First, since the server may already be written against what is new in them.
 run("npx", ["buf", "generate"]);
+writeFileSync(
+  join(root, "docs", "reasons.md"),
+  (await load("contracts/reasons-document.ts")).reasonsDocument(),
+);
 await prepare({ web: false });
 const document = execFileSync(process.execPath, ["bin/douya.mjs", "openapi"], {
   cwd: root,
@@ -20,3 +25,19 @@ run("npx", [
   "apps/web/src/api.gen.ts",
   "--alphabetize",
 ]);
+
+/** A module of ours, for Node.js that reads no TypeScript. */
+async function load(file) {
+  const { build, stop } = await import("esbuild");
+  const out = join(root, "build", "generate", `${file}.mjs`);
+  await build({
+    absWorkingDir: root,
+    entryPoints: [file],
+    outfile: out,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+  });
+  await stop();
+  return import(out);
+}

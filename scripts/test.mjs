@@ -55,7 +55,7 @@ function check(what, work) {
 
 /** Generates again and compares, so that nobody edits by hand what a program writes. */
 function generatedIsFresh() {
-  const generated = ["contracts/gen", "apps/web/src/api.gen.ts"];
+  const generated = ["contracts/gen", "apps/web/src/api.gen.ts", "docs/reasons.md"];
   const read = () =>
     execFileSync("git", ["ls-files", "-z", ...generated], { cwd: root, encoding: "utf8" })
       .split("\0")

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { closest } from "fastest-levenshtein";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { parseTrustProxy } from "#platform/http/client-address.ts";
 
 interface Key<T> {
@@ -131,8 +131,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       config[field] = entry.parse(value);
     } catch (error) {
       const where = source === "default" ? "" : ` (from the ${source})`;
-      throw new DomainError(
-        "invalid",
+      throw refusal(
         "CONFIG_INVALID",
         `${entry.name}=${entry.secret ? "…" : value}${where}: ${(error as Error).message}.`,
       );
@@ -193,8 +192,7 @@ function readFile(path: string, mustExist: boolean): NodeJS.Dict<string> {
     return parseEnv(readFileSync(path, "utf8"));
   } catch (error) {
     if (!mustExist && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
-    throw new DomainError(
-      "invalid",
+    throw refusal(
       "CONFIG_INVALID",
       `The configuration file ${path} cannot be read: ${(error as Error).message}.`,
     );

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
+import { refusal } from "#contracts/reasons.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { askDatabase } from "#platform/db/ask-database.ts";
 import type { Database } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { createEvents } from "#platform/events/events.ts";
 import { exportLag } from "#platform/events/lag-metrics.ts";
 import { watchProgress } from "#platform/events/progress.ts";
@@ -216,25 +216,16 @@ export async function serve(config: Config, target: string, log: Logger): Promis
 
 function listenError(error: NodeJS.ErrnoException, { host, port }: Config): unknown {
   if (error.code === "EADDRINUSE") {
-    return new DomainError(
-      "conflict",
+    return refusal(
       "ADDRESS_TAKEN",
       `Port ${port} on ${host} is taken by another program. Stop it, or set DOUYA_PORT to another port.`,
     );
   }
   if (error.code === "EACCES") {
-    return new DomainError(
-      "forbidden",
-      "ADDRESS_FORBIDDEN",
-      `Port ${port} needs more rights. Set DOUYA_PORT to one above 1023.`,
-    );
+    return refusal("ADDRESS_FORBIDDEN", { port });
   }
   if (error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND") {
-    return new DomainError(
-      "invalid",
-      "ADDRESS_UNKNOWN",
-      `${host} is no address of this machine. Set DOUYA_HOST to one that is.`,
-    );
+    return refusal("ADDRESS_UNKNOWN", { host });
   }
   return error;
 }

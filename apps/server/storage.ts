@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { refusal } from "#contracts/reasons.ts";
 import { closeFolder } from "#platform/blob/close-folder.ts";
 import { type Database, openDatabase } from "#platform/db/database.ts";
 import { migrate } from "#platform/db/migrate.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
 import type { Logger } from "#platform/observe/log.ts";
@@ -49,11 +49,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
     if (beside) return { database, close: () => database.close() };
     await database.close();
     const other = await readFile(runningFile, "utf8").catch(() => "another program");
-    throw new DomainError(
-      "conflict",
-      "DATA_IN_USE",
-      `The data folder ${config.dataDir} is in use by ${other.trim()}. Stop that one, or set DOUYA_DATA to another folder.`,
-    );
+    throw refusal("DATA_IN_USE", { dir: config.dataDir, program: other.trim() });
   }
   holder.on("error", () => {});
   await writeFile(runningFile, `process ${process.pid}\n`);
@@ -99,11 +95,7 @@ export async function clusterSecret(config: Config): Promise<string> {
   }
   const secret = (await readFile(path, "utf8")).trim();
   if (secret !== "" && Buffer.byteLength(secret) >= 32) return secret;
-  throw new DomainError(
-    "invalid",
-    "SECRET_TOO_SHORT",
-    `The secret in ${path} has fewer than 32 bytes. Put the one of a backup there; or remove the file: then a new one is made, and nobody is logged out.`,
-  );
+  throw refusal("SECRET_TOO_SHORT", { path });
 }
 
 async function makeDataDir(dir: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { refusal } from "#contracts/reasons.ts";
 import { feedModule } from "#modules/feed/index.ts";
 import { gatewayModule } from "#modules/gateway/index.ts";
 import { interactionModule } from "#modules/interaction/index.ts";
@@ -5,7 +6,6 @@ import { messageModule } from "#modules/message/index.ts";
 import { relationModule } from "#modules/relation/index.ts";
 import { userModule } from "#modules/user/index.ts";
 import { videoModule } from "#modules/video/index.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Module } from "#platform/module/module.ts";
 import type { Dependency } from "#platform/rpc/service.ts";
 import type { Config } from "./config.ts";
@@ -59,11 +59,7 @@ export function modulesOf(target: string): ModuleEntry[] {
   for (const name of names) {
     if (!Object.hasOwn(table, name)) {
       const known = ["all", ...Object.keys(table)].join(", ");
-      throw new DomainError(
-        "invalid",
-        "TARGET_UNKNOWN",
-        `There is no target "${name}". Choose from: ${known}.`,
-      );
+      throw refusal("TARGET_UNKNOWN", { name, known });
     }
   }
   const ordered: string[] = [];

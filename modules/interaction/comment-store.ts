@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { commentDeleted, commented } from "#contracts/events.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Emit } from "#platform/events/event-type.ts";
@@ -9,7 +10,6 @@ import { timeOfId } from "#platform/ids/snowflake.ts";
 import { type Draft, findKnown, findTargets, insert, keyOf, number, targetOf } from "./comment-drafts.ts";
 import { commentLists } from "./comment-lists.ts";
 import { lockPeople } from "./person-rows.ts";
-import { commentIsReply, commentNotFound, videoNotFound } from "./rules.ts";
 import type { CommentRow, Tables, VideoRow } from "./tables.ts";
 import { lockVideos } from "./video-rows.ts";
 
@@ -25,7 +25,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
   ): Promise<T> =>
     events.transaction(db, async (transaction, emit) => {
       const video = (await lockVideos(transaction, [videoId])).get(videoId);
-      if (!video) throw videoNotFound();
+      if (!video) throw refusal("VIDEO_NOT_FOUND");
       return work(transaction, video, emit);
     });
   const find = (on: Kysely<Tables>, videoId: string, id: string) =>
@@ -78,7 +78,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
     remove: (videoId: string, id: string, check: (comment: CommentRow, video: VideoRow) => void) =>
       onVideo(videoId, async (transaction, video, emit) => {
         const comment = await find(transaction, videoId, id);
-        if (!comment) throw commentNotFound();
+        if (!comment) throw refusal("COMMENT_NOT_FOUND");
         check(comment, video);
         await sql`
           with removed as (
@@ -101,8 +101,8 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
         check(video);
         if (id !== undefined) {
           const comment = await find(transaction, videoId, id);
-          if (!comment) throw commentNotFound();
-          if (comment.root_id !== null) throw commentIsReply();
+          if (!comment) throw refusal("COMMENT_NOT_FOUND");
+          if (comment.root_id !== null) throw refusal("COMMENT_IS_REPLY");
         }
         await transaction
           .updateTable("video")

@@ -1,11 +1,11 @@
 import { type VideoService, VideoState } from "#contracts/gen/video_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Caches } from "#platform/cache/caches.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { ServedCall } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
-import { videoNotFound } from "./rules.ts";
 
 export interface KnownVideo {
   videoId: string;
@@ -48,7 +48,7 @@ export function createKnownVideos(
       const authorId = isId(videoId)
         ? await authorOf.get(videoId, () => find({ videoId, call }, call))
         : undefined;
-      if (authorId === undefined) throw videoNotFound();
+      if (authorId === undefined) throw refusal("VIDEO_NOT_FOUND");
       return authorId;
     },
   };

@@ -1,10 +1,10 @@
 import { sql } from "kysely";
 import { withoutDeleted } from "#contracts/deleted-accounts.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { lockPeople } from "./person-rows.ts";
-import { commentNotFound, reportsOwn, videoNotFound } from "./rules.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { lockVideoIds } from "./video-rows.ts";
 
@@ -43,20 +43,20 @@ export function reportStore(db: Kysely<Tables>) {
     work: (transaction: Transaction<Tables>, authorId: string) => Promise<void>,
   ): Promise<void> =>
     inTransaction(db, async (transaction) => {
-      if (!(await lockVideoIds(transaction, [videoId])).has(videoId)) throw videoNotFound();
+      if (!(await lockVideoIds(transaction, [videoId])).has(videoId)) throw refusal("VIDEO_NOT_FOUND");
       const comment = await transaction
         .selectFrom("comment")
         .select("author_id")
         .where("video_id", "=", videoId)
         .where("id", "=", commentId)
         .executeTakeFirst();
-      if (!comment) throw commentNotFound();
+      if (!comment) throw refusal("COMMENT_NOT_FOUND");
       await work(transaction, comment.author_id);
     });
 
   const add = ({ videoId, commentId, reporterId, id, reason, text }: Report): Promise<void> =>
     onComment(videoId, commentId, async (transaction, authorId) => {
-      if (authorId === reporterId) throw reportsOwn();
+      if (authorId === reporterId) throw refusal("REPORTS_OWN");
       await lockPeople(transaction, [reporterId]);
       await sql`
         insert into interaction.reported (video_id, comment_id, position) values (${videoId}, ${commentId}, ${id})

@@ -1,4 +1,5 @@
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxPage = 100;
@@ -47,49 +48,13 @@ export function parseCursor(cursor: string, length: number): string[] | undefine
   if (cursor === "") return undefined;
   const numbers = cursor.split("-");
   if (numbers.length === length && numbers.every((number) => /^\d{1,18}$/.test(number))) return numbers;
-  throw new DomainError("invalid", "CURSOR_INVALID", "cursor: send `nextCursor` of the page before.");
-}
-
-export function videoNotFound(): DomainError {
-  return new DomainError("not-found", "VIDEO_NOT_FOUND", "There is no such video, or it is not public.");
-}
-
-export function commentNotFound(): DomainError {
-  return new DomainError("not-found", "COMMENT_NOT_FOUND", "There is no such comment on this video.");
-}
-
-export function commentsClosed(): DomainError {
-  return new DomainError(
-    "conflict",
-    "COMMENTS_CLOSED",
-    "The author of this video allows no more comments on it.",
-  );
-}
-
-export function commentIsReply(): DomainError {
-  return new DomainError(
-    "invalid",
-    "COMMENT_IS_REPLY",
-    "Only a comment can be pinned. This is a reply to one.",
-  );
+  throw refusal("CURSOR_INVALID");
 }
 
 export function notYours(message: string): DomainError {
-  return new DomainError("forbidden", "NOT_YOURS", message);
+  return refusal("NOT_YOURS", message);
 }
 
 export function blockedByAuthor(what: "comments" | "reactions"): DomainError {
-  return new DomainError(
-    "forbidden",
-    "BLOCKED_BY_USER",
-    `The author of this video does not want your ${what}.`,
-  );
-}
-
-export function reportsOwn(): DomainError {
-  return new DomainError("invalid", "REPORTS_OWN", "You cannot report your own comment. Delete it instead.");
-}
-
-export function moderatorsOnly(): DomainError {
-  return new DomainError("forbidden", "MODERATORS_ONLY", "Only a moderator can do this.");
+  return refusal("BLOCKED_BY_USER", `The author of this video does not want your ${what}.`);
 }

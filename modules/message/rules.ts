@@ -1,4 +1,5 @@
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxStrangerMessages = 3;
@@ -17,8 +18,7 @@ export function checkContent(content: string): string {
 }
 
 export function checkNotSelf(senderId: string, receiverId: string): void {
-  if (senderId === receiverId)
-    throw new DomainError("invalid", "WRITES_TO_SELF", "You cannot write to yourself.");
+  if (senderId === receiverId) throw refusal("WRITES_TO_SELF");
 }
 
 /** What decides whether one person may write to another. */
@@ -37,14 +37,8 @@ export interface SendContext {
 /** Why the sender may not write now; undefined when they may. */
 export function refusalOf(context: SendContext): DomainError | undefined {
   const { friends, answered, toStranger } = context;
-  if (context.blocked)
-    return new DomainError("forbidden", "USER_BLOCKED", "You have blocked them. Unblock them first.");
-  if (context.blockedBy)
-    return new DomainError("forbidden", "BLOCKED_BY_USER", "They do not want messages from you.");
+  if (context.blocked) return refusal("USER_BLOCKED");
+  if (context.blockedBy) return refusal("BLOCKED_BY_USER", "They do not want messages from you.");
   if (friends || answered || toStranger < maxStrangerMessages) return undefined;
-  return new DomainError(
-    "forbidden",
-    "STRANGER_LIMIT",
-    `You can send ${maxStrangerMessages} messages to somebody who is not your friend. Wait until they answer, or follow each other.`,
-  );
+  return refusal("STRANGER_LIMIT", { max: maxStrangerMessages });
 }

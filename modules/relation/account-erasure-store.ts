@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { count, removeFollows } from "./follow-rows.ts";
 import type { Tables } from "./tables.ts";
@@ -39,8 +39,7 @@ export function accountErasureStore(db: Kysely<Tables>, events: Events) {
         const { rows: left } = await sql`
           select from relation.follow where follower_id = ${userId}
           union all select from relation.follow where followee_id = ${userId} limit 1`.execute(transaction);
-        if (left.length > 0 && pairs.length === 0)
-          throw new DomainError("unavailable", "FOLLOWS_BUSY", "Somebody else is ending what is left.");
+        if (left.length > 0 && pairs.length === 0) throw refusal("FOLLOWS_BUSY");
         return left.length > 0;
       });
     },

@@ -1,9 +1,9 @@
 import { sql } from "kysely";
 import { AccountsDeleted, refuseDeleted } from "#contracts/deleted-accounts.ts";
 import { relationBlocked, relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { retryOn } from "#platform/db/retry.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { count, removeFollows } from "./follow-rows.ts";
@@ -59,7 +59,7 @@ export function blockStore(db: Kysely<Tables>, events: Events) {
       } catch (error) {
         if (error instanceof AccountsDeleted) throw error.refusalFor(pair.blockerId, pair.blockedId) ?? error;
         if ((error as { code?: unknown }).code !== "55P03") throw error;
-        throw new DomainError("exhausted", "BUSY", "Somebody else changes this too. Try again.", 1000);
+        throw refusal("BUSY", "Somebody else changes this too. Try again.");
       }
     },
     async unblock({ blockerId, blockedId }: BlockPair): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
-import { accountDeleted, userNotFound } from "#contracts/deleted-accounts.ts";
+import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
@@ -81,7 +82,7 @@ async function findRefused(
   return new Map(
     rows.map((row) => {
       if (row.gone === null) return [pairKey(row), followBlocked(row.own)];
-      return [pairKey(row), row.gone === row.follower_id ? accountDeleted() : userNotFound()];
+      return [pairKey(row), row.gone === row.follower_id ? accountDeleted() : refusal("USER_NOT_FOUND")];
     }),
   );
 }

@@ -1,8 +1,9 @@
 import { sql } from "kysely";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { idAtTime } from "#platform/ids/snowflake.ts";
-import { hotMs, rankingBusy } from "./rules.ts";
+import { hotMs } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export interface FollowRef {
@@ -122,7 +123,7 @@ async function takeTurn(on: Queryable<Tables>): Promise<void> {
     from (select set_config('lock_timeout', ${`${sliceMs}`}, true) offset 0) limited`
     .execute(on)
     .catch((error) => {
-      throw error.code === "55P03" ? rankingBusy() : error;
+      throw error.code === "55P03" ? refusal("RANKING_BUSY") : error;
     });
 }
 

@@ -1,4 +1,5 @@
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 
 /** More than anybody can watch, and a bound for what one account can make the others carry. */
 export const maxFollowing = 10_000;
@@ -11,41 +12,24 @@ export const hotMs = 24 * 3_600_000;
 export const maxHotUsers = 100;
 
 export function checkNotSelf(callerId: string, targetId: string): void {
-  if (callerId === targetId) throw new DomainError("invalid", "FOLLOWS_SELF", "You cannot follow yourself.");
+  if (callerId === targetId) throw refusal("FOLLOWS_SELF");
 }
 
 export function followsTooMany(): DomainError {
-  return new DomainError(
-    "conflict",
-    "FOLLOWS_TOO_MANY",
-    `One can follow ${maxFollowing} people at most. Unfollow somebody first.`,
-  );
+  return refusal("FOLLOWS_TOO_MANY", { max: maxFollowing });
 }
 
 export function checkBlocksOther(callerId: string, targetId: string): void {
-  if (callerId === targetId) throw new DomainError("invalid", "BLOCKS_SELF", "You cannot block yourself.");
+  if (callerId === targetId) throw refusal("BLOCKS_SELF");
 }
 
 export function blocksTooMany(): DomainError {
-  return new DomainError(
-    "conflict",
-    "BLOCKS_TOO_MANY",
-    `One can block ${maxBlocked} people at most. Unblock somebody first.`,
-  );
+  return refusal("BLOCKS_TOO_MANY", { max: maxBlocked });
 }
 
 /** Why a follow across a block is refused; the follower's own block comes first, since they can end it. */
 export function followBlocked(ownBlock: boolean): DomainError {
   return ownBlock
-    ? new DomainError("forbidden", "USER_BLOCKED", "You have blocked them. Unblock them first.")
-    : new DomainError("forbidden", "BLOCKED_BY_USER", "They do not want to be followed by you.");
-}
-
-export function rankingBusy(): DomainError {
-  return new DomainError(
-    "unavailable",
-    "RANKING_BUSY",
-    "The ranking is being built anew. Try again in a moment.",
-    1000,
-  );
+    ? refusal("USER_BLOCKED")
+    : refusal("BLOCKED_BY_USER", "They do not want to be followed by you.");
 }

@@ -1,13 +1,12 @@
 import { type Selectable, sql } from "kysely";
 import { profileChanged } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Guesses } from "#platform/protect/guess-limit.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
-import { sessionEnded } from "./rules.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -40,7 +39,7 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
           .onConflict((conflict) => conflict.column("name_key").doNothing())
           .returningAll()
           .executeTakeFirst();
-        if (!row) throw new DomainError("conflict", "NAME_TAKEN", "This name is taken. Choose another one.");
+        if (!row) throw refusal("NAME_TAKEN");
         await transaction.insertInto("session").values(sessionRow(session)).execute();
         const known = marks.map((mark) => ({ user_id: account.id, mark }));
         if (known.length > 0) await transaction.insertInto("known_device").values(known).execute();
@@ -93,7 +92,7 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
           .where("id", "=", id)
           .where("state", "=", "open")
           .returningAll()
-          .executeTakeFirstOrThrow(sessionEnded);
+          .executeTakeFirstOrThrow(() => refusal("SESSION_ENDED"));
       });
     },
     /**
@@ -109,7 +108,7 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
           .where("id", "=", id)
           .where("state", "=", "open")
           .forUpdate()
-          .executeTakeFirstOrThrow(sessionEnded);
+          .executeTakeFirstOrThrow(() => refusal("SESSION_ENDED"));
         await place();
         emit(profileChanged, { userId: id, atMs: Date.now() });
         const account = await transaction

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { profileChanged } from "#contracts/events.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { transactionWithEvents } from "#platform/events/append.ts";
 import type { ModuleCommand } from "#platform/module/module.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
@@ -14,7 +14,7 @@ export const moderatorCommand: ModuleCommand<Tables> = {
     const [action = "list", name, ...more] = words;
     if (action === "list" && name === undefined) return list(db);
     if ((action !== "add" && action !== "remove") || name === undefined || more.length > 0)
-      throw new DomainError("invalid", "ARGUMENT_INVALID", "Say: add NAME, remove NAME, or list.");
+      throw refusal("ARGUMENT_INVALID", "Say: add NAME, remove NAME, or list.");
     const role = action === "add" ? "moderator" : "member";
     const { result: changed } = await transactionWithEvents(db, async (transaction, emit) => {
       const account = await transaction
@@ -23,7 +23,7 @@ export const moderatorCommand: ModuleCommand<Tables> = {
         .where("name_key", "=", nameKey(name.normalize("NFC").trim()))
         .returning(["id", "username"])
         .executeTakeFirst();
-      if (!account) throw new DomainError("not-found", "USER_NOT_FOUND", `There is nobody called ${name}.`);
+      if (!account) throw refusal("USER_NOT_FOUND", `There is nobody called ${name}.`);
       emit(profileChanged, { userId: account.id, atMs: Date.now() });
       const kind = action === "add" ? "role-given" : "role-taken";
       await sql`

@@ -1,7 +1,7 @@
 import type { Selectable } from "kysely";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
-import { sessionEnded, wrongPassword } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** What a password was compared with; whatever it allows holds only while this still stands. */
@@ -25,5 +25,5 @@ export async function whyUnproven(on: Kysely<Tables>, proven: Proven): Promise<D
     .where("id", "=", proven.id)
     .executeTakeFirst();
   const changed = now?.state === "open" && now.password_hash !== proven.password_hash;
-  return changed ? wrongPassword() : sessionEnded();
+  return changed ? refusal("WRONG_PASSWORD") : refusal("SESSION_ENDED");
 }

@@ -1,4 +1,5 @@
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 import type { CommonPasswords } from "./common-passwords.ts";
 
@@ -57,47 +58,16 @@ export async function checkPassword(
   const clean = cleanPassword(password);
   const length = [...clean].length;
   if (length < min || length > max || password.length > maxPasswordUnits)
-    throw new DomainError("invalid", "PASSWORD_INVALID", `A password has ${min} to ${max} characters.`);
+    throw refusal("PASSWORD_INVALID", { min, max });
   const weakness = by.classic ? undefined : await by.common.weakness(clean, by.names);
-  if (weakness === "common")
-    throw new DomainError(
-      "invalid",
-      "PASSWORD_TOO_COMMON",
-      "Very many people use this password, so it is guessed first. Choose another one, such as a few unrelated words.",
-    );
-  if (weakness === "like-name")
-    throw new DomainError(
-      "invalid",
-      "PASSWORD_LIKE_NAME",
-      "This password is little more than a name. Choose one that nobody guesses who knows it.",
-    );
+  if (weakness === "common") throw refusal("PASSWORD_TOO_COMMON");
+  if (weakness === "like-name") throw refusal("PASSWORD_LIKE_NAME");
   return clean;
 }
 
 /** As passwords are compared. */
 export function cleanPassword(password: string): string {
   return password.slice(0, maxPasswordUnits).normalize("NFC");
-}
-
-export function badCredentials(): DomainError {
-  return new DomainError("unauthenticated", "BAD_CREDENTIALS", "The user name or the password is wrong.");
-}
-
-/** Not 401: the session is as good as before. */
-export function wrongPassword(): DomainError {
-  return new DomainError("forbidden", "WRONG_PASSWORD", "The current password is wrong. Type it again.");
-}
-
-export function accountClosing(): DomainError {
-  return new DomainError(
-    "forbidden",
-    "ACCOUNT_CLOSING",
-    "This account is being deleted. If that is refused, you can log in again in a moment.",
-  );
-}
-
-export function sessionEnded(): DomainError {
-  return new DomainError("unauthenticated", "SESSION_ENDED", "This session has ended. Log in again.");
 }
 
 /** A refresh token as its session knows it: the one to use next, the one before, an older one, or none of its. */
@@ -122,10 +92,5 @@ export function judgeRefresh(
 
 export function tooManyGuesses(waitMs: number): DomainError {
   const minutes = Math.ceil(waitMs / 60_000);
-  return new DomainError(
-    "exhausted",
-    "TOO_MANY_ATTEMPTS",
-    `Too many wrong passwords. Try again in ${minutes} min, or from a device or network where you have logged in before.`,
-    waitMs,
-  );
+  return refusal("TOO_MANY_ATTEMPTS", { minutes }, waitMs);
 }

@@ -1,5 +1,6 @@
 import { AccountsDeleted, accountDeleted } from "#contracts/deleted-accounts.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 /** Short side of the first rendition: what a phone shows, and quick to make. */
@@ -15,23 +16,7 @@ export const unpublishedShare = 0.75;
 export const addressShare = 0.5;
 
 export function tooMuchUnpublished(maxBytes: number): DomainError {
-  return new DomainError(
-    "exhausted",
-    "UNPUBLISHED_TOO_MUCH",
-    `You have ${Math.floor(maxBytes / 1024 / 1024)} MB that are not published yet, and more is not kept. ` +
-      "Publish some, wait until your videos are prepared, or until tomorrow, when what was not published is thrown away.",
-    60_000,
-  );
-}
-
-export function tooMuchFromAddress(): DomainError {
-  return new DomainError(
-    "exhausted",
-    "ADDRESS_UNPUBLISHED_TOO_MUCH",
-    "From your address come more files than are kept without being published. Publish some, or wait until tomorrow, " +
-      "when what was not published is thrown away.",
-    60_000,
-  );
+  return refusal("UNPUBLISHED_TOO_MUCH", { megabytes: Math.floor(maxBytes / 1024 / 1024) });
 }
 
 export function checkTitle(title: string): string {
@@ -43,29 +28,9 @@ export function checkTitle(title: string): string {
   });
 }
 
-export function videoNotFound(): DomainError {
-  return new DomainError("not-found", "VIDEO_NOT_FOUND", "There is no such video, or it is not public.");
-}
-
-export function uploadNotFound(): DomainError {
-  return new DomainError(
-    "not-found",
-    "UPLOAD_NOT_FOUND",
-    "You have no such upload. Uploads are kept for a day; send the file again.",
-  );
-}
-
 /** A token of a deleted account may still be valid; nothing can be added with it. */
 export function endOfSession(error: unknown): never {
   throw error instanceof AccountsDeleted ? accountDeleted() : error;
-}
-
-function videoHeld(): DomainError {
-  return new DomainError(
-    "conflict",
-    "VIDEO_HELD",
-    "A moderator has put this video on hold. It cannot be changed or deleted until they have looked at it.",
-  );
 }
 
 /** Why somebody could not change a video: `video` is what there is of it. */
@@ -73,13 +38,9 @@ export function mayNotChange(
   video: { state: string; author_id: string } | undefined,
   callerId: string,
 ): DomainError {
-  if (!video || !isVisible(video, callerId)) return videoNotFound();
-  if (video.author_id === callerId) return videoHeld();
-  return new DomainError("forbidden", "NOT_YOURS", "Only its author can change or delete a video.");
-}
-
-export function moderatorsOnly(): DomainError {
-  return new DomainError("forbidden", "MODERATORS_ONLY", "Only a moderator can do this.");
+  if (!video || !isVisible(video, callerId)) return refusal("VIDEO_NOT_FOUND");
+  if (video.author_id === callerId) return refusal("VIDEO_HELD");
+  return refusal("NOT_YOURS", "Only its author can change or delete a video.");
 }
 
 /** Whether somebody may see a video. */

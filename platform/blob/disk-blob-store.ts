@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import { type BlobKey, type BlobStore, isBlobKey, type ReceiveOptions, type Staged } from "./blob-store.ts";
 import { closeFolder } from "./close-folder.ts";
 
@@ -23,7 +24,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
   await mkdir(staging, { recursive: true, mode: 0o700 });
   await closeFolder(dir, 0o700);
   const stagedPath = (name: string) => {
-    if (!/^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(name)) throw keyInvalid();
+    if (!/^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(name)) throw refusal("BLOB_KEY_INVALID");
     return join(staging, name);
   };
   /** Files on their way in, by what each takes in the end and has taken. */
@@ -40,7 +41,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
     if (free < 0 || promised > (free + written) * uploadShare) throw diskFull();
   }
   const blobPath = (key: BlobKey) => {
-    if (!isBlobKey(key)) throw keyInvalid();
+    if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
     const [namespace, name] = key.split("/") as [string, string];
     return join(dir, namespace, name.slice(0, 2), name.slice(2, 4), name);
   };
@@ -181,11 +182,7 @@ async function writeHashed(
   const next = () =>
     chunks.next().catch((error) => {
       if (error instanceof DomainError) throw error;
-      throw new DomainError(
-        "invalid",
-        "UPLOAD_INCOMPLETE",
-        "The upload stopped before its end. Send it again.",
-      );
+      throw refusal("UPLOAD_INCOMPLETE");
     });
   try {
     for (let step = await next(); !step.done; step = await next()) {
@@ -200,8 +197,7 @@ async function writeHashed(
     await chunks.return?.();
     throw error;
   }
-  if (sizeBytes === 0)
-    throw new DomainError("invalid", "EMPTY_FILE", "The file is empty. Choose another one.");
+  if (sizeBytes === 0) throw refusal("EMPTY_FILE", "The file is empty. Choose another one.");
   await flush();
   await writing;
   return { sha256: hash.digest("hex"), sizeBytes };
@@ -217,23 +213,10 @@ async function writeAll(file: FileHandle, chunks: Buffer[], bytes: number): Prom
 }
 
 function diskFull(): DomainError {
-  return new DomainError(
-    "unavailable",
-    "DISK_FULL",
-    "The server has no room for this file right now.",
-    fullRetryMs,
-  );
-}
-
-function keyInvalid(): DomainError {
-  return new DomainError("invalid", "BLOB_KEY_INVALID", "That is not the name of a file.");
+  return refusal("DISK_FULL", "The server has no room for this file right now.", fullRetryMs);
 }
 
 function tooLarge(maxBytes: number): DomainError {
   const megabytes = Math.floor(maxBytes / 1024 / 1024);
-  return new DomainError(
-    "too-large",
-    "BODY_TOO_LARGE",
-    `The file is larger than the ${megabytes} MB allowed here.`,
-  );
+  return refusal("BODY_TOO_LARGE", { megabytes });
 }

@@ -1,4 +1,4 @@
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import { callController } from "../rpc/call.ts";
 
 /** Who asks: nobody waits for the answer once the signal has fired. */
@@ -113,9 +113,7 @@ export function createBatcher<K, V>(
   return (key, { signal } = {}) => {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (waiting.size >= maxWaiting) {
-      return Promise.reject(
-        new DomainError("exhausted", "BUSY", "Too many requests at once. Try again shortly.", 1000),
-      );
+      return Promise.reject(refusal("BUSY", "Too many requests at once. Try again shortly."));
     }
     return new Promise<V>((resolve, reject) => {
       waiting.add({ key, resolve, reject, signal });

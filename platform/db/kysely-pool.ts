@@ -1,7 +1,7 @@
 import type { PostgresPool, PostgresPoolClient } from "kysely";
 import type pg from "pg";
-import { diskFull, isDiskFull } from "../errors/disk-full.ts";
-import { DomainError } from "../errors/domain-error.ts";
+import { isDiskFull } from "../errors/disk-full.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import { acquire, cancelOnAbort } from "./cancellable-connection.ts";
 import { isStalePlan, preparedStatements } from "./prepared-statements.ts";
@@ -49,18 +49,13 @@ export function kyselyPool(pool: pg.Pool, log: Logger): (signal?: AbortSignal) =
 function mapError(error: Error & { code?: unknown }, log: Logger): Error {
   if (isDiskFull(error)) {
     log.error({ err: error }, "the database's disk is full");
-    return Object.assign(diskFull(), { cause: error });
+    return Object.assign(refusal("DISK_FULL"), { cause: error });
   }
   const { message } = error;
   // The reason of a signal has a code that is a number.
   const code = typeof error.code === "string" ? error.code : "";
   const lost = lostCodes.has(code) || code.startsWith("08") || lostMessages.test(message);
   if (!lost && !isStalePlan(error)) return error;
-  const unavailable = new DomainError(
-    "unavailable",
-    "DATABASE_UNAVAILABLE",
-    "The database cannot be reached right now. Try again in a moment.",
-    1000,
-  );
+  const unavailable = refusal("DATABASE_UNAVAILABLE");
   return Object.assign(unavailable, { cause: error });
 }

@@ -1,4 +1,4 @@
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 /** Undefined tables, columns, functions, schemas. */
 const missingCodes = ["42P01", "42703", "42883", "3F000"];
@@ -6,9 +6,5 @@ const missingCodes = ["42P01", "42703", "42883", "3F000"];
 /** Of a query without what its migration makes: that has not run. Gives DATABASE_OUTDATED, else the error itself. */
 export function orOutdated(error: unknown): unknown {
   if (!missingCodes.includes((error as { code?: string }).code ?? "")) return error;
-  return new DomainError(
-    "unavailable",
-    "DATABASE_OUTDATED",
-    "The database is empty or of another version of this program. Run: douya migrate.",
-  );
+  return refusal("DATABASE_OUTDATED");
 }

@@ -1,7 +1,5 @@
 import { DomainError } from "./domain-error.ts";
 
-const retryMs = 30_000;
-
 /** Whether an error of the system, of a tool or of PostgreSQL (53100, or the system's words in 58030) means that the disk is full. */
 export function isDiskFull(error: unknown): boolean {
   const { code, message = "" } = error as { code?: unknown; message?: string };
@@ -9,15 +7,5 @@ export function isDiskFull(error: unknown): boolean {
   return (
     ["ENOSPC", "EDQUOT", "53100"].includes(String(code)) ||
     /ENOSPC|EDQUOT|No space left on device|Disk quota exceeded/.test(String(message))
-  );
-}
-
-/** The refusal for it. */
-export function diskFull(): DomainError {
-  return new DomainError(
-    "unavailable",
-    "DISK_FULL",
-    "The server's disk is full, so nothing can be saved right now. Reading goes on. Try again later.",
-    retryMs,
   );
 }

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
-import { DomainError } from "../errors/domain-error.ts";
+import type { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import { partitionCount } from "./partitions.ts";
 
 export interface DeadLetter {
@@ -51,7 +52,7 @@ export async function replay(pool: Pool, which: { group?: string; id?: string })
      where ($1::text is null or group_name = $1) and ($2::int8 is null or position = $2)`,
     [which.group ?? null, which.id ?? null],
   );
-  if (!rowCount) throw new DomainError("not-found", "NO_DEAD_LETTER", "There is no such dead letter.");
+  if (!rowCount) throw refusal("NO_DEAD_LETTER");
   return rowCount;
 }
 
@@ -61,7 +62,7 @@ export async function drop(pool: Pool, which: { group: string; id: string }): Pr
     which.group,
     which.id,
   ]);
-  if (!rowCount) throw new DomainError("not-found", "NO_DEAD_LETTER", "There is no such dead letter.");
+  if (!rowCount) throw refusal("NO_DEAD_LETTER");
 }
 
 /**
@@ -87,12 +88,7 @@ export async function forget(pool: Pool, group: string): Promise<void> {
     [group],
   );
   if (!rows[0]!.known) throw noSuchGroup(group);
-  if (rows[0]!.alive)
-    throw new DomainError(
-      "conflict",
-      "GROUP_IN_USE",
-      `A running process consumes as ${group}. Stop it first.`,
-    );
+  if (rows[0]!.alive) throw refusal("GROUP_IN_USE", { group });
   for (const table of ["dead", "consumer", "member", "consumer_group"])
     await pool.query(`delete from events.${table} where group_name = $1`, [group]);
 }
@@ -117,5 +113,5 @@ export async function readTail(
 }
 
 function noSuchGroup(group: string): DomainError {
-  return new DomainError("not-found", "NO_SUCH_GROUP", `There is no group ${group}. See: douya events lag.`);
+  return refusal("NO_SUCH_GROUP", { group });
 }

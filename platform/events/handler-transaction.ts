@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../db/database.ts";
-import { DomainError } from "../errors/domain-error.ts";
+import type { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import { createOutbox } from "./append.ts";
 import type { Emit } from "./event-type.ts";
 
@@ -106,5 +107,5 @@ function withinTime<T>(
 }
 
 function tooSlow(timeoutMs: number): DomainError {
-  return new DomainError("deadline", "HANDLER_TOO_SLOW", `The handler did not end within ${timeoutMs} ms.`);
+  return refusal("HANDLER_TOO_SLOW", { timeoutMs });
 }

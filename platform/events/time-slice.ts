@@ -1,4 +1,4 @@
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { PrepareContext } from "./handler-transaction.ts";
 
 /** With one statement more, which may last until its timeout, less than the handler timeout. */
@@ -21,14 +21,14 @@ export function inTimeSlices<Events, Prepared>(
   return async (events, context) => {
     const untilMs = performance.now() + sliceMs;
     const checkTimeSlice = () => {
-      if (context.signal.aborted || performance.now() > untilMs) throw timeSliceOver();
+      if (context.signal.aborted || performance.now() > untilMs) throw refusal("TIME_SLICE_OVER");
     };
     try {
       return await prepare(events, { ...context, checkTimeSlice });
     } catch (error) {
       // PostgreSQL canceled a statement.
       if ((error as { code?: unknown }).code !== "57014") throw error;
-      throw Object.assign(timeSliceOver(), { cause: error });
+      throw Object.assign(refusal("TIME_SLICE_OVER"), { cause: error });
     }
   };
 }
@@ -41,8 +41,4 @@ export function eachInTimeSlices<Event>(
     for (const event of events) await prepare(event, context);
     return undefined;
   });
-}
-
-function timeSliceOver(): DomainError {
-  return new DomainError("unavailable", "TIME_SLICE_OVER", "There is more to do.");
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -46,17 +46,9 @@ export function watchPace(request: IncomingMessage, response: ServerResponse, ta
     clearInterval(timer);
     // What comes after the answer is thrown away, and has a limit of its own.
     if (request.complete || response.headersSent) return;
-    if (request.listenerCount("error") > 0) request.emit("error", tooSlow());
+    if (request.listenerCount("error") > 0) request.emit("error", refusal("BODY_TOO_SLOW"));
     else socket.destroy();
   };
   const timer = setInterval(check, takesFile ? fileWindowMs : bodyMs).unref();
   response.once("close", () => clearInterval(timer));
-}
-
-function tooSlow(): DomainError {
-  return new DomainError(
-    "deadline",
-    "BODY_TOO_SLOW",
-    "The request came too slowly. Send it again, over a better connection if there is one.",
-  );
 }

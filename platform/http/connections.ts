@@ -101,6 +101,7 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
     const full = ({ open, most, silent, idle }: Share) => open - silent.size - idle.size > 0.9 * most;
     if (!sharesOf.get(socket)?.some(full)) return undefined;
     const message = "Too many requests are under way at once. Try again in a moment.";
+    // 503 and not BUSY's 429: whoever asks may be one of many behind one address.
     return new DomainError("unavailable", "BUSY", message, comeBackMs);
   };
 }

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
-import { DomainError } from "../errors/domain-error.ts";
+import type { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import { canonicalAddress } from "./client-address.ts";
 
 /** The name in a Host header, without its port and in lower case; undefined when it is no name. */
@@ -38,5 +39,5 @@ export function wrongHost({ raw }: FastifyRequest, publicUrl: string): DomainErr
       /^(.+\.)?(localhost|local)$/.test(name));
   if (isOurs) return undefined;
   const message = `This server is ${publicUrl}. Ask for it by that name, or set DOUYA_PUBLIC_URL to this one.`;
-  return new DomainError("invalid", "HOST_UNKNOWN", message);
+  return refusal("HOST_UNKNOWN", message);
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { SerializerSelector } from "@fastify/fast-json-stringify-compiler";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
 import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { tellAllowedMethods } from "./allowed-methods.ts";
@@ -154,14 +155,10 @@ function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): boole
 /** What is wrong with the head of a request whatever it is for. */
 function brokenHead({ headers, rawHeaders }: IncomingMessage): DomainError | undefined {
   if (rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length > 1)
-    return new DomainError("invalid", "REQUEST_BROKEN", "The request says twice which host it is for.");
+    return refusal("REQUEST_BROKEN", "The request says twice which host it is for.");
   const coding = headers["content-encoding"];
   if (coding !== undefined && coding.toLowerCase() !== "identity")
-    return new DomainError(
-      "invalid",
-      "UNSUPPORTED_MEDIA_TYPE",
-      "Send the body as it is, without Content-Encoding.",
-    );
+    return refusal("UNSUPPORTED_MEDIA_TYPE", "Send the body as it is, without Content-Encoding.");
 }
 
 /** What the nearest proxy wrote. */
@@ -171,7 +168,7 @@ function lastOf(header: string | string[] | undefined): string | undefined {
 
 /** It would turn into something else on its way to another process. */
 function notUnicode(name: string): DomainError {
-  return new DomainError("invalid", "INVALID_ARGUMENT", `${name}: is no Unicode text.`);
+  return refusal("INVALID_ARGUMENT", `${name}: is no Unicode text.`);
 }
 
 /** Takes the same time wherever they differ. */

@@ -2,7 +2,9 @@ import type { IncomingMessage, Server } from "node:http";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { ConnectionError, FastifyReply, FastifyRequest } from "fastify";
-import { DomainError } from "../errors/domain-error.ts";
+import type { Reason } from "../errors/catalogue.ts";
+import type { DomainError } from "../errors/domain-error.ts";
+import { platformReasons, refusal } from "../errors/reasons.ts";
 import { answerBeforeEnd, drainMs } from "./answer-before-end.ts";
 import { newTraceId } from "./trace-id.ts";
 
@@ -27,27 +29,14 @@ declare module "fastify" {
 }
 
 const plain: RefusalForm = ({ kind, reason, message }) => ({
-  status: reasons[reason] ?? (kind === "unavailable" ? 503 : 400),
+  status: protocolStatus(reason) ?? (kind === "unavailable" ? 503 : 400),
   type: "application/json; charset=utf-8",
   body: { reason, detail: message },
 });
 
-/** Statuses of what HTTP itself is refused for. */
-const reasons: Record<string, number> = {
-  // The caller's time ran out, not ours.
-  BODY_TOO_SLOW: 408,
-  HOST_UNKNOWN: 421,
-  HEAD_TOO_LARGE: 431,
-  HEAD_TOO_SLOW: 408,
-  METHOD_NOT_ALLOWED: 405,
-  URL_TOO_LONG: 414,
-  EXPECTATION_UNKNOWN: 417,
-  REQUEST_BROKEN: 400,
-};
-
 /** The HTTP status of a refusal of HTTP itself; undefined for those that modules make. */
 export function protocolStatus(reason: string): number | undefined {
-  return reasons[reason];
+  return (platformReasons as Record<string, Reason>)[reason]?.status;
 }
 
 /** Of what passes by itself, when nobody knows better. */
@@ -77,8 +66,8 @@ export function refusalForms(): RefusalForms {
 /** Answers what the framework refuses before it has found a route. */
 export function refuseUnrouted(forms: RefusalForms, headers: Record<string, string>) {
   return (error: { code: string }, request: FastifyRequest, reply: FastifyReply): void => {
-    const refusal = error.code === "FST_ERR_MAX_PARAM_LENGTH" ? urlTooLong() : brokenUrl();
-    const { status, type, body } = forms.of(request.raw.url ?? "")(refusal, request.id);
+    const refused = error.code === "FST_ERR_MAX_PARAM_LENGTH" ? refusal("URL_TOO_LONG") : brokenUrl();
+    const { status, type, body } = forms.of(request.raw.url ?? "")(refused, request.id);
     if (!request.raw.complete) answerBeforeEnd(request.raw, reply.raw);
     reply.code(status).headers(headers).type(type).serializer(JSON.stringify).send(body);
   };
@@ -109,7 +98,7 @@ export function refuseUnparsed(forms: RefusalForms, headers: Record<string, stri
 /** Answers what Node.js would answer itself with nothing but a status, or not at all. */
 export function refuseOddities(server: Server, forms: RefusalForms, headers: Record<string, string>): void {
   server.on("checkExpectation", (request, response) => {
-    const { status, type, body } = forms.of(request.url ?? "")(expectationUnknown(), newTraceId());
+    const { status, type, body } = forms.of(request.url ?? "")(refusal("EXPECTATION_UNKNOWN"), newTraceId());
     response.writeHead(status, { ...headers, "content-type": type, connection: "close" });
     response.end(JSON.stringify(body));
   });
@@ -133,26 +122,16 @@ function rawAnswer({ status, type, body }: Refused, headers: object): string {
 }
 
 function parserRefusal({ code }: ConnectionError): DomainError {
-  if (code === "HPE_HEADER_OVERFLOW")
-    return new DomainError("too-large", "HEAD_TOO_LARGE", "The address and the headers are too large.");
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
-    return new DomainError("deadline", "HEAD_TOO_SLOW", "The request came too slowly. Send it again.");
-  return new DomainError("invalid", "REQUEST_BROKEN", "This is no HTTP request that can be understood.");
+  if (code === "HPE_HEADER_OVERFLOW") return refusal("HEAD_TOO_LARGE");
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return refusal("HEAD_TOO_SLOW");
+  return refusal("REQUEST_BROKEN");
 }
 
 function brokenUrl(): DomainError {
-  return new DomainError("invalid", "REQUEST_BROKEN", "The address is not encoded as it should be.");
-}
-
-function urlTooLong(): DomainError {
-  return new DomainError("invalid", "URL_TOO_LONG", "A part of the address is too long.");
-}
-
-function expectationUnknown(): DomainError {
-  return new DomainError("invalid", "EXPECTATION_UNKNOWN", "Send no Expect header but 100-continue.");
+  return refusal("REQUEST_BROKEN", "The address is not encoded as it should be.");
 }
 
 export function methodNotAllowed(method: string, allowed: string[]): DomainError {
   const instead = allowed.length > 0 ? ` Use ${allowed.join(", ")}.` : "";
-  return new DomainError("invalid", "METHOD_NOT_ALLOWED", `${method} is not possible here.${instead}`);
+  return refusal("METHOD_NOT_ALLOWED", `${method} is not possible here.${instead}`);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Pool } from "pg";
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import { createSnowflake, type Ids, maxNodes } from "./snowflake.ts";
 
@@ -85,12 +85,7 @@ export async function leaseIds(
         performance.now() - renewedAtMs > leaseMs - renewMs ||
         Math.max(nowMs(), afterMs) >= promisedMs
       ) {
-        throw new DomainError(
-          "unavailable",
-          "NODE_LEASE_LOST",
-          "The number of this node could not be renewed. The database cannot be reached, or the server stops.",
-          1000,
-        );
+        throw refusal("NODE_LEASE_LOST");
       }
       return snowflake.next(afterMs);
     },
@@ -121,11 +116,7 @@ async function takeNode(pool: Pool, owner: string, leaseMs: number, nowMs: () =>
   );
   const row = taken.rows[0];
   if (!row) {
-    throw new DomainError(
-      "unavailable",
-      "NO_NODE_LEFT",
-      `All ${maxNodes} node numbers are in use. Stop a process or wait half a minute for the leases of dead ones to end.`,
-    );
+    throw refusal("NO_NODE_LEFT", { max: maxNodes });
   }
   const newestMs = Number(row.newest_ms);
   // Others reserve ahead of the clock, so only what is further ahead shows that it was set back; were what they

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { diskFull } from "../errors/disk-full.ts";
+import { refusal } from "../errors/reasons.ts";
 import { refusals } from "./refusals.ts";
 
 export interface ChildBounds {
@@ -85,7 +85,7 @@ export async function runChild(
     });
     if (cause !== undefined) throw cause;
     if (exit === 0) return Buffer.concat(output);
-    if (/no space left on device/i.test(errors)) throw diskFull();
+    if (/no space left on device/i.test(errors)) throw refusal("DISK_FULL");
     // Killed by nobody here: the system has, at the limit of its processor time or because memory ran out.
     if (exit === "SIGKILL" || OUT_OF_MEMORY.test(errors)) throw refusals.tooHeavy();
     throw new ChildFailed(program, exit, errors);

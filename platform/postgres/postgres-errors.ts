@@ -2,6 +2,7 @@ import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import { quotedForShell } from "./shell-quote.ts";
 
 /** What a first start takes, and a later one may need to write on. */
@@ -13,12 +14,7 @@ export function folderError(error: unknown, dir: string, home = dirname(dir)): D
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   const says = (...signs: string[]) => signs.some((sign) => code === sign || message.includes(sign));
   if (isDiskFull(error) || says("Check free disk space", "wrote only")) return noRoom(home);
-  if (says("ENOTEMPTY", "EEXIST", "ENOTDIR"))
-    return new DomainError(
-      "unavailable",
-      "DATA_FOLDER_TAKEN",
-      `${dir} holds something that is not a PostgreSQL data folder. Move it away or choose another data folder.`,
-    );
+  if (says("ENOTEMPTY", "EEXIST", "ENOTDIR")) return refusal("DATA_FOLDER_TAKEN", { dir });
   if (says("EROFS", "Read-only file system"))
     return notWritable(`${dir} is on a file system that is mounted read-only. Mount it for writing`);
   const takesNone = code === "ENOENT" && ["mkdir", "open"].includes(syscall ?? "");
@@ -33,31 +29,16 @@ export function folderError(error: unknown, dir: string, home = dirname(dir)): D
     );
   }
   if (says("could not look up effective user ID"))
-    return new DomainError(
-      "unavailable",
-      "ACCOUNT_WITHOUT_NAME",
-      `PostgreSQL needs an account with a name, and number ${process.getuid?.()} has none. Add it to /etc/passwd (in a ` +
-        `container, start as a user of the image), or set DOUYA_DATABASE_URL to a PostgreSQL of your own.`,
-    );
-  if (code === "ENOENT" && syscall?.startsWith("spawn"))
-    return new DomainError(
-      "unavailable",
-      "POSTGRES_BINARIES_UNUSABLE",
-      `The PostgreSQL that npm installed cannot run on this system (it needs glibc; Alpine has musl). ` +
-        `Set DOUYA_DATABASE_URL to a PostgreSQL of your own.`,
-    );
+    return refusal("ACCOUNT_WITHOUT_NAME", { uid: String(process.getuid?.()) });
+  if (code === "ENOENT" && syscall?.startsWith("spawn")) return refusal("POSTGRES_BINARIES_UNUSABLE");
   const lines = message.trim().split("\n");
   const fatal = lines.filter((line) => /FATAL|PANIC|error:/.test(line));
   const said = (fatal.length > 0 ? fatal : lines).join("\n");
-  return new DomainError("unavailable", "POSTGRES_DID_NOT_START", `PostgreSQL did not start: ${said}`);
+  return refusal("POSTGRES_DID_NOT_START", { said });
 }
 
 function notWritable(what: string): DomainError {
-  return new DomainError(
-    "unavailable",
-    "DATA_FOLDER_NOT_WRITABLE",
-    `${what}, or choose another data folder.`,
-  );
+  return refusal("DATA_FOLDER_NOT_WRITABLE", { what });
 }
 
 /** That nothing can be begun on a full disk. */
@@ -69,8 +50,7 @@ export function noRoom(home: string): DomainError {
   } catch {
     // Then without the number.
   }
-  return new DomainError(
-    "unavailable",
+  return refusal(
     "DISK_FULL",
     `The disk under ${home} is full${free}. Free at least ${neededMegabytes} MB there and start again.`,
   );

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 import { folderError } from "./postgres-errors.ts";
 import { isAlive } from "./process-alive.ts";
@@ -32,12 +32,11 @@ export async function ensureDataFolder(
     if (created) await createDataFolder(dir, binaries, account);
     const version = await readVersion(dir);
     if (version !== MAJOR_VERSION)
-      throw new DomainError(
-        "unavailable",
-        "POSTGRES_VERSION_MISMATCH",
-        `The data in ${dir} were made by PostgreSQL ${version || "of an unknown version"}, and this is PostgreSQL ${MAJOR_VERSION}. Start the ` +
-          `Douya version that made them, or move them into a PostgreSQL ${MAJOR_VERSION} and set DOUYA_DATABASE_URL.`,
-      );
+      throw refusal("POSTGRES_VERSION_MISMATCH", {
+        dir,
+        version: version || "of an unknown version",
+        ours: MAJOR_VERSION,
+      });
     if (!created) await mendFolder(dir, account);
     return { password: (await readFile(join(dir, PASSWORD_FILE), "utf8")).trim(), created };
   } catch (error) {

@@ -3,8 +3,9 @@ import { open, readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import { refusal } from "../errors/reasons.ts";
 import { type FolderId, folderId } from "./folder-id.ts";
 import { isAlive, runsWith } from "./process-alive.ts";
 import type { Command } from "./run-as.ts";
@@ -127,8 +128,7 @@ function answers(socketPath: string): Promise<boolean> {
 }
 
 function inUse(dir: string): DomainError {
-  return new DomainError(
-    "conflict",
+  return refusal(
     "DATA_IN_USE",
     `The data folder ${dirname(dir)} is in use by a program that cannot be seen from here, such as one in another ` +
       `container. Stop that one, or set DOUYA_DATA to another folder.`,

@@ -1,6 +1,7 @@
 import { chmod, chown, lstat, mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { Account } from "./run-as.ts";
 import { quotedForShell } from "./shell-quote.ts";
 
@@ -32,20 +33,9 @@ const samples = [".", "global", "base", "base/1", "pg_wal"];
  */
 export async function mendFolder(dir: string, account: Account | undefined): Promise<void> {
   const missing = await missingOf(dir, needed);
-  if (missing.length > 0)
-    throw new DomainError(
-      "unavailable",
-      "DATA_FOLDER_INCOMPLETE",
-      `${dir} lacks ${missing.join(", ")}: it is only a part of a data folder. Restore all of it from a backup, or ` +
-        `choose another data folder.`,
-    );
+  if (missing.length > 0) throw refusal("DATA_FOLDER_INCOMPLETE", { dir, missing: missing.join(", ") });
   if ((await stat(join(dir, "global/pg_control"))).nlink > 1)
-    throw new DomainError(
-      "unavailable",
-      "DATA_FOLDER_SHARED",
-      `The files in ${dir} are also those of another folder (hard links), and two databases on them would destroy ` +
-        `both. Make a copy of its own: cp -a ${quotedForShell(dirname(dir))} <another folder>.`,
-    );
+    throw refusal("DATA_FOLDER_SHARED", { dir, quoted: quotedForShell(dirname(dir)) });
   const owner = account ?? { uid: process.geteuid!(), gid: process.getegid!() };
   if (await looksForeign(dir, owner)) await mendAll(dir, owner);
   // PostgreSQL itself refuses a folder that others may enter.
@@ -102,10 +92,11 @@ async function mendAll(dir: string, owner: Account): Promise<void> {
 }
 
 function foreign(dir: string, uid: number, owner: Account): DomainError {
-  return new DomainError(
-    "unavailable",
-    "DATA_FOLDER_OWNER",
-    `${dir} holds files of user ${uid}, and this is user ${owner.uid}. Start as that user, or take the files over: ` +
-      `sudo chown -R ${owner.uid}:${owner.gid} ${quotedForShell(dirname(dir))}`,
-  );
+  return refusal("DATA_FOLDER_OWNER", {
+    dir,
+    uid,
+    ours: owner.uid,
+    group: owner.gid,
+    quoted: quotedForShell(dirname(dir)),
+  });
 }

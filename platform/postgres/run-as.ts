@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 export type Account = { uid: number; gid: number };
 export type Command = { file: string; args: string[]; options: { uid?: number; gid?: number } };
@@ -45,12 +45,11 @@ export async function commandAs(
   const setpriv = await findSetpriv();
   const capability = await heldCapability();
   if (!setpriv || !capability)
-    throw new DomainError(
-      "unavailable",
-      "ROOT_CANNOT_LEND_ACCESS",
-      `PostgreSQL does not run as root, and user ${account.uid} cannot enter ${closed}. ` +
-        `Start as an ordinary user, open that folder with "chmod o+x", or ${setpriv ? "allow CAP_DAC_OVERRIDE and CAP_SETPCAP" : "install setpriv (util-linux)"}.`,
-    );
+    throw refusal("ROOT_CANNOT_LEND_ACCESS", {
+      uid: account.uid,
+      closed,
+      otherwise: setpriv ? "allow CAP_DAC_OVERRIDE and CAP_SETPCAP" : "install setpriv (util-linux)",
+    });
   return {
     file: setpriv,
     args: [

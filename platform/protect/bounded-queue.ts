@@ -1,4 +1,4 @@
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 export interface BoundedQueue {
   /**
@@ -34,12 +34,7 @@ export function boundedQueue(options: BoundedQueueOptions): BoundedQueue {
   const expectedMs = () => ((line.length + 1) / concurrency + 1) * averageMs;
   const busy = () => {
     const retryAfterMs = Math.max(1000, Math.ceil(expectedMs()));
-    return new DomainError(
-      "exhausted",
-      "BUSY",
-      "Too many people at once. Try again in a moment.",
-      retryAfterMs,
-    );
+    return refusal("BUSY", undefined, retryAfterMs);
   };
   return {
     async run(work, deadlineMs) {

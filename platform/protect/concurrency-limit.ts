@@ -1,4 +1,4 @@
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 export interface ConcurrencyLimit {
   /** Takes places of `key`, or one; the answer gives them back, once. Error: TOO_MANY_REQUESTS. */
@@ -22,8 +22,7 @@ export function concurrencyLimit(options: ConcurrencyLimitOptions): LocalConcurr
     async enter(key, places = 1) {
       const count = taken.get(key) ?? 0;
       if (count + places > options.max)
-        throw new DomainError(
-          "exhausted",
+        throw refusal(
           "TOO_MANY_REQUESTS",
           `Too many at once. Try again in ${Math.ceil(options.retryAfterMs / 1000)} s.`,
           options.retryAfterMs,

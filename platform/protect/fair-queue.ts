@@ -1,4 +1,5 @@
-import { DomainError } from "../errors/domain-error.ts";
+import type { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 export interface FairQueue {
   /**
@@ -103,17 +104,11 @@ export function fairQueue(options: FairQueueOptions): FairQueue {
 const retryAfterMs = 5_000;
 
 function busy(): DomainError {
-  return new DomainError(
-    "exhausted",
-    "BUSY",
-    "Too many people at once. Try again in a moment.",
-    retryAfterMs,
-  );
+  return refusal("BUSY", undefined, retryAfterMs);
 }
 
 function tooMany(): DomainError {
-  return new DomainError(
-    "exhausted",
+  return refusal(
     "TOO_MANY_REQUESTS",
     "Too many of your files are being looked at. Wait for them, then try again.",
     retryAfterMs,

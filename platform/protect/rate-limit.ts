@@ -1,4 +1,5 @@
-import { DomainError } from "../errors/domain-error.ts";
+import type { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 export interface RateLimit {
   /** Takes one token for `key`. Error: TOO_MANY_REQUESTS with the time to wait. */
@@ -85,10 +86,5 @@ function hashOf(text: string): number {
 
 function tooMany(retryAfterMs: number): DomainError {
   const seconds = Math.ceil(retryAfterMs / 1000);
-  return new DomainError(
-    "exhausted",
-    "TOO_MANY_REQUESTS",
-    `Too many requests. Try again in ${seconds} s.`,
-    retryAfterMs,
-  );
+  return refusal("TOO_MANY_REQUESTS", { seconds }, retryAfterMs);
 }

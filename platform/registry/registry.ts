@@ -1,4 +1,5 @@
-import { DomainError } from "../errors/domain-error.ts";
+import type { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 /** Where the modules of other processes are. */
 export interface Registry {
@@ -20,19 +21,11 @@ export function staticRegistry(list: string): Registry {
     addressOf(module) {
       const address = addresses.get(module);
       if (address) return address;
-      throw new DomainError(
-        "invalid",
-        "MODULE_NOT_PLACED",
-        `Nothing says where the module ${module} runs. Start it in this process or add ${module}=host:port to DOUYA_SERVICES.`,
-      );
+      throw refusal("MODULE_NOT_PLACED", { module });
     },
   };
 }
 
 function invalid(what: string): DomainError {
-  return new DomainError(
-    "invalid",
-    "REGISTRY_INVALID",
-    `${what} Write DOUYA_SERVICES as user=host:port,video=host:port.`,
-  );
+  return refusal("REGISTRY_INVALID", { what });
 }

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
-import { DomainError } from "../errors/domain-error.ts";
+import type { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 /** What travels with every call, on both links: who asks, since when it is too late, and which trace it is. */
 export interface Call {
@@ -23,7 +24,7 @@ export interface ServedCall extends Call {
 /** The caller of a call that only makes sense for somebody. Error: LOGIN_REQUIRED. */
 export function requireCaller(call: Call): string {
   if (call.callerId) return call.callerId;
-  throw new DomainError("unauthenticated", "LOGIN_REQUIRED", "Log in first.");
+  throw refusal("LOGIN_REQUIRED");
 }
 
 const maxTimerMs = 2 ** 31 - 1;
@@ -72,9 +73,5 @@ export function deadlineExceeded(): DomainError {
   // A commit may have been on its way.
   const words =
     "The answer took too long. A change may have been made all the same: look before you try again.";
-  return new DomainError("deadline", "DEADLINE_EXCEEDED", words, 1000);
-}
-
-export function callerGone(): DomainError {
-  return new DomainError("deadline", "CALLER_GONE", "Nobody waits for the answer any more.");
+  return refusal("DEADLINE_EXCEEDED", words);
 }

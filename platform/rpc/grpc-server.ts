@@ -1,8 +1,8 @@
 import { create, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
-import { type Call, callerGone, withinDeadline } from "./call.ts";
+import { type Call, withinDeadline } from "./call.ts";
 import { maxMessageBytes } from "./grpc-link.ts";
 import { letIn } from "./let-in.ts";
 import type { Meter } from "./meter.ts";
@@ -63,7 +63,7 @@ export async function startGrpcServer(options: {
         (rpc: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>) => {
           answer(rpc).then(
             (message) => reply(null, message),
-            (error) => reply(refusal(error, rpc, options.log)),
+            (error) => reply(statusOf(error, rpc, options.log)),
           );
         },
         (message) => Buffer.from(toBinary(method.output, message as Message)),
@@ -74,7 +74,7 @@ export async function startGrpcServer(options: {
   }
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(addressTaken(options.host, options.port)) : resolve(bound),
+      error ? reject(refusal("ADDRESS_TAKEN", { host: options.host, port: options.port })) : resolve(bound),
     );
   });
   return {
@@ -88,14 +88,6 @@ export async function startGrpcServer(options: {
         });
       }),
   };
-}
-
-function addressTaken(host: string, port: number): DomainError {
-  return new DomainError(
-    "conflict",
-    "ADDRESS_TAKEN",
-    `${host}:${port} is taken by another program. Stop it or set DOUYA_RPC_PORT to another port.`,
-  );
 }
 
 function text(rpc: ServerUnaryCall<unknown, unknown>, key: string): string {
@@ -116,12 +108,12 @@ function callOf(rpc: ServerUnaryCall<unknown, unknown>): Call {
 
 /** Fires when the caller has hung up, or its connection is lost. */
 function goneSignal(rpc: ServerUnaryCall<unknown, unknown>): AbortSignal {
-  if (rpc.cancelled) return AbortSignal.abort(callerGone());
+  if (rpc.cancelled) return AbortSignal.abort(refusal("CALLER_GONE"));
   const gone = new AbortController();
-  rpc.once("cancelled", () => gone.abort(callerGone()));
+  rpc.once("cancelled", () => gone.abort(refusal("CALLER_GONE")));
   return gone.signal;
 }
 
-function refusal(error: unknown, rpc: ServerUnaryCall<unknown, unknown>, log: Logger) {
+function statusOf(error: unknown, rpc: ServerUnaryCall<unknown, unknown>, log: Logger) {
   return toStatus(toRefusal(error, { log, rpc: rpc.getPath(), traceId: text(rpc, "douya-trace") }));
 }

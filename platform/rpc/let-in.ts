@@ -1,7 +1,8 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import type { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
-import { notLetIn, type ServiceTokens } from "./service-token.ts";
+import type { ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
 
 /**
@@ -18,7 +19,7 @@ export function letIn(options: {
   async function check(path: string, headers: Metadata): Promise<void> {
     const module = await tokens.verify(headers.get("authorization")[0]?.toString() ?? "");
     if (!mayCall(module, path))
-      throw notLetIn("SERVICE_NOT_ALLOWED", `The module ${module} may not call ${path.split("/").at(-1)}.`);
+      throw refusal("SERVICE_NOT_ALLOWED", { module, rpc: path.split("/").at(-1)! });
   }
 
   return ({ path }, call) =>

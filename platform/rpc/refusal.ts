@@ -1,5 +1,6 @@
-import { diskFull, isDiskFull } from "../errors/disk-full.ts";
+import { isDiskFull } from "../errors/disk-full.ts";
 import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 
 /** What a handler threw as the caller may see it: an error that is no refusal is a bug, logged here and hidden. */
@@ -7,6 +8,6 @@ export function toRefusal(error: unknown, at: { log: Logger; rpc: string; traceI
   if (error instanceof DomainError) return error;
   const full = isDiskFull(error);
   at.log.error({ err: error, rpc: at.rpc, traceId: at.traceId }, "internal error");
-  if (full) return diskFull();
-  return new DomainError("internal", "INTERNAL", "Something went wrong on our side.");
+  if (full) return refusal("DISK_FULL");
+  return refusal("INTERNAL");
 }

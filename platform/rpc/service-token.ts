@@ -1,7 +1,7 @@
 import { createSecretKey } from "node:crypto";
 import { jwtVerify, SignJWT } from "jose";
 import { LRUCache } from "lru-cache";
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 const lifetimeMs = 5 * 60_000;
 
@@ -42,16 +42,8 @@ export function createServiceTokens(secret: string): ServiceTokens {
         verified.set(token, module, { ttl: Math.max(1, payload.exp! * 1000 - Date.now()) });
         return module;
       } catch {
-        throw notLetIn(
-          "SERVICE_TOKEN_INVALID",
-          "The caller's cluster secret or its clock differs from ours.",
-        );
+        throw refusal("SERVICE_TOKEN_INVALID");
       }
     },
   };
-}
-
-/** Not "unauthenticated": that would tell the person behind the call to log in again. */
-export function notLetIn(reason: `SERVICE_${string}`, message: string): DomainError {
-  return new DomainError("unavailable", reason, message);
 }

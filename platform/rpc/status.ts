@@ -1,5 +1,6 @@
 import { status as grpcStatus, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 import { deadlineExceeded } from "./call.ts";
 
 /** The one table from kinds of refusal to gRPC statuses. */
@@ -46,7 +47,7 @@ export function fromStatus(error: ServiceError, module: string): DomainError {
   if (error.code === grpcStatus.UNAVAILABLE || error.code === grpcStatus.CANCELLED) {
     return unavailable(module);
   }
-  return new DomainError("internal", "INTERNAL", "Something went wrong on our side.");
+  return refusal("INTERNAL");
 }
 
 function unavailable(module: string): DomainError {

@@ -1,11 +1,7 @@
-import { DomainError } from "../errors/domain-error.ts";
+import { refusal } from "../errors/reasons.ts";
 
 /** A key that a client made up, so that asking again does nothing twice; undefined when there is none. */
 export function checkIdempotencyKey(key: string): string | undefined {
   if (/^[\x21-\x7e]{0,64}$/.test(key)) return key || undefined;
-  throw new DomainError(
-    "invalid",
-    "IDEMPOTENCY_KEY_INVALID",
-    "An idempotency key has at most 64 visible ASCII characters.",
-  );
+  throw refusal("IDEMPOTENCY_KEY_INVALID");
 }

@@ -2,7 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
 import type { Pool } from "pg";
 import * as declared from "#contracts/events.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import { deadLetters, drop, forget, readTail, replay, reset } from "#platform/events/admin.ts";
 import type { EventType } from "#platform/events/event-type.ts";
 import { readLag } from "#platform/events/lag.ts";
@@ -139,5 +140,5 @@ function table(rows: string[][]): void {
 }
 
 function invalid(message: string): DomainError {
-  return new DomainError("invalid", "ARGUMENT_INVALID", message);
+  return refusal("ARGUMENT_INVALID", message);
 }

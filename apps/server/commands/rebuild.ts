@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
+import { refusal } from "#contracts/reasons.ts";
 import type { Database } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { findRebuild, requestRebuild } from "#platform/jobs/rebuild.ts";
 import type { ReadModel } from "#platform/module/module.ts";
@@ -29,11 +30,7 @@ export const rebuildCommand: Command = {
   async run(_values, [name, ...more]) {
     const found = models.find((one) => one.name === name);
     if (!found || more.length > 0) {
-      throw new DomainError(
-        "invalid",
-        "ARGUMENT_INVALID",
-        `Say one of: ${models.map((one) => one.name).join(", ")}.`,
-      );
+      throw refusal("ARGUMENT_INVALID", `Say one of: ${models.map((one) => one.name).join(", ")}.`);
     }
     await besideServer((database) => rebuild(database, found));
   },
@@ -65,17 +62,9 @@ async function isKept(pool: Pool, group: string): Promise<boolean> {
 }
 
 function failed(name: string, why: string | null): DomainError {
-  return new DomainError(
-    "internal",
-    "REBUILD_FAILED",
-    `${name} could not be built anew: ${why}. Ask again to go on.`,
-  );
+  return refusal("REBUILD_FAILED", { name, why: String(why) });
 }
 
 function nobody(module: string): DomainError {
-  return new DomainError(
-    "unavailable",
-    "NOBODY_REBUILDS",
-    `No process runs the module ${module}. It is done as soon as one starts.`,
-  );
+  return refusal("NOBODY_REBUILDS", { module });
 }

@@ -1,5 +1,5 @@
+import { refusal } from "#contracts/reasons.ts";
 import type { Database } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
@@ -50,7 +50,7 @@ async function read(
       [key, by.name],
     );
     userId = rows[0]?.id;
-    if (!userId) throw new DomainError("not-found", "USER_NOT_FOUND", `There is nobody called ${by.name}.`);
+    if (!userId) throw refusal("USER_NOT_FOUND", `There is nobody called ${by.name}.`);
   }
   const { rows } = await pool.query<Row>(
     `select e.at, e.kind, e.times, coalesce(nullif(p.username, ''), e.user_id::text) as person,
@@ -90,5 +90,5 @@ function quoted(text: string): string {
 function count(values: Record<string, unknown>, name: string): number {
   const text = String(values[name]);
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new DomainError("invalid", "ARGUMENT_INVALID", `--${name}=${text}: must be a whole number above 0.`);
+  throw refusal("ARGUMENT_INVALID", `--${name}=${text}: must be a whole number above 0.`);
 }

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { hash } from "@node-rs/argon2";
+import { refusal } from "#contracts/reasons.ts";
 import type { SyntheticGraph } from "#contracts/synthetic-graph.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig } from "../config.ts";
 import { bringToLife, type DemoPerson, type DemoVideo } from "../demo/bring-to-life.ts";
@@ -85,11 +85,7 @@ async function seedGraph(
 ) {
   const clipIds = await demoClient(server.address).newest();
   if (size.videos > 0 && clipIds.length === 0) {
-    throw new DomainError(
-      "invalid",
-      "NO_CLIPS",
-      "There is no published video yet whose clip the made-up ones could show.",
-    );
+    throw refusal("NO_CLIPS");
   }
   const graph: SyntheticGraph = {
     ...size,
@@ -116,5 +112,5 @@ function titleOf(file: string): string {
 function count(values: Record<string, unknown>, name: string): number {
   const text = String(values[name]);
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new DomainError("invalid", "ARGUMENT_INVALID", `--${name}=${text}: must be a whole number.`);
+  throw refusal("ARGUMENT_INVALID", `--${name}=${text}: must be a whole number.`);
 }

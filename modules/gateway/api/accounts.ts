@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Session } from "#contracts/gen/user_pb.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { deviceOf } from "../edge/device-cookie.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
@@ -101,8 +101,7 @@ export function accountRoutes({
         const inCookie = cookie.wanted(request);
         const refreshToken =
           request.body.refreshToken ?? (inCookie ? (cookie.read(request) ?? "") : undefined);
-        if (refreshToken === undefined)
-          throw new DomainError("invalid", "INVALID_ARGUMENT", "refreshToken: must be given.");
+        if (refreshToken === undefined) throw refusal("INVALID_ARGUMENT", "refreshToken: must be given.");
         return answer(await user.refresh({ refreshToken }, callOf(request)), request, reply);
       },
     );

@@ -1,6 +1,6 @@
 import type { preValidationHookHandler } from "fastify";
 import { Check } from "typebox/value";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 
 /**
  * Refuses top-level fields of another type than is declared. The validator after us would make a text of a number or of
@@ -11,7 +11,7 @@ export function requireTypes(fields: Record<string, { type?: string }>): preVali
     for (const [name, value] of Object.entries(request.body ?? {})) {
       const type = fields[name]?.type;
       if (type !== undefined && !Check({ type }, value))
-        return done(new DomainError("invalid", "INVALID_ARGUMENT", `${name}: must be ${type}.`));
+        return done(refusal("INVALID_ARGUMENT", `${name}: must be ${type}.`));
     }
     done();
   };

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import type { Sender } from "../media/upload-intake.ts";
 
@@ -15,14 +15,10 @@ export function acceptFiles(app: FastifyInstance): void {
 export function fileOf(request: FastifyRequest): [Readable, Sender] {
   const length = request.headers["content-length"];
   if (request.body === undefined || request.body === null) {
-    throw new DomainError("invalid", "EMPTY_FILE", "Send the file as the body of the request.");
+    throw refusal("EMPTY_FILE", "Send the file as the body of the request.");
   }
   if (request.body !== request.raw)
-    throw new DomainError(
-      "invalid",
-      "UNSUPPORTED_MEDIA_TYPE",
-      "Send the file as it is, as application/octet-stream.",
-    );
+    throw refusal("UNSUPPORTED_MEDIA_TYPE", "Send the file as it is, as application/octet-stream.");
   return [
     request.raw,
     {

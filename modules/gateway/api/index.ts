@@ -2,7 +2,7 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 import type { TObject } from "typebox";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { sendProblem } from "../edge/problem.ts";
 import { bearerToken, identify } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
@@ -63,11 +63,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
   acceptFiles(app);
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      new DomainError("not-found", "NOT_FOUND", "There is no such endpoint; see /api/v1/docs."),
-      request,
-      reply,
-    ),
+    sendProblem(refusal("NOT_FOUND", "There is no such endpoint; see /api/v1/docs."), request, reply),
   );
   await app.register(async (routes) => {
     routes.addHook("onRoute", (route) => {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import type { Message } from "#contracts/gen/message_pb.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toApiUser, toTime } from "./present.ts";
@@ -59,8 +59,7 @@ export function messageRoutes({ message, composer, urlsFor }: GatewayContext): F
       },
       async (request) => {
         const { before, after, limit } = request.query;
-        if (before && after)
-          throw new DomainError("invalid", "INVALID_ARGUMENT", "Send `before` or `after`, not both.");
+        if (before && after) throw refusal("INVALID_ARGUMENT", "Send `before` or `after`, not both.");
         const { messages, more } = await message.listMessages(
           { peerId: request.params.userId, beforeId: before ?? "", afterId: after ?? "", limit },
           callOf(request),

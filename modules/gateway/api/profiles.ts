@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import Type from "typebox";
-import { userNotFound } from "#contracts/deleted-accounts.ts";
 import { Picture, type User } from "#contracts/gen/user_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { fileOf } from "./file-body.ts";
@@ -24,7 +24,7 @@ export function profileRoutes({
 
   async function person(id: string, request: FastifyRequest) {
     const [found] = await composer.people([id], callOf(request));
-    if (!found) throw userNotFound();
+    if (!found) throw refusal("USER_NOT_FOUND");
     return toApiUser(found, urlsFor(request));
   }
 
@@ -52,7 +52,7 @@ export function profileRoutes({
         // Asked for oneself: what only oneself is told is not shared with other requests.
         const { users } = await user.getUsers({ ids: [request.identity!.userId] }, call);
         const [me] = users;
-        if (!me) throw userNotFound();
+        if (!me) throw refusal("USER_NOT_FOUND");
         const shown = toApiUser(await composer.person(me, call), urlsFor(request));
         return { ...shown, closingRefused: me.closingRefused || null };
       },

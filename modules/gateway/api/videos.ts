@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
 import { accountDeleted } from "#contracts/deleted-accounts.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { callOf } from "../edge/request-call.ts";
@@ -85,12 +85,7 @@ export function videoRoutes({
       },
       async (request) => {
         const [view] = await composer.videoViewsById([request.params.id], callOf(request));
-        if (!view)
-          throw new DomainError(
-            "not-found",
-            "VIDEO_NOT_FOUND",
-            "There is no such video, or it is not public.",
-          );
+        if (!view) throw refusal("VIDEO_NOT_FOUND");
         return toApiVideo(view, urlsFor(request));
       },
     );
@@ -189,7 +184,6 @@ export function videoRoutes({
 function parseCursor(cursor: string | undefined) {
   if (!cursor) return undefined;
   const [, time = "", videoId = ""] = /^(\d{1,15})-(\d+)$/.exec(cursor) ?? [];
-  if (!isId(videoId))
-    throw new DomainError("invalid", "CURSOR_INVALID", "cursor: send `nextCursor` of the page before.");
+  if (!isId(videoId)) throw refusal("CURSOR_INVALID");
   return { publishedAtMs: Number(time), videoId };
 }

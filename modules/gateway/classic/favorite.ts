@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { Reaction } from "#contracts/gen/interaction_pb.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -10,28 +10,26 @@ import { toClassicVideo, videoSchema } from "./present.ts";
 /** The most videos that the list, which has no pages, shows. */
 const maxListed = 100;
 
-const repeated = (reason: string, why: string) => () => new DomainError("conflict", reason, why);
-
 const actions = {
   "1": {
     change: "react",
     reaction: Reaction.LIKE,
-    refusal: repeated("ALREADY_LIKED", "You like this video already."),
+    repeated: "ALREADY_LIKED",
   },
   "2": {
     change: "withdraw",
     reaction: Reaction.LIKE,
-    refusal: repeated("NOT_LIKED", "You do not like this video."),
+    repeated: "NOT_LIKED",
   },
   "3": {
     change: "react",
     reaction: Reaction.DISLIKE,
-    refusal: repeated("ALREADY_DISLIKED", "You dislike this video already."),
+    repeated: "ALREADY_DISLIKED",
   },
   "4": {
     change: "withdraw",
     reaction: Reaction.DISLIKE,
-    refusal: repeated("NOT_DISLIKED", "You do not dislike this video."),
+    repeated: "NOT_DISLIKED",
   },
 } as const;
 
@@ -45,9 +43,9 @@ export function favoriteEndpoints(app: FastifyInstance, context: GatewayContext)
     answer: {},
     async handle(parameters, request) {
       const videoId = requiredId(parameters, "video_id");
-      const { change, reaction, refusal } = oneOf(parameters, "action_type", actions);
+      const { change, reaction, repeated } = oneOf(parameters, "action_type", actions);
       const { changed } = await interaction[change]({ videoId, reaction }, callOf(request));
-      if (!changed) throw refusal();
+      if (!changed) throw refusal(repeated);
       return ok;
     },
   });

@@ -1,6 +1,6 @@
 import { parse } from "node:querystring";
 import type { FastifyRequest } from "fastify";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 
 const maxBytes = 64 * 1024;
 
@@ -13,8 +13,7 @@ export async function formOfGet(request: FastifyRequest): Promise<unknown> {
   // Left open when it is refused, so that the answer can still reach whoever sends it.
   for await (const chunk of request.raw.iterator({ destroyOnReturn: false })) {
     sizeBytes += chunk.length;
-    if (sizeBytes > maxBytes)
-      throw new DomainError("too-large", "BODY_TOO_LARGE", "The request is too large.");
+    if (sizeBytes > maxBytes) throw refusal("BODY_TOO_LARGE", "The request is too large.");
     chunks.push(chunk);
   }
   return parse(Buffer.concat(chunks).toString());

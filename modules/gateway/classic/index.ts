@@ -1,7 +1,7 @@
 import formbody from "@fastify/formbody";
 import multipart from "@fastify/multipart";
 import type { FastifyInstance } from "fastify";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { commentEndpoints } from "./comment.ts";
 import { sendStatus } from "./endpoint.ts";
@@ -25,7 +25,7 @@ export async function classicApi(
   });
   app.setErrorHandler((error, request, reply) => sendStatus(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
-    const notFound = new DomainError("not-found", "NOT_FOUND", "There is no such endpoint.");
+    const notFound = refusal("NOT_FOUND", "There is no such endpoint.");
     return sendStatus(notFound, request, reply, 404);
   });
   userEndpoints(app, context);

@@ -1,4 +1,5 @@
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 
 /** What a client of the classic API sent, as query string, form or both. */
@@ -80,5 +81,5 @@ export function optionalTime(parameters: Parameters, name: string): number | und
 }
 
 function invalid(name: string, why: string): DomainError {
-  return new DomainError("invalid", "INVALID_ARGUMENT", `${name} ${why}.`);
+  return refusal("INVALID_ARGUMENT", `${name} ${why}.`);
 }

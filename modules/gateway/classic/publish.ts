@@ -2,6 +2,7 @@ import "@fastify/multipart";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
 import { VideoState } from "#contracts/gen/video_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
@@ -25,11 +26,7 @@ async function* partsOf(request: FastifyRequest) {
     yield* request.parts();
   } catch (error) {
     if (error instanceof DomainError || (error as FastifyError).statusCode !== undefined) throw error;
-    throw new DomainError(
-      "invalid",
-      "INVALID_ARGUMENT",
-      "The form is broken. Send it again as multipart/form-data.",
-    );
+    throw refusal("INVALID_ARGUMENT", "The form is broken. Send it again as multipart/form-data.");
   }
 }
 
@@ -42,11 +39,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
   ): Promise<{ parameters: Parameters; staged: Staged | undefined }> {
     const parameters = mergeParameters(request.query);
     if (!request.isMultipart()) {
-      throw new DomainError(
-        "invalid",
-        "INVALID_ARGUMENT",
-        "data is missing. Send the form as multipart/form-data.",
-      );
+      throw refusal("INVALID_ARGUMENT", "data is missing. Send the form as multipart/form-data.");
     }
     let staged: Staged | undefined;
     try {
@@ -64,8 +57,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
             ...(length !== undefined && { expectedBytes: Number(length) }),
           };
           staged = await intake.receiveVideo(part.file, from);
-          if (part.file.truncated)
-            throw new DomainError("too-large", "BODY_TOO_LARGE", "The file is too large.");
+          if (part.file.truncated) throw refusal("BODY_TOO_LARGE", "The file is too large.");
         } else part.file.resume();
       }
       await identify(context, request, parameters.get("token"), "required");
@@ -96,7 +88,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
     try {
       // Apps send what was typed; a title is one line.
       const title = oneLineEnd(text(parameters, "title")).replaceAll("\n", " ");
-      if (!staged) throw new DomainError("invalid", "INVALID_ARGUMENT", "data is missing.");
+      if (!staged) throw refusal("INVALID_ARGUMENT", "data is missing.");
       const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request, probeMs));
       const published = await video.publish({ uploadId: upload.id, title }, callOf(request));
       await settle(published.id, request);

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -12,11 +12,11 @@ const maxListed = 100;
 const actions = {
   "1": {
     change: "follow",
-    refusal: () => new DomainError("conflict", "ALREADY_FOLLOWED", "You follow this person already."),
+    repeated: "ALREADY_FOLLOWED",
   },
   "2": {
     change: "unfollow",
-    refusal: () => new DomainError("conflict", "NOT_FOLLOWED", "You do not follow this person."),
+    repeated: "NOT_FOLLOWED",
   },
 } as const;
 
@@ -30,9 +30,9 @@ export function relationEndpoints(app: FastifyInstance, context: GatewayContext)
     answer: {},
     async handle(parameters, request) {
       const userId = requiredId(parameters, "to_user_id");
-      const { change, refusal } = oneOf(parameters, "action_type", actions);
+      const { change, repeated } = oneOf(parameters, "action_type", actions);
       const { changed } = await relation[change]({ userId }, callOf(request));
-      if (!changed) throw refusal();
+      if (!changed) throw refusal(repeated);
       return ok;
     },
   });

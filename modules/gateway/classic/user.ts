@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { Session } from "#contracts/gen/user_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -47,7 +47,7 @@ export function userEndpoints(app: FastifyInstance, context: GatewayContext): vo
     async handle(parameters, request) {
       const id = optionalId(parameters, "user_id") ?? request.identity!.userId;
       const [person] = await composer.people([id], callOf(request));
-      if (!person) throw userNotFound();
+      if (!person) throw refusal("USER_NOT_FOUND");
       return { ...ok, user: toClassicUser(person, urlsFor(request)) };
     },
   });

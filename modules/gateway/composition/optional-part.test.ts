@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { callerGone, deadlineExceeded } from "#platform/rpc/call.ts";
+import { refusal } from "#contracts/reasons.ts";
+import { deadlineExceeded } from "#platform/rpc/call.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import { optionalPart } from "./optional-part.ts";
 
@@ -27,7 +28,7 @@ test("nothing is made of parts once the caller has hung up, and nothing is logge
     "likes",
     new Promise((_, reject) => client.signal.addEventListener("abort", () => reject(client.signal.reason))),
   );
-  client.abort(callerGone());
+  client.abort(refusal("CALLER_GONE"));
   await expect(part).rejects.toMatchObject({ reason: "CALLER_GONE" });
   expect([...call.missing]).toEqual([]);
   expect(said).toEqual([]);

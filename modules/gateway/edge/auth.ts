@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import type { SessionId, UserId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Caches } from "#platform/cache/caches.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
@@ -85,8 +86,8 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
       };
     } catch (error) {
       if (error instanceof DomainError) throw error;
-      if (error instanceof errors.JWTExpired) throw expired();
-      throw new DomainError("unauthenticated", "TOKEN_INVALID", "This token is not valid. Log in again.");
+      if (error instanceof errors.JWTExpired) throw refusal("TOKEN_EXPIRED");
+      throw refusal("TOKEN_INVALID");
     }
   }
 
@@ -107,7 +108,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     const { alive, moderator } = await statesOf(known, call);
     if (!alive) {
       verified.delete(token);
-      throw new DomainError("unauthenticated", "SESSION_ENDED", "This session has ended. Log in again.");
+      throw refusal("SESSION_ENDED");
     }
     known.moderator = moderator;
     known.checkedAtMs = now;
@@ -124,7 +125,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     async identify(token, call) {
       const known = verified.get(token) ?? (await verify(token, call));
       const now = Date.now();
-      if (known.expiresAtMs <= now) throw expired();
+      if (known.expiresAtMs <= now) throw refusal("TOKEN_EXPIRED");
       if (now - known.checkedAtMs > recheckMs || isForgotten(known)) await check(token, known, call);
       // Who sends one request after the other never waits for this; if it fails, the next in line does.
       else if (now > known.lookAgainAtMs) check(token, known, call).catch(() => {});
@@ -134,12 +135,4 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
       forgottenAt.set(userId, ++forgets);
     },
   };
-}
-
-function expired(): DomainError {
-  return new DomainError(
-    "unauthenticated",
-    "TOKEN_EXPIRED",
-    "This token has expired. Refresh it or log in again.",
-  );
 }

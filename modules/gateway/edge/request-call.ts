@@ -1,7 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { refusal } from "#contracts/reasons.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { type Call, callController, callerGone } from "#platform/rpc/call.ts";
+import { type Call, callController } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "./auth.ts";
 import type { Limits } from "./limits.ts";
 
@@ -54,7 +55,7 @@ export function watchClients(app: FastifyInstance): void {
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = callController();
   response.once("close", () => {
-    if (!response.writableFinished) gone.abort(callerGone());
+    if (!response.writableFinished) gone.abort(refusal("CALLER_GONE"));
   });
   return gone.signal;
 }
@@ -76,7 +77,7 @@ export async function identify(
 ): Promise<void> {
   try {
     if (token && need !== "none") request.identity = await auth.identify(token, callOf(request));
-    else if (need === "required") throw new DomainError("unauthenticated", "LOGIN_REQUIRED", "Log in first.");
+    else if (need === "required") throw refusal("LOGIN_REQUIRED");
   } catch (error) {
     if (error instanceof DomainError && error.kind === "unauthenticated")
       await limits.takeUnidentified(request, error.reason);

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Session } from "#contracts/gen/user_pb.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 
 const name = "douya-session";
 /** Sent along to these only, so that no other request carries it. */
@@ -28,8 +28,7 @@ export function sessionCookie(publicUrl: string): SessionCookie {
   function wanted(request: FastifyRequest): boolean {
     if (request.headers["douya-session"] !== "cookie") return false;
     const from = request.headers["sec-fetch-site"];
-    if (from !== undefined && from !== "same-origin")
-      throw new DomainError("forbidden", "CROSS_SITE", "Only the pages of this site may do that.");
+    if (from !== undefined && from !== "same-origin") throw refusal("CROSS_SITE");
     return true;
   }
   const set = (request: FastifyRequest, reply: FastifyReply, value: string, lastsS: number) =>

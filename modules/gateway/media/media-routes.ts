@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { refusal } from "#contracts/reasons.ts";
 import { type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { defaultAvatar, defaultBackground } from "./default-picture.ts";
 
@@ -21,7 +21,7 @@ export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promi
     async (request, reply) => {
       const id = request.params.file.replace(/\.png$/, "");
       const draw = defaultPictures.get(request.params.kind);
-      if (!draw || !isId(id)) throw notFound();
+      if (!draw || !isId(id)) throw refusal("NOT_FOUND");
       return reply.header("cache-control", forEver).type("image/png").send(draw(id));
     },
   );
@@ -32,7 +32,7 @@ export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promi
     handler: async (request, reply) => {
       const key = `${request.params.namespace}/${request.params.file}`;
       const type = contentTypes[key.slice(key.lastIndexOf(".") + 1)];
-      if (!isBlobKey(key) || !type) throw notFound();
+      if (!isBlobKey(key) || !type) throw refusal("NOT_FOUND");
       return sendBlob(blobs, key, type, request, reply);
     },
   });
@@ -46,7 +46,7 @@ async function sendBlob(
   reply: FastifyReply,
 ) {
   const sizeBytes = await blobs.size(key);
-  if (sizeBytes === undefined) throw notFound();
+  if (sizeBytes === undefined) throw refusal("NOT_FOUND");
   const etag = `"${key.slice(key.indexOf("/") + 1, key.lastIndexOf("."))}"`;
   const headers = {
     etag,
@@ -74,7 +74,7 @@ async function opened(content: Readable): Promise<Readable> {
     await once(content, "readable");
     return content;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw notFound();
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw refusal("NOT_FOUND");
     throw error;
   }
 }
@@ -98,8 +98,4 @@ function matches(ifNoneMatch: string | undefined, etag: string): boolean {
     .split(",")
     .map((candidate) => candidate.trim().replace(/^W\//, ""))
     .some((candidate) => candidate === etag || candidate === "*");
-}
-
-function notFound(): DomainError {
-  return new DomainError("not-found", "NOT_FOUND", "There is nothing here.");
 }

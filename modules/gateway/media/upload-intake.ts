@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Upload } from "#contracts/gen/video_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore, Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { sniffPicture, sniffVideo } from "#platform/media/magic.ts";
@@ -85,11 +86,7 @@ export function createUploadIntake(
     // What says itself that it is too large is refused before a byte is kept.
     if ((from.sizeBytes ?? 0) > maxBytes) {
       const megabytes = Math.floor(maxBytes / 1024 / 1024);
-      throw new DomainError(
-        "too-large",
-        "BODY_TOO_LARGE",
-        `The file is larger than the ${megabytes} MB allowed here.`,
-      );
+      throw refusal("BODY_TOO_LARGE", { megabytes });
     }
     const leave = await enter(from, Math.min(expectedBytes ?? maxBytes, maxBytes));
     try {
@@ -106,12 +103,14 @@ export function createUploadIntake(
     receiveVideo: (source, from) =>
       receive(source, from, maxVideoBytes, (first) => {
         if (sniffVideo(first) === null)
-          throw notA("VIDEO", "video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file");
+          throw refusal(
+            "NOT_A_VIDEO",
+            "This is not a video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file.",
+          );
       }),
     receivePicture: (source, from) =>
       receive(source, from, maxPictureBytes, (first) => {
-        if (sniffPicture(first) === null)
-          throw notA("PICTURE", "picture. Send a JPEG, PNG, WebP or GIF file");
+        if (sniffPicture(first) === null) throw refusal("NOT_A_PICTURE");
       }),
     async addUpload(staged, address, call) {
       try {
@@ -129,13 +128,8 @@ export function createUploadIntake(
 }
 
 function tokenFirst(): DomainError {
-  return new DomainError(
-    "unauthenticated",
+  return refusal(
     "LOGIN_REQUIRED",
     `Send the token before the file, in the query or as the form's first field: without it at most ${unknownMaxBytes / 1024 / 1024} MB are taken.`,
   );
-}
-
-function notA(what: string, sentence: string): DomainError {
-  return new DomainError("invalid", `NOT_A_${what}`, `This is not a ${sentence}.`);
 }

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { sendProblem } from "../edge/problem.ts";
 import type { FirstScreen } from "./first-screen.ts";
 import type { LinkPreview } from "./link-preview.ts";
@@ -114,7 +114,7 @@ export async function webClient(
     const wantsPage =
       request.headers.accept?.includes("text/html") && ["GET", "HEAD"].includes(request.method);
     if (wantsPage) return sendPage(reply, null);
-    const notFound = new DomainError("not-found", "NOT_FOUND", "There is nothing here.");
+    const notFound = refusal("NOT_FOUND");
     return sendProblem(notFound, request, reply);
   });
 }

@@ -1,4 +1,5 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -12,24 +13,15 @@ import type { Draft } from "../comment-drafts.ts";
 import type { CommentStore } from "../comment-store.ts";
 import type { KnownVideos } from "../known-videos.ts";
 import { toComment } from "../present.ts";
-import {
-  blockedByAuthor,
-  checkComment,
-  commentNotFound,
-  commentsClosed,
-  mayCurate,
-  mayDelete,
-  notYours,
-  videoNotFound,
-} from "../rules.ts";
+import { blockedByAuthor, checkComment, mayCurate, mayDelete, notYours } from "../rules.ts";
 import type { VideoRow } from "../tables.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
 const refusals = {
-  "video-gone": videoNotFound,
-  closed: commentsClosed,
-  "not-found": commentNotFound,
+  "video-gone": () => refusal("VIDEO_NOT_FOUND"),
+  closed: () => refusal("COMMENTS_CLOSED"),
+  "not-found": () => refusal("COMMENT_NOT_FOUND"),
 } as const;
 
 /** Everything that changes comments. */
@@ -55,7 +47,7 @@ export function commentHandlers(
       const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
       const videoAuthorId = await videos.require(request.videoId, call);
       if (await blocks(videoAuthorId, authorId, call)) throw blockedByAuthor("comments");
-      if (request.replyToId && !isId(request.replyToId)) throw commentNotFound();
+      if (request.replyToId && !isId(request.replyToId)) throw refusal("COMMENT_NOT_FOUND");
       const replyToId = request.replyToId || undefined;
       const { videoId } = request;
       const added = await add({ videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey }, call);
@@ -66,7 +58,7 @@ export function commentHandlers(
     async deleteComment({ videoId, commentId, reason }, call) {
       const actorId = requireCaller(call);
       await videos.require(videoId, call);
-      if (!isId(commentId)) throw commentNotFound();
+      if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       let moderated: string | undefined;
       await store(call).remove(videoId, commentId, (comment, video) => {
         if (!mayDelete(call, comment.author_id, video.author_id))
@@ -82,7 +74,7 @@ export function commentHandlers(
     async pinComment({ videoId, commentId }, call) {
       const callerId = requireCaller(call);
       await videos.require(videoId, call);
-      if (commentId && !isId(commentId)) throw commentNotFound();
+      if (commentId && !isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       await store(call).pin(videoId, commentId || undefined, requireCurator(callerId));
       return {};
     },

@@ -1,12 +1,13 @@
 import { CommentOrder, type InteractionService } from "#contracts/gen/interaction_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
 import type { CommentStore } from "../comment-store.ts";
 import { toComment } from "../present.ts";
-import { commentNotFound, maxFlatPage, maxPage, parseCursor, videoNotFound } from "../rules.ts";
+import { maxFlatPage, maxPage, parseCursor } from "../rules.ts";
 import type { CommentRow } from "../tables.ts";
 
 type Service = Handlers<typeof InteractionService>;
@@ -21,7 +22,7 @@ export function commentLists(
 ): Pick<Service, "listComments" | "listReplies"> {
   async function requireVisible(videoId: string, call: Call): Promise<void> {
     const { videos } = isId(videoId) ? await video.getVideos({ ids: [videoId] }, call) : { videos: [] };
-    if (videos.length === 0) throw videoNotFound();
+    if (videos.length === 0) throw refusal("VIDEO_NOT_FOUND");
   }
 
   /** One page, and the cursor of the next. */
@@ -54,7 +55,7 @@ export function commentLists(
         parseCursor(cursor, order === CommentOrder.HEAT ? 3 : 1);
         return {};
       }
-      if (row.removed) throw videoNotFound();
+      if (row.removed) throw refusal("VIDEO_NOT_FOUND");
       const pinnedId = cursor === "" && order !== CommentOrder.FLAT ? row.pinned_id : null;
       const [{ rows, next }, pinned] = await Promise.all([
         page(own, videoId, order, cursor, limit, row.last_sequence),
@@ -73,7 +74,7 @@ export function commentLists(
       await requireVisible(videoId, call);
       const own = store(call);
       const root = isId(commentId) ? await own.comment(videoId, commentId) : undefined;
-      if (!root || root.root_id !== null) throw commentNotFound();
+      if (!root || root.root_id !== null) throw refusal("COMMENT_NOT_FOUND");
       const { rows, next } = cut(
         await own.replies(videoId, commentId, after, limit + 1),
         limit,

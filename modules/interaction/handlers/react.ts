@@ -1,4 +1,5 @@
 import { type InteractionService, Reaction, type ReactRequest } from "#contracts/gen/interaction_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -8,7 +9,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { AuthorBlocks } from "../blocks.ts";
 import type { KnownVideos } from "../known-videos.ts";
 import type { ReactionCommand, ReactionStore, StoredReaction } from "../reaction-store.ts";
-import { blockedByAuthor, videoNotFound } from "../rules.ts";
+import { blockedByAuthor } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
@@ -34,7 +35,7 @@ export function reactHandlers(
     if (to.reaction !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
     const changed = await apply({ videoId: request.videoId, userId, id: ids.next(), ...to }, call);
     if (changed instanceof DomainError) throw changed;
-    if (changed === undefined) throw videoNotFound();
+    if (changed === undefined) throw refusal("VIDEO_NOT_FOUND");
     return { changed };
   }
   return {
@@ -47,5 +48,5 @@ export function reactHandlers(
 function storedReactionOf(reaction: Reaction): StoredReaction {
   if (reaction === Reaction.LIKE) return 1;
   if (reaction === Reaction.DISLIKE) return -1;
-  throw new DomainError("invalid", "INVALID_ARGUMENT", "reaction: say like or dislike.");
+  throw refusal("INVALID_ARGUMENT", "reaction: say like or dislike.");
 }

@@ -1,6 +1,6 @@
 import { type InteractionService, ReportReason } from "#contracts/gen/interaction_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -8,14 +8,7 @@ import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { KnownVideos } from "../known-videos.ts";
 import { toComment } from "../present.ts";
 import type { ReportStore } from "../report-store.ts";
-import {
-  checkReport,
-  commentNotFound,
-  maxPage,
-  moderatorsOnly,
-  parseCursor,
-  videoNotFound,
-} from "../rules.ts";
+import { checkReport, maxPage, parseCursor } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
@@ -32,7 +25,7 @@ export function reportHandlers(
       const reason = reasonOf(named);
       const text = checkReport(words);
       await videos.require(videoId, call);
-      if (!isId(commentId)) throw commentNotFound();
+      if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       await store(call).add({ videoId, commentId, reporterId, id: ids.next(), reason, text });
       return {};
     },
@@ -56,8 +49,8 @@ export function reportHandlers(
     },
     async dismissReports({ videoId, commentId, reason }, call) {
       const actorId = requireModerator(call);
-      if (!isId(videoId)) throw videoNotFound();
-      if (!isId(commentId)) throw commentNotFound();
+      if (!isId(videoId)) throw refusal("VIDEO_NOT_FOUND");
+      if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       await store(call).dismiss(videoId, commentId);
       const subject = `comment ${commentId} on video ${videoId}`;
       await security.write({ kind: "reports-dismissed", actorId, subject, reason });
@@ -68,7 +61,7 @@ export function reportHandlers(
 
 function requireModerator(call: Call): string {
   const callerId = requireCaller(call);
-  if (call.moderator !== true) throw moderatorsOnly();
+  if (call.moderator !== true) throw refusal("MODERATORS_ONLY");
   return callerId;
 }
 
@@ -76,5 +69,5 @@ function reasonOf(reason: ReportReason): 1 | 2 | 3 {
   if (reason === ReportReason.SPAM) return 1;
   if (reason === ReportReason.ABUSE) return 2;
   if (reason === ReportReason.OTHER) return 3;
-  throw new DomainError("invalid", "INVALID_ARGUMENT", "reason: say spam, abuse or other.");
+  throw refusal("INVALID_ARGUMENT", "reason: say spam, abuse or other.");
 }

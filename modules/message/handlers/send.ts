@@ -1,7 +1,7 @@
-import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { MessageService } from "#contracts/gen/message_pb.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -27,7 +27,7 @@ export function send(
     const { receiverId } = request;
     const content = checkContent(request.content);
     const key = checkIdempotencyKey(request.idempotencyKey);
-    if (!isId(receiverId)) throw userNotFound();
+    if (!isId(receiverId)) throw refusal("USER_NOT_FOUND");
     checkNotSelf(senderId, receiverId);
     // Best effort: follows and blocks are relation's, so one that is made or ended in these milliseconds is too late for
     // this message, as for those that came before it. What the limit for strangers counts is our own, and exact.
@@ -35,7 +35,7 @@ export function send(
       user.getUsers({ ids: [receiverId] }, call),
       relation.getRelations({ userIds: [receiverId] }, call),
     ]);
-    if (users.length === 0) throw userNotFound();
+    if (users.length === 0) throw refusal("USER_NOT_FOUND");
     const [relationOf] = relations;
     const sent = await apply(
       {

@@ -1,6 +1,6 @@
-import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -19,10 +19,10 @@ export function blockHandlers(
   return {
     async block({ userId: blockedId }, call) {
       const blockerId = requireCaller(call);
-      if (!isId(blockedId)) throw userNotFound();
+      if (!isId(blockedId)) throw refusal("USER_NOT_FOUND");
       checkBlocksOther(blockerId, blockedId);
       const { users } = await user.getUsers({ ids: [blockedId] }, call);
-      if (users.length === 0) throw userNotFound();
+      if (users.length === 0) throw refusal("USER_NOT_FOUND");
       return { changed: await store(call).block({ blockerId, blockedId, id: ids.next() }) };
     },
     async unblock({ userId: blockedId }, call) {

@@ -1,6 +1,6 @@
-import { userNotFound } from "#contracts/deleted-accounts.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { UserService } from "#contracts/gen/user_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -36,10 +36,10 @@ export function followHandlers(
   return {
     async follow({ userId: followeeId }, call) {
       const followerId = requireCaller(call);
-      if (!isId(followeeId)) throw userNotFound();
+      if (!isId(followeeId)) throw refusal("USER_NOT_FOUND");
       checkNotSelf(followerId, followeeId);
       const users = await usersOf([followeeId], call);
-      if (!users.has(followeeId)) throw userNotFound();
+      if (!users.has(followeeId)) throw refusal("USER_NOT_FOUND");
       return change({ followerId, followeeId, id: ids.next() }, call);
     },
     async unfollow({ userId: followeeId }, call) {

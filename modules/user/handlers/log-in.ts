@@ -1,5 +1,6 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
@@ -14,7 +15,7 @@ import type { Account, AccountStore, EnteredAccount } from "../account-store.ts"
 import { marksOf } from "../known-devices.ts";
 import { newSession, sessionAnswer } from "../open-session.ts";
 import type { Passwords } from "../passwords.ts";
-import { accountClosing, badCredentials, cleanPassword, maxPasswordUnits, sessionEnded } from "../rules.ts";
+import { cleanPassword, maxPasswordUnits } from "../rules.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { Tokens } from "../tokens.ts";
 
@@ -30,16 +31,17 @@ export function logIn(
   /** A login that was overtaken: the password was changed, all sessions ended, or the account closed. */
   async function whyNotOpened(tried: Account, call: ServedCall) {
     const now = await accounts(call).accountById(tried.id);
-    if (now?.state !== "open") return accountClosing();
-    return now.password_hash === tried.password_hash ? sessionEnded() : badCredentials();
+    if (now?.state !== "open") return refusal("ACCOUNT_CLOSING");
+    return now.password_hash === tried.password_hash ? refusal("SESSION_ENDED") : refusal("BAD_CREDENTIALS");
   }
 
   return async (request, call) => {
     // What can be nobody's name or password is wrong like any other, and costs nothing to look at.
-    if (request.username.length > 256 || request.password.length > maxPasswordUnits) throw badCredentials();
+    if (request.username.length > 256 || request.password.length > maxPasswordUnits)
+      throw refusal("BAD_CREDENTIALS");
     const key = nameKey(request.username.normalize("NFC").trim());
     // Nobody's name has one, and the database takes no text with it.
-    if (key.includes("\0")) throw badCredentials();
+    if (key.includes("\0")) throw refusal("BAD_CREDENTIALS");
     const marks = marksOf(request);
     const account = await accounts(call).accountToEnter(key, marks);
     const knownBy = marks.find((mark) => account?.known_marks.some((known) => known.equals(mark)));
@@ -62,10 +64,10 @@ export function logIn(
     if (!account || !right) {
       if (account && !knownBy) await accounts(call).saveGuesses(account.id, guess.guesses());
       security.note({ kind: "login-failed", ...entry });
-      throw badCredentials();
+      throw refusal("BAD_CREDENTIALS");
     }
     const { session, refreshToken } = newSession(ids, account.id as UserId, request);
-    if (account.state !== "open") throw accountClosing();
+    if (account.state !== "open") throw refusal("ACCOUNT_CLOSING");
     if (!(await sessions(call).addSession(session, account, unnoted(marks, account))))
       throw await whyNotOpened(account, call);
     security.note({ kind: "login", ...entry, subject: `session ${session.id}` });

@@ -1,5 +1,6 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import type { RateLimit } from "#platform/protect/rate-limit.ts";
 import type { ServedCall } from "#platform/rpc/call.ts";
@@ -7,7 +8,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { AccountStore } from "../account-store.ts";
 import { type OpenSession, sessionAnswer } from "../open-session.ts";
-import { judgeRefresh, type ShownGeneration, sessionEnded, sessionMs } from "../rules.ts";
+import { judgeRefresh, type ShownGeneration, sessionMs } from "../rules.ts";
 import type { SessionRow, SessionStore } from "../session-store.ts";
 import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from "../tokens.ts";
 
@@ -40,7 +41,7 @@ export function refresh(
       await sessions(call).endSession(shown.userId, shown.sessionId);
       security.note({ kind: "token-reused", userId: shown.userId, subject: `session ${shown.sessionId}` });
     }
-    if (verdict !== "rotate" || !session) throw sessionEnded();
+    if (verdict !== "rotate" || !session) throw refusal("SESSION_ENDED");
     // Swapped a moment ago: whoever asks again is given what was given then.
     const { id, classic } = session;
     const open = (expiresAt: Date) => ({ id: id as SessionId, classic, expiresAt });
@@ -51,11 +52,11 @@ export function refresh(
 
   return async (request, call) => {
     const shown = parseRefreshToken(request.refreshToken);
-    if (!shown) throw sessionEnded();
+    if (!shown) throw refusal("SESSION_ENDED");
     const next = tokens.refreshAfter(shown);
     const session = (await rotate(shown, next.hash, call)) ?? (await rotate(shown, next.hash, call));
     const [account] = await accounts(call).accountsById([shown.userId]);
-    if (!session || !account) throw sessionEnded();
+    if (!session || !account) throw refusal("SESSION_ENDED");
     return sessionAnswer(tokens, account, session, next.token);
   };
 }

@@ -1,8 +1,8 @@
 import type { UserService } from "#contracts/gen/user_pb.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -48,7 +48,7 @@ export function endSessions(store: PerCall<SessionStore>, security: SecurityLog)
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
     if (request.sessionId && !isId(request.sessionId)) {
-      throw new DomainError("not-found", "SESSION_NOT_FOUND", "You have no such session.");
+      throw refusal("SESSION_NOT_FOUND");
     }
     if (request.sessionId) await store(call).endSession(caller, request.sessionId as SessionId);
     else await store(call).endAllSessions(caller);

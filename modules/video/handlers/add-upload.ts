@@ -2,9 +2,9 @@ import { availableParallelism } from "node:os";
 import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import type { PerCall } from "#platform/db/database.ts";
-import { diskFull } from "#platform/errors/disk-full.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { refuseTooHeavy } from "#platform/media/effort.ts";
@@ -15,7 +15,6 @@ import {
   addressShare,
   endOfSession,
   firstRenditionShortSidePx,
-  tooMuchFromAddress,
   tooMuchUnpublished,
   unpublishedShare,
 } from "../rules.ts";
@@ -40,8 +39,8 @@ export function addUpload(
       const refuse = ({ own, ofAddress, all }: Unpublished) => {
         if (own + sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
         const most = (freeBytes + sizeBytes + all) * unpublishedShare;
-        if (ofAddress + sizeBytes > most * addressShare) throw tooMuchFromAddress();
-        if (all + sizeBytes > most) throw diskFull();
+        if (ofAddress + sizeBytes > most * addressShare) throw refusal("ADDRESS_UNPUBLISHED_TOO_MUCH");
+        if (all + sizeBytes > most) throw refusal("DISK_FULL");
       };
       const id = ids.next() as UploadId;
       // Under a name that is never served: who knows its content could ask for it before it is published.

@@ -1,11 +1,12 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { mayNotChange, videoNotFound } from "../rules.ts";
+import { mayNotChange } from "../rules.ts";
 import type { VideoStore } from "../video-store.ts";
 
 export function deleteVideo(
@@ -14,7 +15,7 @@ export function deleteVideo(
 ): Handlers<typeof VideoService>["deleteVideo"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
-    if (!isId(request.id)) throw videoNotFound();
+    if (!isId(request.id)) throw refusal("VIDEO_NOT_FOUND");
     if (!(await store(call).deleteVideo(request.id as VideoId, caller, jobs))) {
       const [video] = await store(call).videosById([request.id]);
       throw mayNotChange(video, caller);

@@ -1,12 +1,12 @@
 import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { VideoId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
-import { moderatorsOnly, videoNotFound } from "../rules.ts";
 import type { VideoStore } from "../video-store.ts";
 
 /** A video that is about to go with its author is as good as gone. */
@@ -21,13 +21,13 @@ export function holdVideo(
 ): Handlers<typeof VideoService>["holdVideo"] {
   return async ({ id, held, reason }, call) => {
     const actorId = requireCaller(call);
-    if (!call.moderator) throw moderatorsOnly();
+    if (!call.moderator) throw refusal("MODERATORS_ONLY");
     const found =
       isId(id) &&
       (await store(call)
         .setHeld(id as VideoId, held)
         .catch(notFoundWhenGone));
-    if (!found) throw videoNotFound();
+    if (!found) throw refusal("VIDEO_NOT_FOUND");
     const kind = held ? "video-held" : "video-released";
     await security.write({ kind, actorId, subject: `video ${id}`, reason });
     return {};

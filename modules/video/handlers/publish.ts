@@ -1,12 +1,13 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toVideo } from "../present.ts";
-import { checkTitle, endOfSession, uploadNotFound } from "../rules.ts";
+import { checkTitle, endOfSession } from "../rules.ts";
 import type { UploadStore } from "../upload-store.ts";
 
 export function publish(
@@ -17,11 +18,11 @@ export function publish(
   return async (request, call) => {
     const authorId = requireCaller(call) as UserId;
     const title = checkTitle(request.title);
-    if (!isId(request.uploadId)) throw uploadNotFound();
+    if (!isId(request.uploadId)) throw refusal("UPLOAD_NOT_FOUND");
     const uploadId = request.uploadId as UploadId;
     const wanted = { id: ids.next() as VideoId, authorId, uploadId, title };
     const video = await store(call).publish(wanted, jobs).catch(endOfSession);
-    if (!video) throw uploadNotFound();
+    if (!video) throw refusal("UPLOAD_NOT_FOUND");
     jobs.wake();
     return toVideo(video, call);
   };

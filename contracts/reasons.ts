@@ -1,0 +1,234 @@
+import { type Reason, refusalOf } from "#platform/errors/catalogue.ts";
+import type { ErrorKind } from "#platform/errors/domain-error.ts";
+import { platformReasons } from "#platform/errors/reasons.ts";
+
+/** How both public APIs number a kind of refusal: HTTP status, and `status_code` of the classic API. */
+export const numbersOfKind: Record<ErrorKind, { status: number; code: number }> = {
+  invalid: { status: 422, code: 10000 },
+  unauthenticated: { status: 401, code: 10100 },
+  forbidden: { status: 403, code: 10300 },
+  "not-found": { status: 404, code: 10400 },
+  conflict: { status: 409, code: 10500 },
+  "too-large": { status: 413, code: 10600 },
+  exhausted: { status: 429, code: 20000 },
+  deadline: { status: 504, code: 20100 },
+  unavailable: { status: 503, code: 20200 },
+  internal: { status: 500, code: 20300 },
+};
+
+/** Everything that is refused and why. Reasons and codes are part of the API and never change. */
+export const reasons = {
+  ...platformReasons,
+
+  // Of accounts and sessions.
+  NAME_INVALID: {
+    kind: "invalid",
+    says: "A user name has 1 to 32 characters, some of them visible, and nothing that hides in it; joiners and emoji selectors may stand in it.",
+    code: 10101,
+  },
+  NAME_TAKEN: { kind: "conflict", says: "This name is taken. Choose another one.", code: 10102 },
+  PASSWORD_INVALID: { kind: "invalid", says: "A password has {min} to {max} characters.", code: 10103 },
+  PASSWORD_TOO_COMMON: {
+    kind: "invalid",
+    says: "Very many people use this password, so it is guessed first. Choose another one, such as a few unrelated words.",
+  },
+  PASSWORD_LIKE_NAME: {
+    kind: "invalid",
+    says: "This password is little more than a name. Choose one that nobody guesses who knows it.",
+  },
+  SIGNATURE_INVALID: { kind: "invalid", says: "A signature is one line of at most 200 characters." },
+  BAD_CREDENTIALS: {
+    kind: "unauthenticated",
+    says: "The user name or the password is wrong.",
+    code: 10104,
+  },
+  // Not 401: the session is as good as before.
+  WRONG_PASSWORD: { kind: "forbidden", says: "The current password is wrong. Type it again." },
+  TOO_MANY_ATTEMPTS: {
+    kind: "exhausted",
+    says: "Too many wrong passwords. Try again in {minutes} min, or from a device or network where you have logged in before.",
+  },
+  TOKEN_INVALID: {
+    kind: "unauthenticated",
+    says: "This token is not valid. Log in again.",
+    tells: "programs",
+    code: 10106,
+  },
+  TOKEN_EXPIRED: {
+    kind: "unauthenticated",
+    says: "This token has expired. Refresh it or log in again.",
+    tells: "programs",
+    code: 10107,
+  },
+  SESSION_ENDED: { kind: "unauthenticated", says: "This session has ended. Log in again.", code: 10108 },
+  SESSION_NOT_FOUND: { kind: "not-found", says: "You have no such session." },
+  ACCOUNT_CLOSING: {
+    kind: "forbidden",
+    says: "This account is being deleted. If that is refused, you can log in again in a moment.",
+    code: 10110,
+  },
+  USER_NOT_FOUND: { kind: "not-found", says: "There is no such person.", code: 10109 },
+  MODERATORS_ONLY: { kind: "forbidden", says: "Only a moderator can do this." },
+  CROSS_SITE: { kind: "forbidden", says: "Only the pages of this site may do that.", tells: "programs" },
+
+  // Of any list and any address.
+  NOT_FOUND: { kind: "not-found", says: "There is nothing here.", tells: "programs" },
+  CURSOR_INVALID: {
+    kind: "invalid",
+    says: "cursor: send `nextCursor` of the page before.",
+    tells: "programs",
+  },
+  MALFORMED_REQUEST: { kind: "invalid", says: "The body is not what its type says.", tells: "programs" },
+
+  // Of follows and blocks.
+  FOLLOWS_SELF: { kind: "invalid", says: "You cannot follow yourself.", code: 10701 },
+  FOLLOWS_TOO_MANY: {
+    kind: "conflict",
+    says: "One can follow {max} people at most. Unfollow somebody first.",
+    code: 10704,
+  },
+  ALREADY_FOLLOWED: {
+    kind: "conflict",
+    says: "You follow this person already.",
+    tells: "programs",
+    code: 10702,
+  },
+  NOT_FOLLOWED: { kind: "conflict", says: "You do not follow this person.", tells: "programs", code: 10703 },
+  BLOCKS_SELF: { kind: "invalid", says: "You cannot block yourself." },
+  BLOCKS_TOO_MANY: {
+    kind: "conflict",
+    says: "One can block {max} people at most. Unblock somebody first.",
+  },
+  USER_BLOCKED: { kind: "forbidden", says: "You have blocked them. Unblock them first.", code: 10705 },
+  BLOCKED_BY_USER: { kind: "forbidden", says: "They do not want to hear from you.", code: 10706 },
+  FOLLOWS_BUSY: { kind: "unavailable", says: "Somebody else is ending what is left.", tells: "operators" },
+  RANKING_BUSY: {
+    kind: "unavailable",
+    says: "The ranking is being rebuilt. Try again in a moment.",
+    tells: "operators",
+    retryAfterMs: 1000,
+  },
+
+  // Of videos and uploads.
+  TITLE_INVALID: {
+    kind: "invalid",
+    says: "A title has at most 200 characters and no control characters; line breaks become spaces.",
+    code: 10201,
+  },
+  VIDEO_NOT_FOUND: {
+    kind: "not-found",
+    says: "There is no such video, or it is not public.",
+    code: 10202,
+  },
+  UPLOAD_NOT_FOUND: {
+    kind: "not-found",
+    says: "You have no such upload. Uploads are kept for a day; send the file again.",
+  },
+  UNPUBLISHED_TOO_MUCH: {
+    kind: "exhausted",
+    says: "You have {megabytes} MB that are not published yet, and more is not kept. Publish some, wait until your videos are prepared, or until tomorrow, when what was not published is thrown away.",
+    code: 10213,
+    retryAfterMs: 60_000,
+  },
+  ADDRESS_UNPUBLISHED_TOO_MUCH: {
+    kind: "exhausted",
+    says: "From your address come more files than are kept without being published. Publish some, or wait until tomorrow, when what was not published is thrown away.",
+    code: 10214,
+    retryAfterMs: 60_000,
+  },
+  PROCESSING_FAILED: {
+    kind: "invalid",
+    says: "The video could not be converted. Export it again as MP4 and try once more.",
+  },
+  VIDEO_HELD: {
+    kind: "conflict",
+    says: "A moderator has put this video on hold. It cannot be changed or deleted until they have looked at it.",
+  },
+  NOT_YOURS: { kind: "forbidden", says: "It belongs to somebody else.", code: 10301 },
+
+  // Of reactions and comments.
+  ALREADY_LIKED: { kind: "conflict", says: "You like this video already.", tells: "programs", code: 10501 },
+  NOT_LIKED: { kind: "conflict", says: "You do not like this video.", tells: "programs", code: 10502 },
+  ALREADY_DISLIKED: {
+    kind: "conflict",
+    says: "You dislike this video already.",
+    tells: "programs",
+    code: 10503,
+  },
+  NOT_DISLIKED: { kind: "conflict", says: "You do not dislike this video.", tells: "programs", code: 10504 },
+  COMMENT_INVALID: {
+    kind: "invalid",
+    says: "A comment has 1 to 500 characters, at most 20 line breaks and no control characters.",
+    code: 10801,
+  },
+  COMMENT_NOT_FOUND: { kind: "not-found", says: "There is no such comment on this video.", code: 10802 },
+  COMMENTS_CLOSED: {
+    kind: "conflict",
+    says: "The author of this video allows no more comments on it.",
+    code: 10803,
+  },
+  COMMENT_IS_REPLY: {
+    kind: "invalid",
+    says: "Only a comment can be pinned. This is a reply to one.",
+    tells: "programs",
+  },
+  REPORT_INVALID: { kind: "invalid", says: "A report is one line of at most 200 characters." },
+  REPORTS_OWN: { kind: "invalid", says: "You cannot report your own comment. Delete it instead." },
+
+  // Of messages.
+  MESSAGE_INVALID: {
+    kind: "invalid",
+    says: "A message has 1 to 2,000 characters and no control characters but line breaks and tabs.",
+    code: 10901,
+  },
+  WRITES_TO_SELF: { kind: "invalid", says: "You cannot write to yourself.", code: 10902 },
+  STRANGER_LIMIT: {
+    kind: "forbidden",
+    says: "You can send {max} messages to somebody who is not your friend. Wait until they answer, or follow each other.",
+    code: 10903,
+  },
+
+  // Of commands and settings.
+  ARGUMENT_INVALID: {
+    kind: "invalid",
+    says: "The command does not understand an argument; the sentence names it.",
+    tells: "operators",
+  },
+  TARGET_UNKNOWN: {
+    kind: "invalid",
+    says: 'There is no target "{name}". Choose from: {known}.',
+    tells: "operators",
+  },
+  SECRET_TOO_SHORT: {
+    kind: "invalid",
+    says: "The secret in {path} has fewer than 32 bytes. Put the one of a backup there; or remove the file: then a new one is made, and nobody is logged out.",
+    tells: "operators",
+  },
+  ADDRESS_FORBIDDEN: {
+    kind: "forbidden",
+    says: "Port {port} needs more rights. Set DOUYA_PORT to one above 1023.",
+    tells: "operators",
+  },
+  ADDRESS_UNKNOWN: {
+    kind: "invalid",
+    says: "{host} is no address of this machine. Set DOUYA_HOST to one that is.",
+    tells: "operators",
+  },
+  NO_CLIPS: {
+    kind: "invalid",
+    says: "There is no published video yet whose clip the made-up ones could show.",
+    tells: "operators",
+  },
+  REBUILD_FAILED: {
+    kind: "internal",
+    says: "{name} could not be rebuilt: {why}. Ask again to go on.",
+    tells: "operators",
+  },
+  NOBODY_REBUILDS: {
+    kind: "unavailable",
+    says: "No process runs the module {module}. It is done as soon as one starts.",
+    tells: "operators",
+  },
+} as const satisfies Record<string, Reason>;
+
+export const refusal = refusalOf(reasons);
