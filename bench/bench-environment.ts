@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createLog } from "#platform/observe/log.ts";
 import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
 import { type Caller, clipOf, publishClip, register, waitForFeed } from "./client.ts";
-import { type Dataset, type Owns, openDataset } from "./dataset.ts";
+import { type Dataset, type DatasetSize, type Owns, openDataset } from "./dataset.ts";
 import { type ServerOptions, type ServerProcess, startServer } from "./server-process.ts";
 
 /** What all benchmarks of one run share: a data folder with people and videos, and the processes on it. */
@@ -15,7 +15,10 @@ export interface BenchEnvironment {
   callers(): Promise<Caller[]>;
   /** Starts a server on the data folder, which is filled first if it is empty. */
   serve(options?: Omit<ServerOptions, "env"> & { env?: Record<string, string> }): Promise<ServerProcess>;
-  /** A synthetic dataset of 10,000 people who follow 200 each, in a folder of its own that lasts as long as the run. */
+  /**
+   * A synthetic dataset of 10,000 people who follow 200 each, 20 of them pulled from, in a folder of its own that lasts
+   * as long as the run.
+   */
   dataset(): Promise<Dataset>;
   owns: Owns;
   /** Stops everything and removes the folder. */
@@ -25,7 +28,12 @@ export interface BenchEnvironment {
 const videos = 32;
 const people = 40;
 /** Some more follows than 200 each, since a few of those drawn are drawn twice. */
-const datasetSize = { users: 10_000, follows: 2_200_000, videos: 10_000 };
+export const datasetSize: DatasetSize = {
+  users: 10_000,
+  follows: 2_200_000,
+  videos: 10_000,
+  pulled: { oneIn: 10, strangers: 2_000 },
+};
 
 export async function createBenchEnvironment(): Promise<BenchEnvironment> {
   const dataDir = await mkdtemp(join(tmpdir(), "douya-bench-"));

@@ -44,6 +44,22 @@ export function clipOf(): Promise<Uint8Array<ArrayBuffer>> {
   return readFile("platform/media/testdata/compliant.mp4");
 }
 
+/** Tokens of a session that is there already. */
+export async function refreshSession(port: number, refreshToken: string): Promise<Caller> {
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/sessions/refresh`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ refreshToken }),
+    signal: AbortSignal.timeout(answerMs),
+  });
+  if (!response.ok) throw new Error(`refresh: ${response.status} ${await response.text()}`);
+  const { user, accessToken } = (await response.json()) as {
+    user: { id: string; username: string };
+    accessToken: string;
+  };
+  return { id: user.id, name: user.username, token: accessToken };
+}
+
 export async function follow(port: number, caller: Caller, userId: string): Promise<void> {
   await api(port, caller, "PUT", `/users/${userId}/follow`);
 }
@@ -118,6 +134,14 @@ export function apiFeed(caller?: Caller): AskedPage {
   };
 }
 
+/** The first page of those whom somebody follows, as our own client asks. */
+export function followingPage(caller: Caller): AskedPage {
+  return {
+    path: "/api/v1/feed/following?limit=10",
+    headers: { "douya-urls": "paths", authorization: `Bearer ${caller.token}` },
+  };
+}
+
 /** The answer, for a ceiling that answers the same bytes. */
 export async function answerTo(port: number, { path, headers }: AskedPage) {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
@@ -147,9 +171,16 @@ export function pairRequests(path: string, callers: Caller[], thing: string, ids
     who: callers.map(({ token }) => `POST ${path}?action_type=1&token=${token}`),
     between: `&${thing}=`,
     what: ids,
-    after: " HTTP/1.1\r\nHost: bench.test\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+    after: afterPath,
   };
 }
+
+/** A POST without a body, as it goes over the wire. */
+export function emptyPost(path: string): string {
+  return `POST ${path}${afterPath}`;
+}
+
+const afterPath = " HTTP/1.1\r\nHost: bench.test\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
 
 export function loginRequests(callers: Caller[]): string[] {
   return callers.map(({ name }) => formRequest("/douyin/user/login/", { username: name, password }));

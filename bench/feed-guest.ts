@@ -1,7 +1,7 @@
 import type { Bench, BenchOptions } from "./bench.ts";
 import type { BenchEnvironment } from "./bench-environment.ts";
 import { type AskedPage, apiFeed, classicFeed } from "./client.ts";
-import { comparePages } from "./page-rates.ts";
+import { cachedPages, comparePages } from "./page-rates.ts";
 import { type Row, ratioRow } from "./scoreboard.ts";
 
 /** The public feed of 30 videos by the classic API. */
@@ -20,5 +20,5 @@ async function measure(
   const server = await environment.serve({ profileDir: options.profileDir });
   const { compared, detail, stop } = await comparePages(environment, server, [page], options);
   await Promise.all([stop(), server.stop()]);
-  return [ratioRow(name, "requests/s", compared, { atLeast }, detail)];
+  return [ratioRow(name, cachedPages, compared, { atLeast }, detail)];
 }

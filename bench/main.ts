@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { createBenchEnvironment } from "./bench-environment.ts";
 import { fanOut } from "./fan-out.ts";
+import { feedCold } from "./feed-cold.ts";
 import { feedApiGuest, feedGuest } from "./feed-guest.ts";
 import { feedApiUser, feedUser } from "./feed-user.ts";
 import { firstFrame } from "./first-frame.ts";
@@ -33,6 +34,7 @@ const benches: Record<string, Bench> = {
   split,
   growth,
   following,
+  "feed-cold": feedCold,
   "first-frame": firstFrame,
 };
 

@@ -10,6 +10,9 @@ import { startWorker } from "./worker.ts";
 
 const connections = 64;
 
+/** The unit where the same pages are asked for again and again: the first round makes them, the others are sent bytes. */
+export const cachedPages = "requests/s, cached pages";
+
 export interface PageRates {
   compared: Comparison;
   detail: object;

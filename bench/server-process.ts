@@ -90,12 +90,27 @@ async function readUntil(child: ChildProcess, end: RegExp): Promise<string> {
   return text;
 }
 
-/** CPU time that a process has used so far, in milliseconds; NaN where the system does not tell it in /proc. */
+/**
+ * CPU time that a process and its children have used so far, in milliseconds, also those that have ended; NaN where the
+ * system does not tell it in /proc.
+ */
 export async function cpuMs(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  // After the name in brackets; the 12th and 13th are user and system time in hundredths of a second.
+  const [stat, children] = await Promise.all([
+    readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""),
+    readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => ""),
+  ]);
+  // After the name in brackets; the 12th to 15th are user and system time, its own and of children that have ended, in
+  // hundredths of a second.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  const own = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) * 10;
+  // A child that ends between the two looks is missing in one of them.
+  const theirs = await Promise.all(
+    children
+      .split(" ")
+      .filter(Boolean)
+      .map((child) => cpuMs(Number(child))),
+  );
+  return theirs.reduce((sum, ms) => sum + (ms || 0), own);
 }
 
 /** Memory that a process holds, in bytes; undefined where the system does not tell it in /proc. */

@@ -9,7 +9,7 @@ import { compare } from "./rounds.ts";
 import type { Row } from "./scoreboard.ts";
 import { nodeOptions, stopProcess } from "./server-process.ts";
 
-const budgetMs = 3000;
+const budgetMs = 1500;
 const startMs = 60_000;
 const pollMs = 5;
 
@@ -46,7 +46,7 @@ export const start: Bench = async (environment, { rounds }) => {
     ours,
     ceiling,
     ratio,
-    budget: "≤ 3 s in all",
+    budget: "≤ 1.5 s in all",
     met: ours <= budgetMs,
     detail: { rounds: pairs },
   };

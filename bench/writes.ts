@@ -1,7 +1,8 @@
 import type { Bench, BenchOptions } from "./bench.ts";
 import type { BenchEnvironment } from "./bench-environment.ts";
-import type { SingleInserts } from "./ceilings/insert-rows.ts";
-import { pairRequests } from "./client.ts";
+import type { TokenRoute } from "./ceilings/answer-to-token.ts";
+import type { WrittenBatches } from "./ceilings/write-batches.ts";
+import { emptyPost, pairRequests } from "./client.ts";
 import type { Dataset } from "./dataset.ts";
 import { type Generator, runLoad, startGenerator } from "./generate.ts";
 import type { Pairs } from "./load/generator.ts";
@@ -14,14 +15,14 @@ const callerCount = 1000;
 const likedVideos = 10_000;
 const followedPeople = 10_000;
 
-/** Acknowledged likes over 10,000 videos, against single-row inserts. */
+/** Acknowledged likes over 10,000 videos, against what two cores could do at best (Bed.bound). */
 export const likeSpread: Bench = async (environment, options) => {
   const bed = await writeBed(environment, options);
   const videos = await someVideos(bed.dataset);
   const likes = pairRequests("/douyin/favorite/action/", bed.callers, "video_id", videos);
-  const compared = await compare(options.rounds, bed.writing(likes), bed.inserting);
+  const compared = await compare(options.rounds, bed.writing(likes), bed.bound("likes"));
   await bed.stop();
-  return [ratioRow("like-spread", "likes/s", compared, { atLeast: 2 }, { connections, loads: bed.loads })];
+  return [ratioRow("like-spread", "likes/s", compared, { atLeast: 0.75 }, bed.detail)];
 };
 
 /**
@@ -31,19 +32,19 @@ export const likeSpread: Bench = async (environment, options) => {
 export const likeHot: Bench = async (environment, options) => {
   const bed = await writeBed(environment, options);
   const videos = await someVideos(bed.dataset);
-  const [hot, spread] = [videos.slice(0, likedVideos / 2), videos.slice(likedVideos / 2)].map((ids) =>
-    pairRequests("/douyin/favorite/action/", bed.callers, "video_id", ids),
-  );
+  // Apart from what like-spread and feed-user-live like in the same run: liking twice is refused.
+  const likesOf = (ids: string[]) => pairRequests("/douyin/favorite/action/", bed.callers, "video_id", ids);
+  const [hot, spread] = [likesOf(videos.slice(2_000, 5_000)), likesOf(videos.slice(7_000))];
   const compared = await compare(
     options.rounds,
-    bed.writing({ ...hot!, oneByOne: true }),
-    bed.writing(spread!),
+    bed.writing({ ...hot, oneByOne: true }),
+    bed.writing(spread),
   );
   await bed.stop();
-  return [ratioRow("like-hot", "likes/s", compared, { atLeast: 0.8 }, { connections, loads: bed.loads })];
+  return [ratioRow("like-hot", "likes/s", compared, { atLeast: 0.9 }, bed.detail)];
 };
 
-/** Acknowledged follows of people whom nobody follows yet, against single-row inserts. */
+/** Acknowledged follows of people whom nobody follows yet, against what two cores could do at best. */
 export const follow: Bench = async (environment, options) => {
   const bed = await writeBed(environment, options);
   const { rows } = await bed.dataset.pool.query<{ id: string }>(
@@ -54,9 +55,9 @@ export const follow: Bench = async (environment, options) => {
   );
   const ids = rows.map((person) => person.id);
   const follows = pairRequests("/douyin/relation/action/", bed.callers, "to_user_id", ids);
-  const compared = await compare(options.rounds, bed.writing(follows), bed.inserting);
+  const compared = await compare(options.rounds, bed.writing(follows), bed.bound("follows"));
   await bed.stop();
-  return [ratioRow("follow", "follows/s", compared, { atLeast: 1.5 }, { connections, loads: bed.loads })];
+  return [ratioRow("follow", "follows/s", compared, { atLeast: 0.75 }, bed.detail)];
 };
 
 /** What the benchmarks of writing share. */
@@ -64,14 +65,28 @@ async function writeBed(environment: BenchEnvironment, { roundMs, profileDir }: 
   const dataset = await environment.dataset();
   const server = await dataset.serve({ profileDir });
   const generator = environment.owns<Generator>(startGenerator());
-  const inserts = environment.owns(startWorker<SingleInserts, number>("ceilings/insert-rows"));
-  const loads: object[] = [];
+  const memory = environment.owns(startWorker<object, TokenRoute>("ceilings/answer-to-token"));
+  const batches = environment.owns(startWorker<WrittenBatches, number>("ceilings/write-batches"));
+  const route = await memory.ask({});
+  const requests = route.tokens.map((token) => emptyPost(`${route.path}?token=${token}`));
+  const detail = { connections, loads: [] as object[], bounds: [] as object[] };
   return {
     dataset,
     callers: await dataset.callers(server, callerCount),
-    /** Of every load so far. */
-    loads,
-    inserting: () => inserts.ask({ url: dataset.url, callers: connections, durationMs: roundMs }),
+    detail,
+    /**
+     * What two cores could do at best: 1 / (1/a + 1/b), where a is the requests/s of a route with a token that does
+     * nothing, on one core, and b the same rows per second, in batches, without HTTP.
+     */
+    bound: (what: WrittenBatches["what"]): Measure => {
+      return async () => {
+        const load = { port: route.port, requests, connections, durationMs: roundMs / 2 };
+        const { perSecond } = await runLoad(generator, load);
+        const rows = await batches.ask({ url: dataset.url, what, durationMs: roundMs / 2 });
+        detail.bounds.push({ requestsPerSecond: perSecond, rowsPerSecond: rows });
+        return 1 / (1 / perSecond + 1 / rows);
+      };
+    },
     writing(pairs: Omit<Pairs, "from">): Measure {
       let from = 0;
       return async () => {
@@ -83,12 +98,12 @@ async function writeBed(environment: BenchEnvironment, { roundMs, profileDir }: 
           durationMs: roundMs,
         });
         from += result.sent;
-        loads.push(result);
+        detail.loads.push(result);
         return result.perSecond;
       };
     },
     async stop() {
-      for (const it of [generator, inserts, server, dataset]) await it.stop();
+      for (const it of [generator, memory, batches, server, dataset]) await it.stop();
     },
   };
 }

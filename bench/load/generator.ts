@@ -23,6 +23,8 @@ export interface Load {
   requests: string[] | Pairs;
   connections: number;
   durationMs: number;
+  /** Each request is sent at most once: it ends with the last one, or when the time is over. */
+  once?: boolean;
   /**
    * Undefined: every connection sends as soon as it has its answer. Otherwise requests fall due at this constant
    * rate whatever the server does, and latency counts from when a request was due, not from when it could be sent
@@ -60,6 +62,7 @@ async function generate(load: Load): Promise<LoadResult> {
   const requestOf = requestsOf(load.requests);
   const latenciesMs: number[] = [];
   const counted = { failed: 0, sent: 0 };
+  const most = load.once && Array.isArray(load.requests) ? load.requests.length : Number.POSITIVE_INFINITY;
   const cpu = process.cpuUsage();
   const startedMs = performance.now();
   const send = (connection: Connection, sinceMs: number, then: () => void) => {
@@ -72,7 +75,7 @@ async function generate(load: Load): Promise<LoadResult> {
   try {
     const running = load.perSecond
       ? constantRate(connections, load.perSecond, load.durationMs, send)
-      : asFastAsItGoes(connections, load.durationMs, send);
+      : asFastAsItGoes(connections, load.durationMs, () => counted.sent < most, send);
     await Promise.race([running, failure, tooLong(load.durationMs + drainMs)]);
   } finally {
     for (const connection of connections) connection.close();
@@ -113,13 +116,18 @@ function requestsOf(requests: Load["requests"]): (n: number) => Buffer {
 
 type Send = (connection: Connection, sinceMs: number, then: () => void) => void;
 
-function asFastAsItGoes(connections: Connection[], durationMs: number, send: Send): Promise<unknown> {
+function asFastAsItGoes(
+  connections: Connection[],
+  durationMs: number,
+  mayGoOn: () => boolean,
+  send: Send,
+): Promise<unknown> {
   const endMs = performance.now() + durationMs;
   const loop = (connection: Connection) =>
     new Promise<void>((resolve) => {
       const next = () => {
         const nowMs = performance.now();
-        if (nowMs < endMs) send(connection, nowMs, next);
+        if (nowMs < endMs && mayGoOn()) send(connection, nowMs, next);
         else resolve();
       };
       next();
