@@ -28,7 +28,7 @@ const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 /** A video that one page of followers has, and more are to get. */
 async function halfDelivered(videoId: string) {
   await store.noteVideo(own.db, video(videoId), false);
-  await own.db.transaction().execute((on) => store.startDelivery(on, video(videoId), noJobs));
+  await own.db.transaction().execute((on) => store.startDelivery(on, video(videoId), "", noJobs));
   return (await store.delivery(videoId))!;
 }
 

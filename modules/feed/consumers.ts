@@ -63,7 +63,7 @@ export function projectInboxes(
     followers: Followers,
   ): Promise<string[] | "everybody"> {
     if (event.type === videoPublished.name)
-      return addVideo(on, event.message, followers.get(event.message.authorId) ?? 0);
+      return addVideo(on, event, followers.get(event.message.authorId) ?? 0);
     if (event.type !== videoDeleted.name) return [];
     await store.removeVideo(on, event.message);
     return event.message.publishedAtMs > 0 ? "everybody" : [];
@@ -71,14 +71,14 @@ export function projectInboxes(
 
   async function addVideo(
     on: Transaction<Tables>,
-    video: Authored,
+    { message: video, traceId }: EventOf<typeof videoPublished>,
     followers: number,
   ): Promise<string[] | "everybody"> {
     const wasLarge = (await store.wereLarge([video.authorId], on)).has(video.authorId);
     const pushed = await store.noteVideo(on, video, isLarge(followers, wasLarge, pullFollowers));
     if (!pushed) return "everybody";
     // Followers are listed after the commit: who follows later finds the video noted.
-    await store.startDelivery(on, video, jobs);
+    await store.startDelivery(on, video, traceId, jobs);
     return [];
   }
 }

@@ -58,7 +58,7 @@ test("a delivery outlasts a relation service that is away longer than any job is
   });
   try {
     const late = { authorId: "11", videoId: "23", publishedAtMs: 33 };
-    await store.startDelivery(own.db, late, jobs);
+    await store.startDelivery(own.db, late, "0123456789abcdef0123456789abcdef", jobs);
     await expect.poll(() => store.delivery("23")).toBeUndefined();
     expect(asked).toBe(26);
     const reached = own.db.selectFrom("inbox").select("user_id").where("video_id", "=", "23");

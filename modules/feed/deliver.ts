@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { isTransient } from "#platform/events/transient-error.ts";
 import type { JobKind } from "#platform/jobs/job-queue.ts";
+import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { deliveryPage } from "./rules.ts";
@@ -9,9 +9,9 @@ import type { FeedStore } from "./store.ts";
 
 const pageMs = 20_000;
 
-/** A call on nobody's behalf, for work that no request waits for. */
+/** A call on nobody's behalf, for work that no request waits for and that can be done later. */
 export function systemCall({ traceId, signal }: Partial<Pick<Call, "traceId" | "signal">> = {}): Call {
-  return { traceId: traceId ?? randomBytes(16).toString("hex"), deadlineMs: Date.now() + pageMs, signal };
+  return { traceId: traceId ?? newTraceId(), deadlineMs: Date.now() + pageMs, signal, priority: "sheddable" };
 }
 
 /** Fans a video out to its author's followers, page by page; goes on where it was after an interruption. */
@@ -28,7 +28,7 @@ export function deliverVideo(
       const delivery = await store.delivery(job.key);
       if (!delivery) return;
       const followers = (before: string) =>
-        relation.listFollowers({ userId: delivery.author_id, before, limit: deliveryPage }, systemCall());
+        relation.listFollowers({ userId: delivery.author_id, before, limit: deliveryPage }, systemCall(job));
       let page = followers(delivery.before_follow);
       for (;;) {
         job.signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { deadJobs, fairScheduling, jobTable } from "#platform/jobs/job-table.ts";
+import { deadJobs, fairScheduling, jobTable, jobTraces } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-inboxes": `
@@ -117,4 +117,5 @@ export const migrations: Migrations = {
     alter table feed.reader add column pulls_seen int8 not null default 0;
   `,
   "0007-dead-jobs": `${deadJobs("feed")}`,
+  "0008-traces-of-jobs": `${jobTraces("feed")}`,
 };

@@ -64,7 +64,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       return rows[0]!.pushed;
     },
     /** Has a video delivered in the background, to the followers that its author has after the commit. */
-    async startDelivery(on: Queryable<Tables>, video: Authored, jobs: JobQueue) {
+    async startDelivery(on: Queryable<Tables>, video: Authored, traceId: string, jobs: JobQueue) {
       await on
         .insertInto("delivery")
         .values({
@@ -75,7 +75,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
         })
         .onConflict((conflict) => conflict.doNothing())
         .execute();
-      await jobs.add(on, "deliver", video.videoId);
+      await jobs.add(on, "deliver", video.videoId, { traceId });
     },
     /** Puts a video into the inboxes of those followers who have one. */
     deliver: putIntoInboxes,
@@ -123,7 +123,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       if (done.includes(false)) return false;
       return events.transaction(db, async (transaction, emit) => {
         if (!(await there(transaction).forUpdate().executeTakeFirst())) return false;
-        emit(inboxesChanged, namedOrAll(new Set(followerIds)));
+        emit(inboxesChanged, namedOrAll(new Set(followerIds)), job.traceId);
         const noted = transaction.updateTable("delivery").set({ before_follow: next });
         if (next) await noted.where("video_id", "=", delivery.video_id).execute();
         else {

@@ -57,10 +57,10 @@ const left = async () => [
 
 async function remove(): Promise<void> {
   const consumer = consumeErasures(own.events, own.db, {
-    accounts: accountErasureStore(own.db),
-    reactions: reactions(),
-    comments: comments(),
-    reports: reportStore(own.db),
+    accounts: () => accountErasureStore(own.db),
+    reactions,
+    comments,
+    reports: () => reportStore(own.db),
   });
   await own.events.transaction(own.db, async (_transaction, emit) =>
     emit(accountErased, { userId: eve, closingId: "1", atMs: 1 }),

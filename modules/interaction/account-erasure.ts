@@ -1,5 +1,5 @@
 import { accountErased } from "#contracts/events.ts";
-import type { Kysely } from "#platform/db/database.ts";
+import type { Kysely, StoreFor } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
@@ -18,62 +18,62 @@ export function consumeErasures(
   events: Events,
   db: Kysely<Tables>,
   stores: {
-    accounts: AccountErasureStore;
-    reactions: ReactionStore;
-    comments: CommentStore;
-    reports: ReportStore;
+    accounts: StoreFor<AccountErasureStore>;
+    reactions: StoreFor<ReactionStore>;
+    comments: StoreFor<CommentStore>;
+    reports: StoreFor<ReportStore>;
   },
 ): Consumer {
-  const { accounts, reactions, comments, reports } = stores;
-
-  async function removeReactions(userId: string, checkTimeSlice: () => void): Promise<void> {
-    for (const kind of [1, -1] as const) {
-      for (let after = "0"; ; checkTimeSlice()) {
-        const rows = await accounts.reactions(userId, kind, after);
-        if (rows.length === 0) break;
-        await reactions.apply(
-          rows.map((row) => ({ videoId: row.video_id, userId, reaction: 0, id: row.id })),
-        );
-        after = rows.at(-1)!.id;
-      }
-    }
-  }
-
-  async function removeComments(userId: string, checkTimeSlice: () => void): Promise<void> {
-    for (let after = "0"; ; ) {
-      const rows = await accounts.comments(userId, after);
-      if (rows.length === 0) break;
-      for (const { video_id: videoId, id } of rows) {
-        await comments.remove(videoId, id, () => {}).catch(ignoreGone);
-        checkTimeSlice();
-      }
-      after = rows.at(-1)!.id;
-    }
-    while (await accounts.forgetNames(userId)) checkTimeSlice();
-  }
-
-  async function removeReports(userId: string, checkTimeSlice: () => void): Promise<void> {
-    for (let after = "0"; ; ) {
-      const rows = await reports.reportsOf(userId, after);
-      if (rows.length === 0) return;
-      for (const { video_id: videoId, comment_id: commentId } of rows) {
-        await reports.withdraw(videoId, commentId, userId);
-        checkTimeSlice();
-      }
-      after = rows.at(-1)!.id;
-    }
-  }
-
   return events.consume({
     group: "interaction.accounts",
     db,
     types: [accountErased],
-    prepare: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
+    prepare: eachInTimeSlices(async ({ message: { userId }, traceId }, { checkTimeSlice, signal }) => {
+      const call = { traceId, signal };
+      const accounts = stores.accounts(call);
       await accounts.markDeleted(userId);
       // In transactions of their own, since there may be many; each is idempotent.
-      await removeReactions(userId, checkTimeSlice);
-      await removeComments(userId, checkTimeSlice);
-      await removeReports(userId, checkTimeSlice);
+      await removeReactions(stores.reactions(call));
+      await removeComments(stores.comments(call));
+      await removeReports(stores.reports(call));
+
+      async function removeReactions(reactions: ReactionStore): Promise<void> {
+        for (const kind of [1, -1] as const) {
+          for (let after = "0"; ; checkTimeSlice()) {
+            const rows = await accounts.reactions(userId, kind, after);
+            if (rows.length === 0) break;
+            await reactions.apply(
+              rows.map((row) => ({ videoId: row.video_id, userId, reaction: 0, id: row.id, traceId })),
+            );
+            after = rows.at(-1)!.id;
+          }
+        }
+      }
+
+      async function removeComments(comments: CommentStore): Promise<void> {
+        for (let after = "0"; ; ) {
+          const rows = await accounts.comments(userId, after);
+          if (rows.length === 0) break;
+          for (const { video_id: videoId, id } of rows) {
+            await comments.remove(videoId, id, () => {}).catch(ignoreGone);
+            checkTimeSlice();
+          }
+          after = rows.at(-1)!.id;
+        }
+        while (await accounts.forgetNames(userId)) checkTimeSlice();
+      }
+
+      async function removeReports(reports: ReportStore): Promise<void> {
+        for (let after = "0"; ; ) {
+          const rows = await reports.reportsOf(userId, after);
+          if (rows.length === 0) return;
+          for (const { video_id: videoId, comment_id: commentId } of rows) {
+            await reports.withdraw(videoId, commentId, userId);
+            checkTimeSlice();
+          }
+          after = rows.at(-1)!.id;
+        }
+      }
     }),
   });
 }

@@ -11,6 +11,7 @@ export interface Draft {
   /** The comment or reply it answers. */
   replyToId: string | undefined;
   idempotencyKey: string | undefined;
+  traceId?: string;
 }
 export const keyOf = (draft: Pick<Draft, "videoId" | "authorId" | "idempotencyKey">) =>
   `${draft.videoId} ${draft.authorId} ${draft.idempotencyKey}`;

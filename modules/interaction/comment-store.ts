@@ -55,7 +55,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
             );
             const known = await findKnown(transaction, drafts);
             const targets = await findTargets(transaction, drafts);
-            const added: CommentRow[] = [];
+            const added: { row: CommentRow; traceId: string | undefined }[] = [];
             const results = drafts.map((draft): CommentRow | Refusal => {
               const video = videos.get(draft.videoId);
               if (!video) return "video-gone";
@@ -65,12 +65,15 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
               const target = draft.replyToId === undefined ? undefined : targets.get(targetOf(draft));
               if (draft.replyToId !== undefined && !target) return "not-found";
               const row = number(draft, video, target);
-              added.push(row);
+              added.push({ row, traceId: draft.traceId });
               return row;
             });
-            if (added.length > 0) await insert(transaction, added);
-            for (const row of added)
-              emit(commented, { ...nameOf(row), videoAuthorId: videos.get(row.video_id)!.author_id });
+            const rows = added.map(({ row }) => row);
+            if (rows.length > 0) await insert(transaction, rows);
+            for (const { row, traceId } of added) {
+              const videoAuthorId = videos.get(row.video_id)!.author_id;
+              emit(commented, { ...nameOf(row), videoAuthorId }, traceId);
+            }
             return results;
           }),
       ),

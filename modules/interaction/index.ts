@@ -39,13 +39,10 @@ export const interactionModule = defineModule<object, Tables>()({
     const addRows = perCall(db, (until) => (rows: KnownVideo[]) => addVideos(until, rows));
     const videos = createKnownVideos(clients.video, addRows, caches);
     const blocks = askBlocks(clients.relation);
-    const erasures = consumeErasures(events, db, {
-      accounts: accountErasureStore(db),
-      reactions: reactions.lasting,
-      comments: comments.lasting,
-      reports: reports.lasting,
-    });
-    const deletions = consumeVideoDeletions(events, db, removalStore(db, events));
+    const accounts = perCall(db, accountErasureStore);
+    const erasures = consumeErasures(events, db, { accounts, reactions, comments, reports });
+    const removal = perCall(db, (until) => removalStore(until, events));
+    const deletions = consumeVideoDeletions(events, db, removal);
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),

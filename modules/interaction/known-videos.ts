@@ -4,7 +4,7 @@ import type { Caches } from "#platform/cache/caches.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import type { ServedCall } from "#platform/rpc/call.ts";
+import { mergeCalls, type ServedCall } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 
 export interface KnownVideo {
@@ -31,11 +31,10 @@ export function createKnownVideos(
   const authorOf = caches.shared("authors of published videos", remembered);
   const find = createBatcher(
     async (asked: { videoId: string; call: ServedCall }[], batch): Promise<(string | undefined)[]> => {
-      const { traceId } = asked[0]!.call;
-      const deadlineMs = Math.max(...asked.map(({ call }) => call.deadlineMs));
+      const merged = mergeCalls(asked.map(({ call }) => call));
       // As a guest: before it is published, not even the author can like it.
       const ids = [...new Set(asked.map(({ videoId }) => videoId))];
-      const { videos } = await video.getVideos({ ids }, { traceId, deadlineMs, signal: batch.signal });
+      const { videos } = await video.getVideos({ ids }, { ...merged, signal: batch.signal });
       const published = videos.filter(({ state }) => state === VideoState.PUBLISHED);
       if (published.length > 0)
         await addRows(batch)(published.map(({ id, authorId }) => ({ videoId: id, authorId })));

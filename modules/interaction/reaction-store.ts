@@ -19,6 +19,7 @@ export interface ReactionCommand {
   insteadOf?: StoredReaction;
   /** The id of the new reaction. */
   id: string;
+  traceId?: string;
 }
 
 interface Change {
@@ -30,6 +31,8 @@ interface Change {
   /** The person's flag; their row is locked. */
   gone: boolean;
 }
+
+const keyOf = ({ videoId, userId }: { videoId: string; userId: string }) => `${videoId} ${userId}`;
 
 /** All SQL of reactions and their counts. */
 export function reactionStore(db: Kysely<Tables>, events: Events) {
@@ -55,11 +58,14 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
             );
             const atMs = Date.now();
             refuseDeleted(changes.filter((change) => change.now !== 0));
-            for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes)
-              emit(reacted, { videoId, userId, authorId, was, now, atMs });
+            const traces = new Map(commands.map((command) => [keyOf(command), command.traceId]));
+            for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes) {
+              const event = { videoId, userId, authorId, was, now, atMs };
+              emit(reacted, event, traces.get(keyOf(event)));
+            }
             const changed = new Set(changes.map((change) => `${change.video_id} ${change.user_id}`));
             return commands.map((command) =>
-              videos.has(command.videoId) ? changed.has(`${command.videoId} ${command.userId}`) : undefined,
+              videos.has(command.videoId) ? changed.has(keyOf(command)) : undefined,
             );
           }),
       ),

@@ -46,7 +46,7 @@ describe("removing a person", () => {
     await follow([["1000", "1001"]]);
     await block(eve, "9000");
     await block("9001", eve);
-    const consumer = consumeErasures(own.events, own.db, {
+    const consumer = consumeErasures(own.events, own.db, () => ({
       ...stores(),
       // As if its time were over after each step.
       async removeFollows(userId) {
@@ -57,7 +57,7 @@ describe("removing a person", () => {
         if (more) throw new DomainError("unavailable", "TIME_SLICE_OVER", "There is more to do.");
         return more;
       },
-    });
+    }));
     await own.events.transaction(own.db, async (_transaction, emit) =>
       emit(accountErased, { userId: eve, closingId: "1", atMs: 1 }),
     );

@@ -1,5 +1,5 @@
 import { accountErased } from "#contracts/events.ts";
-import type { Kysely } from "#platform/db/database.ts";
+import type { Kysely, StoreFor } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
 import { eachInTimeSlices } from "#platform/events/time-slice.ts";
@@ -7,12 +7,17 @@ import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** Erases the follows and blocks of a deleted account, in both directions, and what others gained by them. */
-export function consumeErasures(events: Events, db: Kysely<Tables>, store: AccountErasureStore): Consumer {
+export function consumeErasures(
+  events: Events,
+  db: Kysely<Tables>,
+  storeFor: StoreFor<AccountErasureStore>,
+): Consumer {
   return events.consume({
     group: "relation.accounts",
     db,
     types: [accountErased],
-    prepare: eachInTimeSlices(async ({ message: { userId } }, { checkTimeSlice }) => {
+    prepare: eachInTimeSlices(async ({ message: { userId }, traceId }, { checkTimeSlice, signal }) => {
+      const store = storeFor({ traceId, signal });
       await store.markDeleted(userId);
       // In transactions of their own, since there may be millions; each is idempotent.
       for (const remove of [store.removeFollows, store.removeBlocks])

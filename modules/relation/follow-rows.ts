@@ -8,6 +8,7 @@ export interface FollowCommand {
   followeeId: string;
   /** The id of the new follow; absent to unfollow. */
   id: string | undefined;
+  traceId?: string;
 }
 
 export interface Pair {

@@ -40,15 +40,20 @@ export function followStore(db: Kysely<Tables>, events: Events) {
           inserted.filter((pair) => refused.has(pairKey(pair))),
         );
         const added = inserted.filter((pair) => !refused.has(pairKey(pair)));
-        for (const { follower_id: followerId, followee_id: followeeId, id: followId } of added) {
-          emit(relationFollowed, { followerId, followeeId, followId, atMs: timeOfId(followId) });
+        const traces = new Map(commands.map((command) => [keyOf(command), command.traceId]));
+        for (const pair of added) {
+          const { follower_id: followerId, followee_id: followeeId, id: followId } = pair;
+          const followed = { followerId, followeeId, followId, atMs: timeOfId(followId) };
+          emit(relationFollowed, followed, traces.get(pairKey(pair)));
         }
-        for (const { follower_id: followerId, followee_id: followeeId, id: followId } of removed) {
-          emit(relationUnfollowed, { followerId, followeeId, followId, atMs: Date.now() });
+        for (const pair of removed) {
+          const { follower_id: followerId, followee_id: followeeId, id: followId } = pair;
+          const unfollowed = { followerId, followeeId, followId, atMs: Date.now() };
+          emit(relationUnfollowed, unfollowed, traces.get(pairKey(pair)));
         }
         const changed = new Set([...added, ...removed].map(pairKey));
         return commands.map((command) => {
-          const key = `${command.followerId} ${command.followeeId}`;
+          const key = keyOf(command);
           return refused.get(key) ?? changed.has(key);
         });
       });
@@ -57,6 +62,8 @@ export function followStore(db: Kysely<Tables>, events: Events) {
 }
 
 export type FollowStore = ReturnType<typeof followStore>;
+
+const keyOf = ({ followerId, followeeId }: FollowCommand): string => `${followerId} ${followeeId}`;
 
 /**
  * Which of these follows a block stands across, and which are of people who are gone; gives the refusals by pair.

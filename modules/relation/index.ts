@@ -43,7 +43,8 @@ export const relationModule = defineModule<object, Tables>()({
       types: hotEvents,
       handle: projectHotUsers(hot),
     });
-    const erasures = consumeErasures(events, db, accountErasureStore(db, events));
+    const erasing = perCall(db, (until) => accountErasureStore(until, events));
+    const erasures = consumeErasures(events, db, erasing);
     const jobs = startJobQueue({
       db,
       kinds: { [rebuildKind]: rebuildRanking(db, hot) },

@@ -1,7 +1,7 @@
 import { accountRefused, accountRemoved } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
-import type { EventOf } from "#platform/events/event-type.ts";
+import type { Emit, EventOf } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { DeletionRequestStore } from "./deletion-request-store.ts";
 import type { Tables } from "./tables.ts";
@@ -20,9 +20,10 @@ export function consumeDeletionOutcomes(
     db,
     types: outcomes,
     async handle(on, told: EventOf<(typeof outcomes)[number]>[], { emit }) {
-      for (const { type, message } of told) {
-        if (type === accountRemoved.name) await store.erase(on, emit, message, removePicture);
-        else await store.reopen(on, emit, message, message.reason);
+      for (const { type, message, traceId } of told) {
+        const emitInTrace: Emit = (emitted, content) => emit(emitted, content, traceId);
+        if (type === accountRemoved.name) await store.erase(on, emitInTrace, message, removePicture);
+        else await store.reopen(on, emitInTrace, message, message.reason);
       }
     },
   });

@@ -69,7 +69,12 @@ const told = async () =>
   );
 
 async function close(closingId: string): Promise<void> {
-  const consumer = consumeDeletionRequests(own.events, own.db, { videos, accounts }, jobs);
+  const consumer = consumeDeletionRequests(
+    own.events,
+    own.db,
+    { videos: () => videos, accounts: () => accounts },
+    jobs,
+  );
   await own.events.transaction(own.db, async (_transaction, emit) =>
     emit(accountClosing, { userId: eve, closingId, atMs: 1 }),
   );

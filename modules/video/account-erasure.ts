@@ -1,6 +1,6 @@
 import { accountClosing, accountRefused, accountRemoved } from "#contracts/events.ts";
 import type { UserId } from "#contracts/ids.ts";
-import type { Kysely } from "#platform/db/database.ts";
+import type { Kysely, StoreFor } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
 import { inTimeSlices } from "#platform/events/time-slice.ts";
@@ -16,18 +16,18 @@ import type { VideoStore } from "./video-store.ts";
 export function consumeDeletionRequests(
   events: Events,
   db: Kysely<Tables>,
-  stores: { videos: VideoStore; accounts: AccountErasureStore },
+  stores: { videos: StoreFor<VideoStore>; accounts: StoreFor<AccountErasureStore> },
   jobs: JobQueue,
 ): Consumer {
-  const { videos, accounts } = stores;
   return events.consume<Tables, typeof accountClosing, Set<string>>({
     group: "video.accounts",
     db,
     types: [accountClosing],
-    prepare: inTimeSlices(async (requests, { checkTimeSlice }) => {
+    prepare: inTimeSlices(async (requests, { checkTimeSlice, signal }) => {
       const refused = new Set<string>();
-      for (const { message } of requests) {
+      for (const { message, traceId } of requests) {
         const { userId, closingId } = message;
+        const [videos, accounts] = [stores.videos({ traceId, signal }), stores.accounts({ traceId, signal })];
         if (!(await accounts.markDeleted(userId, closingId))) {
           refused.add(closingId);
           continue;
@@ -46,10 +46,11 @@ export function consumeDeletionRequests(
       return refused;
     }),
     async handle(_transaction, requests, { emit, prepared: refused }) {
-      for (const { message } of requests) {
+      for (const { message, traceId } of requests) {
         const { userId, closingId } = message;
-        if (refused.has(closingId)) emit(accountRefused, { userId, closingId, reason: "VIDEO_HELD" });
-        else emit(accountRemoved, { userId, closingId });
+        if (refused.has(closingId))
+          emit(accountRefused, { userId, closingId, reason: "VIDEO_HELD" }, traceId);
+        else emit(accountRemoved, { userId, closingId }, traceId);
       }
     },
   });

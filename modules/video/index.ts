@@ -57,7 +57,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const deletionRequests = consumeDeletionRequests(
       events,
       db,
-      { videos: videos.lasting, accounts: accountErasureStore(db) },
+      { videos, accounts: perCall(db, accountErasureStore) },
       jobs,
     );
     const sweep = async () => {

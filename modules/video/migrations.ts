@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { deadJobs, fairScheduling, jobTable } from "#platform/jobs/job-table.ts";
+import { deadJobs, fairScheduling, jobTable, jobTraces } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-videos": `
@@ -77,4 +77,5 @@ export const migrations: Migrations = {
     alter table video.upload add address text not null default '';
   `,
   "0007-dead-jobs": `${deadJobs("video")}`,
+  "0008-traces-of-jobs": `${jobTraces("video")}`,
 };

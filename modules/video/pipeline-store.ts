@@ -72,11 +72,12 @@ export function pipelineStore(db: Kysely<Tables>, events: Events) {
         if (!video) return false;
         await job.finish(transaction);
         await countWorks(transaction, video.author_id, 1);
-        emit(videoPublished, {
+        const published = {
           videoId: id,
           authorId: video.author_id,
           publishedAtMs: Number(video.published_ms),
-        });
+        };
+        emit(videoPublished, published, job.traceId);
         await releaseBlobs(transaction, jobs, [id], result.keepKeys);
         return true;
       });

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { sql } from "kysely";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
-import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { type Kysely, type Queryable, traceOf } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { JobQueue } from "#platform/jobs/job-queue.ts";
 import { expectedMs } from "#platform/media/effort.ts";
@@ -94,6 +94,7 @@ export function uploadStore(db: Kysely<Tables>) {
           .where("owner_id", "=", video.uploadId)
           .execute();
         await jobs.add(transaction, "process", video.id, {
+          traceId: traceOf(db),
           owner: video.authorId,
           expectedMs: expectedMs(upload.info, firstRenditionShortSidePx, availableParallelism()),
         });

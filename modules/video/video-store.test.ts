@@ -57,6 +57,7 @@ const jobOf = (kind: string, key: string): Pick<Job, "key" | "finish"> & Job => 
   key,
   attempt: 1,
   signal: new AbortController().signal,
+  traceId: "",
   finish: async (on) =>
     void (await on.deleteFrom("job").where("kind", "=", kind).where("key", "=", key).execute()),
 });

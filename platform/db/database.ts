@@ -26,15 +26,30 @@ export function withSignal<T>(signal: AbortSignal, db: Kysely<T>): Kysely<T> {
   return open(signal);
 }
 
-/** A store for each call, whose statements are cancelled with it. */
-export interface PerCall<Store> {
-  (call: { readonly signal: AbortSignal }): Store;
+/** The traces of the calls that databases were opened for. */
+// biome-ignore lint/suspicious/noExplicitAny: see above.
+const traces = new WeakMap<Kysely<any>, string>();
+
+/** The trace to which belongs what is written through this database, when it was opened for a call. */
+export function traceOf<T>(db: Kysely<T>): string | undefined {
+  return traces.get(db);
+}
+
+/** The store for a call: its statements are cancelled with the call, its events belong to the call's trace. */
+export type StoreFor<Store> = (call: { readonly signal: AbortSignal; readonly traceId?: string }) => Store;
+
+/** A store for each call, and one that is nobody's. */
+export interface PerCall<Store> extends StoreFor<Store> {
   /** For work that must be finished even when its caller is gone. */
   readonly lasting: Store;
 }
 
 export function perCall<T, Store>(db: Kysely<T>, make: (db: Kysely<T>) => Store): PerCall<Store> {
-  const forCall = ({ signal }: { signal: AbortSignal }) => make(withSignal(signal, db));
+  const forCall: StoreFor<Store> = ({ signal, traceId }) => {
+    const opened = withSignal(signal, db);
+    if (traceId) traces.set(opened, traceId);
+    return make(opened);
+  };
   return Object.assign(forCall, { lasting: make(db) });
 }
 

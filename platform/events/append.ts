@@ -1,7 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { sql } from "kysely";
-import type { Kysely, Transaction } from "../db/database.ts";
+import { type Kysely, type Transaction, traceOf } from "../db/database.ts";
 import { inTransaction } from "../db/transaction.ts";
+import { newTraceId } from "../observe/trace-context.ts";
 import type { Emit } from "./event-type.ts";
 import { partitionOf } from "./partitions.ts";
 
@@ -14,26 +15,27 @@ export interface Outbox {
   flush(transaction: Transaction<unknown>): Promise<void>;
 }
 
-export function createOutbox(): Outbox {
+/** Events that name no trace happen in `trace`, or else in a new one. */
+export function createOutbox(trace = newTraceId()): Outbox {
   const columns = {
     partitions: [] as number[],
     types: [] as string[],
     keys: [] as string[],
     payloads: [] as Uint8Array[],
-    traceIds: [] as (string | null)[],
+    traceIds: [] as string[],
   };
   return {
     get types() {
       return new Set(columns.types);
     },
-    emit(type, init, traceId) {
+    emit(type, init, traceId = trace) {
       const message = create(type.schema, init);
       const key = type.key(message);
       columns.partitions.push(partitionOf(key));
       columns.types.push(type.name);
       columns.keys.push(key);
       columns.payloads.push(toBinary(type.schema, message));
-      columns.traceIds.push(traceId ?? null);
+      columns.traceIds.push(traceId);
     },
     async flush(transaction) {
       const { partitions, types, keys, payloads, traceIds } = columns;
@@ -51,7 +53,7 @@ export function transactionWithEvents<Tables, Result>(
   work: (transaction: Transaction<Tables>, emit: Emit) => Promise<Result>,
 ): Promise<{ result: Result; types: Set<string> }> {
   return inTransaction(db, async (transaction) => {
-    const outbox = createOutbox();
+    const outbox = createOutbox(traceOf(db));
     const result = await work(transaction, outbox.emit);
     await outbox.flush(transaction as unknown as Transaction<unknown>);
     return { result, types: outbox.types };

@@ -107,6 +107,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
       const events = rows.map((row) => decode(row, types));
       return {
         prepare: async (context) => (await options.prepare?.(events, context)) as Prepared,
+        traceId: events[0]!.traceId,
         apply: async (transaction, context) => options.handle?.(transaction, events, context),
       };
     },

@@ -16,14 +16,14 @@ export type EventOf<Type extends EventType> =
         position: string;
         key: string;
         message: MessageShape<Schema>;
-        /** The trace in which it happened. */
-        traceId: string | undefined;
+        /** The trace in which it happened: that of the request from which it follows. */
+        traceId: string;
         /** Time of writing, in Unix milliseconds. */
         atMs: number;
       }
     : never;
 
-/** Adds an event to the current transaction. */
+/** Adds an event to the current transaction; `traceId` when it happened in another trace than the transaction. */
 export type Emit = <Type extends EventType>(
   type: Type,
   message: MessageInitShape<Type["schema"]>,

@@ -14,7 +14,8 @@ export interface Events {
    * when it holds every lock on its facts. So two transactions that contend for a row or a unique key write their
    * events in the order of their facts. A writer that needs order per key must therefore change or lock a row of that
    * key, as counting does anyway. Like every `inTransaction` it can be retried, so `work` changes nothing but through
-   * its arguments.
+   * its arguments. The events belong to the trace of the call
+   * for which `db` was opened (perCall), unless they name another.
    */
   transaction<Tables, Result>(
     db: Kysely<Tables>,

@@ -16,7 +16,7 @@ export interface PrepareContext {
 export interface HandlerContext<Prepared = undefined> extends PrepareContext {
   /** What `prepare` gave. */
   prepared: Prepared;
-  /** Adds events to the same transaction. */
+  /** Adds events to the same transaction; in the trace of the first of the handled ones, unless they name another. */
   emit: Emit;
   /** Calls `act` right after the commit. It is lost if the process dies in between. */
   afterCommit(act: () => void): void;
@@ -33,6 +33,8 @@ export interface HandlerSteps<Tables, Prepared> {
   /** Asks others and does what is idempotent, without a connection and before anything is claimed. */
   prepare(context: PrepareContext): Promise<Prepared>;
   apply(transaction: Transaction<Tables>, context: HandlerContext<Prepared>): Promise<void>;
+  /** The trace of what is emitted. */
+  traceId: string;
 }
 
 /**
@@ -45,11 +47,11 @@ export interface HandlerSteps<Tables, Prepared> {
 export async function runHandler<Tables, Prepared>(
   options: { db: Kysely<Tables>; pool: Pool; timeoutMs: number },
   claim: Claim,
-  { prepare, apply }: HandlerSteps<Tables, Prepared>,
+  { prepare, apply, traceId }: HandlerSteps<Tables, Prepared>,
 ): Promise<Set<string>> {
   const { db, pool, timeoutMs } = options;
   const prepared = await withinTime(timeoutMs, (signal) => prepare({ signal }));
-  const outbox = createOutbox();
+  const outbox = createOutbox(traceId);
   const afterCommitActs: (() => void)[] = [];
   let failure: unknown;
   const work = async (transaction: Transaction<Tables>) => {

@@ -1,4 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { newTraceId } from "../observe/trace-context.ts";
 import type { EventOf, EventType } from "./event-type.ts";
 
 /** An event as it is stored. */
@@ -20,7 +21,8 @@ export function decode<Type extends EventType>(row: LogRow, types: ReadonlyMap<s
     position: row.position,
     key: row.key,
     message: fromBinary(type.schema, row.payload),
-    traceId: row.trace_id ?? undefined,
+    // Events of earlier releases have none.
+    traceId: row.trace_id ?? newTraceId(),
     atMs: row.at.getTime(),
   };
   return event as EventOf<Type>;

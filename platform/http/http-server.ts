@@ -6,6 +6,7 @@ import { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { readTraceContext } from "../observe/trace-context.ts";
 import { tellAllowedMethods } from "./allowed-methods.ts";
 import { answerBeforeEnd } from "./answer-before-end.ts";
 import { watchPace } from "./body-pace.ts";
@@ -14,7 +15,6 @@ import { headCheckMs, headMs, shareConnections } from "./connections.ts";
 import { isLoopback, isLoopbackHost, wrongHost } from "./hosts.ts";
 import { refusalForms, refuseOddities, refuseUnparsed, refuseUnrouted, sendRetryAfter } from "./refusals.ts";
 import { addResponseHeaders, responseHeaders } from "./response-headers.ts";
-import { traceIdOf } from "./trace-id.ts";
 
 export interface HttpServerOptions {
   log: Logger;
@@ -58,7 +58,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     childLoggerFactory: (logger) => logger,
-    genReqId: (request) => traceIdOf(request.headers.traceparent),
+    genReqId: (request) => readTraceContext(request.headers.traceparent).traceId,
     // The headers say what is believed by the time that they are read.
     trustProxy: () => true,
     bodyLimit: maxBodyBytes,

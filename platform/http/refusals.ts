@@ -5,8 +5,8 @@ import type { ConnectionError, FastifyReply, FastifyRequest } from "fastify";
 import type { Reason } from "../errors/catalogue.ts";
 import type { DomainError } from "../errors/domain-error.ts";
 import { platformReasons, refusal } from "../errors/reasons.ts";
+import { newTraceId } from "../observe/trace-context.ts";
 import { answerBeforeEnd, drainMs } from "./answer-before-end.ts";
-import { newTraceId } from "./trace-id.ts";
 
 /** A refusal as a surface says it. */
 export interface Refused {

@@ -11,7 +11,7 @@ import { createLog } from "../observe/log.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
 import { type Job, type JobKind, type JobQueue, startJobQueue } from "./job-queue.ts";
-import { fairScheduling, type JobTables, jobTable } from "./job-table.ts";
+import { fairScheduling, type JobTables, jobTable, jobTraces } from "./job-table.ts";
 
 const log = createLog("silent");
 const script = join(
@@ -30,7 +30,7 @@ beforeEach(async () => {
   own = await createTestDatabaseFrom("jobs", async (url) => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "test", {
-      "0001-job": `${jobTable("test")} ${fairScheduling("test")} create table test.effect (key text);`,
+      "0001-job": `${jobTable("test")} ${fairScheduling("test")} ${jobTraces("test")} create table test.effect (key text);`,
     });
     await fresh.close();
   });

@@ -3,6 +3,7 @@ import { type ExpressionBuilder, sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
 import { isDiskFull } from "../errors/disk-full.ts";
 import type { Logger } from "../observe/log.ts";
+import { newTraceId } from "../observe/trace-context.ts";
 import type { JobRow, JobTables } from "./job-table.ts";
 
 /** The database of a module whose tables include the job table, or a transaction on it. */
@@ -15,6 +16,8 @@ export interface Job {
   attempt: number;
   /** Aborts when the job must stop: on shutdown, when its lease is lost, or at its timeout. */
   signal: AbortSignal;
+  /** The trace of the request from which it follows. */
+  traceId: string;
   /** Removes the job in the transaction of its effect. Throws when another worker has taken it over. */
   finish(transaction: JobDatabase): Promise<void>;
 }
@@ -50,7 +53,12 @@ export interface JobQueue {
    * Adds a job, in a transaction when given one; does nothing when it exists already. With a fair share it comes after
    * its owner's other jobs, and later the longer it takes. Without one it comes when it is due.
    */
-  add(owner: JobDatabase, kind: string, key: string, share?: FairShare): Promise<void>;
+  add(
+    on: JobDatabase,
+    kind: string,
+    key: string,
+    of?: Partial<FairShare> & { traceId?: string },
+  ): Promise<void>;
   /** Looks for due jobs now instead of at the next poll. Call it after the commit. */
   wake(): void;
   /** Interrupts running jobs, gives them back and waits for them. */
@@ -163,6 +171,7 @@ export function startJobQueue(options: {
         key: row.key,
         attempt: row.attempts,
         signal,
+        traceId: row.trace_id ?? newTraceId(),
         async finish(transaction) {
           const { numDeletedRows } = await deleteOwn(transaction).executeTakeFirstOrThrow();
           if (numDeletedRows === 0n)
@@ -232,10 +241,11 @@ export function startJobQueue(options: {
   wake();
 
   return {
-    add: async (on, kind, key, share) => {
+    add: async (on, kind, key, { traceId, owner, expectedMs = 0 } = {}) => {
+      const place = owner === undefined ? {} : fairPlace(on, { owner, expectedMs });
       await on
         .insertInto("job")
-        .values({ kind, key, ...(share && fairPlace(on, share)) })
+        .values({ kind, key, trace_id: traceId, ...place })
         .onConflict((conflict) => conflict.columns(["kind", "key"]).doNothing())
         .execute();
     },

@@ -37,6 +37,11 @@ export const deadJobs = (schema: string) => `
   create index job_dead on ${schema}.job (kind) where dead;
 `;
 
+/** The trace to which a job belongs. Comes after the table. */
+export const jobTraces = (schema: string) => `
+  alter table ${schema}.job add trace_id text;
+`;
+
 export interface JobRow {
   id: string;
   kind: string;
@@ -48,6 +53,7 @@ export interface JobRow {
   last_error: string | null;
   dead: boolean;
   created_at: Date;
+  trace_id: string | null;
   owner: string | null;
   turn_at: Date | null;
   heavy: boolean;

@@ -1,19 +1,24 @@
 import { setMaxListeners } from "node:events";
 import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
+import type { TraceContext } from "../observe/trace-context.ts";
 
-/** What travels with every call, on both links: who asks, since when it is too late, and which trace it is. */
-export interface Call {
+/** What the answer is worth, for whoever must refuse some: play and session checks, everything else, what can be left out. */
+export const priorities = ["sheddable", "normal", "essential"] as const;
+export type Priority = (typeof priorities)[number];
+
+/** What travels with every call, on both links: who asks, when it is too late, what it is worth, and which trace it is. */
+export interface Call extends TraceContext {
   /** The person on whose behalf the call is made; absent for guests and for work of the system itself. */
   readonly callerId?: string | undefined;
   /** Whether that person may moderate; as fresh as the check of their session. */
   readonly moderator?: boolean | undefined;
-  /** 32 hex digits, as in W3C trace context. */
-  readonly traceId: string;
   /** Unix milliseconds; nobody waits for the answer after it. A callee never gets more than its caller has left. */
   readonly deadlineMs: number;
   /** Fires when nobody waits for the answer any more: at the deadline, or earlier when the caller is gone. */
   readonly signal?: AbortSignal | undefined;
+  /** Normal when absent. */
+  readonly priority?: Priority | undefined;
 }
 
 /** A call as a handler gets it: what works for it for long ends when its signal fires. */
@@ -25,6 +30,20 @@ export interface ServedCall extends Call {
 export function requireCaller(call: Call): string {
   if (call.callerId) return call.callerId;
   throw refusal("LOGIN_REQUIRED");
+}
+
+/** One call for several: in the trace of the first, as long as the last may wait, and worth what the best is worth. */
+export function mergeCalls(calls: readonly Call[]): Call {
+  const rank = ({ priority = "normal" }: Call) => priorities.indexOf(priority);
+  const { traceId, spanId, sampled, traceState } = calls[0]!;
+  return {
+    traceId,
+    spanId,
+    sampled,
+    traceState,
+    deadlineMs: Math.max(...calls.map(({ deadlineMs }) => deadlineMs)),
+    priority: priorities[Math.max(...calls.map(rank))],
+  };
 }
 
 const maxTimerMs = 2 ** 31 - 1;

@@ -36,11 +36,13 @@ test("a shared call is nobody's and lasts as long as the last may wait; each wai
     });
     return asked.map((one) => `<${one}>`);
   });
-  const patient = callFor(60_000, "7");
+  const patient: Call = { ...callFor(60_000, "7"), priority: "sheddable", sampled: true };
   const answered = ask("patient", patient);
   const hasty = ask("hasty", callFor(50, "8"));
   await expect(hasty).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
-  expect(seen).toEqual([{ traceId: patient.traceId, deadlineMs: patient.deadlineMs }]);
+  const { traceId, deadlineMs, sampled } = patient;
+  // The other one asked for something of normal worth.
+  expect(seen).toEqual([{ traceId, sampled, deadlineMs, priority: "normal" }]);
   end();
   expect(await answered).toBe("<patient>");
 });

@@ -1,5 +1,5 @@
 import { createBatcher } from "../db/batcher.ts";
-import { type Call, withinDeadline } from "./call.ts";
+import { type Call, mergeCalls, withinDeadline } from "./call.ts";
 
 /** Two calls are under way at once, so that neither side waits for the other. */
 const limits = { maxBatch: 64, parallel: 2 };
@@ -15,8 +15,7 @@ export function coalesce<Asked, Answer>(
   idsIn: (asked: Asked) => number = () => 1,
 ): (asked: Asked, call: Call) => Promise<Answer> {
   const ask = createBatcher(async (requests: { asked: Asked; call: Call }[]) => {
-    const deadlineMs = Math.max(...requests.map(({ call }) => call.deadlineMs));
-    const call = { traceId: requests[0]!.call.traceId, deadlineMs };
+    const call = mergeCalls(requests.map(({ call }) => call));
     const all = requests.map(({ asked }) => asked);
     const answers = await Promise.all(chunks(all, idsIn).map((portion) => load(portion, call)));
     return answers.flat();

@@ -1,5 +1,6 @@
 import { create, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { credentials, Client as GrpcClient, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { traceparent } from "../observe/trace-context.ts";
 import { deadlineExceeded } from "./call.ts";
 import type { Meter } from "./meter.ts";
 import type { Client, UntypedUnary } from "./service.ts";
@@ -45,7 +46,9 @@ export function grpcLink(options: {
             call.signal?.throwIfAborted();
             const metadata = new Metadata();
             metadata.set("authorization", await options.tokens.issue(options.from));
-            metadata.set("douya-trace", call.traceId);
+            metadata.set("traceparent", traceparent(call));
+            if (call.traceState) metadata.set("tracestate", call.traceState);
+            if (call.priority) metadata.set("douya-priority", call.priority);
             if (call.callerId) metadata.set("douya-caller", call.callerId);
             if (call.moderator) metadata.set("douya-moderator", "yes");
             return new Promise((resolve, reject) => {

@@ -2,7 +2,8 @@ import { create, type DescService, fromBinary, type Message, toBinary } from "@b
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
-import { type Call, withinDeadline } from "./call.ts";
+import { readTraceContext } from "../observe/trace-context.ts";
+import { type Call, priorities, withinDeadline } from "./call.ts";
 import { maxMessageBytes } from "./grpc-link.ts";
 import { letIn } from "./let-in.ts";
 import type { Meter } from "./meter.ts";
@@ -100,7 +101,8 @@ function callOf(rpc: ServerUnaryCall<unknown, unknown>): Call {
   return {
     callerId: text(rpc, "douya-caller") || undefined,
     moderator: text(rpc, "douya-moderator") === "yes",
-    traceId: text(rpc, "douya-trace"),
+    ...readTraceContext(text(rpc, "traceparent"), text(rpc, "tracestate")),
+    priority: priorities.find((priority) => priority === text(rpc, "douya-priority")),
     deadlineMs: Math.min(askedMs, Date.now() + maxCallMs),
     signal: goneSignal(rpc),
   };
@@ -115,5 +117,6 @@ function goneSignal(rpc: ServerUnaryCall<unknown, unknown>): AbortSignal {
 }
 
 function statusOf(error: unknown, rpc: ServerUnaryCall<unknown, unknown>, log: Logger) {
-  return toStatus(toRefusal(error, { log, rpc: rpc.getPath(), traceId: text(rpc, "douya-trace") }));
+  const { traceId } = readTraceContext(text(rpc, "traceparent"));
+  return toStatus(toRefusal(error, { log, rpc: rpc.getPath(), traceId }));
 }

@@ -117,6 +117,20 @@ describe.each(Object.keys(connect))("%s", (name) => {
     expect(calls[1]!.callerId).toBeUndefined();
   });
 
+  test("what it is worth arrives, and the trace context as it came in", async () => {
+    const calls: Call[] = [];
+    const say = await over(async (_request, call) => {
+      calls.push(call);
+      return {};
+    });
+    const context = { spanId: "b7ad6b7169203331", sampled: true, traceState: "rojo=00f067aa0ba902b7" };
+    await say({}, callFor(patienceMs, { ...context, priority: "sheddable" }));
+    await say({}, callFor());
+    expect(calls).toMatchObject([{ traceId, ...context, priority: "sheddable" }, { traceId }]);
+    expect([calls[1]!.priority, calls[1]!.traceState]).toEqual([undefined, undefined]);
+    expect(calls[1]!.sampled ?? false).toBe(false);
+  });
+
   const kinds: ErrorKind[] = [
     "invalid",
     "unauthenticated",

@@ -42,7 +42,9 @@ export function hostileCall(random: Random, method: Callable, forged: string[], 
   if (token !== undefined) headers.authorization = token;
   if (random.chance(0.7)) headers["douya-caller"] = random.of([...ids, ...ODD_TEXTS]);
   if (random.chance(0.3)) headers["douya-moderator"] = random.of(["yes", "YES", ""]);
-  if (random.chance(0.5)) headers["douya-trace"] = random.of(["0".repeat(32), "x", ""]);
+  if (random.chance(0.5))
+    headers.traceparent = random.of([`00-${"0".repeat(32)}-${"0".repeat(16)}-01`, "x", ""]);
+  if (random.chance(0.2)) headers["douya-priority"] = random.of(["essential", "most", ""]);
   if (random.chance(0.4)) headers["grpc-timeout"] = random.of(TIMEOUTS);
   if (random.chance(0.1)) headers["grpc-encoding"] = random.of(["gzip", "deflate", "x", ""]);
   if (random.chance(0.1)) headers["douya-odd-bin"] = random.of(["AAAA", "%%%", "", "=".repeat(500)]);

@@ -68,7 +68,7 @@ export function accountRoutes({
     app.post(
       "/sessions",
       {
-        config: { auth: "none" },
+        config: { auth: "none", priority: "essential" },
         schema: {
           summary: "Log in",
           tags: ["accounts"],
@@ -85,7 +85,7 @@ export function accountRoutes({
     app.post(
       "/sessions/refresh",
       {
-        config: { auth: "none" },
+        config: { auth: "none", priority: "essential" },
         schema: {
           summary: "Swap a refresh token for new tokens",
           description:

@@ -51,7 +51,7 @@ export function reactionRoutes({
     app.get(
       "/users/:id/likes",
       {
-        config: { auth: "optional" },
+        config: { auth: "optional", priority: "sheddable" },
         schema: {
           summary: "Videos that somebody likes, the most recently liked first",
           description: "A page has fewer videos than `limit` when some were deleted a moment ago.",

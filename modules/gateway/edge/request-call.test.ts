@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import fastify from "fastify";
 import { expect, onTestFinished, test } from "vitest";
+import { readTraceContext } from "#platform/observe/trace-context.ts";
 import { type Call, withinDeadline } from "#platform/rpc/call.ts";
 import { callOf, watchClients } from "./request-call.ts";
 
@@ -30,6 +31,27 @@ test("a page that needs many calls at once is no leak to warn of", async () => {
   const soon = () => new Promise<number>((resolve) => setImmediate(() => resolve(1)));
   expect((await many.inject("/")).json()).toHaveLength(80);
   expect(warnings).toEqual([]);
+});
+
+test("calls go on in the trace of their request, and are worth what the route says", async () => {
+  const one = fastify({ genReqId: (request) => readTraceContext(request.headers.traceparent).traceId });
+  onTestFinished(() => one.close());
+  const calls: Call[] = [];
+  for (const priority of ["essential", undefined] as const)
+    one.get(`/${priority}`, { config: { priority } }, async (request) => void calls.push(callOf(request)));
+  const [traceId, spanId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
+  const headers = { traceparent: `00-${traceId}-${spanId}-01`, tracestate: "rojo=1" };
+  await one.inject({ url: "/essential", headers });
+  await one.inject({ url: "/undefined", headers: { traceparent: "no context", tracestate: "rojo=1" } });
+  expect(calls[0]).toMatchObject({
+    traceId,
+    spanId,
+    sampled: true,
+    traceState: "rojo=1",
+    priority: "essential",
+  });
+  const { spanId: none, traceState, priority } = calls[1]!;
+  expect([none, traceState, priority]).toEqual([undefined, undefined, undefined]);
 });
 
 test("a request's calls end when its client hangs up, and not before nor after its answer", async () => {

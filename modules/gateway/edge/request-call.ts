@@ -2,7 +2,8 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { type Call, callController } from "#platform/rpc/call.ts";
+import { readTraceContext } from "#platform/observe/trace-context.ts";
+import { type Call, callController, type Priority } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "./auth.ts";
 import type { Limits } from "./limits.ts";
 
@@ -13,6 +14,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may ask: `required` refuses guests, `optional` takes them, `none` does not look. */
     auth?: "required" | "optional" | "none";
+    /** What its answer is worth when not all can be answered; normal by default. */
+    priority?: Priority;
   }
   interface FastifyRequest {
     identity?: Identity;
@@ -32,11 +35,14 @@ export interface PublicCall extends Call {
 /** The call that a request makes of the services, on behalf of whoever sent it. */
 export function callOf(request: FastifyRequest, withinMs = requestMs): PublicCall {
   const { userId: callerId, moderator } = request.identity ?? {};
+  const { traceparent, tracestate } = request.headers;
   request.missing ??= new Set();
   return {
     callerId,
     moderator,
+    ...(traceparent && readTraceContext(traceparent, tracestate)),
     traceId: request.id,
+    priority: request.routeOptions.config.priority,
     deadlineMs: Date.now() + withinMs,
     signal: request.gone,
     missing: request.missing,
@@ -76,7 +82,8 @@ export async function identify(
   need: "required" | "optional" | "none",
 ): Promise<void> {
   try {
-    if (token && need !== "none") request.identity = await auth.identify(token, callOf(request));
+    if (token && need !== "none")
+      request.identity = await auth.identify(token, { ...callOf(request), priority: "essential" });
     else if (need === "required") throw refusal("LOGIN_REQUIRED");
   } catch (error) {
     if (error instanceof DomainError && error.kind === "unauthenticated")

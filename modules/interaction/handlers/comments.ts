@@ -50,7 +50,9 @@ export function commentHandlers(
       if (request.replyToId && !isId(request.replyToId)) throw refusal("COMMENT_NOT_FOUND");
       const replyToId = request.replyToId || undefined;
       const { videoId } = request;
-      const added = await add({ videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey }, call);
+      const { traceId } = call;
+      const draft = { videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey, traceId };
+      const added = await add(draft, call);
       if (added instanceof DomainError) throw added;
       if (typeof added === "string") throw refusals[added]();
       return toComment(added);

@@ -33,7 +33,9 @@ export function reactHandlers(
     const authorId = await videos.require(request.videoId, call);
     // Taking something back is nobody else's business.
     if (to.reaction !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
-    const changed = await apply({ videoId: request.videoId, userId, id: ids.next(), ...to }, call);
+    const { videoId } = request;
+    const command = { videoId, userId, id: ids.next(), traceId: call.traceId, ...to };
+    const changed = await apply(command, call);
     if (changed instanceof DomainError) throw changed;
     if (changed === undefined) throw refusal("VIDEO_NOT_FOUND");
     return { changed };

@@ -29,7 +29,7 @@ export function followHandlers(
     conflict: (command) => `${command.followerId} ${command.followeeId}`,
   });
   const change = async (command: FollowCommand, call: ServedCall) => {
-    const changed = await apply(command, call);
+    const changed = await apply({ ...command, traceId: call.traceId }, call);
     if (changed instanceof DomainError) throw changed;
     return { changed };
   };
