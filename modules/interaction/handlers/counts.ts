@@ -1,6 +1,7 @@
 import { type InteractionService, Reaction } from "#contracts/gen/interaction_pb.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
+import { takePage } from "#platform/db/take-page.ts";
 import { idOrZero, isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ReactionStore, StoredReaction } from "../reaction-store.ts";
@@ -63,9 +64,9 @@ export function getUserStats(store: PerCall<ReactionStore>): Service["getUserSta
 export function listLiked(store: PerCall<ReactionStore>): Service["listLiked"] {
   return async ({ userId, before, limit: asked }, call) => {
     if (!isId(userId)) return {};
-    const limit = Math.min(asked, maxPage);
-    const rows = await store(call).liked(userId, isId(before) ? before : undefined, limit + 1);
-    const page = rows.slice(0, limit);
-    return { videoIds: page.map((row) => row.video_id), next: rows.length > limit ? page.at(-1)!.id : "" };
+    const { rows, after } = await takePage(asked, maxPage, (limit) =>
+      store(call).liked(userId, isId(before) ? before : undefined, limit),
+    );
+    return { videoIds: rows.map((row) => row.video_id), next: after?.id ?? "" };
   };
 }

@@ -2,6 +2,7 @@ import { CommentOrder, type InteractionService } from "#contracts/gen/interactio
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
+import { takePage } from "#platform/db/take-page.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client, Handlers } from "#platform/rpc/service.ts";
@@ -31,23 +32,29 @@ export function commentLists(
     videoId: string,
     order: CommentOrder,
     cursor: string,
-    limit: number,
+    asked: number,
     lastSequence: string,
   ): Promise<{ rows: CommentRow[]; next: string }> {
     if (order === CommentOrder.HEAT) {
       const [asOf, heat, floor] = parseCursor(cursor, 3) ?? [lastSequence, aboveAll, aboveAll];
-      const rows = await store.byHeat(videoId, { asOf: asOf!, heat: heat!, floor: floor! }, limit + 1);
-      return cut(rows, limit, (last) => `${asOf}-${last.heat}-${last.floor}`);
+      const { rows, after } = await takePage(asked, maxPage, (limit) =>
+        store.byHeat(videoId, { asOf: asOf!, heat: heat!, floor: floor! }, limit),
+      );
+      return { rows, next: after ? `${asOf}-${after.heat}-${after.floor}` : "" };
     }
     const before = parseCursor(cursor, 1)?.[0];
-    if (order === CommentOrder.FLAT)
-      return cut(await store.flat(videoId, before, limit + 1), limit, (last) => last.sequence);
-    return cut(await store.byTime(videoId, before, limit + 1), limit, (last) => last.floor);
+    if (order === CommentOrder.FLAT) {
+      const { rows, after } = await takePage(asked, maxFlatPage, (limit) =>
+        store.flat(videoId, before, limit),
+      );
+      return { rows, next: after?.sequence ?? "" };
+    }
+    const { rows, after } = await takePage(asked, maxPage, (limit) => store.byTime(videoId, before, limit));
+    return { rows, next: after?.floor ?? "" };
   }
 
   return {
-    async listComments({ videoId, order, cursor, limit: asked }, call) {
-      const limit = Math.min(asked, order === CommentOrder.FLAT ? maxFlatPage : maxPage);
+    async listComments({ videoId, order, cursor, limit }, call) {
       await requireVisible(videoId, call);
       const own = store(call);
       const row = await own.video(videoId);
@@ -69,24 +76,15 @@ export function commentLists(
       };
     },
     async listReplies({ videoId, commentId, cursor, limit: asked }, call) {
-      const limit = Math.min(asked, maxPage);
-      const after = parseCursor(cursor, 1)?.[0];
+      const position = parseCursor(cursor, 1)?.[0];
       await requireVisible(videoId, call);
       const own = store(call);
       const root = isId(commentId) ? await own.comment(videoId, commentId) : undefined;
       if (!root || root.root_id !== null) throw refusal("COMMENT_NOT_FOUND");
-      const { rows, next } = cut(
-        await own.replies(videoId, commentId, after, limit + 1),
-        limit,
-        (last) => last.floor,
+      const { rows, after } = await takePage(asked, maxPage, (limit) =>
+        own.replies(videoId, commentId, position, limit),
       );
-      return { replies: rows.map(toComment), next };
+      return { replies: rows.map(toComment), next: after?.floor ?? "" };
     },
   };
-}
-
-/** The first `limit` rows, and where to go on if there are more. */
-function cut<R>(rows: R[], limit: number, cursorOf: (last: R) => string): { rows: R[]; next: string } {
-  const page = rows.slice(0, limit);
-  return { rows: page, next: rows.length > limit ? cursorOf(page.at(-1)!) : "" };
 }

@@ -1,6 +1,7 @@
 import { type InteractionService, ReportReason } from "#contracts/gen/interaction_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
+import { takePage } from "#platform/db/take-page.ts";
 import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -31,12 +32,10 @@ export function reportHandlers(
     },
     async listReportedComments({ cursor, limit: asked }, call) {
       requireModerator(call);
-      const pageSize = Math.min(asked, maxPage);
-      // One more tells whether there is a next page.
-      const rows = await store(call).queue(parseCursor(cursor, 1)?.[0] ?? "0", pageSize + 1);
-      const shown = rows.slice(0, pageSize);
+      const position = parseCursor(cursor, 1)?.[0] ?? "0";
+      const { rows, after } = await takePage(asked, maxPage, (limit) => store(call).queue(position, limit));
       return {
-        comments: shown.map((row) => ({
+        comments: rows.map((row) => ({
           comment: toComment(row),
           firstReportedAtMs: timeOfId(row.position),
           spam: Number(row.spam),
@@ -44,7 +43,7 @@ export function reportHandlers(
           other: Number(row.other),
           texts: row.texts,
         })),
-        next: rows.length > pageSize ? shown.at(-1)!.position : "",
+        next: after?.position ?? "",
       };
     },
     async dismissReports({ videoId, commentId, reason }, call) {

@@ -1,10 +1,11 @@
 import type { ListMessagesRequest, MessageService } from "#contracts/gen/message_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
+import { takePage } from "#platform/db/take-page.ts";
 import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { Pair } from "../pairs.ts";
+import type { MessageRow, Pair } from "../pairs.ts";
 import { toMessage } from "../present.ts";
 import { maxConversations, maxMessages } from "../rules.ts";
 import type { MessageStore, Range } from "../store.ts";
@@ -20,25 +21,26 @@ export function readHandlers(
     async listMessages(request, call) {
       const userId = requireCaller(call);
       if (!isId(request.peerId)) return {};
-      const limit = Math.min(request.limit, maxMessages);
       const range = rangeOf(request);
-      // One more than asked for shows whether there are more.
-      const rows = await store(call).messages({ userId, peerId: request.peerId }, range, limit + 1);
-      const page = "beforeId" in range ? rows.slice(-limit) : rows.slice(0, limit);
-      return { messages: page.map(toMessage), more: rows.length > limit };
+      // A page ends at what is farthest from where it was asked from, and is shown the oldest first.
+      const inOrder = (rows: MessageRow[]) => ("beforeId" in range ? rows.toReversed() : rows);
+      const { rows, after } = await takePage(request.limit, maxMessages, async (limit) =>
+        inOrder(await store(call).messages({ userId, peerId: request.peerId }, range, limit)),
+      );
+      return { messages: inOrder(rows).map(toMessage), more: after !== undefined };
     },
     async listConversations(request, call) {
-      const limit = Math.min(request.limit, maxConversations);
       const before = isId(request.before) ? request.before : newest;
-      const rows = await store(call).conversations(requireCaller(call), before, limit + 1);
-      const page = rows.slice(0, limit);
-      const conversations = page.map((row) => ({
+      const { rows, after } = await takePage(request.limit, maxConversations, (limit) =>
+        store(call).conversations(requireCaller(call), before, limit),
+      );
+      const conversations = rows.map((row) => ({
         peerId: row.peer_id,
         latest: toMessage(row),
         unread: row.unread,
         readUpToId: row.read_id === "0" ? "" : row.read_id,
       }));
-      return { conversations, next: rows.length > limit ? page.at(-1)!.id : "" };
+      return { conversations, next: after?.id ?? "" };
     },
     async getLatest({ peerIds }, call) {
       const userId = requireCaller(call);

@@ -1,6 +1,7 @@
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
+import { takePage } from "#platform/db/take-page.ts";
 import { idOrZero, isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { RelationshipStore } from "../relationship-store.ts";
@@ -85,8 +86,7 @@ export function listBy<List extends string>(
 
 /** A page of somebody's list, and where the next one starts. */
 export async function pageOf(rows: Rows, userId: string, asked: { before: string; limit: number }) {
-  const limit = Math.min(asked.limit, maxPage);
-  const found = await rows(userId, isId(asked.before) ? asked.before : undefined, limit + 1);
-  const page = found.slice(0, limit);
-  return { userIds: page.map((row) => row.user_id), next: found.length > limit ? page.at(-1)!.id : "" };
+  const before = isId(asked.before) ? asked.before : undefined;
+  const page = await takePage(asked.limit, maxPage, (limit) => rows(userId, before, limit));
+  return { userIds: page.rows.map((row) => row.user_id), next: page.after?.id ?? "" };
 }

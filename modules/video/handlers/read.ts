@@ -2,6 +2,7 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
+import { takePage } from "#platform/db/take-page.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toVideo } from "../present.ts";
@@ -29,29 +30,31 @@ export function getVideos(store: PerCall<VideoStore>): Service["getVideos"] {
 export function listByAuthor(store: PerCall<VideoStore>): Service["listByAuthor"] {
   return async (request, call) => {
     if (!isId(request.authorId)) return {};
-    const limit = Math.min(request.limit, maxPage);
-    const rows = await store(call).listByAuthor(request.authorId as UserId, {
-      ...(isId(request.beforeId) && { beforeId: request.beforeId }),
-      limit: limit + 1,
-      everyState: request.everyState && request.authorId === call.callerId,
-    });
-    return { videos: rows.slice(0, limit).map((row) => toVideo(row, call)), more: rows.length > limit };
+    const { rows, after } = await takePage(request.limit, maxPage, (limit) =>
+      store(call).listByAuthor(request.authorId as UserId, {
+        ...(isId(request.beforeId) && { beforeId: request.beforeId }),
+        limit,
+        everyState: request.everyState && request.authorId === call.callerId,
+      }),
+    );
+    return { videos: rows.map((row) => toVideo(row, call)), more: after !== undefined };
   };
 }
 
 export function listPublished(store: PerCall<VideoStore>): Service["listPublished"] {
   return async (request, call) => {
-    const limit = Math.min(request.limit, maxPage);
     // A time may be any number; what is later than all there is means from the newest.
     const ms = Math.ceil(request.beforeMs);
     const before =
       ms > 0 && ms < Number.MAX_SAFE_INTEGER
         ? { ms, id: isId(request.beforeId) ? request.beforeId : "0" }
         : undefined;
-    const rows = await store(call).listPublished(before, limit + 1);
+    const { rows, after } = await takePage(request.limit, maxPage, (limit) =>
+      store(call).listPublished(before, limit),
+    );
     return {
-      videos: rows.slice(0, limit).map((row) => ({ id: row.id, publishedAtMs: Number(row.published_ms) })),
-      more: rows.length > limit,
+      videos: rows.map((row) => ({ id: row.id, publishedAtMs: Number(row.published_ms) })),
+      more: after !== undefined,
     };
   };
 }
