@@ -11,8 +11,8 @@ import { checkIdempotencyKey } from "#platform/text/idempotency-key.ts";
 import type { AuthorBlocks } from "../blocks.ts";
 import type { Draft } from "../comment-drafts.ts";
 import type { CommentStore } from "../comment-store.ts";
-import type { KnownVideos } from "../known-videos.ts";
 import { toComment } from "../present.ts";
+import type { PublishedVideos } from "../published-videos.ts";
 import { blockedByAuthor, checkComment, mayCurate, mayDelete, notYours } from "../rules.ts";
 import type { VideoRow } from "../tables.ts";
 
@@ -27,7 +27,7 @@ const refusals = {
 /** Everything that changes comments. */
 export function commentHandlers(
   store: PerCall<CommentStore>,
-  videos: KnownVideos,
+  videos: PublishedVideos,
   blocks: AuthorBlocks,
   ids: Ids,
   security: SecurityLog,
@@ -45,7 +45,7 @@ export function commentHandlers(
       const authorId = requireCaller(call);
       const text = checkComment(request.text);
       const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
-      const videoAuthorId = await videos.require(request.videoId, call);
+      const videoAuthorId = await videos.ensureRow(request.videoId, call);
       if (await blocks(videoAuthorId, authorId, call)) throw blockedByAuthor("comments");
       if (request.replyToId && !isId(request.replyToId)) throw refusal("COMMENT_NOT_FOUND");
       const replyToId = request.replyToId || undefined;
@@ -59,7 +59,7 @@ export function commentHandlers(
     },
     async deleteComment({ videoId, commentId, reason }, call) {
       const actorId = requireCaller(call);
-      await videos.require(videoId, call);
+      await videos.ensureRow(videoId, call);
       if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       let moderated: string | undefined;
       await store(call).remove(videoId, commentId, (comment, video) => {
@@ -75,14 +75,14 @@ export function commentHandlers(
     },
     async pinComment({ videoId, commentId }, call) {
       const callerId = requireCaller(call);
-      await videos.require(videoId, call);
+      await videos.ensureRow(videoId, call);
       if (commentId && !isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       await store(call).pin(videoId, commentId || undefined, requireCurator(callerId));
       return {};
     },
     async closeComments({ videoId, closed }, call) {
       const callerId = requireCaller(call);
-      await videos.require(videoId, call);
+      await videos.ensureRow(videoId, call);
       await store(call).close(videoId, closed, requireCurator(callerId));
       return {};
     },

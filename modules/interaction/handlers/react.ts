@@ -7,7 +7,7 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AuthorBlocks } from "../blocks.ts";
-import type { KnownVideos } from "../known-videos.ts";
+import type { PublishedVideos } from "../published-videos.ts";
 import type { ReactionCommand, ReactionStore, StoredReaction } from "../reaction-store.ts";
 import { blockedByAuthor } from "../rules.ts";
 
@@ -15,7 +15,7 @@ type Service = Handlers<typeof InteractionService>;
 
 export function reactHandlers(
   store: PerCall<ReactionStore>,
-  videos: KnownVideos,
+  videos: PublishedVideos,
   blocks: AuthorBlocks,
   ids: Ids,
 ): Pick<Service, "react" | "withdraw"> {
@@ -30,7 +30,7 @@ export function reactHandlers(
     to: Pick<ReactionCommand, "reaction" | "insteadOf">,
   ) {
     const userId = requireCaller(call);
-    const authorId = await videos.require(request.videoId, call);
+    const authorId = await videos.ensureRow(request.videoId, call);
     // Taking something back is nobody else's business.
     if (to.reaction !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
     const { videoId } = request;

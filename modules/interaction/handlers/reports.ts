@@ -6,8 +6,8 @@ import { type Ids, isId, timeOfId } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
-import type { KnownVideos } from "../known-videos.ts";
 import { toComment } from "../present.ts";
+import type { PublishedVideos } from "../published-videos.ts";
 import type { ReportStore } from "../report-store.ts";
 import { checkReport, maxPage, parseCursor } from "../rules.ts";
 
@@ -16,7 +16,7 @@ type Service = Handlers<typeof InteractionService>;
 /** Comments that people have told the moderators of, and what the moderators make of it. */
 export function reportHandlers(
   store: PerCall<ReportStore>,
-  videos: KnownVideos,
+  videos: PublishedVideos,
   ids: Ids,
   security: SecurityLog,
 ): Pick<Service, "reportComment" | "listReportedComments" | "dismissReports"> {
@@ -25,7 +25,7 @@ export function reportHandlers(
       const reporterId = requireCaller(call);
       const reason = reasonOf(named);
       const text = checkReport(words);
-      await videos.require(videoId, call);
+      await videos.ensureRow(videoId, call);
       if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       await store(call).add({ videoId, commentId, reporterId, id: ids.next(), reason, text });
       return {};

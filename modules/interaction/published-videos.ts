@@ -7,27 +7,24 @@ import { isId } from "#platform/ids/snowflake.ts";
 import { mergeCalls, type ServedCall } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 
-export interface KnownVideo {
+export interface PublishedVideo {
   videoId: string;
   authorId: string;
 }
 
-export interface KnownVideos {
-  /** Sees that a video is published and has its row; gives its author's id. Error: VIDEO_NOT_FOUND. */
-  require(videoId: string, call: ServedCall): Promise<string>;
+export interface PublishedVideos {
+  /** Adds the row of a published video if it has none, and gives its author's id. Error: VIDEO_NOT_FOUND. */
+  ensureRow(videoId: string, call: ServedCall): Promise<string>;
 }
 
-/**
- * A video that was published a moment ago is not asked for again. That it has been deleted since shows in its row,
- * once the event has arrived, or at the latest after `ttlMs`.
- */
+/** A video deleted in this time is refused by its row, once the event has arrived. */
 const remembered = { max: 100_000, ttlMs: 30_000 };
 
-export function createKnownVideos(
+export function createPublishedVideos(
   video: Client<typeof VideoService, "getVideos">,
-  addRows: PerCall<(videos: KnownVideo[]) => Promise<void>>,
+  addRows: PerCall<(videos: PublishedVideo[]) => Promise<void>>,
   caches: Pick<Caches, "shared">,
-): KnownVideos {
+): PublishedVideos {
   const authorOf = caches.shared("authors of published videos", remembered);
   const find = createBatcher(
     async (asked: { videoId: string; call: ServedCall }[], batch): Promise<(string | undefined)[]> => {
@@ -43,7 +40,7 @@ export function createKnownVideos(
     },
   );
   return {
-    async require(videoId, call) {
+    async ensureRow(videoId, call) {
       const authorId = isId(videoId)
         ? await authorOf.get(videoId, () => find({ videoId, call }, call))
         : undefined;
