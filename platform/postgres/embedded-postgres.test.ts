@@ -185,6 +185,25 @@ test("a server killed together with its process recovers at the next start", asy
   await server.stop();
 });
 
+test("a server that is found while it ends is not the last word", async () => {
+  const dir = dataFolder("ending");
+  const before = hold(dir);
+  const { url, pid } = await before.answer;
+  await queryOnce(url, "create table t as select 1 as x");
+  // It is found, and a connection to it is made that nobody answers any more.
+  process.kill(pid, "SIGSTOP");
+  const sockets = () => process.getActiveResourcesInfo().filter((kind) => kind === "PipeWrap").length;
+  const idle = sockets();
+  const starting = start(dir);
+  await expect.poll(sockets).toBeGreaterThan(idle);
+  before.child.kill("SIGKILL");
+  process.kill(pid, "SIGKILL");
+  const server = await starting;
+  expect(server.adopted).toBe(false);
+  expect(await queryOnce(server.url, "select x from t")).toEqual([{ x: 1 }]);
+  await server.stop();
+});
+
 test("a lock file whose number now belongs to a stranger does not stop the start", async () => {
   const dir = dataFolder("stranger");
   const server = await start(dir, { keepAlive: false });

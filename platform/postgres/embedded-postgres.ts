@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, chown, lstat, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "#platform/observe/log.ts";
 import { refusal } from "../errors/reasons.ts";
@@ -12,6 +13,7 @@ import { ensureDataFolder, SUPERUSER } from "./postgres-folder.ts";
 import { boundLog } from "./postgres-log.ts";
 import { embeddedSettings, settingsAsArguments } from "./postgres-settings.ts";
 import { bringDown, bringUp } from "./postmaster.ts";
+import { isAlive } from "./process-alive.ts";
 import { type Account, chooseAccount, commandAs } from "./run-as.ts";
 import { watchPostmaster } from "./watch-postmaster.ts";
 
@@ -20,6 +22,9 @@ const DATABASE = "douya";
 const MAX_SOCKET_PATH_BYTES = 103;
 const MAX_LOG_BYTES = 8 * 2 ** 20;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** How long an adopted server that answers nothing may take to be gone. */
+const ADOPTED_END_MS = 5_000;
+const POLL_MS = 10;
 
 export type EmbeddedPostgres = {
   /** Connection string for `pg`, through a unix socket; user `douya` is superuser, database `douya` exists. */
@@ -61,10 +66,10 @@ export async function startEmbeddedPostgres(options: {
     const command = await commandAs(account, binaries.postgres, args, [binaries.root, dir]);
     await boundLog(logFile, MAX_LOG_BYTES);
     const where = { dir, socketFolder };
-    const server = await bringUp(where, command, logFile);
-    const url = (database: string) =>
+    const urlOf = (server: { socketFolder: string }) => (database: string) =>
       `postgres://${SUPERUSER}:${password}@/${database}?host=${encodeURIComponent(server.socketFolder)}`;
-    await ensureDatabase(url);
+    const server = await bringUpWithDatabase();
+    const url = urlOf(server);
     log.info({ postmaster: server.pid, adopted: server.adopted, created }, "PostgreSQL is ready");
     const watch = watchPostmaster(server, {
       log,
@@ -82,9 +87,28 @@ export async function startEmbeddedPostgres(options: {
         await bringDown(watch.server, log);
       },
     };
+
+    async function bringUpWithDatabase() {
+      for (;;) {
+        const server = await bringUp(where, command, logFile);
+        try {
+          await ensureDatabase(urlOf(server));
+          return server;
+        } catch (error) {
+          // One that is adopted may be about to end: killed, or stopped by whoever had it.
+          if (!server.adopted || !(await endsWithin(server.pid, ADOPTED_END_MS))) throw error;
+        }
+      }
+    }
   } catch (error) {
     throw folderError(error, dir);
   }
+}
+
+async function endsWithin(pid: number, ms: number): Promise<boolean> {
+  for (const deadline = Date.now() + ms; isAlive(pid); await delay(POLL_MS))
+    if (Date.now() > deadline) return false;
+  return true;
 }
 
 async function ensureDatabase(url: (database: string) => string): Promise<void> {
