@@ -117,7 +117,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const usesMedia = entries.some(({ module }) => module.usesMedia);
     const parts = degradableParts({ disk, pool, progress, media: usesMedia ? tool : undefined, log });
     const degraded = watchParts(parts, { metrics, log });
-    const security = createSecurityLog(pool, log);
+    const security = createSecurityLog(storage.database.of("security"), log);
     undo.push(security.stop);
     const retention = startRetention(pool, { log });
     undo.push(retention.stop);

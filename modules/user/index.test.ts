@@ -40,7 +40,7 @@ async function start(limits = false, secret = "s".repeat(32)): Promise<Client<ty
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits, metrics }),
     metrics,
-    security: createSecurityLog(own.database.pool, createLog("silent")),
+    security: createSecurityLog(own.database.of("security"), createLog("silent")),
     log: createLog("silent"),
   });
   undo.push(async () => running.stop?.());

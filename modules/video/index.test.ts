@@ -69,7 +69,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
     metrics,
-    security: createSecurityLog(own.database.pool, createLog("silent")),
+    security: createSecurityLog(own.database.of("security"), createLog("silent")),
     log: createLog("silent"),
   });
   stop = async () => running.stop?.();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { Call } from "./call.ts";
+import { refusal } from "../errors/reasons.ts";
+import { type Call, callController } from "./call.ts";
 import { coalesce, coalesceById } from "./coalesce.ts";
 
 const callFor = (leftMs: number, callerId?: string): Call => ({
@@ -42,9 +43,26 @@ test("a shared call is nobody's and lasts as long as the last may wait; each wai
   await expect(hasty).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
   const { traceId, deadlineMs, sampled } = patient;
   // The other one asked for something of normal worth.
-  expect(seen).toEqual([{ traceId, sampled, deadlineMs, priority: "normal" }]);
+  expect(seen).toMatchObject([{ traceId, sampled, deadlineMs, priority: "normal" }]);
+  expect(seen[0]!.callerId).toBeUndefined();
   end();
   expect(await answered).toBe("<patient>");
+});
+
+test("a shared call ends when all who asked have gone", async () => {
+  const seen: Call[] = [];
+  const ask = coalesce(async (_asked: string[], call) => {
+    seen.push(call);
+    return new Promise<never>(() => {});
+  });
+  const askers = [callController(), callController()];
+  const answers = askers.map(({ signal }) => ask("it", { ...callFor(60_000), signal }));
+  const ends = answers.map((answer) => expect(answer).rejects.toMatchObject({ reason: "CALLER_GONE" }));
+  await expect.poll(() => seen.length).toBe(1);
+  expect(seen[0]!.signal!.aborted).toBe(false);
+  for (const asker of askers) asker.abort(refusal("CALLER_GONE"));
+  await Promise.all(ends);
+  await expect.poll(() => seen[0]!.signal!.aborted).toBe(true);
 });
 
 test("a failure is that of those who shared the call, and of nobody after them", async () => {

@@ -8,14 +8,14 @@ const maxIds = 2000;
 
 /**
  * Merges concurrent requests into one call. The call has no caller and the latest deadline of its requests, while each
- * request keeps its own deadline. `idsIn` counts the ids of a request: more than one message takes become several calls.
+ * request keeps its own deadline; when nobody waits for it any more, it ends. `idsIn` counts the ids of a request: more than one message takes become several calls.
  */
 export function coalesce<Asked, Answer>(
   load: (asked: Asked[], call: Call) => Promise<Answer[]>,
   idsIn: (asked: Asked) => number = () => 1,
 ): (asked: Asked, call: Call) => Promise<Answer> {
-  const ask = createBatcher(async (requests: { asked: Asked; call: Call }[]) => {
-    const call = mergeCalls(requests.map(({ call }) => call));
+  const ask = createBatcher(async (requests: { asked: Asked; call: Call }[], { signal }) => {
+    const call = { ...mergeCalls(requests.map(({ call }) => call)), signal };
     const all = requests.map(({ asked }) => asked);
     const answers = await Promise.all(chunks(all, idsIn).map((portion) => load(portion, call)));
     return answers.flat();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openDatabase } from "../db/database.ts";
 import { createLog } from "../observe/log.ts";
 import { createModuleDatabase } from "../testing/module-database.ts";
 import { createSecurityLog } from "./security-log.ts";
@@ -16,7 +17,7 @@ const rows = async () =>
   ).rows;
 
 test("those alike are one with their number, and an attack from everywhere is bounded", async () => {
-  const security = createSecurityLog(own.database.pool, createLog("silent"));
+  const security = createSecurityLog(own.database.of("security"), createLog("silent"));
   for (let i = 0; i < 3; i++) security.note({ kind: "login-failed", userId: "7", address: "203.0.113.1" });
   for (let i = 0; i < 1000; i++)
     security.note({ kind: "login-refused", address: `198.51.100.${i}`, reason: "X" });
@@ -29,7 +30,7 @@ test("those alike are one with their number, and an attack from everywhere is bo
 
 test("what is written stays as it was, whatever was in it", async () => {
   const { pool } = own.database;
-  const security = createSecurityLog(pool, createLog("silent"));
+  const security = createSecurityLog(own.database.of("security"), createLog("silent"));
   await security.write({
     kind: "video-held",
     actorId: "9",
@@ -40,4 +41,14 @@ test("what is written stays as it was, whatever was in it", async () => {
   expect(last.reason).toHaveLength(299);
   await expect(pool.query("update security.entry set reason = ''")).rejects.toThrow("only added to");
   await security.stop();
+});
+
+test("what cannot be written is refused as any other change", async () => {
+  const away = openDatabase("postgres://nobody@127.0.0.1:1/none", { log: createLog("silent") });
+  const security = createSecurityLog(away.of("security"), createLog("silent"));
+  await expect(security.write({ kind: "video-held", actorId: "9" })).rejects.toMatchObject({
+    reason: "DATABASE_UNAVAILABLE",
+  });
+  await security.stop();
+  await away.close();
 });

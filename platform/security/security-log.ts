@@ -1,4 +1,5 @@
-import type { Pool } from "pg";
+import { sql } from "kysely";
+import type { Kysely } from "../db/database.ts";
 import type { Logger } from "../observe/log.ts";
 
 /** What is kept about. Never a password, a token, or a name that may be a password typed into the wrong field. */
@@ -53,7 +54,7 @@ const keptFailures = 1_000_000;
 const sweepMs = 3_600_000;
 
 /** Writes to the table that `douya security-log` reads. It is only added to; what is old goes. */
-export function createSecurityLog(pool: Pool, log: Logger): SecurityLog {
+export function createSecurityLog(db: Kysely<unknown>, log: Logger): SecurityLog {
   let waiting = new Map<string, { entry: SecurityEntry; times: number }>();
   let writing: Promise<void> = Promise.resolve();
   let sweptAtMs = 0;
@@ -62,34 +63,24 @@ export function createSecurityLog(pool: Pool, log: Logger): SecurityLog {
     if (entries.length === 0) return;
     const column = (of: (entry: SecurityEntry) => string | undefined) =>
       entries.map(({ entry }) => of(entry)?.slice(0, maxText).replaceAll("\0", "") ?? null);
-    await pool.query(
-      `insert into security.entry (kind, user_id, actor_id, subject, address, device, reason, times)
-       select kind, user_id, actor_id, coalesce(subject, ''), coalesce(address, ''), coalesce(device, ''),
-         coalesce(reason, ''), times
-       from unnest($1::text[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int4[])
-         as t(kind, user_id, actor_id, subject, address, device, reason, times)`,
-      [
-        column((entry) => entry.kind),
-        column((entry) => entry.userId),
-        column((entry) => entry.actorId),
-        column((entry) => entry.subject),
-        column((entry) => entry.address),
-        column((entry) => entry.device),
-        column((entry) => entry.reason),
-        entries.map(({ times }) => times),
-      ],
-    );
+    await sql`
+      insert into security.entry (kind, user_id, actor_id, subject, address, device, reason, times)
+      select kind, user_id, actor_id, coalesce(subject, ''), coalesce(address, ''), coalesce(device, ''),
+        coalesce(reason, ''), times
+      from unnest(${column((entry) => entry.kind)}::text[], ${column((entry) => entry.userId)}::int8[],
+        ${column((entry) => entry.actorId)}::int8[], ${column((entry) => entry.subject)}::text[],
+        ${column((entry) => entry.address)}::text[], ${column((entry) => entry.device)}::text[],
+        ${column((entry) => entry.reason)}::text[], ${entries.map(({ times }) => times)}::int4[]
+      ) as t(kind, user_id, actor_id, subject, address, device, reason, times)`.execute(db);
   }
 
   async function sweep(): Promise<void> {
     if (Date.now() - sweptAtMs < sweepMs) return;
     sweptAtMs = Date.now();
-    await pool.query(`delete from security.entry where at < now() - $1 * interval '1 day'`, [keptDays]);
-    await pool.query(
-      `delete from security.entry where kind in ('login-failed', 'login-refused')
-         and id < (select max(id) from security.entry) - $1`,
-      [keptFailures],
-    );
+    await sql`delete from security.entry where at < now() - ${keptDays} * interval '1 day'`.execute(db);
+    await sql`
+      delete from security.entry where kind in ('login-failed', 'login-refused')
+        and id < (select max(id) from security.entry) - ${keptFailures}`.execute(db);
   }
 
   function flush(): Promise<void> {

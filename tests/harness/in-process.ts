@@ -65,7 +65,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
       caches,
       protect,
       metrics,
-      security: createSecurityLog(database.pool, log),
+      security: createSecurityLog(database.of("security"), log),
       log,
     });
     running.set(module.service!, started);
