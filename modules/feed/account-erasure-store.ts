@@ -7,8 +7,8 @@ import type { Tables } from "./tables.ts";
 export function accountErasureStore(db: Kysely<Tables>) {
   return {
     /**
-     * Marks a person and removes their inbox: it is not opened again, and their publications are not recorded. The mark
-     * expires as idle readers do, long after their last request and the last event about them.
+     * Marks a person and removes their inbox: it is not opened again, and their publications are not recorded. The
+     * mark expires like an idle reader, long after the person's last request and the last event about them.
      */
     async markDeleted(userId: string): Promise<void> {
       await sql`
@@ -17,10 +17,10 @@ export function accountErasureStore(db: Kysely<Tables>) {
       for (const table of ["inbox", "source", "pull"] as const)
         await db.deleteFrom(table).where("user_id", "=", userId).execute();
     },
-    /** Removes what there is of them as an author; followers' inboxes lose them with the follows. */
+    /** Removes what is recorded of them as an author. Followers' inboxes lose their videos when the follows end. */
     async removeAuthor(userId: string): Promise<void> {
       await inTransaction(db, async (transaction) => {
-        // Lets whoever notes a video come to its end, and see the mark if they come later.
+        // Waits for transactions that are recording a video. Those that come later see the mark.
         await sql`set local lock_timeout = '2s'`.execute(transaction);
         await sql`lock table feed.author in share row exclusive mode`.execute(transaction);
         for (const table of ["author", "author_video", "delivery"] as const)

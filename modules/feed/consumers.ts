@@ -39,12 +39,12 @@ export function projectInboxes(
       return new Map(relations.map(({ userId, followers }) => [userId, followers]));
     },
     async handle(on, events, { afterCommit, emit, prepared: followers }) {
-      // For deliveries.
+      // Deliveries may be added below.
       afterCommit(jobs.wake);
       const pairs = events.filter(isAboutFollow).map(toPair);
       const readers: (string[] | "everybody")[] = [pairs.map(({ userId }) => userId)];
       await store.lockReaders(on, pairs);
-      // Neighbours of one kind are done at once; order matters only within a pair or a video.
+      // Neighbours of one kind are applied together; order matters only within a pair or a video.
       for (const run of runsOf(events)) {
         const [first] = run;
         if (first.type === relationFollowed.name) await store.addFollows(on, run.map(toPair));
@@ -56,7 +56,7 @@ export function projectInboxes(
     },
   };
 
-  /** Tells whose following feeds show something else now; those to whom it is delivered are told then. */
+  /** Emits whose following feeds have changed. Readers who get a delivery are named when it is done. */
   async function projectVideo(
     on: Transaction<Tables>,
     event: InboxEvent,
@@ -77,7 +77,7 @@ export function projectInboxes(
     const wasLarge = (await store.wereLarge([video.authorId], on)).has(video.authorId);
     const pushed = await store.noteVideo(on, video, isLarge(followers, wasLarge, pullFollowers));
     if (!pushed) return "everybody";
-    // Followers are listed after the commit: who follows later finds the video noted.
+    // Followers are listed after the commit: a follower who comes later finds the video recorded.
     await store.startDelivery(on, video, traceId, jobs);
     return [];
   }

@@ -9,19 +9,19 @@ import type { FeedStore } from "./store.ts";
 
 const pageMs = 20_000;
 
-/** A call on nobody's behalf, for work that no request waits for and that can be done later. */
+/** A call without a caller, for background work that can be repeated later. */
 export function systemCall({ traceId, signal }: Partial<Pick<Call, "traceId" | "signal">> = {}): Call {
   return { traceId: traceId ?? newTraceId(), deadlineMs: Date.now() + pageMs, signal, priority: "sheddable" };
 }
 
-/** Fans a video out to its author's followers, page by page; goes on where it was after an interruption. */
+/** Fans a video out to its author's followers, page by page. Continues where it was after an interruption. */
 export function deliverVideo(
   store: FeedStore,
   relation: Client<typeof RelationService, "listFollowers">,
 ): JobKind {
   return {
     maxAttempts: 20,
-    // Else whoever has not got the video by then never would.
+    // A delivery that gave up would leave the remaining followers without the video.
     isRetryable: isTransient,
     timeoutMs: 3_600_000,
     async run(job) {
@@ -33,7 +33,7 @@ export function deliverVideo(
       for (;;) {
         job.signal.throwIfAborted();
         const { userIds, next } = await page;
-        // Read while this one is delivered.
+        // The next page is read while this one is delivered.
         if (next) page = followers(next);
         page.catch(() => {});
         if (!(await store.deliverPage(delivery, userIds, next, job)) || !next) return;

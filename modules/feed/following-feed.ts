@@ -9,11 +9,11 @@ import type { Pulls } from "./pulls.ts";
 import { type Authored, chooseSources, type Entry, fillMs, mergeNewest } from "./rules.ts";
 import type { FeedStore, PageQuery } from "./store.ts";
 
-/** After everything that can be published. */
+/** Later than anything that can be published. */
 export const newest: Entry = { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: "9223372036854775807" };
 const followingPage = 5000;
 
-/** The newest videos of the people somebody follows, before a position: at most `limit`, fewer only at the end. */
+/** The newest videos by people the reader follows, before a position: at most `limit`, fewer only at the end. */
 export type FollowingFeed = (
   userId: string,
   before: Entry,
@@ -22,14 +22,14 @@ export type FollowingFeed = (
 ) => Promise<Authored[]>;
 
 /**
- * What was delivered to the inbox, merged with what large authors published. Whom one does not follow any more
- * is left out here already, before the event of it has come.
+ * Merges the inbox with what large authors published. Authors who are no longer followed are left out here, before
+ * the event arrives.
  */
 export function followingFeed(options: {
   store: PerCall<FeedStore>;
   relation: Client<typeof RelationService, "getRelations" | "getStandings" | "listFollowing">;
   interaction: Client<typeof InteractionService, "getInterests">;
-  /** Who follows more people gets deliveries from so many of them (rules.ts, chooseSources). */
+  /** A reader who follows more people than this gets deliveries from this many authors (rules.ts, chooseSources). */
   maxSources: number;
 }): FollowingFeed {
   const { store, relation, interaction, maxSources } = options;
@@ -49,14 +49,14 @@ export function followingFeed(options: {
     return relations.some(({ following }) => following > maxSources);
   }
 
-  /** By reader: however many requests of theirs wait for it. */
+  /** By reader: concurrent requests of one reader wait for the same filling. */
   const filling = new Map<string, Promise<void>>();
 
   function fill(userId: string, call: Call): Promise<void> {
     return withinDeadline(call, () => {
       const underWay = filling.get(userId);
       if (underWay) return underWay;
-      // Whoever came first may wait less long than others do, and what is done need not be done again.
+      // The first caller may have a shorter deadline than the others. Finished steps are not repeated.
       const own = { ...call, deadlineMs: Date.now() + fillMs, signal: undefined };
       const done = withinDeadline(own, (filler) => fillAnew(userId, filler)).finally(() =>
         filling.delete(userId),
@@ -99,7 +99,9 @@ export function followingFeed(options: {
     return new Set(otherIds.filter((_, i) => flags[i]! & Relationship.FOLLOWS));
   }
 
-  /** Whom the reader pulls from; those whom they do not follow any more are left out with the page's other entries. */
+  /**
+   * The authors whom the reader pulls from. Ones no longer followed are removed with the other entries of the page.
+   */
   async function pulledBy(userId: string, pulls: Pulls | undefined, call: ServedCall): Promise<string[]> {
     // The inbox was closed a moment ago.
     if (!pulls) return [];
@@ -132,7 +134,7 @@ export function followingFeed(options: {
         asCaller,
       );
       found.push(...entries.filter((entry) => followed.has(entry.authorId)));
-      // Only what was unfollowed a moment ago makes a page short before the end.
+      // Only an unfollow in the last moments makes a page short before the end.
       if (entries.length < limit || found.length >= limit) return found.slice(0, limit);
       from = entries.at(-1)!;
     }

@@ -9,9 +9,9 @@ export interface ReaderOfAuthor {
 }
 
 /**
- * Puts a video into the inboxes of those followers who have one and take deliveries from its author. `inNone`: it is
- * believed to be in none of them yet, so that it is not looked for, which takes a third off; when it is in one after
- * all, that fails and ends the transaction (isThere).
+ * Adds a video to the inboxes of those followers who have one and take deliveries from its author. `inNone` means
+ * that it is expected in none of them, so it is not looked up first, which saves a third of the time. If it is in one
+ * after all, the statement fails and the transaction ends (isThere).
  */
 export async function putIntoInboxes(
   on: Queryable<Tables>,
@@ -34,7 +34,7 @@ export async function putIntoInboxes(
   );
 }
 
-/** Brings authors' delivered videos into the inboxes of those readers who have one. */
+/** Adds the delivered videos of authors to the inboxes of those readers who have one. */
 export async function bringVideos(on: Queryable<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
   await sql`
     insert into feed.inbox (user_id, published_ms, video_id, author_id)
@@ -49,22 +49,24 @@ export async function bringVideos(on: Queryable<Tables>, pairs: ReaderOfAuthor[]
     on conflict do nothing`.execute(on);
 }
 
-/** Whether putting a video into inboxes failed because it was in one. */
+/** Whether adding a video to inboxes failed because one already has it. */
 export function isThere(error: unknown): boolean {
   return (error as { code?: unknown }).code === "23505";
 }
 
-/** One delivery in 64 also trims: an inbox grows a little over its size and never far. */
+/** One delivery in 64 also trims, so an inbox exceeds its size by little. */
 function sampled(userId: string, videoId: string): boolean {
   return ((lastDigits(userId) ^ lastDigits(videoId)) & 63) === 0;
 }
 
-/** Enough of them to tell what is left of an id divided by 64. */
+/** Enough digits to compute an id modulo 64. */
 function lastDigits(id: string): number {
   return Number(id.slice(-6));
 }
 
-/** Cuts off what is over the size; leaves alone inboxes that somebody is working on, since their turn comes again. */
+/**
+ * Removes what exceeds the size. Skips inboxes that another transaction has locked: they are trimmed another time.
+ */
 export async function trim(on: Queryable<Tables>, userIds: string[]): Promise<void> {
   if (userIds.length === 0) return;
   await sql`

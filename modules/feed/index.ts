@@ -24,9 +24,9 @@ import { feedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
 
 export interface FeedConfig {
-  /** An author with so many followers or more is pulled from instead of delivering. */
+  /** Authors with this many followers or more are pulled from and do not deliver. */
   pullFollowers: number;
-  /** Who follows more people gets deliveries from chosen ones only. */
+  /** Readers who follow more people than this get deliveries from chosen authors only. */
   maxSources: number;
 }
 
@@ -58,7 +58,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
           ...config,
         }),
       },
-      // A rebuild leaves two for deliveries.
+      // Leaves two connections for deliveries during a rebuild.
       concurrency: 3,
       log,
     });
@@ -70,7 +70,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       db,
       types: interestEvents,
       ...projectInterests(store, clients.relation),
-      // Whoever is capped already is chosen for by the module that has these facts.
+      // The module that has the facts chooses for readers who are capped already.
       from: "end",
     });
     const closeIdle = setInterval(() => {

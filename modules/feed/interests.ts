@@ -12,10 +12,10 @@ import type { Tables } from "./tables.ts";
 export const interestEvents = [reacted, commented] as const;
 type InterestEvent = EventOf<(typeof interestEvents)[number]>;
 
-/** Authors who are to deliver to capped readers, with these readers. */
+/** Authors who should deliver to capped readers, with these readers. */
 type Interests = ReaderOfAuthor[];
 
-/** Lets the authors deliver with whom capped readers interact. For everybody else there is nothing to do. */
+/** Lets authors deliver to the capped readers who interact with them. Other readers need nothing. */
 export function projectInterests(
   store: FeedStore,
   relation: Client<typeof RelationService, "getStandings">,

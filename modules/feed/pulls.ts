@@ -3,23 +3,23 @@ import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import type { ReaderOfAuthor } from "./inbox-rows.ts";
 import type { Tables } from "./tables.ts";
 
-/** Whom a reader pulls from. Pull numbers after `seen` are still to be looked at. */
+/** The authors whom a reader pulls from. Pull numbers after `seen` have not been looked at yet. */
 export interface Pulls {
   authorIds: string[];
-  /** The last pull number up to which `authorIds` is complete. */
+  /** `authorIds` is complete up to this pull number. */
   seen: string;
-  /** The last pull number given to anybody. */
+  /** The last pull number in use. */
   latest: string;
 }
 
 /**
- * From whom readers pull. An author who publishes without delivering, the first time, is given the next number; a
- * reader has a row for each such author whom they follow, and looks only at the numbers that came since they last read.
- * So a read costs nothing for authors whom the reader does not follow, and no author costs a write for each follower.
+ * Which authors readers pull from. An author gets the next pull number with the first video that is not delivered. A
+ * reader has a row for each such author they follow, and looks only at the numbers added since their last read. So
+ * authors whom the reader does not follow cost a read nothing, and no author costs a write for each follower.
  */
 export function pullStore(db: Kysely<Tables>) {
   return {
-    /** Of those of these readers who have an inbox. */
+    /** Only of those readers who have an inbox. */
     async pullsOf(userIds: string[]): Promise<Map<string, Pulls>> {
       const { rows } = await sql<{
         user_id: string;
@@ -37,7 +37,7 @@ export function pullStore(db: Kysely<Tables>) {
         ]),
       );
     },
-    /** Authors who were given a number after `seen`, up to `latest`. */
+    /** Authors who got a number after `seen`, up to `latest`. */
     async newlyPulled({ seen, latest }: Pulls): Promise<string[]> {
       const { rows } = await sql<{ author_id: string }>`
         select author_id from feed.author where pull_number > ${seen}::int8 and pull_number <= ${latest}::int8`.execute(
@@ -45,7 +45,7 @@ export function pullStore(db: Kysely<Tables>) {
       );
       return rows.map((row) => row.author_id);
     },
-    /** Notes that a reader follows these of the authors with a number up to `latest`. */
+    /** Records that a reader follows these of the authors with a number up to `latest`. */
     async recordPulls(userId: string, latest: string, authorIds: string[]): Promise<void> {
       await sql`
         with reader as (
@@ -59,7 +59,7 @@ export function pullStore(db: Kysely<Tables>) {
   };
 }
 
-/** Has readers pull from those of the authors, whom they follow now, who have a number. */
+/** Makes readers pull from those of these newly followed authors who have a number. */
 export async function addPulls(on: Queryable<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
   await sql`
     insert into feed.pull (user_id, author_id)
@@ -71,7 +71,7 @@ export async function addPulls(on: Queryable<Tables>, pairs: ReaderOfAuthor[]): 
     on conflict do nothing`.execute(on);
 }
 
-/** Gives those of these authors a number who have none. */
+/** Gives a number to those of these authors who have none. */
 export async function numberAuthors(on: Transaction<Tables>, authorIds: string[]): Promise<void> {
   await sql`
     with missing as (

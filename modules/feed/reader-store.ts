@@ -8,14 +8,14 @@ import { fillMs, idleDays, inboxSize } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * The SQL of who has an inbox and who delivers to it. Whoever changes an inbox that may be being filled, which is
- * one that is stale or capped, locks its reader first: so all take the same order.
+ * The SQL of which readers have an inbox and who delivers to it. A transaction that changes an inbox which may be
+ * filled at the same time (a stale or capped one) locks its reader first, so that all take locks in the same order.
  */
 export function readerStore(db: Kysely<Tables>) {
   return {
     /**
-     * Who of these has no inbox yet, or one that must be filled first, and of whom it must be seen whether they
-     * follow too many by now. Notes that they read, once a day; only then is there something to see.
+     * Which of these readers have no inbox or one that must be filled, and which may follow too many by now. Records
+     * the visit once a day; only then can there be something to check.
      */
     async readersToFill(userIds: string[]): Promise<{ fill: Set<string>; look: Set<string> }> {
       const { rows } = await sql<{ user_id: string; stale: boolean; old: boolean }>`
@@ -25,7 +25,7 @@ export function readerStore(db: Kysely<Tables>) {
       const ready = new Set(rows.filter((row) => !row.stale && !row.old).map((row) => row.user_id));
       const look = new Set<string>();
       if (old.length > 0) {
-        // Whom deliveries have passed over meanwhile, is filled from the facts; who is capped, is chosen for anew.
+        // Readers whom deliveries have skipped are filled from the facts; capped ones get new sources.
         const noted = await sql<{ user_id: string; stale: boolean }>`
           update feed.reader
           set stale = stale or capped or last_read_at <= now() - ${idleDays} * interval '1 day', last_read_at = now()
@@ -37,8 +37,8 @@ export function readerStore(db: Kysely<Tables>) {
       return { fill: new Set(userIds.filter((id) => !ready.has(id) && !look.has(id))), look };
     },
     /**
-     * Opens an inbox: from here on every delivery and follow reaches it. Gives the generation to fill, which is that
-     * of a filling under way elsewhere when there is one: the first of them to end decides. Error: SESSION_ENDED.
+     * Opens an inbox: every delivery and follow reaches it from here on. Returns the generation to fill, which is the
+     * one in progress elsewhere if there is one: the first to finish decides. Error: SESSION_ENDED.
      */
     async openInbox(userId: string): Promise<number> {
       return inTransaction(db, async (transaction) => {
@@ -60,11 +60,11 @@ export function readerStore(db: Kysely<Tables>) {
       });
     },
     /**
-     * Fills an inbox with the videos of these authors, and of those that have come in as sources since it was
-     * opened; nobody else's stay. `capped`: from now on only these deliver to it. When something happened since it
-     * was opened that the list of authors may lack, it is left to be filled again. One that another has filled
-     * meanwhile is left alone: the list may be older than what has happened to it since. `followed` are those to pull
-     * from, which is everybody whom the reader follows.
+     * Fills an inbox with the videos of these authors and of sources added since it was opened, and removes all
+     * others. `capped`: only these authors deliver to it from now on. If something happened since it was opened that
+     * the list of authors may lack, it is left to be filled again. If another process has filled it meanwhile, it is
+     * left alone: the list may be out of date. `followed` are the authors to pull from: everybody whom the reader
+     * follows.
      */
     async fillInbox(
       userId: string,
@@ -75,7 +75,7 @@ export function readerStore(db: Kysely<Tables>) {
         followed = authorIds,
       }: { generation: number; authorIds: string[]; capped: boolean; followed?: string[] },
     ): Promise<void> {
-      // A batch of deliveries and we may come to the same entries in two orders.
+      // A batch of deliveries could reach the same entries in another order.
       await inTransaction(db, async (transaction) => {
         const reader = await transaction
           .selectFrom("reader")
@@ -104,7 +104,7 @@ export function readerStore(db: Kysely<Tables>) {
           );
           await transaction
             .updateTable("reader")
-            // A generation is filled once: others that fill it come too late, also if it is stale again by then.
+            // A generation is filled once. Others that fill it come too late, even if it is stale again by then.
             .set({ stale: false, trimmed: false, capped, opened_at: null, generation: generation + 1 })
             .where("user_id", "=", userId)
             .execute();
@@ -113,11 +113,11 @@ export function readerStore(db: Kysely<Tables>) {
         await trim(transaction, [userId]);
       });
     },
-    /** To be called before the first entry is written in a transaction that is to add or remove follows. */
+    /** Call this before the first write of a transaction that adds or removes follows. */
     async lockReaders(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
       await lockReaders(on, pairs);
     },
-    /** Brings an author's delivered videos into the inboxes of new followers who have one. */
+    /** Adds an author's delivered videos to the inboxes of new followers who have one. */
     async addFollows(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
       const chosen = await lockReaders(on, pairs);
       await addSourceRows(
@@ -128,8 +128,8 @@ export function readerStore(db: Kysely<Tables>) {
       await bringVideos(on, pairs);
     },
     /**
-     * Takes an author out of inboxes. One from which older entries were cut off has room for them again; one that is
-     * being filled may get them back from a list of before.
+     * Removes an author from inboxes. An inbox that was trimmed has room for older entries again; one that is being
+     * filled may get this author back from an older list.
      */
     async removeFollows(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
       const userIds = pairs.map((pair) => pair.userId);
@@ -144,21 +144,21 @@ export function readerStore(db: Kysely<Tables>) {
           where i.user_id = p.user_id and i.author_id = p.author_id`.execute(on);
       }
     },
-    /** Who of these is capped, or may be about to be: their inbox is being filled. */
+    /** Which of these readers are capped, or may be soon: their inbox is being filled. */
     async cappedReaders(userIds: string[]): Promise<Set<string>> {
       const { rows } = await sql<{ user_id: string }>`
         select user_id from feed.reader where user_id = any(${userIds}::int8[])
           and (capped or (stale and last_read_at > now() - interval '1 minute'))`.execute(db);
       return new Set(rows.map((row) => row.user_id));
     },
-    /** Lets authors deliver to capped readers, with what they have delivered to others. */
+    /** Lets authors deliver to capped readers, and adds what they have delivered to others. */
     async addSources(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<void> {
       const chosen = await lockReaders(on, pairs);
       const found = pairs.filter((pair) => chosen.has(pair.userId));
       await addSourceRows(on, found);
       await bringVideos(on, found);
     },
-    /** Takes the inboxes away from those who have not read for long; tells how many. */
+    /** Removes the inboxes of readers who have not read for long; returns how many. */
     async closeIdleInboxes(): Promise<number> {
       const idle = sql`last_read_at < now() - ${idleDays} * interval '1 day'`;
       const { rows } = await sql<{ user_id: string }>`
@@ -176,7 +176,10 @@ export function readerStore(db: Kysely<Tables>) {
   };
 }
 
-/** Locks whose inbox may be worked on, in the order of ids; tells who takes deliveries from chosen authors only. */
+/**
+ * Locks readers whose inboxes may be filled at the same time, in the order of ids; returns which take deliveries from
+ * chosen authors only.
+ */
 async function lockReaders(on: Transaction<Tables>, pairs: ReaderOfAuthor[]): Promise<Set<string>> {
   const { rows } = await sql<{ user_id: string; choosing: boolean }>`
     select user_id, capped or stale as choosing from feed.reader

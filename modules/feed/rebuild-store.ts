@@ -14,9 +14,9 @@ const name = "inboxes";
 const inboxesAtOnce = 200;
 const maxUserId = "9223372036854775807";
 
-/** The SQL of building the inboxes anew. Every step may be done twice. */
+/** The SQL of rebuilding the inboxes. Every step may run twice. */
 export function rebuildStore(db: Kysely<Tables>, events: Events) {
-  /** Notes how far it is, in the transaction of what was done. */
+  /** Saves the progress in the transaction of the step. */
   async function advance(on: Queryable<Tables>, to: { step: RebuildStep; place: string[] }, done: number) {
     await sql`
       update feed.rebuild set done = case when step = ${to.step} then done + ${done}::int else 0 end,
@@ -25,7 +25,7 @@ export function rebuildStore(db: Kysely<Tables>, events: Events) {
   }
 
   return {
-    /** Where to begin, or to go on. */
+    /** Where to begin or continue. */
     async begin(): Promise<RebuildRow> {
       await db
         .insertInto("rebuild")
@@ -50,7 +50,7 @@ export function rebuildStore(db: Kysely<Tables>, events: Events) {
         );
       });
     },
-    /** Videos that were noted, from a place on, in the order of their keys. */
+    /** Recorded videos after a position, in the order of their keys. */
     async noted(place: string[], limit: number): Promise<Noted[]> {
       const [authorId = "0", publishedMs = "0", videoId = "0"] = place;
       const { rows } = await sql<Selectable<Tables["author_video"]>>`
@@ -64,7 +64,7 @@ export function rebuildStore(db: Kysely<Tables>, events: Events) {
         pushed: row.pushed,
       }));
     },
-    /** Takes out what is published no more, and sees that people pull from those who do not deliver. */
+    /** Removes videos that are no longer published, and makes readers pull from authors who do not deliver. */
     async checked(wrong: Noted[], pulledAuthors: string[], next: string[] | undefined, count: number) {
       await events.transaction(db, async (transaction, emit) => {
         emit(inboxesChanged, {});
@@ -84,9 +84,9 @@ export function rebuildStore(db: Kysely<Tables>, events: Events) {
       });
     },
     /**
-     * Empties some inboxes and has them filled when they are read next; with the last ones it ends. Who opens an
-     * inbox meanwhile is seen with its entries or not at all, since it is one statement; readers are locked before
-     * entries, as everywhere.
+     * Empties some inboxes, to be filled at the next read; ends the rebuild with the last ones. One statement, so
+     * that an inbox opened meanwhile is seen with all its entries or not at all. Locks readers before entries, as
+     * everywhere.
      */
     async emptyInboxes(after: string, job: Job): Promise<string | undefined> {
       return events.transaction(db, async (transaction, emit) => {

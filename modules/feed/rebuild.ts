@@ -9,9 +9,9 @@ import { isLarge } from "./rules.ts";
 const page = 100;
 
 /**
- * Builds the inboxes anew while everything goes on, and goes on where it was after an interruption. First the videos
- * that are published and not noted are noted; then those that are noted and not published any more are taken out,
- * which an event of the same moment would have done too; then inboxes are emptied, to be filled when they are read.
+ * Rebuilds the inboxes while the system serves, and continues after an interruption. Published videos that are not
+ * recorded are added first. Then recorded videos that are no longer published are removed, which an event of the same
+ * moment would also do. Then inboxes are emptied; they are filled when they are read.
  */
 export function rebuildInboxes(options: {
   store: RebuildStore;
@@ -22,7 +22,7 @@ export function rebuildInboxes(options: {
 }): JobKind {
   const { store, video, relation, wereLarge, pullFollowers } = options;
 
-  /** The next of everybody's videos, with their authors. Those that are deleted in between are left out. */
+  /** The next of all videos, with their authors. Videos deleted meanwhile are left out. */
   async function published([beforeMs = "0", beforeId = ""]: string[]) {
     const listed = await video.listPublished(
       { beforeMs: Number(beforeMs), beforeId, limit: page },

@@ -1,19 +1,19 @@
 /** The largest page of any feed. */
 export const maxPage = 50;
-/** An inbox holds the newest ones; older videos of the people one follows are on their pages. */
+/** An inbox holds this many of the newest videos; older ones are on the pages of their authors. */
 export const inboxSize = 1000;
-/** Who has not read for so long has no inbox; it is filled again on return. */
+/** A reader who has not read for this long has no inbox; it is filled when they return. */
 export const idleDays = 30;
-/** How long filling an inbox may take. A filling that began longer ago has failed, or is not waited for. */
+/** How long filling an inbox may take. A filling that began earlier has failed, or nobody waits for it. */
 export const fillMs = 20_000;
-/** How many followers get a video at once. */
+/** How many followers get a video in one transaction. */
 export const deliveryPage = 10_000;
-/** An event that inboxes have changed names no more people. */
+/** The most people that an event about changed inboxes names. */
 const maxNamed = 2_000;
-/** In the classic feed, what one follows comes before everything else for so long. */
+/** For this long, videos by followed authors come first in the classic feed. */
 export const firstClassMs = 7 * 24 * 3_600_000;
 
-/** The content of an event about the inboxes of these: without names it may be everybody's. */
+/** The content of an event about the inboxes of these readers. Without ids, any inbox may have changed. */
 export function namedOrAll(readers: ReadonlySet<string | "everybody">): { userIds: string[] } {
   const all = readers.has("everybody") || readers.size > maxNamed;
   return { userIds: all ? [] : [...readers] };
@@ -36,7 +36,7 @@ export function byNewest(a: Entry, b: Entry): number {
   return a.videoId < b.videoId ? 1 : a.videoId > b.videoId ? -1 : 0;
 }
 
-/** Merges lists that may overlap into one, newest first, each video once. */
+/** Merges two lists, newest first, that may overlap; each video appears once. */
 export function mergeNewest<E extends Entry>(...lists: E[][]): E[] {
   const seen = new Set<string>();
   return lists
@@ -46,16 +46,16 @@ export function mergeNewest<E extends Entry>(...lists: E[][]): E[] {
 }
 
 /**
- * Whether an author has too many followers to deliver to. One who was large stays so until a fifth below the
- * threshold, so that somebody near it does not change with every follow.
+ * Whether an author has too many followers to deliver to. A large author stays one until a fifth below the threshold,
+ * so that an author near it does not change with every follow.
  */
 export function isLarge(followers: number, wasLarge: boolean, threshold: number): boolean {
   return followers >= (wasLarge ? threshold * 0.8 : threshold);
 }
 
 /**
- * Who delivers to somebody's inbox: all whom they follow when these are at most `cap`; else those with whom they
- * interact, and of the others the newest until there are `cap`. `followed` has the newest first.
+ * Who delivers to a reader's inbox: everybody they follow, if these are at most `cap`; else the authors they interact
+ * with, then the newest of the others, up to `cap`. `followed` has the newest first.
  */
 export function chooseSources(followed: string[], interests: ReadonlySet<string>, cap: number): string[] {
   if (followed.length <= cap) return followed;
@@ -65,9 +65,9 @@ export function chooseSources(followed: string[], interests: ReadonlySet<string>
 }
 
 /**
- * Cuts a page of at most `limit` off a list that is newest first and one longer when there is more. With
- * `wholeMilliseconds` a page ends where a millisecond does, so that "before this time" neither repeats nor
- * skips; only a millisecond with more than `limit` videos is cut all the same.
+ * Cuts a page of at most `limit` from a list that is newest first and one longer if there is more. With
+ * `wholeMilliseconds` a page ends where a millisecond does, so that "before this time" neither repeats nor skips.
+ * Only a millisecond with more than `limit` videos is cut.
  */
 export function endPage<E extends { publishedAtMs: number }>(
   entries: E[],
@@ -85,9 +85,9 @@ export function endPage<E extends { publishedAtMs: number }>(
 }
 
 /**
- * A page of the classic feed: of the videos before a time, what one follows first, filled up with what
- * everybody sees, newest first. Both lists are newest first and one longer than `limit` when there is more.
- * A page that can end where a millisecond does, ends there, since the client pages by time alone.
+ * A page of the classic feed: of the videos before a time, those of followed authors first, then those of everybody,
+ * newest first. Both lists are newest first and one longer than `limit` if there is more. A page ends where a
+ * millisecond does if it can, since the client pages by time alone.
  */
 export function classicPage(followed: Entry[], everybody: Entry[], limit: number): Entry[] {
   const first = followed.slice(0, limit);

@@ -4,7 +4,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { Progress } from "#platform/module/module.ts";
 import type { Tables } from "./tables.ts";
 
-/** What the video module's share publishes; inboxes are filled from it when their owners first read. */
+/** Records what the video module's seed publishes. Inboxes are filled from it when their owners first read. */
 export async function seedAuthorVideos(
   db: Kysely<Tables>,
   graph: SyntheticGraph,

@@ -11,14 +11,14 @@ import { type Authored, type Entry, namedOrAll } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export type Delivery = Selectable<Tables["delivery"]>;
-/** Where a page of somebody's feed starts; the largest position there is means from the newest. */
+/** Where a page of a reader's feed starts; the largest position means the newest video. */
 export interface PageQuery {
   userId: string;
   before: Entry;
   limit: number;
 }
 
-/** Beyond every follow. */
+/** Larger than the id of any follow. */
 const newestFollow = "9223372036854775807";
 
 interface EntryRow {
@@ -32,14 +32,14 @@ const toEntry = (row: EntryRow): Authored => ({
   authorId: row.author_id,
 });
 
-/** The SQL of the module; that of who has an inbox is in reader-store.ts, of who pulls in pulls.ts. */
+/** The SQL of recorded videos and inboxes; reader-store.ts has that of readers, pulls.ts that of pulling. */
 export function feedStore(db: Kysely<Tables>, events: Events) {
   return {
     ...readerStore(db),
     ...pullStore(db),
     /**
-     * Notes a new video: from the commit on, whoever follows gets it from the list of the author's videos. Tells
-     * whether it is pushed: decided once, also when it is noted again.
+     * Records a new video: from the commit on, new followers get it from the list of the author's videos. Returns
+     * whether it is delivered or pulled; this is decided once, even if it is recorded again.
      */
     async noteVideo(on: Queryable<Tables>, video: Authored, large: boolean): Promise<boolean> {
       const { rows } = await sql<{ pushed: boolean }>`
@@ -63,7 +63,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
         select pushed from noted`.execute(on);
       return rows[0]!.pushed;
     },
-    /** Has a video delivered in the background, to the followers that its author has after the commit. */
+    /** Adds a job that delivers a video to the followers that its author has after the commit. */
     async startDelivery(on: Queryable<Tables>, video: Authored, traceId: string, jobs: JobQueue) {
       await on
         .insertInto("delivery")
@@ -77,7 +77,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
         .execute();
       await jobs.add(on, "deliver", video.videoId, { traceId });
     },
-    /** Puts a video into the inboxes of those followers who have one. */
+    /** Adds a video to the inboxes of those followers who have one. */
     deliver: putIntoInboxes,
     async removeVideo(on: Queryable<Tables>, video: Authored): Promise<void> {
       await on
@@ -88,7 +88,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
         .execute();
       await on.deleteFrom("delivery").where("video_id", "=", video.videoId).execute();
     },
-    /** Which of these had too many followers to deliver to, the last time something was decided about them. */
+    /** Which of these authors had too many followers to deliver to at the last decision. */
     async wereLarge(authorIds: string[], on: Queryable<Tables> = db): Promise<Set<string>> {
       const rows = await on
         .selectFrom("author")
@@ -101,15 +101,15 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
     delivery: (videoId: string): Promise<Delivery | undefined> =>
       db.selectFrom("delivery").selectAll().where("video_id", "=", videoId).executeTakeFirst(),
     /**
-     * Delivers to a page of followers, half of it on a connection of its own, and then notes how far it got: in
-     * between, doing it again does no harm. False, and nothing more happens, when the video has been deleted since.
+     * Delivers to a page of followers, half of them on a second connection, and then saves the progress: repeating it
+     * does no harm. Returns false, and stops, if the video has been deleted since.
      */
     async deliverPage(delivery: Delivery, followerIds: string[], next: string, job: Job): Promise<boolean> {
       const there = (on: Queryable<Tables>) =>
         on.selectFrom("delivery").select("video_id").where("video_id", "=", delivery.video_id);
       const put = (ids: string[], inNone = true): Promise<boolean> =>
         inTransaction(db, async (transaction) => {
-          // Whoever deletes the video waits for us, or we find it deleted.
+          // The transaction that deletes the video waits for this one, or this one finds it deleted.
           if (!(await there(transaction).forShare().executeTakeFirst())) return false;
           await putIntoInboxes(transaction, toEntry(delivery), ids, { inNone });
           return true;
@@ -134,7 +134,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       });
     },
 
-    /** Pages of many inboxes at once, newest first; deleted videos are left out. */
+    /** Pages of many inboxes, newest first, without deleted videos. */
     async inboxPages(queries: PageQuery[]): Promise<Authored[][]> {
       const { rows } = await sql<EntryRow & { i: string }>`
         select q.i, e.published_ms, e.video_id, e.author_id
@@ -154,7 +154,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       for (const row of rows) pages[Number(row.i) - 1]!.push(toEntry(row));
       return pages;
     },
-    /** What large authors published without delivering it. */
+    /** What large authors published; it is not delivered. */
     async pulledPage(authorIds: string[], before: Entry, limit: number): Promise<Authored[]> {
       const { rows } = await sql<EntryRow>`
         select v.published_ms, v.video_id, v.author_id

@@ -6,16 +6,16 @@ import { lockVideoIds } from "./video-rows.ts";
 
 const page = 500;
 
-/** The steps of erasing a person, except those that are like their own withdrawals. Each is idempotent. */
+/** The steps of erasing a person, except those that equal a withdrawal of their own. Each is idempotent. */
 export function accountErasureStore(db: Kysely<Tables>) {
   return {
-    /** Marks a person: no reaction or comment of theirs is added any more, since adding one locks this row. */
+    /** Marks a person: adding a reaction or comment of theirs locks this row, so none is added after this. */
     async markDeleted(userId: string): Promise<void> {
       await sql`
         insert into interaction.person (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true`.execute(db);
     },
-    /** A page of somebody's reactions of one kind, after this one. */
+    /** A page of a person's reactions of one kind, after this one. */
     reactions: (userId: string, reaction: 1 | -1, afterId: string) =>
       db
         .selectFrom("reaction")
@@ -26,7 +26,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
         .orderBy("id")
         .limit(page)
         .execute(),
-    /** A page of somebody's comments and replies, after this one. */
+    /** A page of a person's comments and replies, after this one. */
     comments: (userId: string, afterId: string) =>
       db
         .selectFrom("comment")
@@ -36,7 +36,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
         .orderBy("id")
         .limit(page)
         .execute(),
-    /** Lets some replies that name whom they answer answer the comment itself; tells whether there may be more. */
+    /** Makes some replies that name this person answer the comment itself; returns whether there may be more. */
     async forgetNames(userId: string): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         const { rows } = await sql<{ video_id: string; id: string }>`
@@ -44,7 +44,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
           transaction,
         );
         const videoIds = rows.map((row) => row.video_id);
-        // As whoever removes comments does, who else might wait for some of these while we wait for theirs.
+        // In the same order as removing comments does; else the two could wait for each other.
         await lockVideoIds(transaction, videoIds);
         await sql`
           update interaction.comment c set reply_to_user_id = null

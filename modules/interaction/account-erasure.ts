@@ -11,8 +11,8 @@ import type { ReportStore } from "./report-store.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * Erases the reports, reactions and comments of a deleted account, each like one that its author takes back: with its
- * counts, its event and the replies under it. What is on videos that are being deleted is deleted with them.
+ * Erases the reports, reactions and comments of a deleted account. Each goes as if its author had withdrawn it: with
+ * its counts, its event and the replies under it. What is on videos that are being deleted goes with them.
  */
 export function consumeErasures(
   events: Events,
@@ -32,7 +32,7 @@ export function consumeErasures(
       const call = { traceId, signal };
       const accounts = stores.accounts(call);
       await accounts.markDeleted(userId);
-      // In transactions of their own, since there may be many; each is idempotent.
+      // In separate transactions, since there may be many; each is idempotent.
       await removeReactions(stores.reactions(call));
       await removeComments(stores.comments(call));
       await removeReports(stores.reports(call));
@@ -78,7 +78,7 @@ export function consumeErasures(
   });
 }
 
-/** With the comment above it, or with the video. */
+/** It goes with the comment above it, or with the video. */
 function ignoreGone(error: unknown): void {
   if (!(error instanceof DomainError && error.kind === "not-found")) throw error;
 }

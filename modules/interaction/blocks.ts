@@ -3,12 +3,12 @@ import type { Call } from "#platform/rpc/call.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { Client } from "#platform/rpc/service.ts";
 
-/** Whether the author of a video blocks somebody. */
+/** Whether the author of a video blocks a person. */
 export type AuthorBlocks = (authorId: string, userId: string, call: Call) => Promise<boolean>;
 
 /**
- * Concurrent questions share a call. Best effort: blocks are relation's, so one that is made between the answer and
- * what is done upon it comes too late, as it does for what was done before.
+ * Concurrent questions share a call. Best effort: blocks belong to relation, so a block made after the answer does
+ * not stop this action.
  */
 export function askBlocks(relation: Client<typeof RelationService, "getStandings">): AuthorBlocks {
   const ask = coalesce(async (people: { userId: string; otherIds: string[] }[], call) =>

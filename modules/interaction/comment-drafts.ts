@@ -2,13 +2,13 @@ import { sql } from "kysely";
 import type { Transaction } from "#platform/db/database.ts";
 import type { CommentRow, Tables, VideoRow } from "./tables.ts";
 
-/** What somebody wants to say. */
+/** A comment that a person wants to add. */
 export interface Draft {
   videoId: string;
   id: string;
   authorId: string;
   text: string;
-  /** The comment or reply it answers. */
+  /** The comment or reply that it answers. */
   replyToId: string | undefined;
   idempotencyKey: string | undefined;
   traceId?: string;
@@ -17,7 +17,7 @@ export const keyOf = (draft: Pick<Draft, "videoId" | "authorId" | "idempotencyKe
   `${draft.videoId} ${draft.authorId} ${draft.idempotencyKey}`;
 export const targetOf = (draft: Draft) => `${draft.videoId} ${draft.replyToId}`;
 
-/** Those of the drafts that were added before, by their idempotency keys. */
+/** Which of the drafts were added before, by their idempotency keys. */
 export async function findKnown(on: Transaction<Tables>, drafts: Draft[]): Promise<Map<string, CommentRow>> {
   const keyed = drafts.filter((draft) => draft.idempotencyKey !== undefined);
   if (keyed.length === 0) return new Map();
@@ -37,13 +37,13 @@ export async function findKnown(on: Transaction<Tables>, drafts: Draft[]): Promi
 
 interface Target {
   rootId: string;
-  /** Set when a reply is answered, not the comment itself. */
+  /** Set if it answers a reply and not the comment itself. */
   replyToUserId: string | null;
-  /** Shared by all drafts under the same comment: the last number given there. */
+  /** Shared by all drafts under the same comment: the last floor number given there. */
   floors: { last: bigint };
 }
 
-/** What the drafts answer, and the comment that it stands under. */
+/** The comment or reply that each draft answers, and the comment that it stands under. */
 export async function findTargets(on: Transaction<Tables>, drafts: Draft[]): Promise<Map<string, Target>> {
   const replies = drafts.filter((draft) => draft.replyToId !== undefined);
   if (replies.length === 0) return new Map();
@@ -73,7 +73,7 @@ export async function findTargets(on: Transaction<Tables>, drafts: Draft[]): Pro
   );
 }
 
-/** Gives a draft its numbers; the video's row is held, so nobody else gives the same. */
+/** Gives a draft its numbers. The video's row is locked, so no other draft gets the same. */
 export function number(draft: Draft, video: VideoRow, target: Target | undefined): CommentRow {
   const next = (text: string) => String(BigInt(text) + 1n);
   video.last_sequence = next(video.last_sequence);

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 
-/** Where a list by heat goes on: below a comment, in the order that there was when paging began. */
+/** Where a list by heat continues: below a comment, in the order at the time when paging began. */
 export interface HeatPosition {
   /** The video's last sequence at that time. */
   asOf: string;
@@ -10,7 +10,7 @@ export interface HeatPosition {
   floor: string;
 }
 
-/** The lists of comments. Each begins after a number that is given in the order of commits, so none has gaps. */
+/** The lists of comments. Each continues after a number that is given in commit order, so none has gaps. */
 export function commentLists(db: Kysely<Tables>) {
   const comments = (videoId: string, limit: number) =>
     db.selectFrom("comment").selectAll().where("video_id", "=", videoId).limit(limit);
@@ -37,9 +37,9 @@ export function commentLists(db: Kysely<Tables>) {
       return rows.orderBy("floor").execute();
     },
     /**
-     * Comments by the number of replies that they had when paging began, the newest of equal ones first. Replies
-     * since then are few, and taken off again; so nothing that came meanwhile moves a comment over the page's edge.
-     * A comment that has lost a reply may be seen again further down.
+     * Comments by the number of replies that they had when paging began, then newest first. The replies added since
+     * are few and are subtracted, so new ones move no comment across the page's edge. A comment that has lost a reply
+     * may appear again further down.
      */
     async byHeat(
       videoId: string,

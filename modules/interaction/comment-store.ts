@@ -16,9 +16,9 @@ import { lockVideos } from "./video-rows.ts";
 /** Why a comment was not added. */
 export type Refusal = "video-gone" | "closed" | "not-found";
 
-/** All SQL of comments and their counts. */
+/** The SQL of comments and their counts. */
 export function commentStore(db: Kysely<Tables>, events: Events) {
-  /** Works on one video while nobody else does. */
+  /** Locks one video for the work. */
   const onVideo = <T>(
     videoId: string,
     work: (transaction: Transaction<Tables>, video: VideoRow, emit: Emit) => Promise<T>,
@@ -38,7 +38,9 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
 
   return {
     ...commentLists(db),
-    /** Adds many comments in one transaction with their numbers, counts and events; each gets its row or a refusal. */
+    /**
+     * Adds many comments in one transaction with their numbers, counts and events. Each gives its row or a refusal.
+     */
     add: (all: Draft[]): Promise<(CommentRow | Refusal | DomainError)[]> =>
       withoutDeleted(
         all,
@@ -77,7 +79,10 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
             return results;
           }),
       ),
-    /** Removes a comment with its replies, if `may`. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, and what `may` throws. */
+    /**
+     * Removes a comment with its replies, if `may` allows it. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, and what
+     * `may` throws.
+     */
     remove: (videoId: string, id: string, check: (comment: CommentRow, video: VideoRow) => void) =>
       onVideo(videoId, async (transaction, video, emit) => {
         const comment = await find(transaction, videoId, id);
@@ -98,7 +103,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
           where video_id = ${videoId}`.execute(transaction);
         emit(commentDeleted, { ...nameOf(comment), replies: Number(comment.replies), atMs: Date.now() });
       }),
-    /** Puts a comment above the others, or none. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, COMMENT_IS_REPLY. */
+    /** Pins a comment above the others, or none. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, COMMENT_IS_REPLY. */
     pin: (videoId: string, id: string | undefined, check: (video: VideoRow) => void) =>
       onVideo(videoId, async (transaction, video) => {
         check(video);
@@ -113,7 +118,7 @@ export function commentStore(db: Kysely<Tables>, events: Events) {
           .where("video_id", "=", videoId)
           .execute();
       }),
-    /** Allows no more comments, or does again. Error: VIDEO_NOT_FOUND. */
+    /** Closes or opens the comments of a video. Error: VIDEO_NOT_FOUND. */
     close: (videoId: string, closed: boolean, check: (video: VideoRow) => void) =>
       onVideo(videoId, async (transaction, video) => {
         check(video);

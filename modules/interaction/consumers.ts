@@ -7,7 +7,10 @@ import { inTimeSlices } from "#platform/events/time-slice.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** With a video go its reactions and comments, and the likes of its author and of those who gave them. */
+/**
+ * A removed video takes its reactions and comments with it, and subtracts the likes from its author and from those
+ * who gave them.
+ */
 export function consumeVideoDeletions(
   events: Events,
   db: Kysely<Tables>,
@@ -18,14 +21,14 @@ export function consumeVideoDeletions(
     db,
     types: [videoDeleted],
     prepare: inTimeSlices(async (deleted: EventOf<typeof videoDeleted>[], { checkTimeSlice, signal }) => {
-      // What was never published has nothing.
+      // A video that was never published has no rows.
       const published = deleted.filter(({ message }) => message.publishedAtMs > 0);
       for (const { message, traceId } of published)
         await storeFor({ traceId, signal }).close(message.videoId, message.authorId);
       for (const { message, traceId } of published) {
         const { videoId } = message;
         const store = storeFor({ traceId, signal });
-        // In transactions of their own, since millions of rows must not be held in one; doing it again does no harm.
+        // In separate transactions: millions of rows must not be locked in one. Repeating does no harm.
         for (const remove of [store.removeReactions, store.removeComments]) {
           while (await remove(videoId)) checkTimeSlice();
         }

@@ -3,7 +3,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import { maxInterests } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
-/** For each of these people, the authors of the videos that they liked and commented on of late. */
+/** For each of these people, the authors of the videos that they recently liked and commented on. */
 export type FindInterests = (userIds: string[]) => Promise<string[][]>;
 
 export function interestStore(db: Kysely<Tables>): FindInterests {

@@ -15,7 +15,7 @@ export interface ReactionCommand {
   videoId: string;
   userId: string;
   reaction: StoredReaction;
-  /** Only if this is their reaction now. */
+  /** Applied only if this is their reaction now. */
   insteadOf?: StoredReaction;
   /** The id of the new reaction. */
   id: string;
@@ -28,19 +28,19 @@ interface Change {
   author_id: string;
   was: StoredReaction;
   now: StoredReaction;
-  /** The person's flag; their row is locked. */
+  /** The deletion flag of the person; their row is locked. */
   gone: boolean;
 }
 
 const keyOf = ({ videoId, userId }: { videoId: string; userId: string }) => `${videoId} ${userId}`;
 
-/** All SQL of reactions and their counts. */
+/** The SQL of reactions and their counts. */
 export function reactionStore(db: Kysely<Tables>, events: Events) {
   return {
     /**
-     * Applies many commands in one transaction, facts, counts and events together; tells for each whether it changed
-     * anything, undefined when the video is gone, and the refusal when the person is. No two may be of the same person
-     * about the same video.
+     * Applies many commands in one transaction with facts, counts and events. Returns for each whether it changed
+     * anything, undefined if the video is gone, and a refusal if the person is deleted. No two may be by the same
+     * person on the same video.
      */
     apply: (all: ReactionCommand[]): Promise<(boolean | undefined | DomainError)[]> =>
       withoutDeleted(
@@ -81,10 +81,10 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
         .selectAll()
         .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
         .execute(),
-    /** What each of these people thinks of the video. */
+    /** The reaction of each of these people to the video. */
     async reactionsOf(pairs: { videoId: string; userId: string }[]): Promise<StoredReaction[]> {
       if (pairs.length === 0) return [];
-      // All in one text, a character each: rows would cost many times as much to send and read.
+      // One text with a character for each: rows cost many times as much to send and read.
       const { rows } = await sql<{ signs: string }>`
         select string_agg(case r.reaction when 1 then '+' when -1 then '-' else '0' end, '' order by p.i) as signs
         from unnest(${pairs.map((pair) => pair.videoId)}::int8[], ${pairs.map((pair) => pair.userId)}::int8[])
@@ -107,8 +107,9 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
 export type ReactionStore = ReturnType<typeof reactionStore>;
 
 /**
- * The reactions and the three counts that follow from them, in one statement. The videos are held; people are
- * counted in the order of ids, for the same reason. Those who react are held even when it counts for nothing.
+ * The reactions and the three counts that follow from them, in one statement. The videos are locked, and people are
+ * counted in the order of ids, so that transactions do not deadlock. People who react are locked even if nothing is
+ * counted for them.
  */
 async function react(on: Queryable<Tables>, commands: ReactionCommand[]): Promise<Change[]> {
   if (commands.length === 0) return [];

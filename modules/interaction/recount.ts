@@ -36,7 +36,7 @@ export const counts: readonly KeptCount[] = [
     kept: sql`select user_id, likes_given from interaction.person`,
     facts: sql`select user_id, count(*) from interaction.reaction where reaction = 1 group by 1`,
   },
-  // Numbers are never given twice, so the last one given may be above all that are left, and never below.
+  // Numbers are never reused, so the last number given may be higher than all that remain, but never lower.
   {
     what: "last floor of videos",
     kept: sql`select video_id, last_floor from interaction.video`,

@@ -5,12 +5,12 @@ import type { Emit } from "#platform/events/event-type.ts";
 import type { Events } from "#platform/events/events.ts";
 import type { Tables } from "./tables.ts";
 
-/** Rows that go in one transaction: few enough that nobody waits long for the people they count for. */
+/** Rows removed in one transaction: few enough that nobody waits long for the counts. */
 const chunk = 2_000;
 
-/** Takes away what there is about videos that are gone. Every step leaves facts and counts in agreement. */
+/** Removes the reactions and comments of removed videos. Facts and counts agree after every step. */
 export function removalStore(db: Kysely<Tables>, events: Events) {
-  /** One chunk, while nobody else works on the video; tells whether there may be more. */
+  /** Removes one chunk while the video is locked; returns whether there may be more. */
   const inChunks = (
     videoId: string,
     remove: (transaction: Transaction<Tables>, emit: Emit) => Promise<{ rows: { count: string }[] }>,
@@ -25,7 +25,7 @@ export function removalStore(db: Kysely<Tables>, events: Events) {
       return Number((await remove(transaction, emit)).rows[0]?.count ?? 0) === chunk;
     });
   return {
-    /** From now on nothing comes to this video any more, not even from who has seen it a moment ago. */
+    /** Nothing is added to this video from now on, not even by viewers who just saw it. */
     async close(videoId: string, authorId: string): Promise<void> {
       await db
         .insertInto("video")
@@ -33,7 +33,7 @@ export function removalStore(db: Kysely<Tables>, events: Events) {
         .onConflict((conflict) => conflict.column("video_id").doUpdateSet({ removed: true, pinned_id: null }))
         .execute();
     },
-    /** When all else is gone: leaves no more than that it is. */
+    /** The last step: leaves only the fact that the video was removed. */
     async forget(videoId: string): Promise<void> {
       await db.updateTable("video").set({ author_id: "0" }).where("video_id", "=", videoId).execute();
     },

@@ -8,7 +8,7 @@ import { lockPeople } from "./person-rows.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { lockVideoIds } from "./video-rows.ts";
 
-/** That somebody tells the moderators of a comment. */
+/** A report of a comment to the moderators. */
 export interface Report {
   videoId: string;
   commentId: string;
@@ -18,25 +18,27 @@ export interface Report {
   text: string;
 }
 
-/** A comment in the queue, with what is said against it. */
+/** A reported comment in the queue, with its reports. */
 export interface ReportedRow extends CommentRow {
   position: string;
   spam: string;
   abuse: string;
   other: string;
-  /** The newest of those kept, the newest first. */
+  /** The newest of the kept texts, newest first. */
   texts: string[];
 }
 
-/** So many of the words that people wrote are shown to a moderator. */
+/** A moderator sees this many of the texts that people wrote. */
 const maxTexts = 3;
-/** So many reports of a comment are kept: each look at the queue counts them, and more would say nothing new. */
+/** At most this many reports of a comment are kept: the queue counts them on each read, and more tell nothing new. */
 export const maxReports = 200;
 const page = 500;
 
-/** All SQL of reports. Like whatever changes comments it holds the video, so that no report outlives its comment. */
+/**
+ * The SQL of reports. Locks the video, like everything that changes comments, so that no report outlives its comment.
+ */
 export function reportStore(db: Kysely<Tables>) {
-  /** Works on one comment while nobody else works on those of its video. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND. */
+  /** Works on one comment while its video is locked. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND. */
   const onComment = (
     videoId: string,
     commentId: string,
@@ -73,8 +75,8 @@ export function reportStore(db: Kysely<Tables>) {
 
   return {
     /**
-     * Adds a report, if there is none of this person yet, there are not too many and no moderator has judged.
-     * Errors: as above, REPORTS_OWN.
+     * Adds a report unless this person has one, there are too many, or a moderator has decided. Errors: as above,
+     * REPORTS_OWN.
      */
     async add(report: Report): Promise<void> {
       const [refusal] = await withoutDeleted(
@@ -84,7 +86,7 @@ export function reportStore(db: Kysely<Tables>) {
       );
       if (refusal instanceof DomainError) throw refusal;
     },
-    /** Takes a comment out of the queue for good, if it is in it. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND. */
+    /** Removes a comment from the queue for good, if it is there. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND. */
     dismiss: (videoId: string, commentId: string) =>
       onComment(videoId, commentId, async (transaction) => {
         await sql`
@@ -96,8 +98,8 @@ export function reportStore(db: Kysely<Tables>) {
         );
       }),
     /**
-     * The queue after a position. Nothing in it moves; a comment that is reported meanwhile comes last, but for one
-     * whose report was on its way to disk when a later one had been: the next look from the start shows it.
+     * The queue after a position. Comments in it do not move, and new ones come last. Only a report that commits
+     * after a later one can appear before the position; the next read from the start shows it.
      */
     async queue(after: string, limit: number): Promise<ReportedRow[]> {
       const { rows } = await sql<ReportedRow>`
@@ -116,7 +118,7 @@ export function reportStore(db: Kysely<Tables>) {
         order by q.position`.execute(db);
       return rows;
     },
-    /** A page of somebody's reports, after this one. */
+    /** A page of a person's reports, after this one. */
     reportsOf: (reporterId: string, afterId: string) =>
       db
         .selectFrom("report")
@@ -126,7 +128,7 @@ export function reportStore(db: Kysely<Tables>) {
         .orderBy("id")
         .limit(page)
         .execute(),
-    /** Takes a report back; a comment that nobody else has reported leaves the queue. May be done again. */
+    /** Withdraws a report; a comment without other reports leaves the queue. Idempotent. */
     withdraw: (videoId: string, commentId: string, reporterId: string) =>
       inTransaction(db, async (transaction) => {
         await lockVideoIds(transaction, [videoId]);

@@ -3,10 +3,10 @@ import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxPage = 100;
-/** The flat list is for clients that know no pages. */
+/** The flat list is for clients that do not page. */
 export const maxFlatPage = 500;
 
-/** So many of somebody's newest likes, and as many comments, tell with whom they interact. */
+/** This many of a person's newest likes, and as many comments, decide with whom they interact. */
 export const maxInterests = 500;
 
 export function checkComment(text: string): string {
@@ -19,7 +19,7 @@ export function checkComment(text: string): string {
   });
 }
 
-/** What a report says besides its reason. */
+/** The text of a report. */
 export function checkReport(text: string): string {
   return checkText(text, {
     label: "A report",
@@ -43,7 +43,7 @@ export function mayCurate(callerId: string, videoAuthorId: string): boolean {
   return callerId === videoAuthorId;
 }
 
-/** Where a list goes on: the numbers of a cursor. Error: CURSOR_INVALID. */
+/** The numbers of a cursor. Error: CURSOR_INVALID. */
 export function parseCursor(cursor: string, length: number): string[] | undefined {
   if (cursor === "") return undefined;
   const numbers = cursor.split("-");

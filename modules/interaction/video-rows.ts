@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { Tables, VideoRow } from "./tables.ts";
 
-/** Makes the rows of videos seen for the first time. */
+/** Adds rows for videos that have none. */
 export async function addVideos(
   db: Kysely<Tables>,
   videos: { videoId: string; authorId: string }[],
@@ -15,15 +15,15 @@ export async function addVideos(
 }
 
 /**
- * Locks these videos until the transaction ends, in the order of ids so that transactions never deadlock. What is read
- * about them afterwards is up to date. Removed videos are left out.
+ * Locks these videos until the transaction ends, in the order of ids, so that transactions never deadlock. Reads
+ * after this are up to date. Removed videos are left out.
  */
 export async function lockVideos(on: Queryable<Tables>, videoIds: string[]): Promise<Map<string, VideoRow>> {
   const rows = await lockRows(on, videoIds).selectAll().execute();
   return new Map(rows.filter((row) => !row.removed).map((row) => [row.video_id, row]));
 }
 
-/** The same, when only their existence matters. */
+/** The same, if only their existence matters. */
 export async function lockVideoIds(on: Queryable<Tables>, videoIds: string[]): Promise<Set<string>> {
   const rows = await lockRows(on, videoIds).select(["video_id", "removed"]).execute();
   return new Set(rows.filter((row) => !row.removed).map((row) => row.video_id));

@@ -4,14 +4,14 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import { lock } from "./pairs.ts";
 import type { Tables } from "./tables.ts";
 
-/** Messages that go in one transaction. */
+/** Messages removed in one transaction. */
 const chunk = 2_000;
 const page = 100;
 
-/** The steps of removing a person. Each may be done again and leaves messages and counts in agreement. */
+/** The steps of erasing a person. Each is idempotent; messages and counts agree after it. */
 export function accountErasureStore(db: Kysely<Tables>) {
   return {
-    /** From now on nobody writes to them, nor they to anybody: whoever sends holds this row. */
+    /** Sending locks this row, so no message from or to them is added after this. */
     async markDeleted(userId: string): Promise<void> {
       await sql`
         insert into message.person (user_id, gone) values (${userId}, true)
@@ -29,8 +29,8 @@ export function accountErasureStore(db: Kysely<Tables>) {
       return rows.map((row) => row.peer_id);
     },
     /**
-     * Removes the oldest messages of a conversation, and with the last of them the conversation, for both; tells
-     * whether there may be more.
+     * Removes the oldest messages of a conversation, and with the last of them the conversation, for both sides;
+     * returns whether there may be more.
      */
     async removeMessages(userId: string, peerId: string): Promise<boolean> {
       return inTransaction(db, async (transaction) => {

@@ -19,7 +19,7 @@ export function consumeErasures(
     prepare: eachInTimeSlices(async ({ message: { userId }, traceId }, { checkTimeSlice, signal }) => {
       const store = storeFor({ traceId, signal });
       await store.markDeleted(userId);
-      // In transactions of their own, since there may be many; each is idempotent.
+      // In separate transactions, since there may be many; each is idempotent.
       for (let peers = await store.peers(userId); peers.length > 0; peers = await store.peers(userId)) {
         for (const peerId of peers) {
           while (await store.removeMessages(userId, peerId)) checkTimeSlice();

@@ -22,7 +22,7 @@ export function pairKey(userId: string, peerId: string): string {
   return `${userId} ${peerId}`;
 }
 
-/** The same for both directions. */
+/** The same key for both directions. */
 export function conversationKey(userId: string, peerId: string): string {
   return BigInt(userId) < BigInt(peerId) ? pairKey(userId, peerId) : pairKey(peerId, userId);
 }
@@ -32,7 +32,7 @@ export function unnest(pairs: Pair[]) {
   return sql`unnest(${pairs.map((pair) => pair.userId)}::int8[], ${pairs.map((pair) => pair.peerId)}::int8[]) as p(user_id, peer_id)`;
 }
 
-/** Locks rows in the order of ids, so that two processes never wait for each other in a circle. */
+/** Locks rows in the order of ids, so that two transactions never deadlock. */
 export async function lock(on: Queryable<Tables>, pairs: Pair[]) {
   const { rows } = await sql<Omit<Tables["conversation"], "unread" | "read_id">>`
     select c.user_id, c.peer_id, c.last_id, c.to_stranger, c.answered

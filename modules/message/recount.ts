@@ -4,7 +4,7 @@ import type { KeptCount } from "#platform/db/recount.ts";
 /** Messages `m` of the conversation `c`. */
 const messages = sql`message.message m on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id)`;
 
-/** Of a conversation `c` that is being removed because somebody's account is, the oldest messages may be gone. */
+/** A conversation that is being erased may have lost its oldest messages. */
 const whole = sql`not exists (select from message.person g where g.gone and g.user_id in (c.user_id, c.peer_id))`;
 
 export const counts: readonly KeptCount[] = [
@@ -33,7 +33,7 @@ export const counts: readonly KeptCount[] = [
       join ${messages} and m.sender_id = c.peer_id where ${whole} group by 1`,
   },
   {
-    // Who was whose friend at the time is not kept; so it is at the most what was sent before the first answer.
+    // Past friendships are not stored, so this is an upper bound: what was sent before the first answer.
     what: "messages to strangers",
     kept: sql`select (user_id, peer_id), to_stranger from message.conversation c where ${whole}`,
     facts: sql`

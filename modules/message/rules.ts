@@ -3,7 +3,7 @@ import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxStrangerMessages = 3;
-/** As many of the longest messages as fit into one answer between services. */
+/** As many of the longest messages as fit into one gRPC answer. */
 export const maxMessages = 500;
 export const maxConversations = 100;
 
@@ -25,16 +25,16 @@ export function checkNotSelf(senderId: string, receiverId: string): void {
 export interface SendContext {
   /** Both follow each other. */
   friends: boolean;
-  /** The other has written to them, whenever that was. */
+  /** The other has written to them at some time. */
   answered: boolean;
   /** One of the two blocks the other. */
   blocked?: boolean;
   blockedBy?: boolean;
-  /** What they have sent to the other as a stranger without an answer. */
+  /** How many messages they have sent to the other as a stranger without an answer. */
   toStranger: number;
 }
 
-/** Why the sender may not write now; undefined when they may. */
+/** Why the sender may not write now; undefined if they may. */
 export function refusalOf(context: SendContext): DomainError | undefined {
   const { friends, answered, toStranger } = context;
   if (context.blocked) return refusal("USER_BLOCKED");

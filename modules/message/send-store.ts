@@ -24,8 +24,8 @@ export interface SendCommand {
 export type Send = (commands: SendCommand[]) => Promise<(MessageRow | DomainError)[]>;
 
 /**
- * Sends many messages in one transaction, with their counts and events; gives for each the message, which is an
- * earlier one when its key was used before, or the refusal. No two may be of the same conversation.
+ * Sends many messages in one transaction, with their counts and events. Each gives the message (an earlier one if its
+ * key was used before) or a refusal. No two may be of the same conversation.
  */
 export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
   const sendAll = (commands: SendCommand[]) =>
@@ -54,27 +54,28 @@ export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
 }
 
 /**
- * Later than the last one of the conversation, even when that is of a process whose clock is ahead of ours. Given
- * while the conversation is locked, so the order of ids is the order of commits.
+ * Larger than the last id of the conversation, even if that came from a process whose clock is ahead. Given under the
+ * conversation's lock, so the order of ids is the commit order.
  */
 function nextId(ids: Ids, lastId: string): string | DomainError {
   try {
     return ids.next(lastId === "0" ? undefined : timeOfId(lastId));
   } catch (error) {
-    // Of this conversation's clock; no reason to refuse the others of the batch. A new one has none, and leaves no rows.
+    // This refuses only messages of the conversation with that clock, not the others of the batch. A new conversation
+    // has no clock and leaves no rows.
     if (error instanceof DomainError && lastId !== "0") return error;
     throw error;
   }
 }
 
-/** In a conversation in which nothing has been said there may be no row yet. */
+/** A conversation without messages may have no row. */
 function sendContextOf(command: SendCommand, own?: { answered: boolean; to_stranger: number }): SendContext {
   return { ...command, answered: own?.answered ?? false, toStranger: own?.to_stranger ?? 0 };
 }
 
 /**
- * Locks the rows of both sides: nobody else sends in these conversations now. Makes those that are missing, but for
- * somebody who would be refused as the first to write.
+ * Locks the rows of both sides, so that nobody else sends in these conversations. Adds missing rows, except for a
+ * first message that is refused.
  */
 async function lockConversations(on: Queryable<Tables>, commands: SendCommand[]) {
   const missing = pairsOf(commands.filter((command) => !refusalOf(sendContextOf(command))));
@@ -92,7 +93,7 @@ function pairsOf(commands: SendCommand[]): Pair[] {
   ]);
 }
 
-/** What was sent with these keys before, by sender and receiver. */
+/** What was sent before with these keys, by sender and receiver. */
 async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promise<Map<string, MessageRow>> {
   const keyed = commands.filter((command) => command.key !== undefined);
   if (keyed.length === 0) return new Map();
@@ -107,7 +108,7 @@ async function findByKey(on: Queryable<Tables>, commands: SendCommand[]): Promis
 }
 
 /**
- * The messages and what follows from them, in one statement. The conversations are locked, and now both people.
+ * Adds the messages and what follows from them, in one statement. The conversations are locked, and now both people.
  * Error: AccountsDeleted.
  */
 async function add(on: Queryable<Tables>, added: (SendCommand & { id: string })[]): Promise<void> {

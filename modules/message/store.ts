@@ -8,16 +8,16 @@ export interface ReadCommand extends Pair {
   upToId: string;
 }
 
-/** What is next to an id in one direction. */
+/** A range of messages next to an id, in one direction. */
 export type Range = { beforeId: string } | { afterId: string };
 
-/** All SQL of the module but for sending. */
+/** The SQL of the module, except for sending. */
 export function messageStore(db: Kysely<Tables>) {
   return {
     /** Moves many read positions in one transaction, with the counts. No two may be of the same person and peer. */
     async markRead(commands: ReadCommand[]): Promise<undefined[]> {
       return inTransaction(db, async (transaction) => {
-        // Waits for whoever is sending; the next statement then sees everything that was sent.
+        // Waits for transactions that are sending; the next statement sees everything that they sent.
         await lock(transaction, commands);
         await moveReadPositions(transaction, commands);
         return commands.map(() => undefined);
@@ -33,7 +33,7 @@ export function messageStore(db: Kysely<Tables>) {
         order by id ${back ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
       return back ? rows.reverse() : rows;
     },
-    /** Somebody's conversations whose latest message is before this one, the latest first. */
+    /** A person's conversations whose latest message is before this one, latest first. */
     async conversations(userId: string, beforeId: string, limit: number) {
       const { rows } = await sql<MessageRow & { peer_id: string; unread: number; read_id: string }>`
         select c.peer_id, c.unread, c.read_id, ${messageColumns}
@@ -51,7 +51,7 @@ export function messageStore(db: Kysely<Tables>) {
       const found = new Map(rows.map((row) => [pairKey(row.user_id, row.peer_id), row]));
       return pairs.map(({ userId, peerId }) => found.get(pairKey(userId, peerId)));
     },
-    /** How many messages each of these people has not read. */
+    /** How many unread messages each of these people has. */
     async unread(userIds: string[]): Promise<number[]> {
       const rows = await db
         .selectFrom("person")
@@ -69,7 +69,7 @@ export type MessageStore = ReturnType<typeof messageStore>;
 const withLatest = sql`join message.message m
   on m.low_id = least(c.user_id, c.peer_id) and m.high_id = greatest(c.user_id, c.peer_id) and m.id = c.last_id`;
 
-/** The rows are locked. A position never goes back, nor beyond what has been sent. */
+/** The rows are locked. A position never goes back, and never beyond the last message. */
 async function moveReadPositions(on: Queryable<Tables>, commands: ReadCommand[]): Promise<void> {
   await sql`
     with moved as materialized (

@@ -11,16 +11,16 @@ const chunk = 500;
 /** The steps of erasing a person. Each is idempotent and leaves facts and counts in agreement. */
 export function accountErasureStore(db: Kysely<Tables>, events: Events) {
   return {
-    /** Marks a person: nobody follows or blocks them any more, nor they anybody, since doing so locks this row. */
+    /** Marks a person: follows and blocks lock this row, so none from or to them is added after this. */
     async markDeleted(userId: string): Promise<void> {
       await sql`
         insert into relation.stats (user_id, gone) values (${userId}, true)
         on conflict (user_id) do update set gone = true`.execute(db);
     },
-    /** Ends some follows in both directions, like one that somebody ends; tells whether there are more. */
+    /** Ends some follows in both directions, as an unfollow does; returns whether there are more. */
     async removeFollows(userId: string): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
-        // Who is about to end one does it without us.
+        // A person who is ending one right now does so without us.
         const { rows: pairs } = await sql<{ followerId: string; followeeId: string }>`
           select follower_id as "followerId", followee_id as "followeeId" from relation.follow
           where ctid = any(array(
@@ -43,7 +43,7 @@ export function accountErasureStore(db: Kysely<Tables>, events: Events) {
         return left.length > 0;
       });
     },
-    /** Ends some blocks in both directions; tells whether there may be more. */
+    /** Ends some blocks in both directions; returns whether there may be more. */
     async removeBlocks(userId: string): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         const { rows } = await sql<{ blocker_id: string; blocked_id: string; id: string }>`

@@ -6,7 +6,7 @@ import { eachInTimeSlices } from "#platform/events/time-slice.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** Erases the follows and blocks of a deleted account, in both directions, and what others gained by them. */
+/** Erases the follows and blocks of a deleted account, in both directions, with the counts of the others. */
 export function consumeErasures(
   events: Events,
   db: Kysely<Tables>,
@@ -19,7 +19,7 @@ export function consumeErasures(
     prepare: eachInTimeSlices(async ({ message: { userId }, traceId }, { checkTimeSlice, signal }) => {
       const store = storeFor({ traceId, signal });
       await store.markDeleted(userId);
-      // In transactions of their own, since there may be millions; each is idempotent.
+      // In separate transactions, since there may be millions; each is idempotent.
       for (const remove of [store.removeFollows, store.removeBlocks])
         while (await remove(userId)) checkTimeSlice();
     }),

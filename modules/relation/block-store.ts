@@ -17,12 +17,12 @@ export interface BlockPair {
 
 const maxAttempts = 5;
 
-/** All SQL of blocks. */
+/** The SQL of blocks. */
 export function blockStore(db: Kysely<Tables>, events: Events) {
   /**
-   * The follows between the two are locked first, since who unfollows does the same before they count. Then the
-   * counts, so that a follow that is being made sees the block or has come to its end (findRefused). One that
-   * came to its end meanwhile may be on its way out again, by somebody who waits for us: so no more waiting.
+   * The follows between the two are locked first, as unfollowing does before it counts. Then the counts, so that a
+   * follow in progress sees the block or has finished (findRefused). One that just finished may be on its way out
+   * again, in a transaction that waits for this one: so this does not wait a second time.
    */
   const blockOnce = ({ blockerId, blockedId, id }: BlockPair & { id: string }) =>
     events.transaction(db, async (transaction, emit) => {
@@ -52,7 +52,7 @@ export function blockStore(db: Kysely<Tables>, events: Events) {
     });
 
   return {
-    /** Makes a block, with the end of both follows, their counts and the events. Error: BLOCKS_TOO_MANY. */
+    /** Adds a block and ends both follows, with counts and events. Error: BLOCKS_TOO_MANY. */
     async block(pair: BlockPair & { id: string }): Promise<boolean> {
       try {
         return await retryOn(["55P03"], maxAttempts, () => blockOnce(pair));
@@ -75,7 +75,7 @@ export function blockStore(db: Kysely<Tables>, events: Events) {
         return true;
       });
     },
-    /** Whom somebody blocks, the newest first. */
+    /** The people whom a person blocks, newest first. */
     blocked(userId: string, before: string | undefined, limit: number) {
       const rows = db
         .selectFrom("block")
@@ -102,7 +102,7 @@ async function lockFollows(
     order by f.follower_id for update of f ${wait}`.execute(on);
 }
 
-/** In the order of ids, as whoever counts. Error: AccountsDeleted. */
+/** In the order of ids, like every counting. Error: AccountsDeleted. */
 async function lockCounts(on: Queryable<Tables>, userIds: string[]): Promise<void> {
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
     insert into relation.stats as s (user_id) select * from unnest(${userIds}::int8[]) order by 1

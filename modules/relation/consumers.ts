@@ -8,8 +8,8 @@ export const hotEvents = [relationFollowed, relationUnfollowed] as const;
 type HotEvent = EventOf<(typeof hotEvents)[number]>;
 
 /**
- * Projects follows into the ranking. New follows are applied before ended ones: a follow that ended is not among the
- * facts, so it is not counted in the first place.
+ * Projects follows into the ranking. New follows are applied before ended ones: a follow that has ended is no fact
+ * any more and is not counted at all.
  */
 export function projectHotUsers(store: HotStore) {
   return async (on: Transaction<Tables>, events: HotEvent[]): Promise<void> => {

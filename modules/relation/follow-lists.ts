@@ -1,7 +1,7 @@
 import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
 import type { Tables } from "./tables.ts";
 
-/** The lists of whom somebody follows and is followed by, those of late first, after a follow. */
+/** The lists of follows and followers, newest first, after a follow. */
 export function followLists(db: Kysely<Tables>) {
   return {
     following: (userId: string, before: string | undefined, limit: number) =>
@@ -43,7 +43,7 @@ interface Row {
   user_id: string;
 }
 
-/** A page as a row of two texts: ten thousand rows, as deliveries read them, cost several times as much to take in. */
+/** A page as one row of two texts: deliveries read ten thousand at a time, and rows cost several times as much. */
 async function inOneText(
   db: Kysely<Tables>,
   rows: SelectQueryBuilder<Tables, "follow", Row>,

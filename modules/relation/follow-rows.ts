@@ -17,14 +17,14 @@ export interface Pair {
   id: string;
 }
 
-/** With how many people the follower follows after it. */
+/** How many people the follower follows after it. */
 export type Counted = Pair & { following: string };
 
 export const pairKey = (pair: { follower_id: string; followee_id: string }) =>
   `${pair.follower_id} ${pair.followee_id}`;
 
 /**
- * Adds and removes follows and counts them, in one statement. In the order of ids, so that two processes never
+ * Adds and removes follows and counts them, in one statement, in the order of ids, so that two processes never
  * deadlock.
  */
 export async function changeFollows(
@@ -81,7 +81,7 @@ export async function removeFollows(
   return rows;
 }
 
-/** One upsert for all, in the order of ids so that two processes never wait for each other in a circle. */
+/** One upsert for all, in the order of ids, so that two processes never deadlock. */
 export async function count(
   on: Queryable<Tables>,
   pairs: { follower_id: string; followee_id: string; change: number }[],

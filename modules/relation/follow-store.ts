@@ -24,8 +24,8 @@ export function followStore(db: Kysely<Tables>, events: Events) {
   return {
     ...followLists(db),
     /**
-     * Applies many commands in one transaction, facts, counts and events together; tells for each whether it changed
-     * anything, or why it was refused. No two may be about the same pair.
+     * Applies many commands in one transaction with facts, counts and events. Returns for each whether it changed
+     * anything, or a refusal. No two may be about the same pair.
      */
     async apply(commands: FollowCommand[]): Promise<(boolean | DomainError)[]> {
       return events.transaction(db, async (transaction, emit) => {
@@ -66,9 +66,8 @@ export type FollowStore = ReturnType<typeof followStore>;
 const keyOf = ({ followerId, followeeId }: FollowCommand): string => `${followerId} ${followeeId}`;
 
 /**
- * Which of these follows a block stands across, and which are of people who are gone; gives the refusals by pair.
- * To be asked when the counts are held, as whoever blocks or removes somebody holds them too: either we see that now,
- * or it will see our follow.
+ * Which of these follows a block or a deletion forbids; gives refusals by pair. Ask when the counts are locked, as
+ * blocking and erasing lock them too: either they are visible here, or they see this follow.
  */
 async function findRefused(
   on: Queryable<Tables>,
@@ -94,7 +93,7 @@ async function findRefused(
   );
 }
 
-/** Refuses as many of the new follows as are too many; those that are refused already do not count. */
+/** Refuses the new follows beyond the limit. Follows refused already do not count. */
 function refuseTooMany(inserted: Counted[], refused: Map<string, DomainError>): void {
   const following = new Map(inserted.map((row) => [row.follower_id, Number(row.following)]));
   const takenBack = ({ follower_id: id }: Pair) => following.set(id, following.get(id)! - 1);

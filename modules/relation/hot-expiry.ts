@@ -3,7 +3,7 @@ import type { HotStore } from "./hot-store.ts";
 
 const everyMs = 60_000;
 
-/** Takes out of the ranking what counts no longer, so that a read never has much to leave out. Gives what ends it. */
+/** Removes expired follows from the ranking, so that a read has few to leave out. Returns a function that ends it. */
 export function expireRegularly(store: HotStore, log: Logger): () => Promise<void> {
   const stopping = new AbortController();
   let running: Promise<void> | undefined;

@@ -4,7 +4,7 @@ import type { JobKind } from "#platform/jobs/job-queue.ts";
 import type { HotStore } from "./hot-store.ts";
 import type { Tables } from "./tables.ts";
 
-/** Builds the ranking anew, all at once: until the commit everybody sees the old one. */
+/** Rebuilds the ranking in one transaction; readers see the old one until the commit. */
 export function rebuildRanking(db: Kysely<Tables>, hot: HotStore): JobKind {
   return {
     maxAttempts: 5,

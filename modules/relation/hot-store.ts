@@ -13,25 +13,24 @@ export interface FollowRef {
 }
 export interface HotUser {
   userId: string;
-  /** Followers won in the last 24 h that are still there. */
+  /** Followers won in the last 24 h who still follow. */
   won: number;
 }
 
 const expiryBatch = 2000;
-/** Any number: whoever changes the ranking holds this lock. */
+/** Any number: writers of the ranking take this lock. */
 const rankingLock = 7_083_812;
 const sliceMs = 5_000;
 
 /**
- * The ranking by followers won: every follow of the last 24 h with whom it counts for, and how many each has. Those
- * who write take turns, so that two never wait for each other in a circle; reading waits for nobody. `now` in Unix
- * milliseconds.
+ * The ranking by followers won: every follow of the last 24 h with the person it counts for, and the totals. Writers
+ * take turns, so that two never deadlock; readers wait for nobody. `now` in Unix milliseconds.
  */
 export function hotStore(db: Kysely<Tables>, now: () => number) {
   /** Follows with this id or a later one count. */
   const firstId = () => idAtTime(now() - hotMs + 1).toString();
 
-  /** Takes out up to a batch of what counts no longer; tells how many. */
+  /** Removes up to a batch of expired follows; returns how many. */
   const expireSome = (before: string) =>
     inTransaction(db, async (transaction) => {
       await takeTurn(transaction);
@@ -46,8 +45,8 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
 
   return {
     /**
-     * Counts new follows. Only those that the facts still have: an event may be handled again long after the follow
-     * has ended, and the event of its end comes later than this one.
+     * Counts new follows that are still among the facts: an event may be handled again long after the follow has
+     * ended, and the event of its end comes later than this one.
      */
     async add(on: Transaction<Tables>, follows: FollowRef[]): Promise<void> {
       await takeTurn(on);
@@ -62,7 +61,7 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
         on conflict do nothing returning user_id`.execute(on);
       await change(on, rows, 1);
     },
-    /** Takes back follows that have ended; one that does not count any more changes nothing. */
+    /** Subtracts ended follows. One that has expired changes nothing. */
     async remove(on: Transaction<Tables>, follows: FollowRef[]): Promise<void> {
       await takeTurn(on);
       const { rows } = await sql<{ user_id: string }>`
@@ -70,7 +69,7 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
         returning user_id`.execute(on);
       await change(on, rows, -1);
     },
-    /** Takes out all that counts no longer, in transactions of bounded size. */
+    /** Removes all expired follows, in transactions of bounded size. */
     async expire(signal?: AbortSignal): Promise<void> {
       const before = firstId();
       const due =
@@ -79,8 +78,8 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
       while ((await expireSome(before)) === expiryBatch) signal?.throwIfAborted();
     },
     /**
-     * Who has won the most, the most first. What is due and not yet taken out is left out here: at the most so many
-     * people as it counts for are further down than they stand.
+     * The people with the most new followers, highest first. Expired follows that have not been removed yet are
+     * subtracted here: a person with such follows appears further down by at most their number.
      */
     async top(limit: number): Promise<HotUser[]> {
       const { rows } = await sql<{ user_id: string; won: string }>`
@@ -95,9 +94,9 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
       return rows.map((row) => ({ userId: row.user_id, won: Number(row.won) }));
     },
     /**
-     * Builds the ranking anew from the follows, while everything goes on. An event handled before us had its fact
-     * committed before, so that we see what it told of; one handled after us finds its follow counted already, or
-     * gone already, or is the first to tell of what happened since.
+     * Rebuilds the ranking from the follows while the system serves. The facts of an event handled before this are
+     * committed, so they are visible here. An event handled after this finds its follow counted already, or gone
+     * already, or is the first to tell of a change since.
      */
     async rebuild(on: Transaction<Tables>): Promise<void> {
       await takeTurn(on);
@@ -116,7 +115,7 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
 
 export type HotStore = ReturnType<typeof hotStore>;
 
-/** Error: RANKING_BUSY, which says "not now" to whoever consumes events. */
+/** Error: RANKING_BUSY, which is transient for a consumer. */
 async function takeTurn(on: Queryable<Tables>): Promise<void> {
   await sql`
     select pg_advisory_xact_lock(${rankingLock})
@@ -127,7 +126,7 @@ async function takeTurn(on: Queryable<Tables>): Promise<void> {
     });
 }
 
-/** Who has won nobody has no row. */
+/** A person who has won no followers has no row. */
 async function change(on: Queryable<Tables>, follows: { user_id: string }[], by: 1 | -1): Promise<void> {
   if (follows.length === 0) return;
   const userIds = follows.map((row) => row.user_id);

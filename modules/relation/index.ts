@@ -23,7 +23,7 @@ import { relationshipStore } from "./relationship-store.ts";
 import { seedFollows } from "./seed.ts";
 import type { Tables } from "./tables.ts";
 
-/** Who follows whom. */
+/** Follows and blocks. */
 export const relationModule = defineModule<object, Tables>()({
   name: "relation",
   service: RelationService,

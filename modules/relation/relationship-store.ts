@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Tables } from "./tables.ts";
 
-/** How people stand to each other, and how many they follow and are followed by. */
+/** Relationships between people, and how many each follows and is followed by. */
 export function relationshipStore(db: Kysely<Tables>) {
   return {
     stats: (userIds: string[]) =>
@@ -11,14 +11,17 @@ export function relationshipStore(db: Kysely<Tables>) {
         .selectAll()
         .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
         .execute(),
-    /** The relationships of these pairs, each a sum of Relationship: four lookups by key for each pair, in one statement. */
+    /**
+     * The relationships of these pairs, each a sum of Relationship: four lookups by key for each pair, in one
+     * statement.
+     */
     async relationships(
       pairs: { userId: string; otherId: string }[],
       { oneWay = false }: { oneWay?: boolean } = {},
     ): Promise<number[]> {
       if (pairs.length === 0) return [];
-      // Columns of the keys alone, so that the indexes are enough; a null is not looked for, whatever the plan.
-      // All in one text, a hexadecimal digit each: rows would cost many times as much to send and read.
+      // Only key columns, so that index-only scans suffice; nulls are skipped in every plan. All in one text, one
+      // hexadecimal digit each: rows cost many times as much to send and read.
       const { rows } = await sql<{ digits: string }>`
         select string_agg(to_hex((f.follower_id is not null)::int + (g.follower_id is not null)::int * 2
           + (b.blocker_id is not null)::int * 4 + (c.blocker_id is not null)::int * 8), '' order by p.i) as digits

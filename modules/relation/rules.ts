@@ -1,13 +1,13 @@
 import { refusal } from "#contracts/reasons.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 
-/** More than anybody can watch, and a bound for what one account can make the others carry. */
+/** More than anybody can watch, and a bound on what one account can cost the system. */
 export const maxFollowing = 10_000;
 
-/** A bound for what one account can make the others carry. */
+/** A bound on what one account can cost the system. */
 export const maxBlocked = 10_000;
 
-/** For so long a follow counts in the ranking by followers won. */
+/** A follow counts in the ranking for this long. */
 export const hotMs = 24 * 3_600_000;
 export const maxHotUsers = 100;
 
@@ -27,7 +27,7 @@ export function blocksTooMany(): DomainError {
   return refusal("BLOCKS_TOO_MANY", { max: maxBlocked });
 }
 
-/** Why a follow across a block is refused; the follower's own block comes first, since they can end it. */
+/** Why a follow across a block is refused. The follower's own block comes first, since they can end it. */
 export function followBlocked(ownBlock: boolean): DomainError {
   return ownBlock
     ? refusal("USER_BLOCKED")

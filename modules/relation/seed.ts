@@ -7,9 +7,9 @@ import type { Tables } from "./tables.ts";
 const rangeSize = 500_000;
 
 /**
- * Everybody follows about equally many; whom, is skewed as in life: person n is followed about in proportion to
- * 1/sqrt(n), so that a few have very many followers. Same numbers, same graph. One transaction, since the table is
- * without its indexes meanwhile: building them afterwards takes a fraction of keeping them row by row.
+ * Everybody follows about equally many people. Person n is followed in proportion to 1/sqrt(n), so that a few have
+ * very many followers, as in real life. The same numbers give the same graph. One transaction, since the table has no
+ * indexes meanwhile: building them afterwards takes a fraction of the time.
  */
 export async function seedFollows(
   db: Kysely<Tables>,
@@ -18,7 +18,7 @@ export async function seedFollows(
 ): Promise<void> {
   if (graph.users < 2 || graph.follows === 0) return;
   await db.transaction().execute(async (transaction) => {
-    // Of millions of rows, these take longer than any request may.
+    // With millions of rows these take longer than any request may.
     await sql`set local statement_timeout = 0`.execute(transaction);
     await sql`set local work_mem = '128MB'`.execute(transaction);
     await sql`set local maintenance_work_mem = '256MB'`.execute(transaction);
@@ -34,7 +34,7 @@ export async function seedFollows(
   });
 }
 
-/** Takes away what only makes reading fast and tells how to make it again; the primary key stays. */
+/** Drops the indexes that only make reading fast, and returns how to create them again; the primary key stays. */
 async function dropIndexes(on: Transaction<Tables>): Promise<string[]> {
   const { rows } = await sql<{ name: string; definition: string }>`
     select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
@@ -43,7 +43,7 @@ async function dropIndexes(on: Transaction<Tables>): Promise<string[]> {
   return rows.map((row) => row.definition);
 }
 
-/** One follower after the other, which is the order of the primary key. */
+/** One follower after the other, in the order of the primary key. */
 async function addFollows(
   on: Transaction<Tables>,
   { follows, users }: SyntheticGraph,

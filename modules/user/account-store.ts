@@ -12,12 +12,12 @@ import type { Tables } from "./tables.ts";
 
 export type Account = Selectable<Tables["account"]>;
 
-/** An account at whose door somebody stands. */
+/** An account that somebody tries to log in to. */
 export interface EnteredAccount extends Account {
   guess_level: number | null;
   guessed_at_ms: number | null;
   known_marks: Buffer[];
-  /** Of the known ones those that need not be noted again. */
+  /** Which of the known ones need not be recorded again. */
   fresh_marks: Buffer[];
 }
 
@@ -26,7 +26,7 @@ type PictureColumn = "avatar_key" | "background_key";
 /** The SQL of accounts: names, passwords, profiles. */
 export function accountStore(db: Kysely<Tables>, events: Events) {
   return {
-    /** The account and its first session, or neither. Error: NAME_TAKEN. */
+    /** Adds the account and its first session, or neither. Error: NAME_TAKEN. */
     async addAccount(
       account: Pick<Account, "id" | "username" | "name_key" | "password_hash" | "name">,
       session: NewSession,
@@ -46,7 +46,7 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
         return row;
       });
     },
-    /** One round trip, since every login waits for it: the account, guesses at it, and which marks are known. */
+    /** One round trip, since every login waits for it: the account, the guesses, and which marks are known. */
     async accountToEnter(nameKey: string, marks: Buffer[]): Promise<EnteredAccount | undefined> {
       const { rows } = await sql<EnteredAccount>`
         select a.*, g.level as guess_level, (extract(epoch from g.at) * 1000)::float8 as guessed_at_ms,
@@ -75,7 +75,7 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
     },
     accountById: (id: string): Promise<Account | undefined> =>
       db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst(),
-    /** Those of them that are open. */
+    /** Only open accounts. */
     accountsById: (ids: string[]): Promise<Account[]> =>
       db
         .selectFrom("account")
@@ -96,8 +96,8 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
       });
     },
     /**
-     * Sets a picture (an empty key: the default one) and tells which it replaced. The blob is put in its place
-     * by `place` under a lock on its key, so that `removeUnusedPicture` cannot take it away in between.
+     * Sets a picture (an empty key: the default one) and returns the one that it replaced. `place` puts the blob in
+     * its place under a lock on its key, so that `removeUnusedPicture` cannot remove it in between.
      */
     async setPicture(id: UserId, column: PictureColumn, key: string, place: () => Promise<unknown>) {
       return events.transaction(db, async (transaction, emit) => {
@@ -120,7 +120,7 @@ export function accountStore(db: Kysely<Tables>, events: Events) {
         return { account, replaced: before[column] };
       });
     },
-    /** Runs `remove` unless somebody uses the picture. */
+    /** Runs `remove` unless an account uses the picture. */
     async removeUnusedPicture(key: string, remove: () => Promise<void>): Promise<void> {
       await inTransaction(db, async (transaction) => {
         await lockKey(transaction, key);

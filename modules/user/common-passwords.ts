@@ -1,20 +1,20 @@
-/** The platform's own name: what people try first when they are to think of something here. */
+/** The platform's own name is the first thing that people try here. */
 const productNames = ["douya", "豆芽"];
 /** Fewer characters besides a name are soon guessed. */
 const minBesideName = 6;
 
 export interface CommonPasswords {
-  /** Why somebody who knows lists of passwords and this person's names would soon have it; undefined when they would not. */
+  /** Why an attacker with lists of passwords and this person's names would soon guess it; undefined if not. */
   weakness(password: string, names: string[]): Promise<"common" | "like-name" | undefined>;
 }
 
-/** What programs that guess try first: 49,000 passwords that leaked most often, and names. */
+/** What guessing programs try first: the 49,000 passwords that leaked most often, and names. */
 export function commonPasswords(): CommonPasswords {
   let list: Promise<Set<string>> | undefined;
   return {
     async weakness(password, names) {
       const plain = squeeze(password);
-      // Nothing but spaces, or one character again and again.
+      // Only spaces, or one character repeated.
       if (new Set(plain).size < 2) return "common";
       if ([...names, ...productNames].some((name) => isLike(plain, squeeze(name)))) return "like-name";
       list ??= load();
@@ -29,7 +29,7 @@ async function load(): Promise<Set<string>> {
   return new Set(dictionary["passwords-common"].map((entry) => squeeze(String(entry))));
 }
 
-/** Whether a password is a name with little around it. */
+/** Whether a password is a name with little added. */
 function isLike(plain: string, name: string): boolean {
   if ([...name].length < 2 || !plain.includes(name)) return false;
   const rest = plain.replaceAll(name, "");

@@ -8,7 +8,7 @@ import type { Tables } from "./tables.ts";
 
 const outcomes = [accountRefused, accountRemoved] as const;
 
-/** Erases or reopens an account once it is known whether its videos could be deleted. */
+/** Erases or reopens an account when the video module has answered. */
 export function consumeDeletionOutcomes(
   events: Events,
   db: Kysely<Tables>,

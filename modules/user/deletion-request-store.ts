@@ -43,8 +43,8 @@ export function deletionRequestStore(db: Kysely<Tables>, events: Events) {
       if (reopened) emit(accountReopened, { userId, closingId, reason, atMs: Date.now() });
     },
     /**
-     * Leaves only the id and frees the name. Pictures are removed before the commit, since afterwards nothing refers to
-     * them; removing them twice does no harm.
+     * Leaves only the id and frees the name. Pictures are removed before the commit, since nothing refers to them
+     * afterwards; removing them twice does no harm.
      */
     async erase(
       on: Transaction<Tables>,

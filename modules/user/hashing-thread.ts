@@ -1,23 +1,22 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 
-/** What a thread is asked, and does with @node-rs/argon2. */
+/** A task for the thread, which runs it with @node-rs/argon2. */
 export type HashingTask =
   | { do: "hash"; password: string; options: object }
   | { do: "verify"; hash: string; password: string };
 
 export interface HashingThread {
-  /** Tasks are done one at a time, in the order in which they come. */
+  /** Tasks run one at a time, in order. */
   run(task: HashingTask): Promise<string | boolean>;
-  /** How many it has been given and not answered. */
+  /** Tasks given and not answered yet. */
   busy(): number;
   stop(): Promise<void>;
 }
 
 /**
- * The program of the thread. It gives itself a low priority (on Linux a thread has one of its own), so that
- * whatever else wants the processor for a moment gets it at once; not the lowest, so that people can still log in
- * when the machine is busy.
+ * The program of the thread. It lowers its priority (on Linux a thread has its own), so that other work gets the
+ * processor at once; not to the lowest, so that people can log in while the machine is busy.
  */
 const program = `
   const { parentPort, workerData } = require("node:worker_threads");
@@ -38,15 +37,15 @@ const program = `
   });
 `;
 
-/** A thread that hashes passwords: started with the first one, and again should it ever end. */
+/** A thread that hashes passwords. It starts with the first one, and again if it ever ends. */
 export function hashingThread(): HashingThread {
   const library = createRequire(import.meta.url).resolve("@node-rs/argon2");
   let worker: Worker | undefined;
-  /** Of those who wait, the one that is worked for first. */
+  /** In the order of their tasks; the first one's is in progress. */
   let waiting: ((answer: { value: string | boolean } | { error: string }) => void)[] = [];
 
   function start(): Worker {
-    // Without our own arguments: they may change how the program is read.
+    // Without our own arguments, which may change how the program is read.
     const started = new Worker(program, { eval: true, workerData: library, execArgv: [] });
     started.on("message", (answer) => waiting.shift()?.(answer));
     const ended = (why: unknown) => {
@@ -67,7 +66,7 @@ export function hashingThread(): HashingThread {
         worker ??= start();
         const running = worker;
         waiting.push((answer) => {
-          // Only while it works does it keep the process alive.
+          // It keeps the process alive only while it works.
           if (waiting.length === 0) running.unref();
           if ("error" in answer) reject(new Error(answer.error));
           else resolve(answer.value);

@@ -24,7 +24,7 @@ import type { Tables } from "./tables.ts";
 import { createTokens } from "./tokens.ts";
 
 export interface UserConfig {
-  /** Of the cluster; the keys that sign tokens are encrypted with it. */
+  /** The cluster's secret; the keys that sign tokens are encrypted with it. */
   secret: string;
 }
 
@@ -49,10 +49,10 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret)), (error) =>
       log.error({ err: error }, "could not load the signing keys"),
     );
-    // Not with those at logging in: a stranger's guesses would keep somebody out of what only they can do.
+    // Separate from those of logins: else a stranger's guesses would lock the owner out of what only they can do.
     const own = protect.guessLimit("own passwords", { burst: 20, tooMany: tooManyGuesses });
     const guesses = protect.guessLimit("passwords", { burst: 100, tooMany: tooManyGuesses });
-    // A school may be behind one address; what is tried at one person is counted by `guesses`.
+    // A school may share one address; `guesses` counts the attempts at one person.
     const registrations = protect.rateLimit("registrations", { burst: 300, perMinute: 30 });
     const logins = protect.rateLimit("logins", { burst: 300, perMinute: 150 });
     const looks = protect.rateLimit("refresh token looks", { burst: 5, perMinute: 5, always: true });

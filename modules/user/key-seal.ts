@@ -1,10 +1,10 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 
-/** Encrypts what is kept in the database, so that a copy of that alone is of no use. */
+/** Encrypts values in the database, so that a copy of the database alone is of no use. */
 export interface KeySeal {
-  /** For the key named `kid`, and no other. */
+  /** Bound to the key named `kid`. */
   seal(kid: string, text: string): Buffer;
-  /** Undefined when it was sealed with another secret, or for another key, or changed. */
+  /** Undefined if it was sealed with another secret, for another key, or changed. */
   open(kid: string, sealed: Buffer): string | undefined;
 }
 

@@ -14,7 +14,7 @@ export interface SigningKey {
 /** The SQL of the key pairs that sign tokens; private halves are sealed. */
 export function keyStore(db: Kysely<Tables>, seal: KeySeal) {
   return {
-    /** Of all keys, also of those that another secret has sealed: their tokens stay good. */
+    /** All public keys, also of pairs sealed with another secret: their tokens stay valid. */
     async publicKeys(): Promise<JWK[]> {
       const rows = await db
         .selectFrom("signing_key")
@@ -24,8 +24,8 @@ export function keyStore(db: Kysely<Tables>, seal: KeySeal) {
       return rows.map((row) => row.public_jwk as JWK);
     },
     /**
-     * The newest key that our secret opens; `fresh` is added when there is none younger than `maxAgeMs`, as after a
-     * change of the secret. Forgets keys that no live token names, and seals those of before.
+     * The newest key that our secret opens. `fresh` is added if there is none younger than `maxAgeMs`, as after a
+     * change of the secret. Removes keys that no live token names, and seals keys from before sealing.
      */
     async currentKey(fresh: SigningKey, maxAgeMs: number): Promise<SigningKey> {
       return inTransaction(db, async (transaction) => {

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { addressKey } from "#platform/http/client-address.ts";
 
-/** So many devices and addresses of a person are remembered, those that were used last. */
+/** This many devices and addresses of a person are remembered, the most recently used ones. */
 export const maxKnownDevices = 40;
 
 /**
- * What somebody is known by who logs in: the secret that their browser keeps, then their address. Whoever has
- * logged in by one of them has guesses of their own, which nobody else can use up.
+ * How a person who logs in is recognised: by the secret that their browser keeps, then by their address. Each known
+ * one has guesses of its own, which nobody else can use up.
  */
 export function marksOf(from: { device: string; address: string }): Buffer[] {
   const mark = (kind: string, text: string) => createHash("sha256").update(`${kind} ${text}`).digest();

@@ -7,7 +7,7 @@ import type { ModuleCommand } from "#platform/module/module.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { Tables } from "./tables.ts";
 
-/** Who moderates. A running system notices at the next check of their session. */
+/** Adds and removes moderators. A running system notices at the next check of their session. */
 export const moderatorCommand: ModuleCommand<Tables> = {
   summary: "add NAME, remove NAME or list: who may delete any comment and hold any video",
   async run(db, words) {

@@ -10,7 +10,7 @@ import { newRefreshToken, type Tokens } from "./tokens.ts";
 
 const maxUserAgent = 300;
 
-/** A session to be stored, and the refresh token that its device gets; classic sessions have none. */
+/** A session to store, and the refresh token for its device; classic sessions have none. */
 export function newSession(ids: Ids, userId: UserId, from: { userAgent: string; classic: boolean }) {
   const id = ids.next() as SessionId;
   const refresh = from.classic ? undefined : newRefreshToken(userId, id);
@@ -27,7 +27,7 @@ export function newSession(ids: Ids, userId: UserId, from: { userAgent: string; 
 
 export type OpenSession = Pick<NewSession, "id" | "classic" | "expiresAt">;
 
-/** The answer to whoever has just logged in, registered or refreshed. */
+/** The answer to a login, registration or refresh. */
 export async function sessionAnswer(
   tokens: Tokens,
   account: Account,

@@ -6,17 +6,18 @@ import { type HashingTask, hashingThread } from "./hashing-thread.ts";
 
 export interface Passwords {
   hash(password: string, call: Call): Promise<string>;
-  /** Takes the same time whether there is such an account or not. */
+  /** Takes the same time whether the account exists or not. */
   verify(hash: string | undefined, password: string, call: Call): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 /**
- * Argon2id off the event loop. Memory and time are bounded: so many at once, so many in line, beyond that
- * BUSY with the time to come back.
+ * Argon2id off the event loop. Memory and time are bounded: a number of hashes at once, a number waiting, then BUSY
+ * with the time to come back.
  */
 export function createPasswords(protect: Pick<Protection, "boundedQueue">): Passwords {
-  // Each thread has the next one at hand: while the event loop hears of one and sends another, it would stand still.
+  // Each thread has the next task at hand: it would stand still while the event loop takes one result and sends the
+  // next task.
   const perThread = 2;
   const queue = protect.boundedQueue("password_queue", {
     help: "Passwords that wait to be hashed",

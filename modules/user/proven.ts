@@ -4,10 +4,10 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Tables } from "./tables.ts";
 
-/** What a password was compared with; whatever it allows holds only while this still stands. */
+/** What a password was compared with; the permission is valid only while this is unchanged. */
 export type Proven = Pick<Selectable<Tables["account"]>, "id" | "password_hash" | "session_epoch">;
 
-/** The account, if what the password was compared with still stands. */
+/** The account, if what the password was compared with is unchanged. */
 export function stillProven(on: Kysely<Tables>, proven: Proven) {
   return on
     .updateTable("account")
@@ -17,7 +17,7 @@ export function stillProven(on: Kysely<Tables>, proven: Proven) {
     .where("session_epoch", "=", proven.session_epoch);
 }
 
-/** Why something that needs the password is refused, though it was right a moment ago. */
+/** Why an action that needs the password is refused although it was right a moment ago. */
 export async function whyUnproven(on: Kysely<Tables>, proven: Proven): Promise<DomainError> {
   const now = await on
     .selectFrom("account")

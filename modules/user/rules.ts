@@ -3,17 +3,14 @@ import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 import type { CommonPasswords } from "./common-passwords.ts";
 
-/** Kept well above what one person uses, so that a script that logs in for ever fills no table. */
+/** Far more than one person uses, and a bound for a script that logs in forever. */
 export const maxSessionsPerUser = 50;
 export const accessTokenMs = 15 * 60_000;
-/** Also how long a classic access token lives, whose clients cannot refresh. */
+/** Also the lifetime of a classic access token, whose clients cannot refresh. */
 export const sessionMs = 30 * 24 * 3_600_000;
-/** A session ends so long after its password was given, however often it is refreshed. */
+/** A session ends this long after its password was given, even if it is refreshed. */
 export const passwordLastsMs = 180 * 24 * 3_600_000;
-/**
- * A refresh token that was just swapped still works this long: an answer may be lost on the way, and two tabs
- * may ask at once.
- */
+/** A token that was just rotated still works for this long: an answer may be lost, and two tabs may ask at once. */
 export const refreshGraceMs = 10_000;
 
 export function checkUsername(username: string): string {
@@ -40,15 +37,17 @@ export function checkSignature(signature: string): string {
   });
 }
 
-/** Far above what 128 characters take in any Unicode form; more is nobody's password and costs nothing to refuse. */
+/**
+ * Far above what 128 characters take in any Unicode form. Longer input is no password and is refused without cost.
+ */
 export const maxPasswordUnits = 1024;
 const passwordLength = { min: 8, max: 128 };
-/** Clients of the classic API know no others. */
+/** Clients of the classic API know no other limits. */
 const classicPasswordLength = { min: 5, max: 32 };
 
 /**
- * A new password. It is taken as it is, but for its Unicode form, in which keyboards differ.
- * Errors: PASSWORD_INVALID, PASSWORD_TOO_COMMON, PASSWORD_LIKE_NAME; the classic API's only has a length.
+ * A new password, in one Unicode form, since keyboards differ. Errors: PASSWORD_INVALID, PASSWORD_TOO_COMMON,
+ * PASSWORD_LIKE_NAME; the classic API checks only the length.
  */
 export async function checkPassword(
   password: string,
@@ -65,12 +64,12 @@ export async function checkPassword(
   return clean;
 }
 
-/** As passwords are compared. */
+/** The form in which passwords are compared. */
 export function cleanPassword(password: string): string {
   return password.slice(0, maxPasswordUnits).normalize("NFC");
 }
 
-/** A refresh token as its session knows it: the one to use next, the one before, an older one, or none of its. */
+/** A refresh token as its session knows it: the next to be used, the one before, an older one, or unknown. */
 export type ShownGeneration = "current" | "previous" | "older" | "unknown";
 
 /** What to do with a refresh token, given what the session remembers. */
@@ -82,7 +81,7 @@ export function judgeRefresh(
       return "rotate";
     case "previous":
       return session.rotatedMsAgo <= refreshGraceMs ? "rotate" : "end-session";
-    // Whoever shows a token that was swapped before has copied it, or was copied from.
+    // A token that was rotated before has been copied, by this client or by another.
     case "older":
       return "end-session";
     default:

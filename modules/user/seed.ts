@@ -4,7 +4,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { Progress } from "#platform/module/module.ts";
 import type { Tables } from "./tables.ts";
 
-/** People `user1`, `user2`, … who all have one password. Those who are there already stay. */
+/** People `user1`, `user2`, … with one password. Existing ones stay. */
 export async function seedUsers(
   db: Kysely<Tables>,
   graph: SyntheticGraph,

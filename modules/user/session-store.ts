@@ -35,7 +35,7 @@ export function sessionStore(db: Kysely<Tables>) {
     db
       .selectFrom("session")
       .selectAll()
-      // By the clock that set it, whatever ours says.
+      // In the clock of the process that set it.
       .select(sql<number>`(extract(epoch from now() - rotated_at) * 1000)::float8`.as("rotated_ms_ago"))
       .where("user_id", "=", userId)
       .where("id", "=", id)
@@ -43,11 +43,11 @@ export function sessionStore(db: Kysely<Tables>) {
 
   return {
     /**
-     * Adds a session; of more than enough the ones not used for longest end. One statement, since each more is
-     * a round trip that a storm of logins pays for. It does not see the row that it adds, hence one fewer. False,
-     * and none is added, unless the account is open and what the password was compared with still stands; the
-     * account is held, so that none comes in while it is being closed or all its sessions end. Its device is known
-     * by `marks` from then on.
+     * Adds a session; beyond the maximum, the least recently used ones end. One statement, since a storm of logins
+     * pays for each round trip. It does not see the row that it adds, so it keeps one fewer. Returns false and adds
+     * none unless the account is open and the password was compared with what is still stored. The account is locked,
+     * so that no session comes in while it is closed or all its sessions end. Its device is known by `marks` from
+     * then on.
      */
     async addSession(session: NewSession, proven: Proven, marks: Buffer[]): Promise<boolean> {
       const { userId, id, classic, refreshHash, userAgent, expiresAt } = session;
@@ -80,7 +80,7 @@ export function sessionStore(db: Kysely<Tables>) {
       return rows.length > 0;
     },
     session: (userId: UserId, id: SessionId) => liveSession(userId, id).executeTakeFirst(),
-    /** Swaps the refresh token and tells when the session ends; undefined when another request was quicker. */
+    /** Rotates the refresh token and returns when the session ends; undefined if another request was quicker. */
     async rotate(session: SessionRow, refreshHash: Buffer, expiresAt: Date): Promise<Date | undefined> {
       const rotated = await db
         .updateTable("session")
@@ -98,7 +98,7 @@ export function sessionStore(db: Kysely<Tables>) {
         .executeTakeFirst();
       return rotated?.expires_at;
     },
-    /** Which of these sessions are alive, and their people's role; their use is noted, once an hour at the most. */
+    /** Which of these sessions are alive, and the role of their people. Records their use, at most once an hour. */
     async aliveSessions(refs: { userId: string; sessionId: string }[]) {
       const { rows } = await sql<{ id: string; stale: boolean; user_id: string; moderator: boolean }>`
         select s.user_id, s.id, s.last_used_at < now() - interval '1 hour' as stale, a.role = 'moderator' as moderator

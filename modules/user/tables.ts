@@ -43,7 +43,7 @@ export interface Tables {
   };
   signing_key: {
     kid: string;
-    /** Only in rows of before they were sealed. */
+    /** Only in rows from before sealing. */
     private_jwk: object | null;
     sealed: Buffer | null;
     public_jwk: object;

@@ -5,9 +5,9 @@ import { isId } from "#platform/ids/snowflake.ts";
 import type { KeyStore, SigningKey } from "./key-store.ts";
 import { accessTokenMs, sessionMs } from "./rules.ts";
 
-/** A new pair is made when the newest is this old; older ones verify until the last token they signed is over. */
+/** A new pair is made when the newest is this old; older ones verify until the last token they signed expires. */
 const keyMaxAgeMs = sessionMs;
-/** As often as a device that refreshes on time does it before a token is forgotten. */
+/** How often a device that refreshes on time does so before a token is forgotten. */
 const maxGenerations = sessionMs / accessTokenMs;
 const reloadMs = 10 * 60_000;
 
@@ -18,11 +18,11 @@ export interface Tokens {
     session: { id: SessionId; classic: boolean; expiresAt: Date },
   ): Promise<{ token: string; expiresAtMs: number }>;
   /**
-   * The refresh token that follows another: the same one whenever it is asked for, so that an answer that was lost
-   * and two tabs that ask at once end with the same token. Only we can tell it from the one before.
+   * The refresh token after another one: always the same, so that a lost answer and two tabs that ask at once end
+   * with the same token. Only the server can derive it.
    */
   refreshAfter(shown: ShownRefreshToken): { token: string; hash: Buffer };
-  /** Whether a token was a session's once: some token after it has this hash. Costs some milliseconds. */
+  /** Whether a token belonged to a session before: a token after it has this hash. Takes some milliseconds. */
   leadsTo(shown: ShownRefreshToken, hash: Buffer): boolean;
   publicKeys(): Promise<JWK[]>;
   stop(): void;
@@ -84,7 +84,7 @@ async function newKey(): Promise<SigningKey> {
   };
 }
 
-/** A refresh token names its session and carries a secret of which only the hash is stored. */
+/** A refresh token names its session and carries a secret; only its hash is stored. */
 export function newRefreshToken(userId: UserId, sessionId: SessionId) {
   return refreshToken(userId, sessionId, randomBytes(32));
 }

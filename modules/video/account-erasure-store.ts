@@ -12,8 +12,8 @@ const page = 100;
 export function accountErasureStore(db: Kysely<Tables>) {
   return {
     /**
-     * Marks an author: nothing is added by them any more. False, now and for this request for ever, when a video of theirs
-     * is on hold: putting one on hold locks the author too, so that none slips through.
+     * Marks an author: nothing of theirs is added after this. Returns false, and always for this request, if a video
+     * of theirs is on hold: a hold locks the author too, so none slips through.
      */
     async markDeleted(authorId: string, closingId: string): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
@@ -37,7 +37,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
         return held === undefined;
       });
     },
-    /** Some of what an author has published; empty at the end. */
+    /** Some of the author's published videos; empty at the end. */
     async someVideos(authorId: string): Promise<VideoId[]> {
       const rows = await db
         .selectFrom("video")
@@ -47,7 +47,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
         .execute();
       return rows.map(({ id }) => id as VideoId);
     },
-    /** Removes some of what an author has uploaded without publishing it; tells whether there may be more. */
+    /** Removes some of the author's unpublished uploads; returns whether there may be more. */
     async removeUploads(ownerId: UserId, jobs: JobQueue): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         const { rows } = await sql<{ id: string }>`

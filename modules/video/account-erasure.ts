@@ -10,8 +10,8 @@ import type { Tables } from "./tables.ts";
 import type { VideoStore } from "./video-store.ts";
 
 /**
- * Answers a request to delete an account: refuses it while a video is on hold, or else deletes the videos, each like one
- * that its author deletes, so that what others have of it is deleted too.
+ * Answers a request to delete an account: refuses it while a video is on hold, else deletes the videos. Each is
+ * deleted as by its author, so that other modules delete their share too.
  */
 export function consumeDeletionRequests(
   events: Events,
@@ -32,7 +32,7 @@ export function consumeDeletionRequests(
           refused.add(closingId);
           continue;
         }
-        // In transactions of their own, since there may be many; each is idempotent.
+        // In separate transactions, since there may be many; each is idempotent.
         for (let ids = await accounts.someVideos(userId); ids.length > 0; ) {
           for (const id of ids) {
             await videos.deleteVideo(id, userId as UserId, jobs);

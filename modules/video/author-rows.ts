@@ -4,8 +4,8 @@ import type { Queryable } from "#platform/db/database.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * Locks an author's row until the transaction ends, so that they are not erased meanwhile. Every transaction that adds
- * something of theirs does. Error: AccountsDeleted.
+ * Locks an author's row until the transaction ends, so that they are not erased meanwhile. Every transaction that
+ * adds something of theirs does this. Error: AccountsDeleted.
  */
 export async function lockAuthor(on: Queryable<Tables>, authorId: string): Promise<void> {
   const { rows } = await sql<{ user_id: string; gone: boolean }>`
@@ -14,7 +14,7 @@ export async function lockAuthor(on: Queryable<Tables>, authorId: string): Promi
   refuseDeleted(rows);
 }
 
-/** Counts a video of theirs that others can see, or one fewer. */
+/** Counts a public video of theirs, or one fewer. */
 export async function countWorks(on: Queryable<Tables>, authorId: string, change: 1 | -1): Promise<void> {
   await sql`
     insert into video.author_stats as stats (author_id, works) values (${authorId}, ${change})

@@ -5,10 +5,10 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
 import type { Tables } from "./tables.ts";
 
-/** Which videos and uploads use which blobs, while one is put in place or removed. */
+/** Which videos and uploads use which blobs. */
 export function blobUseStore(db: Kysely<Tables>) {
   return {
-    /** Records that a video uses a blob, before it is put in place; false when the video is deleted. */
+    /** Records that a video uses a blob, before it is put in place; false if the video is deleted. */
     async claimBlob(key: string, id: VideoId): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         const video = await transaction
@@ -27,7 +27,7 @@ export function blobUseStore(db: Kysely<Tables>) {
         return true;
       });
     },
-    /** Puts a blob in place if its owner still uses it; nobody removes it meanwhile. */
+    /** Puts a blob in place if its owner still uses it; it is not removed meanwhile. */
     async placeBlob(key: string, ownerId: string, place: () => Promise<void>): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         await lockBlob(transaction, key);
@@ -37,8 +37,8 @@ export function blobUseStore(db: Kysely<Tables>) {
       });
     },
     /**
-     * Runs `remove` unless something uses the blob; nothing begins to use it meanwhile. The job ends under the same lock:
-     * whoever releases the blob later adds another job.
+     * Runs `remove` unless the blob is used; no use of it begins meanwhile. The job ends under the same lock: a later
+     * release adds another job.
      */
     async removeUnusedBlob(job: Pick<Job, "key" | "finish">, remove: () => Promise<void>): Promise<void> {
       await inTransaction(db, async (transaction) => {
@@ -52,7 +52,7 @@ export function blobUseStore(db: Kysely<Tables>) {
 
 export type BlobUseStore = ReturnType<typeof blobUseStore>;
 
-/** Releases the blobs of these owners except `keep`; a job removes each that nobody else uses. */
+/** Releases the blobs of these owners except `keep`; a job removes each blob that is no longer used. */
 export async function releaseBlobs(
   on: Queryable<Tables>,
   jobs: JobQueue,
@@ -62,21 +62,21 @@ export async function releaseBlobs(
   let released = on.deleteFrom("blob_use").where("owner_id", "=", sql<string>`any(${ownerIds}::int8[])`);
   if (keep.length > 0) released = released.where("key", "not in", keep);
   const keys = new Set((await released.returning("key").execute()).map((row) => row.key));
-  // In the same order everywhere, so that there is no deadlock.
+  // In the same order everywhere, so that transactions do not deadlock.
   for (const key of [...keys].sort()) {
     await lockBlob(on, key);
     await jobs.add(on, "remove-blob", key);
   }
 }
 
-/** Whether anybody uses the blob, or this owner does. */
+/** Whether the blob is used at all, or by this owner. */
 export async function isUsed(on: Queryable<Tables>, key: string, ownerId?: string): Promise<boolean> {
   let uses = on.selectFrom("blob_use").select("key").where("key", "=", key).limit(1);
   if (ownerId) uses = uses.where("owner_id", "=", ownerId);
   return (await uses.executeTakeFirst()) !== undefined;
 }
 
-/** Locked until the transaction ends, so that nobody begins to use the blob or removes it meanwhile. */
+/** Locked until the transaction ends, so that no use of the blob begins, and it is not removed, meanwhile. */
 export async function lockBlob(on: Queryable<Tables>, key: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);
 }

@@ -21,11 +21,11 @@ import { uploadStore } from "./upload-store.ts";
 import { videoStore } from "./video-store.ts";
 
 export interface VideoConfig {
-  /** How many videos that take long are processed at once in this process; one more that does not. */
+  /** How many heavy videos one process converts at once; one more light video runs with them. */
   workers: number;
-  /** How long one may take to process, as far as can be told before. */
+  /** The longest estimated conversion that is accepted. */
   maxProcessingMs: number;
-  /** What an author may have uploaded and not published. */
+  /** How much an author may have uploaded and not published. */
   maxUnpublishedBytes: number;
 }
 

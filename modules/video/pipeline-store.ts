@@ -18,16 +18,16 @@ export interface PublishedFile {
   durationMs: number;
   width: number;
   height: number;
-  /** Reasons that the author is told. */
+  /** Notices for the author. */
   notices: string[];
   keepKeys: string[];
 }
 
-/** What the pipeline makes of a video: its states, from the first try to one of the two ends. */
+/** The states of a video in the pipeline, from the first try to one of the two ends. */
 export function pipelineStore(db: Kysely<Tables>, events: Events) {
   return {
     ...blobUseStore(db),
-    /** Starts a try of the pipeline; undefined when the video is gone or already finished. */
+    /** Starts a try of the pipeline; undefined if the video is gone or already finished. */
     startProcessing: (id: VideoId): Promise<VideoRow | undefined> =>
       db
         .updateTable("video")
@@ -45,12 +45,12 @@ export function pipelineStore(db: Kysely<Tables>, events: Events) {
         .execute();
     },
     /**
-     * The end of the pipeline: state, count, event, blobs no longer needed and the job, in one transaction. False
-     * when the video is gone.
+     * The end of the pipeline: state, count, event, released blobs and the job, in one transaction. False if the
+     * video is gone.
      */
     async finish(id: VideoId, result: PublishedFile, job: Job, jobs: JobQueue): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
-        // The video before the job, as when it is deleted: else the two could wait for each other.
+        // The video is locked before the job, as when it is deleted; else the two could deadlock.
         const video = await transaction
           .updateTable("video")
           .set({
@@ -82,7 +82,7 @@ export function pipelineStore(db: Kysely<Tables>, events: Events) {
         return true;
       });
     },
-    /** The other end: a failure with its reason. The blobs go, the job is removed by whoever runs it. */
+    /** The other end: a failure with its reason. Releases the blobs; the caller removes the job. */
     async fail(id: VideoId, failure: { reason: string; message: string }, jobs: JobQueue): Promise<void> {
       await inTransaction(db, async (transaction) => {
         const failed = await transaction

@@ -17,8 +17,8 @@ import type { VideoRow } from "./video-lists.ts";
 const progressEveryMs = 500;
 
 /**
- * uploaded → processing → published | failed. Each try starts afresh and every step may run twice: what it
- * makes is named by content, and only the last transaction shows it to anybody.
+ * uploaded → processing → published | failed. Each try starts from the beginning, and every step may run twice: its
+ * results are named by content, and only the last transaction makes them visible.
  */
 export function processVideo(
   store: PipelineStore,
@@ -70,15 +70,15 @@ export function processVideo(
     const video = await store.startProcessing(id);
     if (!video) return;
     await blobs.withFile({ key: video.source_key }, async (source) => {
-      // What an earlier release found out of it may be too little for this one.
+      // What an earlier release found out may not be enough for this one.
       const info = video.info.form === MEDIA_INFO_FORM ? video.info : await media.probe(source);
       const play = await rendition(video, source, info, job);
-      // Of what is published, and so of nothing that is not.
+      // Made from the rendition, so it shows only what is published.
       const cover = await blobs.withFile({ key: play.key }, (rendition) =>
         make(id, "cover", (path) => media.cover(rendition, path, play.info, { signal: job.signal })),
       );
       const keepKeys = [play.key, cover.key];
-      // A source that was only copied holds nothing that the rendition lacks.
+      // A source that was only copied contains nothing that the rendition lacks.
       if (!play.copied) keepKeys.push(video.source_key);
       const { durationMs, width, height, notices } = play.info;
       const shown = { durationMs, width, height, sizeBytes: play.sizeBytes, notices };
@@ -96,7 +96,7 @@ export function processVideo(
         await run(job);
       } catch (error) {
         if (error instanceof VideoGone) return;
-        // A refusal is the file's fault and will be the same next time; anything else may pass.
+        // A refusal is caused by the file and will repeat; any other error may be transient.
         if (!(error instanceof DomainError) || !["invalid", "too-large"].includes(error.kind)) throw error;
         await store.fail(job.key as VideoId, error, jobs());
         jobs().wake();

@@ -5,14 +5,14 @@ import { checkText } from "#platform/text/text-rules.ts";
 
 /** Short side of the first rendition: what a phone shows, and quick to make. */
 export const firstRenditionShortSidePx = 720;
-/** An upload that nobody publishes is thrown away after a day. */
+/** An upload that is not published is removed after a day. */
 export const uploadLifetimeMs = 24 * 3_600_000;
-/** A staged file that nobody has written to for an hour belongs to a process that died. */
+/** A staged file that was not written to for an hour belongs to a process that died. */
 export const stagedLifetimeMs = 3_600_000;
 
-/** Of the room there is, what is not published yet may take. */
+/** The share of the disk that unpublished files may take. */
 export const unpublishedShare = 0.75;
-/** And of that what came from one address, behind which a school may be. */
+/** The share of that which may come from one address; a school may share one. */
 export const addressShare = 0.5;
 
 export function tooMuchUnpublished(maxBytes: number): DomainError {
@@ -28,12 +28,12 @@ export function checkTitle(title: string): string {
   });
 }
 
-/** A token of a deleted account may still be valid; nothing can be added with it. */
+/** A token of a deleted account may still be valid, but nothing can be added with it. */
 export function endOfSession(error: unknown): never {
   throw error instanceof AccountsDeleted ? accountDeleted() : error;
 }
 
-/** Why somebody could not change a video: `video` is what there is of it. */
+/** Why a person could not change a video, given what is stored of it. */
 export function mayNotChange(
   video: { state: string; author_id: string } | undefined,
   callerId: string,
@@ -43,7 +43,7 @@ export function mayNotChange(
   return refusal("NOT_YOURS", "Only its author can change or delete a video.");
 }
 
-/** Whether somebody may see a video. */
+/** Whether a person may see a video. */
 export function isVisible(
   video: { state: string; author_id: string },
   callerId: string | undefined,

@@ -4,7 +4,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { Progress } from "#platform/module/module.ts";
 import type { Tables } from "./tables.ts";
 
-/** A video a second into the past, by people in turn, each showing one of the real clips. */
+/** One video for each second into the past, by people in turn, each with one of the real clips. */
 export async function seedVideos(
   db: Kysely<Tables>,
   graph: SyntheticGraph,

@@ -11,12 +11,12 @@ import { firstRenditionShortSidePx } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
-/** The SQL of uploads, until they are videos or thrown away. */
+/** The SQL of uploads, until they become videos or are removed. */
 export function uploadStore(db: Kysely<Tables>) {
   return {
     /**
-     * The upload and its use of the blob, unless `refuse` throws at how many bytes are not published yet, of its owner,
-     * of its address and of all. Error: AccountsDeleted, as for everything that comes in from an author.
+     * Adds the upload and its use of the blob, unless `refuse` throws at the number of unpublished bytes of its
+     * owner, of its address and in all. Error: AccountsDeleted.
      */
     async addUpload(
       upload: {
@@ -52,8 +52,8 @@ export function uploadStore(db: Kysely<Tables>) {
     },
 
     /**
-     * Whether an upload is still there once its blob has been put in place. It may have been thrown away in between,
-     * and its blob looked for before it was there; then that is done again.
+     * Whether an upload still exists once its blob has been put in place. If it was removed in between, the job that
+     * looked for the blob may have come too early; then another one is added.
      */
     async keepsBlob(id: UploadId, sourceKey: string, jobs: JobQueue): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
@@ -65,8 +65,8 @@ export function uploadStore(db: Kysely<Tables>) {
     },
 
     /**
-     * Turns an upload into a video with its first job, once: undefined when there is neither such an upload
-     * nor a video made of it.
+     * Turns an upload into a video with its first job, once; undefined if there is neither the upload nor a video
+     * made of it.
      */
     async publish(
       video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string },
@@ -118,7 +118,7 @@ export function uploadStore(db: Kysely<Tables>) {
       });
     },
 
-    /** Throws away uploads that were never published. */
+    /** Removes uploads that were never published. */
     async dropUploads(olderThanMs: number, jobs: JobQueue): Promise<number> {
       return inTransaction(db, async (transaction) => {
         const old = await transaction
@@ -137,10 +137,10 @@ export function uploadStore(db: Kysely<Tables>) {
   };
 }
 
-/** Bytes that are kept for people and shown to nobody yet. */
+/** Bytes of unpublished files. */
 export interface Unpublished {
   own: number;
-  /** Of uploads alone: what has become a video is its author's. */
+  /** Of uploads alone: a video belongs to its author. */
   ofAddress: number;
   all: number;
 }

@@ -4,7 +4,7 @@ import type { Kysely } from "#platform/db/database.ts";
 import type { Tables } from "./tables.ts";
 
 export type VideoRow = Selectable<Tables["video"]>;
-/** What others are shown of a video: without what only the pipeline needs, which is most of a row. */
+/** The public columns of a video, without what only the pipeline needs, which is most of a row. */
 export type ShownVideo = Omit<VideoRow, "info" | "source_key" | "upload_id">;
 
 const shown = [
@@ -13,7 +13,7 @@ const shown = [
   ...(["created_at", "published_ms", "held", "notices"] as const),
 ] satisfies (keyof ShownVideo)[];
 
-/** Everything that is read about videos. */
+/** The SQL of reading videos. */
 export function videoLists(db: Kysely<Tables>) {
   return {
     videosById: (ids: string[]): Promise<ShownVideo[]> =>

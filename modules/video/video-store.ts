@@ -8,13 +8,13 @@ import { releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
 
-/** Videos as they are read, deleted and held. Everything that lasts with a fact is written in the fact's transaction. */
+/** Videos as they are read, deleted and held. Everything that lasts is written in one transaction with the fact. */
 export function videoStore(db: Kysely<Tables>, events: Events) {
   return {
     ...videoLists(db),
     /**
-     * Removes a video with its count, its job, an event of it and its use of blobs; false when it is not the author's
-     * or is on hold.
+     * Removes a video with its count, its job, its event and its use of blobs; false if it is not the author's or is
+     * on hold.
      */
     async deleteVideo(id: VideoId, authorId: UserId, jobs: JobQueue): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
@@ -33,7 +33,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
         return true;
       });
     },
-    /** Gives a video another title, with an event of it; false when it is not the author's or is on hold. */
+    /** Changes the title, with an event; false if it is not the author's or is on hold. */
     async changeTitle(id: VideoId, authorId: UserId, title: string): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         const video = await transaction
@@ -44,12 +44,12 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
           .where("held", "=", false)
           .returning("state")
           .executeTakeFirst();
-        // What is not published nobody else was shown.
+        // An unpublished video was shown to nobody else.
         if (video?.state === "published") emit(videoRetitled, { videoId: id, authorId });
         return video !== undefined;
       });
     },
-    /** Puts a video on hold, or takes that off; false when there is none. */
+    /** Puts a video on hold or ends the hold; false if there is none. */
     async setHeld(id: VideoId, held: boolean): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         const video = await transaction

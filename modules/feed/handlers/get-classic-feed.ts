@@ -14,7 +14,7 @@ export function getClassicFeed(
     const before = request.beforeMs > 0 ? { publishedAtMs: request.beforeMs, videoId: "0" } : newest;
     const followed = await feed(requireCaller(call), before, limit + 1, call);
     const first = followed.filter((entry) => entry.publishedAtMs > Date.now() - firstClassMs);
-    // A full page of what one follows needs nobody else's.
+    // A full page of followed authors leaves no room for others.
     const published =
       first.length > limit
         ? []

@@ -9,7 +9,7 @@ export function getPublicFeed(
   return async (request, call) => {
     const { before } = request;
     const limit = Math.min(request.limit, maxPage);
-    // One more than asked for shows whether the page ends inside a millisecond.
+    // One row more than asked for shows whether the page ends inside a millisecond.
     const published = await video.listPublished(
       { beforeMs: before?.publishedAtMs ?? 0, beforeId: before?.videoId ?? "", limit: limit + 1 },
       call,

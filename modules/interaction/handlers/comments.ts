@@ -24,7 +24,7 @@ const refusals = {
   "not-found": () => refusal("COMMENT_NOT_FOUND"),
 } as const;
 
-/** Everything that changes comments. */
+/** The RPCs that change comments. */
 export function commentHandlers(
   store: PerCall<CommentStore>,
   videos: PublishedVideos,

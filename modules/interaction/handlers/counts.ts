@@ -31,7 +31,7 @@ export function getVideoStats(store: PerCall<ReactionStore>): Service["getVideoS
 
 export function getOpinions(store: PerCall<ReactionStore>): Service["getOpinions"] {
   return async ({ people }, call) => {
-    // What is no id is nobody's, and does no harm to what else is asked.
+    // Malformed ids get an empty answer and do not affect the others.
     const pairs = people.flatMap(({ userId, videoIds }) =>
       videoIds.map((videoId) => ({ userId: idOrZero(userId), videoId: idOrZero(videoId) })),
     );

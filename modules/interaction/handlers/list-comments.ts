@@ -13,10 +13,10 @@ import type { CommentRow } from "../tables.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
-/** Higher than every count and floor. */
+/** Larger than every count and floor. */
 const aboveAll = "999999999999999999";
 
-/** Everything that shows comments. Who may see a video may see its comments; whether they may is asked each time. */
+/** The RPCs that list comments. Those who may see a video may see its comments; this is checked on each request. */
 export function commentLists(
   store: PerCall<CommentStore>,
   video: Client<typeof VideoService, "getVideos">,

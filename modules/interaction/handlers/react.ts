@@ -20,7 +20,7 @@ export function reactHandlers(
   ids: Ids,
 ): Pick<Service, "react" | "withdraw"> {
   const apply = createBatcher((commands: ReactionCommand[], batch) => store(batch).apply(commands), {
-    // While one is written to disk the next one is worked on; on one hot video it waits where it would anyway.
+    // The next batch runs while one is committed. On one hot video it waits for the row in any case.
     parallel: 2,
     conflict: (command) => `${command.videoId} ${command.userId}`,
   });
@@ -31,7 +31,7 @@ export function reactHandlers(
   ) {
     const userId = requireCaller(call);
     const authorId = await videos.ensureRow(request.videoId, call);
-    // Taking something back is nobody else's business.
+    // A block does not keep anybody from withdrawing a reaction.
     if (to.reaction !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
     const { videoId } = request;
     const command = { videoId, userId, id: ids.next(), traceId: call.traceId, ...to };

@@ -13,7 +13,7 @@ import { checkReport, maxPage, parseCursor } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
-/** Comments that people have told the moderators of, and what the moderators make of it. */
+/** Reports of comments, and what moderators decide on them. */
 export function reportHandlers(
   store: PerCall<ReportStore>,
   videos: PublishedVideos,

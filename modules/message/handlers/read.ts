@@ -22,7 +22,7 @@ export function readHandlers(
       const userId = requireCaller(call);
       if (!isId(request.peerId)) return {};
       const range = rangeOf(request);
-      // A page ends at what is farthest from where it was asked from, and is shown the oldest first.
+      // A page ends at the message farthest from the position, and is shown oldest first.
       const inOrder = (rows: MessageRow[]) => ("beforeId" in range ? rows.toReversed() : rows);
       const { rows, after } = await takePage(request.limit, maxMessages, async (limit) =>
         inOrder(await store(call).messages({ userId, peerId: request.peerId }, range, limit)),

@@ -29,8 +29,8 @@ export function send(
     const key = checkIdempotencyKey(request.idempotencyKey);
     if (!isId(receiverId)) throw refusal("USER_NOT_FOUND");
     checkNotSelf(senderId, receiverId);
-    // Best effort: follows and blocks are relation's, so one that is made or ended in these milliseconds is too late for
-    // this message, as for those that came before it. What the limit for strangers counts is our own, and exact.
+    // Best effort: follows and blocks belong to relation, so a change within these milliseconds does not count for
+    // this message. The limit for strangers is counted here and is exact.
     const [{ users }, { relations }] = await Promise.all([
       user.getUsers({ ids: [receiverId] }, call),
       relation.getRelations({ userIds: [receiverId] }, call),

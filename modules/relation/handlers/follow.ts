@@ -24,7 +24,7 @@ export function followHandlers(
     ({ id }) => id,
   );
   const apply = createBatcher((commands: FollowCommand[], batch) => store(batch).apply(commands), {
-    // While one is written to disk the next one is worked on.
+    // The next batch runs while one is committed.
     parallel: 2,
     conflict: (command) => `${command.followerId} ${command.followeeId}`,
   });

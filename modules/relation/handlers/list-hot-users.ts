@@ -5,7 +5,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { HotStore } from "../hot-store.ts";
 import { maxHotUsers } from "../rules.ts";
 
-/** Who asks while the ranking is being read, gets the next reading: it is as of a moment after the question. */
+/** A request during a reading waits for the next reading, so its answer is no older than the request. */
 export function listHotUsers(store: PerCall<HotStore>): Handlers<typeof RelationService>["listHotUsers"] {
   const read = createBatcher(async (limits: number[], batch) => {
     const top = await store(batch).top(Math.max(...limits));

@@ -8,7 +8,7 @@ import type { RelationshipStore } from "../relationship-store.ts";
 
 type Service = Handlers<typeof RelationService>;
 
-/** Large enough to deliver a video to followers in few pages. */
+/** Large enough that a delivery needs few pages. */
 const maxPage = 10_000;
 
 export function getRelations(store: PerCall<RelationshipStore>): Service["getRelations"] {
@@ -46,7 +46,7 @@ export function getRelations(store: PerCall<RelationshipStore>): Service["getRel
 
 export function getStandings(store: PerCall<RelationshipStore>): Service["getStandings"] {
   return async ({ people, oneWay }, call) => {
-    // What is no id is nobody's, and does no harm to what else is asked.
+    // Malformed ids get an empty answer and do not affect the others.
     const asked = people.map(({ userId, otherIds }) =>
       otherIds.map((otherId) => ({ userId: idOrZero(userId), otherId: idOrZero(otherId) })),
     );

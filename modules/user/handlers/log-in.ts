@@ -28,7 +28,7 @@ export function logIn(
   security: SecurityLog,
   attempts: { byAddress: RateLimit; guesses: GuessLimit },
 ): Handlers<typeof UserService>["logIn"] {
-  /** A login that was overtaken: the password was changed, all sessions ended, or the account closed. */
+  /** A login that was overtaken: the password changed, all sessions ended, or the account closed. */
   async function whyNotOpened(tried: Account, call: ServedCall) {
     const now = await accounts(call).accountById(tried.id);
     if (now?.state !== "open") return refusal("ACCOUNT_CLOSING");
@@ -36,18 +36,18 @@ export function logIn(
   }
 
   return async (request, call) => {
-    // What can be nobody's name or password is wrong like any other, and costs nothing to look at.
+    // A name or password of impossible form is simply wrong, and costs nothing to check.
     if (request.username.length > 256 || request.password.length > maxPasswordUnits)
       throw refusal("BAD_CREDENTIALS");
     const key = nameKey(request.username.normalize("NFC").trim());
-    // Nobody's name has one, and the database takes no text with it.
+    // No name contains one, and the database accepts no text with it.
     if (key.includes("\0")) throw refusal("BAD_CREDENTIALS");
     const marks = marksOf(request);
     const account = await accounts(call).accountToEnter(key, marks);
     const knownBy = marks.find((mark) => account?.known_marks.some((known) => known.equals(mark)));
     const entry = { userId: account?.id, address: request.address, device: request.userAgent };
     const take = async () => {
-      // A device of theirs comes in however many guess from the same address.
+      // A known device of the owner is let in, however many others guess from the same address.
       const byDevice = request.device && knownBy && knownBy === marks[0];
       if (!byDevice) await attempts.byAddress.take(addressKey(request.address));
       return knownBy

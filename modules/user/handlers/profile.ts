@@ -46,7 +46,7 @@ export function setPicture(
   blobs: BlobStore,
   media: Media,
 ): Service["setPicture"] {
-  /** A clean JPEG made of whatever was sent; the sent file is gone afterwards. */
+  /** A clean JPEG made from the sent file, which is removed. */
   async function redraw(staged: string, options: PictureOptions) {
     const drawn = await blobs.stagingPath("jpg");
     try {

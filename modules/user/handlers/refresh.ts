@@ -12,7 +12,7 @@ import { judgeRefresh, type ShownGeneration, sessionMs } from "../rules.ts";
 import type { SessionRow, SessionStore } from "../session-store.ts";
 import { parseRefreshToken, type ShownRefreshToken, sameHash, type Tokens } from "../tokens.ts";
 
-/** `looks` limits, per session, how often somebody may have us look for a token among the older ones. */
+/** `looks` limits, per session, how often a client may make us search the older tokens. */
 export function refresh(
   accounts: PerCall<AccountStore>,
   sessions: PerCall<SessionStore>,
@@ -27,7 +27,7 @@ export function refresh(
     return session.refresh_hash !== null && tokens.leadsTo(shown, session.refresh_hash) ? "older" : "unknown";
   }
 
-  /** The session, once its token is the next one; undefined when another request was quicker. */
+  /** The session, if its token is the next one; undefined if another request was quicker. */
   async function rotate(
     shown: ShownRefreshToken,
     nextHash: Buffer,
@@ -42,7 +42,7 @@ export function refresh(
       security.note({ kind: "token-reused", userId: shown.userId, subject: `session ${shown.sessionId}` });
     }
     if (verdict !== "rotate" || !session) throw refusal("SESSION_ENDED");
-    // Swapped a moment ago: whoever asks again is given what was given then.
+    // Rotated a moment ago: a second request gets the same answer as the first.
     const { id, classic } = session;
     const open = (expiresAt: Date) => ({ id: id as SessionId, classic, expiresAt });
     if (sameHash(nextHash, session.refresh_hash)) return open(session.expires_at);

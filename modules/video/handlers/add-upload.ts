@@ -43,7 +43,8 @@ export function addUpload(
         if (all + sizeBytes > most) throw refusal("DISK_FULL");
       };
       const id = ids.next() as UploadId;
-      // Under a name that is never served: who knows its content could ask for it before it is published.
+      // Under a name that is never served: else a client that knows the content could ask for it before it is
+      // published.
       const sourceKey = blobKey("source", sha256, "bin");
       await store(call)
         .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info }, refuse)

@@ -9,7 +9,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { SecurityLog } from "#platform/security/security-log.ts";
 import type { VideoStore } from "../video-store.ts";
 
-/** A video that is about to go with its author is as good as gone. */
+/** A video that is about to be deleted with its author counts as gone. */
 function notFoundWhenGone(error: unknown): boolean {
   if (error instanceof AccountsDeleted) return false;
   throw error;

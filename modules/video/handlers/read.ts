@@ -11,7 +11,7 @@ import type { VideoStore } from "../video-store.ts";
 
 type Service = Handlers<typeof VideoService>;
 
-/** The most that one list call returns, whatever it asks for. */
+/** The largest page of any list. */
 const maxPage = 100;
 
 export function getVideos(store: PerCall<VideoStore>): Service["getVideos"] {
@@ -43,7 +43,7 @@ export function listByAuthor(store: PerCall<VideoStore>): Service["listByAuthor"
 
 export function listPublished(store: PerCall<VideoStore>): Service["listPublished"] {
   return async (request, call) => {
-    // A time may be any number; what is later than all there is means from the newest.
+    // Any number is a valid time; one later than all videos means from the newest.
     const ms = Math.ceil(request.beforeMs);
     const before =
       ms > 0 && ms < Number.MAX_SAFE_INTEGER
