@@ -275,7 +275,10 @@ describe("douya on the command line", () => {
     await query("insert into events.consumer (group_name, partition, position) values ('old.thing', 0, 0)");
     expect((await run(["doctor"], env)).answer).toMatch(/^ok +Events +none left behind$/m);
     await query(
-      "insert into events.member values ('new.thing', gen_random_uuid(), now() + interval '1 hour')",
+      `with alive as (
+         insert into lease.process values (gen_random_uuid(), now() + interval '1 hour') returning id
+       )
+       insert into events.member select 'new.thing', id from alive`,
     );
     expect((await run(["doctor"], env)).answer).toMatch(
       /^MEND +Events +nobody works for old\.thing .*douya events forget --group=old\.thing$/m,
@@ -283,5 +286,6 @@ describe("douya on the command line", () => {
     expect((await run(["events", "forget", "--group=old.thing"], env)).code).toBe(0);
     expect((await run(["doctor"], env)).answer).toMatch(/^ok +Events /m);
     await query("delete from events.member");
+    await query("delete from lease.process");
   });
 });

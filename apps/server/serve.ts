@@ -12,6 +12,7 @@ import { startRetention } from "#platform/events/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { exportDeadJobs } from "#platform/jobs/dead-jobs.ts";
+import { startLease } from "#platform/lease/process-lease.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import { mediaLine } from "#platform/media/media-line.ts";
@@ -91,7 +92,9 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const storage = await openStorage(config, log);
     undo.push(storage.close);
     await migrateAll(storage.database, entries);
-    const ids = await leaseIds(storage.database.pool, { log });
+    const lease = startLease(storage.database.pool, { log, alone: storage.alone });
+    undo.push(lease.release);
+    const ids = await leaseIds(storage.database.pool, { lease, log });
     undo.push(ids.release);
     const [blobs, secret] = await Promise.all([
       diskBlobStore(join(config.dataDir, "blobs")),
@@ -104,7 +107,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     metrics.gauge("douya_database_waiting", "Queries that wait for a connection", () => pool.waitingCount);
     metrics.gauge("douya_database_connections", "Open connections to the database", () => pool.totalCount);
 
-    const events = createEvents({ database: storage.database, log });
+    const events = createEvents({ database: storage.database, lease, log });
     undo.push(events.stop);
     exportLag(metrics, pool);
     exportDeadJobs(
@@ -152,6 +155,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         db: storage.database.of(module.name),
         clients: Object.fromEntries(clients),
         ids,
+        lease,
         events,
         blobs,
         media,

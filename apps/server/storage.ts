@@ -7,6 +7,7 @@ import { type Database, openDatabase } from "#platform/db/database.ts";
 import { migrate } from "#platform/db/migrate.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
+import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
 import { folderError } from "#platform/postgres/postgres-errors.ts";
@@ -17,6 +18,8 @@ import type { ModuleEntry } from "./targets.ts";
 
 export interface Storage {
   database: Database;
+  /** No other program can use the database while this one does. */
+  alone: boolean;
   close(): Promise<void>;
 }
 
@@ -31,7 +34,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   await makeDataDir(config.dataDir);
   if (config.databaseUrl) {
     const database = openDatabase(config.databaseUrl, { log });
-    return { database, close: () => database.close() };
+    return { database, alone: false, close: () => database.close() };
   }
   const postgres = await startEmbeddedPostgres({
     dir: join(config.dataDir, "postgres"),
@@ -46,7 +49,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   const runningFile = join(config.dataDir, "running.txt");
   if (!rows[0]!.mine) {
     holder.release();
-    if (beside) return { database, close: () => database.close() };
+    if (beside) return { database, alone: false, close: () => database.close() };
     await database.close();
     const other = await readFile(runningFile, "utf8").catch(() => "another program");
     throw refusal("DATA_IN_USE", { dir: config.dataDir, program: other.trim() });
@@ -55,6 +58,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   await writeFile(runningFile, `process ${process.pid}\n`);
   return {
     database,
+    alone: true,
     async close() {
       holder.release(true);
       await database.close();
@@ -66,6 +70,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
 /** Brings the schemas of these modules up to date; tells what was done. */
 export async function migrateAll(database: Database, entries: ModuleEntry[]): Promise<string[]> {
   const schemas = [
+    { name: "lease", migrations: leaseMigrations },
     { name: "ids", migrations: idMigrations },
     { name: "events", migrations: eventMigrations },
     { name: "security", migrations: securityMigrations },

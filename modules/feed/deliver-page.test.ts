@@ -50,11 +50,11 @@ test("a delivery outlasts a relation service that is away longer than any job is
   };
   const jobs = startJobQueue({
     db: own.db,
+    lease: own.lease,
     kinds: { deliver: deliverVideo(store, { listFollowers } as never) },
     concurrency: 1,
     log: createLog("silent"),
     pauseMs: 1,
-    pollMs: 5,
   });
   try {
     const late = { authorId: "11", videoId: "23", publishedAtMs: 33 };

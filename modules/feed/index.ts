@@ -44,11 +44,12 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
   migrations,
   readModels: { inboxes: { group: "feed.inbox", progress: rebuildProgress } },
   seed: seedAuthorVideos,
-  async start({ config, db, clients, events, log }) {
+  async start({ config, db, clients, lease, events, log }) {
     const stores = perCall(db, (until) => feedStore(until, events));
     const store = stores.lasting;
     const jobs = startJobQueue({
       db,
+      lease,
       kinds: {
         deliver: deliverVideo(store, clients.relation),
         [rebuildKind]: rebuildInboxes({

@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { deadJobs, fairScheduling, jobTable, jobTraces } from "#platform/jobs/job-table.ts";
+import { deadJobs, fairScheduling, jobTable, jobTraces, processLease } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-inboxes": `
@@ -118,4 +118,5 @@ export const migrations: Migrations = {
   `,
   "0007-dead-jobs": `${deadJobs("feed")}`,
   "0008-traces-of-jobs": `${jobTraces("feed")}`,
+  "0009-lease-of-the-process": `${processLease("feed")}`,
 };

@@ -8,6 +8,8 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { createEvents } from "#platform/events/events.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { createSnowflake, maxId, timeOfId } from "#platform/ids/snowflake.ts";
+import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
+import { startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 import fc from "#platform/testing/property.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "#platform/testing/test-database.ts";
@@ -23,8 +25,9 @@ let testDatabase: TestDatabase;
 let processes: ReturnType<typeof openProcess>[];
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabaseFrom("message_1", async (url) => {
+  testDatabase = await createTestDatabaseFrom("message_1_lease", async (url) => {
     const fresh = openDatabase(url, { log });
+    await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "events", eventMigrations);
     await migrate(fresh, "message", migrations);
     await fresh.close();
@@ -43,7 +46,8 @@ function openProcess(node: number, clockMs: number) {
   const database: Database = openDatabase(testDatabase.url, { log });
   const db = database.of<Tables>("message");
   const ids = createSnowflake({ node, floorMs: 0, nowMs: () => Date.now() + clockMs });
-  const events = createEvents({ database, log });
+  const lease = startLease(database.pool, { log });
+  const events = createEvents({ database, lease, log });
   const sendAll = sendStore(db, ids, events);
   const store = messageStore(db);
   const send = createBatcher(sendAll, {
@@ -54,6 +58,7 @@ function openProcess(node: number, clockMs: number) {
   });
   const close = async () => {
     await events.stop();
+    await lease.release();
     await database.close();
   };
   return { database, close, sendAll, send, markRead, store };

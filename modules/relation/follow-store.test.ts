@@ -7,6 +7,8 @@ import { migrate } from "#platform/db/migrate.ts";
 import { createEvents } from "#platform/events/events.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
+import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
+import { type ProcessLease, startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 import fc from "#platform/testing/property.ts";
 import { createTestDatabaseFrom } from "#platform/testing/test-database.ts";
@@ -22,22 +24,26 @@ const log = createLog("silent");
 let database: Database;
 let store: FollowStore;
 let relationships: RelationshipStore;
+let lease: ProcessLease;
 let drop: () => Promise<void>;
 
 beforeAll(async () => {
-  const test = await createTestDatabaseFrom("relation_3", async (url) => {
+  const test = await createTestDatabaseFrom("relation_4", async (url) => {
     const fresh = openDatabase(url, { log });
+    await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "events", eventMigrations);
     await migrate(fresh, "relation", migrations);
     await fresh.close();
   });
   drop = test.drop;
   database = openDatabase(test.url, { log });
-  store = followStore(database.of<Tables>("relation"), createEvents({ database, log }));
+  lease = startLease(database.pool, { log });
+  store = followStore(database.of<Tables>("relation"), createEvents({ database, lease, log }));
   relationships = relationshipStore(database.of<Tables>("relation"));
 });
 
 afterAll(async () => {
+  await lease.release();
   await database.close();
   await drop();
 });

@@ -32,7 +32,7 @@ export const relationModule = defineModule<object, Tables>()({
   recount: counts,
   readModels: { "hot-users": { group: "relation.hot" } },
   seed: seedFollows,
-  async start({ db, clients, ids, events, log }) {
+  async start({ db, clients, ids, lease, events, log }) {
     const follows = perCall(db, (until) => followStore(until, events));
     const relationships = perCall(db, relationshipStore);
     const ranking = perCall(db, (until) => hotStore(until, Date.now));
@@ -47,6 +47,7 @@ export const relationModule = defineModule<object, Tables>()({
     const erasures = consumeErasures(events, db, erasing);
     const jobs = startJobQueue({
       db,
+      lease,
       kinds: { [rebuildKind]: rebuildRanking(db, hot) },
       concurrency: 1,
       log,

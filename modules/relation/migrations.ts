@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { deadJobs, fairScheduling, jobTable, jobTraces } from "#platform/jobs/job-table.ts";
+import { deadJobs, fairScheduling, jobTable, jobTraces, processLease } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-follows": `
@@ -53,4 +53,5 @@ export const migrations: Migrations = {
   "0006-turns-of-jobs": `${fairScheduling("relation")}`,
   "0007-dead-jobs": `${deadJobs("relation")}`,
   "0008-traces-of-jobs": `${jobTraces("relation")}`,
+  "0009-lease-of-the-process": `${processLease("relation")}`,
 };

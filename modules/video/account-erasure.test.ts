@@ -43,7 +43,13 @@ beforeEach(async () => {
   accounts = accountErasureStore(own.db);
   // Adds jobs and leaves them where they are.
   const nothing = { run: async () => {}, maxAttempts: 1, timeoutMs: 1000 };
-  jobs = startJobQueue({ db: own.db, kinds: { nothing }, concurrency: 1, log: createLog("silent") });
+  jobs = startJobQueue({
+    db: own.db,
+    lease: own.lease,
+    kinds: { nothing },
+    concurrency: 1,
+    log: createLog("silent"),
+  });
 });
 afterEach(async () => {
   await jobs.stop();
@@ -198,6 +204,7 @@ test("an upload whose author goes while its file is put in place leaves no file 
   });
   const removing = startJobQueue({
     db: own.db,
+    lease: own.lease,
     kinds: { "remove-blob": remove },
     concurrency: 1,
     log: createLog("silent"),

@@ -40,12 +40,13 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   usesMedia: true,
   recount: counts,
   seed: seedVideos,
-  async start({ config, db, ids, events, blobs, media, security, log }) {
+  async start({ config, db, ids, lease, events, blobs, media, security, log }) {
     const uploads = perCall(db, uploadStore);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
     const jobs = startJobQueue({
       db,
+      lease,
       kinds: {
         process: processVideo(pipeline, blobs, media, () => jobs, log),
         "remove-blob": removeBlob(pipeline, blobs),

@@ -1,5 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
-import { deadJobs, fairScheduling, jobTable, jobTraces } from "#platform/jobs/job-table.ts";
+import { deadJobs, fairScheduling, jobTable, jobTraces, processLease } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-videos": `
@@ -78,4 +78,5 @@ export const migrations: Migrations = {
   `,
   "0007-dead-jobs": `${deadJobs("video")}`,
   "0008-traces-of-jobs": `${jobTraces("video")}`,
+  "0009-lease-of-the-process": `${processLease("video")}`,
 };

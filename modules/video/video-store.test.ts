@@ -25,7 +25,13 @@ beforeEach(async () => {
   };
   // Adds jobs and leaves them where they are, so that the tests decide what runs when.
   const nothing = { run: async () => {}, maxAttempts: 1, timeoutMs: 1000 };
-  jobs = startJobQueue({ db: own.db, kinds: { nothing }, concurrency: 1, log: createLog("silent") });
+  jobs = startJobQueue({
+    db: own.db,
+    lease: own.lease,
+    kinds: { nothing },
+    concurrency: 1,
+    log: createLog("silent"),
+  });
 });
 afterEach(async () => {
   await jobs.stop();

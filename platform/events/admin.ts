@@ -83,7 +83,10 @@ export async function reset(pool: Pool, group: string, to: "start" | "end"): Pro
 /** Removes a group that is no longer used, with its dead letters, because the log is retained for every known group. */
 export async function forget(pool: Pool, group: string): Promise<void> {
   const { rows } = await pool.query<{ alive: boolean; known: boolean }>(
-    `select exists (select from events.member where group_name = $1 and expires_at > now()) as alive,
+    `select exists (
+         select from events.member m join lease.process p on p.id = m.id
+         where m.group_name = $1 and p.expires_at > now()
+       ) as alive,
        exists (select from events.consumer_group where group_name = $1) as known`,
     [group],
   );

@@ -317,7 +317,7 @@ describe("what a handler prepares", () => {
     const few = {
       database,
       db: database.of<EffectTables>("test"),
-      events: createEvents({ database, log: createLog("silent") }),
+      events: createEvents({ database, lease: log.lease, log: createLog("silent") }),
     };
     try {
       await log.emit("a:1");

@@ -1,12 +1,14 @@
 import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../db/database.ts";
+import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
+import { createAssignment } from "./assignment.ts";
 import { createBatchProcessor } from "./batch-processor.ts";
 import type { EventOf, EventType } from "./event-type.ts";
 import type { HandlerContext, PrepareContext } from "./handler-transaction.ts";
-import { createLeases } from "./leases.ts";
 import type { LogReader } from "./log-reader.ts";
 import { decode } from "./log-row.ts";
+import type { GroupView, Membership } from "./membership.ts";
 import { isBehind, registerGroup } from "./offsets.ts";
 import {
   backOffMs,
@@ -76,21 +78,22 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     stable: StablePosition;
     reader: LogReader;
     log: Logger;
-    leaseMs: number;
+    lease: ProcessLease;
+    membership: Membership;
     onEmitted: (types: Set<string>) => void;
   },
 ): Consumer {
   const { group, db, from = "start", batch: maxEvents = 500 } = options;
   const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
   const rules = { maxAttempts, retryDelayMs, slowForMs: options.slowForMs ?? 6 * hour };
-  const { pool, stable, leaseMs, onEmitted } = dependencies;
+  const { pool, stable, lease, membership, onEmitted } = dependencies;
   const log = dependencies.log.child({ group });
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
   const wakeSignal = createWakeSignal();
-  const leases = createLeases(pool, group, leaseMs, newPartitionState);
+  const assignment = createAssignment(pool, group, lease, newPartitionState);
   const subscription = dependencies.reader.subscribe({
     types: [...types.keys()],
-    partitions: () => leases.held.keys(),
+    partitions: () => assignment.held.keys(),
   });
   let stopping = false;
   let mustRebalance = false;
@@ -118,7 +121,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
   });
 
   const behind = (): PartitionState[] =>
-    [...leases.held.values()].filter((state) => state.position < stable.position());
+    [...assignment.held.values()].filter((state) => state.position < stable.position());
 
   /** Reads new events in the partitions that are not waiting for a retry, and processes them. */
   async function readAndProcess(): Promise<void> {
@@ -144,21 +147,21 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     }
   }
 
-  async function heartbeat(): Promise<void> {
-    replayRequested = await leases.heartbeat();
-    mustRebalance = true;
-    wakeSignal.wake();
+  function onView(view: GroupView): void {
+    replayRequested = view.replay;
+    if (assignment.update(view)) mustRebalance = true;
+    if (mustRebalance || replayRequested) wakeSignal.wake();
   }
 
   async function step(): Promise<void> {
     if (mustRebalance) {
       mustRebalance = false;
-      await leases.rebalance();
+      await assignment.rebalance();
     }
     await readAndProcess();
     if (!replayRequested) return;
     replayRequested = false;
-    await processor.replay([...leases.held.keys()], () => stopping);
+    await processor.replay([...assignment.held.keys()], () => stopping);
   }
 
   /** How long there is nothing to do, unless the wake signal comes. */
@@ -174,7 +177,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
       try {
         if (!introduced) {
           await registerGroup(pool, group, [...types.keys()], from);
-          await heartbeat();
+          await membership.join(group, onView);
           introduced = true;
         }
         await step();
@@ -189,9 +192,6 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
   }
 
   const endWatch = stable.watch(wakeSignal.wake);
-  const heartbeats = setInterval(() => {
-    heartbeat().catch((error) => log.warn({ err: error }, "could not renew the membership of a consumer"));
-  }, leaseMs / 3);
   const running = run();
 
   return {
@@ -204,12 +204,12 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     },
     async stop() {
       stopping = true;
-      clearInterval(heartbeats);
       endWatch();
       subscription.unsubscribe();
       wakeSignal.wake();
       await running;
-      await leases.release().catch((error) => log.warn({ err: error }, "could not give back partitions"));
+      await membership.leave(group).catch((error) => log.warn({ err: error }, "could not leave a group"));
+      await assignment.release().catch((error) => log.warn({ err: error }, "could not give back partitions"));
     },
   };
 }

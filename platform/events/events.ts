@@ -1,10 +1,12 @@
 import type { Database, Kysely, Transaction } from "../db/database.ts";
+import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
 import { transactionWithEvents } from "./append.ts";
 import { type LogChanges, readChanges } from "./changes.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
 import type { Emit, EventType } from "./event-type.ts";
 import { createLogReader } from "./log-reader.ts";
+import { createMembership } from "./membership.ts";
 import { watchStablePosition } from "./stable-position.ts";
 
 /** The durable event log, through which modules learn of each other's facts. */
@@ -34,13 +36,18 @@ export interface RunningEvents extends Events {
   stop(): Promise<void>;
 }
 
-/** The state is in `database`, schema `events`. Another process takes over from a dead one after `leaseMs`. */
-export function createEvents(options: { database: Database; log: Logger; leaseMs?: number }): RunningEvents {
-  const { log, leaseMs = 6_000 } = options;
+/** The state is in `database`, schema `events`. What a process consumes is taken over when its lease has ended. */
+export function createEvents(options: {
+  database: Database;
+  lease: ProcessLease;
+  log: Logger;
+}): RunningEvents {
+  const { log, lease } = options;
   const { pool } = options.database;
   // With the errors of a module's database: whoever reads changes answers a request.
   const db = options.database.of<unknown>("events");
-  const stable = watchStablePosition(pool, log);
+  const stable = watchStablePosition(pool, { log, lease });
+  const membership = createMembership(pool, lease);
   const reader = createLogReader(pool);
   const consumers = new Set<Consumer>();
   const onEmitted = (types: Set<string>) => {
@@ -53,7 +60,15 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
       return result;
     },
     consume(consumed) {
-      const started = startConsumer(consumed, { pool, stable, reader, log, leaseMs, onEmitted });
+      const started = startConsumer(consumed, {
+        pool,
+        stable,
+        reader,
+        lease,
+        membership,
+        log,
+        onEmitted,
+      });
       const consumer: Consumer = {
         settled: started.settled,
         async stop() {
@@ -67,6 +82,7 @@ export function createEvents(options: { database: Database; log: Logger; leaseMs
     changesSince: (types, cursor) => readChanges(db, new Map(types.map((type) => [type.name, type])), cursor),
     async stop() {
       await Promise.all([...consumers].map((consumer) => consumer.stop()));
+      membership.stop();
       await stable.stop();
     },
   };

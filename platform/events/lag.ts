@@ -19,9 +19,10 @@ export async function readLag(pool: Pool, groups?: string[]): Promise<GroupLag[]
   const { rows } = await pool.query<Omit<GroupLag, "records" | "deadLetters"> & Record<string, unknown>>(
     `select g.group_name as group, g.types, w.records, w.seconds,
        (select count(*) from events.dead d where d.group_name = g.group_name) as dead_letters,
-       (select count(*) from events.member m where m.group_name = g.group_name and m.expires_at > now())::int as members,
+       (select count(*) from events.member m join lease.process p on p.id = m.id
+         where m.group_name = g.group_name and p.expires_at > now())::int as members,
        (select count(*) from events.consumer c where c.group_name = g.group_name and not exists (
-         select from events.member m where m.group_name = c.group_name and m.id = c.owner and m.expires_at > now()
+         select from lease.process p where p.id = c.owner and p.expires_at > now()
        ))::int as orphans
      from events.consumer_group g cross join lateral (
        select coalesce(sum(waiting.records), 0) as records,

@@ -217,7 +217,8 @@ describe("partitions", () => {
     const claiming = "wait_event_type = 'Lock' and query like '%update events.consumer c%'";
     await expect.poll(() => backends(claiming)).toBe(1);
     const id = "00000000-0000-4000-8000-000000000000";
-    await successor.query(`insert into events.member values ('test', '${id}', now() + interval '1 hour')`);
+    await successor.query(`insert into lease.process values ('${id}', now() + interval '1 hour')`);
+    await successor.query(`insert into events.member values ('test', '${id}')`);
     await successor.query(`update events.consumer set owner = '${id}', term = term + 1`);
     await successor.query(change);
     await successor.query("commit");
@@ -225,7 +226,7 @@ describe("partitions", () => {
       /** The member has done with its claim what it does with it. */
       claimed: () => expect.poll(() => backends("xact_start is not null")).toBe(0),
       async end() {
-        await successor.query("delete from events.member where id = $1", [id]);
+        await successor.query("delete from lease.process where id = $1", [id]);
         await successor.end();
         await log.emit("a:2");
         await slow.settled();

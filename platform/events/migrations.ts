@@ -128,4 +128,9 @@ export const migrations: Migrations = {
         from (values (1)) as always(one) left join recent r on r.type = any(wanted);
     end $$;
   `,
+  "0004-lease-of-the-process": `
+    -- A member lives as long as the lease of its process (lease.process).
+    delete from events.member;
+    alter table events.member drop column expires_at;
+  `,
 };

@@ -1,8 +1,8 @@
-import type { Lease } from "./leases.ts";
+import type { AssignedPartition } from "./assignment.ts";
 import type { LogRow } from "./log-row.ts";
 
 /** A partition that this member holds, and what went wrong in it lately. */
-export interface PartitionState extends Lease {
+export interface PartitionState extends AssignedPartition {
   /** How often the next events have failed. */
   failures: number;
   /** Number of consecutive delayed retries. */
@@ -34,8 +34,8 @@ const maxDelayMs = 10_000;
 /** An attempt that times out keeps the rest of its group waiting, so it is repeated less often. */
 const maxSlowDelayMs = 60_000;
 
-export function newPartitionState(lease: Lease): PartitionState {
-  return { ...lease, failures: 0, delays: 0, retryAtMs: 0, oneByOneUntil: 0, timingOutSinceMs: undefined };
+export function newPartitionState(assigned: AssignedPartition): PartitionState {
+  return { ...assigned, failures: 0, delays: 0, retryAtMs: 0, oneByOneUntil: 0, timingOutSinceMs: undefined };
 }
 
 /** Number of failures of a batch after which its events are handled one by one. */

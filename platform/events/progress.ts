@@ -95,8 +95,8 @@ async function waitingPartitions(pool: Pool): Promise<Waiting[]> {
         extract(epoch from now() - w.oldest)::float8 as seconds
       from events.consumer_group g
       cross join lateral (
-        select count(*)::int as members from events.member
-        where group_name = g.group_name and expires_at > now()
+        select count(*)::int as members from events.member m join lease.process p on p.id = m.id
+        where m.group_name = g.group_name and p.expires_at > now()
       ) m
       join events.consumer c on c.group_name = g.group_name
       cross join lateral (

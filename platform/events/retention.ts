@@ -17,7 +17,7 @@ export function startRetention(
   pool: Pool,
   options: { log: Logger; keepMs?: number; everyMs?: number },
 ): Retention {
-  const { log, keepMs = 7 * day, everyMs = 60_000 } = options;
+  const { log, keepMs = 7 * day, everyMs = 600_000 } = options;
   const stopping = new AbortController();
   const run = async () => {
     while (!stopping.signal.aborted) {

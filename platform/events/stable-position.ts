@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
+import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
 import { createWakeSignal } from "./wake-signal.ts";
 
@@ -26,9 +27,14 @@ const minDelayMs = 25;
 const busyDelayMs = 5;
 const minIdleMs = 50;
 const maxIdleMs = 250;
+/** While no other process is alive, only an operator's command can commit events without waking it. */
+const maxIdleAloneMs = 2_000;
 const troubleDelayMs = 1_000;
 
-export function watchStablePosition(pool: Pool, log: Logger): StablePosition {
+export function watchStablePosition(
+  pool: Pool,
+  { log, lease }: { log: Logger; lease: Pick<ProcessLease, "others"> },
+): StablePosition {
   const wakeSignal = createWakeSignal();
   const watchers = new Set<() => void>();
   let position = 0;
@@ -48,7 +54,8 @@ export function watchStablePosition(pool: Pool, log: Logger): StablePosition {
     }
     // A transaction is under way, which ends in a moment.
     if (Number(rows[0]!.assigned) > Math.max(stable, 1)) return busyDelayMs;
-    return advanced ? minIdleMs : Math.min(maxIdleMs, Math.max(minIdleMs, idleMs * 1.25));
+    if (advanced) return minIdleMs;
+    return Math.min(lease.others() > 0 ? maxIdleMs : maxIdleAloneMs, Math.max(minIdleMs, idleMs * 1.25));
   }
 
   async function run(): Promise<void> {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../db/database.ts";
 import { migrate } from "../db/migrate.ts";
+import { migrations as leaseMigrations } from "../lease/migrations.ts";
+import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
 import { type LeasedIds, leaseIds, migrations } from "./node-lease.ts";
@@ -11,10 +13,12 @@ const lost = expect.objectContaining({ kind: "unavailable", reason: "NODE_LEASE_
 let own: TestDatabase;
 let database: Database;
 const leases: LeasedIds[] = [];
+const processes: ProcessLease[] = [];
 
 beforeEach(async () => {
-  own = await createTestDatabaseFrom("ids", async (url) => {
+  own = await createTestDatabaseFrom("ids_lease", async (url) => {
     const fresh = openDatabase(url, { log });
+    await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "ids", migrations);
     await fresh.close();
   });
@@ -22,22 +26,32 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all(leases.splice(0).map((lease) => lease.release().catch(() => {})));
+  await Promise.all(processes.splice(0).map((lease) => lease.release()));
   await database.close();
   await own.drop();
 });
 
-async function lease(nowMs = Date.now, quick = {}): Promise<LeasedIds> {
-  const leased = await leaseIds(database.pool, { log, nowMs, ...quick });
+/** A process of its own, which makes ids. */
+async function lease(
+  nowMs = Date.now,
+  quick: { beatMs?: number; reserveMs?: number } = {},
+): Promise<LeasedIds> {
+  const process = startLease(database.pool, { log, leaseMs: 600_000, ...quick });
+  processes.push(process);
+  const leased = await leaseIds(database.pool, { lease: process, log, nowMs, ...quick });
   leases.push(leased);
   return leased;
 }
 const run = (sql: string) => database.pool.query(sql);
-/** What is left of a process that died: its lease runs out, nothing else is tidied up. */
+/** What is left of a process that died: its lease has ended, nothing else is tidied up. */
 const expire = (node: number) =>
-  run(`update ids.node_lease set leased_until = now() - interval '1 s' where node = ${node}`);
-/** Makes every node but these look used for long, so that the next lease has no choice. */
-const onlyLeave = (node: number) =>
-  run(`update ids.node_lease set leased_until = now() + interval '1 h' where node <> ${node}`);
+  run(`update ids.node_lease set owner = gen_random_uuid() where node = ${node}`);
+/** Gives nodes to a process that lives for an hour. */
+const occupy = (which: string) =>
+  run(`with other as (
+         insert into lease.process (id, expires_at) values (gen_random_uuid(), now() + interval '1 h') returning id
+       )
+       update ids.node_lease set owner = (select id from other) where ${which}`);
 
 test("many leases at once never share a node", async () => {
   const all = await Promise.all(Array.from({ length: 60 }, () => lease()));
@@ -55,7 +69,7 @@ test("ids later than a time are made as far ahead as is promised, and no further
 });
 
 test("with all numbers taken the answer says so; one that ran out is taken again", async () => {
-  await run("update ids.node_lease set leased_until = now() + interval '1 h'");
+  await occupy("true");
   await expect(lease()).rejects.toMatchObject({ kind: "unavailable", reason: "NO_NODE_LEFT" });
   await expire(517);
   expect((await lease()).node).toBe(517);
@@ -85,7 +99,7 @@ test("the same number after a kill and a clock set back by a moment repeats noth
   clockMs += 20_000;
   const last = before.next();
   await expire(before.node);
-  await onlyLeave(before.node);
+  await occupy(`node <> ${before.node}`);
   const after = await lease(() => clockMs - 1000);
   expect(after.node).toBe(before.node);
   expect(BigInt(after.next())).toBeGreaterThan(BigInt(last));
@@ -131,7 +145,7 @@ test("a clock that ran past what was promised to the database makes no id", asyn
 });
 
 test("a database that cannot be reached: ids for as long as the lease is ours, none after, and again when it is back", async () => {
-  const leased = await lease(Date.now, { leaseMs: 600, renewMs: 50 });
+  const leased = await lease(Date.now, { reserveMs: 600, beatMs: 50 });
   await run("alter table ids.node_lease rename to gone");
   leased.next();
   await expect.poll(() => refusalOf(leased), { interval: 10 }).toEqual(lost);
@@ -140,10 +154,10 @@ test("a database that cannot be reached: ids for as long as the lease is ours, n
 });
 
 test("a number that somebody else holds is not used again, another one is", async () => {
-  const leased = await lease(Date.now, { leaseMs: 60_000, renewMs: 50 });
+  const leased = await lease(Date.now, { reserveMs: 1_000, beatMs: 50 });
   const before = leased.node;
   const last = leased.next();
-  await run(`update ids.node_lease set owner = gen_random_uuid() where node = ${before}`);
+  await occupy(`node = ${before}`);
   await expect.poll(() => leased.node, { interval: 10 }).not.toBe(before);
   await expect.poll(() => refusalOf(leased), { interval: 10 }).toBeUndefined();
   expect(BigInt(leased.next())).toBeGreaterThan(BigInt(last));

@@ -7,11 +7,13 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Database, type Kysely, openDatabase } from "../db/database.ts";
 import { migrate } from "../db/migrate.ts";
+import { migrations as leaseMigrations } from "../lease/migrations.ts";
+import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
 import { type Job, type JobKind, type JobQueue, startJobQueue } from "./job-queue.ts";
-import { fairScheduling, type JobTables, jobTable, jobTraces } from "./job-table.ts";
+import { fairScheduling, type JobTables, jobTable, jobTraces, processLease } from "./job-table.ts";
 
 const log = createLog("silent");
 const script = join(
@@ -22,15 +24,17 @@ let own: TestDatabase;
 let database: Database;
 let db: Kysely<JobTables>;
 const queues: JobQueue[] = [];
+const leases: ProcessLease[] = [];
 const children: ChildProcess[] = [];
 
 beforeAll(() => bundleScript(fileURLToPath(new URL("../testing/run-jobs.ts", import.meta.url)), script));
 afterAll(() => rm(script, { force: true }));
 beforeEach(async () => {
-  own = await createTestDatabaseFrom("jobs", async (url) => {
+  own = await createTestDatabaseFrom("jobs_lease_1", async (url) => {
     const fresh = openDatabase(url, { log });
+    await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "test", {
-      "0001-job": `${jobTable("test")} ${fairScheduling("test")} ${jobTraces("test")} create table test.effect (key text);`,
+      "0001-job": `${jobTable("test")} ${fairScheduling("test")} ${jobTraces("test")} ${processLease("test")} create table test.effect (key text);`,
     });
     await fresh.close();
   });
@@ -40,6 +44,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
   await Promise.all(queues.splice(0).map((queue) => queue.stop()));
+  await Promise.all(leases.splice(0).map((lease) => lease.release()));
   await database.close();
   await own.drop();
 });
@@ -48,22 +53,26 @@ type Quick = {
   concurrency?: number;
   heavyAtOnce?: number;
   leaseMs?: number;
-  pollMs?: number;
+  beatMs?: number;
   pauseMs?: number;
 };
+/** The queue of a process of its own. */
 function start(kinds: Record<string, Partial<JobKind> & Pick<JobKind, "run">>, quick: Quick = {}): JobQueue {
+  const { leaseMs = 600_000, beatMs = Math.min(20, leaseMs / 3), ...options } = quick;
+  const lease = startLease(database.pool, { log, leaseMs, beatMs });
+  leases.push(lease);
   const whole = Object.entries(kinds).map(([name, kind]) => [
     name,
     { maxAttempts: 3, timeoutMs: 60_000, ...kind },
   ]);
   const queue = startJobQueue({
     db,
+    lease,
     kinds: Object.fromEntries(whole),
     concurrency: 1,
     log,
-    pollMs: 20,
     pauseMs: 10,
-    ...quick,
+    ...options,
   });
   queues.push(queue);
   return queue;
@@ -71,12 +80,19 @@ function start(kinds: Record<string, Partial<JobKind> & Pick<JobKind, "run">>, q
 const jobs = () => db.selectFrom("job").selectAll().orderBy("id").execute();
 const noJobs = () => expect.poll(jobs, { interval: 10 }).toEqual([]);
 const add = (queue: JobQueue, kind: string, key: string) => queue.add(db, kind, key);
+/** Another process takes all jobs over. */
+const takeOver = () =>
+  database.pool.query(`
+    with other as (
+      insert into lease.process values (gen_random_uuid(), now() + interval '1 h') returning id
+    )
+    update test.job set lease_owner = (select id from other) returning *`);
 const aborted = ({ signal }: Job) =>
   new Promise<never>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
 test("jobs run in the order in which they are due, and are gone then", async () => {
   const ran: string[] = [];
-  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { pollMs: 60_000 });
+  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { beatMs: 60_000 });
   await db.transaction().execute(async (transaction) => {
     for (const key of ["a", "b", "c", "d"]) await queue.add(transaction, "note", key);
     await transaction
@@ -203,7 +219,7 @@ test("failures are tried again after growing pauses, then given up once", async 
         onExhausted: async (key, error) => void givenUp.push([key, String(error)]),
       },
     },
-    { pauseMs: 30, pollMs: 5 },
+    { pauseMs: 30, beatMs: 5 },
   );
   await add(queue, "fail", "a");
   await expect.poll(async () => (await jobs())[0]?.dead).toBe(true);
@@ -230,7 +246,7 @@ test("a retryable error does not count as an attempt, however often; the job is 
         },
       },
     },
-    { pauseMs: 1, pollMs: 5 },
+    { pauseMs: 1, beatMs: 5 },
   );
   await add(queue, "wait", "a");
   await expect.poll(async () => (await jobs())[0]?.dead).toBe(true);
@@ -239,18 +255,15 @@ test("a retryable error does not count as an attempt, however often; the job is 
 
 test("giving up that fails is tried again", async () => {
   let tries = 0;
-  const queue = start(
-    {
-      fail: {
-        maxAttempts: 1,
-        run: () => Promise.reject(new Error("failed")),
-        async onExhausted() {
-          if (++tries === 1) throw new Error("the database hiccuped");
-        },
+  const queue = start({
+    fail: {
+      maxAttempts: 1,
+      run: () => Promise.reject(new Error("failed")),
+      async onExhausted() {
+        if (++tries === 1) throw new Error("the database hiccuped");
       },
     },
-    { leaseMs: 60 },
-  );
+  });
   await add(queue, "fail", "a");
   await expect.poll(async () => (await jobs())[0]?.dead).toBe(true);
   expect(tries).toBe(2);
@@ -323,11 +336,14 @@ test("a process that missed its renewals does not begin its own job again", asyn
     begun++;
     return aborted(job);
   };
-  const queue = start({ long: { run: long } }, { leaseMs: 600_000, concurrency: 5 });
+  const queue = start({ long: { run: long } }, { beatMs: 60_000, concurrency: 5 });
   await add(queue, "long", "a");
+  queue.wake();
   await expect.poll(() => begun).toBe(1);
-  await database.pool.query("update test.job set leased_until = '-infinity'");
+  // Another process takes it for dead.
+  await database.pool.query("delete from lease.process");
   await add(queue, "long", "b");
+  queue.wake();
   await expect.poll(() => begun).toBe(2);
   expect((await jobs()).map(({ attempts }) => attempts)).toEqual([1, 1]);
 });
@@ -352,9 +368,7 @@ test("who lost the lease is interrupted, cannot finish, gives nothing up and put
   );
   await add(queue, "note", "a");
   await expect.poll(() => lost !== undefined).toBe(true);
-  const taken =
-    "update test.job set lease_owner = gen_random_uuid(), leased_until = now() + interval '1 h' returning *";
-  const { rows } = await database.pool.query(taken);
+  const { rows } = await takeOver();
   await expect(db.transaction().execute((transaction) => lost.finish(transaction))).rejects.toThrow(
     /taken over/,
   );
@@ -373,7 +387,7 @@ test.each([
     note: {
       maxAttempts,
       async run() {
-        await database.pool.query("update test.job set lease_owner = gen_random_uuid()");
+        await takeOver();
         throw new Error("failed");
       },
       onExhausted: async (key) => void givenUp.push(key),
@@ -403,19 +417,25 @@ test("a job whose process is killed is taken over when the lease has run out; on
   await die(1);
   const [left] = await jobs();
   expect(left).toMatchObject({ attempts: 1, dead: false });
+  const lease = `select expires_at from lease.process where id = '${left!.lease_owner}'`;
+  const [first] = (await database.pool.query(lease)).rows;
   await die(2);
-  const { rows } = await database.pool.query("select now() > $1 as over", [left!.leased_until]);
+  const { rows } = await database.pool.query("select now() > $1 as over", [first.expires_at]);
   expect(rows).toEqual([{ over: true }]);
+  expect((await database.pool.query(lease)).rows).toEqual([]);
 
   const begun: string[] = [];
   const givenUp: string[] = [];
-  start({
-    hang: {
-      maxAttempts: 2,
-      run: async ({ key }) => void begun.push(key),
-      onExhausted: async (key, error) => void givenUp.push(`${key}: ${error}`),
+  start(
+    {
+      hang: {
+        maxAttempts: 2,
+        run: async ({ key }) => void begun.push(key),
+        onExhausted: async (key, error) => void givenUp.push(`${key}: ${error}`),
+      },
     },
-  });
+    { leaseMs },
+  );
   await expect.poll(async () => (await jobs())[0]?.dead).toBe(true);
   expect(begun).toEqual([]);
   expect(givenUp).toEqual(["deadly: Error: no attempt came to an end"]);
@@ -434,7 +454,7 @@ test("while the database is away nothing is lost, and work goes on when it is ba
 
 test("owners are scheduled fairly, short work comes before long, and long work comes all the same", async () => {
   const ran: string[] = [];
-  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { pollMs: 60_000 });
+  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { beatMs: 60_000 });
   const ask = (on: typeof db, owner: string, key: string, expectedMs: number) =>
     queue.add(on, "note", key, { owner, expectedMs });
   await db.transaction().execute(async (transaction) => {

@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { type ExpressionBuilder, sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
 import { isDiskFull } from "../errors/disk-full.ts";
+import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
 import { newTraceId } from "../observe/trace-context.ts";
 import type { JobRow, JobTables } from "./job-table.ts";
@@ -59,72 +59,70 @@ export interface JobQueue {
     key: string,
     of?: Partial<FairShare> & { traceId?: string },
   ): Promise<void>;
-  /** Looks for due jobs now instead of at the next poll. Call it after the commit. */
+  /** Looks for due jobs now instead of at the next heartbeat. Call it after the commit. */
   wake(): void;
   /** Interrupts running jobs, gives them back and waits for them. */
   stop(): Promise<void>;
 }
 
+interface Running {
+  row: JobRow;
+  done: Promise<void>;
+  interrupt: AbortController;
+}
+
 export function startJobQueue(options: {
   db: JobDatabase;
+  /** Jobs are taken over when the lease of the process that runs them has ended. Its heartbeat looks for due jobs. */
+  lease: ProcessLease;
   kinds: Record<string, JobKind>;
   /** How many jobs run at once in this process. */
   concurrency: number;
   /** How many of these may be heavy, so that short jobs need not wait for long ones; all by default. */
   heavyAtOnce?: number;
   log: Logger;
-  /** How long after the death of its worker a job is taken over. */
-  leaseMs?: number;
-  /** How often to look for jobs that others have added. */
-  pollMs?: number;
   /** The pause after a first failure; it grows fourfold with each, up to a minute. */
   pauseMs?: number;
 }): JobQueue {
-  const {
-    kinds,
-    concurrency,
-    heavyAtOnce = concurrency,
-    log,
-    leaseMs = 10_000,
-    pollMs = 1_000,
-    pauseMs = 1_000,
-  } = options;
+  const { kinds, concurrency, heavyAtOnce = concurrency, lease, log, pauseMs = 1_000 } = options;
   const db = options.db as Kysely<JobTables>;
-  const owner = randomUUID();
   const stopping = new AbortController();
-  const running = new Map<
-    string,
-    { done: Promise<void>; interrupt: AbortController; heavy: boolean; owner: string | null }
-  >();
+  const running = new Map<string, Running>();
+  /** Jobs of this process that could not be put back. They are not claimed again at once. */
+  const resting = new Set<string>();
   let claiming: Promise<void> | undefined;
   let claimAgain = false;
-  const leaseEnd = sql<Date>`now() + ${leaseMs} * interval '1 ms'`;
 
   async function claimNext(): Promise<JobRow | undefined> {
+    await lease.taken();
+    const owner = lease.id;
     let due = db
       .selectFrom("job")
       .select("id")
       .where("dead", "=", false)
       .where("run_at", "<=", sql<Date>`now()`)
-      .where("leased_until", "<", sql<Date>`now()`)
+      .where(
+        sql<boolean>`(lease_owner is null or lease_owner = ${owner}
+          or not exists (select from lease.process p where p.id = lease_owner))`,
+      )
       .where("kind", "in", Object.keys(kinds))
-      // Our own jobs whose lease was renewed too late still run here.
-      .where("id", "!=", sql<string>`all(${[...running.keys()]}::int8[])`)
+      // Also when we lost our lease: they still run here until they are interrupted.
+      .where("id", "!=", sql<string>`all(${[...running.keys(), ...resting]}::int8[])`)
       .orderBy(sql`coalesce(turn_at, run_at)`)
       .orderBy("id")
       .limit(1)
       .forUpdate()
       .skipLocked();
-    const heavy = [...running.values()].filter((job) => job.heavy).length;
+    const heavy = [...running.values()].filter(({ row }) => row.heavy).length;
     if (heavy >= heavyAtOnce) due = due.where("heavy", "=", false);
     // Nobody gets the last place as a second one: even if `heavy` was estimated wrong, others need not wait.
-    const owners = [...running.values()].flatMap((job) => job.owner ?? []);
-    if (running.size === concurrency - 1 && owners.length > 0)
-      due = due.where((job) => job.or([job("owner", "is", null), job("owner", "not in", owners)]));
+    const others = [...running.values()].flatMap(({ row }) => row.owner ?? []);
+    if (running.size === concurrency - 1 && others.length > 0)
+      due = due.where((job) => job.or([job("owner", "is", null), job("owner", "not in", others)]));
     return (
       db
         .updateTable("job")
-        .set({ lease_owner: owner, leased_until: leaseEnd, attempts: sql`attempts + 1` })
+        .set({ lease_owner: owner, attempts: sql`attempts + 1` })
         // As an array, because a plain subquery can run several times and lock more rows than the limit.
         .where("id", "=", sql<string>`any(array(${due}))`)
         .returningAll()
@@ -143,7 +141,7 @@ export function startJobQueue(options: {
           running.delete(row.id);
           wake();
         });
-        running.set(row.id, { done, interrupt, heavy: row.heavy, owner: row.owner });
+        running.set(row.id, { row, done, interrupt });
       }
     } while (claimAgain);
   }
@@ -162,7 +160,7 @@ export function startJobQueue(options: {
     const kind = kinds[row.kind]!;
     const signal = AbortSignal.any([interrupt.signal, stopping.signal, AbortSignal.timeout(kind.timeoutMs)]);
     const deleteOwn = (on: Queryable<JobTables>) =>
-      on.deleteFrom("job").where("id", "=", row.id).where("lease_owner", "=", owner);
+      on.deleteFrom("job").where("id", "=", row.id).where("lease_owner", "=", row.lease_owner);
     try {
       signal.throwIfAborted();
       // Each worker died during this job without noting a failure, and the next one would die too.
@@ -182,9 +180,11 @@ export function startJobQueue(options: {
     } catch (error) {
       if (interrupt.signal.aborted)
         return log.warn({ job: row.kind, key: row.key }, "job was lost or removed");
-      await putBack(row, kind, error).catch((failure) =>
-        log.warn({ err: failure }, "could not put a job back"),
-      );
+      await putBack(row, kind, error).catch((failure) => {
+        log.warn({ err: failure }, "could not put a job back");
+        resting.add(row.id);
+        wakeIn(pauseMs * retryablePauses, () => resting.delete(row.id));
+      });
     }
   }
 
@@ -193,7 +193,7 @@ export function startJobQueue(options: {
     const uncounted = interrupted || isDiskFull(error) || (kind.isRetryable?.(error) ?? false);
     const last = !uncounted && row.attempts >= kind.maxAttempts;
     if (last) {
-      if (!(await extend([row.id])).has(row.id)) return;
+      if ((await ownOf([row])).size === 0) return;
       await kind.onExhausted?.(row.key, error);
     }
     if (!interrupted)
@@ -203,7 +203,6 @@ export function startJobQueue(options: {
     await db
       .updateTable("job")
       .set({
-        leased_until: sql`'-infinity'`,
         lease_owner: null,
         attempts: uncounted ? row.attempts - 1 : row.attempts,
         run_at: sql`now() + ${delayMs} * interval '1 ms'`,
@@ -211,33 +210,45 @@ export function startJobQueue(options: {
         dead: last,
       })
       .where("id", "=", row.id)
-      .where("lease_owner", "=", owner)
+      .where("lease_owner", "=", row.lease_owner)
       .execute();
+    if (!interrupted && !last) wakeIn(delayMs);
   }
 
-  /** Renews our leases of these jobs; returns those that we still hold. */
-  async function extend(ids: string[]): Promise<Set<string>> {
-    const kept = await db
-      .updateTable("job")
-      .set({ leased_until: leaseEnd })
-      .where("id", "in", ids)
-      .where("lease_owner", "=", owner)
-      .returning("id")
+  /** The ids of those of these jobs that are still ours. */
+  async function ownOf(rows: JobRow[]): Promise<Set<string>> {
+    const own = await db
+      .selectFrom("job")
+      .select("id")
+      .where(
+        "id",
+        "in",
+        rows.map(({ id }) => id),
+      )
+      .where("lease_owner", "=", lease.id)
       .execute();
-    return new Set(kept.map((row) => row.id));
+    return new Set(own.map((row) => row.id));
   }
 
-  async function renew(): Promise<void> {
+  /** Interrupts jobs that were removed or that another process may take over. */
+  async function interruptLost(): Promise<void> {
     const before = [...running];
     if (before.length === 0) return;
-    const kept = await extend(before.map(([id]) => id));
-    for (const [id, job] of before) if (!kept.has(id)) job.interrupt.abort();
+    const own = await ownOf(before.map(([, { row }]) => row));
+    for (const [id, { interrupt }] of before) if (!own.has(id)) interrupt.abort();
   }
 
-  const poll = setInterval(wake, pollMs);
-  const heartbeat = setInterval(() => {
-    renew().catch((error) => log.warn({ err: error }, "could not renew the leases of jobs"));
-  }, leaseMs / 3);
+  function wakeIn(delayMs: number, before = () => {}): void {
+    setTimeout(() => {
+      before();
+      wake();
+    }, delayMs).unref();
+  }
+
+  const endHeartbeat = lease.onHeartbeat(() => {
+    wake();
+    return interruptLost();
+  });
   wake();
 
   return {
@@ -251,8 +262,7 @@ export function startJobQueue(options: {
     },
     wake,
     async stop() {
-      clearInterval(poll);
-      clearInterval(heartbeat);
+      endHeartbeat();
       stopping.abort();
       await claiming;
       await Promise.all([...running.values()].map((job) => job.done));

@@ -1,7 +1,7 @@
 /**
  * Durable jobs, in the schema of the module that owns them. So a job is added in the transaction of the fact that
- * requires it, and removed in the transaction of its effect. A worker holds a job under a short lease and renews it.
- * When its process dies, another takes the job over once the lease has expired.
+ * requires it, and removed in the transaction of its effect. A worker marks a job with the lease of its process. When the
+ * process dies, another takes the job over once that lease has ended.
  */
 export const jobTable = (schema: string) => `
   create table ${schema}.job (
@@ -42,6 +42,11 @@ export const jobTraces = (schema: string) => `
   alter table ${schema}.job add trace_id text;
 `;
 
+/** Takes away the lease that each job had of its own: `lease_owner` is a process in lease.process. Comes after the table. */
+export const processLease = (schema: string) => `
+  alter table ${schema}.job drop column leased_until;
+`;
+
 export interface JobRow {
   id: string;
   kind: string;
@@ -49,7 +54,6 @@ export interface JobRow {
   run_at: Date;
   attempts: number;
   lease_owner: string | null;
-  leased_until: Date;
   last_error: string | null;
   dead: boolean;
   created_at: Date;

@@ -27,7 +27,7 @@ export async function findRebuild(
   name: string,
 ): Promise<RebuildState | undefined> {
   const { rows } = await pool.query<RebuildState>(
-    `select leased_until > now() as taken, dead, last_error as "lastError"
+    `select exists (select from lease.process p where p.id = lease_owner and p.expires_at > now()) as taken, dead, last_error as "lastError"
      from ${schema}.job where kind = $1 and key = $2`,
     [rebuildKind, name],
   );

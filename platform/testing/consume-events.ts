@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { openDatabase } from "#platform/db/database.ts";
 import { createEvents } from "#platform/events/events.ts";
+import { startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { added, type EffectTables, writeEffects } from "./event-log.ts";
 
@@ -12,7 +13,8 @@ import { added, type EffectTables, writeEffects } from "./event-log.ts";
 const [, , url, hang] = process.argv;
 const log = createLog("silent");
 const database = openDatabase(url!, { log });
-const events = createEvents({ database, log, leaseMs: 600 });
+const lease = startLease(database.pool, { log, leaseMs: 600 });
+const events = createEvents({ database, lease, log });
 
 async function reach(step: string): Promise<void> {
   if (step !== hang) return;

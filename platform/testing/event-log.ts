@@ -3,6 +3,8 @@ import { type Database, type Kysely, openDatabase, type Transaction } from "#pla
 import { migrate } from "#platform/db/migrate.ts";
 import { createEvents, type RunningEvents } from "#platform/events/events.ts";
 import { migrations } from "#platform/events/migrations.ts";
+import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
+import { type ProcessLease, startLease } from "#platform/lease/process-lease.ts";
 import { createLog, type Logger } from "#platform/observe/log.ts";
 import { createTestDatabaseFrom } from "./test-database.ts";
 
@@ -23,6 +25,7 @@ export interface EventLog {
   url: string;
   database: Database;
   db: Kysely<EffectTables>;
+  lease: ProcessLease;
   events: RunningEvents;
   /** Another process, as far as the log can tell: with connections and consumers of its own. */
   join(): { database: Database; db: Kysely<EffectTables>; events: RunningEvents };
@@ -36,8 +39,9 @@ export interface EventLog {
 /** A database with an empty event log and a table for effects. */
 export async function openEventLog(options: { leaseMs?: number; log?: Logger } = {}): Promise<EventLog> {
   const { log = createLog("silent"), leaseMs = 600 } = options;
-  const test = await createTestDatabaseFrom("event_log_1", async (url) => {
+  const test = await createTestDatabaseFrom("event_log_2", async (url) => {
     const fresh = openDatabase(url, { log });
+    await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "events", migrations);
     await fresh.pool.query(
       `create schema test;
@@ -47,22 +51,25 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
     );
     await fresh.close();
   });
-  const joined: { events: RunningEvents; database: Database }[] = [];
+  const joined: { events: RunningEvents; lease: ProcessLease; database: Database }[] = [];
   const join = () => {
     const database = openDatabase(test.url, { log });
+    const lease = startLease(database.pool, { log, leaseMs });
     const member = {
       database,
+      lease,
       db: database.of<EffectTables>("test"),
-      events: createEvents({ database, log, leaseMs }),
+      events: createEvents({ database, lease, log }),
     };
     joined.push(member);
     return member;
   };
-  const { database, db, events } = join();
+  const { database, db, lease, events } = join();
   return {
     url: test.url,
     database,
     db,
+    lease,
     events,
     join,
     emit: (...values) =>
@@ -75,6 +82,7 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
     },
     async close() {
       await Promise.all(joined.map((member) => member.events.stop()));
+      await Promise.all(joined.map((member) => member.lease.release()));
       await Promise.all(joined.map((member) => member.database.close()));
       await test.drop();
     },

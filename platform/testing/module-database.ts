@@ -1,10 +1,26 @@
 import { type Database, type Kysely, openDatabase } from "../db/database.ts";
 import { type Migrations, migrate } from "../db/migrate.ts";
-import { createEvents, type Events } from "../events/events.ts";
+import { createEvents, type Events, type RunningEvents } from "../events/events.ts";
 import { migrations as eventMigrations } from "../events/migrations.ts";
+import { migrations as leaseMigrations } from "../lease/migrations.ts";
+import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
 import { migrations as securityMigrations } from "../security/migrations.ts";
 import { createTestDatabaseFrom } from "./test-database.ts";
+
+/** What a process that runs the module has. */
+interface Member {
+  lease: ProcessLease;
+  events: Events;
+}
+
+export interface ModuleDatabase<Tables> extends Member {
+  database: Database;
+  db: Kysely<Tables>;
+  /** Another process, as far as the log and the leases can tell. */
+  join(): Member;
+  drop(): Promise<void>;
+}
 
 /**
  * A database of its own with one module's schema and the event log, as a test of the module's store wants it.
@@ -14,23 +30,32 @@ export async function createModuleDatabase<Tables>(
   schema: string,
   version: string,
   migrations: Migrations,
-): Promise<{ database: Database; db: Kysely<Tables>; events: Events; drop(): Promise<void> }> {
+): Promise<ModuleDatabase<Tables>> {
   const log = createLog("silent");
-  const test = await createTestDatabaseFrom(`${schema}_${version}_security`, async (url) => {
+  const test = await createTestDatabaseFrom(`${schema}_${version}_security_lease`, async (url) => {
     const fresh = openDatabase(url, { log });
+    await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "events", eventMigrations);
     await migrate(fresh, "security", securityMigrations);
     await migrate(fresh, schema, migrations);
     await fresh.close();
   });
   const database = openDatabase(test.url, { log });
-  const events = createEvents({ database, log });
+  const joined: { lease: ProcessLease; events: RunningEvents }[] = [];
+  const join = () => {
+    const lease = startLease(database.pool, { log });
+    const member = { lease, events: createEvents({ database, lease, log }) };
+    joined.push(member);
+    return member;
+  };
   return {
+    ...join(),
     database,
-    events,
     db: database.of<Tables>(schema),
+    join,
     async drop() {
-      await events.stop();
+      await Promise.all(joined.map(({ events }) => events.stop()));
+      await Promise.all(joined.map(({ lease }) => lease.release()));
       await database.close();
       await test.drop();
     },

@@ -1,5 +1,6 @@
 import { openDatabase } from "#platform/db/database.ts";
 import { startJobQueue } from "#platform/jobs/job-queue.ts";
+import { startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 
 /**
@@ -8,8 +9,10 @@ import { createLog } from "#platform/observe/log.ts";
  */
 const [url, leaseMs] = process.argv.slice(2) as [string, string];
 const log = createLog("silent");
+const database = openDatabase(url, { log });
 startJobQueue({
-  db: openDatabase(url, { log }).of("test"),
+  db: database.of("test"),
+  lease: startLease(database.pool, { log, leaseMs: Number(leaseMs) }),
   kinds: {
     hang: {
       maxAttempts: 2,
@@ -19,5 +22,4 @@ startJobQueue({
   },
   concurrency: 10,
   log,
-  leaseMs: Number(leaseMs),
 });
