@@ -96,7 +96,7 @@ const keys = {
   services: key(
     "DOUYA_SERVICES",
     "",
-    "Where modules of other processes are: user=host:port,video=host:port.",
+    "Where modules of other processes are: user=host:port,video=host:port. One that runs at several is listed for each.",
     text,
   ),
   clusterSecret: key(

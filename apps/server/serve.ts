@@ -140,7 +140,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       if (local) return directClient(service, local.handlers, metrics.rpc, log);
       const link =
         links.get(`${from} ${name}`) ??
-        grpcLink({ from, to: name, address: registry.addressOf(name), tokens, meter: metrics.rpc });
+        grpcLink({ from, to: name, endpoints: registry.endpoints(name), tokens, meter: metrics.rpc });
       links.set(`${from} ${name}`, link);
       return link.client(service);
     }

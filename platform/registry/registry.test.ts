@@ -1,15 +1,24 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { registryContract } from "../testing/registry-contract.ts";
 import { staticRegistry } from "./registry.ts";
 
-test("a list says where modules are", () => {
-  const registry = staticRegistry(" user=127.0.0.1:9001, video = media.example:9002 ,feed=[::1]:9003,");
-  expect(registry.addressOf("user")).toBe("127.0.0.1:9001");
-  expect(registry.addressOf("video")).toBe("media.example:9002");
-  expect(registry.addressOf("feed")).toBe("[::1]:9003");
+describe("the static registry", () =>
+  registryContract(async (places) =>
+    staticRegistry(
+      Object.entries(places)
+        .flatMap(([module, addresses]) => addresses.map((address) => `${module}=${address}`))
+        .join(),
+    ),
+  ));
+
+test("a list may have spaces and a comma at its end", () => {
+  const registry = staticRegistry(" user=127.0.0.1:9001, video = media.example:9002 ,user=[::1]:9003,");
+  expect(registry.endpoints("user").current()).toEqual(["127.0.0.1:9001", "[::1]:9003"]);
+  expect(registry.endpoints("video").current()).toEqual(["media.example:9002"]);
 });
 
 test.each(["", "user=127.0.0.1:9001"])("a module that is not in %j", (list) => {
-  expect(() => staticRegistry(list).addressOf("feed")).toThrow(
+  expect(() => staticRegistry(list).endpoints("feed")).toThrow(
     expect.objectContaining({
       kind: "invalid",
       reason: "MODULE_NOT_PLACED",
@@ -36,8 +45,11 @@ test.each([
   );
 });
 
-test("one module at two places is refused, not guessed", () => {
-  expect(() => staticRegistry("user=a:1,user=b:1")).toThrow(
-    expect.objectContaining({ reason: "REGISTRY_INVALID" }),
+test("the same place twice is a mistake", () => {
+  expect(() => staticRegistry("user=a:1,video=a:1,user=b:1,user=a:1")).toThrow(
+    expect.objectContaining({
+      reason: "REGISTRY_INVALID",
+      message: expect.stringContaining('"user=a:1" is listed twice'),
+    }),
   );
 });

@@ -1,39 +1,32 @@
 import { create, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import { credentials, Client as GrpcClient, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { traceparent } from "../observe/trace-context.ts";
+import type { Endpoints } from "../registry/registry.ts";
 import { deadlineExceeded } from "./call.ts";
+import { followEndpoints } from "./connections.ts";
 import type { Meter } from "./meter.ts";
 import type { Client, UntypedUnary } from "./service.ts";
 import type { ServiceTokens } from "./service-token.ts";
-import { fromStatus } from "./status.ts";
+import { fromStatus, unavailable } from "./status.ts";
 
-/** Large enough for a page of anything; more is a bug or an attack. */
-export const maxMessageBytes = 4 * 1024 * 1024;
-
-/** A connection to the process that runs a module, and typed clients over it. */
+/** Connections to the processes that run a module, and typed clients over them. */
 export interface GrpcLink {
   client<S extends DescService>(service: S): Client<S>;
   close(): void;
 }
 
 /**
- * Calls the module `to` at `address` (host:port) on behalf of the module `from`. A peer that is down is
- * refused at once with `<MODULE>_UNAVAILABLE`, never waited for.
+ * Calls the module `to` at its endpoints on behalf of the module `from`. Where no peer is there, calls are refused at once
+ * with `<MODULE>_UNAVAILABLE`, never waited for.
  */
 export function grpcLink(options: {
   from: string;
   to: string;
-  address: string;
+  endpoints: Endpoints;
   tokens: ServiceTokens;
   meter: Meter;
 }): GrpcLink {
-  const connection = new GrpcClient(options.address, credentials.createInsecure(), {
-    "grpc.max_receive_message_length": maxMessageBytes,
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 2000,
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.enable_retries": 0,
-  });
+  const connections = followEndpoints(options.endpoints);
   return {
     client<S extends DescService>(service: S) {
       const client: Record<string, UntypedUnary> = {};
@@ -51,13 +44,15 @@ export function grpcLink(options: {
             if (call.priority) metadata.set("douya-priority", call.priority);
             if (call.callerId) metadata.set("douya-caller", call.callerId);
             if (call.moderator) metadata.set("douya-moderator", "yes");
-            return new Promise((resolve, reject) => {
+            const connection = connections.take();
+            if (!connection) throw unavailable(options.to);
+            const answered = new Promise((resolve, reject) => {
               const hangUp = () => {
                 reject(call.signal!.reason);
                 request.cancel();
               };
               call.signal?.addEventListener("abort", hangUp, { once: true });
-              const request = connection.makeUnaryRequest(
+              const request = connection.client.makeUnaryRequest(
                 path,
                 (message: Message) => Buffer.from(toBinary(method.input, message)),
                 (bytes) => fromBinary(method.output, bytes),
@@ -71,10 +66,11 @@ export function grpcLink(options: {
                 },
               );
             });
+            return answered.finally(connection.release);
           });
       }
       return client as Client<S>;
     },
-    close: () => connection.close(),
+    close: connections.close,
   };
 }

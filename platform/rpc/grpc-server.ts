@@ -4,7 +4,7 @@ import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import { readTraceContext } from "../observe/trace-context.ts";
 import { type Call, priorities, withinDeadline } from "./call.ts";
-import { maxMessageBytes } from "./grpc-link.ts";
+import { maxMessageBytes } from "./connections.ts";
 import { letIn } from "./let-in.ts";
 import type { Meter } from "./meter.ts";
 import { toRefusal } from "./refusal.ts";

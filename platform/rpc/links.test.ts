@@ -3,7 +3,7 @@ import { createSecretKey } from "node:crypto";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { connect as connectHttp2 } from "node:http2";
-import { createServer } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,7 +13,9 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
+import type { Endpoints } from "../registry/registry.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
+import { changingEndpoints } from "../testing/changing-endpoints.ts";
 import { echoHandlers, echoService, type Say, type ServeSay, sayOf } from "../testing/echo-service.ts";
 import { patienceMs } from "../testing/patience.ts";
 import type { Call } from "./call.ts";
@@ -53,8 +55,15 @@ afterEach(async () => {
   observed.length = 0;
 });
 
-function link(address: string, by: Partial<Parameters<typeof grpcLink>[0]> = {}): Say {
-  const connection = grpcLink({ from: "test", to: "echo", address, tokens, meter, ...by });
+function link(endpoints: string | Endpoints, by: Partial<Parameters<typeof grpcLink>[0]> = {}): Say {
+  const connection = grpcLink({
+    from: "test",
+    to: "echo",
+    endpoints: typeof endpoints === "string" ? changingEndpoints(endpoints) : endpoints,
+    tokens,
+    meter,
+    ...by,
+  });
   undo.push(connection.close);
   return sayOf(connection.client(echoService));
 }
@@ -476,6 +485,104 @@ describe("over gRPC alone", () => {
   test("a port that is taken is said plainly", async () => {
     const { port } = await serve(answering);
     await expect(serve(answering, port)).rejects.toMatchObject({ kind: "conflict", reason: "ADDRESS_TAKEN" });
+  });
+});
+
+describe("a module at several endpoints", () => {
+  const named = (name: string) => serve(async () => ({ text: name }));
+  const at = ({ port }: { port: number }) => `127.0.0.1:${port}`;
+  const heard = (say: Say) => say({}, callFor()).then(({ text }) => text);
+  const tried = (say: Say) => heard(say).catch((error: DomainError) => error.reason);
+
+  test("takes its calls in turn", async () => {
+    const servers = [await named("one"), await named("two"), await named("three")];
+    const say = link(changingEndpoints(...servers.map(at)));
+    const seen = new Set<string | undefined>();
+    await expect.poll(async () => seen.add(await tried(say)).size).toBe(3);
+    const calls = [];
+    for (let i = 0; i < 30; i++) calls.push(await heard(say));
+    for (const name of ["one", "two", "three"])
+      expect(calls.filter((text) => text === name)).toHaveLength(10);
+  });
+
+  test("is reached at the others while one is down, and at that one again when it is back", async () => {
+    const port = await freePort();
+    const say = link(changingEndpoints(`127.0.0.1:${port}`, at(await named("up"))));
+    await expect.poll(() => tried(say)).toBe("up");
+    for (let i = 0; i < 20; i++) expect(await heard(say)).toBe("up");
+    await serve(async () => ({ text: "back" }), port);
+    await expect.poll(() => heard(say)).toBe("back");
+  });
+
+  test("loses no call when they change, and finishes those under way at the one that is left", async () => {
+    let begun = 0;
+    let end = () => {};
+    const old = await serve(async ({ text }) => {
+      if (text !== "hang") return { text: "old" };
+      begun++;
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      return { text: "finished" };
+    });
+    const successor = await named("new");
+    const endpoints = changingEndpoints(at(old));
+    const say = link(endpoints);
+    expect(await heard(say)).toBe("old");
+    const hanging = say({ text: "hang" }, callFor(hourMs));
+    await expect.poll(() => begun).toBe(1);
+    let calling = true;
+    const caller = async () => {
+      const texts = new Set<string | undefined>();
+      while (calling) texts.add(await heard(say));
+      return texts;
+    };
+    const callers = Array.from({ length: 8 }, caller);
+    for (let i = 0; i < 20; i++) {
+      endpoints.set(...[[at(old), at(successor)], [at(successor)], [at(old)]][i % 3]!);
+      await heard(say);
+    }
+    endpoints.set(at(successor));
+    await expect.poll(() => heard(say)).toBe("new");
+    calling = false;
+    for (const texts of await Promise.all(callers)) expect([...texts].sort()).toEqual(["new", "old"]);
+    // Nothing calls it any more, so it may stop once the last call has ended.
+    const stopped = old.stop(hourMs);
+    end();
+    expect(await hanging).toMatchObject({ text: "finished" });
+    await stopped;
+  });
+
+  test("closes the connection to one that is gone, and all when the link is closed", async () => {
+    const { port } = await named("one");
+    const sockets = new Set<Socket>();
+    const proxy = createServer((socket) => {
+      sockets.add(socket.on("close", () => sockets.delete(socket)).on("error", () => {}));
+      const onward = connectTcp(port, "127.0.0.1").on("error", () => {});
+      socket.pipe(onward).pipe(socket);
+    }).listen(0, "127.0.0.1");
+    undo.push(() => {
+      for (const socket of sockets) socket.destroy();
+      proxy.close();
+    });
+    await once(proxy, "listening");
+    const endpoints = changingEndpoints(at(proxy.address() as AddressInfo));
+    const connection = grpcLink({ from: "test", to: "echo", endpoints, tokens, meter });
+    const say = sayOf(connection.client(echoService));
+    expect(await heard(say)).toBe("one");
+    expect(sockets.size).toBe(1);
+    endpoints.set();
+    await expect.poll(() => sockets.size).toBe(0);
+    await expect(say({}, callFor(hourMs))).rejects.toMatchObject({
+      kind: "unavailable",
+      reason: "ECHO_UNAVAILABLE",
+      retryAfterMs: 1000,
+    });
+    endpoints.set(at(proxy.address() as AddressInfo));
+    expect(await heard(say)).toBe("one");
+    connection.close();
+    await expect.poll(() => sockets.size).toBe(0);
+    expect(endpoints.watchers()).toBe(0);
   });
 });
 

@@ -50,7 +50,7 @@ export function fromStatus(error: ServiceError, module: string): DomainError {
   return refusal("INTERNAL");
 }
 
-function unavailable(module: string): DomainError {
+export function unavailable(module: string): DomainError {
   const reason = `${module.toUpperCase()}_UNAVAILABLE`;
   return new DomainError("unavailable", reason, `The ${module} service is not reachable right now.`, 1000);
 }
