@@ -2,9 +2,9 @@ import type { DomainError } from "#platform/errors/domain-error.ts";
 import { refusal } from "./reasons.ts";
 
 /**
- * Thrown within the transaction of a fact when accounts that it is about have been deleted. Each module keeps that as a
- * flag in the row in which it counts for a person, which every such transaction locks: so either it sees the flag, or
- * whoever erases the person sees the fact.
+ * Thrown in the transaction of a fact whose people include deleted accounts. Each module keeps a flag in the row that
+ * counts for a person, which every such transaction locks: so either the transaction sees the flag, or the erasure
+ * sees the fact.
  */
 export class AccountsDeleted extends Error {
   readonly ids: ReadonlySet<string>;
@@ -13,22 +13,25 @@ export class AccountsDeleted extends Error {
     super(`deleted: ${[...set].join(", ")}`);
     this.ids = set;
   }
-  /** What the one who acted is told about a fact of theirs about these others; undefined when it is about nobody deleted. */
+  /**
+   * The refusal for the acting person of a fact that also concerns these others; undefined if none of them is
+   * deleted.
+   */
   refusalFor(actorId: string, ...otherIds: string[]): DomainError | undefined {
     if (this.ids.has(actorId)) return accountDeleted();
     return otherIds.some((id) => this.ids.has(id)) ? refusal("USER_NOT_FOUND") : undefined;
   }
 }
 
-/** Throws AccountsDeleted when any of these rows has the flag. */
+/** Throws AccountsDeleted if any of these rows has the flag. */
 export function refuseDeleted(rows: { user_id: string; gone: boolean }[]): void {
   const deleted = rows.filter((row) => row.gone).map((row) => row.user_id);
   if (deleted.length > 0) throw new AccountsDeleted(deleted);
 }
 
 /**
- * Applies commands in one transaction, and again without those of deleted accounts, which are refused instead.
- * `peopleOf` gives who acts, then the others whom the command is about.
+ * Applies commands in one transaction, and if that fails, again without those of deleted accounts, which are refused.
+ * `peopleOf` returns the acting person, then the others.
  */
 export async function withoutDeleted<Command, Result>(
   commands: Command[],
@@ -52,7 +55,7 @@ export async function withoutDeleted<Command, Result>(
   }
 }
 
-/** For a token of an account that is deleted. */
+/** For a token of a deleted account. */
 export function accountDeleted(): DomainError {
   return refusal("SESSION_ENDED", "This account has been deleted.");
 }

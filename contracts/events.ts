@@ -29,8 +29,8 @@ import {
 } from "./gen/video_events_pb.ts";
 
 /**
- * Every event there is: its name and version, its message, and the key within which order is kept. What is
- * written once stays readable: fields are added, never changed; another meaning is another version.
+ * All events: name and version, message, and the key that keeps their order. Written events stay readable: fields may
+ * be added but never change; another meaning is another version.
  */
 export const relationFollowed = event("relation.followed.v1", FollowedSchema, pairKey);
 export const relationUnfollowed = event("relation.unfollowed.v1", UnfollowedSchema, pairKey);
@@ -90,7 +90,7 @@ export const reactionsRemoved = event(
   ReactionsRemovedSchema,
   (removed) => removed.videoId,
 );
-// In no order, so spread by whoever is the first.
+// Unordered; spread over partitions by the first id.
 export const inboxesChanged = event(
   "feed.inboxes_changed.v1",
   InboxesChangedSchema,

@@ -19,8 +19,8 @@ import {
 } from "./events.ts";
 
 /**
- * Every event that may change what a page of a feed shows. Pages are cached until one of these concerns them
- * (docs/adr/0011), so whatever a feed comes to show must have an event here.
+ * All events that may change a page of a feed. Pages are cached until one of these concerns them (docs/adr/0011), so
+ * everything that a feed shows must have an event here.
  */
 export const feedEvents = [
   ...[accountClosing, accountErased, accountReopened, profileChanged],
@@ -33,7 +33,7 @@ type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message
   ? { type: Name; message: Message }
   : never;
 
-/** The ids of the videos, and of the people (also as readers), for whom an event changes a feed; undefined: for all. */
+/** The ids of the videos and people (also as readers) whose feeds an event changes; undefined: all. */
 export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string[] | undefined {
   switch (event.type) {
     case profileChanged.name:

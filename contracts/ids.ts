@@ -1,4 +1,4 @@
-/** Ids are decimal strings; the brand keeps one kind from being passed for another. */
+/** Ids are decimal strings; the brand keeps different kinds apart. */
 declare const kind: unique symbol;
 type Id<K extends string> = string & { readonly [kind]: K };
 

@@ -2,7 +2,7 @@ import { type Reason, refusalOf } from "#platform/errors/catalogue.ts";
 import type { ErrorKind } from "#platform/errors/domain-error.ts";
 import { platformReasons } from "#platform/errors/reasons.ts";
 
-/** How both public APIs number a kind of refusal: HTTP status, and `status_code` of the classic API. */
+/** The numbers of a kind of refusal in both public APIs: HTTP status, and `status_code` of the classic API. */
 export const numbersOfKind: Record<ErrorKind, { status: number; code: number }> = {
   invalid: { status: 422, code: 10000 },
   unauthenticated: { status: 401, code: 10100 },
@@ -20,7 +20,7 @@ export const numbersOfKind: Record<ErrorKind, { status: number; code: number }> 
 export const reasons = {
   ...platformReasons,
 
-  // Of accounts and sessions.
+  // Accounts and sessions.
   NAME_INVALID: {
     kind: "invalid",
     says: "A user name has 1 to 32 characters, some of them visible, and nothing that hides in it; joiners and emoji selectors may stand in it.",
@@ -71,7 +71,7 @@ export const reasons = {
   MODERATORS_ONLY: { kind: "forbidden", says: "Only a moderator can do this." },
   CROSS_SITE: { kind: "forbidden", says: "Only the pages of this site may do that.", tells: "programs" },
 
-  // Of any list and any address.
+  // Lists and addresses.
   NOT_FOUND: { kind: "not-found", says: "There is nothing here.", tells: "programs" },
   CURSOR_INVALID: {
     kind: "invalid",
@@ -80,7 +80,7 @@ export const reasons = {
   },
   MALFORMED_REQUEST: { kind: "invalid", says: "The body is not what its type says.", tells: "programs" },
 
-  // Of follows and blocks.
+  // Follows and blocks.
   FOLLOWS_SELF: { kind: "invalid", says: "You cannot follow yourself.", code: 10701 },
   FOLLOWS_TOO_MANY: {
     kind: "conflict",
@@ -109,7 +109,7 @@ export const reasons = {
     retryAfterMs: 1000,
   },
 
-  // Of videos and uploads.
+  // Videos and uploads.
   TITLE_INVALID: {
     kind: "invalid",
     says: "A title has at most 200 characters and no control characters; line breaks become spaces.",
@@ -146,7 +146,7 @@ export const reasons = {
   },
   NOT_YOURS: { kind: "forbidden", says: "It belongs to somebody else.", code: 10301 },
 
-  // Of reactions and comments.
+  // Reactions and comments.
   ALREADY_LIKED: { kind: "conflict", says: "You like this video already.", tells: "programs", code: 10501 },
   NOT_LIKED: { kind: "conflict", says: "You do not like this video.", tells: "programs", code: 10502 },
   ALREADY_DISLIKED: {
@@ -175,7 +175,7 @@ export const reasons = {
   REPORT_INVALID: { kind: "invalid", says: "A report is one line of at most 200 characters." },
   REPORTS_OWN: { kind: "invalid", says: "You cannot report your own comment. Delete it instead." },
 
-  // Of messages.
+  // Messages.
   MESSAGE_INVALID: {
     kind: "invalid",
     says: "A message has 1 to 2,000 characters and no control characters but line breaks and tabs.",
@@ -188,7 +188,7 @@ export const reasons = {
     code: 10903,
   },
 
-  // Of commands and settings.
+  // Commands and settings.
   ARGUMENT_INVALID: {
     kind: "invalid",
     says: "The command does not understand an argument; the sentence names it.",

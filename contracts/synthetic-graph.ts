@@ -6,21 +6,21 @@ export interface SyntheticGraph {
   users: number;
   follows: number;
   videos: number;
-  /** When the newest video was published, Unix milliseconds; the others each a second before. */
+  /** When the newest video was published, in Unix milliseconds; each other one is a second older. */
   newestMs: number;
-  /** Of every synthetic person. */
+  /** The password of every synthetic person. */
   passwordHash: string;
   /** Real clips that the videos show, by the ids of published videos. */
   clipIds: string[];
 }
 
-/** Ids before these are nobody's; person and video n have the n-th after them, n from 1. */
+/** Smaller ids are unused; person n and video n have the n-th id after these, n from 1. */
 export const syntheticUserBase = idAtTime(Date.UTC(2024, 0, 2)).toString();
 const syntheticVideoBase = idAtTime(Date.UTC(2024, 0, 3)).toString();
 
 /**
- * The videos from..to of the dataset, as a table of the columns n, id, author_id and published_ms: one a second into
- * the past, by people in turn.
+ * The videos from..to of the dataset, as a table of the columns n, id, author_id and published_ms: each a second
+ * older than the one before, by people in turn.
  */
 export function syntheticVideos(graph: SyntheticGraph, from: number, to: number) {
   const authors = Math.max(1, graph.users);
@@ -31,7 +31,7 @@ export function syntheticVideos(graph: SyntheticGraph, from: number, to: number)
   )`;
 }
 
-/** Splits 1..total into ranges, so that no statement runs for minutes and progress can be told. */
+/** Splits 1..total into ranges, so that no statement runs for minutes and progress can be shown. */
 export async function inRanges(
   total: number,
   size: number,

@@ -17,7 +17,7 @@ interface Key<T> {
 
 const cores = availableParallelism();
 
-/** Every key there is. The environment wins over the file, the file over the default. */
+/** Every setting. The environment overrides the file, the file overrides the default. */
 const keys = {
   host: key("DOUYA_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 lets others in.", text),
   port: key("DOUYA_PORT", "8080", "Port of the website and the API.", port),
@@ -116,7 +116,7 @@ const keys = {
   logLevel: key("DOUYA_LOG_LEVEL", "warn", "trace, debug, info, warn, error or silent.", level),
 };
 
-/** Where programs of this machine are looked for. */
+/** Where programs of this machine are searched. */
 export const searchPath = process.env.PATH;
 
 export type Config = { [K in keyof typeof keys]: ReturnType<(typeof keys)[K]["parse"]> };
@@ -140,7 +140,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return config as Config;
 }
 
-/** Every key with its value, where that came from, its default, its meaning and what is wrong with the value. */
+/** Every setting with its value, its source, its default, its meaning and what is wrong with the value. */
 export function describeConfig(env: NodeJS.ProcessEnv = process.env) {
   const values = textValues(env);
   return Object.values(keys).map((entry) => {
@@ -159,7 +159,7 @@ function problemWith(entry: Key<unknown>, value: string): string | undefined {
   }
 }
 
-/** A sentence about each setting that is given and does not exist, with the one that was probably meant. */
+/** A sentence about each setting that does not exist, with the one that was probably meant. */
 export function unknownSettings(env: NodeJS.ProcessEnv = process.env): string[] {
   const known = ["DOUYA_CONFIG", ...Object.values(keys).map(({ name }) => name)];
   const given = { environment: Object.keys(env), file: Object.keys(configFile(env)) };
@@ -213,7 +213,7 @@ function text(value: string): string {
   return value;
 }
 
-/** One that could be guessed would let anybody speak for any module. */
+/** A secret that can be guessed would let anybody speak for any module. */
 function strongSecret(value: string): string {
   if (value !== "" && Buffer.byteLength(value) < 32)
     throw new Error("must have at least 32 bytes; make one with: openssl rand -base64 32");

@@ -8,8 +8,8 @@ import { readConfig } from "./config.ts";
 import { table } from "./targets.ts";
 
 /**
- * The public side with all its routes, for whoever wants to know what they are: nothing that they would call is there.
- * `before` gets the server when it has none yet. The caller closes it.
+ * The public side with all its routes, but with no service behind them: for code that wants to list the routes.
+ * `before` gets the server before it has any route. The caller closes it.
  */
 export async function declaredGateway(
   before: (app: FastifyInstance) => void = () => {},

@@ -10,15 +10,18 @@ import type { Logger } from "#platform/observe/log.ts";
 import { table } from "./targets.ts";
 
 const queryFreshMs = 5_000;
-/** Looking takes two processes. */
+/** A check starts two processes. */
 const mediaFreshMs = 60_000;
 
-/** What can fail while the rest goes on. Anybody may read what they say, so it names no causes: `douya doctor` does. */
+/**
+ * The parts that can fail while the rest works. Anybody may read their messages, so these name no causes: `douya
+ * doctor` does.
+ */
 export function degradableParts(options: {
   disk: DiskWatch;
   pool: Pool;
   progress: ProgressWatch;
-  /** Undefined where no module handles any. */
+  /** Undefined where no module handles media. */
   media: CheckedMedia | undefined;
   log: Logger;
 }): Record<string, Part> {
@@ -61,7 +64,7 @@ function lookAtMedia(media: CheckedMedia, log: Logger): Part["look"] {
       await media.check();
       told = false;
     } catch (error) {
-      // Which says so itself.
+      // The check itself reports it.
       if (isDiskFull(error)) return undefined;
       if (!told) log.warn({ err: error }, "videos and pictures cannot be processed");
       told = true;

@@ -10,7 +10,7 @@ import { readConfig } from "./config.ts";
 const helpOptions = ["--help", "-h"];
 const versionOptions = ["version", "--version", "-v"];
 
-/** The command line. Refusals are one plain sentence; anything else is a bug and shows its stack. */
+/** The command line. A refusal is printed as one sentence; any other error is a bug and prints its stack. */
 export async function main(args: string[]): Promise<void> {
   const [name = "help", ...rest] = args;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -59,7 +59,7 @@ function help(): string {
   return `douya: the short-video platform that people run themselves\n\n${lines.join("\n")}`;
 }
 
-/** `douya events: looks into …`, and each option with the value it has when it is not given. */
+/** `douya events: looks into …`, and each option with its default. */
 function usage(name: string, { summary, options }: Command): string {
   const lines = Object.entries(options).map(([option, { type, default: value }]) =>
     type === "boolean" ? `  --${option}` : `  --${option}=${value ?? "…"}`,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-/** The built program lies in build/server, two levels below the root of the checkout. */
+/** The built program is in build/server, two levels below the root of the checkout. */
 const root = new URL("../../", import.meta.url);
 
 export const webDir = fileURLToPath(new URL("build/web", root));

@@ -2,7 +2,7 @@ import type { Progress } from "#platform/module/module.ts";
 
 const width = 24;
 
-/** A bar that redraws itself on a terminal; elsewhere a line per tenth. */
+/** A bar that redraws itself on a terminal; elsewhere one line for each tenth. */
 export function progressBar(stream: NodeJS.WriteStream = process.stderr): Progress {
   let shown = "";
   return (what, done, total) => {

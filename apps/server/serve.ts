@@ -46,7 +46,7 @@ export interface Server {
 }
 
 const drainMs = 10_000;
-/** Of what people wait for while their files are looked at: a look takes a fraction of a second, as a rule. */
+/** For inspections that people wait for; one usually takes a fraction of a second. */
 const mediaLineOptions = {
   help: "Uploads and pictures that wait to be looked at",
   concurrency: 2,
@@ -56,7 +56,7 @@ const mediaLineOptions = {
   maxWaitMs: 10_000,
 };
 
-/** Starts the modules of `target` in this process and links them, directly or by gRPC, to those they call. */
+/** Starts the modules of `target` in this process and links them, directly or by gRPC, to the modules they call. */
 export async function serve(config: Config, target: string, log: Logger): Promise<Server> {
   const entries = modulesOf(target);
   const undo: (() => Promise<void>)[] = [];
@@ -82,7 +82,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         limits: { maxDurationMs: config.maxVideoMs },
         log,
       });
-    // One that somebody names must be there; otherwise it is looked for when it is needed.
+    // A tool that the configuration names must exist; otherwise it is searched when it is needed.
     if (config.ffmpeg) await findTool();
     const metrics = createMetrics();
     const caches = embeddedCaches(metrics);

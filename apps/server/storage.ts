@@ -23,14 +23,15 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-/** Any number: whoever holds this lock on the embedded database is the one program on its data folder. */
+/** Any number. The program that holds this lock on the embedded database owns the data folder. */
 const instanceLock = 7_083_811;
 
 /**
- * The database of this process: the one named in the configuration, or the embedded one, which only one
- * program at a time may use; `beside` lets a command look into it while a server runs. Errors: DATA_IN_USE, FOLDER_UNUSABLE, and those of the embedded PostgreSQL.
+ * The database of this process: the one that the configuration names, or the embedded one, which only one server at a
+ * time may use. With `exclusive: false`, a command uses it while a server runs. Errors: DATA_IN_USE, FOLDER_UNUSABLE,
+ * and those of the embedded PostgreSQL.
  */
-export async function openStorage(config: Config, log: Logger, { beside = false } = {}): Promise<Storage> {
+export async function openStorage(config: Config, log: Logger, { exclusive = true } = {}): Promise<Storage> {
   await makeDataDir(config.dataDir);
   if (config.databaseUrl) {
     const database = openDatabase(config.databaseUrl, { log });
@@ -39,7 +40,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   const postgres = await startEmbeddedPostgres({
     dir: join(config.dataDir, "postgres"),
     log,
-    keepAlive: !beside,
+    keepAlive: exclusive,
   });
   const database = openDatabase(postgres.url, { log });
   const holder = await database.pool.connect();
@@ -49,7 +50,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   const runningFile = join(config.dataDir, "running.txt");
   if (!rows[0]!.mine) {
     holder.release();
-    if (beside) return { database, alone: false, close: () => database.close() };
+    if (!exclusive) return { database, alone: false, close: () => database.close() };
     await database.close();
     const other = await readFile(runningFile, "utf8").catch(() => "another program");
     throw refusal("DATA_IN_USE", { dir: config.dataDir, program: other.trim() });
@@ -67,7 +68,7 @@ export async function openStorage(config: Config, log: Logger, { beside = false 
   };
 }
 
-/** Brings the schemas of these modules up to date; tells what was done. */
+/** Brings the schemas of these modules up to date; returns what was done. */
 export async function migrateAll(database: Database, entries: ModuleEntry[]): Promise<string[]> {
   const schemas = [
     { name: "lease", migrations: leaseMigrations },
@@ -84,14 +85,14 @@ export async function migrateAll(database: Database, entries: ModuleEntry[]): Pr
   return done;
 }
 
-/** The secret that processes of one installation share. */
+/** The secret that the processes of one installation share. */
 export async function clusterSecret(config: Config): Promise<string> {
   if (config.clusterSecret) return config.clusterSecret;
   const path = join(config.dataDir, "cluster-secret");
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, randomBytes(32).toString("base64url"), { mode: 0o600 });
   try {
-    // Whole or not at all: processes that start together must read the same one.
+    // Written in full or not at all: processes that start together must read the same secret.
     await link(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -114,13 +115,15 @@ async function makeDataDir(dir: string): Promise<void> {
   }
 }
 
-/** Whether a data folder has nothing but our data: root may name one that the whole machine needs, as /proc or /. */
+/**
+ * Whether a data folder contains only our data: root may name one that the whole machine needs, such as /proc or /.
+ */
 async function isOwn(dir: string): Promise<boolean> {
   const names = await readdir(dir);
   return names.includes("blobs") || names.every((name) => name === ".writable");
 }
 
-/** Not by mkdir's own `recursive`: that tries for ever below /proc, which is there and takes no folder. */
+/** Not mkdir's `recursive`: it never returns below /proc, which exists and accepts no folder. */
 async function makeFolders(dir: string): Promise<void> {
   const make = () =>
     mkdir(dir).catch((error) => {

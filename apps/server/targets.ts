@@ -11,7 +11,7 @@ import type { Dependency } from "#platform/rpc/service.ts";
 import type { Config } from "./config.ts";
 import { webDir } from "./paths.ts";
 
-/** A module with the slice of the configuration that it gets. */
+/** A module with its part of the configuration. */
 export interface ModuleEntry {
   // biome-ignore lint/suspicious/noExplicitAny: the table holds modules of every type; each was checked when declared.
   module: Module<any, Record<string, Dependency>, any, any>;
@@ -27,8 +27,8 @@ function entry<C>(
 }
 
 /**
- * The table of modules: the page to read first. Calls form a tree, from which follow the order of starting,
- * who may call whom, and what `douya targets` prints.
+ * The table of modules: the page to read first. Calls form a tree; the start order, the right to call, and what
+ * `douya targets` prints follow from it.
  */
 export const table: Record<string, ModuleEntry> = {
   user: entry(userModule, ({ clusterSecret }) => ({ secret: clusterSecret })),
@@ -36,7 +36,7 @@ export const table: Record<string, ModuleEntry> = {
   video: entry(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
     workers: mediaWorkers,
     maxProcessingMs,
-    // Of the largest there may be, some.
+    // A share of the largest possible number.
     maxUnpublishedBytes: 4 * maxUploadBytes,
   })),
   interaction: entry(interactionModule, () => ({})),
@@ -53,7 +53,7 @@ export const table: Record<string, ModuleEntry> = {
   })),
 };
 
-/** `all`, or names of modules: `user`, `video,feed`. In the order in which they start: callees first. */
+/** `all`, or names of modules: `user`, `video,feed`. In start order: callees first. */
 export function modulesOf(target: string): ModuleEntry[] {
   const names = target === "all" ? Object.keys(table) : target.split(",").map((name) => name.trim());
   for (const name of names) {
@@ -72,13 +72,13 @@ export function modulesOf(target: string): ModuleEntry[] {
   return ordered.filter((name) => names.includes(name)).map((name) => table[name]!);
 }
 
-/** The modules that one calls. */
+/** The modules that a module calls. */
 export function callsOf(name: string): string[] {
   const services = Object.values(table[name]!.module.calls).map(({ service }) => service);
   return Object.keys(table).filter((other) => services.includes(table[other]!.module.service));
 }
 
-/** The modules that call one, each with the methods that it may call. */
+/** The callers of a module, each with the methods that it may call. */
 export function callersOf(name: string): Map<string, Set<string>> {
   const { service } = table[name]!.module;
   const callers = Object.entries(table).map(([other, { module }]) => {

@@ -53,7 +53,7 @@ export type GetPublicFeedRequest = Message<"douya.feed.v1.GetPublicFeedRequest">
   limit: number;
 
   /**
-   * Never end a page inside a millisecond, so that the time alone is a position (the classic API has no other).
+   * Never ends a page inside a millisecond, so that the time alone is a position (the classic API has no other).
    *
    * @generated from field: bool whole_milliseconds = 3;
    */
@@ -84,7 +84,7 @@ export type GetPublicFeedResponse = Message<"douya.feed.v1.GetPublicFeedResponse
   next?: Position | undefined;
 
   /**
-   * The last one returned, also at the end; absent when nothing was.
+   * The last one returned, also at the end; absent if there is none.
    *
    * @generated from field: douya.feed.v1.Position last = 3;
    */
@@ -180,7 +180,7 @@ export type GetClassicFeedResponse = Message<"douya.feed.v1.GetClassicFeedRespon
   videoIds: string[];
 
   /**
-   * Of the oldest one returned; 0 when nothing was.
+   * Of the oldest one returned; 0 if there is none.
    *
    * @generated from field: double last_ms = 2;
    */
@@ -209,7 +209,7 @@ export const FeedService: GenService<{
     output: typeof GetPublicFeedResponseSchema;
   },
   /**
-   * The newest 1,000 published videos of the people whom the caller follows, newest first.
+   * The newest 1,000 published videos by people whom the caller follows, newest first.
    *
    * @generated from rpc douya.feed.v1.FeedService.GetFollowingFeed
    */
@@ -219,7 +219,8 @@ export const FeedService: GenService<{
     output: typeof GetFollowingFeedResponseSchema;
   },
   /**
-   * The classic feed of somebody who is logged in: what they follow comes first, the public feed fills the page.
+   * The classic feed of a caller who is logged in: videos by followed people come first, the public feed fills the
+   * page.
    *
    * @generated from rpc douya.feed.v1.FeedService.GetClassicFeed
    */

@@ -374,7 +374,7 @@ export type Comment = Message<"douya.interaction.v1.Comment"> & {
   text: string;
 
   /**
-   * Counts up from 1, in the video for comments and in their comment for replies; never given twice.
+   * Counts from 1, within the video for comments and within the comment for replies; never reused.
    *
    * @generated from field: double floor = 5;
    */
@@ -388,7 +388,7 @@ export type Comment = Message<"douya.interaction.v1.Comment"> & {
   rootId: string;
 
   /**
-   * The author of the reply that this one answers; empty when it answers the comment itself.
+   * The author of the reply that this one answers; empty if it answers the comment itself.
    *
    * @generated from field: string reply_to_user_id = 7;
    */
@@ -434,7 +434,7 @@ export type AddCommentRequest = Message<"douya.interaction.v1.AddCommentRequest"
   replyToId: string;
 
   /**
-   * At most 64 characters: asking again with the same key gives the same comment. Empty: none.
+   * At most 64 characters: a repeated request with the same key returns the same comment. Empty: none.
    *
    * @generated from field: string idempotency_key = 4;
    */
@@ -527,7 +527,7 @@ export type ListCommentsRequest = Message<"douya.interaction.v1.ListCommentsRequ
   order: CommentOrder;
 
   /**
-   * `next` of the page before, of the same order; empty: from the first.
+   * `next` of the page before, in the same order; empty: from the first.
    *
    * @generated from field: string cursor = 3;
    */
@@ -563,7 +563,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
   next: string;
 
   /**
-   * With the first page; it stands at its own place in the list as well.
+   * On the first page only; it also appears at its own place in the list.
    *
    * @generated from field: douya.interaction.v1.Comment pinned = 3;
    */
@@ -809,7 +809,7 @@ export type ReportedComment = Message<"douya.interaction.v1.ReportedComment"> & 
   other: number;
 
   /**
-   * What the newest reports say, at most 3, the newest first.
+   * The texts of the newest reports, at most 3, newest first.
    *
    * @generated from field: repeated string texts = 6;
    */
@@ -879,8 +879,8 @@ export enum CommentOrder {
   TIME = 1,
 
   /**
-   * Comments, those with the most replies first, the newest of them first. While one pages, replies that come do
-   * not move a comment.
+   * Comments, those with the most replies first, then the newest. New replies do not move a comment while a client
+   * pages.
    *
    * @generated from enum value: COMMENT_ORDER_HEAT = 2;
    */
@@ -936,8 +936,8 @@ export const ReportReasonSchema: GenEnum<ReportReason> = /*@__PURE__*/
  */
 export const InteractionService: GenService<{
   /**
-   * The caller likes or dislikes a published video, in place of what they thought of it before. Idempotent:
-   * `changed` tells whether anything was done. Errors: VIDEO_NOT_FOUND, BLOCKED_BY_USER (by the author of the video).
+   * The caller likes or dislikes a published video, in place of an earlier reaction. Idempotent: `changed` tells
+   * whether anything was done. Errors: VIDEO_NOT_FOUND, BLOCKED_BY_USER (by the author of the video).
    *
    * @generated from rpc douya.interaction.v1.InteractionService.React
    */
@@ -947,7 +947,7 @@ export const InteractionService: GenService<{
     output: typeof ReactResponseSchema;
   },
   /**
-   * Takes this reaction of the caller back; another one stays. Idempotent. Errors: VIDEO_NOT_FOUND.
+   * Withdraws this reaction of the caller; another one stays. Idempotent. Errors: VIDEO_NOT_FOUND.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.Withdraw
    */
@@ -957,7 +957,7 @@ export const InteractionService: GenService<{
     output: typeof ReactResponseSchema;
   },
   /**
-   * Videos that somebody likes, the most recently liked first.
+   * Videos that a person likes, the most recently liked first.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.ListLiked
    */
@@ -977,7 +977,8 @@ export const InteractionService: GenService<{
     output: typeof GetVideoStatsResponseSchema;
   },
   /**
-   * What many people think of videos, whoever asks; so that concurrent requests of different callers are one call.
+   * Reactions of many people to videos, independent of the caller, so that concurrent requests of different callers
+   * share one call.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.GetOpinions
    */
@@ -987,7 +988,7 @@ export const InteractionService: GenService<{
     output: typeof GetOpinionsResponseSchema;
   },
   /**
-   * Likes that these people have received on their videos and given; in the order asked.
+   * Likes received on the videos of these people, and likes given by them; in the order asked.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.GetUserStats
    */
@@ -997,8 +998,8 @@ export const InteractionService: GenService<{
     output: typeof GetUserStatsResponseSchema;
   },
   /**
-   * With whom these people interact: the authors of the videos that they liked and commented on of late, the newest
-   * 500 of each; in the order asked. For other modules only.
+   * The people with whom these people interact: the authors of the videos that they recently liked and commented on,
+   * from the newest 500 of each; in the order asked. For other modules only.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.GetInterests
    */
@@ -1050,8 +1051,8 @@ export const InteractionService: GenService<{
     output: typeof ListRepliesResponseSchema;
   },
   /**
-   * The author of the video puts one comment above the others, in place of the one before; without an id, none.
-   * Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, COMMENT_IS_REPLY, NOT_YOURS.
+   * The author of the video pins a comment, in place of an earlier one; without an id, none is pinned. Errors:
+   * VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, COMMENT_IS_REPLY, NOT_YOURS.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.PinComment
    */
@@ -1061,7 +1062,7 @@ export const InteractionService: GenService<{
     output: typeof PinCommentResponseSchema;
   },
   /**
-   * The author of the video allows no more comments, or does again. Errors: VIDEO_NOT_FOUND, NOT_YOURS.
+   * The author of the video closes or opens its comments. Errors: VIDEO_NOT_FOUND, NOT_YOURS.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.CloseComments
    */
@@ -1071,8 +1072,8 @@ export const InteractionService: GenService<{
     output: typeof CloseCommentsResponseSchema;
   },
   /**
-   * The caller tells the moderators of a comment. Idempotent: the first report of a person stands. What a moderator
-   * has let stand is not reported again: its text never changes. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND,
+   * The caller reports a comment to the moderators. Idempotent: the first report of a person stands. A comment that a
+   * moderator has accepted is not reported again: its text never changes. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND,
    * REPORT_INVALID, REPORTS_OWN, TOO_MANY_REQUESTS.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.ReportComment
@@ -1083,8 +1084,7 @@ export const InteractionService: GenService<{
     output: typeof ReportCommentResponseSchema;
   },
   /**
-   * Reported comments, each once, the one reported longest ago first; for moderators. Errors: MODERATORS_ONLY,
-   * CURSOR_INVALID.
+   * Reported comments, each once, the earliest report first; for moderators. Errors: MODERATORS_ONLY, CURSOR_INVALID.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.ListReportedComments
    */
@@ -1094,8 +1094,8 @@ export const InteractionService: GenService<{
     output: typeof ListReportedCommentsResponseSchema;
   },
   /**
-   * A moderator lets a comment stand: its reports go, and no more are taken. Idempotent. Errors: MODERATORS_ONLY,
-   * VIDEO_NOT_FOUND, COMMENT_NOT_FOUND.
+   * A moderator accepts a comment: its reports are removed, and no new ones are taken. Idempotent. Errors:
+   * MODERATORS_ONLY, VIDEO_NOT_FOUND, COMMENT_NOT_FOUND.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.DismissReports
    */

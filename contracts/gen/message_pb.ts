@@ -39,7 +39,7 @@ export type Message = Message$1<"douya.message.v1.Message"> & {
   content: string;
 
   /**
-   * Different for every message of a conversation, and in their order.
+   * Unique and ascending within a conversation.
    *
    * @generated from field: double sent_at_ms = 5;
    */
@@ -70,7 +70,8 @@ export type SendRequest = Message$1<"douya.message.v1.SendRequest"> & {
   content: string;
 
   /**
-   * At most 64 characters: sending again to the same person with the same key gives the same message. Empty: none.
+   * At most 64 characters: a repeated message to the same person with the same key returns the same message. Empty:
+   * none.
    *
    * @generated from field: string idempotency_key = 3;
    */
@@ -85,7 +86,7 @@ export const SendRequestSchema: GenMessage<SendRequest> = /*@__PURE__*/
   messageDesc(file_message, 1);
 
 /**
- * At most one of the three says which messages; without any, the newest.
+ * At most one of the three selects the messages; without any, the newest.
  *
  * @generated from message douya.message.v1.ListMessagesRequest
  */
@@ -96,7 +97,7 @@ export type ListMessagesRequest = Message$1<"douya.message.v1.ListMessagesReques
   peerId: string;
 
   /**
-   * Those nearest before or after this message.
+   * The nearest ones before or after this message.
    *
    * @generated from field: string before_id = 2;
    */
@@ -108,7 +109,7 @@ export type ListMessagesRequest = Message$1<"douya.message.v1.ListMessagesReques
   afterId: string;
 
   /**
-   * The oldest that are newer than this; Unix milliseconds.
+   * The oldest ones newer than this; Unix milliseconds.
    *
    * @generated from field: double after_ms = 4;
    */
@@ -137,7 +138,7 @@ export type ListMessagesResponse = Message$1<"douya.message.v1.ListMessagesRespo
   messages: Message[];
 
   /**
-   * Whether there are more in the direction asked for.
+   * Whether there are more in this direction.
    *
    * @generated from field: bool more = 2;
    */
@@ -219,7 +220,7 @@ export type Conversation = Message$1<"douya.message.v1.Conversation"> & {
   unread: number;
 
   /**
-   * The last message that the caller has read; empty when none.
+   * The last message that the caller has read; empty if none.
    *
    * @generated from field: string read_up_to_id = 4;
    */
@@ -359,9 +360,9 @@ export const CountUnreadResponseSchema: GenMessage<CountUnreadResponse> = /*@__P
  */
 export const MessageService: GenService<{
   /**
-   * The caller writes to somebody. Within a conversation each message is of a later millisecond than the one before
-   * it, and one that can be read has none before it that cannot be read yet. Errors: MESSAGE_INVALID, WRITES_TO_SELF,
-   * USER_NOT_FOUND, STRANGER_LIMIT, IDEMPOTENCY_KEY_INVALID.
+   * The caller writes to a person. Within a conversation each message has a later millisecond than the one before it,
+   * and messages become readable in this order. Errors: MESSAGE_INVALID, WRITES_TO_SELF, USER_NOT_FOUND,
+   * STRANGER_LIMIT, IDEMPOTENCY_KEY_INVALID.
    *
    * @generated from rpc douya.message.v1.MessageService.Send
    */
@@ -371,7 +372,7 @@ export const MessageService: GenService<{
     output: typeof MessageSchema;
   },
   /**
-   * Messages between the caller and one person, the oldest first. Empty when there is no such person.
+   * Messages between the caller and one person, oldest first. Empty if there is no such person.
    *
    * @generated from rpc douya.message.v1.MessageService.ListMessages
    */
@@ -391,7 +392,7 @@ export const MessageService: GenService<{
     output: typeof ListConversationsResponseSchema;
   },
   /**
-   * The caller has read what this person wrote, up to a message. Never takes back; what comes later stays unread.
+   * The caller has read this person's messages up to one. The position never goes back; later messages stay unread.
    *
    * @generated from rpc douya.message.v1.MessageService.MarkRead
    */

@@ -24,14 +24,14 @@ export type User = Message<"douya.user.v1.User"> & {
   id: string;
 
   /**
-   * What one logs in with; unique without regard to case and Unicode form.
+   * The name for logging in; unique without regard to case and Unicode form.
    *
    * @generated from field: string username = 2;
    */
   username: string;
 
   /**
-   * What others see.
+   * The name that others see.
    *
    * @generated from field: string name = 3;
    */
@@ -65,7 +65,8 @@ export type User = Message<"douya.user.v1.User"> & {
   moderator: boolean;
 
   /**
-   * Why the last wish to delete the account was refused (VIDEO_HELD); empty when none was. Only they are told.
+   * Why the last request to delete the account was refused (VIDEO_HELD); empty if none was. Visible only to the
+   * owner.
    *
    * @generated from field: string closing_refused = 9;
    */
@@ -111,7 +112,7 @@ export type Session = Message<"douya.user.v1.Session"> & {
   refreshToken: string;
 
   /**
-   * Refreshing moves it on, up to 180 days after the password was last given.
+   * Refreshing extends it, up to 180 days after the password was last given.
    *
    * @generated from field: double session_expires_at_ms = 6;
    */
@@ -145,7 +146,7 @@ export type RegisterRequest = Message<"douya.user.v1.RegisterRequest"> & {
   userAgent: string;
 
   /**
-   * Where the request comes from; attempts are limited by it.
+   * The address of the request; attempts are limited by it.
    *
    * @generated from field: string address = 4;
    */
@@ -159,7 +160,7 @@ export type RegisterRequest = Message<"douya.user.v1.RegisterRequest"> & {
   classic: boolean;
 
   /**
-   * A secret that a browser keeps, by which it is known again; empty for clients that keep none.
+   * A secret that a browser keeps and is recognised by; empty for clients that keep none.
    *
    * @generated from field: string device = 6;
    */
@@ -611,8 +612,8 @@ export const UserService: GenService<{
     output: typeof SessionSchema;
   },
   /**
-   * Errors: BAD_CREDENTIALS (wrong name and wrong password alike), TOO_MANY_ATTEMPTS (on this name),
-   * TOO_MANY_REQUESTS (from this address), BUSY, ACCOUNT_CLOSING, SESSION_ENDED (all sessions were ended meanwhile).
+   * Errors: BAD_CREDENTIALS (the same for a wrong name and a wrong password), TOO_MANY_ATTEMPTS (on this name),
+   * TOO_MANY_REQUESTS (from this address), BUSY, ACCOUNT_CLOSING, SESSION_ENDED (all sessions ended meanwhile).
    *
    * @generated from rpc douya.user.v1.UserService.LogIn
    */
@@ -622,7 +623,7 @@ export const UserService: GenService<{
     output: typeof SessionSchema;
   },
   /**
-   * Swaps a refresh token for new tokens. Errors: SESSION_ENDED; a token used twice ends its session.
+   * Exchanges a refresh token for new tokens. Errors: SESSION_ENDED; a token used twice ends its session.
    *
    * @generated from rpc douya.user.v1.UserService.Refresh
    */
@@ -632,7 +633,7 @@ export const UserService: GenService<{
     output: typeof SessionSchema;
   },
   /**
-   * Which of these sessions are alive, and which of those a moderator's; the dead and unknown are left out.
+   * Which of these sessions are alive, and which belong to a moderator; dead and unknown ones are left out.
    *
    * @generated from rpc douya.user.v1.UserService.CheckSessions
    */
@@ -692,7 +693,7 @@ export const UserService: GenService<{
     output: typeof ListPublicKeysResponseSchema;
   },
   /**
-   * Profiles. The unknown are left out, and so is whose account is being deleted.
+   * Profiles. Unknown people are left out, and so are those whose account is being deleted.
    *
    * @generated from rpc douya.user.v1.UserService.GetUsers
    */
@@ -712,7 +713,7 @@ export const UserService: GenService<{
     output: typeof UserSchema;
   },
   /**
-   * Takes a staged picture for the caller, or removes it when `staged` is empty. Errors: NOT_A_PICTURE.
+   * Takes a staged picture for the caller, or removes it if `staged` is empty. Errors: NOT_A_PICTURE.
    *
    * @generated from rpc douya.user.v1.UserService.SetPicture
    */

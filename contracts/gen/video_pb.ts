@@ -44,7 +44,7 @@ export type Upload = Message<"douya.video.v1.Upload"> & {
   height: number;
 
   /**
-   * What its sender should know, by reason: VIDEO_CUT_OFF, SOUND_LEFT_OUT.
+   * Notices for the sender: VIDEO_CUT_OFF, SOUND_LEFT_OUT.
    *
    * @generated from field: repeated string notices = 6;
    */
@@ -144,14 +144,14 @@ export type Video = Message<"douya.video.v1.Video"> & {
   publishedAtMs: number;
 
   /**
-   * Put on hold by a moderator; only they and the author are told.
+   * Put on hold by a moderator; visible only to moderators and the author.
    *
    * @generated from field: bool held = 16;
    */
   held: boolean;
 
   /**
-   * What its author should know, and nobody else is told; as of an upload.
+   * Notices for the author only, as of an upload.
    *
    * @generated from field: repeated string notices = 17;
    */
@@ -187,7 +187,7 @@ export type AddUploadRequest = Message<"douya.video.v1.AddUploadRequest"> & {
   sizeBytes: number;
 
   /**
-   * Where it came from: accounts cost nothing, so what is not published is counted for addresses as well.
+   * The sender's address: accounts cost nothing, so unpublished files are counted for addresses too.
    *
    * @generated from field: string address = 4;
    */
@@ -279,7 +279,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
   limit: number;
 
   /**
-   * Also those that are not published, when the caller is the author.
+   * Also unpublished ones, if the caller is the author.
    *
    * @generated from field: bool every_state = 4;
    */
@@ -320,7 +320,7 @@ export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@_
  */
 export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"> & {
   /**
-   * Only videos published before this position, which is a time and, within it, an id. 0: from the newest.
+   * Only videos published before this position: a time and, within it, an id. 0: from the newest.
    *
    * @generated from field: double before_ms = 1;
    */
@@ -590,8 +590,8 @@ export const VideoService: GenService<{
     output: typeof UploadSchema;
   },
   /**
-   * Turns an upload of the caller into a video and starts its pipeline. Asking again for the same upload
-   * gives the same video. Errors: UPLOAD_NOT_FOUND, TITLE_INVALID.
+   * Turns an upload of the caller into a video and starts its pipeline. A repeated request for the same upload
+   * returns the same video. Errors: UPLOAD_NOT_FOUND, TITLE_INVALID.
    *
    * @generated from rpc douya.video.v1.VideoService.Publish
    */
@@ -601,7 +601,8 @@ export const VideoService: GenService<{
     output: typeof VideoSchema;
   },
   /**
-   * What the caller may see of these videos, in the order asked: published ones and their own. Others are left out.
+   * Those of these videos that the caller may see, in the order asked: published ones and their own. Others are left
+   * out.
    *
    * @generated from rpc douya.video.v1.VideoService.GetVideos
    */
@@ -611,7 +612,7 @@ export const VideoService: GenService<{
     output: typeof GetVideosResponseSchema;
   },
   /**
-   * One author's videos, newest first; the author also sees those that are not published.
+   * One author's videos, newest first; the author also sees unpublished ones.
    *
    * @generated from rpc douya.video.v1.VideoService.ListByAuthor
    */
@@ -631,7 +632,7 @@ export const VideoService: GenService<{
     output: typeof ListPublishedResponseSchema;
   },
   /**
-   * Gives a video of the caller another title. Errors: TITLE_INVALID, VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
+   * Changes the title of a video of the caller. Errors: TITLE_INVALID, VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
    *
    * @generated from rpc douya.video.v1.VideoService.ChangeTitle
    */
@@ -651,8 +652,8 @@ export const VideoService: GenService<{
     output: typeof DeleteVideoResponseSchema;
   },
   /**
-   * A moderator puts a video on hold, or takes the hold off: while it stands, neither the video nor its author's
-   * account can be deleted. Idempotent. Errors: MODERATORS_ONLY, VIDEO_NOT_FOUND.
+   * A moderator puts a video on hold or ends the hold: while it lasts, neither the video nor its author's account can
+   * be deleted. Idempotent. Errors: MODERATORS_ONLY, VIDEO_NOT_FOUND.
    *
    * @generated from rpc douya.video.v1.VideoService.HoldVideo
    */

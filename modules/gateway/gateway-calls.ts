@@ -7,7 +7,7 @@ import { VideoService } from "#contracts/gen/video_pb.ts";
 import type { Clients } from "#platform/module/module.ts";
 import { allBut } from "#platform/rpc/service.ts";
 
-/** All that people may ask for; what modules only tell each other is left out. */
+/** All methods for public requests; what only modules ask each other is left out. */
 export const gatewayCalls = {
   user: allBut(UserService),
   relation: allBut(RelationService),

@@ -18,10 +18,10 @@ import { linkPreview } from "./web/link-preview.ts";
 import { webClient } from "./web/web-client.ts";
 
 export interface GatewayConfig {
-  /** What URLs in answers begin with; empty: what the client asked for. */
+  /** The start of URLs in answers; empty: the host of the request. */
   publicUrl: string;
   maxUploadBytes: number;
-  /** Of dates that are shown without a time: Asia/Shanghai. */
+  /** For dates that are shown without a time: Asia/Shanghai. */
   timeZone: string;
   /** The built web client. */
   webDir: string;
@@ -53,7 +53,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         tellMissing(app);
         watchClients(app);
         await app.register((scope) => apiV1(scope, context), { prefix: "/api/v1" });
-        // It does not show who follows the caller.
+        // The classic API does not show who follows the caller.
         const classicContext = { ...context, composer: createComposer(clients, log, { oneWay: true }) };
         await app.register((scope) => classicApi(scope, classicContext, config), {
           prefix: "/douyin",

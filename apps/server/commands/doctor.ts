@@ -10,9 +10,9 @@ import { readConfig, searchPath } from "../config.ts";
 import { mediaWorkerPath } from "../paths.ts";
 import { openStorage } from "../storage.ts";
 import { modulesOf } from "../targets.ts";
-import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
 import { recountAll } from "./recount.ts";
+import { withDatabase } from "./with-database.ts";
 
 const schemas = modulesOf("all").map(({ module }) => module.name);
 
@@ -24,8 +24,8 @@ export const doctorCommand: Command = {
     "retry-jobs": { type: "boolean", default: false },
   },
   async run(values) {
-    if (values.recount) return besideServer(recountAll);
-    if (values["retry-jobs"]) return besideServer(retryAll);
+    if (values.recount) return withDatabase(recountAll);
+    if (values["retry-jobs"]) return withDatabase(retryAll);
     const config = readConfig();
     const log = createLog("silent");
     await check("Node.js", async () => `${process.version}, ${availableParallelism()} cores`);
@@ -47,8 +47,8 @@ export const doctorCommand: Command = {
         await storage.close();
       }
     });
-    await check("Jobs", () => besideServer(lookForDeadJobs));
-    await check("Events", () => besideServer((database) => lookAtEvents(database, config.stalledMs)));
+    await check("Jobs", () => withDatabase(lookForDeadJobs));
+    await check("Events", () => withDatabase((database) => lookAtEvents(database, config.stalledMs)));
     await check("Disk", async () => {
       const { bavail, bsize } = await statfs(config.dataDir);
       const gigabytes = (bavail * bsize) / 1024 ** 3;
@@ -76,13 +76,13 @@ async function lookForDeadJobs({ pool }: Database): Promise<string> {
   throw new Error(`given up: ${named}. Mend the cause, then run: douya doctor --retry-jobs`);
 }
 
-/** Events that nobody could handle, groups that keep the log although nobody works for them, and those that are late. */
+/** Dead letters, groups without members that keep the log from being trimmed, and groups that are late. */
 async function lookAtEvents({ pool }: Database, stalledMs: number): Promise<string> {
   const groups = await readLag(pool);
   const dead = groups
     .filter(({ deadLetters }) => deadLetters > 0)
     .map(({ group, deadLetters }) => `${deadLetters} that ${group} could not handle, see: douya events dead`);
-  // Without a server nobody works for any.
+  // Without a server, no group has members.
   const serving = groups.some(({ members }) => members > 0);
   const abandoned = groups
     .filter(({ members }) => serving && members === 0)

@@ -8,14 +8,14 @@ import { deadLetters, drop, forget, readTail, replay, reset } from "#platform/ev
 import type { EventType } from "#platform/events/event-type.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
+import { withDatabase } from "./with-database.ts";
 
 const types = new Map<string, EventType>(Object.values(declared).map((type) => [type.name, type]));
 const followEveryMs = 250;
 
 interface Values {
-  /** Given whenever the action needs one. */
+  /** Present if the action needs one. */
   group: string | undefined;
   id: string | undefined;
   to: "start" | "end";
@@ -60,7 +60,7 @@ export const eventsCommand: Command = {
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (!action || more.length > 0) throw invalid(`Say one of: ${Object.keys(actions).join(", ")}.`);
     const checked = check(name, values);
-    await besideServer((database) => action(database.pool, checked));
+    await withDatabase((database) => action(database.pool, checked));
   },
 };
 
@@ -123,7 +123,7 @@ function described({ type, key, payload }: { type: string; key: string; payload:
   try {
     if (known) return JSON.stringify(toJson(known.schema, fromBinary(known.schema, payload)));
   } catch {
-    // Damaged; then its bytes say more than nothing.
+    // Damaged: its bytes say more than nothing.
   }
   return `key ${key}, ${payload.length} bytes: ${payload.toString("hex").slice(0, 200)}`;
 }

@@ -1,8 +1,11 @@
 import { table } from "../targets.ts";
-import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
+import { withDatabase } from "./with-database.ts";
 
-/** The commands that modules declare, each on its module's database, beside a running server too, so they change no schema. */
+/**
+ * The commands that modules declare. Each runs on its module's database while a server may be running, so they change
+ * no schema.
+ */
 export function moduleCommands(): Record<string, Command> {
   const commands = Object.values(table).flatMap((entry) =>
     Object.entries(entry.module.commands ?? {}).map(([name, { summary, run }]): [string, Command] => [
@@ -12,7 +15,7 @@ export function moduleCommands(): Record<string, Command> {
         options: {},
         positionals: true,
         run: (_values, words) =>
-          besideServer(async (database) => {
+          withDatabase(async (database) => {
             for (const line of await run(database.of(entry.module.name), words)) console.log(line);
           }),
       },

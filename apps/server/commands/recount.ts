@@ -6,7 +6,7 @@ import { modulesOf } from "../targets.ts";
 /** For one count; a hundred million rows take minutes. */
 const timeoutMs = 3_600_000;
 
-/** Prints a table of all counts; a difference is a bug of ours or somebody's hand in the tables. */
+/** Prints a table of all counts. A difference is a bug, or somebody has changed the tables by hand. */
 export async function recountAll(database: Database): Promise<void> {
   const modules = modulesOf("all").flatMap(({ module: { name, recount: counts } }) =>
     counts ? [{ name, counts }] : [],

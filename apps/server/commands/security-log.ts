@@ -1,8 +1,8 @@
 import { refusal } from "#contracts/reasons.ts";
 import type { Database } from "#platform/db/database.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
-import { besideServer } from "./beside-server.ts";
 import type { Command } from "./command.ts";
+import { withDatabase } from "./with-database.ts";
 
 interface Row {
   at: Date;
@@ -26,7 +26,7 @@ export const securityLogCommand: Command = {
     limit: { type: "string", default: "200" },
   },
   run: (values) =>
-    besideServer(async (database) => {
+    withDatabase(async (database) => {
       const rows = await read(database, {
         name: values.user === undefined ? undefined : String(values.user),
         kinds: values.kind === undefined ? undefined : String(values.kind).split(","),
@@ -82,7 +82,7 @@ function line({ at, kind, times, person, actor, subject, address, device, reason
   return parts.filter(Boolean).join("  ");
 }
 
-/** On one line, whatever somebody called themselves: JSON escapes what moves a cursor. */
+/** On one line, whatever a user name contains: JSON escapes characters that move a cursor. */
 function quoted(text: string): string {
   return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, "?");
 }

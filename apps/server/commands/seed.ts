@@ -16,7 +16,7 @@ import { modulesOf } from "../targets.ts";
 import type { Command } from "./command.ts";
 
 export const seedCommand: Command = {
-  summary: "fills in a demonstration; with --users N --follows M --videos K also a large made-up world",
+  summary: "fills in a demonstration; with --users N --follows M --videos K also a large synthetic dataset",
   options: {
     users: { type: "string", default: "0" },
     follows: { type: "string", default: "0" },
@@ -30,7 +30,7 @@ export const seedCommand: Command = {
       videos: count(values, "videos"),
     };
     const password = String(values.password ?? randomBytes(6).toString("base64url"));
-    // A server of our own on any free port: the clips go in by the same door as everybody's.
+    // Starts a server on any free port: the clips are uploaded like everybody's.
     const config = { ...readConfig(), host: "127.0.0.1", port: 0, limits: false };
     const server = await serve(config, "all", createLog(config.logLevel));
     try {
@@ -49,7 +49,7 @@ export const seedCommand: Command = {
   },
 };
 
-/** People, clips and what people do through the public API; tells how many people are new. */
+/** Adds people, clips and their actions through the public API; returns how many people are new. */
 async function seedDemo(server: Server, password: string): Promise<number> {
   const client = demoClient(server.address);
   const progress = progressBar();
@@ -77,7 +77,7 @@ async function seedDemo(server: Server, password: string): Promise<number> {
   return people.length;
 }
 
-/** Each module's share of a synthetic dataset, straight into its tables. */
+/** Each module's share of a synthetic dataset, written straight into its tables. */
 async function seedGraph(
   server: Server,
   size: Pick<SyntheticGraph, "users" | "follows" | "videos">,

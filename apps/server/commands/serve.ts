@@ -12,7 +12,7 @@ export const serveCommand: Command = {
     const config = readConfig();
     const log = createLog(config.logLevel);
     for (const sentence of unknownSettings()) log.warn(sentence);
-    // Watched for before anything starts, so that stopping early is clean as well.
+    // Installed before anything starts, so that an early stop is clean too.
     const stopAsked = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());
     });
@@ -26,10 +26,10 @@ export const serveCommand: Command = {
 };
 
 /**
- * Once much of what a piece of code made has outlived a collection or two, V8 makes all of it in the old generation from
- * then on, where only a full collection frees it. A busy moment is enough to mislead it: what lives as long as a request
- * then cost a full collection every two seconds, and each of them a stall of 10 to 20 ms. V8 that does not know the flag
- * says so and goes on.
+ * Once many objects from one place in the code have survived a collection or two, V8 allocates all objects from there
+ * in the old generation, where only a full collection frees them. One busy moment is enough to trigger this; then
+ * objects that live as long as a request cause a full collection every two seconds, with a stall of 10 to 20 ms. A V8
+ * that does not know the flag reports it and continues.
  */
 function keepRequestsYoung(): void {
   setFlagsFromString("--no-allocation-site-pretenuring");

@@ -12,7 +12,7 @@ export interface DemoVideo {
   author: DemoPerson;
 }
 
-/** Lets the people of the demonstration follow, like, comment and chat; somebody who is not there does nothing. */
+/** Makes the people of the demonstration follow, like, comment and chat; missing people do nothing. */
 export async function bringToLife(
   client: ReturnType<typeof demoClient>,
   people: DemoPerson[],
@@ -46,7 +46,7 @@ export async function bringToLife(
     for (const [name, content] of messages) {
       const [from, to] = [byName.get(name), byName.get(name === one ? other : one)];
       if (!from || !to) continue;
-      // Who answers has read what is answered.
+      // An answer means that the message before it was read.
       if (last && last.by !== name) await client.markRead(from.token, to.id, last.id);
       last = { by: name, id: await client.write(from.token, to.id, content) };
     }

@@ -4,7 +4,7 @@ import type { demoPeople } from "./people.ts";
 
 const publishMs = 120_000;
 
-/** The fields that are looked at here, of any answer. */
+/** The fields of any answer that are read here. */
 interface Answer {
   id: string;
   accessToken: string;
@@ -34,7 +34,7 @@ export function demoClient(address: string) {
   }
 
   return {
-    /** Registers somebody; gives the access token and the id. */
+    /** Registers a person; returns the access token and the id. */
     async enter({ username, ...profile }: (typeof demoPeople)[number], password: string) {
       const { accessToken: token, user } = await call("POST", "/users", undefined, { username, password });
       await call("PATCH", "/me", token, profile);
@@ -43,7 +43,7 @@ export function demoClient(address: string) {
     async follow(token: string, userId: string): Promise<void> {
       await call("PUT", `/users/${userId}/follow`, token);
     },
-    /** Uploads a clip and waits until it is published; gives the video's id. */
+    /** Uploads a clip and waits until it is published; returns the video's id. */
     async publish(token: string, file: string, title: string): Promise<string> {
       const upload = await call("POST", "/uploads", token, await readFile(file));
       const { id } = await call("POST", "/videos", token, { uploadId: upload.id, title });
@@ -59,7 +59,7 @@ export function demoClient(address: string) {
     async like(token: string, videoId: string): Promise<void> {
       await call("PUT", `/videos/${videoId}/like`, token);
     },
-    /** Says something of a video, or about what somebody else said of it; gives the comment's id. */
+    /** Adds a comment or a reply; returns its id. */
     async comment(token: string, videoId: string, text: string, replyTo?: string): Promise<string> {
       const replies = replyTo ? `/${replyTo}/replies` : "";
       return (await call("POST", `/videos/${videoId}/comments${replies}`, token, { text })).id;
@@ -67,7 +67,7 @@ export function demoClient(address: string) {
     async pin(token: string, videoId: string, commentId: string): Promise<void> {
       await call("PUT", `/videos/${videoId}/pinned-comment`, token, { commentId });
     },
-    /** Writes a message; gives its id. */
+    /** Sends a message; returns its id. */
     async write(token: string, userId: string, content: string): Promise<string> {
       return (await call("POST", `/conversations/${userId}/messages`, token, { content })).id;
     },

@@ -1,4 +1,4 @@
-/** The people of the demonstration; their clips lie beside this file. */
+/** The people of the demonstration; their clips are in this folder. */
 export const demoPeople = [
   { username: "lin", name: "林小满", signature: "山里的光，每天都不一样。" },
   { username: "maya", name: "Maya Okafor", signature: "Slow loops for fast days." },

@@ -4,7 +4,7 @@ interface Said {
   by: Name;
   text: string;
   replies?: { by: Name; text: string }[];
-  /** Its author puts it above the others. */
+  /** Its author pins it. */
   pinned?: true;
 }
 interface Reception {
@@ -12,7 +12,7 @@ interface Reception {
   comments: Said[];
 }
 
-/** Who follows whom: most are friends, so that there is also somebody to follow back. */
+/** The follows: most are mutual, and some are left to follow back. */
 export const follows: Record<Name, Name[]> = {
   lin: ["maya", "tofu", "jonas"],
   maya: ["lin", "tofu", "jonas"],
@@ -20,7 +20,7 @@ export const follows: Record<Name, Name[]> = {
   jonas: ["lin", "maya", "tofu"],
 };
 
-/** What people think and say of each clip, by its title. */
+/** Reactions and comments to each clip, by its title. */
 export const receptions: Record<string, Reception> = {
   Aurora: {
     likes: ["maya", "tofu", "jonas"],
@@ -100,7 +100,7 @@ export const receptions: Record<string, Reception> = {
   },
 };
 
-/** Conversations of two, each message by whom it is from. */
+/** Conversations between two people; each message has its sender. */
 export const conversations: [Name, Name, [Name, string][]][] = [
   [
     "tofu",

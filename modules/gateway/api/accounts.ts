@@ -9,7 +9,7 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { toApiUser, toTime } from "./present.ts";
 import { answers, IdParams, NoContent } from "./schemas.ts";
 
-// Lengths are the service's to judge, in characters as people count them; these only bound the work.
+// The service checks lengths, in Unicode characters; these only bound the work.
 const Credentials = Type.Object({
   username: Type.String({
     maxLength: 256,
@@ -21,7 +21,7 @@ const Credentials = Type.Object({
   }),
 });
 
-/** Registering, logging in and out, and the devices that are logged in. */
+/** Registering, logging in and out, and the sessions of a person. */
 export function accountRoutes({
   user,
   auth,

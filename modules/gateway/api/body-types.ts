@@ -3,8 +3,8 @@ import { Check } from "typebox/value";
 import { refusal } from "#contracts/reasons.ts";
 
 /**
- * Refuses top-level fields of another type than is declared. The validator after us would make a text of a number or of
- * nothing, as it must with query strings; JSON says what it means.
+ * Refuses top-level fields of another type than declared. The validator would convert a number or null into a text,
+ * as it must for query strings; JSON has types.
  */
 export function requireTypes(fields: Record<string, { type?: string }>): preValidationHookHandler {
   return (request, _reply, done) => {

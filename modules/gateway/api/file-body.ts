@@ -4,14 +4,14 @@ import { refusal } from "#contracts/reasons.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import type { Sender } from "../media/upload-intake.ts";
 
-/** Bodies that are a file are not parsed: the route gets the stream. */
+/** A body that is a file is not parsed: the route gets the stream. */
 export function acceptFiles(app: FastifyInstance): void {
   for (const type of ["application/octet-stream", /^(video|image)\//]) {
     app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
   }
 }
 
-/** A request's body as a file, with what is known of it, as the intake wants it. */
+/** The body of a request as a file, and its sender, as the intake takes them. */
 export function fileOf(request: FastifyRequest): [Readable, Sender] {
   const length = request.headers["content-length"];
   if (request.body === undefined || request.body === null) {

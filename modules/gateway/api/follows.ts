@@ -4,7 +4,7 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { toApiUser } from "./present.ts";
 import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
-/** Following, and who follows whom. */
+/** Following, and the lists of follows. */
 export function followRoutes({ relation, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     for (const [method, summary, change] of [

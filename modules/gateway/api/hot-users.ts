@@ -5,7 +5,7 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { toApiUser } from "./present.ts";
 import { answers } from "./schemas.ts";
 
-/** Some of those who rank are not shown: they have gone, or there is a block. */
+/** Some of the ranked people are not shown: they are deleted, or there is a block. */
 const spare = 2;
 
 /** The ranking by followers won. */

@@ -26,7 +26,7 @@ const securityOf: Record<string, Record<string, string[]>[]> = {
   none: [],
 };
 
-/** Swagger's page has its scripts in files, and styles and pictures within them. */
+/** Swagger's page has its scripts in files, and its styles and pictures inline. */
 const docsPolicy = [
   "default-src 'self'",
   "img-src 'self' data:",
@@ -69,7 +69,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     routes.addHook("onRoute", (route) => {
       const body = route.schema?.body as (TObject & { additionalProperties?: boolean }) | undefined;
       if (body?.type !== "object") return;
-      // A field that nobody knows is a mistake that its sender wants to hear of.
+      // An unknown field is a mistake that its sender wants to know about.
       body.additionalProperties ??= false;
       route.preValidation = [route.preValidation ?? [], requireTypes(body.properties)].flat();
     });
@@ -90,13 +90,13 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(hotUserRoutes(context));
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
-  // The page names its files by the whole path, of which it knows only its own part.
+  // The page names its files by their whole path; this scope knows only its own part.
   await app.register(swaggerUi, {
     routePrefix: "/docs",
     indexPrefix: app.prefix,
     staticCSP: docsPolicy,
     theme: { title: "API · Douya" },
-    // Without a bar whose sign leads nowhere.
+    // Hides the top bar, whose logo links nowhere.
     uiConfig: { layout: "BaseLayout" },
   });
 }

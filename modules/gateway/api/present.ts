@@ -77,7 +77,7 @@ export function toApiUpload({ id, sizeBytes, durationMs, width, height, notices 
   return { id, sizeBytes, durationMs, width, height, notices: toNotices(notices) };
 }
 
-/** Nothing when its author is gone. */
+/** Nothing if its author is deleted. */
 export function toApiComment(comment: Comment, people: Map<string, Person>, urls: MediaUrls) {
   const author = people.get(comment.authorId);
   const replyTo = people.get(comment.replyToUserId);
@@ -90,9 +90,9 @@ export function toApiComment(comment: Comment, people: Map<string, Person>, urls
       floor: comment.floor,
       rootId: comment.rootId || null,
       replyTo: replyTo ? toApiUser(replyTo, urls) : null,
-      // The same for everybody. Without those that a block hides it would take, for each page, everybody whom the
-      // caller blocks or is blocked by, and the replies of each comment by author; and a count that is smaller than
-      // a guest's would tell people that somebody blocks them.
+      // The same for everybody. To leave out what a block hides, each page would need all blocks of the caller and
+      // the replies of each comment by author; and a count smaller than a guest's would reveal that somebody blocks
+      // the caller.
       replies: comment.replies,
       createdAt: toTime(comment.createdAtMs),
     }
@@ -103,7 +103,7 @@ export function toTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** Where a list by author goes on: the last id of a full page. */
+/** The cursor of a list by author: the last id of a full page. */
 export function nextCursor(videos: Video[], more: boolean): string | null {
   return more ? (videos.at(-1)?.id ?? null) : null;
 }

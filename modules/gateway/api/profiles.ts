@@ -9,7 +9,7 @@ import { fileOf } from "./file-body.ts";
 import { nextCursor, toApiUser, toApiVideo } from "./present.ts";
 import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
 
-/** People's pages, and one's own. */
+/** Profiles of people, and one's own. */
 export function profileRoutes({
   user,
   auth,
@@ -49,7 +49,7 @@ export function profileRoutes({
       },
       async (request) => {
         const call = callOf(request);
-        // Asked for oneself: what only oneself is told is not shared with other requests.
+        // Asked on behalf of the caller: private fields are not shared with other requests.
         const { users } = await user.getUsers({ ids: [request.identity!.userId] }, call);
         const [me] = users;
         if (!me) throw refusal("USER_NOT_FOUND");

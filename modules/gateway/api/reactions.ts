@@ -5,7 +5,7 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { toApiVideo } from "./present.ts";
 import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
-/** Liking, disliking, and what somebody likes. */
+/** Liking, disliking, and lists of liked videos. */
 export function reactionRoutes({
   interaction,
   composer,

@@ -9,7 +9,7 @@ import { answers, Id, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.t
 const CommentParams = Type.Object({ id: Id, commentId: Id });
 const reasons = { spam: ReportReason.SPAM, abuse: ReportReason.ABUSE, other: ReportReason.OTHER };
 
-/** Telling moderators of comments, and what they do about it; a comment is deleted like any other. */
+/** Reporting comments to moderators, and their decisions; a comment is deleted like any other. */
 export function reportRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
@@ -72,7 +72,7 @@ export function reportRoutes({ interaction, composer, urlsFor }: GatewayContext)
         const { cursor = "", limit } = request.query;
         const page = await interaction.listReportedComments({ cursor, limit }, call);
         const said = page.comments.flatMap(({ comment }) => comment ?? []);
-        // Blocks do not count here: nobody gets out of a moderator's sight by one.
+        // Blocks do not count here: nobody can hide from a moderator by blocking them.
         const ids = said.flatMap((comment) => [comment.authorId, comment.replyToUserId]).filter(Boolean);
         const people = new Map((await composer.people(ids, call)).map((one) => [one.user.id, one]));
         const urls = urlsFor(request);

@@ -41,14 +41,14 @@ const Me = Type.Object(
     closingRefused: nullable(
       Type.String({
         description:
-          "Why the last wish to delete the account was refused, as a stable reason: VIDEO_HELD while a moderator has put a video on hold.",
+          "Why the last request to delete the account was refused, as a stable reason: VIDEO_HELD while a moderator has put a video on hold.",
       }),
     ),
   },
   { $id: "Me" },
 );
 
-/** Of what a moderator does. */
+/** Actions of a moderator. */
 export const WhyQuery = Type.Object({
   reason: Type.Optional(
     Type.String({
@@ -83,7 +83,7 @@ const Device = Type.Object(
   { $id: "Device" },
 );
 
-/** What an author should know of a file that was accepted, for their eyes only. */
+/** Notices about an accepted file, visible only to its author. */
 const Notices = Type.Array(Type.Object({ reason: Type.String(), message: Type.String() }), {
   description:
     "What its author should know, and nobody else is told. VIDEO_CUT_OFF: the end of the file was missing. " +
@@ -236,7 +236,7 @@ export const sharedSchemas = [
   Problem,
 ];
 
-/** A route's answers: what it gives, and a problem otherwise. */
+/** The answers of a route: its own, or a problem. */
 export function answers<S extends Record<number, TSchema>>(success: S) {
   return { ...success, default: Type.Ref("Problem") };
 }

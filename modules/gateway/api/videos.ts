@@ -67,7 +67,7 @@ export function videoRoutes({
         const call = callOf(request);
         const published = await video.publish(request.body, call);
         const [view] = await composer.videoViews([published], call);
-        // Its author has just asked for their account to be deleted.
+        // Its author has just asked to delete their account.
         if (!view) throw accountDeleted();
         return reply.code(201).send(toApiVideo(view, urlsFor(request)));
       },

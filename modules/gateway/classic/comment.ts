@@ -7,7 +7,7 @@ import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId, text } from "./parameters.ts";
 import { commentSchema, type MonthAndDay, toClassicComment } from "./present.ts";
 
-/** The most comments that the list, which has no pages, shows. */
+/** The most comments in the list, which has no pages. */
 const maxListed = 500;
 
 export function commentEndpoints(app: FastifyInstance, context: GatewayContext, dateOf: MonthAndDay): void {
@@ -52,7 +52,7 @@ export function commentEndpoints(app: FastifyInstance, context: GatewayContext, 
     answer: { comment_list: { type: "array", items: commentSchema } },
     async handle(parameters, request) {
       const videoId = requiredId(parameters, "video_id");
-      // These clients know one level, and as many comments as comment_count says.
+      // These clients know one level, and expect as many comments as comment_count says.
       const asked = { videoId, order: CommentOrder.FLAT, limit: maxListed };
       const { comments } = await interaction.listComments(asked, callOf(request));
       return { ...ok, comment_list: await present(comments, request) };

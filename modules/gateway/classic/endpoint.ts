@@ -8,18 +8,18 @@ import { formOfGet } from "./form-of-get.ts";
 import { mergeParameters, type Parameters } from "./parameters.ts";
 import { statusCodeOf } from "./status-codes.ts";
 
-/** Only what never reached a handler, or should come again later, has an HTTP status of its own. */
+/** These kinds have an HTTP status of their own: the request reached no handler, or should be repeated later. */
 const ownStatus: ReadonlySet<ErrorKind> = new Set(["exhausted", "unavailable", "deadline", "internal"]);
 
 export const ok = { status_code: 0, status_msg: "ok" } as const;
 
-/** The schema of an answer with these fields besides status_code and status_msg. */
+/** The schema of an answer with these fields, and status_code and status_msg. */
 export function answerSchema(properties: Record<string, unknown>) {
   const all = { status_code: { type: "integer" }, status_msg: { type: "string" }, ...properties };
   return { response: { 200: { type: "object", properties: all } } };
 }
 
-/** An endpoint whose parameters come as query, form or both; the token among them. */
+/** An endpoint that takes its parameters, the token included, from query, form or both. */
 export function endpoint(
   app: FastifyInstance,
   context: GatewayContext,
@@ -45,7 +45,7 @@ export function endpoint(
   });
 }
 
-/** HTTP 200 with the code of the refusal, as the classic API has it. */
+/** HTTP 200 with the code of the refusal, as in the classic API. */
 export function sendStatus(
   error: unknown,
   request: FastifyRequest,

@@ -7,7 +7,7 @@ import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
 
-/** The most videos that the list, which has no pages, shows. */
+/** The most videos in the list, which has no pages. */
 const maxListed = 100;
 
 const actions = {

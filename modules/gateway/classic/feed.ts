@@ -8,14 +8,14 @@ import { optionalTime } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
 
 const pageSize = 30;
-/** Number of pages that are tried for a caller to whom blocks leave nothing of a page. */
+/** How many pages are tried for a caller whose blocks empty a page. */
 const maxPages = 3;
 const answer = { video_list: { type: "array", items: videoSchema }, next_time: { type: "integer" } };
 
 export function feedEndpoint(app: FastifyInstance, context: GatewayContext): void {
   const { feed, composer, pages, urlsFor } = context;
 
-  /** Apps take an empty page for the end of the feed, so one that blocks have emptied is followed by the next. */
+  /** Apps take an empty page for the end of the feed, so a page that blocks have emptied is replaced by the next. */
   async function ownPage(beforeMs: number | undefined, call: PublicCall) {
     for (let tried = 1, before = beforeMs; ; tried++) {
       const { videoIds, lastMs } = await feed.getClassicFeed(

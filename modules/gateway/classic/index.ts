@@ -13,7 +13,7 @@ import { publishEndpoints } from "./publish.ts";
 import { relationEndpoints } from "./relation.ts";
 import { userEndpoints } from "./user.ts";
 
-/** The classic API, whose paths begin with /douyin: a thin layer over the same services as /api/v1. */
+/** The classic API below /douyin: a thin layer over the same services as /api/v1. */
 export async function classicApi(
   app: FastifyInstance,
   context: GatewayContext,

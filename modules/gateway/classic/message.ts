@@ -7,9 +7,9 @@ import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, optionalTime, requiredId, text } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";
 
-/** The oldest of what is new; a client gets the rest when it asks again from where these end. */
+/** The oldest new messages; a client gets the rest with its next request, which starts after these. */
 const maxListed = 500;
-/** The most people that a list, which has no pages, shows. */
+/** The most people in a list, which has no pages. */
 const maxFriends = 100;
 
 const messageSchema = {
@@ -60,7 +60,7 @@ export function messageEndpoints(app: FastifyInstance, context: GatewayContext):
       const call = callOf(request);
       const { messages } = await message.listMessages({ peerId, afterMs, limit: maxListed }, call);
       const last = messages.findLast((one) => one.senderId === peerId);
-      // These clients have no other way to tell that somebody reads, and ask only while the conversation is shown.
+      // These clients do not tell that messages were read; they ask only while the conversation is shown.
       if (last) await optional(call, "read", message.markRead({ peerId, upToId: last.id }, call));
       return { ...ok, message_list: messages.map(toClassicMessage) };
     },
@@ -101,7 +101,7 @@ function toClassicMessage({ id, senderId, receiverId, content, sentAtMs }: Messa
   };
 }
 
-/** What a friend's entry says of the latest message; 0: the caller received it, 1: they sent it. */
+/** The direction of the latest message in a friend's entry; 0: the caller received it, 1: they sent it. */
 function toLatest(latest: Message | undefined, friendId: string) {
   if (!latest) return {};
   const type = latest.senderId === friendId ? 0 : 1;

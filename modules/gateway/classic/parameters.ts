@@ -2,16 +2,16 @@ import { refusal } from "#contracts/reasons.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 
-/** What a client of the classic API sent, as query string, form or both. */
+/** The parameters of a classic request, from query string, form or both. */
 export interface Parameters {
-  /** Error: INVALID_ARGUMENT for one that is broken, which is nobody's business until somebody asks for it. */
+  /** Error: INVALID_ARGUMENT if it is malformed; parameters that are not read are not checked. */
   get(name: string): string | undefined;
   add(name: string, value: unknown): void;
 }
 
 const maxLength = 4000;
 
-/** Puts query and form together. */
+/** Merges query and form. */
 export function mergeParameters(...sources: unknown[]): Parameters {
   const values = new Map<string, string>();
   const broken = new Map<string, string>();
@@ -44,7 +44,7 @@ export function text(parameters: Parameters, name: string): string {
   return value;
 }
 
-/** An id; undefined when absent or empty. */
+/** An id; undefined if absent or empty. */
 export function optionalId(parameters: Parameters, name: string): string | undefined {
   const value = parameters.get(name);
   if (value === undefined || value === "" || value === "0") return undefined;
@@ -59,16 +59,14 @@ export function requiredId(parameters: Parameters, name: string): string {
   return id;
 }
 
-/** What one of the values that a parameter may have stands for. */
+/** The meaning of one of the values that a parameter may have. */
 export function oneOf<M extends object>(parameters: Parameters, name: string, meanings: M): M[keyof M] {
   const value = text(parameters, name);
   if (!Object.hasOwn(meanings, value)) throw invalid(name, `is none of ${Object.keys(meanings).join(", ")}`);
   return meanings[value as keyof M];
 }
 
-/**
- * A time in Unix milliseconds; a value below 10^11 is taken as seconds. 0 or absent: undefined, which means now.
- */
+/** A time in Unix milliseconds; a value below 10^11 is in seconds. 0 or absent: undefined, which means now. */
 export function optionalTime(parameters: Parameters, name: string): number | undefined {
   const value = parameters.get(name);
   if (value === undefined || value === "") return undefined;
@@ -76,7 +74,7 @@ export function optionalTime(parameters: Parameters, name: string): number | und
   const number = Number(value);
   if (number === 0) return undefined;
   const ms = number < 1e11 ? number * 1000 : number;
-  // Beyond what a date can be it is "now" all the same: everything is older.
+  // Beyond the range of dates it still means "now": every video is older.
   return Math.min(ms, 8.64e15);
 }
 

@@ -72,7 +72,7 @@ export function toClassicVideo({ video, author, stats, reaction }: VideoView, ur
   };
 }
 
-/** The date of a moment as these clients show it: 03-31. */
+/** The date of a time as these clients show it: 03-31. */
 export type MonthAndDay = (ms: number) => string;
 
 export function monthAndDay(timeZone: string): MonthAndDay {

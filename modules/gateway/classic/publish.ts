@@ -13,14 +13,14 @@ import { answerSchema, endpoint, ok } from "./endpoint.ts";
 import { mergeParameters, type Parameters, requiredId, text } from "./parameters.ts";
 import { toClassicVideo, videoSchema } from "./present.ts";
 
-/** How long the answer waits for the first rendition, so that a list right after it has the video. */
+/** How long the answer waits for the first rendition, so that a list right after it contains the video. */
 const renditionWaitMs = 10_000;
 const renditionPollMs = 100;
 const probeMs = 90_000;
-/** The most videos that the classic list, which has no pages, shows. */
+/** The most videos in the list, which has no pages. */
 const maxListed = 100;
 
-/** The parts of a form. Its parser throws plain errors, which are the sender's fault all the same. */
+/** The parts of a form. Its parser throws plain errors, which are the sender's fault too. */
 async function* partsOf(request: FastifyRequest) {
   try {
     yield* request.parts();
@@ -33,7 +33,10 @@ async function* partsOf(request: FastifyRequest) {
 export function publishEndpoints(app: FastifyInstance, context: GatewayContext): void {
   const { blobs, composer, intake, urlsFor, video } = context;
 
-  /** The form's fields and its file, which may come before them and so is staged at once; then its sender is known. */
+  /**
+   * The form's fields and its file. The file may come before the fields, so it is staged first; then the sender is
+   * identified.
+   */
   async function readForm(
     request: FastifyRequest,
   ): Promise<{ parameters: Parameters; staged: Staged | undefined }> {
@@ -46,7 +49,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
       for await (const part of partsOf(request)) {
         if (part.type === "field") parameters.add(part.fieldname, part.value);
         else if (part.fieldname === "data" && !staged) {
-          // Often the token comes after the file; of somebody who is not known yet only a small one is taken.
+          // The token often comes after the file; without it only a small file is taken.
           const token = parameters.get("token");
           if (token) await identify(context, request, token, "required");
           const length = request.headers["content-length"];
@@ -69,7 +72,10 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
     }
   }
 
-  /** Waits for the end of the pipeline, not too long. A failure to look is none to publish. Error: the video's. */
+  /**
+   * Waits for the end of the pipeline, within a limit. An error of this check does not mean that publishing failed.
+   * Error: the video's.
+   */
   async function settle(id: string, request: FastifyRequest): Promise<void> {
     const untilMs = Date.now() + renditionWaitMs;
     while (Date.now() < untilMs) {
@@ -86,7 +92,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
   app.post("/publish/action", options, async (request) => {
     const { parameters, staged } = await readForm(request);
     try {
-      // Apps send what was typed; a title is one line.
+      // Apps send the text as typed; a title is one line.
       const title = oneLineEnd(text(parameters, "title")).replaceAll("\n", " ");
       if (!staged) throw refusal("INVALID_ARGUMENT", "data is missing.");
       const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request, probeMs));

@@ -6,7 +6,7 @@ import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId } from "./parameters.ts";
 import { toClassicUser, userSchema } from "./present.ts";
 
-/** The most people that a list, which has no pages, shows. */
+/** The most people in a list, which has no pages. */
 const maxListed = 100;
 
 const actions = {

@@ -8,22 +8,22 @@ import { createPeople, type PeopleClients, type Person } from "./people.ts";
 import { createVideoViews, type VideoView } from "./video-views.ts";
 
 /**
- * Merges the answers of several services, and the questions of concurrent requests. What a page cannot do without is
- * waited for; without the rest it is shown all the same (a feed without counts beats no feed).
+ * Merges the answers of several services, and the requests of concurrent callers. Essential parts are waited for;
+ * without the others the page is still shown (a feed without counts is better than no feed).
  */
 export interface Composer {
-  /** In the order asked; the unknown are left out. */
+  /** In the order asked; unknown ones are left out. */
   people(ids: string[], call: PublicCall): Promise<Person[]>;
   videoViewsById(ids: string[], call: PublicCall): Promise<VideoView[]>;
   videoViews(videos: Video[], call: PublicCall): Promise<VideoView[]>;
   /**
-   * The same for feeds and for what people say: without those whom the caller blocks, and without those who block a
-   * caller who is no moderator. Pages get shorter by them, cursors stay.
+   * For feeds and comments alike: leaves out people whom the caller blocks and, unless the caller is a moderator,
+   * people who block the caller. Pages get shorter; cursors stay valid.
    */
   unblockedPeople(ids: string[], call: PublicCall): Promise<Person[]>;
-  /** For feeds: also without what the caller has said is not for them. */
+  /** For feeds: also leaves out videos that the caller marked as not for them. */
   feedVideoViews(ids: string[], call: PublicCall): Promise<VideoView[]>;
-  /** Somebody whose record is at hand already. */
+  /** A person whose record is already loaded. */
   person(user: User, call: PublicCall): Promise<Person>;
 }
 
@@ -48,7 +48,7 @@ export function createComposer(
   };
 }
 
-/** From a moderator nobody can hide what they say by blocking them. */
+/** Nobody can hide from a moderator by blocking them. */
 function isUnblocked({ relation }: Person, { moderator }: PublicCall): boolean {
   return !relation?.blocked && (moderator === true || !relation?.blocksCaller);
 }

@@ -5,24 +5,23 @@ import type { Events } from "#platform/events/events.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { VideoView } from "./video-views.ts";
 
-/** Some 4,000 pages. */
+/** About 4,000 pages. */
 const maxCachedBytes = 64 * 1024 * 1024;
-/** The classic feed shows what one follows first while it is young, and no event tells of the time. */
+/** The classic feed puts followed authors first for some time after publishing, and no event tells when that ends. */
 const maxAgeMs = 600_000;
 
-/** A page as it is sent, and what it shows. */
+/** A page as it is sent, and what it depends on. */
 export interface FeedPage {
   text: string;
   views: VideoView[];
 }
 
 /**
- * Pages of feeds as bytes, for every surface, cached until an event concerns what they show (docs/adr/0011). A surface
- * asks the feed which videos a page has, the composer what is known of them and may be shown to the caller, and writes
- * the page down in its own form.
+ * Pages of feeds as bytes, for every API, cached until an event concerns them (docs/adr/0011). The caller asks the
+ * feed for the videos of a page and the composer for their views, and serialises the page in its own form.
  */
 export interface FeedPages {
-  /** `key` names everything that the page depends on besides the caller: list, position, size, form and origin. */
+  /** `key` contains everything that the page depends on except the caller: list, position, size, form and origin. */
   get(key: string, call: PublicCall, make: () => Promise<FeedPage>): Promise<Buffer>;
 }
 

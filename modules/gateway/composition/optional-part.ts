@@ -1,17 +1,17 @@
 import type { Logger } from "#platform/observe/log.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 
-/** How often the log says that a part is missing: while a service is away, every page lacks it. */
+/** How often the log reports a missing part: while a service is down, every page lacks it. */
 const sayEveryMs = 10_000;
 
 /**
- * What a page can do without: when it cannot be had, the page is shown all the same and says what it lacks. A caller who
- * has hung up is shown nothing, and others who wait for the same page do not get one that lacks something for that.
+ * A part that a page can do without: if it fails, the page is shown and names the missing part. If the caller has
+ * hung up, the error is passed on, so that other requests for the same page do not get an incomplete one.
  */
 export type OptionalPart = <T>(call: PublicCall, what: string, answer: Promise<T>) => Promise<T | undefined>;
 
 export function optionalPart(log: Pick<Logger, "warn">, nowMs = () => performance.now()): OptionalPart {
-  /** By part: when that was last said, and of how many pages it has not been said since. */
+  /** By part: when it was last reported, and how many pages have lacked it since. */
   const said = new Map<string, { atMs: number; unsaid: number }>();
 
   function say(what: string, err: unknown, traceId: string): void {

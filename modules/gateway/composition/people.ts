@@ -6,11 +6,11 @@ import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 
-/** A person with what the services know of them, whichever surface shows it. */
+/** A person with everything that the services know, for every API. */
 export interface Person {
   user: User;
   works: number;
-  /** Absent when the service that knows cannot say. */
+  /** Absent if the service cannot be asked. */
   likes: UserStats | undefined;
   relation: Omit<Relation, "$typeName"> | undefined;
 }
@@ -22,13 +22,13 @@ export interface PeopleClients {
   interaction: GatewayClients["interaction"];
 }
 
-/** Makes people of what the services know of them. `oneWay`: nobody is told whether others follow them back. */
+/** Composes people from the answers of the services. `oneWay`: leaves out whether others follow the caller. */
 export function createPeople(
   { user, video, relation, interaction }: PeopleClients,
   optional: OptionalPart,
   { oneWay }: { oneWay: boolean },
 ) {
-  // What everybody may see is asked on nobody's behalf, what depends on the caller for many callers.
+  // Public parts are asked without a caller, others for many callers at once.
   const usersOf = coalesceById(
     async (ids, call) => (await user.getUsers({ ids }, call)).users,
     ({ id }) => id,
@@ -50,7 +50,7 @@ export function createPeople(
       (await relation.getStandings({ people, oneWay }, call)).standings,
   );
 
-  /** How people stand and are followed. */
+  /** Relationships and counts of followers. */
   async function relationsOf(userIds: string[], call: PublicCall) {
     const { callerId } = call;
     const [counts, standings] = await Promise.all([
@@ -74,7 +74,7 @@ export function createPeople(
     };
   }
 
-  /** Adds to people what the other services know of them; their records may still be on the way. */
+  /** Adds to people what the other services know; their records may still be loading. */
   async function compose(
     userIds: string[],
     users: Promise<(id: string) => User | undefined>,
@@ -95,7 +95,7 @@ export function createPeople(
     });
   }
 
-  /** Of oneself one may know more than others. */
+  /** A person may see more of their own record than others. */
   async function findUsers(ids: string[], call: PublicCall): Promise<(id: string) => User | undefined> {
     const own = ids.find((id) => id === call.callerId);
     const [others, self] = await Promise.all([

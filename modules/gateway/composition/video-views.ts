@@ -6,13 +6,13 @@ import type { GatewayClients } from "../gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 import type { Person } from "./people.ts";
 
-/** A video as pages show it: with its author, its counts and the reaction of the caller. */
+/** A video as pages show it: with its author, its counts and the caller's reaction. */
 export interface VideoView {
   video: Video;
   author: Person;
-  /** Absent when the service that knows cannot say. */
+  /** Absent if the service cannot be asked. */
   stats: VideoStats | undefined;
-  /** The caller's. */
+  /** The caller's reaction. */
   reaction: Reaction;
 }
 
@@ -60,7 +60,7 @@ export function createVideoViews(
     if (ids.length === 0) return [];
     const { callerId, moderator } = call;
     const found = moderator ? new Map<string, Video>() : await videosOf(ids, call);
-    // Authors and moderators may see more than everybody.
+    // Authors and moderators may see more than others.
     const special = ids.filter((id) => !found.has(id) || found.get(id)!.authorId === callerId);
     const own =
       callerId === undefined || special.length === 0

@@ -15,9 +15,9 @@ export interface Identity {
 }
 
 export interface Auth {
-  /** Who a token speaks for. Errors: TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED. */
+  /** The caller that a token identifies. Errors: TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED. */
   identify(token: string, call: Call): Promise<Identity>;
-  /** Forgets a person's verified tokens, all or all of one session, because sessions have ended. */
+  /** Forgets a person's verified tokens, all or those of one session, because sessions have ended. */
   forget(userId: string): void;
 }
 
@@ -25,31 +25,34 @@ interface Verified extends Identity {
   expiresAtMs: number;
   /** When the session was last seen alive. */
   checkedAtMs: number;
-  /** When it is to be looked at again while nobody waits for it. */
+  /** When to check it again without a request waiting for it. */
   lookAgainAtMs: number;
-  /** How often anybody had been forgotten when that look began: a clock could not tell two things of one millisecond. */
+  /**
+   * How many times anybody had been forgotten when the check began: a clock could not order two things within a
+   * millisecond.
+   */
   checkedAtForget: number;
 }
 
 /**
- * A session that ended in another process, and a role that was given or taken, are noticed this much later at most; a
- * session that ended in this process, at once.
+ * The longest time until an ended session or a changed role is noticed if another process did it; in this process it
+ * takes effect at once.
  */
 const recheckMs = 5_000;
 const keysReloadMs = 5_000;
-/** More people than log out within `recheckMs`; who is pushed out costs everybody one look at their session. */
+/** More people than log out within `recheckMs`; when one is evicted, everybody's session is checked once. */
 const maxForgotten = 10_000;
 
 /**
- * Verifies access tokens with the public keys of the service that issues them; the gateway can never sign.
- * What was verified is remembered, since one Ed25519 check costs about as much as a small request.
+ * Verifies access tokens with the public keys of the service that issues them; the gateway can never sign. Verified
+ * tokens are cached, since one Ed25519 check costs about as much as a small request.
  */
 export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "local">): Auth {
   const verified = caches.local<Verified>("verified tokens", { max: 100_000 });
   let keys: JWTVerifyGetKey | undefined;
   let keysLoadedAtMs = 0;
   let forgets = 0;
-  /** Of what the next one has pushed out nothing is known but that it is no later than this. */
+  /** An evicted entry may be as recent as this. */
   let forgetsLost = 0;
   const forgottenAt = caches.local<number>("forgotten people", {
     max: maxForgotten,
@@ -70,7 +73,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     const check = async (by: JWTVerifyGetKey) => (await jwtVerify(token, by, options)).payload;
     try {
       const payload = await check(keys ?? (await loadKeys(call))).catch(async (error) => {
-        // A key made since the last look, perhaps; but nobody may make us ask for every token they invent.
+        // The key may be new. But clients must not make us fetch the keys for every token they invent.
         if (!(error instanceof errors.JWKSNoMatchingKey) || Date.now() - keysLoadedAtMs < keysReloadMs)
           throw error;
         return check(await loadKeys(call));
@@ -103,7 +106,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
   async function check(token: string, known: Verified, call: Call): Promise<void> {
     const now = Date.now();
     const before = forgets;
-    // Not again while this is under way, and not for all at the same moment afterwards.
+    // Not twice at once, and afterwards not for all tokens at the same moment.
     known.lookAgainAtMs = now + recheckMs * (0.5 + Math.random() / 4);
     const { alive, moderator } = await statesOf(known, call);
     if (!alive) {
@@ -112,12 +115,12 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     }
     known.moderator = moderator;
     known.checkedAtMs = now;
-    // If it has ended since it was looked at, it was forgotten after this.
+    // If the session ended during the check, it was forgotten after this.
     known.checkedAtForget = before;
     verified.set(token, known);
   }
 
-  /** In the order of their being forgotten, which a look must not change. */
+  /** In the order in which they were forgotten, which a lookup must not change. */
   const isForgotten = ({ userId, checkedAtForget }: Verified) =>
     checkedAtForget < (forgottenAt.peek(userId) ?? forgetsLost);
 
@@ -127,7 +130,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
       const now = Date.now();
       if (known.expiresAtMs <= now) throw refusal("TOKEN_EXPIRED");
       if (now - known.checkedAtMs > recheckMs || isForgotten(known)) await check(token, known, call);
-      // Who sends one request after the other never waits for this; if it fails, the next in line does.
+      // A client that sends one request after the other does not wait for this; if it fails, a later request waits.
       else if (now > known.lookAgainAtMs) check(token, known, call).catch(() => {});
       return known;
     },

@@ -6,8 +6,8 @@ const name = "douya-device";
 const lastsS = 400 * 24 * 3600;
 
 /**
- * The secret by which a browser is known again at the next login, so that guesses of others do not keep its owner out
- * (OWASP's "device cookies"). It gives nobody any right. Gives the one that was sent, or a new one, and keeps it.
+ * The secret by which a browser is recognised at the next login, so that guesses by others do not lock its owner out
+ * (OWASP's "device cookies"). It grants no rights. Returns the cookie that was sent, or sets a new one.
  */
 export function deviceOf(request: FastifyRequest, reply: FastifyReply, publicUrl: string): string {
   const sent = readCookie(request, name);

@@ -8,8 +8,8 @@ interface Row extends RateLimitOptions {
 }
 
 /**
- * What a person may do, over both APIs together, and an address of which nobody knows whose it is: far more than
- * anybody does by hand. The services themselves count passwords and files.
+ * Limits of a person, over both APIs together, and of an address without a known person: far more than anybody does
+ * by hand. The services count passwords and files themselves.
  */
 export const limitTable: Row[] = [
   {
@@ -46,7 +46,7 @@ export const limitTable: Row[] = [
     perMinute: 60,
     routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
   },
-  // A client says so for every message that is shown.
+  // A client tells this for every message that is shown.
   { burst: 600, perMinute: 300, routes: ["PUT /api/v1/conversations/:userId/read"] },
   { burst: 60, perMinute: 20, routes: ["PUT /api/v1/users/:id/block", "DELETE /api/v1/users/:id/block"] },
   { burst: 20, perMinute: 10, routes: ["POST /api/v1/videos/:id/comments/:commentId/report"] },
@@ -72,7 +72,7 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/sessions/:id",
     ],
   },
-  // Their own and, for moderators, many of others'.
+  // Their own comments and, for moderators, those of many others.
   {
     burst: 300,
     perMinute: 120,
@@ -84,11 +84,14 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/videos/:id/hold",
     ],
   },
-  // Everybody at home in a school or an office, behind one address, who renews every quarter of an hour, and all at
-  // once when the server is back.
+  // Everybody in a school or an office behind one address, who renew every quarter of an hour, and all at once when
+  // the server is back.
   { burst: 1_200, perMinute: 600, routes: ["POST /api/v1/sessions/refresh"] },
 ];
-/** Counted where one can tell by whom: the owner of an account comes in by a known device however many guess at it. */
+/**
+ * The service counts these, where the person is known: an owner with a known device is let in however many others
+ * guess.
+ */
 const countedByService: ReadonlySet<string> = new Set([
   "POST /api/v1/users",
   "POST /api/v1/sessions",
@@ -98,17 +101,17 @@ const countedByService: ReadonlySet<string> = new Set([
 /** Everything else that changes something. */
 const otherChanges = { burst: 120, perMinute: 60 };
 /**
- * Requests of an address with tokens that are none, or without one where it is needed. A token that was good once is
- * told so whatever its neighbours do: hearing it is what makes a client renew.
+ * Requests of an address with invalid tokens, or without a required one. A token that was valid before is answered in
+ * any case: that answer makes a client renew it.
  */
 const unidentified = { burst: 600, perMinute: 300 };
-/** Nobody can forge a token that is refused for these. */
+/** A token that is refused for these reasons cannot be forged. */
 const wasGood: ReadonlySet<string> = new Set(["TOKEN_EXPIRED", "SESSION_ENDED"]);
 
 export interface Limits {
-  /** Counts a request for whoever it has turned out to be of. Error: TOO_MANY_REQUESTS. */
+  /** Counts a request for its identified sender. Error: TOO_MANY_REQUESTS. */
   take(request: FastifyRequest): Promise<void>;
-  /** Counts one whose sender is refused, for this reason. Error: TOO_MANY_REQUESTS. */
+  /** Counts a request whose sender is refused for this reason. Error: TOO_MANY_REQUESTS. */
   takeUnidentified(request: FastifyRequest, reason: string): Promise<void>;
 }
 

@@ -9,10 +9,10 @@ export function statusOf({ kind, reason }: DomainError): number {
   return protocolStatus(reason) ?? numbersOfKind[kind].status;
 }
 
-/** Any error as a refusal; one that is none of ours and not the client's fault is logged, once. */
+/** Any error as a refusal. An error that is neither a refusal nor the client's fault is logged, once. */
 export function toRefusal(error: unknown, request: FastifyRequest): DomainError {
   if (error instanceof DomainError) return error;
-  // What it had to send did not come to its end.
+  // Its body did not arrive completely.
   if (error === request.raw.errored) return refusal("CALLER_GONE");
   const { statusCode = 500, code, message, validation } = error as FastifyError;
   if (validation) {

@@ -12,27 +12,27 @@ const requestMs = 10_000;
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Who may ask: `required` refuses guests, `optional` takes them, `none` does not look. */
+    /** Who may ask: `required` refuses guests, `optional` accepts them, `none` ignores the token. */
     auth?: "required" | "optional" | "none";
-    /** What its answer is worth when not all can be answered; normal by default. */
+    /** The priority of the answer under load; normal by default. */
     priority?: Priority;
   }
   interface FastifyRequest {
     identity?: Identity;
     /** See PublicCall. */
     missing?: Set<string>;
-    /** Fires when the client is gone before it was answered. */
+    /** Aborts when the client disconnects before the answer. */
     gone?: AbortSignal;
   }
 }
 
 /** A call made for a public request. */
 export interface PublicCall extends Call {
-  /** What the answer has to do without, because the service that knows could not be asked. */
+  /** The parts that the answer lacks because a service could not be asked. */
   readonly missing: Set<string>;
 }
 
-/** The call that a request makes of the services, on behalf of whoever sent it. */
+/** The call that a request makes to the services, on behalf of its sender. */
 export function callOf(request: FastifyRequest, withinMs = requestMs): PublicCall {
   const { userId: callerId, moderator } = request.identity ?? {};
   const { traceparent, tracestate } = request.headers;
@@ -49,7 +49,7 @@ export function callOf(request: FastifyRequest, withinMs = requestMs): PublicCal
   };
 }
 
-/** Has the calls of a request end when its client hangs up before the answer. */
+/** Aborts the calls of a request when its client disconnects before the answer. */
 export function watchClients(app: FastifyInstance): void {
   app.addHook("onRequest", (request, { raw }, done) => {
     request.gone = goneSignal(raw);
@@ -57,7 +57,7 @@ export function watchClients(app: FastifyInstance): void {
   });
 }
 
-// The request's own "close" comes as soon as its body has been read.
+// The request's own "close" is emitted as soon as its body has been read.
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = callController();
   response.once("close", () => {
@@ -66,7 +66,7 @@ function goneSignal(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-/** Says in a header which parts of an answer are missing: there a 0 or a false means that nobody could tell. */
+/** A header names the parts that an answer lacks: there, 0 or false means unknown. */
 export function tellMissing(app: FastifyInstance): void {
   app.addHook("onSend", (request, reply, _payload, done) => {
     if (request.missing?.size) reply.header("douya-missing", [...request.missing].join(", "));
@@ -74,7 +74,7 @@ export function tellMissing(app: FastifyInstance): void {
   });
 }
 
-/** Finds out who asks; see FastifyContextConfig.auth. */
+/** Identifies the caller; see FastifyContextConfig.auth. */
 export async function identify(
   { auth, limits }: { auth: Auth; limits: Limits },
   request: FastifyRequest,

@@ -3,24 +3,23 @@ import type { Session } from "#contracts/gen/user_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 
 const name = "douya-session";
-/** Sent along to these only, so that no other request carries it. */
+/** Only these paths get the cookie. */
 const path = "/api/v1/sessions";
 
 /**
- * The refresh token of our own client, where no script of the page can read it. Other clients keep theirs
- * themselves and get no cookie.
+ * The refresh token of our own client, in a cookie that no script can read. Other clients store it themselves and get
+ * no cookie.
  */
 export interface SessionCookie {
   /**
-   * Whether the client keeps its session in the cookie: it says `douya-session: cookie`. A page of another site
-   * cannot send that header without being asked about first (CORS), and browsers say where a request comes from.
-   * Error: CROSS_SITE.
+   * Whether the client keeps its session in the cookie: it sends `douya-session: cookie`. A page of another site
+   * cannot send that header without a preflight (CORS), and browsers name the origin of a request. Error: CROSS_SITE.
    */
   wanted(request: FastifyRequest): boolean;
   read(request: FastifyRequest): string | undefined;
-  /** Keeps a session's refresh token. */
+  /** Stores a session's refresh token. */
   keep(request: FastifyRequest, reply: FastifyReply, session: Session): void;
-  /** Forgets it, if this client keeps one. */
+  /** Removes it, if this client has one. */
   forget(request: FastifyRequest, reply: FastifyReply): void;
 }
 
@@ -42,7 +41,7 @@ export function sessionCookie(publicUrl: string): SessionCookie {
   };
 }
 
-/** A cookie that no script sees and no other site causes to be sent. */
+/** A cookie that no script can read and no other site can cause to be sent. */
 export function cookieOf(cookie: {
   name: string;
   value: string;
@@ -59,7 +58,7 @@ export function readCookie({ headers }: FastifyRequest, name: string): string | 
   return all.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1) || undefined;
 }
 
-/** By what the browser asked for: on http it would not keep one that is marked as secure. */
+/** Depends on the protocol that the browser used: over http it would drop a cookie that is marked as secure. */
 export function isSecure(request: FastifyRequest, publicUrl: string): boolean {
   return request.protocol === "https" || (publicUrl !== "" && publicUrl === `https://${request.host}`);
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
 
-/** Few enough to keep every one that was ever drawn, whoever asks for how many. */
+/** Few enough to keep every picture ever drawn, however many are requested. */
 const variants = 256;
 
 /** A symmetric pattern of squares on a soft gradient, always the same for the same person. */
@@ -22,7 +22,7 @@ export const defaultAvatar = drawnOnce((variant) => {
   });
 });
 
-/** Two colours that flow into each other. */
+/** A gradient of two colours. */
 export const defaultBackground = drawnOnce((variant) => {
   const seed = createHash("sha256").update(`background ${variant}`).digest();
   const hue = (seed[0]! / 256) * 360;
@@ -32,7 +32,7 @@ export const defaultBackground = drawnOnce((variant) => {
   });
 });
 
-/** Anybody may ask for the picture of any id: what is drawn for them is bounded by being the same for many ids. */
+/** Anybody may request the picture of any id: many ids share a picture, so the work is bounded. */
 function drawnOnce(draw: (variant: number) => Buffer): (id: string) => Buffer {
   const drawn: (Buffer | undefined)[] = [];
   return (id) => {
@@ -44,7 +44,7 @@ function drawnOnce(draw: (variant: number) => Buffer): (id: string) => Buffer {
 
 type Colour = readonly [number, number, number];
 
-/** Shades enough for no edge to be seen between them, and few enough for a palette. */
+/** Enough shades that no edge is visible between them, and few enough for a palette. */
 const shades = 64;
 
 function gradient(from: Colour, to: Colour): Colour[] {
@@ -68,7 +68,7 @@ function hsl(hue: number, saturation: number, lightness: number): Colour {
   return [channel(0), channel(8), channel(4)];
 }
 
-/** The smallest PNG encoder that does: a palette of at most 256 colours, one chunk of data. */
+/** A minimal PNG encoder: a palette of at most 256 colours, one chunk of data. */
 function drawPng(
   width: number,
   height: number,
@@ -89,7 +89,7 @@ function drawPng(
     signature,
     chunk("IHDR", header),
     chunk("PLTE", Buffer.from(palette.flat())),
-    // At the first level: a few hundred bytes more for a fraction of the time.
+    // The lowest level: a few hundred bytes more for a fraction of the time.
     chunk("IDAT", deflateSync(rows, { level: 1 })),
     chunk("IEND", Buffer.alloc(0)),
   ]);

@@ -6,7 +6,7 @@ import { type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { defaultAvatar, defaultBackground } from "./default-picture.ts";
 
-/** Only what was made to be shown is served; a source that is not playable has another ending. */
+/** Only files made for display are served; a source that is not playable has another extension. */
 const contentTypes: Record<string, string> = { mp4: "video/mp4", jpg: "image/jpeg" };
 const defaultPictures = new Map([
   ["avatar", defaultAvatar],
@@ -14,7 +14,7 @@ const defaultPictures = new Map([
 ]);
 const forEver = "public, max-age=31536000, immutable";
 
-/** Blobs by name, and the pictures of those who have none. */
+/** Blobs by name, and the default pictures. */
 export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promise<void> {
   app.get<{ Params: { kind: string; file: string } }>(
     "/media/default/:kind/:file",
@@ -25,7 +25,7 @@ export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promi
       return reply.header("cache-control", forEver).type("image/png").send(draw(id));
     },
   );
-  // HEAD is answered here as well: the framework's own would read the file only to throw it away.
+  // HEAD is handled here too: the framework's own handler would read the file and throw it away.
   app.route<{ Params: { namespace: string; file: string } }>({
     method: ["GET", "HEAD"],
     url: "/media/:namespace/:file",
@@ -68,7 +68,7 @@ async function sendBlob(
   return reply.send(content);
 }
 
-/** Waits for the first bytes, since a video may be deleted between the question for its size and the reading. */
+/** Waits for the first bytes, since a video may be deleted between the stat and the read. */
 async function opened(content: Readable): Promise<Readable> {
   try {
     await once(content, "readable");
@@ -79,7 +79,7 @@ async function opened(content: Readable): Promise<Readable> {
   }
 }
 
-/** One byte range (RFC 9110, section 14); several at once and other units are answered with the whole. */
+/** One byte range (RFC 9110, section 14); several at once and other units get the whole file. */
 function parseRange(
   header: string | undefined,
   sizeBytes: number,

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
 
-/** URLs, made at the last moment: the database knows keys only. Absolute, or paths of the page's own origin. */
+/** URLs are made at the last moment: the database has only keys. Absolute, or paths of the page's own origin. */
 export interface MediaUrls {
   /** Empty where URLs are paths. */
   origin: string;
@@ -23,14 +23,14 @@ export function mediaUrls(origin: string): MediaUrls {
 }
 
 /**
- * Whether the client looks files up where it found the API itself, whichever of our names that was: our own page may
- * load from its own origin only. It says so by `douya-urls: paths`.
+ * Whether the client loads files from the origin where it found the API, whichever of our names that was: our own
+ * page may load only from its origin. It sends `douya-urls: paths`.
  */
 export function wantsPaths(request: FastifyRequest): boolean {
   return request.headers["douya-urls"] === "paths";
 }
 
-/** Where the client sees us: DOUYA_PUBLIC_URL, or what it asked for. */
+/** The origin that the client sees: DOUYA_PUBLIC_URL, or the host of the request. */
 export function originOf(request: FastifyRequest, publicUrl: string): string {
   if (publicUrl) return publicUrl;
   const host = /^[\w.:[\]-]{1,255}$/.test(request.host) ? request.host : "localhost";

@@ -11,32 +11,32 @@ import type { GatewayClients } from "../gateway-calls.ts";
 const maxPictureBytes = 8 * 1024 * 1024;
 const formBytes = 64 * 1024;
 
-/** Who is not known yet sends no larger file: a token comes before it. */
+/** The largest file without a token before it. */
 const unknownMaxBytes = 5 * 1024 * 1024;
-/** Files that are on their way at once, of one person or of somebody who is not known yet. */
+/** Concurrent uploads of one person, or of an address without a known person. */
 const filesAtOnce = 8;
-/** What files on their way may take, in the largest ones there may be: a school may be behind one address. */
+/** Bytes of concurrent uploads, in largest files: a school may share one address. */
 const largestOfPerson = 2;
 const largestOfAddress = 8;
 const retryAfterMs = 10_000;
 
 export interface Sender {
-  /** Who sends it; undefined: somebody who has shown no token yet. */
+  /** The sender; undefined before a token is shown. */
   person: string | undefined;
   address: string;
-  /** Of the file, when it was said. */
+  /** The size of the file, if announced. */
   sizeBytes: number | undefined;
-  /** Of what the file comes in. */
+  /** The size of the body that contains the file. */
   expectedBytes?: number;
 }
 
-/** Takes files from strangers: first bytes looked at, streamed to their place, measured on the way. */
+/** Takes files from strangers: checks the first bytes, streams the file to its place and counts on the way. */
 export interface UploadIntake {
   /** Errors: NOT_A_VIDEO at once, BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE, DISK_FULL, TOO_MANY_REQUESTS. */
   receiveVideo(source: Readable, from: Sender): Promise<Staged>;
   /** Errors: NOT_A_PICTURE at once, and as above. */
   receivePicture(source: Readable, from: Sender): Promise<Staged>;
-  /** Hands a staged file to the video service, which probes it; it is gone when refused. */
+  /** Passes a staged file to the video service, which probes it. The file is removed if it is refused. */
   addUpload(staged: Staged, address: string, call: Call): Promise<Upload>;
 }
 
@@ -52,7 +52,7 @@ export function createUploadIntake(
   const bytesOfPerson = atOnce("bytes on their way of people", largestOfPerson * maxVideoBytes);
   const bytesOfAddress = atOnce("bytes on their way of addresses", largestOfAddress * maxVideoBytes);
 
-  /** Takes the places that a file needs while it is on its way; the answer gives them back. */
+  /** Takes the places that a file needs during its upload; returns a function that releases them. */
   async function enter({ person, address }: Sender, bytes: number): Promise<() => void> {
     const leaves: (() => void)[] = [];
     const leave = () => {
@@ -75,7 +75,8 @@ export function createUploadIntake(
     mostBytes: number,
     inspect: (first: Buffer) => void,
   ): Promise<Staged> {
-    // It may fail while a limit is asked, which the first read tells of; an error without a listener ends the process.
+    // It may fail while a limit is checked; the first read reports that. An error without a listener would end the
+    // process.
     source.on("error", () => {});
     const { person, address } = from;
     await uploads.take(person ?? address);
@@ -83,7 +84,7 @@ export function createUploadIntake(
     const expectedBytes = from.expectedBytes ?? from.sizeBytes;
     // A form is a little larger than its file.
     if (!person && expectedBytes !== undefined && expectedBytes > maxBytes + formBytes) throw tokenFirst();
-    // What says itself that it is too large is refused before a byte is kept.
+    // An announced size that is too large is refused before a byte is stored.
     if ((from.sizeBytes ?? 0) > maxBytes) {
       const megabytes = Math.floor(maxBytes / 1024 / 1024);
       throw refusal("BODY_TOO_LARGE", { megabytes });
@@ -119,7 +120,7 @@ export function createUploadIntake(
           call,
         );
       } catch (error) {
-        // The service may never have heard of it.
+        // The request may never have reached the service.
         await blobs.discard(staged.name);
         throw error;
       }

@@ -10,24 +10,23 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { mediaUrls } from "../media/media-urls.ts";
 import { escaped } from "./link-preview.ts";
 
-/** What the client asks of the feed first. */
+/** The client's first request to the feed. */
 const feedLimit = 10;
-/** The page works without: whoever opens it does not wait longer for it. */
+/** The page works without it, so the reader does not wait longer for it. */
 const firstScreenMs = 1000;
 
 type ApiVideo = ReturnType<typeof toApiVideo>;
 
-/** Markup for the body of the client's page; undefined when there is nothing to show. */
+/** Markup for the body of the client's page; undefined if there is nothing to show. */
 export interface FirstScreen {
   feed(request: FastifyRequest): Promise<string | undefined>;
   video(id: string, request: FastifyRequest): Promise<string | undefined>;
 }
 
 /**
- * What a page of the client begins with, as a guest sees it: the answer that its script would ask for, and the first
- * film in an element of its own. So the film loads and plays while the script is still on its way; the script takes
- * both over (`apps/web/src/feed/first-screen.ts`). Addresses are paths, since the page may have been asked for under
- * any name.
+ * The beginning of a page for a guest: the answer that its script would request, and the first film in its own
+ * element. So the film loads and plays while the script is still loading; the script takes both over
+ * (`apps/web/src/feed/first-screen.ts`). URLs are paths, since the page may have been requested under any name.
  */
 export function firstScreen(
   { feed, composer, pages }: Pick<GatewayContext, "feed" | "composer" | "pages">,
@@ -63,8 +62,8 @@ export function firstScreen(
 }
 
 /**
- * The same boxes and classes as the client's own slide, so that nothing moves when it takes over. The film's shape
- * stands in a style element, which the page's policy names by its hash.
+ * The same boxes and classes as the client's own slide, so that nothing moves when it takes over. The aspect ratio is
+ * in a style element, which the page's policy names by its hash.
  */
 function markup(answers: { feed?: unknown; video?: ApiVideo }, film: ApiVideo): string {
   const cover = film.coverUrl

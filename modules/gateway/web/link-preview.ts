@@ -8,21 +8,18 @@ import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 
-/** The page plays without a preview: whoever opens it does not wait longer for one. */
+/** The page plays without a preview, so the reader does not wait longer for it. */
 const previewMs = 1000;
 
-/**
- * Tags for the head of a page; null when everybody may know of nothing by that id, undefined when it could not be
- * found out.
- */
+/** Tags for the head of a page; null if nothing public has that id, undefined if it could not be found out. */
 export interface LinkPreview {
   video(id: string, request: FastifyRequest): Promise<string | null | undefined>;
   user(id: string, request: FastifyRequest): Promise<string | null | undefined>;
-  /** Of any other page. */
+  /** For any other page. */
   site(request: FastifyRequest): string;
 }
 
-/** What a chat shows of a link: what a guest may see, whoever asks. */
+/** The preview that a chat shows for a link: what a guest may see, whoever asks. */
 export function linkPreview(
   { video, user, urlsFor }: Pick<GatewayContext, "video" | "user" | "urlsFor">,
   log: Logger,
@@ -62,7 +59,7 @@ interface Preview {
   description: string;
   url: string;
   card: "summary" | "summary_large_image";
-  /** Beyond what every page has. */
+  /** In addition to the tags of every page. */
   properties: Record<string, string | number>;
 }
 
@@ -123,7 +120,7 @@ function tags({ title, description, url, card, properties }: Preview): string {
   ].join("\n    ");
 }
 
-/** For the text of an element and for an attribute in quotes. */
+/** For the text of an element and for a quoted attribute. */
 export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -22,7 +22,7 @@ const policy = [
 const fileHeaders = { "x-content-type-options": "nosniff", vary: "accept-encoding" };
 const hashedHeaders = { ...fileHeaders, "cache-control": "public, max-age=31536000, immutable" };
 const namedHeaders = { ...fileHeaders, "cache-control": "no-cache" };
-/** What stands inside the page itself is named by its hash: the policy allows no other script or style there. */
+/** Inline scripts and styles are named by their hash: the policy allows no others. */
 function hashesOf(html: string, element: "script" | "style"): string {
   const texts = html.split(`<${element}>`).slice(1);
   return texts
@@ -31,7 +31,7 @@ function hashesOf(html: string, element: "script" | "style"): string {
     .join("");
 }
 
-/** `scripts` are those of the client's own page, `body` is what the server puts into it. */
+/** `scripts` are those of the client's own page, `body` is what the server inserts. */
 function pageHeadersOf(scripts: string, body: string) {
   const styles = hashesOf(body, "style");
   return {
@@ -41,12 +41,12 @@ function pageHeadersOf(scripts: string, body: string) {
   };
 }
 
-/** What a link's preview says better. */
+/** Tags that the preview of a link replaces. */
 const generalTags = /<title>.*<\/title>\s*<meta name="description"[^>]*>/;
-/** Where the client draws itself. */
+/** The element that the client renders into. */
 const root = '<div id="root"></div>';
 
-/** The pages that the client has, but for those with a preview or a first screen of their own. */
+/** The client's pages, except those with a preview or a first screen. */
 const pages = [
   "/hot",
   "/messages",
@@ -63,7 +63,7 @@ interface ById {
   Params: { id: string };
 }
 
-/** The web client: hashed assets for ever, and its one page for each of its paths, since it routes itself. */
+/** The web client: hashed assets, cached forever, and one page for all of its paths, since it routes itself. */
 export async function webClient(
   app: FastifyInstance,
   dir: string,
@@ -76,27 +76,27 @@ export async function webClient(
   await app.register(fastifyStatic, {
     root: dir,
     preCompressed: true,
-    // A route for each file: one for everything would take unknown paths away from the API's own answers.
+    // One route for each file: a catch-all would take unknown paths away from the API's own answers.
     wildcard: false,
     cacheControl: false,
     index: false,
     globIgnore: ["index.html*"],
     setHeaders(response, path) {
-      // Below `dir`, since folders above it may be called anything.
+      // Relative to `dir`, since the folders above it may have any name.
       const headers = relative(dir, path).startsWith("assets/") ? hashedHeaders : namedHeaders;
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     },
   });
-  /** Null tags: the page is of something that is not there; the client says so in its own words. */
+  /** Null tags: the page is of something that does not exist; the client says so in its own words. */
   function sendPage(reply: FastifyReply, tags?: string | null, body = "") {
     if (tags === null) reply.code(404);
-    // By functions, since in a text `$&` would mean something.
+    // By functions, since `$&` in a text would be special.
     const html = page
       .replace(generalTags, (general) => tags ?? general)
       .replace(root, (element) => `${body}${element}`);
     return reply.headers(pageHeadersOf(scripts, body)).type("text/html; charset=utf-8").send(html);
   }
-  // Whoever makes previews runs no script, and seldom asks for HTML in so many words.
+  // Preview makers run no script and seldom ask for HTML explicitly.
   app.get("/", async (request, reply) => sendPage(reply, preview.site(request), await first.feed(request)));
   app.get<ById>("/video/:id", async (request, reply) => {
     const { id } = request.params;
@@ -108,7 +108,7 @@ export async function webClient(
       sendPage(reply, await preview.user(request.params.id, request)),
     );
   for (const path of pages) app.get(path, async (request, reply) => sendPage(reply, preview.site(request)));
-  // Asked for by whatever reads no page.
+  // Requested by clients that read no page.
   app.get("/favicon.ico", (_request, reply) => reply.sendFile("icon-192.png"));
   app.setNotFoundHandler((request, reply) => {
     const wantsPage =

@@ -4,10 +4,10 @@ import { createLog } from "#platform/observe/log.ts";
 import { readConfig } from "../config.ts";
 import { openStorage } from "../storage.ts";
 
-/** Works on the database, beside a server that may be running too. Error: DATABASE_OUTDATED. */
-export async function besideServer<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
+/** Runs `work` on the database; a server may be running too. Error: DATABASE_OUTDATED. */
+export async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
   const config = readConfig();
-  const storage = await openStorage(config, createLog(config.logLevel), { beside: true });
+  const storage = await openStorage(config, createLog(config.logLevel), { exclusive: false });
   try {
     return await work(storage.database);
   } catch (error) {
