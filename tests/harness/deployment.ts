@@ -35,6 +35,8 @@ export interface Deployment {
 }
 
 export interface DeploymentOptions {
+  /** A module that the others know at a second place too, where `another` starts it. */
+  atTwoPlaces?: string;
   env?: Record<string, string>;
   /** A database that the caller looks after, instead of a fresh one of the run's shared server. */
   databaseUrl?: string;
@@ -49,6 +51,7 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
   const past: Program[] = [];
   const environments = new Map<string, Record<string, string>>();
   let origin = "";
+  let secondRpcPort: number | undefined;
 
   async function start(target: string): Promise<void> {
     const program = startProgram(["serve", `--target=${target}`], environments.get(target)!);
@@ -59,10 +62,14 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
 
   async function startAll(): Promise<void> {
     const targets = targetsOf[shape];
-    const ports = await freePorts(2 * targets.length);
+    const ports = await freePorts(2 * targets.length + 1);
     const services = targets.flatMap((target, i) =>
       target === "all" ? [] : target.split(",").map((module) => `${module}=127.0.0.1:${ports[2 * i]}`),
     );
+    if (options.atTwoPlaces) {
+      secondRpcPort = ports.at(-1)!;
+      services.push(`${options.atTwoPlaces}=127.0.0.1:${secondRpcPort}`);
+    }
     for (const [i, target] of targets.entries()) {
       const [rpcPort, port] = [ports[2 * i]!, ports[2 * i + 1]!];
       environments.set(target, {
@@ -104,7 +111,8 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
     rpcAddressOf: (module) => `127.0.0.1:${environments.get(targetOf(module))!.DOUYA_RPC_PORT}`,
     async another(module) {
       const target = targetOf(module);
-      const [rpcPort, port] = await freePorts(2);
+      const [anyRpcPort, port] = await freePorts(2);
+      const rpcPort = options.atTwoPlaces === module ? secondRpcPort : anyRpcPort;
       const ports = { DOUYA_PORT: String(port), DOUYA_RPC_PORT: String(rpcPort) };
       const program = startProgram(["serve", `--target=${target}`], {
         ...environments.get(target)!,
