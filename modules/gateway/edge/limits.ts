@@ -4,6 +4,8 @@ import type { Protection } from "#platform/protect/protection.ts";
 import type { RateLimit, RateLimitOptions } from "#platform/protect/rate-limit.ts";
 
 interface Row extends RateLimitOptions {
+  /** Belongs to what is counted: another name starts to count from nothing. */
+  name: string;
   routes: string[];
 }
 
@@ -13,6 +15,7 @@ interface Row extends RateLimitOptions {
  */
 export const limitTable: Row[] = [
   {
+    name: "comments",
     burst: 40,
     perMinute: 20,
     routes: [
@@ -22,6 +25,7 @@ export const limitTable: Row[] = [
     ],
   },
   {
+    name: "follows",
     burst: 150,
     perMinute: 40,
     routes: [
@@ -31,6 +35,7 @@ export const limitTable: Row[] = [
     ],
   },
   {
+    name: "reactions",
     burst: 200,
     perMinute: 100,
     routes: [
@@ -42,16 +47,28 @@ export const limitTable: Row[] = [
     ],
   },
   {
+    name: "messages",
     burst: 100,
     perMinute: 60,
     routes: ["POST /api/v1/conversations/:userId/messages", "POST /douyin/message/action"],
   },
   // A client tells this for every message that is shown.
-  { burst: 600, perMinute: 300, routes: ["PUT /api/v1/conversations/:userId/read"] },
-  { burst: 60, perMinute: 20, routes: ["PUT /api/v1/users/:id/block", "DELETE /api/v1/users/:id/block"] },
-  { burst: 20, perMinute: 10, routes: ["POST /api/v1/videos/:id/comments/:commentId/report"] },
-  { burst: 20, perMinute: 10, routes: ["PATCH /api/v1/me"] },
+  { name: "reading", burst: 600, perMinute: 300, routes: ["PUT /api/v1/conversations/:userId/read"] },
   {
+    name: "blocks",
+    burst: 60,
+    perMinute: 20,
+    routes: ["PUT /api/v1/users/:id/block", "DELETE /api/v1/users/:id/block"],
+  },
+  {
+    name: "reports",
+    burst: 20,
+    perMinute: 10,
+    routes: ["POST /api/v1/videos/:id/comments/:commentId/report"],
+  },
+  { name: "profiles", burst: 20, perMinute: 10, routes: ["PATCH /api/v1/me"] },
+  {
+    name: "pictures",
     burst: 15,
     perMinute: 5,
     routes: [
@@ -61,8 +78,14 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/me/background",
     ],
   },
-  { burst: 30, perMinute: 10, routes: ["POST /api/v1/videos", "POST /douyin/publish/action"] },
   {
+    name: "publishing",
+    burst: 30,
+    perMinute: 10,
+    routes: ["POST /api/v1/videos", "POST /douyin/publish/action"],
+  },
+  {
+    name: "sessions",
     burst: 60,
     perMinute: 30,
     routes: [
@@ -74,6 +97,7 @@ export const limitTable: Row[] = [
   },
   // Their own comments and, for moderators, those of many others.
   {
+    name: "removals",
     burst: 300,
     perMinute: 120,
     routes: [
@@ -86,7 +110,7 @@ export const limitTable: Row[] = [
   },
   // Everybody in a school or an office behind one address, who renew every quarter of an hour, and all at once when
   // the server is back.
-  { burst: 1_200, perMinute: 600, routes: ["POST /api/v1/sessions/refresh"] },
+  { name: "renewals", burst: 1_200, perMinute: 600, routes: ["POST /api/v1/sessions/refresh"] },
 ];
 /**
  * The service counts these, where the person is known: an owner with a known device is let in however many others
@@ -117,9 +141,9 @@ export interface Limits {
 
 export function createLimits(protect: Pick<Protection, "rateLimit">): Limits {
   const ofRoute = new Map<string, RateLimit>(
-    limitTable.flatMap((row) => {
-      const limit = protect.rateLimit(row.routes[0]!, row);
-      return row.routes.map((route) => [route, limit] as const);
+    limitTable.flatMap(({ name, routes, ...row }) => {
+      const limit = protect.rateLimit(name, row);
+      return routes.map((route) => [route, limit] as const);
     }),
   );
   const others = protect.rateLimit("other changes", otherChanges);
