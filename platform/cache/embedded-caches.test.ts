@@ -49,7 +49,13 @@ test("a name belongs to one cache, and the metrics say how many entries each has
   });
   const answer = { value: "page", dependencies: [], complete: true };
   const call = { traceId: "", deadlineMs: Date.now() + 3_600_000 };
-  expect(await pages.get("a", call, async () => answer)).toBe("page");
+  expect(
+    await pages.get(
+      "a",
+      () => call,
+      async () => answer,
+    ),
+  ).toBe("page");
   const text = await metrics.registry.metrics();
   for (const cache of ["numbers", "authors", "pages"])
     expect(text).toContain(`douya_cache_entries{cache="${cache}"} 1`);

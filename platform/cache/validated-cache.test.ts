@@ -56,10 +56,14 @@ function createFacts({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
       complete = is;
     },
     get: (ids: readonly string[]) =>
-      cache.get(ids.join(), call, async () => {
-        making++;
-        return { value: await later(() => sum(ids), 8), dependencies: [...ids], complete };
-      }),
+      cache.get(
+        ids.join(),
+        () => call,
+        async () => {
+          making++;
+          return { value: await later(() => sum(ids), 8), dependencies: [...ids], complete };
+        },
+      ),
   };
 }
 

@@ -26,8 +26,8 @@ interface Answer<Value> {
  * key share one load.
  */
 export interface ValidatedCache<Value> {
-  /** The result of `load` may be given to other callers, so it depends on nothing but `key`. */
-  get(key: string, call: Call, load: () => Promise<Answer<Value>>): Promise<Value>;
+  /** `call` is not made for a cached answer. The result of `load` may be given to other callers, so it depends on nothing but `key`. */
+  get(key: string, call: () => Call, load: () => Promise<Answer<Value>>): Promise<Value>;
 }
 
 interface Entry<Value> extends Answer<Value> {
@@ -79,16 +79,12 @@ export function createValidatedCache<Value>(
     }
   }
 
-  const currentEpoch = createBatcher(
-    async (asked: null[]) => {
-      const changes = await changesSince(cursor);
-      cursor = changes.cursor;
-      note(changes);
-      return asked.map(() => epoch);
-    },
-    // One of two that overlap may set the cursor back, which reports some changes twice.
-    { parallel: 2 },
-  );
+  const currentEpoch = createBatcher(async (asked: null[]) => {
+    const changes = await changesSince(cursor);
+    cursor = changes.cursor;
+    note(changes);
+    return asked.map(() => epoch);
+  });
 
   function isValid(entry: Entry<Value>, now: number): boolean {
     if (entry.epoch === now) return true;
@@ -116,7 +112,7 @@ export function createValidatedCache<Value>(
     }
   }
 
-  async function get(key: string, call: Call, load: () => Promise<Answer<Value>>): Promise<Value> {
+  async function get(key: string, callOf: () => Call, load: () => Promise<Answer<Value>>): Promise<Value> {
     // Shared by callers, and bounded by the time that the database gives a statement.
     const now = await currentEpoch(null);
     const known = entries.get(key);
@@ -124,13 +120,14 @@ export function createValidatedCache<Value>(
     // A load that began before the question is as good when nothing has changed since.
     const shared = loading.get(key);
     if (shared?.epoch !== now) return (await loadInto(key, now, load)).value;
+    const call = callOf();
     try {
       return (await withinDeadline(call, () => shared.answer)).value;
     } catch (error) {
       const isLate = error instanceof DomainError && error.kind === "deadline";
       if (!isLate || Date.now() >= call.deadlineMs) throw error;
       // The caller that began it ran out of time; this one has some left.
-      return get(key, call, load);
+      return get(key, () => call, load);
     }
   }
 

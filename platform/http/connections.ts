@@ -24,6 +24,14 @@ interface Share {
   idle: Set<Socket>;
 }
 
+/** A connection that is let in. */
+interface Place {
+  /** None once it has left. */
+  shares: Share[];
+  /** How many of its requests are under way. */
+  underWay: number;
+}
+
 /** Why a request cannot be taken on now, or undefined. */
 export type Overload = (request: IncomingMessage) => DomainError | undefined;
 
@@ -37,20 +45,21 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
   const newShare = (most: number): Share => ({ most, open: 0, silent: new Map(), idle: new Set() });
   const house = newShare(maxConnections);
   const ofAddress = new Map<string, Share>();
-  const sharesOf = new WeakMap<Socket, Share[]>();
-  const underWay = new WeakMap<Socket, number>();
+  const places = new WeakMap<Socket, Place>();
 
-  function stir(socket: Socket): void {
-    for (const { silent, idle } of sharesOf.get(socket) ?? []) {
+  function stir(socket: Socket, { shares }: Place): void {
+    for (const { silent, idle } of shares) {
       silent.delete(socket);
       idle.delete(socket);
     }
   }
 
   function leave(socket: Socket): void {
-    stir(socket);
-    for (const share of sharesOf.get(socket) ?? []) share.open--;
-    sharesOf.delete(socket);
+    const place = places.get(socket);
+    if (!place) return;
+    stir(socket, place);
+    for (const share of place.shares) share.open--;
+    place.shares = [];
   }
 
   function makeRoom({ open, most, silent, idle }: Share): boolean {
@@ -79,7 +88,7 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
   server.on("connection", (socket: Socket) => {
     const shares = [...ownShare(socket), house];
     if (!shares.every(makeRoom)) return void socket.destroy();
-    sharesOf.set(socket, shares);
+    places.set(socket, { shares, underWay: 0 });
     for (const share of shares) {
       share.open++;
       share.silent.set(socket, performance.now());
@@ -88,18 +97,19 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
   });
   // Before the request is looked at.
   server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
-    underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
-    stir(socket);
+    const place = places.get(socket);
+    if (!place) return;
+    place.underWay++;
+    stir(socket, place);
     response.once("close", () => {
-      const left = underWay.get(socket)! - 1;
-      underWay.set(socket, left);
-      if (left === 0) for (const { idle } of sharesOf.get(socket) ?? []) idle.add(socket);
+      place.underWay--;
+      if (place.underWay === 0) for (const { idle } of place.shares) idle.add(socket);
     });
   });
 
   return ({ socket }) => {
     const full = ({ open, most, silent, idle }: Share) => open - silent.size - idle.size > 0.9 * most;
-    if (!sharesOf.get(socket)?.some(full)) return undefined;
+    if (!places.get(socket)?.shares.some(full)) return undefined;
     const message = "Too many requests are under way at once. Try again in a moment.";
     // 503 and not BUSY's 429: whoever asks may be one of many behind one address.
     return new DomainError("unavailable", "BUSY", message, comeBackMs);

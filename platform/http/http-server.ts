@@ -144,7 +144,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): boolean {
   const peer = clientAddress(socket.remoteAddress, undefined, trustNobody);
   const trusted = trust(peer, 0);
-  headers["x-forwarded-for"] = clientAddress(peer, headers["x-forwarded-for"]?.toString(), trust);
+  const forwardedFor = headers["x-forwarded-for"]?.toString();
+  headers["x-forwarded-for"] = forwardedFor === undefined ? peer : clientAddress(peer, forwardedFor, trust);
   const protocol = trusted && lastOf(headers["x-forwarded-proto"]);
   if (protocol === "http" || protocol === "https") headers["x-forwarded-proto"] = protocol;
   else delete headers["x-forwarded-proto"];
@@ -154,8 +155,9 @@ function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): boole
 
 /** What is wrong with the head of a request whatever it is for. */
 function brokenHead({ headers, rawHeaders }: IncomingMessage): DomainError | undefined {
-  if (rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length > 1)
-    return refusal("REQUEST_BROKEN", "The request says twice which host it is for.");
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === "host") hosts++;
+  if (hosts > 1) return refusal("REQUEST_BROKEN", "The request says twice which host it is for.");
   const coding = headers["content-encoding"];
   if (coding !== undefined && coding.toLowerCase() !== "identity")
     return refusal("UNSUPPORTED_MEDIA_TYPE", "Send the body as it is, without Content-Encoding.");

@@ -1,5 +1,6 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { createMeter, type Meter } from "../rpc/meter.ts";
+import { type Histogram, registerHistogram } from "./histogram.ts";
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -22,19 +23,17 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const http = new Histogram({
+  const http = registerHistogram(registry, {
     name: "douya_http_request_seconds",
     help: "Time from a request's arrival to its answer's end",
-    labelNames: ["method", "route", "status"],
+    labels: ["method", "route", "status"],
     buckets: seconds,
-    registers: [registry],
   });
-  const rpc = new Histogram({
+  const rpc = registerHistogram(registry, {
     name: "douya_rpc_seconds",
     help: "Time of a call between modules, on either link",
-    labelNames: ["service", "method", "outcome"],
+    labels: ["service", "method", "outcome"],
     buckets: seconds,
-    registers: [registry],
   });
   return {
     registry,

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 
 /**
  * Which trace something belongs to, as W3C trace context says it (https://www.w3.org/TR/trace-context/). We record no
@@ -41,7 +41,16 @@ export function traceparent({ traceId, spanId = newTraceId().slice(16), sampled 
   return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
 }
 
+const traceIdBytes = 16;
+/** A pool of random bytes: asking for them one by one costs ten times as much. */
+const pool = Buffer.alloc(256 * traceIdBytes);
+let used = pool.length;
+
 export function newTraceId(): string {
-  // Node keeps random bytes for UUIDs in store; asking for them one by one costs ten times as much.
-  return randomUUID().replaceAll("-", "");
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += traceIdBytes;
+  return pool.toString("hex", used - traceIdBytes, used);
 }

@@ -4,7 +4,7 @@ import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { callOf } from "../edge/request-call.ts";
+import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toFeedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
@@ -166,14 +166,14 @@ export function videoRoutes({
         async (request, reply) => {
           const { cursor, limit } = request.query;
           const before = parseCursor(cursor);
-          const call = callOf(request);
           const urls = urlsFor(request);
           const key = `${url} ${before?.publishedAtMs}-${before?.videoId} ${limit} ${urls.origin}`;
-          const page = await pages.get(key, call, async () => {
+          const make = async (call: PublicCall) => {
             const { videoIds, next } = await feed[list]({ ...(before && { before }), limit }, call);
             const views = await composer.feedVideoViews(videoIds, call);
             return { text: reply.serializeInput(toFeedPage(views, next, urls), "200") as string, views };
-          });
+          };
+          const page = await pages.get(key, request.identity, () => callOf(request), make);
           return reply.type("application/json; charset=utf-8").send(page as never);
         },
       );

@@ -54,10 +54,14 @@ export function feedEndpoint(app: FastifyInstance, context: GatewayContext): voi
     answer,
     async handle(parameters, request, reply) {
       const beforeMs = optionalTime(parameters, "latest_time");
-      const call = callOf(request);
       const urls = urlsFor(request);
       const key = `classic ${beforeMs} ${urls.origin}`;
-      const page = await pages.get(key, call, () => make(beforeMs, call, urls, reply));
+      const page = await pages.get(
+        key,
+        request.identity,
+        () => callOf(request),
+        (call) => make(beforeMs, call, urls, reply),
+      );
       return reply.type("application/json; charset=utf-8").send(page);
     },
   });

@@ -2,6 +2,7 @@ import { concernedBy, feedEvents } from "#contracts/feed-changes.ts";
 import type { Caches } from "#platform/cache/caches.ts";
 import type { Changes } from "#platform/cache/validated-cache.ts";
 import type { Events } from "#platform/events/events.ts";
+import type { Identity } from "../edge/auth.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { VideoView } from "./video-views.ts";
 
@@ -21,8 +22,16 @@ export interface FeedPage {
  * feed for the videos of a page and the composer for their views, and serialises the page in its own form.
  */
 export interface FeedPages {
-  /** `key` contains everything that the page depends on except the caller: list, position, size, form and origin. */
-  get(key: string, call: PublicCall, make: () => Promise<FeedPage>): Promise<Buffer>;
+  /**
+   * `key` contains everything that the page depends on except the reader: list, position, size, form and origin. `callOf`
+   * makes the call that loads the page.
+   */
+  get(
+    key: string,
+    reader: Identity | undefined,
+    callOf: () => PublicCall,
+    make: (call: PublicCall) => Promise<FeedPage>,
+  ): Promise<Buffer>;
 }
 
 interface CachedPage {
@@ -39,19 +48,19 @@ export function createFeedPages(events: Events, caches: Pick<Caches, "validated"
     maxAgeMs,
   });
   return {
-    async get(key, call, make) {
-      const { callerId, moderator, missing } = call;
-      const page = await cache.get(`${callerId} ${moderator} ${key}`, call, async () => {
-        const { text, views } = await make();
+    async get(key, reader, callOf, make) {
+      const page = await cache.get(`${reader?.userId} ${reader?.moderator} ${key}`, callOf, async () => {
+        const call = callOf();
+        const { text, views } = await make(call);
         const shown = views.flatMap(({ video, author }) => [video.id, author.user.id]);
         return {
-          value: { bytes: Buffer.from(text), missing },
-          dependencies: callerId ? [callerId, ...shown] : shown,
-          complete: missing.size === 0,
+          value: { bytes: Buffer.from(text), missing: call.missing },
+          dependencies: reader ? [reader.userId, ...shown] : shown,
+          complete: call.missing.size === 0,
         };
       });
       // Another caller may have made it.
-      for (const what of page.missing) missing.add(what);
+      if (page.missing.size > 0) for (const what of page.missing) callOf().missing.add(what);
       return page.bytes;
     },
   };

@@ -15,6 +15,8 @@ export interface Identity {
 }
 
 export interface Auth {
+  /** The caller that a token identifies, when that is known without a call. */
+  known(token: string): Identity | undefined;
   /** The caller that a token identifies. Errors: TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED. */
   identify(token: string, call: Call): Promise<Identity>;
   /** Forgets a person's verified tokens, all or those of one session, because sessions have ended. */
@@ -125,6 +127,12 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     checkedAtForget < (forgottenAt.peek(userId) ?? forgetsLost);
 
   return {
+    known(token) {
+      const known = verified.get(token);
+      const now = Date.now();
+      const sure = known && now < known.expiresAtMs && now <= known.lookAgainAtMs && !isForgotten(known);
+      return sure && now - known.checkedAtMs <= recheckMs ? known : undefined;
+    },
     async identify(token, call) {
       const known = verified.get(token) ?? (await verify(token, call));
       const now = Date.now();

@@ -153,12 +153,9 @@ export function createLimits(protect: Pick<Protection, "rateLimit">): Limits {
       const { method } = request;
       const route = `${method} ${request.routeOptions.url}`;
       if (countedByService.has(route)) return;
-      const limit = ofRoute.get(route);
-      const key = request.identity
-        ? `person ${request.identity.userId}`
-        : `address ${addressKey(request.ip)}`;
-      if (limit) await limit.take(key);
-      else if (method !== "GET" && method !== "HEAD") await others.take(key);
+      const limit = ofRoute.get(route) ?? (method === "GET" || method === "HEAD" ? undefined : others);
+      const { identity } = request;
+      await limit?.take(identity ? `person ${identity.userId}` : `address ${addressKey(request.ip)}`);
     },
     async takeUnidentified(request, reason) {
       if (!wasGood.has(reason)) await strangers.take(addressKey(request.ip));

@@ -42,13 +42,18 @@ export function firstScreen(
   return {
     async feed(request) {
       const call = guestCall(request);
-      const page = pages.get("first-screen", call, async () => {
-        const { videoIds, next } = await feed.getPublicFeed({ limit: feedLimit }, call);
-        const views = await composer.feedVideoViews(videoIds, call);
-        const answer = toFeedPage(views, next, urls);
-        const film = answer.items.find(({ playUrl }) => playUrl);
-        return { text: film ? markup({ feed: answer }, film) : "", views };
-      });
+      const page = pages.get(
+        "first-screen",
+        undefined,
+        () => call,
+        async () => {
+          const { videoIds, next } = await feed.getPublicFeed({ limit: feedLimit }, call);
+          const views = await composer.feedVideoViews(videoIds, call);
+          const answer = toFeedPage(views, next, urls);
+          const film = answer.items.find(({ playUrl }) => playUrl);
+          return { text: film ? markup({ feed: answer }, film) : "", views };
+        },
+      );
       return (await optional(call, "first-screen", page))?.toString() || undefined;
     },
     async video(id, request) {
