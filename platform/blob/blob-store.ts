@@ -1,9 +1,9 @@
 import type { Readable } from "node:stream";
 
-/** `<namespace>/<sha256>.<extension>`: content never changes under a key, so it can be cached for ever. */
+/** `<namespace>/<sha256>.<extension>`: content never changes under a key, so it can be cached forever. */
 export type BlobKey = string;
 
-/** A file that is not a blob yet: complete or being written, known only to who is working on it. */
+/** A file that is not a blob yet: complete or being written, known only to the code that works on it. */
 export interface Staged {
   name: string;
   sha256: string;
@@ -12,38 +12,41 @@ export interface Staged {
 
 export interface ReceiveOptions {
   maxBytes: number;
-  /** About how many will come, when that is known: without room for them the file is refused at once. */
+  /** The expected size, if known: a file without room for it is refused at once. */
   expectedBytes?: number | undefined;
-  /** Sees the first bytes (at least 1024, or all there are) before anything is kept; throws to refuse. */
+  /** Checks the first bytes (at least 1024, or all there are) before anything is stored; throws to refuse. */
   inspect?: (firstBytes: Buffer) => void;
 }
 
 /**
- * Large immutable files. Writing has two steps: stage, where a file grows and can be thrown away, and commit,
- * which gives it its name by content in one atomic and durable act. Error everywhere: BLOB_KEY_INVALID for what
- * is no key and no staged name.
+ * Large immutable files. Writing has two steps: stage, where a file grows and can be discarded, and commit, which
+ * gives it its name by content in one atomic and durable act. Error everywhere: BLOB_KEY_INVALID for a string that is
+ * neither a key nor a staged name.
  */
 export interface BlobStore {
-  /** Streams `source` to a staged file. Errors: BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE, DISK_FULL; nothing stays then. */
+  /**
+   * Streams `source` to a staged file. Errors: BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE, DISK_FULL; nothing
+   * remains then.
+   */
   receive(source: Readable, options: ReceiveOptions): Promise<Staged>;
-  /** A path where a tool may write a file, to be staged with `adopt`. */
+  /** A path where a tool may write a file, which `adopt` then stages. */
   stagingPath(extension: string): Promise<{ name: string; path: string }>;
-  /** Measures and names what a tool wrote. */
+  /** Measures and names a file that a tool wrote. */
   adopt(name: string): Promise<Staged>;
-  /** Throws a staged file away; nothing happens when there is none. */
+  /** Discards a staged file, if it exists. */
   discard(name: string): Promise<void>;
-  /** Makes a staged file the blob `key`, durably; a blob that is already there stays. */
+  /** Makes a staged file the blob `key`, durably; an existing blob stays. */
   commit(name: string, key: BlobKey): Promise<void>;
-  /** Removes a blob; nothing happens when there is none. */
+  /** Removes a blob, if it exists. */
   remove(key: BlobKey): Promise<void>;
   size(key: BlobKey): Promise<number | undefined>;
   /** Bytes `start` to `end`, both included. */
   read(key: BlobKey, range?: { start: number; end: number }): Readable;
-  /** How much room there is for files, without what is kept for others. */
+  /** Room for files, without what is reserved for other uses. */
   freeBytes(): Promise<number>;
-  /** Runs a tool on a blob or a staged file as a file on the local disk. */
+  /** Runs a tool on a blob or a staged file, as a file on the local disk. */
   withFile<T>(source: { key: BlobKey } | { staged: string }, use: (path: string) => Promise<T>): Promise<T>;
-  /** Removes staged files that nobody has touched for so long, left by processes that died; tells how many. */
+  /** Removes staged files that nobody has touched for this long, left by processes that died; returns how many. */
   sweepStaged(olderThanMs: number): Promise<number>;
 }
 
@@ -52,7 +55,7 @@ export function blobKey(namespace: string, sha256: string, extension: string): B
   return `${namespace}/${sha256}.${extension}`;
 }
 
-/** Whether a string has the form of a key; whatever else it is never reaches a file system. */
+/** Whether a string has the form of a key; no other string reaches a file system. */
 export function isBlobKey(text: string): boolean {
   return /^[a-z]{1,16}\/[0-9a-f]{64}\.[a-z0-9]{1,5}$/.test(text);
 }

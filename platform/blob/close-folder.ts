@@ -1,6 +1,8 @@
 import { chmod, stat } from "node:fs/promises";
 
-/** Gives a folder this mode when strangers may look into it; its group may. One that is not ours stays as it is. */
+/**
+ * Sets this mode on a folder that strangers may look into; its group may. A folder of another owner stays as it is.
+ */
 export async function closeFolder(dir: string, mode: number): Promise<void> {
   const { mode: found } = await stat(dir);
   if ((found & 0o027 & ~mode) === 0) return;

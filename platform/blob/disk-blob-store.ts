@@ -9,13 +9,13 @@ import { type BlobKey, type BlobStore, isBlobKey, type ReceiveOptions, type Stag
 import { closeFolder } from "./close-folder.ts";
 
 const inspectBytes = 1024;
-/** Large writes keep a 1 GB upload from being a hundred thousand small ones. */
+/** Large writes: a 1 GB upload would otherwise be a hundred thousand small ones. */
 const writeBytes = 1024 * 1024;
 const syncBytes = 64 * 1024 * 1024;
-/** What uploads leave to the database and to the renditions of videos that are here already. */
+/** Room that uploads leave for the database and for renditions of existing videos. */
 const keptFreeBytes = 512 * 1024 * 1024;
 const fullRetryMs = 60_000;
-/** Of the room there is, what files on their way may take, those included that are promised and have not come. */
+/** The share of the free room that uploads in progress may take, their announced bytes included. */
 const uploadShare = 0.75;
 
 /** Blobs as files under `dir`, spread over folders by their first bytes; processes on one host may share it. */
@@ -27,7 +27,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
     if (!/^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(name)) throw refusal("BLOB_KEY_INVALID");
     return join(staging, name);
   };
-  /** Files on their way in, by what each takes in the end and has taken. */
+  /** Uploads in progress: the announced size and the bytes so far of each. */
   const arriving = new Set<{ promisedBytes: number; writtenBytes: number }>();
   async function refuseWithoutRoom(promisedBytes: number): Promise<void> {
     const { bavail, bsize } = await statfs(staging);
@@ -48,7 +48,8 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
 
   return {
     async receive(source, options) {
-      // It may fail before it is read, which the first read tells of; unheard, that would end the process.
+      // The source may fail before it is read; the first read reports that. Without a listener the error would end
+      // the process.
       source.on("error", () => {});
       const promisedBytes = options.expectedBytes ?? 0;
       await refuseWithoutRoom(promisedBytes);
@@ -89,7 +90,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
       await syncFile(stagedPath(name));
       const made = await mkdir(dirname(target), { recursive: true });
       await rename(stagedPath(name), target);
-      // The new name must survive a power cut as well, and so must the folders made for it.
+      // The new name must survive a power cut, and so must the folders made for it.
       const top = made === undefined ? dirname(target) : dirname(made);
       for (let folder = dirname(target); folder !== dirname(top); folder = dirname(folder))
         await syncFile(folder);
@@ -133,7 +134,7 @@ async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** Hashes while writing, one large block at a time, so that memory holds at most two of them. */
+/** Hashes while writing, one large block at a time, so that memory holds at most two blocks. */
 async function writeHashed(
   source: Readable,
   file: FileHandle,
@@ -148,12 +149,12 @@ async function writeHashed(
   let writing: Promise<void> = Promise.resolve();
   let syncing = false;
   let syncedBytes = 0;
-  /** Has the disk take what is written while more comes in, so that little is left to wait for at the end. */
+  /** Makes the disk write while more data arrives, so that little is left to sync at the end. */
   const syncAlong = () => {
     if (syncing || sizeBytes - syncedBytes < syncBytes) return;
     syncing = true;
     syncedBytes = sizeBytes;
-    // The commit syncs again, and would say so if the disk could not.
+    // The commit syncs again, and reports a failure of the disk.
     file.datasync().then(
       () => {
         syncing = false;
@@ -171,13 +172,13 @@ async function writeHashed(
       inspect?.(Buffer.concat(chunks));
     }
     for (const chunk of chunks) hash.update(chunk);
-    // While this block was hashed the last one was being written.
+    // The last block was written while this one was hashed.
     await writing;
     writing = writeAll(file, chunks, bytes);
     writing.catch(() => {});
     syncAlong();
   };
-  // The source is left open when it is refused, so that the answer can still reach whoever sends it.
+  // The source stays open after a refusal, so that the answer reaches the sender.
   const chunks: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
   const next = () =>
     chunks.next().catch((error) => {
@@ -203,7 +204,7 @@ async function writeHashed(
   return { sha256: hash.digest("hex"), sizeBytes };
 }
 
-/** A disk that fills up in the middle of a write takes a part of it without an error. */
+/** A disk that fills up during a write takes a part of it without an error. */
 async function writeAll(file: FileHandle, chunks: Buffer[], bytes: number): Promise<void> {
   const written = await file.writev(chunks).catch((error: NodeJS.ErrnoException) => {
     if (["ENOSPC", "EDQUOT", "EFBIG"].includes(error.code ?? "")) throw diskFull();

@@ -1,9 +1,8 @@
 import type { Pool } from "pg";
 
 /**
- * Asks whether the database answers: why not, or undefined. However many ask at once, and however long it is silent,
- * one question is under way, so health takes one connection at most. A database that takes longer than `patienceMs`
- * is as good as away for whoever waits for it.
+ * Asks whether the database answers: an error, or undefined. Concurrent calls share one query, so health checks take
+ * one connection at most. A database that takes longer than `patienceMs` counts as down.
  */
 export function askDatabase(pool: Pool, patienceMs = 3_000): () => Promise<string | undefined> {
   let asking: Promise<string | undefined> | undefined;

@@ -1,7 +1,7 @@
 import { refusal } from "../errors/reasons.ts";
 import { callController } from "../rpc/call.ts";
 
-/** Who asks: nobody waits for the answer once the signal has fired. */
+/** The request: nobody waits for the answer once the signal has fired. */
 interface Asker {
   readonly signal?: AbortSignal | undefined;
 }
@@ -13,20 +13,19 @@ interface Request<K, V> {
   signal: AbortSignal | undefined;
 }
 
-/** How often to look who has gone: a listener on each signal would cost as much as the rest of a request in a batch. */
+/**
+ * How often to look for aborted requests: a listener on each signal would cost as much as the rest of a request in a
+ * batch.
+ */
 const lookMs = 100;
 
 /**
- * Merges concurrent requests for single things into one request for many. While a batch is under way the
- * next one gathers (as in a database's group commit), so batches grow with load and cost nothing without it;
- * and whoever asks is never answered from a batch that began before they asked.
- *
- * `run` answers in the order of its keys. `maxBatch` bounds a batch, `maxWaiting` the queue (error: BUSY).
- * Up to `parallel` batches are under way at once. Of those with the same `conflict` key only one is; the others
- * follow in the order they came.
- *
- * What somebody asked who has gone since is not begun. A batch that is under way lasts for as long as one of those who
- * asked for it waits: then the signal that `run` is given fires.
+ * Merges concurrent requests for single things into one request for many. While a batch is under way the next one
+ * gathers (as in a database's group commit), so batches grow with load and add no delay without it. A request is
+ * never answered from a batch that began before it. `run` answers in the order of its keys. `maxBatch` bounds a
+ * batch, `maxWaiting` the queue (error: BUSY). Up to `parallel` batches are under way at once. Of those with the same
+ * `conflict` key only one is; the others follow in the order they came. Requests that were aborted while waiting are
+ * not begun. A batch continues as long as one of its requests waits; then the signal given to `run` fires.
  */
 export function createBatcher<K, V>(
   run: (keys: K[], batch: { readonly signal: AbortSignal }) => Promise<V[]>,
@@ -43,7 +42,7 @@ export function createBatcher<K, V>(
   let running = 0;
   let scheduled = false;
 
-  /** Those of the batches under way. */
+  /** Keys of the batches under way. */
   const taken = new Set<string>();
 
   function dropIfGone(request: Request<K, V>): boolean {
@@ -102,10 +101,10 @@ export function createBatcher<K, V>(
     setImmediate(() => {
       scheduled = false;
       const batch = takeBatch();
-      // All that wait may do so for a batch under way, whose end will come back here.
+      // All waiting requests conflict with a batch under way, whose end comes back here.
       if (batch.length === 0) return;
       void flush(batch);
-      // What did not fit may go at once, in parallel.
+      // What did not fit may run at once, in parallel.
       schedule();
     });
   }
@@ -123,8 +122,8 @@ export function createBatcher<K, V>(
 }
 
 /**
- * The same for lists of ids: `load` is asked once for all that concurrent requests name, each id once, and everybody
- * gets everything that it found, to look up their own.
+ * The same for lists of ids: `load` is called once for all ids of concurrent requests, each id once, and every
+ * request gets everything that it found.
  */
 export function createListBatcher<V>(
   load: (ids: string[], batch: { readonly signal: AbortSignal }) => Promise<ReadonlyMap<string, V>>,

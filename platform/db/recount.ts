@@ -3,9 +3,9 @@ import type { Database, Transaction } from "./database.ts";
 
 /** A denormalized count, and the queries for it and for its facts. */
 export interface KeptCount {
-  /** As an operator reads it: `followers`. */
+  /** The name that an operator reads: `followers`. */
   what: string;
-  /** Rows of two columns, a key and the count that is kept of it. What is missing counts as 0. */
+  /** Rows of two columns: a key and its stored count. Missing keys count as 0. */
   kept: RawBuilder<unknown>;
   /** The same, counted from the facts. */
   facts: RawBuilder<unknown>;
@@ -21,7 +21,7 @@ export interface Recounted {
   module: string;
   what: string;
   tookMs: number;
-  /** How many keys there are whose counts differ from the facts, and the first of them. */
+  /** The number of keys whose counts differ from the facts, and the first of them. */
   drifts: number;
   first: Drift[];
 }
@@ -29,8 +29,8 @@ export interface Recounted {
 const shown = 20;
 
 /**
- * Compares counts with their facts, all in one snapshot, so that it is exact while the system works, and in the
- * database, so that it takes no memory here. `onStart` hears what comes next.
+ * Compares counts with their facts in one snapshot, so that it is exact while the system works, and in the database,
+ * so that it takes no memory here. `onStart` is called with the name of each count.
  */
 export async function recount(
   database: Database,

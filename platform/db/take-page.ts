@@ -1,6 +1,6 @@
 /**
- * One page of a list, of at most `asked` rows and never more than `max`. Reads one row more, which tells whether there
- * is another page: `after` is the row after which it begins, and undefined on the last page.
+ * One page of a list, of at most `asked` rows and never more than `max`. Reads one row more, which shows whether
+ * there is another page: `after` is the row before its first one, or undefined on the last page.
  */
 export async function takePage<Row>(
   asked: number,

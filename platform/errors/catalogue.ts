@@ -1,13 +1,13 @@
 import { DomainError, type ErrorKind } from "./domain-error.ts";
 
-/** What is declared about a reason, once. */
+/** The declaration of a reason. */
 export interface Reason {
   kind: ErrorKind;
-  /** The English sentence, with holes: "Try again in {seconds} s." Where it is used, another sentence may say it closer. */
+  /** The English sentence, with holes: "Try again in {seconds} s." A caller may pass a more exact one. */
   says: string;
   /**
-   * Who is told: people (the default: the web client has a text of its own for it), programs that call the API (the
-   * sentence is shown as it is), or whoever runs the server.
+   * Who gets it: people (the default; the web client has its own text), programs that call the API (the sentence is
+   * shown as it is), or the operators of the server.
    */
   tells?: "programs" | "operators";
   /** `status_code` of the classic API; by default that of its kind. */
@@ -25,7 +25,7 @@ type Words<Sentence extends string> = [Holes<Sentence>] extends [never]
   ? [sentence?: string | undefined, retryAfterMs?: number]
   : [holesOrSentence: Record<Holes<Sentence>, string | number> | string, retryAfterMs?: number];
 
-/** Makes refusals of the reasons in a catalogue: `refusal("BLOCKS_TOO_MANY", { max: 1000 })`. */
+/** Makes refusals from a catalogue: `refusal("BLOCKS_TOO_MANY", { max: 1000 })`. */
 export function refusalOf<const Catalogue extends Record<string, Reason>>(catalogue: Catalogue) {
   return <Name extends keyof Catalogue & string>(
     name: Name,

@@ -1,4 +1,4 @@
-/** What sort of refusal it is; one table maps it to a gRPC status, one to an HTTP status. */
+/** The kind of a refusal, which decides its gRPC and HTTP status. */
 export type ErrorKind =
   | "invalid"
   | "unauthenticated"

@@ -1,8 +1,8 @@
 import { type Reason, refusalOf } from "./catalogue.ts";
 
-/** What the platform refuses; `contracts/reasons.ts` has the rest. */
+/** Refusals by the platform; `contracts/reasons.ts` has the rest. */
 export const platformReasons = {
-  // Of any request.
+  // Any request.
   INTERNAL: { kind: "internal", says: "Something went wrong on our side." },
   DEADLINE_EXCEEDED: {
     kind: "deadline",
@@ -32,7 +32,7 @@ export const platformReasons = {
   },
   BLOB_KEY_INVALID: { kind: "invalid", says: "That is not the name of a file.", tells: "programs" },
 
-  // Of HTTP itself.
+  // HTTP itself.
   REQUEST_BROKEN: {
     kind: "invalid",
     says: "This is no HTTP request that can be understood.",
@@ -89,7 +89,7 @@ export const platformReasons = {
   },
   UNSUPPORTED_MEDIA_TYPE: { kind: "invalid", says: "Send JSON, or a file as it is.", tells: "programs" },
 
-  // Of files.
+  // Files.
   EMPTY_FILE: {
     kind: "invalid",
     says: "The file is empty. Choose it again and send it once more.",
@@ -152,7 +152,7 @@ export const platformReasons = {
     says: "Reading this file took longer than {seconds} seconds. Try again, or export it at a smaller size.",
   },
 
-  // Of the database and the events.
+  // The database and the events.
   DATABASE_UNAVAILABLE: {
     kind: "unavailable",
     says: "The database cannot be reached right now. Try again in a moment.",
@@ -220,7 +220,7 @@ export const platformReasons = {
     tells: "operators",
   },
 
-  // Of the machine and the PostgreSQL that the server runs.
+  // The machine and the PostgreSQL that the server runs.
   CONFIG_INVALID: {
     kind: "invalid",
     says: "A setting is not acceptable; the sentence names it.",

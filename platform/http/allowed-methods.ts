@@ -2,14 +2,14 @@ import type { FastifyInstance } from "fastify";
 import { methodNotAllowed } from "./refusals.ts";
 
 interface KnownPath {
-  /** Split at its slashes; what begins with a colon stands for anything. */
+  /** Path segments; one that begins with a colon matches anything. */
   parts: string[];
   methods: Set<string>;
 }
 
 /**
- * Where a path exists under other methods, says so instead of "not found": 405 with the methods, or these alone to
- * whoever asks for the options.
+ * If a path exists with other methods, answers 405 with these methods instead of "not found", and OPTIONS with the
+ * methods alone.
  */
 export function tellAllowedMethods(app: FastifyInstance): void {
   const known = new Map<string, KnownPath>();
@@ -25,7 +25,7 @@ export function tellAllowedMethods(app: FastifyInstance): void {
     if (found.length === 0) return done();
     const methods = new Set(["OPTIONS", ...found.flatMap((path) => [...path.methods])]);
     const allowed = [...methods].sort();
-    // A route that passes its requests on as not found.
+    // A route that forwards its requests as not found.
     if (methods.has(request.method) && request.method !== "OPTIONS") return done();
     reply.header("allow", allowed.join(", "));
     if (request.method === "OPTIONS") return void reply.code(204).send();

@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** How long the rest of what was refused is read and thrown away. */
+/** How long the rest of a refused body is read and thrown away. */
 export const drainMs = 15_000;
 
 /**
- * Answers whoever is still sending: closing the connection on them would take the answer away as well, so the
- * rest of the body is read and thrown away first, though not for ever.
+ * Answers a client that is still sending. Closing the connection would lose the answer, so the rest of the body is
+ * read and thrown away first, for a limited time.
  */
 export function answerBeforeEnd(request: IncomingMessage, response: ServerResponse): void {
   const closeAsked = !response.shouldKeepAlive;
   response.shouldKeepAlive = true;
-  // The request's own is gone when an error has ended its stream.
+  // The request's own listener is gone once an error has ended its stream.
   const { socket } = response;
   if (!socket) return;
   response.once("finish", () => {
@@ -24,7 +24,7 @@ export function answerBeforeEnd(request: IncomingMessage, response: ServerRespon
     };
     if (request.complete) return done();
     request.once("end", done);
-    // Once answered, a request no longer hears of its connection's end.
+    // An answered request is no longer told that its connection ended.
     socket.once("close", done);
     request.unpipe();
     request.resume();

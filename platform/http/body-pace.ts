@@ -3,31 +3,31 @@ import { refusal } from "../errors/reasons.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** The body is a file, or a form with one: it may take as long as it keeps coming. */
+    /** The body is a file or a form with one: it may take long as long as it keeps coming. */
     takesFile?: boolean;
   }
 }
 
 const bodyMs = 30_000;
 const fileWindowMs = 60_000;
-/** 1 KB a second, a twentieth of what a bad mobile connection carries. */
+/** 1 KB a second, a twentieth of a bad mobile connection. */
 const minWindowBytes = 60 * 1024;
 
-/** In so long and a megabit a second, which is what a file's sender gets to send all that was announced. */
+/** The time, on top of a megabit a second, in which the announced size must arrive. */
 const fileMs = 10 * 60_000;
 const fileBytesPerMs = 128;
 const fileGraceMs = 60_000;
 
-/** How much of a file of so many bytes must have come by then; without a size, of one without an end. */
+/** How many bytes of a file of this size must have arrived by then; without a size, a file is endless. */
 export function dueBytes(sizeBytes: number | undefined, elapsedMs: number): number {
   const rate = sizeBytes === undefined ? fileBytesPerMs : sizeBytes / (fileMs + sizeBytes / fileBytesPerMs);
   return rate * Math.max(0, elapsedMs - fileGraceMs);
 }
 
 /**
- * Ends a body that does not come within 30 s, a file of which less than 60 KB come within a minute, or less than its
- * size calls for: who announces much holds room that others could use. Whoever reads the body
- * gets BODY_TOO_SLOW as the error of the request's stream, whose connection stays open for the answer.
+ * Ends a body that does not arrive within 30 s, and a file slower than 60 KB a minute or slower than its announced
+ * size requires: announced bytes reserve room that others could use. The reader gets BODY_TOO_SLOW as the error of
+ * the request's stream; the connection stays open for the answer.
  */
 export function watchPace(request: IncomingMessage, response: ServerResponse, takesFile: boolean): void {
   const { headers, socket } = request;
@@ -44,7 +44,7 @@ export function watchPace(request: IncomingMessage, response: ServerResponse, ta
     const inTime = cameBytes >= minWindowBytes && seenBytes - firstByte >= dueBytes(sizeBytes, elapsedMs);
     if (takesFile && inTime && !request.complete) return;
     clearInterval(timer);
-    // What comes after the answer is thrown away, and has a limit of its own.
+    // Bytes after the answer are thrown away, with a limit of their own.
     if (request.complete || response.headersSent) return;
     if (request.listenerCount("error") > 0) request.emit("error", refusal("BODY_TOO_SLOW"));
     else socket.destroy();

@@ -1,17 +1,18 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
 
-/** Whether the word of a peer is taken on where a request came from; `hop` 0 is who holds the connection. */
+/** Whether a peer is trusted to name the client's address; `hop` 0 is the one at the other end of the connection. */
 export type TrustProxy = (address: string, hop: number) => boolean;
 
 export const trustNobody: TrustProxy = () => false;
 
 const maxHops = 10;
-/** What belongs to no address that can be told; all of it shares one. */
+/** Requests without a known address share one. */
 const unknown = "unknown";
 
 /**
- * Reads `off`, a number of proxies (`on` is one), or a list of their addresses and networks. By number, each proxy
- * must add to X-Forwarded-For, and the server must not be reachable past them. Throws with what is wrong.
+ * Reads `off`, a number of proxies (`on` is one), or a list of their addresses and networks. With a number, each
+ * proxy must add to X-Forwarded-For, and the server must not be reachable past them. Throws a description of what is
+ * wrong.
  */
 export function parseTrustProxy(text: string): TrustProxy {
   if (text === "off") return trustNobody;
@@ -20,7 +21,7 @@ export function parseTrustProxy(text: string): TrustProxy {
     if (hops > maxHops) throw new Error(`must be at most ${maxHops} proxies`);
     return (_address, hop) => hop < hops;
   }
-  // Kept apart: a list answers for an IPv4 address also by what it knows of ::ffff:0:0/96.
+  // Separate lists, since a BlockList also checks an IPv4 address against ::ffff:0:0/96.
   const networks = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const entry of text.split(",")) {
     const { address, length, family } = parseNetwork(entry.trim());
@@ -33,7 +34,7 @@ export function parseTrustProxy(text: string): TrustProxy {
   };
 }
 
-/** The widest that are anybody's own: 10.0.0.0/8 and fc00::/7. */
+/** The widest private networks: 10.0.0.0/8 and fc00::/7. */
 const widest = { ipv4: 8, ipv6: 7 };
 
 function parseNetwork(entry: string): { address: string; length: number; family: "ipv4" | "ipv6" } {
@@ -57,8 +58,8 @@ function parseNetwork(entry: string): { address: string; length: number; family:
 }
 
 /**
- * Who sent a request, told by whoever is trusted: X-Forwarded-For is read from its end, where the nearest proxy
- * wrote, until somebody is reached who is none of ours. What is further left was written by the client.
+ * The client of a request, as told by trusted proxies: X-Forwarded-For is read from its end, where the nearest proxy
+ * wrote, up to the first address that is no trusted proxy. Entries further left were written by the client.
  */
 export function clientAddress(
   remoteAddress: string | undefined,
@@ -69,7 +70,7 @@ export function clientAddress(
   const told = forwardedFor?.split(",") ?? [];
   for (let hop = 0; told.length > 0 && trust(address, hop); hop++) {
     const next = canonicalAddress(told.pop()!.trim());
-    // A proxy that says no address has nobody behind it but itself.
+    // A proxy that names no address is itself the client.
     if (next === undefined) break;
     address = next;
   }
@@ -77,8 +78,8 @@ export function clientAddress(
 }
 
 /**
- * What limits per address count by: an IPv4 address, or the /64 of an IPv6 one, since that is the least that one
- * customer gets. An IPv4 address within IPv6 is itself.
+ * The key for limits per address: an IPv4 address, or the /64 of an IPv6 one, the least that one customer gets. A
+ * mapped IPv4 address counts as IPv4.
  */
 export function addressKey(address: string): string {
   const canonical = canonicalAddress(address);
@@ -88,7 +89,7 @@ export function addressKey(address: string): string {
   return `${canonicalIPv6(`${groups.join(":")}::`)}/64`;
 }
 
-/** The one spelling of an address, without brackets, port or zone; undefined when it is none. */
+/** The canonical spelling of an address, without brackets, port or zone; undefined if it is none. */
 export function canonicalAddress(text: string): string | undefined {
   if (isIPv4(text)) return text;
   const bare = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
@@ -98,7 +99,7 @@ export function canonicalAddress(text: string): string | undefined {
   return mappedIPv4(canonical) ?? canonical;
 }
 
-/** In lower case and as short as it can be written (RFC 5952), but for mapped addresses, which stay hexadecimal. */
+/** Lower case and compressed (RFC 5952), except for mapped addresses, which stay hexadecimal. */
 function canonicalIPv6(address: string): string {
   return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }

@@ -4,23 +4,23 @@ import { DomainError } from "../errors/domain-error.ts";
 import { addressKey, canonicalAddress, type TrustProxy } from "./client-address.ts";
 import { isLoopback } from "./hosts.ts";
 
-/** Some 200 MB when all are idle, and within the open files that common systems allow. */
+/** Some 200 MB if all are idle, and within the usual limit of open files. */
 export const maxConnections = 10_000;
-/** A school or an office behind one address has room in it, and five such shares are needed to fill the house. */
+/** Enough for a school or an office behind one address; it takes five such shares to use up all connections. */
 export const maxConnectionsPerAddress = 2_000;
-/** How long the head of a request may take, from when the connection was opened or the last answer read. */
+/** How long the head of a request may take, from the start of the connection or the end of the last answer. */
 export const headMs = 10_000;
 export const headCheckMs = 2_000;
-/** How long a new connection may say nothing before it has to make room: what it said may not have been read yet. */
+/** How long a new connection may be silent before it can be closed: its first bytes may not have been read yet. */
 export const silentMs = 1_000;
 const comeBackMs = 2_000;
 
 interface Share {
   most: number;
   open: number;
-  /** Connections that have said nothing yet, and since when, the first first. */
+  /** Connections without a request yet, oldest first, with the time since when. */
   silent: Map<Socket, number>;
-  /** Those that have been answered and ask for nothing more, the one that does so for longest first. */
+  /** Idle connections after an answer, longest idle first. */
   idle: Set<Socket>;
 }
 
@@ -32,14 +32,13 @@ interface Place {
   underWay: number;
 }
 
-/** Why a request cannot be taken on now, or undefined. */
+/** Why a request cannot be taken now, or undefined. */
 export type Overload = (request: IncomingMessage) => DomainError | undefined;
 
 /**
- * Bounds the connections of all, and of each address. A full share makes room for a newcomer by closing the one that
- * says nothing for longest, or else one whose request was answered, so that silence shuts nobody out. The last tenth of
- * a share is for telling people that there are too many requests. This machine and a trusted proxy have no share of
- * their own: they may bring many people.
+ * Bounds the connections in all and per address. A full share closes the connection that has been silent longest, or
+ * else one whose request was answered, so silent clients lock nobody out. The last tenth of a share is for refusing
+ * requests. This machine and trusted proxies have no share of their own: they may bring many people.
  */
 export function shareConnections(server: Server, trust: TrustProxy): Overload {
   const newShare = (most: number): Share => ({ most, open: 0, silent: new Map(), idle: new Set() });
@@ -95,7 +94,7 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
     }
     socket.prependOnceListener("close", () => leave(socket));
   });
-  // Before the request is looked at.
+  // Before the request is handled.
   server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
     const place = places.get(socket);
     if (!place) return;
@@ -111,7 +110,7 @@ export function shareConnections(server: Server, trust: TrustProxy): Overload {
     const full = ({ open, most, silent, idle }: Share) => open - silent.size - idle.size > 0.9 * most;
     if (!places.get(socket)?.shares.some(full)) return undefined;
     const message = "Too many requests are under way at once. Try again in a moment.";
-    // 503 and not BUSY's 429: whoever asks may be one of many behind one address.
+    // 503, not the 429 of BUSY: the sender may be one of many behind one address.
     return new DomainError("unavailable", "BUSY", message, comeBackMs);
   };
 }

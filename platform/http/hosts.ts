@@ -4,13 +4,13 @@ import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import { canonicalAddress } from "./client-address.ts";
 
-/** The name in a Host header, without its port and in lower case; undefined when it is no name. */
+/** The name in a Host header, without port and in lower case; undefined if it is no name. */
 function hostName(host: string): string | undefined {
   const [, name] = /^(\[[\da-f:.]+\]|[\w.-]{1,255})(?::\d{1,5})?$/i.exec(host) ?? [];
   return name?.toLowerCase().replace(/\.$/, "");
 }
 
-/** Whether only this machine is meant by it, by whoever says it. */
+/** Whether a name always means this machine, whoever uses it. */
 export function isLoopbackHost(host: string): boolean {
   const name = hostName(host);
   return name !== undefined && (/^(.+\.)?localhost$/.test(name) || isLoopback(canonicalAddress(name)));
@@ -21,15 +21,15 @@ export function isLoopback(address: string | undefined): boolean {
 }
 
 /**
- * Refuses names that are not the server's, where it has one (`publicUrl`). A browser that was led here by a stranger's
- * name, which the stranger points to this address (DNS rebinding), takes our answers for theirs. It takes a name to do
- * so: addresses are let in, and so are names that nobody can own. Gives HOST_UNKNOWN, or undefined when all is well.
+ * Refuses names that are not the server's, if it has one (`publicUrl`). A stranger's name can be pointed to this
+ * address (DNS rebinding), and a browser then treats our answers as the stranger's. It takes a name to do so:
+ * addresses are accepted, and so are names that nobody can own. Returns HOST_UNKNOWN, or undefined.
  */
 export function wrongHost({ raw }: FastifyRequest, publicUrl: string): DomainError | undefined {
   if (publicUrl === "") return undefined;
-  // An address in full counts, whatever the header says (RFC 9112, 3.2.2).
+  // An absolute address overrides the header (RFC 9112, 3.2.2).
   const asked = /^https?:\/\/([^/?#]*)/i.exec(raw.url ?? "")?.[1] ?? raw.headers.host;
-  // Clients of HTTP/1.0 name none; browsers always do.
+  // HTTP/1.0 clients send none; browsers always do.
   if (asked === undefined) return undefined;
   const name = hostName(asked);
   const isOurs =

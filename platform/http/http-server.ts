@@ -19,26 +19,26 @@ import { addResponseHeaders, responseHeaders } from "./response-headers.ts";
 export interface HttpServerOptions {
   log: Logger;
   metrics: Metrics;
-  /** Whose X-Forwarded-* are believed. */
+  /** Whose X-Forwarded-* headers are trusted. */
   trustProxy: TrustProxy;
-  /** What the server is called by everybody: https://example.org; empty: by whatever name it is asked. */
+  /** The public URL of the server, https://example.org; empty: any name is accepted. */
   publicUrl: string;
-  /** Lets a scraper from elsewhere read /metrics; without it only this machine may. Empty: none. */
+  /** Lets a remote scraper read /metrics; without it only this machine may. Empty: none. */
   metricsToken: string;
-  /** Per module: why it cannot serve now. */
+  /** By module: why it cannot serve now. */
   readiness: () => Promise<Record<string, string | undefined>>;
-  /** What cannot be done now, by the name of the part, although the rest goes on: no reason to send people elsewhere. */
+  /** By part: what cannot be done now while the rest works. No reason to send requests elsewhere. */
   degraded?: () => Promise<Record<string, string>>;
 }
 
-/** Bodies that are not files; those are streamed and have limits of their own. */
+/** For bodies that are not files; files are streamed and have limits of their own. */
 const maxBodyBytes = 64 * 1024;
-/** A connection on which nothing moves for so long is closed. */
+/** A connection without traffic for this long is closed. */
 const idleMs = 75_000;
 /** A surrogate without its other half. */
 const halfPair = /\p{Cs}/u;
 
-/** A route's serializer is made with its first answer: those of all routes would be a fifth of the time of a start. */
+/** A route's serializer is made with its first answer: making all of them would be a fifth of the start time. */
 const lazySerializers: ReturnType<typeof SerializerSelector> = (schemas, options) => {
   const compile = SerializerSelector()(schemas, options);
   return (route) => {
@@ -50,7 +50,7 @@ const lazySerializers: ReturnType<typeof SerializerSelector> = (schemas, options
   };
 };
 
-/** The HTTP side of a process: health, metrics, traces and limits, on which modules put their routes. */
+/** The HTTP side of a process: health, metrics, traces and limits. Modules add their routes. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { log, metrics, publicUrl, trustProxy } = options;
   const forms = refusalForms();
@@ -59,7 +59,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     loggerInstance: log as FastifyBaseLogger,
     childLoggerFactory: (logger) => logger,
     genReqId: (request) => readTraceContext(request.headers.traceparent).traceId,
-    // The headers say what is believed by the time that they are read.
+    // Untrusted headers have been removed when these are read.
     trustProxy: () => true,
     bodyLimit: maxBodyBytes,
     connectionTimeout: idleMs,
@@ -67,7 +67,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     frameworkErrors: refuseUnrouted(forms, headers),
     clientErrorHandler: refuseUnparsed(forms, headers),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
-    // Strict about numbers, Ajv would ask of "Infinity" whether it is an integer, and not whether it is within bounds.
+    // In strict number mode, Ajv checks whether "Infinity" is an integer, but not whether it is within bounds.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: "array", strictNumbers: false } },
     schemaController: { compilersFactory: { buildSerializer: lazySerializers } },
   });
@@ -76,7 +76,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const overload = shareConnections(app.server, trustProxy);
   refuseOddities(app.server, forms, headers);
 
-  // For processes without a public surface; it has error handlers of its own.
+  // For processes without a public surface; it sets its own error handlers.
   app.setErrorHandler((error, request, reply) => {
     if (!(error instanceof DomainError)) return reply.send(error);
     const { status, type, body } = forms.of(request.url)(error, request.id);
@@ -84,7 +84,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return reply.code(status).type(type).serializer(JSON.stringify).send(body);
   });
 
-  // Hooks run for every request; with callbacks they cost no promise each.
+  // These hooks run for every request; callbacks save a promise each.
   app.addHook("onRequest", (request, reply, done) => {
     const byProxy = believe(request.raw, trustProxy);
     watchPace(request.raw, reply.raw, request.routeOptions.config.takesFile ?? false);
@@ -105,7 +105,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   });
   app.addHook("onSend", (request, reply, _payload, done) => {
     if (!request.raw.complete) {
-      // The framework's wish to close after a body too large.
+      // The framework sets "close" after a body that is too large.
       reply.removeHeader("connection");
       answerBeforeEnd(request.raw, reply.raw);
     }
@@ -138,8 +138,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 }
 
 /**
- * Leaves of the X-Forwarded-* headers what somebody who is trusted said, in the one form that the framework reads.
- * Answers whether it came from such a proxy.
+ * Keeps only what a trusted proxy said in X-Forwarded-*, in the form that the framework reads. Returns whether the
+ * request came from such a proxy.
  */
 function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): boolean {
   const peer = clientAddress(socket.remoteAddress, undefined, trustNobody);
@@ -153,7 +153,7 @@ function believe({ headers, socket }: IncomingMessage, trust: TrustProxy): boole
   return trusted;
 }
 
-/** What is wrong with the head of a request whatever it is for. */
+/** What is wrong with the head of any request. */
 function brokenHead({ headers, rawHeaders }: IncomingMessage): DomainError | undefined {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === "host") hosts++;
@@ -163,12 +163,12 @@ function brokenHead({ headers, rawHeaders }: IncomingMessage): DomainError | und
     return refusal("UNSUPPORTED_MEDIA_TYPE", "Send the body as it is, without Content-Encoding.");
 }
 
-/** What the nearest proxy wrote. */
+/** The value from the nearest proxy. */
 function lastOf(header: string | string[] | undefined): string | undefined {
   return header?.toString().split(",").at(-1)?.trim().toLowerCase();
 }
 
-/** It would turn into something else on its way to another process. */
+/** It would be changed on its way to another process. */
 function notUnicode(name: string): DomainError {
   return refusal("INVALID_ARGUMENT", `${name}: is no Unicode text.`);
 }
@@ -180,8 +180,8 @@ function sameSecret(one: string, other: string): boolean {
 }
 
 /**
- * Whether somebody on this machine asks, for themselves. Of a proxy that says nothing of itself only the name that it
- * was asked by, or an old version of HTTP, gives it away: where there is one, `trustProxy` or `publicUrl` says so.
+ * Whether the request comes from this machine itself. A proxy that adds no header is recognised only by the host name
+ * or by an old version of HTTP: with one, set `trustProxy` or `publicUrl`.
  */
 function isFromHere({ socket, rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
   const forwarded = rawHeaders.some(
@@ -191,7 +191,7 @@ function isFromHere({ socket, rawHeaders, headers, httpVersion }: IncomingMessag
   return fromHere && !forwarded && httpVersion === "1.1" && isLoopbackHost(headers.host ?? "");
 }
 
-/** Whoever asks whether the server is well calls it by a name of their own. */
+/** Health checks use names of their own. */
 function isProbe({ url }: FastifyRequest): boolean {
   return url === "/livez" || url === "/readyz";
 }

@@ -8,7 +8,7 @@ import { platformReasons, refusal } from "../errors/reasons.ts";
 import { newTraceId } from "../observe/trace-context.ts";
 import { answerBeforeEnd, drainMs } from "./answer-before-end.ts";
 
-/** A refusal as a surface says it. */
+/** A refusal in the form of an API. */
 export interface Refused {
   status: number;
   type: string;
@@ -17,7 +17,7 @@ export interface Refused {
 export type RefusalForm = (refusal: DomainError, traceId: string) => Refused;
 
 export interface RefusalForms {
-  /** Has what is refused below `prefix` said in this form; the longest prefix counts. */
+  /** Sends refusals below `prefix` in this form; the longest prefix wins. */
   add(prefix: string, form: RefusalForm): void;
   of(path: string): RefusalForm;
 }
@@ -34,15 +34,15 @@ const plain: RefusalForm = ({ kind, reason, message }) => ({
   body: { reason, detail: message },
 });
 
-/** The HTTP status of a refusal of HTTP itself; undefined for those that modules make. */
+/** The HTTP status of a refusal by HTTP itself; undefined for refusals of modules. */
 export function protocolStatus(reason: string): number | undefined {
   return (platformReasons as Record<string, Reason>)[reason]?.status;
 }
 
-/** Of what passes by itself, when nobody knows better. */
+/** For transient refusals without a time of their own. */
 const usualRetryMs = 5_000;
 
-/** Says when to come back, wherever that may help. */
+/** Adds Retry-After where it helps. */
 export function sendRetryAfter(
   refusal: DomainError,
   status: number,
@@ -73,14 +73,14 @@ export function refuseUnrouted(forms: RefusalForms, headers: Record<string, stri
   };
 }
 
-/** Answers what the parser refuses, for which there is no request yet; whoever said nothing is told nothing. */
+/** Answers what the parser refuses, before there is a request; a silent client gets no answer. */
 export function refuseUnparsed(forms: RefusalForms, headers: Record<string, string>) {
   const answered = new WeakSet<Socket>();
   return (error: ConnectionError, socket: Socket): void => {
-    // What still comes of it is no request either.
+    // Further bytes of it are no request either.
     if (answered.has(socket)) return;
     const busy = (socket as { _httpMessage?: { _headerSent?: boolean } })._httpMessage?._headerSent;
-    // In the middle of another answer there is no place for this one.
+    // Another answer is being sent on this connection.
     if (error.code === "ECONNRESET" || !socket.writable || busy || socket.bytesRead === 0)
       return void socket.destroy();
     const [, target = ""] =
@@ -88,14 +88,14 @@ export function refuseUnparsed(forms: RefusalForms, headers: Record<string, stri
         (error.rawPacket as unknown as Buffer | undefined)?.toString("latin1") ?? "",
       ) ?? [];
     socket.end(rawAnswer(forms.of(target)(parserRefusal(error), newTraceId()), headers));
-    // Closing at once would take the answer away from whoever is still sending.
+    // Closing at once would lose the answer while the client is still sending.
     answered.add(socket);
     const timer = setTimeout(() => socket.destroy(), drainMs).unref();
     socket.once("close", () => clearTimeout(timer));
   };
 }
 
-/** Answers what Node.js would answer itself with nothing but a status, or not at all. */
+/** Answers what Node.js would answer with only a status, or not at all. */
 export function refuseOddities(server: Server, forms: RefusalForms, headers: Record<string, string>): void {
   server.on("checkExpectation", (request, response) => {
     const { status, type, body } = forms.of(request.url ?? "")(refusal("EXPECTATION_UNKNOWN"), newTraceId());

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from "fastify";
 
-/** What every answer says that says nothing else itself. */
+/** Default headers of every answer. */
 const usual = {
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
-  // An answer that is no page shows nothing, runs nothing, and is framed by nobody.
+  // An answer that is not a page shows nothing, runs nothing, and cannot be framed.
   "content-security-policy":
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "x-frame-options": "DENY",
@@ -19,11 +19,11 @@ export function responseHeaders(publicUrl: string): Record<string, string> {
     : usual;
 }
 
-/** Adds them to every answer, below what its route has set. */
+/** Adds them to every answer; headers that a route has set win. */
 export function addResponseHeaders(app: FastifyInstance, headers: Record<string, string>): void {
   const entries = Object.entries(headers);
   app.addHook("onSend", (_request, reply, _payload, done) => {
-    // Files that are served as they are have theirs set on the raw answer.
+    // Static files have their headers set on the raw answer.
     for (const [name, value] of entries)
       if (!reply.hasHeader(name) && !reply.raw.hasHeader(name)) reply.header(name, value);
     done();

@@ -24,9 +24,9 @@ export interface Snowflake extends Ids {
   usedMs(): number;
 }
 
-/** When the clock stands still or jumps back, time goes on logically from the last one used: unique and ordered. */
+/** If the clock stands still or jumps back, ids continue from the last millisecond used: unique and ordered. */
 export function createSnowflake({ node, floorMs, nowMs }: SnowflakeOptions): Snowflake {
-  // A machine without a battery for its clock starts in 1970, where ids would be negative.
+  // A machine without a clock battery starts in 1970, where ids would be negative.
   let lastMs = Math.max(floorMs, epochMs);
   let sequence = sequences - 1;
   const nodeBits = BigInt(node) << 12n;
@@ -64,7 +64,7 @@ export function isId(text: string): boolean {
   return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= maxId;
 }
 
-/** For lists of ids in a query, where each keeps its place: what is no id becomes one that nothing has. */
+/** For lists of ids in a query, where each keeps its place: a malformed id becomes one that nothing has. */
 export function idOrZero(text: string): string {
   return isId(text) ? text : "0";
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** Bundles the worker that `findMediaTool` takes; `outfile` must lie where `node-av` can be resolved from. */
+/** Bundles the worker that `findMediaTool` starts; `outfile` must be where `node-av` can be resolved. */
 export async function bundleMediaWorker(outfile: string): Promise<void> {
   await build({
     entryPoints: [fileURLToPath(new URL("worker/media-worker.ts", import.meta.url))],

@@ -10,13 +10,13 @@ export interface ChildBounds {
   signal: AbortSignal;
   timeoutMs: number;
   maxMemoryBytes: number;
-  /** What comes before the program, to confine it. */
+  /** Arguments before the program that confine it. */
   prefix?: readonly string[] | undefined;
-  /** Open files of ours that the child has from 3 on. */
+  /** Open files of ours, which the child has as descriptors from 3 on. */
   lent?: { fds: readonly number[] } | undefined;
 }
 
-/** The child itself gave up or crashed: as a rule the media is to blame. */
+/** The child itself failed or crashed; usually the media is the cause. */
 export class ChildFailed extends Error {
   constructor(program: string, exit: number | NodeJS.Signals | null, stderr: string) {
     super(`${program} ended with ${exit}: ${stderr.trim().slice(-1000) || "no message"}`);
@@ -28,15 +28,15 @@ export class ChildFailed extends Error {
 const MAX_OUTPUT_BYTES = 4 * 1024 ** 2;
 const MAX_ERROR_BYTES = 64 * 1024;
 const WATCH_MS = 100;
-/** In the words of FFmpeg and of Node.js. */
+/** As FFmpeg and Node.js word it. */
 const OUT_OF_MEMORY = /cannot allocate memory|allocation failed|out of memory/i;
-/** Nothing of ours: a decoder that a strange file has taken over finds no secret in it. */
+/** No variables of ours: a decoder that a file has taken over finds no secret there. */
 const ENVIRONMENT = { PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C" };
 
 /**
- * Runs a program without a shell at the lowest priority and resolves with what it wrote, or hands that over
- * line by line. Its end has been awaited whenever this settles. Rejects with the signal's reason,
- * MEDIA_TIMEOUT, MEDIA_TOO_HEAVY, DISK_FULL, or ChildFailed.
+ * Runs a program without a shell at the lowest priority and resolves with its output, or passes it on line by line.
+ * The child has ended whenever this settles. Rejects with the signal's reason, MEDIA_TIMEOUT, MEDIA_TOO_HEAVY,
+ * DISK_FULL, or ChildFailed.
  */
 export async function runChild(
   program: string,
@@ -86,7 +86,7 @@ export async function runChild(
     if (cause !== undefined) throw cause;
     if (exit === 0) return Buffer.concat(output);
     if (/no space left on device/i.test(errors)) throw refusal("DISK_FULL");
-    // Killed by nobody here: the system has, at the limit of its processor time or because memory ran out.
+    // Killed by the system: at its limit of processor time, or because memory ran out.
     if (exit === "SIGKILL" || OUT_OF_MEMORY.test(errors)) throw refusals.tooHeavy();
     throw new ChildFailed(program, exit, errors);
   } finally {
@@ -96,7 +96,7 @@ export async function runChild(
   }
 }
 
-/** Set before the child has started its threads, which inherit it. */
+/** Set before the child starts threads, which inherit it. */
 function yieldToOthers(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_LOW);

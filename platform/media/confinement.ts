@@ -3,15 +3,15 @@ import { delimiter, isAbsolute, join } from "node:path";
 import type { MediaLimits } from "./media-limits.ts";
 
 /**
- * How decoders are kept from what they need not touch, since a strange file may take one over: no network, no
- * privileges nor a way to any, an account of their own, limits of their own, and an end with this process.
+ * How decoders are confined, since a file may take one over: no network, no privileges and no way to get any, their
+ * own account, their own limits, and an end with this process.
  */
 export interface Confinement {
   /** Comes before a program and its arguments. */
   readonly prefix: readonly string[];
-  /** The account that the prefix changes to, which may open nothing of ours. null: it keeps our own. */
+  /** The account that the prefix changes to, which can open none of our files. null: ours. */
   readonly account: Account | null;
-  /** What this system does not let us have, for `douya doctor`. */
+  /** What this system does not allow, for `douya doctor`. */
   readonly lacks: readonly string[];
 }
 
@@ -22,19 +22,19 @@ export interface Account {
 
 const UNCONFINED: Confinement = { prefix: [], account: null, lacks: [] };
 
-/** Nobody's, and not `nobody` either: that is who PostgreSQL may run as, with all our data. */
+/** An unused account. Not `nobody`, which may run PostgreSQL with all our data. */
 const DECODERS: Account = { uid: 65533, gid: 65533 };
 const MAX_OPEN_FILES = 256;
-/** The resident part is watched more closely: this is for what grows between two looks. */
+/** Resident memory is watched more closely: this bounds growth between two checks. */
 const MEMORY_FACTOR = 2;
-/** Sources may be larger than what is made of them, and a copy of one is needed at times. */
+/** Sources may be larger than their output, and sometimes a copy of one is needed. */
 const FILE_FACTOR = 4;
-/** What root needs to change to another account, to lend it files and to end it (capability.h). */
+/** What root needs to change to another account, to pass files to it and to end it (capability.h). */
 const [CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID] = [0n, 5n, 6n, 7n];
 
 /**
- * Tries all means at once, and each alone where that does not work; `attempt` has a decoder do some work behind them,
- * and rejects when it cannot.
+ * Tries all means at once, and each alone if that fails; `attempt` runs a decoder confined by them, and rejects if it
+ * cannot work.
  */
 export async function findConfinement(options: {
   searchPath: string;
@@ -57,7 +57,7 @@ export async function findConfinement(options: {
     account: account ?? before.account,
   });
 
-  /** The first way of each; undefined when a program is missing. */
+  /** The first variant of each means; undefined if a program is missing. */
   async function inFull(means: Means[]): Promise<Confinement | undefined> {
     let all: Confinement = UNCONFINED;
     for (const { name, ways } of means) {
@@ -68,7 +68,7 @@ export async function findConfinement(options: {
     return all;
   }
 
-  /** Takes the first way that works, behind what was found before. */
+  /** Takes the first variant that works together with those found before. */
   async function add({ what, name, ways }: Means): Promise<boolean> {
     const program = await findProgram(name, options.searchPath);
     for (const way of program ? ways : []) {
@@ -106,7 +106,7 @@ export async function findConfinement(options: {
       { args: ["--no-new-privs"] },
     ],
   };
-  // Last, since only our own account is left in a namespace of users.
+  // Last, since only our own account exists in a user namespace.
   const apartAsUser = {
     what: "a network that leads nowhere",
     name: "unshare",
@@ -128,9 +128,9 @@ export async function findConfinement(options: {
 }
 
 interface Means {
-  /** What decoders do without where none of the ways works; "": another means takes its place. */
+  /** What decoders lack if no variant works; "": another means replaces it. */
   what: string;
-  /** Of its program. */
+  /** The program of each means. */
   name: string;
   ways: Way[];
 }
@@ -146,7 +146,7 @@ async function mayLend(): Promise<boolean> {
   return [CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID].every((capability) => held & (1n << capability));
 }
 
-/** Where a program lies, or undefined. */
+/** The path of a program, or undefined. */
 export async function findProgram(name: string, searchPath: string): Promise<string | undefined> {
   for (const folder of searchPath.split(delimiter)) {
     const path = join(folder, name);

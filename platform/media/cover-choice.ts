@@ -1,10 +1,10 @@
-/** Pictures a second that are compared, and their size: enough to see a cut, little enough to hold a minute. */
+/** Pictures per second that are compared, and their size: enough to see a cut, small enough to hold a minute. */
 export const SAMPLES_PER_SECOND = 4;
 export const SAMPLE_SIDE_PX = 32;
 export const SAMPLED_SECONDS = 60;
 const SAMPLE_PIXELS = SAMPLE_SIDE_PX ** 2;
 
-/** Of 255. Darker than this, or flatter than that, says nothing about a video. */
+/** Of 255. A darker or flatter picture says nothing about a video. */
 const DARKEST_MEAN = 20;
 const FLATTEST_DEVIATION = 6;
 
@@ -12,15 +12,15 @@ export const SAMPLE_SIZE = `scale=${SAMPLE_SIDE_PX}:${SAMPLE_SIDE_PX}:flags=area
 export const SAMPLE_FILTER = `fps=${SAMPLES_PER_SECOND}:start_time=0,${SAMPLE_SIZE}`;
 
 /**
- * Chooses the moment of a cover from grey samples (SAMPLE_FILTER, one after another): the sample that
- * differs most from the one before it and is neither black nor blank. Returns milliseconds from the start.
+ * Chooses the time of a cover from grey samples (SAMPLE_FILTER, in order): the sample that differs most from the one
+ * before it and is neither black nor blank. Returns milliseconds from the start.
  */
 export function chooseCoverMs(samples: Uint8Array): number {
   let best = { index: 0, score: -1 };
   for (let index = 0; (index + 1) * SAMPLE_PIXELS <= samples.length; index++) {
     const picture = sampleAt(samples, index);
     const change = index === 0 ? 0 : difference(sampleAt(samples, index - 1), picture);
-    // A plain picture is still better than nothing: it competes with a thousandth of its change.
+    // A plain picture is better than none: it competes with a thousandth of its change.
     const score = tellsSomething(picture) ? 1 + change : change / 1000;
     if (score > best.score) best = { index, score };
   }

@@ -29,7 +29,7 @@ import {
 } from "./rules.ts";
 import { timelineOf } from "./timeline.ts";
 
-/** Puts the rules before an engine: what to refuse, what to make, within which limits. */
+/** Applies the rules to an engine: what to refuse, what to make, within which limits. */
 export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media & { readonly name: string } {
   const videoRun = (timeoutMs: number, signal: AbortSignal): Run => ({
     signal,
@@ -67,10 +67,10 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     )
       notices.push("SOUND_LEFT_OUT");
 
-    // What is too fat to be handed on need not be read again to find out whether it could be.
+    // A stream whose bit rate is too high to be copied need not be read to find out.
     const fat = isFat(file.sizeBytes, timelineOf(picture, (audio && spanOf(audio)) ?? null).durationMs);
     const mightBeCopied = !fat && mayComply(container, video);
-    // Demuxers leave out what an edit list hides, but what is copied may bring it along.
+    // Demuxers leave out what an edit list hides, but a copy may include it.
     const mayHide =
       container === "mp4" &&
       !fat &&
@@ -104,7 +104,7 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     );
   }
 
-  /** Our own file, whose header can be believed. */
+  /** Our own file, whose header can be trusted. */
   async function describeRendition(path: string, run: Run): Promise<RenditionInfo> {
     const facts = await engine.inspect({ path, demuxer: VIDEO_DEMUXERS.mp4 }, run);
     const video = chooseVideo(facts);
@@ -162,7 +162,7 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
             if (!(error instanceof ChildFailed) || other.done) throw error;
             streams = other.value;
           }
-        // Engines stop quietly at the size limit, and at the end of what can be read.
+        // Engines stop without an error at the size limit and at the end of readable data.
         if ((await stat(output)).size >= limits.maxOutputBytes) throw refusals.renditionTooLarge();
         const made = await describeRendition(output, run);
         const notices = [...info.notices];
@@ -184,7 +184,7 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         const still = { ...pictures, filter: coverFilter(info), output };
         await engine.still({ ...still, atMs: chooseCoverMs(samples) }, run);
         if (await hasContent(output)) return;
-        // Nothing is written past the last frame.
+        // Nothing is written after the last frame.
         await engine.still({ ...still, atMs: 0 }, run);
         if (!(await hasContent(output))) throw refusals.videoDamaged();
       }),
@@ -209,16 +209,16 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
   };
 }
 
-/** Every packet that the index lists has come, and none came twice. */
+/** Every packet of the index has arrived, and none twice. */
 function isWhole({ frames }: StreamFacts, { uniform, packets, hiddenPackets }: StreamSpan): boolean {
   return uniform && packets + hiddenPackets === frames;
 }
 
-/** What the engines do not tell of a file. */
+/** What the engines do not report about a file. */
 interface Layout {
-  /** It ends before its end: up to here it can be shown. null: nothing is missing. */
+  /** Truncated: it can be shown up to here. null: nothing is missing. */
   wholeBytes: number | null;
-  /** What is shown of each stream's picture, null: all of it. */
+  /** The visible part of each stream's picture, null: all of it. */
   crops: (Crop | null)[];
 }
 
@@ -235,12 +235,15 @@ async function readLayout(
     return { wholeBytes: (await isRiffCutOff(handle, sizeBytes)) ? sizeBytes : null, crops: [] };
   if (container !== "mp4") return { wholeBytes: null, crops: [] };
   const { hasIndex, truncated, wholeBytes, crops } = await readMp4Layout(handle, sizeBytes, bounds);
-  // Of a recording in fragments, the whole ones can be shown.
+  // The complete fragments of a recording can be shown.
   if (!hasIndex || (truncated && wholeBytes === 0)) throw refusals.videoDamaged();
   return { wholeBytes: truncated ? wholeBytes : null, crops };
 }
 
-/** What cannot be handed on can often be decoded, and what has sound that cannot be decoded be shown without. */
+/**
+ * A stream that cannot be copied can often be decoded, and a video whose sound cannot be decoded can be shown without
+ * it.
+ */
 function* waysToConvert(info: MediaInfo, maxShortSidePx: number) {
   const planned = planStreams(info, maxShortSidePx);
   const encoded = { ...info, videoComplies: false, audioComplies: false };
@@ -274,7 +277,7 @@ async function hasContent(path: string): Promise<boolean> {
   );
 }
 
-/** Runs a step whose failure is the media's fault; the engine's own words stay as the cause, for the log. */
+/** Runs a step whose failure is caused by the media; the engine's own words stay as the cause, for the log. */
 async function blaming<T>(refusal: () => Error, step: () => Promise<T>): Promise<T> {
   try {
     return await step();
@@ -284,7 +287,7 @@ async function blaming<T>(refusal: () => Error, step: () => Promise<T>): Promise
   }
 }
 
-/** Leaves either a whole output or none. */
+/** Leaves either a complete output or none. */
 async function replacing<T>(output: string, refusal: () => Error, step: () => Promise<T>): Promise<T> {
   await rm(output, { force: true });
   try {

@@ -2,14 +2,14 @@ import type { MediaInfo } from "./media-tool.ts";
 import { refusals } from "./refusals.ts";
 import { canCopyVideo } from "./rules.ts";
 
-/** What one core decodes, scales and encodes in a millisecond, with some to spare. */
+/** What one core decodes, scales and encodes in a millisecond, with a margin. */
 const PIXELS_PER_MS = 120_000;
-/** The cores that one conversion makes use of. */
+/** The cores that one conversion uses. */
 const MAX_CORES = 2;
 const SAMPLED_MS = 60_000;
 const USUAL_FPS = 30;
 
-/** About how long a video takes to prepare on a machine with so many cores, in milliseconds. */
+/** The estimated time to prepare a video on a machine with this many cores, in milliseconds. */
 export function expectedMs(info: MediaInfo, maxShortSidePx: number, cores: number): number {
   const shownMs = canCopyVideo(info, maxShortSidePx)
     ? Math.min(info.durationMs, SAMPLED_MS)
@@ -17,7 +17,7 @@ export function expectedMs(info: MediaInfo, maxShortSidePx: number, cores: numbe
   return (shownMs / 1000) * pixelsPerSecond(info) * msPerPixel(cores);
 }
 
-/** Error: VIDEO_TOO_HEAVY, for one that would take this machine longer than it may. */
+/** Error: VIDEO_TOO_HEAVY, if it would take this machine longer than allowed. */
 export function refuseTooHeavy(
   info: MediaInfo,
   { maxShortSidePx, cores, maxMs }: { maxShortSidePx: number; cores: number; maxMs: number },

@@ -32,7 +32,7 @@ export function createFfmpegEngine(
   const bounds = (run: Run): ChildBounds => ({ ...run, maxMemoryBytes: limits.maxMemoryBytes, prefix });
   const threads = String(limits.threads);
   const ffmpeg = (args: string[], run: Run, onLine?: (line: string) => void) => {
-    // A second fence, of processor time, should this process die and no longer watch.
+    // A second limit, of processor time, in case this process dies and cannot watch.
     const seconds = String(Math.ceil((run.timeoutMs / 1000) * (limits.threads + 1)));
     const all = ["-hide_banner", "-nostdin", "-loglevel", "error", "-timelimit", seconds, "-y"];
     return runChild(programs.ffmpeg, [...all, "-filter_threads", threads, ...args], bounds(run), onLine);
@@ -43,8 +43,8 @@ export function createFfmpegEngine(
   ];
 
   /**
-   * ffprobe gives up on a file when it cannot open the decoder of any stream of it. It is shown a copy without that
-   * stream then; `left` tells which of the original a stream of the copy is.
+   * ffprobe fails on a file if it cannot open the decoder of one of its streams. Then it gets a copy without that
+   * stream; `left` maps a stream of the copy to the original.
    */
   const readable = async <T>(
     source: SourceFile,
@@ -65,11 +65,11 @@ export function createFfmpegEngine(
     }
   };
 
-  /** What ffprobe tells of the streams and, with `options`, of every packet. */
+  /** What ffprobe reports about the streams and, with `options`, about every packet. */
   const tell = (original: SourceFile, options: SurveyOptions | null, run: Run): Promise<Survey> =>
     readable(original, run, async (source, left, unreadable) => {
       const survey = options && new PacketSurvey(options);
-      // By index: programs list theirs once more, before.
+      // By index: programs list the streams once more, before.
       const streams = new Map<number, StreamFacts>();
       const add = (stream: StreamFacts) => streams.set(stream.index, stream);
       let durationMs: number | null = null;
@@ -111,7 +111,7 @@ export function createFfmpegEngine(
       };
       const together = await begins(streams);
       if (together.length === streams.length || streams.length === 1) return together;
-      // One that cannot be decoded may have kept the others from it.
+      // A stream that cannot be decoded may have kept the others from being decoded.
       const alone: StreamFacts[] = [];
       for (const stream of streams) alone.push(...(await begins([stream])));
       return alone;
@@ -172,11 +172,11 @@ export function createFfmpegEngine(
         if (!(error instanceof ChildFailed) || !job.audio?.encode) throw error;
         const { stream } = job.audio;
         return withScratch(`${job.output}.sound`, run, async (sound) => {
-          // Filters cannot follow sound that changes its layout or rate: it is brought to one form before them.
+          // Filters cannot follow sound that changes its layout or rate, so it is converted to one form first.
           const one = ["-map", `0:${stream}`, "-af", ONE_FORM_OF_SOUND, "-c:a", "flac", "-fs"];
           const file = [String(job.maxOutputBytes), "-f", "matroska", `file:${sound}`];
           await ffmpeg([...input(job.source, run, clock(job.baseMs)), ...one, ...file], run);
-          // Seen from zero, not from where it starts.
+          // Relative to zero, not to its start.
           const again = ["-protocol_whitelist", "file", "-f", "matroska", "-i", `file:${sound}`];
           return write([...pictures, ...again], 1);
         });
@@ -185,7 +185,7 @@ export function createFfmpegEngine(
   };
 }
 
-/** Leaves nothing of a file that is only needed on the way. */
+/** Removes a temporary file in any case. */
 async function withScratch<T>(path: string, run: Run, use: (path: string) => Promise<T>): Promise<T> {
   if (run.lent) return use(await run.lent.scratch());
   try {
@@ -196,18 +196,18 @@ async function withScratch<T>(path: string, run: Run, use: (path: string) => Pro
 }
 
 const PROGRESS = ["-nostats", "-progress", "pipe:1"];
-/** Changes of size on the way are left to the scale filter: a graph built anew would start again at zero. */
+/** Changes of size are left to the scale filter: a new graph would start again at zero. */
 const KEEP_FILTERS = ["-reinit_filter", "0"];
-/** Times are the container's own, seen from `baseMs`: what has to be mended in them is left to the filters. */
+/** Times are the container's own, relative to `baseMs`: the filters repair them. */
 const clock = (baseMs: number) => ["-copyts", "-itsoffset", (-baseMs / 1000).toFixed(6)];
 const ONE_FORM_OF_SOUND = "aresample=48000,aformat=sample_fmts=s16:channel_layouts=stereo";
 const BIT_EXACT = ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"];
 
-/** What ffprobe cannot open it only warns of. */
+/** ffprobe only warns about what it cannot open. */
 const TELLING = ["-v", "warning"];
 const PACKETS =
   "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags:packet_side_data=side_data_type";
-/** Nothing that a file may word as it likes: what it says stands on one line. */
+/** No free text of the file: each line must stay one line. */
 const FACTS = [
   "stream=index,codec_type,codec_name,profile,pix_fmt,field_order,width,height,sample_aspect_ratio,avg_frame_rate",
   "stream=r_frame_rate,color_transfer,color_space,color_primaries,color_range,channels,sample_rate,nb_frames",
@@ -234,7 +234,7 @@ function convertArguments(job: ConvertJob, soundFrom: number, threads: string): 
   const args = ["-map", `0:${video.stream}`];
   if (audio) args.push("-map", soundFrom === 0 ? `0:${audio.stream}` : `${soundFrom}:0`);
   if (video.encode) {
-    // ffmpeg brings the picture upright by itself.
+    // ffmpeg rotates the picture by itself.
     args.push("-filter:v", video.encode.filter, "-c:v", "libx264", "-threads:v", threads);
     for (const [name, value] of Object.entries(video.encode.options)) args.push(`-${name}:v`, value);
   } else args.push("-c:v", "copy", "-tag:v", "avc1", "-bsf:v", "filter_units=remove_types=6");
@@ -265,7 +265,7 @@ interface ProbeSideData {
   max_content?: number;
 }
 
-/** `section|name=value|…`, with side data behind; undefined when it does not tell. */
+/** `section|name=value|…`, followed by side data; undefined if it is missing. */
 function valueIn(line: string, name: string): string | undefined {
   const from = line.indexOf(`|${name}=`);
   if (from < 0) return undefined;

@@ -16,27 +16,27 @@ import { sweepTrialPictures, withTrialPicture } from "./trial-picture.ts";
 export interface FindMediaToolOptions {
   /** The bundled worker/media-worker.ts. */
   workerPath: string;
-  /** Folders in which to look for ffmpeg, as PATH has them. */
+  /** Folders in which to look for ffmpeg, as in PATH. */
   searchPath?: string | undefined;
-  /** A certain ffmpeg, with ffprobe beside it, instead of those on the PATH. */
+  /** The ffmpeg to use, with ffprobe in the same folder, instead of those on the PATH. */
   ffmpegPath?: string | undefined;
-  /** Where the files are: what confines a decoder must not keep it from them. */
+  /** Where the files are; a confined decoder must be able to reach them. */
   dataDir?: string | undefined;
   limits?: Partial<MediaLimits>;
   log?: { info(fields: object, message: string): void };
 }
 
 const CHECK_TIMEOUT_MS = 10_000;
-/** A machine that is busy when it starts is not to be confined less for it. */
+/** A machine that is busy at the start must not end up with less confinement. */
 const ATTEMPT_TIMEOUT_MS = 30_000;
 const USUAL_PATH = "/usr/local/bin:/usr/bin:/bin";
-/** Some distributions leave out what they hold to be patented. */
+/** Some distributions omit what they consider patented. */
 const NEEDED_ENCODERS = ["libx264", "aac", "mjpeg"];
 const NEEDED_FILTERS = ["zscale", "tonemap", "bwdif", "overlay"];
 
 /**
- * The ffmpeg on this machine when it can do all that is needed, else the libraries that come with Douya.
- * Error: CONFIG_INVALID when `ffmpegPath` is given and does not fit.
+ * The ffmpeg on this machine if it can do everything needed, else the libraries that come with Douya. Error:
+ * CONFIG_INVALID if `ffmpegPath` is given and does not fit.
  */
 export async function findMediaTool(options: FindMediaToolOptions): Promise<MediaTool> {
   const limits = { ...DEFAULT_MEDIA_LIMITS, ...options.limits };
@@ -54,7 +54,7 @@ export async function findMediaTool(options: FindMediaToolOptions): Promise<Medi
   return confinedTool((prefix) => createNodeAvEngine(options.workerPath, limits, prefix), limits, options);
 }
 
-/** Finds out, by a small picture where the files are, behind what an engine's decoders work here. */
+/** Finds out how an engine's decoders can be confined here, with a small picture in the folder of the files. */
 export async function confinedTool(
   create: (prefix: readonly string[]) => MediaEngine,
   limits: MediaLimits,
@@ -87,13 +87,13 @@ const attemptRun = (): Run => ({
 });
 
 async function programsAt(ffmpegPath: string, searchPath: string): Promise<FfmpegPrograms> {
-  // Children have no search path of ours. A program that is nowhere keeps a name, and fails by it.
+  // Children have no PATH of ours. A program that was not found keeps its name and fails when it is started.
   const found = ffmpegPath === basename(ffmpegPath) ? await findProgram(ffmpegPath, searchPath) : ffmpegPath;
   const ffmpeg = found ?? join(searchPath.split(delimiter)[0]!, ffmpegPath);
   return { ffmpeg, ffprobe: join(dirname(ffmpeg), basename(ffmpeg).replace("ffmpeg", "ffprobe")) };
 }
 
-/** What keeps these programs from being used, or null. */
+/** Why these programs cannot be used, or null. */
 export async function findLack(programs: FfmpegPrograms, limits: MediaLimits): Promise<string | null> {
   const ask = async (program: string, question: string) => {
     const bounds = { signal: new AbortController().signal, timeoutMs: CHECK_TIMEOUT_MS, ...limits };

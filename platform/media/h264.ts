@@ -1,4 +1,4 @@
-/** The little of H.264 (ITU-T H.264, 7.3) that tells whether a stream can be handed on as it is. */
+/** The part of H.264 (ITU-T H.264, 7.3) that decides whether a stream can be copied. */
 
 const SEI = 6;
 const SEQUENCE_PARAMETERS = 7;
@@ -9,7 +9,7 @@ const HIGHEST_LEVEL = 52;
 
 /** How samples of an MP4, Matroska or FLV file are cut into units (ISO/IEC 14496-15, 5.3.3.1). */
 export interface AvcSettings {
-  /** Of the length before each unit. */
+  /** The size of the length field before each unit. */
   lengthBytes: number;
   sequences: Buffer[];
 }
@@ -33,7 +33,7 @@ export function sequencesIn(sample: Buffer, lengthBytes: number): Buffer[] {
     .map(({ from, end }) => Buffer.from(sample.subarray(from + lengthBytes, end)));
 }
 
-/** A sample without what is told beside the picture, or the same one when there is nothing of it. */
+/** A sample without its messages (SEI), or the same one if it has none. */
 export function withoutMessages(sample: Buffer, lengthBytes: number): Buffer {
   const units = unitsOf(sample, lengthBytes);
   const kept = units.filter(({ type }) => type !== SEI);
@@ -111,7 +111,7 @@ class BitReader {
   private readonly bytes: number[];
   private at = 0;
 
-  /** Takes out the bytes that keep start codes from appearing in a unit. */
+  /** Removes the bytes that keep start codes from appearing in a unit. */
   constructor(unit: Uint8Array) {
     this.bytes = [...unit].filter(
       (byte, at) => !(byte === 3 && at >= 2 && unit[at - 1] === 0 && unit[at - 2] === 0),

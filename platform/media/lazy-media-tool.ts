@@ -1,8 +1,8 @@
 import type { CheckedMedia, MediaTool } from "./media-tool.ts";
 
 /**
- * A tool that is looked for when it is first needed: looking takes a moment, and not every process handles
- * media. What was found stays until a check of it fails; a search that failed is made again.
+ * A tool that is searched when it is first needed: searching takes a moment, and not every process handles media. A
+ * tool is kept until a check of it fails; a failed search is repeated.
  */
 export function lazyMediaTool(find: () => Promise<MediaTool>): CheckedMedia {
   let finding: Promise<MediaTool> | undefined;
@@ -21,7 +21,7 @@ export function lazyMediaTool(find: () => Promise<MediaTool>): CheckedMedia {
     async check() {
       const found = await tool();
       await found.check().catch(async () => {
-        // Somebody has removed or replaced it; there may be another one.
+        // It was removed or replaced; there may be another one.
         finding = undefined;
         await (await tool()).check();
       });

@@ -3,7 +3,7 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Account } from "./confinement.ts";
 import type { MediaEngine, Run, SourceFile } from "./media-engine.ts";
 
-/** The first that a child has beside its input, output and errors. */
+/** The first descriptor of a child after its input, output and errors. */
 const FIRST_FD = 3;
 const name = (position: number) => `/proc/self/fd/${FIRST_FD + position}`;
 
@@ -14,8 +14,8 @@ interface Lent {
 }
 
 /**
- * An engine whose decoders run as another account, which can open nothing of ours: they are handed what they need,
- * open, and name it by /proc/self/fd, where it can be opened again from its start. Linux only.
+ * An engine whose decoders run as another account, which cannot open our files. They get the files they need as open
+ * descriptors, named by /proc/self/fd, where they can be opened again from the start. Linux only.
  */
 export function createLendingEngine(engine: MediaEngine, account: Account): MediaEngine {
   async function lend<T>(
@@ -26,7 +26,7 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
   ): Promise<T> {
     const files: FileHandle[] = [];
     const fds: number[] = [];
-    /** Children that are started from now on have it, by this name. */
+    /** Children started from now on have it, under this name. */
     function hand(file: FileHandle): string {
       fds.push(file.fd);
       return name(files.push(file) - 1);
@@ -35,7 +35,7 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
       const path = `${source.path}.${randomUUID()}.scratch`;
       const file = await open(path, "wx+", 0o600);
       const named = hand(file);
-      // Whatever happens it is gone with the last who has it open.
+      // It disappears with the last process that has it open.
       await rm(path);
       await file.chown(account.uid, account.gid);
       return named;
@@ -90,7 +90,7 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
   };
 }
 
-/** To the account's group; who else it belongs to, and the folders that keep others out, stay as they are. */
+/** Readable for the account's group; its owner stays, and so do the folders that keep others out. */
 async function makeReadable(file: FileHandle, { gid }: Account): Promise<void> {
   const { uid, gid: group, mode } = await file.stat();
   if (mode & 0o004 || (group === gid && mode & 0o040)) return;

@@ -1,11 +1,11 @@
-/** Containers that are accepted, under our names; the demuxer for each is in rules.ts. */
+/** Accepted containers, under our names; the demuxer for each is in rules.ts. */
 export type VideoContainer = "mp4" | "matroska" | "avi" | "flv" | "mpegts" | "mpegps";
 export type PictureFormat = "jpeg" | "png" | "webp" | "gif";
 
 /** How many first bytes are enough to sniff. */
 export const SNIFF_BYTES = 1024;
 
-/** Plain; with the time of arrival before each (AVCHD, Blu-ray); with error correction behind each. */
+/** Plain; with an arrival time before each packet (AVCHD, Blu-ray); with error correction after each. */
 const TS_PACKET_BYTES = [188, 192, 204];
 const TS_SYNC = 0x47;
 const TS_LEAST_PACKETS = 3;
@@ -14,7 +14,7 @@ const OTHER_BRANDS = new Set([
   ...["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1", "avif", "avis"],
   ...["crx ", "M4A ", "M4B ", "M4P "],
 ]);
-/** Other first boxes: of QuickTime files older than the `ftyp` box, of cameras, of parts of a stream. */
+/** Other first boxes: QuickTime files older than the `ftyp` box, cameras, parts of a stream. */
 const FIRST_BOXES = new Set([
   "moov",
   "mdat",
@@ -29,11 +29,11 @@ const FIRST_BOXES = new Set([
   "sidx",
 ]);
 
-/** Tells from the first bytes of a file (see SNIFF_BYTES) which video container it claims to be, if any. */
+/** The video container that the first bytes of a file (see SNIFF_BYTES) claim, if any. */
 export function sniffVideo(first: Uint8Array): VideoContainer | null {
   const box = latin(first, 4, 8);
   if (box === "ftyp") return OTHER_BRANDS.has(latin(first, 8, 12)) ? null : "mp4";
-  // Before those words a text would have a letter where a box has the first byte of its length.
+  // A text would have a letter in the first byte of the length before these words.
   if (FIRST_BOXES.has(box) && (box === "mdat" || first[0]! < 0x20)) return "mp4";
   if (startsWith(first, [0x1a, 0x45, 0xdf, 0xa3])) return "matroska";
   if (latin(first, 0, 4) === "RIFF" && latin(first, 8, 11) === "AVI") return "avi";
@@ -56,7 +56,7 @@ function isTransportStream(first: Uint8Array, packetBytes: number): boolean {
   return false;
 }
 
-/** Tells from the first 12 bytes which picture format a file claims to be, if any that is accepted. */
+/** The accepted picture format that the first 12 bytes of a file claim, if any. */
 export function sniffPicture(first: Uint8Array): PictureFormat | null {
   if (startsWith(first, [0xff, 0xd8, 0xff])) return "jpeg";
   if (startsWith(first, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) return "png";

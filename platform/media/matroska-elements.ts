@@ -4,7 +4,7 @@ import type { Crop } from "./media-tool.ts";
 export interface MatroskaLayout {
   /** The file ends before its segment does. */
   truncated: boolean;
-  /** What is shown of each video track, in the order of all tracks; null: everything. */
+  /** The visible part of each video track, in the order of all tracks; null: everything. */
   crops: (Crop | null)[];
 }
 
@@ -15,18 +15,18 @@ const VIDEO = 0xe0;
 const WIDTH = 0xb0;
 const HEIGHT = 0xba;
 const CROP = { bottom: 0x54aa, top: 0x54bb, left: 0x54cc, right: 0x54dd } as const;
-/** Tracks come before the clusters; what is behind so many elements is not looked for. */
+/** Tracks come before the clusters; the search ends after this many elements. */
 const MAX_ELEMENTS = 64;
 const MAX_TRACKS_BYTES = 256 * 1024;
 
 interface Element {
   id: number;
   from: number;
-  /** null: it goes on to the end. */
+  /** null: until the end. */
   bytes: number | null;
 }
 
-/** Reads the top of a Matroska or WebM file (RFC 9559) and the part of its tracks that decoders do not tell. */
+/** Reads the top of a Matroska or WebM file (RFC 9559) and the parts of its tracks that decoders do not report. */
 export async function readMatroskaLayout(file: FileHandle, sizeBytes: number): Promise<MatroskaLayout> {
   const nothing = { truncated: false, crops: [] };
   const header = await elementAt(file, 0);
@@ -78,7 +78,7 @@ async function elementAt(file: FileHandle, at: number): Promise<Element | null> 
   return readElement(buffer.subarray(0, bytesRead), at);
 }
 
-/** An id of up to 4 bytes, a size of up to 8; the leading zeros of each tell its length (RFC 8794, 4). */
+/** An id of up to 4 bytes and a size of up to 8; their leading zeros encode the length (RFC 8794, 4). */
 function readElement(bytes: Buffer, at: number): Element | null {
   const idBytes = Math.clz32(bytes[0] ?? 0) - 23;
   const sizeBytes = Math.clz32(bytes[idBytes] ?? 0) - 23;

@@ -1,8 +1,8 @@
 import type { StreamSpan, SurveyOptions } from "./packet-survey.ts";
 
 /**
- * What both implementations (the ffmpeg program, the libraries inside node-av) must be able to do.
- * All decisions are taken before, in rules.ts; an engine only carries them out in a child process.
+ * What both implementations (the ffmpeg program, the libraries inside node-av) must provide. All decisions are made
+ * before, in rules.ts; an engine only carries them out in a child process.
  */
 
 export interface Rational {
@@ -10,7 +10,7 @@ export interface Rational {
   den: number;
 }
 
-/** How a stored picture is brought upright: first flipped left to right if mirrored, then turned clockwise. */
+/** How a stored picture becomes upright: first flipped left to right if mirrored, then rotated clockwise. */
 export interface Upright {
   rotation: 0 | 90 | 180 | 270;
   mirrored: boolean;
@@ -18,50 +18,50 @@ export interface Upright {
 
 export interface SourceFile {
   path: string;
-  /** libavformat's name; chosen from the magic number, so that no content can choose another. */
+  /** libavformat's name; chosen by the magic number, so that no content can choose another. */
   demuxer: string;
-  /** Show what edit lists hide, too. */
+  /** Also read what edit lists hide. */
   ignoreEdits?: boolean;
 }
 
 export interface StreamFacts {
   index: number;
   kind: "video" | "audio" | "other";
-  /** libavcodec's name, "unknown" when it has none. */
+  /** libavcodec's name, "unknown" if it has none. */
   codec: string;
-  /** "LC" for the AAC that everything plays; FFmpeg's name or number else. */
+  /** "LC" for the AAC that every player plays; otherwise FFmpeg's name or number. */
   profile: string;
-  /** Meant to be shown rather than others of its kind; MP4 calls it enabled. */
+  /** Meant to be shown before others of its kind; MP4 calls it enabled. */
   isDefault: boolean;
   pixelFormat: string;
-  /** What the container says of fields; codecs that can tell for themselves do so in each frame. */
+  /** The field order by the container; some codecs tell it in each frame. */
   fieldOrder: "top-first" | "bottom-first" | "unknown";
   width: number;
   height: number;
-  /** Width of a pixel by its height; 0/1 when unknown. */
+  /** Width of a pixel by its height; 0/1 if unknown. */
   pixelAspect: Rational;
-  /** Average, and the lowest that can show all timestamps. 0/0 when unknown. */
+  /** The average rate, and the lowest that can show all timestamps. 0/0 if unknown. */
   frameRate: Rational;
   nominalFrameRate: Rational;
-  /** Of colours, in FFmpeg's names; "unknown" when untagged. */
+  /** Colours in FFmpeg's names; "unknown" if untagged. */
   transfer: string;
   matrix: string;
   primaries: string;
   fullRange: boolean;
-  /** Which other kind of picture a Dolby Vision stream is as well; 0: none. null: no Dolby Vision. */
+  /** The compatible base layer of a Dolby Vision stream; 0: none. null: no Dolby Vision. */
   dolbyVisionBase: number | null;
-  /** The 9 numbers of the display matrix, null when there is none. */
+  /** The 9 numbers of the display matrix, null if there is none. */
   displayMatrix: number[] | null;
   /** A cover image of a sound file, not a moving picture. */
   attachedPicture: boolean;
   channels: number;
   sampleRate: number;
-  /** How many packets the file's index lists, hidden ones too; null when it does not tell. */
+  /** How many packets the file's index lists, hidden ones included; null if unknown. */
   frames: number | null;
 }
 
 export interface SourceFacts {
-  /** What the container says; null when it does not. To be believed of our own files only. */
+  /** The container's duration; null if unknown. Trusted only for our own files. */
   durationMs: number | null;
   streams: StreamFacts[];
 }
@@ -76,9 +76,11 @@ export interface ConvertJob {
   output: string;
   /** The time in the source that becomes zero. */
   baseMs: number;
-  /** Streams that are copied end there; the filters of others see to it themselves. null: with the source. */
+  /** Copied streams end there; for others their filters do it. null: with the source. */
   endMs: number | null;
-  /** `filter` starts from an upright picture and yields `size`, yuv420p and `frameRate`. null: copy, without messages. */
+  /**
+   * `filter` starts from an upright picture and yields `size`, yuv420p and `frameRate`. null: copy, without messages.
+   */
   video: {
     stream: number;
     encode: {
@@ -87,7 +89,7 @@ export interface ConvertJob {
       width: number;
       height: number;
       frameRate: Rational;
-      /** The filter turns colours into BT.709; else they stay what the source says they are. */
+      /** The filter converts colours to BT.709; else they stay as the source says. */
       isBt709: boolean;
       options: Record<string, string>;
     } | null;
@@ -97,7 +99,7 @@ export interface ConvertJob {
     stream: number;
     encode: { filter: string; sampleRate: number; options: Record<string, string> } | null;
   } | null;
-  /** The output ends there quietly, at this size or a little more. */
+  /** The output ends without an error at this size or slightly above. */
   maxOutputBytes: number;
 }
 
@@ -117,38 +119,41 @@ export interface SampleJob {
   maxFrames: number;
 }
 
-/** How bright the pictures were when they were made, in cd/m²; 0 when that is not told. */
+/** How bright the mastered pictures are, in cd/m²; 0 if unknown. */
 export interface LightFacts {
   masteringPeak: number;
   contentPeak: number;
 }
 
-/** Bounds of one run. */
+/** Limits of one run. */
 export interface Run {
   signal: AbortSignal;
   timeoutMs: number;
   /** Decoders refuse larger frames before they allocate them. */
   maxPixels: number;
-  /** For decoders that may open no file: the open ones that children have from 3 on, and how to get one more, empty. */
+  /**
+   * For decoders that may open no file: the open files that children have as descriptors from 3 on, and how to get an
+   * empty one.
+   */
   lent?: { fds: readonly number[]; scratch(): Promise<string> };
 }
 
-/** Every method rejects with `ChildFailed` when the media is to blame, or with a refusal (see child-run.ts). */
+/** Every method rejects with `ChildFailed` if the media is the cause, or with a refusal (see child-run.ts). */
 export interface MediaEngine {
   readonly name: string;
   inspect(source: SourceFile, run: Run): Promise<SourceFacts>;
-  /** What `inspect` does, and reads to the end, without decoding. */
+  /** `inspect`, and a read to the end without decoding. */
   survey(source: SourceFile, options: SurveyOptions, run: Run): Promise<Survey>;
-  /** Those of the streams of which a beginning can be decoded: one picture, or a second of sound. */
+  /** Which of the streams can be decoded at their beginning: one picture, or a second of sound. */
   decodable(source: SourceFile, streams: readonly StreamFacts[], run: Run): Promise<StreamFacts[]>;
-  /** What the first pictures of a stream tell of their light. */
+  /** What the first pictures of a stream tell about their brightness. */
   light(source: SourceFile, stream: number, run: Run): Promise<LightFacts>;
   /** The different sequence parameters of an H.264 stream, up to its end. */
   sequences(source: SourceFile, stream: number, run: Run): Promise<Buffer[]>;
-  /** Grey pictures one after another, without padding. */
+  /** Grey pictures in order, without padding. */
   sample(job: SampleJob, run: Run): Promise<Buffer>;
-  /** Writes one frame as JPEG; the last one when there is none at `atMs`. */
+  /** Writes one frame as JPEG; the last one if there is none at `atMs`. */
   still(job: StillJob, run: Run): Promise<void>;
-  /** Resolves with the time up to which the output goes. */
+  /** Resolves with the time at which the output ends. */
   convert(job: ConvertJob, run: Run, onProgress: (outMs: number) => void): Promise<number>;
 }

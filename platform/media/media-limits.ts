@@ -1,16 +1,16 @@
-/** What a strange file may cost. Every step on it runs in a child process that is ended at the limit. */
+/** What a stranger's file may cost. Every step on it runs in a child process that is ended at the limit. */
 export interface MediaLimits {
   /** Longest video that is accepted. */
   maxDurationMs: number;
   /** Longest side of a frame, as stored in the file. */
   maxSidePx: number;
-  /** Most pixels in a video frame; 7680x4320 and a little. */
+  /** Most pixels in a video frame; slightly above 7680x4320. */
   maxFramePixels: number;
   /** Most pixels in an avatar or background. */
   maxPicturePixels: number;
   /** Largest rendition. */
   maxOutputBytes: number;
-  /** Resident memory of one child; watched on Linux, where /proc tells. */
+  /** Resident memory of one child; watched on Linux, through /proc. */
   maxMemoryBytes: number;
   /** Threads of one child's decoder and encoder. */
   threads: number;

@@ -2,8 +2,8 @@ import type { FairQueue } from "../protect/fair-queue.ts";
 import type { Media, RunOptions } from "./media-tool.ts";
 
 /**
- * Puts what people wait for, probes and pictures, in one line in which they take turns. Renditions and covers are
- * made by jobs, whose number is bounded by the workers there are.
+ * Probes and pictures that people wait for share one queue and take turns. Renditions and covers are jobs, and the
+ * number of workers bounds them.
  */
 export function mediaLine(media: Media, queue: FairQueue): Media {
   const inLine = <T>({ person = "", signal }: RunOptions, work: () => Promise<T>) =>

@@ -5,10 +5,10 @@ import type { Timeline } from "./timeline.ts";
 
 export const MEDIA_INFO_FORM = 2;
 
-/** VIDEO_CUT_OFF: the end of the file is missing. SOUND_LEFT_OUT: nobody can decode any of its sound. */
+/** VIDEO_CUT_OFF: the end of the file is missing. SOUND_LEFT_OUT: none of its sound can be decoded. */
 export type MediaNotice = "VIDEO_CUT_OFF" | "SOUND_LEFT_OUT";
 
-/** In pixels as stored, before any turning. */
+/** In pixels as stored, before rotation. */
 export interface Crop {
   x: number;
   y: number;
@@ -16,7 +16,7 @@ export interface Crop {
   height: number;
 }
 
-/** What is known of a video after `probe`. Plain data: it may be stored as JSON between steps of a workflow. */
+/** The result of `probe`. Plain data: it may be stored as JSON between steps of a workflow. */
 export interface MediaInfo {
   container: VideoContainer;
   sizeBytes: number;
@@ -24,9 +24,9 @@ export interface MediaInfo {
   /** As displayed: after rotation, with square pixels. */
   width: number;
   height: number;
-  /** Clockwise turn that the player has to make; `width` and `height` are after it. */
+  /** The clockwise rotation that the player must apply; `width` and `height` are after it. */
   rotation: Upright["rotation"];
-  /** The picture has to be flipped left to right before it is turned. */
+  /** The picture must be flipped left to right before it is rotated. */
   mirrored: boolean;
   /** As stored. */
   storedWidth: number;
@@ -36,7 +36,7 @@ export interface MediaInfo {
   /** null: no sound. */
   audioCodec: string | null;
   audioChannels: number;
-  /** Numbers the form of this record: one of another form is to be probed again. */
+  /** The version of this record: one of another version is probed again. */
   form: typeof MEDIA_INFO_FORM;
   /** Average frames per second. */
   fps: number;
@@ -44,20 +44,20 @@ export interface MediaInfo {
   outputFps: Rational;
   /** Of the whole file. */
   bitsPerSecond: number;
-  /** Brightness above the standard range, to be tone-mapped: the brightest it shows, in cd/m². */
+  /** Brightness above the standard range, which is tone-mapped: the maximum it shows, in cd/m². */
   hdr: { untagged: ("matrix" | "primaries")[]; peakNits: number } | null;
-  /** Decoded pictures are RGB, and part of them may be see-through. */
+  /** Decoded pictures are RGB, partly transparent perhaps. */
   rgb: boolean;
   alpha: boolean;
-  /** How fields are to be made frames: as each frame says, or as the container does for all of them. */
+  /** How fields become frames: as each frame says, or as the container says for all. */
   fields: "per-frame" | "top-first" | "bottom-first" | "none";
-  /** The part of the stored picture that is shown, when that is not all of it. */
+  /** The visible part of the stored picture, if that is not all of it. */
   crop: Crop | null;
   timeline: Timeline;
-  /** Streams that everything plays, and that hold nothing but what is shown. */
+  /** Streams that every player plays, and that contain only what is shown. */
   videoComplies: boolean;
   audioComplies: boolean;
-  /** What the author should be told, by reason. */
+  /** Notices for the author. */
   notices: MediaNotice[];
   videoStream: number;
   audioStream: number | null;
@@ -66,7 +66,7 @@ export interface MediaInfo {
 export interface RunOptions {
   /** Ends the child; the call rejects with the signal's reason. */
   signal: AbortSignal;
-  /** Who waits for it: people's probes and pictures take turns. */
+  /** The person who waits: probes and pictures of different people take turns. */
   person?: string;
 }
 
@@ -77,22 +77,22 @@ export type RenditionInfo = Pick<
 
 interface RenditionOptions extends RunOptions {
   maxShortSidePx: number;
-  /** From 0 to 1, a few times a second, never falling. */
+  /** From 0 to 1, a few times a second, never decreasing. */
   onProgress?: (done: number) => void;
 }
 
 export interface PictureOptions extends RunOptions {
   maxWidthPx: number;
   maxHeightPx: number;
-  /** Fill the box and cut what sticks out, instead of fitting into it. */
+  /** Fill the box and crop, instead of fitting into it. */
   crop?: boolean;
 }
 
 /**
- * Reads strangers' media and makes our own from it. `output` is a path that is replaced; after a failure it
- * does not exist. Refusals are DomainErrors: EMPTY_FILE, NOT_A_VIDEO, NOT_A_PICTURE, VIDEO_DAMAGED,
- * PICTURE_DAMAGED, VIDEO_CODEC_UNSUPPORTED (invalid); VIDEO_TOO_LONG, FRAME_TOO_LARGE, PICTURE_TOO_LARGE,
- * RENDITION_TOO_LARGE, MEDIA_TOO_HEAVY (too-large); MEDIA_TIMEOUT (deadline); DISK_FULL (unavailable).
+ * Reads strangers' media and makes our own files from it. `output` is a path that is replaced; after a failure it
+ * does not exist. Refusals are DomainErrors: EMPTY_FILE, NOT_A_VIDEO, NOT_A_PICTURE, VIDEO_DAMAGED, PICTURE_DAMAGED,
+ * VIDEO_CODEC_UNSUPPORTED (invalid); VIDEO_TOO_LONG, FRAME_TOO_LARGE, PICTURE_TOO_LARGE, RENDITION_TOO_LARGE,
+ * MEDIA_TOO_HEAVY (too-large); MEDIA_TIMEOUT (deadline); DISK_FULL (unavailable).
  */
 export interface Media {
   /** Measures the file, checks it against the limits, and decodes a first frame. */
@@ -107,21 +107,21 @@ export interface Media {
     info: MediaInfo,
     options: RenditionOptions,
   ): Promise<{ copied: boolean; info: RenditionInfo }>;
-  /** A JPEG of the moment when the picture of a rendition changes most. */
+  /** A JPEG of the time at which the picture of a rendition changes most. */
   cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<void>;
-  /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; what was transparent becomes white. */
+  /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; transparent parts become white. */
   picture(input: string, output: string, options: PictureOptions): Promise<void>;
 }
 
-/** Media that can be asked whether it works here. */
+/** A tool that can be checked. */
 export interface CheckedMedia extends Media {
-  /** Makes a small picture; rejects when that cannot be done. */
+  /** Makes a small picture; rejects if that fails. */
   check(): Promise<void>;
 }
 
-/** One that was found, by the name that `douya doctor` shows. */
+/** A tool that was found, under the name that `douya doctor` shows. */
 export interface MediaTool extends CheckedMedia {
   readonly name: string;
-  /** What its decoders run behind, where that was looked for. */
+  /** How its decoders are confined, if that was found out. */
   readonly confinement?: Confinement;
 }

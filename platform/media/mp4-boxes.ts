@@ -4,22 +4,22 @@ import { refusals } from "./refusals.ts";
 
 export interface Mp4Layout {
   hasIndex: boolean;
-  /** A box of data is longer than what there is of the file. */
+  /** A data box is longer than the rest of the file. */
   truncated: boolean;
-  /** Up to where the fragments are whole; 0 when there is not one. */
+  /** The end of the last complete fragment; 0 if there is none. */
   wholeBytes: number;
-  /** What is shown of each track's picture, in the order of the tracks; null: all of it. */
+  /** The visible part of each track's picture, in the order of the tracks; null: all of it. */
   crops: (Crop | null)[];
 }
 
 interface Box {
   type: string;
-  /** Where its content starts and where it ends. */
+  /** Where its content starts and ends. */
   from: number;
   end: number;
 }
 
-/** What one walk may cost in all, whatever the file says. */
+/** The total cost of one walk, whatever the file contains. */
 export interface WalkBounds {
   signal: AbortSignal;
   timeoutMs: number;
@@ -27,19 +27,19 @@ export interface WalkBounds {
 
 /** Twice the boxes of a quarter of an hour in fragments of one frame. */
 const MAX_BOXES = 250_000;
-/** As many streams as libavformat takes. */
+/** As many streams as libavformat accepts. */
 const MAX_TRACKS = 1000;
 const WINDOW_BYTES = 32 * 1024;
-/** Behind the last of these, cameras write what is no box at all. */
+/** After the last of these, cameras write data that is no box. */
 const NEEDED = new Set(["moov", "moof", "mdat"]);
-/** What comes before the boxes in a list of sample descriptions, and in the description of a picture. */
+/** The bytes before the boxes in a list of sample descriptions, and in the description of a picture. */
 const LIST_HEAD_BYTES = 8;
 const PICTURE_HEAD_BYTES = 78;
 const CLAP_BYTES = 32;
 
 /**
- * Reads the top-level boxes of an ISO base media file (ISO/IEC 14496-12, 4.2) and how tracks are cropped.
- * Errors: VIDEO_DAMAGED for more boxes than any recording has, MEDIA_TIMEOUT, the signal's reason.
+ * Reads the top-level boxes of an ISO base media file (ISO/IEC 14496-12, 4.2) and how tracks are cropped. Errors:
+ * VIDEO_DAMAGED for more boxes than any recording has, MEDIA_TIMEOUT, the signal's reason.
  */
 export async function readMp4Layout(
   file: FileHandle,
@@ -67,7 +67,7 @@ export async function readMp4Layout(
   return { hasIndex: moov !== undefined, truncated, wholeBytes, crops };
 }
 
-/** The clean aperture of a track's first sample description (12.1.4): a size, and how far its middle is off. */
+/** The clean aperture of a track's first sample description (12.1.4): a size, and the offset of its centre. */
 async function readCrop(walk: BoxWalk, track: Box): Promise<Crop | null> {
   let within: Box | undefined = track;
   for (const type of ["mdia", "minf", "stbl", "stsd"]) within = within && (await walk.child(within, type));
@@ -89,7 +89,7 @@ async function readCrop(walk: BoxWalk, track: Box): Promise<Crop | null> {
   return { x, y, width, height };
 }
 
-/** Looks at boxes through a window, and at no more of them and for no longer than a recording needs. */
+/** Reads boxes through a window, no more of them and no longer than a recording needs. */
 class BoxWalk {
   private readonly file: FileHandle;
   private readonly bounds: WalkBounds;
@@ -105,11 +105,11 @@ class BoxWalk {
     this.untilMs = performance.now() + bounds.timeoutMs;
   }
 
-  /** Calls back with each box of a range, whose own range may reach beyond it. */
+  /** Calls back with each box of a range; a box's own range may exceed it. */
   async each({ from, end }: { from: number; end: number }, visit: (box: Box) => void): Promise<void> {
     for (let at = from; at + 8 <= end; ) {
       if (++this.boxes > MAX_BOXES) throw refusals.videoDamaged();
-      // Most headers lie in the window: only the others are waited for.
+      // Most headers are in the window: only the others need an asynchronous read.
       const header = this.inWindow(at, 16) ?? (await this.bytes(at, 16));
       if (header.length < 8) return;
       const size32 = header.readUInt32BE(0);
@@ -131,7 +131,9 @@ class BoxWalk {
     return found;
   }
 
-  /** Bytes at a place, fewer at the end of the file; valid until the next call. `length` is at most the window's. */
+  /**
+   * Bytes at a position, fewer at the end of the file; valid until the next call. `length` is at most the window's.
+   */
   async bytes(at: number, length: number): Promise<Buffer> {
     const seen = this.inWindow(at, length);
     if (seen) return seen;

@@ -1,6 +1,6 @@
 /**
- * What a walk over all packets tells of a stream, without decoding: how long it really is, whatever the header
- * says, and whether its packets can be handed on as they are.
+ * What a walk over all packets shows about a stream, without decoding: its real duration, whatever the header says,
+ * and whether its packets can be copied.
  */
 export interface StreamSpan {
   index: number;
@@ -8,27 +8,27 @@ export interface StreamSpan {
   parts: ClockPart[];
   packets: number;
   hiddenPackets: number;
-  /** Sum of the packets' durations, and of those that an edit list hides. */
+  /** Sum of the packets' durations, and of the hidden ones among them (edit list). */
   shownMs: number;
   hiddenMs: number;
-  /** The decoder's settings stay what they are, and no byte is shown twice. */
+  /** The decoder's settings do not change, and no byte is used twice. */
   uniform: boolean;
 }
 
 interface ClockPart {
   startMs: number;
   endMs: number;
-  /** From the clock of the part before it; negative: it starts again. */
+  /** Relative to the clock of the part before it; negative: it starts again. */
   stepMs: number;
 }
 
-/** One packet, as demuxers give it. Times are in seconds, null when unknown. */
+/** One packet, as demuxers report it. Times are in seconds, null if unknown. */
 export interface SurveyedPacket {
   stream: number;
   pts: number | null;
   dts: number | null;
   duration: number;
-  /** In the file, -1 when unknown. */
+  /** In the file, -1 if unknown. */
   position: number;
   size: number;
   discarded: boolean;
@@ -37,21 +37,21 @@ export interface SurveyedPacket {
 }
 
 export interface SurveyOptions {
-  /** Packets that end behind this are not counted. */
+  /** Packets that end after this are not counted. */
   wholeBytes: number | null;
-  /** What lies before zero is hidden, as in MP4; other clocks may start anywhere. */
+  /** Negative times are hidden, as in MP4; other clocks may start anywhere. */
   startsAtZero: boolean;
 }
 
-/** A clock that falls by more than this has been started again. */
+/** A clock that goes back by more than this has been restarted. */
 const RESTART_SECONDS = 0.1;
-/** A step that is longer than this, and than so many usual ones, may be a jump. FFmpeg's own limit. */
+/** A step longer than this, and than this many usual ones, may be a jump. FFmpeg's own limit. */
 const JUMP_SECONDS = 10;
 const JUMP_STEPS = 100;
-/** More than any recording is joined of; what is behind them is not told apart any more. */
+/** More parts than any recording has; later ones are not told apart. */
 const MAX_PARTS = 10_000;
 const NOTHING_SECONDS = 1e-6;
-/** More than decoders hold pictures back. */
+/** More pictures than decoders hold back. */
 const REORDERED_SECONDS = 0.5;
 
 export class PacketSurvey {
@@ -80,7 +80,7 @@ interface OpenPart {
   start: number;
   end: number;
   step: number;
-  /** The clock of decoding: where it starts, where its last packet ends, and how many steps it made. */
+  /** The decoding clock: where it starts, where its last packet ends, and how many steps it took. */
   first: number;
   last: number;
   steps: number;
@@ -89,8 +89,8 @@ interface OpenPart {
 }
 
 /**
- * A packet lasts until the next one is decoded. Where pictures are shown in another order and at a variable rate, a
- * long one may seem to reach far beyond the end: then the clock of decoding tells better.
+ * A packet lasts until the next one is decoded. With reordered pictures and a variable rate, a long one may seem to
+ * reach far beyond the end: then the decoding clock is more exact.
  */
 function endOf({ start, end, first, last, latest }: OpenPart): number {
   const decoded = Math.max(latest, last + start - first);

@@ -2,13 +2,13 @@ import type { PictureFormat } from "./magic.ts";
 import type { Upright } from "./media-engine.ts";
 
 export interface PictureHeader {
-  /** As stored, before it is brought upright. */
+  /** As stored, before rotation. */
   width: number;
   height: number;
   upright: Upright;
 }
 
-/** Camera pictures put thumbnails and profiles before the size. */
+/** Camera pictures have thumbnails and profiles before the size. */
 export const PICTURE_HEADER_BYTES = 1024 * 1024;
 
 const AS_STORED: Upright = { rotation: 0, mirrored: false };
@@ -25,8 +25,8 @@ const EXIF_UPRIGHT: readonly Upright[] = [
 ];
 
 /**
- * Reads size and orientation from the first PICTURE_HEADER_BYTES of a picture without decoding anything.
- * null when the header makes no sense.
+ * Reads size and orientation from the first PICTURE_HEADER_BYTES of a picture without decoding. null if the header is
+ * invalid.
  */
 export function readPictureHeader(format: PictureFormat, first: Buffer): PictureHeader | null {
   try {

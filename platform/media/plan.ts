@@ -4,16 +4,16 @@ import type { MediaInfo, RenditionInfo } from "./media-tool.ts";
 import type { PictureHeader } from "./picture-header.ts";
 import { canCopyVideo, targetSize } from "./rules.ts";
 
-/** How renditions, covers and pictures are made, in libavfilter's and the encoders' words. */
+/** How renditions, covers and pictures are made, as libavfilter graphs and encoder settings. */
 
 const KEY_FRAME_SECONDS = 2;
 const AUDIO_RATE = 48_000;
 const COVER_SHORT_SIDE_PX = 720;
 
-/** JPEG's own matrix and range, whatever came in. */
+/** JPEG's own matrix and range, whatever the source has. */
 const TO_JPEG = "out_range=pc:out_color_matrix=bt601,setsar=1,format=yuvj420p";
 
-/** The streams of a rendition; a stream that complies already is copied. */
+/** The streams of a rendition; a compliant stream is copied. */
 export function planStreams(
   info: MediaInfo,
   maxShortSidePx: number,
@@ -40,7 +40,7 @@ function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]
     ...(info.hdr ? assumedColours(info.hdr) : []),
     ...deinterlace(info),
     ...(info.crop ? [cropFilter(info)] : []),
-    // What is see-through shows black, and not what is kept under it.
+    // Transparent parts become black, not the hidden colour under them.
     ...(info.alpha ? ["format=gbrap,premultiply=inplace=1,format=gbrp"] : []),
     ...mendClock(info, "setpts", `${den}/${num}/TB`),
     `fps=${num}/${den}:start_time=0`,
@@ -48,7 +48,7 @@ function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]
     `scale=${width}:${height}:out_range=tv${isRgb ? ":out_color_matrix=bt709" : ""}`,
     ...(info.hdr ? [toneMap(info.hdr)] : []),
     ...(isRgb ? ["setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"] : []),
-    // Places, captions and the like travel with frames, too.
+    // Frames carry places, captions and other metadata too.
     "sidedata=mode=delete,setsar=1,format=yuv420p",
   ];
   return {
@@ -59,13 +59,13 @@ function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]
     frameRate: info.outputFps,
     isBt709: isRgb || info.hdr !== null,
     options: {
-      // "veryfast" is where two laptop cores stay ahead of a phone's 1080p; slower ones gain little at 720p.
+      // "veryfast" is where two laptop cores stay ahead of a phone's 1080p; slower presets gain little at 720p.
       preset: "veryfast",
       crf: "23",
       maxrate: "4000000",
       bufsize: "8000000",
       profile: "high",
-      // Key frames at exact multiples, so that every rendition can be cut at the same places.
+      // Key frames at exact multiples, so that every rendition can be cut at the same times.
       g: keyFrames,
       keyint_min: keyFrames,
       sc_threshold: "0",
@@ -73,7 +73,7 @@ function planVideo(info: MediaInfo, maxShortSidePx: number): ConvertJob["video"]
   };
 }
 
-/** Filters that look at pixels want pictures of one size, which streams may change on their way. */
+/** Filters that look at pixels need pictures of one size, and the size of a stream may change. */
 function oneForm(info: MediaInfo): string[] {
   if (info.fields === "none" && !info.crop && !info.alpha) return [];
   const [width, height] = upright(info, [info.storedWidth, info.storedHeight]);
@@ -91,7 +91,7 @@ function deinterlace({ fields }: MediaInfo): string[] {
   return [`setfield=${fields === "top-first" ? "tff" : "bff"}`, "bwdif=send_frame:deint=all"];
 }
 
-/** The part that is shown, where it lies once the picture is upright. */
+/** The visible part, in upright coordinates. */
 function cropFilter(info: MediaInfo): string {
   const { x, y, width, height } = info.crop!;
   const right = info.storedWidth - x - width;
@@ -102,7 +102,7 @@ function cropFilter(info: MediaInfo): string {
   return `crop=${[...upright(info, [width, height]), ...corner].join(":")}:exact=1`;
 }
 
-/** Makes one clock of one that starts again, or leaps: what follows comes one step later. */
+/** Makes one clock of one that restarts or jumps: the next packet comes one step later. */
 function mendClock({ timeline }: MediaInfo, filter: "setpts" | "asetpts", step: string): string[] {
   if (!timeline.mend) return [];
   const { longestStepMs } = timeline.mend;
@@ -124,7 +124,7 @@ function assumedColours({ untagged }: { untagged: string[] }): string[] {
 
 /**
  * From HDR to what every screen shows (Hable's curve); 10-bit in, 8-bit BT.709 out. The peak is given: the filter
- * would believe whatever the stream says. Colours that BT.709 does not have are cut off before they are written.
+ * would trust the stream. Colours outside BT.709 are clipped before they are written.
  */
 function toneMap({ peakNits }: { peakNits: number }): string {
   return (
@@ -149,13 +149,13 @@ export function coverFilter(info: RenditionInfo): string {
   return [...uprightFilters(info), `scale=${width}:${height}:${TO_JPEG}`].join(",");
 }
 
-/** What brings a picture upright. */
+/** Makes a picture upright. */
 export function uprightFilters(upright: Upright): string[] {
   const turns = { 0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"] };
   return [...(upright.mirrored ? ["hflip"] : []), ...turns[upright.rotation]];
 }
 
-/** Filter graph from `in` to `out` for an avatar or a background. Nothing is ever enlarged. */
+/** Filter graph from `in` to `out` for an avatar or a background. Nothing is enlarged. */
 export function pictureFilter(
   format: PictureFormat,
   header: PictureHeader,

@@ -1,7 +1,7 @@
 import { refusal } from "../errors/reasons.ts";
 import type { MediaLimits } from "./media-limits.ts";
 
-/** What the person who sent the file can do about it. */
+/** Refusals of files, with what the sender can do about them. */
 export const refusals = {
   emptyFile: () => refusal("EMPTY_FILE"),
   notAVideo: (what = "This is not a video that can be read") => refusal("NOT_A_VIDEO", { what }),

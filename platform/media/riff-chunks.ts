@@ -1,11 +1,11 @@
 import type { FileHandle } from "node:fs/promises";
 
-/** Of a gigabyte each; what comes after so many is not looked at. */
+/** Of a gigabyte each; the search ends after this many. */
 const MAX_CHUNKS = 64;
-/** What recorders write that cannot go back, or did not come to it. */
+/** Sizes by recorders that cannot seek back, or did not get to it. */
 const UNKNOWN_LENGTHS = [0, 0xffffffff];
 
-/** Whether an AVI file ends before the chunks that it is made of (RIFF, and OpenDML for more than one of them). */
+/** Whether an AVI file ends before its chunks do (RIFF, and OpenDML for more than one of them). */
 export async function isRiffCutOff(file: FileHandle, sizeBytes: number): Promise<boolean> {
   const header = Buffer.alloc(8);
   let at = 0;
@@ -14,7 +14,7 @@ export async function isRiffCutOff(file: FileHandle, sizeBytes: number): Promise
     if (bytesRead < header.length || header.toString("latin1", 0, 4) !== "RIFF") return false;
     const bytes = header.readUInt32LE(4);
     if (UNKNOWN_LENGTHS.includes(bytes)) return false;
-    // Some writers count the header too, which should not be.
+    // Some writers wrongly count the header too.
     if (at + bytes > sizeBytes) return true;
     at += header.length + bytes + (bytes % 2);
   }

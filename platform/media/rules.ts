@@ -6,7 +6,7 @@ import type { StreamSpan } from "./packet-survey.ts";
 import { refusals } from "./refusals.ts";
 import { timelineOf } from "./timeline.ts";
 
-/** What is accepted of strangers' files, and what of it needs no work. */
+/** Which files are accepted, and which streams can be copied. */
 
 export const VIDEO_DEMUXERS: Record<VideoContainer, string> = {
   mp4: "mov",
@@ -24,41 +24,44 @@ export const PICTURE_DEMUXERS: Record<PictureFormat, string> = {
   gif: "gif",
 };
 
-/** What cameras, phones, browsers and editors write; the long tail of decoders stays shut to strangers. */
+/** What cameras, phones, browsers and editors write; other decoders stay closed to strangers. */
 const VIDEO_CODECS = new Set([
   ...["h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "msmpeg4v3", "mpeg1video", "mpeg2video"],
   ...["h263", "flv1", "mjpeg", "prores", "dnxhd", "theora", "dvvideo", "qtrle", "png", "gif"],
 ]);
 
-/** Codecs that say of each frame whether it is made of two fields, and those that know no fields at all. */
+/** Codecs that mark fields in each frame, and those without fields. */
 const FIELDS_PER_FRAME = new Set(["h264", "mpeg1video", "mpeg2video", "mpeg4", "dvvideo", "prores", "dnxhd"]);
 const NO_FIELDS = new Set(["vp8", "vp9", "av1", "hevc", "theora", "gif", "flv1", "h263"]);
-/** What mastering screens and contents can be, in cd/m²; other numbers are mistakes, for which the usual one stands. */
+/**
+ * Possible values of mastering screens and contents, in cd/m²; other numbers are mistakes and are replaced by the
+ * usual one.
+ */
 const LEAST_PEAK = 100;
 const HIGHEST_PEAK = 10_000;
 const USUAL_PEAK = 1000;
-/** What coders hide of their sound themselves, in a lead-in and behind the end, is less than this. */
+/** What encoders themselves hide of their sound at the start and at the end is less than this. */
 const PRIMING_MS = 100;
-/** Players show streams that start this much apart as if they started together. */
+/** Players treat streams that start this close together as simultaneous. */
 const LATE_START_MS = 100;
 const HIGHEST_COPIED_RATE = 48_000;
-/** Of these, H.264 and AAC can be taken as they are. */
+/** H.264 and AAC in these can be copied. */
 const COPIED_CONTAINERS = new Set<VideoContainer>(["mp4", "matroska", "flv"]);
 const MAX_FPS = 60;
-/** For files that do not tell a usable rate: what screen recorders and browsers mean by it. */
+/** For files without a usable rate: what screen recorders and browsers mean by it. */
 const USUAL_FPS = 30;
-/** More than this is not worth sending to viewers as it is. */
+/** A higher bit rate is not worth sending to viewers. */
 const MAX_COPIED_BITS_PER_SECOND = 6_000_000;
-/** Of a picture's long side, as a multiple of what its short side may be. */
+/** The longest side of a picture, as a multiple of the limit of its short side. */
 const MAX_SIDE_RATIO = 3;
 
-/** The moving picture that is used: one that can be read and is meant to be shown, where there are several. */
+/** The video stream that is used: one that can be read and, of several, is meant to be shown. */
 export function chooseVideo(facts: SourceFacts): StreamFacts | undefined {
   const pictures = byDefault(facts).filter((stream) => stream.kind === "video" && !stream.attachedPicture);
   return pictures.find((stream) => VIDEO_CODECS.has(stream.codec)) ?? pictures[0];
 }
 
-/** Streams of sound in the order in which they are to be tried. */
+/** Sound streams in the order in which they are tried. */
 export function soundsOf(facts: SourceFacts): StreamFacts[] {
   return byDefault(facts).filter((stream) => stream.kind === "audio" && stream.codec !== "unknown");
 }
@@ -74,7 +77,7 @@ export function acceptPicture(
 ): asserts video is StreamFacts {
   if (!video) throw refusals.notAVideo("The file has no moving picture");
   if (!VIDEO_CODECS.has(video.codec)) throw refusals.codecUnsupported(video.codec);
-  // Its colours are of a kind that no decoder we have can turn into others.
+  // Its colours are of a kind that none of our decoders can convert.
   if (video.dolbyVisionBase === 0) throw refusals.codecUnsupported("Dolby Vision without a base layer");
   if (video.width <= 0 || video.height <= 0) throw refusals.videoDamaged();
   const size = displayedSize(video, null, uprightOf(video.displayMatrix));
@@ -83,7 +86,7 @@ export function acceptPicture(
     throw refusals.frameTooLarge(limits);
 }
 
-/** What was found out about a source that is accepted. */
+/** What was found out about an accepted source. */
 export interface Findings {
   container: VideoContainer;
   sizeBytes: number;
@@ -92,9 +95,9 @@ export interface Findings {
   spans: { video: StreamSpan; audio: StreamSpan | null };
   crop: Crop | null;
   light: LightFacts | null;
-  /** The H.264 is of one kind that every browser decodes. */
+  /** The H.264 is of a kind that every browser decodes. */
   plainPicture: boolean;
-  /** What edit lists hide, as far as their demuxer leaves it out. */
+  /** What edit lists hide, if the demuxer leaves it out. */
   hiddenMs: { video: number; audio: number };
   notices: MediaNotice[];
 }
@@ -179,12 +182,12 @@ function fieldsOf(video: StreamFacts): MediaInfo["fields"] {
   return video.fieldOrder === "unknown" ? "none" : video.fieldOrder;
 }
 
-/** Whether a stream of H.264 may be handed on, as far as its container tells. */
+/** Whether an H.264 stream may be copied, as far as its container tells. */
 export function mayComply(container: VideoContainer, video: StreamFacts): boolean {
   return COPIED_CONTAINERS.has(container) && video.codec === "h264" && video.pixelFormat === "yuv420p";
 }
 
-/** More than is worth sending to viewers as it is. */
+/** More than is worth sending to viewers. */
 export function isFat(sizeBytes: number, durationMs: number): boolean {
   return (sizeBytes * 8000) / durationMs > MAX_COPIED_BITS_PER_SECOND;
 }
@@ -199,7 +202,7 @@ export function canCopyVideo(info: MediaInfo, maxShortSidePx: number): boolean {
   );
 }
 
-/** Size that keeps the shape, is even, never larger than the source, and has no side out of proportion. */
+/** A size with the same shape and even sides, never larger than the source, with no side out of proportion. */
 export function targetSize(
   source: { width: number; height: number },
   maxShortSidePx: number,
@@ -211,7 +214,7 @@ export function targetSize(
   return { width: even(source.width), height: even(source.height) };
 }
 
-/** Constant frame rate of a rendition: the source's own where that makes sense. */
+/** Constant frame rate of a rendition: the source's own if that makes sense. */
 export function outputFps(rates: Pick<StreamFacts, "frameRate" | "nominalFrameRate">): Rational {
   const fits = (rate: Rational) => toNumber(rate) >= 1 && toNumber(rate) <= MAX_FPS;
   if (fits(rates.nominalFrameRate)) return rates.nominalFrameRate;
@@ -242,7 +245,7 @@ function toNumber(rational: Rational): number {
   return rational.den === 0 ? 0 : rational.num / rational.den;
 }
 
-/** Whether a rendition ends well before its source was said to end: the source is cut off in its middle. */
+/** Whether a rendition ends well before its source should: the source is cut off. */
 export function isCutShort(promisedMs: number, endMs: number): boolean {
   return endMs < promisedMs * 0.9 - 1000;
 }

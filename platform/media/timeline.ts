@@ -1,26 +1,26 @@
 import type { StreamSpan } from "./packet-survey.ts";
 
-/** When the chosen streams of a source run, by one clock that starts with the first of them. */
+/** When the chosen streams of a source run, on one clock that starts with the first of them. */
 export interface Timeline {
-  /** What their own clocks show at that moment. */
+  /** What their own clocks show at that time. */
   baseMs: number;
   durationMs: number;
   videoStartMs: number;
   audioStartMs: number;
-  /** Where the output ends, when that is before the end of a stream. */
+  /** Where the output ends, if that is before the end of a stream. */
   endMs: number | null;
   /**
-   * What it takes to make one clock of clocks that restart: null when there is nothing to mend, else the longest
-   * step forwards that is believed (0: every one).
+   * How to make one clock of clocks that restart: null if nothing needs repair, else the longest accepted step
+   * forward (0: any).
    */
   mend: { longestStepMs: number } | null;
 }
 
-/** Sound that is longer than the picture by less than this ends with it: else each loop would freeze. */
+/** Sound that is slightly longer than the picture ends with it: else each loop would freeze. */
 const TRAILING_SOUND_MS = 500;
 /** A jump of the whole recording is one that all its streams make. */
 const LONGEST_STEP_MS = 10_000;
-/** What is shown for a single picture of a stream that does not say how long it lasts. */
+/** The duration of a single picture in a stream that does not tell it. */
 const SINGLE_PICTURE_MS = 40;
 
 export function timelineOf(video: StreamSpan, audio: StreamSpan | null): Timeline {
@@ -42,7 +42,7 @@ export function timelineOf(video: StreamSpan, audio: StreamSpan | null): Timelin
   };
 }
 
-/** Parts that start again follow the one before them at once. */
+/** A restarted part follows the one before it at once. */
 function endOf(stream: StreamSpan, jumps: boolean): number {
   let shift = 0;
   let end = stream.parts[0]!.endMs;

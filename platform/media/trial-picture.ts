@@ -8,10 +8,10 @@ import { PICTURE_DEMUXERS } from "./rules.ts";
 const PICTURE = Buffer.from("R0lGODdhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=", "base64");
 const PICTURE_HEADER = { width: 1, height: 1, upright: { rotation: 0, mirrored: false } } as const;
 const PREFIX = "confinement-";
-/** Longer than all that is tried on one picture may take: by then nobody uses it any more. */
+/** Longer than all trials with one picture may take: after this, nobody uses it. */
 const LEFT_AFTER_MS = 15 * 60_000;
 
-/** Has `use` make something of a small picture, in a folder of its own below `parent` that is gone afterwards. */
+/** Lets `use` convert a small picture, in a temporary folder below `parent`. */
 export async function withTrialPicture<T>(parent: string, use: (job: StillJob) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(parent, PREFIX));
   try {
@@ -24,7 +24,7 @@ export async function withTrialPicture<T>(parent: string, use: (job: StillJob) =
   }
 }
 
-/** Removes what processes that were killed have left of this below `parent`; others may be trying theirs. */
+/** Removes the folders that killed processes have left below `parent`; other processes may be using theirs. */
 export async function sweepTrialPictures(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     if (!name.startsWith(PREFIX)) continue;

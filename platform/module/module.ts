@@ -41,13 +41,13 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
   log: Logger;
 }
 
-/** Tells how much of something is done. */
+/** Reports progress. */
 export type Progress = (what: string, done: number, total: number) => void;
 
 /** A command of the operator's command line that a module implements; it works while the system runs. */
 export interface ModuleCommand<Tables> {
   summary: string;
-  /** Acts on the words that follow; gives the lines to print. Error: ARGUMENT_INVALID. */
+  /** Runs the command with its arguments; returns the lines to print. Error: ARGUMENT_INVALID. */
   run(db: Kysely<Tables>, words: string[]): Promise<string[]>;
 }
 
@@ -58,7 +58,7 @@ export interface ModuleCommand<Tables> {
 export interface ReadModel<Tables> {
   /** The consumer group that keeps it up to date: a process with a member of it can rebuild it. */
   group: string;
-  /** How far a rebuild has come, for people. */
+  /** The progress of a rebuild, for people. */
   progress?(db: Kysely<Tables>): Promise<string>;
 }
 
@@ -67,7 +67,7 @@ export interface Running<S extends DescService> {
   handlers: Handlers<S>;
   /** Routes of the public HTTP API; only the gateway has some. */
   routes?: (app: FastifyInstance) => Promise<void>;
-  /** Why the module cannot serve now; undefined when it can. */
+  /** Why the module cannot serve now; undefined if it can. */
   notReady?: () => Promise<string | undefined>;
   /** Stops background work; the modules that it calls stop later. */
   stop?: () => Promise<void>;
@@ -81,18 +81,18 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   calls: Calls;
   /** Of the schema with the module's name. */
   migrations?: Migrations;
-  /** Inspects uploaded files: its process reports when that is impossible. */
+  /** It inspects uploaded files: its process reports if that is impossible. */
   usesMedia?: true;
   start(context: ModuleContext<Calls, Config, Tables>): Promise<Running<S>>;
-  /** By their names: `douya moderator add ada`. */
+  /** By name: `douya moderator add ada`. */
   commands?: Record<string, ModuleCommand<Tables>>;
-  /** By their names: `douya rebuild hot-users`. */
+  /** By name: `douya rebuild hot-users`. */
   readModels?: Record<string, ReadModel<Tables>>;
   /** The counts it keeps, for `douya doctor --recount`. */
   recount?: readonly KeptCount[];
   /**
-   * Fills the module's tables with its share of a synthetic dataset, for demonstrations and benchmarks. The modules agree
-   * on its shape among themselves.
+   * Fills the module's tables with its share of a synthetic dataset, for demonstrations and benchmarks. The shape of
+   * the dataset is in contracts/synthetic-graph.ts.
    */
   seed?(db: Kysely<Tables>, dataset: object, progress: Progress): Promise<void>;
 }

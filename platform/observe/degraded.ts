@@ -1,22 +1,22 @@
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** Something of the system that can fail while the rest goes on. */
+/** A part of the system that can fail while the rest works. */
 export interface Part {
-  /** `REASON: what cannot be done now, and what to do`, for anybody to read; undefined when all is well. */
+  /** `REASON: what cannot be done now, and what to do`, readable for anybody; undefined if all is well. */
   look(): Promise<string | undefined>;
-  /** How long a look that found all well answers for. */
+  /** How long a good result is reused. */
   freshMs: number;
 }
 
 export interface Degraded {
-  /** What cannot be done now, by the name of the part. */
+  /** By part: what cannot be done now. */
   problems(): Promise<Record<string, string>>;
 }
 
-/** Trouble is looked at more often, so that its end is soon known. */
+/** Failures are checked more often, so that their end is noticed soon. */
 const troubleFreshMs = 5_000;
-/** What takes longer is told with the next answer: whoever asks for health waits for little. */
+/** A slow check is reported with the next answer: a health request waits only briefly. */
 const patienceMs = 300;
 
 interface State extends Part {
@@ -27,9 +27,9 @@ interface State extends Part {
 }
 
 /**
- * What each part cannot do now, for /readyz and as `douya_degraded` in /metrics. Parts are looked at when somebody asks, each
- * by one look at a time and not again while the last one is fresh. A look that fails changes nothing but is logged:
- * without a database, say, the process is not ready anyway.
+ * What each part cannot do now, for /readyz and as `douya_degraded` in /metrics. Parts are checked on request, one
+ * check at a time and not while the last result is fresh. A check that throws changes nothing and is logged: without
+ * a database, for example, the process is not ready anyway.
  */
 export function watchParts(
   parts: Record<string, Part>,

@@ -5,17 +5,17 @@ import type { Metrics } from "./metrics.ts";
 
 /** Less than a segment of PostgreSQL's log: the next write may fail. */
 const fullBelowBytes = 16 * 2 ** 20;
-/** A full disk that is not ours, a database's elsewhere, is taken for better when no write has failed for so long. */
+/** A full disk of a remote database counts as free again if no write has failed for this long. */
 const elsewhereMs = 30_000;
 const lookEveryMs = 1_000;
 
 export interface DiskWatch {
-  /** Why nothing can be saved now; undefined when it can. */
+  /** Why nothing can be saved now; undefined if it can. */
   problem(): Promise<string | undefined>;
   stop(): void;
 }
 
-/** Notices that the disk under `dir`, or the database's, is full; says so once in the log, and once when it is over. */
+/** Notices that the disk of `dir`, or of the database, is full; logs it once, and once when it is over. */
 export function watchDisk(dir: string, { log, metrics }: { log: Logger; metrics: Metrics }): DiskWatch {
   let full = false;
   let freeBytes = Number.POSITIVE_INFINITY;
@@ -40,7 +40,7 @@ export function watchDisk(dir: string, { log, metrics }: { log: Logger; metrics:
 
   onDiskFull(log, () => {
     failedAtMs = performance.now();
-    // Room on our own disk means that it is another one which is full, or that it was for a moment.
+    // If our own disk has room, another one is full, or ours was for a moment.
     void look().then(() => {
       ours = full && freeBytes < fullBelowBytes;
       if (!ours) set(true);

@@ -6,10 +6,10 @@ export type { Logger };
 type Listener = (error: unknown) => void;
 const diskFullListeners = new WeakMap<Logger, Listener[]>();
 
-/** What PostgreSQL adds to an error, which holds values of rows and parameters. */
+/** Details that PostgreSQL adds to an error; they contain values of rows and parameters. */
 const valuesOfRows = ["detail", "where", "internalQuery", "parameters"];
 
-/** What is written of requests and errors: no query string, for the classic API has passwords and tokens in it. */
+/** What is logged of requests and errors: no query string, which contains passwords and tokens in the classic API. */
 const serializers = {
   req: (request: { method?: string; url?: string; ip?: string }) => ({
     method: request.method,
@@ -28,8 +28,8 @@ const serializers = {
 };
 
 /**
- * Structured logs on standard error, a JSON object a line; standard output belongs to the command's answer. That the
- * disk is full is not said for every write that fails, but by those who asked to be told with `onDiskFull`.
+ * Structured logs on standard error, one JSON object a line; standard output belongs to the command. A full disk is
+ * not logged for each failed write, but by the code that registered with `onDiskFull`.
  */
 export function createLog(
   level: string,
@@ -37,7 +37,7 @@ export function createLog(
 ): Logger {
   const listeners: Listener[] = [];
   const hooks: LoggerOptions["hooks"] = {
-    // The framework's own messages name what was asked for.
+    // The framework's own messages contain the requested URL.
     logMethod(args, method) {
       const error = (args[0] as { err?: unknown } | undefined)?.err;
       if (listeners.length > 0 && error && isDiskFull(error)) {
@@ -56,12 +56,12 @@ export function createLog(
   return log;
 }
 
-/** Has `tell` hear, instead of the log, of every error that means a full disk. */
+/** Calls `tell` for every error that means a full disk, instead of logging it. */
 export function onDiskFull(log: Logger, tell: Listener): void {
   diskFullListeners.get(log)?.push(tell);
 }
 
-/** An error without a text of its own beside it lends the line its message. */
+/** A line without a message takes that of its error. */
 function hideMessage(arg: unknown): unknown {
   if (arg instanceof Error) return { err: arg, msg: withoutQueries(arg.message) };
   const { err, msg } = (arg ?? {}) as { err?: unknown; msg?: unknown };
@@ -74,7 +74,7 @@ function withoutQuery(url: string): string {
   return path === url ? url : `${path}?…`;
 }
 
-/** Of every word of a text that looks like a URL or a path with a query. */
+/** Removes the query from every word that looks like a URL or a path. */
 function withoutQueries(text: string): string {
   if (!text.includes("?")) return text;
   return text

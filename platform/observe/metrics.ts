@@ -9,7 +9,7 @@ export interface Metrics {
   registry: Registry;
   http: Histogram<"method" | "route" | "status">;
   rpc: Meter;
-  /** Registers a gauge that is read when somebody scrapes. */
+  /** Registers a gauge that is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
   /** The same with a value for each value of a label. */
   gauges<Label extends string>(

@@ -34,17 +34,17 @@ export type EmbeddedPostgres = {
   /** The server's process now; another one after a crash. */
   readonly pid: number;
   /**
-   * Ends the server; resolves when it is gone, after 50 s at the latest. Not for whoever merely found another
-   * process's server.
+   * Ends the server; resolves when it is gone, after 50 s at the latest. Not for a process that merely adopted
+   * another one's server.
    */
   stop(): Promise<void>;
 };
 
 /**
- * Starts (or adopts) the PostgreSQL 18 server whose data lie in `dir`; creates them when there are none. Until
- * `stop`, a server that dies is started again under the same url, unless `keepAlive` is false. Its log is
- * `postgres.log` beside `dir`. `settings` go over embeddedSettings().
- * Errors: DomainErrors of kind `unavailable` with a sentence for the operator.
+ * Starts (or adopts) the PostgreSQL 18 server of the data folder `dir`, which is created if it is missing. Until
+ * `stop`, a server that dies is restarted under the same url, unless `keepAlive` is false. Its log is `postgres.log`
+ * in the same folder as `dir`. `settings` override embeddedSettings(). Errors: DomainErrors of kind `unavailable`
+ * with a sentence for the operator.
  */
 export async function startEmbeddedPostgres(options: {
   dir: string;
@@ -60,7 +60,7 @@ export async function startEmbeddedPostgres(options: {
   const { password, created } = await ensureDataFolder(dir, binaries, account);
   try {
     const socketFolder = await ensureSocketFolder(dir, account);
-    // As PostgreSQL sees it, which works in the data folder: an absolute path would be wrong once that is moved.
+    // Relative to the data folder, in which PostgreSQL works: an absolute path would be wrong once that is moved.
     const settings = { ...embeddedSettings(socketFolder === dir ? "." : socketFolder), ...options.settings };
     const args = ["-D", dir, ...settingsAsArguments(settings)];
     const command = await commandAs(account, binaries.postgres, args, [binaries.root, dir]);
@@ -117,7 +117,7 @@ async function ensureDatabase(url: (database: string) => string): Promise<void> 
   } catch (error) {
     if ((error as { code?: string }).code !== "3D000") throw error;
     await query(url("postgres"), `create database ${DATABASE}`).catch((error) => {
-      // Two first starts at once: the other one has made it.
+      // Two first starts at once: the other one has created it.
       if (!["42P04", "23505"].includes(error.code)) throw error;
     });
   }
@@ -134,7 +134,7 @@ async function query(connectionString: string, sql: string): Promise<void> {
   }
 }
 
-/** The data folder itself, which nobody else can enter; a folder in the temporary one when its path is too long. */
+/** The data folder itself, which nobody else can enter; a temporary folder if its path is too long. */
 async function ensureSocketFolder(dir: string, account: Account | undefined): Promise<string> {
   if (Buffer.byteLength(join(dir, ".s.PGSQL.5432")) <= MAX_SOCKET_PATH_BYTES) return dir;
   const name = createHash("sha256")

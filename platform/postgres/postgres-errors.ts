@@ -5,10 +5,10 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import { quotedForShell } from "./shell-quote.ts";
 
-/** What a first start takes, and a later one may need to write on. */
+/** What a first start needs, and a later one to continue writing. */
 const neededMegabytes = 200;
 
-/** Turns what went wrong in or around `dir`, which belongs to the data folder `home`, into a sentence for the operator. */
+/** Turns an error in or around `dir`, which belongs to the data folder `home`, into a sentence for the operator. */
 export function folderError(error: unknown, dir: string, home = dirname(dir)): DomainError {
   if (error instanceof DomainError) return error;
   const { code, syscall, message } = error as NodeJS.ErrnoException;
@@ -41,7 +41,7 @@ function notWritable(what: string): DomainError {
   return refusal("DATA_FOLDER_NOT_WRITABLE", { what });
 }
 
-/** That nothing can be begun on a full disk. */
+/** The refusal to start on a full disk. */
 export function noRoom(home: string): DomainError {
   let free = "";
   try {

@@ -15,10 +15,9 @@ const PASSWORD_FILE = "douya.password";
 const INITDB_TIMEOUT_MS = 120_000;
 
 /**
- * Makes sure that `dir` holds a PostgreSQL 18 data folder and returns its superuser's password. A new one is
- * made under another name and renamed when it is whole and on disk, so that whoever is killed on the way
- * leaves nothing to repair. One that was restored from a backup is mended. Errors: `DATA_FOLDER_*`, `DISK_FULL`,
- * `POSTGRES_VERSION_MISMATCH`.
+ * Makes sure that `dir` holds a PostgreSQL 18 data folder and returns its superuser's password. A new one is created
+ * under another name and renamed when it is complete and on disk, so that a killed start leaves nothing to repair.
+ * One that was restored from a backup is repaired. Errors: `DATA_FOLDER_*`, `DISK_FULL`, `POSTGRES_VERSION_MISMATCH`.
  */
 export async function ensureDataFolder(
   dir: string,
@@ -44,7 +43,7 @@ export async function ensureDataFolder(
   }
 }
 
-/** A part of a data folder is none to be made over. */
+/** A part of a data folder must not be overwritten. */
 async function isNew(dir: string): Promise<boolean> {
   if ((await readVersion(dir)) !== undefined) return false;
   const names = await readdir(dir).catch(() => []);
@@ -80,7 +79,7 @@ async function createDataFolder(
     await rename(data, dir);
     await syncToDisk(dirname(dir));
   } catch (error) {
-    // Somebody who started at the same moment was first; theirs is as good.
+    // Another start at the same moment was first; its folder is as good.
     if ((await readVersion(dir)) === undefined) throw error;
   } finally {
     await rm(draft, { recursive: true, force: true });
@@ -129,14 +128,14 @@ async function runInitdb(
   if (code !== 0) throw new Error(`initdb ended with ${code}: ${complaint}`);
 }
 
-/** Drafts whose makers were killed; a draft named after our own number is an earlier process's. */
+/** Drafts of killed processes; a draft with our own process id belongs to an earlier one. */
 async function removeAbandoned(dir: string): Promise<void> {
   const prefix = `${basename(dir)}.new-`;
   for (const name of await readdir(dirname(dir))) {
     if (!name.startsWith(prefix)) continue;
     const pid = Number(name.slice(prefix.length));
     if (pid !== process.pid && isAlive(pid)) continue;
-    // Its initdb may be alive for another moment and add files: the next start gets the rest.
+    // Its initdb may live for another moment and add files: the next start removes the rest.
     await rm(join(dirname(dir), name), { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
   }
 }

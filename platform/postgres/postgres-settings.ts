@@ -4,22 +4,22 @@ import { totalmem } from "node:os";
 export function embeddedSettings(socketFolder: string, memoryBytes = totalmem()): Record<string, string> {
   const memoryMb = Math.floor(memoryBytes / 2 ** 20);
   return {
-    // Only this account on this machine: no TCP port to collide with or to guard.
+    // Only for this account on this machine: no TCP port to collide with or to protect.
     listen_addresses: "",
     unix_socket_directories: `"${socketFolder.replaceAll('"', '""')}"`,
     unix_socket_permissions: "0700",
-    // An acknowledged write survives a power cut, whatever somebody wrote into postgresql.conf.
+    // An acknowledged write survives a power cut, whatever postgresql.conf says.
     fsync: "on",
     synchronous_commit: "on",
     full_page_writes: "on",
     // On macOS the default stops at the drive's cache.
     ...(process.platform === "darwin" ? { wal_sync_method: "fsync_writethrough" } : {}),
-    // Every module of the one process has a pool of its own.
+    // Every module of the process has its own pool.
     max_connections: "200",
     // A sixteenth of the memory: the rest belongs to the media pipeline and the system's own cache.
     shared_buffers: `${Math.min(512, Math.max(128, Math.floor(memoryMb / 16)))}MB`,
     effective_cache_size: `${Math.max(256, Math.floor(memoryMb / 2))}MB`,
-    // Batched writes make WAL fast: fewer forced checkpoints, and segments kept for reuse instead of made anew.
+    // Batched writes make WAL fast: fewer forced checkpoints, and segments that are recycled instead of created.
     max_wal_size: "2GB",
     min_wal_size: "256MB",
     // Our queries last milliseconds; compiling one costs more than it saves.
@@ -28,10 +28,10 @@ export function embeddedSettings(socketFolder: string, memoryBytes = totalmem())
     max_parallel_workers_per_gather: "0",
     // Laptops have SSDs; the default models a spinning disk and shuns indexes.
     random_page_cost: "1.1",
-    // The same everywhere, whatever the machine is set to.
+    // The same everywhere, whatever the machine's locale is.
     timezone: "UTC",
     log_timezone: "UTC",
-    // The caller sees and logs its own errors; people's data do not belong in this log.
+    // The caller sees and logs its own errors; personal data do not belong in this log.
     log_error_verbosity: "terse",
     log_min_error_statement: "panic",
     log_line_prefix: "%m [%p] ",

@@ -13,22 +13,25 @@ import type { Command } from "./run-as.ts";
 const POLL_MS = 10;
 /** Recovery after a crash replays at most `max_wal_size` and takes seconds; a slow disk may need longer. */
 const START_TIMEOUT_MS = 300_000;
-/** How long backends of a killed postmaster, or somebody else's start, may stand in the way. */
+/** How long backends of a killed postmaster, or another start, may block the start. */
 const RETRY_MS = 30_000;
-/** How long somebody may listen on the socket without being seen, as when they are just stopping. */
+/** How long a server may accept connections without being visible, as while it is stopping. */
 const ELSEWHERE_MS = 3_000;
 const LOCK_FILE = "postmaster.pid";
 const SOCKET = ".s.PGSQL.5432";
 const FAST_STOP_TIMEOUT_MS = 30_000;
 const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
 
-/** What a lock file says. `dataDir` as the server was told it, which may be another path to the folder, or an old one. */
+/**
+ * The content of a lock file. `dataDir` as the server was told it, which may be another path to the folder, or an old
+ * one.
+ */
 type Lock = { pid: number; dataDir: string; socketFolder: string; status: string };
 export type Postmaster = { pid: number; dataDir: string; socketFolder: string; folder: FolderId };
 
 /**
- * Brings up the postmaster of the folder at `dir`: adopts the one that is running on it, or runs `command`, which puts
- * its socket into `socketFolder`. Error: DATA_IN_USE; else an Error whose message holds PostgreSQL's own words.
+ * Starts the postmaster of the folder at `dir`: adopts a running one, or runs `command`, which puts its socket into
+ * `socketFolder`. Error: DATA_IN_USE; else an Error whose message contains PostgreSQL's own words.
  */
 export async function bringUp(
   { dir, socketFolder }: { dir: string; socketFolder: string },
@@ -65,7 +68,7 @@ export async function bringUp(
   throw new Error(`not ready after ${START_TIMEOUT_MS / 1000} s; see ${logFile}`);
 }
 
-/** Ends a postmaster; resolves when it is gone. A hard end costs the next start a replay, nothing else. */
+/** Ends a postmaster; resolves when it is gone. Killing it costs the next start only a replay. */
 export async function bringDown(postmaster: Postmaster, log: Logger): Promise<void> {
   const { pid } = postmaster;
   if (!(await serves(postmaster, postmaster.folder))) return;
@@ -86,8 +89,8 @@ export async function bringDown(postmaster: Postmaster, log: Logger): Promise<vo
 }
 
 /**
- * The postmaster that runs on the folder at `dir`. Its lock file alone does not tell: that may be copied from another
- * folder, or old, and its number a stranger's by now.
+ * The postmaster that runs on the folder at `dir`. The lock file alone is no proof: it may be old or copied from
+ * another folder, and its process id may belong to another program by now.
  */
 export async function findPostmaster(dir: string): Promise<(Postmaster & { status: string }) | undefined> {
   const folder = await folderId(dir);
@@ -98,12 +101,12 @@ export async function findPostmaster(dir: string): Promise<(Postmaster & { statu
   return { ...lock, socketFolder: inFolder ? dir : lock.socketFolder, folder };
 }
 
-/** What a lock file says; its process may be long gone. */
+/** The content of a lock file; its process may be long gone. */
 async function readLockFile(path: string): Promise<Lock | undefined> {
   const text = await readFile(path, "utf8").catch(() => "");
   const lines = text.split("\n");
   const pid = Number(lines[0]);
-  // Absent, or read in the middle of being written.
+  // Absent, or read while it was being written.
   if (!(pid > 0)) return undefined;
   return { pid, dataDir: lines[1] ?? "", socketFolder: lines[4] ?? "", status: lines[7]?.trim() ?? "" };
 }
@@ -111,11 +114,11 @@ async function readLockFile(path: string): Promise<Lock | undefined> {
 /** Whether the process is a living server of the folder. */
 async function serves(lock: Pick<Lock, "pid" | "dataDir">, folder: FolderId): Promise<boolean> {
   if (!isAlive(lock.pid) || !(await runsWith(lock.pid, lock.dataDir))) return false;
-  // PostgreSQL works in its data folder. Where we may not see that, the path it was told must still lead there.
+  // PostgreSQL works in its data folder. If we may not see that, the path it was told must still lead there.
   return folder === ((await folderId(`/proc/${lock.pid}/cwd`)) ?? (await folderId(lock.dataDir)));
 }
 
-/** Whether anybody listens, in another container too, whose processes we do not see. */
+/** Whether any process accepts connections, also one in another container, which we cannot see. */
 function answers(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
@@ -167,12 +170,12 @@ async function launch(command: Command, logFile: string) {
 }
 
 /**
- * After a power cut the number in a lock file may belong to a stranger, and in a copied folder to the original's
- * server; PostgreSQL takes either for its own. Then the number is replaced by an impossible one. The rest stays: in it
- * PostgreSQL finds the shared memory that backends of the dead server may still hold.
+ * After a power cut the process id in a lock file may belong to another program, and in a copied folder to the
+ * original's server; PostgreSQL takes either for its own. Then the id is replaced by an impossible one. The rest
+ * stays: in it PostgreSQL finds the shared memory that backends of the dead server may still hold.
  */
 async function disarm(lockFile: string, dir: string): Promise<void> {
-  // A server that starts meanwhile removes this file and makes another: through the handle we touch only the old one.
+  // A server that starts meanwhile replaces this file: through the handle we change only the old one.
   const handle = await open(lockFile, "r+").catch(() => undefined);
   if (!handle) return;
   try {

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 
 const PS_TIMEOUT_MS = 5_000;
 
-/** Whether a process with this number is running now, whoever owns it. */
+/** Whether a process with this id is running now, whoever owns it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -15,7 +15,7 @@ export function isAlive(pid: number): boolean {
   return !isZombie(pid);
 }
 
-/** Ended, but not yet collected by its parent: for ever where a container's first process collects nobody. */
+/** A zombie: ended, but not collected by its parent; forever in a container whose first process collects none. */
 function isZombie(pid: number): boolean {
   try {
     return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
@@ -24,7 +24,7 @@ function isZombie(pid: number): boolean {
   }
 }
 
-/** Whether `argument` is on the command line of process `pid`; tells a server from a stranger with its number. */
+/** Whether `argument` is on the command line of process `pid`; tells a server from another program with its id. */
 export async function runsWith(pid: number, argument: string): Promise<boolean> {
   if (process.platform === "linux") {
     const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");

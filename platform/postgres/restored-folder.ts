@@ -5,12 +5,12 @@ import { refusal } from "../errors/reasons.ts";
 import type { Account } from "./run-as.ts";
 import { quotedForShell } from "./shell-quote.ts";
 
-/** Without one of these nothing can be saved: they are the data. */
+/** Without one of these nothing can be saved: they contain the data. */
 const needed = [
   ...["PG_VERSION", "douya.password", "postgresql.conf", "pg_hba.conf", "pg_ident.conf"],
   ...["global/pg_control", "base/1", "pg_wal", "pg_xact", "pg_multixact/members", "pg_multixact/offsets"],
 ];
-/** May be empty, and then many a backup leaves them out. */
+/** These may be empty, and then many backups leave them out. */
 const emptied = [
   ...[
     "pg_commit_ts",
@@ -23,13 +23,13 @@ const emptied = [
   ...["pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp", "pg_subtrans", "pg_tblspc"],
   ...["pg_twophase", "pg_wal/archive_status", "pg_wal/summaries"],
 ];
-/** Where a look is enough to tell how the whole was restored. */
+/** A look at these is enough to tell how the whole was restored. */
 const samples = [".", "global", "base", "base/1", "pg_wal"];
 
 /**
- * Makes a data folder that was restored from a backup fit for the server: empty folders that are missing, the owner,
- * the modes. What only root may change is refused with the command for it. Errors: DATA_FOLDER_INCOMPLETE,
- * DATA_FOLDER_SHARED, DATA_FOLDER_OWNER.
+ * Prepares a data folder that was restored from a backup: missing empty folders, the owner, the modes. What only root
+ * may change is refused with the command for it. Errors: DATA_FOLDER_INCOMPLETE, DATA_FOLDER_SHARED,
+ * DATA_FOLDER_OWNER.
  */
 export async function mendFolder(dir: string, account: Account | undefined): Promise<void> {
   const missing = await missingOf(dir, needed);
@@ -73,7 +73,7 @@ function isForeign(entry: { uid: number; mode: number; isSymbolicLink(): boolean
   return entry.uid !== owner.uid || (!entry.isSymbolicLink() && (entry.mode & 0o600) !== 0o600);
 }
 
-/** Everything below, since a restore that went wrong in one place did so in others. */
+/** Everything below, since a bad restore is bad in many places. */
 async function mendAll(dir: string, owner: Account): Promise<void> {
   const { uid } = await lstat(dir);
   if (process.geteuid!() !== 0 && uid !== owner.uid) throw foreign(dir, uid, owner);

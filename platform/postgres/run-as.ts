@@ -9,9 +9,8 @@ export type Command = { file: string; args: string[]; options: { uid?: number; g
 const NOBODY: Account = { uid: 65534, gid: 65534 };
 
 /**
- * The account under which PostgreSQL, which refuses to be root, has to run; undefined: our own.
- * Root takes the owner of the existing data, or else of the folder around it, so that the data stay usable
- * without root; what belongs to root goes to `nobody`.
+ * The account for PostgreSQL, which refuses to run as root; undefined: our own. Root uses the owner of the existing
+ * data, or of the folder around it, so that the data stay usable without root; `nobody` if that is root.
  */
 export async function chooseAccount(dir: string): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;
@@ -29,9 +28,9 @@ export async function chooseAccount(dir: string): Promise<Account | undefined> {
 }
 
 /**
- * How to run `program` as `account`. `paths` are the folders it has to reach. When one of them lies below a
- * folder closed to that account (a checkout in /root), the program keeps the one capability that lets it
- * pass, and no other. Errors: `ROOT_CANNOT_LEND_ACCESS`.
+ * How to run `program` as `account`. `paths` are the folders it must reach. If one of them is below a folder closed
+ * to that account (a checkout in /root), the program keeps the one capability that lets it pass, and no other.
+ * Errors: `ROOT_CANNOT_LEND_ACCESS`.
  */
 export async function commandAs(
   account: Account | undefined,
@@ -53,7 +52,7 @@ export async function commandAs(
   return {
     file: setpriv,
     args: [
-      // Without this securebit access(2), which PostgreSQL asks about its own programs, ignores capabilities.
+      // Without this securebit access(2), which PostgreSQL uses to check its own programs, ignores capabilities.
       "--securebits=+no_setuid_fixup",
       `--reuid=${account.uid}`,
       `--regid=${account.gid}`,
@@ -83,7 +82,7 @@ function canEnter(folder: Stats, account: Account): boolean {
   return (folder.mode & 0o001) !== 0;
 }
 
-/** Whether root can have an unprivileged program pass folders that are closed to its account. */
+/** Whether root can let an unprivileged program pass folders that are closed to its account. */
 export async function canLendAccess(): Promise<boolean> {
   return (await findSetpriv()) !== undefined && (await heldCapability()) !== undefined;
 }
@@ -94,7 +93,7 @@ async function findSetpriv(): Promise<string | undefined> {
   return undefined;
 }
 
-/** The weaker of the two capabilities that pass closed folders; containers often hold only the stronger. */
+/** The weaker of the two capabilities that pass closed folders; containers often have only the stronger. */
 async function heldCapability(): Promise<"dac_read_search" | "dac_override" | undefined> {
   const status = await readFile("/proc/self/status", "utf8").catch(() => "");
   const held = BigInt(`0x${/^CapPrm:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);

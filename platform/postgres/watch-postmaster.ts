@@ -7,8 +7,8 @@ const RETRY_MS = 5_000;
 const MINUTE_MS = 60_000;
 
 /**
- * Looks after a running postmaster: one that is gone is started again with `restart`, every 5 s until that works.
- * `stop` ends the watch and resolves when a restart under way is over. The watch keeps no process alive.
+ * Watches a running postmaster: one that is gone is started again with `restart`, every 5 s until that works. `stop`
+ * ends the watch and resolves when a restart under way is over. The watch keeps no process alive.
  */
 export function watchPostmaster(
   first: Postmaster,

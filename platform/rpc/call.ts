@@ -3,11 +3,11 @@ import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { TraceContext } from "../observe/trace-context.ts";
 
-/** What the answer is worth, for whoever must refuse some: play and session checks, everything else, what can be left out. */
+/** The priority of the answer under overload: play and session checks; everything else; what can be left out. */
 export const priorities = ["sheddable", "normal", "essential"] as const;
 export type Priority = (typeof priorities)[number];
 
-/** What travels with every call, on both links: who asks, when it is too late, what it is worth, and which trace it is. */
+/** What every call carries, on both links: caller, deadline, priority and trace. */
 export interface Call extends TraceContext {
   /** The person on whose behalf the call is made; absent for guests and for work of the system itself. */
   readonly callerId?: string | undefined;
@@ -15,24 +15,24 @@ export interface Call extends TraceContext {
   readonly moderator?: boolean | undefined;
   /** Unix milliseconds; nobody waits for the answer after it. A callee never gets more than its caller has left. */
   readonly deadlineMs: number;
-  /** Fires when nobody waits for the answer any more: at the deadline, or earlier when the caller is gone. */
+  /** Fires when nobody waits for the answer any more: at the deadline, or earlier if the caller is gone. */
   readonly signal?: AbortSignal | undefined;
-  /** Normal when absent. */
+  /** Normal if absent. */
   readonly priority?: Priority | undefined;
 }
 
-/** A call as a handler gets it: what works for it for long ends when its signal fires. */
+/** A call as a handler gets it: long work for it ends when its signal fires. */
 export interface ServedCall extends Call {
   readonly signal: AbortSignal;
 }
 
-/** The caller of a call that only makes sense for somebody. Error: LOGIN_REQUIRED. */
+/** The caller of a call that needs one. Error: LOGIN_REQUIRED. */
 export function requireCaller(call: Call): string {
   if (call.callerId) return call.callerId;
   throw refusal("LOGIN_REQUIRED");
 }
 
-/** One call for several: in the trace of the first, as long as the last may wait, and worth what the best is worth. */
+/** One call for several: in the trace of the first, with the latest deadline and the highest priority. */
 export function mergeCalls(calls: readonly Call[]): Call {
   const rank = ({ priority = "normal" }: Call) => priorities.indexOf(priority);
   const { traceId, spanId, sampled, traceState } = calls[0]!;
@@ -47,10 +47,10 @@ export function mergeCalls(calls: readonly Call[]): Call {
 }
 
 const maxTimerMs = 2 ** 31 - 1;
-/** How much may wait on one call's signal at once: Node.js takes more than that for a leak and warns, by itself above 10. */
+/** How many listeners one call's signal may have: Node.js warns of a leak above this number, by default above 10. */
 const maxWaiting = 200;
 
-/** A controller for a call, on which all the calls wait that are made to answer it. */
+/** A controller for a call, for all the calls that are made to answer it. */
 export function callController(): AbortController {
   const controller = new AbortController();
   setMaxListeners(maxWaiting, controller.signal);
@@ -75,14 +75,14 @@ export function withinDeadline<T>(call: Call, work: (served: ServedCall) => Prom
     };
     const onGone = () => end(caller!.reason);
     caller?.addEventListener("abort", onGone, { once: true });
-    // A timer that is set further ahead than it can count fires at once.
+    // A timer beyond its maximum would fire at once.
     const timer = setTimeout(() => end(deadlineExceeded()), Math.min(leftMs, maxTimerMs));
-    /** What is left behind would keep the process from ending. */
+    /** Anything left behind would keep the process alive. */
     const leave = () => {
       clearTimeout(timer);
       caller?.removeEventListener("abort", onGone);
     };
-    // Handlers may throw before they have promised anything.
+    // Handlers may throw synchronously.
     const begin = async () => work({ ...call, signal: over.signal });
     begin().then(resolve, reject).finally(leave);
   });

@@ -3,12 +3,13 @@ import { type Call, mergeCalls, withinDeadline } from "./call.ts";
 
 /** Two calls are under way at once, so that neither side waits for the other. */
 const limits = { maxBatch: 64, parallel: 2 };
-/** A request with so many ids and its response each fit into one message. */
+/** A request with this many ids and its response each fit into one message. */
 const maxIds = 2000;
 
 /**
- * Merges concurrent requests into one call. The call has no caller and the latest deadline of its requests, while each
- * request keeps its own deadline; when nobody waits for it any more, it ends. `idsIn` counts the ids of a request: more than one message takes become several calls.
+ * Merges concurrent requests into one call. The call has no caller and the latest deadline of its requests; each
+ * request keeps its own deadline. The call ends when no request waits for it. `idsIn` counts the ids of a request;
+ * too many for one message become several calls.
  */
 export function coalesce<Asked, Answer>(
   load: (asked: Asked[], call: Call) => Promise<Answer[]>,
@@ -23,7 +24,10 @@ export function coalesce<Asked, Answer>(
   return (asked, call) => withinDeadline(call, (waited) => ask({ asked, call }, waited));
 }
 
-/** The same for entries with an id that look the same to everybody: each id is loaded once, every request gets all entries. */
+/**
+ * The same for entries by id that look the same to everybody: each id is loaded once, and every request gets all
+ * entries.
+ */
 export function coalesceById<T>(
   load: (ids: string[], call: Call) => Promise<T[]>,
   idOf: (entry: T) => string,
@@ -36,7 +40,7 @@ export function coalesceById<T>(
   });
 }
 
-/** Each chunk has as many ids as a message takes, or is a single request with more. */
+/** Each chunk has as many ids as fit into a message, or is a single larger request. */
 function chunks<T>(all: T[], idsIn: (one: T) => number = () => 1): T[][] {
   const cut: T[][] = [];
   let room = 0;

@@ -6,8 +6,8 @@ import { toRefusal } from "./refusal.ts";
 import type { Client, Handlers, UntypedHandler, UntypedUnary } from "./service.ts";
 
 /**
- * A client whose calls are function calls into a module of this process. With a log, bugs are logged and hidden
- * as they are between processes; without one they pass as they are.
+ * A client whose calls are function calls into a module of this process. With a log, bugs are logged and hidden as
+ * between processes; without one they pass as they are.
  */
 export function directClient<S extends DescService>(
   service: S,

@@ -12,7 +12,7 @@ import type { Handlers, UntypedHandler } from "./service.ts";
 import type { ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
 
-/** The longest that a call may take when its caller names no deadline, and the most it may ask for. */
+/** The deadline of a call whose caller names none, and the longest that a caller may ask for. */
 const maxCallMs = 30_000;
 
 /** One service as it is offered to other processes, and the modules that may call it. */
@@ -25,7 +25,7 @@ export interface Offer {
 
 export interface GrpcServer {
   port: number;
-  /** Refuses new calls, lets the running ones finish until `deadlineMs` milliseconds have passed. */
+  /** Refuses new calls; running ones may finish until `deadlineMs` milliseconds have passed. */
   stop(deadlineMs: number): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export async function startGrpcServer(options: {
   meter: Meter;
   log: Logger;
 }): Promise<GrpcServer> {
-  /** By the paths of methods: the modules that may call each. */
+  /** By method path: the modules that may call it. */
   const callers = new Map<string, ReadonlySet<string>>();
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,

@@ -6,8 +6,8 @@ import type { ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
 
 /**
- * Lets in whoever has the cluster's secret and may call the method, by the headers of a call: of what others send
- * nothing is read, kept or decoded. `mayCall` tells whether a module may call the method at a path.
+ * Accepts callers with the cluster's secret that may call the method, by the headers of a call: nothing of other
+ * calls is read, kept or decoded. `mayCall` tells whether a module may call the method at a path.
  */
 export function letIn(options: {
   tokens: ServiceTokens;

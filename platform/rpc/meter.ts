@@ -1,6 +1,6 @@
 import { DomainError } from "../errors/domain-error.ts";
 
-/** Measures one RPC: how often, how long, how it ended. */
+/** Measures one RPC: count, duration and outcome. */
 export type Meter = (service: string, method: string) => <T>(work: () => Promise<T>) => Promise<T>;
 
 /** What the meter writes to: a histogram with the labels service, method and outcome. */

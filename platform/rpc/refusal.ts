@@ -3,7 +3,7 @@ import { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 
-/** What a handler threw as the caller may see it: an error that is no refusal is a bug, logged here and hidden. */
+/** An error of a handler as its caller may see it: anything but a refusal is a bug, logged here and hidden. */
 export function toRefusal(error: unknown, at: { log: Logger; rpc: string; traceId: string }): DomainError {
   if (error instanceof DomainError) return error;
   const full = isDiskFull(error);

@@ -6,11 +6,11 @@ import { refusal } from "../errors/reasons.ts";
 const lifetimeMs = 5 * 60_000;
 
 /**
- * How services prove to each other who they are: a short-lived HS256 token over the cluster's secret that
- * names the calling module. The callee lets in only modules that declared the dependency.
+ * How services prove their identity to each other: a short-lived HS256 token over the cluster's secret that names the
+ * calling module. The callee accepts only modules that declared the dependency.
  */
 export interface ServiceTokens {
-  /** A token that says "I am `module`"; remembered and renewed before it runs out. */
+  /** A token that says "I am `module`"; cached and renewed before it expires. */
   issue(module: string): Promise<string>;
   /** The module that a token names. Error: SERVICE_TOKEN_INVALID. */
   verify(token: string): Promise<string>;

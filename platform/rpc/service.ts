@@ -15,7 +15,7 @@ export type Handlers<S extends DescService> = {
 
 export type MethodName<S extends DescService> = keyof Methods<S> & string;
 
-/** A service of which a module calls these methods and no others; another is refused by the service itself. */
+/** A service of which a module calls only these methods; the service refuses all others. */
 export interface Dependency<S extends DescService = DescService, M extends string = string> {
   service: S;
   methods: readonly M[];
@@ -28,7 +28,7 @@ export function only<S extends DescService, const M extends MethodName<S>>(
   return { service, methods };
 }
 
-/** For a module that serves whatever people ask for. */
+/** For a module that serves any public request. */
 export function allBut<S extends DescService, const But extends MethodName<S> = never>(
   service: S,
   ...but: But[]
@@ -39,7 +39,7 @@ export function allBut<S extends DescService, const But extends MethodName<S> = 
   return { service, methods: names.filter(wanted) };
 }
 
-/** What a module calls; whether the other side is in this process or in another is decided at construction. */
+/** What a module calls; construction decides whether the callee is in this process or in another. */
 export type Client<S extends DescService, M extends MethodName<S> = MethodName<S>> = {
   [K in M]: (
     request: MessageInitShape<Input<Methods<S>[K]>>,

@@ -18,7 +18,7 @@ const statusOfKind: Record<ErrorKind, grpcStatus> = {
 };
 const kindOfStatus = new Map(Object.entries(statusOfKind).map(([kind, code]) => [code, kind as ErrorKind]));
 
-/** How a refusal crosses the wire: kind as the status, reason and retry time as metadata. */
+/** A refusal on the wire: kind as the status, reason and retry time as metadata. */
 export function toStatus(error: DomainError): { code: grpcStatus; details: string; metadata: Metadata } {
   const metadata = new Metadata();
   metadata.set("douya-reason", error.reason);
@@ -31,7 +31,7 @@ function encoded(message: string): string {
   return encodeURIComponent(Buffer.from(message).toString());
 }
 
-/** The same refusal on the other side. What did not come from a handler becomes a refusal of the link. */
+/** The same refusal on the other side. An error that no handler made becomes a refusal of the link. */
 export function fromStatus(error: ServiceError, module: string): DomainError {
   const reason = error.metadata?.get("douya-reason")[0]?.toString();
   if (reason) {

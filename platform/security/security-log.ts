@@ -2,7 +2,9 @@ import { sql } from "kysely";
 import type { Kysely } from "../db/database.ts";
 import type { Logger } from "../observe/log.ts";
 
-/** What is kept about. Never a password, a token, or a name that may be a password typed into the wrong field. */
+/**
+ * The content of an entry. Never a password, a token, or a name that may be a password typed into the wrong field.
+ */
 type SecurityKind =
   | "registered"
   | "login"
@@ -23,37 +25,40 @@ type SecurityKind =
 
 interface SecurityEntry {
   kind: SecurityKind;
-  /** Whom it concerns. */
+  /** The person it is about. */
   userId?: string | undefined;
-  /** Who did it, where that is somebody else. */
+  /** The person who did it, if that is somebody else. */
   actorId?: string | undefined;
   /** `video 12`, `session 34`. */
   subject?: string;
   address?: string;
   device?: string;
-  /** Why, in the words of who did it; or the stable reason of a refusal. */
+  /** The reason in the words of the person who acted, or the stable reason of a refusal. */
   reason?: string;
 }
 
 export interface SecurityLog {
-  /** Within a few seconds; those alike become one with their number, and of very many different ones some only. */
+  /**
+   * Written within a few seconds; equal ones are merged and counted, and of very many different ones only some are
+   * written.
+   */
   note(entry: SecurityEntry): void;
-  /** At once, for what somebody has to answer for. */
+  /** Written at once, for actions that somebody is accountable for. */
   write(entry: SecurityEntry): Promise<void>;
   /** Writes what is left. */
   stop(): Promise<void>;
 }
 
 const flushMs = 2_000;
-/** Different ones in one writing: an attack from everywhere is seen by its number, and fills no disk. */
+/** Different entries in one write: an attack from many addresses is visible by its count, and fills no disk. */
 const maxDifferent = 50;
 const maxText = 300;
 const keptDays = 180;
-/** Of refusals and failures, which strangers cause: the newest so many. */
+/** At most this many refusals and failures, which strangers cause, are kept: the newest. */
 const keptFailures = 1_000_000;
 const sweepMs = 3_600_000;
 
-/** Writes to the table that `douya security-log` reads. It is only added to; what is old goes. */
+/** Writes to the table that `douya security-log` reads. Entries are only added; old ones are removed. */
 export function createSecurityLog(db: Kysely<unknown>, log: Logger): SecurityLog {
   let waiting = new Map<string, { entry: SecurityEntry; times: number }>();
   let writing: Promise<void> = Promise.resolve();

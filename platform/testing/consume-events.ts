@@ -6,9 +6,9 @@ import { createLog } from "#platform/observe/log.ts";
 import { added, type EffectTables, writeEffects } from "./event-log.ts";
 
 /**
- * A process of its own for tests: `consume-events <url> <hang>` consumes as the group `test`. With batches of two, at
- * the step `hang` of the batch with the event `k:3` it writes a line with the step's name and does nothing more,
- * so that it can be killed just there; at `commit` it goes on, and whoever holds the lock 1 holds up its commit.
+ * A separate process for tests: `consume-events <url> <hang>` consumes as the group `test`, in batches of two. At the
+ * step `hang` of the batch with the event `k:3` it writes a line with the step's name and stops, so that it can be
+ * killed there. At `commit` it continues; a test can delay its commit with the lock 1.
  */
 const [, , url, hang] = process.argv;
 const log = createLog("silent");

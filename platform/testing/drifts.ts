@@ -1,7 +1,7 @@
 import type { Database } from "../db/database.ts";
 import { type KeptCount, recount } from "../db/recount.ts";
 
-/** The counts of a module that differ from their facts, by what they count. */
+/** The counts of a module that differ from their facts. */
 export async function drifts(database: Database, counts: readonly KeptCount[]): Promise<string[]> {
   const options = { statementTimeoutMs: 20_000, onStart: () => {} };
   const done = await recount(database, [{ name: "", counts }], options);

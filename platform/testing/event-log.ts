@@ -8,7 +8,7 @@ import { type ProcessLease, startLease } from "#platform/lease/process-lease.ts"
 import { createLog, type Logger } from "#platform/observe/log.ts";
 import { createTestDatabaseFrom } from "./test-database.ts";
 
-/** Events of tests say `key:something`. */
+/** Events of tests contain `key:something`. */
 export const added = testEvent("test.added.v1");
 export const removed = testEvent("test.removed.v1");
 
@@ -16,7 +16,7 @@ function testEvent<Name extends string>(name: Name) {
   return { name, schema: StringValueSchema, key: (message: StringValue) => message.value.split(":")[0]! };
 }
 
-/** What consumers of tests write: one row per event handled. */
+/** What consumers of tests write: one row per handled event. */
 export interface EffectTables {
   effect: { id?: string; event_position: string; key: string; value: string };
 }
@@ -27,11 +27,11 @@ export interface EventLog {
   db: Kysely<EffectTables>;
   lease: ProcessLease;
   events: RunningEvents;
-  /** Another process, as far as the log can tell: with connections and consumers of its own. */
+  /** Another process, as far as the log can tell: with its own connections and consumers. */
   join(): { database: Database; db: Kysely<EffectTables>; events: RunningEvents };
   /** Commits these as `test.added.v1`. */
   emit(...values: string[]): Promise<void>;
-  /** The values handled so far, in the order in which that was committed to the table. */
+  /** The values handled so far, in commit order. */
   effects(): Promise<string[]>;
   close(): Promise<void>;
 }

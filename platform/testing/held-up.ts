@@ -2,8 +2,8 @@ import type { Pool } from "pg";
 import { expect } from "vitest";
 
 /**
- * Holds what the statement `hold` locks, begins `late`, and once that is held up by it does `meanwhile`; then lets go
- * and gives what `late` comes to, or the error.
+ * Runs `hold`, which locks something, begins `late`, and when `late` waits for that lock runs `meanwhile`; then
+ * releases the lock and returns the result of `late`, or its error.
  */
 export async function heldUp(
   pool: Pool,

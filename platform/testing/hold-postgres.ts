@@ -2,7 +2,7 @@ import { createLog } from "#platform/observe/log.ts";
 import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
 
 /**
- * A process of its own for tests: `hold-postgres <dir>` starts a server, writes a line of JSON (`{url, adopted, pid}`
+ * A separate process for tests: `hold-postgres <dir>` starts a server, writes a line of JSON (`{url, adopted, pid}`
  * or `{reason, message}`) and holds the server until its input ends, then stops it.
  */
 const dir = process.argv[2]!;

@@ -8,7 +8,7 @@ import { createLog } from "../observe/log.ts";
 import { migrations as securityMigrations } from "../security/migrations.ts";
 import { createTestDatabaseFrom } from "./test-database.ts";
 
-/** What a process that runs the module has. */
+/** What a process of the module has. */
 interface Member {
   lease: ProcessLease;
   events: Events;
@@ -23,8 +23,8 @@ export interface ModuleDatabase<Tables> extends Member {
 }
 
 /**
- * A database of its own with one module's schema and the event log, as a test of the module's store wants it.
- * `version` ([a-z0-9_]) must change whenever the migrations do.
+ * A database with one module's schema and the event log, for tests of the module's store. `version` ([a-z0-9_]) must
+ * change whenever the migrations do.
  */
 export async function createModuleDatabase<Tables>(
   schema: string,

@@ -1,5 +1,5 @@
 /**
- * How long a test waits for what must come, in the one place that says so. It bounds a hang and measures nothing:
- * machines differ by a factor of four and run other things at the same time. The suite's own deadlines follow from it.
+ * How long a test waits for an event that must come. It bounds a hang and measures nothing: machines differ by a
+ * factor of four and run other things at the same time. The suite's own deadlines follow from it.
  */
 export const patienceMs = 120_000;

@@ -10,15 +10,15 @@ import { patienceMs } from "./patience.ts";
 
 const PREFIX = "douya-test-";
 const MEMORY_FOLDER = "/dev/shm";
-/** A database of ours takes some 10 MB. */
+/** One of our databases takes some 10 MB. */
 const MIN_MEMORY_BYTES = 2 ** 30;
 
-/** What a server whose data die with the test run need not do. */
+/** Durability that a server for one test run does not need. */
 const THROWAWAY_SETTINGS = {
   fsync: "off",
   synchronous_commit: "off",
   full_page_writes: "off",
-  // Many test files, each with pools of its own.
+  // Many test files, each with its own pools.
   max_connections: "400",
   // Vacuuming databases that live for a second only takes time from the tests.
   autovacuum: "off",
@@ -30,7 +30,7 @@ export type PrivatePostgres = {
   readonly folder: string;
   /** SIGKILL to the postmaster; resolves when it is gone. It stays down until `restart`. */
   kill(): Promise<void>;
-  /** Stops the server in good order if it is running, and starts it; the url stays the same. */
+  /** Stops the server cleanly if it is running, and starts it; the url stays the same. */
   restart(): Promise<void>;
   /** Stops the server and removes its data. */
   remove(): Promise<void>;
@@ -41,7 +41,7 @@ export function startPrivatePostgres(settings: Record<string, string> = {}): Pro
   return startIn(tmpdir(), settings);
 }
 
-/** A fast server that promises nothing, in memory where the system has room for it. */
+/** A fast server without durability, in memory if the system has room for it. */
 export async function startThrowawayPostgres(): Promise<PrivatePostgres> {
   const memory = await statfs(MEMORY_FOLDER).catch(() => undefined);
   const roomy = memory !== undefined && memory.bavail * memory.bsize >= MIN_MEMORY_BYTES;
@@ -84,7 +84,7 @@ function startServer(folder: string, settings: Record<string, string>) {
   });
 }
 
-/** Servers of test runs that were killed: they would hold their memory until the machine is switched off. */
+/** Servers of killed test runs: they would hold their memory until a reboot. */
 async function removeAbandoned(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);

@@ -1,6 +1,6 @@
 import pg from "pg";
 
-/** Asks over a connection of its own; rejects when the server is away. */
+/** Runs a query on a new connection; rejects if the server is down. */
 export async function queryOnce(url: string, sql: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on("error", () => {});

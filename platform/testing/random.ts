@@ -1,6 +1,6 @@
 /**
- * The seed of a randomized test: TEST_SEED, or another one each time. It is printed, so that a run can be repeated as far
- * as the machine takes the same turns.
+ * The seed of a randomized test: TEST_SEED, or another one each time. It is printed, so that a run can be repeated as
+ * far as the machine schedules it the same way.
  */
 export function testSeed(what: string): number {
   const given = process.env.TEST_SEED;

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 
-/** A process of its own for tests: `receive-blob <dir> <bytes>` receives so many bytes and writes how that ended. */
+/** A separate process for tests: `receive-blob <dir> <bytes>` receives this many bytes and writes the outcome. */
 const [dir, bytes] = process.argv.slice(2) as [string, string];
 const store = await diskBlobStore(dir);
 const ended = await store

@@ -4,8 +4,8 @@ import { startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 
 /**
- * A process of its own for tests: `run-jobs <url> <leaseMs>` works on jobs of the kind `hang` in the schema `test`,
- * writes the key and the attempt of each it begins, and never comes to the end of one.
+ * A separate process for tests: `run-jobs <url> <leaseMs>` works on jobs of the kind `hang` in the schema `test`,
+ * writes the key and the attempt of each it begins, and never finishes one.
  */
 const [url, leaseMs] = process.argv.slice(2) as [string, string];
 const log = createLog("silent");

@@ -4,7 +4,7 @@ import { createServiceTokens } from "#platform/rpc/service-token.ts";
 import { echoHandlers, echoService } from "./echo-service.ts";
 
 /**
- * A process of its own for tests: `serve-echo <port> <secret>` serves an echo to the module "test", writes its port,
+ * A separate process for tests: `serve-echo <port> <secret>` serves an echo to the module "test", writes its port,
  * and never answers "hang".
  */
 const [port, secret] = process.argv.slice(2) as [string, string];

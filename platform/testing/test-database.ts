@@ -12,19 +12,19 @@ declare module "vitest" {
 
 export type TestDatabase = {
   url: string;
-  /** Drops the database and cuts whoever is still connected. */
+  /** Drops the database and ends all connections to it. */
   drop(): Promise<void>;
 };
 
-/** An empty database of its own on the run's shared server. */
+/** An empty database on the run's shared server. */
 export function createTestDatabase(): Promise<TestDatabase> {
   return withAdmin((admin) => cloneDatabase(admin, "template0"));
 }
 
 /**
- * A database of its own, cloned in milliseconds from a template that `migrate` fills once per test run.
- * `templateName` ([a-z0-9_]) names the migrated state: the same name must always mean the same migrations.
- * `migrate` must close its connections.
+ * A database cloned in milliseconds from a template that `migrate` fills once per test run. `templateName`
+ * ([a-z0-9_]) names the migrated state: the same name must always mean the same migrations. `migrate` must close its
+ * connections.
  */
 export function createTestDatabaseFrom(
   templateName: string,
@@ -50,7 +50,7 @@ async function buildTemplate(
   const draft = await cloneDatabase(admin, "template0");
   try {
     await migrate(draft.url);
-    // Renamed only when whole; fails if `migrate` left a connection open.
+    // Renamed only when complete; fails if `migrate` left a connection open.
     await admin.query(`alter database ${nameOf(draft.url)} rename to ${template}`);
   } catch (error) {
     await draft.drop();

@@ -1,4 +1,7 @@
-/** What opens a stretch of another direction, and the sign that ends it; an isolate ends what was opened within it. */
+/**
+ * Characters that open a stretch of another direction, and the one that closes it; closing an isolate closes
+ * everything opened within it.
+ */
 const openers: Record<string, string> = {
   "\u202a": "\u202c",
   "\u202b": "\u202c",
@@ -11,16 +14,16 @@ const openers: Record<string, string> = {
 const sign = /[\u202a-\u202e\u2066-\u2069]/;
 
 /**
- * Whether there is a sign in it that turns the direction of what follows. Arabic and Hebrew need none, and neither the
- * marks (U+200E, U+200F, U+061C), which turn nothing, nor joiners are any.
+ * Whether it contains a character that changes the direction of what follows. Arabic and Hebrew need none; the marks
+ * (U+200E, U+200F, U+061C) and joiners change nothing.
  */
 export function turnsDirection(text: string): boolean {
   return sign.test(text);
 }
 
 /**
- * The text with everything ended that it opens, in each of its lines, and without ends of what it did not open: it
- * would turn what stands beside it on a page, or end what keeps it apart there (UAX #9).
+ * The text with every opened direction closed in each of its lines, and without unmatched closing characters: they
+ * would change the direction of the text next to it on a page, or break its isolation there (UAX #9).
  */
 export function closeDirections(text: string): string {
   return turnsDirection(text) ? text.split("\n").map(closeLine).join("\n") : text;

@@ -2,17 +2,17 @@ import { DomainError } from "../errors/domain-error.ts";
 import { closeDirections, turnsDirection } from "./text-direction.ts";
 
 /**
- * What no text may hold. Only properties that Unicode never changes: what this Node's tables do not know yet is an
- * emoji of this year, not a mistake.
+ * What no text may contain. Only properties that Unicode never changes: a character that this Node's tables do not
+ * know is a new emoji, not a mistake.
  */
 const unprintable = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;
-/** All that Unicode and old systems end a line with. */
+/** Everything that Unicode and old systems end a line with. */
 const lineEnd = /\r\n?|[\u0085\u2028\u2029]/g;
 /** One class: alternatives that share a character (U+FEFF is in both) would be tried in 2ⁿ ways. */
 const visible = /[^\p{Default_Ignorable_Code_Point}\u{2800}\u{fff9}-\u{fffb}\s]/u;
 /**
- * What is not seen and would make two names look the same, or one look like another. Joiners, which Persian, Malayalam
- * and Sinhala are written with, and variation selectors, which emoji are, do not count; nor do the tags of flags.
+ * Invisible characters that make two names look the same, or one look like another. Joiners, which Persian, Malayalam
+ * and Sinhala need, and variation selectors, which emoji need, are allowed; so are the tags of flags.
  */
 const disguise =
   /(?![\u200c\u200d]|\p{Variation_Selector})[\p{Default_Ignorable_Code_Point}\u{2800}\u{fff9}-\u{fffb}]/u;
@@ -20,27 +20,27 @@ const regionalFlag = /\u{1f3f4}[\u{e0030}-\u{e007a}]{1,9}\u{e007f}/gu;
 const ignorable = /\p{Default_Ignorable_Code_Point}/gu;
 
 export interface TextRule {
-  /** What it is called in messages: "A title". */
+  /** Its name in messages: "A title". */
   label: string;
   reason: string;
   min: number;
-  /** In characters as Unicode counts them (code points). */
+  /** In Unicode code points. */
   max: number;
-  /** Whether others tell people apart by it, so that nothing may hide in it. */
+  /** Whether people are recognised by it, so that nothing may be hidden in it. */
   identifies?: boolean;
-  /** Whether it stands in the middle of other words, so that it may not turn their direction. */
+  /** Whether it appears within other text, so that it must not change its direction. */
   isName?: boolean;
-  /** So many line breaks, which all become "\n", and tabs; without it none. */
+  /** The most line breaks, which all become "\n"; tabs are allowed with them. Without it none. */
   maxLineBreaks?: number;
 }
 
 /**
- * Trims a text, brings it to Unicode's form NFC, ends what it turns the direction of, and checks it. Error: the rule's
- * reason, with a message that says what is wrong.
+ * Trims a text, normalizes it to NFC, closes opened directions, and checks it. Error: the rule's reason, with a
+ * message that says what is wrong.
  */
 export function checkText(text: string, rule: TextRule): string {
   const refuse = (why: string) => new DomainError("invalid", rule.reason, `${rule.label} ${why}.`);
-  // A normal form can grow a text many times over, so the length is looked at before and after.
+  // Normalization can grow a text many times over, so the length is checked before and after.
   if (text.length > rule.max * 8) throw refuse(`has at most ${rule.max} characters`);
   const allowed = rule.maxLineBreaks ?? 0;
   const trimmed = (allowed > 0 ? oneLineEnd(text) : text).normalize("NFC").trim();
@@ -67,8 +67,8 @@ export function oneLineEnd(text: string): string {
 }
 
 /**
- * The form under which names are the same: without regard to case, width, Unicode form and what is not seen. There and
- * back, since letters meet in one case that are apart in the other (σ and ς, ß and ẞ and ss).
+ * The form under which names are equal: without regard to case, width, Unicode form and invisible characters. Lower,
+ * upper and lower again, since some letters are equal only in one case (σ and ς, ß and ẞ and ss).
  */
 export function nameKey(name: string): string {
   const seen = name.normalize("NFKC").replace(ignorable, "");

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the files beside it, with ffmpeg 5.1 as of Debian 12. They are kept in the repository so that the tests need no ffmpeg.
+# Makes the files in this folder, with ffmpeg 5.1 as of Debian 12. They are kept in the repository so that the tests
+# need no ffmpeg.
 set -e
 cd "$(dirname "$0")"
 make() { ffmpeg -v error -y "$@"; }

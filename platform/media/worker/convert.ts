@@ -12,7 +12,7 @@ import type { WorkerBounds } from "./worker-job.ts";
 
 const NOTHING = Buffer.alloc(0);
 
-/** One stream on its way: packets in, until null for the end. */
+/** One stream: packets in, then null for the end. */
 interface Lane {
   push(packet: Packet | null): void;
 }
@@ -63,7 +63,7 @@ function copyLane(job: ConvertJob, source: Stream, shift: bigint, sink: Mp4Sink)
         if (shown !== data) replaceData(packet, shown);
       }
       if (packet.dts !== AV_NOPTS_VALUE) {
-        // Sloppy files repeat timestamps, which MP4 cannot hold.
+        // Some files repeat timestamps, which MP4 cannot store.
         packet.dts = packet.dts - shift > lastDts ? packet.dts - shift : lastDts + 1n;
         if (packet.pts < packet.dts) packet.pts = packet.dts;
         lastDts = packet.dts;
@@ -73,7 +73,7 @@ function copyLane(job: ConvertJob, source: Stream, shift: bigint, sink: Mp4Sink)
   };
 }
 
-/** The library forgets everything else of a packet with its old data. */
+/** The library drops all other fields of a packet with its old data. */
 function replaceData(packet: Packet, data: Buffer): void {
   const { pts, dts, duration, flags, streamIndex } = packet;
   packet.data = data;

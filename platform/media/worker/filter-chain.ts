@@ -2,7 +2,7 @@ import { AVERROR_EOF } from "node-av/constants";
 import { type FilterContext, FilterGraph, type Frame, type Rational } from "node-av/lib";
 import { check, EAGAIN } from "./open-source.ts";
 
-/** A filter graph from frames like the first one to whatever comes out. Its first frame sets it up. */
+/** A filter graph for frames like the first one, which sets it up. */
 export class FilterChain {
   private readonly kind: "video" | "audio";
   private readonly filters: string;
@@ -19,7 +19,7 @@ export class FilterChain {
     this.threads = threads;
   }
 
-  /** null: the end. Returns false when `visit` has seen enough. */
+  /** null: the end. Returns false if `visit` has seen enough. */
   push(input: Frame | null, visit: (frame: Frame, timeBase: Rational) => boolean): boolean {
     if (!this.ends && !input) return true;
     this.ends ??= this.build(input as Frame);

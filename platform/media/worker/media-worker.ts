@@ -8,9 +8,9 @@ import { sample, see, still } from "./pictures.ts";
 import type { WorkerBounds, WorkerJob } from "./worker-job.ts";
 
 /**
- * Carries out one job on one file with FFmpeg's libraries and ends. Results go to standard output, and so
- * does progress, as `out_time_us=` lines; what went wrong to standard error, with exit code 1.
- * Everything in here is synchronous on purpose: the process has nothing else to do.
+ * Runs one job on one file with FFmpeg's libraries and ends. Results go to standard output, and so does progress, as
+ * `out_time_us=` lines; errors go to standard error, with exit code 1. Everything in here is synchronous on purpose:
+ * the process has nothing else to do.
  */
 function work(job: WorkerJob & WorkerBounds): void {
   switch (job.kind) {
@@ -49,7 +49,7 @@ function decodable(job: Extract<WorkerJob, { kind: "decodable" }> & WorkerBounds
       const found = kind === "audio" ? hear(source, index, job) : see(source, index, job);
       if (found) indexes.push(index);
     } catch (error) {
-      // Nobody has a decoder for it, or it does not take these settings.
+      // There is no decoder for it, or it does not accept these settings.
       complain(error);
     }
   return indexes;
@@ -67,7 +67,7 @@ function reportTime(ms: number): void {
   writeAll(Buffer.from(`out_time_us=${Math.round(ms * 1000)}\n`));
 }
 
-/** Throws, and so ends this process, when nobody reads any more. */
+/** Throws, and so ends this process, if nobody reads the output. */
 function writeAll(bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
 }
@@ -75,7 +75,7 @@ function writeAll(bytes: Buffer): void {
 Log.setLevel(AV_LOG_ERROR);
 try {
   work(JSON.parse(process.argv[2] ?? "") as WorkerJob & WorkerBounds);
-  // At once: the library's objects do not survive being torn down in the order a natural end would choose.
+  // At once: a natural end would destroy the library's objects in an order that they do not survive.
   process.exit(0);
 } catch (error) {
   complain(error);

@@ -35,7 +35,7 @@ export class Mp4Sink {
     return this.bytes >= this.maxBytes;
   }
 
-  /** Takes the packet over. */
+  /** Takes ownership of the packet. */
   write(packet: Packet, from: Rational, stream: Stream): void {
     this.bytes += packet.size;
     packet.rescaleTs(from, stream.timeBase);

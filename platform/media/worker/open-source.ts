@@ -19,10 +19,10 @@ export const check = (code: number, doing: string): number => {
   return code;
 };
 
-/** Give more input first. 35 on macOS and the BSDs. */
+/** "Give more input first." 35 on macOS and the BSDs. */
 export const EAGAIN = FFmpegError.AVERROR(PosixError.EAGAIN);
 
-/** Opens a file with exactly the given demuxer, which can open no other file and no address. */
+/** Opens a file with exactly the given demuxer, which can open no other file and no URL. */
 export function openSource({ path, demuxer, ignoreEdits }: SourceFile): FormatContext {
   const format = InputFormat.findInputFormat(demuxer);
   if (!format) throw new Error(`no demuxer ${demuxer}`);
@@ -57,7 +57,7 @@ export function eachPacket(
   packet.free();
 }
 
-/** Decodes one stream. Frames that cannot be decoded are skipped, until most of them are. */
+/** Decodes one stream. Frames that cannot be decoded are skipped, unless most of them are. */
 export class StreamDecoder {
   readonly context = new CodecContext();
   private readonly frame: Frame;
@@ -82,7 +82,7 @@ export class StreamDecoder {
     check(this.context.open2Sync(codec, options), "open the decoder");
   }
 
-  /** null: the end. Returns false when enough has been seen. */
+  /** null: the end. Returns false if enough has been seen. */
   decode(packet: Packet | null): boolean {
     const sent = this.context.sendPacketSync(packet);
     if (sent < 0) this.failed += 1;
@@ -102,7 +102,7 @@ export class StreamDecoder {
     return true;
   }
 
-  /** Throws when more than two thirds could not be decoded, as ffmpeg does. */
+  /** Throws if more than two thirds could not be decoded, as ffmpeg does. */
   assertMostlyDecoded(): void {
     if (this.failed > 0 && this.failed > 2 * this.decoded)
       throw new Error(`${this.failed} packets could not be decoded, ${this.decoded} frames could`);

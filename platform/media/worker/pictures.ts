@@ -16,7 +16,7 @@ import { FilterChain } from "./filter-chain.ts";
 import { check, eachPacket, openSource, StreamDecoder } from "./open-source.ts";
 import type { WorkerBounds } from "./worker-job.ts";
 
-/** FFmpeg counts quality in steps of this; 3 is a good JPEG. */
+/** FFmpeg's unit of quality; 3 is a good JPEG. */
 const LAMBDA = 118;
 const JPEG_QUALITY = 3;
 
@@ -54,7 +54,7 @@ export function still(job: StillJob, bounds: WorkerBounds): void {
   const chain = new FilterChain("video", job.filter, stream.timeBase, newFrame(), bounds.threads);
   const start = startIn(source, stream.timeBase);
   const wanted = start + BigInt(Math.round(job.atMs / 1000 / stream.timeBase.toDouble()));
-  // Streams for broadcast have no index: a jump into them lands where nothing can be decoded yet.
+  // Broadcast streams have no index: after a seek nothing can be decoded yet.
   const hasIndex = !job.source.demuxer.startsWith("mpeg");
   if (job.atMs > 0 && hasIndex) source.seekFrameSync(stream.index, wanted, AVSEEK_FLAG_BACKWARD);
 
@@ -68,7 +68,7 @@ export function still(job: StillJob, bounds: WorkerBounds): void {
   let seen = false;
   const decoder = new StreamDecoder(stream, bounds, newFrame(), (frame) => {
     if (frame.pts === AV_NOPTS_VALUE || frame.pts >= wanted || job.atMs === 0) {
-      // Graphs with a second source give their picture only when this one has ended.
+      // Graphs with a second source output their picture only when this one has ended.
       if (chain.push(frame, visit)) chain.push(null, visit);
       return false;
     }

@@ -5,8 +5,8 @@ const RATE = 48_000;
 const ONE_FORM = `aresample=${RATE},aformat=sample_fmts=fltp:channel_layouts=stereo`;
 
 /**
- * Filters for sound whose layout, rate or format may change on the way. Filters cannot follow that: whenever it
- * happens, another first part brings the sound to one form, and the rest sees no change.
+ * Filters for sound whose layout, rate or format may change. Filters cannot follow that: after each change, another
+ * first part converts the sound to one form, and the rest sees no change.
  */
 export class SoundChain {
   private readonly timeBase: Rational;
@@ -20,7 +20,7 @@ export class SoundChain {
     this.rest = new FilterChain("audio", filters, new Rational(1, RATE), newFrame(), threads);
   }
 
-  /** As of FilterChain. */
+  /** As in FilterChain. */
   push(input: Frame | null, visit: (frame: Frame, timeBase: Rational) => boolean): boolean {
     const onward = (frame: Frame) => this.rest.push(frame, visit);
     const form = input ? formOf(input) : undefined;

@@ -1,7 +1,7 @@
 import type { ConvertJob, SampleJob, SourceFile, StillJob, StreamFacts } from "../media-engine.ts";
 import type { SurveyOptions } from "../packet-survey.ts";
 
-/** What the worker is told to do, as JSON in its first argument. */
+/** The job of the worker, as JSON in its first argument. */
 export type WorkerJob =
   | { kind: "inspect"; source: SourceFile }
   | { kind: "survey"; source: SourceFile; options: SurveyOptions }
