@@ -12,6 +12,7 @@ import { startRetention } from "#platform/events/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { exportDeadJobs } from "#platform/jobs/dead-jobs.ts";
+import { createJobs } from "#platform/jobs/jobs.ts";
 import { startLease } from "#platform/lease/process-lease.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
@@ -109,6 +110,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
 
     const events = createEvents({ database: storage.database, lease, log });
     undo.push(events.stop);
+    const jobs = createJobs({ database: storage.database, lease, log });
+    undo.push(jobs.stop);
     exportLag(metrics, pool);
     exportDeadJobs(
       metrics,
@@ -155,7 +158,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         db: storage.database.of(module.name),
         clients: Object.fromEntries(clients),
         ids,
-        lease,
+        jobs: jobs.of(module.name),
         events,
         blobs,
         media,

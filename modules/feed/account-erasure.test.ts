@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
@@ -11,7 +12,7 @@ let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let store: FeedStore;
 const eve = "500";
 const video = (videoId: string, authorId = eve) => ({ videoId, authorId, publishedAtMs: Number(videoId) });
-const noJobs = { add: async () => {} } as unknown as JobQueue;
+const noJobs = { add: async () => {} } as unknown as Jobs;
 const job = { finish: async () => {} } as unknown as Job;
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("feed", "accounts", migrations);

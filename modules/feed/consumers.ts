@@ -9,7 +9,7 @@ import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
 import type { ConsumeOptions } from "#platform/events/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
-import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";
 import { type Authored, isLarge, namedOrAll } from "./rules.ts";
@@ -26,7 +26,7 @@ type Followers = ReadonlyMap<string, number>;
 export function projectInboxes(
   store: FeedStore,
   relation: Client<typeof RelationService, "getRelations">,
-  jobs: JobQueue,
+  jobs: Jobs,
   pullFollowers: number,
 ): Pick<ConsumeOptions<Tables, (typeof inboxEvents)[number], Followers>, "prepare" | "handle"> {
   return {
@@ -38,9 +38,7 @@ export function projectInboxes(
       const { relations } = await relation.getRelations({ userIds }, call);
       return new Map(relations.map(({ userId, followers }) => [userId, followers]));
     },
-    async handle(on, events, { afterCommit, emit, prepared: followers }) {
-      // Deliveries may be added below.
-      afterCommit(jobs.wake);
+    async handle(on, events, { emit, prepared: followers }) {
       const pairs = events.filter(isAboutFollow).map(toPair);
       const readers: (string[] | "everybody")[] = [pairs.map(({ userId }) => userId)];
       await store.lockReaders(on, pairs);

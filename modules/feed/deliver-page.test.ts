@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { type Job, startJobQueue } from "#platform/jobs/job-queue.ts";
-import { createLog } from "#platform/observe/log.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { deliverVideo } from "./deliver.ts";
 import { migrations } from "./migrations.ts";
@@ -48,22 +47,19 @@ test("a delivery outlasts a relation service that is away longer than any job is
     if (++asked <= 25) throw new DomainError("unavailable", "RELATION_UNREACHABLE", "It is away.");
     return { userIds: ["7"], next: "" };
   };
-  const jobs = startJobQueue({
-    db: own.db,
-    lease: own.lease,
+  const workers = own.jobs.work({
     kinds: { deliver: deliverVideo(store, { listFollowers } as never) },
     concurrency: 1,
-    log: createLog("silent"),
     pauseMs: 1,
   });
   try {
     const late = { authorId: "11", videoId: "23", publishedAtMs: 33 };
-    await store.startDelivery(own.db, late, "0123456789abcdef0123456789abcdef", jobs);
+    await store.startDelivery(own.db, late, "0123456789abcdef0123456789abcdef", own.jobs);
     await expect.poll(() => store.delivery("23")).toBeUndefined();
     expect(asked).toBe(26);
     const reached = own.db.selectFrom("inbox").select("user_id").where("video_id", "=", "23");
     expect(await reached.execute()).toEqual([{ user_id: "7" }]);
   } finally {
-    await jobs.stop();
+    await workers.stop();
   }
 });

@@ -1,6 +1,6 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { isTransient } from "#platform/events/transient-error.ts";
-import type { JobKind } from "#platform/jobs/job-queue.ts";
+import type { JobKind } from "#platform/jobs/workers.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -22,7 +22,7 @@ export function deliverVideo(
   return {
     maxAttempts: 20,
     // A delivery that gave up would leave the remaining followers without the video.
-    isRetryable: isTransient,
+    snoozeOn: isTransient,
     timeoutMs: 3_600_000,
     async run(job) {
       const delivery = await store.delivery(job.key);

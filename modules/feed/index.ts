@@ -3,7 +3,6 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
-import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
@@ -44,12 +43,10 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
   migrations,
   readModels: { inboxes: { group: "feed.inbox", progress: rebuildProgress } },
   seed: seedAuthorVideos,
-  async start({ config, db, clients, lease, events, log }) {
+  async start({ config, db, clients, jobs, events, log }) {
     const stores = perCall(db, (until) => feedStore(until, events));
     const store = stores.lasting;
-    const jobs = startJobQueue({
-      db,
-      lease,
+    const workers = jobs.work({
       kinds: {
         deliver: deliverVideo(store, clients.relation),
         [rebuildKind]: rebuildInboxes({
@@ -61,7 +58,6 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       },
       // Leaves two connections for deliveries during a rebuild.
       concurrency: 3,
-      log,
     });
     const inboxes = projectInboxes(store, clients.relation, jobs, config.pullFollowers);
     const consumer = events.consume({ group: "feed.inbox", db, types: inboxEvents, ...inboxes });
@@ -87,7 +83,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       async stop() {
         clearInterval(closeIdle);
         await Promise.all([consumer.stop(), interests.stop(), erasures.stop()]);
-        await jobs.stop();
+        await workers.stop();
       },
     };
   },

@@ -2,7 +2,7 @@ import { type Selectable, sql } from "kysely";
 import { inboxesChanged } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { Job } from "#platform/jobs/job-queue.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import { numberAuthors } from "./pulls.ts";
 import type { Authored } from "./rules.ts";
 import type { RebuildStep, Tables } from "./tables.ts";

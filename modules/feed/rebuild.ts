@@ -1,6 +1,6 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
-import type { Job, JobKind } from "#platform/jobs/job-queue.ts";
+import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";
 import type { Noted, RebuildStore } from "./rebuild-store.ts";

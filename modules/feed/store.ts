@@ -3,7 +3,8 @@ import { inboxesChanged } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import { isThere, putIntoInboxes } from "./inbox-rows.ts";
 import { pullStore } from "./pulls.ts";
 import { readerStore } from "./reader-store.ts";
@@ -64,7 +65,7 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       return rows[0]!.pushed;
     },
     /** Adds a job that delivers a video to the followers that its author has after the commit. */
-    async startDelivery(on: Queryable<Tables>, video: Authored, traceId: string, jobs: JobQueue) {
+    async startDelivery(on: Queryable<Tables>, video: Authored, traceId: string, jobs: Jobs) {
       await on
         .insertInto("delivery")
         .values({

@@ -1,6 +1,6 @@
 import { type Kysely, withSignal } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { JobKind } from "#platform/jobs/job-queue.ts";
+import type { JobKind } from "#platform/jobs/workers.ts";
 import type { HotStore } from "./hot-store.ts";
 import type { Tables } from "./tables.ts";
 

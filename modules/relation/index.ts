@@ -1,7 +1,6 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
-import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
@@ -32,7 +31,7 @@ export const relationModule = defineModule<object, Tables>()({
   recount: counts,
   readModels: { "hot-users": { group: "relation.hot" } },
   seed: seedFollows,
-  async start({ db, clients, ids, lease, events, log }) {
+  async start({ db, clients, ids, jobs, events, log }) {
     const follows = perCall(db, (until) => followStore(until, events));
     const relationships = perCall(db, relationshipStore);
     const ranking = perCall(db, (until) => hotStore(until, Date.now));
@@ -45,12 +44,9 @@ export const relationModule = defineModule<object, Tables>()({
     });
     const erasing = perCall(db, (until) => accountErasureStore(until, events));
     const erasures = consumeErasures(events, db, erasing);
-    const jobs = startJobQueue({
-      db,
-      lease,
+    const workers = jobs.work({
       kinds: { [rebuildKind]: rebuildRanking(db, hot) },
       concurrency: 1,
-      log,
     });
     const stopExpiry = expireRegularly(hot, log);
     return {
@@ -69,7 +65,7 @@ export const relationModule = defineModule<object, Tables>()({
         listFriends: listBy(follows, "friends"),
       },
       async stop() {
-        await jobs.stop();
+        await workers.stop();
         await stopExpiry();
         await projection.stop();
         await erasures.stop();

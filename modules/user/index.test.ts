@@ -29,12 +29,12 @@ const undo: (() => Promise<unknown>)[] = [];
 /** A process of the service; several share the database. */
 async function start(limits = false, secret = "s".repeat(32)): Promise<Client<typeof UserService>> {
   const metrics = createMetrics();
-  const { lease, events } = own.join();
+  const { jobs, events } = own.join();
   const running = await userModule.start({
     config: { secret },
     db: own.db,
     clients: {},
-    lease,
+    jobs,
     ids: createSnowflake({ node: undo.length, floorMs: 0, nowMs: Date.now }),
     events,
     blobs: await diskBlobStore(dir),

@@ -16,7 +16,7 @@ export const moderatorCommand: ModuleCommand<Tables> = {
     if ((action !== "add" && action !== "remove") || name === undefined || more.length > 0)
       throw refusal("ARGUMENT_INVALID", "Say: add NAME, remove NAME, or list.");
     const role = action === "add" ? "moderator" : "member";
-    const { result: changed } = await transactionWithEvents(db, async (transaction, emit) => {
+    const changed = await transactionWithEvents(db, async (transaction, emit) => {
       const account = await transaction
         .updateTable("account")
         .set({ role })

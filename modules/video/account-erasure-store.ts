@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -48,7 +48,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
       return rows.map(({ id }) => id as VideoId);
     },
     /** Removes some of the author's unpublished uploads; returns whether there may be more. */
-    async removeUploads(ownerId: UserId, jobs: JobQueue): Promise<boolean> {
+    async removeUploads(ownerId: UserId, jobs: Jobs): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         const { rows } = await sql<{ id: string }>`
           delete from video.upload where owner_id = ${ownerId} and id = any(array(

@@ -12,9 +12,8 @@ import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { perCall } from "#platform/db/database.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
-import { type JobQueue, startJobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Media } from "#platform/media/media-tool.ts";
-import { createLog } from "#platform/observe/log.ts";
 import { drifts } from "#platform/testing/drifts.ts";
 import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
@@ -33,7 +32,7 @@ let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let uploads: UploadStore;
 let videos: VideoStore;
 let accounts: AccountErasureStore;
-let jobs: JobQueue;
+let jobs: Jobs;
 let lastId = 1000;
 const eve = "500" as UserId;
 beforeEach(async () => {
@@ -41,18 +40,10 @@ beforeEach(async () => {
   uploads = uploadStore(own.db);
   videos = videoStore(own.db, own.events);
   accounts = accountErasureStore(own.db);
-  // Adds jobs and leaves them where they are.
-  const nothing = { run: async () => {}, maxAttempts: 1, timeoutMs: 1000 };
-  jobs = startJobQueue({
-    db: own.db,
-    lease: own.lease,
-    kinds: { nothing },
-    concurrency: 1,
-    log: createLog("silent"),
-  });
+  // Nobody works on them.
+  jobs = own.jobs;
 });
 afterEach(async () => {
-  await jobs.stop();
   await own.drop();
 });
 
@@ -202,13 +193,7 @@ test("an upload whose author goes while its file is put in place leaves no file 
       return disk.remove(key);
     },
   });
-  const removing = startJobQueue({
-    db: own.db,
-    lease: own.lease,
-    kinds: { "remove-blob": remove },
-    concurrency: 1,
-    log: createLog("silent"),
-  });
+  const removing = own.jobs.work({ kinds: { "remove-blob": remove }, concurrency: 1 });
   onTestFinished(() => removing.stop());
   const blobs = {
     ...disk,
@@ -232,7 +217,7 @@ test("an upload whose author goes while its file is put in place leaves no file 
     deadlineMs: Date.now() + 30_000,
     signal: new AbortController().signal,
   };
-  const added = addUpload(perCall(own.db, uploadStore), blobs, media, ids, removing, {
+  const added = addUpload(perCall(own.db, uploadStore), blobs, media, ids, own.jobs, {
     maxProcessingMs: 1_200_000,
     maxUnpublishedBytes: 1e9,
   })(request, call);

@@ -4,7 +4,7 @@ import type { Kysely, StoreFor } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Events } from "#platform/events/events.ts";
 import { inTimeSlices } from "#platform/events/time-slice.ts";
-import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoStore } from "./video-store.ts";
@@ -17,7 +17,7 @@ export function consumeDeletionRequests(
   events: Events,
   db: Kysely<Tables>,
   stores: { videos: StoreFor<VideoStore>; accounts: StoreFor<AccountErasureStore> },
-  jobs: JobQueue,
+  jobs: Jobs,
 ): Consumer {
   return events.consume<Tables, typeof accountClosing, Set<string>>({
     group: "video.accounts",
@@ -42,7 +42,6 @@ export function consumeDeletionRequests(
         }
         while (await accounts.removeUploads(userId as UserId, jobs)) checkTimeSlice();
       }
-      jobs.wake();
       return refused;
     }),
     async handle(_transaction, requests, { emit, prepared: refused }) {

@@ -2,7 +2,8 @@ import { sql } from "kysely";
 import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import type { Tables } from "./tables.ts";
 
 /** Which videos and uploads use which blobs. */
@@ -55,7 +56,7 @@ export type BlobUseStore = ReturnType<typeof blobUseStore>;
 /** Releases the blobs of these owners except `keep`; a job removes each blob that is no longer used. */
 export async function releaseBlobs(
   on: Queryable<Tables>,
-  jobs: JobQueue,
+  jobs: Jobs,
   ownerIds: string[],
   keep: string[] = [],
 ): Promise<void> {

@@ -62,7 +62,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     config: { workers: 1, maxProcessingMs: 1_200_000, maxUnpublishedBytes: 1e9, ...config },
     db: own.db,
     clients: {},
-    lease: own.lease,
+    jobs: own.jobs,
     ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
     events: own.events,
     blobs,

@@ -1,6 +1,5 @@
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
-import { startJobQueue } from "#platform/jobs/job-queue.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
@@ -40,20 +39,17 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   usesMedia: true,
   recount: counts,
   seed: seedVideos,
-  async start({ config, db, ids, lease, events, blobs, media, security, log }) {
+  async start({ config, db, ids, jobs, events, blobs, media, security, log }) {
     const uploads = perCall(db, uploadStore);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
-    const jobs = startJobQueue({
-      db,
-      lease,
+    const workers = jobs.work({
       kinds: {
-        process: processVideo(pipeline, blobs, media, () => jobs, log),
+        process: processVideo(pipeline, blobs, media, jobs, log),
         "remove-blob": removeBlob(pipeline, blobs),
       },
       concurrency: config.workers + 1,
       heavyAtOnce: config.workers,
-      log,
     });
     const deletionRequests = consumeDeletionRequests(
       events,
@@ -63,7 +59,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     );
     const sweep = async () => {
       await blobs.sweepStaged(stagedLifetimeMs);
-      if ((await uploads.lasting.dropUploads(uploadLifetimeMs, jobs)) > 0) jobs.wake();
+      await uploads.lasting.dropUploads(uploadLifetimeMs, jobs);
     };
     const warn = (error: unknown) => log.warn({ err: error }, "could not sweep old uploads");
     await sweep().catch(warn);
@@ -83,7 +79,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       async stop() {
         clearInterval(sweeper);
         await deletionRequests.stop();
-        await jobs.stop();
+        await workers.stop();
       },
     };
   },

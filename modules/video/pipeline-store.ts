@@ -4,7 +4,8 @@ import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import { countWorks } from "./author-rows.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
@@ -48,7 +49,7 @@ export function pipelineStore(db: Kysely<Tables>, events: Events) {
      * The end of the pipeline: state, count, event, released blobs and the job, in one transaction. False if the
      * video is gone.
      */
-    async finish(id: VideoId, result: PublishedFile, job: Job, jobs: JobQueue): Promise<boolean> {
+    async finish(id: VideoId, result: PublishedFile, job: Job, jobs: Jobs): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
         const video = await transaction
@@ -83,7 +84,7 @@ export function pipelineStore(db: Kysely<Tables>, events: Events) {
       });
     },
     /** The other end: a failure with its reason. Releases the blobs; the caller removes the job. */
-    async fail(id: VideoId, failure: { reason: string; message: string }, jobs: JobQueue): Promise<void> {
+    async fail(id: VideoId, failure: { reason: string; message: string }, jobs: Jobs): Promise<void> {
       await inTransaction(db, async (transaction) => {
         const failed = await transaction
           .updateTable("video")

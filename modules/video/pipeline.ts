@@ -1,7 +1,8 @@
 import type { VideoId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import type { Job, JobKind, JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import {
   MEDIA_INFO_FORM,
   type Media,
@@ -24,7 +25,7 @@ export function processVideo(
   store: PipelineStore,
   blobs: BlobStore,
   media: Media,
-  jobs: () => JobQueue,
+  jobs: Jobs,
   log: Logger,
 ): JobKind {
   /** Lets a tool write a file and makes it a blob that the video uses. */
@@ -83,9 +84,8 @@ export function processVideo(
       const { durationMs, width, height, notices } = play.info;
       const shown = { durationMs, width, height, sizeBytes: play.sizeBytes, notices };
       const result = { playKey: play.key, coverKey: cover.key, ...shown, keepKeys };
-      if (!(await store.finish(id, result, job, jobs()))) throw new VideoGone();
+      if (!(await store.finish(id, result, job, jobs))) throw new VideoGone();
     });
-    jobs().wake();
   }
 
   return {
@@ -98,13 +98,12 @@ export function processVideo(
         if (error instanceof VideoGone) return;
         // A refusal is caused by the file and will repeat; any other error may be transient.
         if (!(error instanceof DomainError) || !["invalid", "too-large"].includes(error.kind)) throw error;
-        await store.fail(job.key as VideoId, error, jobs());
-        jobs().wake();
+        await store.fail(job.key as VideoId, error, jobs);
       }
     },
     async onExhausted(key) {
       const message = "The server could not process this video. Upload it again later, or tell the operator.";
-      await store.fail(key as VideoId, { reason: "PROCESSING_FAILED", message }, jobs());
+      await store.fail(key as VideoId, { reason: "PROCESSING_FAILED", message }, jobs);
     },
   };
 }

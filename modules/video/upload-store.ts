@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import { type Kysely, type Queryable, traceOf } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import { expectedMs } from "#platform/media/effort.ts";
 import { lockAuthor } from "./author-rows.ts";
 import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
@@ -55,7 +55,7 @@ export function uploadStore(db: Kysely<Tables>) {
      * Whether an upload still exists once its blob has been put in place. If it was removed in between, the job that
      * looked for the blob may have come too early; then another one is added.
      */
-    async keepsBlob(id: UploadId, sourceKey: string, jobs: JobQueue): Promise<boolean> {
+    async keepsBlob(id: UploadId, sourceKey: string, jobs: Jobs): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         await lockBlob(transaction, sourceKey);
         const used = await isUsed(transaction, sourceKey, id);
@@ -70,7 +70,7 @@ export function uploadStore(db: Kysely<Tables>) {
      */
     async publish(
       video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string },
-      jobs: JobQueue,
+      jobs: Jobs,
     ): Promise<VideoRow | undefined> {
       return inTransaction(db, async (transaction) => {
         const upload = await transaction
@@ -119,7 +119,7 @@ export function uploadStore(db: Kysely<Tables>) {
     },
 
     /** Removes uploads that were never published. */
-    async dropUploads(olderThanMs: number, jobs: JobQueue): Promise<number> {
+    async dropUploads(olderThanMs: number, jobs: Jobs): Promise<number> {
       return inTransaction(db, async (transaction) => {
         const old = await transaction
           .deleteFrom("upload")

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
-import type { Job, JobQueue } from "#platform/jobs/job-queue.ts";
-import { startJobQueue } from "#platform/jobs/job-queue.ts";
-import { createLog } from "#platform/observe/log.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import { waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
@@ -13,7 +12,7 @@ import { type VideoStore, videoStore } from "./video-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let store: VideoStore & UploadStore & PipelineStore;
-let jobs: JobQueue;
+let jobs: Jobs;
 let lastId = 0;
 const newId = () => String(++lastId);
 beforeEach(async () => {
@@ -23,18 +22,10 @@ beforeEach(async () => {
     ...uploadStore(own.db),
     ...pipelineStore(own.db, own.events),
   };
-  // Adds jobs and leaves them where they are, so that the tests decide what runs when.
-  const nothing = { run: async () => {}, maxAttempts: 1, timeoutMs: 1000 };
-  jobs = startJobQueue({
-    db: own.db,
-    lease: own.lease,
-    kinds: { nothing },
-    concurrency: 1,
-    log: createLog("silent"),
-  });
+  // Nobody works on them.
+  jobs = own.jobs;
 });
 afterEach(async () => {
-  await jobs.stop();
   await own.drop();
 });
 

@@ -2,7 +2,7 @@ import { videoDeleted, videoHeldChanged, videoRetitled } from "#contracts/events
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Events } from "#platform/events/events.ts";
-import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
@@ -16,7 +16,7 @@ export function videoStore(db: Kysely<Tables>, events: Events) {
      * Removes a video with its count, its job, its event and its use of blobs; false if it is not the author's or is
      * on hold.
      */
-    async deleteVideo(id: VideoId, authorId: UserId, jobs: JobQueue): Promise<boolean> {
+    async deleteVideo(id: VideoId, authorId: UserId, jobs: Jobs): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         const video = await transaction
           .deleteFrom("video")

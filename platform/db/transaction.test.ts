@@ -4,7 +4,7 @@ import { createLog } from "#platform/observe/log.ts";
 import { waiting } from "#platform/testing/held-up.ts";
 import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
 import { type Database, openDatabase } from "./database.ts";
-import { inTransaction } from "./transaction.ts";
+import { afterCommit, inTransaction } from "./transaction.ts";
 
 let test: TestDatabase;
 let database: Database;
@@ -64,4 +64,38 @@ it("so is a statement that is a transaction of its own", async () => {
 it("a statement within a transaction is not", async () => {
   const plain = inACircle((db) => db.transaction().execute((transaction) => lock(transaction, 1, 2, 3)));
   await expect(plain).rejects.toMatchObject({ code: "40P01" });
+});
+
+it("what is to be done after the commit is done once, when others see the commit, and never after a rollback", async () => {
+  await sql`create table done (what text)`.execute(database.of("public"));
+  const seen: unknown[] = [];
+  const look = () => seen.push(database.pool.query("select what from done").then(({ rows }) => rows));
+  let attempts = 0;
+  await inACircle((db) =>
+    inTransaction(db, async (transaction) => {
+      attempts++;
+      await sql`insert into done values ('it')`.execute(transaction);
+      afterCommit(transaction, look);
+      for (const key of [1, 2, 3]) await lock(transaction, key);
+      expect(seen).toEqual([]);
+    }),
+  );
+  expect(attempts).toBe(2);
+  expect(await Promise.all(seen)).toEqual([[{ what: "it" }]]);
+  const failed = inTransaction(database.of("public"), async (transaction) => {
+    afterCommit(transaction, look);
+    throw new Error("changed my mind");
+  });
+  await expect(failed).rejects.toThrow("changed my mind");
+  expect(seen).toHaveLength(1);
+  afterCommit(database.of("public"), look);
+  expect(seen).toHaveLength(2);
+});
+
+it("a transaction that knows nothing of what comes after says so instead of forgetting it", async () => {
+  const plain = database
+    .of("public")
+    .transaction()
+    .execute(async (transaction) => afterCommit(transaction, () => {}));
+  await expect(plain).rejects.toThrow("not a transaction of inTransaction");
 });

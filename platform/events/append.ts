@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { sql } from "kysely";
 import { type Kysely, type Transaction, traceOf } from "../db/database.ts";
-import { inTransaction } from "../db/transaction.ts";
+import { afterCommit, inTransaction } from "../db/transaction.ts";
 import { newTraceId } from "../observe/trace-context.ts";
 import type { Emit } from "./event-type.ts";
 import { partitionOf } from "./partitions.ts";
@@ -9,10 +9,8 @@ import { partitionOf } from "./partitions.ts";
 /** Collects the events of a transaction until its end. */
 export interface Outbox {
   emit: Emit;
-  /** Names of the emitted types. */
-  readonly types: Set<string>;
-  /** Writes the emitted events, in one statement. */
-  flush(transaction: Transaction<unknown>): Promise<void>;
+  /** Writes the emitted events, in one statement; calls `onEmitted` after the commit if there are any. */
+  flush(transaction: Transaction<unknown>, onEmitted?: () => void): Promise<void>;
 }
 
 /** Events that name no trace happen in `trace`, or else in a new one. */
@@ -25,9 +23,6 @@ export function createOutbox(trace = newTraceId()): Outbox {
     traceIds: [] as string[],
   };
   return {
-    get types() {
-      return new Set(columns.types);
-    },
     emit(type, init, traceId = trace) {
       const message = create(type.schema, init);
       const key = type.key(message);
@@ -37,25 +32,26 @@ export function createOutbox(trace = newTraceId()): Outbox {
       columns.payloads.push(toBinary(type.schema, message));
       columns.traceIds.push(traceId);
     },
-    async flush(transaction) {
+    async flush(transaction, onEmitted) {
       const { partitions, types, keys, payloads, traceIds } = columns;
-      if (types.length > 0) {
-        await sql`select events.append(${partitions}::int2[], ${types}::text[], ${keys}::text[],
-          ${payloads}::bytea[], ${traceIds}::text[])`.execute(transaction);
-      }
+      if (types.length === 0) return;
+      await sql`select events.append(${partitions}::int2[], ${types}::text[], ${keys}::text[],
+        ${payloads}::bytea[], ${traceIds}::text[])`.execute(transaction);
+      if (onEmitted) afterCommit(transaction, onEmitted);
     },
   };
 }
 
-/** `Events.transaction`, which also returns the types of the events. Commands, which have no consumers, call it directly. */
+/** `Events.transaction`. Commands, which have no consumers to wake, call it directly. */
 export function transactionWithEvents<Tables, Result>(
   db: Kysely<Tables>,
   work: (transaction: Transaction<Tables>, emit: Emit) => Promise<Result>,
-): Promise<{ result: Result; types: Set<string> }> {
+  onEmitted?: () => void,
+): Promise<Result> {
   return inTransaction(db, async (transaction) => {
     const outbox = createOutbox(traceOf(db));
     const result = await work(transaction, outbox.emit);
-    await outbox.flush(transaction as unknown as Transaction<unknown>);
-    return { result, types: outbox.types };
+    await outbox.flush(transaction as unknown as Transaction<unknown>, onEmitted);
+    return result;
   });
 }

@@ -36,10 +36,10 @@ export function createBatchProcessor<Tables, Prepared>(options: {
   stepsOf(rows: LogRow[]): HandlerSteps<Tables, Prepared>;
   /** Called when a lease is found to be lost. */
   onLost: () => void;
-  /** Called after a commit with the types of the events that were emitted in it. */
-  onEmitted: (types: Set<string>) => void;
+  /** Called after a commit in which events were emitted. */
+  onEmitted: () => void;
 }): BatchProcessor {
-  const { group, db, pool, log, rules, stepsOf, onLost, onEmitted } = options;
+  const { group, db, pool, log, rules, stepsOf, onLost } = options;
   const dead = createDeadLetters(pool, group);
 
   /** Claims the events of these batches: moves the offsets of their partitions forward under their leases. */
@@ -59,7 +59,7 @@ export function createBatchProcessor<Tables, Prepared>(options: {
     };
 
   async function runClaimed(claim: Claim, rows: LogRow[]): Promise<void> {
-    onEmitted(await runHandler(options, claim, stepsOf(rows)));
+    await runHandler(options, claim, stepsOf(rows));
   }
 
   async function processBatches(batches: PartitionBatch[]): Promise<boolean> {

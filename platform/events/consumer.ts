@@ -80,7 +80,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     log: Logger;
     lease: ProcessLease;
     membership: Membership;
-    onEmitted: (types: Set<string>) => void;
+    onEmitted: () => void;
   },
 ): Consumer {
   const { group, db, from = "start", batch: maxEvents = 500 } = options;

@@ -50,15 +50,8 @@ export function createEvents(options: {
   const membership = createMembership(pool, lease);
   const reader = createLogReader(pool);
   const consumers = new Set<Consumer>();
-  const onEmitted = (types: Set<string>) => {
-    if (types.size > 0) stable.wake();
-  };
   return {
-    async transaction(db, work) {
-      const { result, types } = await transactionWithEvents(db, work);
-      onEmitted(types);
-      return result;
-    },
+    transaction: (db, work) => transactionWithEvents(db, work, stable.wake),
     consume(consumed) {
       const started = startConsumer(consumed, {
         pool,
@@ -67,7 +60,7 @@ export function createEvents(options: {
         lease,
         membership,
         log,
-        onEmitted,
+        onEmitted: stable.wake,
       });
       const consumer: Consumer = {
         settled: started.settled,

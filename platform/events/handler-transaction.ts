@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../db/database.ts";
+import { hookedTransaction } from "../db/transaction.ts";
 import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import { createOutbox } from "./append.ts";
@@ -18,8 +19,6 @@ export interface HandlerContext<Prepared = undefined> extends PrepareContext {
   prepared: Prepared;
   /** Adds events to the same transaction; in the trace of the first of the handled ones, unless they name another. */
   emit: Emit;
-  /** Calls `act` right after the commit. It is lost if the process dies in between. */
-  afterCommit(act: () => void): void;
 }
 
 /** Another member has the partition now, or the dead letter is gone. Nothing was changed. */
@@ -45,41 +44,34 @@ export interface HandlerSteps<Tables, Prepared> {
  * again to end, so that the next attempt does not overlap with it. Error: HANDLER_TOO_SLOW, and what the handler throws.
  */
 export async function runHandler<Tables, Prepared>(
-  options: { db: Kysely<Tables>; pool: Pool; timeoutMs: number },
+  options: { db: Kysely<Tables>; pool: Pool; timeoutMs: number; onEmitted: () => void },
   claim: Claim,
   { prepare, apply, traceId }: HandlerSteps<Tables, Prepared>,
-): Promise<Set<string>> {
+): Promise<void> {
   const { db, pool, timeoutMs } = options;
   const prepared = await withinTime(timeoutMs, (signal) => prepare({ signal }));
   const outbox = createOutbox(traceId);
-  const afterCommitActs: (() => void)[] = [];
   let failure: unknown;
   const work = async (transaction: Transaction<Tables>) => {
     const untyped = transaction as unknown as Transaction<unknown>;
     const pid = await claim(untyped);
-    const afterCommit = (act: () => void) => afterCommitActs.push(act);
     await withinTime(
       timeoutMs,
-      (signal) => apply(transaction, { prepared, emit: outbox.emit, afterCommit, signal }),
+      (signal) => apply(transaction, { prepared, emit: outbox.emit, signal }),
       () => pool.query("select pg_terminate_backend($1)", [pid]),
     );
-    await outbox.flush(untyped);
+    await outbox.flush(untyped, options.onEmitted);
   };
-  // Not inTransaction, which retries: the consumer retries a batch, and afterCommit must not collect twice.
-  await db
-    .transaction()
-    .execute((transaction) =>
-      work(transaction).catch((error) => {
-        failure = error;
-        throw error;
-      }),
-    )
-    .catch((error) => {
-      // The rollback can fail too, which must not hide the cause.
-      throw failure ?? error;
-    });
-  for (const act of afterCommitActs) act();
-  return outbox.types;
+  // Not inTransaction, which retries: the consumer retries a batch.
+  await hookedTransaction(db, (transaction) =>
+    work(transaction).catch((error) => {
+      failure = error;
+      throw error;
+    }),
+  ).catch((error) => {
+    // The rollback can fail too, which must not hide the cause.
+    throw failure ?? error;
+  });
 }
 
 /** Settles like `work`; when its time is over, aborts its signal, calls `end` and waits for it once more as long. */

@@ -7,7 +7,7 @@ import type { Migrations } from "../db/migrate.ts";
 import type { KeptCount } from "../db/recount.ts";
 import type { Events } from "../events/events.ts";
 import type { Ids } from "../ids/snowflake.ts";
-import type { ProcessLease } from "../lease/process-lease.ts";
+import type { Jobs } from "../jobs/jobs.ts";
 import type { Media } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -27,8 +27,8 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
   db: Kysely<Tables>;
   clients: Clients<Calls>;
   ids: Ids;
-  /** What marks work in progress, so that others take it over when this process dies. */
-  lease: ProcessLease;
+  /** Work that must be done even if this process dies. */
+  jobs: Jobs;
   events: Events;
   blobs: BlobStore;
   media: Media;

@@ -2,6 +2,7 @@ import { type Database, type Kysely, openDatabase } from "../db/database.ts";
 import { type Migrations, migrate } from "../db/migrate.ts";
 import { createEvents, type Events, type RunningEvents } from "../events/events.ts";
 import { migrations as eventMigrations } from "../events/migrations.ts";
+import { createJobs, type Jobs, type ProcessJobs } from "../jobs/jobs.ts";
 import { migrations as leaseMigrations } from "../lease/migrations.ts";
 import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
@@ -10,7 +11,7 @@ import { createTestDatabaseFrom } from "./test-database.ts";
 
 /** What a process of the module has. */
 interface Member {
-  lease: ProcessLease;
+  jobs: Jobs;
   events: Events;
 }
 
@@ -41,12 +42,13 @@ export async function createModuleDatabase<Tables>(
     await fresh.close();
   });
   const database = openDatabase(test.url, { log });
-  const joined: { lease: ProcessLease; events: RunningEvents }[] = [];
+  const joined: { lease: ProcessLease; jobs: ProcessJobs; events: RunningEvents }[] = [];
   const join = () => {
     const lease = startLease(database.pool, { log });
-    const member = { lease, events: createEvents({ database, lease, log }) };
-    joined.push(member);
-    return member;
+    const jobs = createJobs({ database, lease, log });
+    const events = createEvents({ database, lease, log });
+    joined.push({ lease, jobs, events });
+    return { jobs: jobs.of(schema), events };
   };
   return {
     ...join(),
@@ -55,6 +57,7 @@ export async function createModuleDatabase<Tables>(
     join,
     async drop() {
       await Promise.all(joined.map(({ events }) => events.stop()));
+      await Promise.all(joined.map(({ jobs }) => jobs.stop()));
       await Promise.all(joined.map(({ lease }) => lease.release()));
       await database.close();
       await test.drop();

@@ -1,5 +1,5 @@
 import { openDatabase } from "#platform/db/database.ts";
-import { startJobQueue } from "#platform/jobs/job-queue.ts";
+import { createJobs } from "#platform/jobs/jobs.ts";
 import { startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 
@@ -10,16 +10,16 @@ import { createLog } from "#platform/observe/log.ts";
 const [url, leaseMs] = process.argv.slice(2) as [string, string];
 const log = createLog("silent");
 const database = openDatabase(url, { log });
-startJobQueue({
-  db: database.of("test"),
-  lease: startLease(database.pool, { log, leaseMs: Number(leaseMs) }),
-  kinds: {
-    hang: {
-      maxAttempts: 2,
-      timeoutMs: 60_000,
-      run: ({ key, attempt }) => new Promise(() => process.stdout.write(`${key} ${attempt}\n`)),
+const lease = startLease(database.pool, { log, leaseMs: Number(leaseMs) });
+createJobs({ database, lease, log })
+  .of("test")
+  .work({
+    kinds: {
+      hang: {
+        maxAttempts: 2,
+        timeoutMs: 60_000,
+        run: ({ key, attempt }) => new Promise(() => process.stdout.write(`${key} ${attempt}\n`)),
+      },
     },
-  },
-  concurrency: 10,
-  log,
-});
+    concurrency: 10,
+  });

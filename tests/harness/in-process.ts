@@ -11,6 +11,7 @@ import { type Database, openDatabase } from "#platform/db/database.ts";
 import { createEvents, type Events } from "#platform/events/events.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { createJobs } from "#platform/jobs/jobs.ts";
 import { startLease } from "#platform/lease/process-lease.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import type { Running } from "#platform/module/module.ts";
@@ -46,6 +47,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
   await migrateAll(database, entries);
   const lease = startLease(database.pool, { log });
   const events = createEvents({ database, lease, log });
+  const jobs = createJobs({ database, lease, log });
   const metrics = createMetrics();
   const config = { ...readConfig({}), ...changes };
   const caches = embeddedCaches(metrics);
@@ -61,7 +63,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
         Object.entries(module.calls).map(([name, { service }]) => [name, client(service)]),
       ),
       ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
-      lease,
+      jobs: jobs.of(module.name),
       events,
       blobs: await diskBlobStore(join(dir, "blobs")),
       media: lazyMediaTool(() => Promise.reject(new Error("There is no media here."))),
@@ -97,6 +99,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
     async close() {
       await events.stop();
       for (const module of [...running.values()].reverse()) await module.stop?.();
+      await jobs.stop();
       await lease.release();
       await database.close();
       await own.drop();

@@ -6,7 +6,7 @@ import { refusal } from "#contracts/reasons.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
-import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import { refuseTooHeavy } from "#platform/media/effort.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -25,7 +25,7 @@ export function addUpload(
   blobs: BlobStore,
   media: Media,
   ids: Ids,
-  jobs: JobQueue,
+  jobs: Jobs,
   { maxProcessingMs, maxUnpublishedBytes }: { maxProcessingMs: number; maxUnpublishedBytes: number },
 ): Handlers<typeof VideoService>["addUpload"] {
   return async ({ staged, sha256, sizeBytes, address }, call) => {

@@ -3,7 +3,7 @@ import type { UserId, VideoId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { mayNotChange } from "../rules.ts";
@@ -11,7 +11,7 @@ import type { VideoStore } from "../video-store.ts";
 
 export function deleteVideo(
   store: PerCall<VideoStore>,
-  jobs: JobQueue,
+  jobs: Jobs,
 ): Handlers<typeof VideoService>["deleteVideo"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;
@@ -20,7 +20,6 @@ export function deleteVideo(
       const [video] = await store(call).videosById([request.id]);
       throw mayNotChange(video, caller);
     }
-    jobs.wake();
     return {};
   };
 }

@@ -3,7 +3,7 @@ import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
-import type { JobQueue } from "#platform/jobs/job-queue.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { toVideo } from "../present.ts";
@@ -12,7 +12,7 @@ import type { UploadStore } from "../upload-store.ts";
 
 export function publish(
   store: PerCall<UploadStore>,
-  jobs: JobQueue,
+  jobs: Jobs,
   ids: Ids,
 ): Handlers<typeof VideoService>["publish"] {
   return async (request, call) => {
@@ -23,7 +23,6 @@ export function publish(
     const wanted = { id: ids.next() as VideoId, authorId, uploadId, title };
     const video = await store(call).publish(wanted, jobs).catch(endOfSession);
     if (!video) throw refusal("UPLOAD_NOT_FOUND");
-    jobs.wake();
     return toVideo(video, call);
   };
 }

@@ -7,13 +7,15 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Database, type Kysely, openDatabase } from "../db/database.ts";
 import { migrate } from "../db/migrate.ts";
+import { inTransaction } from "../db/transaction.ts";
 import { migrations as leaseMigrations } from "../lease/migrations.ts";
 import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
-import { type Job, type JobKind, type JobQueue, startJobQueue } from "./job-queue.ts";
 import { fairScheduling, type JobTables, jobTable, jobTraces, processLease } from "./job-table.ts";
+import { createJobs, type Jobs } from "./jobs.ts";
+import type { Job, JobKind, Workers } from "./workers.ts";
 
 const log = createLog("silent");
 const script = join(
@@ -23,7 +25,8 @@ const script = join(
 let own: TestDatabase;
 let database: Database;
 let db: Kysely<JobTables>;
-const queues: JobQueue[] = [];
+type Queue = Jobs & Workers;
+const queues: Queue[] = [];
 const leases: ProcessLease[] = [];
 const children: ChildProcess[] = [];
 
@@ -57,7 +60,7 @@ type Quick = {
   pauseMs?: number;
 };
 /** The queue of a process of its own. */
-function start(kinds: Record<string, Partial<JobKind> & Pick<JobKind, "run">>, quick: Quick = {}): JobQueue {
+function start(kinds: Record<string, Partial<JobKind> & Pick<JobKind, "run">>, quick: Quick = {}): Queue {
   const { leaseMs = 600_000, beatMs = Math.min(20, leaseMs / 3), ...options } = quick;
   const lease = startLease(database.pool, { log, leaseMs, beatMs });
   leases.push(lease);
@@ -65,21 +68,23 @@ function start(kinds: Record<string, Partial<JobKind> & Pick<JobKind, "run">>, q
     name,
     { maxAttempts: 3, timeoutMs: 60_000, ...kind },
   ]);
-  const queue = startJobQueue({
-    db,
-    lease,
-    kinds: Object.fromEntries(whole),
-    concurrency: 1,
-    log,
-    pauseMs: 10,
-    ...options,
-  });
+  const all = createJobs({ database, lease, log });
+  const own = all.of("test");
+  const workers = own.work({ kinds: Object.fromEntries(whole), concurrency: 1, pauseMs: 10, ...options });
+  const queue = {
+    ...own,
+    ...workers,
+    async stop() {
+      await workers.stop();
+      await all.stop();
+    },
+  };
   queues.push(queue);
   return queue;
 }
 const jobs = () => db.selectFrom("job").selectAll().orderBy("id").execute();
 const noJobs = () => expect.poll(jobs, { interval: 10 }).toEqual([]);
-const add = (queue: JobQueue, kind: string, key: string) => queue.add(db, kind, key);
+const add = (queue: Queue, kind: string, key: string) => queue.add(db, kind, key);
 /** Another process takes all jobs over. */
 const takeOver = () =>
   database.pool.query(`
@@ -93,7 +98,7 @@ const aborted = ({ signal }: Job) =>
 test("jobs run in the order in which they are due, and are gone then", async () => {
   const ran: string[] = [];
   const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { beatMs: 60_000 });
-  await db.transaction().execute(async (transaction) => {
+  await inTransaction(db, async (transaction) => {
     for (const key of ["a", "b", "c", "d"]) await queue.add(transaction, "note", key);
     await transaction
       .updateTable("job")
@@ -106,10 +111,42 @@ test("jobs run in the order in which they are due, and are gone then", async () 
   expect(ran).toEqual(["c", "a", "b", "d"]);
 });
 
+test("the commit that adds a job wakes the workers of this process, and nothing before", async () => {
+  const ran: string[] = [];
+  const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { beatMs: 60_000 });
+  await add(queue, "note", "alone");
+  await expect.poll(() => ran).toEqual(["alone"]);
+  await inTransaction(db, async (transaction) => {
+    await queue.add(transaction, "note", "together");
+    // Would claim it now if it could see it.
+    queue.wake();
+    await database.pool.query("select pg_sleep(0.02)");
+    expect(ran).toEqual(["alone"]);
+  });
+  await expect.poll(() => ran).toEqual(["alone", "together"]);
+});
+
+test("one look for all modules wakes those for whom others have left something", async () => {
+  await database.pool.query(`create schema second; create table second.job (like test.job including all)`);
+  const ran: string[] = [];
+  const lease = startLease(database.pool, { log, beatMs: 20 });
+  leases.push(lease);
+  const all = createJobs({ database, lease, log });
+  const kinds = (name: string) => ({
+    note: { maxAttempts: 1, timeoutMs: 60_000, run: async ({ key }: Job) => void ran.push(`${name} ${key}`) },
+  });
+  for (const schema of ["test", "second"]) all.of(schema).work({ kinds: kinds(schema), concurrency: 1 });
+  expect(() => all.of("test").work({ kinds: {}, concurrency: 1 })).toThrow(/already/);
+  for (const schema of ["test", "second"])
+    await database.pool.query(`insert into ${schema}.job (kind, key) values ('note', 'a')`);
+  await expect.poll(() => ran.sort()).toEqual(["second a", "test a"]);
+  await all.stop();
+});
+
 test("a job of a transaction that is rolled back never was", async () => {
   const ran: string[] = [];
   const queue = start({ note: { run: async ({ key }) => void ran.push(key) } });
-  const work = db.transaction().execute(async (transaction) => {
+  const work = inTransaction(db, async (transaction) => {
     await queue.add(transaction, "note", "undone");
     queue.wake();
     throw new Error("changed my mind");
@@ -188,7 +225,7 @@ test("the effect and the end of a job are one", async () => {
   const queue = start({
     effect: {
       run: (job) =>
-        db.transaction().execute(async (transaction) => {
+        inTransaction(db, async (transaction) => {
           await job.finish(transaction);
           await transaction
             .insertInto("effect" as never)
@@ -234,12 +271,12 @@ test("failures are tried again after growing pauses, then given up once", async 
   expect(attempts).toHaveLength(3);
 });
 
-test("a retryable error does not count as an attempt, however often; the job is given up for the rest only", async () => {
+test("an error that snoozes a job does not count as an attempt, however often; the job is given up for the rest only", async () => {
   const attempts: number[] = [];
   const queue = start(
     {
       wait: {
-        isRetryable: (error) => String(error).includes("not now"),
+        snoozeOn: (error) => String(error).includes("not now"),
         async run({ attempt }) {
           attempts.push(attempt);
           throw new Error(attempts.length === 2 || attempts.length > 6 ? "failed" : "not now");
@@ -457,7 +494,7 @@ test("owners are scheduled fairly, short work comes before long, and long work c
   const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { beatMs: 60_000 });
   const ask = (on: typeof db, owner: string, key: string, expectedMs: number) =>
     queue.add(on, "note", key, { owner, expectedMs });
-  await db.transaction().execute(async (transaction) => {
+  await inTransaction(db, async (transaction) => {
     for (const key of ["eve 1", "eve 2", "eve 3"]) await ask(transaction, "eve", key, 1000);
     await ask(transaction, "ada", "ada 1", 1000);
     await ask(transaction, "ben", "long", 60_000);
@@ -468,7 +505,7 @@ test("owners are scheduled fairly, short work comes before long, and long work c
   expect(ran).toEqual(["short", "eve 1", "ada 1", "eve 2", "eve 3", "long"]);
 
   ran.length = 0;
-  await db.transaction().execute(async (transaction) => {
+  await inTransaction(db, async (transaction) => {
     await ask(transaction, "ben", "long", 60_000);
     // Has waited for five minutes.
     await transaction.updateTable("job").set({ turn_at: sql`turn_at - interval '5 minutes'` }).execute();

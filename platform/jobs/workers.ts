@@ -1,14 +1,10 @@
-import { type ExpressionBuilder, sql } from "kysely";
+import { sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
 import { isDiskFull } from "../errors/disk-full.ts";
 import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
 import { newTraceId } from "../observe/trace-context.ts";
 import type { JobRow, JobTables } from "./job-table.ts";
-
-/** The database of a module whose tables include the job table, or a transaction on it. */
-// biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.
-type JobDatabase = Queryable<any>;
 
 export interface Job {
   key: string;
@@ -19,7 +15,8 @@ export interface Job {
   /** The trace of the request from which it follows. */
   traceId: string;
   /** Removes the job in the transaction of its effect. Throws when another worker has taken it over. */
-  finish(transaction: JobDatabase): Promise<void>;
+  // biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.
+  finish(transaction: Queryable<any>): Promise<void>;
 }
 
 export interface JobKind {
@@ -28,39 +25,29 @@ export interface JobKind {
   /** Called after the last attempt has failed, and again until the call succeeds. */
   onExhausted?(key: string, error: unknown): Promise<void>;
   maxAttempts: number;
-  /** Errors after which the attempt does not count, so that the job is retried without limit. A full disk always is one. */
-  isRetryable?(error: unknown): boolean;
+  /** Errors after which a job is snoozed: tried again later, without limit, since the attempt does not count. A full disk always is one. */
+  snoozeOn?(error: unknown): boolean;
   timeoutMs: number;
 }
 
-/** What fair scheduling between owners needs to know of a job. */
-interface FairShare {
-  owner: string;
-  /** Estimated time that it takes. */
-  expectedMs: number;
+/** How long a job is snoozed, as a multiple of `pauseMs`. */
+const snoozePauses = 10;
+
+export interface WorkOptions {
+  kinds: Record<string, JobKind>;
+  /** How many jobs run at once in this process. */
+  concurrency: number;
+  /** How many of these may be heavy, so that short jobs need not wait for long ones; all by default. */
+  heavyAtOnce?: number;
+  /** The pause after a first failure; it grows fourfold with each, up to a minute. */
+  pauseMs?: number;
 }
 
-/** How far a job is put back for each millisecond of its length. Finite, so that long jobs do run. */
-const lengthFactor = 4;
-/** A longer job is heavy. */
-const heavyMs = 20_000;
-
-/** The pause after a retryable error, as a multiple of `pauseMs`. */
-const retryablePauses = 10;
-
-export interface JobQueue {
-  /**
-   * Adds a job, in a transaction when given one; does nothing when it exists already. With a fair share it comes after
-   * its owner's other jobs, and later the longer it takes. Without one it comes when it is due.
-   */
-  add(
-    on: JobDatabase,
-    kind: string,
-    key: string,
-    of?: Partial<FairShare> & { traceId?: string },
-  ): Promise<void>;
-  /** Looks for due jobs now instead of at the next heartbeat. Call it after the commit. */
+export interface Workers {
+  /** Looks for due jobs. */
   wake(): void;
+  /** Whether one more could run. */
+  hasRoom(): boolean;
   /** Interrupts running jobs, gives them back and waits for them. */
   stop(): Promise<void>;
 }
@@ -71,21 +58,12 @@ interface Running {
   interrupt: AbortController;
 }
 
-export function startJobQueue(options: {
-  db: JobDatabase;
-  /** Jobs are taken over when the lease of the process that runs them has ended. Its heartbeat looks for due jobs. */
-  lease: ProcessLease;
-  kinds: Record<string, JobKind>;
-  /** How many jobs run at once in this process. */
-  concurrency: number;
-  /** How many of these may be heavy, so that short jobs need not wait for long ones; all by default. */
-  heavyAtOnce?: number;
-  log: Logger;
-  /** The pause after a first failure; it grows fourfold with each, up to a minute. */
-  pauseMs?: number;
-}): JobQueue {
-  const { kinds, concurrency, heavyAtOnce = concurrency, lease, log, pauseMs = 1_000 } = options;
-  const db = options.db as Kysely<JobTables>;
+/** Jobs are taken over when the lease of the process that runs them has ended. */
+export function startWorkers(
+  db: Kysely<JobTables>,
+  { kinds, concurrency, heavyAtOnce = concurrency, pauseMs = 1_000 }: WorkOptions,
+  { lease, log }: { lease: ProcessLease; log: Logger },
+): Workers {
   const stopping = new AbortController();
   const running = new Map<string, Running>();
   /** Jobs of this process that could not be put back. They are not claimed again at once. */
@@ -183,14 +161,14 @@ export function startJobQueue(options: {
       await putBack(row, kind, error).catch((failure) => {
         log.warn({ err: failure }, "could not put a job back");
         resting.add(row.id);
-        wakeIn(pauseMs * retryablePauses, () => resting.delete(row.id));
+        wakeIn(pauseMs * snoozePauses, () => resting.delete(row.id));
       });
     }
   }
 
   async function putBack(row: JobRow, kind: JobKind, error: unknown): Promise<void> {
     const interrupted = stopping.signal.aborted;
-    const uncounted = interrupted || isDiskFull(error) || (kind.isRetryable?.(error) ?? false);
+    const uncounted = interrupted || isDiskFull(error) || (kind.snoozeOn?.(error) ?? false);
     const last = !uncounted && row.attempts >= kind.maxAttempts;
     if (last) {
       if ((await ownOf([row])).size === 0) return;
@@ -198,7 +176,7 @@ export function startJobQueue(options: {
     }
     if (!interrupted)
       log.warn({ err: error, job: row.kind, key: row.key, attempt: row.attempts, last }, "job failed");
-    const pauses = uncounted ? retryablePauses : 4 ** (row.attempts - 1);
+    const pauses = uncounted ? snoozePauses : 4 ** (row.attempts - 1);
     const delayMs = interrupted ? 0 : Math.min(pauseMs * pauses, 60_000);
     await db
       .updateTable("job")
@@ -245,41 +223,17 @@ export function startJobQueue(options: {
     }, delayMs).unref();
   }
 
-  const endHeartbeat = lease.onHeartbeat(() => {
-    wake();
-    return interruptLost();
-  });
+  const endHeartbeat = lease.onHeartbeat(interruptLost);
   wake();
 
   return {
-    add: async (on, kind, key, { traceId, owner, expectedMs = 0 } = {}) => {
-      const place = owner === undefined ? {} : fairPlace(on, { owner, expectedMs });
-      await on
-        .insertInto("job")
-        .values({ kind, key, trace_id: traceId, ...place })
-        .onConflict((conflict) => conflict.columns(["kind", "key"]).doNothing())
-        .execute();
-    },
     wake,
+    hasRoom: () => running.size < concurrency,
     async stop() {
       endHeartbeat();
       stopping.abort();
       await claiming;
       await Promise.all([...running.values()].map((job) => job.done));
     },
-  };
-}
-
-/** The place of a job in the order: after now and after its owner's last job, by the time it takes. */
-function fairPlace(on: JobDatabase, { owner, expectedMs }: FairShare) {
-  const last = on
-    .selectFrom("job")
-    .select((job: ExpressionBuilder<JobTables, "job">) => job.fn.max("turn_at").as("last"))
-    .where("owner", "=", owner);
-  return {
-    owner,
-    heavy: expectedMs > heavyMs,
-    turn_at: sql<Date>`greatest(now(), (${last}))
-      + ${Math.round((expectedMs || 0) * lengthFactor)} * interval '1 ms'`,
   };
 }

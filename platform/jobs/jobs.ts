@@ -1,0 +1,124 @@
+import { type ExpressionBuilder, sql } from "kysely";
+import type { Pool } from "pg";
+import type { Database, Queryable } from "../db/database.ts";
+import { afterCommit } from "../db/transaction.ts";
+import type { ProcessLease } from "../lease/process-lease.ts";
+import type { Logger } from "../observe/log.ts";
+import type { JobTables } from "./job-table.ts";
+import { startWorkers, type Workers, type WorkOptions } from "./workers.ts";
+
+/** The database of a module whose tables include the job table, or a transaction on it. */
+// biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.
+type JobDatabase = Queryable<any>;
+
+/** What fair scheduling between owners needs to know of a job. */
+interface FairShare {
+  owner: string;
+  /** Estimated time that it takes. */
+  expectedMs: number;
+}
+
+/** How far a job is put back for each millisecond of its length. Finite, so that long jobs do run. */
+const lengthFactor = 4;
+/** A longer job is heavy. */
+const heavyMs = 20_000;
+
+/** The durable jobs of one module. */
+export interface Jobs {
+  /**
+   * Adds a job, in a transaction when given one; does nothing when it exists already. The workers of this process look
+   * for it after the commit, those of others with their next heartbeat. With a fair share it comes after its owner's
+   * other jobs, and later the longer it takes. Without one it comes when it is due.
+   */
+  add(
+    on: JobDatabase,
+    kind: string,
+    key: string,
+    of?: Partial<FairShare> & { traceId?: string },
+  ): Promise<void>;
+  /** Starts to work on jobs of these kinds in this process. Once for each module. */
+  work(options: WorkOptions): Workers;
+}
+
+/** The jobs of all modules of a process. */
+export interface ProcessJobs {
+  of(module: string): Jobs;
+  stop(): Promise<void>;
+}
+
+export function createJobs(options: { database: Database; lease: ProcessLease; log: Logger }): ProcessJobs {
+  const { database, lease, log } = options;
+  const working = new Map<string, Workers>();
+
+  /** Wakes the workers for whom others have added jobs or left some behind. One query for all modules. */
+  async function lookForDue(): Promise<void> {
+    const free = [...working].filter(([, workers]) => workers.hasRoom());
+    if (free.length === 0) return;
+    for (const schema of await schemasWithDue(
+      database.pool,
+      free.map(([module]) => module),
+    ))
+      working.get(schema)?.wake();
+  }
+  const endHeartbeat = lease.onHeartbeat(lookForDue);
+
+  return {
+    of(module) {
+      const db = database.of<JobTables>(module);
+      return {
+        async add(on, kind, key, { traceId, owner, expectedMs = 0 } = {}) {
+          const place = owner === undefined ? {} : fairPlace(on, { owner, expectedMs });
+          await on
+            .insertInto("job")
+            .values({ kind, key, trace_id: traceId, ...place })
+            .onConflict((conflict) => conflict.columns(["kind", "key"]).doNothing())
+            .execute();
+          afterCommit(on, () => working.get(module)?.wake());
+        },
+        work(work) {
+          if (working.has(module)) throw new Error(`this process works on the jobs of ${module} already`);
+          const workers = startWorkers(db, work, { lease, log });
+          working.set(module, workers);
+          return {
+            ...workers,
+            async stop() {
+              working.delete(module);
+              await workers.stop();
+            },
+          };
+        },
+      };
+    },
+    async stop() {
+      endHeartbeat();
+      await Promise.all([...working.values()].map((workers) => workers.stop()));
+    },
+  };
+}
+
+/** Those of these schemas in which a job is due that nobody runs. */
+async function schemasWithDue(pool: Pool, schemas: string[]): Promise<string[]> {
+  const looks = schemas.map(
+    (schema) => `select '${schema}' as schema where exists (
+       select from "${schema}".job where not dead and run_at <= now() and (
+         lease_owner is null or not exists (select from lease.process p where p.id = lease_owner)
+       )
+     )`,
+  );
+  const { rows } = await pool.query<{ schema: string }>(looks.join(" union all "));
+  return rows.map(({ schema }) => schema);
+}
+
+/** The place of a job in the order: after now and after its owner's last job, by the time it takes. */
+function fairPlace(on: JobDatabase, { owner, expectedMs }: FairShare) {
+  const last = on
+    .selectFrom("job")
+    .select((job: ExpressionBuilder<JobTables, "job">) => job.fn.max("turn_at").as("last"))
+    .where("owner", "=", owner);
+  return {
+    owner,
+    heavy: expectedMs > heavyMs,
+    turn_at: sql<Date>`greatest(now(), (${last}))
+      + ${Math.round((expectedMs || 0) * lengthFactor)} * interval '1 ms'`,
+  };
+}
