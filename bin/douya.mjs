@@ -3,7 +3,7 @@
 import { prepare } from "../scripts/prepare.mjs";
 
 if (process.env.npm_lifecycle_event === "start") {
-  // npm runs us in a shell and passes a SIGTERM on to that, which ends without a word to us.
+  // npm runs us in a shell, and passes a SIGTERM to that, which ends without telling us.
   const shell = process.ppid;
   setInterval(() => process.ppid !== shell && process.kill(process.pid, "SIGTERM"), 500).unref();
 }

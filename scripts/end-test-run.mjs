@@ -1,7 +1,7 @@
-// Ends what a test run leaves: `end-test-run <folder>` waits for the end of its input, which comes when the runner has
-// ended in whatever way (kill -9 included), then ends every process that the run has started and removes the folder.
-// A process belongs to the run when it or one that started it has the folder in its arguments or its environment.
-// Lines of the input are process ids, by which the folders of databases in memory are known.
+// Cleans up after a test run: `end-test-run <folder>` waits for the end of its input, which comes when the runner has
+// ended in any way (kill -9 included), then ends every process that the run has started and removes the folder. A
+// process belongs to the run if it or an ancestor has the folder in its arguments or its environment. Lines of the
+// input are process ids, which identify the folders of databases in memory.
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,13 +13,13 @@ const memoryFolder = "/dev/shm";
 const [folder] = process.argv.slice(2);
 const roots = new Set();
 
-// The terminal's Ctrl-C is for the runner; we come after it.
+// The terminal's Ctrl-C is for the runner; this comes after it.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
 for await (const line of createInterface({ input: process.stdin })) roots.add(Number(line));
 
 const memory = [...roots].map((root) => join(memoryFolder, `douya-test-${root}-`));
 const begunMs = Date.now();
-/** Once in order, so that servers stop their databases; then again and again, since a server may start another. */
+/** Once cleanly, so that servers stop their databases; then repeatedly, since a server may start another. */
 for (const asked = new Set(); ; await delay(50)) {
   const left = members();
   if (left.length === 0 || Date.now() - begunMs > limitMs) break;
@@ -52,16 +52,16 @@ function namesIn(path) {
   }
 }
 
-/** The run's processes, except ourselves. */
+/** The run's processes, except this one. */
 function members() {
   const marks = [folder, ...memory];
   const processes = namesIn("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(processOf);
-  // Not by its number alone: that of a root that has ended may be somebody else's by now.
+  // Not by its id alone: that may belong to another process by now.
   const found = new Set();
   for (const { pid, words } of processes) if (marks.some((mark) => words.includes(mark))) found.add(pid);
-  // Children of children, from the oldest on; numbers may have gone round, so until nothing is new.
+  // Descendants, from the oldest on; ids may have wrapped around, so until nothing is new.
   for (let before = -1; before !== found.size; ) {
     before = found.size;
     for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid);

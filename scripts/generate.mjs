@@ -1,12 +1,12 @@
-// Makes what is generated: contracts from .proto files, the web client's types from the OpenAPI document, the table
-// of refusals from the catalogue of reasons.
+// Generates: contracts from .proto files, the web client's types from the OpenAPI document, the table of refusals
+// from the catalogue of reasons.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { install, prepare, root, run } from "./prepare.mjs";
 
 await install();
-// First, since the server may already be written against what is new in them.
+// First, since the server's code may already use the new parts.
 run("npx", ["buf", "generate"]);
 writeFileSync(
   join(root, "docs", "reasons.md"),
@@ -26,7 +26,7 @@ run("npx", [
   "--alphabetize",
 ]);
 
-/** A module of ours, for Node.js that reads no TypeScript. */
+/** Imports a TypeScript module, which Node.js 20 cannot. */
 async function load(file) {
   const { build, stop } = await import("esbuild");
   const out = join(root, "build", "generate", `${file}.mjs`);

@@ -49,14 +49,14 @@ export async function prepare({ web = true } = {}) {
 /** Brings `node_modules` up to date. */
 export async function install() {
   const folder = join(root, "node_modules");
-  // A linked folder belongs to another checkout, which looks after it.
+  // A linked folder belongs to another checkout, which maintains it.
   if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink()) return;
   const stamp = join(folder, ".installed");
   const lock = readFileSync(join(root, "package-lock.json"));
   const wanted = createHash("sha256").update(process.version).update(lock).digest("hex");
   const installed = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
   if (installed()) return;
-  // Two that install at once would take away each other's files.
+  // Two concurrent installs would remove each other's files.
   await alone("install", () => {
     if (installed()) return;
     console.error("Installing what Douya needs (the first time this takes a minute) …");
@@ -66,8 +66,8 @@ export async function install() {
 }
 
 /**
- * Runs `work` while no other process in this checkout does the same; the lock of one that died is taken over. The lock
- * is a link that leads nowhere and names its owner: so it is never there without a name.
+ * Runs `work` while no other process in this checkout does the same; the lock of a dead process is taken over. The
+ * lock is a symbolic link whose target is its owner, so it never exists without an owner.
  */
 export async function alone(name, work) {
   const lock = join(root, "build", `${name}.owner`);
@@ -85,8 +85,8 @@ export async function alone(name, work) {
 }
 
 /**
- * Removes the lock of a dead owner. Only one process at a time may, after another look: else it could be that of
- * somebody who has come in between.
+ * Removes the lock of a dead owner. Only one process at a time may, after checking again: else it could remove the
+ * lock of a process that came in between.
  */
 export function takeAway(lock, owner) {
   const guard = `${lock}.${owner}`;
@@ -136,7 +136,8 @@ async function buildServer(out) {
     platform: "node",
     target: "node20",
     format: "esm",
-    // Read as one file, the libraries start in half the time. Outside stay native code and what reads its own folder.
+    // As one file, the libraries start in half the time. Native code and packages that read their own folder stay
+    // outside.
     external: ["@fastify/swagger-ui", "@node-rs/argon2", "node-av", "pg-native"],
     banner: {
       js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
@@ -144,7 +145,7 @@ async function buildServer(out) {
     sourcemap: true,
     logLevel: "warning",
   });
-  // Its service would otherwise stay beside us for as long as we run.
+  // Its service process would otherwise stay as long as this one runs.
   await stop();
 }
 
@@ -159,7 +160,7 @@ async function buildWeb(out) {
   });
 }
 
-/** Builds into a folder of its own and swaps it in, so that several starts at once do each other no harm. */
+/** Builds into a draft folder and swaps it in, so that concurrent starts do no harm. */
 async function whenChanged(name, inputs, build) {
   const stamp = join(root, "build", `${name}.stamp`);
   const now = hash(inputs.flatMap((input) => filesBelow(join(root, input))));
@@ -179,7 +180,7 @@ async function whenChanged(name, inputs, build) {
   writeFileSync(stamp, now);
 }
 
-/** Of names, sizes and times, as make does it: quick, and right for a work tree. */
+/** A hash of names, sizes and times, as in make: quick, and right for a work tree. */
 function hash(files) {
   const digest = createHash("sha256").update(process.version);
   for (const file of files) {

@@ -74,7 +74,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Where it says that it can be opened. */
+/** The line with the address. */
 function addressOf(child) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("The server was not ready in time.")), readyMs);
@@ -105,11 +105,11 @@ async function logIn(origin) {
   return people;
 }
 
-/** What somebody sees who has logged in as "lin". */
+/** A page of somebody who has logged in as "lin". */
 async function take(origin, people, { file, context, show }) {
   const { user } = people.lin;
   const visit = await browser.newContext({ ...context, baseURL: origin, colorScheme: "dark" });
-  // A login of its own: the page gets its refresh token in a cookie, which works once.
+  // A new login: the page gets its refresh token in a cookie, which works once.
   const entered = await visit.request.post("/api/v1/sessions", {
     data: { username: "lin", password },
     headers: { "douya-session": "cookie" },
@@ -153,7 +153,7 @@ async function showVideo(page, title, atSeconds) {
       before,
     );
   }
-  // Stopped from outside: the client would show its pause sign.
+  // Paused from outside: the client would show its pause sign.
   await slide.locator("video").evaluate(async (element, seconds) => {
     const happened = (type) =>
       new Promise((resolve) => element.addEventListener(type, resolve, { once: true }));

@@ -8,12 +8,12 @@ import { prepare, root } from "./prepare.mjs";
 
 const only = process.argv.slice(2);
 const startedMs = Date.now();
-// Everything temporary of the run is in here, and its processes are known by it.
+// Everything temporary of the run is in here, and its processes are identified by it.
 const folder = mkdtempSync(join(tmpdir(), "douya-test-"));
 process.env.TMPDIR = folder;
-// The database may run as another account, when this one is root.
+// The database may run as another account if this one is root.
 chmodSync(folder, 0o755);
-// Whatever ends us, nothing that was started goes on.
+// Started processes are cleaned up, however this one ends.
 const ending = spawn(process.execPath, [join(root, "scripts/end-test-run.mjs"), folder], {
   detached: true,
   stdio: ["pipe", "ignore", "inherit"],
@@ -53,7 +53,7 @@ function check(what, work) {
   }
 }
 
-/** Generates again and compares, so that nobody edits by hand what a program writes. */
+/** Generates again and compares, so that nobody edits generated files by hand. */
 function generatedIsFresh() {
   const generated = ["contracts/gen", "apps/web/src/api.gen.ts", "docs/reasons.md"];
   const read = () =>
@@ -69,13 +69,13 @@ function generatedIsFresh() {
     throw new Error(`${stale.join(", ")} was out of date; it is generated now, commit it.`);
 }
 
-/** Runs vitest and ends with the line that counts, and one for each thing the machine lacks. */
+/** Runs vitest, and ends with one line of counts and one for each missing tool. */
 async function runTests() {
   const report = join(folder, "report.json");
   const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...only];
   const vitest = spawn(bin("vitest"), args, {
     cwd: root,
-    // A session of its own: a Ctrl-C reaches us alone.
+    // A session of its own: a Ctrl-C reaches only us.
     detached: true,
     stdio: ["ignore", "inherit", "inherit"],
   });
@@ -93,7 +93,7 @@ async function runTests() {
 function interrupted() {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve({ signal }));
-    // npm runs us in a shell and passes a SIGTERM on to that, which ends without a word to us.
+    // npm runs us in a shell, and passes a SIGTERM to that, which ends without telling us.
     const parent = process.ppid;
     setInterval(() => process.ppid !== parent && resolve({ signal: "SIGTERM" }), 500).unref();
   });

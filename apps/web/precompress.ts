@@ -4,12 +4,12 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 
 const COMPRESSIBLE = /\.(js|css|html|svg|json|webmanifest)$/;
-/** Below this a compressed copy saves less than its headers cost. */
+/** Below this size a compressed copy saves less than its headers cost. */
 const MIN_BYTES = 1024;
 
 /**
- * Writes `.br` and `.gz` beside every text file of the build, public files included, so that the server
- * can send them as they are and never compresses while people wait.
+ * Writes `.br` and `.gz` next to every text file of the build, public files included, so that the server never
+ * compresses during a request.
  */
 export function precompress(publicFiles: readonly string[]): Plugin {
   return {

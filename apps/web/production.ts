@@ -1,8 +1,8 @@
 import type { Plugin } from "vite";
 
 /**
- * Builds are for production whatever NODE_ENV says: a test runner sets it to "test", and React would come in
- * its development form, half as large again and slower. Vite reads it while it resolves its configuration.
+ * Builds are for production whatever NODE_ENV says: a test runner sets it to "test", and then React's development
+ * build would be used, which is larger and slower. Vite reads it while it resolves its configuration.
  */
 export function production(): Plugin {
   let before: string | undefined;

@@ -15,8 +15,7 @@ export default defineConfig({
     outDir: here("dist"),
     emptyOutDir: true,
     target: "es2022",
-    // Kept as written: light-dark() must be resolved where it is used, so that a dark stage on a light
-    // page works.
+    // Kept as written: light-dark() must be resolved where it is used, so that a dark stage on a light page works.
     cssTarget: ["chrome123", "safari17.5", "firefox120"],
     // A data: URL would be refused by the Content-Security-Policy for scripts and fonts.
     assetsInlineLimit: 0,

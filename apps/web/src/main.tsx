@@ -61,14 +61,14 @@ const cache = new QueryClient({
       gcTime: 30 * 60_000,
       retry: (failures, error) => failures < 2 && isSoonOver(error),
       retryDelay: (failures, error) => againMs(error, 400 * 3 ** failures),
-      // What could not be had is asked for again by itself: a server or a line that was gone comes back.
+      // Failed requests are repeated: a server or a network that was down comes back.
       refetchInterval: ({ state }) => isMissing(state) && againMs(state.error, AGAIN_MS),
       refetchOnReconnect: ({ state }) => isMissing(state),
     },
     mutations: { networkMode: "always" },
   },
 });
-// Before React draws anything: the first video is what people wait for.
+// Before React renders: the first video is what people wait for.
 const { feedTab } = preferences.get();
 const { feed, video } = firstAnswers();
 const isGuest = !session.user();
@@ -80,10 +80,10 @@ else if (video) cache.setQueryData(videoQuery(api, video.id).queryKey, video);
 if (isFeed && (feedTab === "public" || !isGuest)) void cache.prefetchInfiniteQuery(feedQuery(api, feedTab));
 const watched = /^\/video\/(\d+)$/.exec(location.pathname)?.[1];
 if (watched && !isGuest) void cache.prefetchQuery(videoQuery(api, watched));
-// Every other page asks as well, once its code is there.
+// Every other page also requests it, once its code is loaded.
 if (!isGuest) session.accessToken().catch(() => {});
 
-// Drawing keeps the one thread busy, and everything that a member sees waits for the renewal.
+// Rendering blocks the main thread, and everything that a member sees waits for the renewal.
 await (isGuest ? firstFilmMoves() : Promise.race([renewalSent, delay(RENEWAL_START_MS)]));
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>

@@ -23,7 +23,7 @@ interface Props {
   children: ReactNode;
 }
 
-/** Around both forms: the sprout, what this is, and the way to the other form. */
+/** The frame of both forms: the logo, the title, and a link to the other form. */
 export function AccountFrame({ title, body, question, answer, other, children }: Props) {
   const { t, language } = useI18n();
   const { preferences } = useServices();

@@ -3,7 +3,7 @@ import type { Dictionary } from "../i18n/dictionary.ts";
 const MAX_NAME = 32;
 const PASSWORD = { min: 8, max: 128 };
 
-/** What can be said before asking the server. */
+/** Checks that need no server. */
 export function checkCredentials(
   t: Dictionary,
   { username, password, isNew }: { username: string; password: string; isNew: boolean },
@@ -11,7 +11,7 @@ export function checkCredentials(
   const errors: Record<string, string> = {};
   if (username.trim() === "") errors.username = t.required;
   else if ([...username].length > MAX_NAME) errors.username = t.tooLong(MAX_NAME);
-  // One that exists may be of other rules: of the classic API, or of before.
+  // An existing password may follow other rules: those of the classic API, or earlier ones.
   const passwordError = isNew ? checkNewPassword(t, password) : password === "" ? t.required : undefined;
   if (passwordError) errors.password = passwordError;
   return errors;

@@ -23,7 +23,7 @@ interface Props {
 
 const DEFAULT_WAIT_MS = 5000;
 
-/** Username and password, for logging in and for registering alike. */
+/** Username and password, for logging in and registering. */
 export function CredentialsForm({ action, isNew, submit }: Props) {
   const { t } = useI18n();
   const { session } = useServices();
@@ -51,7 +51,7 @@ export function CredentialsForm({ action, isNew, submit }: Props) {
       forgetViewer(cache);
       session.begin(started);
       toast(t.welcome(started.user.name));
-      // Back is more than the same address: the same entry, with what was scrolled and opened.
+      // Going back restores the entry with its scroll position and open panels; the address alone would not.
       if ((history.state as Entry | null)?.returns) history.back();
       else navigate(next, { replace: true });
     } catch (error) {

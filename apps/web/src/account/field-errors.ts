@@ -2,7 +2,7 @@ import type { Problem } from "../api/problem.ts";
 import type { Dictionary } from "../i18n/dictionary.ts";
 import { explain } from "../i18n/explain.ts";
 
-/** Which fields a reason may be about; a form has at most one of them. */
+/** The fields that a reason may be about; a form has at most one of them. */
 const FIELDS_OF: Record<string, readonly string[]> = {
   NAME_TAKEN: ["username"],
   NAME_INVALID: ["username", "name"],
@@ -13,7 +13,7 @@ const FIELDS_OF: Record<string, readonly string[]> = {
   SIGNATURE_INVALID: ["signature"],
 };
 
-/** The words of a refusal beside the field it is about, under "form" when it is about none of `fields`. */
+/** The text of a refusal next to its field, or under "form" if it is about none of `fields`. */
 export function fieldErrors(
   t: Dictionary,
   problem: Problem,

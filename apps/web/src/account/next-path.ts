@@ -1,6 +1,6 @@
 import { type Wish, wishes } from "../social/wishes.ts";
 
-/** The login page that leads to `path` afterwards and says what it is for. */
+/** The login page that leads to `path` afterwards and says why to log in. */
 export function loginPath(path: string, why?: Wish): string {
   const inside = safeNext(path);
   const params = new URLSearchParams({ ...(inside !== "/" && { next: inside }), ...(why && { why }) });
@@ -13,14 +13,14 @@ const PLACES: [RegExp, Wish][] = [
   [/^\/me\b/, "profile"],
 ];
 
-/** What somebody wants who is on the login page, as far as its address tells. */
+/** Why the visitor of the login page wants to log in, as far as its address tells. */
 export function wishOf(search: string): Wish | undefined {
   const params = new URLSearchParams(search);
   const next = safeNext(params.get("next"));
   return wishes.find((wish) => wish === params.get("why")) ?? PLACES.find(([place]) => place.test(next))?.[1];
 }
 
-/** Where to go after a login: a path of ours, never another site, never the login itself. */
+/** Where to go after a login: a path of this site, never another site, never the login page. */
 export function safeNext(next: string | null): string {
   if (!next?.startsWith("/") || /^\/[/\\]/.test(next)) return "/";
   return /^\/(login|register)\b/.test(next) ? "/" : next;

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-/** Milliseconds left until `untilMs` (epoch), counted down each second; 0 when it has passed. */
+/** Milliseconds left until `untilMs` (epoch), updated each second; 0 when it has passed. */
 export function useCountdown(untilMs: number): number {
   const [leftMs, setLeftMs] = useState(0);
   useEffect(() => {

@@ -9,7 +9,7 @@ export type Api = Client<paths>;
 const TIMEOUT_MS = 20_000;
 const SILENT_MS = 5000;
 
-/** Has the server keep the session's refresh token in a cookie, where no script can read it. */
+/** Makes the server keep the session's refresh token in a cookie that no script can read. */
 function withCookie(request: Request) {
   if (navigator.cookieEnabled) request.headers.set("douya-session", "cookie");
   return request;
@@ -21,26 +21,26 @@ function withToken(request: Request, token: string | null) {
 }
 
 async function send(request: Request): Promise<Response> {
-  // Files come from where the page came from, whatever else the server is called: the page may load no others.
+  // Files are loaded from the page's own origin, whatever else the server is called: the page may load no others.
   request.headers.set("douya-urls", "paths");
   try {
     return await fetch(request, {
       signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
   } catch (error) {
-    // An abort by the caller is theirs to see; everything else is "the network".
+    // An abort by the caller is passed on; everything else counts as a network error.
     if (request.signal.aborted) throw error;
     throw asProblem(error);
   }
 }
 
-/** Whether a new token may help: a login that is refused says 401 as well. */
+/** Whether a new token may help: a refused login answers 401 too. */
 async function isTokenRefused(response: Response): Promise<boolean> {
   if (response.status !== 401) return false;
   return (await problemOf(response.clone())).reason !== "BAD_CREDENTIALS";
 }
 
-/** Sends as the person logged in, and once more with a new token when the first was refused. */
+/** Sends with the session's token, and once more with a new token if the first was refused. */
 export function createSender(session: SessionStore) {
   return async (request: Request): Promise<Response> => {
     const token = await session.accessToken();
@@ -48,7 +48,7 @@ export function createSender(session: SessionStore) {
     const again = request.clone();
     const response = await send(withToken(request, token));
     if (!(await isTokenRefused(response))) return response;
-    // Without a session any more it goes as a guest: the public feed is still there.
+    // Without a session it is sent as a guest: the public feed still works.
     return send(withToken(again, await session.renew(token)));
   };
 }
@@ -66,7 +66,7 @@ export async function take<Body>(
   return data as Body;
 }
 
-/** The one request made without a session: it is what gives one. It goes on when the page is left half-way. */
+/** The one request without a session, since it creates one. It continues when the page is left. */
 export async function refreshSession(refreshToken: string | undefined): Promise<Session> {
   const request = new Request("/api/v1/sessions/refresh", {
     method: "POST",
@@ -79,18 +79,18 @@ export async function refreshSession(refreshToken: string | undefined): Promise<
   return (await response.json()) as Session;
 }
 
-/** Whether trying again may help: the network, a server that is starting or overloaded, or a limit on how often. */
+/** Whether a retry may help: after a network error, at a starting or overloaded server, or at a rate limit. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Problem)) return true;
   return error.status === 0 || error.status === 408 || error.status === 429 || error.status >= 500;
 }
 
-/** How long to wait before asking again: as long as usual, or longer when the server said so. */
+/** How long to wait before a retry: as usual, or longer if the server said so. */
 export function againMs(error: unknown, usualMs: number): number {
   return Math.max(usualMs, (error instanceof Problem && error.retryAfterMs) || 0);
 }
 
-/** Whether it passes so soon that nobody needs to hear of it. */
+/** Whether it will pass so soon that nobody needs to be told. */
 export function isSoonOver(error: unknown): boolean {
   return isTransient(error) && againMs(error, 0) <= SILENT_MS;
 }

@@ -1,8 +1,8 @@
 import type { QueryClient, QueryKey } from "@tanstack/react-query";
 
 /**
- * When somebody else looks: everything is asked for again. The public feed stays as it is until the new one is
- * there, so that who has just logged in comes back to the video that they were at.
+ * After a change of the viewer everything is requested again. The public feed stays until the new one has arrived, so
+ * that a viewer who logs in returns to the same video.
  */
 export function forgetViewer(cache: QueryClient) {
   cache.removeQueries({ predicate: ({ queryKey }) => !isKept(queryKey) });

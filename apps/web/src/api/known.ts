@@ -5,16 +5,16 @@ import { useServices } from "./services.tsx";
 import type { SessionStore } from "./session.ts";
 import type { User, Video } from "./types.ts";
 
-/** What the client knows of videos and people, in whichever list it stands. */
+/** Updates of videos and people in every cached list. */
 export interface Known {
   changeVideo(id: string, change: (video: Video) => Video): void;
-  /** The person logged in as well. */
+  /** The logged-in person too. */
   changeUser(id: string, change: (user: User) => User): void;
 }
 
 /**
- * A video or a person appears in many answers of the server at once (feed, grid, page, comments). One that
- * changes is changed in all of them, found by its shape, so that no list has to be told of any other.
+ * A video or a person appears in many answers at once (feed, grid, page, comments). An update changes all of them,
+ * found by their shape, so that no list needs to know another.
  */
 export function createKnown(cache: QueryClient, session: Pick<SessionStore, "user" | "updateUser">): Known {
   function changeAll(swap: (value: object) => object) {
@@ -23,7 +23,7 @@ export function createKnown(cache: QueryClient, session: Pick<SessionStore, "use
       const next = replace(data, swap);
       if (next === data) continue;
       query.setData(next, { updatedAt: dataUpdatedAt, manual: true });
-      // Data that was to be asked for again still is.
+      // Data that were stale stay stale.
       if (isInvalidated) query.invalidate();
     }
   }
@@ -47,7 +47,7 @@ export function useKnown(): Known {
 const isVideo = (value: object): value is Video => "playUrl" in value && "reaction" in value;
 const isUser = (value: object): value is User => "username" in value && "followsYou" in value;
 
-/** `value` with every object in it swapped; the same object where nothing changed. */
+/** `value` with every object in it replaced; the same object if nothing changed. */
 function replace(value: unknown, swap: (value: object) => object): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {

@@ -1,8 +1,8 @@
-/** Who wants to know of a change. */
+/** A set of listeners for one change. */
 export function createListeners() {
   const all = new Set<() => void>();
   return {
-    /** Returns how to stop listening. */
+    /** Returns a function that removes the listener. */
     add(listener: () => void): () => void {
       all.add(listener);
       return () => all.delete(listener);

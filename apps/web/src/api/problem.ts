@@ -10,7 +10,7 @@ interface ProblemBody {
   errors?: FieldError[];
 }
 
-/** A refusal of the server, or of the network (`status` 0, reason `NETWORK`). `message` is English. */
+/** A refusal by the server, or a network error (`status` 0, reason `NETWORK`). `message` is English. */
 export class Problem extends Error {
   readonly status: number;
   readonly reason: string;
@@ -27,13 +27,13 @@ export class Problem extends Error {
   }
 }
 
-/** Reads a problem+json body that may as well be a proxy's HTML or nothing; a proxy says in a header when to come back. */
+/** Reads a problem+json body; it may also be a proxy's HTML or empty. A proxy says in a header when to retry. */
 export function problemFrom(status: number, body: unknown, retryAfter: string | null): Problem {
   const seconds = Number(retryAfter ?? Number.NaN);
   return new Problem(status, { ...(seconds > 0 && { retryAfterMs: seconds * 1000 }), ...fieldsOf(body) });
 }
 
-/** What an answer that is none of the good ones says. */
+/** The problem in an unsuccessful answer. */
 export async function problemOf(response: Response): Promise<Problem> {
   return problemFrom(response.status, await response.text(), response.headers.get("retry-after"));
 }
@@ -47,7 +47,7 @@ function fieldsOf(body: unknown): ProblemBody {
   }
 }
 
-/** Any thrown value as a Problem; what is not one came from the network or a timeout. */
+/** Any thrown value as a Problem; anything else came from the network or a timeout. */
 export function asProblem(error: unknown): Problem {
   return error instanceof Problem ? error : new Problem(0, { detail: String(error) });
 }

@@ -7,14 +7,14 @@ const GRID_PAGE = 24;
 const PEOPLE_PAGE = 30;
 const REPORTED_PAGE = 20;
 
-/** Pages whose cursor leads to the next. */
+/** Pages with a cursor to the next. */
 const paging = {
   initialPageParam: undefined as string | undefined,
   getNextPageParam: (page: { nextCursor: string | null }) => page.nextCursor ?? undefined,
 };
 const pageOf = (limit: number, cursor: string | undefined) => ({ limit, ...(cursor && { cursor }) });
 
-/** The feed does not change under the viewer: it is read anew only when asked for. */
+/** The feed does not change under the viewer: it is reloaded only on request. */
 export const feedQuery = (api: Api, kind: FeedTab) =>
   infiniteQueryOptions({
     queryKey: ["feed", kind],
@@ -88,7 +88,7 @@ export const blocksQuery = (api: Api) =>
     ...paging,
   });
 
-/** Who won the most followers in the last 24 hours. */
+/** The people with the most new followers in the last 24 hours. */
 export const hotUsersQuery = (api: Api, limit: number) =>
   queryOptions({
     queryKey: ["hot-users", limit],

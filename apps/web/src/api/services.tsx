@@ -6,10 +6,10 @@ import type { Api } from "./client.ts";
 import type { SessionStore } from "./session.ts";
 import type { User } from "./types.ts";
 
-/** What the pages need from outside; made once in main.tsx. */
+/** What the pages need from outside; created once in main.tsx. */
 export interface Services {
   api: Api;
-  /** For bodies the typed client does not know: raw files. */
+  /** For bodies that the typed client does not support: raw files. */
   sendRaw: (request: Request) => Promise<Response>;
   session: SessionStore;
   preferences: Preferences;

@@ -4,7 +4,7 @@ import type { Session, User } from "./types.ts";
 
 interface Saved {
   user: User;
-  /** Only of a session from before it went into a cookie; the next renewal takes it there. */
+  /** Only of a session from before refresh tokens moved to a cookie; the next renewal moves it. */
   refreshToken?: string;
 }
 interface Access {
@@ -15,14 +15,14 @@ type Message = { kind: "renewed"; access: Access };
 type EndReason = "left" | "ended";
 
 export interface SessionStore {
-  /** The person logged in, or null. The same object until it changes. */
+  /** The logged-in person, or null. The same object until it changes. */
   user(): User | null;
   subscribe(listener: () => void): () => void;
-  /** Called when the server ended the session (not when the person left). */
+  /** Called when the server has ended the session (not when the person logged out). */
   onEnded(listener: () => void): () => void;
-  /** A token good for at least half a minute; null for a guest. Throws a Problem when renewing fails. */
+  /** A token valid for at least half a minute; null for a guest. Throws a Problem if renewing fails. */
   accessToken(): Promise<string | null>;
-  /** A new token after `rejected` was refused; null when the session is over. */
+  /** A new token after `rejected` was refused; null if the session is over. */
   renew(rejected: string | null): Promise<string | null>;
   begin(session: Session): void;
   updateUser(user: User): void;
@@ -31,7 +31,7 @@ export interface SessionStore {
 
 interface Options {
   storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
-  /** POST /sessions/refresh, without a token when it is in the cookie; throws a Problem. */
+  /** POST /sessions/refresh, without a token if it is in the cookie; throws a Problem. */
   refresh: (refreshToken: string | undefined) => Promise<Session>;
   /** Absent on plain http: then only the requests of one tab share a renewal. */
   locks?: Pick<LockManager, "request"> | undefined;
@@ -43,14 +43,14 @@ const KEY = "douya.session";
 const SPARE_MS = 30_000;
 
 /**
- * Keeps the session: the access token in memory, who it is in storage. The rotating refresh token is in a cookie
- * that no script sees; where the browser keeps no cookies it is in memory, and the session lasts as long as the page.
- * A renewal runs once at a time over all requests and all tabs, since a refresh token used twice ends the session.
+ * Keeps the session: the access token in memory, the person in storage. The rotating refresh token is in a cookie
+ * that no script can read; without cookies it is in memory, and the session lasts as long as the page. Renewals run
+ * one at a time over all requests and tabs, since a refresh token used twice ends the session.
  */
 export function createSession({ storage, refresh, locks, channel, now = Date.now }: Options): SessionStore {
   let saved = load();
   let access: Access | null = null;
-  /** Where there are no cookies. */
+  /** For browsers without cookies. */
   let kept: string | undefined;
   let renewing: Promise<string | null> | null = null;
   const changes = createListeners();
@@ -85,7 +85,7 @@ export function createSession({ storage, refresh, locks, channel, now = Date.now
     if (reason === "ended") endings.call();
   }
   async function renewOnce(rejected: string | null): Promise<string | null> {
-    // Another tab may have renewed while this one waited for the lock.
+    // Another tab may have renewed it while this one waited for the lock.
     if (usable(access) && access.token !== rejected) return access.token;
     const current = kept ? saved : load();
     if (!current) {
@@ -110,7 +110,7 @@ export function createSession({ storage, refresh, locks, channel, now = Date.now
       granted = true;
       return renewOnce(rejected);
     };
-    // With site data blocked the browser refuses locks; no other tab knows this session then.
+    // With site data blocked the browser refuses locks; no other tab has this session then.
     return locks.request("douya.session", run).catch((error) => {
       if (granted) throw error;
       return renewOnce(rejected);

@@ -2,7 +2,7 @@ import type { paths } from "../api.gen.ts";
 
 type Json<Response> = Response extends { content: { "application/json": infer Body } } ? Body : never;
 
-/** Taken from the operations and not from named schemas, so that a renamed schema changes nothing here. */
+/** Derived from the operations and not from named schemas, so that a renamed schema changes nothing here. */
 export type Session = Json<paths["/api/v1/sessions"]["post"]["responses"][201]>;
 export type User = Session["user"];
 export type Device = Json<paths["/api/v1/sessions"]["get"]["responses"][200]>["items"][number];

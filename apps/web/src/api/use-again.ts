@@ -3,7 +3,7 @@ import { againMs, isTransient } from "./client.ts";
 
 const AGAIN_MS = 5000;
 
-/** Asks by itself for the page at which a list broke off, as long as that may help. */
+/** Retries the page at which a list failed, as long as that may help. */
 export function useAgain(error: Error | null, fetchNextPage: () => unknown) {
   useEffect(() => {
     if (!error || !isTransient(error)) return;

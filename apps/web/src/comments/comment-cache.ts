@@ -6,7 +6,7 @@ import type { Comment, CommentPage, ReplyPage } from "../api/types.ts";
 type Lists = InfiniteData<CommentPage> | undefined;
 type Replies = InfiniteData<ReplyPage> | undefined;
 
-/** What a person did to the comments of one video, written into every list that shows them. */
+/** Writes a person's changes to the comments of one video into every list that shows them. */
 export function createCommentCache(cache: QueryClient, known: Known, videoId: string) {
   const eachPage = (change: (page: CommentPage, index: number) => CommentPage) =>
     cache.setQueriesData<Lists>(
@@ -29,7 +29,7 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
     added(comment: Comment) {
       count(1);
       const { rootId } = comment;
-      // The newest comes first in both orders: people see what they have just written.
+      // The newest comment comes first in both orders: people see what they have just written.
       if (rootId === null)
         return eachPage((page, i) => (i === 0 ? { ...page, items: [comment, ...page.items] } : page));
       eachComment((one) => (one.id === rootId ? { ...one, replies: one.replies + 1 } : one));
@@ -59,7 +59,7 @@ export function createCommentCache(cache: QueryClient, known: Known, videoId: st
   };
 }
 
-/** Replies written in this window: they are shown before the pages in which they stand are loaded. */
+/** Replies written in this window: they are shown before their pages are loaded. */
 export const sentKey = (videoId: string) => ["comments", videoId, "sent"];
 
 export function useCommentCache(videoId: string) {

@@ -21,13 +21,13 @@ interface Props {
   comment: Comment;
   video: Video;
   pinned?: boolean;
-  /** Undefined where nothing more may be written. */
+  /** Undefined if comments are closed. */
   onReply: ((to: Comment) => void) | undefined;
   /** Its replies. */
   children?: ReactNode;
 }
 
-/** A comment, or a reply to one; what the viewer may do with it stands under it. */
+/** A comment or a reply, with the viewer's actions under it. */
 export function CommentItem({ comment, video, pinned = false, onReply, children }: Props) {
   const { t, format } = useI18n();
   const me = useUser();

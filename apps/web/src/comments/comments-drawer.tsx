@@ -25,7 +25,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** The comments of one video beside it or over its lower part; the video goes on playing. */
+/** The comments of one video, at its side or over its lower part; the video continues to play. */
 export default function CommentsDrawer({ video, onClose }: Props) {
   const { t, format } = useI18n();
   const { comments } = video.counts;
@@ -124,7 +124,7 @@ function CloseButton({ videoId, closed }: { videoId: string; closed: boolean }) 
   );
 }
 
-/** Each comment once, without the pinned one, which stands above the others. */
+/** Each comment once, without the pinned one, which is shown above the others. */
 function once(comments: readonly Comment[], pinned: Comment | null): Comment[] {
   const byId = new Map(comments.map((comment) => [comment.id, comment]));
   if (pinned) byId.delete(pinned.id);

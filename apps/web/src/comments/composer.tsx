@@ -26,7 +26,7 @@ interface Props {
 const isWriting = ({ key, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean =>
   (key.length === 1 || key === "Enter") && !ctrlKey && !metaKey && !altKey;
 
-/** Where one writes. What was written stays until the server has it. */
+/** The field for a comment. The text stays until the server has accepted it. */
 export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   const { t } = useI18n();
   const { api, drafts } = useServices();
@@ -37,13 +37,13 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
   const where = `comments/${videoId}`;
   const [text, setText] = useState(() => drafts.get(where));
   const [key, setKey] = useState(newKey);
-  // What was typed between drawing the field and showing it is in the draft.
+  // Characters typed between the request and the display of the field are in the draft.
   useLayoutEffect(() => setText(drafts.get(where)), [drafts, where]);
   const write = (next: string) => {
     setText(next);
     drafts.set(where, next);
   };
-  // Another text is another request; the same one sent again is the same comment.
+  // Another text is another request; the same text sent again is the same comment.
   const change = (next: string) => {
     write(next);
     setKey(newKey());
@@ -105,13 +105,13 @@ export function Composer({ videoId, closed, replyTo, onReplyTo }: Props) {
           fieldRef={input}
           value={text}
           maxCharacters={MAX_CHARACTERS}
-          // Not disabled: that would let go of the focus, and what is typed on would be for the video.
+          // Not disabled: that would lose the focus, and further keys would control the video.
           readOnly={closed || !me}
           placeholder={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}
           aria-label={replyTo ? t.replyTo(replyTo.author.name) : t.writeComment}
           aria-disabled={closed}
           onText={change}
-          // Not on focus: who only passes with the Tab key wants nothing yet.
+          // Not on focus: the Tab key may only be passing.
           onClick={askGuest}
           onKeyDown={(event) => isWriting(event) && askGuest()}
         />

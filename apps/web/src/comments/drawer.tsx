@@ -13,7 +13,7 @@ interface Props {
   children: ReactNode;
 }
 
-/** A sheet from below on a phone, which holds the focus; a panel at the side on a desk, which does not. */
+/** A modal sheet from below on a phone; a panel at the side, which does not hold the focus, on a desktop. */
 export function Drawer(props: Props) {
   return useIsPanel() ? <Panel {...props} /> : <Sheet {...props} />;
 }
@@ -22,11 +22,11 @@ function Sheet({ title, onClose, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const drag = useDragDown(ref, onClose);
-  // Before the element leaves the page, so that closing gives the focus back.
+  // Before the element leaves the page, so that closing returns the focus.
   useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
-    // Not the cross, on which the browser would put it.
+    // Not the close button, which the browser would focus.
     if (isToWrite()) focusField(dialog);
     else dialog?.querySelector("h2")?.focus();
     return () => dialog?.close();

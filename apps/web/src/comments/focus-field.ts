@@ -1,4 +1,4 @@
-/** Into the field of a drawer, after what is in it: the browser would begin before a draft. */
+/** Focuses the field of a drawer, with the cursor after the draft: the browser would put it before. */
 export function focusField(drawer: Element | null | undefined): void {
   const field = drawer?.querySelector("textarea");
   field?.focus({ preventScroll: true });

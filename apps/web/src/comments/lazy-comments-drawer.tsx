@@ -5,7 +5,7 @@ import { useToast } from "../ui/toast.tsx";
 type DrawerType = typeof import("./comments-drawer.tsx").default;
 let loadedDrawer: DrawerType | undefined;
 
-/** So that it is there at once when it is wanted. */
+/** Preloaded, so that it opens at once. */
 export const loadDrawer = async () => {
   const module = await import("./comments-drawer.tsx");
   loadedDrawer = module.default;
@@ -13,8 +13,8 @@ export const loadDrawer = async () => {
 };
 
 /**
- * At once where it is loaded already, so that the field has the focus before the next key. Code that cannot be had
- * closes it with a word, and the video goes on.
+ * Synchronous if it is loaded already, so that the field has the focus before the next key. If the code cannot be
+ * loaded, the drawer closes with a message, and the video continues.
  */
 export function LazyCommentsDrawer(props: ComponentProps<DrawerType>) {
   const { t } = useI18n();

@@ -13,7 +13,7 @@ interface Props {
   item: (reply: Comment) => ReactNode;
 }
 
-/** The replies to a comment, page by page and only when asked for. */
+/** The replies to a comment, loaded page by page on demand. */
 export function Replies({ comment, item }: Props) {
   const { t, format } = useI18n();
   const { api } = useServices();

@@ -15,7 +15,7 @@ type Reason = "spam" | "abuse" | "other";
 
 const MAX_CHARACTERS = 200;
 
-/** Tells the moderators of somebody else's comment. */
+/** Reports a comment to the moderators. */
 export function ReportButton({ comment }: { comment: Comment }) {
   const { t } = useI18n();
   const asMember = useAsMember();

@@ -10,15 +10,15 @@ interface Opened extends Entry {
   toWrite?: boolean;
 }
 const opened = () => history.state as Opened | null;
-/** Whether the comments are opened and not drawn yet: their code may still be on its way. */
+/** Whether the comments are open but not rendered yet: their code may still be loading. */
 export const isDrawerComing = (): boolean =>
   new URLSearchParams(location.search).has(PARAM) && !document.querySelector(".drawer");
-/** Whether the comments were opened by somebody who wants to write. */
+/** Whether the comments were opened to write one. */
 export const isToWrite = (): boolean => opened()?.toWrite === true;
 
 /**
- * Whether the comments are open is part of the address: going back closes them, a link may open them, and who
- * logs in from there comes back to them.
+ * Whether the comments are open is part of the address: going back closes them, a link may open them, and a login
+ * returns to them.
  */
 export function useCommentsOpen() {
   const [path, navigate] = useLocation();

@@ -2,7 +2,7 @@ import { type PointerEvent, type RefObject, useRef } from "react";
 
 const CLOSES_AT_PX = 110;
 
-/** A handle by which a sheet is drawn down; let go far enough below, it closes. */
+/** A handle that drags a sheet down; released far enough below, it closes the sheet. */
 export function useDragDown(sheet: RefObject<HTMLElement | null>, onClose: () => void) {
   const startY = useRef<number | null>(null);
   const place = (px: number) => {

@@ -4,8 +4,8 @@ import { useMedia } from "../ui/use-media.ts";
 const dialogInside = () => document.querySelector(".drawer dialog[open]");
 
 /**
- * Whether the comments stand beside the film. Turning a tablet changes it, and makes everything in the drawer anew: a
- * dialog that is open in it, with what was written there, is let be until it is closed.
+ * Whether the comments are a panel at the side of the video. Rotating a tablet changes it, which recreates everything
+ * in the drawer. So while a dialog with somebody's text is open in it, the change waits until that is closed.
  */
 export function useIsPanel(): boolean {
   const hasRoom = useMedia("(min-width: 900px)");

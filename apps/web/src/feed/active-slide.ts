@@ -1,21 +1,21 @@
-/** Slides that are as near as this to their place have arrived: places may lie between two pixels. */
+/** A slide this close to its position has arrived: positions may lie between two pixels. */
 const ARRIVED = 0.01;
 
 /**
- * The one owner of which child of a snapping scroller is active. All are as tall as the scroller, so a place is a
- * number of slides from its start. A slide is active from the gesture on and not from when it has arrived, so that its
- * film plays while it slides in: a move of ours says where it goes, and what is passed on the way does not count; a
- * finger that let go says it by the direction, since the browser stops at the next slide. The place is read when it is
- * needed: what the browser noticed a while ago and tells late would undo a key that was pressed meanwhile.
+ * Decides which child of a snapping scroller is active. All are as tall as the scroller, so a position is a number of
+ * slides from its start. A slide is active from the gesture on, not from its arrival, so that its film plays while it
+ * slides in. A programmatic move has a known target, and slides passed on the way do not count. A released finger
+ * tells it by the direction, since the browser stops at the next slide. The position is read when it is needed: a
+ * late scroll event would undo a key that was pressed meanwhile.
  */
 export class ActiveSlide {
-  /** From where the next move counts, so that two quick presses are two slides. */
+  /** The next move counts from here, so that two quick presses are two slides. */
   #active: number;
-  /** Where a move of ours is on its way to. */
+  /** The target of a programmatic move. */
   #target: number | null = null;
-  /** A finger has let go, and the browser brings the slide to its place. */
+  /** A finger was released, and the browser brings the slide to its position. */
   #released = false;
-  /** Undefined as long as it says nothing about the direction. */
+  /** Undefined as long as the direction is unknown. */
   #lastPlace: number | undefined;
   readonly #box: HTMLElement;
   readonly #onActive: (index: number) => void;
@@ -77,7 +77,7 @@ export class ActiveSlide {
   #rest(): void {
     this.#look();
     this.#released = false;
-    // Something else has ended our move, such as slides that were added meanwhile.
+    // Something else has ended our move, such as added slides.
     if (this.#target !== null) this.#scrollTo(this.#target);
     else this.#set(Math.round(this.#place()));
   }
@@ -94,7 +94,7 @@ export class ActiveSlide {
     return this.#box.scrollTop / this.#slidePx() || 0;
   }
 
-  /** Not the scroller's height, which is told without fractions. */
+  /** Not the scroller's height, which has no fractions. */
   #slidePx(): number {
     return this.#box.scrollHeight / this.#box.children.length;
   }

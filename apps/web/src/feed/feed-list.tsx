@@ -22,7 +22,7 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
     feedQuery(api, kind),
   );
   const videos = useMemo(() => wanted(data?.pages.flatMap((page) => page.items) ?? []), [data]);
-  // Where the viewer was, so that coming back from a profile is coming back to the same video.
+  // The viewer's position, so that returning from a profile shows the same video.
   const position = useMemo(() => ["feed-position", kind], [kind]);
   const remember = useCallback((video: Video) => cache.setQueryData(position, video.id), [cache, position]);
   const more = useCallback(() => {
@@ -34,7 +34,7 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
     void cache.resetQueries({ queryKey: ["feed", kind] });
   };
 
-  // A page may be without any: all by people between whom and the viewer there is a block.
+  // A page may be empty: a block may hide all its videos.
   const none = videos.length === 0;
   useEffect(() => {
     if (none) more();

@@ -11,7 +11,7 @@ import { FeedTabs } from "./feed-tabs.tsx";
 
 const NobodyFollowed = lazy(() => import("./nobody-followed.tsx"));
 
-/** The videos of everybody, or of those whom the viewer follows. */
+/** The videos of everybody, or of the people the viewer follows. */
 export function FeedPage() {
   const { t } = useI18n();
   const { preferences } = useServices();

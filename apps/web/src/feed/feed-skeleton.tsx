@@ -4,7 +4,7 @@ import "../video/stage.css";
 import "../video/caption.css";
 import "./feed.css";
 
-/** The shape of a slide while it loads. */
+/** A slide while it loads. */
 export function FeedSkeleton() {
   const { t } = useI18n();
   return (

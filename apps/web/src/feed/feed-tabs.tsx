@@ -2,7 +2,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import type { FeedTab } from "../settings/preferences.ts";
 import { Choice } from "../ui/choice.tsx";
 
-/** Whose videos: over the upper edge of the feed. */
+/** The choice of the feed, over its upper edge. */
 export function FeedTabs({ tab, onTab }: { tab: FeedTab; onTab: (tab: FeedTab) => void }) {
   const { t } = useI18n();
   const options = [

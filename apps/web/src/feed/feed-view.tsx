@@ -19,9 +19,9 @@ interface Props {
   videos: readonly Video[];
   startId?: string | undefined;
   onActive?: (video: Video) => void;
-  /** Asks for more; called again and again while the end is near. */
+  /** Loads more; called repeatedly while the end is near. */
   onNearEnd?: () => void;
-  /** More follow than are known: their number is not told. */
+  /** There are more than are loaded: their number is unknown. */
   hasMore?: boolean;
   /** After the last video: an end card, a failure, a skeleton. */
   tail?: ReactNode;
@@ -29,7 +29,7 @@ interface Props {
 
 const saveData = () => (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true;
 
-/** Videos one above the other, one in view at a time. */
+/** Videos in a vertical list, one in view at a time. */
 export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false, tail }: Props) {
   const { t } = useI18n();
   const { blocked, toggle: toggleSound } = useSound();
@@ -67,7 +67,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
     if (slide instanceof HTMLElement && focused?.closest(".slide") && !slide.contains(focused))
       slide.focus({ preventScroll: true });
   }, [active]);
-  // Once the first video plays, so that the first comments are there at once, and every page with them.
+  // Preloads the code of the comments and the other pages once the first video plays.
   const warm = warmId !== null;
   useEffect(() => {
     if (!warm) return;
@@ -102,8 +102,8 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
           />
         ))}
         {tail && (
-          // An article, since a feed may have nothing else in it. Another one for more videos: the browser holds on to
-          // the slide in view, and would carry whoever waits here past them all to the new end.
+          // An article, since a feed may contain nothing else. A new element for each page of videos: the browser
+          // keeps the slide in view, and would carry a viewer who waits here past all of them to the new end.
           <article
             key={`tail ${videos.length}`}
             className="slide slide-tail"

@@ -10,15 +10,15 @@ const HEAD_START_MS = 300;
 /** The server put it before `#root`: the first film, which may play already. */
 const screen = () => document.getElementById("first-screen");
 
-/** What the page brought along: the answers that a guest would be given, asked for before any script ran. */
+/** What the page contains: the answers for a guest, available before any script runs. */
 export function firstAnswers(): FirstAnswers {
   const text = document.getElementById("first-answers")?.textContent;
   return text ? (JSON.parse(text) as FirstAnswers) : {};
 }
 
 /**
- * The element that plays `url` already, if the page brought one; it is the caller's from then on. One that has failed
- * is left: nobody would hear of it again.
+ * The element that already plays `url`, if the page contains one; the caller owns it from then on. A failed one is
+ * left: its error event has passed.
  */
 export function takeFirstFilm(url: string): HTMLVideoElement | undefined {
   const film = screen()?.querySelector("video");
@@ -28,8 +28,8 @@ export function takeFirstFilm(url: string): HTMLVideoElement | undefined {
 }
 
 /**
- * Resolves when the first film moves, and at the latest after `HEAD_START_MS`: drawing the client would keep the
- * browser's one thread from starting it.
+ * Resolves when the first film moves, and after `HEAD_START_MS` at the latest: rendering the client would block the
+ * browser's main thread before it can start the film.
  */
 export function firstFilmMoves(): Promise<unknown> {
   const film = screen()?.querySelector("video");
@@ -40,17 +40,17 @@ export function firstFilmMoves(): Promise<unknown> {
   ]);
 }
 
-/** The film goes on loading behind the client, which is about to ask what this person may see. */
+/** The film continues to load behind the client, which is about to ask what this person may see. */
 export function hideFirstScreen(): void {
   const box = screen();
   if (box) box.style.visibility = "hidden";
 }
 
-/** Once the client shows a film of its own, or something else. */
+/** The client shows its own film now, or something else. */
 export function removeFirstScreen(): void {
   const box = screen();
   const film = box?.querySelector("video");
-  // Out of the page it would go on loading, and later ones would wait for it.
+  // Without this it would continue to load, and later ones would wait for it.
   film?.removeAttribute("src");
   film?.load();
   box?.remove();

@@ -1,8 +1,8 @@
 export type Preload = "auto" | "metadata" | "none";
 
 /**
- * What a slide `distance` after the active one (negative: before) loads. Null: no video element at all.
- * Nothing loads ahead before the active one plays (`warm`), so that it has the whole line for itself.
+ * What a slide `distance` after the active one (negative: before) loads. Null: no video element. Nothing is preloaded
+ * before the active one plays (`warm`), so that it has the whole bandwidth.
  */
 export function preloadOf(distance: number, warm: boolean, saveData: boolean): Preload | null {
   if (distance === 0) return "auto";
@@ -12,7 +12,7 @@ export function preloadOf(distance: number, warm: boolean, saveData: boolean): P
   return null;
 }
 
-/** Slides further away are empty boxes: not even their cover is loaded. */
+/** Slides further away are empty boxes without a cover. */
 export const isShown = (distance: number): boolean => Math.abs(distance) <= 2;
 
 /** Whether to fetch the next page: three unseen slides are left. */

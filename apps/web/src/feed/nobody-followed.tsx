@@ -3,7 +3,7 @@ import { useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { HotList } from "../people/hot-list.tsx";
 
-/** What the following feed shows to who follows nobody yet: whom one could follow. */
+/** The following feed of a person who follows nobody yet: people to follow. */
 export default function NobodyFollowed() {
   const { t } = useI18n();
   const cache = useQueryClient();

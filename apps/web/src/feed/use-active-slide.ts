@@ -1,7 +1,10 @@
 import { type RefObject, useCallback, useLayoutEffect, useRef, useState } from "react";
 import { ActiveSlide } from "./active-slide.ts";
 
-/** Which child of a snapping scroller is active, and moving to another. `start` is shown first, without an animation. */
+/**
+ * Which child of a snapping scroller is active, and how to move to another. `start` is shown first, without an
+ * animation.
+ */
 export function useActiveSlide(scroller: RefObject<HTMLElement | null>, start: number) {
   const [active, setActive] = useState(start);
   const owner = useRef<ActiveSlide>(null);

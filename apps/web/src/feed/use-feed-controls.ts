@@ -6,7 +6,7 @@ interface Controls {
   move: (by: number) => void;
   toggle: () => void;
   toggleSound: () => void;
-  /** Whether letters do something as well. */
+  /** Whether letters control the video too. */
   letterKeys: boolean;
 }
 
@@ -15,14 +15,14 @@ const LETTER_MOVES: Record<string, number> = { j: 1, k: -1 };
 const LINE_PX = 16;
 
 /**
- * Keys anywhere on the page and the wheel over the feed. The focus stays with the video in view: left on a button
- * of another one, or on a button that was clicked, the space bar would press that instead of pausing.
+ * Handles keys anywhere on the page and the wheel over the feed. The focus stays with the video in view: on a button
+ * of another slide, or on a clicked button, the space bar would press it instead of pausing.
  */
 export function useFeedControls(scroller: RefObject<HTMLElement | null>, controls: Controls) {
   const { move, toggle, toggleSound, letterKeys } = controls;
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      // Arrows scroll the panel that has the focus.
+      // Arrow keys scroll the panel that has the focus.
       if (!isForVideos(event) || isInDrawer(event.target)) return;
       const letter = letterKeys ? letterOf(event) : undefined;
       const by = MOVES[event.key] ?? (letter && LETTER_MOVES[letter]);
@@ -40,7 +40,7 @@ export function useFeedControls(scroller: RefObject<HTMLElement | null>, control
   useEffect(() => {
     const box = scroller.current;
     const onClick = ({ target, detail }: MouseEvent) => {
-      // 0 is a click by a key, whose next one belongs to the same button.
+      // 0 is a click by a key; its next key belongs to the same button.
       if (detail > 0 && target instanceof Element) target.closest("button")?.blur();
     };
     box?.addEventListener("click", onClick);

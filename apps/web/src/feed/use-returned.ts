@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import type { Video } from "../api/types.ts";
 
-/** Goes back to a video that was taken out while it was in view, when that is undone. */
+/** Returns to a video that was removed while it was in view, when that is undone. */
 export function useReturned(
   videos: readonly Video[],
   currentId: string | null,

@@ -12,8 +12,8 @@ const LOCK_MS = 420;
 const THRESHOLD_PX = 30;
 
 /**
- * One push of a wheel or trackpad is one slide, whatever its strength: a trackpad sends a tail of events
- * for a second. A new push is a pause before it, or a stronger event after the lock.
+ * One push of a wheel or trackpad is one slide, whatever its strength: a trackpad sends events for another second. A
+ * new push needs a pause before it, or a stronger event after the lock.
  */
 export function wheelStep(state: WheelState, deltaPx: number, nowMs: number): [WheelState, -1 | 0 | 1] {
   const size = Math.abs(deltaPx);

@@ -9,7 +9,7 @@ type Translated<Texts> = {
       : Translated<Texts[Key]>;
 };
 
-/** The keys of English with any words: a translation that lacks or invents one does not compile. */
+/** The keys of English with any texts: a translation with a missing or an unknown key does not compile. */
 export type Dictionary = Translated<Omit<typeof en, "reasons">> & {
   reasons: Record<keyof typeof reasons, string>;
 };

@@ -1,6 +1,6 @@
 /**
- * What to say for a stable reason of the server. A reason that is not here is shown in its own words.
- * `{limit}` is the first number in the server's sentence, `{again}` the sentence that says when to try again.
+ * Texts for the server's reasons. A reason without one is shown in the server's words. `{limit}` is the first number
+ * in the server's sentence, `{again}` the sentence about when to retry.
  */
 export const reasons = {
   NETWORK: "No connection to the server. Check your network and try again.",

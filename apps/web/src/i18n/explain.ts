@@ -1,12 +1,12 @@
 import { asProblem } from "../api/problem.ts";
 import type { Dictionary } from "./dictionary.ts";
 
-/** Words for a stable reason; `said` (the server's own sentence) when we have none. */
+/** The text for a reason; `said` (the server's own sentence) if there is none. */
 export function explainReason(t: Dictionary, reason: string, said: string): string {
   return wordsFor(t, reason, said, said, t.tryAgainSoon);
 }
 
-/** What to tell of an error, with the time to come back where the server said it; `waitMs` is what is left of it. */
+/** The text for an error, with the time to retry if the server said it; `waitMs` is what is left of it. */
 export function explain(t: Dictionary, error: unknown, waitMs = asProblem(error).retryAfterMs): string {
   const { reason, status, message } = asProblem(error);
   const again = waitMs ? t.tryAgainIn(waitMs) : t.tryAgainSoon;
@@ -23,7 +23,7 @@ function wordsFor(t: Dictionary, reason: string, said: string, otherwise: string
   return limit ? words.replace("{limit}", limit) : said;
 }
 
-/** For a reason that is not known here: what passes is no mistake of the server's. */
+/** For an unknown reason: a transient status is no mistake of the server's. */
 function unknown(t: Dictionary, status: number): string | undefined {
   if (status === 429) return t.reasons.TOO_MANY_REQUESTS;
   if (status === 502 || status === 503 || status === 504) return t.reasons.UNAVAILABLE;

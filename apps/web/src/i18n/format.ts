@@ -7,7 +7,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
 
-/** Numbers, sizes and times as people of one language write them. */
+/** Formats numbers, sizes and times for one language. */
 export function createFormat(language: Language) {
   const locale = LOCALE[language];
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
@@ -27,7 +27,7 @@ export function createFormat(language: Language) {
     if (age < 7 * DAY_MS) return relative.format(-Math.floor(age / DAY_MS), "day");
     return then.getFullYear() === new Date(nowMs).getFullYear() ? day.format(then) : dayOfYear.format(then);
   }
-  /** When a message was sent: the time alone where it was today. */
+  /** When a message was sent: only the time if it was today. */
   function moment(iso: string, nowMs: number = Date.now()): string {
     const then = new Date(iso);
     const time = hours.format(then);
@@ -54,7 +54,7 @@ export function createFormat(language: Language) {
   };
 }
 
-/** How long, in the unit that people would use. */
+/** A duration in its natural unit. */
 export function spanIn(language: Language, ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   const [value, unit] =
@@ -68,7 +68,7 @@ export function spanIn(language: Language, ms: number): string {
 
 export type Format = ReturnType<typeof createFormat>;
 
-/** 75 → "1:15": the clock of a player, the same in every language. */
+/** 75 → "1:15": a player's clock, the same in every language. */
 export function clock(seconds: number): string {
   const whole = Number.isFinite(seconds) ? Math.max(0, Math.floor(seconds)) : 0;
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;

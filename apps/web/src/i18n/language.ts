@@ -1,6 +1,6 @@
 export type Language = "en" | "zh";
 
-/** The first language of the browser that we speak; English otherwise. */
+/** The first supported language of the browser; English otherwise. */
 export function pickLanguage(wanted: "auto" | Language, spoken: readonly string[]): Language {
   if (wanted !== "auto") return wanted;
   for (const tag of spoken) {

@@ -2,13 +2,13 @@ import { Link } from "wouter";
 import { linkify, videoIdOf } from "./linkify.ts";
 import "./links.css";
 
-/** What somebody wrote, with links that can be followed; those to this server stay in the client. */
+/** A person's text with clickable links; links to this server stay in the client. */
 export function LinkedText({ text }: { text: string }) {
   return linkify(text).map((part, i) => {
     if (typeof part === "string") return part;
     const { href, text: shown } = part;
     const videoId = videoIdOf(href, location.origin);
-    // Read from left to right whatever is around it, so that the host is where one looks for it.
+    // Always left to right, so that the host is at the expected place.
     const seen = { className: "text-link", dir: "ltr" };
     return videoId ? (
       // biome-ignore lint/suspicious/noArrayIndexKey: a text does not change its order.

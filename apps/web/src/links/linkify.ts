@@ -1,16 +1,16 @@
 export type Part = string | { href: string; text: string };
 
-/** In any case; a letter whose lower case is longer, as İ has one, changes no place. */
+/** Case-insensitive; a letter whose lower case is longer, such as İ, moves no position. */
 const SCHEME = /https?:\/\//gi;
 const CLOSERS: Record<string, string> = { ")": "(", "]": "[", "}": "{" };
 const ENDS_NO_LINK = new Set([..."'\"*_~.,;:!?…"]);
-/** Longer than anything that browsers and servers take; the rest of a run is text. */
+/** Longer than browsers and servers accept; the rest of a run is text. */
 const MAX_LINK = 2048;
 
 /**
- * A text with its links. Only http and https, and only in the letters of ASCII: what comes right after one in Chinese
- * is no part of it, and no letter of another alphabet can stand for one of a well-known name. However long the text is,
- * each character is looked at a fixed number of times: a run of them is walked once, for the first host that is one.
+ * A text with its links. Only http and https, and only ASCII: Chinese text right after a link is no part of it, and
+ * no letter of another alphabet can imitate a well-known name. Each character is read a fixed number of times,
+ * however long the text is: a run is walked once, for its first valid host.
  */
 export function linkify(text: string): Part[] {
   const parts: Part[] = [];
@@ -18,7 +18,7 @@ export function linkify(text: string): Part[] {
   let runEnd = 0;
   for (const { index: at, 0: scheme } of text.matchAll(SCHEME)) {
     if (at < runEnd) continue;
-    // In the middle of a word it is not meant.
+    // Not in the middle of a word.
     if (at > 0 && /[\w@/.-]/.test(text[at - 1] ?? "")) continue;
     let hostEnd = at + scheme.length;
     while (hostEnd < text.length && isOfHost(text.charCodeAt(hostEnd))) hostEnd++;
@@ -37,7 +37,7 @@ export function linkify(text: string): Part[] {
   return parts;
 }
 
-/** Where a link in a run of its characters ends: before the punctuation of the sentence. */
+/** The end of a link within a run: before the punctuation of the sentence. */
 function endOf(text: string, start: number, runEnd: number): number {
   const open: Record<string, number> = { "(": 0, "[": 0, "{": 0 };
   let end = runEnd;
@@ -59,7 +59,7 @@ function endOf(text: string, start: number, runEnd: number): number {
   }
 }
 
-/** Visible ASCII, without what encloses a link. */
+/** Visible ASCII, except characters that enclose a link. */
 const isOfLink = (code: number): boolean =>
   code > 0x20 &&
   code < 0x7f &&
@@ -69,10 +69,10 @@ const isOfLink = (code: number): boolean =>
   code !== 0x5c &&
   code !== 0x60;
 
-/** Up to a slash, a question or a hash mark. */
+/** Up to a slash, a question mark or a hash. */
 const isOfHost = (code: number): boolean => isOfLink(code) && code !== 0x2f && code !== 0x3f && code !== 0x23;
 
-/** Undefined for what leads nowhere, and for a name before the host that may pass for one. */
+/** Undefined for invalid URLs, and for user names before the host, which could imitate one. */
 function addressOf(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, username, password, hostname, href } = new URL(text);
@@ -81,7 +81,7 @@ function addressOf(text: string): string | undefined {
   return /[.:]/.test(hostname) || hostname === "localhost" ? href : undefined;
 }
 
-/** The id of the video of this server that an address leads to. */
+/** The id of the video of this server that a URL leads to. */
 export function videoIdOf(href: string, origin: string): string | undefined {
   const url = new URL(href);
   return url.origin === origin ? /^\/video\/(\d{1,20})\/?$/.exec(url.pathname)?.[1] : undefined;

@@ -6,7 +6,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { PlayIcon } from "../ui/icons.tsx";
 import "./links.css";
 
-/** A video of this server that somebody sent the link of. Nothing while it cannot be had: the link is there. */
+/** A card for a linked video of this server; nothing if it cannot be loaded, since the link is there. */
 export function VideoCard({ id }: { id: string }) {
   const { t } = useI18n();
   const { api } = useServices();

@@ -6,7 +6,7 @@ import { useNearEnd } from "../ui/use-near-end.ts";
 import type { Outgoing } from "./message-cache.ts";
 import { MessageContent } from "./message-content.tsx";
 
-/** A pause after which the time is told. */
+/** After a pause of this length the time is shown. */
 const PAUSE_MS = 5 * 60_000;
 
 interface Props {
@@ -19,7 +19,7 @@ interface Props {
   onDrop: (key: string) => void;
 }
 
-/** The words themselves, the newest at the lower edge; older ones come when one scrolls up to them. */
+/** The messages, the newest at the lower edge; older ones load when one scrolls up to them. */
 export function Bubbles({ peer, messages, outbox, hasOlder, onOlder, onAgain, onDrop }: Props) {
   const { t, format } = useI18n();
   const top = useNearEnd<HTMLLIElement>(hasOlder, onOlder);

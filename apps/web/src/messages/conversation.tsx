@@ -21,11 +21,11 @@ import { useSend } from "./use-send.ts";
 
 interface Props {
   peerId: string;
-  /** Nothing else is on the page. */
+  /** The page contains nothing else. */
   alone: boolean;
 }
 
-/** One's conversation with one person. */
+/** The conversation with one person. */
 export function Conversation({ peerId, alone }: Props) {
   const Heading = alone ? "h1" : "h2";
   const { t } = useI18n();
@@ -128,7 +128,7 @@ function Talk({ peer }: { peer: User }) {
   );
 }
 
-/** Instead of a field: nothing gets through in either direction. */
+/** Instead of a field: a block stops messages in both directions. */
 function Blocked({ peer }: { peer: User }) {
   const { t } = useI18n();
   const block = useBlock(peer);

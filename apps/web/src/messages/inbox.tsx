@@ -17,7 +17,7 @@ import { useLive } from "./use-live.ts";
 
 const CHECK_MS = 5000;
 
-/** Friends with whom one has not spoken, then every conversation, the one with the latest message at the top. */
+/** Friends without a conversation, then all conversations, the one with the latest message first. */
 export function Inbox({ me, openId }: { me: User; openId: string | undefined }) {
   const { t } = useI18n();
   const { api } = useServices();
@@ -93,7 +93,7 @@ function Row({
   );
 }
 
-/** Whom one can write to freely and has not yet; with the others one has a conversation below. */
+/** Friends without a conversation. */
 function Friends({ me, conversations }: { me: User; conversations: readonly Conversation[] }) {
   const { t } = useI18n();
   const { api } = useServices();
@@ -122,7 +122,7 @@ function Friends({ me, conversations }: { me: User; conversations: readonly Conv
   );
 }
 
-/** A conversation that moved up since a later page was loaded is there twice; the upper one is right. */
+/** A conversation that moved up since a later page was loaded appears twice; the upper one is current. */
 function once(conversations: readonly Conversation[]): Conversation[] {
   const byPeer = new Map<string, Conversation>();
   for (const one of conversations) if (!byPeer.has(one.peer.id)) byPeer.set(one.peer.id, one);

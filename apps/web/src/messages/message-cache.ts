@@ -4,7 +4,7 @@ import type { ConversationPage, Message, MessagePage, User } from "../api/types.
 type Messages = InfiniteData<MessagePage>;
 type Conversations = InfiniteData<ConversationPage>;
 
-/** A message on its way, or one that could not be sent. */
+/** A message that is being sent or could not be sent. */
 export interface Outgoing {
   key: string;
   content: string;
@@ -13,7 +13,7 @@ export interface Outgoing {
 
 const outboxKey = (peerId: string) => ["outbox", peerId];
 
-/** News of conversations, written into every list that shows them. */
+/** Writes news of conversations into every list that shows them. */
 export function createMessageCache(cache: QueryClient) {
   /** The first page with `change` applied to its items. */
   function changeFirst(change: (items: ConversationPage["items"]) => ConversationPage["items"]) {
@@ -23,7 +23,7 @@ export function createMessageCache(cache: QueryClient) {
     });
   }
   return {
-    /** Messages after all that were known, the oldest first. One that is known already is left out. */
+    /** Adds newer messages, oldest first. Known ones are left out. */
     arrived(peerId: string, messages: readonly Message[]) {
       cache.setQueryData<Messages>(["messages", peerId], (known) => {
         const [newest, ...older] = known?.pages ?? [];
@@ -41,7 +41,7 @@ export function createMessageCache(cache: QueryClient) {
         ...items.filter((one) => one.peer.id !== peer.id),
       ]);
     },
-    /** The newest conversations as they are now; what moved up or is gone is dropped, what lies further below stays. */
+    /** Replaces the newest conversations; ones that moved up or disappeared are dropped, later ones stay. */
     conversations(fresh: ConversationPage) {
       const ids = new Set(fresh.items.map((one) => one.peer.id));
       const last = fresh.items.at(-1);
@@ -79,7 +79,7 @@ export function createMessageCache(cache: QueryClient) {
   };
 }
 
-/** What waits to be sent to somebody; it outlives the page. */
+/** Messages waiting to be sent to a person; they outlive the page. */
 export const outboxQuery = (peerId: string) => ({
   queryKey: outboxKey(peerId),
   enabled: false,

@@ -12,7 +12,7 @@ interface Props {
   onSend: (text: string) => void;
 }
 
-/** Where one writes a message. */
+/** The field for a message. */
 export function MessageComposer({ text, onText, onSend }: Props) {
   const { t } = useI18n();
   function onSubmit(event: FormEvent) {

@@ -2,7 +2,7 @@ import { LinkedText } from "../links/linked-text.tsx";
 import { linkify, videoIdOf } from "../links/linkify.ts";
 import { VideoCard } from "../links/video-card.tsx";
 
-/** What a message says: its words, and a card for the first video of this server in it. */
+/** The text of a message, and a card for the first linked video of this server. */
 export function MessageContent({ content, by }: { content: string; by?: string }) {
   const videoId = videoIn(content);
   return (
@@ -28,6 +28,6 @@ function videoIn(content: string): string | undefined {
   return undefined;
 }
 
-/** Whether a message is the link of a video and nothing else. */
+/** Whether a message is only a link of a video. */
 export const isVideoLink = (content: string): boolean =>
   videoIn(content) !== undefined && linkify(content.trim()).length === 1;

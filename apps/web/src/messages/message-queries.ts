@@ -28,7 +28,7 @@ export const conversationsQuery = (api: Api) =>
     staleTime: 0,
   });
 
-/** What was said after one message, the oldest first; without one, what was said last. */
+/** The messages after one message, oldest first; without one, the latest messages. */
 export const fetchMessages = (
   api: Api,
   userId: string,
@@ -49,7 +49,7 @@ export const fetchMessages = (
     }),
   );
 
-/** From the newest page backwards; in each page the oldest message comes first. */
+/** From the newest page backwards; within a page the oldest message comes first. */
 export const messagesQuery = (api: Api, userId: string) =>
   infiniteQueryOptions({
     queryKey: ["messages", userId],

@@ -8,7 +8,7 @@ import { Inbox } from "./inbox.tsx";
 import "../people/people.css";
 import "./messages.css";
 
-/** Conversations and one of them: side by side on a desk, one after the other on a phone. */
+/** Conversations and one of them: side by side on a desktop, one after the other on a phone. */
 export default function MessagesPage({ peerId }: { peerId?: string }) {
   const { t } = useI18n();
   const me = useUser();

@@ -1,14 +1,14 @@
 interface Options {
-  /** Rejects when the server could not be asked. */
+  /** Rejects if the server could not be asked. */
   check: () => Promise<unknown>;
   everyMs: number;
-  /** The page: nothing is asked while nobody looks, and at once when somebody looks again. */
+  /** The page: nothing is requested while it is hidden, and at once when it is shown again. */
   page: Pick<Document, "hidden" | "addEventListener" | "removeEventListener">;
 }
 
 const MAX_DOUBLINGS = 5;
 
-/** Asks again and again, one question at a time, less often while it fails. Returns how to stop. */
+/** Polls, one request at a time, less often while it fails. Returns a function that stops it. */
 export function startPolling({ check, everyMs, page }: Options): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;

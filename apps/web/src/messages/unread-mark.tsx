@@ -3,7 +3,7 @@ import "./unread-mark.css";
 
 const MOST = 99;
 
-/** How many messages were not read; nothing when all were. */
+/** The number of unread messages; nothing if there are none. */
 export function UnreadMark({ count }: { count: number }) {
   const { t, format } = useI18n();
   if (count <= 0) return null;

@@ -10,7 +10,7 @@ import { useLive } from "./use-live.ts";
 
 const CHECK_MS = 2500;
 
-/** What was said between the viewer and one person, the oldest first; it grows while it is looked at. */
+/** The messages between the viewer and one person, oldest first; updated while it is shown. */
 export function useConversation(peerId: string) {
   const { api } = useServices();
   const cache = useQueryClient();
@@ -38,11 +38,11 @@ export function useConversation(peerId: string) {
 
   useLive(
     async () => {
-      // What is on its way would come back twice: as itself and as news.
+      // A message that is being sent would come back twice: as itself and as news.
       if (known.outbox(peerId).some((one) => !one.failed)) return;
       const { items } = await fetchMessages(api, peerId, { after: lastId });
       known.arrived(peerId, items);
-      // As rarely as one asks while the server does not answer; not at all when it has said no.
+      // As rarely as after a failure of the server; not at all after a refusal.
       if (unmarked && isTransient(unmarked) && heardId) markRead(heardId);
     },
     CHECK_MS,

@@ -2,8 +2,8 @@ import { useEffect, useRef } from "react";
 import { startPolling } from "./polling.ts";
 
 /**
- * Calls `check` whenever there may be news of one's conversations, as long as the page is shown. The only place
- * that knows how news arrive: today by asking every `everyMs`, one day by a WebSocket that calls instead.
+ * Calls `check` when there may be news of one's conversations, as long as the page is shown. Only this file knows how
+ * news arrive: by polling every `everyMs` today, by a WebSocket later.
  */
 export function useLive(check: () => Promise<unknown>, everyMs: number, wanted = true) {
   const latest = useRef(check);

@@ -11,8 +11,8 @@ import { useToast } from "../ui/toast.tsx";
 import { createMessageCache, type Outgoing } from "./message-cache.ts";
 
 /**
- * Sending to one person: shown at once, in the order of writing. What the network swallowed may be sent again
- * and is the same message; what the server refuses goes back to the writer, with the reason in `refused`.
+ * Sends to one person: shown at once, in the order of writing. A message lost on the network may be sent again and is
+ * the same message; a refused one goes back to the field, with the reason in `refused`.
  */
 export function useSend(peer: User, giveBack: (content: string) => void) {
   const { api } = useServices();
@@ -47,7 +47,7 @@ export function useSend(peer: User, giveBack: (content: string) => void) {
       const final = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
       if (!final) {
         mark(key, true);
-        // Where it is the network one sees that; what the server says is told.
+        // A network error is visible by itself; a refusal is shown.
         if (problem.status > 0) toast(explain(t, problem));
         return;
       }

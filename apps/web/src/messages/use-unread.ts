@@ -5,7 +5,7 @@ import { useLive } from "./use-live.ts";
 
 const CHECK_MS = 10_000;
 
-/** How many messages wait for the viewer; 0 for a guest. */
+/** The viewer's number of unread messages; 0 for a guest. */
 export function useUnread(): number {
   const { api } = useServices();
   const isMember = useUser() !== null;

@@ -11,7 +11,7 @@ import { useNearEnd } from "../ui/use-near-end.ts";
 import { ReportedComment } from "./reported-comment.tsx";
 import "./moderation.css";
 
-/** What people reported, for moderators to judge; the server tells others that it is not for them. */
+/** Reported comments, for moderators; the server refuses everybody else. */
 export default function ModerationPage() {
   const { t } = useI18n();
   const { api } = useServices();

@@ -14,7 +14,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** Asks a moderator why: it stays in the operator's log, with who did it. */
+/** Asks a moderator for the reason, which the operator's log keeps with the moderator's name. */
 export function ReasonDialog({ title, body, action, busy, onConfirm, onClose }: Props) {
   const { t } = useI18n();
   const [reason, setReason] = useState("");

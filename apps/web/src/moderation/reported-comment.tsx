@@ -9,7 +9,7 @@ import "../ui/tag.css";
 
 const REASONS = ["abuse", "spam", "other"] as const;
 
-/** A comment with what is said against it. */
+/** A comment with its reports. */
 export function ReportedComment({ reported }: { reported: Reported }) {
   const { t, format } = useI18n();
   const { comment, reports, texts, firstReportedAt } = reported;

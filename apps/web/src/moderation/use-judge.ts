@@ -10,11 +10,11 @@ import { useToast } from "../ui/toast.tsx";
 
 interface Judgement {
   verdict: "deleted" | "stands";
-  /** Why, for the operator's log. */
+  /** The reason, for the operator's log. */
   reason: string;
 }
 
-/** What a moderator decides about a reported comment; it leaves the queue. */
+/** A moderator's decision about a reported comment; it leaves the queue. */
 export function useJudge(comment: Comment) {
   const { api } = useServices();
   const { t } = useI18n();
@@ -54,7 +54,7 @@ export function useJudge(comment: Comment) {
       }
     },
     onError: (error) => {
-      // Somebody else was faster.
+      // Another moderator was faster.
       if (error instanceof Problem && error.status === 404) leave(gone);
       toast(explain(t, error));
     },

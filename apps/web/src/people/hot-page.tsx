@@ -3,7 +3,7 @@ import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { HotList } from "./hot-list.tsx";
 
-/** Who won the most followers in the last 24 hours. */
+/** The people with the most new followers in the last 24 hours. */
 export default function HotPage() {
   const { t } = useI18n();
   usePageTitle(t.hotTitle);

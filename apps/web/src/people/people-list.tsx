@@ -15,7 +15,7 @@ interface Props {
   row?: (user: User) => ReactNode;
 }
 
-/** People one below the other; the next page comes when its place comes near. */
+/** A list of people; the next page loads when its position comes near. */
 export function PeopleList({ label, query, empty, row }: Props) {
   const { t } = useI18n();
   const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = query;

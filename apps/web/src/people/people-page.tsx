@@ -10,7 +10,7 @@ import { Notice } from "../ui/notice.tsx";
 import { PeopleList } from "./people-list.tsx";
 import "../profile/profile.css";
 
-/** Whom somebody follows, who follows them, and who does both. */
+/** The people somebody follows, their followers, and their friends. */
 export default function PeoplePage({ id, list }: { id: string; list: List }) {
   const { t, format } = useI18n();
   const { api } = useServices();

@@ -6,7 +6,7 @@ import { FollowButton } from "../social/follow-button.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import "./people.css";
 
-/** Somebody in a list: who they are, and what one can do about it. */
+/** A person in a list, with the viewer's actions. */
 export function PersonRow({ user, note, lead }: { user: User; note?: string; lead?: ReactNode }) {
   const me = useUser();
   return (

@@ -3,7 +3,7 @@ import { EditIcon, TrashIcon } from "../ui/icons.tsx";
 
 export type ChangeStep = "edit" | "delete";
 
-/** What only the author finds in a video's menu; each leads to a dialog of its own. */
+/** The author's entries in a video's menu; each opens its own dialog. */
 export function ChangeVideo({ onStep }: { onStep: (step: ChangeStep) => void }) {
   const { t } = useI18n();
   return (

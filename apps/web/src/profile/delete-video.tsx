@@ -16,7 +16,7 @@ interface Props {
   onDeleted: () => void;
 }
 
-/** Asks whether to delete one's own video, and does. */
+/** Asks whether to delete one's own video, and deletes it. */
 export function DeleteVideo({ video, onClose, onDeleted }: Props) {
   const { t } = useI18n();
   const { api } = useServices();
@@ -30,7 +30,7 @@ export function DeleteVideo({ video, onClose, onDeleted }: Props) {
       toast(t.deleted);
       onDeleted();
       if (path === `/video/${video.id}`) navigate("/", { replace: true });
-      // Out of the feeds at once, where it stands without asking for them again.
+      // Removes it from the feeds at once, without reloading them.
       known.changeVideo(video.id, (now) => ({ ...now, playUrl: null }));
       for (const key of ["me", "user"]) void cache.invalidateQueries({ queryKey: [key] });
       cache.removeQueries({ queryKey: ["video", video.id] });

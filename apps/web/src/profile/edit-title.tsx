@@ -12,7 +12,7 @@ import { useToast } from "../ui/toast.tsx";
 import { MAX_TITLE } from "../upload/max-title.ts";
 import "./edit.css";
 
-/** Gives one's own video another title. */
+/** Changes the title of one's own video. */
 export function EditTitle({ video, onClose }: { video: Video; onClose: () => void }) {
   const { t } = useI18n();
   const { api } = useServices();

@@ -9,7 +9,7 @@ interface Props {
   onRemove: () => void;
 }
 
-/** Choose another picture, or none. */
+/** Chooses another picture, or none. */
 export function ImageButton({ change, remove, hasImage, onPick, onRemove }: Props) {
   const input = useRef<HTMLInputElement>(null);
   return (

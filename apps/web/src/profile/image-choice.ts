@@ -1,17 +1,17 @@
 import { useEffect, useState } from "react";
 import { scaleImage } from "./scale-image.ts";
 
-/** The address of a picture somebody chose; null for the one the server draws for everybody else. */
+/** The URL of a chosen picture; null for the default one. */
 export const ownPicture = (url: string): string | null => (url.includes("/media/default/") ? null : url);
 
-/** What the server draws for who has chosen nothing. */
+/** The default picture that the server draws. */
 export const drawnPicture = (kind: "avatar" | "background", userId: string) =>
   `/media/default/${kind}/${userId}.png`;
 
-/** Undefined: left as it is. Null: to be removed. */
+/** Undefined: unchanged. Null: remove it. */
 export type Choice = Blob | null | undefined;
 
-/** A picture chosen but not yet sent, with an address to show it by. */
+/** A picture chosen but not sent yet, with a URL to show it. */
 export function useImageChoice(current: string | null, width: number, height: number) {
   const [choice, setChoice] = useState<Choice>(undefined);
   const [url, setUrl] = useState<string | null>(current);

@@ -11,7 +11,7 @@ import { VideoTile } from "./video-tile.tsx";
 
 const POLL_MS = 1500;
 
-/** An own video in whatever state it is; what is under way is asked about until it is done. */
+/** An own video in any state; one in progress is polled until it is done. */
 export function OwnTile({ video: listed }: { video: Video }) {
   const { t } = useI18n();
   const { api } = useServices();

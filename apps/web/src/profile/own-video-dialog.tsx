@@ -12,7 +12,7 @@ import { EditTitle } from "./edit-title.tsx";
 import "./edit.css";
 import "../ui/menu.css";
 
-/** What the author can see of and do with a video. */
+/** The author's view of a video, with the author's actions. */
 export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () => void }) {
   const { t, format } = useI18n();
   const [step, setStep] = useState<ChangeStep | null>(null);

@@ -6,7 +6,7 @@ import { FollowButton } from "../social/follow-button.tsx";
 import { useBlock } from "../social/use-block.ts";
 import { MessageIcon } from "../ui/icons.tsx";
 
-/** What one can do about somebody else, on their page. */
+/** The viewer's actions on the page of another person. */
 export function PersonActions({ user }: { user: User }) {
   const { t } = useI18n();
   const asMember = useAsMember();

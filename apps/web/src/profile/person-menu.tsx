@@ -8,7 +8,7 @@ import { BlockIcon } from "../ui/icons.tsx";
 import { ShareLink } from "../video/share-link.tsx";
 import "../ui/menu.css";
 
-/** What is seldom wanted of a person. */
+/** Rare actions on a person. */
 export function PersonMenu({ user, onClose }: { user: User; onClose: () => void }) {
   const { t } = useI18n();
   const asMember = useAsMember();

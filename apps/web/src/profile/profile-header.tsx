@@ -5,7 +5,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
 import "../ui/tag.css";
 
-/** Who somebody is: background, picture, name, words and numbers. */
+/** Background, picture, name, signature and counts of a person. */
 export function ProfileHeader({ user, children }: { user: User; children?: ReactNode }) {
   const { t, format } = useI18n();
   const { counts } = user;

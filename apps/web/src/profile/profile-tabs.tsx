@@ -12,11 +12,11 @@ import { VideoTile } from "./video-tile.tsx";
 interface Props {
   user: User;
   noLikes: ReactNode;
-  /** The grid of the works. */
+  /** The grid of the videos. */
   children: ReactNode;
 }
 
-/** What somebody published and what they like. Part of the address, so that going back finds the same tab. */
+/** A person's videos and their likes. Part of the address, so that going back shows the same tab. */
 export function ProfileTabs({ user, noLikes, children }: Props) {
   const { t } = useI18n();
   const [path, navigate] = useLocation();

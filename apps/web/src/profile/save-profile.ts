@@ -20,7 +20,7 @@ async function saveImage(send: Send, part: "avatar" | "background", choice: Choi
   return (await response.json()) as User;
 }
 
-/** Sends what changed, words first: they are what is refused most. Returns the person as they are now. */
+/** Sends what changed, texts first: they are refused most often. Returns the updated person. */
 export async function saveProfile(api: Api, send: Send, user: User, changes: Changes): Promise<User> {
   const { name, signature } = changes;
   let saved = user;

@@ -1,7 +1,7 @@
 /** JPEG quality: no visible loss at the sizes shown. */
 const QUALITY = 0.88;
 
-/** The largest middle part of a picture with the shape of `width` × `height`. Pixels. */
+/** The largest centred part of a picture with the shape of `width` × `height`. Pixels. */
 export function middlePart(fromWidth: number, fromHeight: number, width: number, height: number) {
   const scale = Math.min(fromWidth / width, fromHeight / height);
   const partWidth = Math.round(width * scale);
@@ -15,8 +15,8 @@ export function middlePart(fromWidth: number, fromHeight: number, width: number,
 }
 
 /**
- * Cuts and scales a photo in the browser: phones make pictures far beyond what the server takes, and a
- * new file has none of the place and time the camera wrote into it. Throws when it is no picture.
+ * Crops and scales a photo in the browser: phones take pictures far larger than the server accepts, and a new file
+ * contains no place or time of the camera. Throws if it is no picture.
  */
 export async function scaleImage(file: Blob, width: number, height: number): Promise<Blob> {
   const image = await createImageBitmap(file);

@@ -15,7 +15,7 @@ interface Props {
   empty: ReactNode;
 }
 
-/** Covers in columns; the next page comes when its place comes near. */
+/** Covers in columns; the next page loads when its position comes near. */
 export function VideoGrid({ label, query, tile, empty }: Props) {
   const { t } = useI18n();
   const { data, error, hasNextPage, isFetching, fetchNextPage } = query;

@@ -5,7 +5,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { HeartIcon } from "../ui/icons.tsx";
 import { LIKED_BY } from "../video/liked-by.ts";
 
-/** A cover that leads to its video; with the author where it is among those of others. */
+/** A cover that links to its video; with the author in lists of several authors. */
 export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }) {
   const { t, format } = useI18n();
   return (

@@ -8,7 +8,7 @@ import { PeopleList } from "../people/people-list.tsx";
 import { useBlock } from "../social/use-block.ts";
 import { Avatar } from "../ui/avatar.tsx";
 
-/** Whom one blocks, and the way to end it. */
+/** The people one blocks, each with a button to unblock. */
 export function BlockedPeople() {
   const { t } = useI18n();
   const { api } = useServices();

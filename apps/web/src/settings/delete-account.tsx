@@ -10,7 +10,7 @@ import { Dialog } from "../ui/dialog.tsx";
 import { PasswordField } from "../ui/field.tsx";
 import { useToast } from "../ui/toast.tsx";
 
-/** The way out for good, behind the password. */
+/** Deletes the account, after the password. */
 export function DeleteAccount() {
   const { t } = useI18n();
   const { api } = useServices();

@@ -26,7 +26,7 @@ const SYSTEMS: [RegExp, string][] = [
   [/\bLinux\b/, "Linux"],
 ];
 
-/** What people call the device that sent this User-Agent; null when nothing in it is familiar. */
+/** The common name of the device that sent this User-Agent; null if it is unknown. */
 export function describeDevice(userAgent: string): DeviceName | null {
   const browser = BROWSERS.find(([pattern]) => pattern.test(userAgent))?.[1];
   const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1];

@@ -11,7 +11,7 @@ import { Spinner } from "../ui/notice.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { describeDevice } from "./describe-device.ts";
 
-/** Where the account is logged in. */
+/** The sessions of the account. */
 export function Devices() {
   const { t } = useI18n();
   const { api } = useServices();

@@ -23,7 +23,7 @@ export function LogOut() {
     drafts.clear();
     navigate("/");
   };
-  // Leaving this device works without the server too: what it keeps of the session expires by itself.
+  // Works without the server too: its part of the session expires by itself.
   const here = useMutation({
     mutationFn: () => take(api.DELETE("/api/v1/sessions/current")),
     onSettled: leave,

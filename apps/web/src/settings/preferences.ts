@@ -1,15 +1,15 @@
 import { createListeners } from "../api/listeners.ts";
 
-/** Whose videos the feed shows: everybody's, or those of people whom one follows. */
+/** The feed to show: everybody's videos, or those of followed people. */
 export type FeedTab = "public" | "following";
 
 export interface PreferenceValues {
   language: "auto" | "en" | "zh";
   theme: "system" | "light" | "dark";
-  /** Null until the person has said: it is off then, since browsers refuse to start a page with sound. */
+  /** Null until the person has chosen: it is off then, since browsers do not start a page with sound. */
   sound: boolean | null;
   feedTab: FeedTab;
-  /** Whether letters do something with the video in view; off for who speaks to the computer or types by accident. */
+  /** Whether letters control the video in view; off for speech input and accidental keys. */
   letterKeys: boolean;
 }
 export interface Preferences {
@@ -27,7 +27,7 @@ const DEFAULTS: PreferenceValues = {
   letterKeys: true,
 };
 
-/** What this browser remembers of its person's taste; not tied to an account. */
+/** Preferences of this browser; not tied to an account. */
 export function createPreferences(storage: Pick<Storage, "getItem" | "setItem">): Preferences {
   let values = DEFAULTS;
   try {

@@ -23,7 +23,7 @@ import {
 import { SessionEndWatch } from "./session-end-watch.tsx";
 import { usePageTitle } from "./use-page-title.ts";
 
-/** Every address of the client. */
+/** Every route of the client. */
 export function App() {
   const { t } = useI18n();
   const [path] = useLocation();

@@ -6,11 +6,11 @@ import type { Entry } from "./history.ts";
 interface Props {
   /** Over a video. */
   overlay?: boolean;
-  /** Where to when the page was opened by its link. */
+  /** The target if the page was opened by its link. */
   otherwise?: string;
 }
 
-/** Back to where one came from. */
+/** Goes back to the page before. */
 export function BackButton({ overlay = false, otherwise = "/" }: Props) {
   const { t } = useI18n();
   const [, navigate] = useLocation();

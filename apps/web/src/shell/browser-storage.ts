@@ -1,8 +1,8 @@
 export type BrowserStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
 /**
- * `localStorage` or `sessionStorage`, or memory where the browser refuses it: with site data blocked already reading
- * the property throws. What is written stays readable in this page when the real storage is full or taken away.
+ * `localStorage` or `sessionStorage`, or memory if the browser refuses it: with site data blocked even reading the
+ * property throws. Written values stay readable in this page if the real storage is full or cleared.
  */
 export function browserStorage(open: () => BrowserStorage): BrowserStorage {
   const kept = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** A picture that could not be loaded is left out, where browsers draw a torn one. */
+/** Hides a picture that could not be loaded; browsers show a broken one. */
 export function hideTornImages(root: Document) {
   const look = ({ type, target }: Event) => {
     if (target instanceof HTMLImageElement) target.style.visibility = type === "error" ? "hidden" : "";

@@ -1,14 +1,14 @@
-/** What this client notes in each entry of the browser's history; the router leaves the state to us. */
+/** The state that this client stores in each entry of the browser's history; the router does not use it. */
 export interface Entry {
   /** Whether going back from here stays in this client. */
   within?: boolean;
-  /** Whether the page before is where to go when this one is done with. */
+  /** Whether the page before is the target when this one is done. */
   returns?: boolean;
-  /** Of its own for each entry, so that what was scrolled can be found again. */
+  /** Unique for each entry, so that its scroll position can be restored. */
   entry?: number;
 }
 
-/** Numbers the entries. Once, before the router reads the history. */
+/** Numbers the entries. Call it once, before the router reads the history. */
 export function followHistory(history: History) {
   let last = Date.now();
   const push = history.pushState.bind(history);

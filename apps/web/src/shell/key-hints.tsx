@@ -2,7 +2,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { usePreferences } from "../settings/use-preferences.ts";
 import "./key-hints.css";
 
-/** Which keys do something with the videos; beside them on a desk, and in the settings. */
+/** The keys that control the videos; shown next to them on a desktop, and in the settings. */
 export function KeyHints({ className }: { className: string }) {
   const { t } = useI18n();
   const { letterKeys } = usePreferences();

@@ -7,7 +7,7 @@ import { usePageStart } from "./use-page-start.ts";
 import { useThemeColor } from "./use-theme-color.ts";
 import "./layout.css";
 
-/** The frame around every page: a way past the navigation, the navigation, the page. */
+/** The frame around every page: a skip link, the navigation, the page. */
 export function Layout({ children }: { children: ReactNode }) {
   const { t } = useI18n();
   const [path] = useLocation();

@@ -6,8 +6,8 @@ const AGAIN_MS = 5000;
 const LOOK_MS = 4000;
 
 /**
- * Instead of a page whose code could not be had. Reloading helps, but not while the server is gone: it would leave
- * the browser's own error page. By itself only after the server was gone, lest it go on for ever.
+ * Shown if the code of a page could not be loaded. Reloading helps, but not while the server is down: that would show
+ * the browser's own error page. It reloads by itself only after the server was down, so that it cannot loop.
  */
 export function Missing() {
   const { t } = useI18n();

@@ -23,7 +23,7 @@ import { KeyHints } from "./key-hints.tsx";
 import { useReloadFeed } from "./use-reload-feed.ts";
 import "./navigation.css";
 
-/** One navigation: a bar at the bottom of a phone, a column at the left of a desk. */
+/** One navigation: a bar at the bottom on a phone, a column at the left on a desktop. */
 export function Navigation() {
   const { t } = useI18n();
   const user = useUser();
@@ -90,7 +90,7 @@ function MessagesItem() {
   );
 }
 
-/** How far an upload is that goes on while one looks at other pages. Closing the window would end it. */
+/** The progress of an upload that continues on other pages. Closing the window would end it. */
 function UploadMark() {
   const { uploads } = useServices();
   const upload = useSyncExternalStore(uploads.subscribe, uploads.get);

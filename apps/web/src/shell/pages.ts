@@ -2,7 +2,7 @@ import { type ComponentType, lazy } from "react";
 
 const loads: (() => Promise<unknown>)[] = [];
 
-/** A page's code could not be had: the line or the server is gone, or there is a newer build. */
+/** The code of a page could not be loaded: the network or the server is down, or there is a newer build. */
 export class PageMissing extends Error {}
 
 function page<Props>(load: () => Promise<{ default: ComponentType<Props> }>) {
@@ -14,7 +14,7 @@ function page<Props>(load: () => Promise<{ default: ComponentType<Props> }>) {
   );
 }
 
-// What is not needed to watch.
+// Code that is not needed for watching.
 export const LoginPage = page(() => import("../account/login-page.tsx"));
 export const RegisterPage = page(() => import("../account/register-page.tsx"));
 export const UploadPage = page(() => import("../upload/upload-page.tsx"));
@@ -26,5 +26,5 @@ export const MessagesPage = page(() => import("../messages/messages-page.tsx"));
 export const ModerationPage = page(() => import("../moderation/moderation-page.tsx"));
 export const SettingsPage = page(() => import("../settings/settings-page.tsx"));
 
-/** Loads every page ahead, so that it opens at once, and while the server is gone. */
+/** Preloads every page, so that it opens at once and while the server is down. */
 export const loadPages = () => Promise.allSettled(loads.map((load) => load()));

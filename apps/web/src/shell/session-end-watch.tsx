@@ -8,7 +8,7 @@ import { useToast } from "../ui/toast.tsx";
 
 const PUBLIC = /^\/($|hot|video\/|user\/)/;
 
-/** When the server ends the session: say so; who was not just watching logs in and comes back to this page. */
+/** Tells that the server has ended the session; viewers of pages for members log in and return to this page. */
 export function SessionEndWatch() {
   const { session } = useServices();
   const { t } = useI18n();

@@ -3,9 +3,7 @@ import type { Entry } from "./history.ts";
 
 const currentEntry = () => (history.state as Entry | null)?.entry ?? 0;
 
-/**
- * A new page starts at its top, for eyes and for screen readers; going back is going back to where one was.
- */
+/** A new page starts at its top, for eyes and for screen readers; going back restores the position. */
 export function usePageStart(path: string, main: RefObject<HTMLElement | null>) {
   const scrolled = useRef(new Map<number, number>());
   const shown = useRef(path);

@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { useServices } from "../api/services.tsx";
 
-/** Starts the feed over with what is newest. */
+/** Restarts the feed with the newest videos. */
 export function useReloadFeed() {
   const { preferences } = useServices();
   const cache = useQueryClient();

@@ -2,7 +2,7 @@ import { type RefObject, useEffect } from "react";
 import { usePreferences } from "../settings/use-preferences.ts";
 import { useMedia } from "../ui/use-media.ts";
 
-/** The bars of the browser take the colour of the page: on a phone a dark one around videos. */
+/** The browser's bars take the colour of the page: dark around videos on a phone. */
 export function useThemeColor(path: string, main: RefObject<HTMLElement | null>) {
   const { theme } = usePreferences();
   const dark = useMedia("(prefers-color-scheme: dark)");

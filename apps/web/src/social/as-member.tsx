@@ -8,7 +8,7 @@ type AsMember = (wish: Wish, act: () => void) => void;
 const Context = createContext<AsMember>((_, act) => act());
 const LoginPrompt = lazy(() => import("./login-prompt.tsx"));
 
-/** Asks guests to log in where they wanted to act; they come back to the same place. */
+/** Asks guests who want to act to log in; they return to the same place. */
 export function MemberActs({ children }: { children: ReactNode }) {
   const { session } = useServices();
   const [wish, setWish] = useState<Wish | null>(null);
@@ -25,5 +25,5 @@ export function MemberActs({ children }: { children: ReactNode }) {
   );
 }
 
-/** Does what only people with an account can do; guests are asked to log in instead. */
+/** Does what needs an account; guests are asked to log in instead. */
 export const useAsMember = () => use(Context);

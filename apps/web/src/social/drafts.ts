@@ -1,6 +1,6 @@
 const KEY = "douya.drafts";
 
-/** What somebody began to write and has not sent, by where; it outlives pages and a login, not the window. */
+/** Unsent texts by place; they outlive pages and a login, not the window. */
 export function createDrafts(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">) {
   function all(): Record<string, string> {
     try {

@@ -2,7 +2,7 @@ import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useFollow } from "./use-follow.ts";
 
-/** Follow, or what one is to each other already; pressing that ends it. */
+/** Follow, or the present relationship; pressing that unfollows. */
 export function FollowButton({ user, named = false }: { user: User; named?: boolean }) {
   const { t } = useI18n();
   const follow = useFollow(user);

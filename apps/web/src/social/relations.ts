@@ -2,7 +2,7 @@ import type { User, Video } from "../api/types.ts";
 
 export type Reaction = Video["reaction"];
 
-/** The video after the viewer thinks `reaction` of it, with the count that follows from it. */
+/** The video with the viewer's `reaction`, and the count that follows from it. */
 export function withReaction(video: Video, reaction: Reaction): Video {
   const by = Number(reaction === "like") - Number(video.reaction === "like");
   return { ...video, reaction, counts: { ...video.counts, likes: Math.max(0, video.counts.likes + by) } };
@@ -17,7 +17,7 @@ export function withFollow(user: User, followed: boolean): User {
   };
 }
 
-/** A person one of whose counts goes up or down. */
+/** A person with one of the counts changed. */
 export function withCount(user: User, count: keyof User["counts"], by: number): User {
   return { ...user, counts: { ...user.counts, [count]: Math.max(0, user.counts[count] + by) } };
 }

@@ -8,7 +8,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { withCount, withFollow } from "./relations.ts";
 
-/** Blocking somebody or no longer; it ends the follows between the two, which no unblocking brings back. */
+/** Blocks or unblocks a person; blocking ends the follows between the two, and unblocking does not restore them. */
 export function useBlock(user: User) {
   const { api } = useServices();
   const { t } = useI18n();

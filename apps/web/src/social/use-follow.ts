@@ -8,7 +8,7 @@ import { useAsMember } from "./as-member.tsx";
 import { withCount, withFollow } from "./relations.ts";
 import { type Step, useOptimistic } from "./use-optimistic.ts";
 
-/** Following somebody or no longer. `from` is for what is undone later, when more may have happened than this render knows. */
+/** Follows or unfollows a person. `from` is for an undo, when more may have changed than this render knows. */
 export function useFollow({ id, followed }: User): (to: boolean, from?: boolean) => void {
   const { api } = useServices();
   const me = useUser();
@@ -33,7 +33,7 @@ export function useFollow({ id, followed }: User): (to: boolean, from?: boolean)
       );
     },
     onSuccess() {
-      // Loaded again when they are opened next, not under the viewer's eyes.
+      // Reloaded when they are opened next, not while they are shown.
       const lists = [
         ["feed", "following"],
         ["people", me?.id],

@@ -6,7 +6,7 @@ import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 
-/** For moderators: a video on hold stays until they have looked at it. */
+/** For moderators: a video on hold cannot be deleted until they have looked at it. */
 export function useHold(videoId: string) {
   const { api } = useServices();
   const { t } = useI18n();

@@ -4,7 +4,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useReaction } from "./use-reaction.ts";
 
-/** Takes a video out of the viewer's feeds for good, and offers to take that back. */
+/** Removes a video from the viewer's feeds for good, with an undo. */
 export function useNotForMe(video: Video): () => void {
   const { t } = useI18n();
   const toast = useToast();

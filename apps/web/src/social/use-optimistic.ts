@@ -11,8 +11,8 @@ export interface Step<State> {
 }
 
 /**
- * Does something that is shown at once, and taken back with the reason when the server refuses. What has the same
- * `scope` is sent one after the other, in the order of the taps.
+ * An action that is shown at once, and rolled back with the reason if the server refuses. Actions with the same
+ * `scope` are sent one after the other, in the order of the taps.
  */
 export function useOptimistic<State>(options: {
   scope: string;

@@ -9,14 +9,14 @@ import { type Reaction, withCount, withReaction } from "./relations.ts";
 import { type Step, useOptimistic } from "./use-optimistic.ts";
 
 interface Options {
-  /** What is thought of the video now, where this is not what it was when it was drawn. */
+  /** The current reaction, if it is not the rendered one. */
   from?: Reaction;
   /** Called when it is shown, unless the viewer is a guest. */
   onDone?: () => void;
 }
 type React = (to: Reaction, options?: Options) => void;
 
-/** Liking and disliking a video. */
+/** Likes and dislikes a video. */
 export function useReaction({ id, reaction, author }: Video): React {
   const { api } = useServices();
   const me = useUser();

@@ -3,7 +3,7 @@ import "./avatar.css";
 
 const HUES = 6;
 
-/** The picture of a person, or the first letter of the name on a colour that stays theirs. */
+/** The picture of a person, or the first letter of the name on a colour of their own. */
 export function Avatar({ user, size }: { user: Pick<User, "id" | "name" | "avatarUrl">; size: number }) {
   const style = { width: size, height: size, fontSize: size * 0.42 };
   if (user.avatarUrl) {

@@ -6,7 +6,7 @@ interface Props<Value extends string> {
   onChange: (value: Value) => void;
 }
 
-/** A few words side by side, one of which is pressed. */
+/** A few labels side by side; one is pressed. */
 export function Choice<Value extends string>({ label, value, options, className, onChange }: Props<Value>) {
   return (
     <fieldset className={className}>

@@ -10,12 +10,12 @@ interface Props {
   children: ReactNode;
 }
 
-/** A modal dialog, open as long as it is rendered. Escape, the cross and the backdrop close it. */
+/** A modal dialog, open as long as it is rendered. Escape, the close button and the backdrop close it. */
 export function Dialog({ title, onClose, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const { t } = useI18n();
-  // Before the element leaves the page, so that closing gives the focus back.
+  // Before the element leaves the page, so that closing returns the focus.
   useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();

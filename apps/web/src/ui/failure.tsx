@@ -2,7 +2,7 @@ import { isTransient } from "../api/client.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 
-/** Why something is not here, and a way to ask for it again. */
+/** Why something could not be loaded, with a retry button. */
 export function Failure({ error, onRetry }: { error: Error; onRetry: () => unknown }) {
   const { t } = useI18n();
   return (

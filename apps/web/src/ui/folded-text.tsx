@@ -2,7 +2,7 @@ import { type HTMLAttributes, useLayoutEffect, useRef, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import "./folded-text.css";
 
-/** A text of which the first lines are shown (`-webkit-line-clamp` of its class), and the rest on demand. */
+/** A text that shows its first lines (`-webkit-line-clamp` of its class), and the rest on demand. */
 export function FoldedText({ className = "", ...paragraph }: HTMLAttributes<HTMLParagraphElement>) {
   const { t } = useI18n();
   const [open, setOpen] = useState(false);

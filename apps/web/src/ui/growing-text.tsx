@@ -10,8 +10,8 @@ interface Props extends Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, "onCha
 const growsByItself = () => CSS.supports("field-sizing", "content");
 
 /**
- * A field that is as tall as its text, up to the height that its style allows. Enter sends where there is a
- * keyboard, and Shift with Enter begins a new line; on a phone Enter does.
+ * A field as tall as its text, up to the height in its style. With a keyboard, Enter sends and Shift with Enter
+ * begins a new line; on a phone Enter begins a new line.
  */
 export function GrowingText({ value, maxCharacters, onText, onKeyDown, fieldRef, ...field }: Props) {
   const own = useRef<HTMLTextAreaElement>(null);

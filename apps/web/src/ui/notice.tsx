@@ -4,7 +4,7 @@ import "./notice.css";
 
 interface Props {
   title: string;
-  /** 1 where it is all there is of a page. */
+  /** 1 if it is the only content of the page. */
   level?: 1 | 2;
   body?: string;
   children?: ReactNode;

@@ -10,7 +10,7 @@ interface Props extends Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, "onCha
   onText: (text: string) => void;
 }
 
-/** The server takes no line breaks; it counts characters as people do, an emoji as one. */
+/** The server accepts no line breaks; it counts code points, as this does. */
 function oneLine(text: string, maxCharacters: number): string {
   return [...text.replace(/[\r\n]+/g, " ")].slice(0, maxCharacters).join("");
 }

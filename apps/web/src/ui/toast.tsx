@@ -6,7 +6,7 @@ const SHOWN_MS = 4000;
 const SHOWN_WITH_ACTION_MS = 8000;
 const putOnTop = (element: HTMLElement | null) => element?.showPopover?.();
 
-/** What can be done about what is told, such as to take it back. */
+/** An action on the message, such as undo. */
 interface Action {
   text: string;
   run: () => void;
@@ -16,7 +16,7 @@ type Show = (text: string, action?: Action) => void;
 const Context = createContext<Show>(() => {});
 const Said = createContext<string | undefined>(undefined);
 
-/** One short message at a time, read out by screen readers, gone by itself. */
+/** One short message at a time, read by screen readers, which disappears by itself. */
 export function ToastProvider({ children }: { children: ReactNode }) {
   const [toast, setToast] = useState<{ text: string; action: Action | undefined; key: number } | null>(null);
   const show = useCallback<Show>(
@@ -33,7 +33,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
       <Said value={toast?.text}>{children}</Said>
       <div role="status">
         {toast && (
-          // A popover, so that it is above the sheet from which it comes.
+          // A popover, so that it is above the sheet that it comes from.
           <div className="toast" key={toast.key} popover="manual" ref={putOnTop}>
             <span>{toast.text}</span>
             {toast.action && (
@@ -54,7 +54,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   );
 }
 
-/** Goes into every modal dialog: what is outside of an open one is not read out, though it is seen above it. */
+/** Goes into every modal dialog: content outside of an open one is not read out, though it is visible. */
 export function ToastEcho() {
   return (
     <div role="status" className="unseen">

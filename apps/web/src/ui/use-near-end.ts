@@ -5,7 +5,7 @@ export function useNearEnd<Mark extends Element>(wanted: boolean, more: () => un
   const mark = useRef<Mark>(null);
   useEffect(() => {
     if (!mark.current || !wanted) return;
-    // The second for lists that scroll inside of the page; not every browser knows it.
+    // The second is for lists that scroll inside the page; not every browser supports it.
     const margins = { rootMargin: "600px", scrollMargin: "600px" };
     const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && more(), margins);
     observer.observe(mark.current);

@@ -6,7 +6,7 @@ import { MAX_TITLE } from "./max-title.ts";
 import { Transfer } from "./transfer.tsx";
 import type { UploadState, UploadStore } from "./upload-store.ts";
 
-/** The title is written while the file is on its way. */
+/** The title is written while the file is being sent. */
 export function Compose({ state, store }: { state: UploadState; store: UploadStore }) {
   const { t } = useI18n();
   const waiting = state.publishWhenSent && state.step === "sending";

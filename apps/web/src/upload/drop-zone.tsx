@@ -2,7 +2,7 @@ import { type DragEvent, useRef, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { FilmIcon } from "../ui/icons.tsx";
 
-/** Where a file is dropped or chosen; on a phone the chooser offers the camera and its roll. */
+/** For dropping or choosing a file; on a phone the chooser offers the camera and the photos. */
 export function DropZone({ onFile }: { onFile: (file: File) => void }) {
   const { t } = useI18n();
   const [over, setOver] = useState(false);

@@ -1,2 +1,2 @@
-/** Characters, as the server counts them. */
+/** In code points, like the server's limit. */
 export const MAX_TITLE = 200;

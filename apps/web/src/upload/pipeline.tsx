@@ -15,7 +15,7 @@ import "./pipeline.css";
 const POLL_MS = 1000;
 const isUnderWay = (state: Video["state"]) => state === "uploaded" || state === "processing";
 
-/** What becomes of a published file, until everybody can watch it or the reason is known. */
+/** The state of a published file, until everybody can watch it or the reason is known. */
 export function Pipeline({ id, onAgain }: { id: string; onAgain: () => void }) {
   const { t } = useI18n();
   const { api } = useServices();

@@ -1,7 +1,7 @@
 import { useI18n } from "../i18n/i18n.tsx";
 import "./progress-bar.css";
 
-/** A bar with the share (0..1) that screen readers hear in tenths; null: under way, nobody knows how far. */
+/** A bar with a share (0..1), which screen readers hear in tenths; null: in progress, share unknown. */
 export function ProgressBar({ label, share }: { label: string; share: number | null }) {
   const { format } = useI18n();
   const tenths = share === null ? null : Math.floor(share * 10) / 10;

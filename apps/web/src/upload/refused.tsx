@@ -6,7 +6,7 @@ import { DropZone } from "./drop-zone.tsx";
 import { refusedTitle } from "./refused-title.ts";
 import type { UploadState } from "./upload-store.ts";
 
-/** The file did not get through: why, and another try. */
+/** A failed upload: the reason, and a retry. */
 export function Refused({ state, onFile }: { state: UploadState; onFile: (file: File) => void }) {
   const { t } = useI18n();
   const { problem, file } = state;

@@ -7,10 +7,10 @@ interface Options {
   signal: AbortSignal;
 }
 
-/** No progress at all for this long is a dead line. The server may take a while after the last byte. */
+/** Without progress for this long, the connection is dead. The server may take a while after the last byte. */
 const SILENCE_MS = 60_000;
 
-/** POST /uploads. By XHR since fetch tells nothing of what was sent. Throws a Problem. */
+/** POST /uploads. With XHR, since fetch reports no upload progress. Throws a Problem. */
 export function sendFile(file: Blob, { token, onProgress, signal }: Options): Promise<Upload> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

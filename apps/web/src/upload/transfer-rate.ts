@@ -4,7 +4,7 @@ export interface Rate {
   bytesPerSecond: number;
 }
 
-/** The younger half of the speed comes from about the last second. */
+/** Half of the weight is on about the last second. */
 const HALF_LIFE_MS = 1000;
 
 /** The speed after `bytes` were sent in all, smoothed: raw numbers jump at every report. */

@@ -3,7 +3,7 @@ import { CheckIcon, CloseIcon } from "../ui/icons.tsx";
 import { ProgressBar } from "./progress-bar.tsx";
 import type { UploadState } from "./upload-store.ts";
 
-/** How far the file is, how fast, and how to stop it. */
+/** The progress and speed of an upload, and how to stop it. */
 export function Transfer({ state, onCancel }: { state: UploadState; onCancel: () => void }) {
   const { t, format } = useI18n();
   const total = state.file?.size ?? 0;

@@ -14,7 +14,7 @@ export interface UploadState {
   sentBytes: number;
   bytesPerSecond: number;
   title: string;
-  /** Publish was pressed while the file was still on its way. */
+  /** Publish was pressed while the file was still being sent. */
   publishWhenSent: boolean;
   /** Why the file or the publication was refused. */
   problem: Problem | null;
@@ -26,7 +26,7 @@ export interface UploadStore {
   start(file: File): void;
   setTitle(title: string): void;
   publish(): void;
-  /** Ends the transfer and forgets everything. */
+  /** Ends the transfer and resets everything. */
   reset(): void;
 }
 
@@ -42,14 +42,14 @@ const IDLE: UploadState = {
   videoId: null,
 };
 
-/** The server's own first look, here: a browser reads a refusal only after it has sent the whole file. */
+/** The server's first check, in the browser: a browser reads a refusal only after it has sent the whole file. */
 async function checkFile(file: File) {
   if (file.size === 0) throw new Problem(422, { reason: "EMPTY_FILE" });
   const first = await file.slice(0, SNIFF_BYTES).arrayBuffer();
   if (!sniffVideo(new Uint8Array(first))) throw new Problem(422, { reason: "NOT_A_VIDEO" });
 }
 
-/** One upload at a time. It lives outside of its page, so that one may browse meanwhile. */
+/** One upload at a time. It lives outside of its page, so that one can browse meanwhile. */
 export function createUploadStore({ api, session }: { api: Api; session: SessionStore }): UploadStore {
   let state = IDLE;
   let upload: Upload | null = null;
@@ -75,7 +75,7 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     }
   }
   async function start(file: File) {
-    // The same file once more keeps its title.
+    // The same file chosen again keeps its title.
     const title = state.file === file ? state.title : "";
     reset();
     const { signal } = running;

@@ -5,7 +5,7 @@ import { useToast } from "../ui/toast.tsx";
 import { refusedTitle } from "./refused-title.ts";
 import type { UploadState } from "./upload-store.ts";
 
-/** Says what became of an upload while one looked at other pages. */
+/** Tells the outcome of an upload on other pages. */
 export function useUploadNews({ step, publishWhenSent, problem }: UploadState) {
   const { t } = useI18n();
   const toast = useToast();

@@ -1,15 +1,15 @@
 import type { Video } from "../api/types.ts";
 
-/** Ids are numbers that grow with time, written in decimal. */
+/** Ids are decimal numbers that grow with time. */
 const isOlder = (id: string, than: string): boolean =>
   id.length === than.length ? id < than : id.length < than.length;
 
-/** A video and what its author published before it: how one goes on from a link or a profile. */
+/** A video and the author's earlier ones: how one continues from a link or a profile. */
 export function continueFrom(video: Video, published: readonly Video[]): Video[] {
   return [video, ...published.filter((other) => other.playUrl && isOlder(other.id, video.id))];
 }
 
-/** A video and what stands after it in a list. */
+/** A video and those after it in a list. */
 export function continueList(video: Video, listed: readonly Video[]): Video[] {
   const at = listed.findIndex((other) => other.id === video.id);
   return [video, ...listed.slice(at + 1)];

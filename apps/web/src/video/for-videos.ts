@@ -12,7 +12,7 @@ const NO_TEXT = new Set([
   "image",
 ]);
 
-/** Whether what is typed there becomes text, also where nothing may be written just now. */
+/** Whether keys typed there become text, even if the field is read-only now. */
 function takesText(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) return !NO_TEXT.has(target.type);
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
@@ -21,7 +21,7 @@ function takesText(target: EventTarget | null): boolean {
 
 const dialogs = "dialog[open], [role=dialog], [role=alertdialog]";
 
-/** Whether a key is the browser's or an input method's. */
+/** Whether a key belongs to the browser or an input method. */
 const isTaken = (event: KeyboardEvent): boolean =>
   event.defaultPrevented ||
   event.altKey ||
@@ -30,7 +30,7 @@ const isTaken = (event: KeyboardEvent): boolean =>
   event.isComposing ||
   event.getModifierState("AltGraph");
 
-/** Whether a key is for the videos: not for a text or one that is about to be written, a dialog or the browser. */
+/** Whether a key is for the videos: not for a text field, a dialog or the browser. */
 export function isForVideos(event: KeyboardEvent): boolean {
   if (isTaken(event)) return false;
   if (isDrawerComing()) return false;
@@ -40,13 +40,13 @@ export function isForVideos(event: KeyboardEvent): boolean {
 export const isInDrawer = (target: EventTarget | null): boolean =>
   target instanceof Element && target.closest(".drawer") !== null;
 
-/** The letter that was pressed for the videos, in lower case; undefined for other keys and for one held down. */
+/** The letter that was pressed for the videos, in lower case; undefined for other keys and repeats. */
 export function letterOf(event: KeyboardEvent): string | undefined {
   if (event.repeat || event.shiftKey || event.key.length !== 1 || !isForVideos(event)) return undefined;
   return event.key.toLowerCase();
 }
 
-/** What a text becomes by a key that is pressed at its end; undefined for one that writes nothing. */
+/** The text after a key is pressed at its end; undefined for a key that writes nothing. */
 export function typed(text: string, event: KeyboardEvent): string | undefined {
   if (isTaken(event)) return undefined;
   if (event.key === "Backspace") return [...text].slice(0, -1).join("");

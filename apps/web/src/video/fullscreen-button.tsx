@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { FullscreenIcon, FullscreenOffIcon } from "../ui/icons.tsx";
 
-/** An iPhone has no full screen but its own player. */
+/** An iPhone has no full screen except its own player. */
 type ApplePlayer = HTMLVideoElement & { webkitEnterFullscreen?: () => void };
 
 /** The films on the whole screen, one after the other as before. */

@@ -1,2 +1,2 @@
-/** In the address of a video: among whose likes it was found. */
+/** In the address of a video: the person in whose likes it was found. */
 export const LIKED_BY = "liked-by";

@@ -23,7 +23,7 @@ import { useShare } from "./use-share.ts";
 const ShareDialog = lazy(() => import("./share-dialog.tsx"));
 const VideoMenu = lazy(() => import("./video-menu.tsx"));
 
-/** What one can do with a video, from top to bottom. */
+/** The actions on a video, from top to bottom. */
 export function Rail({ video, active }: { video: Video; active: boolean }) {
   const { t, format } = useI18n();
   const { muted, toggle } = useSound();
@@ -91,7 +91,7 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
 
 interface RailButtonProps extends React.ButtonHTMLAttributes<HTMLButtonElement> {
   name: string;
-  /** Shown in place of the name. */
+  /** Shown instead of the name. */
   text?: string | undefined;
 }
 
@@ -110,7 +110,7 @@ function RailButton({ name, text, className = "", children, ...button }: RailBut
   );
 }
 
-/** Whose video it is; a plus follows them and becomes a check mark for a moment. */
+/** The author of the video; a plus follows them and becomes a check mark for a moment. */
 function Author({ video: { author } }: { video: Video }) {
   const { t } = useI18n();
   const me = useUser();

@@ -7,10 +7,10 @@ import "./scrubber.css";
 const STEPS = 1000;
 const SEEK_S = 5;
 
-/** Two places this near each other show the same picture. */
+/** Positions this close show the same picture. */
 const LEAST_SEEK_S = 0.04;
 
-/** Where the bar stands, in seconds of the film. */
+/** The position of the bar, in seconds of the film. */
 const placeOf = (bar: HTMLInputElement | null, { duration }: HTMLVideoElement): number =>
   (Number(bar?.value ?? 0) / STEPS) * (duration || 0);
 
@@ -21,7 +21,7 @@ function seek(element: HTMLVideoElement, direction: number) {
   element.currentTime = Math.min(Math.max(0, element.currentTime + direction * step), duration);
 }
 
-/** The progress bar. Painted from animation frames, without rendering React for each. */
+/** The progress bar. Updated in animation frames, without rendering React for each. */
 export function Scrubber({ element, active }: { element: HTMLVideoElement | null; active: boolean }) {
   const { t } = useI18n();
   const input = useRef<HTMLInputElement>(null);
@@ -64,7 +64,7 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
     return () => removeEventListener("keydown", onKey);
   }, [element, active]);
 
-  // A picture at a time: asked for faster than it seeks, a film shows none.
+  // One seek at a time: more seeks than the film can follow show nothing.
   useEffect(() => {
     if (!element || !held) return;
     const show = () => {
@@ -90,7 +90,7 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
     setHeld(false);
     if (!element) return;
     element.currentTime = placeOf(input.current, element);
-    // What refuses to play is seen to by the player.
+    // The player handles a film that refuses to play.
     if (playsOn.current && active) element.play().catch(() => {});
   };
   return (

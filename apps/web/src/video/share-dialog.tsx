@@ -23,7 +23,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** Sends a video to friends, or hands out its link. */
+/** Sends a video to friends, or copies its link. */
 export default function ShareDialog({ video, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
@@ -68,7 +68,7 @@ function Friend({ friend, videoId }: { friend: User; videoId: string }) {
   const { api } = useServices();
   const cache = useQueryClient();
   const toast = useToast();
-  // Asked again it is the same message.
+  // A repeated request is the same message.
   const [idempotencyKey] = useState(newKey);
   const send = useMutation({
     mutationFn: () =>

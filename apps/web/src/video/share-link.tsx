@@ -8,7 +8,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** The entry of a menu that hands out a link and closes the menu. */
+/** The menu entry that shares a link and closes the menu. */
 export function ShareLink({ path, title, text, onClose }: Props) {
   const share = useShare(path, title);
   return (

@@ -1,8 +1,8 @@
 export type ShareResult = "shared" | "copied" | "failed";
 
 /**
- * Offers the system's share sheet where there is one, else copies the link. Both need https; on plain
- * http (a server in a local network) the old copy command still works.
+ * Opens the system's share sheet if there is one, else copies the link. Both need https; on plain http (a server in a
+ * local network) the old copy command still works.
  */
 export async function shareLink(url: string, title: string, touch: boolean): Promise<ShareResult> {
   if (touch && navigator.share) {

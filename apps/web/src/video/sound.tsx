@@ -4,11 +4,11 @@ import { usePreferences } from "../settings/use-preferences.ts";
 import { createVideoElement, createVideoPool, type VideoPool } from "./video-pool.ts";
 
 interface Sound {
-  /** What plays now. */
+  /** Whether sound plays now. */
   muted: boolean;
-  /** Wanted, but the browser waits for a touch: the next one turns sound on and does nothing else. */
+  /** On, but the browser waits for a touch: the next one only turns sound on. */
   blocked: boolean;
-  /** Nobody has said yet, or the browser waits. */
+  /** Not chosen yet, or the browser waits. */
   offered: boolean;
   toggle: () => void;
   /** The browser refused to play with sound: mute until the person touches the page. */

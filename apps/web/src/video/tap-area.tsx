@@ -20,8 +20,8 @@ interface Heart {
 }
 
 /**
- * The picture itself: one tap pauses, two like. The first tap acts at once and the second takes that back,
- * since waiting for a second one would make every pause late. A double tap never takes a like back.
+ * The picture itself: one tap pauses, two like. The first tap acts at once and the second undoes it, since waiting
+ * for a second one would delay every pause. A double tap never withdraws a like.
  */
 export function TapArea({ active, paused, onToggle, onLike }: Props) {
   const { t } = useI18n();
@@ -30,7 +30,7 @@ export function TapArea({ active, paused, onToggle, onLike }: Props) {
 
   function onClick({ currentTarget, detail, timeStamp, clientX, clientY }: MouseEvent<HTMLElement>) {
     if (!active) return currentTarget.scrollIntoView();
-    // A key or a screen reader has no place and presses one time.
+    // A key or a screen reader has no position and presses once.
     if (detail === 0) return onToggle();
     const tap = nextTap(last.current, timeStamp, clientX, clientY);
     last.current = tap;

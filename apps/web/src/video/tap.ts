@@ -6,7 +6,7 @@ export interface Tap {
   atMs: number;
   x: number;
   y: number;
-  /** How many came one after the other. */
+  /** The number of consecutive taps. */
   count: number;
 }
 

@@ -4,7 +4,7 @@ import type { Preload } from "../feed/nearness.ts";
 import { useSound } from "./sound.tsx";
 
 const AGAIN_MS = 2000;
-/** Longer than the slide takes from view to view. */
+/** Longer than a slide takes from view to view. */
 const SLIDE_MS = 700;
 const MAX_DOUBLINGS = 4;
 
@@ -19,11 +19,11 @@ interface Options {
   holder: RefObject<HTMLElement | null>;
   /** The active video is playing: the next ones may load. */
   onWarm: () => void;
-  /** The browser starts not even a silent video by itself, to save power: it waits for a tap. */
+  /** To save power, the browser does not even start a silent video by itself: it waits for a tap. */
   onHeld: () => void;
 }
 
-/** Puts a video element of the pool into `holder` and keeps it in step with what the slide wants. */
+/** Puts a video element of the pool into `holder` and keeps it in step with the slide's state. */
 export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld }: Options) {
   const { pool, muted, refused } = useSound();
   const [element, setElement] = useState<HTMLVideoElement | null>(null);
@@ -49,7 +49,7 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
     on("playing", () => setStatus("playing"));
     on("waiting", () => setStatus("stalled"));
     on("error", () => setStatus("failed"));
-    // Moved at once, a film that plays goes on playing.
+    // Moved at once, a playing film continues to play.
     holder.current.append(taken);
     removeFirstScreen();
     setElement(taken);
@@ -73,7 +73,7 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
     if (!element || failed) return;
     if (!active) {
       element.pause();
-      // It begins again next time, and not while it is still sliding out of view.
+      // It starts from the beginning next time, but not while it is still sliding out of view.
       const timer = setTimeout(() => {
         if (element.currentTime > 0) element.currentTime = 0;
       }, SLIDE_MS);
@@ -102,7 +102,7 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
     element.load();
     setStatus("loading");
   }, [element]);
-  // Once at once, then less and less often: a server or a line that was gone comes back.
+  // Once at once, then less and less often: a server or a network that was down comes back.
   useEffect(() => {
     if (!active || status === "playing") failures.current = 0;
     if (!active || !failed) return;

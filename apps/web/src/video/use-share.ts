@@ -3,7 +3,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { shareLink } from "./share.ts";
 
-/** Hands a link to the system or to the clipboard, and says so. */
+/** Shares a link with the system or the clipboard, and confirms it. */
 export function useShare(path: string, title: string) {
   const { t } = useI18n();
   const toast = useToast();

@@ -9,7 +9,7 @@ import { useReaction } from "../social/use-reaction.ts";
 import { useToast } from "../ui/toast.tsx";
 import { isInDrawer, letterOf, typed } from "./for-videos.ts";
 
-/** Letters that do something with the video in view: L likes, C opens the comments to write one, F follows. */
+/** Letters that control the video in view: L likes, C opens the comments to write one, F follows. */
 export function useVideoKeys(video: Video, active: boolean) {
   const { t } = useI18n();
   const { letterKeys } = usePreferences();
@@ -37,7 +37,7 @@ export function useVideoKeys(video: Video, active: boolean) {
       else return;
       event.preventDefault();
     };
-    // What is typed while the field is on its way is found in it.
+    // Characters typed while the field is loading appear in it.
     const keepForDrawer = (event: KeyboardEvent) => {
       const where = `comments/${video.id}`;
       const text = isMember && isToWrite() ? typed(drafts.get(where), event) : undefined;
@@ -45,7 +45,7 @@ export function useVideoKeys(video: Video, active: boolean) {
       event.preventDefault();
       drafts.set(where, text);
     };
-    // Without a word it might never be noticed: the key is not on a button that shows it.
+    // Without a message it might go unnoticed: no visible button was pressed.
     const changeFollow = () => {
       follow(!author.followed);
       if (author.followed) toast(t.unfollowed(author.name), { text: t.undo, run: () => follow(true, false) });

@@ -20,7 +20,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** What is seldom wanted of a video. */
+/** Rare actions on a video. */
 export default function VideoMenu({ video, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();

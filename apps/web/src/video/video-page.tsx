@@ -17,7 +17,7 @@ import { Notice } from "../ui/notice.tsx";
 import { continueFrom, continueList } from "./continue-from.ts";
 import { LIKED_BY } from "./liked-by.ts";
 
-/** How far back to look for what an author published before a very old video. */
+/** How far back to search for an author's videos before a very old one. */
 const MAX_PAGES = 8;
 
 /** One video by its link, in the same player as the feed. */
@@ -48,13 +48,13 @@ export function VideoPage({ id }: { id: string }) {
 }
 
 /**
- * Swiping on leads to what its author published before, or liked before where it was opened from there; then to
- * everybody's videos.
+ * Swiping continues with the author's earlier videos, or with the earlier likes of the person in whose likes it was
+ * opened; then with everybody's videos.
  */
 function Continued({ video }: { video: Video }) {
   const { api } = useServices();
   const disliked = video.reaction === "dislike";
-  // Until it is taken back: what is asked for by its link is shown, whatever was thought of it before.
+  // Shown until dismissed: a video opened by its link is shown whatever the viewer thought of it before.
   const [kept, setKept] = useState(disliked);
   useEffect(() => {
     if (!disliked) setKept(false);
@@ -87,12 +87,12 @@ function Continued({ video }: { video: Video }) {
     if (none) more();
   }, [none, more]);
   if (none) return hasMore && !error ? <FeedSkeleton /> : <Nothing />;
-  // Whoever moves on before the next videos are known waits for them in their place.
+  // A viewer who moves on before the next videos are loaded waits in their place.
   const tail = hasMore ? <FeedSkeleton /> : <Nothing />;
   return <FeedView videos={videos} onNearEnd={more} hasMore={hasMore} tail={tail} />;
 }
 
-/** After the last of the videos, or where none was for the viewer. */
+/** After the last video, or if there was none for the viewer. */
 function Nothing() {
   const { t } = useI18n();
   return (

@@ -1,6 +1,6 @@
 /**
- * A few <video> elements used again and again. Creating one per slide leaks decoders on phones, and
- * Safari grants sound to an element and not to a page: elements once touched keep that right.
+ * A few <video> elements that are reused. Creating one per slide leaks decoders on phones, and Safari grants sound to
+ * an element and not to a page: a touched element keeps that right.
  */
 export interface VideoPool {
   /** A free element, or `ready`, which joins the pool. */
