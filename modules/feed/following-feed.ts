@@ -5,8 +5,8 @@ import type { PerCall } from "#platform/db/database.ts";
 import { type Call, type ServedCall, withinDeadline } from "#platform/rpc/call.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { Client } from "#platform/rpc/service.ts";
-import type { Pulls } from "./pulls.ts";
-import { type Authored, chooseSources, type Entry, fillMs, mergeNewest } from "./rules.ts";
+import type { UnseenPulls } from "./pulls.ts";
+import { type Authored, chooseSources, type Entry, fillMs } from "./rules.ts";
 import type { FeedStore, PageQuery } from "./store.ts";
 
 /** Later than anything that can be published. */
@@ -22,7 +22,7 @@ export type FollowingFeed = (
 ) => Promise<Authored[]>;
 
 /**
- * Merges the inbox with what large authors published. Authors who are no longer followed are left out here, before
+ * What was delivered to the inbox and what is pulled from large authors. Authors who are no longer followed are left out here, before
  * the event arrives.
  */
 export function followingFeed(options: {
@@ -37,10 +37,10 @@ export function followingFeed(options: {
     const { fill, look } = await store(batch).readersToFill([...new Set(userIds)]);
     return userIds.map((userId) => (fill.has(userId) ? "fill" : look.has(userId) ? "look" : "ready"));
   });
-  const inboxPage = createBatcher((queries: PageQuery[], batch) => store(batch).inboxPages(queries), {
+  const pageOf = createBatcher((queries: PageQuery[], batch) => store(batch).pages(queries), {
     maxBatch: 200,
   });
-  const pullsOf = createListBatcher((userIds, batch) => store(batch).pullsOf(userIds));
+  const unseenPulls = createListBatcher((userIds, batch) => store(batch).unseenPulls(userIds));
 
   async function mustFill(userId: string, call: Call): Promise<boolean> {
     const state = await inboxState(userId, call);
@@ -99,35 +99,26 @@ export function followingFeed(options: {
     return new Set(otherIds.filter((_, i) => flags[i]! & Relationship.FOLLOWS));
   }
 
-  /**
-   * The authors whom the reader pulls from. Ones no longer followed are removed with the other entries of the page.
-   */
-  async function pulledBy(userId: string, pulls: Pulls | undefined, call: ServedCall): Promise<string[]> {
-    // The inbox was closed a moment ago.
-    if (!pulls) return [];
-    if (pulls.seen === pulls.latest) return pulls.authorIds;
+  /** Looks which of the authors who came to be pulled since the last read are followed. */
+  async function lookAtPulls(userId: string, unseen: UnseenPulls, call: ServedCall): Promise<void> {
     const own = store(call);
-    const followed = [...(await onlyFollowed(userId, await own.newlyPulled(pulls), call))];
-    await own.recordPulls(userId, pulls.latest, followed);
-    return [...new Set([...pulls.authorIds, ...followed])];
+    const followed = await onlyFollowed(userId, await own.newlyPulled(unseen), call);
+    await own.recordPulls(userId, unseen.latest, [...followed]);
   }
 
   return async (userId, before, limit, call) => {
     const asCaller = { ...call, callerId: userId };
-    let [unfilled, pulls] = await Promise.all([mustFill(userId, asCaller), pullsOf([userId], call)]);
+    let [unfilled, unseen] = await Promise.all([mustFill(userId, asCaller), unseenPulls([userId], call)]);
     if (unfilled) {
       await fill(userId, asCaller);
-      pulls = await pullsOf([userId], call);
+      unseen = await unseenPulls([userId], call);
     }
-    const large = await pulledBy(userId, pulls.get(userId), asCaller);
+    const own = unseen.get(userId);
+    if (own) await lookAtPulls(userId, own, asCaller);
     const found: Authored[] = [];
     let from = before;
     for (;;) {
-      const [delivered, pulled] = await Promise.all([
-        inboxPage({ userId, before: from, limit }, call),
-        large.length > 0 ? store(call).pulledPage(large, from, limit) : [],
-      ]);
-      const entries = mergeNewest(delivered, pulled).slice(0, limit);
+      const entries = await pageOf({ userId, before: from, limit }, call);
       const followed = await onlyFollowed(
         userId,
         entries.map((entry) => entry.authorId),

@@ -3,10 +3,9 @@ import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import type { ReaderOfAuthor } from "./inbox-rows.ts";
 import type { Tables } from "./tables.ts";
 
-/** The authors whom a reader pulls from. Pull numbers after `seen` have not been looked at yet. */
-export interface Pulls {
-  authorIds: string[];
-  /** `authorIds` is complete up to this pull number. */
+/** The pull numbers that a reader has not looked at yet: those after `seen`, up to `latest`. */
+export interface UnseenPulls {
+  /** The reader has a row for each author with a number up to this one whom they follow. */
   seen: string;
   /** The last pull number in use. */
   latest: string;
@@ -19,26 +18,16 @@ export interface Pulls {
  */
 export function pullStore(db: Kysely<Tables>) {
   return {
-    /** Only of those readers who have an inbox. */
-    async pullsOf(userIds: string[]): Promise<Map<string, Pulls>> {
-      const { rows } = await sql<{
-        user_id: string;
-        pulls_seen: string;
-        latest: string;
-        author_ids: string[];
-      }>`
-        select r.user_id, r.pulls_seen, c.value as latest,
-          array(select p.author_id from feed.pull p where p.user_id = r.user_id) as author_ids
-        from feed.reader r, feed.pull_clock c where r.user_id = any(${userIds}::int8[])`.execute(db);
-      return new Map(
-        rows.map((row) => [
-          row.user_id,
-          { authorIds: row.author_ids, seen: row.pulls_seen, latest: row.latest },
-        ]),
-      );
+    /** Of those of these readers who have an inbox and have not looked at all numbers. */
+    async unseenPulls(userIds: string[]): Promise<Map<string, UnseenPulls>> {
+      const { rows } = await sql<{ user_id: string; pulls_seen: string; latest: string }>`
+        select r.user_id, r.pulls_seen, c.value as latest
+        from feed.reader r, feed.pull_clock c
+        where r.user_id = any(${userIds}::int8[]) and r.pulls_seen < c.value`.execute(db);
+      return new Map(rows.map((row) => [row.user_id, { seen: row.pulls_seen, latest: row.latest }]));
     },
     /** Authors who got a number after `seen`, up to `latest`. */
-    async newlyPulled({ seen, latest }: Pulls): Promise<string[]> {
+    async newlyPulled({ seen, latest }: UnseenPulls): Promise<string[]> {
       const { rows } = await sql<{ author_id: string }>`
         select author_id from feed.author where pull_number > ${seen}::int8 and pull_number <= ${latest}::int8`.execute(
         db,

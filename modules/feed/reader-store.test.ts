@@ -34,7 +34,7 @@ const onFollow = (what: "addFollows" | "removeFollows" | "addSources", authorId:
 const mustFill = async () => (await store.readersToFill([reader])).fill.has(reader);
 async function authors(): Promise<string[]> {
   const before = { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: "9223372036854775807" };
-  const [page] = await store.inboxPages([{ userId: reader, before, limit: 100 }]);
+  const [page] = await store.pages([{ userId: reader, before, limit: 100 }]);
   return page!.map((entry) => entry.authorId).reverse();
 }
 const age = (interval: string) =>

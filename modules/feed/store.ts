@@ -135,39 +135,41 @@ export function feedStore(db: Kysely<Tables>, events: Events) {
       });
     },
 
-    /** Pages of many inboxes, newest first, without deleted videos. */
-    async inboxPages(queries: PageQuery[]): Promise<Authored[][]> {
+    /**
+     * Pages of many readers, newest first, in one statement: what was delivered to the inbox, without deleted videos,
+     * and what the authors whom the reader pulls from published.
+     */
+    async pages(queries: PageQuery[]): Promise<Authored[][]> {
       const { rows } = await sql<EntryRow & { i: string }>`
         select q.i, e.published_ms, e.video_id, e.author_id
         from unnest(${queries.map((q) => q.userId)}::int8[], ${queries.map((q) => q.before.publishedAtMs)}::int8[],
           ${queries.map((q) => q.before.videoId)}::int8[], ${queries.map((q) => q.limit)}::int[])
           with ordinality as q(user_id, ms, id, n, i)
         cross join lateral (
-          select published_ms, video_id, author_id from feed.inbox e
-          where e.user_id = q.user_id and (e.published_ms, e.video_id) < (q.ms, q.id)
-            and exists (
-              select from feed.author_video v
-              where v.author_id = e.author_id and v.published_ms = e.published_ms and v.video_id = e.video_id
+          select * from (
+            (
+              select published_ms, video_id, author_id from feed.inbox e
+              where e.user_id = q.user_id and (e.published_ms, e.video_id) < (q.ms, q.id)
+                and exists (
+                  select from feed.author_video v
+                  where v.author_id = e.author_id and v.published_ms = e.published_ms and v.video_id = e.video_id
+                )
+              order by e.published_ms desc, e.video_id desc limit q.n
+            ) union all (
+              select v.published_ms, v.video_id, v.author_id
+              from feed.pull p cross join lateral (
+                select * from feed.author_video v
+                where v.author_id = p.author_id and not v.pushed and (v.published_ms, v.video_id) < (q.ms, q.id)
+                order by v.published_ms desc, v.video_id desc limit q.n
+              ) v
+              where p.user_id = q.user_id
             )
+          ) e
           order by e.published_ms desc, e.video_id desc limit q.n
         ) e`.execute(db);
       const pages: Authored[][] = queries.map(() => []);
       for (const row of rows) pages[Number(row.i) - 1]!.push(toEntry(row));
       return pages;
-    },
-    /** What large authors published; it is not delivered. */
-    async pulledPage(authorIds: string[], before: Entry, limit: number): Promise<Authored[]> {
-      const { rows } = await sql<EntryRow>`
-        select v.published_ms, v.video_id, v.author_id
-        from unnest(${authorIds}::int8[]) as a(author_id)
-        cross join lateral (
-          select * from feed.author_video v
-          where v.author_id = a.author_id and not v.pushed
-            and (v.published_ms, v.video_id) < (${before.publishedAtMs}::int8, ${before.videoId}::int8)
-          order by v.published_ms desc, v.video_id desc limit ${limit}::int
-        ) v
-        order by v.published_ms desc, v.video_id desc limit ${limit}::int`.execute(db);
-      return rows.map(toEntry);
     },
   };
 }
