@@ -64,11 +64,21 @@ export default {
       },
     },
     {
-      name: "modules-are-given-their-database-events-blobs-and-links",
+      name: "modules-are-given-everything-that-runs",
       severity: "error",
       from: { path: "^modules/", pathNot: "\\.test\\.ts$" },
       to: {
-        path: "^platform/(postgres/|db/(kysely-pool|migrate)|events/events|blob/disk|rpc/(direct-link|grpc-|service-token))",
+        path: [
+          "^platform/(postgres|lease|security)/",
+          "^platform/db/(kysely-pool|migrate)",
+          "^platform/events/(?!append|event-type|time-slice|transient-error)",
+          "^platform/jobs/(jobs|workers|dead-jobs)",
+          "^platform/ids/node-lease",
+          "^platform/blob/disk",
+          "^platform/rpc/(direct-link|grpc-|connections|service-token)",
+          "^platform/observe/(log|metrics|degraded|disk)",
+          "^platform/http/http-server",
+        ],
         dependencyTypesNot: ["type-only"],
       },
     },
