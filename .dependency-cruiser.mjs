@@ -39,16 +39,6 @@ export default {
       to: { path: "^modules/", pathNot: "^modules/[^/]+/index\\.ts$" },
     },
     {
-      name: "modules-are-handed-jobs-and-events",
-      comment: "Types may be imported. What runs them is constructed where a process is composed.",
-      severity: "error",
-      from: { path: "^modules/", pathNot: "\\.test\\.ts$" },
-      to: {
-        path: "^platform/(jobs/(jobs|workers)|events/(events|consumer)|lease/.*)\\.ts$",
-        dependencyTypesNot: ["type-only"],
-      },
-    },
-    {
       name: "testing-stays-in-tests",
       severity: "error",
       from: { pathNot: "(\\.test\\.tsx?$|^platform/testing/|^tests/|^bench/)" },
@@ -65,6 +55,7 @@ export default {
     },
     {
       name: "modules-are-given-everything-that-runs",
+      comment: "Types may be imported. What runs is constructed where a process is composed.",
       severity: "error",
       from: { path: "^modules/", pathNot: "\\.test\\.ts$" },
       to: {
