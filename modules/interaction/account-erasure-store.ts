@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
+import type { StoredKind } from "./reaction-kinds.ts";
 import type { Tables } from "./tables.ts";
 import { lockVideoIds } from "./video-rows.ts";
 
@@ -16,7 +17,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
         on conflict (user_id) do update set gone = true`.execute(db);
     },
     /** A page of a person's reactions of one kind, after this one. */
-    reactions: (userId: string, reaction: 1 | -1, afterId: string) =>
+    reactions: (userId: string, reaction: StoredKind, afterId: string) =>
       db
         .selectFrom("reaction")
         .select(["id", "video_id"])

@@ -6,6 +6,7 @@ import type { Events } from "#platform/events/events.ts";
 import { eachInTimeSlices } from "#platform/events/time-slice.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { CommentStore } from "./comment-store.ts";
+import { storedKinds } from "./reaction-kinds.ts";
 import type { ReactionStore } from "./reaction-store.ts";
 import type { ReportStore } from "./report-store.ts";
 import type { Tables } from "./tables.ts";
@@ -38,7 +39,7 @@ export function consumeErasures(
       await removeReports(stores.reports(call));
 
       async function removeReactions(reactions: ReactionStore): Promise<void> {
-        for (const kind of [1, -1] as const) {
+        for (const kind of storedKinds) {
           for (let after = "0"; ; checkTimeSlice()) {
             const rows = await accounts.reactions(userId, kind, after);
             if (rows.length === 0) break;

@@ -4,12 +4,8 @@ import { ReactedSchema } from "#contracts/gen/interaction_events_pb.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import { migrations } from "./migrations.ts";
-import {
-  type ReactionCommand,
-  type ReactionStore,
-  reactionStore,
-  type StoredReaction,
-} from "./reaction-store.ts";
+import type { StoredReaction } from "./reaction-kinds.ts";
+import { type ReactionCommand, type ReactionStore, reactionStore } from "./reaction-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 

@@ -4,11 +4,9 @@ import { reacted } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Events } from "#platform/events/events.ts";
+import type { StoredReaction } from "./reaction-kinds.ts";
 import type { Tables } from "./tables.ts";
 import { lockVideoIds } from "./video-rows.ts";
-
-/** 1: likes, -1: dislikes, 0: neither. */
-export type StoredReaction = 1 | -1 | 0;
 
 /** Sets one person's reaction to a video. */
 export interface ReactionCommand {
@@ -84,13 +82,13 @@ export function reactionStore(db: Kysely<Tables>, events: Events) {
     /** The reaction of each of these people to the video. */
     async reactionsOf(pairs: { videoId: string; userId: string }[]): Promise<StoredReaction[]> {
       if (pairs.length === 0) return [];
-      // One text with a character for each: rows cost many times as much to send and read.
-      const { rows } = await sql<{ signs: string }>`
-        select string_agg(case r.reaction when 1 then '+' when -1 then '-' else '0' end, '' order by p.i) as signs
+      // One text with a digit for each: rows cost many times as much to send and read.
+      const { rows } = await sql<{ digits: string }>`
+        select string_agg((coalesce(r.reaction, 0) + 1)::text, '' order by p.i) as digits
         from unnest(${pairs.map((pair) => pair.videoId)}::int8[], ${pairs.map((pair) => pair.userId)}::int8[])
           with ordinality as p(video_id, user_id, i)
         left join interaction.reaction r on r.video_id = p.video_id and r.user_id = p.user_id`.execute(db);
-      return Array.from(rows[0]!.signs, (sign) => (sign === "+" ? 1 : sign === "-" ? -1 : 0));
+      return Array.from(rows[0]!.digits, (digit) => (Number(digit) - 1) as StoredReaction);
     },
     liked(userId: string, before: string | undefined, limit: number) {
       let rows = db

@@ -1,4 +1,5 @@
 import type { Generated, Selectable } from "kysely";
+import type { StoredKind } from "./reaction-kinds.ts";
 
 export interface Tables {
   video: {
@@ -19,7 +20,7 @@ export interface Tables {
     likes_given: Generated<string>;
     gone: Generated<boolean>;
   };
-  reaction: { video_id: string; user_id: string; reaction: 1 | -1; id: string };
+  reaction: { video_id: string; user_id: string; reaction: StoredKind; id: string };
   comment: {
     video_id: string;
     id: string;

@@ -1,16 +1,14 @@
-import { type InteractionService, Reaction } from "#contracts/gen/interaction_pb.ts";
+import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { idOrZero, isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import type { ReactionStore, StoredReaction } from "../reaction-store.ts";
+import { reactionOf } from "../reaction-kinds.ts";
+import type { ReactionStore } from "../reaction-store.ts";
 import { maxPage } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
-
-const reactionOf = (reaction: StoredReaction) =>
-  reaction === 1 ? Reaction.LIKE : reaction === -1 ? Reaction.DISLIKE : Reaction.UNSPECIFIED;
 
 export function getVideoStats(store: PerCall<ReactionStore>): Service["getVideoStats"] {
   const counts = createListBatcher(

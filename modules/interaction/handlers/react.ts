@@ -1,4 +1,4 @@
-import { type InteractionService, Reaction, type ReactRequest } from "#contracts/gen/interaction_pb.ts";
+import type { InteractionService, Reaction, ReactRequest } from "#contracts/gen/interaction_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
@@ -8,7 +8,8 @@ import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { AuthorBlocks } from "../blocks.ts";
 import type { PublishedVideos } from "../published-videos.ts";
-import type { ReactionCommand, ReactionStore, StoredReaction } from "../reaction-store.ts";
+import { type StoredKind, storedReactionOf } from "../reaction-kinds.ts";
+import type { ReactionCommand, ReactionStore } from "../reaction-store.ts";
 import { blockedByAuthor } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
@@ -41,14 +42,13 @@ export function reactHandlers(
     return { changed };
   }
   return {
-    react: (request, call) => change(request, call, { reaction: storedReactionOf(request.reaction) }),
-    withdraw: (request, call) =>
-      change(request, call, { reaction: 0, insteadOf: storedReactionOf(request.reaction) }),
+    react: (request, call) => change(request, call, { reaction: kindOf(request.reaction) }),
+    withdraw: (request, call) => change(request, call, { reaction: 0, insteadOf: kindOf(request.reaction) }),
   };
 }
 
-function storedReactionOf(reaction: Reaction): StoredReaction {
-  if (reaction === Reaction.LIKE) return 1;
-  if (reaction === Reaction.DISLIKE) return -1;
-  throw refusal("INVALID_ARGUMENT", "reaction: say like or dislike.");
+function kindOf(reaction: Reaction): StoredKind {
+  const kind = storedReactionOf(reaction);
+  if (kind === undefined) throw refusal("INVALID_ARGUMENT", "reaction: say like or dislike.");
+  return kind;
 }
