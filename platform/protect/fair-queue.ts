@@ -3,8 +3,8 @@ import { refusal } from "../errors/reasons.ts";
 
 export interface FairQueue {
   /**
-   * Runs `work` when it is the turn of `key`. Errors: TOO_MANY_REQUESTS when the key's own line is full, BUSY when
-   * that of all is or the turn has not come in time, and the signal's reason when it fires while waiting.
+   * Runs `work` when there is a place for `key`. Errors: TOO_MANY_REQUESTS if the key's own queue is full, BUSY if that
+   * of all keys is or the wait was too long, and the signal's reason if it fires while waiting.
    */
   run<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
   /** How many wait, for the metrics. */
@@ -21,10 +21,10 @@ export interface FairQueueOptions {
   maxWaitMs: number;
 }
 
-/** A bulkhead around something expensive in which keys take turns, so that who asks for much waits for itself. */
+/** A bulkhead around something expensive. Keys are served round robin, so that one with many requests delays only itself. */
 export function fairQueue(options: FairQueueOptions): FairQueue {
-  /** In the order of their next turns. */
-  const lines = new Map<string, (() => void)[]>();
+  /** In the order in which keys are served next. */
+  const queues = new Map<string, (() => void)[]>();
   const running = new Map<string, number>();
   let runningInAll = 0;
   let waiting = 0;
@@ -32,7 +32,7 @@ export function fairQueue(options: FairQueueOptions): FairQueue {
   const runningOf = (key: string) => running.get(key) ?? 0;
   const hasRoom = (key: string) => runningInAll < options.concurrency && runningOf(key) < options.perKey;
 
-  function enter(key: string): void {
+  function start(key: string): void {
     runningInAll++;
     running.set(key, runningOf(key) + 1);
   }
@@ -41,32 +41,32 @@ export function fairQueue(options: FairQueueOptions): FairQueue {
     runningInAll--;
     if (runningOf(key) > 1) running.set(key, runningOf(key) - 1);
     else running.delete(key);
-    // Whoever has just had a turn comes after the others.
-    const own = lines.get(key);
-    if (own && lines.delete(key)) lines.set(key, own);
-    for (const [next, line] of lines) {
+    // A key that was just served comes after the others.
+    const own = queues.get(key);
+    if (own && queues.delete(key)) queues.set(key, own);
+    for (const [next, queue] of queues) {
       if (!hasRoom(next)) continue;
-      lines.delete(next);
-      const [admit, ...rest] = line;
-      if (rest.length > 0) lines.set(next, rest);
-      enter(next);
+      queues.delete(next);
+      const [admit, ...rest] = queue;
+      if (rest.length > 0) queues.set(next, rest);
+      start(next);
       admit!();
     }
   }
 
-  async function turn(key: string, signal: AbortSignal): Promise<void> {
-    if (!lines.has(key) && hasRoom(key)) return enter(key);
-    const line = lines.get(key) ?? [];
-    if (line.length >= options.maxWaitingPerKey) throw tooMany();
+  async function acquire(key: string, signal: AbortSignal): Promise<void> {
+    if (!queues.has(key) && hasRoom(key)) return start(key);
+    const queue = queues.get(key) ?? [];
+    if (queue.length >= options.maxWaitingPerKey) throw tooMany();
     if (waiting >= options.maxWaiting) throw busy();
     waiting++;
     try {
       await new Promise<void>((resolve, reject) => {
         const stop = (reason: unknown) => {
           end();
-          const others = (lines.get(key) ?? []).filter((other) => other !== admit);
-          if (others.length > 0) lines.set(key, others);
-          else lines.delete(key);
+          const others = (queues.get(key) ?? []).filter((other) => other !== admit);
+          if (others.length > 0) queues.set(key, others);
+          else queues.delete(key);
           reject(reason);
         };
         const onAbort = () => stop(signal.reason);
@@ -80,7 +80,7 @@ export function fairQueue(options: FairQueueOptions): FairQueue {
           resolve();
         };
         signal.addEventListener("abort", onAbort, { once: true });
-        lines.set(key, [...line, admit]);
+        queues.set(key, [...queue, admit]);
       });
     } finally {
       waiting--;
@@ -90,7 +90,7 @@ export function fairQueue(options: FairQueueOptions): FairQueue {
   return {
     async run(key, signal, work) {
       signal.throwIfAborted();
-      await turn(key, signal);
+      await acquire(key, signal);
       try {
         return await work();
       } finally {
