@@ -146,7 +146,7 @@ async function publish(authorId: string): Promise<void> {
     authorId,
     publishedAtMs: publishedMs,
   };
-  await modules.events.transaction(db, async (on, emit) => {
+  await modules.events.of<object>("video").transaction(db, async (on, emit) => {
     await sql`
       insert into video.video (id, author_id, upload_id, title, state, source_key, duration_ms, width, height,
         size_bytes, info, published_ms)
@@ -304,7 +304,7 @@ describe("the following feed equals its definition", () => {
 
   test("and who keeps what it showed is told of every change", async () => {
     const changesSince = async (cursor: string) => {
-      const changes = await modules.events.changesSince(feedEvents, cursor);
+      const changes = await modules.events.of("feed").changesSince(feedEvents, cursor);
       const ids = changes.events?.map(concernedBy);
       return {
         cursor: changes.cursor,

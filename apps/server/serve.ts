@@ -159,7 +159,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         clients: Object.fromEntries(clients),
         ids,
         jobs: jobs.of(module.name),
-        events,
+        events: events.of(module.name),
         blobs,
         media,
         caches,

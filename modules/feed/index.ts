@@ -60,11 +60,10 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       concurrency: 3,
     });
     const inboxes = projectInboxes(store, clients.relation, jobs, config.pullFollowers);
-    const consumer = events.consume({ group: "feed.inbox", db, types: inboxEvents, ...inboxes });
-    const erasures = consumeErasures(events, db, accountErasureStore(db));
+    const consumer = events.consume({ group: "feed.inbox", types: inboxEvents, ...inboxes });
+    const erasures = consumeErasures(events, accountErasureStore(db));
     const interests = events.consume({
       group: "feed.interest",
-      db,
       types: interestEvents,
       ...projectInterests(store, clients.relation),
       // The module that has the facts chooses for readers who are capped already.

@@ -1,7 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import { inboxesChanged } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { numberAuthors } from "./pulls.ts";
 import type { Authored } from "./rules.ts";
@@ -15,7 +15,7 @@ const inboxesAtOnce = 200;
 const maxUserId = "9223372036854775807";
 
 /** The SQL of rebuilding the inboxes. Every step may run twice. */
-export function rebuildStore(db: Kysely<Tables>, events: Events) {
+export function rebuildStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   /** Saves the progress in the transaction of the step. */
   async function advance(on: Queryable<Tables>, to: { step: RebuildStep; place: string[] }, done: number) {
     await sql`

@@ -2,7 +2,7 @@ import { type Selectable, sql } from "kysely";
 import { inboxesChanged } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { isThere, putIntoInboxes } from "./inbox-rows.ts";
@@ -34,7 +34,7 @@ const toEntry = (row: EntryRow): Authored => ({
 });
 
 /** The SQL of recorded videos and inboxes; reader-store.ts has that of readers, pulls.ts that of pulling. */
-export function feedStore(db: Kysely<Tables>, events: Events) {
+export function feedStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     ...readerStore(db),
     ...pullStore(db),

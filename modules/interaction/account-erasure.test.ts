@@ -57,7 +57,7 @@ const left = async () => [
 ];
 
 async function remove(): Promise<void> {
-  const consumer = consumeErasures(own.events, own.db, {
+  const consumer = consumeErasures(own.events, {
     accounts: () => accountErasureStore(own.db),
     reactions,
     comments,

@@ -1,8 +1,8 @@
 import { accountErased } from "#contracts/events.ts";
-import type { Kysely, StoreFor } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventConsumers } from "#platform/events/events.ts";
 import { eachInTimeSlices } from "#platform/events/time-slice.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { CommentStore } from "./comment-store.ts";
@@ -16,8 +16,7 @@ import type { Tables } from "./tables.ts";
  * its counts, its event and the replies under it. What is on videos that are being deleted goes with them.
  */
 export function consumeErasures(
-  events: Events,
-  db: Kysely<Tables>,
+  events: EventConsumers<Tables>,
   stores: {
     accounts: StoreFor<AccountErasureStore>;
     reactions: StoreFor<ReactionStore>;
@@ -27,7 +26,6 @@ export function consumeErasures(
 ): Consumer {
   return events.consume({
     group: "interaction.accounts",
-    db,
     types: [accountErased],
     prepare: eachInTimeSlices(async ({ message: { userId }, traceId }, { checkTimeSlice, signal }) => {
       const call = { traceId, signal };

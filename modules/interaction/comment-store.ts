@@ -5,7 +5,7 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { Emit } from "#platform/events/event-type.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { type Draft, findKnown, findTargets, insert, keyOf, number, targetOf } from "./comment-drafts.ts";
 import { commentLists } from "./comment-lists.ts";
@@ -17,7 +17,7 @@ import { lockVideos } from "./video-rows.ts";
 export type Refusal = "video-gone" | "closed" | "not-found";
 
 /** The SQL of comments and their counts. */
-export function commentStore(db: Kysely<Tables>, events: Events) {
+export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   /** Locks one video for the work. */
   const onVideo = <T>(
     videoId: string,

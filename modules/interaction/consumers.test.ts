@@ -54,7 +54,7 @@ describe("consumeVideoDeletions", () => {
     await comment("101");
     await comment("102");
 
-    const consumer = consumeVideoDeletions(events, db, () => removalStore(db, events));
+    const consumer = consumeVideoDeletions(events, () => removalStore(db, events));
     const deletion = { videoId: "101", authorId: author, publishedAtMs: 1 };
     await events.transaction(db, async (_transaction, emit) => emit(videoDeleted, deletion));
     for (let i = 5100; i < 5600; i += 50)

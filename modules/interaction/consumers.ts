@@ -1,8 +1,8 @@
 import { videoDeleted } from "#contracts/events.ts";
-import type { Kysely, StoreFor } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventConsumers } from "#platform/events/events.ts";
 import { inTimeSlices } from "#platform/events/time-slice.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
@@ -12,13 +12,11 @@ import type { Tables } from "./tables.ts";
  * who gave them.
  */
 export function consumeVideoDeletions(
-  events: Events,
-  db: Kysely<Tables>,
+  events: EventConsumers<Tables>,
   storeFor: StoreFor<RemovalStore>,
 ): Consumer {
   return events.consume({
     group: "interaction.removal",
-    db,
     types: [videoDeleted],
     prepare: inTimeSlices(async (deleted: EventOf<typeof videoDeleted>[], { checkTimeSlice, signal }) => {
       // A video that was never published has no rows.

@@ -40,9 +40,9 @@ export const interactionModule = defineModule<object, Tables>()({
     const videos = createPublishedVideos(clients.video, addRows, caches);
     const blocks = askBlocks(clients.relation);
     const accounts = perCall(db, accountErasureStore);
-    const erasures = consumeErasures(events, db, { accounts, reactions, comments, reports });
+    const erasures = consumeErasures(events, { accounts, reactions, comments, reports });
     const removal = perCall(db, (until) => removalStore(until, events));
-    const deletions = consumeVideoDeletions(events, db, removal);
+    const deletions = consumeVideoDeletions(events, removal);
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),

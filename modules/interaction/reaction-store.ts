@@ -3,7 +3,7 @@ import { refuseDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { reacted } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { StoredReaction } from "./reaction-kinds.ts";
 import type { Tables } from "./tables.ts";
 import { lockVideoIds } from "./video-rows.ts";
@@ -33,7 +33,7 @@ interface Change {
 const keyOf = ({ videoId, userId }: { videoId: string; userId: string }) => `${videoId} ${userId}`;
 
 /** The SQL of reactions and their counts. */
-export function reactionStore(db: Kysely<Tables>, events: Events) {
+export function reactionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     /**
      * Applies many commands in one transaction with facts, counts and events. Returns for each whether it changed

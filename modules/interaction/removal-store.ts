@@ -2,14 +2,14 @@ import { sql } from "kysely";
 import { reactionsRemoved } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows removed in one transaction: few enough that nobody waits long for the counts. */
 const chunk = 2_000;
 
 /** Removes the reactions and comments of removed videos. Facts and counts agree after every step. */
-export function removalStore(db: Kysely<Tables>, events: Events) {
+export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   /** Removes one chunk while the video is locked; returns whether there may be more. */
   const inChunks = (
     videoId: string,

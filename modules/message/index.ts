@@ -24,7 +24,7 @@ export const messageModule = defineModule<object, Tables>()({
   recount: counts,
   async start({ db, clients, ids, events }) {
     const store = perCall(db, messageStore);
-    const erasures = consumeErasures(events, db, perCall(db, accountErasureStore));
+    const erasures = consumeErasures(events, perCall(db, accountErasureStore));
     return {
       handlers: {
         send: send(

@@ -3,7 +3,7 @@ import { refuseDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
 import { messageSent } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { type Ids, timeOfId } from "#platform/ids/snowflake.ts";
 import { lock, type MessageRow, messageColumns, type Pair, pairKey, unnest } from "./pairs.ts";
 import { refusalOf, type SendContext } from "./rules.ts";
@@ -27,7 +27,7 @@ export type Send = (commands: SendCommand[]) => Promise<(MessageRow | DomainErro
  * Sends many messages in one transaction, with their counts and events. Each gives the message (an earlier one if its
  * key was used before) or a refusal. No two may be of the same conversation.
  */
-export function sendStore(db: Kysely<Tables>, ids: Ids, events: Events): Send {
+export function sendStore(db: Kysely<Tables>, ids: Ids, events: EventWriter<Tables>): Send {
   const sendAll = (commands: SendCommand[]) =>
     events.transaction(db, async (transaction, emit) => {
       const locked = await lockConversations(transaction, commands);

@@ -48,7 +48,7 @@ function openProcess(node: number, clockMs: number) {
   const ids = createSnowflake({ node, floorMs: 0, nowMs: () => Date.now() + clockMs });
   const lease = startLease(database.pool, { log });
   const events = createEvents({ database, lease, log });
-  const sendAll = sendStore(db, ids, events);
+  const sendAll = sendStore(db, ids, events.of("message"));
   const store = messageStore(db);
   const send = createBatcher(sendAll, {
     conflict: (command) => conversationKey(command.senderId, command.receiverId),

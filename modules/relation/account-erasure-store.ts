@@ -2,14 +2,14 @@ import { sql } from "kysely";
 import { relationUnblocked, relationUnfollowed } from "#contracts/events.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { count, removeFollows } from "./follow-rows.ts";
 import type { Tables } from "./tables.ts";
 
 const chunk = 500;
 
 /** The steps of erasing a person. Each is idempotent and leaves facts and counts in agreement. */
-export function accountErasureStore(db: Kysely<Tables>, events: Events) {
+export function accountErasureStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     /** Marks a person: follows and blocks lock this row, so none from or to them is added after this. */
     async markDeleted(userId: string): Promise<void> {

@@ -46,7 +46,7 @@ describe("removing a person", () => {
     await follow([["1000", "1001"]]);
     await block(eve, "9000");
     await block("9001", eve);
-    const consumer = consumeErasures(own.events, own.db, () => ({
+    const consumer = consumeErasures(own.events, () => ({
       ...stores(),
       // As if its time were over after each step.
       async removeFollows(userId) {

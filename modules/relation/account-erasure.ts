@@ -1,20 +1,18 @@
 import { accountErased } from "#contracts/events.ts";
-import type { Kysely, StoreFor } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventConsumers } from "#platform/events/events.ts";
 import { eachInTimeSlices } from "#platform/events/time-slice.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** Erases the follows and blocks of a deleted account, in both directions, with the counts of the others. */
 export function consumeErasures(
-  events: Events,
-  db: Kysely<Tables>,
+  events: EventConsumers<Tables>,
   storeFor: StoreFor<AccountErasureStore>,
 ): Consumer {
   return events.consume({
     group: "relation.accounts",
-    db,
     types: [accountErased],
     prepare: eachInTimeSlices(async ({ message: { userId }, traceId }, { checkTimeSlice, signal }) => {
       const store = storeFor({ traceId, signal });

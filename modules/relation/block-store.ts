@@ -4,7 +4,7 @@ import { relationBlocked, relationUnblocked, relationUnfollowed } from "#contrac
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { retryOn } from "#platform/db/retry.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { count, removeFollows } from "./follow-rows.ts";
 import { blocksTooMany, maxBlocked } from "./rules.ts";
@@ -18,7 +18,7 @@ export interface BlockPair {
 const maxAttempts = 5;
 
 /** The SQL of blocks. */
-export function blockStore(db: Kysely<Tables>, events: Events) {
+export function blockStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   /**
    * The follows between the two are locked first, as unfollowing does before it counts. Then the counts, so that a
    * follow in progress sees the block or has finished (findRefused). One that just finished may be on its way out

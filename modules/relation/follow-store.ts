@@ -4,7 +4,7 @@ import { relationFollowed, relationUnfollowed } from "#contracts/events.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { timeOfId } from "#platform/ids/snowflake.ts";
 import { followLists } from "./follow-lists.ts";
 import {
@@ -20,7 +20,7 @@ import { followBlocked, followsTooMany, maxFollowing } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** The SQL of following and unfollowing. */
-export function followStore(db: Kysely<Tables>, events: Events) {
+export function followStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     ...followLists(db),
     /**

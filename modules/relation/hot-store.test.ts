@@ -30,9 +30,8 @@ beforeAll(async () => {
   own = await createModuleDatabase<Tables>("relation", "hot", migrations);
   follows = followStore(own.db, own.events);
   hot = hotStore(own.db, () => clockMs);
-  consumer = own.events.consume<Tables, (typeof hotEvents)[number]>({
+  consumer = own.events.consume<(typeof hotEvents)[number]>({
     group: "relation.hot",
-    db: own.db,
     types: hotEvents,
     handle: projectHotUsers(hot),
   });

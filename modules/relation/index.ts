@@ -36,14 +36,13 @@ export const relationModule = defineModule<object, Tables>()({
     const relationships = perCall(db, relationshipStore);
     const ranking = perCall(db, (until) => hotStore(until, Date.now));
     const hot = ranking.lasting;
-    const projection = events.consume<Tables, (typeof hotEvents)[number]>({
+    const projection = events.consume<(typeof hotEvents)[number]>({
       group: "relation.hot",
-      db,
       types: hotEvents,
       handle: projectHotUsers(hot),
     });
     const erasing = perCall(db, (until) => accountErasureStore(until, events));
-    const erasures = consumeErasures(events, db, erasing);
+    const erasures = consumeErasures(events, erasing);
     const workers = jobs.work({
       kinds: { [rebuildKind]: rebuildRanking(db, hot) },
       concurrency: 1,

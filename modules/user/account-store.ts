@@ -4,7 +4,7 @@ import type { SessionId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { Guesses } from "#platform/protect/guess-limit.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
@@ -24,7 +24,7 @@ export interface EnteredAccount extends Account {
 type PictureColumn = "avatar_key" | "background_key";
 
 /** The SQL of accounts: names, passwords, profiles. */
-export function accountStore(db: Kysely<Tables>, events: Events) {
+export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     /** Adds the account and its first session, or neither. Error: NAME_TAKEN. */
     async addAccount(

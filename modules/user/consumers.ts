@@ -1,8 +1,7 @@
 import { accountRefused, accountRemoved } from "#contracts/events.ts";
-import type { Kysely } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
 import type { Emit, EventOf } from "#platform/events/event-type.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventConsumers } from "#platform/events/events.ts";
 import type { DeletionRequestStore } from "./deletion-request-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -10,14 +9,12 @@ const outcomes = [accountRefused, accountRemoved] as const;
 
 /** Erases or reopens an account when the video module has answered. */
 export function consumeDeletionOutcomes(
-  events: Events,
-  db: Kysely<Tables>,
+  events: EventConsumers<Tables>,
   store: DeletionRequestStore,
   removePicture: (key: string) => Promise<void>,
 ): Consumer {
-  return events.consume<Tables, (typeof outcomes)[number]>({
+  return events.consume<(typeof outcomes)[number]>({
     group: "user.closing",
-    db,
     types: outcomes,
     async handle(on, told: EventOf<(typeof outcomes)[number]>[], { emit }) {
       for (const { type, message, traceId } of told) {

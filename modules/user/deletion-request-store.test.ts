@@ -36,7 +36,7 @@ const told = async () =>
 async function answer(...answers: ["refused" | "removed", string][]): Promise<string[]> {
   const removed: string[] = [];
   let failures = 1;
-  const consumer = consumeDeletionOutcomes(own.events, own.db, deletionRequests(), async (key) => {
+  const consumer = consumeDeletionOutcomes(own.events, deletionRequests(), async (key) => {
     // Whoever removes is interrupted once, after the file is gone.
     removed.push(key);
     if (failures-- > 0) throw new Error("interrupted");

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { accountClosing, accountErased, accountReopened } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { lockKey } from "./account-store.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import type { Tables } from "./tables.ts";
@@ -13,7 +13,7 @@ export interface DeletionRequest {
 }
 
 /** The user module's own steps of deleting an account. Each is idempotent. */
-export function deletionRequestStore(db: Kysely<Tables>, events: Events) {
+export function deletionRequestStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     /** Records the request: all sessions end, and an event tells every module. Errors: see `whyUnproven`. */
     async close(proven: Proven, closingId: string): Promise<void> {

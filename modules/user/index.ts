@@ -41,9 +41,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const accounts = perCall(db, (until) => accountStore(until, events));
     const sessions = perCall(db, sessionStore);
     const deletionRequests = perCall(db, (until) => deletionRequestStore(until, events));
-    const outcomes = consumeDeletionOutcomes(events, db, deletionRequests.lasting, (key) =>
-      blobs.remove(key),
-    );
+    const outcomes = consumeDeletionOutcomes(events, deletionRequests.lasting, (key) => blobs.remove(key));
     const passwords = createPasswords(protect);
     const common = commonPasswords();
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret)), (error) =>

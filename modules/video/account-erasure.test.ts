@@ -68,7 +68,6 @@ const told = async () =>
 async function close(closingId: string): Promise<void> {
   const consumer = consumeDeletionRequests(
     own.events,
-    own.db,
     { videos: () => videos, accounts: () => accounts },
     jobs,
   );

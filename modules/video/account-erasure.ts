@@ -1,8 +1,8 @@
 import { accountClosing, accountRefused, accountRemoved } from "#contracts/events.ts";
 import type { UserId } from "#contracts/ids.ts";
-import type { Kysely, StoreFor } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventConsumers } from "#platform/events/events.ts";
 import { inTimeSlices } from "#platform/events/time-slice.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
@@ -14,14 +14,12 @@ import type { VideoStore } from "./video-store.ts";
  * deleted as by its author, so that other modules delete their share too.
  */
 export function consumeDeletionRequests(
-  events: Events,
-  db: Kysely<Tables>,
+  events: EventConsumers<Tables>,
   stores: { videos: StoreFor<VideoStore>; accounts: StoreFor<AccountErasureStore> },
   jobs: Jobs,
 ): Consumer {
-  return events.consume<Tables, typeof accountClosing, Set<string>>({
+  return events.consume<typeof accountClosing, Set<string>>({
     group: "video.accounts",
-    db,
     types: [accountClosing],
     prepare: inTimeSlices(async (requests, { checkTimeSlice, signal }) => {
       const refused = new Set<string>();

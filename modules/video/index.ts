@@ -53,7 +53,6 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     });
     const deletionRequests = consumeDeletionRequests(
       events,
-      db,
       { videos, accounts: perCall(db, accountErasureStore) },
       jobs,
     );

@@ -3,7 +3,7 @@ import { videoPublished } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { countWorks } from "./author-rows.ts";
@@ -25,7 +25,7 @@ export interface PublishedFile {
 }
 
 /** The states of a video in the pipeline, from the first try to one of the two ends. */
-export function pipelineStore(db: Kysely<Tables>, events: Events) {
+export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     ...blobUseStore(db),
     /** Starts a try of the pipeline; undefined if the video is gone or already finished. */

@@ -1,7 +1,7 @@
 import { videoDeleted, videoHeldChanged, videoRetitled } from "#contracts/events.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
@@ -9,7 +9,7 @@ import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
 
 /** Videos as they are read, deleted and held. Everything that lasts is written in one transaction with the fact. */
-export function videoStore(db: Kysely<Tables>, events: Events) {
+export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     ...videoLists(db),
     /**

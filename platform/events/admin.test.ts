@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => log.close());
 
 function consume(group = "test") {
-  return log.events.consume({ group, db: log.db, types: [added], handle: writeEffects });
+  return log.events.consume({ group, types: [added], handle: writeEffects });
 }
 
 async function age(condition = "true"): Promise<void> {
@@ -96,7 +96,6 @@ describe("reset", () => {
     await log.emit(...values);
     const consumer = log.events.consume({
       group: "test",
-      db: log.db,
       types: [added],
       batch: 5,
       handle: writeEffects,

@@ -29,7 +29,6 @@ afterEach(() => log.close());
 function consume(options: Partial<Options> = {}, member: Pick<EventLog, "events" | "db"> = log): Consumer {
   return member.events.consume({
     group: "test",
-    db: member.db,
     types: [added],
     handle: writeEffects,
     retryDelayMs: 1,
@@ -133,7 +132,6 @@ describe("a group", () => {
     });
     const listen = log.events.consume({
       group: "listen",
-      db: log.db,
       types: [removed],
       handle: writeEffects,
     });
@@ -314,11 +312,8 @@ describe("a handler that works in time slices", () => {
 describe("what a handler prepares", () => {
   it("holds no connection, so that many groups work on few", async () => {
     const database = openDatabase(log.url, { log: createLog("silent"), maxConnections: 2 });
-    const few = {
-      database,
-      db: database.of<EffectTables>("test"),
-      events: createEvents({ database, lease: log.lease, log: createLog("silent") }),
-    };
+    const all = createEvents({ database, lease: log.lease, log: createLog("silent") });
+    const few = { db: database.of<EffectTables>("test"), events: all.of<EffectTables>("test") };
     try {
       await log.emit("a:1");
       let together = 0;
@@ -327,9 +322,8 @@ describe("what a handler prepares", () => {
         all = resolve;
       });
       const groups = ["1", "2", "3", "4", "5", "6"].map((group) =>
-        few.events.consume<EffectTables, typeof added, string>({
+        few.events.consume<typeof added, string>({
           group,
-          db: few.db,
           types: [added],
           async prepare([event]) {
             if (++together === 6) all();
@@ -354,7 +348,7 @@ describe("what a handler prepares", () => {
       );
       expect(together).toBe(6);
     } finally {
-      await few.events.stop();
+      await all.stop();
       await database.close();
     }
   });

@@ -24,8 +24,6 @@ import { createWakeSignal } from "./wake-signal.ts";
 export interface ConsumeOptions<Tables, Type extends EventType, Prepared = undefined> {
   /** The name under which the offsets are stored, such as `feed.inbox`. It never changes. */
   group: string;
-  /** The database of the module. The handler's transactions are on it. */
-  db: Kysely<Tables>;
   types: readonly Type[];
   /**
    * Comes before the transaction and holds no connection: calls other modules, and takes steps that are idempotent and
@@ -72,6 +70,7 @@ const failingFirstMs = 1_000;
 
 /** Starts a member of a group. All processes that call it with the same group share the work. */
 export function startConsumer<Tables, Type extends EventType, Prepared>(
+  db: Kysely<Tables>,
   options: ConsumeOptions<Tables, Type, Prepared>,
   dependencies: {
     pool: Pool;
@@ -83,7 +82,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     onEmitted: () => void;
   },
 ): Consumer {
-  const { group, db, from = "start", batch: maxEvents = 500 } = options;
+  const { group, from = "start", batch: maxEvents = 500 } = options;
   const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
   const rules = { maxAttempts, retryDelayMs, slowForMs: options.slowForMs ?? 6 * hour };
   const { pool, stable, lease, membership, onEmitted } = dependencies;

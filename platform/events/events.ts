@@ -9,29 +9,42 @@ import { createLogReader } from "./log-reader.ts";
 import { createMembership } from "./membership.ts";
 import { watchStablePosition } from "./stable-position.ts";
 
-/** The durable event log, through which modules learn of each other's facts. */
-export interface Events {
+/** What writes facts: the events of a module, in transactions of its own database. */
+export interface EventWriter<Tables> {
   /**
    * Runs a transaction in which facts and their events commit together or not at all. Events are written at its end,
    * when it holds every lock on its facts. So two transactions that contend for a row or a unique key write their
    * events in the order of their facts. A writer that needs order per key must therefore change or lock a row of that
    * key, as counting does anyway. Like every `inTransaction` it can be retried, so `work` changes nothing but through
-   * its arguments. The events belong to the trace of the call
-   * for which `db` was opened (perCall), unless they name another.
+   * its arguments. The events belong to the trace of the call for which `db` was opened (perCall), unless they name
+   * another.
    */
-  transaction<Tables, Result>(
+  transaction<Result>(
     db: Kysely<Tables>,
     work: (transaction: Transaction<Tables>, emit: Emit) => Promise<Result>,
   ): Promise<Result>;
-  /** Handles events, in this process or in others that consume for the same group. */
-  consume<Tables, Type extends EventType, Prepared = undefined>(
+}
+
+/** What handles each event once, in one of the processes that consume for a group. */
+export interface EventConsumers<Tables> {
+  consume<Type extends EventType, Prepared = undefined>(
     options: ConsumeOptions<Tables, Type, Prepared>,
   ): Consumer;
+}
+
+/** What every process learns of every event, whoever consumes it: from now on, with nothing stored. */
+export interface EventBroadcast {
   /** Returns what was committed since a cursor (at first ""), without delay: for caches that must not be stale. */
   changesSince<Type extends EventType>(types: readonly Type[], cursor: string): Promise<LogChanges<Type>>;
 }
 
-export interface RunningEvents extends Events {
+/** The durable event log as a module has it, through which modules learn of each other's facts. */
+export interface Events<Tables> extends EventWriter<Tables>, EventConsumers<Tables>, EventBroadcast {}
+
+/** The event log for all modules of a process. */
+export interface ProcessEvents {
+  /** Writes to and consumes into the database of this module. */
+  of<Tables>(module: string): Events<Tables>;
   /** Stops all consumers, each after its current batch. */
   stop(): Promise<void>;
 }
@@ -41,38 +54,39 @@ export function createEvents(options: {
   database: Database;
   lease: ProcessLease;
   log: Logger;
-}): RunningEvents {
-  const { log, lease } = options;
-  const { pool } = options.database;
+}): ProcessEvents {
+  const { database, log, lease } = options;
+  const { pool } = database;
   // With the errors of a module's database: whoever reads changes answers a request.
-  const db = options.database.of<unknown>("events");
+  const logDb = database.of<unknown>("events");
   const stable = watchStablePosition(pool, { log, lease });
   const membership = createMembership(pool, lease);
   const reader = createLogReader(pool);
   const consumers = new Set<Consumer>();
+  const dependencies = { pool, stable, reader, lease, membership, log, onEmitted: stable.wake };
+
+  function eventsOf<Tables>(module: string): Events<Tables> {
+    return {
+      transaction: (db, work) => transactionWithEvents(db, work, stable.wake),
+      consume(consumed) {
+        const started = startConsumer(database.of<Tables>(module), consumed, dependencies);
+        const consumer: Consumer = {
+          settled: started.settled,
+          async stop() {
+            await started.stop();
+            consumers.delete(consumer);
+          },
+        };
+        consumers.add(consumer);
+        return consumer;
+      },
+      changesSince: (types, cursor) =>
+        readChanges(logDb, new Map(types.map((type) => [type.name, type])), cursor),
+    };
+  }
+
   return {
-    transaction: (db, work) => transactionWithEvents(db, work, stable.wake),
-    consume(consumed) {
-      const started = startConsumer(consumed, {
-        pool,
-        stable,
-        reader,
-        lease,
-        membership,
-        log,
-        onEmitted: stable.wake,
-      });
-      const consumer: Consumer = {
-        settled: started.settled,
-        async stop() {
-          await started.stop();
-          consumers.delete(consumer);
-        },
-      };
-      consumers.add(consumer);
-      return consumer;
-    },
-    changesSince: (types, cursor) => readChanges(db, new Map(types.map((type) => [type.name, type])), cursor),
+    of: eventsOf,
     async stop() {
       await Promise.all([...consumers].map((consumer) => consumer.stop()));
       membership.stop();

@@ -16,8 +16,8 @@ afterEach(async () => {
   await log.close();
 });
 
-function consume(events = log.events, db = log.db): Consumer {
-  return events.consume({ group: "test", db, types: [added], handle: writeEffects });
+function consume(events = log.events): Consumer {
+  return events.consume({ group: "test", types: [added], handle: writeEffects });
 }
 
 /** A transaction of somebody else's that stays open. */
@@ -163,7 +163,7 @@ describe("with many writers at the same keys at once", () => {
   it("every committed event is handled once, and in the order of the facts of its key", async () => {
     await log.database.pool.query("create table test.counter (key text primary key, n int8 not null)");
     const members = [log, log.join()];
-    const consumers = members.map(({ events, db }) => consume(events, db));
+    const consumers = members.map(({ events }) => consume(events));
     await fc.assert(
       fc.asyncProperty(fc.array(write, { minLength: 20, maxLength: 60 }), async (writes) => {
         await log.database.pool.query("truncate test.counter, test.effect");

@@ -45,7 +45,7 @@ function spawnConsumer(hang = "never") {
 }
 
 function consumeHere(member: Pick<EventLog, "events" | "db"> = log) {
-  return member.events.consume({ group: "test", db: member.db, types: [added], handle: writeEffects });
+  return member.events.consume({ group: "test", types: [added], handle: writeEffects });
 }
 
 /** How many partitions each member has. */

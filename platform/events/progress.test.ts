@@ -24,7 +24,7 @@ it("a group that stands before an event is stalled until it gets on; others are 
     letGo = resolve;
   });
   const consume = (group: string, handle = writeEffects) =>
-    log.events.consume({ group, db: log.db, types: [added], handle });
+    log.events.consume({ group, types: [added], handle });
   const [slow, quick] = [
     consume("slow", async (...args) => {
       await held;
@@ -61,7 +61,7 @@ it("one that is far behind and moves is not stalled; once it stands still it is"
 });
 
 it("one for which nobody works is stalled, by whatever keeps the log for it", async () => {
-  const consumer = log.events.consume({ group: "left", db: log.db, types: [added], handle: writeEffects });
+  const consumer = log.events.consume({ group: "left", types: [added], handle: writeEffects });
   await consumer.settled();
   await consumer.stop();
   await log.database.pool.query(

@@ -29,7 +29,7 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
   ids: Ids;
   /** Work that must be done even if this process dies. */
   jobs: Jobs;
-  events: Events;
+  events: Events<Tables>;
   blobs: BlobStore;
   media: Media;
   caches: Caches;

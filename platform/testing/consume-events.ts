@@ -22,9 +22,8 @@ async function reach(step: string): Promise<void> {
   if (step !== "commit") await delay(2 ** 30);
 }
 
-events.consume({
+events.of<EffectTables>("test").consume({
   group: "test",
-  db: database.of<EffectTables>("test"),
   types: [added],
   batch: hang === "never" ? 20 : 2,
   async handle(transaction, handled) {

@@ -1,7 +1,7 @@
 import { type StringValue, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { type Database, type Kysely, openDatabase, type Transaction } from "#platform/db/database.ts";
 import { migrate } from "#platform/db/migrate.ts";
-import { createEvents, type RunningEvents } from "#platform/events/events.ts";
+import { createEvents, type Events, type ProcessEvents } from "#platform/events/events.ts";
 import { migrations } from "#platform/events/migrations.ts";
 import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
 import { type ProcessLease, startLease } from "#platform/lease/process-lease.ts";
@@ -26,9 +26,9 @@ export interface EventLog {
   database: Database;
   db: Kysely<EffectTables>;
   lease: ProcessLease;
-  events: RunningEvents;
+  events: Events<EffectTables>;
   /** Another process, as far as the log can tell: with its own connections and consumers. */
-  join(): { database: Database; db: Kysely<EffectTables>; events: RunningEvents };
+  join(): { database: Database; db: Kysely<EffectTables>; events: Events<EffectTables> };
   /** Commits these as `test.added.v1`. */
   emit(...values: string[]): Promise<void>;
   /** The values handled so far, in commit order. */
@@ -51,17 +51,18 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
     );
     await fresh.close();
   });
-  const joined: { events: RunningEvents; lease: ProcessLease; database: Database }[] = [];
+  const joined: { all: ProcessEvents; lease: ProcessLease; database: Database }[] = [];
   const join = () => {
     const database = openDatabase(test.url, { log });
     const lease = startLease(database.pool, { log, leaseMs });
+    const all = createEvents({ database, lease, log });
     const member = {
       database,
       lease,
       db: database.of<EffectTables>("test"),
-      events: createEvents({ database, lease, log }),
+      events: all.of<EffectTables>("test"),
     };
-    joined.push(member);
+    joined.push({ all, lease, database });
     return member;
   };
   const { database, db, lease, events } = join();
@@ -81,7 +82,7 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
       return rows.map((row) => row.value);
     },
     async close() {
-      await Promise.all(joined.map((member) => member.events.stop()));
+      await Promise.all(joined.map(({ all }) => all.stop()));
       await Promise.all(joined.map((member) => member.lease.release()));
       await Promise.all(joined.map((member) => member.database.close()));
       await test.drop();

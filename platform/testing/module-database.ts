@@ -1,6 +1,6 @@
 import { type Database, type Kysely, openDatabase } from "../db/database.ts";
 import { type Migrations, migrate } from "../db/migrate.ts";
-import { createEvents, type Events, type RunningEvents } from "../events/events.ts";
+import { createEvents, type Events, type ProcessEvents } from "../events/events.ts";
 import { migrations as eventMigrations } from "../events/migrations.ts";
 import { createJobs, type Jobs, type ProcessJobs } from "../jobs/jobs.ts";
 import { migrations as leaseMigrations } from "../lease/migrations.ts";
@@ -10,16 +10,16 @@ import { migrations as securityMigrations } from "../security/migrations.ts";
 import { createTestDatabaseFrom } from "./test-database.ts";
 
 /** What a process of the module has. */
-interface Member {
+interface Member<Tables> {
   jobs: Jobs;
-  events: Events;
+  events: Events<Tables>;
 }
 
-export interface ModuleDatabase<Tables> extends Member {
+export interface ModuleDatabase<Tables> extends Member<Tables> {
   database: Database;
   db: Kysely<Tables>;
   /** Another process, as far as the log and the leases can tell. */
-  join(): Member;
+  join(): Member<Tables>;
   drop(): Promise<void>;
 }
 
@@ -42,13 +42,13 @@ export async function createModuleDatabase<Tables>(
     await fresh.close();
   });
   const database = openDatabase(test.url, { log });
-  const joined: { lease: ProcessLease; jobs: ProcessJobs; events: RunningEvents }[] = [];
+  const joined: { lease: ProcessLease; jobs: ProcessJobs; events: ProcessEvents }[] = [];
   const join = () => {
     const lease = startLease(database.pool, { log });
     const jobs = createJobs({ database, lease, log });
     const events = createEvents({ database, lease, log });
     joined.push({ lease, jobs, events });
-    return { jobs: jobs.of(schema), events };
+    return { jobs: jobs.of(schema), events: events.of<Tables>(schema) };
   };
   return {
     ...join(),

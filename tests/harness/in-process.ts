@@ -8,7 +8,7 @@ import { modulesOf } from "#apps/server/targets.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { type Database, openDatabase } from "#platform/db/database.ts";
-import { createEvents, type Events } from "#platform/events/events.ts";
+import { createEvents, type ProcessEvents } from "#platform/events/events.ts";
 import { readLag } from "#platform/events/lag.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { createJobs } from "#platform/jobs/jobs.ts";
@@ -29,7 +29,7 @@ import { nowAndThenMs, until } from "./within.ts";
 /** The modules themselves on a database of their own, without HTTP: for tests that act thousands of times. */
 export interface InProcess {
   database: Database;
-  events: Events;
+  events: ProcessEvents;
   client<S extends DescService>(service: S): Client<S>;
   as(callerId: string): Call;
   /** Waits until every consumer has handled, and every job of the feeds has done, what there is. */
@@ -64,7 +64,7 @@ export async function startModules(target: string, changes: Partial<Config>): Pr
       ),
       ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
       jobs: jobs.of(module.name),
-      events,
+      events: events.of(module.name),
       blobs: await diskBlobStore(join(dir, "blobs")),
       media: lazyMediaTool(() => Promise.reject(new Error("There is no media here."))),
       caches,

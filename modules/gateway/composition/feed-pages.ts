@@ -1,7 +1,7 @@
 import { concernedBy, feedEvents } from "#contracts/feed-changes.ts";
 import type { Caches } from "#platform/cache/caches.ts";
 import type { Changes } from "#platform/cache/validated-cache.ts";
-import type { Events } from "#platform/events/events.ts";
+import type { EventBroadcast } from "#platform/events/events.ts";
 import type { Identity } from "../edge/auth.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { VideoView } from "./video-views.ts";
@@ -40,7 +40,7 @@ interface CachedPage {
   missing: ReadonlySet<string>;
 }
 
-export function createFeedPages(events: Events, caches: Pick<Caches, "validated">): FeedPages {
+export function createFeedPages(events: EventBroadcast, caches: Pick<Caches, "validated">): FeedPages {
   const cache = caches.validated<CachedPage>("feed pages", {
     changesSince: (cursor) => changesSince(events, cursor),
     sizeOf: ({ bytes }) => bytes.length,
@@ -66,7 +66,7 @@ export function createFeedPages(events: Events, caches: Pick<Caches, "validated"
   };
 }
 
-async function changesSince(events: Events, since: string): Promise<Changes> {
+async function changesSince(events: EventBroadcast, since: string): Promise<Changes> {
   const { cursor, events: changes } = await events.changesSince(feedEvents, since);
   const ids = changes?.map(concernedBy);
   if (!ids || ids.includes(undefined)) return { cursor, ids: [], everything: true };
