@@ -156,6 +156,19 @@ describe("a consumer killed", () => {
   });
 });
 
+it("a database that fails in the middle of joining a group: the member joins when it is back", async () => {
+  await log.database.pool.query("alter table events.dead rename to away");
+  let connections = 0;
+  log.database.pool.on("acquire", () => connections++);
+  const consumer = consumeHere();
+  await expect.poll(() => connections).toBeGreaterThan(20);
+  expect(await shares()).toEqual([]);
+  await log.database.pool.query("alter table events.away rename to dead");
+  await log.emit("a:1");
+  await consumer.settled();
+  expect(await shares()).toEqual([16]);
+});
+
 describe("partitions", () => {
   it("are shared evenly when members join and taken over at once when one leaves", async () => {
     const first = consumeHere();

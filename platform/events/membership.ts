@@ -67,7 +67,11 @@ export function createMembership(pool: Pool, lease: ProcessLease): Membership {
       if (joined.has(group)) throw new Error(`this process consumes for ${group} already`);
       await enter(group);
       joined.set(group, onView);
-      await look([group]);
+      await look([group]).catch((error) => {
+        // Whoever tries again is not the second one.
+        joined.delete(group);
+        throw error;
+      });
     },
     async leave(group) {
       joined.delete(group);
