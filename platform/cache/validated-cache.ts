@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { createBatcher } from "../db/batcher.ts";
 import { DomainError } from "../errors/domain-error.ts";
-import { type Call, withinDeadline } from "../rpc/call.ts";
+import { type Call, waitWithinDeadline } from "../rpc/call.ts";
 
 /** What was committed since a cursor: the ids it concerns, or everything when that is not known. */
 export interface Changes {
@@ -122,7 +122,7 @@ export function createValidatedCache<Value>(
     if (shared?.epoch !== now) return (await loadInto(key, now, load)).value;
     const call = callOf();
     try {
-      return (await withinDeadline(call, () => shared.answer)).value;
+      return (await waitWithinDeadline(call, () => shared.answer)).value;
     } catch (error) {
       const isLate = error instanceof DomainError && error.kind === "deadline";
       if (!isLate || Date.now() >= call.deadlineMs) throw error;

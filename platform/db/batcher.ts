@@ -1,16 +1,16 @@
 import { refusal } from "../errors/reasons.ts";
-import { callController } from "../rpc/call.ts";
+import { callController, type Waited } from "../rpc/call.ts";
 
 /** The request: nobody waits for the answer once the signal has fired. */
 interface Asker {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Waited | undefined;
 }
 
 interface Request<K, V> {
   key: K;
   resolve(value: V): void;
   reject(error: unknown): void;
-  signal: AbortSignal | undefined;
+  signal: Waited | undefined;
 }
 
 /**

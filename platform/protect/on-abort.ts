@@ -1,20 +1,31 @@
-const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+interface Waiting {
+  acts: Set<() => void>;
+  actAll(): void;
+}
+
+const waiting = new WeakMap<AbortSignal, Waiting>();
 
 /**
  * Does something when the signal fires, unless the function that it returns is called before. However many wait for
- * one signal, it has one listener: Node.js takes many for a leak, and each costs as much as a small statement.
+ * one signal, it has one listener, for as long as somebody waits: Node.js takes many for a leak, and each costs as much
+ * as a small statement.
  */
 export function onAbort(signal: AbortSignal, act: () => void): () => void {
-  let acts = waiting.get(signal);
-  if (!acts) {
-    const all = new Set<() => void>();
-    acts = all;
-    waiting.set(signal, all);
-    const actAll = () => {
-      for (const each of all) each();
-    };
-    signal.addEventListener("abort", actAll, { once: true });
-  }
+  const { acts, actAll } = waiting.get(signal) ?? listen(signal);
   acts.add(act);
-  return () => acts.delete(act);
+  return () => {
+    if (!acts.delete(act) || acts.size > 0 || waiting.get(signal)?.acts !== acts) return;
+    waiting.delete(signal);
+    signal.removeEventListener("abort", actAll);
+  };
+}
+
+function listen(signal: AbortSignal): Waiting {
+  const acts = new Set<() => void>();
+  const actAll = () => {
+    for (const each of acts) each();
+  };
+  waiting.set(signal, { acts, actAll });
+  signal.addEventListener("abort", actAll, { once: true });
+  return { acts, actAll };
 }

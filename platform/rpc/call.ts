@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { TraceContext } from "../observe/trace-context.ts";
+import { onAbort } from "../protect/on-abort.ts";
 
 /** The priority of the answer under overload: play and session checks; everything else; what can be left out. */
 export const priorities = ["sheddable", "normal", "essential"] as const;
@@ -62,29 +63,70 @@ export function callController(): AbortController {
  * the caller is gone. Both fire the signal that `work` is given.
  */
 export function withinDeadline<T>(call: Call, work: (served: ServedCall) => Promise<T>): Promise<T> {
+  const over = callController();
+  return settleWithin(
+    call,
+    () => work({ ...call, signal: over.signal }),
+    (why) => over.abort(why),
+  );
+}
+
+/** Whether nobody waits any more, for who looks now and then: signals can be told by, and so can plain objects. */
+export interface Waited {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+}
+
+/**
+ * The same for work that is shared, like a batch: it does not end with one of those who wait, it looks whether they
+ * still do. A plain object costs a hundredth of a signal, and a page waits for ten batches.
+ */
+export function waitWithinDeadline<T>(
+  call: Call,
+  work: (waited: { readonly signal: Waited }) => Promise<T>,
+): Promise<T> {
+  const signal = { aborted: false, reason: undefined as unknown };
+  return settleWithin(
+    call,
+    () => work({ signal }),
+    (why) => {
+      signal.aborted = true;
+      signal.reason = why;
+    },
+  );
+}
+
+function settleWithin<T>(call: Call, work: () => Promise<T>, onOver: (why: unknown) => void): Promise<T> {
   const leftMs = call.deadlineMs - Date.now();
   if (leftMs <= 0) return Promise.reject(deadlineExceeded());
   const { signal: caller } = call;
   if (caller?.aborted) return Promise.reject(caller.reason);
   return new Promise<T>((resolve, reject) => {
-    const over = callController();
     const end = (why: unknown) => {
       leave();
       reject(why);
-      over.abort(why);
+      onOver(why);
     };
-    const onGone = () => end(caller!.reason);
-    caller?.addEventListener("abort", onGone, { once: true });
+    const stop = caller && onAbort(caller, () => end(caller.reason));
     // A timer beyond its maximum would fire at once.
     const timer = setTimeout(() => end(deadlineExceeded()), Math.min(leftMs, maxTimerMs));
     /** Anything left behind would keep the process alive. */
     const leave = () => {
       clearTimeout(timer);
-      caller?.removeEventListener("abort", onGone);
+      stop?.();
     };
     // Handlers may throw synchronously.
-    const begin = async () => work({ ...call, signal: over.signal });
-    begin().then(resolve, reject).finally(leave);
+    const begin = async () => work();
+    begin().then(
+      (answer) => {
+        leave();
+        resolve(answer);
+      },
+      (error) => {
+        leave();
+        reject(error);
+      },
+    );
   });
 }
 

@@ -1,5 +1,5 @@
 import { createBatcher } from "../db/batcher.ts";
-import { type Call, mergeCalls, withinDeadline } from "./call.ts";
+import { type Call, mergeCalls, waitWithinDeadline } from "./call.ts";
 
 /** Two calls are under way at once, so that neither side waits for the other. */
 const limits = { maxBatch: 64, parallel: 2 };
@@ -21,7 +21,7 @@ export function coalesce<Asked, Answer>(
     const answers = await Promise.all(chunks(all, idsIn).map((portion) => load(portion, call)));
     return answers.flat();
   }, limits);
-  return (asked, call) => withinDeadline(call, (waited) => ask({ asked, call }, waited));
+  return (asked, call) => waitWithinDeadline(call, (waited) => ask({ asked, call }, waited));
 }
 
 /**
