@@ -6,12 +6,12 @@ export const maxMessageBytes = 4 * 1024 * 1024;
 
 /** Connections to the endpoints of one module. */
 export interface Connections {
-  /** The connection for the next call, which stays open until it is released; undefined when there is no endpoint. */
-  take(): Connection | undefined;
+  /** The connection for the next call, which stays open until it is released; undefined when there is none but `except`. */
+  take(except?: Connection): Connection | undefined;
   close(): void;
 }
 
-interface Connection {
+export interface Connection {
   readonly client: GrpcClient;
   /** To be called once for each time that it was taken. */
   readonly release: () => void;
@@ -44,26 +44,27 @@ export function followEndpoints(endpoints: Endpoints): Connections {
     connections = [...byAddress.values()];
   }
 
-  function next(): Tracked | undefined {
-    if (connections.length < 2) return connections[0];
+  function next(except?: Connection): Tracked | undefined {
+    if (connections.length < 2) return connections.find((connection) => connection !== except);
     const from = turn;
     turn = (turn + 1) % connections.length;
     let hopeful: Tracked | undefined;
     for (let i = 0; i < connections.length; i++) {
       const connection = connections[(from + i) % connections.length]!;
+      if (connection === except) continue;
       // One that is not connected tries to be, though it is passed over.
       const state = stateOf(connection);
       if (state === connectivityState.READY) return connection;
       if (state !== connectivityState.TRANSIENT_FAILURE) hopeful ??= connection;
     }
-    return hopeful ?? connections[from % connections.length];
+    return hopeful ?? connections.find((connection) => connection !== except);
   }
 
   follow();
   const unwatch = endpoints.watch(follow);
   return {
-    take() {
-      const connection = next();
+    take(except) {
+      const connection = next(except);
       if (connection) connection.inUse++;
       return connection;
     },

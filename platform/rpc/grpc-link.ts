@@ -3,11 +3,11 @@ import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { traceparent } from "../observe/trace-context.ts";
 import type { Endpoints } from "../registry/registry.ts";
 import { deadlineExceeded } from "./call.ts";
-import { followEndpoints } from "./connections.ts";
+import { type Connection, followEndpoints } from "./connections.ts";
 import type { Meter } from "./meter.ts";
 import type { Client, UntypedUnary } from "./service.ts";
 import type { ServiceTokens } from "./service-token.ts";
-import { fromStatus, unavailable } from "./status.ts";
+import { fromStatus, neverBegun, unavailable } from "./status.ts";
 
 /** Connections to the processes that run a module, and typed clients over them. */
 export interface GrpcLink {
@@ -36,7 +36,6 @@ export function grpcLink(options: {
         client[method.localName] = (asked, call) =>
           measured(async () => {
             if (call.deadlineMs <= Date.now()) throw deadlineExceeded();
-            call.signal?.throwIfAborted();
             const metadata = new Metadata();
             metadata.set("authorization", await options.tokens.issue(options.from));
             metadata.set("traceparent", traceparent(call));
@@ -44,29 +43,33 @@ export function grpcLink(options: {
             if (call.priority) metadata.set("douya-priority", call.priority);
             if (call.callerId) metadata.set("douya-caller", call.callerId);
             if (call.moderator) metadata.set("douya-moderator", "yes");
+            call.signal?.throwIfAborted();
+            const send = (connection: Connection, isFirst = true): Promise<unknown> =>
+              new Promise((resolve, reject) => {
+                const hangUp = () => {
+                  reject(call.signal!.reason);
+                  request.cancel();
+                };
+                call.signal?.addEventListener("abort", hangUp, { once: true });
+                const request = connection.client.makeUnaryRequest(
+                  path,
+                  (message: Message) => Buffer.from(toBinary(method.input, message)),
+                  (bytes) => fromBinary(method.output, bytes),
+                  create(method.input, asked as never),
+                  metadata,
+                  { deadline: call.deadlineMs },
+                  (error: ServiceError | null, answer) => {
+                    call.signal?.removeEventListener("abort", hangUp);
+                    if (!error) return resolve(answer);
+                    const other = isFirst && neverBegun(error) ? connections.take(connection) : undefined;
+                    if (other) resolve(send(other, false));
+                    else reject(fromStatus(error, options.to));
+                  },
+                );
+              }).finally(connection.release);
             const connection = connections.take();
             if (!connection) throw unavailable(options.to);
-            const answered = new Promise((resolve, reject) => {
-              const hangUp = () => {
-                reject(call.signal!.reason);
-                request.cancel();
-              };
-              call.signal?.addEventListener("abort", hangUp, { once: true });
-              const request = connection.client.makeUnaryRequest(
-                path,
-                (message: Message) => Buffer.from(toBinary(method.input, message)),
-                (bytes) => fromBinary(method.output, bytes),
-                create(method.input, asked as never),
-                metadata,
-                { deadline: call.deadlineMs },
-                (error: ServiceError | null, answer) => {
-                  call.signal?.removeEventListener("abort", hangUp);
-                  if (error) reject(fromStatus(error, options.to));
-                  else resolve(answer);
-                },
-              );
-            });
-            return answered.finally(connection.release);
+            return send(connection);
           });
       }
       return client as Client<S>;

@@ -414,6 +414,25 @@ describe("over gRPC alone", () => {
     await server.stop(100);
   });
 
+  test("whoever is gone before the call is sent asks nothing", async () => {
+    let begun = 0;
+    const { port } = await serve(async () => {
+      begun++;
+      return {};
+    });
+    const gone = new AbortController();
+    const issue = async (module: string) => {
+      gone.abort(refusal("CALLER_GONE"));
+      return tokens.issue(module);
+    };
+    const say = link(`127.0.0.1:${port}`, { tokens: { ...tokens, issue } });
+    await expect(say({}, callFor(hourMs, { signal: gone.signal }))).rejects.toMatchObject({
+      reason: "CALLER_GONE",
+    });
+    expect(await link(`127.0.0.1:${port}`)({}, callFor())).toMatchObject({});
+    expect(begun).toBe(1);
+  });
+
   test("a message of more than four megabytes is refused", async () => {
     const say = link(`127.0.0.1:${(await serve(answering)).port}`);
     await expect(say({ data: new Uint8Array(4_200_000) }, callFor())).rejects.toMatchObject({
@@ -551,6 +570,24 @@ describe("a module at several endpoints", () => {
     end();
     expect(await hanging).toMatchObject({ text: "finished" });
     await stopped;
+  });
+
+  test("loses no call when one of them stops, though it is still listed", async () => {
+    const one = await named("one");
+    const say = link(changingEndpoints(at(one), at(await named("two"))));
+    const seen = new Set<string | undefined>();
+    await expect.poll(async () => seen.add(await tried(say)).size).toBe(2);
+    let calling = true;
+    const caller = async () => {
+      const texts = [];
+      while (calling) texts.push(await tried(say));
+      return texts;
+    };
+    const callers = Array.from({ length: 32 }, caller);
+    await Promise.all(Array.from({ length: 32 }, () => heard(say)));
+    await one.stop(hourMs);
+    calling = false;
+    expect(new Set((await Promise.all(callers)).flat())).toEqual(new Set(["one", "two"]));
   });
 
   test("closes the connection to one that is gone, and all when the link is closed", async () => {

@@ -31,6 +31,11 @@ function encoded(message: string): string {
   return encodeURIComponent(Buffer.from(message).toString());
 }
 
+/** The peer was stopping and never looked at the call, which may be sent to another (HTTP/2: REFUSED_STREAM). */
+export function neverBegun({ code, details }: ServiceError): boolean {
+  return code === grpcStatus.UNAVAILABLE && details === "Stream refused by server";
+}
+
 /** The same refusal on the other side. An error that no handler made becomes a refusal of the link. */
 export function fromStatus(error: ServiceError, module: string): DomainError {
   const reason = error.metadata?.get("douya-reason")[0]?.toString();
