@@ -9,7 +9,7 @@ import {
   relationFollowed,
   relationUnfollowed,
 } from "#contracts/events.ts";
-import { readLag } from "#platform/events/lag.ts";
+import { readLag } from "#platform/events/admin/lag.ts";
 import { type PrivatePostgres, startPrivatePostgres } from "#platform/testing/private-postgres.ts";
 import { randomOf, testSeed } from "#platform/testing/random.ts";
 import { classicClient, videosOf } from "./harness/classic-client.ts";

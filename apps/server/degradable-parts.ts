@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { isDiskFull } from "#platform/errors/disk-full.ts";
-import { countDeadLetters } from "#platform/events/dead-letters.ts";
-import type { ProgressWatch } from "#platform/events/progress.ts";
+import type { ProgressWatch } from "#platform/events/admin/progress.ts";
+import { countDeadLetters } from "#platform/events/consumer/dead-letters.ts";
 import { readDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import type { CheckedMedia } from "#platform/media/media-tool.ts";
 import type { Part } from "#platform/observe/degraded.ts";

@@ -1,5 +1,5 @@
 import { accountErased, inboxesChanged } from "#contracts/events.ts";
-import type { Consumer } from "#platform/events/consumer.ts";
+import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";

@@ -7,7 +7,7 @@ import {
 } from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
-import type { ConsumeOptions } from "#platform/events/consumer.ts";
+import type { ConsumeOptions } from "#platform/events/consumer/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Client } from "#platform/rpc/service.ts";

@@ -1,6 +1,6 @@
 import { commented, inboxesChanged, reacted } from "#contracts/events.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
-import type { ConsumeOptions } from "#platform/events/consumer.ts";
+import type { ConsumeOptions } from "#platform/events/consumer/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { systemCall } from "./deliver.ts";

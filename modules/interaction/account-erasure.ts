@@ -1,9 +1,9 @@
 import { accountErased } from "#contracts/events.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import type { Consumer } from "#platform/events/consumer.ts";
+import type { Consumer } from "#platform/events/consumer/consumer.ts";
+import { eachInTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
-import { eachInTimeSlices } from "#platform/events/time-slice.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { CommentStore } from "./comment-store.ts";
 import { storedKinds } from "./reaction-kinds.ts";

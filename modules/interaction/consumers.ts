@@ -1,9 +1,9 @@
 import { videoDeleted } from "#contracts/events.ts";
 import type { StoreFor } from "#platform/db/database.ts";
-import type { Consumer } from "#platform/events/consumer.ts";
+import type { Consumer } from "#platform/events/consumer/consumer.ts";
+import { inTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
-import { inTimeSlices } from "#platform/events/time-slice.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { perCall } from "#platform/db/database.ts";
-import { reset } from "#platform/events/admin.ts";
-import type { Consumer } from "#platform/events/consumer.ts";
+import { reset } from "#platform/events/admin/admin.ts";
+import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { createSnowflake, timeOfId } from "#platform/ids/snowflake.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";

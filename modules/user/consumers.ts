@@ -1,5 +1,5 @@
 import { accountRefused, accountRemoved } from "#contracts/events.ts";
-import type { Consumer } from "#platform/events/consumer.ts";
+import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import type { Emit, EventOf } from "#platform/events/event-type.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { DeletionRequestStore } from "./deletion-request-store.ts";

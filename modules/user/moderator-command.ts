@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { profileChanged } from "#contracts/events.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { transactionWithEvents } from "#platform/events/append.ts";
+import { transactionWithEvents } from "#platform/events/log/append.ts";
 import type { ModuleCommand } from "#platform/module/module.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { Tables } from "./tables.ts";

@@ -1,9 +1,9 @@
 import { accountClosing, accountRefused, accountRemoved } from "#contracts/events.ts";
 import type { UserId } from "#contracts/ids.ts";
 import type { StoreFor } from "#platform/db/database.ts";
-import type { Consumer } from "#platform/events/consumer.ts";
+import type { Consumer } from "#platform/events/consumer/consumer.ts";
+import { inTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
-import { inTimeSlices } from "#platform/events/time-slice.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { Tables } from "./tables.ts";

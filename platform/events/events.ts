@@ -1,13 +1,13 @@
 import type { Database, Kysely, Transaction } from "../db/database.ts";
 import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
-import { transactionWithEvents } from "./append.ts";
-import { type LogChanges, readChanges } from "./changes.ts";
-import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer.ts";
+import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer/consumer.ts";
+import { createMembership } from "./consumer/membership.ts";
 import type { Emit, EventType } from "./event-type.ts";
-import { createLogReader } from "./log-reader.ts";
-import { createMembership } from "./membership.ts";
-import { watchStablePosition } from "./stable-position.ts";
+import { transactionWithEvents } from "./log/append.ts";
+import { type LogChanges, readChanges } from "./log/changes.ts";
+import { createLogReader } from "./log/log-reader.ts";
+import { watchStablePosition } from "./log/stable-position.ts";
 
 /** What writes facts: the events of a module, in transactions of its own database. */
 export interface EventWriter<Tables> {

@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import { availableParallelism, freemem } from "node:os";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { readLag } from "#platform/events/lag.ts";
+import { readLag } from "#platform/events/admin/lag.ts";
 import { readDeadJobs, retryDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { refusal } from "#contracts/reasons.ts";
 import type { Database } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
-import { readLag } from "#platform/events/lag.ts";
+import { readLag } from "#platform/events/admin/lag.ts";
 import { findRebuild, requestRebuild } from "#platform/jobs/rebuild.ts";
 import type { ReadModel } from "#platform/module/module.ts";
 import { modulesOf } from "../targets.ts";

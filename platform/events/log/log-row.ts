@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { newTraceId } from "../observe/trace-context.ts";
-import type { EventOf, EventType } from "./event-type.ts";
+import { newTraceId } from "../../observe/trace-context.ts";
+import type { EventOf, EventType } from "../event-type.ts";
 
 /** An event as it is stored. */
 export interface LogRow {

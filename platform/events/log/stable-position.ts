@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
-import type { ProcessLease } from "../lease/process-lease.ts";
-import type { Logger } from "../observe/log.ts";
-import { createWakeSignal } from "./wake-signal.ts";
+import type { ProcessLease } from "../../lease/process-lease.ts";
+import type { Logger } from "../../observe/log.ts";
+import { createWakeSignal } from "../wake-signal.ts";
 
 /**
  * The stable position of the log (Kafka: the last stable offset): no event at or below it can still be committed or rolled

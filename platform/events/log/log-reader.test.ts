@@ -1,8 +1,8 @@
 import type { Pool, QueryConfig } from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EventLog, openEventLog } from "#platform/testing/event-log.ts";
+import { newPartitionState, type PartitionBatch } from "../consumer/partition-state.ts";
 import { createLogReader, type LogReader } from "./log-reader.ts";
-import { newPartitionState, type PartitionBatch } from "./partition-state.ts";
 
 let log: EventLog;
 let reader: LogReader;

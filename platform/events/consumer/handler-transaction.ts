@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
-import type { Kysely, Transaction } from "../db/database.ts";
-import { hookedTransaction } from "../db/transaction.ts";
-import type { DomainError } from "../errors/domain-error.ts";
-import { refusal } from "../errors/reasons.ts";
-import { createOutbox } from "./append.ts";
-import type { Emit } from "./event-type.ts";
+import type { Kysely, Transaction } from "../../db/database.ts";
+import { hookedTransaction } from "../../db/transaction.ts";
+import type { DomainError } from "../../errors/domain-error.ts";
+import { refusal } from "../../errors/reasons.ts";
+import type { Emit } from "../event-type.ts";
+import { createOutbox } from "../log/append.ts";
 
 /** What the preparation of a handler gets in addition to its events. */
 export interface PrepareContext {

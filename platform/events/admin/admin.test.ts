@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { added, type EventLog, openEventLog, removed, writeEffects } from "#platform/testing/event-log.ts";
+import { startRetention, sweepLog } from "../log/retention.ts";
 import { deadLetters, forget, readTail, reset } from "./admin.ts";
 import { readLag } from "./lag.ts";
 import { exportLag } from "./lag-metrics.ts";
-import { startRetention, sweepLog } from "./retention.ts";
 
 const hour = 3_600_000;
 let log: EventLog;

@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import type { Pool } from "pg";
-import type { Transaction } from "../db/database.ts";
+import type { Transaction } from "../../db/database.ts";
+import type { LogRow } from "../log/log-row.ts";
 import { LeaseLost } from "./handler-transaction.ts";
-import type { LogRow } from "./log-row.ts";
 
 /** The events that a group could not handle, with the reason. */
 export interface DeadLetters {

@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import type { Pool } from "pg";
-import type { Kysely, Transaction } from "../db/database.ts";
-import type { Logger } from "../observe/log.ts";
+import type { Kysely, Transaction } from "../../db/database.ts";
+import type { Logger } from "../../observe/log.ts";
+import type { LogRow } from "../log/log-row.ts";
+import { isTimeout, isTransient } from "../transient-error.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { type Claim, type HandlerSteps, LeaseLost, runHandler } from "./handler-transaction.ts";
-import type { LogRow } from "./log-row.ts";
 import {
   advance,
   backOff,
@@ -13,7 +14,6 @@ import {
   recordFailure,
   recordTimeout,
 } from "./partition-state.ts";
-import { isTimeout, isTransient } from "./transient-error.ts";
 
 /** How long dead letters are replayed at once. New events come before the rest, which waits for the next heartbeat. */
 const replayMs = 1_000;

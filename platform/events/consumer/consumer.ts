@@ -1,13 +1,15 @@
 import type { Pool } from "pg";
-import type { Kysely, Transaction } from "../db/database.ts";
-import type { ProcessLease } from "../lease/process-lease.ts";
-import type { Logger } from "../observe/log.ts";
+import type { Kysely, Transaction } from "../../db/database.ts";
+import type { ProcessLease } from "../../lease/process-lease.ts";
+import type { Logger } from "../../observe/log.ts";
+import type { EventOf, EventType } from "../event-type.ts";
+import type { LogReader } from "../log/log-reader.ts";
+import { decode } from "../log/log-row.ts";
+import type { StablePosition } from "../log/stable-position.ts";
+import { createWakeSignal } from "../wake-signal.ts";
 import { createAssignment } from "./assignment.ts";
 import { createBatchProcessor } from "./batch-processor.ts";
-import type { EventOf, EventType } from "./event-type.ts";
 import type { HandlerContext, PrepareContext } from "./handler-transaction.ts";
-import type { LogReader } from "./log-reader.ts";
-import { decode } from "./log-row.ts";
 import type { GroupView, Membership } from "./membership.ts";
 import { isBehind, registerGroup } from "./offsets.ts";
 import {
@@ -18,8 +20,6 @@ import {
   newPartitionState,
   type PartitionState,
 } from "./partition-state.ts";
-import type { StablePosition } from "./stable-position.ts";
-import { createWakeSignal } from "./wake-signal.ts";
 
 export interface ConsumeOptions<Tables, Type extends EventType, Prepared = undefined> {
   /** The name under which the offsets are stored, such as `feed.inbox`. It never changes. */

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
+import type { PartitionBatch, PartitionState } from "../consumer/partition-state.ts";
 import type { LogRow } from "./log-row.ts";
-import type { PartitionBatch, PartitionState } from "./partition-state.ts";
 
 /** What a member of a group reads: events of these types, in the partitions that it holds at the moment. */
 interface Subscription {

@@ -4,7 +4,7 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { added, type EventLog, openEventLog, writeEffects } from "#platform/testing/event-log.ts";
 import fc from "#platform/testing/property.ts";
-import type { Consumer } from "./consumer.ts";
+import type { Consumer } from "../consumer/consumer.ts";
 
 let log: EventLog;
 const clients: pg.Client[] = [];

@@ -1,4 +1,4 @@
-import { refusal } from "../errors/reasons.ts";
+import { refusal } from "../../errors/reasons.ts";
 import type { PrepareContext } from "./handler-transaction.ts";
 
 /** With one statement more, which may last until its timeout, less than the handler timeout. */

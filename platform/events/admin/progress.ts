@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import type { Logger } from "../observe/log.ts";
+import type { Logger } from "../../observe/log.ts";
 
 /** A group that makes no progress. */
 export interface StalledGroup {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
-import type { Logger } from "../observe/log.ts";
-import { partitionCount } from "./partitions.ts";
+import type { Logger } from "../../observe/log.ts";
+import { partitionCount } from "../partitions.ts";
 
 const day = 86_400_000;
 const rowsAtOnce = 5_000;

@@ -1,10 +1,10 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { sql } from "kysely";
-import { type Kysely, type Transaction, traceOf } from "../db/database.ts";
-import { afterCommit, inTransaction } from "../db/transaction.ts";
-import { newTraceId } from "../observe/trace-context.ts";
-import type { Emit } from "./event-type.ts";
-import { partitionOf } from "./partitions.ts";
+import { type Kysely, type Transaction, traceOf } from "../../db/database.ts";
+import { afterCommit, inTransaction } from "../../db/transaction.ts";
+import { newTraceId } from "../../observe/trace-context.ts";
+import type { Emit } from "../event-type.ts";
+import { partitionOf } from "../partitions.ts";
 
 /** Collects the events of a transaction until its end. */
 export interface Outbox {

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
-import type { Kysely } from "../db/database.ts";
-import type { EventOf, EventType } from "./event-type.ts";
+import type { Kysely } from "../../db/database.ts";
+import type { EventOf, EventType } from "../event-type.ts";
 import { decode, type LogRow } from "./log-row.ts";
 
 /** What was committed since a cursor. */

@@ -1,5 +1,5 @@
+import type { LogRow } from "../log/log-row.ts";
 import type { AssignedPartition } from "./assignment.ts";
-import type { LogRow } from "./log-row.ts";
 
 /** A partition that this member holds, and what went wrong in it lately. */
 export interface PartitionState extends AssignedPartition {

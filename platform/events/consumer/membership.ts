@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import type { ProcessLease } from "../lease/process-lease.ts";
+import type { ProcessLease } from "../../lease/process-lease.ts";
 
 /** The state of a group, for one of its members. */
 export interface GroupView {

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Metrics } from "../../observe/metrics.ts";
 import { type GroupLag, readLag } from "./lag.ts";
 
 /** How long one result is reused, so that the gauges of a scrape share it. */

@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
-import type { DomainError } from "../errors/domain-error.ts";
-import { refusal } from "../errors/reasons.ts";
-import { partitionCount } from "./partitions.ts";
+import type { DomainError } from "../../errors/domain-error.ts";
+import { refusal } from "../../errors/reasons.ts";
+import { partitionCount } from "../partitions.ts";
 
 export interface DeadLetter {
   group: string;

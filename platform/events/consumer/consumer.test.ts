@@ -9,13 +9,13 @@ import {
   removed,
   writeEffects,
 } from "#platform/testing/event-log.ts";
-import { openDatabase } from "../db/database.ts";
-import { DomainError } from "../errors/domain-error.ts";
-import { createLog } from "../observe/log.ts";
-import { deadLetters, drop, replay } from "./admin.ts";
+import { openDatabase } from "../../db/database.ts";
+import { DomainError } from "../../errors/domain-error.ts";
+import { createLog } from "../../observe/log.ts";
+import { deadLetters, drop, replay } from "../admin/admin.ts";
+import { readLag } from "../admin/lag.ts";
+import { createEvents } from "../events.ts";
 import type { ConsumeOptions, Consumer } from "./consumer.ts";
-import { createEvents } from "./events.ts";
-import { readLag } from "./lag.ts";
 import { inTimeSlices } from "./time-slice.ts";
 
 type Options = ConsumeOptions<EffectTables, typeof added>;

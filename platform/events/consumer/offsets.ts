@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { partitionCount } from "./partitions.ts";
+import { partitionCount } from "../partitions.ts";
 
 /** Stores the types that a group reads and, when it is new, where it begins. */
 export async function registerGroup(

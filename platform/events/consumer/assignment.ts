@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
-import type { ProcessLease } from "../lease/process-lease.ts";
+import type { ProcessLease } from "../../lease/process-lease.ts";
+import { partitionCount } from "../partitions.ts";
 import type { GroupView } from "./membership.ts";
-import { partitionCount } from "./partitions.ts";
 
 /** A partition that this member of a group has. */
 export interface AssignedPartition {
