@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createMetrics } from "../observe/metrics.ts";
+import { sharedCacheContract } from "../testing/shared-cache-contract.ts";
 import { embeddedCaches } from "./embedded-caches.ts";
 
 test("a local cache keeps what was used last, and says what it had to forget, and only that", () => {
@@ -21,22 +22,9 @@ test("a local cache keeps what was used last, and says what it had to forget, an
   expect(evicted).toEqual([1, 4]);
 });
 
-test("a shared cache loads what it does not know, and remembers neither failures nor what is not there", async () => {
-  const cache = embeddedCaches(createMetrics()).shared("authors", { max: 10, ttlMs: 60_000 });
-  const loads: string[] = [];
-  const get = (key: string, find: () => Promise<string | undefined>) =>
-    cache.get(key, () => {
-      loads.push(key);
-      return find();
-    });
-  await expect(get("1", () => Promise.reject(new Error("away")))).rejects.toThrow("away");
-  expect(await get("1", async () => undefined)).toBeUndefined();
-  expect(await get("1", async () => "ada")).toBe("ada");
-  expect(await get("1", async () => "ben")).toBe("ada");
-  expect(loads).toEqual(["1", "1", "1"]);
-});
+sharedCacheContract(async () => embeddedCaches(createMetrics()));
 
-test("a name belongs to one cache, and the metrics say how many entries each has", async () => {
+test("the metrics say how many entries each has", async () => {
   const metrics = createMetrics();
   const caches = embeddedCaches(metrics);
   caches.local<number>("numbers", { max: 2 }).set("a", 1);
@@ -59,5 +47,4 @@ test("a name belongs to one cache, and the metrics say how many entries each has
   const text = await metrics.registry.metrics();
   for (const cache of ["numbers", "authors", "pages"])
     expect(text).toContain(`douya_cache_entries{cache="${cache}"} 1`);
-  expect(() => caches.shared("numbers", { max: 1, ttlMs: 1 })).toThrow(/two caches with the name "numbers"/);
 });

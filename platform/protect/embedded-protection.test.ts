@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { DomainError } from "../errors/domain-error.ts";
 import { createMetrics } from "../observe/metrics.ts";
+import { protectionContract } from "../testing/protection-contract.ts";
 import { embeddedProtection } from "./embedded-protection.ts";
 
 const row = { burst: 2, perMinute: 1 };
@@ -9,31 +10,7 @@ const protection = (limits: boolean) => {
   const metrics = createMetrics();
   return { metrics, protect: embeddedProtection({ limits, metrics }) };
 };
-/** How many of ten are let through. */
-async function taken(limit: { take(key: string): Promise<unknown> }): Promise<number> {
-  const all = await Promise.allSettled(Array.from({ length: 10 }, () => limit.take("ada")));
-  return all.filter(({ status }) => status === "fulfilled").length;
-}
-
-test("limits of different names count apart, and one name belongs to one limit", async () => {
-  const { protect } = protection(true);
-  const likes = protect.rateLimit("likes", row);
-  expect(await taken(likes)).toBe(2);
-  expect(await taken(protect.rateLimit("comments", row))).toBe(2);
-  expect(await taken(protect.guessLimit("passwords", { burst: 3, tooMany }))).toBe(3);
-  for (const again of [
-    () => protect.rateLimit("likes", row),
-    () => protect.guessLimit("likes", { burst: 1, tooMany }),
-  ])
-    expect(again).toThrow(/two limits with the name "likes"/);
-});
-
-test("limits that are off count nothing, but for those that bound the work of one request", async () => {
-  const { protect } = protection(false);
-  expect(await taken(protect.rateLimit("likes", row))).toBe(10);
-  expect(await taken(protect.guessLimit("passwords", { burst: 3, tooMany }))).toBe(10);
-  expect(await taken(protect.rateLimit("looks", { ...row, always: true }))).toBe(2);
-});
+protectionContract(async (limits) => protection(limits).protect);
 
 test("the metrics say how many keys a limit remembers", async () => {
   const { metrics, protect } = protection(true);
@@ -48,19 +25,6 @@ test("the metrics say how many keys a limit remembers", async () => {
   expect(text).toContain('douya_limit_keys{limit="files"} 1');
   leave();
   expect(await metrics.registry.metrics()).toContain('douya_limit_keys{limit="files"} 0');
-});
-
-test("places at once are given back once, and only theirs", async () => {
-  const { protect } = protection(true);
-  const files = protect.concurrencyLimit("files", { max: 2, retryAfterMs: 1000 });
-  const leave = await files.enter("ada");
-  await files.enter("ada");
-  await expect(files.enter("ada")).rejects.toMatchObject({ reason: "TOO_MANY_REQUESTS", retryAfterMs: 1000 });
-  await files.enter("ben", 2);
-  leave();
-  leave();
-  await files.enter("ada");
-  await expect(files.enter("ada")).rejects.toMatchObject({ kind: "exhausted" });
 });
 
 test("a queue says in its own gauge how many wait", async () => {
