@@ -1,10 +1,8 @@
-import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import { take } from "../api/client.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Comment, Video } from "../api/types.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { LinkedText } from "../links/linked-text.tsx";
 import { ReasonDialog } from "../moderation/reason-dialog.tsx";
@@ -13,6 +11,7 @@ import { ConfirmDialog } from "../ui/dialog.tsx";
 import { FoldedText } from "../ui/folded-text.tsx";
 import { PinIcon } from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 import { useCommentCache } from "./comment-cache.ts";
 import { ReportButton } from "./report-button.tsx";
 import "../ui/tag.css";
@@ -83,8 +82,7 @@ function PinButton({ comment, pinned }: { comment: Comment; pinned: boolean }) {
   const { t } = useI18n();
   const { api } = useServices();
   const lists = useCommentCache(comment.videoId);
-  const toast = useToast();
-  const pin = useMutation({
+  const pin = useAction({
     mutationFn: () => {
       const params = { path: { id: comment.videoId } };
       return take(
@@ -94,7 +92,6 @@ function PinButton({ comment, pinned }: { comment: Comment; pinned: boolean }) {
       );
     },
     onSuccess: () => lists.pinned(pinned ? null : comment),
-    onError: (error) => toast(explain(t, error)),
   });
   return (
     <button type="button" disabled={pin.isPending} onClick={() => pin.mutate()}>
@@ -110,7 +107,7 @@ function DeleteButton({ comment, asModerator }: { comment: Comment; asModerator:
   const toast = useToast();
   const [asking, setAsking] = useState(false);
   const { id: commentId, videoId: id } = comment;
-  const remove = useMutation({
+  const remove = useAction({
     mutationFn: (reason?: string) => {
       const params = { path: { id, commentId }, query: { ...(reason !== undefined && { reason }) } };
       return take(api.DELETE("/api/v1/videos/{id}/comments/{commentId}", { params }));
@@ -119,10 +116,7 @@ function DeleteButton({ comment, asModerator }: { comment: Comment; asModerator:
       lists.removed(comment);
       toast(t.commentDeleted);
     },
-    onError: (error) => {
-      setAsking(false);
-      toast(explain(t, error));
-    },
+    onError: () => setAsking(false),
   });
   const dialog = {
     title: t.deleteCommentTitle,

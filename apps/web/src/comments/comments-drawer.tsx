@@ -1,16 +1,15 @@
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { take } from "../api/client.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Comment, Video } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Choice } from "../ui/choice.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { LockIcon, UnlockIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
-import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 import { useNearEnd } from "../ui/use-near-end.ts";
 import { useCommentCache } from "./comment-cache.ts";
 import { CommentItem } from "./comment-item.tsx";
@@ -98,8 +97,7 @@ function CloseButton({ videoId, closed }: { videoId: string; closed: boolean }) 
   const { t } = useI18n();
   const { api } = useServices();
   const lists = useCommentCache(videoId);
-  const toast = useToast();
-  const close = useMutation({
+  const close = useAction({
     mutationFn: (to: boolean) => {
       const path = { params: { path: { id: videoId } } };
       return take(
@@ -109,7 +107,6 @@ function CloseButton({ videoId, closed }: { videoId: string; closed: boolean }) 
       );
     },
     onSuccess: (_, to) => lists.closed(to),
-    onError: (error) => toast(explain(t, error)),
   });
   return (
     <button

@@ -6,7 +6,7 @@ import type { Comment } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useAsMember } from "../social/as-member.tsx";
-import { Dialog } from "../ui/dialog.tsx";
+import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { Segmented } from "../ui/segmented.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { useToast } from "../ui/toast.tsx";
@@ -81,14 +81,7 @@ function ReportDialog({ comment, onClose }: { comment: Comment; onClose: () => v
           error={report.error ? explain(t, report.error) : undefined}
           onText={setText}
         />
-        <div className="dialog-actions">
-          <button type="button" className="button button-quiet" onClick={onClose}>
-            {t.cancel}
-          </button>
-          <button type="submit" className="button button-primary" disabled={report.isPending}>
-            {t.reportSend}
-          </button>
-        </div>
+        <DialogActions action={t.reportSend} busy={report.isPending} onClose={onClose} />
       </form>
     </Dialog>
   );

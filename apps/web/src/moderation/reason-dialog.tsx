@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
-import { Dialog } from "../ui/dialog.tsx";
+import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 
 const MAX_CHARACTERS = 200;
@@ -36,14 +36,7 @@ export function ReasonDialog({ title, body, action, busy, onConfirm, onClose }: 
           value={reason}
           onText={setReason}
         />
-        <div className="dialog-actions">
-          <button type="button" className="button button-quiet" onClick={onClose}>
-            {t.cancel}
-          </button>
-          <button type="submit" className="button button-danger" disabled={busy || !reason.trim()}>
-            {action}
-          </button>
-        </div>
+        <DialogActions action={action} busy={busy || !reason.trim()} danger onClose={onClose} />
       </form>
     </Dialog>
   );

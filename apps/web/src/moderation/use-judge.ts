@@ -1,12 +1,12 @@
-import { type InfiniteData, useMutation, useQueryClient } from "@tanstack/react-query";
+import { type InfiniteData, useQueryClient } from "@tanstack/react-query";
 import { take } from "../api/client.ts";
 import { Problem } from "../api/problem.ts";
 import { useServices } from "../api/services.tsx";
 import type { Comment, ReportedPage } from "../api/types.ts";
 import { useCommentCache } from "../comments/comment-cache.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 
 interface Judgement {
   verdict: "deleted" | "stands";
@@ -34,7 +34,7 @@ export function useJudge(comment: Comment) {
           })),
         },
     );
-  return useMutation({
+  return useAction({
     mutationFn: ({ verdict, reason }: Judgement) => {
       const params = { path: { id: comment.videoId, commentId: comment.id }, query: { reason } };
       return take(
@@ -56,7 +56,6 @@ export function useJudge(comment: Comment) {
     onError: (error) => {
       // Another moderator was faster.
       if (error instanceof Problem && error.status === 404) leave(gone);
-      toast(explain(t, error));
     },
   });
 }

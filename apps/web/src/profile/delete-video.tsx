@@ -1,13 +1,13 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useLocation } from "wouter";
 import { take } from "../api/client.ts";
 import { useKnown } from "../api/known.ts";
 import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { ConfirmDialog } from "../ui/dialog.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 
 interface Props {
   video: Video;
@@ -24,7 +24,7 @@ export function DeleteVideo({ video, onClose, onDeleted }: Props) {
   const known = useKnown();
   const toast = useToast();
   const [path, navigate] = useLocation();
-  const remove = useMutation({
+  const remove = useAction({
     mutationFn: () => take(api.DELETE("/api/v1/videos/{id}", { params: { path: { id: video.id } } })),
     onSuccess: () => {
       toast(t.deleted);
@@ -35,10 +35,7 @@ export function DeleteVideo({ video, onClose, onDeleted }: Props) {
       for (const key of ["me", "user"]) void cache.invalidateQueries({ queryKey: [key] });
       cache.removeQueries({ queryKey: ["video", video.id] });
     },
-    onError: (error) => {
-      toast(explain(t, error));
-      onClose();
-    },
+    onError: onClose,
   });
   return (
     <ConfirmDialog

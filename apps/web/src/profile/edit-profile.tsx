@@ -6,7 +6,7 @@ import { useServices } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Avatar } from "../ui/avatar.tsx";
-import { Dialog } from "../ui/dialog.tsx";
+import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { Field } from "../ui/field.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { useToast } from "../ui/toast.tsx";
@@ -100,18 +100,11 @@ export function EditProfile({ user, onClose }: { user: User; onClose: () => void
           error={errors.signature}
           onText={setSignature}
         />
-        <div className="dialog-actions">
-          <button type="button" className="button button-quiet" onClick={onClose}>
-            {t.cancel}
-          </button>
-          <button
-            type="submit"
-            className="button button-primary"
-            disabled={save.isPending || name.trim() === ""}
-          >
-            {save.isPending ? t.saving : t.save}
-          </button>
-        </div>
+        <DialogActions
+          action={save.isPending ? t.saving : t.save}
+          busy={save.isPending || name.trim() === ""}
+          onClose={onClose}
+        />
       </form>
     </Dialog>
   );

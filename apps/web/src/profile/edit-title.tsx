@@ -6,7 +6,7 @@ import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { Dialog } from "../ui/dialog.tsx";
+import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { MAX_TITLE } from "../upload/max-title.ts";
@@ -50,14 +50,7 @@ export function EditTitle({ video, onClose }: { video: Video; onClose: () => voi
           error={save.error ? explain(t, save.error) : undefined}
           onText={setTitle}
         />
-        <div className="dialog-actions">
-          <button type="button" className="button button-quiet" onClick={onClose}>
-            {t.cancel}
-          </button>
-          <button type="submit" className="button button-primary" disabled={save.isPending}>
-            {save.isPending ? t.saving : t.save}
-          </button>
-        </div>
+        <DialogActions action={save.isPending ? t.saving : t.save} busy={save.isPending} onClose={onClose} />
       </form>
     </Dialog>
   );

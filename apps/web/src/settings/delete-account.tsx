@@ -6,7 +6,7 @@ import { meQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import { explain, explainReason } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { Dialog } from "../ui/dialog.tsx";
+import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { PasswordField } from "../ui/field.tsx";
 import { useToast } from "../ui/toast.tsx";
 
@@ -68,14 +68,7 @@ function DeleteDialog({ onClose }: { onClose: () => void }) {
           error={words}
           required
         />
-        <div className="dialog-actions">
-          <button type="button" className="button button-quiet" onClick={onClose}>
-            {t.cancel}
-          </button>
-          <button type="submit" className="button button-danger" disabled={close.isPending}>
-            {t.deleteAccountAction}
-          </button>
-        </div>
+        <DialogActions action={t.deleteAccountAction} busy={close.isPending} danger onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -1,14 +1,13 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { take } from "../api/client.ts";
 import { devicesQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { Device } from "../api/types.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Failure } from "../ui/failure.tsx";
 import { DeviceIcon, PhoneIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
-import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 import { describeDevice } from "./describe-device.ts";
 
 /** The sessions of the account. */
@@ -38,11 +37,9 @@ function DeviceRow({ device }: { device: Device }) {
   const { t, format } = useI18n();
   const { api } = useServices();
   const cache = useQueryClient();
-  const toast = useToast();
-  const revoke = useMutation({
+  const revoke = useAction({
     mutationFn: () => take(api.DELETE("/api/v1/sessions/{id}", { params: { path: { id: device.id } } })),
     onSuccess: () => cache.invalidateQueries({ queryKey: ["devices"] }),
-    onError: (error) => toast(explain(t, error)),
   });
   const known = describeDevice(device.userAgent);
   const name = known

@@ -3,17 +3,15 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 import { take } from "../api/client.ts";
 import { useServices } from "../api/services.tsx";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { ConfirmDialog } from "../ui/dialog.tsx";
 import { ExitIcon } from "../ui/icons.tsx";
-import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 
 export function LogOut() {
   const { t } = useI18n();
   const { api, session, uploads, drafts } = useServices();
   const cache = useQueryClient();
-  const toast = useToast();
   const [, navigate] = useLocation();
   const [asking, setAsking] = useState(false);
   const leave = () => {
@@ -28,10 +26,9 @@ export function LogOut() {
     mutationFn: () => take(api.DELETE("/api/v1/sessions/current")),
     onSettled: leave,
   });
-  const everywhere = useMutation({
+  const everywhere = useAction({
     mutationFn: () => take(api.DELETE("/api/v1/sessions")),
     onSuccess: leave,
-    onError: (error) => toast(explain(t, error)),
   });
   return (
     <section className="settings-leave" aria-label={t.logOut}>

@@ -1,11 +1,11 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { take } from "../api/client.ts";
 import { useKnown } from "../api/known.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 import { withCount, withFollow } from "./relations.ts";
 
 /** Blocks or unblocks a person; blocking ends the follows between the two, and unblocking does not restore them. */
@@ -17,7 +17,7 @@ export function useBlock(user: User) {
   const known = useKnown();
   const toast = useToast();
   const { id, name, followed, followsYou } = user;
-  return useMutation({
+  return useAction({
     mutationFn: (blocked: boolean) => {
       const path = { params: { path: { id } } };
       return take(
@@ -41,6 +41,5 @@ export function useBlock(user: User) {
         void cache.resetQueries({ queryKey: [key] });
       toast(blocked ? t.blocked(name) : t.unblocked(name));
     },
-    onError: (error) => toast(explain(t, error)),
   });
 }

@@ -1,18 +1,13 @@
-import { useMutation } from "@tanstack/react-query";
 import { take } from "../api/client.ts";
 import { useKnown } from "../api/known.ts";
 import { useServices } from "../api/services.tsx";
-import { explain } from "../i18n/explain.ts";
-import { useI18n } from "../i18n/i18n.tsx";
-import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 
 /** For moderators: a video on hold cannot be deleted until they have looked at it. */
 export function useHold(videoId: string) {
   const { api } = useServices();
-  const { t } = useI18n();
   const known = useKnown();
-  const toast = useToast();
-  return useMutation({
+  return useAction({
     mutationFn: ({ held, reason }: { held: boolean; reason: string }) => {
       const path = { params: { path: { id: videoId }, query: { reason } } };
       return take(
@@ -20,6 +15,5 @@ export function useHold(videoId: string) {
       );
     },
     onSuccess: (_, { held }) => known.changeVideo(videoId, (video) => ({ ...video, held })),
-    onError: (error) => toast(explain(t, error)),
   });
 }

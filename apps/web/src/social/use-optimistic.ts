@@ -1,8 +1,5 @@
-import { useMutation } from "@tanstack/react-query";
 import { useCallback } from "react";
-import { explain } from "../i18n/explain.ts";
-import { useI18n } from "../i18n/i18n.tsx";
-import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 
 /** A change from one state to another. */
 export interface Step<State> {
@@ -21,15 +18,10 @@ export function useOptimistic<State>(options: {
   onSuccess(): void;
 }): (step: Step<State>) => void {
   const { scope, show, send, onSuccess } = options;
-  const { t } = useI18n();
-  const toast = useToast();
-  const { mutate } = useMutation({
+  const { mutate } = useAction({
     scope: { id: scope },
     mutationFn: send,
-    onError: (error, { from, to }) => {
-      show({ from: to, to: from });
-      toast(explain(t, error));
-    },
+    onError: (_, { from, to }) => show({ from: to, to: from }),
     onSuccess,
   });
   return useCallback(

@@ -58,19 +58,41 @@ interface ConfirmProps {
   onClose: () => void;
 }
 
+/** Asks before something that cannot be undone. */
 export function ConfirmDialog({ title, body, action, busy, onConfirm, onClose }: ConfirmProps) {
-  const { t } = useI18n();
   return (
     <Dialog title={title} onClose={onClose}>
       <p className="dialog-text">{body}</p>
-      <div className="dialog-actions">
-        <button type="button" className="button button-quiet" onClick={onClose}>
-          {t.cancel}
-        </button>
-        <button type="button" className="button button-danger" disabled={busy} onClick={onConfirm}>
-          {action}
-        </button>
-      </div>
+      <DialogActions action={action} busy={busy} danger onAct={onConfirm} onClose={onClose} />
     </Dialog>
+  );
+}
+
+interface ActionsProps {
+  action: string;
+  busy: boolean;
+  danger?: boolean;
+  /** Absent: the button submits the form around it. */
+  onAct?: () => void;
+  onClose: () => void;
+}
+
+/** The last row of a dialog: cancel, and its action. */
+export function DialogActions({ action, busy, danger = false, onAct, onClose }: ActionsProps) {
+  const { t } = useI18n();
+  return (
+    <div className="dialog-actions">
+      <button type="button" className="button button-quiet" onClick={onClose}>
+        {t.cancel}
+      </button>
+      <button
+        type={onAct ? "button" : "submit"}
+        className={`button ${danger ? "button-danger" : "button-primary"}`}
+        disabled={busy}
+        onClick={onAct}
+      >
+        {action}
+      </button>
+    </div>
   );
 }

@@ -1,10 +1,9 @@
-import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { take } from "../api/client.ts";
 import { peopleQuery } from "../api/queries.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { User, Video } from "../api/types.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { createMessageCache } from "../messages/message-cache.ts";
 import { newKey } from "../social/new-key.ts";
@@ -14,6 +13,7 @@ import { Failure } from "../ui/failure.tsx";
 import { CheckIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../ui/use-action.ts";
 import { ShareLink } from "./share-link.tsx";
 import "../ui/menu.css";
 import "./share-dialog.css";
@@ -70,7 +70,7 @@ function Friend({ friend, videoId }: { friend: User; videoId: string }) {
   const toast = useToast();
   // A repeated request is the same message.
   const [idempotencyKey] = useState(newKey);
-  const send = useMutation({
+  const send = useAction({
     mutationFn: () =>
       take(
         api.POST("/api/v1/conversations/{userId}/messages", {
@@ -82,7 +82,6 @@ function Friend({ friend, videoId }: { friend: User; videoId: string }) {
       createMessageCache(cache).sent(friend, message);
       toast(t.sentTo(friend.name));
     },
-    onError: (error) => toast(explain(t, error)),
   });
   return (
     <li>
