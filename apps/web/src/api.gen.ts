@@ -2686,6 +2686,7 @@ export interface components {
             replies: number;
             /** @description Whose reply this one answers; null when it answers the comment itself. */
             replyTo: components["schemas"]["User"] | null;
+            /** @description The comment that this is a reply to; null for a comment. */
             rootId: string | null;
             text: string;
             /** @description A 64-bit id as a decimal string. */
@@ -2694,6 +2695,7 @@ export interface components {
         Conversation: {
             latest: components["schemas"]["Message"];
             peer: components["schemas"]["User"];
+            /** @description The last message that the caller has read. */
             readUpTo: string | null;
             unread: number;
         };
@@ -2714,6 +2716,7 @@ export interface components {
             backgroundUrl: string;
             /** @description Whether the caller blocks them. */
             blocked: boolean;
+            /** @description Why the last request to delete the account was refused, as a stable reason: VIDEO_HELD while a moderator has put a video on hold. */
             closingRefused: string | null;
             counts: {
                 followers: number;
@@ -2732,6 +2735,7 @@ export interface components {
             id: string;
             /** @description What others see. */
             name: string;
+            /** @enum {string} */
             role: "member" | "moderator";
             signature: string;
             /** @description What one logs in with. */
@@ -2821,6 +2825,7 @@ export interface components {
             id: string;
             /** @description What others see. */
             name: string;
+            /** @enum {string} */
             role: "member" | "moderator";
             signature: string;
             /** @description What one logs in with. */
@@ -2833,6 +2838,7 @@ export interface components {
                 comments: number;
                 likes: number;
             };
+            /** @description JPEG; null until published. */
             coverUrl: string | null;
             /** Format: date-time */
             createdAt: string;
@@ -2851,13 +2857,19 @@ export interface components {
                 message: string;
                 reason: string;
             }[];
+            /** @description H.264/AAC MP4; null until published. */
             playUrl: string | null;
             /** @description Of the processing. */
             progress: number;
+            /** Format: date-time */
             publishedAt: string | null;
-            /** @description The caller's. */
+            /**
+             * @description The caller's.
+             * @enum {string|null}
+             */
             reaction: "like" | "dislike" | null;
             sizeBytes: number;
+            /** @enum {string} */
             state: "uploaded" | "processing" | "published" | "failed";
             title: string;
             /** @description As displayed. */
