@@ -181,7 +181,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     await databaseOf(server).query(`update "user".account set role = 'moderator' where id = $1`, [mo.id]);
   });
 
-  test("takes everything of it away, and leaves everything of others exact", async () => {
+  test("removes everything of it, and leaves everything of others exact", async () => {
     const world = await entangled(server);
     const { eve, ada } = world;
     expectProblem(await close(eve, "wrong password"), 403, "WRONG_PASSWORD");
@@ -205,7 +205,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     expect(again.user.counts).toMatchObject({ videos: 0, followers: 0, likesGiven: 0 });
   });
 
-  test("is refused while a moderator holds a video: all is as before, and says why", async () => {
+  test("is refused while a moderator holds a video: all is as before, with the reason", async () => {
     const world = await entangled(server);
     const { eve, eves, ben } = world;
     expect((await mo.put(`/videos/${eves.id}/hold`)).status).toBe(204);
@@ -229,7 +229,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     expectProblem(await mo.put(`/videos/${eves.id}/hold`), 404, "VIDEO_NOT_FOUND");
   });
 
-  test("leaves nothing either when they and everybody else act in the same moment", async () => {
+  test("leaves nothing even if they and others act at the same moment", async () => {
     const { eve, ben, ada, bens, eves } = await entangled(server);
     const upload = body(await eve.upload(freshClip()), 201);
     const hers = await say(eve, bens.id, "mine");
@@ -288,7 +288,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     expect(await placesOf(eve.id)).toEqual(tombstones);
   });
 
-  test("on the classic surface, who is being deleted cannot log in, and who is gone is nobody", async () => {
+  test("in the classic API, an account being deleted cannot log in, and a deleted one is unknown", async () => {
     const eve = await server.register();
     const video = await eve.settled((await eve.publish(freshClip())).id);
     const login = { username: eve.username, password: eve.password };

@@ -10,7 +10,7 @@ type Devices = { items: Schemas["Device"][] };
 describe.each(shapes)("accounts, %s", (shape) => {
   const server = scenario(shape);
 
-  test("who registers is logged in, and is who they said", async () => {
+  test("a registration logs in, as the person they said", async () => {
     const json = { username: "Ada Lovelace", password: "enchantress" };
     const session = body(await server.api<Session>("POST", "/users", { json }), 201);
     expect(session.user).toMatchObject({ username: "Ada Lovelace", name: "Ada Lovelace", signature: "" });
@@ -32,7 +32,7 @@ describe.each(shapes)("accounts, %s", (shape) => {
     expect(body(await server.api<User>("GET", `/users/${session.user.id}`))).toEqual(session.user);
   });
 
-  test("a wrong name and a wrong password are told apart by nobody", async () => {
+  test("a wrong name and a wrong password cannot be told apart", async () => {
     const ada = await server.register();
     const wrong = { username: ada.username, password: "not this one" };
     const unknown = { username: `${ada.username}-not`, password: ada.password };
@@ -170,7 +170,7 @@ describe.each(shapes)("accounts, %s", (shape) => {
       body(await refresh({ ...ours, cookie: pairOf(both[1]!)! }));
     });
 
-    test("no other site is given anything for it", async () => {
+    test("no other site gets anything for it", async () => {
       const entered = await enter();
       const cookie = pairOf(entered)!;
       for (const headers of [{ cookie }, { cookie, "douya-session": "yes" }] as Record<string, string>[]) {
@@ -187,14 +187,14 @@ describe.each(shapes)("accounts, %s", (shape) => {
       expectProblem(await server.api("GET", "/me", { headers: { ...ours, cookie } }), 401, "LOGIN_REQUIRED");
     });
 
-    test("a token of before is taken into it", async () => {
+    test("an old token is moved into it", async () => {
       const ada = await server.register();
       const taken = await refresh(ours, { refreshToken: ada.session.refreshToken });
       expect(body(taken).refreshToken).toBe("");
       body(await refresh({ ...ours, cookie: pairOf(taken)! }));
     });
 
-    test("logging out and leaving for good take it away", async () => {
+    test("logging out and deleting the account remove it", async () => {
       for (const [method, path, json] of [
         ["DELETE", "/sessions/current"],
         ["DELETE", "/sessions"],

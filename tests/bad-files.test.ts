@@ -103,7 +103,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
     );
   });
 
-  test("an MP4 whose data lie elsewhere is refused, and nobody goes there", async () => {
+  test("an MP4 whose data are elsewhere is refused, and they are not fetched", async () => {
     const file = clip("compliant.mp4");
     const at = file.indexOf("url \0\0\0\x01", 0, "latin1");
     expect(at).toBeGreaterThan(0);
@@ -115,7 +115,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
     before = await stored();
   });
 
-  test("without a body, or with the wrong kind of it, it is said what to send", async () => {
+  test("without a body, or with the wrong kind, the refusal says what to send", async () => {
     expectProblem(await ada.post("/uploads"), 422, "EMPTY_FILE");
     expectProblem(await ada.post("/uploads", { json: {} }), 422, "UNSUPPORTED_MEDIA_TYPE");
     const form = new FormData();
@@ -141,7 +141,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
     test.each([
       false,
       true,
-    ])("what is no video is refused before it is sent, read along: %s", async (deaf) => {
+    ])("a file that is no video is refused before it is sent, read to the end: %s", async (deaf) => {
       const sizeBytes = 150 * megabyte;
       const answer = await rawRequest(server.origin, {
         path: "/api/v1/uploads",
@@ -154,7 +154,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
       if (!deaf) expect(answer.sentBytes).toBeLessThan(20 * megabyte);
     });
 
-    test.each([false, true])("the same in a form of the classic API, read along: %s", async (deaf) => {
+    test.each([false, true])("the same in a form of the classic API, read to the end: %s", async (deaf) => {
       const sizeBytes = 150 * megabyte;
       const first = Buffer.concat([formHead(), text("not a video")]);
       const answer = await rawRequest(server.origin, {
@@ -168,7 +168,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
       if (!deaf) expect(answer.sentBytes).toBeLessThan(20 * megabyte);
     });
 
-    test("what says that it is too large is refused before it is sent", async () => {
+    test("a file announced as too large is refused before it is sent", async () => {
       const sizeBytes = maxUploadBytes + 1;
       const answer = await rawRequest(server.origin, {
         path: "/api/v1/uploads",
@@ -180,7 +180,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
       expect(answer.sentBytes).toBeLessThan(20 * megabyte);
     });
 
-    test("what does not say so is refused where it becomes too large, in either form", async () => {
+    test("an unannounced one is refused as soon as it is too large, in either form", async () => {
       const chunked = function* (pieces: Iterable<Uint8Array>) {
         for (const piece of pieces) {
           yield text(`${piece.length.toString(16)}\r\n`);

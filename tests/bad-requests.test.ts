@@ -94,7 +94,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
     });
   });
 
-  test("a request that breaks off in the middle is no bug of ours, and is not logged as one", async () => {
+  test("an aborted request is not logged as a bug", async () => {
     const path = `/douyin/feed/?latest_time=0`;
     const type = { "content-type": "application/x-www-form-urlencoded" };
     for (const method of ["GET", "POST"]) {
@@ -125,7 +125,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       expectProblem(await server.api("GET", "/videos/9223372036854775807"), 404, "VIDEO_NOT_FOUND");
     });
 
-    test("a cursor that is none is refused or begins nowhere", async () => {
+    test("an invalid cursor is refused or gives an empty page", async () => {
       for (const cursor of pathological.filter(Boolean)) {
         const answer = await ada.get(`/me/videos?cursor=${encodeURIComponent(cursor)}`);
         expect([200, 422], answer.text).toContain(answer.status);
@@ -161,7 +161,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       expectProblem(answer, 422, (answer.body as Problem).reason);
     });
 
-    test("what nobody knows is named", async () => {
+    test("an unknown field is named", async () => {
       const { detail } = expectProblem(
         await post('{"username":"x","password":"12345","admin":true}'),
         422,
@@ -170,7 +170,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       expect(detail).toContain("admin");
     });
 
-    test("what is missing is named", async () => {
+    test("a missing parameter is named", async () => {
       expect(expectProblem(await post('{"username":"x"}'), 422, "INVALID_ARGUMENT").detail).toContain(
         "password",
       );
@@ -198,7 +198,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       }
     });
 
-    test("heads without end, and requests that are none, end the connection with a 4xx", async () => {
+    test("endless heads and invalid requests end the connection with a 4xx", async () => {
       const long = { path: `/api/v1/feed?cursor=${"x".repeat(100_000)}`, method: "GET" };
       expect((await rawRequest(server.origin, long)).status).toBe(431);
       const many = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`x-${i}`, "y".repeat(10)]));
@@ -266,7 +266,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       expect((await server.api("GET", "/me", { token })).status).toBe(200);
     });
 
-    test("a name for the token that nobody knows is no token", async () => {
+    test("an unknown name for the token is no token", async () => {
       const headers = { authorization: `Basic ${token}` };
       expectProblem(await server.api("GET", "/me", { headers }), 401, "LOGIN_REQUIRED");
     });

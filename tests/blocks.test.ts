@@ -18,14 +18,15 @@ describe.each(shapes)("blocks, %s", (shape) => {
   let cleo: Person;
   let video: Video;
 
-  const block = async (who: Person, whom: Person) => body(await who.put(`/users/${whom.id}/block`), 204);
-  const unblock = async (who: Person, whom: Person) => body(await who.delete(`/users/${whom.id}/block`), 204);
-  const follow = (who: Person, whom: Person) => who.put(`/users/${whom.id}/follow`);
-  const write = (who: Person, whom: Person) =>
-    who.post(`/conversations/${whom.id}/messages`, { json: { content: "hello" } });
+  const block = async (who: Person, target: Person) => body(await who.put(`/users/${target.id}/block`), 204);
+  const unblock = async (who: Person, target: Person) =>
+    body(await who.delete(`/users/${target.id}/block`), 204);
+  const follow = (who: Person, target: Person) => who.put(`/users/${target.id}/follow`);
+  const write = (who: Person, target: Person) =>
+    who.post(`/conversations/${target.id}/messages`, { json: { content: "hello" } });
   const comment = (who: Person, text = "nice") =>
     who.post<Comment>(`/videos/${video.id}/comments`, { json: { text } });
-  const see = async (who: Person, whom: Person) => body(await who.get<User>(`/users/${whom.id}`));
+  const see = async (who: Person, target: Person) => body(await who.get<User>(`/users/${target.id}`));
   const feed = async (who: Person, path: string) =>
     body(await who.get<Page<Video>>(path)).items.map((item) => item.author.id);
   const comments = async (who: Person) =>
@@ -72,11 +73,11 @@ describe.each(shapes)("blocks, %s", (shape) => {
     expect((await blocked(ben)).items).toEqual([]);
   });
 
-  test("neither can follow, on both surfaces, and each is told why", async () => {
+  test("neither can follow, over both APIs, and each is told why", async () => {
     expectProblem(await follow(ada, ben), 403, "USER_BLOCKED");
     expectProblem(await follow(ben, ada), 403, "BLOCKED_BY_USER");
-    const act = (who: Person, whom: Person) =>
-      classicApi.post("/relation/action/", classic(who, { to_user_id: whom.id, action_type: "1" }));
+    const act = (who: Person, target: Person) =>
+      classicApi.post("/relation/action/", classic(who, { to_user_id: target.id, action_type: "1" }));
     refused(await act(ada, ben), 10705);
     refused(await act(ben, ada), 10706);
     expect((await see(ada, ben)).counts).toMatchObject({ followers: 0, following: 0 });
@@ -121,7 +122,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     await unblock(cleo, ada);
   });
 
-  test("neither sees the other in feeds and comments, on both surfaces; everybody else sees both", async () => {
+  test("neither sees the other in feeds and comments, over both APIs; everybody else sees both", async () => {
     for (const path of ["/feed", "/feed/following"]) expect(await feed(ben, path)).toEqual([]);
     expect(await feed(cleo, "/feed")).toEqual([ada.id]);
     expect(await comments(ada)).toEqual([cleo.id, cleo.id, ada.id]);
@@ -135,7 +136,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     expect(digits(list, "id")).not.toContain(ada.id);
   });
 
-  test("without the block all is as between strangers", async () => {
+  test("without the block they are like strangers", async () => {
     await unblock(ada, ben);
     await unblock(ada, ben);
     expect(await see(ada, ben)).toMatchObject({ blocked: false, followed: false, followsYou: false });
@@ -158,7 +159,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     await unblock(ben, ada);
   });
 
-  test("what cannot be blocked is refused by name", async () => {
+  test("a block that is not possible is refused by name", async () => {
     expectProblem(await ada.put(`/users/${ada.id}/block`), 422, "BLOCKS_SELF");
     expectProblem(await ada.put("/users/1/block"), 404, "USER_NOT_FOUND");
     expect((await ada.delete("/users/1/block")).status).toBe(204);

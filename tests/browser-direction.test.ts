@@ -40,7 +40,7 @@ describe("words that are written from right to left, in a browser", () => {
   const server = scenario("all");
   const browser = browsing();
 
-  test("stand apart from what is beside them, wherever they are shown", async () => {
+  test("are isolated from the text around them, wherever they are shown", async () => {
     const [yael, bob] = [await server.register(), await server.register()];
     body(await yael.patch("/me", { json: { name, signature: text } }));
     const { id } = await yael.settled((await yael.publish(freshClip(), text)).id);

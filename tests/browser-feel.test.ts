@@ -14,7 +14,7 @@ import { until } from "./harness/within.ts";
 
 const arabic = "فيديو جميل جدا من القاهرة";
 
-describe("what a phone feels like in the hand", () => {
+describe("on a phone", () => {
   const server = scenario("all");
   const browser = browsing();
   let ada: Person;
@@ -145,7 +145,7 @@ describe("what a phone feels like in the hand", () => {
     expect(await directionOf(page, ".chat-name h1")).toBe("rtl");
   });
 
-  test("what was done in a sheet is told above it", async () => {
+  test("a message about an action in a sheet is shown above it", async () => {
     const { page } = await hold(ada);
     await page.goto(`/video/${videoId}?comments`);
     await page.getByLabel(zh.writeComment).fill("Not for long");
@@ -223,7 +223,7 @@ describe("what a phone feels like in the hand", () => {
     await page.getByText(zh.sent, { exact: true }).first().waitFor();
   });
 
-  test("where the browser starts no video by itself, a tap does", async () => {
+  test("if the browser starts no video by itself, a tap does", async () => {
     const { page } = await hold(await server.register());
     // As phones do that save power.
     await page.addInitScript(`
@@ -250,7 +250,7 @@ describe("what a phone feels like in the hand", () => {
     await expect.poll(colour).toBe("rgb(11, 15, 13)");
   });
 
-  test("a finger on a dialog moves nothing behind it", async () => {
+  test("a finger on a dialog scrolls nothing behind it", async () => {
     const visitor = await hold(await server.register());
     const { page } = visitor;
     await page.goto("/settings");
@@ -265,7 +265,7 @@ describe("what a phone feels like in the hand", () => {
     expect(await page.evaluate("scrollY")).toBe(top);
   });
 
-  test("a feed that broke off goes on by itself", async () => {
+  test("a feed that failed to load continues by itself", async () => {
     const publishedMs = Date.parse(body(await ada.get<Schemas["Video"]>(`/videos/${videoId}`)).publishedAt!);
     const before = await copyVideo(server.deployment.databaseUrl, videoId, 12, (i) => publishedMs - 20 + i);
     const visitor = await browser.visit(server.origin, "phone", { reducedMotion: "reduce" });
@@ -285,7 +285,7 @@ describe("what a phone feels like in the hand", () => {
     await expect.poll(() => slides.count()).toBeGreaterThan(loaded);
   });
 
-  test("pages open while the server is gone, and what they lack comes by itself when it is back", async () => {
+  test("pages open while the server is down, and load the rest when it is back", async () => {
     const visitor = await browser.visit(server.origin, "phone");
     const { page } = visitor;
     visitor.expectStatus(503);

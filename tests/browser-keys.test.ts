@@ -99,7 +99,7 @@ describe("keys", () => {
     expect(await field(page).inputValue()).toBe("full");
   });
 
-  test("comments whose code does not come are closed with a word, and the video plays on", async () => {
+  test("comments whose code cannot be loaded close with a message, and the video plays on", async () => {
     const { bob, page, expectComplaint } = await fan();
     expectComplaint(/./);
     const release = await cold(page);

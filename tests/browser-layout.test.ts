@@ -23,7 +23,7 @@ const windows = [
   [2560, 1440],
 ] as const;
 
-describe("where things stand", () => {
+describe("the layout", () => {
   const server = scenario("all");
   const browser = browsing();
   let ada: Person;
@@ -64,7 +64,7 @@ describe("where things stand", () => {
     }
   });
 
-  test("the help of the keys stands in two columns within its own", async () => {
+  test("the help of the keys has two columns within its own", async () => {
     for (const locale of ["en-US", "zh-CN"]) {
       const { page } = await browser.visit(server.origin, "desk", { ...still, locale });
       await page.goto("/");
@@ -216,7 +216,7 @@ describe("where things stand", () => {
     expect(prefixed.filter((rule) => !/[;{]backdrop-filter/.test(rule))).toEqual([]);
   });
 
-  test("what two people say is near each other on a wide screen", async () => {
+  test("both sides of a conversation are close together on a wide screen", async () => {
     const bob = await server.register();
     body(await bob.post(`/conversations/${ada.id}/messages`, { json: { content: "Hello" } }), 201);
     body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: "Hello yourself" } }), 201);

@@ -7,7 +7,7 @@ import { deleteComment } from "./harness/gestures.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
-describe("what a browser shows when something could not be had", () => {
+describe("what a browser shows if something could not be loaded", () => {
   const server = scenario("all");
   const browser = browsing();
   let ada: Person;
@@ -18,7 +18,7 @@ describe("what a browser shows when something could not be had", () => {
   });
   const gone = { status: 503 };
 
-  test("a page whose code is not there says why, and is loaded once the server is back", async () => {
+  test("a page whose code could not be loaded says why, and is loaded once the server is back", async () => {
     const visitor = await browser.visit(server.origin, "phone");
     const { page } = visitor;
     visitor.expectStatus(503, 404);
@@ -55,7 +55,7 @@ describe("what a browser shows when something could not be had", () => {
     await page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle)).waitFor();
   });
 
-  test("what a sheet reports is read out while it is open", async () => {
+  test("messages of a sheet are read out while it is open", async () => {
     const { page, devtools } = await browser.visit(
       server.origin,
       "phone",
@@ -83,7 +83,7 @@ describe("what a browser shows when something could not be had", () => {
     await page.getByRole("dialog").waitFor();
   });
 
-  test("a grid that broke off goes on by itself", async () => {
+  test("a grid that failed to load continues by itself", async () => {
     const publishedMs = Date.parse(video.publishedAt!);
     const copies = await copyVideo(server.deployment.databaseUrl, video.id, 60, (i) => publishedMs - 90 + i);
     const visitor = await browser.visit(server.origin, "phone");

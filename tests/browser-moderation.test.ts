@@ -21,7 +21,7 @@ describe("reported comments in a browser", () => {
     await client.end();
   }
 
-  test("one is reported on a phone, judged at a desk", async () => {
+  test("a comment is reported on a phone and judged at a desk", async () => {
     const [ada, bob, mo] = (await Promise.all([1, 2, 3].map(() => server.register()))) as [
       Person,
       Person,

@@ -11,7 +11,7 @@ import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-describe("people among each other", () => {
+describe("people with each other", () => {
   const server = scenario("all");
   const browser = browsing();
 
@@ -136,7 +136,7 @@ describe("people among each other", () => {
     expect(unread).toEqual({ messages: 0 });
   });
 
-  test("a stranger who may not write on is told so, and keeps the words", async () => {
+  test("a stranger who may write no more is told so, and keeps the text", async () => {
     const [ada, carol] = [await server.register(), await server.register()];
     const visitor = await sit(carol, "phone");
     const { page } = visitor;
@@ -161,7 +161,7 @@ describe("people among each other", () => {
     await refusal.waitFor({ state: "detached" });
   });
 
-  test("a message whose answer was lost is sent again and stands there once", async () => {
+  test("a message whose answer was lost is sent again and appears once", async () => {
     const [ada, bob] = [await server.register(), await server.register()];
     await befriend(ada, bob);
     const visitor = await sit(ada, "desk");
@@ -185,7 +185,7 @@ describe("people among each other", () => {
     expect(sent.items.map(({ content }) => content)).toEqual(["Only once"]);
   });
 
-  test("that messages were read is said again when the server did not hear it", async () => {
+  test("a read position that did not reach the server is sent again", async () => {
     const [ada, bob] = [await server.register(), await server.register()];
     body(await bob.post(`/conversations/${ada.id}/messages`, { json: { content: "Hello" } }), 201);
     const visitor = await sit(ada, "desk");
@@ -199,7 +199,7 @@ describe("people among each other", () => {
     await until("read", async () => (await unread()) === 0);
   });
 
-  test("what the server refuses is taken back with the reason, and the words stay", async () => {
+  test("a refused action is rolled back with the reason, and the text stays", async () => {
     const { person: ada, videoId } = await creator();
     const dave = await server.register();
     const visitor = await sit(dave, "desk");
@@ -250,7 +250,7 @@ describe("people among each other", () => {
     await page.getByRole("complementary").waitFor({ state: "detached" });
   });
 
-  test("whom one follows has a feed of its own, and who is blocked is gone from it", async () => {
+  test("followed people have a feed of their own, without blocked ones", async () => {
     const { person: ada, videoId } = await creator("sown by Ada");
     const bob = await server.register();
     body(await (await server.register()).put(`/users/${ada.id}/follow`), 204);
@@ -285,7 +285,7 @@ describe("people among each other", () => {
     expect(await userOf(bob, ada.id)).toMatchObject({ blocked: false, followed: false });
   });
 
-  test("pages of nothing but videos by people one blocks are passed over", async () => {
+  test("pages of only blocked people's videos are skipped", async () => {
     await creator("not by Ada");
     const { person: ada, videoId } = await creator("by Ada");
     const newestMs = Date.parse((await videoOf(ada, videoId)).publishedAt!);
@@ -297,7 +297,7 @@ describe("people among each other", () => {
     await inView(page).getByText("not by Ada").waitFor();
   });
 
-  test("an account is deleted with its password, and nothing less", async () => {
+  test("an account is deleted only with its password", async () => {
     const ada = await server.register();
     const visitor = await sit(ada, "phone");
     const { page } = visitor;
@@ -316,7 +316,7 @@ describe("people among each other", () => {
     expect((await ada.get("/me")).status).toBe(401);
   });
 
-  test("long lists go on where they end: comments, replies, and older messages", async () => {
+  test("long lists load more at their end: comments, replies, and older messages", async () => {
     const { person: ada, videoId } = await creator();
     const bob = await server.register();
     await befriend(ada, bob);
@@ -398,7 +398,7 @@ describe("people among each other", () => {
     expect(await others.getByRole("button", { name: en.hold }).count()).toBe(0);
   });
 
-  test("a profile leads to what somebody likes, whom they follow, and who follows them", async () => {
+  test("a profile leads to likes, followed people and followers", async () => {
     const { person: ada, videoId } = await creator("much liked");
     const bob = await server.register();
     await befriend(ada, bob);

@@ -76,7 +76,7 @@ describe("the first film and the next", () => {
     expect(await page.evaluate("window.emptied")).toBeUndefined();
   });
 
-  test("somebody whose feed is their own does not see the guest's", async () => {
+  test("a member with their own feed does not see the guest's", async () => {
     const { page } = await browser.visit(server.origin, "phone", loggedIn(server.origin, ada.session));
     await page.addInitScript(`addEventListener("DOMContentLoaded", () => {
       window.shown = getComputedStyle(document.getElementById("first-screen")).visibility;
@@ -88,7 +88,7 @@ describe("the first film and the next", () => {
     await holds(page, "document.querySelector('.slide[data-active=true] video')?.currentTime > 0");
   });
 
-  test("who begins with those followed does not load everybody's first film beside them", async () => {
+  test("a viewer who begins with the following feed does not load the first film of the other", async () => {
     const { page } = await browser.visit(server.origin, "phone", loggedIn(server.origin, ada.session));
     await page.addInitScript(`localStorage.setItem("douya.preferences", '{"feedTab":"following"}')`);
     const release = await holdRequests(page, "**/*.js");

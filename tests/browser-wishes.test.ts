@@ -9,7 +9,7 @@ import { body, type Page as ListPage, type Schemas } from "./harness/http-client
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-describe("what one wishes of videos and of people", () => {
+describe("actions on videos and people", () => {
   const server = scenario("all");
   const browser = browsing();
   let ada: Person;
@@ -40,7 +40,7 @@ describe("what one wishes of videos and of people", () => {
     return person;
   }
 
-  test("what is not for somebody goes, the next one plays, and it comes back only by Undo", async () => {
+  test("a video that is not for the viewer goes, the next one plays, and it returns only by Undo", async () => {
     const bob = await server.register();
     const { page } = await sit(bob, "desk");
     const reaction = async () => body(await bob.get<Schemas["Video"]>(`/videos/${videoId}`)).reaction;
@@ -126,7 +126,7 @@ describe("what one wishes of videos and of people", () => {
     await inView(page).getByText("copy 1", { exact: true }).waitFor();
   });
 
-  test("a conversation with somebody one blocked says so, and they stand in the inbox once", async () => {
+  test("a conversation with a blocked person says so, and is in the inbox once", async () => {
     const bob = await friend();
     body(await ada.post(`/conversations/${bob.id}/messages`, { json: { content: "Hello" } }), 201);
     const { page } = await sit(bob, "phone");
@@ -141,7 +141,7 @@ describe("what one wishes of videos and of people", () => {
     await page.getByLabel(zh.writeMessage).waitFor();
   });
 
-  test("the login says what it is for, and a guest's phone speaks their language", async () => {
+  test("the login says what it is for, in the guest's language", async () => {
     const { page } = await browser.visit(server.origin, "phone");
     await page.goto("/");
     await inView(page).locator(".rail-like").tap();
@@ -214,7 +214,7 @@ describe("what one wishes of videos and of people", () => {
   test.each([
     ["DISK_FULL", "disk is full"],
     ["NOT_KNOWN_YET", "not reachable"],
-  ])("a server that asks for patience, because of %s, is heard in words, whatever was wished", async (reason, word) => {
+  ])("a server that asks to wait, because of %s, is explained in words, for every action", async (reason, word) => {
     const words = new RegExp(`${word}.* Try again in 30 seconds\\.`);
     const bob = await friend();
     const visitor = await sit(bob, "desk");

@@ -151,7 +151,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
   describe.each(endpoints)("$method $path", ({ method, path, good, token: need, optional = [], fields }) => {
     const ask = (query: Fields) => classicApi.send(method, path, query);
 
-    test("with and without its slash, as query, as form, with what nobody knows", async () => {
+    test("with and without its slash, as query, as form, with unknown parameters", async () => {
       const form = async () => {
         const bytes = new URLSearchParams(await good());
         if (method === "POST") return send<Classic>("POST", `${server.origin}/douyin${path}/`, { bytes });
@@ -185,7 +185,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
       expect(answer.text).not.toMatch(/_?id":\s*"/);
     });
 
-    test("what is missing is named", async () => {
+    test("a missing parameter is named", async () => {
       const parameters = Object.entries(await good()).filter(
         ([name]) => name !== "token" && !optional.includes(name),
       );
@@ -195,7 +195,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
       }
     });
 
-    test("what is malformed is named", async () => {
+    test("a malformed parameter is named", async () => {
       for (const name of Object.keys(await good())) {
         const bad =
           name.endsWith("_id") || name === "user_id"
@@ -210,7 +210,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
       }
     });
 
-    test("what is said twice must be the same", async () => {
+    test("a repeated parameter must have the same value", async () => {
       const all = Object.entries(await good());
       const [name, value] = all.at(-1)!;
       ok(await ask([...Object.entries(await good()).filter(([other]) => other !== name), [name, value]]));
@@ -218,7 +218,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
     });
 
     if (need === "none") return;
-    test("a token that is none is an error; none at all is one where it is needed", async () => {
+    test("an invalid token is an error; a missing one is, if it is needed", async () => {
       const { token: _token, ...rest } = await good();
       refused(await ask({ ...rest, token: "x" }), 10106);
       if (need === "required") refused(await ask(rest), 10105);

@@ -154,7 +154,7 @@ describe.each(shapes)("/douyin/user, %s", (shape) => {
     expect(unknown.text).toBe(wrong.text);
   });
 
-  test("without a token, or with one that is none, nobody looks at users", async () => {
+  test("without a valid token, nobody reads users", async () => {
     const { id } = await register();
     refused(await classicApi.get("/user/", { user_id: id }), 10105);
     refused(await classicApi.get("/user/", { user_id: id, token: "" }), 10105);
@@ -171,7 +171,7 @@ describe.each(shapes)("/douyin/user, %s", (shape) => {
     refused(await classicApi.get("/user/", { token }), 10108);
   });
 
-  test("what is no endpoint is said in the same form", async () => {
+  test("an unknown path is refused in the same form", async () => {
     const answer = await classicApi.get("/nothing/here/");
     expect(answer.status).toBe(404);
     expect(answer.body).toEqual({ status_code: 10400, status_msg: expect.stringMatching(/\.$/) });

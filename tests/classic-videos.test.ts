@@ -84,7 +84,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
     expect(refused(await classicApi.publish(both, { title: "b" }), 10001)).toContain("title");
   });
 
-  test("what is missing from a publish is named", async () => {
+  test("a missing part of a publish is named", async () => {
     expect(
       refused(
         await classicApi.publish([
@@ -245,7 +245,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
       expect(idsIn(await classicApi.get("/feed", { latest_time: String(oldestMs) }))).toEqual([]);
     });
 
-    test("what is no time is named, and a token that is none is an error", async () => {
+    test("an invalid time is named, and an invalid token is an error", async () => {
       for (const time of ["x", "-1", "1.5", "1e12", "99999999999999999999"])
         expect(refused(await classicApi.get("/feed/", { latest_time: time }), 10001)).toContain(
           "latest_time",

@@ -66,7 +66,7 @@ describe("douya on the command line", () => {
     expect((await run(["moderator", "-h"])).answer).toContain("add NAME");
   });
 
-  test("options that are none are refused", async () => {
+  test("unknown options are refused", async () => {
     const { code, output } = await run(["serve", "--tarkget=all"]);
     expect(code).toBe(1);
     expect(output).toContain("--tarkget");
@@ -137,7 +137,7 @@ describe("douya on the command line", () => {
     );
   });
 
-  test("a configuration file that is named and not there is missed", async () => {
+  test("a configuration file that does not exist is named", async () => {
     const { code, output } = await run(["config"], { DOUYA_CONFIG: join(folder, "nowhere.env") });
     expect(code).toBe(1);
     expect(output).toContain("nowhere.env");
@@ -157,7 +157,7 @@ describe("douya on the command line", () => {
     expect(served.output).toContain("DOUYA_PROT (from the environment) is not a setting.");
   });
 
-  test("targets prints the modules in the order they start, and whom each calls", async () => {
+  test("targets prints the modules in start order, and which each calls", async () => {
     const { code, answer } = await run(["targets"]);
     expect(code).toBe(0);
     const lines = answer
@@ -191,7 +191,7 @@ describe("douya on the command line", () => {
     expect(alone.output).toMatch(/where the module \w+ runs.*DOUYA_SERVICES/);
   });
 
-  test("what works beside a server leaves the schema to serve and migrate, and says when it is of another version", async () => {
+  test("commands that run with a server leave the schema to serve and migrate, and say if it is of another version", async () => {
     const fresh = await createTestDatabase();
     try {
       const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: fresh.url };
@@ -256,7 +256,7 @@ describe("douya on the command line", () => {
     expect(ill.answer).toMatch(/^MEND +Media +\S.*ffmpeg/m);
   });
 
-  test("doctor names jobs that were given up, and has them tried again", async () => {
+  test("doctor names dead jobs, and retries them", async () => {
     const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
     await run(["migrate"], env);
     const values = "('deliver', '1', true, 'Error: lost')";
@@ -268,7 +268,7 @@ describe("douya on the command line", () => {
     expect((await run(["doctor"], env)).answer).toMatch(/^ok +Jobs +none given up$/m);
   });
 
-  test("doctor names groups of consumers that keep the log and that nobody works for", async () => {
+  test("doctor names groups without members that keep the log", async () => {
     const env = { DOUYA_DATA: folder, DOUYA_DATABASE_URL: database.url };
     await run(["migrate"], env);
     await query("insert into events.consumer_group values ('old.thing', '{}'), ('new.thing', '{}')");

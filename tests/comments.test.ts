@@ -35,7 +35,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     body(await server.api<Video>("GET", `/videos/${videoId}`)).counts.comments;
   const texts = (page: { items: Comment[] }) => page.items.map((comment) => comment.text);
 
-  test("the next request sees a comment and its end, on both surfaces", async () => {
+  test("the next request sees a comment and its removal, over both APIs", async () => {
     const id = fresh.pop()!;
     const comment = await say(ben, id, "  first 豆芽 👩‍👧 ");
     expect(comment).toMatchObject({
@@ -76,7 +76,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect((await list(id)).items).toEqual([]);
   });
 
-  test("replies stand under their comment, name whom they answer, and go with it", async () => {
+  test("replies are under their comment, name the author they answer, and go with it", async () => {
     const id = fresh.pop()!;
     const root = await say(ben, id, "root");
     const other = await say(eve, id, "other");
@@ -133,7 +133,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect(texts(await list(id, "?sort=time"))).toEqual(["new", "4", "3", "2", "1", "0"]);
   });
 
-  test("by time it pages whatever comes meanwhile", async () => {
+  test("by time it pages, whatever is added meanwhile", async () => {
     const id = fresh.pop()!;
     for (let i = 0; i < 5; i++) await say(ben, id, `${i}`);
     const first = await list(id, "?limit=2");
@@ -146,7 +146,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect(third.nextCursor).toBeNull();
   });
 
-  test("a comment is deleted by who wrote it and by the video's author, and by nobody else", async () => {
+  test("a comment is deleted by its author or the video's, and by nobody else", async () => {
     const id = fresh.pop()!;
     const [one, two] = [await say(ben, id, "one"), await say(ben, id, "two")];
     expectProblem(await eve.delete(`/videos/${id}/comments/${one.id}`), 403, "NOT_YOURS");
@@ -244,7 +244,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect(texts(await list(id))).toEqual([read, read]);
   });
 
-  test("what cannot be said is refused by name and changes nothing", async () => {
+  test("a comment that is not allowed is refused by name and changes nothing", async () => {
     const id = fresh.pop()!;
     const token = ben.session.accessToken;
     const comments = `/videos/${id}/comments`;

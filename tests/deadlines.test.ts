@@ -5,7 +5,7 @@ import { body, expectProblem, type Page, type Schemas } from "./harness/http-cli
 import { scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-describe.each(shapes)("statements that nobody waits for any more, %s", (shape) => {
+describe.each(shapes)("statements that nobody waits for, %s", (shape) => {
   const server = scenario(shape);
   /** Keeps others from tables until its transaction ends. */
   let holder: pg.Client;

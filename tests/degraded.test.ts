@@ -69,7 +69,7 @@ describe.concurrent("one process", () => {
     expect((await gauges(server.origin)).media).toBe(0);
   });
 
-  test("consumers that stand still are named, until they get on", async () => {
+  test("consumers that make no progress are named, until they do", async () => {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
     await onDatabase(async (database) => {
       await database.query("begin");
@@ -82,7 +82,7 @@ describe.concurrent("one process", () => {
     await untilTold(server.origin, "consumers", undefined);
   });
 
-  test("an event that nobody can handle is named, until it was handled after all", async () => {
+  test("an event that cannot be handled is named, until it was handled", async () => {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
     expect((await ada.put(`/users/${ben.id}/follow`)).status).toBe(204);
     await onDatabase(async (database) => {
@@ -101,7 +101,7 @@ describe.concurrent("one process", () => {
     await untilTold(server.origin, "deadLetters", undefined);
   });
 
-  test("jobs that were given up are named, until they are tried again", async () => {
+  test("dead jobs are named, until they are retried", async () => {
     await onDatabase(async (database) => {
       await database.query(
         "insert into feed.job (kind, key, dead, last_error) values ('x', 'x', true, 'for operators only')",

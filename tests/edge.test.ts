@@ -85,7 +85,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     }
   });
 
-  test("paths that are nothing get an answer in the form of their surface", async () => {
+  test("unknown paths get an answer in the form of their API", async () => {
     expectProblem(await get("/api/v1/nothing"), 404, "NOT_FOUND");
     expectProblem(await get("/api/v1/nothing", { accept: "text/html" }), 404, "NOT_FOUND");
     expectProblem(await get("/nothing"), 404, "NOT_FOUND");
@@ -121,7 +121,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     ["/douyin/%ff/", 400, /"status_code":10000/],
     ["/media/%ff/x.mp4", 400, /"reason":"REQUEST_BROKEN"/],
     [`/api/v1/users/${"1".repeat(3000)}`, 414, /"reason":"URL_TOO_LONG"/],
-  ])("%s is refused in the form of its surface", async (path, status, said) => {
+  ])("%s is refused in the form of its API", async (path, status, said) => {
     const answer = await get(path);
     expect(answer.status).toBe(status);
     expect(answer.text).toMatch(said);
@@ -196,7 +196,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     expect([icon.status, icon.headers.get("content-type")]).toEqual([200, "image/png"]);
   });
 
-  test("the web client's page is served for its own paths, its files for ever", async () => {
+  test("the web client's page is served for its own paths, its files are cached forever", async () => {
     const page = await get("/hot", { accept: "text/html" });
     expect(page.status).toBe(200);
     expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
@@ -219,7 +219,7 @@ describe("a module's process is gone, split", () => {
   const server = scenario("split");
   const classicApi = classicClient(() => server.origin);
 
-  test("what needs it is refused at once, what does not still works, and all of it once it is back", async () => {
+  test("requests that need it are refused at once, others still work, and all of them once it is back", async () => {
     const ada = await server.register();
     const video = await ada.settled((await ada.publish(freshClip())).id);
     await server.deployment.programOf("video").kill();

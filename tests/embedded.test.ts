@@ -102,7 +102,7 @@ describe("one process on its own database, as npm start runs it", () => {
     expect(await postmasterPid(otherDir)).toBeUndefined();
   });
 
-  test("after kill -9 it simply starts again, with everything that it had said yes to", async () => {
+  test("after kill -9 it starts again, with everything that it had acknowledged", async () => {
     const video = await publish();
     await program.kill();
     program = launch();

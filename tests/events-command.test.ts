@@ -7,7 +7,7 @@ import { body, type Schemas, send } from "./harness/http-client.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { until, within } from "./harness/within.ts";
 
-describe("douya events, beside a server on its own database", () => {
+describe("douya events, while a server runs on its own database", () => {
   let folder: string;
   let env: Record<string, string>;
   let server: Program;
@@ -77,7 +77,7 @@ describe("douya events, beside a server on its own database", () => {
     expect((await run("")).output).toMatch(/^group +behind +seconds +dead +members +unheld partitions\n/);
   });
 
-  test("dead letters that are not there and groups that nobody knows are told plainly", async () => {
+  test("unknown dead letters and groups are named", async () => {
     expect(await run("dead")).toEqual({ code: 0, output: "There are no dead letters." });
     for (const [args, sentence] of [
       ["replay", "no such dead letter"],

@@ -155,7 +155,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     expect(differences(memory.messages, messages, () => false)).toEqual([]);
   });
 
-  test("every event is in the log once, in order, and nobody could not handle one", async () => {
+  test("every event is in the log once, in order, and all were handled", async () => {
     const log = await rows<{ type: string; key: string; payload: Buffer }>(
       "select type, key, payload from events.log order by position",
     );

@@ -302,7 +302,7 @@ describe("the following feed equals its definition", () => {
     );
   });
 
-  test("and who keeps what it showed is told of every change", async () => {
+  test("and a cache of it is told of every change", async () => {
     const changesSince = async (cursor: string) => {
       const changes = await modules.events.of("feed").changesSince(feedEvents, cursor);
       const ids = changes.events?.map(concernedBy);
@@ -337,7 +337,7 @@ describe("the following feed equals its definition", () => {
     );
   });
 
-  test("built anew after damage, while everything goes on", async () => {
+  test("rebuilt after damage, while everything goes on", async () => {
     const damaged = fc.record({ what: fc.constant("damage" as const), place });
     await fc.assert(
       fc.asyncProperty(
@@ -360,8 +360,8 @@ describe("the following feed equals its definition", () => {
   });
 });
 
-describe("who follows very many", () => {
-  test("hears at once from whom they newly follow and interact with, and from others not at all", async () => {
+describe("a reader who follows very many", () => {
+  test("gets videos at once from newly followed and interacting authors, and none from others", async () => {
     const [reader, ...authors] = users as [string, string, string, string, string, string];
     const settle = async (one: Act) => {
       await act(one);

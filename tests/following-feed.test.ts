@@ -62,12 +62,12 @@ describe.each(shapes)("the following feed, %s", (shape) => {
     }).catch(() => expect(seen).toEqual(expected));
   };
 
-  test("it is empty for who follows nobody, and nobody else's business", async () => {
+  test("it is empty for a reader who follows nobody, and private", async () => {
     expect(await feedOf(readers[0]!)).toEqual([]);
     expect((await server.api("GET", "/feed/following")).status).toBe(401);
   });
 
-  test("it is what the people one follows have published, across the threshold and back", async () => {
+  test("it is what followed people have published, across the threshold and back", async () => {
     const [a, b, c] = authors as [Person, Person, Person];
     const [r, s, t, u] = readers as [Person, Person, Person, Person];
     await publish(a);

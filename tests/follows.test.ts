@@ -12,20 +12,20 @@ describe.each(shapes)("follows, %s", (shape) => {
   const classicApi = classicClient(() => server.origin);
 
   const people = (count: number) => Promise.all(Array.from({ length: count }, () => server.register()));
-  const seenBy = async (viewer: Person, whom: Person) => {
-    const { counts, followed, followsYou } = body(await viewer.get<User>(`/users/${whom.id}`));
+  const seenBy = async (viewer: Person, target: Person) => {
+    const { counts, followed, followsYou } = body(await viewer.get<User>(`/users/${target.id}`));
     return { following: counts.following, followers: counts.followers, followed, followsYou };
   };
-  const act = (person: Person, whom: string, actionType: number) =>
+  const act = (person: Person, target: string, actionType: number) =>
     classicApi.post("/relation/action/", {
       token: person.session.accessToken,
-      to_user_id: whom,
+      to_user_id: target,
       action_type: String(actionType),
     });
   const listOf = async (person: Person, list: string, viewer: Person) =>
     body(await viewer.get<Page<User>>(`/users/${person.id}/${list}`)).items;
 
-  test("the next request sees a follow and its end, on both surfaces", async () => {
+  test("the next request sees a follow and its end, over both APIs", async () => {
     const [ada, ben] = (await people(2)) as [Person, Person];
     const none = { following: 0, followers: 0, followed: false, followsYou: false };
     expect(await seenBy(ada, ben)).toEqual(none);
@@ -53,7 +53,7 @@ describe.each(shapes)("follows, %s", (shape) => {
     expect(await seenBy(ada, ben)).toMatchObject({ followers: 0, followed: false });
   });
 
-  test("lists show both counts and the viewer's own relation, on both surfaces", async () => {
+  test("lists show both counts and the viewer's own relation, over both APIs", async () => {
     const [ada, ben, cleo, dan] = (await people(4)) as [Person, Person, Person, Person];
     for (const [from, to] of [
       [ada, ben],
@@ -100,7 +100,7 @@ describe.each(shapes)("follows, %s", (shape) => {
     expect((await seenBy(ada, ada)).followers).toBe(6);
   });
 
-  test("who wins followers is hot, while they stay; a block hides them", async () => {
+  test("a person who wins followers is hot while these stay; a block hides them", async () => {
     const [ada, ben, cleo, ...fans] = (await people(6)) as [Person, Person, Person, ...Person[]];
     const hot = async (viewer?: Person) => {
       const path = "/hot-users?limit=50";
@@ -131,7 +131,7 @@ describe.each(shapes)("follows, %s", (shape) => {
     expect((await server.api("GET", "/hot-users?limit=51")).status).toBe(422);
   });
 
-  test("what cannot be followed is refused by name", async () => {
+  test("a follow that is not possible is refused by name", async () => {
     const [ada] = (await people(1)) as [Person];
     expectProblem(await ada.put(`/users/${ada.id}/follow`), 422, "FOLLOWS_SELF");
     expectProblem(await ada.put("/users/1/follow"), 404, "USER_NOT_FOUND");

@@ -46,7 +46,7 @@ function apiReader(server: Scenario, person?: Person, list = "/feed") {
   };
 }
 
-describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
+describe.each(shapes)("a feed that was read before, %s", (shape) => {
   const server = scenario(shape);
   let ada: Person;
   let bob: Person;
@@ -107,7 +107,7 @@ describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
     return shown(video);
   }
 
-  test("shows a like to everybody with the next request, and to who gave it that it is theirs", async () => {
+  test("shows a like to everybody with the next request, and as their own to the one who gave it", async () => {
     const liked = await seenAfter(() => like(bob));
     expect(liked.bob).toMatchObject({ favorite_count: 1, is_favorite: true, author: { total_favorited: 1 } });
     expect(liked.guest).toMatchObject({
@@ -188,7 +188,7 @@ describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
     await setRole("remove", eve);
   });
 
-  test("of who is followed shows a new one in a moment, and nobody any more with the next request", async () => {
+  test("of followed people shows a new video in a moment, and none after an unfollow with the next request", async () => {
     const look = apiReader(server, eve, "/feed/following");
     expect(await look()).toEqual([]);
     await done(eve.put(`/users/${ada.id}/follow`));
@@ -228,7 +228,7 @@ describe.each(shapes)("a feed that was looked at before, %s", (shape) => {
   });
 });
 
-describe("a feed that was looked at before", () => {
+describe("a feed that was read before", () => {
   const server = scenario("all");
   const pagesMade = async () => {
     const text = await (await fetch(`${server.origin}/metrics`)).text();

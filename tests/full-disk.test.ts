@@ -88,7 +88,7 @@ describe("a full disk", () => {
     rmdirSync(folder);
   });
 
-  test("writes are refused by name, reads go on, and it is told once; room again is felt at once", async () => {
+  test("writes are refused by name, reads go on, and it is logged once; free room is noticed at once", async () => {
     await fillDisk();
     expect(statfsSync(folder!).bavail * statfsSync(folder!).bsize).toBeLessThan(2 ** 16);
     const refused = await until("a comment that finds no room", async () => {

@@ -29,7 +29,7 @@ const AT_ONCE = 8;
 const ENDING =
   /^(DELETE|PUT) \/api\/v1\/(sessions.*|me|videos\/:id|videos\/:id\/hold)$|^POST .*sessions\/refresh$/;
 
-describe.each(shapes)("whatever is asked, %s", (shape) => {
+describe.each(shapes)("any request, %s", (shape) => {
   const requests = requestsTo[shape];
   // Whoever has the secret is a module of ours; what one should never send is an error, and logged as one.
   const server = scenario(shape, { mayLogErrors: shape === "split" });

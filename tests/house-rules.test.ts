@@ -20,7 +20,7 @@ function linesWith(pattern: RegExp, files: string[]): string[] {
   );
 }
 
-test("nothing of the project needs a folder that lies beside it", () => {
+test("nothing in the project needs a folder outside it", () => {
   const beside = ["..", "shared"].join("/");
   const text = tracked().filter((file) => /\.(md|ts|tsx|mjs|json|sh|yaml)$|^\.ci\//.test(file));
   expect(text.length).toBeGreaterThan(100);

@@ -113,7 +113,7 @@ describe("limits over HTTP", () => {
   };
   const refusedOf = (answers: Answer<unknown>[]) => answers.filter(({ status }) => status === 429);
 
-  test("who does much of everything at one sitting never meets any of them", async () => {
+  test("a person who does much of everything never meets one", async () => {
     const ada = await server.register();
     const asked = rows.flatMap(({ evening, routes }) =>
       Array.from({ length: evening }, (): [string, Person] => [routes[0]!, ada]),
@@ -121,7 +121,7 @@ describe("limits over HTTP", () => {
     expect(refusedOf(await askAll(asked))).toEqual([]);
   });
 
-  test.each(rows)("$routes: so many, then 429 with the time to come back, for this person alone", async ({
+  test.each(rows)("$routes: a number, then 429 with the time to retry, for this person alone", async ({
     burst,
     perMinute,
     routes,
@@ -154,7 +154,7 @@ describe("limits over HTTP", () => {
     body(await eve.get("/me"));
   });
 
-  test("forged tokens wear out their address, and a neighbour whose session is over still hears so", async () => {
+  test("forged tokens use up the limit of their address, and a neighbour with an expired session is still told", async () => {
     const [ada, ben] = [await server.register(), await server.register()];
     expect((await ada.delete("/sessions/current")).status).toBe(204);
     const forge = () => server.api("GET", "/me", { token: "forged" });

@@ -9,7 +9,7 @@ import { scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
 /** The real program, at the level that says most, with errors of its own while everything goes on. */
-describe.each(shapes)("what the log says, %s", (shape) => {
+describe.each(shapes)("the log, %s", (shape) => {
   const server = scenario(shape, { mayLogErrors: true, env: { DOUYA_LOG_LEVEL: "trace" } });
   const classicApi = classicClient(() => server.origin);
   const output = () =>
@@ -18,7 +18,7 @@ describe.each(shapes)("what the log says, %s", (shape) => {
       .map((program) => program.output())
       .join("\n");
 
-  test("is much, and no password, token, cookie or query in any place that a client can put one", async () => {
+  test("has much, but no password, token, cookie or query from any place where a client can put one", async () => {
     const password = "sEcret-pass-of-ada";
     const ada = await server.register(password);
     const wrong = "wRong-pass-of-ada";

@@ -10,7 +10,7 @@ describe.each(shapes)("a thousand logins at once, %s", (shape) => {
   const server = scenario(shape);
   const classicApi = classicClient(() => server.origin);
 
-  test("some are let in, the rest hear when to come back, and nobody else notices", async () => {
+  test("some are let in, the rest are told when to retry, and nobody else notices", async () => {
     const ada = await server.register();
     const programs = server.deployment.programs();
     const memory = () => programs.map((program) => program.memoryBytes() ?? 0);
@@ -59,7 +59,7 @@ describe.each(shapes)("a thousand logins at once, %s", (shape) => {
 describe.each(shapes)("limits, %s", (shape) => {
   const server = scenario(shape, { env: { DOUYA_LIMITS: "on" } });
 
-  test("who guesses passwords is slowed down, and told for how long", async () => {
+  test("guessing passwords is slowed down, with the time to wait", async () => {
     const ada = await server.register();
     const ben = await server.register();
     const json = { username: ada.username, password: "a guess" };
@@ -84,7 +84,7 @@ describe.each(shapes)("limits, %s", (shape) => {
     body(await ada.get("/me"));
   });
 
-  test("a school registers at once, and no address goes on and on", async () => {
+  test("a school can register at once, but no address without end", async () => {
     const register = async (i: number) => {
       const json = { username: `many ${i}`, password: "correct horse" };
       const answer = await server.api<Problem>("POST", "/users", { json });

@@ -66,7 +66,7 @@ describe.each(shapes)("messages, %s", (shape) => {
     for (let i = 0; i < 5; i++) await wrote(ben, ada, "as well");
   });
 
-  test("friends write freely, until they are none", async () => {
+  test("friends write freely, as long as they are friends", async () => {
     const [ada, ben] = await two();
     await befriend(ada, ben);
     for (let i = 0; i < 5; i++) await wrote(ada, ben, `${i}`);
@@ -89,7 +89,7 @@ describe.each(shapes)("messages, %s", (shape) => {
     expect(await unread(ben)).toBe(3);
   });
 
-  test("what may not be sent is refused and changes nothing", async () => {
+  test("a message that is not allowed is refused and changes nothing", async () => {
     const [ada, ben] = await two();
     for (const content of ["", " \n ", "\u200b", "x".repeat(2001), "😀".repeat(2001), "a\u0000b"])
       expectProblem(await write(ada, ben, content), 422, "MESSAGE_INVALID");
@@ -232,7 +232,7 @@ describe.each(shapes)("messages, %s", (shape) => {
       ]);
     });
 
-    test("only what is newer, and nothing twice or lost where one asks on from", async () => {
+    test("only newer ones, none twice or lost when the client continues", async () => {
       const [ada, ben] = await two();
       await befriend(ada, ben);
       const count = 40;
@@ -261,7 +261,7 @@ describe.each(shapes)("messages, %s", (shape) => {
       for (const start of ["0", "", "1"]) expect(await chat(ada, ben, start)).toEqual(seen);
     });
 
-    test("what was listed is read", async () => {
+    test("listed messages count as read", async () => {
       const [ada, ben] = await two();
       ok(await action(ada, { to_user_id: ben.id, content: "Hello" }));
       expect(await unread(ben)).toBe(1);

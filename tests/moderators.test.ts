@@ -43,7 +43,7 @@ describe.each(shapes)("moderators, %s", (shape) => {
   const becomes = (allowed: boolean, look: () => Promise<{ status: number }>) =>
     until("the role is noticed", async () => ((await look()).status === 204) === allowed);
 
-  test("are named on the command line, beside the server", async () => {
+  test("are named on the command line, while the server runs", async () => {
     expect(await douya("moderator", "list")).toEqual({ code: 0, output: "There is no moderator yet." });
     expect((await douya("moderator", "add", "nobody at all")).output).toContain(
       "nobody called nobody at all",

@@ -21,7 +21,7 @@ async function run(script: string): Promise<number> {
   return child.pid!;
 }
 
-it("of many that start over the lock of a dead one each has its turn alone", async () => {
+it("many starts over the lock of a dead one run one at a time", async () => {
   const dead = await run("");
   const name = `test-${process.pid}`;
   const trace = join(folder, "trace");
@@ -40,7 +40,7 @@ it("of many that start over the lock of a dead one each has its turn alone", asy
   expect((await readdir(join(root, "build"))).filter((file) => file.startsWith(name))).toEqual([]);
 });
 
-it("who saw a dead owner leaves the lock of whoever came after it", async () => {
+it("a start that saw a dead owner does not remove the lock of its successor", async () => {
   const dead = await run("");
   const lock = join(folder, "lock");
   await symlink(String(process.pid), lock);

@@ -29,7 +29,7 @@ describe.each(shapes)("profiles, %s", (shape) => {
     await server.logIn(ada.username, ada.password);
   });
 
-  test("who has no pictures is shown generated ones, different for everybody", async () => {
+  test("people without pictures get generated ones, different for everybody", async () => {
     const [ada, ben] = [await server.register(), await server.register()];
     const one = await picture(ada.session.user.avatarUrl);
     expect(one.type).toBe("image/png");
@@ -68,7 +68,7 @@ describe.each(shapes)("profiles, %s", (shape) => {
     expect((await send("GET", avatarUrl)).status).toBe(404);
   });
 
-  test("what is no picture is refused and changes nothing", async () => {
+  test("a file that is no picture is refused and changes nothing", async () => {
     const ada = await server.register();
     const put = (bytes: Uint8Array<ArrayBuffer>) => ada.put("/me/avatar", { bytes });
     expectProblem(await put(clip("compliant.mp4")), 422, "NOT_A_PICTURE");

@@ -42,7 +42,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
       }),
     );
 
-  test("the next request sees a like, and that it was taken back, on both surfaces", async () => {
+  test("the next request sees a like and its withdrawal, over both APIs", async () => {
     expect((await ben.put(`/videos/${video.id}/like`)).status).toBe(204);
     expect(await seenBy(ben)).toEqual({ likes: 1, reaction: "like", received: 1, given: 1 });
     const token = ben.session.accessToken;
@@ -152,7 +152,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
     expect(ok(list).video_list?.[0]?.is_favorite).toBe(false);
   });
 
-  test("what cannot be reacted to is refused by name", async () => {
+  test("a reaction that is not possible is refused by name", async () => {
     const token = ben.session.accessToken;
     for (const id of ["1", "9223372036854775807"]) {
       for (const path of ["like", "dislike"]) {

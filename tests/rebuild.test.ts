@@ -67,7 +67,7 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
     expected.unshift(...ids.reverse());
   }
 
-  test("the ranking is what the follows say again", async () => {
+  test("the ranking equals the follows again", async () => {
     const hot = async () =>
       body(
         await server.api<{ items: { user: { id: string }; won: number }[] }>("GET", "/hot-users"),
@@ -76,18 +76,18 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
     await database.query("update relation.hot_user set won = won + 7");
     await database.query("insert into relation.hot_follow values (1, 2), ((2::int8 << 61), $1)", [ben.id]);
     expect(await hot()).toEqual([[ada.id, 8]]);
-    expect(await rebuilt("hot-users")).toContain("hot-users: built anew in");
+    expect(await rebuilt("hot-users")).toContain("hot-users: rebuilt in");
     expect(await hot()).toEqual([[ada.id, 1]]);
     expect((await database.query("select from relation.hot_follow")).rowCount).toBe(1);
   });
 
-  test("inboxes are what is published again, whatever was missing or too much", async () => {
+  test("inboxes equal what is published again, whatever was missing or too much", async () => {
     await copies(250);
     await database.query("insert into feed.author_video values ($1, 5, 5, true)", [ada.id]);
     await database.query("insert into feed.inbox values ($1, 5, 5, $2)", [ben.id, ada.id]);
     expect(await feed()).toHaveLength(1);
     const output = await rebuilt("inboxes");
-    expect(output).toContain("inboxes: built anew in");
+    expect(output).toContain("inboxes: rebuilt in");
     expect(await feed()).toEqual(expected);
     const { rowCount } = await database.query("select from feed.author_video");
     expect(rowCount).toBe(expected.length);
@@ -96,7 +96,7 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
 
   // Which takes as long as the lease of whoever died.
   if (shape === "split")
-    test("it goes on where it was when the process that does it is killed", async () => {
+    test("it continues where it was when its process is killed", async () => {
       await copies(700);
       await database.query("delete from feed.author_video where video_id % 2 = 0");
       await database.query("delete from feed.inbox");
@@ -130,7 +130,7 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
     });
 
   if (shape === "all")
-    test("when nobody runs who could do it, it says so", async () => {
+    test("it says if no process could do it", async () => {
       await Promise.all(server.deployment.programs().map((program) => program.stop()));
       const program = rebuild("hot-users");
       expect(await within(program.ended, () => "it does not end")).toMatchObject({ code: 1 });

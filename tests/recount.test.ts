@@ -8,7 +8,7 @@ import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { within } from "./harness/within.ts";
 
-describe("douya doctor --recount, beside a server", () => {
+describe("douya doctor --recount, while a server runs", () => {
   const server = scenario("all");
   let people: Person[];
   let videos: string[];
@@ -63,7 +63,7 @@ describe("douya doctor --recount, beside a server", () => {
     }
   }
 
-  test("finds nothing while everybody is busy, and names what a hand has damaged", async () => {
+  test("finds nothing while everybody is busy, and names manual damage", async () => {
     let stopped = false;
     const busy = people.map((person) => live(person, () => stopped));
     const during = [await recount(), await recount()];

@@ -48,7 +48,7 @@ describe.each(shapes)("reported comments, %s", (shape) => {
   const page = async (query = "") => body(await mo.get<Page<Reported>>(`/moderation/comments${query}`));
   const queue = async () => (await page("?limit=50")).items.map(({ comment }) => comment.id);
 
-  test("stand once with what is said against them, until a moderator judges", async () => {
+  test("appear once with their reports, until a moderator decides", async () => {
     const comment = await say();
     const before = Date.now();
     for (let i = 0; i < 2; i++) body(await report(eve, comment, { reason: "spam", text: " buy! " }), 204);
@@ -132,7 +132,7 @@ describe.each(shapes)("reported comments, %s", (shape) => {
     for (const comment of comments) body(await dismiss(mo, comment), 204);
   });
 
-  test("what cannot be is refused by name and changes nothing", async () => {
+  test("an impossible report is refused by name and changes nothing", async () => {
     const comment = await say();
     const guest = (method: string, path: string) => server.api(method, path, { json: { reason: "spam" } });
     expectProblem(await report(ben, comment), 422, "REPORTS_OWN");
@@ -161,7 +161,7 @@ describe.each(shapes)("reported comments, %s", (shape) => {
 describe("with limits", () => {
   const server = scenario("all", { env: { DOUYA_LIMITS: "on" } });
 
-  test("nobody reports without end, and nobody is held up by others", async () => {
+  test("nobody reports without end, and nobody is limited by others", async () => {
     const [ben, eve, carl] = (await Promise.all([1, 2, 3].map(() => server.register()))) as [
       Person,
       Person,

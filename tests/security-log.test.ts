@@ -15,7 +15,7 @@ describe("the security log", () => {
     return program.output();
   }
 
-  test("tells the operator who came in, who did not, what changed and what moderators did, and no secrets", async () => {
+  test("tells the operator about logins, refusals, changes and moderators' actions, and no secrets", async () => {
     const ada = await server.register("an engine of numbers");
     const log = () => douya("security-log", `--user=${ada.username}`, "--limit=50");
     for (let i = 0; i < 3; i++) {

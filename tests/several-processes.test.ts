@@ -6,7 +6,7 @@ import { until } from "./harness/within.ts";
 describe("accounts in two processes", () => {
   const server = scenario("split", { atTwoPlaces: "user" });
 
-  test("take turns, and when one is killed everything goes on at the other", async () => {
+  test("share the work, and if one is killed everything goes on at the other", async () => {
     const first = await server.register();
     const second = await server.deployment.another("user");
     const logins = async () => {

@@ -57,7 +57,7 @@ describe.each(shapes)("a link to a video, pasted into a chat, %s", (shape: Shape
     expect(text.match(/<\/title>/g)).toHaveLength(1);
   });
 
-  test("of a video that is not there, or no more, there is the plain page", async () => {
+  test("for an unknown or deleted video there is the plain page", async () => {
     const general = await plain();
     expect(general.status).toBe(404);
     expect(general.text).toContain("<title>Douya</title>");

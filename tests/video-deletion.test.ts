@@ -54,7 +54,7 @@ describe.each(shapes)("deleting a video, %s", (shape: Shape) => {
     expectProblem(await mo.put(`/videos/${video.id}/hold`), 404, "VIDEO_NOT_FOUND");
   });
 
-  test("takes everything of it away, however often whoever works on it is killed", async () => {
+  test("removes everything of it, however often the worker is killed", async () => {
     await until("the files of what was deleted before are gone", async () => (await blobs()).length === 0);
     const video = await publish();
     const other = await publish();

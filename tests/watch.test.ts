@@ -40,7 +40,7 @@ describe.each(shapes)("watching, %s", (shape) => {
     expect(seen).toEqual(newestFirst);
   });
 
-  test("who pages on while others publish and delete sees nothing twice and misses nothing", async () => {
+  test("a reader who pages while others publish and delete sees nothing twice and misses nothing", async () => {
     const first = await feed(10, null);
     const late = await ada.settled((await ada.publish(freshClip(), "late")).id);
     expect((await feed(1, null)).items[0]?.id).toBe(late.id);
@@ -73,7 +73,7 @@ describe.each(shapes)("watching, %s", (shape) => {
     expect((await ben.delete(`/videos/${own.id}`)).status).toBe(204);
   });
 
-  test("limits and cursors that make no sense are refused with the name of the parameter", async () => {
+  test("invalid limits and cursors are refused with the name of the parameter", async () => {
     for (const limit of ["0", "51", "-1", "x", "1.5", ""]) {
       const problem = expectProblem(await server.api("GET", `/feed?limit=${limit}`), 422, "INVALID_ARGUMENT");
       expect(problem.detail).toContain("limit");
@@ -99,7 +99,7 @@ describe.each(shapes)("watching, %s", (shape) => {
       whole = Buffer.from(await answer.arrayBuffer());
     });
 
-    test("may be kept for ever, and is named by its content", async () => {
+    test("is named by its content and may be cached forever", async () => {
       const answer = await get({}, "HEAD");
       expect(answer.status).toBe(200);
       expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
@@ -141,13 +141,13 @@ describe.each(shapes)("watching, %s", (shape) => {
       "bytes=0-1,5-9",
       "bytes=-",
       "bytes=0-9999999999999999999",
-    ])("what is no range gives the whole: %s", async (range) => {
+    ])("an invalid range gives the whole: %s", async (range) => {
       const answer = await get({ range });
       expect(answer.status).toBe(200);
       expect((await answer.arrayBuffer()).byteLength).toBe(whole.length);
     });
 
-    test("who has it already gets 304, who has another gets it whole", async () => {
+    test("a client that has it gets 304, one with another version gets it whole", async () => {
       for (const known of [etag, `W/${etag}`, `"x", ${etag}`, "*"])
         expect((await get({ "if-none-match": known })).status, known).toBe(304);
       expect((await get({ "if-none-match": '"x"' })).status).toBe(200);

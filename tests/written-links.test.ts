@@ -48,7 +48,7 @@ test("every command that the documents name exists", async () => {
       expect(known, `${file}: douya ${name}`).toContain(name);
 });
 
-describe("what leads somewhere", () => {
+describe("links", () => {
   const server = scenario("all");
   const browser = browsing();
   let ada: Person;

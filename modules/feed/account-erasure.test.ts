@@ -33,7 +33,7 @@ async function halfDelivered(videoId: string) {
   return (await store.delivery(videoId))!;
 }
 
-test("a video that is deleted is delivered no further, whoever is at it", async () => {
+test("a deleted video is delivered no further, even by a delivery in progress", async () => {
   for (const userId of ["1", "2"]) await store.openInbox(userId);
   const delivery = await halfDelivered("10");
   const outcome = await heldUp(
@@ -51,7 +51,7 @@ test("a video that is deleted is delivered no further, whoever is at it", async 
   expect(await rowsOf("select user_id from feed.inbox")).toEqual([{ user_id: "2" }]);
 });
 
-test("a person who is gone has no inbox and gets none, nor is anything noted of what they published", async () => {
+test("a deleted person has no inbox and gets none, and their publications are not recorded", async () => {
   await store.openInbox(eve);
   await store.noteVideo(own.db, video("11", "7"), false);
   await store.fillInbox(eve, { generation: 0, authorIds: ["7"], capped: true });

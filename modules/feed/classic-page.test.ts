@@ -57,7 +57,7 @@ describe("classicPage", () => {
     );
   });
 
-  it("shows what one follows on the first page however much others publish", () => {
+  it("shows followed authors on the first page however much others publish", () => {
     const others = Array.from({ length: 100 }, (_, i) => ({
       publishedAtMs: 1000 + i,
       videoId: `${i + 1}`,

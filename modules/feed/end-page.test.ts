@@ -67,7 +67,7 @@ test("a millisecond that fits on no page is cut, nothing is repeated and the wal
   );
 });
 
-test("just as many as asked for is the end", () => {
+test("exactly as many as asked for is the end", () => {
   const entries = [{ publishedAtMs: 2 }, { publishedAtMs: 1 }];
   expect(endPage(entries, 2, true)).toEqual({ page: entries, more: false });
   expect(endPage(entries, 1, true)).toEqual({ page: [entries[0]], more: true });

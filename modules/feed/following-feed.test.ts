@@ -45,7 +45,7 @@ function feedOf() {
   };
 }
 
-test("reads of one person that find their inbox unfilled share one filling, which outlasts who came first", async () => {
+test("concurrent reads of an unfilled inbox share one filling, which outlasts the first of them", async () => {
   const feed = feedOf();
   await feed.store.noteVideo(own.db, { authorId: author!, videoId: "21", publishedAtMs: 31 }, false);
   const first = async () => {

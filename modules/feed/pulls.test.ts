@@ -68,7 +68,7 @@ const pulls = async () =>
     (row) => row.author_id,
   );
 
-test("a read asks about nobody whom the reader does not follow, but once about who is new among the large", async () => {
+test("a read asks only about followed authors, and once about each new large author", async () => {
   for (let author = 100; author < 150; author++) await publish(String(author));
   follows.add(x).add(y);
   await publish(x);
@@ -87,7 +87,7 @@ test("a read asks about nobody whom the reader does not follow, but once about w
   expect(asked.sort()).toEqual([x, y]);
 });
 
-test("a follow has the reader pull from an author, and the end of it no more", async () => {
+test("a follow makes the reader pull from an author, and an unfollow ends that", async () => {
   expect(await read()).toEqual([]);
   await publish(x);
   expect(await read()).toEqual([]);
@@ -101,7 +101,7 @@ test("a follow has the reader pull from an author, and the end of it no more", a
   expect([await read(), await pulls()]).toEqual([[], [x]]);
 });
 
-test("a follow of before the author was large counts, whether its event has come or not", async () => {
+test("a follow from before the author was large counts, even if its event has not arrived", async () => {
   await read();
   follows.add(x);
   await publish(x);
@@ -129,7 +129,7 @@ test("an author whose number is committed late is not passed over", async () => 
   expect((await read()).sort()).toEqual([x, y, z]);
 });
 
-test("a rebuilding numbers who has none, and keeps the numbers of the others", async () => {
+test("a rebuild gives numbers to authors without one, and keeps the others", async () => {
   await publish(x);
   const numbers = async () =>
     (
@@ -147,7 +147,7 @@ test("a rebuilding numbers who has none, and keeps the numbers of the others", a
   expect(await read()).toEqual([y]);
 });
 
-test("who has no inbox any more has nothing noted of whom they pull from", async () => {
+test("a reader without an inbox has no rows of authors to pull from", async () => {
   await publish(x);
   follows.add(x);
   await read();

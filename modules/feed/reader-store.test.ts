@@ -41,7 +41,7 @@ const age = (interval: string) =>
   own.database.pool.query("update feed.reader set last_read_at = now() - $1::interval", [interval]);
 
 describe("while an inbox is being filled", () => {
-  test("an unfollow has it filled again, since the list of follows was read before", async () => {
+  test("after an unfollow it is filled again, since the list of follows is older", async () => {
     for (const author of [x, y]) await publish(author);
     const generation = await store.openInbox(reader);
     await onFollow("removeFollows", x);
@@ -71,7 +71,7 @@ describe("while an inbox is being filled", () => {
     expect((await own.database.pool.query("select from feed.source")).rowCount).toBe(0);
   });
 
-  test("an unfollow has it filled again also when a read elsewhere has opened it since", async () => {
+  test("after an unfollow it is filled again, even if another process has opened it since", async () => {
     for (const author of [x, y]) await publish(author);
     const first = await store.openInbox(reader);
     await onFollow("removeFollows", x);
@@ -83,7 +83,7 @@ describe("while an inbox is being filled", () => {
     expect(await authors()).toEqual([y]);
   });
 
-  test("another that began when it had taken too long decides", async () => {
+  test("a second filling, started because it took too long, decides", async () => {
     const first = await store.openInbox(reader);
     await onFollow("addFollows", x);
     await own.database.pool.query("update feed.reader set opened_at = opened_at - interval '20 seconds'");
@@ -96,7 +96,7 @@ describe("while an inbox is being filled", () => {
     expect(await authors()).toEqual([x]);
   });
 
-  test("whom they newly follow delivers, also afterwards; what others have delivered goes", async () => {
+  test("newly followed authors deliver, also afterwards; videos of the others are removed", async () => {
     const generation = await store.openInbox(reader);
     for (const author of [x, y, z]) await publish(author);
     await onFollow("addFollows", x);
@@ -113,7 +113,7 @@ describe("while an inbox is being filled", () => {
     expect(await authors()).toEqual([y, z, y, z, z]);
   });
 
-  test("whoever had too many is not asked about sources any more when these are few", async () => {
+  test("a reader with few follows again is no longer checked for sources", async () => {
     const generation = await store.openInbox(reader);
     await store.fillInbox(reader, { generation, authorIds: [x, y], capped: true });
     const again = await store.openInbox(reader);
@@ -131,7 +131,7 @@ describe("a day later", () => {
     await store.fillInbox(reader, { generation, authorIds: [x], capped });
   };
 
-  test("who is capped is filled again, once; of others it is looked at how many they follow, once", async () => {
+  test("capped readers are filled again, once; the follows of others are counted, once", async () => {
     await filled(false);
     await age("25 hours");
     expect(await store.readersToFill([reader])).toEqual({ fill: new Set(), look: new Set([reader]) });
@@ -144,7 +144,7 @@ describe("a day later", () => {
     expect(await mustFill()).toBe(true);
   });
 
-  test("who comes back after a month is filled from the facts", async () => {
+  test("a reader who returns after a month is filled from the facts", async () => {
     await filled(false);
     await age("31 days");
     await publish(x);
@@ -152,7 +152,7 @@ describe("a day later", () => {
     expect(await mustFill()).toBe(true);
   });
 
-  test("who does not come back has nothing left", async () => {
+  test("a reader who does not return has no rows left", async () => {
     await publish(x);
     await filled(true);
     await age("31 days");
@@ -164,7 +164,7 @@ describe("a day later", () => {
   });
 });
 
-test("who comes back while idle inboxes are closed keeps theirs", async () => {
+test("a reader who returns while idle inboxes are closed keeps theirs", async () => {
   const generation = await store.openInbox(reader);
   await publish(x);
   await store.fillInbox(reader, { generation, authorIds: [x], capped: true });
@@ -180,7 +180,7 @@ test("who comes back while idle inboxes are closed keeps theirs", async () => {
   expect(await mustFill()).toBe(false);
 });
 
-test("interests matter to who is capped, or about to be, alone", async () => {
+test("interests matter only for readers who are capped or soon will be", async () => {
   const asked = async () => [...(await store.cappedReaders([reader, "2"]))];
   expect(await asked()).toEqual([]);
   const generation = await store.openInbox(reader);

@@ -123,7 +123,7 @@ test("reports go: their own, and with their comments those of others; what other
   ]);
 });
 
-test("nothing comes from them afterwards, and the others of a batch do", async () => {
+test("they can add nothing afterwards; the others of a batch can", async () => {
   await remove();
   const command = { videoId: videoOf(0), reaction: 1 as const };
   const outcomes = await reactions().apply([
@@ -144,7 +144,7 @@ test.each([
   ["dislike", async () => (await react(eve, [videoOf(0)], -1))[0]],
   ["comment", () => comment(eve, videoOf(0))],
   ["report", (id: string) => report(id)],
-])("a %s that is under way meanwhile leaves nothing behind", async (_what, act) => {
+])("a %s in progress meanwhile leaves nothing behind", async (_what, act) => {
   const { id } = (await comment("2", videoOf(0))) as CommentRow;
   const late = () => act(id);
   const hold = `select from interaction.video where video_id = ${videoOf(0)} for update`;

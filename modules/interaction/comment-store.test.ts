@@ -135,7 +135,7 @@ describe("add and remove", () => {
     expect((await store.video(videoId))?.comments).toBe("2");
   });
 
-  it("each of a batch gets its own answer", async () => {
+  it("every command of a batch gets its own answer", async () => {
     const root = await add();
     await store.close("102", true, () => {});
     const answers = await store.add([
@@ -149,7 +149,7 @@ describe("add and remove", () => {
     expect((await store.video("102"))?.comments).toBe("0");
   });
 
-  it("an answer to a reply stands under the same comment and names whom it answers", async () => {
+  it("an answer to a reply is under the same comment and names the author it answers", async () => {
     const root = await add();
     const reply = await add({ replyToId: root.id, authorId: "6" });
     expect(reply).toMatchObject({ root_id: root.id, reply_to_user_id: null });
@@ -169,7 +169,7 @@ describe("add and remove", () => {
     expect(await store.video(videoId)).toMatchObject({ pinned_id: null, comments: "0" });
   });
 
-  it("what the check refuses stays", async () => {
+  it("a comment whose removal is refused stays", async () => {
     const root = await add();
     const refuse = () => {
       throw new Error("no");

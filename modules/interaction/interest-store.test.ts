@@ -44,7 +44,7 @@ test("are the authors of the newest likes and of the newest comments, each once 
   expect(two).toEqual(["1007"]);
 });
 
-test("leave out oneself", async () => {
+test("leave out the person themselves", async () => {
   await own.database.pool.query("insert into interaction.reaction values (8, 1008, 1, 3)");
   expect(await interestStore(own.db)(["1008"])).toEqual([[]]);
 });

@@ -104,7 +104,7 @@ describe("apply", () => {
 });
 
 describe("many at once", () => {
-  it("from two processes, each like counts once and nobody waits in a circle", async () => {
+  it("from two processes, each like counts once and nothing deadlocks", async () => {
     const other = reactionStore(test.db, test.events);
     const everyone = Array.from({ length: 60 }, (_, i) => String(1000 + i));
     const commands = (reaction: StoredReaction, order: 1 | -1) =>
@@ -129,7 +129,7 @@ describe("many at once", () => {
     expect(given.map((row) => Number(row.likes_given))).toEqual(everyone.map(() => videos.length));
   });
 
-  it("in any order about many videos of the same authors, nobody waits in a circle", async () => {
+  it("in any order on many videos of the same authors, nothing deadlocks", async () => {
     const authors = 150;
     const of = (from: number) =>
       Array.from({ length: authors }, (_, i) => ({ videoId: String(from + i), authorId: String(i + 1) }));
@@ -157,7 +157,7 @@ describe("many at once", () => {
 });
 
 describe("events", () => {
-  it("tell of what changed and of nothing else", async () => {
+  it("tell what changed and nothing else", async () => {
     const like: ReactionCommand = { videoId: "101", userId: "3", reaction: 1, id: "1" };
     await store.apply([like]);
     await store.apply([like]);
@@ -177,7 +177,7 @@ describe("events", () => {
 });
 
 describe("liked", () => {
-  it("pages by the time of liking, whatever is liked meanwhile", async () => {
+  it("pages in the order of likes, whatever is liked meanwhile", async () => {
     const like = (videoId: string, reaction: StoredReaction = 1) =>
       store.apply([{ videoId, userId: "3", reaction, id: String(++lastId) }]);
     for (const videoId of ["102", "101", "104"]) await like(videoId);

@@ -56,7 +56,7 @@ it("a comment stands once, with the reports by reason and the newest words", asy
   expect(await store().queue(first!.position, 9)).toEqual(rows.slice(1));
 });
 
-it("what is dismissed is not reported again, but goes with its comment", async () => {
+it("a dismissed comment is not reported again, and its record goes with the comment", async () => {
   const [one, two] = [await say(), await say()];
   for (const id of [one, two]) await report(id, "10");
   for (let i = 0; i < 2; i++) await store().dismiss(videoId, one);
@@ -84,7 +84,7 @@ it("many reports at once make one entry, and a report is taken back with it", as
   expect(await kept()).toEqual([]);
 });
 
-it("a comment that masses report keeps so many reports, and takes others in when some are taken back", async () => {
+it("a comment with very many reports keeps a number of them, and accepts others when some are withdrawn", async () => {
   const id = await say();
   await Promise.all(Array.from({ length: maxReports + 10 }, (_, i) => report(id, String(10 + i))));
   const count = async () => (await store().queue("0", 9)).map((row) => Number(row.spam));
@@ -114,7 +114,7 @@ it.each([
   expect(await kept()).toEqual([]);
 });
 
-it("a deletion that waits for a report takes it along", async () => {
+it("a deletion that waits for a report removes it too", async () => {
   const root = await say();
   const reply = await say(root);
   await report(await say(), "10");
@@ -136,7 +136,7 @@ it("a deletion that waits for a report takes it along", async () => {
   expect((await kept()).map((row) => row.comment_id)).not.toContain(reply);
 });
 
-it("with the comments of a video go their reports", async () => {
+it("the reports of a video's comments go with it", async () => {
   for (const id of [await say(), await say()]) await report(id, "10");
   await removalStore(own.db, own.events).removeComments(videoId);
   expect(await kept()).toEqual([]);

@@ -4,7 +4,7 @@ import { checkComment, mayDelete, parseCursor } from "./rules.ts";
 const refused = (reason: string) => expect.objectContaining({ kind: "invalid", reason });
 
 describe("checkComment", () => {
-  test("takes 1 to 500 characters as people count them, and 20 line breaks", () => {
+  test("accepts 1 to 500 characters as people count them, and 20 line breaks", () => {
     expect(checkComment("  hi 👩‍👧 ")).toBe("hi 👩‍👧");
     expect(checkComment("😀".repeat(500))).toHaveLength(1000);
     expect(checkComment(`a${"\r\n".repeat(20)}b`)).toBe(`a${"\n".repeat(20)}b`);
@@ -14,7 +14,7 @@ describe("checkComment", () => {
 });
 
 describe("parseCursor", () => {
-  test("takes as many numbers as the list has, or none", () => {
+  test("accepts as many numbers as the list has, or none", () => {
     expect(parseCursor("", 3)).toBeUndefined();
     expect(parseCursor("12-0-999999999999999999", 3)).toEqual(["12", "0", "999999999999999999"]);
     for (const cursor of ["12", "1-2-3-4", "1--3", "1-2-x", "1-2--3", "1-2-1000000000000000000"])

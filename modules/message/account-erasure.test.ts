@@ -70,7 +70,7 @@ test("a long conversation goes in steps, each exact, and others stay", async () 
   expect(await drifts(own.database, counts)).toEqual([]);
 });
 
-test("afterwards they write to nobody, and nobody to them", async () => {
+test("afterwards they can send and receive no messages", async () => {
   await remove();
   expect(await send(eve, "1")).toMatchObject([{ reason: "SESSION_ENDED" }]);
   expect(await send("1", eve)).toMatchObject([{ reason: "USER_NOT_FOUND" }]);
@@ -81,7 +81,7 @@ test("afterwards they write to nobody, and nobody to them", async () => {
 test.each([
   ["of theirs", () => send(eve, "1")],
   ["to them", () => send("1", eve)],
-])("a message %s that is under way meanwhile leaves nothing behind", async (_what, late) => {
+])("a message %s in progress meanwhile leaves nothing behind", async (_what, late) => {
   await send("2", "1");
   // Counted in the order of ids: it waits for the row of 1 and does not yet hold that of 500.
   const hold = "select from message.person where user_id = 1 for update";

@@ -315,7 +315,7 @@ describe("two processes at once", () => {
     expect(await processes[0]!.store.unread(["1", "2", "3"])).toEqual([1, 1, 1]);
   });
 
-  test("give ids in the order in which messages appear: who reads on misses none", async () => {
+  test("give ids in the order in which messages appear: a reader that continues misses none", async () => {
     const { store } = processes[0]!;
     const read: MessageRow[] = [];
     let writing = true;
@@ -357,7 +357,7 @@ describe("two processes at once", () => {
     expect(sentOf([...there, ...back])).toHaveLength(1000);
   });
 
-  test("in many conversations neither wait for each other for ever nor miscount", async () => {
+  test("in many conversations neither deadlock nor miscount", async () => {
     let count = 0;
     for (let round = 0; round < 8; round++) {
       const people = ["1", "2", "3", "4", "5", "6"].map((one) => `${round + 1}${one}`);

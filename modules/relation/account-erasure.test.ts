@@ -75,7 +75,7 @@ describe("removing a person", () => {
     expect(await rowsOf("select from events.log where type = 'relation.unblocked.v1'")).toHaveLength(2);
   });
 
-  test("nobody follows or blocks them afterwards, nor they anybody; the others of a batch do", async () => {
+  test("no follow or block from or to them is added afterwards; the others of a batch are", async () => {
     await remove();
     const [own1, theirs, fine] = await follow([
       [eve, "1"],
@@ -96,7 +96,7 @@ describe("removing a person", () => {
     ["follow of theirs", () => follow([[eve, "1"]])],
     ["follow of them", () => follow([["1", eve]])],
     ["block of theirs", () => block(eve, "1")],
-  ])("a %s that is under way meanwhile leaves nothing behind", async (_what, late) => {
+  ])("a %s in progress meanwhile leaves nothing behind", async (_what, late) => {
     await follow([["1", "2"]]);
     await rowsOf("insert into relation.stats (user_id) values (500)");
     // Counted in the order of ids: it waits for the row of 1 and does not yet hold that of 500.
@@ -109,7 +109,7 @@ describe("removing a person", () => {
     expect(await drifts(own.database, counts)).toEqual([]);
   });
 
-  test("whoever has counted already is waited for", async () => {
+  test("a transaction that has counted already is waited for", async () => {
     await follow([["1000", "2"]]);
     let removed: Promise<void> | undefined;
     const hold = "select from relation.stats where user_id = 1000 for update";

@@ -85,7 +85,7 @@ const waiting = (count: number) =>
     .toBe(count);
 
 describe("a block", () => {
-  test("ends the follows in both directions with their counts, and says so", async () => {
+  test("ends the follows in both directions with their counts and events", async () => {
     await follow("1", "2");
     await follow("2", "1");
     await follow("3", "1");
@@ -119,7 +119,7 @@ describe("a block", () => {
     expect((await eventTypes()).filter((type) => type.includes("unblocked"))).toHaveLength(1);
   });
 
-  test("is seen in how people stand to each other, and listed", async () => {
+  test("appears in relationships and in the list", async () => {
     await block("1", "2");
     await block("1", "3");
     await follow("2", "3");
@@ -139,7 +139,7 @@ describe("a block", () => {
   });
 });
 
-describe("beside another transaction", () => {
+describe("with a concurrent transaction", () => {
   const holdCounts = () => hold("select from relation.stats where user_id in (1, 2) for update");
   beforeEach(async () => {
     await pool.query("insert into relation.stats (user_id) values (1), (2)");
@@ -177,7 +177,7 @@ describe("beside another transaction", () => {
   test.each([
     "unfollow first",
     "block first",
-  ])("an unfollow and a block do not wait in a circle, %s", async (order) => {
+  ])("an unfollow and a block do not deadlock, %s", async (order) => {
     await follow("1", "2");
     const counts = await holdCounts();
     const acts = [() => unfollow("1", "2"), () => block("2", "1")];
@@ -191,7 +191,7 @@ describe("beside another transaction", () => {
     expect(await facts()).toEqual({ follows: "", blocks: "2>1" });
   });
 
-  test("a follow that came and is on its way out again makes the block begin anew", async () => {
+  test("a follow that is being removed again makes the block start over", async () => {
     const counts = await holdCounts();
     const blocked = block("2", "1");
     await waiting(1);

@@ -110,7 +110,7 @@ describe("the limit", () => {
   const facts = async () =>
     (await database.pool.query("select from relation.follow where follower_id = 1")).rows.length;
 
-  it("holds exactly, for those who follow from two processes at the same moment", async () => {
+  it("is exact, for concurrent follows from two processes", async () => {
     await following(maxFollowing - 1);
     const outcomes = await Promise.all([store.apply([follow("2")]), store.apply([follow("3")])]);
     expect(outcomes.flat().filter((outcome) => outcome === true)).toHaveLength(1);
@@ -118,7 +118,7 @@ describe("the limit", () => {
     expect([await counted(), await facts()]).toEqual([maxFollowing, maxFollowing]);
   });
 
-  it("counts what one unfollows in the same moment, and nothing that is refused anyway or there already", async () => {
+  it("counts concurrent unfollows, and no follow that is refused anyway or exists already", async () => {
     await following(maxFollowing);
     await database.pool.query("insert into relation.block values (3, 1, 1)");
     const tooMany = expect.objectContaining({ reason: "FOLLOWS_TOO_MANY" });

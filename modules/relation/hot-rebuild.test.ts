@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => own.drop());
 
-test("a stop does not wait for the rebuild of the ranking, which changes nothing then", async () => {
+test("a stop does not wait for the rebuild of the ranking, which then changes nothing", async () => {
   const { pool } = own.database;
   await pool.query("insert into relation.hot_user (user_id, won) values (7, 3)");
   await pool.query(`

@@ -134,7 +134,7 @@ describe("the ranking", () => {
     expect(await ranking()).toEqual([{ userId: "2", won: 1 }]);
   });
 
-  test("is exact although more drop out than one transaction takes out, and leaves nothing behind", async () => {
+  test("is exact although more expire than one transaction removes, and leaves nothing behind", async () => {
     const insert = (from: number, count: number) =>
       own.database.pool.query(
         "insert into relation.follow select 1000 + i, 7, $1::int8 + i from generate_series(1, $2::int) i",
@@ -160,7 +160,7 @@ describe("the ranking", () => {
     expect(rows[0].left).toBe("0");
   });
 
-  test("is exact and waits for nobody while it is being changed", async () => {
+  test("is exact and does not wait while it is being changed", async () => {
     await change(new Map(), "1", "5", true);
     clockMs += hotMs - 1;
     for (const [follower, followee] of ["25", "16", "36"])
@@ -190,7 +190,7 @@ describe("the ranking", () => {
     expect(await ranking(1000)).toHaveLength(100);
   });
 
-  test("built anew while follows come and go, is what the facts say", async () => {
+  test("rebuilt while follows come and go, it equals the facts", async () => {
     const facts: Facts = new Map();
     const busy = Promise.all(
       ["1", "2", "3"].map(async (followerId) => {

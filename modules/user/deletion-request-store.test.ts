@@ -52,7 +52,7 @@ async function answer(...answers: ["refused" | "removed", string][]): Promise<st
   return removed;
 }
 
-test("what is removed leaves no more than an id, once, and takes the pictures that nobody else has", async () => {
+test("an erased account leaves only an id, once, and its pictures go unless somebody else has them", async () => {
   await deletionRequests().close(proven, "7");
   await expect(deletionRequests().close(proven, "8")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   const removed = await answer(["removed", "7"], ["removed", "7"], ["refused", "7"]);
@@ -86,7 +86,7 @@ test("what is removed leaves no more than an id, once, and takes the pictures th
   expect(placed).toBe(false);
 });
 
-test("what is refused is as before, and an answer to an earlier attempt does nothing", async () => {
+test("a refused account is as before, and an answer to an earlier request does nothing", async () => {
   await deletionRequests().close(proven, "7");
   await answer(["refused", "7"]);
   expect(await accountOf()).toMatchObject({ state: "open", closing_refused: "VIDEO_HELD", username: "Eve" });

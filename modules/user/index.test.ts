@@ -82,7 +82,7 @@ const badCredentials = { kind: "unauthenticated", reason: "BAD_CREDENTIALS" };
 const ended = { kind: "unauthenticated", reason: "SESSION_ENDED" };
 
 describe("accounts", () => {
-  test("who registers has a session, and logs in under every form of the name", async () => {
+  test("a registration opens a session, and every form of the name logs in", async () => {
     const made = await register(" Zoé ");
     expect(made.user).toMatchObject({ username: "Zoé", name: "Zoé", signature: "", avatarKey: "" });
     expect(await alive(made)).toEqual([made.sessionId]);
@@ -101,7 +101,7 @@ describe("accounts", () => {
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   });
 
-  test("a wrong name and a wrong password are told alike, and take as long", async () => {
+  test("a wrong name and a wrong password get the same answer after the same time", async () => {
     await register("Ann");
     const refusal = (attempt: Promise<unknown>) =>
       attempt.then(
@@ -139,7 +139,7 @@ describe("accounts", () => {
     expect(rows[0].password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   });
 
-  test("a school logs in at once, and no address goes on and on", async () => {
+  test("a school can log in at once, but no address without end", async () => {
     user = await start(true);
     const reasonOf = (attempt: Promise<unknown>) =>
       attempt.then(
@@ -155,7 +155,7 @@ describe("accounts", () => {
     await expect(logIn("Nobody", { address: "203.0.113.8" })).rejects.toMatchObject(badCredentials);
   });
 
-  test("who guesses at a name keeps nobody who is logged in from what asks for the password", async () => {
+  test("guesses at a name do not lock a logged-in owner out of what asks for the password", async () => {
     user = await start(true);
     const ann = await register("Ann", { address: "203.0.113.1" });
     const reasonOf = (asked: Promise<unknown>) =>
@@ -177,7 +177,7 @@ describe("accounts", () => {
     expect(own).toContain("TOO_MANY_ATTEMPTS");
   });
 
-  test("guesses from everywhere stop at a hundred, outlast a restart, and keep no known device out", async () => {
+  test("guesses from everywhere stop at a hundred, survive a restart, and lock no known device out", async () => {
     user = await start(true);
     const home = "203.0.113.1";
     const ann = await register("Ann", { address: home, device: "ann's laptop" });
@@ -223,7 +223,7 @@ describe("accounts", () => {
     await logIn("Ann", { address: home, device: "ann's laptop" });
   });
 
-  test("of many devices those used last are known", async () => {
+  test("the most recently used devices are remembered", async () => {
     const ann = await register("Ann", { address: "203.0.113.1", device: "laptop" });
     await sql(`update "user".known_device set seen_at = now() - interval '2 days'`);
     await sql(`insert into "user".known_device (user_id, mark, seen_at)
@@ -246,7 +246,7 @@ describe("sessions", () => {
     await expect(refresh(`${classic.user!.id}.${classic.sessionId}.`)).rejects.toMatchObject(ended);
   });
 
-  test("a refresh token is swapped for new ones of the same session, again and again", async () => {
+  test("a refresh token is exchanged for new ones of the same session, repeatedly", async () => {
     const first = await register("Ann");
     let { refreshToken } = first;
     const seen = new Set([refreshToken]);
@@ -261,7 +261,7 @@ describe("sessions", () => {
     expect(await alive(first)).toEqual([first.sessionId]);
   });
 
-  test("whoever asks again in a moment is given the same token, and both may go on with it", async () => {
+  test("a repeated request a moment later gets the same token, and both may continue with it", async () => {
     const { refreshToken } = await register("Ann");
     const other = await start();
     // Open connections, so that they really ask at once.
@@ -275,7 +275,7 @@ describe("sessions", () => {
     await refresh([...next][0]!);
   });
 
-  test("a moment is one by the clock that noted it, whatever ours says", async () => {
+  test("the moment counts in the clock that recorded it, whatever ours says", async () => {
     const { refreshToken } = await register("Ann");
     const next = await refresh(refreshToken);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
@@ -283,7 +283,7 @@ describe("sessions", () => {
     expect((await refresh(refreshToken)).refreshToken).toBe(next.refreshToken);
   });
 
-  test("a token that was swapped long ago ends its session, for the thief and for the robbed", async () => {
+  test("a token that was rotated long ago ends its session, for thief and owner", async () => {
     const first = await register("Ann");
     const second = await refresh(first.refreshToken);
     await sql(`update "user".session set rotated_at = rotated_at - interval '11 s'`);
@@ -292,7 +292,7 @@ describe("sessions", () => {
     expect(await alive(first)).toEqual([]);
   });
 
-  test("so does one that was swapped twice, when the thief has gone on with it", async () => {
+  test("so does one that was rotated twice, after a thief continued with it", async () => {
     const first = await register("Ann");
     const second = await refresh(first.refreshToken);
     const third = await refresh(second.refreshToken);
@@ -343,7 +343,7 @@ describe("sessions", () => {
     await expect(refresh(late.refreshToken)).rejects.toMatchObject(ended);
   });
 
-  test("who gives the password again, to change it, stays for another 180 days", async () => {
+  test("a session whose owner gives the password again lasts another 180 days", async () => {
     const ann = await register("Ann");
     await sql(`update "user".session set password_at = now() - interval '170 days'`);
     const { sessionId } = ann;
@@ -371,7 +371,7 @@ describe("sessions", () => {
     await expect(user.endSessions({}, as())).rejects.toMatchObject({ reason: "LOGIN_REQUIRED" });
   });
 
-  test("more than enough end the ones not used for longest", async () => {
+  test("beyond the maximum, the least recently used ones end", async () => {
     const first = await register("Ann");
     const second = await logIn("Ann");
     // The second is old, but in use.
@@ -386,7 +386,7 @@ describe("sessions", () => {
     expect(await alive(first, second, last)).toEqual([second.sessionId, last.sessionId]);
   });
 
-  test("one is alive for its owner only, whatever else is asked for at once", async () => {
+  test("a session is alive for its owner only, whatever is asked for at once", async () => {
     const [ann, bob] = [await register("Ann"), await register("Bob")];
     const { sessionId } = ann;
     const check = (userId: string) => user.checkSessions({ sessions: [{ userId, sessionId }] }, as());
@@ -461,7 +461,7 @@ describe("what was under way", () => {
     expect(rows.map(({ id }) => id)).toEqual(what === "is changed" ? [ann.sessionId] : []);
   });
 
-  test("of two changes of a password one is refused, and so is a deletion with the old one", async () => {
+  test("of two concurrent password changes one is refused, and so is a deletion with the old password", async () => {
     const ann = await register("Ann");
     const change = (newPassword: string) =>
       user.changePassword(
@@ -481,7 +481,7 @@ describe("what was under way", () => {
     await expect(close).rejects.toMatchObject(wrongPassword);
   });
 
-  test("a refresh that the change of the password overtakes gives nothing that lives", async () => {
+  test("a refresh overtaken by a password change gives no valid token", async () => {
     const [here, there] = [await register("Ann"), await logIn("Ann")];
     const change = () =>
       user.changePassword(
@@ -532,7 +532,7 @@ describe("keys", () => {
     await refresh(before.refreshToken);
   });
 
-  test("are forgotten when the last token that they signed is over, and kept until then", async () => {
+  test("are removed when the last token that they signed has expired, and kept until then", async () => {
     await sql(`update "user".signing_key set created_at = now() - interval '61 d'`);
     await start();
     expect(await published()).toHaveLength(2);
@@ -544,7 +544,7 @@ describe("keys", () => {
   const privateHalves = async () =>
     (await sql('select kid, private_jwk, sealed from "user".signing_key')).rows;
 
-  test("private halves are encrypted, and those of before are from the next start on", async () => {
+  test("private halves are encrypted, and older ones from the next start on", async () => {
     const before = await register("Ann");
     const [row] = await privateHalves();
     expect(row.private_jwk).toBeNull();
@@ -578,7 +578,7 @@ describe("keys", () => {
     );
   });
 
-  test("a sealed key that was changed, or is another's, is none", () => {
+  test("a sealed key that was changed or belongs to another kid does not open", () => {
     const seal = sealedBy("s".repeat(32));
     const sealed = seal.seal("one", "text");
     expect(seal.open("one", sealed)).toBe("text");
@@ -601,7 +601,7 @@ describe("keys", () => {
 });
 
 describe("profiles", () => {
-  test("the known are found, in the order asked, the rest left out", async () => {
+  test("known people are found in the order asked, unknown ones left out", async () => {
     const [ann, bob] = [(await register("Ann")).user!, (await register("Bob")).user!];
     const asked = [bob.id, "1", "x", "9".repeat(30), ann.id, bob.id, idAtTime(Date.now() + 1e9).toString()];
     expect((await user.getUsers({ ids: asked }, as())).users.map(({ name }) => name)).toEqual([
@@ -611,7 +611,7 @@ describe("profiles", () => {
     ]);
   });
 
-  test("what is absent stays", async () => {
+  test("absent fields stay", async () => {
     const { id } = (await register("Ann")).user!;
     const update = (change: { name?: string; signature?: string }) => user.updateProfile(change, as(id));
     expect(await update({ name: "Annie 👩‍🎤" })).toMatchObject({

@@ -13,7 +13,7 @@ function create() {
 /** An hour is more than the longest line takes on the slowest machine. */
 const call = (ms = 3_600_000): Call => ({ traceId: "", deadlineMs: Date.now() + ms });
 
-test("what was hashed verifies, and nothing else", async () => {
+test("a hashed password verifies, and no other", async () => {
   const { passwords } = create();
   const [one, two] = await Promise.all([passwords.hash("secret", call()), passwords.hash("secret", call())]);
   expect(one).not.toBe(two);
@@ -22,7 +22,7 @@ test("what was hashed verifies, and nothing else", async () => {
   expect(await passwords.verify(undefined, "nobody has this password", call())).toBe(false);
 });
 
-test("a storm of 1,000 is served as far as the line reaches; the rest is told when to come back", async () => {
+test("a storm of 1,000 is served up to the length of the queue; the rest is told when to retry", async () => {
   const { metrics, passwords } = create();
   const hash = await passwords.hash("secret", call());
   const before = process.memoryUsage().rss;
@@ -41,12 +41,12 @@ test("a storm of 1,000 is served as far as the line reaches; the rest is told wh
   expect(await metrics.registry.metrics()).toContain("douya_password_queue 0");
 });
 
-test("whose deadline is over when the turn comes is refused", async () => {
+test("a request whose deadline has passed in the queue is refused", async () => {
   const { passwords } = create();
   await expect(passwords.hash("secret", call(-1))).rejects.toMatchObject({ reason: "BUSY" });
 });
 
-test("a thread answers each of those who wait for it", async () => {
+test("a thread answers every waiting caller", async () => {
   const thread = hashingThread();
   const hash = (await thread.run({ do: "hash", password: "secret", options: argon2id })) as string;
   const verify = (password: string) => thread.run({ do: "verify", hash, password });
@@ -57,7 +57,7 @@ test("a thread answers each of those who wait for it", async () => {
   await thread.stop();
 });
 
-test("a thread that ends is replaced, and all who waited for it are told", async () => {
+test("a thread that ends is replaced, and all its callers are told", async () => {
   const thread = hashingThread();
   const task = { do: "hash", password: "secret", options: argon2id } as const;
   const waiting = Promise.allSettled([thread.run(task), thread.run(task)]);

@@ -93,7 +93,7 @@ describe("passwords", () => {
 });
 
 describe("names", () => {
-  test("a user name may be joined and dressed, but hides nothing", () => {
+  test("a user name may have joiners and variation selectors, but hides nothing", () => {
     for (const name of ["豆芽 01", "ada❤️", "می‌خواهم", "ന്‍റെ"]) expect(checkUsername(` ${name} `)).toBe(name);
     for (const name of ["", "\u200d", "a\u200bb", "a\u202eb", "a".repeat(33), "a\nb", "\ud83d"])
       expect(() => checkUsername(name)).toThrow(refused("NAME_INVALID"));
@@ -112,24 +112,24 @@ describe("names", () => {
 
 describe("a refresh token", () => {
   const judge = (shown: ShownGeneration, rotatedMsAgo: number) => judgeRefresh({ shown, rotatedMsAgo });
-  test("is swapped when it is the current one, however old", () => {
+  test("is rotated if it is the current one, however old", () => {
     expect(judge("current", 0)).toBe("rotate");
     expect(judge("current", 1e10)).toBe("rotate");
   });
-  test("just swapped is good for a moment more, then it was copied", () => {
+  test("just rotated is valid for a moment more, then counts as copied", () => {
     expect(judge("previous", refreshGraceMs)).toBe("rotate");
     expect(judge("previous", refreshGraceMs + 1)).toBe("end-session");
   });
-  test("from before was copied, however long ago", () => {
+  test("from earlier counts as copied, however old", () => {
     expect(judge("older", 0)).toBe("end-session");
   });
-  test("that nobody knows ends nothing", () => {
+  test("that is unknown ends nothing", () => {
     expect(judge("unknown", 0)).toBe("refuse");
     expect(judgeRefresh(undefined)).toBe("refuse");
   });
 });
 
-test("whoever guessed too often is told when to go on, and how to come in at once", () => {
+test("after too many guesses the answer says when to retry, and how to get in at once", () => {
   expect(tooManyGuesses(90_000)).toMatchObject({
     kind: "exhausted",
     reason: "TOO_MANY_ATTEMPTS",

@@ -51,7 +51,7 @@ test("a session too many ends the one not used for longest, and nobody else's", 
   expect(kept("2")).toEqual([1]);
 });
 
-test("an account that is being closed has no session, not even one that begins at the same moment", async () => {
+test("an account that is being closed has no session, not even one opened at the same moment", async () => {
   await addAccount("3");
   expect(await add("3", 300)).toBe(true);
   const closing = await own.database.pool.connect();

@@ -116,7 +116,7 @@ test("videos in every state and uploads go with what they use, each with its eve
   expect(await rowsOf("select from events.log where type = 'video.deleted.v1'")).toHaveLength(251);
 });
 
-test("a hold refuses one attempt for good, whenever it is handled; and a later one not, once it is off", async () => {
+test("a hold refuses one request for good, whenever it is handled, but no later request once it has ended", async () => {
   const { id } = (await publish(await upload()))!;
   expect(await videos.setHeld(id as VideoId, true)).toBe(true);
   await close("7");
@@ -132,7 +132,7 @@ test("a hold refuses one attempt for good, whenever it is handled; and a later o
   expect(await shareOfEve()).toEqual([]);
 });
 
-test("what is published meanwhile is not", async () => {
+test("a video is not published meanwhile", async () => {
   const id = await upload();
   let removed: Promise<unknown> | undefined;
   const hold = `select from video.upload where id = ${id} for update`;
@@ -153,7 +153,7 @@ test("what is published meanwhile is not", async () => {
   expect(await rowsOf("select key from video.job where kind = 'process'")).toEqual([]);
 });
 
-test("what is uploaded meanwhile is waited for, and goes", async () => {
+test("an upload in progress is waited for, and goes", async () => {
   await upload();
   let removed: Promise<unknown> | undefined;
   const hold = "select pg_advisory_xact_lock(hashtextextended('video/source.mp4', 0))";
@@ -166,7 +166,7 @@ test("what is uploaded meanwhile is waited for, and goes", async () => {
   expect(await rowsOf("select from video.blob_use")).toEqual([]);
 });
 
-test("a hold that comes while the account goes is none", async () => {
+test("a hold during the deletion has no effect", async () => {
   const { id } = (await publish(await upload()))!;
   const hold = `select from video.video where id = ${id} for update`;
   const outcome = await heldUp(

@@ -250,7 +250,7 @@ describe("requests", () => {
     expect((await publish("one")).id).toBe((await publish("two")).id);
   });
 
-  test("what is not the caller's stays", async () => {
+  test("videos of others stay", async () => {
     const made = await publish(vertical);
     const remove = (id: string, caller?: string) => video.deleteVideo({ id }, as(caller));
     await expect(remove(made.id, "2")).rejects.toMatchObject({
@@ -276,7 +276,7 @@ describe("requests", () => {
   });
 });
 
-test("an upload is nothing that anybody can ask for by its content, and what is not published yet has its bound", async () => {
+test("an upload cannot be fetched by its content, and unpublished files have a limit", async () => {
   const content = await readFile(join(root, "platform/media/testdata/compliant.mp4"));
   await send(Readable.from([content]));
   expect((await files()).sort()).toEqual(["bin"]);
@@ -298,7 +298,7 @@ test("an upload is nothing that anybody can ask for by its content, and what is 
   await send(Readable.from([content]));
 });
 
-test("accounts share what their address may leave unpublished, and other addresses have their own", async () => {
+test("accounts at one address share its limit of unpublished files; other addresses have their own", async () => {
   const content = await readFile(join(root, "platform/media/testdata/compliant.mp4"));
   const upload = (person: string, address: string) => send(Readable.from([content]), person, address);
   const first = await upload("1", "198.51.100.7");
@@ -314,7 +314,7 @@ test("accounts share what their address may leave unpublished, and other address
   room.mockRestore();
 });
 
-test("what takes this machine too long is refused with what fits, and nothing of it is kept", async () => {
+test("a video that would take too long is refused with what fits, and nothing of it is kept", async () => {
   await stop();
   await start(media, { maxProcessingMs: 1 });
   await expect(send(createReadStream(join(root, "platform/media/testdata/hdr.mp4")))).rejects.toMatchObject({

@@ -135,7 +135,7 @@ describe("publishing", () => {
     expect(await remaining("process")).toHaveLength(1);
   });
 
-  test("somebody else's upload, or none, is nothing", async () => {
+  test("an upload of another person, or none, gives nothing", async () => {
     const id = await upload();
     expect(await publish(id, "2" as UserId)).toBeUndefined();
     expect(await publish("99" as UploadId)).toBeUndefined();
@@ -166,7 +166,7 @@ describe("publishing", () => {
     expect([await works(), await users(source)]).toEqual([0, [id]]);
   });
 
-  test("a failure keeps its reason and lets go of every blob; a published video cannot fail", async () => {
+  test("a failure keeps its reason and releases every blob; a published video cannot fail", async () => {
     const id = await processing();
     await store.claimBlob("cover/a.jpg", id);
     await store.fail(id, { reason: "VIDEO_DAMAGED", message: "Broken." }, jobs);
@@ -209,7 +209,7 @@ describe("counts", () => {
     expect([await works(), await works("2" as UserId)]).toEqual([1, 0]);
   });
 
-  test("finishing and deleting never wait for each other in a circle", async () => {
+  test("finishing and deleting never deadlock", async () => {
     const id = await processing();
     const { open, opened } = gate();
     const slow = { ...jobOf("process", id), finish: () => opened };
@@ -234,7 +234,7 @@ describe("counts", () => {
   });
 });
 
-test("an upload that waits in a circle is taken in all the same", async () => {
+test("an upload that deadlocks is retried and accepted", async () => {
   await upload();
   const [gate, other] = await Promise.all([1, 2].map(() => own.database.pool.connect()));
   try {
@@ -260,7 +260,7 @@ test("an upload that waits in a circle is taken in all the same", async () => {
 });
 
 describe("blobs", () => {
-  test("a blob goes when its last user has let go, and its job with it", async () => {
+  test("a blob is removed when its last user has released it, and its job with it", async () => {
     const removed: string[] = [];
     const gone = (key: string) => remove(key, async () => void removed.push(key));
     const [first, second] = [await processing(), await processing()];
@@ -272,7 +272,7 @@ describe("blobs", () => {
     expect([removed, await remaining("remove-blob")]).toEqual([[source], []]);
   });
 
-  test("what is kept when a video is finished is still held, the rest is not", async () => {
+  test("blobs that a finished video keeps are still used, the rest are not", async () => {
     const id = await processing();
     await store.claimBlob("video/rendition.mp4", id);
     await finish(id, ["video/rendition.mp4"]);
@@ -297,7 +297,7 @@ describe("blobs", () => {
     expect(order).toEqual(["removed", "held"]);
   });
 
-  test("who lets go while the blob is looked at has it looked at again", async () => {
+  test("a release during the check causes another check", async () => {
     const id = await processing();
     const { open, opened } = gate();
     await jobs.add(own.db, "remove-blob", source);
@@ -329,7 +329,7 @@ describe("blobs", () => {
     expect(await remaining("remove-blob")).toEqual([source]);
   });
 
-  test("a video deleted meanwhile takes hold of nothing and puts nothing in place", async () => {
+  test("a video deleted meanwhile claims nothing and puts nothing in place", async () => {
     const id = await processing();
     expect(await store.claimBlob("cover/a.jpg", id)).toBe(true);
     let placed = 0;
@@ -341,7 +341,7 @@ describe("blobs", () => {
     expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], []]);
   });
 
-  test("many who let go of the same blobs at once do not wait in a circle", async () => {
+  test("concurrent releases of the same blobs do not deadlock", async () => {
     const keys = ["video/a.mp4", "video/b.mp4", "video/c.mp4", "video/d.mp4"];
     const ids = await Promise.all(
       Array.from({ length: 12 }, async (_, i) => {
@@ -355,7 +355,7 @@ describe("blobs", () => {
   });
 });
 
-test("uploads that nobody published are thrown away when they are old, with their blobs", async () => {
+test("old unpublished uploads are removed with their blobs", async () => {
   const [old, young, published] = [
     await upload("video/old.mp4"),
     await upload("video/young.mp4"),
@@ -372,7 +372,7 @@ test("uploads that nobody published are thrown away when they are old, with thei
   expect(await publish(young)).toBeDefined();
 });
 
-test("lists are newest first and cut where asked", async () => {
+test("lists are newest first and as long as asked", async () => {
   const ids: VideoId[] = [];
   for (let i = 0; i < 4; i++) ids.push(await processing());
   for (const id of ids.slice(0, 3)) await finish(id);

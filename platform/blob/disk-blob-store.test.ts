@@ -193,7 +193,7 @@ describe("receive", () => {
     expect(await files()).toHaveLength(1);
   });
 
-  test("what files on their way are still to take is room that is taken, until they are there or gone", async () => {
+  test("announced bytes of uploads reserve room until the upload has ended", async () => {
     const source = new PassThrough();
     const most = Math.floor((await store.freeBytes()) * 0.5);
     const first = store.receive(source, { maxBytes, expectedBytes: most });
@@ -206,7 +206,7 @@ describe("receive", () => {
     expect((await second()).sizeBytes).toBe(2000);
   });
 
-  test("a disk that fills up is not the sender's fault, and leaves no file", async () => {
+  test("a full disk is not the sender's fault, and leaves no file", async () => {
     const build = fileURLToPath(new URL("../../build/test", import.meta.url));
     const script = join(build, `receive-blob-${process.pid}.mjs`);
     await bundleScript(fileURLToPath(new URL("../testing/receive-blob.ts", import.meta.url)), script);
@@ -257,7 +257,7 @@ describe("commit", () => {
     expect(await files()).toHaveLength(1);
   });
 
-  test("what was never staged cannot be committed", async () => {
+  test("a file that was never staged cannot be committed", async () => {
     const key = blobKey("video", sha256(Buffer.from("a")), "mp4");
     await expect(store.commit("0e2a4d5e-0000-4000-8000-000000000000", key)).rejects.toThrow("ENOENT");
     expect(await store.size(key)).toBeUndefined();
@@ -296,7 +296,7 @@ test("a removed blob is gone, and removing it again does nothing", async () => {
   await expect(buffer(store.read(key))).rejects.toThrow("ENOENT");
 });
 
-test("the sweep takes what nobody has touched for long, and nothing else", async () => {
+test("the sweep removes files untouched for long, and nothing else", async () => {
   const key = await put(Buffer.from("a blob"));
   const [old, young] = [await receive(Buffer.from("old")), await receive(Buffer.from("young"))];
   const hourAgo = new Date(Date.now() - 3_600_000);

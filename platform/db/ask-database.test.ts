@@ -4,7 +4,7 @@ import { createTestDatabase } from "../testing/test-database.ts";
 import { askDatabase } from "./ask-database.ts";
 import { openDatabase } from "./database.ts";
 
-test("a database that is silent is told so in time, by one question however many ask, and back at once", async () => {
+test("a silent database is reported in time, by one query for all callers, and its return at once", async () => {
   const own = await createTestDatabase();
   const database = openDatabase(own.url, { log: createLog("silent"), maxConnections: 1 });
   const { pool } = database;

@@ -17,7 +17,7 @@ function held<K = number>(options: Parameters<typeof createBatcher<K, string>>[1
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("those who ask in the same moment share a batch, and each gets its own answer", async () => {
+test("concurrent requests share a batch, and each gets its own answer", async () => {
   const { ask, batches, begun } = held();
   const answers = Promise.all([3, 1, 2, 1].map((key) => ask(key)));
   await begun(1);
@@ -26,7 +26,7 @@ test("those who ask in the same moment share a batch, and each gets its own answ
   expect(await answers).toEqual(["<3>", "<1>", "<2>", "<1>"]);
 });
 
-test("who asks during a batch is answered from the next", async () => {
+test("a request during a batch is answered from the next", async () => {
   const { ask, batches, begun } = held();
   const first = ask(1);
   await begun(1);
@@ -42,7 +42,7 @@ test("who asks during a batch is answered from the next", async () => {
   expect(await later).toEqual(["<1>", "<2>"]);
 });
 
-test("an error reaches everybody in its batch and nobody else", async () => {
+test("an error reaches every request of its batch and no other", async () => {
   const { ask, batches, begun } = held();
   const first = Promise.allSettled([ask(1), ask(2)]);
   await begun(1);
@@ -62,7 +62,7 @@ test("a batch that throws before it begins is an error too", async () => {
   await expect(ask(2)).rejects.toThrow("bug");
 });
 
-test("a full queue refuses with the time to come back, and takes more once it is emptier", async () => {
+test("a full queue refuses with the time to retry, and accepts more once it is emptier", async () => {
   const { ask, batches, begun } = held({ maxBatch: 2, maxWaiting: 3 });
   const started = [ask(1), ask(2)];
   await begun(1);
@@ -97,7 +97,7 @@ test("with `parallel` so many batches run at once, and no more", async () => {
 
 const gone = new Error("nobody waits any more");
 
-test("what was asked by somebody who has gone is not begun, and leaves its place to others", async () => {
+test("an aborted request is not begun, and frees its place", async () => {
   const { ask, batches, begun } = held({ maxWaiting: 2 });
   const first = ask(1);
   await begun(1);
@@ -115,7 +115,7 @@ test("what was asked by somebody who has gone is not begun, and leaves its place
   expect(await Promise.all([first, last])).toEqual(["<1>", "<6>"]);
 });
 
-test("of those in conflict the next takes the turn of one who has gone", async () => {
+test("after an aborted request the next with the same conflict key runs", async () => {
   const { ask, batches, begun } = held<string>({ conflict: (key) => key[0]!, parallel: 2 });
   const asker = new AbortController();
   const [first, dropped, last] = [ask("a1"), ask("a2", asker), ask("a3")];
@@ -129,7 +129,7 @@ test("of those in conflict the next takes the turn of one who has gone", async (
   expect(await Promise.all([first, last])).toEqual(["<a1>", "<a3>"]);
 });
 
-test("a batch under way lasts for as long as somebody waits for it", async () => {
+test("a batch in progress lasts as long as a request waits for it", async () => {
   const signals: AbortSignal[] = [];
   const ask = createBatcher<number, number>(async (_keys, { signal }) => {
     signals.push(signal);
@@ -153,7 +153,7 @@ test("a batch under way lasts for as long as somebody waits for it", async () =>
   expect(signals[1]!.aborted).toBe(false);
 });
 
-test("of those in conflict one is under way, and they follow each other in the order they came", () =>
+test("of requests with the same conflict key one runs at a time, in order", () =>
   fc.assert(
     fc.asyncProperty(
       fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 30 }),

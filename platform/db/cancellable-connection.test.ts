@@ -94,7 +94,7 @@ it("a pool full of slow statements is free again when their signals have fired",
   expect((await patient).rows).toEqual([{ one: 1 }]);
 });
 
-it("who waits for a connection does so no longer than their signal lets them", async () => {
+it("waiting for a connection ends with the signal", async () => {
   const others = await Promise.all(Array.from({ length: connections }, () => database.pool.connect()));
   const { on, end } = ending();
   const waiting = sql`select 1`.execute(on);
@@ -133,7 +133,7 @@ it("several statements of one transaction end, and it is rolled back", async () 
   await sql`select 1`.execute(db);
 });
 
-it("a commit that was sent is waited for, whatever has fired", async () => {
+it("a sent commit is awaited, even after the signal", async () => {
   await watcher.pool.query(`
     create table thing (id int);
     create function linger() returns trigger language plpgsql as $$ begin
@@ -158,7 +158,7 @@ it("a commit that was sent is waited for, whatever has fired", async () => {
   expect((await watcher.pool.query("select * from thing")).rows).toEqual([{ id: 1 }]);
 });
 
-it("signals that fire at any moment end nobody else's statement", () =>
+it("a signal at any moment cancels no other statement", () =>
   fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ lastsMs: fc.nat(8), endsAfterMs: fc.option(fc.nat(8)) }), { maxLength: 60 }),

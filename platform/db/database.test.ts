@@ -58,7 +58,7 @@ describe("statements that repeat", () => {
     await close();
   });
 
-  it("are planned for those of late, and for a bounded number, whatever texts there are", async () => {
+  it("are planned for recent ones, in a bounded number, whatever texts there are", async () => {
     const { db, pool, prepared, close } = await oneConnection();
     const isPlanned = async (text: string) => {
       const { rows } = await pool.query("select from pg_prepared_statements where statement like $1", [text]);

@@ -72,7 +72,7 @@ test("int8 comes as a string, alone and in Kysely, so that no id is rounded", as
   expect((await database.pool.query("select max(id) from garden.plant")).rows).toEqual([{ max: id }]);
 });
 
-test("a connection that breaks while it rests takes nothing down", async () => {
+test("an idle connection that breaks takes nothing down", async () => {
   const database = open();
   const { rows } = await database.pool.query("select pg_backend_pid() as pid");
   await open().pool.query("select pg_terminate_backend($1)", [rows[0].pid]);

@@ -45,7 +45,7 @@ async function inACircle<T>(late: (db: Kysely<object>) => Promise<T>): Promise<T
   }
 }
 
-it("a transaction that waited in a circle is done again", async () => {
+it("a deadlocked transaction is retried", async () => {
   let attempts = 0;
   const done = await inACircle((db) =>
     inTransaction(db, async (transaction) => {
@@ -57,7 +57,7 @@ it("a transaction that waited in a circle is done again", async () => {
   expect([done, attempts]).toEqual(["done", 2]);
 });
 
-it("so is a statement that is a transaction of its own", async () => {
+it("so is a single statement", async () => {
   await inACircle((db) => lock(db, 1, 2, 3));
 });
 
@@ -66,7 +66,7 @@ it("a statement within a transaction is not", async () => {
   await expect(plain).rejects.toMatchObject({ code: "40P01" });
 });
 
-it("what is to be done after the commit is done once, when others see the commit, and never after a rollback", async () => {
+it("an after-commit action runs once, when others see the commit, and never after a rollback", async () => {
   await sql`create table done (what text)`.execute(database.of("public"));
   const seen: unknown[] = [];
   const look = () => seen.push(database.pool.query("select what from done").then(({ rows }) => rows));
@@ -92,7 +92,7 @@ it("what is to be done after the commit is done once, when others see the commit
   expect(seen).toHaveLength(2);
 });
 
-it("a transaction that knows nothing of what comes after says so instead of forgetting it", async () => {
+it("a transaction without after-commit actions refuses one instead of losing it", async () => {
   const plain = database
     .of("public")
     .transaction()

@@ -22,7 +22,7 @@ describe("what a limit per address counts by", () => {
     expect(addressKey(address)).toBe(key);
   });
 
-  test("of all that is no address is the same, so that nobody invents more", () => {
+  test("is the same for everything that is no address, so that nobody can invent more", () => {
     const keys = ["", "unknown", "_hidden", "203.0.113.9.1", "203.0.113.256", "x".repeat(10_000), "1:2:3"];
     expect(new Set(keys.map(addressKey)).size).toBe(1);
     expect(addressKey(keys[0]!)).not.toBe(addressKey("203.0.113.9"));
@@ -51,7 +51,7 @@ describe("what a limit per address counts by", () => {
   });
 });
 
-describe("whoever sent a request", () => {
+describe("the client of a request", () => {
   const [proxy, inner, client, forged] = ["10.0.0.1", "10.0.0.2", "198.51.100.7", "203.0.113.1"];
   const told = (...addresses: string[]) => addresses.join(", ");
 

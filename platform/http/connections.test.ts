@@ -38,7 +38,7 @@ const times = <T>(count: number, make: (i: number) => T) => Array.from({ length:
 const openOf = (sockets: { open: boolean }[]) => sockets.filter(({ open }) => open).length;
 const stranger = "203.0.113.9";
 
-test("ten thousand silent ones of one address keep to their share, and nobody is shut out, there or elsewhere", () => {
+test("ten thousand silent connections of one address keep to their share and lock nobody out", () => {
   const come = house();
   const silent = times(10_000, () => come(stranger));
   expect(openOf(silent)).toBe(maxConnectionsPerAddress);
@@ -52,7 +52,7 @@ test("ten thousand silent ones of one address keep to their share, and nobody is
 test.each([
   ["of this machine", () => "127.0.0.1"],
   ["of many addresses", (i: number) => `10.0.${i >> 8}.${i & 255}`],
-])("silent ones %s fill the house, and shut nobody out", (_whose, addressOf) => {
+])("silent connections %s use up all places, and lock nobody out", (_whose, addressOf) => {
   const come = house();
   const silent = times(2 * maxConnections, (i) => come(addressOf(i)));
   expect(openOf(silent)).toBe(maxConnections);
@@ -62,7 +62,7 @@ test.each([
   expect(openOf(guests)).toBe(100);
 });
 
-test("who has a request under way, or has only just come, makes room for nobody", () => {
+test("a connection with a request in progress, or a new one, is not closed for another", () => {
   const come = house();
   const asking = times(maxConnectionsPerAddress / 2, () => come(stranger));
   const requests = asking.map((socket) => socket.ask());
@@ -91,7 +91,7 @@ test("who has a request under way, or has only just come, makes room for nobody"
   ]);
 });
 
-test("an address with too many requests under way is told so, and goes on once some are answered", () => {
+test("an address with too many concurrent requests is refused until some are answered", () => {
   const come = house();
   const sockets = times(maxConnectionsPerAddress, () => come(stranger));
   const requests = sockets.map((socket) => socket.ask());

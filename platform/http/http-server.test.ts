@@ -100,7 +100,7 @@ describe("/metrics", () => {
   const forwarded = { "x-forwarded-for": "203.0.113.7" };
   const bearer = (token: string) => ({ ...forwarded, authorization: `Bearer ${token}` });
 
-  test("shows this machine what was asked, by route and not by path", async () => {
+  test("shows this machine the requests, by route and not by path", async () => {
     for (const id of ["1", "2", "3"]) await get(`/things/${id}`);
     await get("/nowhere/4");
     metrics.gauge("douya_test_waiting", "Those who wait", () => 17);
@@ -133,7 +133,7 @@ describe("/metrics", () => {
     expect((await get("/metrics", headers)).status).toBe(status);
   });
 
-  test("no token is set: none opens it", async () => {
+  test("without a configured token, none opens it", async () => {
     await app.close();
     await start("");
     for (const headers of [bearer(""), bearer("undefined"), { ...forwarded, authorization: "Bearer" }])
@@ -167,12 +167,12 @@ describe("behind proxies", () => {
     "on",
     "127.0.0.0/8",
     "::1, 127.0.0.1",
-  ])("that are trusted (%s), what the nearest wrote is believed", async (setting) => {
+  ])("that are trusted (%s): the nearest one's header counts", async (setting) => {
     const expected = { ip: "198.51.100.7", protocol: "https", host: "douya.example" };
     expect(await seen(setting, told)).toEqual(expected);
   });
 
-  test.each(["off", "10.0.0.0/8"])("that are not (%s), nothing is", async (setting) => {
+  test.each(["off", "10.0.0.0/8"])("that are not trusted (%s): no header counts", async (setting) => {
     const expected = { ip: "127.0.0.1", protocol: "http", host: new URL(base).host };
     expect(await seen(setting, told)).toEqual({ ...expected, host: expect.stringContaining("127.0.0.1:") });
   });
@@ -226,7 +226,7 @@ describe("where a name is set", () => {
     "a b",
     "user@127.0.0.1",
     "",
-  ])("%j is somebody else's", async (host) => {
+  ])("%j is another server's", async (host) => {
     await named();
     const answer = await asked(host);
     // `local` is a name that nobody can own.
@@ -248,7 +248,7 @@ describe("where a name is set", () => {
       expect((await get(path)).headers.get("strict-transport-security")).toBe("max-age=31536000");
   });
 
-  test("nobody is local any more", async () => {
+  test("nobody counts as local any more", async () => {
     await named();
     expect((await get("/metrics")).status).toBe(404);
     expect((await get("/metrics", { authorization: "Bearer scrape me" })).status).toBe(200);
@@ -361,7 +361,7 @@ describe("bodies", () => {
   test.each([
     ["an address that is none", "POST /things/%zz HTTP/1.1\r\n", 400],
     ["a head too large", `POST /things HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n`, 431],
-  ])("behind %s are read along, so that the answer reaches who listens last", async (_what, head, status) => {
+  ])("behind %s are read to the end, so that the answer reaches a client that reads late", async (_what, head, status) => {
     const size = 8_000_000;
     const { socket, heard } = talk(`${head}Host: a\r\nConnection: close\r\nContent-Length: ${size}\r\n\r\n`);
     socket.pause();

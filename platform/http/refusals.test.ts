@@ -9,7 +9,7 @@ test.each([
   [504, new DomainError("deadline", "DEADLINE_EXCEEDED", "It took too long."), "5"],
   [400, new DomainError("conflict", "NAME_TAKEN", "Come back.", 2_000), "2"],
   [422, new DomainError("invalid", "NAME_INVALID", "Choose another."), undefined],
-])("whoever may come back is told when: %i, %s", (status, refusal, said) => {
+])("a client that may retry is told when: %i, %s", (status, refusal, said) => {
   const headers = new Map<string, string>();
   const reply = { header: (name: string, value: unknown) => headers.set(name, String(value)) };
   sendRetryAfter(refusal, status, reply as never);

@@ -68,7 +68,7 @@ test("ids later than a time are made as far ahead as is promised, and no further
   expect(timeOfId(next())).toBe(aheadMs + 1);
 });
 
-test("with all numbers taken the answer says so; one that ran out is taken again", async () => {
+test("if all numbers are taken, the refusal says so; an expired one is taken again", async () => {
   await occupy("true");
   await expect(lease()).rejects.toMatchObject({ kind: "unavailable", reason: "NO_NODE_LEFT" });
   await expire(517);
@@ -128,14 +128,14 @@ test("a crash does not send the ids ahead of a clock that is right", async () =>
   expect(timeOfId(after.next())).toBe(nowMs + 1000);
 });
 
-test("who was released makes no more ids", async () => {
+test("a released lease makes no more ids", async () => {
   const leased = await lease();
   leased.next();
   await leased.release();
   expect(() => leased.next()).toThrow(lost);
 });
 
-test("a clock that ran past what was promised to the database makes no id", async () => {
+test("a clock past the reserved time makes no id", async () => {
   let clockMs = Date.now();
   const leased = await lease(() => clockMs);
   clockMs += 29_000;

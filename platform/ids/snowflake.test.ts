@@ -57,7 +57,7 @@ test("an id after a time is of a later millisecond, and the next ones go on from
   );
 });
 
-test("no id is older than the floor", () => {
+test("no id is older than the given minimum", () => {
   fc.assert(
     fc.property(startMs, fc.integer({ min: -1e6, max: 1e6 }), (floorMs, ahead) => {
       const ids = createSnowflake({ node: 0, floorMs, nowMs: () => floorMs - ahead });

@@ -6,7 +6,7 @@ import { createTestDatabase } from "../testing/test-database.ts";
 import { exportDeadJobs, readDeadJobs, retryDeadJobs } from "./dead-jobs.ts";
 import { jobTable } from "./job-table.ts";
 
-test("what was given up is counted by kind, shown as a metric, and tried again once somebody says so", async () => {
+test("dead jobs are counted by kind, shown as a metric, and retried when an operator says so", async () => {
   const own = await createTestDatabase();
   const database = openDatabase(own.url, { log: createLog("silent") });
   const { pool } = database;

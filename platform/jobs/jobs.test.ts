@@ -95,7 +95,7 @@ const takeOver = () =>
 const aborted = ({ signal }: Job) =>
   new Promise<never>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
-test("jobs run in the order in which they are due, and are gone then", async () => {
+test("jobs run in the order in which they are due, and are removed", async () => {
   const ran: string[] = [];
   const queue = start({ note: { run: async ({ key }) => void ran.push(key) } }, { beatMs: 60_000 });
   await inTransaction(db, async (transaction) => {
@@ -126,7 +126,7 @@ test("the commit that adds a job wakes the workers of this process, and nothing 
   await expect.poll(() => ran).toEqual(["alone", "together"]);
 });
 
-test("one look for all modules wakes those for whom others have left something", async () => {
+test("one query for all modules wakes those with due jobs", async () => {
   await database.pool.query(`create schema second; create table second.job (like test.job including all)`);
   const ran: string[] = [];
   const lease = startLease(database.pool, { log, beatMs: 20 });
@@ -157,7 +157,7 @@ test("a job of a transaction that is rolled back never was", async () => {
   expect(ran).toEqual(["done"]);
 });
 
-test("the same job twice is one; another kind with its key is another", async () => {
+test("the same job twice is one; another kind with the same key is another", async () => {
   const ran: string[] = [];
   const note = { run: async ({ key }: Job) => void ran.push(key) };
   const elsewhere = start({ strange: note });
@@ -168,7 +168,7 @@ test("the same job twice is one; another kind with its key is another", async ()
   expect(ran).toEqual(["a", "a"]);
 });
 
-test("what another process added is found without a wake", async () => {
+test("a job added by another process is found without a wake", async () => {
   const ran: string[] = [];
   start({ note: { run: async ({ key }) => void ran.push(key) } });
   await database.pool.query("insert into test.job (kind, key) values ('note', 'from elsewhere')");
@@ -385,7 +385,7 @@ test("a process that missed its renewals does not begin its own job again", asyn
   expect((await jobs()).map(({ attempts }) => attempts)).toEqual([1, 1]);
 });
 
-test("who lost the lease is interrupted, cannot finish, gives nothing up and puts nothing back", async () => {
+test("a worker without its lease is interrupted, cannot finish, and changes nothing", async () => {
   let lost!: Job;
   let end!: (error: Error) => void;
   const givenUp: string[] = [];
@@ -418,7 +418,7 @@ test("who lost the lease is interrupted, cannot finish, gives nothing up and put
 
 test.each([
   1, 3,
-])("a failure of who has just lost the lease changes nothing (of %i attempts)", async (maxAttempts) => {
+])("a failure right after the lease was lost changes nothing (of %i attempts)", async (maxAttempts) => {
   const givenUp: string[] = [];
   const queue = start({
     note: {

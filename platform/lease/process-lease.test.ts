@@ -49,7 +49,7 @@ async function dead(age: string): Promise<string> {
 }
 const sorted = (...all: ProcessLease[]) => all.map(({ id }) => id).sort();
 
-test("processes know of each other, and who goes leaves nothing", async () => {
+test("processes know of each other, and one that stops leaves nothing", async () => {
   const [a, b] = [await started(), await started()];
   expect(await rows()).toEqual(sorted(a, b));
   expect(b.others()).toBe(1);
@@ -57,7 +57,7 @@ test("processes know of each other, and who goes leaves nothing", async () => {
   expect(await rows()).toEqual([b.id]);
 });
 
-test("what has expired is removed by the next heartbeat of another, and not before", async () => {
+test("an expired lease is removed by the next heartbeat of another process, and not before", async () => {
   const alive = await started({ leaseMs: 60 });
   const young = await dead("-1 hour");
   const old = await dead("1 ms");
@@ -85,7 +85,7 @@ test("a process renews only when a third of its lease has passed, and writes not
   await expect.poll(until).not.toEqual(first);
 });
 
-test("who was taken for dead goes on under a new id, which is in the database before anybody sees it", async () => {
+test("a process taken for dead continues under a new id, which is in the database before anybody sees it", async () => {
   const lease = await started({ leaseMs: 60 });
   const before = lease.id;
   const seen = new Set<string>();
@@ -127,7 +127,7 @@ test("after an outage a process does not take the others for dead before they co
   await expect.poll(rows).toEqual([late.id]);
 });
 
-test("alone, all that is left over is dead at once", async () => {
+test("alone, all leftover leases are dead at once", async () => {
   await dead("-1 hour");
   await dead("1 hour");
   const lease = await started({ alone: true });

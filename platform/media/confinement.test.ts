@@ -100,7 +100,7 @@ describe.runIf(process.platform === "linux")("limits that the system keeps", () 
   });
 });
 
-test("what a killed process has left of trying is removed by the next one, and nothing else", async () => {
+test("the trial folders of a killed process are removed by the next one, and nothing else", async () => {
   const folder = await mkdtemp(join(tmpdir(), "tried-"));
   try {
     const old = new Date(Date.now() - 3_600_000);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { lazyMediaTool } from "./lazy-media-tool.ts";
 import type { MediaInfo, MediaTool } from "./media-tool.ts";
 
-test("the tool is looked for once, when it is needed, and again after a failure", async () => {
+test("the tool is searched once, when it is needed, and again after a failure", async () => {
   let searches = 0;
   const found = { probe: async (file: string) => ({ container: file }) as unknown as MediaInfo } as MediaTool;
   const tool = lazyMediaTool(async () => {

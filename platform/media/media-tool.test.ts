@@ -74,7 +74,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   }
 
   // Starting a decoder costs more than what it does with a short video.
-  test("looks at a video that can be handed on in three turns", async () => {
+  test("inspects a video that can be copied in three runs", async () => {
     const starts = await written("starts", "");
     const counting = ["/bin/sh", "-c", `echo start >>"${starts}"; exec "$@"`, "sh"];
     const info = await createMediaTool(engineWith({}, counting), LIMITS).probe(own("compliant.mp4"));
@@ -246,7 +246,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
       expect(Math.min(topLeft!, topRight!)).toBeGreaterThan(Math.max(bottomLeft!, bottomRight!) + 80);
     });
 
-    test("refuses what is empty, no picture, damaged, or too large to decode", async () => {
+    test("refuses a file that is empty, no picture, damaged, or too large to decode", async () => {
       const output = temporary("out.jpg");
       const png = await readFile(own("half.png"));
       const bomb = Buffer.from(png);
@@ -449,7 +449,7 @@ describe("findMediaTool", () => {
     expect(messages).toEqual([{ lack: expect.stringContaining("ENOENT") }]);
   });
 
-  test("does not pass over an ffmpeg that was asked for and cannot be used", async () => {
+  test("does not ignore a configured ffmpeg that cannot be used", async () => {
     const ffmpegPath = join(directory, "tools", "ffmpeg");
     await expect(findMediaTool({ workerPath: worker, ffmpegPath })).rejects.toThrow("cannot be used");
     await mkdir(join(directory, "tools"));

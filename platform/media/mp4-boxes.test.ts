@@ -131,7 +131,7 @@ test("no bytes make it fail otherwise than by a refusal, or cost more than the f
   );
 });
 
-test("bytes behind the last box are nobody's, and fragments are whole up to the first that is cut", async () => {
+test("bytes after the last box are ignored, and fragments are complete up to the first that is cut", async () => {
   const fragment = Buffer.concat([box("moof"), box("mdat", Buffer.alloc(50))]);
   const whole = Buffer.concat([ftyp, box("moov"), fragment, fragment]);
   const trailer = Buffer.from("8db42d694ccc418790edff439fe026bf", "latin1");

@@ -30,7 +30,7 @@ test("a long packet that is shown late, but decoded early, does not make the str
   expect(ends(times)).toEqual([11_000]);
 });
 
-test("a clock that starts again, or leaps, is another part", () => {
+test("a clock that restarts or jumps begins another part", () => {
   const second = (from: number) => Array.from({ length: 50 }, (_, at) => from + at / 50);
   const plain = (from: number) => second(from).map((at): [number, number, number] => [at, at, 0.02]);
   expect(survey([...plain(0), ...plain(0)]).parts).toHaveLength(2);

@@ -6,7 +6,7 @@ import { createMetrics } from "./metrics.ts";
 const log = createLog("silent");
 const endless = () => new Promise<undefined>(() => {});
 
-test("parts that cannot work are named, by every asker and as a gauge; those that can are not", async () => {
+test("failed parts are reported, to every caller and as a gauge; working ones are not", async () => {
   const metrics = createMetrics();
   const degraded = watchParts(
     {
@@ -21,7 +21,7 @@ test("parts that cannot work are named, by every asker and as a gauge; those tha
   expect(shown).toContain('douya_degraded{part="broken"} 1');
 });
 
-test("however often somebody asks, a part is looked at by one look at a time, and not while the last is fresh", async () => {
+test("however many ask, a part is checked once at a time, and not while the last result is fresh", async () => {
   let looks = 0;
   const look = async () => {
     looks++;
@@ -42,7 +42,7 @@ test("however often somebody asks, a part is looked at by one look at a time, an
   expect(hanging).toBe(1);
 });
 
-test("a look that takes long is told with a later answer, and one that fails leaves what was known", async () => {
+test("a slow check is reported with a later answer, and a failed one keeps the last result", async () => {
   let finish: (problem: string) => void = () => {};
   const answers: (() => Promise<string | undefined>)[] = [
     () =>

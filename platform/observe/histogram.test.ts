@@ -2,7 +2,7 @@ import { Histogram, Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { registerHistogram } from "./histogram.ts";
 
-test("is written down as the registry's own kind is", async () => {
+test("is exported like the registry's own kind", async () => {
   const of = { name: "seconds", help: "How long", buckets: [0.1, 1] };
   const labels = ["route", "status"] as const;
   const [ours, theirs] = [new Registry(), new Registry()];

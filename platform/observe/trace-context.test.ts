@@ -31,7 +31,7 @@ test.each([
   `00-${trace}-${span}-01-more`,
   `00-${trace}`,
   [`00-${trace}-${span}-01`, `00-${trace}-${span}-01`],
-])("that is no context begins a new trace: %s", (given) => {
+])("that is invalid begins a new trace: %s", (given) => {
   const read = readTraceContext(given, "rojo=1");
   expect(read).toEqual({ traceId: expect.stringMatching(/^[0-9a-f]{32}$/) });
   expect(read.traceId).not.toBe(trace);

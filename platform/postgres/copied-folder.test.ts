@@ -76,7 +76,7 @@ test.each([
   await copyAgain.stop();
 });
 
-test("a folder that was moved takes its running server along", async () => {
+test("a moved folder keeps its running server", async () => {
   const [from, to] = [await home("from"), place("to")];
   const before = await start(from);
   await queryOnce(before.url, "create table t as select 'kept' as name");
@@ -124,7 +124,7 @@ test("a copy whose files are the original's own is refused, and the original goe
   expect(await queryOnce(original.url, "select 1 as x")).toEqual([{ x: 1 }]);
 });
 
-test("a number that now belongs to somebody else in the folder is no server", async () => {
+test("a process id that now belongs to another program is no server", async () => {
   const folder = await home("reused");
   const dir = join(folder, "postgres");
   const server = await start(folder);

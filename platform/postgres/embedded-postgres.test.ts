@@ -185,7 +185,7 @@ test("a server killed together with its process recovers at the next start", asy
   await server.stop();
 });
 
-test("a server that is found while it ends is not the last word", async () => {
+test("a server that is found while it ends does not decide the start", async () => {
   const dir = dataFolder("ending");
   const before = hold(dir);
   const { url, pid } = await before.answer;
@@ -204,7 +204,7 @@ test("a server that is found while it ends is not the last word", async () => {
   await server.stop();
 });
 
-test("a lock file whose number now belongs to a stranger does not stop the start", async () => {
+test("a lock file whose process id now belongs to another program does not stop the start", async () => {
   const dir = dataFolder("stranger");
   const server = await start(dir, { keepAlive: false });
   const owner = await stat(dir);
@@ -235,7 +235,7 @@ test.each([
   "PG_VERSION",
   "base/1",
   "postgresql.conf",
-])("killed while making the data (at %s), it starts as new", async (moment) => {
+])("killed while creating the data (at %s), it starts from scratch", async (moment) => {
   const dir = dataFolder(`half-${moment.replaceAll("/", "-")}`);
   const before = hold(dir);
   const draft = `${dir}.new-${before.child.pid}`;

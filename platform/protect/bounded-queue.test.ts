@@ -16,7 +16,7 @@ function task() {
   return { work, end, started: () => started };
 }
 
-test("so many run, so many wait, the rest is refused at once with the time to come back", async () => {
+test("a number run, a number wait, the rest are refused at once with the time to retry", async () => {
   const queue = boundedQueue({ concurrency: 2, maxWaiting: 100, typicalMs: 50 });
   const tasks = Array.from({ length: 1000 }, task);
   const ends = tasks.map(({ work }) => queue.run(work, far).catch((error: unknown) => error));
@@ -52,7 +52,7 @@ test("first come, first served; never more at once than allowed, failures includ
   expect(await queue.run(async () => "free again", far)).toBe("free again");
 });
 
-test("whose turn comes after the deadline is not begun, and the next is served", async () => {
+test("one whose deadline passed in the queue is not begun, and the next is served", async () => {
   const queue = boundedQueue({ concurrency: 1, maxWaiting: 5, typicalMs: 1 });
   const first = task();
   const late = task();
@@ -68,7 +68,7 @@ test("whose turn comes after the deadline is not begun, and the next is served",
   await running;
 });
 
-test("nobody joins a line in which the deadline would pass, and how long one takes is learned", async () => {
+test("nobody joins a queue in which the deadline would pass; the duration of one is measured", async () => {
   const queue = boundedQueue({ concurrency: 1, maxWaiting: 1000, typicalMs: 10 });
   const first = task();
   const running = queue.run(first.work, far);
@@ -88,12 +88,12 @@ test("nobody joins a line in which the deadline would pass, and how long one tak
   vi.useRealTimers();
 });
 
-test("who did not wait is let in, however slow the machine has been", async () => {
+test("one that did not wait runs, however slow the machine has been", async () => {
   const queue = boundedQueue({ concurrency: 1, maxWaiting: 1, typicalMs: 60 * 60_000 });
   expect(await queue.run(async () => "done", Date.now() + 30_000)).toBe("done");
 });
 
-test("a clock that leaps, as when a laptop slept, makes nothing look slow", async () => {
+test("a clock jump, as after a suspend, makes nothing look slow", async () => {
   const queue = boundedQueue({ concurrency: 1, maxWaiting: 10, typicalMs: 10 });
   const now = Date.now;
   await queue.run(async () => {
@@ -118,7 +118,7 @@ test("one that took very long counts for no more than ten", async () => {
   expect(await learned(queue)).toBeCloseTo(1900, 0);
 });
 
-test("whom nobody began teaches nothing about how long one takes", async () => {
+test("one that was not begun does not change the measured duration", async () => {
   const queue = boundedQueue({ concurrency: 1, maxWaiting: 50, typicalMs: 10_000 });
   const first = task();
   const refused = Array.from({ length: 50 }, task);

@@ -25,7 +25,7 @@ function desk(options: Partial<typeof wide> = {}) {
   return { queue, began, ask, settled, end };
 }
 
-test("keys take turns, whoever asks for much; one has no more places than its own", async () => {
+test("keys are served in turn, however much one asks; none has more places than its own", async () => {
   const { began, ask, settled, end } = desk();
   for (let i = 0; i < 20; i++) ask("eve", `eve ${i}`);
   ask("ada", "ada 0");
@@ -44,7 +44,7 @@ test("keys take turns, whoever asks for much; one has no more places than its ow
   expect(began).toHaveLength(5);
 });
 
-test("lines are bounded, for one and for all", async () => {
+test("queues are bounded, for one and for all", async () => {
   const { queue, ask } = desk({ maxWaiting: 10, maxWaitingPerKey: 4 });
   const mine = Array.from({ length: 30 }, (_, i) => ask("eve", String(i)));
   await expect(mine[5]).rejects.toMatchObject({ reason: "TOO_MANY_REQUESTS", retryAfterMs: 5_000 });
@@ -59,7 +59,7 @@ test("lines are bounded, for one and for all", async () => {
   expect(queue.waiting()).toBe(10);
 });
 
-test("whoever goes away or has waited too long leaves the line, and work that fails its place", async () => {
+test("an aborted or expired one leaves the queue, and failed work its place", async () => {
   const { queue, began, ask, end } = desk({ concurrency: 1 });
   ask("ada", "first");
   const gone = new AbortController();

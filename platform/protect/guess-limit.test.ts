@@ -40,7 +40,7 @@ describe("guesses", () => {
     expect(await attempt("ben")).toBeTypeOf("object");
   });
 
-  test("whoever goes on for a day gets few more than a hundred an hour at first, and four an hour in the end", async () => {
+  test("guessing for a day gets little more than a hundred in the first hour, and four an hour in the end", async () => {
     const { attempt, pass } = limited();
     const inHour: number[] = [];
     for (let hour = 0; hour < 24; hour++) {
@@ -67,7 +67,7 @@ describe("guesses", () => {
   test.each([
     ["is right", () => Promise.resolve(true)],
     ["nobody had time to look at", () => Promise.reject(new Error("BUSY"))],
-  ])("one that %s leaves everything as it was, in whatever order they are judged", async (_what, verdict) => {
+  ])("one that %s leaves everything unchanged, in whatever order they are judged", async (_what, verdict) => {
     const { take, attempt, pass } = limited();
     for (let i = 0; i < 100; i++) await attempt();
     pass(minute);
@@ -86,7 +86,7 @@ describe("guesses", () => {
     expect(await fresh.attempt()).toBe(minute);
   });
 
-  test("what was stored counts, less what is forgotten since", async () => {
+  test("stored guesses count, less those forgotten since", async () => {
     const { limit } = limited();
     const atMs = 1_000_000_000_000;
     await expect(limit.take("ada", { level: 103, atMs })).rejects.toMatchObject({

@@ -12,7 +12,7 @@ function limited(burst: number, perMinute: number) {
   return { clock, limit, taken };
 }
 
-test("a burst at once, then so many a minute, and no more than a burst is saved up", async () => {
+test("a burst at once, then a number a minute, and no more than a burst is saved up", async () => {
   const { clock, taken } = limited(5, 60);
   expect(await taken("a", 10)).toBe(5);
   clock.nowMs += 3000;
@@ -21,7 +21,7 @@ test("a burst at once, then so many a minute, and no more than a burst is saved 
   expect(await taken("a", 10)).toBe(5);
 });
 
-test("the refusal says when to come back, and that is soon enough", async () => {
+test("the refusal says when to retry, and that is late enough", async () => {
   const { clock, limit, taken } = limited(1, 30);
   await taken("a", 1);
   clock.nowMs += 500;
@@ -54,7 +54,7 @@ test("a clock set back neither gives nor takes tokens", async () => {
   expect(await taken("a", 2)).toBe(1);
 });
 
-test("strangers with ever new keys fill no memory and reset nobody; they share, until others have rested", async () => {
+test("ever new keys fill no memory and reset nobody; they share buckets until others are full again", async () => {
   const { clock, taken } = limited(2, 1);
   await taken("first", 2);
   for (let i = 0; i < 50_000; i++) await taken(`key ${i}`, 1);

@@ -27,7 +27,7 @@ test("concurrent requests share one call, each id in it once, and each finds its
   expect([two.get("3")?.name, two.get("9")]).toEqual(["<3>", undefined]);
 });
 
-test("a shared call is nobody's and lasts as long as the last may wait; each waits as long as it may", async () => {
+test("a shared call has no caller and the latest deadline; each request keeps its own", async () => {
   const seen: Call[] = [];
   let end = () => {};
   const ask = coalesce(async (asked: string[], call) => {
@@ -49,7 +49,7 @@ test("a shared call is nobody's and lasts as long as the last may wait; each wai
   expect(await answered).toBe("<patient>");
 });
 
-test("a shared call ends when all who asked have gone", async () => {
+test("a shared call ends when all its requests are aborted", async () => {
   const seen: Call[] = [];
   const ask = coalesce(async (_asked: string[], call) => {
     seen.push(call);
@@ -65,7 +65,7 @@ test("a shared call ends when all who asked have gone", async () => {
   await expect.poll(() => seen[0]!.signal!.aborted).toBe(true);
 });
 
-test("a failure is that of those who shared the call, and of nobody after them", async () => {
+test("a failure reaches those who shared the call, and no later request", async () => {
   let broken = true;
   const ask = coalesce(async (asked: number[]) => {
     if (broken) throw new Error("down");
@@ -77,7 +77,7 @@ test("a failure is that of those who shared the call, and of nobody after them",
   expect(await ask(3, callFor(60_000))).toBe(3);
 });
 
-test("what is too much for one message is asked in portions", async () => {
+test("too many ids for one message are asked in several calls", async () => {
   const sizes: number[] = [];
   const load = coalesceById(
     async (ids) => {
@@ -94,7 +94,7 @@ test("what is too much for one message is asked in portions", async () => {
   expect(found[49]!.get("4999")).toBe("4999");
 });
 
-test("those who ask much do not share a message, and everybody finds their own", async () => {
+test("large requests do not share a message, and each finds its own answer", async () => {
   const sizes: number[] = [];
   const ask = coalesce(
     async (asked: string[][]) => {

@@ -114,7 +114,7 @@ describe.each(Object.keys(connect))("%s", (name) => {
     expect(Buffer.from(answer.data!).equals(data)).toBe(true);
   });
 
-  test("who asks and which trace it is arrive, and a guest is nobody", async () => {
+  test("caller and trace arrive, and a guest has no caller", async () => {
     const calls: Call[] = [];
     const say = await over(async (_request, call) => {
       calls.push(call);
@@ -126,7 +126,7 @@ describe.each(Object.keys(connect))("%s", (name) => {
     expect(calls[1]!.callerId).toBeUndefined();
   });
 
-  test("what it is worth arrives, and the trace context as it came in", async () => {
+  test("the priority arrives, and the trace context unchanged", async () => {
     const calls: Call[] = [];
     const say = await over(async (_request, call) => {
       calls.push(call);
@@ -169,7 +169,7 @@ describe.each(Object.keys(connect))("%s", (name) => {
     expect(observed).toEqual([{ service: "test.EchoService", method: "Say", outcome: kind }]);
   });
 
-  test("a refusal without a time to come back has none", async () => {
+  test("a refusal without a retry time has none", async () => {
     const say = await over(async () => {
       throw new DomainError("conflict", "NAME_TAKEN", "Taken.");
     });
@@ -301,7 +301,7 @@ describe.each(Object.keys(connect))("%s", (name) => {
     expect(leftMs).toBeLessThanOrEqual(givenMs + 1);
   });
 
-  test("a deadline as far as one likes is no hindrance", async () => {
+  test("a very late deadline works", async () => {
     const say = await over(async () => {
       await delay(20);
       return { text: "here" };
@@ -392,7 +392,7 @@ describe("over gRPC alone", () => {
     expect(JSON.parse(logged)).toMatchObject({ level: 40, rpc: "/test.EchoService/Say" });
   });
 
-  test("strangers are refused by their headers: nothing more is waited for, and no stop is held up by them", async () => {
+  test("strangers are refused by their headers, without waiting for more and without delaying a stop", async () => {
     const server = await serve(answering);
     const stranger = connectHttp2(`http://127.0.0.1:${server.port}`);
     stranger.on("error", () => {});
@@ -489,7 +489,7 @@ describe("over gRPC alone", () => {
     await stopped;
   });
 
-  test("stop does not wait for ever", async () => {
+  test("stop does not wait forever", async () => {
     let begun = 0;
     const server = await serve(() => {
       begun++;
@@ -501,7 +501,7 @@ describe("over gRPC alone", () => {
     expect(await hanging).toMatchObject(down);
   });
 
-  test("a port that is taken is said plainly", async () => {
+  test("a port that is taken is named", async () => {
     const { port } = await serve(answering);
     await expect(serve(answering, port)).rejects.toMatchObject({ kind: "conflict", reason: "ADDRESS_TAKEN" });
   });

@@ -16,7 +16,7 @@ const rows = async () =>
     )
   ).rows;
 
-test("those alike are one with their number, and an attack from everywhere is bounded", async () => {
+test("equal entries are merged with their number, and an attack from everywhere is bounded", async () => {
   const security = createSecurityLog(own.database.of("security"), createLog("silent"));
   for (let i = 0; i < 3; i++) security.note({ kind: "login-failed", userId: "7", address: "203.0.113.1" });
   for (let i = 0; i < 1000; i++)
@@ -28,7 +28,7 @@ test("those alike are one with their number, and an attack from everywhere is bo
   expect(kept.reduce((sum, row) => sum + row.times, 0)).toBe(1003);
 });
 
-test("what is written stays as it was, whatever was in it", async () => {
+test("written entries stay as they were, whatever they contain", async () => {
   const { pool } = own.database;
   const security = createSecurityLog(own.database.of("security"), createLog("silent"));
   await security.write({
@@ -43,7 +43,7 @@ test("what is written stays as it was, whatever was in it", async () => {
   await security.stop();
 });
 
-test("what cannot be written is refused as any other change", async () => {
+test("an entry that cannot be written fails like any other change", async () => {
   const away = openDatabase("postgres://nobody@127.0.0.1:1/none", { log: createLog("silent") });
   const security = createSecurityLog(away.of("security"), createLog("silent"));
   await expect(security.write({ kind: "video-held", actorId: "9" })).rejects.toMatchObject({

@@ -46,7 +46,7 @@ test("a failed migration leaves no template behind", async () => {
   await repaired.drop();
 });
 
-test("dropping cuts whoever is still connected", async () => {
+test("dropping closes open connections", async () => {
   const database = await createTestDatabase();
   const client = new pg.Client({ connectionString: database.url });
   const cut = new Promise<Error>((resolve) => client.on("error", resolve));

@@ -6,7 +6,7 @@ import { checkText, type TextRule } from "./text-rules.ts";
 const [LRE, RLE, PDF, LRO, RLO] = ["\u202a", "\u202b", "\u202c", "\u202d", "\u202e"];
 const [LRI, RLI, FSI, PDI] = ["\u2066", "\u2067", "\u2068", "\u2069"];
 
-describe("what a text opens", () => {
+describe("directions that a text opens", () => {
   test.each([
     [`${RLO}abc`, `${RLO}abc${PDF}`],
     [`a${LRE}b${RLE}c`, `a${LRE}b${RLE}c${PDF}${PDF}`],
@@ -20,7 +20,7 @@ describe("what a text opens", () => {
     [`${PDI}${PDI}${RLO}x`, `${RLO}x${PDF}`],
     // Each line ends for itself.
     [`${RLO}a\nb${PDF}`, `${RLO}a${PDF}\nb`],
-  ])("%j is ended where it ends", (text, closed) => {
+  ])("%j is closed where it ends", (text, closed) => {
     expect(closeDirections(text)).toBe(closed);
   });
 
@@ -38,7 +38,7 @@ describe("what a text opens", () => {
     expect(closeDirections(text)).toBe(text);
   });
 
-  test("whatever is in it, what stands after it is as if it were not there", () => {
+  test("it does not change the direction of what follows", () => {
     const bits = fc.constantFrom(LRE, RLE, PDF, LRO, RLO, LRI, RLI, FSI, PDI, "a", "ש", "\n", "1");
     fc.assert(
       fc.property(fc.array(bits, { maxLength: 40 }), (all) => {

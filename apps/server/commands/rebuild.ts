@@ -24,7 +24,7 @@ const models: Found[] = modulesOf("all").flatMap(({ module }) =>
 );
 
 export const rebuildCommand: Command = {
-  summary: `builds a read model anew while the system serves: ${models.map(({ name }) => name).join(", ")}`,
+  summary: `rebuilds a read model while the system serves: ${models.map(({ name }) => name).join(", ")}`,
   positionals: true,
   options: {},
   async run(_values, [name, ...more]) {
@@ -52,7 +52,7 @@ async function rebuild(database: Database, { schema, name, model }: Found): Prom
     said = saying;
     await delay(lookEveryMs);
   }
-  console.log(`${name}: built anew in ${((Date.now() - sinceMs) / 1000).toFixed(1)} s.`);
+  console.log(`${name}: rebuilt in ${((Date.now() - sinceMs) / 1000).toFixed(1)} s.`);
 }
 
 /** Whether a process that runs the module is alive. */

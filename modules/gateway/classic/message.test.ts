@@ -28,7 +28,7 @@ async function ask(url: string, message: object) {
   return { status: answer.statusCode, missing: answer.headers["douya-missing"], body: answer.json() };
 }
 
-test("messages that were read are shown even when nobody can note that they were", async () => {
+test("read messages are shown even if the read position cannot be saved", async () => {
   const listMessages = async () => ({ messages: [said] });
   const url = "/message/chat?token=a&to_user_id=2";
   const message_list = [expect.objectContaining({ id: 5, content: "Hello" })];
@@ -44,7 +44,7 @@ test("messages that were read are shown even when nobody can note that they were
   });
 });
 
-test("friends are shown without what was said last, and the answer says so", async () => {
+test("friends are shown without their latest message, and the answer says so", async () => {
   const url = "/relation/friend/list?token=a&user_id=1";
   const body = expect.objectContaining({ user_list: [] });
   expect(await ask(url, { getLatest: async () => ({ latest: [] }) })).toEqual({

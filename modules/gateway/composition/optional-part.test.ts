@@ -8,7 +8,7 @@ function publicCall(signal?: AbortSignal): PublicCall {
   return { traceId: "0".repeat(32), deadlineMs: Date.now() + 10_000, missing: new Set(), signal };
 }
 
-test("a page is shown without what its service could not say in time, which is logged", async () => {
+test("a page is shown without a part that its service did not deliver in time, which is logged", async () => {
   const said: string[] = [];
   const optional = optionalPart({ warn: (_: unknown, words?: string) => said.push(words!) } as never);
   const call = publicCall(new AbortController().signal);
@@ -18,7 +18,7 @@ test("a page is shown without what its service could not say in time, which is l
 });
 
 // Others may share the page that somebody who hung up had begun.
-test("nothing is made of parts once the caller has hung up, and nothing is logged", async () => {
+test("no incomplete page is made once the caller has hung up, and nothing is logged", async () => {
   const said: string[] = [];
   const optional = optionalPart({ warn: (_: unknown, words?: string) => said.push(words!) } as never);
   const client = new AbortController();
@@ -34,7 +34,7 @@ test("nothing is made of parts once the caller has hung up, and nothing is logge
   expect(said).toEqual([]);
 });
 
-test("while a service is away, not every page writes about it", async () => {
+test("while a service is down, not every page logs it", async () => {
   const said: string[] = [];
   let nowMs = 0;
   const log = { warn: (_: unknown, words?: string) => said.push(words!) };

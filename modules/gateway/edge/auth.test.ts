@@ -52,7 +52,7 @@ async function checkUnderWay(token: string) {
   return { identified, answer };
 }
 
-test("nobody else's session is looked at again when somebody is forgotten, even if a look is under way", async () => {
+test("forgetting a person rechecks nobody else's session, even during a check", async () => {
   const token = await tokenOf("ada");
   const { identified, answer } = await checkUnderWay(token);
   auth.forget("ben");
@@ -63,7 +63,7 @@ test("nobody else's session is looked at again when somebody is forgotten, even 
   expect(asked).toHaveLength(1);
 });
 
-test("who is forgotten is looked at again, once", async () => {
+test("a forgotten person is checked again, once", async () => {
   const token = await tokenOf("ada");
   await auth.identify(token, call());
   auth.forget("ada");
@@ -75,7 +75,7 @@ test("who is forgotten is looked at again, once", async () => {
   await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
 });
 
-test("what was seen alive before it ended is not trusted when the answer comes after", async () => {
+test("a session that ended during its check is not trusted", async () => {
   const token = await tokenOf("ada");
   const { identified, answer } = await checkUnderWay(token);
   ended.add("session of ada");
@@ -85,7 +85,7 @@ test("what was seen alive before it ended is not trusted when the answer comes a
   await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
 });
 
-test("who was forgotten before very many others is still looked at again, and who came later is not", async () => {
+test("a person forgotten before very many others is still checked again, and later ones are not", async () => {
   const [ada, eve] = await Promise.all(["ada", "eve"].map(tokenOf) as [Promise<string>, Promise<string>]);
   await auth.identify(ada, call());
   ended.add("session of ada");

@@ -40,21 +40,21 @@ test.each(limitTable)("$routes: so many at once for each person, over all of the
   expect(await taken(limits, routes[0]!, undefined, "192.0.2.2")).toBe(burst);
 });
 
-test("a school renews its sessions all at once, several times over, and logging in is the service's to count", async () => {
+test("a school can renew all its sessions at once, several times; the service counts logins", async () => {
   const limits = limitsWith(true);
   expect(await taken(limits, "POST /api/v1/sessions/refresh")).toBe(1200);
   for (const route of ["POST /api/v1/sessions", "POST /api/v1/users", "POST /douyin/user/login"])
     expect(await taken(limits, route)).toBe(2000);
 });
 
-test("what changes something is counted though no row names it; what only reads is not", async () => {
+test("a change is counted even if no row names it; a read is not", async () => {
   const limits = limitsWith(true);
   expect(await taken(limits, "PUT /api/v1/some/new/thing", "1")).toBe(120);
   expect(await taken(limits, "POST /api/v1/another", "1")).toBe(0);
   expect(await taken(limits, "GET /api/v1/feed", "1")).toBe(2000);
 });
 
-test("whoever sends tokens that are none is counted by address", async () => {
+test("invalid tokens are counted by address", async () => {
   const limits = limitsWith(true);
   const refuse = (reason: string) => limits.takeUnidentified(request("GET /api/v1/me"), reason);
   for (let i = 0; i < 300; i++)

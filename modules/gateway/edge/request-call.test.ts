@@ -15,7 +15,7 @@ app.post("/", async (request) => {
   return new Promise((resolve) => (answer = resolve));
 });
 
-test("a page that needs many calls at once is no leak to warn of", async () => {
+test("a page with many concurrent calls causes no leak warning", async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => warnings.push(warning);
   process.on("warning", onWarning);
@@ -33,7 +33,7 @@ test("a page that needs many calls at once is no leak to warn of", async () => {
   expect(warnings).toEqual([]);
 });
 
-test("calls go on in the trace of their request, and are worth what the route says", async () => {
+test("calls continue the trace of their request, with the priority of the route", async () => {
   const one = fastify({ genReqId: (request) => readTraceContext(request.headers.traceparent).traceId });
   onTestFinished(() => one.close());
   const calls: Call[] = [];

@@ -18,7 +18,7 @@ test.each([
   expect(Math.max(...pictures.map(({ length }) => length))).toBeLessThan(8 * 1024);
 });
 
-test("they are pictures for whoever reads PNG", async (ctx) => {
+test("they are valid PNG pictures", async (ctx) => {
   const directory = await mkdtemp(join(tmpdir(), "default-picture-"));
   try {
     for (const draw of [defaultAvatar, defaultBackground]) {

@@ -96,7 +96,7 @@ const form = (...parts: string[]) =>
 const formType = "Content-Type: multipart/form-data; boundary=x";
 const filePart = `name="data"; filename="a.mp4"\r\nContent-Type: video/mp4\r\n\r\n${mp4.toString("latin1")}`;
 
-describe("who nearly stops sending hears of it, and nothing stays", () => {
+describe("a sender that nearly stops is told, and nothing is kept", () => {
   test.each([
     ["a file", "POST /api/v1/uploads", [`Authorization: Bearer ${token}`, "Content-Type: video/mp4"], mp4, 1],
     ["a form with a file", `POST /douyin/publish/action/?token=${token}`, [formType], form(filePart), 1],
@@ -121,7 +121,7 @@ describe("who nearly stops sending hears of it, and nothing stays", () => {
   });
 });
 
-test("of files whose sender is not known yet, one address sends eight at once", async () => {
+test("without a known sender, one address may send eight files at once", async () => {
   const send = () => begin("POST /douyin/publish/action/", [formType], form(filePart));
   const [first, ...others] = Array.from({ length: 8 }, send);
   await expect.poll(staged).toHaveLength(8);
@@ -146,14 +146,14 @@ describe("a large file whose sender is not known yet", () => {
   const path = "POST /douyin/publish/action/";
   const refused = /^HTTP\/1\.1 200 [\s\S]*"status_code":10105,"status_msg":"Send the token before the file/;
 
-  test("is refused before it comes, when its size is said", async () => {
+  test("is refused before it is sent if its size is announced", async () => {
     const { socket, heard } = begin(path, [formType], form(filePart), "Content-Length: 6000000");
     await expect.poll(heard).toMatch(refused);
     expect(await staged()).toEqual([]);
     socket.destroy();
   });
 
-  test("is refused where it gets too large, and nothing of it stays", async () => {
+  test("is refused as soon as it is too large, and nothing of it is kept", async () => {
     const { socket, heard } = begin(path, [formType], "", "Transfer-Encoding: chunked");
     for (const part of [form(filePart), Buffer.alloc(6_000_000)]) {
       socket.write(`${part.length.toString(16)}\r\n`);
@@ -176,7 +176,7 @@ describe("a large file whose sender is not known yet", () => {
   });
 });
 
-test("what one person has on its way takes no more room than two of the largest files, whatever its form", async () => {
+test("concurrent uploads of one person take no more room than two of the largest files, in either form", async () => {
   const length = `Content-Length: ${maxUploadBytes}`;
   const asForm = () =>
     begin(`POST /douyin/publish/action/?token=${token}`, [formType], form(filePart), length);
@@ -194,7 +194,7 @@ test("what one person has on its way takes no more room than two of the largest 
   second.socket.destroy();
 });
 
-test("whose connection is lost while a limit is asked is refused, and the process goes on", async () => {
+test("a connection lost while a limit is checked is refused, and the process goes on", async () => {
   let answer = () => {};
   const asked = new Promise<void>((resolve) => {
     answer = resolve;

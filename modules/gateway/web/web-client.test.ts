@@ -5,7 +5,7 @@ import fastify from "fastify";
 import { expect, onTestFinished, test } from "vitest";
 import { webClient } from "./web-client.ts";
 
-test("only what is named after its content is kept for ever, whatever the folders above are called", async () => {
+test("only files named after their content are cached forever, whatever the folders above are called", async () => {
   const folder = await mkdtemp(join(tmpdir(), "douya-web-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const dir = join(folder, "assets/index.html/dist");

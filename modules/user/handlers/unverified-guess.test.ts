@@ -7,7 +7,7 @@ import { changePassword } from "./change-password.ts";
 import { closeAccount } from "./close-account.ts";
 import { logIn } from "./log-in.ts";
 
-describe("while nobody has time to look at passwords, none is counted as wrong", () => {
+describe("a password that could not be checked is not counted as wrong", () => {
   const verify = () => Promise.reject(new DomainError("exhausted", "BUSY", "Try again in a moment."));
   const account = { id: "1", username: "Ann", name: "Ann", password_hash: "…", known_marks: [] };
   const store = () => ({ accountsById: async () => [account], accountToEnter: async () => account });

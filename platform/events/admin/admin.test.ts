@@ -28,7 +28,7 @@ async function kept(): Promise<number[]> {
 }
 
 describe("retention", () => {
-  it("removes what is old and passed by every group, and nothing else", async () => {
+  it("removes old events that every group has passed, and nothing else", async () => {
     const consumer = consume();
     await log.emit("a:1", "b:1", "c:1");
     await consumer.settled();
@@ -40,7 +40,7 @@ describe("retention", () => {
     expect(await sweepLog(log.database.pool, hour)).toBe(0);
   });
 
-  it("never takes from a group what it has still to handle", async () => {
+  it("never removes events that a group has not handled", async () => {
     const [quick, slow] = [consume("quick"), consume("slow")];
     await log.emit("a:1");
     await Promise.all([quick.settled(), slow.settled()]);
@@ -91,7 +91,7 @@ describe("reset", () => {
     });
   });
 
-  it("while events are handled leads to a whole second round", async () => {
+  it("while events are handled causes a complete second round", async () => {
     const values = Array.from({ length: 600 }, (_, i) => `${i % 7}:${i}`);
     await log.emit(...values);
     const consumer = log.events.consume({

@@ -17,7 +17,7 @@ afterEach(async () => {
   await log.close();
 });
 
-it("a group that stands before an event is stalled until it gets on; others are not", async () => {
+it("a group that does not pass an event is stalled until it does; others are not", async () => {
   const stalled = watched(200);
   let letGo: () => void = () => {};
   const held = new Promise<void>((resolve) => {
@@ -40,7 +40,7 @@ it("a group that stands before an event is stalled until it gets on; others are 
   await expect.poll(stalled).toEqual([]);
 });
 
-it("one that is far behind and moves is not stalled; once it stands still it is", () => {
+it("a group far behind that moves is not stalled; once it stops it is", () => {
   const stalledOf = trackStalls(60_000);
   const at = (position: number, partition = 3) => ({
     ...{ group: "test", members: 1, seconds: 7200 },
@@ -60,7 +60,7 @@ it("one that is far behind and moves is not stalled; once it stands still it is"
   expect(stalledOf([{ ...at(10), seconds: 59 }], 900_000)).toEqual([]);
 });
 
-it("one for which nobody works is stalled, by whatever keeps the log for it", async () => {
+it("a group without members is stalled as soon as the log is kept for it", async () => {
   const consumer = log.events.consume({ group: "left", types: [added], handle: writeEffects });
   await consumer.settled();
   await consumer.stop();

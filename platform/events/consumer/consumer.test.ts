@@ -48,7 +48,7 @@ function failingOn(...poison: string[]): NonNullable<Options["handle"]> {
 }
 
 describe("a group", () => {
-  it("gets what was committed before and after it began, of the types it asked for", async () => {
+  it("gets its types of events from before and after its start", async () => {
     await log.emit("a:1", "b:1");
     const seen: string[] = [];
     const consumer = consume({
@@ -72,7 +72,7 @@ describe("a group", () => {
     );
   });
 
-  it("that begins at the end gets only what comes", async () => {
+  it("that begins at the end gets only new events", async () => {
     await log.emit("a:1");
     const consumer = consume({ from: "end" });
     await consumer.settled();
@@ -81,7 +81,7 @@ describe("a group", () => {
     expect(await log.effects()).toEqual(["a:2"]);
   });
 
-  it("goes on where it stopped, and every group gets everything", async () => {
+  it("continues where it stopped, and every group gets everything", async () => {
     const first = consume();
     await log.emit("a:1");
     await first.settled();
@@ -171,7 +171,7 @@ describe("a poison event", () => {
     expect((await readLag(log.database.pool))[0]).toMatchObject({ records: 0, seconds: 0, deadLetters: 2 });
   });
 
-  it("of bytes that are no message is parked as well", async () => {
+  it("of undecodable bytes is parked too", async () => {
     await log.database.pool.query(
       `insert into events.log (partition, type, key, payload) values (0, 'test.added.v1', 'k', '\\xff')`,
     );
@@ -207,7 +207,7 @@ describe("a poison event", () => {
     await expect(replay(log.database.pool, {})).rejects.toMatchObject({ reason: "NO_DEAD_LETTER" });
   });
 
-  it("is given up for good when an operator says so, and no other", async () => {
+  it("is dropped for good if an operator says so, and no other", async () => {
     await log.emit("a:bad", "b:bad");
     const consumer = consume({ handle: failingOn("a:bad", "b:bad"), maxAttempts: 1 });
     await consumer.settled();
@@ -261,7 +261,7 @@ describe("an error that says not now", () => {
 });
 
 describe("a handler that works in time slices", () => {
-  it("goes on after time slices that were too short and statements that took too long, and parks nothing", async () => {
+  it("continues after short time slices and slow statements, and parks nothing", async () => {
     let calls = 0;
     let done = 0;
     const prepare = inTimeSlices<unknown, undefined>(
@@ -353,7 +353,7 @@ describe("what a handler prepares", () => {
     }
   });
 
-  it("is asked for again by the next attempt, and its failure parks the event like the handler's own", async () => {
+  it("runs again in the next attempt, and its failure parks the event like the handler's own", async () => {
     let prepared = 0;
     const consumer = consume({
       maxAttempts: 3,
@@ -396,7 +396,7 @@ describe("what a handler prepares", () => {
 });
 
 describe("a handler that runs out of time", () => {
-  it("because a service is slow tries until it is not, keeps the order and parks nothing", async () => {
+  it("because of a slow service is retried until it is fast, keeps the order and parks nothing", async () => {
     let tooSlow = 0;
     const consumer = consume({
       maxAttempts: 1,

@@ -41,7 +41,7 @@ function watcher(types = [added]) {
 }
 
 describe("changes since a cursor", () => {
-  it("are told from the first look on, once and no more when nothing is under way", async () => {
+  it("are reported from the first call on, once if no transaction is open", async () => {
     await log.emit("before");
     const look = watcher();
     expect(await look()).toBeUndefined();
@@ -51,7 +51,7 @@ describe("changes since a cursor", () => {
     expect(await look()).toEqual([]);
   });
 
-  it("are seen at once, whatever else is under way, and what commits late when it does", async () => {
+  it("are seen at once, whatever else is open, and late commits when they happen", async () => {
     const look = watcher();
     await look();
     const first = await openWriter("first");
@@ -68,7 +68,7 @@ describe("changes since a cursor", () => {
     expect(await look()).toEqual([]);
   });
 
-  it("are of the types asked for; others do not pile up", async () => {
+  it("are only of the subscribed types; others do not accumulate", async () => {
     const look = watcher([removed as never]);
     await look();
     for (let i = 0; i < 3; i++) {
@@ -77,7 +77,7 @@ describe("changes since a cursor", () => {
     }
   });
 
-  it("are too many to tell after very many, and then told again", async () => {
+  it("are too many after very many, and then reported again", async () => {
     const look = watcher();
     await look();
     await log.emit(...Array.from({ length: 1200 }, (_, n) => `many ${n}`));
@@ -87,7 +87,7 @@ describe("changes since a cursor", () => {
     expect(await look()).toEqual(["after"]);
   });
 
-  it("are told when they commit, however many have been committed above them", async () => {
+  it("are reported when they commit, however many have been committed above them", async () => {
     const look = watcher();
     await look();
     const held = await openWriter("held!");
@@ -101,7 +101,7 @@ describe("changes since a cursor", () => {
     expect(await look()).toEqual(["after"]);
   });
 
-  it("are not known when they cannot be read, and what follows is told", async () => {
+  it("are unknown if they cannot be read, and later ones are reported", async () => {
     const look = watcher();
     await look();
     await log.database.pool.query("select events.append('{3}', $1, '{poison}', $2, '{null}')", [
@@ -126,7 +126,7 @@ describe("changes since a cursor", () => {
     expect((await log.events.changesSince([added], found.cursor)).events).toEqual([]);
   });
 
-  it("are everything that was committed before the look, in whatever order", async () => {
+  it("include everything committed before the call, in any order", async () => {
     const step = fc.oneof(
       fc.constant("draw"),
       fc.constant("look"),

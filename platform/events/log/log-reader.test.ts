@@ -58,8 +58,8 @@ async function write(count: number): Promise<number> {
 
 const sorted = (rows: string[]) => rows.toSorted((x, y) => Number(x.slice(1)) - Number(y.slice(1)));
 
-describe("what came since the last look", () => {
-  it("is read once for all groups, each of which gets what it wants", async () => {
+describe("new events", () => {
+  it("are read once for all groups, and each gets its types", async () => {
     const groups = [group(["a"]), group(["b"]), group(["a", "b"]), group(["c"])];
     const first = await write(6);
     for (const one of groups) await one.read(first);
@@ -75,7 +75,7 @@ describe("what came since the last look", () => {
       expect(states.map((state) => state.position)).toEqual([upTo, upTo, upTo]);
   });
 
-  it("goes to each group in batches as large as it wants, in order", async () => {
+  it("go to each group in batches of its size, in order", async () => {
     const one = group(["a"]);
     await one.read(await write(6));
     const upTo = await write(18);
@@ -86,7 +86,7 @@ describe("what came since the last look", () => {
     expect(readings).toBe(2);
   });
 
-  it("is not all that a group gets that is further behind, or that has joined since", async () => {
+  it("are not all for a group that is further behind, or that has joined since", async () => {
     const [early, late] = [group(["a"]), group(["a"])];
     await early.read(await write(6));
     const upTo = await write(6);
@@ -96,7 +96,7 @@ describe("what came since the last look", () => {
     expect(sorted(await joined.read(upTo))).toEqual([7, 9, 11].map((n) => `b${n}`));
   });
 
-  it("is left to each group when it is too much to keep, or could not be read", async () => {
+  it("are read by each group if they are too many to share, or could not be read", async () => {
     const groups = [group(["a"]), group(["b"])];
     const first = await write(6);
     for (const one of groups) await one.read(first);

@@ -55,7 +55,7 @@ describe("a transaction held open across later commits", () => {
     expect((await log.effects()).sort()).toEqual(["after:1", "after:2", "before", "held"]);
   });
 
-  it("holds up nobody while it has written no event", async () => {
+  it("delays nobody before it has written an event", async () => {
     const held = await openTransaction("insert into test.effect (event_position) values (0)");
     const consumer = consume();
     await log.emit("a:1");
@@ -65,7 +65,7 @@ describe("a transaction held open across later commits", () => {
     await held.query("rollback");
   });
 
-  it("holds up nobody any more once its process is dead", async () => {
+  it("delays nobody once its process is dead", async () => {
     const consumer = consume();
     const held = await openTransaction(appendHeld);
     await log.emit("a:1");
@@ -100,7 +100,7 @@ it("positions beyond 32 bits are told by the lock as well", async () => {
   }
 });
 
-it("what is rolled back never appears", async () => {
+it("rolled-back events never appear", async () => {
   const consumer = consume();
   const failing = log.events.transaction(log.db, async (transaction, emit) => {
     emit(added, { value: "never" });

@@ -5,7 +5,7 @@ import { fieldErrors } from "./field-errors.ts";
 
 const login = ["username", "password"];
 
-it("puts a refusal beside the field it is about", () => {
+it("puts a refusal next to its field", () => {
   expect(fieldErrors(en, problemFrom(409, { reason: "NAME_TAKEN" }, null), login)).toEqual({
     username: en.reasons.NAME_TAKEN,
   });

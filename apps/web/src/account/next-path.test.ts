@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { loginPath, safeNext } from "./next-path.ts";
 
-it("comes back to where the login was asked for", () => {
+it("returns to the page that asked for the login", () => {
   const search = loginPath("/video/12?t=3").slice("/login".length);
   expect(safeNext(new URLSearchParams(search).get("next"))).toBe("/video/12?t=3");
   expect(loginPath("/")).toBe("/login");

@@ -4,7 +4,7 @@ import { Problem } from "./problem.ts";
 
 const busy = (retryAfterMs?: number) => new Problem(429, { reason: "BUSY", retryAfterMs });
 
-it("asks again where the line, the server or the moment was to blame, and nowhere else", () => {
+it("retries after network errors, server errors and rate limits, and nothing else", () => {
   const passing = [
     new TypeError("Failed to fetch"),
     new Problem(0),
@@ -16,14 +16,14 @@ it("asks again where the line, the server or the moment was to blame, and nowher
   expect([400, 401, 403, 404, 409, 413].filter((status) => isTransient(new Problem(status)))).toEqual([]);
 });
 
-it("comes back no sooner than it was told to, and never at once", () => {
+it("retries no sooner than told, and never at once", () => {
   expect(againMs(busy(60_000), 5000)).toBe(60_000);
   expect(againMs(busy(1000), 5000)).toBe(5000);
   expect(againMs(busy(), 5000)).toBe(5000);
   expect(againMs(new TypeError("Failed to fetch"), 5000)).toBe(5000);
 });
 
-it("waits in silence only for what is soon over", () => {
+it("waits silently only for short outages", () => {
   expect(isSoonOver(busy(1000))).toBe(true);
   expect(isSoonOver(new Problem(0))).toBe(true);
   expect(isSoonOver(busy(60_000))).toBe(false);
@@ -32,7 +32,7 @@ it("waits in silence only for what is soon over", () => {
 
 afterEach(() => vi.unstubAllGlobals());
 
-it("a renewal that a busy server or a proxy refuses knows when to come back", async () => {
+it("a renewal that a busy server or a proxy refuses knows when to retry", async () => {
   vi.stubGlobal("navigator", { cookieEnabled: true });
   vi.stubGlobal(
     "Request",

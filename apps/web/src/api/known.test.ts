@@ -36,7 +36,7 @@ it("changes a video and a person in every list, and nothing else", () => {
   expect(self.counts.likesReceived).toBe(5);
 });
 
-it("leaves what is to be asked for again, to be asked for again", async () => {
+it("leaves stale data stale", async () => {
   const cache = new QueryClient();
   const known = createKnown(cache, { user: () => null, updateUser: () => {} });
   cache.setQueryData(["video", "11"], video("11", user("1")));
@@ -48,7 +48,7 @@ it("leaves what is to be asked for again, to be asked for again", async () => {
   });
 });
 
-it("counts a like and a follow once, whatever was before", () => {
+it("counts a like and a follow once, whatever the state before", () => {
   const liked = withReaction(video("11", user("1")), "like");
   expect(withReaction(liked, "like").counts.likes).toBe(8);
   expect(withReaction(liked, "dislike").counts.likes).toBe(7);

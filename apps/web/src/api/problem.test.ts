@@ -16,13 +16,13 @@ it("reads a problem+json body, parsed or not", () => {
     expect(problemFrom(409, form, null).fields).toEqual(body.errors);
   }
 });
-it("makes something of a proxy's page, of nothing and of a broken line", () => {
+it("reads a proxy's page, an empty answer and a broken connection", () => {
   expect(problemFrom(502, "<html>", null).reason).toBe("HTTP_502");
   expect(problemFrom(500, undefined, null).reason).toBe("HTTP_500");
   expect(asProblem(new TypeError("Failed to fetch"))).toMatchObject({ status: 0, reason: "NETWORK" });
 });
 
-it("a proxy says in a header when to come back", () => {
+it("a proxy says in a header when to retry", () => {
   expect(problemFrom(503, "<html>", "30").retryAfterMs).toBe(30_000);
   expect(problemFrom(503, { retryAfterMs: 5 }, "30").retryAfterMs).toBe(5);
   expect(problemFrom(503, "", "Sat, 28 Nov 2026 02:00:00 GMT").retryAfterMs).toBeUndefined();

@@ -87,7 +87,7 @@ describe("session", () => {
     expect(await Promise.all([tab.accessToken(), tab.accessToken()])).toEqual(["access-2", "access-2"]);
     expect(used).toHaveLength(1);
   });
-  it("renews where the browser refuses locks: with site data blocked", async () => {
+  it("renews if the browser refuses locks: with site data blocked", async () => {
     const { open, next, used } = world();
     const denied = new DOMException("The request was denied.", "SecurityError");
     const tab = open({ locks: { request: () => Promise.reject(denied) } });
@@ -112,7 +112,7 @@ describe("session", () => {
     expect(reloaded.user()).toEqual(user);
     expect(await reloaded.accessToken()).toBe("access-2");
   });
-  it("takes a refresh token from before into the cookie, once", async () => {
+  it("moves an old refresh token into the cookie, once", async () => {
     const { open, next, storage, used } = world();
     next();
     storage.setItem("douya.session", JSON.stringify({ user, refreshToken: "refresh-1" }));
@@ -153,7 +153,7 @@ describe("session", () => {
     await expect(tab.accessToken()).rejects.toMatchObject({ reason: "NETWORK" });
     expect(tab.user()).toEqual(user);
   });
-  it("reads damaged storage as nobody", () => {
+  it("treats damaged storage as a guest's", () => {
     const { open, storage } = world();
     storage.setItem("douya.session", "{");
     expect(open().user()).toBeNull();

@@ -9,13 +9,13 @@ describe.each([
 ] as const)("names within sentences, %s", (_language, dictionary) => {
   const t = isolating(dictionary);
 
-  it("are as they are where they turn nothing", () => {
+  it("are unchanged if they change no direction", () => {
     for (const name of ["Ada", "阿达", "ada❤️", "Ζωή"]) expect(t.videoBy(name)).toBe(dictionary.videoBy(name));
     expect(t.feed).toBe(dictionary.feed);
     expect(t.reasons).toEqual(dictionary.reasons);
   });
 
-  it("stand apart where they may turn what is around them", () => {
+  it("are isolated if they may change the direction around them", () => {
     for (const name of ["יעל", "علی", "ada\u200f"])
       expect(t.videoBy(name)).toBe(dictionary.videoBy(`\u2068${name}\u2069`));
     expect(t.videoBy("a\u202egpj")).toBe(dictionary.videoBy("\u2068agpj\u2069"));
@@ -23,6 +23,6 @@ describe.each([
   });
 });
 
-it("what stands apart is closed", () => {
+it("isolated text is closed", () => {
   expect(isolate("\u2067a\u202eb")).toBe("\u2068ab\u2069");
 });

@@ -24,7 +24,7 @@ describe("linkify", () => {
     ["https://example.com/a,b;c", ["https://example.com/a,b;c"]],
     ["**https://example.com**", ["https://example.com"]],
     ["http://[::1]:8080/x", ["http://[::1]:8080/x"]],
-  ])("finds what is one: %s", (text, links) => {
+  ])("finds a link: %s", (text, links) => {
     expect(linksOf(text)).toEqual(links);
   });
 
@@ -40,11 +40,11 @@ describe("linkify", () => {
     "me@https://example.com",
     "https://exa\u202emple.com".slice(0, 11),
     "https://%zz",
-  ])("leaves alone what is none: %s", (text) => {
+  ])("finds no link: %s", (text) => {
     expect(linksOf(text)).toEqual([]);
   });
 
-  test("what is hidden by a sign of direction is not part of a link", () => {
+  test("text hidden by a direction character is not part of a link", () => {
     expect(linksOf("https://example.com/\u202egpj.exe")).toEqual(["https://example.com/"]);
     expect(linksOf("https://example.com\u200b.evil.example")).toEqual(["https://example.com"]);
   });
@@ -83,7 +83,7 @@ describe("linkify", () => {
     ["𝔘", "two units"],
     ["ſ", "an s in upper case"],
     ["\u212a", "the sign for kelvin"],
-  ])("letters of another length in another case move nothing: %s", (letter) => {
+  ])("letters whose case changes their length move no position: %s", (letter) => {
     const text = `${letter.repeat(3)} HttpS://example.com/${letter} ${letter}http://a.b.`;
     expect(linkify(text)).toEqual([
       `${letter.repeat(3)} `,
@@ -94,7 +94,7 @@ describe("linkify", () => {
     ]);
   });
 
-  test("a scheme that leads nowhere hides no link behind it", () => {
+  test("a scheme without a link does not hide the next link", () => {
     expect(linksOf("http://(http://example.com)")).toEqual(["http://example.com"]);
     expect(linksOf("http://,https://a.b/c,d")).toEqual(["https://a.b/c,d"]);
     expect(linksOf(`https://a.b/${"x".repeat(3000)} http://c.d`)).toEqual(["http://c.d"]);

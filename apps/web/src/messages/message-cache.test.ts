@@ -35,7 +35,7 @@ function filled() {
   return { cache, rows, messages: createMessageCache(cache) };
 }
 
-it("adds what is new to the newest page, each message once", () => {
+it("adds new messages to the newest page, each once", () => {
   const { cache, messages } = filled();
   messages.arrived("1", [message("4"), message("5")]);
   messages.arrived("1", [message("5")]);
@@ -46,7 +46,7 @@ it("adds what is new to the newest page, each message once", () => {
   expect(cache.getQueryData(["messages", "9"])).toBeUndefined();
 });
 
-it("puts the conversation that was written in first, also a new one", () => {
+it("moves the conversation of a sent message to the top, also a new one", () => {
   const { rows, messages } = filled();
   messages.sent(peer("1"), message("5"));
   expect(rows()).toEqual([["1 5 3", "2 95 0"], ["3 70 1"]]);
@@ -54,7 +54,7 @@ it("puts the conversation that was written in first, also a new one", () => {
   expect(rows()[0]).toEqual(["7 6 0", "1 5 3", "2 95 0"]);
 });
 
-it("takes over the newest conversations and keeps the ones below", () => {
+it("replaces the newest conversations and keeps the ones below", () => {
   const { rows, messages } = filled();
   messages.conversations({
     items: [conversation("1", 4, "99"), conversation("2", 0, "95")],

@@ -12,7 +12,7 @@ function fakePage() {
   }) as unknown as Document & { turn(hidden: boolean): void };
 }
 
-it("asks while somebody looks, at once when they look again, and not after the end", async () => {
+it("asks while the page is shown, at once when it is shown again, and not after the end", async () => {
   vi.useFakeTimers();
   const page = fakePage();
   let asked = 0;
@@ -32,7 +32,7 @@ it("asks while somebody looks, at once when they look again, and not after the e
   vi.useRealTimers();
 });
 
-it("asks less often while it fails, and as before when it works again", async () => {
+it("asks less often while it fails, and as often as before when it works again", async () => {
   vi.useFakeTimers();
   const asked: number[] = [];
   let broken = true;

@@ -10,7 +10,7 @@ function realStorage() {
   };
 }
 
-test("what the browser keeps is read and written there", () => {
+test("browser storage is read and written", () => {
   const real = realStorage();
   const storage = browserStorage(() => real);
   storage.setItem("a", "1");
@@ -22,7 +22,7 @@ test("what the browser keeps is read and written there", () => {
   expect(storage.getItem("a")).toBeNull();
 });
 
-test("a browser that refuses it leaves memory", () => {
+test("memory is used if the browser refuses storage", () => {
   const storage = browserStorage(() => {
     throw new DOMException("Access is denied for this document.", "SecurityError");
   });

@@ -11,6 +11,6 @@ it.each([
   ["a bug", 500, "INTERNAL", en.refusedBusy],
   ["no video", 422, "NOT_A_VIDEO", en.refusedTitle],
   ["too large", 413, "BODY_TOO_LARGE", en.refusedTitle],
-])("says what became of the file: %s", (_what, status, reason, title) => {
+])("tells the outcome of the file: %s", (_what, status, reason, title) => {
   expect(refusedTitle(en, new Problem(status, { reason }))).toBe(title);
 });
