@@ -3,6 +3,7 @@ import type { Bench } from "./bench.ts";
 import { type Dataset, type DatasetSize, keptDataset, openDataset } from "./dataset.ts";
 import { feedRequests } from "./feed-user.ts";
 import { runLoad, startGenerator } from "./generate.ts";
+import { makePages } from "./page-rates.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 
@@ -26,8 +27,7 @@ export const growth: Bench = async (environment, { rounds, roundMs, profileDir }
     const server = await dataset.serve({ profileDir });
     const requests = feedRequests(await dataset.callers(server, callerCount));
     const load = { port: server.port, requests, connections, durationMs: roundMs };
-    // Everybody's inbox is filled and their page made before it counts.
-    for (let sent = 0; sent < 2 * callerCount; ) sent += (await runLoad(generator, load)).sent;
+    await makePages(generator, server.port, requests);
     return { server, load, peak: (await runLoad(generator, load)).perSecond };
   };
   const [inLarge, inSmall] = [await settle(large), await settle(small)];

@@ -1,7 +1,7 @@
 import type { Bench } from "./bench.ts";
 import { feedRequests } from "./feed-user.ts";
 import { runLoad, startGenerator } from "./generate.ts";
-import { cachedPages } from "./page-rates.ts";
+import { cachedPages, makePages } from "./page-rates.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 
@@ -26,6 +26,7 @@ export const split: Bench = async (environment, { rounds, roundMs, profileDir })
 
   const generator = environment.owns(startGenerator());
   const requests = feedRequests(await dataset.callers(whole, callerCount));
+  for (const { port } of [gateway, whole]) await makePages(generator, port, requests);
   const measure = (port: number) => async () =>
     (await runLoad(generator, { port, requests, connections, durationMs: roundMs })).perSecond;
   const compared = await compare(rounds, measure(gateway.port), measure(whole.port));

@@ -219,6 +219,20 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       const json = { username: ["a"], password: {} };
       refused(await classicApi.send("POST", "/user/login/", {}, { json }), 10001);
     });
+
+    test("of a form with files only publishing reads anything, wherever else it is sent", async () => {
+      const form = () => {
+        const data = new FormData();
+        data.set("action_type", "1");
+        return { body: data };
+      };
+      const url = (path: string) => new URL(`/douyin${path}`, server.origin);
+      const post = (path: string) => fetch(url(path), { method: "POST", ...form() });
+      expect(await (await post("/relation/action/?to_user_id=1")).json()).toMatchObject({
+        status_code: 10106,
+      });
+      expect((await post("/nothing/")).status).toBe(404);
+    });
   });
 
   describe("tokens", () => {

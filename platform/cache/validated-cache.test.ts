@@ -16,12 +16,17 @@ function createFacts({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
   let making = 0;
   let down = false;
   let complete = true;
+  let calls = 0;
   /** Reads take a while, and answer what was true in the midst of it. */
   const later = async <T>(read: () => T, turns: number): Promise<T> => {
     for (let i = random.below(turns); i >= 0; i--) await nextTurn();
     const found = read();
     for (let i = random.below(turns); i >= 0; i--) await nextTurn();
     return found;
+  };
+  const callOf = () => {
+    calls++;
+    return call;
   };
   const sum = (ids: readonly string[]) => ids.reduce((all, id) => all + (facts.get(id) ?? 0), 0);
   const cache = createValidatedCache<number>({
@@ -43,6 +48,7 @@ function createFacts({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
     sum,
     looks: () => looks,
     made: () => making,
+    calls: () => calls,
     change(id: string) {
       facts.set(id, (facts.get(id) ?? 0) + 1);
       log.push(id);
@@ -56,14 +62,10 @@ function createFacts({ maxBytes = 100_000, maxAgeMs = 60_000 } = {}) {
       complete = is;
     },
     get: (ids: readonly string[]) =>
-      cache.get(
-        ids.join(),
-        () => call,
-        async () => {
-          making++;
-          return { value: await later(() => sum(ids), 8), dependencies: [...ids], complete };
-        },
-      ),
+      cache.get(ids.join(), callOf, async () => {
+        making++;
+        return { value: await later(() => sum(ids), 8), dependencies: [...ids], complete };
+      }),
   };
 }
 
@@ -81,6 +83,14 @@ describe("a validated cache", () => {
     everything();
     await get(["a", "b"]);
     expect(made()).toBe(3);
+  });
+
+  test("makes no call for what it has", async () => {
+    const { get, calls } = createFacts();
+    await Promise.all([get(["a"]), get(["a"])]);
+    const before = calls();
+    await get(["a"]);
+    expect([before > 0, calls() - before]).toEqual([true, 0]);
   });
 
   test("who asks at the same time shares a look, and the making of one answer", async () => {

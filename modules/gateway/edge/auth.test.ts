@@ -1,5 +1,5 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
@@ -96,4 +96,25 @@ test("a person forgotten before very many others is still checked again, and lat
   await auth.identify(eve, call());
   expect(asked.filter((id) => id.endsWith("eve"))).toHaveLength(1);
   await expect(auth.identify(ada, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
+
+test("whose token it is, is known without a look as long as nobody need look", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const token = await tokenOf("ada");
+  expect(auth.known(token)).toBeUndefined();
+  await auth.identify(token, call());
+  expect(auth.known(token)).toMatchObject({ userId: "ada" });
+  auth.forget("ada");
+  expect(auth.known(token)).toBeUndefined();
+  await auth.identify(token, call());
+  expect(auth.known(token)).toMatchObject({ userId: "ada" });
+  // Within which every session is looked at again.
+  vi.setSystemTime(Date.now() + 5_000);
+  expect(auth.known(token)).toBeUndefined();
+  await auth.identify(token, call());
+  await expect.poll(() => auth.known(token)).toBeDefined();
+  vi.setSystemTime(Date.now() + 3_600_000);
+  expect(auth.known(token)).toBeUndefined();
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "TOKEN_EXPIRED" });
 });

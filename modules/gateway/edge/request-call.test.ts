@@ -75,3 +75,22 @@ test("a request's calls end when its client hangs up, and not before nor after i
   expect(signals[1]!.reason).toMatchObject({ reason: "CALLER_GONE" });
   await app.close();
 });
+
+test("a call that is made when its client has hung up already is over, and one after the answer is not", async () => {
+  const late = fastify();
+  onTestFinished(() => late.close());
+  watchClients(late);
+  const calls: Call[] = [];
+  late.get("/", (request, reply) => {
+    reply.raw.once("close", () => calls.push(callOf(request)));
+    if (request.headers.answer) void reply.send("here");
+  });
+  await late.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = late.server.address() as AddressInfo;
+  const client = connect(port, "127.0.0.1");
+  client.write("GET / HTTP/1.1\r\nhost: x\r\nanswer: yes\r\n\r\n");
+  await expect.poll(() => calls.length).toBe(1);
+  client.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n", () => client.destroy());
+  await expect.poll(() => calls.length).toBe(2);
+  expect(calls.map(({ signal }) => signal?.aborted)).toEqual([false, true]);
+});
