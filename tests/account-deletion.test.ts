@@ -12,7 +12,7 @@ type User = Schemas["User"];
 type Video = Schemas["Video"];
 type Comment = Schemas["Comment"];
 
-/** What may be left of somebody: a row for each module that must refuse what comes in later. */
+/** What may remain of a person: a row in each module that must refuse late additions. */
 const tombstones = [
   "feed.reader.user_id",
   "interaction.person.user_id",
@@ -22,7 +22,7 @@ const tombstones = [
   "video.author_stats.author_id",
 ];
 
-/** The database behind a scenario, and looks into it. */
+/** The database behind a scenario, for inspection. */
 function databaseOf(server: Scenario) {
   async function query<Row = Record<string, string>>(sql: string, values: unknown[] = []): Promise<Row[]> {
     const client = new pg.Client({ connectionString: server.deployment.databaseUrl });
@@ -35,7 +35,7 @@ function databaseOf(server: Scenario) {
   }
   return {
     query,
-    /** Every column of ids, of every module, in which an id stands; the two logs forget by their age. */
+    /** Every id column of every module that contains an id; the two logs forget by age. */
     async placesOf(id: string): Promise<string[]> {
       const columns = await query<{ schema: string; table: string; column: string }>(
         `select table_schema as schema, table_name as table, column_name as column
@@ -72,7 +72,7 @@ const write = (from: Person, to: Person, content = "hi") =>
   from.post(`/conversations/${to.id}/messages`, { json: { content } });
 const close = (person: Person, password = person.password) => person.delete("/me", { json: { password } });
 
-/** Somebody who has a share in everything that there is, and two who have to do with them. */
+/** A person with a share in everything, and two others connected to them. */
 async function entangled(server: Scenario) {
   const [eve, ben, ada] = await Promise.all([server.register(), server.register(), server.register()]);
   const [eves, second, bens] = await Promise.all(
@@ -114,7 +114,7 @@ async function entangled(server: Scenario) {
 
 type Entangled = Awaited<ReturnType<typeof entangled>>;
 
-/** Everything of the others' is as if she had never been. */
+/** Everything of the others is as if she had never been there. */
 async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangled) {
   const countsOf = async (person: Person) => body(await person.get<User>("/me")).counts;
   expect(await countsOf(ben)).toEqual({
@@ -199,7 +199,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     await expectNoTrace(server, world);
     const login = { username: eve.username, password: eve.password };
     expectProblem(await server.api("POST", "/sessions", { json: login }), 401, "BAD_CREDENTIALS");
-    // The name is free, and whoever takes it is somebody else.
+    // The name is free, and whoever takes it is a different person.
     const again = body(await server.api<Schemas["Session"]>("POST", "/users", { json: login }), 201);
     expect(again.user.id).not.toBe(eve.id);
     expect(again.user.counts).toMatchObject({ videos: 0, followers: 0, likesGiven: 0 });
@@ -222,7 +222,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     expect((await back.settled((await back.publish(freshClip())).id)).state).toBe("published");
     await expectExact(server);
 
-    // Once the hold is off, it goes.
+    // After the hold the deletion succeeds.
     expect((await mo.delete(`/videos/${eves.id}/hold`)).status).toBe(204);
     body(await close(back), 202);
     await expectNoTrace(server, world);
@@ -235,7 +235,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     const hers = await say(eve, bens.id, "mine");
     const strangers = await Promise.all(Array.from({ length: 4 }, () => server.register()));
     let closed = false;
-    /** Does something again and again, until well after the account is closed. */
+    /** Repeats something until well after the account is closed. */
     async function keep(act: (i: number) => Promise<{ status: number }>): Promise<void> {
       for (let i = 0, after = 0; after < 5; i++) {
         const { status } = await act(i);
@@ -292,7 +292,7 @@ describe.each(shapes)("deleting an account, %s", (shape: Shape) => {
     const eve = await server.register();
     const video = await eve.settled((await eve.publish(freshClip())).id);
     const login = { username: eve.username, password: eve.password };
-    // Held up on its way, so that it can be seen.
+    // Held in progress, so that it is visible.
     if (shape === "split") await server.deployment.programOf("video").stop();
     body(await close(eve), 202);
     if (shape === "split") {
@@ -316,7 +316,7 @@ describe("deleting an account at one gateway", () => {
     const [eve, ben] = await Promise.all([server.register(), server.register()]);
     const { id } = await ben.settled((await ben.publish(freshClip())).id);
     expect((await eve.get("/me")).status).toBe(200);
-    // As it is for whoever comes while the sessions are not yet ended.
+    // As for a request before the sessions have ended.
     await databaseOf(server).query(`update "user".account set state = 'closing' where id = $1`, [eve.id]);
     const said = { token: eve.session.accessToken, video_id: id, action_type: "1", comment_text: "late" };
     refused(await classicClient(() => server.origin).post("/comment/action/", said), 10108);
@@ -349,9 +349,9 @@ describe("deleting an account at one gateway", () => {
     await until("the account is erased", () => isErased(eve.id));
     const isGone = async () => (await placesOf(eve.id)).join() === tombstones.join();
     await until("nothing is left of it", isGone, nowAndThenMs);
-    // The other gateway lets it all through; those who would keep it do not.
+    // The other gateway accepts it all; the modules that would store it do not.
     const refusals = await Promise.all(acts.map((act) => there(...act)));
-    // On a machine so busy that it may have looked at the session again, the gateway may refuse them itself.
+    // On a machine so busy that it has checked the session again, the gateway may refuse them itself.
     const mayKnow = performance.now() - seenMs > 2_500;
     for (const [i, { status, body: problem }] of refusals.entries()) {
       const [method, path] = acts[i]!;
@@ -379,13 +379,13 @@ describe("deleting an account while everything is killed", () => {
     const happened = async (type: string) =>
       (await query("select from events.log where type = $1", [type])).length > 0;
 
-    // Nobody but the user module is there when it begins; then that one is gone, too.
+    // Only the user module runs when it begins; then that is stopped, too.
     for (const module of ["video", "relation"]) await programOf(module).kill();
     body(await close(eve), 202);
     await programOf("user").kill();
     expect(await happened("user.account_closing.v1")).toBe(true);
 
-    // The videos go, with whoever removes them killed again as soon as some are gone.
+    // The videos are deleted, while the worker is killed again as soon as some are gone.
     await restart("video");
     await until(
       "videos go",

@@ -59,7 +59,7 @@ describe.each(shapes)("accounts, %s", (shape) => {
     const first = body(await refresh(ada.session.refreshToken));
     expect(first.user.id).toBe(ada.id);
     expect(first.refreshToken).not.toBe(ada.session.refreshToken);
-    // An answer may be lost on the way, so the one before still works for a moment.
+    // An answer may be lost, so the token before still works for a moment.
     const second = body(await refresh(ada.session.refreshToken));
     body(await refresh(second.refreshToken));
     expectProblem(await refresh(ada.session.refreshToken), 401, "SESSION_ENDED");
@@ -164,7 +164,7 @@ describe.each(shapes)("accounts, %s", (shape) => {
       const next = await refresh({ ...ours, cookie: `other=1; ${pairOf(entered)}` });
       expect(body(next)).toMatchObject({ user: { id: entered.body.user.id }, refreshToken: "" });
       expect(pairOf(next)).not.toBe(pairOf(entered));
-      // Two tabs that ask at once are given the same.
+      // Two tabs that ask at once get the same.
       const both = await Promise.all([1, 2].map(() => refresh({ ...ours, cookie: pairOf(next)! })));
       expect(pairOf(both[0]!)).toBe(pairOf(both[1]!));
       body(await refresh({ ...ours, cookie: pairOf(both[1]!)! }));

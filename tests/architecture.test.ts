@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { callersOf, table } from "#apps/server/targets.ts";
 import * as events from "#contracts/events.ts";
 
-/** The page that explains the system, held against the system. */
+/** The page that explains the system, compared with the system. */
 const page = readFileSync("docs/architecture.md", "utf8");
 const matches = (form: RegExp) => [...page.matchAll(form)].map(([, name]) => name!);
 

@@ -16,7 +16,7 @@ const maxUploadBytes = 200 * megabyte;
 
 const text = (value: string) => Buffer.from(value);
 const noise = (bytes: number) => Buffer.from(Array.from({ length: bytes }, (_, i) => (i * i * 31 + i) % 251));
-/** A file that is as short as its first bytes say, and then something else. */
+/** A file as short as its first bytes say, followed by something else. */
 const mp4Head = text("\0\0\0\x18ftypisom\0\0\x02\0isommp41");
 const playlist = (url: string) => `#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:10.0,\n${url}\n#EXT-X-ENDLIST\n`;
 const concat = (url: string) => `ffconcat version 1.0\nfile '${url}'\n`;
@@ -28,7 +28,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
   let before: string[];
   const stored = () => listFiles(join(server.deployment.dataDir, "blobs"));
 
-  /** Whoever reads it has followed an address in a stranger's file. */
+  /** A request to it means that an address in a stranger's file was followed. */
   let canary: Server;
   const visits: string[] = [];
   const canaryUrl = () => `http://127.0.0.1:${(canary.address() as AddressInfo).port}/clip.mp4`;
@@ -107,10 +107,10 @@ describe.each(shapes)("bad files, %s", (shape) => {
     const file = clip("compliant.mp4");
     const at = file.indexOf("url \0\0\0\x01", 0, "latin1");
     expect(at).toBeGreaterThan(0);
-    // "Not in this file"; where instead would follow.
+    // "Not in this file", followed by the other place.
     file.writeUInt32BE(0, at + 4);
     const answer = await ada.upload(file);
-    // Whether it counts as damaged or is read all the same, nothing outside of it is.
+    // Whether it counts as damaged or is read, nothing outside of it is read.
     expect([201, 422]).toContain(answer.status);
     before = await stored();
   });
@@ -222,7 +222,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
       const answer = await rawRequest(server.origin, {
         path: "/api/v1/uploads",
         headers: { ...headers(), "content-length": String(sizeBytes) },
-        // An index and data that never come: damaged, but only at its end.
+        // An index without data: damaged, but only at its end.
         pieces: zerosAfter(mp4Head, sizeBytes),
       }).finally(() => clearInterval(timer));
       expect(reasonOf(answer)).toBe("VIDEO_DAMAGED");

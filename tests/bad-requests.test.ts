@@ -81,7 +81,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       const answers = await Promise.all(
         Array.from({ length: 12 }, () => server.api<Problem>("POST", "/users", { json })),
       );
-      // A machine that is busy with other things may put some off.
+      // A busy machine may refuse some for now.
       const heard = answers.filter((answer) => answer.body.reason !== "BUSY");
       expect(heard.filter((answer) => answer.status === 201)).toHaveLength(1);
       expect(heard.filter((answer) => answer.body.reason === "NAME_TAKEN")).toHaveLength(heard.length - 1);
@@ -211,7 +211,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
 
     test("the classic API names its parameters in the same cases", async () => {
       const long = "x".repeat(5000);
-      // Which the database would not take.
+      // The database would not accept it.
       expect(
         refused(await classicApi.post("/user/login/", {}, { username: long, password: "p" }), 10001),
       ).toContain("username");
@@ -274,7 +274,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
     test.each(forgeries)("%s is refused, everywhere", async (_name, make) => {
       const forged = make();
       expectProblem(await server.api("GET", "/me", { token: forged }), 401, "TOKEN_INVALID");
-      // Also where guests may look.
+      // Also where guests are allowed.
       expectProblem(await server.api("GET", "/feed", { token: forged }), 401, "TOKEN_INVALID");
       if (forged.length < 4000) refused(await classicApi.get("/feed/", { token: forged }), 10106);
       expect((await server.api("GET", "/me", { token })).status).toBe(200);

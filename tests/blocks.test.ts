@@ -42,7 +42,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
       Person,
       Person,
     ];
-    // Ada's video, about which all have spoken.
+    // Ada's video, with comments of all.
     video = await ada.settled((await ada.publish(freshClip())).id);
     for (const person of [ada, ben, cleo]) body(await comment(person), 201);
     body(await ben.put(`/videos/${video.id}/like`), 204);
@@ -99,7 +99,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     expectProblem(await ben.post(path, reply), 403, "BLOCKED_BY_USER");
     const said = classic(ben, { video_id: video.id, action_type: "1", comment_text: "no" });
     refused(await classicApi.post("/comment/action/", said), 10706);
-    // Who blocks somebody may still speak on the other's videos.
+    // A person may still comment on the videos of somebody they block.
     await block(cleo, ada);
     body(await comment(cleo, "still here"), 201);
     await unblock(cleo, ada);
@@ -116,7 +116,7 @@ describe.each(shapes)("blocks, %s", (shape) => {
     expect(await seen()).toMatchObject({ likes: 1 });
     body(await ben.delete(`/videos/${video.id}/like`), 204);
     expect(await seen()).toMatchObject({ likes: 0 });
-    // Who blocks somebody may still like the other's videos.
+    // A person may still like the videos of somebody they block.
     await block(cleo, ada);
     body(await cleo.put(`/videos/${video.id}/like`), 204);
     await unblock(cleo, ada);

@@ -12,7 +12,7 @@ const holds = (page: Page, expression: string) =>
 
 const shown = (selector: string) => `document.querySelector(${JSON.stringify(selector)})?.naturalWidth > 0`;
 
-/** A proxy that asks for us by its own name for us, as nginx does unless it is told to pass the Host header on. */
+/** A proxy that asks for us by its own name for us, as nginx does unless it passes the Host header on. */
 async function proxyTo(origin: string): Promise<{ server: Server; origin: string }> {
   const { hostname, port } = new URL(origin);
   const server = createServer((incoming, answer) => {
@@ -54,7 +54,7 @@ describe("a server that is called otherwise than it is asked for", () => {
     await page.goto(`/user/${video.author.id}`);
     await holds(page, shown("a[href^='/video/'] img"));
     await holds(page, shown("img.avatar"));
-    // The film of a page that brings none with it.
+    // The film of a page that contains none.
     await page.locator("a[href^='/video/'] img").first().click();
     await holds(page, "document.querySelector('.slide[data-active=true] video')?.currentTime > 0");
   });

@@ -11,7 +11,7 @@ import { type Person, scenario } from "./harness/scenario.ts";
 
 type Opened = [path: string, place: string, buttons: string[]];
 
-/** It is on the screen, and what it has is found by scrolling down alone. */
+/** It is visible, and its content is reachable by scrolling down alone. */
 const isWithin = (dialog: Locator): Promise<boolean> =>
   dialog.evaluate((it) => {
     const { left, top, right, bottom } = it.getBoundingClientRect();
@@ -20,7 +20,7 @@ const isWithin = (dialog: Locator): Promise<boolean> =>
     return onScreen && it.scrollWidth <= it.clientWidth;
   });
 
-/** What axe-core finds on every page, in both themes, on a phone and on a desk: nothing. */
+/** axe-core finds nothing on any page, in both themes, on a phone and on a desktop. */
 describe("axe", () => {
   const server = scenario("all");
   const browser = browsing();
@@ -105,7 +105,7 @@ describe("axe", () => {
         await expect.poll(() => page.locator(".spinner").count()).toBe(0);
         for (const colorScheme of ["light", "dark"] as const) {
           await page.emulateMedia({ colorScheme });
-          // Polled, since colours fade into each other and a film begins.
+          // Polled, since colours fade and a film starts.
           await expect.poll(() => violations(page), { message: `${path} ${colorScheme}` }).toEqual([]);
         }
       }
@@ -121,7 +121,7 @@ describe("axe", () => {
     desk: [{ width: 900, height: 480 }],
   };
   const slide = "article[data-active=true]";
-  /** Where they are opened, and the buttons that lead there. */
+  /** Where they open, and the buttons that open them. */
   const guestsDialogs = (t: typeof en): Opened[] => [
     [`/video/${videoId}`, slide, [t.like]],
     [`/video/${videoId}`, slide, [t.moreActions]],

@@ -9,8 +9,8 @@ const name = "יעל כהן";
 const text = "שלום 123";
 
 /**
- * The places where a text shares its line with other words without being kept apart: between it and the nearest
- * element that is a box or a direction of its own there is more than itself.
+ * Places where a text shares its line with other text without being isolated: between it and the nearest box or
+ * isolated element there is other text.
  */
 function touching(page: BrowserPage, written: string): Promise<string[]> {
   return page.evaluate(`((mark) => {
@@ -26,7 +26,7 @@ function touching(page: BrowserPage, written: string): Promise<string[]> {
       let around = walker.currentNode.parentElement;
       if (/^(SCRIPT|STYLE|TITLE)$/.test(around.tagName)) continue;
       while (!apart(around)) around = around.parentElement;
-      // What is only read aloud has no place in the line.
+      // Text for screen readers has no place in the line.
       const seen = around.cloneNode(true);
       for (const unseen of seen.querySelectorAll(".unseen")) unseen.remove();
       const rest = seen.textContent.replace(mark, "").replace(/[@\\s\\u202a-\\u202e\\u2066-\\u2069]/g, "");
@@ -46,7 +46,7 @@ describe("words that are written from right to left, in a browser", () => {
     const { id } = await yael.settled((await yael.publish(freshClip(), text)).id);
     body(await yael.put(`/users/${bob.id}/follow`), 204);
     body(await bob.put(`/users/${yael.id}/follow`), 204);
-    // What it opens is closed where it is kept.
+    // An opened direction is closed where the text is stored.
     const overridden = `${text}\u202e`;
     const comment = body(
       await yael.post<Schemas["Comment"]>(`/videos/${id}/comments`, { json: { text: overridden } }),

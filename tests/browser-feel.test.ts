@@ -51,7 +51,7 @@ describe("on a phone", () => {
     for (const [path, shown] of pages) {
       await page.goto(path);
       await page.locator(shown).first().waitFor({ state: "attached" });
-      // Polled, since a sheet comes in from below.
+      // Polled, since a sheet slides in from below.
       await expect.poll(() => smallTargets(page.locator("body")), { message: path }).toEqual([]);
     }
   });
@@ -225,7 +225,7 @@ describe("on a phone", () => {
 
   test("if the browser starts no video by itself, a tap does", async () => {
     const { page } = await hold(await server.register());
-    // As phones do that save power.
+    // As phones that save power do.
     await page.addInitScript(`
       const { play } = HTMLMediaElement.prototype;
       let touched = false;
@@ -254,7 +254,7 @@ describe("on a phone", () => {
     const visitor = await hold(await server.register());
     const { page } = visitor;
     await page.goto("/settings");
-    // Whole, so that nothing that arrives moves it.
+    // Complete, so that nothing that arrives moves it.
     await page.locator(".devices li").first().waitFor();
     await page.getByText(zh.nobodyBlocked).waitFor();
     await page.getByRole("button", { name: zh.deleteAccount }).tap();
@@ -298,14 +298,14 @@ describe("on a phone", () => {
     page.on("request", counted(1));
     page.on("requestfinished", counted(-1));
     await page.goto("/");
-    // Not a torn picture.
+    // Not a broken picture.
     const face = inView(page).locator(".rail-face img");
     await expect.poll(() => face.evaluate((image) => image.style.visibility)).toBe("hidden");
     await inView(page).getByText(zh.playFailed).waitFor();
     await page.unroute("**/media/**");
     await expect.poll(() => timeOf(page)).toBeGreaterThan(0);
     await expect.poll(() => loadedOf(page)).toContain("hot-page");
-    // All pages are asked for at once.
+    // All pages are requested at once.
     await expect.poll(() => pending).toBe(0);
 
     await page.route("**/api/**", (route) => route.fulfill(isGone));
@@ -325,7 +325,7 @@ const choose = (page: Page) =>
   page
     .locator("input[type=file]")
     .setInputFiles({ name: "a.mp4", mimeType: "video/mp4", buffer: freshClip() });
-/** Keeps the next upload waiting until it is refused. */
+/** Holds the next upload until it is refused. */
 async function holdUpload(page: Page): Promise<() => void> {
   let refuse = () => {};
   const refused = new Promise<void>((resolve) => {

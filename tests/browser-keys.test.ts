@@ -31,14 +31,14 @@ describe("keys", () => {
     body(await person.get<Schemas["Video"]>(`/videos/${videoId}`)).reaction;
   const field = (page: Page) => page.getByRole("complementary").getByLabel(en.writeComment);
 
-  /** Somebody who follows the author and watches the video. */
+  /** A follower of the author who watches the video. */
   async function fan() {
     const bob = await server.register();
     body(await bob.put(`/users/${ada.id}/follow`), 204);
     const visitor = await sit(bob);
     await visitor.page.goto(`/video/${videoId}`);
     await visitor.page.locator("article[data-active=true] video").waitFor();
-    // The other pages are loaded once the first film plays.
+    // The other pages load once the first film plays.
     await visitor.page.waitForLoadState("networkidle");
     return { bob, ...visitor };
   }
@@ -61,7 +61,7 @@ describe("keys", () => {
     await page.getByRole("complementary").waitFor({ state: "detached" });
   });
 
-  /** The same page again, whose comments are asked for and do not come before `release`, which says how. */
+  /** The same page, whose comments do not arrive before `release`, which decides how. */
   async function cold(page: Page) {
     const release = await holdRequests(page, /comments-drawer/);
     await page.reload({ waitUntil: "commit" });

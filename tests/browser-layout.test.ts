@@ -48,7 +48,7 @@ describe("the layout", () => {
   test("film, tabs, rail and arrows are where they belong in windows of every size", async () => {
     const { page } = await browser.visit(server.origin, "desk", still);
     for (const comments of ["", "comments"]) {
-      // The newest is wide, the one before upright.
+      // The newest is wide, the one before it upright.
       await page.goto(`/?${comments}`);
       for (const shape of ["wide", "upright"]) {
         const slide = page.locator("article[data-active=true]", { hasText: new RegExp(shape, "i") });
@@ -56,7 +56,7 @@ describe("the layout", () => {
         if (comments) await page.getByRole("complementary").waitFor();
         for (const [width, height] of windows) {
           await page.setViewportSize({ width, height });
-          // What has its place takes a moment to get there.
+          // Elements take a moment to reach their places.
           await until(`${shape} ${comments} ${width} × ${height}`, () => isInPlace(page, slide, shape));
         }
         if (shape === "wide") await page.getByRole("button", { name: en.next }).click();
@@ -208,7 +208,7 @@ describe("the layout", () => {
     const blurOf = (one: Locator) =>
       one.evaluate((element) => element.ownerDocument.defaultView.getComputedStyle(element).backdropFilter);
     expect(await blurOf(page.locator(".nav"))).toMatch(/blur/);
-    // The minifier once left out the name without a prefix, which is the one that most browsers know.
+    // The minifier once removed the property without a prefix, which most browsers need.
     const sheets = await page.evaluate(`Promise.all(
       [...document.querySelectorAll("link[rel=stylesheet]")].map(({ href }) => fetch(href).then((it) => it.text())))`);
     const rules = (sheets as string[]).join("").split("}");

@@ -32,11 +32,11 @@ describe("what a browser shows if something could not be loaded", () => {
     await page.getByRole("link", { name: zh.hot }).tap();
     await page.getByRole("heading", { name: zh.missingTitle }).waitFor();
     await page.getByText(zh.reasons.NETWORK).waitFor();
-    // To ask in vain leaves the page as it is.
+    // A failed retry leaves the page as it is.
     await page.getByRole("button", { name: zh.retry }).tap();
     await page.getByText(zh.reasons.NETWORK).waitFor();
     isGone = false;
-    // Not by the button, which may go away at any moment now.
+    // Not by the button, which may disappear at any moment.
     const shown = page.getByRole("list", { name: zh.hotTitle }).or(page.getByText(zh.hotEmptyTitle));
     await shown.waitFor();
   });

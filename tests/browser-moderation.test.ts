@@ -40,7 +40,7 @@ describe("reported comments in a browser", () => {
     const item = (text: string) => sheet.getByRole("listitem").filter({ hasText: text });
     const report = (text: string) => item(text).getByRole("button", { name: zh.reportOf(ada.username) });
     await report("Buy my beans.").waitFor();
-    // Not one's own.
+    // Not on one's own.
     expect(await item("Mine.").getByRole("button", { name: zh.report }).count()).toBe(0);
     for (const [text, reason] of [
       ["Buy my beans.", zh.reportReasons.spam],
@@ -50,7 +50,7 @@ describe("reported comments in a browser", () => {
       const dialog = phone.page.getByRole("dialog", { name: zh.reportTitle });
       await dialog.getByRole("radio", { name: reason }).tap();
       await dialog.getByLabel(zh.reportText).fill(`看这里：${text}`);
-      // Turned, as a tablet is, it keeps what is written; the comments go to the side once it is closed.
+      // Rotated, as a tablet is, it keeps the text; the comments move to the side once it is closed.
       await phone.page.setViewportSize({ width: 1180, height: 820 });
       await phone.page.evaluate(
         "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))",
@@ -104,7 +104,7 @@ describe("reported comments in a browser", () => {
     const left = body(await bob.get<Page<Schemas["Comment"]>>(`/videos/${id}/comments`));
     expect(left.items.map((one) => one.text)).toEqual(["Mine.", comments[1]!.text]);
 
-    // Beside the comments, and of a video as well; nobody is asked who deletes what is their own.
+    // At the side of the comments, and of a video as well; people are not asked for a reason for their own.
     await desk.page.goto(`/video/${id}?comments`);
     const beside = desk.page.locator(".comment", { hasText: "You are a weed." });
     await beside.getByRole("button", { name: en.deleteAction }).click();
@@ -126,11 +126,11 @@ describe("reported comments in a browser", () => {
       { kind: "comment-deleted", reason: "An insult after all." },
     ]);
 
-    // The page says to everybody else that it is not for them.
+    // The page refuses everybody else.
     phone.expectStatus(403);
     await phone.page.goto("/moderation");
     await phone.page.getByText(zh.reasons.MODERATORS_ONLY).waitFor();
-    // To ask again would not help.
+    // A retry would not help.
     expect(await phone.page.getByRole("button", { name: zh.retry }).count()).toBe(0);
   });
 });

@@ -19,7 +19,7 @@ describe("the pages of the web client", () => {
       await ada.settled(videoId);
     }
   });
-  /** A session each, since its refresh token is good for one browser. */
+  /** A session each, since a refresh token is good for one browser. */
   const asAda = async () => loggedIn(server.origin, (await server.logIn(ada.username, ada.password)).session);
 
   test.each([
@@ -29,7 +29,7 @@ describe("the pages of the web client", () => {
     const visitor = await browser.visit(server.origin, device, await asAda());
     const { page } = visitor;
     await page.goto("/upload");
-    // The first is seen through before it is sent, the second only by the server.
+    // The first is recognised before it is sent, the second only by the server.
     visitor.expectStatus(422);
     for (const name of ["bright-left.jpg", "song-with-cover.mp4"]) {
       const answer = name.endsWith("mp4") ? page.waitForResponse("**/uploads") : undefined;
@@ -128,7 +128,7 @@ describe("the pages of the web client", () => {
         expect(await overflowPx(body), path).toBe(0);
         for (const colorScheme of ["dark", "light"] as const) {
           await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-          // Polled, since colours may fade into each other.
+          // Polled, since colours may fade.
           await expect.poll(() => paleTexts(body), { message: `${path} ${colorScheme}` }).toEqual([]);
         }
       }
@@ -165,7 +165,7 @@ describe("the pages of the web client", () => {
     await page.keyboard.press("ArrowDown");
     await inView.getByText("An old title", { exact: true }).waitFor();
     await until("it plays", async () => !(await paused()));
-    // Not the button of the video before, on which the focus was.
+    // Not the button of the video before, which had the focus.
     await page.keyboard.press("Space");
     await expect.poll(paused).toBe(true);
     await page.keyboard.press("Space");

@@ -15,14 +15,14 @@ describe("people with each other", () => {
   const server = scenario("all");
   const browser = browsing();
 
-  /** Somebody with a video of theirs. */
+  /** A person with a video. */
   async function creator(title = "A title") {
     const person = await server.register();
     const { id } = await person.publish(freshClip(), title);
     await person.settled(id);
     return { person, videoId: id };
   }
-  /** A phone speaks Chinese here, a desk English. */
+  /** The phone's language is Chinese here, the desktop's English. */
   const sit = (person: Person, device: "phone" | "desk") =>
     browser.visit(server.origin, device, loggedIn(server.origin, person.session));
   const videoOf = async (person: Person, id: string) =>
@@ -46,7 +46,7 @@ describe("people with each other", () => {
     await doubleTap(phone, onPhone.locator(".stage"));
     await expect.poll(() => like.textContent()).toMatch(/1$/);
     await plays(onPhone);
-    // Once more takes nothing back, the heart itself does.
+    // A second double tap does not withdraw it, the heart itself does.
     await doubleTap(phone, onPhone.locator(".stage"));
     await plays(onPhone);
     expect(await like.getAttribute("aria-pressed")).toBe("true");
@@ -106,12 +106,12 @@ describe("people with each other", () => {
     await phone.page.getByRole("button", { name: zh.send }).tap();
     await phone.page.locator(".bubble:not(.bubble-waiting)", { hasText: "在吗？" }).waitFor();
 
-    // Looking at the page again is reason enough to ask for news.
+    // Showing the page again requests news.
     await desk.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
     const navigation = desk.page.getByRole("navigation", { name: en.mainNavigation });
     await navigation.getByText(en.unread("1")).waitFor({ state: "attached" });
     await navigation.getByRole("link", { name: en.messages }).click();
-    // A friend with whom one speaks stands there once.
+    // A friend with a conversation appears there once.
     const row = desk.page.getByRole("main").getByRole("link", { name: bob.username });
     await row.getByText(en.unread("1")).waitFor({ state: "attached" });
     expect(await row.count()).toBe(1);
@@ -152,7 +152,7 @@ describe("people with each other", () => {
     await refusal.getByText(zh.strangerRefused(ada.username)).waitFor();
     expect(await page.getByLabel(zh.writeMessage).inputValue()).toBe("four");
     expect(await page.locator(".bubble").count()).toBe(3);
-    // What the refusal advises: with the other's follow they are friends.
+    // As the refusal advises: with the other's follow they are friends.
     body(await ada.put(`/users/${carol.id}/follow`), 204);
     await refusal.getByRole("button", { name: zh.follow }).tap();
     await until("friends", async () => (await userOf(carol, ada.id)).followed);
@@ -219,7 +219,7 @@ describe("people with each other", () => {
     body(await ada.delete(`/videos/${videoId}`), 204);
     await until("likes are refused", async () => (await ada.put(`/videos/${videoId}/like`)).status === 404);
     const like = inView(page).getByRole("button", { name: new RegExp(`^${en.like}`) });
-    // As far as the page knows the video is there: the heart fills, and empties again.
+    // As far as the page knows the video exists: the heart fills, and empties again.
     const pressed = await watchPressed(like);
     await page.keyboard.press("l");
     await page.getByRole("status").getByText(en.reasons.VIDEO_NOT_FOUND).waitFor();
@@ -230,7 +230,7 @@ describe("people with each other", () => {
   test("a guest who wants to comment logs in and is back at the same video and its comments", async () => {
     await creator("the older");
     const { person: ada, videoId } = await creator("the newer");
-    // So many that the older one is not on the first page any more.
+    // So many that the older one is no longer on the first page.
     const newerMs = Date.parse((await videoOf(ada, videoId)).publishedAt!);
     await copyVideo(server.deployment.databaseUrl, videoId, 12, (i) => newerMs - 20 + i);
     const { page } = await browser.visit(server.origin, "desk", { reducedMotion: "reduce" });
@@ -370,7 +370,7 @@ describe("people with each other", () => {
       DOUYA_DATABASE_URL: databaseUrl,
     });
     expect(await command.ended).toMatchObject({ code: 0 });
-    // A role is noticed after a moment.
+    // A role takes effect after a moment.
     await until("the role", async () => {
       const first = await mo.delete(`/videos/${videoId}/hold`);
       return first.status === 204;
@@ -428,7 +428,7 @@ describe("people with each other", () => {
     await page.goto(`/video/${videoId}`);
     await plays(inView(page));
     expect(await inView(page).textContent()).toContain("shared");
-    // Whoever is faster than the list waits for the next one in its place.
+    // A viewer who is faster than the list waits for the next one in its place.
     await page.keyboard.press("ArrowDown");
     const slides = `(({ scrollTop, clientHeight }) => scrollTop / clientHeight)(document.querySelector(".feed-scroller"))`;
     await expect.poll(() => page.evaluate(slides)).toBe(1);
@@ -443,7 +443,7 @@ const inView = (page: Page) => page.locator("article[data-active=true]");
 async function plays(slide: Locator) {
   const time = () => slide.locator("video").evaluate((video): number => video.currentTime);
   const start = await time();
-  // Both ways, since a short clip may begin anew meanwhile.
+  // Both ways, since a short clip may start again meanwhile.
   await until("it plays", async () => Math.abs((await time()) - start) > 0.3);
 }
 
@@ -454,7 +454,7 @@ async function onward(page: Page) {
   await until("the next video", async () => (await place()) !== before);
 }
 
-/** What a button's `aria-pressed` becomes from now on. */
+/** The values of a button's `aria-pressed` from now on. */
 async function watchPressed(button: Locator): Promise<() => Promise<string[]>> {
   await button.evaluate((element) => {
     const { defaultView: view } = element.ownerDocument;

@@ -44,7 +44,7 @@ describe("the first film and the next", () => {
     videoId = (await ada.settled((await ada.publish(freshClip(), "</script> first & last")).id)).id;
     await copyVideo(server.deployment.databaseUrl, videoId, 3, (i) => Date.now() - 60_000 * (i + 1));
   });
-  /** Runs before the page's own scripts: what its films did, and how far their list was scrolled then. */
+  /** Runs before the page's own scripts: records what its films did, and how far their list was scrolled. */
   const watchFilms = `
     window.played = [];
     addEventListener("play", ({ target }) => {
@@ -70,7 +70,7 @@ describe("the first film and the next", () => {
     expect(await page.locator("#first-screen").count()).toBe(0);
     expect(asked).not.toContain(path === "/" ? "/api/v1/feed?limit=10" : `/api/v1/videos/${videoId}`);
     expect(await page.evaluate("played[0]")).toEqual({ brought: true, scrolled: 0 });
-    // The same element went over into the client's hands; a new one would have begun again.
+    // The client took over the same element; a new one would have started again.
     const paths = new Set(asked.filter((one) => one.startsWith("/media/video/")));
     expect(paths.size).toBe(1);
     expect(await page.evaluate("window.emptied")).toBeUndefined();
@@ -160,7 +160,7 @@ describe("the first film and the next", () => {
         ["ArrowUp", "1"],
       ] as const) {
         for (let press = 0; press < 3; press++) await page.keyboard.press(key);
-        // It has arrived, and what the browser tells of the way has been heard.
+        // It has arrived, and the browser's scroll events have been handled.
         await holds(
           page,
           `document.querySelector(".slide:nth-child(${last})").getBoundingClientRect().top === 0`,
@@ -185,7 +185,7 @@ describe("the first film and the next", () => {
 
   test("covers of later films wait for the first to play", async () => {
     const { page } = await browser.visit(server.origin, "phone");
-    // A film that does not come: nothing else may take the line before it.
+    // A film that does not arrive: nothing else may load before it.
     const release = await holdRequests(page, "**/media/video/*");
     await page.goto("/");
     await page.locator(".slide[data-active=true] .rail").waitFor();

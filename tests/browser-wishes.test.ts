@@ -59,7 +59,7 @@ describe("actions on videos and people", () => {
     await until("the wish again", async () => (await reaction()) === "dislike");
     await page.goto("/");
     await inView(page).getByText("copy 1", { exact: true }).waitFor();
-    // Where it is asked for by its link it is there, and can be taken back.
+    // By its link it is shown, and can be restored.
     await page.goto(`/video/${videoId}`);
     await (await menu(page, en.moreActions)).getByRole("button", { name: en.undislike }).click();
     await until("taken back", async () => (await reaction()) === null);
@@ -188,7 +188,7 @@ describe("actions on videos and people", () => {
     await expect.poll(() => shown(".scrubber-time")).toBe("1");
     await expect.poll(() => shown(".scrubber")).toBe("1");
     const duration = await video.evaluate((film): number => film.duration);
-    // The picture is that of the place under the finger.
+    // The picture is that of the position under the finger.
     await until("the picture", async () => Math.abs((await time()) - duration * 0.75) < duration * 0.06);
     await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
     await until("it plays on", async () => !(await paused()));
@@ -246,7 +246,7 @@ describe("actions on videos and people", () => {
       await until("it is taken back", async () => (await inView(page).textContent())?.includes("The newest"));
       await page.evaluate("document.querySelector('.toast')?.hidePopover()");
     }
-    // What was written stays, with the reason beside it.
+    // The text stays, with the reason next to it.
     for (const [path, label] of [
       [`/video/${videoId}?comments`, en.writeComment],
       [`/messages/${ada.id}`, en.writeMessage],

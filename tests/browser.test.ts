@@ -26,7 +26,7 @@ describe.each([
     const follow = (name: string) => page.getByRole("link", { name, exact: true }).first().click();
     const title = device === "phone" ? "墨印 · 第一枚" : "Ink stamp, the first";
 
-    // Nothing to watch yet: the way in is to upload, for which one needs an account.
+    // Nothing to watch yet: the next step is an upload, which needs an account.
     await page.goto("/");
     await follow(t.emptyAction);
     await follow(t.toRegister);
@@ -111,7 +111,7 @@ async function fillIn(page: Page, t: typeof en) {
   await page.getByLabel(t.password, { exact: true }).fill("enchantress");
 }
 
-/** Two videos of somebody else: "two" is the newer one. */
+/** Two videos of another person: "two" is the newer one. */
 async function publishOthers(server: Scenario) {
   const bob = await server.register();
   for (const title of ["one", "two"]) {
@@ -138,7 +138,7 @@ async function chooseFile(page: Page, t: typeof en, path: string) {
   await chooser.setFiles(path);
 }
 
-/** A progress bar is seen at two places between its ends. */
+/** A progress bar is seen at two positions between its ends. */
 async function moves(bar: Locator) {
   const seen = new Set<number>();
   await until("progress", async () => {
@@ -148,7 +148,7 @@ async function moves(bar: Locator) {
   });
 }
 
-/** Writes down every step of the pipeline that the page shows from now on. */
+/** Records every step of the pipeline that the page shows from now on. */
 async function followPipeline(page: Page): Promise<() => Promise<string[]>> {
   await page.evaluate(`
     steps = [];
@@ -167,7 +167,7 @@ const shareOf = (page: Page) => videoOf(page).evaluate((video): number => video.
 const isMuted = (page: Page) => videoOf(page).evaluate((video): boolean => video.muted);
 const isPaused = (page: Page) => videoOf(page).evaluate((video): boolean => video.paused);
 
-/** The video with this title is in view, is to be seen, and its time goes on. */
+/** The video with this title is in view, is visible, and its time advances. */
 async function plays(page: Page, title: string) {
   await until(`"${title}" in view`, async () => (await inView(page).textContent())?.includes(title));
   const start = await timeOf(page);
@@ -185,7 +185,7 @@ async function plays(page: Page, title: string) {
   ).toBeGreaterThan(0);
 }
 
-/** To the next video, as one does on this device. */
+/** To the next video, as on this device. */
 async function onward(visitor: Visitor) {
   if (visitor.touch) return swipe(visitor, -500);
   await visitor.page.mouse.move(640, 400);

@@ -8,12 +8,12 @@ import { type Person, scenario } from "./harness/scenario.ts";
 interface Endpoint {
   method: "GET" | "POST";
   path: string;
-  /** Parameters with which it succeeds, each time it is called. */
+  /** Parameters of a successful call; new ones for each call. */
   good: () => Promise<Record<string, string>> | Record<string, string>;
   token: "required" | "optional" | "none";
-  /** Which of `good` may be left out. */
+  /** Which of `good` may be omitted. */
   optional?: string[];
-  /** What the answer has besides its status. */
+  /** What the answer contains besides its status. */
   fields: (keyof Classic)[];
 }
 
@@ -83,7 +83,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
     {
       method: "POST",
       path: "/favorite/action",
-      // Liking what one likes already is refused.
+      // Liking a liked video is refused.
       async good() {
         await ada.delete(`/videos/${video.id}/like`);
         return { token: token(), video_id: video.id, action_type: "1" };
@@ -155,7 +155,7 @@ describe.each(shapes)("each endpoint of the classic API, %s", (shape) => {
       const form = async () => {
         const bytes = new URLSearchParams(await good());
         if (method === "POST") return send<Classic>("POST", `${server.origin}/douyin${path}/`, { bytes });
-        // A form in the body of a GET is more than `fetch` can send.
+        // `fetch` cannot send a form in the body of a GET.
         return ask(await good());
       };
       const answers = [

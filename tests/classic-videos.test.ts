@@ -72,7 +72,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
   });
 
   test("the token and the title may come in the query", async () => {
-    // What nobody knows is ignored, however often and however long it is.
+    // Unknown parameters are ignored, however many and long they are.
     const unknown = Array.from({ length: 20 }, (_, i): [string, string] => ["nobody", "x".repeat(5000 + i)]);
     ok(await classicApi.publish([...unknown, ["data", file()]], { token, title: "from the query" }));
     expect(ok(await list(ada.id)).video_list![0]!.title).toBe("from the query");
@@ -191,7 +191,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
       const published = body(await server.api<Page<Schemas["Video"]>>("GET", "/feed?limit=50")).items;
       const last = published.at(-1)!;
       oldestMs = Date.parse(last.publishedAt!) - 5_000_000;
-      // Five to a millisecond: the time alone has to tell where a page ends.
+      // Five to a millisecond: only the time tells where a page ends.
       const at = (i: number) => oldestMs + Math.floor(i / 5);
       const copies = await copyVideo(server.deployment.databaseUrl, last.id, 75, at);
       newestFirst = [...published.map((video) => video.id), ...copies.reverse()];
@@ -210,7 +210,7 @@ describe.each(shapes)("/douyin/publish and /douyin/feed, %s", (shape) => {
         expect(video_list!.length).toBeLessThanOrEqual(30);
         seen.push(...idsIn(answer));
         query = { ...query, latest_time: String(next_time) };
-        // Nobody who pages on sees what comes meanwhile.
+        // A client that pages on does not see later ones.
         if (page === 0)
           ok(
             await classicApi.publish([

@@ -14,7 +14,7 @@ async function run(args: string[], env: Record<string, string> = {}) {
   const { code } = await within(program.ended, () => `douya ${args.join(" ")} does not end`).finally(() =>
     program.kill(),
   );
-  // Whatever it says, it is said to people.
+  // All its output is for people.
   expect(program.output()).not.toMatch(/^ +at .*:\d+/m);
   return { code, answer: program.answer(), output: program.output() };
 }

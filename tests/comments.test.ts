@@ -110,7 +110,7 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect(await countOf(id)).toBe(1);
     expectProblem(await ben.get(`/videos/${id}/comments/${root.id}/replies`), 404, "COMMENT_NOT_FOUND");
     expectProblem(await ben.get(`/videos/${id}/comments/${two.id}/replies`), 404, "COMMENT_NOT_FOUND");
-    // Floors are never given twice.
+    // Floors are never reused.
     expect((await say(ben, id, "later")).floor).toBe(3);
     expect(other.floor).toBe(2);
   });

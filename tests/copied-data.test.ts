@@ -23,7 +23,7 @@ function douya(data: string, args: string[], more: Record<string, string> = {}):
   started.push(program);
   return program;
 }
-/** What a command says, which ends well, about the data in this folder. */
+/** The output of a successful command on the data in this folder. */
 async function said(data: string, ...args: string[]): Promise<string> {
   const program = douya(data, args);
   const { code } = await within(program.ended, () => `douya ${args.join(" ")} does not end`);
@@ -42,7 +42,7 @@ const logIn = (username: string) =>
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "douya-copied-data-"));
-  // The database may run as another account, when this one is root.
+  // The database may run as another account if this one is root.
   await chmod(root, 0o755);
   origin = `http://127.0.0.1:${(await freePorts(1))[0]}`;
   server = await serve("original");
@@ -55,7 +55,7 @@ afterAll(async () => {
 });
 
 test("what a command does in a copy of a folder in use, it does there alone", async () => {
-  // Nothing is written meanwhile, as on a snapshot of the disk: the copy is whole.
+  // Nothing is written meanwhile, as on a snapshot of the disk: the copy is complete.
   server.signal("SIGSTOP");
   await run("cp", ["-a", folder("original"), folder("copy")]).finally(() => server.signal("SIGCONT"));
   const pid = await postmaster("original");
@@ -64,7 +64,7 @@ test("what a command does in a copy of a folder in use, it does there alone", as
   expect(await said("copy", "migrate")).not.toBe("");
   expect(await said("copy", "moderator", "list")).toMatch(/^ada\b/);
   expect(await said("original", "moderator", "list")).toBe("There is no moderator yet.");
-  // Nor is the original stopped with the copy.
+  // The original is not stopped with the copy.
   expect(await postmaster("original")).toBe(pid);
   expect(isAlive(pid)).toBe(true);
   expect(await logIn("ada")).toBe(201);

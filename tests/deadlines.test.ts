@@ -7,7 +7,7 @@ import { until } from "./harness/within.ts";
 
 describe.each(shapes)("statements that nobody waits for, %s", (shape) => {
   const server = scenario(shape);
-  /** Keeps others from tables until its transaction ends. */
+  /** Locks tables until its transaction ends. */
   let holder: pg.Client;
   beforeEach(async () => {
     holder = new pg.Client({ connectionString: server.deployment.databaseUrl });
@@ -51,7 +51,7 @@ describe.each(shapes)("statements that nobody waits for, %s", (shape) => {
   test("end when the answer was too late, and change nothing", async () => {
     const [ada, ben] = [await server.register(), await server.register()];
     await hold("relation.follow, message.message, message.conversation");
-    // It still shows who somebody is, and takes no changes.
+    // Profiles can still be read, but not changed.
     await holder.query('lock table "user".account in exclusive mode');
     const json = { content: "hello", idempotencyKey: "1" };
     const asked = Promise.all([

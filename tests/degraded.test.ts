@@ -8,11 +8,11 @@ import { startProgram } from "./harness/program.ts";
 import { scenario } from "./harness/scenario.ts";
 import { until, within } from "./harness/within.ts";
 
-/** So that nobody waits for long; everything else is as it is for everybody. */
+/** Shorter waits; everything else is as usual. */
 const env = { DOUYA_STALLED_SECONDS: "1" };
 type Readiness = { ready: boolean; degraded?: Record<string, string> };
 
-/** Asks the process at `origin` how it is until `part` is as expected; the whole is ready all the time. */
+/** Polls /readyz of the process at `origin` until `part` is as expected; the process is ready all the time. */
 function untilTold(origin: string, part: string, expected: RegExp | undefined): Promise<string> {
   return until(`${part} is told as ${expected}`, async () => {
     const { status, body } = await send<Readiness>("GET", `${origin}/readyz`);
@@ -44,7 +44,7 @@ describe.concurrent("one process", () => {
     withTool.DOUYA_FFMPEG = tool();
   });
   afterAll(() => rm(folder, { recursive: true }));
-  // Events that nobody can handle are an error in the log.
+  // Events that cannot be handled are an error in the log.
   const server = scenario("all", { env: withTool, mayLogErrors: true });
   /** With a connection to the database of its own. */
   async function onDatabase(act: (database: pg.Client) => Promise<unknown>): Promise<void> {

@@ -36,7 +36,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
       /douya_rpc_seconds_count\{service=".*FeedService",method="GetPublicFeed",outcome="ok"\} \d/,
     );
     expect(text).toMatch(/douya_database_connections \d/);
-    // Ids in labels would grow without end.
+    // Ids in labels would grow without bound.
     expect(text).not.toMatch(/route="[^"]*\d{6}/);
   });
 
@@ -215,7 +215,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
 });
 
 describe("a module's process is gone, split", () => {
-  // What calls into the void is worth a warning, not an error.
+  // A call to a service that is down is worth a warning, not an error.
   const server = scenario("split");
   const classicApi = classicClient(() => server.origin);
 
@@ -233,7 +233,7 @@ describe("a module's process is gone, split", () => {
     expect(classic.body.status_code).toBe(20200);
 
     const again = await server.logIn(ada.username, ada.password);
-    // A profile without counts beats no profile.
+    // A profile without counts is better than no profile.
     expect(body(await again.get<Schemas["User"]>("/me")).counts.videos).toBe(0);
     ok(await classicApi.get("/user/", { token: again.session.accessToken }));
     expect((await send("GET", video.playUrl!)).status).toBe(200);

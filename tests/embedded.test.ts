@@ -30,7 +30,7 @@ describe("one process on its own database, as npm start runs it", () => {
     started.push(launched);
     return launched;
   }
-  /** Starts one that cannot, and gives the one sentence that it says. */
+  /** Starts one that fails, and returns its one sentence. */
   async function refusal(env: Record<string, string>): Promise<string> {
     const refused = launch(env);
     const { code } = await within(refused.ended, () => `it does not give up:\n${refused.output()}`);
@@ -45,7 +45,7 @@ describe("one process on its own database, as npm start runs it", () => {
     );
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "douya-embedded-"));
-    // The database may run as another account, when this one is root.
+    // The database may run as another account if this one is root.
     await chmod(folder, 0o755);
     dataDir = join(folder, "data");
     [port] = (await freePorts(1)) as [number];
@@ -81,7 +81,7 @@ describe("one process on its own database, as npm start runs it", () => {
     await writeFile(file, "");
     const locked = join(folder, "locked");
     await mkdir(locked, { mode: 0o555 });
-    // Whoever runs this as root may write everywhere.
+    // Root may write everywhere.
     const dirs = process.getuid?.() === 0 ? [file, join(file, "data")] : [file, join(file, "data"), locked];
     for (const dir of dirs) {
       const sentence = await refusal({ DOUYA_DATA: dir });
@@ -133,7 +133,7 @@ describe("one process on its own database, as npm start runs it", () => {
     socket.write(clip.subarray(0, 9000));
     program.signal("SIGINT");
     await program.printed(/Stopping/);
-    // Nobody new is let in meanwhile.
+    // No new requests are accepted meanwhile.
     await until("the door is closed", async () => {
       const late = await send("GET", `${origin()}/api/v1/feed`).catch(() => undefined);
       return late === undefined || late.status === 503;

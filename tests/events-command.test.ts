@@ -18,7 +18,7 @@ describe("douya events, while a server runs on its own database", () => {
     started.push(program);
     return program;
   };
-  /** Runs to its end; what it says is said to people. */
+  /** Runs to its end; its output is for people. */
   async function run(args: string) {
     const program = events(args);
     const { code } = await within(program.ended, () => `douya events ${args} does not end`);
@@ -38,7 +38,7 @@ describe("douya events, while a server runs on its own database", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "douya-events-"));
-    // The database may run as another account, when this one is root.
+    // The database may run as another account if this one is root.
     await chmod(folder, 0o755);
     const [port] = await freePorts(1);
     env = { DOUYA_DATA: join(folder, "data"), DOUYA_PORT: String(port), DOUYA_LIMITS: "off" };
@@ -109,7 +109,7 @@ describe("douya events, while a server runs on its own database", () => {
     expect((await send("GET", `http://127.0.0.1:${env.DOUYA_PORT}/readyz`)).status).toBe(200);
     await server.stop();
     expect(await server.ended).toMatchObject({ code: 0 });
-    // And they work when there is none.
+    // They also work without a server.
     expect((await run("lag")).output).toMatch(/^feed\.inbox +0 +0\.0 +0 +0 +16$/m);
   });
 });

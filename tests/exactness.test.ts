@@ -28,7 +28,7 @@ const allFollows = "select follower_id || ' ' || followee_id as pair from relati
 
 /**
  * Hundreds of people act at once while processes and the database are killed. In the end the facts are what was
- * acknowledged, every count is a recount of the facts, and every read model follows from them.
+ * acknowledged, every count equals its facts, and every read model follows from them.
  */
 describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
   const random = randomOf(testSeed(`exactness, ${shape}`));
@@ -52,7 +52,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     authors = people.slice(0, 6);
     those = crowd(people, classic, random);
     await Promise.all(authors.map((author) => those.publish(author)));
-    // Who has read has an inbox, to which videos are delivered.
+    // A reader has an inbox, to which videos are delivered.
     await Promise.all(people.map((person) => person.get("/feed/following")));
   });
   afterAll(async () => {
@@ -80,7 +80,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     const { memory } = those;
     let killed = 0;
     let stopped = false;
-    // On a slow machine the crowd does less, not longer; every kill comes all the same.
+    // On a slow machine the crowd does less, not longer; every kill happens all the same.
     const enoughAtMs = performance.now() + crowdMs;
     const enough = () => memory.acknowledged >= actions || performance.now() > enoughAtMs;
     const acting = those.act(() => !stopped && (killed < kills || !enough()));
@@ -95,7 +95,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
         if (stopped) return;
         await killSomething();
         killed++;
-        // Videos come and go in between.
+        // Videos are added and removed in between.
         if (killed === 2) await Promise.all(authors.slice(2).map((author) => those.publish(author)));
         if (killed === 4) await those.unpublish(authors[0]!);
       }
@@ -237,7 +237,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
       const video = body(await server.api<Schemas["Video"]>("GET", `/videos/${id}`));
       expect(video.counts).toEqual({ likes: likes.get(id) ?? 0, comments: comments.get(id) ?? 0 });
     }
-    // These pages are kept, some since before the last kill.
+    // These pages are cached, some since before the last kill.
     for (const me of people.slice(0, 30)) {
       const page = await classic.get("/feed/", { token: me.session.accessToken });
       for (const { key, favorite_count, comment_count, author } of videosOf(page)) {
@@ -260,7 +260,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
     expect(new Set(published.map(({ id }) => id))).toEqual(
       new Set([...those.memory.videos].filter(([, { gone }]) => !gone.has(true)).map(([id]) => id)),
     );
-    // What is not for somebody is in none of their feeds.
+    // Videos marked as not for a person are in none of their feeds.
     const disliked = await pairs(
       "select user_id || ' ' || video_id as pair from interaction.reaction where reaction = -1",
     );
@@ -304,7 +304,7 @@ describe.each(shapes)("a crowd and kill -9, %s", (shape) => {
   }
 });
 
-/** What is in the store and should not be, is not and should, or is there twice. */
+/** Rows that are wrong, missing, or there twice. */
 function differences(
   written: Written[],
   stored: { id: string; text: string }[],

@@ -13,7 +13,7 @@ import { until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
 
-/** A database that keeps its promises, and the program on it. */
+/** A durable database, and the program on it. */
 describe.each(shapes)("kills, %s", (shape) => {
   let postgres: PrivatePostgres;
   let deployment: Deployment;
@@ -41,8 +41,8 @@ describe.each(shapes)("kills, %s", (shape) => {
   }
 
   /**
-   * Lets every commit become durable and holds back the word that it has, which is the moment between commit
-   * and answer; `kill` is called when `count` of them wait there.
+   * Lets every commit become durable and holds back its answer, which is the moment between commit and answer; `kill`
+   * is called when `count` of them wait there.
    */
   async function betweenCommitAndAnswer(ask: () => Promise<unknown>, kill: () => Promise<unknown>) {
     await query("alter system set synchronous_standby_names = 'nobody'");

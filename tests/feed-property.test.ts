@@ -12,7 +12,7 @@ import { requestRebuild } from "#platform/jobs/rebuild.ts";
 import fc from "#platform/testing/property.ts";
 import { type InProcess, startModules } from "./harness/in-process.ts";
 
-/** So small that six people cross them both ways all the time. */
+/** So small that six people cross them in both directions all the time. */
 const pullFollowers = 3;
 const maxSources = 2;
 const users = Array.from({ length: 6 }, (_, i) => String(BigInt(syntheticUserBase) + BigInt(i + 1)));
@@ -23,9 +23,9 @@ let modules: InProcess;
 let lastVideo = 0;
 let publishedMs = Date.now() - 1_000_000;
 
-/** The facts, as a naive reader of this file would keep them. */
+/** The facts, as a naive reader of this file would store them. */
 interface Facts {
-  /** Whom each follows, the newest first. */
+  /** The people each follows, newest first. */
   followed: Map<string, string[]>;
   blocks: Set<string>;
   videos: { id: string; authorId: string; publishedAtMs: number }[];
@@ -77,7 +77,7 @@ type Act =
   | { what: "damage"; place: number }
   | { what: "like" | "unlike" | "comment"; user: string; place: number };
 
-/** Does it in the system and in the facts. In a burst nobody knows which of two comes first, so facts are read later. */
+/** Applies it to the system and to the facts. In a burst the order is unknown, so facts are read afterwards. */
 async function act(one: Act): Promise<void> {
   const { database } = modules;
   const relation = modules.client(RelationService);
@@ -122,7 +122,7 @@ async function act(one: Act): Promise<void> {
   }
 }
 
-/** Something that only building anew can mend. */
+/** Damage that only a rebuild can repair. */
 async function damage(place: number): Promise<void> {
   const ways = [
     "delete from feed.author_video where video_id % 2 = 0",
@@ -136,7 +136,7 @@ async function damage(place: number): Promise<void> {
   await modules.database.pool.query(at(ways, place)!);
 }
 
-/** What the pipeline does at its end. */
+/** The last step of the pipeline. */
 async function publish(authorId: string): Promise<void> {
   const db = modules.database.of<object>("video");
   // Two of three share a millisecond.
@@ -167,7 +167,7 @@ async function interact(what: "like" | "unlike" | "comment", user: string, video
     else if (what === "like") await interaction.react(reaction, call);
     else await interaction.withdraw(reaction, call);
   } catch (error) {
-    // Deleted at the same time, or its author blocks them.
+    // Deleted at the same time, or blocked by its author.
     if (["VIDEO_NOT_FOUND", "BLOCKED_BY_USER"].includes((error as { reason: string }).reason)) return;
     throw error;
   }
@@ -176,7 +176,7 @@ async function interact(what: "like" | "unlike" | "comment", user: string, video
   else facts.likes.delete(`${user} ${videoId}`);
 }
 
-/** The whole following feed, walked by its pages. */
+/** The whole following feed, read page by page. */
 async function feedOf(user: string, limit = 3, between = async () => {}): Promise<string[]> {
   const feed = modules.client(FeedService);
   const found: string[] = [];
@@ -190,16 +190,18 @@ async function feedOf(user: string, limit = 3, between = async () => {}): Promis
   return found;
 }
 
-/** Which videos were delivered, and which are pulled: decided once for each by how many followed just then. */
+/**
+ * Which videos were delivered, and which are pulled: decided once for each by the number of followers at that time.
+ */
 async function pushedVideos(): Promise<Set<string>> {
   const { rows } = await modules.database.pool.query("select video_id from feed.author_video where pushed");
   return new Set(rows.map((row) => row.video_id));
 }
 
 /**
- * The definition (docs/adr/0009): the videos of the people one follows, the newest first. Who follows more than
- * `maxSources` sees, of those that are delivered, the ones of chosen people only: whose videos they like or have
- * commented on, and of the others whom they followed last.
+ * The definition (docs/adr/0009): the videos of followed people, newest first. A person who follows more than
+ * `maxSources` sees, of the delivered ones, those of chosen authors only: the authors whose videos they like or have
+ * commented on, and of the others the last followed.
  */
 function definition(user: string, pushed: Set<string>): string[] {
   const followed = followedBy(user);
@@ -220,7 +222,7 @@ function definition(user: string, pushed: Set<string>): string[] {
     .map(({ id }) => id);
 }
 
-/** A day later, when everybody who is capped is chosen for anew, everybody's feed is the definition. */
+/** A day later, when sources of capped readers are chosen again, everybody's feed equals the definition. */
 async function everybodyAgrees(): Promise<void> {
   await modules.settled();
   const pushed = await pushedVideos();
@@ -251,7 +253,7 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(...steadyActs, {
   arbitrary: fc.record({ what: fc.constantFrom("read" as const, "read", "day", "idle"), user }),
 });
 
-/** In one order after another, or all at once: then who comes first is decided by the system. */
+/** In sequence, or all at once: then the system decides the order. */
 async function burst(acts: Act[]): Promise<void> {
   await Promise.all(acts.map(act));
 }
@@ -276,7 +278,7 @@ describe("the following feed equals its definition", () => {
         await empty();
         for (const one of acts) {
           await act(one);
-          // Deliveries go to those who follow when they are made.
+          // Deliveries go to the followers at the time of delivery.
           await modules.settled();
         }
         await everybodyAgrees();
@@ -316,7 +318,7 @@ describe("the following feed equals its definition", () => {
         await empty();
         const kept = new Map<string, string>();
         let { cursor } = await changesSince("");
-        /** First asks what has changed, then looks, like the cache of pages. */
+        /** First asks for changes, then reads, like the cache of pages. */
         const lookAgain = async (after: string) => {
           const changes = await changesSince(cursor);
           cursor = changes.cursor;
@@ -384,7 +386,7 @@ describe("a reader who follows very many", () => {
       await act({ what: "follow", user: reader, other: author });
       await settle({ what: "publish", user: author });
     }
-    // The two whom they followed last.
+    // The two followed last.
     expect(await authorsSeen()).toEqual([3, 4]);
     const before = await chosen();
     expect(before).toMatchObject({ capped: true, stale: false });
@@ -394,7 +396,7 @@ describe("a reader who follows very many", () => {
     expect(await authorsSeen()).toEqual([0, 3, 3, 4, 4]);
     await settle({ what: "publish", user: authors[0] });
     await settle({ what: "comment", user: reader, place: 1 });
-    // A like of others is nothing to them.
+    // A like of others means nothing to them.
     await settle({ what: "like", user: authors[3], place: 2 });
     expect(await authorsSeen()).toEqual([0, 0, 1, 3, 3, 4, 4]);
     await settle({ what: "unfollow", user: reader, other: authors[3] });
@@ -404,7 +406,7 @@ describe("a reader who follows very many", () => {
     expect(await authorsSeen()).toEqual([0, 0, 1, 3, 3, 3, 4, 4]);
     // All of this without filling the inbox again.
     expect(await chosen()).toEqual(before);
-    // A day later it is chosen anew: whom they interact with is as many as may be.
+    // A day later sources are chosen again, as many interactions as fit.
     await act({ what: "day", user: reader });
     expect(await authorsSeen()).toEqual([0, 0, 1]);
     for (const author of authors.slice(2)) await settle({ what: "unfollow", user: reader, other: author });
@@ -457,7 +459,7 @@ describe("paging", () => {
         expect(new Set(seen).size).toBe(seen.length);
         const published = facts.videos.map(({ id }) => id);
         for (const id of seen) expect(published).toContain(id);
-        // Nobody's feed is empty while there are videos, and what one follows is never passed over.
+        // Nobody's feed is empty while there are videos, and followed authors are never skipped.
         for (const id of definition(reader, await pushedVideos())) expect(seen).toContain(id);
         if (published.length > 0) expect(seen.length).toBeGreaterThan(0);
       }),

@@ -8,11 +8,11 @@ import { body, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { until } from "./harness/within.ts";
 
-// What every supported version of Node.js is tried with, so it touches all native parts: the program starts its own
-// database, hashes with argon2 and, since there is no ffmpeg on its PATH, converts with node-av.
+// Runs on every supported version of Node.js, so it uses all native parts: the program starts its own database,
+// hashes with argon2 and, since there is no ffmpeg on its PATH, converts with node-av.
 test("on an empty machine one registers, logs in, publishes, and everybody sees it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "douya-first-"));
-  // The database may run as another account, when this one is root.
+  // The database may run as another account if this one is root.
   await chmod(folder, 0o755);
   const [port] = await freePorts(1);
   const program = startProgram(["serve"], {

@@ -8,7 +8,7 @@ import { until } from "./harness/within.ts";
 type Video = Schemas["Video"];
 
 describe.each(shapes)("the following feed, %s", (shape) => {
-  // So few followers make an author large that the test crosses the threshold both ways.
+  // So few followers make an author large that the test crosses the threshold in both directions.
   const server = scenario(shape, { env: { DOUYA_FEED_PULL_FOLLOWERS: "3" } });
   let authors: Person[];
   let readers: Person[];
@@ -44,7 +44,7 @@ describe.each(shapes)("the following feed, %s", (shape) => {
     body(await reader.get<Page<Schemas["User"]>>(`/users/${reader.id}/following?limit=50`)).items.map(
       ({ id }) => id,
     );
-  /** From the facts: what those whom one follows have published, newest first. */
+  /** From the facts: what followed people have published, newest first. */
   const naive = async (reader: Person) => {
     const followed = await followedBy(reader);
     return published
@@ -52,7 +52,7 @@ describe.each(shapes)("the following feed, %s", (shape) => {
       .sort((a, b) => Date.parse(b.publishedAt!) - Date.parse(a.publishedAt!))
       .map((video) => video.id);
   };
-  /** Events take a moment; in the end every feed is what the facts say. */
+  /** Events take a moment; in the end every feed equals the facts. */
   const agrees = async (reader: Person) => {
     const expected = await naive(reader);
     let seen: string[] = [];

@@ -29,7 +29,7 @@ describe.each(shapes)("follows, %s", (shape) => {
     const [ada, ben] = (await people(2)) as [Person, Person];
     const none = { following: 0, followers: 0, followed: false, followsYou: false };
     expect(await seenBy(ada, ben)).toEqual(none);
-    // As often as one likes.
+    // Repeating is allowed.
     for (let i = 0; i < 2; i++) expect((await ada.put(`/users/${ben.id}/follow`)).status).toBe(204);
     expect(await seenBy(ada, ben)).toEqual({ ...none, followers: 1, followed: true });
     expect(await seenBy(ben, ada)).toEqual({ ...none, following: 1, followsYou: true });

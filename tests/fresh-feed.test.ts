@@ -12,7 +12,7 @@ interface Page {
 }
 type Shown = ReturnType<typeof videosOf>[number];
 
-/** The classic feed as somebody sees it. */
+/** The classic feed of a person. */
 function reader(server: Scenario, person?: Person) {
   const { get } = classicClient(() => server.origin);
   const query = person ? { token: person.session.accessToken } : undefined;
@@ -23,7 +23,7 @@ function reader(server: Scenario, person?: Person) {
   };
 }
 
-/** The same by /api/v1, in the words of the classic API. */
+/** The same by /api/v1, in the form of the classic API. */
 function apiReader(server: Scenario, person?: Person, list = "/feed") {
   return async () => {
     const token = person && { token: person.session.accessToken };
@@ -87,7 +87,7 @@ describe.each(shapes)("a feed that was read before, %s", (shape) => {
   const like = (person: Person, video = clip) => done(person.put(`/videos/${video.id}/like`));
   const shownTo = async (who: keyof typeof readers, video = clip) =>
     (await readers[who]()).find(({ key }) => key === video.id);
-  /** To everybody, by both APIs. */
+  /** For everybody, by both APIs. */
   async function shown(video = clip) {
     const seen: Partial<Record<keyof typeof readers, Shown>> = {};
     for (const who of ["ada", "bob", "guest"] as const) {
@@ -100,7 +100,7 @@ describe.each(shapes)("a feed that was read before, %s", (shape) => {
     return seen;
   }
 
-  /** Everybody looks, it happens, everybody looks again. */
+  /** Everybody reads, it happens, everybody reads again. */
   async function seenAfter(act: () => Promise<unknown>, video = clip) {
     await Promise.all([...Object.values(readers), ...Object.values(apiReaders)].map((look) => look()));
     await act();
@@ -116,7 +116,7 @@ describe.each(shapes)("a feed that was read before, %s", (shape) => {
       author: { total_favorited: 1 },
     });
     expect(liked.ada).toMatchObject({ favorite_count: 1, is_favorite: false });
-    // Who gives likes is an author too.
+    // The person who gives likes is an author too.
     const given = await seenAfter(() => like(eve), other);
     expect(given.guest).toMatchObject({ favorite_count: 0, author: { favorite_count: 1 } });
     const none = await seenAfter(() => done(bob.delete(`/videos/${clip.id}/like`)));
@@ -247,9 +247,9 @@ describe("a feed that was read before", () => {
     const first = await look();
     expect(first).toHaveLength(1);
     expect(await pagesMade()).toBeGreaterThan(0);
-    // Others write what it does not show.
+    // Others write things that it does not show.
     expect((await eve.put(`/users/${bob.id}/follow`)).status).toBe(204);
-    // Until everything is delivered that was published and followed.
+    // Until everything published and followed is delivered.
     let made = 0;
     await until("the page is not made again", async () => {
       const before = made;

@@ -10,7 +10,7 @@ import { body, type Schemas, send } from "./harness/http-client.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { until, within } from "./harness/within.ts";
 
-/** As large as a new database needs, and what uploads always leave free. */
+/** As large as a new database needs, plus what uploads always leave free. */
 const diskBytes = 1536 * 2 ** 20;
 
 /** A small disk of its own; undefined where this account may not mount one. */

@@ -18,20 +18,20 @@ import { type Person, scenario } from "./harness/scenario.ts";
 import { within } from "./harness/within.ts";
 
 const seed = testSeed("hostile requests");
-/** `npm run test:hostile` sends many more; all may be chosen, to repeat what was found. */
+/** `npm run test:hostile` sends many more; all numbers can be chosen, to repeat a finding. */
 const requestsTo: Record<Shape, number> = {
   all: Number(process.env.HOSTILE_REQUESTS ?? 3000),
   split: Number(process.env.HOSTILE_SPLIT_REQUESTS ?? 250),
 };
 const calls = Number(process.env.HOSTILE_CALLS ?? 500);
 const AT_ONCE = 8;
-/** They end sessions, or what the other requests are about. */
+/** They end sessions, or remove what the other requests need. */
 const ENDING =
   /^(DELETE|PUT) \/api\/v1\/(sessions.*|me|videos\/:id|videos\/:id\/hold)$|^POST .*sessions\/refresh$/;
 
 describe.each(shapes)("any request, %s", (shape) => {
   const requests = requestsTo[shape];
-  // Whoever has the secret is a module of ours; what one should never send is an error, and logged as one.
+  // A caller with the secret is one of our modules; a request that none should send is logged as an error.
   const server = scenario(shape, { mayLogErrors: shape === "split" });
   let routes: Route[];
   let known: Plausible;
@@ -99,7 +99,7 @@ describe.each(shapes)("any request, %s", (shape) => {
           const leads = ENDING.test(`${route.method} ${route.url}`) ? ending : known;
           const request = hostileRequest(random, route, leads);
           const { status, retryAfter, text } = await answerTo(server.origin, request);
-          // What the machine has no room for at the moment is no failure; it says when to come again.
+          // A machine without room at the moment is no failure; it says when to retry.
           if (status >= 100 && (status < 500 || (status === 503 && retryAfter))) continue;
           const sent = `${request.head.slice(0, 400)}${request.body.toString("latin1", 0, 400)}`;
           failures.push(`${status} ${text.slice(0, 300)}\n${sent}`);
@@ -114,7 +114,7 @@ describe.each(shapes)("any request, %s", (shape) => {
     Math.max(5 * patienceMs, requests * 100),
   );
 
-  // Declared only where it runs: in CI a test that is skipped has failed.
+  // Declared only where it runs: in CI a skipped test counts as failed.
   if (shape === "split")
     test(
       `modules answer only each other, and go on: ${calls} calls of seed ${seed}`,
@@ -138,7 +138,7 @@ describe.each(shapes)("any request, %s", (shape) => {
             const call = hostileCall(random, method, [...forged, ...others], ids);
             const answer = await answerToCall(server.deployment.rpcAddressOf(module), call);
             if (call.trusted) trusted++;
-            // Without a status: what came was no call.
+            // Without a status: the bytes were no call.
             if (answer.reason?.startsWith("SERVICE_")) refused++;
             if (answer.status !== "none" && (call.trusted || answer.status !== "0")) continue;
             failures.push(JSON.stringify([method.path, call.headers, call.end, answer]).slice(0, 1000));
@@ -151,11 +151,11 @@ describe.each(shapes)("any request, %s", (shape) => {
         const [ported] = callable;
         for (const noise of rawNoise(random))
           await closedAfter(server.deployment.rpcAddressOf(ported!.module), noise);
-        // Every process goes on.
+        // Every process keeps running.
         body(await send("GET", `${server.origin}/api/v1/feed`));
         expect((await server.register()).id).toMatch(/^\d+$/);
         for (const program of server.deployment.programs()) {
-          // A stack belongs to a refusal to do what no module asks for, or there is none.
+          // A stack belongs to the refusal of a request that no module makes; otherwise there is none.
           const errors = program
             .output()
             .split("\n")
@@ -203,7 +203,7 @@ async function forgedTokens(): Promise<string[]> {
   ];
 }
 
-/** What is no HTTP/2, or not for long. */
+/** Not HTTP/2, or not for long. */
 function rawNoise(random: Random): Buffer[] {
   const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
@@ -217,7 +217,7 @@ function rawNoise(random: Random): Buffer[] {
   ];
 }
 
-/** Sends it, and waits until the other side has had enough, or all of it. */
+/** Sends it, and waits until the other side closes or has read all of it. */
 function closedAfter(address: string, noise: Buffer): Promise<void> {
   const { hostname, port } = new URL(`http://${address}`);
   return new Promise((resolve) => {
@@ -228,7 +228,7 @@ function closedAfter(address: string, noise: Buffer): Promise<void> {
   });
 }
 
-/** Status 0: the connection was closed without an answer; -1: nothing came in a long time. */
+/** Status 0: the connection was closed without an answer; -1: nothing came for a long time. */
 function answerTo(origin: string, { head, body }: HostileRequest) {
   const { hostname, port } = new URL(origin);
   return new Promise<{ status: number; retryAfter: boolean; text: string }>((resolve) => {
@@ -245,7 +245,7 @@ function answerTo(origin: string, { head, body }: HostileRequest) {
     socket.on("close", () => settle(false));
     socket.setEncoding("latin1").on("data", (chunk: string) => {
       if (text.length < 4000) text += chunk;
-      // One that goes on for ever is answered by its beginning.
+      // An endless answer counts by its beginning.
       if (/^HTTP\/1\.1 200[\s\S]*text\/event-stream/.test(text)) socket.end();
     });
     socket.write(head, "latin1");

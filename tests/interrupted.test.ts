@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { until } from "./harness/within.ts";
 
-/** Starts a database, the program and, where there is one, a browser. */
+/** Starts a database, the program and, if there is one, a browser. */
 const file = "tests/browser-lost.test.ts";
 
 describe.runIf(process.platform === "linux")("npm test that is interrupted leaves nothing", () => {
@@ -29,14 +29,14 @@ describe.runIf(process.platform === "linux")("npm test that is interrupted leave
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Everything that was started for this run; `database` is the folder of its database, which may be elsewhere. */
+  /** All processes of this run; `database` is the folder of its database, which may be elsewhere. */
   async function processes(database = folder): Promise<{ pid: number; command: string }[]> {
     const found: { pid: number; command: string }[] = [];
     for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
       const read = (name: string) => readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
       const command = (await read("cmdline")).replaceAll("\0", " ");
       const words = `${command} ${await read("environ")}`;
-      // What has ended and waits to be fetched has no command line.
+      // A zombie has no command line.
       if (command && (words.includes(folder) || words.includes(database)))
         found.push({ pid: Number(pid), command });
     }

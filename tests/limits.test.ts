@@ -2,12 +2,12 @@ import { describe, expect, test } from "vitest";
 import { type Answer, body, expectProblem, send } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
-/** Of an address, for who asks is not known yet. */
+/** By address, since the sender is not known yet. */
 const renewal = "POST /api/v1/sessions/refresh";
 
 /**
- * What is promised: so many at once, then so many a minute, and in between what somebody does at one sitting who does
- * much of everything. Routes that end the session of whoever asks are left out.
+ * The promise: a number at once, then a number a minute, and in between what a very active person does at one
+ * sitting. Routes that end the sender's session are left out.
  */
 const rows = [
   {
@@ -89,7 +89,7 @@ describe("limits over HTTP", () => {
   const server = scenario("all", { env: { DOUYA_LIMITS: "on" } });
   const withSlash = (path: string) => (path.startsWith("/douyin/") ? `${path}/` : path);
 
-  /** Asks for what is not there, which counts like anything else. */
+  /** Requests something that does not exist, which counts like anything else. */
   function ask(route: string, { session }: Person): Promise<Answer<unknown>> {
     const [method, path] = route.split(" ") as [string, string];
     const classic = path.startsWith("/douyin/");
@@ -131,7 +131,7 @@ describe("limits over HTTP", () => {
       Array.from({ length: count }, (_, i): [string, Person] => [routes[i % routes.length]!, eve]);
     const startedMs = performance.now();
     expect(refusedOf(await askAll(cycle(burst)))).toEqual([]);
-    // More have come in while those were asked for.
+    // Tokens have been added during the requests.
     let more = 0;
     let refused: Answer<unknown> | undefined;
     while (!refused) {
@@ -140,7 +140,7 @@ describe("limits over HTTP", () => {
       [refused] = refusedOf([await ask(routes[0]!, eve)]);
     }
     expect(expectProblem(refused, 429, "TOO_MANY_REQUESTS").retryAfterMs).toBeGreaterThan(0);
-    // Whichever of them is asked for, in the form of its surface, or one has come in meanwhile.
+    // Each is refused in the form of its API, unless a token was added meanwhile.
     for (const route of routes) {
       const answer = await ask(route, eve);
       if (answer.status === 429) expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);

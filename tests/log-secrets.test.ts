@@ -8,7 +8,7 @@ import { send } from "./harness/http-client.ts";
 import { scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-/** The real program, at the level that says most, with errors of its own while everything goes on. */
+/** The real program, at the most verbose level, with internal errors during operation. */
 describe.each(shapes)("the log, %s", (shape) => {
   const server = scenario(shape, { mayLogErrors: true, env: { DOUYA_LOG_LEVEL: "trace" } });
   const classicApi = classicClient(() => server.origin);
@@ -75,13 +75,13 @@ describe.each(shapes)("the log, %s", (shape) => {
     ];
     expect(answers.map(({ status }) => status)).not.toContain(500);
 
-    // What is no HTTP, and names a secret all the same.
+    // Not HTTP, but with a secret.
     const { port } = new URL(server.origin);
     const raw = connect(Number(port), "127.0.0.1");
     raw.end(`GET /?token=${classic} HTTP/1.1\r\nauthorization: Bearer ${classic}\r\nx: \0\r\n\r\n`);
     raw.on("error", () => {}).resume();
 
-    // The services' own surface, as somebody who is none of the cluster speaks to it.
+    // The RPC port, called by a stranger.
     const metadata = new grpc.Metadata();
     metadata.set("authorization", `Bearer ${classic}`);
     metadata.set("douya-token", wrong);
@@ -96,13 +96,13 @@ describe.each(shapes)("the log, %s", (shape) => {
           const path = "/douya.user.v1.UserService/LogIn";
           client.makeUnaryRequest(path, pass, pass, message, metadata, resolve);
         });
-      // Of a message that cannot be read, and of one that can.
+      // With an unreadable message, and with a readable one.
       expect(await refusal(Buffer.from(wrong))).toBeInstanceOf(Error);
       expect(await refusal(Buffer.alloc(0))).toBeInstanceOf(Error);
       client.close();
     }
 
-    // An error of our own, met by requests that carry secrets.
+    // An internal error of requests that carry secrets.
     await server.deployment.programOf("user").kill();
     if (shape === "split") {
       await classicApi.post("/user/login/", login);
@@ -115,7 +115,7 @@ describe.each(shapes)("the log, %s", (shape) => {
     expect(said).toContain('"level":');
     const secrets = { password, wrong, device, cookie: "rEfresh-in-a-cookie", access, refresh, classic };
     for (const [name, secret] of Object.entries(secrets)) {
-      // The last part of a token is what makes it one.
+      // The last part of a token is its signature.
       const part = secret.split(".").at(-1)!;
       const line = said.split("\n").find((one) => one.includes(secret) || one.includes(part));
       expect(line, name).toBeUndefined();

@@ -42,7 +42,7 @@ describe.each(shapes)("a thousand logins at once, %s", (shape) => {
     const others = answers.filter((answer) => !busy.includes(answer));
     for (const answer of busy) expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
     for (const answer of others) expect([200, 201, 401], answer.text).toContain(answer.status);
-    // Everybody is let in whose turn comes in time, which is more on a quicker machine.
+    // Everybody whose turn comes in time is let in, which is more on a faster machine.
     expect(others.length).toBeGreaterThan(0);
     const problem = busy.find(({ status, body }) => status === 429 && "reason" in (body as object));
     if (problem) expect(expectProblem(problem, 429, "BUSY").retryAfterMs).toBeGreaterThan(0);
@@ -71,7 +71,7 @@ describe.each(shapes)("limits, %s", (shape) => {
       if (last.status === 429) break;
     }
     expect(new Set(statuses.slice(0, -1))).toEqual(new Set([401]));
-    // A hundred at one person, which many more behind the same address do not come to together.
+    // A hundred for one person, more than many others behind the same address use together.
     expect(expectProblem(last!, 429, "TOO_MANY_ATTEMPTS").retryAfterMs).toBeLessThanOrEqual(60_000);
     expect(statuses).toHaveLength(101);
     body(
@@ -80,7 +80,7 @@ describe.each(shapes)("limits, %s", (shape) => {
       }),
       201,
     );
-    // Who is logged in already does not suffer for it.
+    // People who are logged in are not affected.
     body(await ada.get("/me"));
   });
 
@@ -90,7 +90,7 @@ describe.each(shapes)("limits, %s", (shape) => {
       const answer = await server.api<Problem>("POST", "/users", { json });
       return answer.status === 201 ? "registered" : answer.body.reason;
     };
-    // Whoever the machine is too busy for has been counted, as it was not the limit that turned them away.
+    // Attempts refused because the machine is busy are counted, since the limit did not refuse them.
     const reasons = await Promise.all(Array.from({ length: 400 }, (_, i) => register(i)));
     const refused = reasons.filter((reason) => reason === "TOO_MANY_REQUESTS").length;
     expect(reasons).toContain("registered");

@@ -58,7 +58,7 @@ describe.each(shapes)("messages, %s", (shape) => {
     const refusal = expectProblem(await write(ada, ben, "one more"), 403, "STRANGER_LIMIT");
     expect(refusal.detail).toContain("3 messages");
     expect((await read(ben, ada)).items).toHaveLength(3);
-    // Following alone makes no friend.
+    // A follow alone makes no friends.
     await follow(ada, ben);
     expectProblem(await write(ada, ben, "one more"), 403, "STRANGER_LIMIT");
     await wrote(ben, ada, "an answer");
@@ -177,12 +177,12 @@ describe.each(shapes)("messages, %s", (shape) => {
     const [withBen] = (await conversations(ada)).items;
     expect(withBen).toMatchObject({ unread: 1, readUpTo: second.id, latest: { senderId: ben.id } });
     expect(withBen!.peer.username).toBe(ben.username);
-    // An id beyond the last: what comes later is unread all the same.
+    // An id beyond the last: later messages are unread all the same.
     await markRead(ada, eve, "9223372036854775807");
     await wrote(eve, ada, "eve again");
     expect(await unread(ada)).toBe(3);
     await markRead(ada, await server.register(), fromEve.id);
-    // What one sends oneself is not unread, and the conversation moves up.
+    // One's own message is not unread, and the conversation moves up.
     await wrote(ada, kim, "answer");
     expect((await summary())[0]).toEqual([kim.id, "answer", 1]);
     expect(await unread(ben)).toBe(0);
@@ -286,7 +286,7 @@ describe.each(shapes)("messages, %s", (shape) => {
       expect(list[1]).toMatchObject({ message: "to Eve", msgType: 1, msg_type: 1 });
       for (const field of ["message", "msgType", "msg_type"]) expect(list[0]).not.toHaveProperty(field);
       expect(await friends(ben)).toMatchObject([{ message: "from Ben", msgType: 1, msg_type: 1 }]);
-      // Of somebody else's friends one sees what one has with them oneself.
+      // In the list of another person's friends, the messages are those of the caller.
       expect((await friends(ben, eve.id))[0]).toMatchObject({ id: Number(ada.id), message: "from Ben" });
       expect((await friends(kim, eve.id))[0]).not.toHaveProperty("message");
     });
@@ -332,7 +332,7 @@ describe.each(shapes)("messages, %s", (shape) => {
     });
   });
 
-  // In one process there is no service to be without.
+  // In one process no service can be down.
   if (shape === "split") {
     test("without the service friends are still shown, and sending says so at once", async () => {
       const [ada, ben] = await two();

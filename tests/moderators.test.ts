@@ -39,7 +39,7 @@ describe.each(shapes)("moderators, %s", (shape) => {
   const deleteBy = (person: Person, { id }: Comment) => person.delete(`/videos/${video.id}/comments/${id}`);
   const roleOf = async (person: Person) => body(await ben.get<User>(`/users/${person.id}`)).role;
   const commentsOf = async () => body(await server.api<Video>("GET", `/videos/${video.id}`)).counts.comments;
-  /** The role is noticed within 5 s; well before the time that `until` takes. */
+  /** The role takes effect within 5 s; well before the time limit of `until`. */
   const becomes = (allowed: boolean, look: () => Promise<{ status: number }>) =>
     until("the role is noticed", async () => ((await look()).status === 204) === allowed);
 
@@ -78,7 +78,7 @@ describe.each(shapes)("moderators, %s", (shape) => {
     expect((await deleteBy(mo, root)).status).toBe(204);
     expect(await commentsOf()).toBe(before - 2);
 
-    // On the classic surface too, and nothing else: a moderator is no owner.
+    // In the classic API too, and nothing else: a moderator is no owner.
     const [first, second] = [await say(), await say()];
     const action = (person: Person, { id }: Comment) => ({
       token: person.session.accessToken,
@@ -94,7 +94,7 @@ describe.each(shapes)("moderators, %s", (shape) => {
 
     const { items } = body(await ben.get<Page<Comment>>(`/videos/${video.id}/comments`));
     expect(items.map((comment) => comment.id)).toContain(second.id);
-    // From them nobody hides by blocking them.
+    // Nobody can hide from them by blocking them.
     for (const { id } of [mo, eve]) expect((await ben.put(`/users/${id}/block`)).status).toBe(204);
     const seenBy = async (person: Person) =>
       body(await person.get<Page<Comment>>(`/videos/${video.id}/comments`)).items.length;

@@ -50,7 +50,7 @@ describe.each(shapes)("videos in feeds, %s", (shape) => {
     expect(await walk(bob, "/feed")).toEqual(ids.slice(2));
     expect(await walk(bob, "/feed/following")).not.toContain(first);
     expect(await classic(bob)).not.toContain("copy 1");
-    // By its link it is there, and for others everywhere.
+    // By its link it is shown, and to others everywhere.
     expect(body(await bob.get<Video>(`/videos/${first}`)).reaction).toBe("dislike");
     expect(await walk(carol, "/feed")).toEqual(ids);
     expect(await walk(carol, "/feed/following")).toContain(first);

@@ -10,7 +10,7 @@ import { until, within } from "./harness/within.ts";
 
 test("npm start that is asked to end ends the server too, which it runs in a shell", async () => {
   const folder = await mkdtemp(join(tmpdir(), "douya-npm-"));
-  // The database may run as another account, when this one is root.
+  // The database may run as another account if this one is root.
   await chmod(folder, 0o755);
   const { PATH = "", HOME = "" } = process.env;
   const [port] = await freePorts(1);
@@ -20,7 +20,7 @@ test("npm start that is asked to end ends the server too, which it runs in a she
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
   });
-  // Once nobody can write to us any more, the server neither.
+  // Once nothing can write to us any more, the server is gone too.
   const closed = once(npm, "close");
   try {
     let output = "";

@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Runs a script in a process of its own; gives its number once it has ended. */
+/** Runs a script in a separate process; returns its process id once it has ended. */
 async function run(script: string): Promise<number> {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "inherit" });
   const [code] = await once(child, "exit");

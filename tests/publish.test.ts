@@ -101,7 +101,7 @@ describe.each(shapes)("publishing, %s", (shape) => {
 
   test("one deletes one's own videos, at any moment, and nobody else's", async () => {
     const [ada, eve] = [await server.register(), await server.register()];
-    // Nobody else publishes this clip, so nobody else holds its cover.
+    // Nobody else publishes this clip, so nobody else uses its cover.
     const video = await ada.settled((await ada.publish(freshClip("three-scenes.mp4"))).id);
     expectProblem(await eve.delete(`/videos/${video.id}`), 403, "NOT_YOURS");
     expectProblem(await server.api("DELETE", `/videos/${video.id}`), 401, "LOGIN_REQUIRED");

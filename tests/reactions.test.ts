@@ -127,7 +127,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
     const order = [copies[3]!, copies[0]!, copies[4]!, copies[1]!, copies[2]!];
     for (const id of order) await favorite(ada, 1, id);
     await favorite(ada, 3, copies[4]!);
-    // Already liked: it keeps its place.
+    // Already liked: it keeps its position.
     expect((await ada.put(`/videos/${copies[3]}/like`)).status).toBe(204);
     const expected = [copies[2]!, copies[1]!, copies[0]!, copies[3]!];
     const seen: string[] = [];
@@ -141,7 +141,7 @@ describe.each(shapes)("reactions, %s", (shape) => {
       );
       expect(page.items.length).toBeLessThanOrEqual(2);
       seen.push(...page.items.map((item) => item.id));
-      // What is liked meanwhile is newer than all pages to come.
+      // New likes are newer than all later pages.
       if (cursor === "") await favorite(ada, 1, video.id);
       cursor = page.nextCursor ?? "";
     } while (cursor);

@@ -28,12 +28,12 @@ const code = filesIn(["apps/server", "contracts", "modules", "platform"], /(?<!\
 test("refusals are made from the catalogue", () => {
   const makers = code.filter(([, text]) => text.includes("new DomainError(")).map(([file]) => file);
   expect(makers.sort()).toEqual([
-    // What a video failed for is kept with its reason.
+    // The reason of a failed video is stored with it.
     "modules/gateway/classic/publish.ts",
     "platform/errors/catalogue.ts",
-    // One of many at an address is told 503, others who are busy 429.
+    // 503 for one of many at an address, while BUSY is 429.
     "platform/http/connections.ts",
-    // What another process refused.
+    // A refusal by another process.
     "platform/rpc/status.ts",
     // The rule of a text names its reason.
     "platform/text/text-rules.ts",
@@ -59,7 +59,7 @@ test("every reason that a contract names is in the catalogue", () => {
   // A word with an underscore: SESSION_ENDED, and BUSY too.
   const named = new Set(comments.flatMap((line) => line.match(/\b(?:[A-Z]+(?:_[A-Z]+)+|BUSY)\b/g) ?? []));
   expect(named.size).toBeGreaterThan(30);
-  // What its author is told about a video that was published all the same.
+  // Notices for the author of a published video.
   const notices = ["VIDEO_CUT_OFF", "SOUND_LEFT_OUT"];
   expect([...named].filter((name) => !isKnown(name) && !notices.includes(name))).toEqual([]);
 });
@@ -68,7 +68,7 @@ test("the web client has words for every reason that people are told, and for no
   const forPeople = catalogue
     .filter(([name, { tells }]) => tells === undefined && !name.endsWith("_UNAVAILABLE"))
     .map(([name]) => name);
-  // No answer at all; any module that cannot be reached; what a published video lacks.
+  // No answer at all; any module that cannot be reached; notices.
   const own = ["NETWORK", "UNAVAILABLE", "VIDEO_CUT_OFF", "SOUND_LEFT_OUT"];
   expect(Object.keys(english).sort()).toEqual([...forPeople, ...own].sort());
   expect(Object.keys(chinese).sort()).toEqual(Object.keys(english).sort());

@@ -9,7 +9,7 @@ import { type Person, scenario } from "./harness/scenario.ts";
 import { until, within } from "./harness/within.ts";
 
 describe.each(shapes)("douya rebuild, %s", (shape) => {
-  // What a killed process was asked, its callers log.
+  // Callers of a killed process log the failed call.
   const server = scenario(shape, { mayLogErrors: true });
   const started: Program[] = [];
   let database: pg.Client;
@@ -55,7 +55,7 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
     }
     return ids;
   }
-  /** Videos of which no event ever told. */
+  /** Videos without an event. */
   async function copies(count: number): Promise<void> {
     const { rows } = await database.query("select max(published_ms) as ms from video.video");
     const ids = await copyVideo(
@@ -94,13 +94,13 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
     expect((await database.query("select from feed.rebuild")).rowCount).toBe(0);
   });
 
-  // Which takes as long as the lease of whoever died.
+  // That takes as long as the lease of the dead process.
   if (shape === "split")
     test("it continues where it was when its process is killed", async () => {
       await copies(700);
       await database.query("delete from feed.author_video where video_id % 2 = 0");
       await database.query("delete from feed.inbox");
-      // Holds up the last third of the first step.
+      // Blocks the last third of the first step.
       await database.query("begin");
       await database.query(
         "insert into feed.author_video values ($1, (select published_ms from video.video where id = $2), $2, true) on conflict do nothing",

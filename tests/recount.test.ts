@@ -47,7 +47,7 @@ describe("douya doctor --recount, while a server runs", () => {
   }
 
   const { of: pick } = randomOf(testSeed("recount"));
-  /** Whatever people do, until told to stop. */
+  /** Random actions of people, until stopped. */
   async function live(person: Person, stopped: () => boolean): Promise<void> {
     for (let i = 0; !stopped(); i++) {
       const video = pick(videos);

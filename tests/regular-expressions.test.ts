@@ -8,14 +8,16 @@ interface Expression {
   flags: string;
 }
 
-/** What ships; tests may match as slowly as they like. */
+/** Code that ships; tests may match as slowly as they like. */
 const files = ["apps", "modules", "platform", "scripts"]
   .flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }))
   .filter((entry) => entry.isFile() && /\.(ts|tsx|mjs)$/.test(entry.name) && !entry.name.includes(".test."))
   .map((entry) => `${entry.parentPath}/${entry.name}`)
   .filter((path) => !/\/(dist|node_modules|testing)\//.test(path));
 
-/** Matched only with what this machine or its operator has written; the detector dislikes every repetition after a free start. */
+/**
+ * Matched only with text by this machine or its operator; the detector dislikes every repetition after a free start.
+ */
 const ownText = new Set([
   String.raw`modules/gateway/web/web-client.ts: /<title>.*<\/title>\s*<meta name="description"[^>]*>/`,
   String.raw`platform/postgres/run-as.ts: /^CapPrm:\s*([0-9a-f]+)$/m`,
@@ -24,7 +26,7 @@ const ownText = new Set([
   String.raw`scripts/screenshots.mjs: /Open +(http\S+)/`,
 ]);
 
-/** The regular expressions in a source text: literals, and patterns of schemas. Throws at one that is put together. */
+/** The regular expressions in a source text: literals, and patterns of schemas. Throws at a computed one. */
 function expressionsIn(name: string, text: string): Expression[] {
   const found: Expression[] = [];
   const visit = (node: ts.Node): void => {
@@ -44,7 +46,7 @@ function expressionsIn(name: string, text: string): Expression[] {
   return found;
 }
 
-/** Whether matching takes time in proportion to the text, whatever the text is. */
+/** Whether matching takes time in proportion to the text, for any text. */
 function isLinear({ source, flags }: Expression): boolean {
   // With `m` a match may start at every line, which the detector does not count.
   const pattern = flags.includes("m") ? source.replace(/^\^/, "") : source;

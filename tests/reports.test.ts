@@ -68,7 +68,7 @@ describe.each(shapes)("reported comments, %s", (shape) => {
 
     for (let i = 0; i < 2; i++) body(await dismiss(mo, comment), 204);
     expect(await queue()).toEqual([]);
-    // Judged once: it does not come back, whoever says so.
+    // Decided once: it does not come back, whoever reports it.
     for (const person of [eve, owner, mo]) body(await report(person, comment), 204);
     expect(await queue()).toEqual([]);
     expect(body(await eve.get<Page<Comment>>(`/videos/${comment.videoId}/comments`)).items).toContainEqual(
@@ -123,7 +123,7 @@ describe.each(shapes)("reported comments, %s", (shape) => {
       seen.push(...next.items.map(({ comment }) => comment.text));
       cursor = next.nextCursor;
       if (i > 0) continue;
-      // More against what was seen and what is to come, one seen is judged, and one is new.
+      // More reports of seen and coming comments, one of the seen is decided, and one is new.
       for (const n of [0, 3]) body(await report(owner, comments[n]!), 204);
       body(await dismiss(mo, comments[1]!), 204);
       body(await report(owner, comments[5]!), 204);

@@ -38,7 +38,7 @@ describe.each(shapes)("a link to a video, pasted into a chat, %s", (shape: Shape
       expect(page.headers.get(name), name).toBe(general.headers.get(name));
     expect(page.headers.get("cache-control")).toBe("no-cache");
     const policy = page.headers.get("content-security-policy")!;
-    // The page's own style, the form of its film, is allowed by its hash and is the only addition.
+    // The page's own style, the shape of its film, is allowed by its hash and is the only addition.
     const style = / 'sha256-[^']+'$/;
     expect(policy).toMatch(style);
     expect(policy.replace(style, "")).toBe(general.headers.get("content-security-policy"));

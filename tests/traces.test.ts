@@ -7,7 +7,7 @@ import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-/** What a request leads to belongs to its trace: in every process, in every job, in every consumer. */
+/** Everything that follows from a request belongs to its trace: in every process, job and consumer. */
 describe.each(shapes)("traces, %s", (shape) => {
   const server = scenario(shape);
   let last = 0;
@@ -20,7 +20,7 @@ describe.each(shapes)("traces, %s", (shape) => {
   let video: Schemas["Video"];
   let published: string;
 
-  /** Everything that happened in a trace so far. */
+  /** Everything in a trace so far. */
   async function eventsOf(trace: string): Promise<string[]> {
     const sql = `select type from events.log where trace_id = '${trace}' order by position`;
     return (await queryOnce(server.deployment.databaseUrl, sql)).map((row) => (row as { type: string }).type);

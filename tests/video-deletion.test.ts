@@ -67,7 +67,7 @@ describe.each(shapes)("deleting a video, %s", (shape: Shape) => {
       201,
     );
     await ben.post(`/videos/${video.id}/comments/${comment.id}/replies`, { json: { text: "hm" } });
-    // As many more likes as take many steps, with the counts that go with them.
+    // Enough likes to need many steps, with their counts.
     const many = 30_000;
     await query(
       `with liked as (
@@ -85,13 +85,13 @@ describe.each(shapes)("deleting a video, %s", (shape: Shape) => {
         (await query("select count(*) from interaction.reaction where video_id = $1", [video.id]))[0]!.count,
       );
 
-    // Nobody takes note of it yet, nor removes a file.
+    // No consumer or job runs yet.
     const modules = shape === "all" ? ["gateway"] : ["relation", "video"];
     if (shape === "split") await server.deployment.programOf("relation").kill();
     expect((await owner.delete(`/videos/${video.id}`)).status).toBe(204);
     for (const module of modules) await server.deployment.programOf(module).kill();
     for (const module of modules) await server.deployment.restart(module);
-    // Again and again in the middle of it.
+    // Repeatedly in the middle of it.
     const worker = shape === "all" ? "gateway" : "interaction";
     let kills = 0;
     for (let was = await left(); was > 0 && kills < 2; kills++) {

@@ -17,7 +17,7 @@ const markdown = ["", "docs", "docs/adr", "apps/web", "apps/server/demo"].flatMa
 );
 const textOf = (file: string) => readFileSync(join(root, file), "utf8");
 
-/** What GitHub and others make of a heading. */
+/** The anchor that GitHub and others make of a heading. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -57,7 +57,7 @@ describe("links", () => {
     ada = await server.register();
     videoId = (await ada.settled((await ada.publish(freshClip(), "Linked")).id)).id;
   });
-  /** Of an operation with parts that vary, the document of the API says that it is there. */
+  /** The API document names operations with parameters. */
   async function operations() {
     const { body } = await send<{ paths: Record<string, object> }>(
       "GET",
@@ -144,7 +144,7 @@ describe("links", () => {
     }
   });
 
-  /** What stands in the elements of a page, and in its manifest. */
+  /** Everything in the elements of a page, and in its manifest. */
   const namedBy = (page: Page) =>
     page.evaluate<string[]>(`(async () => {
       const elements = [...document.querySelectorAll("[src], [href], [poster], source")];

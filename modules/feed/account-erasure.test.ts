@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
-/** A video that one page of followers has, and more are to get. */
+/** A video that one page of followers has, with more to come. */
 async function halfDelivered(videoId: string) {
   await store.noteVideo(own.db, video(videoId), false);
   await own.db.transaction().execute((on) => store.startDelivery(on, video(videoId), "", noJobs));
@@ -75,7 +75,7 @@ test("a deleted person has no inbox and gets none, and their publications are no
   await own.db.transaction().execute((on) => store.deliver(on, video("11", "7"), [eve]));
   await own.db.transaction().execute((on) => store.addFollows(on, [{ userId: eve, authorId: "7" }]));
   expect(await places()).toEqual([]);
-  // An event that comes late: the video goes with the event of its end, and nobody but it is noted.
+  // A late event: the video is removed by the event of its deletion, and only the mark is added.
   await store.noteVideo(own.db, video("12"), true);
   expect(await rowsOf("select author_id from feed.author")).toEqual([{ author_id: "7" }]);
 });

@@ -10,7 +10,7 @@ const feed = fc
   .uniqueArray(entry, { selector: (one) => one.videoId, maxLength: 60 })
   .map((entries) => entries.sort(byNewest));
 
-/** What the client does: asks again with the time of the oldest video it got. */
+/** As the client does: asks again with the time of the oldest video it got. */
 function walk(everybody: Entry[], followedIds: Set<string>, limit: number): Entry[][] {
   const pages: Entry[][] = [];
   let beforeMs = Number.POSITIVE_INFINITY;

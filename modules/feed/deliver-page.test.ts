@@ -9,7 +9,7 @@ import type { Tables } from "./tables.ts";
 
 const video = { authorId: "11", videoId: "21", publishedAtMs: 31 };
 const delivery = { author_id: "11", video_id: "21", published_ms: "31", before_follow: "9" };
-/** Of which only the last page makes use. */
+/** Only the last page uses it. */
 const job = {} as Job;
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 
@@ -23,7 +23,7 @@ test("a page of a delivery reaches each inbox once, also those in which the vide
   const readers = ["1", "2", "3", "4"];
   for (const reader of readers) await store.openInbox(reader);
   await own.db.insertInto("delivery").values(delivery).execute();
-  // Whoever was away and is back, has had their inbox filled while the delivery goes on.
+  // Readers who came back have had their inboxes filled during the delivery.
   await store.deliver(own.db, video, ["3"]);
   const inboxes = async () =>
     (await own.db.selectFrom("inbox").select(["user_id", "video_id"]).orderBy("user_id").execute()).map(

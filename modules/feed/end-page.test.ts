@@ -16,7 +16,7 @@ const feed = (perMillisecond: number) =>
     )
     .map((entries) => entries.sort(byNewest));
 
-/** Asks for page after page as a client does, each time with one entry more than it wants. */
+/** Asks for page after page as a client does, each time with one entry more than it shows. */
 function walk(everybody: Entry[], limit: number, wholeMilliseconds: boolean): Entry[][] {
   const pages: Entry[][] = [];
   let isOlder = (_entry: Entry) => true;

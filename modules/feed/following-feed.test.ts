@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => own.drop());
 
-/** A feed whose relation service answers about follows once it is let. */
+/** A feed whose relation service answers when the test allows it. */
 function feedOf() {
   const store = feedStore(own.db, own.events);
   let asked = 0;
@@ -56,14 +56,14 @@ test("concurrent reads of an unfilled inbox share one filling, which outlasts th
   const generation = async () => (await own.db.selectFrom("reader").select("generation").execute())[0];
   const opened = await generation();
   const reads = Array.from({ length: 8 }, () => feed.read());
-  // Another process, which reads at the same time, does not have to wait for us, nor we for it.
+  // Another process that reads at the same time does not wait for this one, nor this one for it.
   const elsewhere = feedOf();
   elsewhere.answer();
   expect(await elsewhere.read()).toHaveLength(1);
   feed.answer();
   for (const page of await Promise.all(reads)) expect(page.map(({ videoId }) => videoId)).toEqual(["21"]);
   expect([feed.asked(), elsewhere.asked()]).toEqual([1, 1]);
-  // Of which nobody has raised it but the one that filled it.
+  // Only the process that filled it has raised it.
   expect(await generation()).toEqual({ generation: opened!.generation + 1 });
   expect(await feed.store.readersToFill([reader!])).toEqual({ fill: new Set(), look: new Set() });
 });

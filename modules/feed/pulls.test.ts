@@ -17,7 +17,7 @@ let store: FeedStore;
 let lastVideo = 0;
 /** The facts. */
 const follows = new Set<string>();
-/** About whom the relation service was asked whether the reader follows them. */
+/** The authors that the relation service was asked about. */
 let asked: string[] = [];
 let read: () => Promise<string[]>;
 
@@ -80,7 +80,7 @@ test("a read asks only about followed authors, and once about each new large aut
   expect(new Set(asked)).toEqual(new Set([x, y, "150"]));
   expect(await read()).toEqual([x, y]);
   expect(asked.sort()).toEqual([x, y]);
-  // Who has a number already is not new.
+  // An author with a number is not new.
   await publish(y);
   await publish("150");
   expect(await read()).toEqual([x, y, y]);
@@ -119,7 +119,7 @@ test("an author whose number is committed late is not passed over", async () => 
     `update feed.pull_clock set value = value + 1;
      insert into feed.author values (${x}, true, (select value from feed.pull_clock));
      insert into feed.author_video values (${x}, 1, 1, false)`,
-    // Its number comes after the one that is held.
+    // Its number is larger than the uncommitted one.
     () => publish(y),
     async () => {
       expect(await read()).toEqual([]);

@@ -22,13 +22,13 @@ beforeEach(async () => {
   );
 });
 
-/** Notes a video and delivers it to the reader, as one of its author's followers. */
+/** Records a video and delivers it to the reader, as one of its author's followers. */
 async function publish(authorId: string): Promise<void> {
   const video = { authorId, videoId: String(++lastVideo), publishedAtMs: lastVideo };
   await store.noteVideo(own.db, video, false);
   await store.deliver(own.db, video, [reader]);
 }
-/** What an event does. */
+/** What the event of an unfollow does. */
 const onFollow = (what: "addFollows" | "removeFollows" | "addSources", authorId: string) =>
   own.db.transaction().execute((on) => store[what](on, [{ userId: reader, authorId }]));
 const mustFill = async () => (await store.readersToFill([reader])).fill.has(reader);
@@ -61,7 +61,7 @@ describe("while an inbox is being filled", () => {
     await store.fillInbox(reader, { generation: first, authorIds: [y], capped: false });
     expect(await mustFill()).toBe(false);
     expect(await authors()).toEqual([x, y]);
-    // Who comes too late may have read the follows before this.
+    // A late filling may have read the follows before this.
     await onFollow("removeFollows", x);
     await store.fillInbox(reader, { generation: second, authorIds: [x], capped: true });
     expect(await authors()).toEqual([y]);
@@ -105,7 +105,7 @@ describe("while an inbox is being filled", () => {
     for (const author of [x, y, z]) await publish(author);
     expect(await authors()).toEqual([x, y, x, y]);
     expect(await mustFill()).toBe(false);
-    // Before it is chosen anew everything is delivered: the next filling may have looked for videos already.
+    // Until new sources are chosen everything is delivered: the next filling may have read videos already.
     const again = await store.openInbox(reader);
     await publish(z);
     expect(await authors()).toEqual([x, y, x, y, z]);
@@ -187,7 +187,7 @@ test("interests matter only for readers who are capped or soon will be", async (
   expect(await asked()).toEqual([reader]);
   await store.fillInbox(reader, { generation, authorIds: [x], capped: false });
   expect(await asked()).toEqual([]);
-  // Stale for long, as after a rebuilding: it will be asked with whom they interact when they read.
+  // Long stale, as after a rebuild: sources are chosen at the next read.
   await own.database.pool.query(
     "update feed.reader set stale = true, last_read_at = now() - interval '1 hour'",
   );

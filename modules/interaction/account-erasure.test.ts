@@ -82,7 +82,7 @@ test("reactions and comments go, exactly, with the replies under them; other peo
   const answer = (await comment("3", videoOf(0), hers.id)) as CommentRow;
   expect(answer.reply_to_user_id).toBe(eve);
   await comments().pin(videoOf(0), thread.id, () => {});
-  // One that is being removed, and goes with its own event.
+  // A video that is being removed; its comments go with its own event.
   await own.database.pool.query("update interaction.video set removed = true where video_id = 10001");
 
   await remove();

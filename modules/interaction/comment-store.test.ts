@@ -64,7 +64,7 @@ describe("add and remove", () => {
         const floors = new Map<string | null, number>();
         for (const one of steps) {
           if ("answers" in one) {
-            // An even number is a new comment, an odd one answers something that is there.
+            // An even number is a new comment, an odd one answers an existing one.
             const drafts = one.answers.map((n) => {
               const target = n % 2 === 1 ? alive[n % Math.max(1, alive.length)] : undefined;
               const rootId = target && (target.rootId ?? target.id);

@@ -47,7 +47,7 @@ describe("consumeVideoDeletions", () => {
           idempotencyKey: undefined,
         },
       ]);
-    // More than are removed at once.
+    // More than one step removes.
     for (let i = 0; i < 5000; i += 500) await react("101", i, i + 500, 1);
     await react("101", 5000, 5100, -1);
     await react("102", 0, 100, 1);
@@ -63,7 +63,7 @@ describe("consumeVideoDeletions", () => {
 
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
     expect(await comment("101")).toEqual(["video-gone"]);
-    // Nor does its row come back when somebody has seen the video before.
+    // Its row does not come back for a viewer who saw the video before.
     await addVideos(db, [{ videoId: "101", authorId: author }]);
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
 
@@ -83,7 +83,7 @@ describe("consumeVideoDeletions", () => {
     );
     expect(wrong.rowCount).toBe(0);
 
-    // Told again, it does nothing.
+    // The same event again changes nothing.
     await events.transaction(db, async (_transaction, emit) => emit(videoDeleted, deletion));
     await consumer.settled();
     expect((await reactions.userStats([author]))[0]?.likes_received).toBe("600");

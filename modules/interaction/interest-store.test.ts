@@ -40,7 +40,7 @@ test("are the authors of the newest likes and of the newest comments, each once 
   expect(new Set(one)).toEqual(new Set([...expected, "1650", "1652"]));
   expect(one).toHaveLength(maxInterests + 2);
   expect(nobody).toEqual([]);
-  // What was removed interests nobody.
+  // Removed videos count for no interest.
   expect(two).toEqual(["1007"]);
 });
 

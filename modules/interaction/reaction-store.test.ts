@@ -34,7 +34,7 @@ async function empty(): Promise<void> {
   );
 }
 
-/** The counts as they are kept. */
+/** The stored counts. */
 async function counts() {
   const video = new Map((await store.videoStats(videos)).map((row) => [row.video_id, row]));
   const person = new Map((await store.userStats(people)).map((row) => [row.user_id, row]));
@@ -135,7 +135,7 @@ describe("many at once", () => {
       Array.from({ length: authors }, (_, i) => ({ videoId: String(from + i), authorId: String(i + 1) }));
     const [odd, even] = [of(10_000), of(20_000)];
     await addVideos(test.db, [...odd, ...even]);
-    // Those about the same videos meet at their rows, the others at those of the authors.
+    // Transactions on the same videos meet at their rows, others at those of the authors.
     const batches = Array.from({ length: 16 }, (_, n) =>
       [odd, even]
         [n % 2]!.map(({ videoId }) => ({

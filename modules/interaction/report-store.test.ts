@@ -65,7 +65,7 @@ it("a dismissed comment is not reported again, and its record goes with the comm
   expect((await kept()).map((row) => row.comment_id)).toEqual([one, two, two]);
   await comments().remove(videoId, one, () => {});
   expect(await kept()).toEqual([{ comment_id: two }, { comment_id: two }]);
-  // Nothing was reported, so nothing is judged.
+  // Nothing was reported, so there is nothing to decide.
   const three = await say();
   await store().dismiss(videoId, three);
   await report(three, "10");
@@ -103,7 +103,7 @@ it.each([
 ])("a report that is under way while %s leaves nothing", async (_what, reason, end) => {
   const id = await say();
   const hold = "select from interaction.video for no key update";
-  // Whoever holds the video ends the comment; its own connection, so that it is the same transaction.
+  // Whoever has locked the video deletes the comment; the connection is its own, so that it is the same transaction.
   const outcome = await heldUp(
     own.database.pool,
     `${hold}; ${end}`,
@@ -120,7 +120,7 @@ it("a deletion that waits for a report removes it too", async () => {
   await report(await say(), "10");
   const hold = "select from interaction.person where user_id = 10 for update";
   const remove = () => comments().remove(videoId, root, () => {});
-  // The report waits for the row of who reports, and the deletion for the report.
+  // The report waits for the row of the reporter, and the deletion for the report.
   let deletion: Promise<unknown> = Promise.resolve();
   const outcome = await heldUp(
     own.database.pool,

@@ -43,7 +43,7 @@ test("a long conversation goes in steps, each exact, and others stay", async () 
   await send("1", eve);
   await send("2", "1");
   await send(eve, "2");
-  // Of a long conversation the most is made by hand.
+  // Most of the long conversation is inserted directly.
   await own.database.pool.query(
     `insert into message.message (low_id, high_id, id, sender_id, content)
      select 1, 500, i, case when i % 2 = 0 then 1 else 500 end, 'x' from generate_series(1, 4500) i`,

@@ -32,7 +32,7 @@ beforeAll(async () => {
     await migrate(fresh, "message", migrations);
     await fresh.close();
   });
-  // The clock of the second is behind.
+  // The second process has a clock that is behind.
   processes = [openProcess(1, 0), openProcess(2, -5_000)];
 });
 afterAll(async () => {
@@ -278,7 +278,7 @@ describe("what is refused changes nothing", () => {
     const found = await rows();
     expect(await sendAll([refused])).toMatchObject([{ reason: what.split(",")[0] }]);
     expect(await rows()).toEqual(found);
-    // The others of its batch are sent all the same.
+    // The others of its batch are sent.
     const outcomes = await sendAll([refused, command("1", "3")]);
     expect(sentOf(outcomes)).toMatchObject([{ receiver_id: "3" }]);
   });
@@ -306,7 +306,7 @@ describe("two processes at once", () => {
     );
     expect(outcomes).toHaveLength(20);
     expect(new Set(outcomes.map((row) => `${row.id} ${row.content}`)).size).toBe(1);
-    // Of one sender and one conversation, that is.
+    // Within one sender and one conversation.
     const others = sentOf([
       await processes[0]!.send(command("2", "1", { key: "k" })),
       await processes[0]!.send(command("1", "3", { key: "k" })),

@@ -48,7 +48,7 @@ describe("removing a person", () => {
     await block("9001", eve);
     const consumer = consumeErasures(own.events, () => ({
       ...stores(),
-      // As if its time were over after each step.
+      // As if its time slice were over after each step.
       async removeFollows(userId) {
         const before = (await shared()).length;
         const more = await stores().removeFollows(userId);

@@ -29,7 +29,7 @@ beforeEach(async () => {
   await pool.query("truncate relation.follow, relation.stats, relation.block, events.log");
   held = [];
   return async () => {
-    // Whatever a failed test has left open.
+    // Transactions that a failed test has left open.
     for (const client of held) client.release(true);
   };
 });
@@ -60,7 +60,7 @@ async function eventTypes(): Promise<string[]> {
   return rows.map(({ type, key }) => `${type} ${key}`);
 }
 
-/** Another transaction that does this and is still open. */
+/** Another transaction that does this and stays open. */
 async function hold(...statements: string[]) {
   const client = await pool.connect();
   held.push(client);
@@ -198,7 +198,7 @@ describe("with a concurrent transaction", () => {
     await (await hold("insert into relation.follow values (1, 2, 7)")).commit();
     const leaving = await hold("delete from relation.follow where id = 7");
     await counts.commit();
-    // It has let go of the counts and waits for the follow.
+    // It has released the counts and waits for the follow.
     const free = "select from relation.stats where user_id in (1, 2) for update nowait";
     await expect
       .poll(() =>

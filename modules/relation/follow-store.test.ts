@@ -96,7 +96,7 @@ describe("apply", () => {
 
 describe("the limit", () => {
   const follow = (followeeId: string) => ({ followerId: "1", followeeId, id: `9${followeeId}` });
-  /** Person 1 follows so many, from 1001 on. */
+  /** Person 1 follows this many, from 1001 on. */
   async function following(count: number): Promise<void> {
     await empty();
     await database.pool.query(

@@ -80,7 +80,7 @@ describe("the ranking", () => {
       weight: 16,
       arbitrary: fc.record({ followerId: person, followeeId: person, follow: fc.boolean() }),
     },
-    // From moments to days, and often to the millisecond at which the last follow drops out.
+    // From moments to days, and often to the millisecond at which the last follow expires.
     { weight: 3, arbitrary: fc.record({ forwardMs: fc.integer({ min: 1, max: hotMs / 4 }) }) },
     { weight: 1, arbitrary: fc.record({ forwardMs: fc.integer({ min: 1, max: 2 * hotMs }) }) },
     { weight: 2, arbitrary: fc.constantFrom("edge" as const, "past" as const) },
@@ -127,7 +127,7 @@ describe("the ranking", () => {
     expect(await ranking()).toEqual([{ userId: "2", won: 1 }]);
     clockMs += 1;
     expect(await ranking()).toEqual([]);
-    // An older follow takes nothing back.
+    // An older follow subtracts nothing.
     await change(facts, "3", "2", true);
     await change(facts, "1", "2", false);
     await consumer.settled();

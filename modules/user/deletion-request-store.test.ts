@@ -32,12 +32,12 @@ const told = async () =>
     await own.database.pool.query("select type from events.log where type like 'user.%' order by position")
   ).rows.map(({ type }) => type);
 
-/** What other modules say about attempts, in this order; gives the pictures that were removed. */
+/** Applies answers of other modules to requests, in this order; returns the pictures that were removed. */
 async function answer(...answers: ["refused" | "removed", string][]): Promise<string[]> {
   const removed: string[] = [];
   let failures = 1;
   const consumer = consumeDeletionOutcomes(own.events, deletionRequests(), async (key) => {
-    // Whoever removes is interrupted once, after the file is gone.
+    // The removal is interrupted once, after the file is gone.
     removed.push(key);
     if (failures-- > 0) throw new Error("interrupted");
   });

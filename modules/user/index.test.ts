@@ -114,7 +114,7 @@ describe("accounts", () => {
     expect(await wrongName()).toMatchObject(badCredentials);
     const quickest = { name: Number.POSITIVE_INFINITY, password: Number.POSITIVE_INFINITY };
     const time = async (which: "name" | "password", attempt: () => Promise<unknown>) => {
-      // What it costs the processor, which other programs on the machine do not change.
+      // In processor time, which other programs on the machine do not change.
       const before = process.cpuUsage();
       await attempt();
       const { user, system } = process.cpuUsage(before);
@@ -172,7 +172,7 @@ describe("accounts", () => {
     expect(["WRONG_PASSWORD", "BUSY"]).toContain(await change("a guess"));
     expect(["WRONG_PASSWORD", "BUSY"]).toContain(await close);
     expect(await Promise.all(guesses)).toContain("TOO_MANY_ATTEMPTS");
-    // They have a limit of their own.
+    // They have their own limit.
     const own = await Promise.all(Array.from({ length: 40 }, () => change("a guess")));
     expect(own).toContain("TOO_MANY_ATTEMPTS");
   });
@@ -187,7 +187,7 @@ describe("accounts", () => {
         () => "none",
         (error) => error.reason,
       );
-    // Few at a time, so that none is refused because the line is long.
+    // Few at a time, so that none is refused because of a long queue.
     const guess = async (from: number, to: number, more: (i: number) => object) => {
       const heard: string[] = [];
       for (let i = from; i < to; i += 20)
@@ -205,7 +205,7 @@ describe("accounts", () => {
     expect(heard.filter((reason) => reason === "TOO_MANY_ATTEMPTS")).toHaveLength(40);
     for (const service of [user, await start(true)]) {
       user = service;
-      // The right password is no guess less.
+      // The right password does not reduce the guesses.
       const elsewhere = await logIn("Ann", { address: "192.0.2.1" }).catch((error) => error);
       expect(elsewhere).toMatchObject({ kind: "exhausted", reason: "TOO_MANY_ATTEMPTS" });
       expect(elsewhere.retryAfterMs).toBeGreaterThan(0);
@@ -217,7 +217,7 @@ describe("accounts", () => {
       ])
         expect((await logIn("Ann", known)).user!.id).toBe(ann.user!.id);
     }
-    // From the owner's own network as well: not by their address, but by their device.
+    // From the owner's own network too: recognised not by the address, but by the device.
     await guess(0, 340, () => ({ address: home, device: "a neighbour" }));
     expect(await reasonOf(logIn("Ann", { address: home }))).toBe("TOO_MANY_REQUESTS");
     await logIn("Ann", { address: home, device: "ann's laptop" });
@@ -264,7 +264,7 @@ describe("sessions", () => {
   test("a repeated request a moment later gets the same token, and both may continue with it", async () => {
     const { refreshToken } = await register("Ann");
     const other = await start();
-    // Open connections, so that they really ask at once.
+    // Opens connections first, so that the requests really are concurrent.
     await Promise.all(Array.from({ length: 10 }, () => sql("select pg_sleep(0.05)")));
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, i) => (i % 2 ? user : other).refresh({ refreshToken }, as())),
@@ -414,7 +414,7 @@ describe("sessions", () => {
 });
 
 describe("what was under way", () => {
-  /** Whoever waits for a lock, by now. */
+  /** The number of transactions that wait for a lock. */
   const waiting = async () =>
     (
       await sql(
@@ -422,7 +422,7 @@ describe("what was under way", () => {
       )
     ).rows.length;
 
-  /** `first` gets as far as the sessions before `second` begins, and both go on together. */
+  /** `first` runs up to the sessions before `second` begins; then both continue together. */
   async function overtaken<A, B>(first: () => Promise<A>, second: () => Promise<B>) {
     const gate = await own.database.pool.connect();
     await gate.query(`begin; lock table "user".session in share row exclusive mode`);
@@ -570,7 +570,7 @@ describe("keys", () => {
     );
     for (const { accessToken } of [before, after]) await verify(accessToken);
     await refresh(before.refreshToken);
-    // And back again: each finds its own.
+    // In reverse order too: each finds its own.
     user = await start();
     expect(await published()).toHaveLength(2);
     expect(decodeProtectedHeader((await logIn("Ann")).accessToken).kid).toBe(

@@ -10,7 +10,7 @@ function create() {
   const metrics = createMetrics();
   return { metrics, passwords: createPasswords(embeddedProtection({ limits: true, metrics })) };
 }
-/** An hour is more than the longest line takes on the slowest machine. */
+/** An hour is more than the longest queue takes on the slowest machine. */
 const call = (ms = 3_600_000): Call => ({ traceId: "", deadlineMs: Date.now() + ms });
 
 test("a hashed password verifies, and no other", async () => {

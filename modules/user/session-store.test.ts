@@ -44,7 +44,7 @@ test("a session too many ends the one not used for longest, and nobody else's", 
   await add("2", 1);
   const ids = Array.from({ length: maxSessionsPerUser + 3 }, (_, i) => i + 100);
   for (const id of ids) await add("1", id);
-  // Not sessionsOf, which shows no more than that anyway.
+  // Not sessionsOf, which shows no more than the maximum.
   const { rows } = await own.database.pool.query('select user_id, id from "user".session order by id');
   const kept = (userId: string) => rows.filter((row) => row.user_id === userId).map((row) => Number(row.id));
   expect(kept("1")).toEqual(ids.slice(3));

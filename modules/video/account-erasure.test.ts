@@ -40,7 +40,7 @@ beforeEach(async () => {
   uploads = uploadStore(own.db);
   videos = videoStore(own.db, own.events);
   accounts = accountErasureStore(own.db);
-  // Nobody works on them.
+  // No workers run.
   jobs = own.jobs;
 });
 afterEach(async () => {
@@ -110,7 +110,7 @@ test("videos in every state and uploads go with what they use, each with its eve
   expect(await told()).toEqual(["removed"]);
   expect(await drifts(own.database, counts)).toEqual([]);
 
-  // Nothing comes in afterwards, and a second time nothing happens.
+  // Nothing is added afterwards, and repeating changes nothing.
   await expect(upload()).rejects.toThrow(AccountsDeleted);
   await close("7");
   expect(await rowsOf("select from events.log where type = 'video.deleted.v1'")).toHaveLength(251);
@@ -143,7 +143,7 @@ test("a video is not published meanwhile", async () => {
     async () => {
       expect(await accounts.markDeleted(eve, "7")).toBe(true);
       removed = accounts.removeUploads(eve, jobs);
-      // Behind the publishing: coming first, it would leave that without its upload.
+      // After the publishing: coming first, it would remove its upload.
       await waiting(own.database.pool, 2);
     },
   );
@@ -198,7 +198,7 @@ test("an upload whose author goes while its file is put in place leaves no file 
     ...disk,
     async commit(name: string, key: BlobKey) {
       await close("1");
-      // It looks for a file that is not there yet.
+      // It looks for a file that does not exist yet.
       removing.wake();
       await expect.poll(() => removed.length).toBe(1);
       await disk.commit(name, key);

@@ -145,7 +145,7 @@ test("a recording that was cut off is published up to where it is whole, and onl
   const seen = (await get(made.id, ann))!;
   expect(seen).toMatchObject({ state: VideoState.PUBLISHED, notices: ["VIDEO_CUT_OFF"] });
   expect((await get(made.id, "2"))!.notices).toEqual([]);
-  // The length that is told is that of the file that is played.
+  // The reported duration is that of the playable file.
   const info = await blobs.withFile({ key: seen.playKey }, (path) => media.probe(path));
   expect(Math.abs(seen.durationMs - info.durationMs)).toBeLessThan(25);
   expect(seen.durationMs).toBeLessThan(2200);
@@ -179,7 +179,7 @@ describe("a file that turns out bad", () => {
 
   test("in the pipeline fails with the reason, and no blob is left", async () => {
     const upload = await send(createReadStream(landscape));
-    // Rots on the disk after the probe.
+    // Damaged on the disk after the probe.
     const { source_key } = await own.db.selectFrom("upload").select("source_key").executeTakeFirstOrThrow();
     await blobs.remove(source_key);
     const rotten = await blobs.receive(Readable.from([Buffer.alloc(50_000, 7)]), { maxBytes: 1e9 });
@@ -205,7 +205,7 @@ test("deleted while it is being processed: the work stops and nothing is left", 
   const gone = new Promise<void>((resolve) => {
     deleted = resolve;
   });
-  // The real tool, held up once the cover is there.
+  // The real tool, held once the cover exists.
   await start({
     ...media,
     name: media.name,
@@ -302,12 +302,12 @@ test("accounts at one address share its limit of unpublished files; other addres
   const content = await readFile(join(root, "platform/media/testdata/compliant.mp4"));
   const upload = (person: string, address: string) => send(Readable.from([content]), person, address);
   const first = await upload("1", "198.51.100.7");
-  // In all there is room for almost four that are not published, and so for one from each address.
+  // There is room for almost four unpublished files in all, and so for one from each address.
   const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(3 * content.length);
   const refused = { kind: "exhausted", reason: "ADDRESS_UNPUBLISHED_TOO_MUCH" };
   await expect(upload("2", "198.51.100.7")).rejects.toMatchObject(refused);
   await upload("3", "2001:db8::/64");
-  // What nobody could tell the address of is left to the other bounds.
+  // Uploads without a known address have only the other limits.
   await upload("4", "");
   await video.publish({ uploadId: first.id, title: "" }, as("1"));
   await upload("2", "198.51.100.7");

@@ -22,7 +22,7 @@ beforeEach(async () => {
     ...uploadStore(own.db),
     ...pipelineStore(own.db, own.events),
   };
-  // Nobody works on them.
+  // No workers run.
   jobs = own.jobs;
 });
 afterEach(async () => {
@@ -49,7 +49,7 @@ async function processing(sourceKey = source, authorId = ann): Promise<VideoId> 
   await store.startProcessing(video.id as VideoId);
   return video.id as VideoId;
 }
-/** A job that ends like one of ours. */
+/** A job that ends as ours do. */
 const jobOf = (kind: string, key: string): Pick<Job, "key" | "finish"> & Job => ({
   key,
   attempt: 1,
@@ -90,7 +90,7 @@ const users = async (key: string) =>
       .execute()
   ).map((row) => row.owner_id);
 const works = async (authorId = ann) => Number((await store.works([authorId]))[0]?.works ?? 0);
-/** Waits until somebody waits for a lock. */
+/** Waits until a transaction waits for a lock. */
 const somebodyWaits = () =>
   expect
     .poll(
@@ -238,7 +238,7 @@ test("an upload that deadlocks is retried and accepted", async () => {
   await upload();
   const [gate, other] = await Promise.all([1, 2].map(() => own.database.pool.connect()));
   try {
-    // Who waits last is rolled back: the upload, for the place of the other's hold on the blob.
+    // The last one to wait is rolled back: the upload, for the other's use of the blob.
     const key = "video/other.mp4";
     await gate!.query(`begin; select pg_advisory_xact_lock(hashtextextended('${key}', 0))`);
     await other!.query(
@@ -301,7 +301,7 @@ describe("blobs", () => {
     const id = await processing();
     const { open, opened } = gate();
     await jobs.add(own.db, "remove-blob", source);
-    // The look, while somebody uses it still.
+    // The check, while the blob is still used.
     const looking = store.removeUnusedBlob(
       {
         key: source,

@@ -210,7 +210,7 @@ describe("receive", () => {
     const build = fileURLToPath(new URL("../../build/test", import.meta.url));
     const script = join(build, `receive-blob-${process.pid}.mjs`);
     await bundleScript(fileURLToPath(new URL("../testing/receive-blob.ts", import.meta.url)), script);
-    // A limit on the size of files ends a write in the middle just as a full disk does.
+    // A limit on the size of files ends a write in the middle, as a full disk does.
     const limited = (blocks: number) =>
       promisify(execFile)("bash", [
         "-c",

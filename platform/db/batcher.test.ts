@@ -143,7 +143,7 @@ test("a batch in progress lasts as long as a request waits for it", async () => 
   two.abort(gone);
   await expect.poll(() => signals[0]!.reason).toBe(gone);
   expect((await both).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-  // Somebody without a signal waits for ever.
+  // A request without a signal waits forever.
   const hasty = new AbortController();
   const dropped = Promise.allSettled([ask(3, hasty)]);
   void ask(4);

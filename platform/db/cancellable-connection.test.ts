@@ -8,7 +8,7 @@ import { type Database, openDatabase, withSignal } from "./database.ts";
 import { inTransaction } from "./transaction.ts";
 
 let test: TestDatabase;
-/** That the statements are on, and one to look at it with. */
+/** The pool for the statements, and one to observe it. */
 let database: Database;
 let watcher: Database;
 let db: Kysely<object>;
@@ -29,7 +29,7 @@ afterEach(async () => {
   await test.drop();
 });
 
-/** What the connections do, as PostgreSQL sees it. */
+/** What the connections do, as PostgreSQL reports it. */
 async function underWay(): Promise<string[]> {
   const { rows } = await watcher.pool.query(
     "select query from pg_stat_activity where application_name = 'watched' and state <> 'idle'",
@@ -116,7 +116,7 @@ it("a transaction whose signal has fired is rolled back, and not committed", asy
   });
   await expect(written).rejects.toMatchObject(late);
   expect([await underWay(), (await watcher.pool.query("select * from thing")).rows]).toEqual([[], []]);
-  // It was told so, and not cut off.
+  // It was cancelled, and the connection not closed.
   expect(database.pool.totalCount).toBe(1);
 });
 
@@ -146,7 +146,7 @@ it("a sent commit is awaited, even after the signal", async () => {
   const written = inTransaction(on, (transaction) => sql`insert into thing values (1)`.execute(transaction));
   await expect.poll(underWay).toEqual(["commit"]);
   end();
-  // By then a request to cancel the commit would have come as well.
+  // By then a request to cancel the commit would have arrived.
   const other = ending();
   const slept = expect(sleep(other.on)).rejects.toMatchObject(late);
   await expect.poll(underWay).toHaveLength(2);

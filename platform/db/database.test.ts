@@ -51,7 +51,7 @@ describe("statements that repeat", () => {
     await pool.query("alter table thing add other int default 2");
     expect(await read()).toEqual([{ id: 1, other: 2 }]);
     await pool.query("alter table thing add third int default 3");
-    // A transaction in which that happens must be begun again.
+    // A transaction that lost its connection must be started again.
     const within = () => db.transaction().execute((transaction) => read(transaction));
     await expect(within()).rejects.toMatchObject({ kind: "unavailable" });
     expect(await within()).toEqual([{ id: 1, other: 2, third: 3 }]);
@@ -72,7 +72,7 @@ describe("statements that repeat", () => {
       counts.push(await prepared());
     }
     expect(await isPlanned("select 449 +%")).toBe(1);
-    // Under one name all the time, or there would be two until the connection is a new one.
+    // Under one name, or there would be two until the connection is replaced.
     expect(await isPlanned("select 'steady'%")).toBe(1);
     expect(Math.max(...counts)).toBe(400);
     expect(counts.at(-1)).toBeLessThan(100);

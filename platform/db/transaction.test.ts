@@ -21,8 +21,8 @@ const lock = (on: Kysely<object>, ...keys: number[]) =>
   sql`select ${sql.join(keys.map((key) => sql`pg_advisory_xact_lock(${key})`))}`.execute(on);
 
 /**
- * Has `late`, which takes locks 1, 2 and 3 in this order, wait in a circle with somebody who has 3 and wants 1. Who
- * waits last looks for circles and is rolled back, so 2 is kept from it until the other one waits.
+ * Makes `late`, which takes locks 1, 2 and 3 in this order, deadlock with a transaction that has 3 and wants 1. The
+ * last one to wait checks for deadlocks and is rolled back, so lock 2 is kept from it until the other one waits.
  */
 async function inACircle<T>(late: (db: Kysely<object>) => Promise<T>): Promise<T> {
   const { pool } = database;

@@ -79,7 +79,7 @@ describe("the client of a request", () => {
     ["::ffff:10.0.0.1", proxy, told(client), client],
     ["::ffff:a00:1/128", "::ffff:10.0.0.1", told(client), client],
     ["::ffff:10.0.0.0/104", client, told(forged), client],
-    // What is near the mapped addresses, or around them, is not IPv4.
+    // Addresses near the mapped ones are not IPv4.
     ["::/64", client, told(forged), client],
     ["::/64", "::1", told(forged, client), client],
     ["::ffff:0:0/95", client, told(forged), client],
@@ -87,7 +87,7 @@ describe("the client of a request", () => {
     ["64:ff9b::/96", client, told(forged), client],
     ["fd00::/8,::1", "fd00::1", told(forged, client), client],
     ["fd00::/8,::1", "::1", told(forged, client, "fd12::9"), client],
-    // What a proxy wrote with a port, or in brackets, or that is none.
+    // A proxy's entry with a port, in brackets, or invalid.
     ["1", proxy, told(forged, `${client}:5123`), client],
     ["1", proxy, told(forged, "[2001:DB8::7]:443"), "2001:db8::7"],
     ["1", proxy, told(client, "unknown"), proxy],
@@ -141,13 +141,13 @@ test.each([
   "10.0.0.1 10.0.0.2",
   "0.0.0.0/0",
   "::/0",
-  // Everybody of IPv4, in the spellings of IPv6.
+  // All of IPv4, in the spellings of IPv6.
   "::ffff:0:0/96",
   "::ffff:0.0.0.0/96",
   "::FFFF:0:0/97",
   "0:0:0:0:0:ffff:8000:0/97",
   "::ffff:10.0.0.0/103",
-  // Half of everybody, and the other half.
+  // Two halves of all addresses.
   "0.0.0.0/1,128.0.0.0/1",
   "10.0.0.0/7",
   "::/1,8000::/1",

@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 /** A server to which connections come without a network. */
 function house(trust = trustNobody) {
   const server = createServer();
-  // What the server does with a connection itself is none of this test's business.
+  // The server's own handling of a connection is not tested here.
   server.removeAllListeners("connection");
   const overload = shareConnections(server, trust);
   return (remoteAddress: string) => {
@@ -23,7 +23,7 @@ function house(trust = trustNobody) {
         if (socket.open) queueMicrotask(() => events.emit("close"));
         socket.open = false;
       },
-      /** Sends a request: why it is refused, and how it is answered in the end. */
+      /** Sends a request; returns why it is refused, and how it is answered in the end. */
       ask() {
         const response = new EventEmitter();
         server.emit("request", { socket }, response);
@@ -76,7 +76,7 @@ test("a connection with a request in progress, or a new one, is not closed for a
     0,
     maxConnectionsPerAddress - asking.length,
   ]);
-  // One that was answered does at once, when nobody has been silent for long.
+  // One that was answered is closed at once if none has been silent for long.
   for (const request of requests) request.answer();
   expect([come(stranger).open, openOf(asking), openOf(later)]).toEqual([
     true,

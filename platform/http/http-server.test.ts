@@ -46,7 +46,7 @@ async function start(metricsToken: string, trustProxy = trustNobody, publicUrl =
 }
 beforeEach(() => start("scrape me"));
 afterEach(() => app.close());
-/** Sends bytes as they are and collects what comes back. */
+/** Sends raw bytes and collects the answer. */
 function talkTo(port: string, bytes: string): { socket: Socket; heard: () => string } {
   const socket = connect(Number(port), "127.0.0.1");
   let heard = "";
@@ -301,7 +301,7 @@ describe("what is no request", () => {
   ])("%s is refused in our form", async (_what, bytes, status) => {
     const answer = await answerTo(bytes);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-    // Node.js itself asks for the host, and says nothing more.
+    // Node.js itself requires the Host header, with an answer of its own.
     if (answer.includes("\r\n\r\n{")) {
       const { reason, detail } = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4));
       expect(detail).toMatch(/\.$/);

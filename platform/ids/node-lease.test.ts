@@ -31,7 +31,7 @@ afterEach(async () => {
   await own.drop();
 });
 
-/** A process of its own, which makes ids. */
+/** A separate process that makes ids. */
 async function lease(
   nowMs = Date.now,
   quick: { beatMs?: number; reserveMs?: number } = {},
@@ -43,7 +43,7 @@ async function lease(
   return leased;
 }
 const run = (sql: string) => database.pool.query(sql);
-/** What is left of a process that died: its lease has ended, nothing else is tidied up. */
+/** The rows of a process that died: its lease has expired, nothing else is cleaned up. */
 const expire = (node: number) =>
   run(`update ids.node_lease set owner = gen_random_uuid() where node = ${node}`);
 /** Gives nodes to a process that lives for an hour. */

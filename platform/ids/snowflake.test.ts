@@ -3,7 +3,7 @@ import fc from "#platform/testing/property.ts";
 import { createSnowflake, epochMs, idAtTime, isId, maxNodes, timeOfId } from "./snowflake.ts";
 
 const node = fc.integer({ min: 0, max: maxNodes - 1 });
-/** Steps of a clock between two ids: it stands still, goes on, jumps back and forth. */
+/** Steps of a clock between two ids: it stands still, advances, jumps back and forth. */
 const steps = fc.array(
   fc.oneof(
     fc.constant(0),
@@ -13,7 +13,7 @@ const steps = fc.array(
   ),
   { minLength: 1, maxLength: 300 },
 );
-/** From long before the epoch (a machine without a battery starts in 1970) to the end of 41 bits. */
+/** From long before the epoch (a machine without a clock battery starts in 1970) to the end of 41 bits. */
 const startMs = fc.oneof(
   fc.integer({ min: 0, max: epochMs }),
   fc.integer({ min: epochMs, max: epochMs + 2 ** 41 - 1e9 }),

@@ -52,7 +52,7 @@ test.runIf(process.platform === "linux")(
     if (lacking("limits")) return;
     const folder = await mkdtemp(join(tmpdir(), "confinement-"));
     try {
-      // Beyond its bound a write ends the program, or is refused.
+      // Beyond its limit a write ends the program, or fails.
       const flood =
         "const f = fs.openSync(process.argv[1], 'w'); for (;;) fs.writeSync(f, Buffer.alloc(2 ** 22))";
       await expect(node(prefix, flood, join(folder, "flood"))).rejects.toThrow();
@@ -88,7 +88,7 @@ describe.runIf(process.platform === "linux")("limits that the system keeps", () 
     if (lack) ctx.skip(lack);
   });
 
-  // Within the time that it has otherwise, and before anybody looks at its memory.
+  // Within its usual time limit, and before its memory is checked.
   test.each([
     ["processor time", "for (;;);"],
     ["memory, all at once", "Buffer.alloc(1e9, 1)"],
@@ -127,7 +127,7 @@ test.runIf(process.platform === "linux")(
       if (attempted.prefix.join(" ").includes("unshare")) throw new Error("not in this container");
       await node(attempted.prefix, "");
     });
-    // With all the rest, then each way alone.
+    // All together, then each means alone.
     expect(tried.filter((command) => command.includes("--net"))).toHaveLength(isRoot ? 3 : 2);
     expect(prefix.join(" ")).not.toContain("unshare");
     expect(prefix.join(" ")).toContain("--no-new-privs");

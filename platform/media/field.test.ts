@@ -14,8 +14,8 @@ import type { MediaInfo, MediaTool, RenditionInfo } from "./media-tool.ts";
 import { createNodeAvEngine } from "./node-av-engine.ts";
 
 /**
- * Files of the forms that people report to projects like this one, and what is right for each: published, with
- * the length that it really has, as an MP4 that every browser plays, which holds nothing that it does not show.
+ * Files of the forms that people report to projects like this one, and the right outcome for each: published, with
+ * its real duration, as an MP4 that every browser plays and that contains only what it shows.
  */
 
 const PROGRAMS = { ffmpeg: "ffmpeg", ffprobe: "ffprobe" };
@@ -65,7 +65,7 @@ function making(...args: string[]): () => Promise<string> {
   };
 }
 
-/** Another file after a change of its bytes. */
+/** A copy of a file with some bytes changed. */
 function changing(from: () => Promise<string>, change: (bytes: Buffer) => Buffer): () => Promise<string> {
   return async () => {
     const path = await from();
@@ -97,7 +97,7 @@ interface Case {
   name: string;
   input: () => Promise<string>;
   seconds: number;
-  /** How far from that is near enough; two frames and a little where nothing else is said. */
+  /** The tolerance; slightly more than two frames unless another is given. */
   within?: number;
   sound: boolean;
   copied?: boolean;
@@ -196,7 +196,7 @@ const cases: Case[] = [
   },
   {
     name: "AAC of a kind that has no decoder",
-    // The settings of the decoder name object type 42 (USAC), which these packets are not.
+    // The decoder settings claim object type 42 (USAC), which these packets are not.
     input: changing(plain("xhe.mp4"), (bytes) => {
       const at = bytes.indexOf(Buffer.from([0x05, 0x80, 0x80, 0x80])) + 5;
       bytes[at] = 0xf9;
@@ -411,7 +411,7 @@ const cases: Case[] = [
   {
     name: "QuickTime without its first box",
     input: changing(plain("old.mov"), (bytes) => {
-      // The type box becomes one to skip, so that places of samples stay where they are.
+      // The type box becomes one to skip, so that the positions of samples do not change.
       bytes.write("wide", 4, "latin1");
       return bytes;
     }),
@@ -647,7 +647,7 @@ const cases: Case[] = [
 describe.concurrent.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   let tool: MediaTool;
   beforeAll(async () => {
-    // Behind whatever confines decoders on this machine.
+    // Confined like decoders on this machine.
     const create = (prefix: readonly string[]) =>
       name === "ffmpeg"
         ? createFfmpegEngine(PROGRAMS, DEFAULT_MEDIA_LIMITS, prefix)
@@ -726,7 +726,7 @@ async function streamsOf(path: string, ...options: string[]) {
   };
 }
 
-/** What holds for everything that is published. Returns its length in seconds. */
+/** True for everything that is published. Returns its duration in seconds. */
 async function isProper(path: string, sound: boolean): Promise<number> {
   const { streams, format } = await streamsOf(path);
   expect(streams.map((stream) => stream.codec_name)).toEqual(sound ? ["h264", "aac"] : ["h264"]);
@@ -741,7 +741,7 @@ async function isProper(path: string, sound: boolean): Promise<number> {
   }
   expect(Object.keys(format.tags)).toEqual(["major_brand", "minor_version", "compatible_brands"]);
   expect(format.tags.major_brand).toBe("isom");
-  // Whoever ignores edit lists sees no more than everybody else.
+  // A player that ignores edit lists shows no more than others.
   const all = await streamsOf(path, "-ignore_editlist", "1");
   expect(all.streams[0]!.nb_read_frames).toBe(picture!.nb_read_frames);
   if (audio)
@@ -797,7 +797,7 @@ async function hasFrames({ path }: Published, count: number, within: number): Pr
   expect(Math.abs(Number(streams[0]!.nb_read_frames) - count)).toBeLessThanOrEqual(within);
 }
 
-/** Counts how often the middle of the sound passes zero. */
+/** Counts how often the middle of the sound crosses zero. */
 async function hears({ path }: Published, hz: number): Promise<void> {
   const sound = await ffmpeg("-i", path, "-vn", "-ac", "1", "-ar", "16000", "-f", "s16le", "pipe:1");
   const samples = new Int16Array(sound.buffer, sound.byteOffset, sound.length >> 1);
@@ -838,13 +838,13 @@ function replaced(bytes: Buffer, from: string, to: string): Buffer {
   return bytes;
 }
 
-/** The second track is enabled, which ffmpeg leaves out. */
+/** The second track is enabled; ffmpeg omits that flag. */
 function replacedLastFlags(bytes: Buffer): Buffer {
   bytes[bytes.lastIndexOf("tkhd") + 7] = 3;
   return bytes;
 }
 
-/** Adds a box at the end of an entry of sample descriptions, in a file whose index comes last. */
+/** Adds a box at the end of an entry of sample descriptions, in a file with its index at the end. */
 function withChild(bytes: Buffer, entry: string, child: Buffer): Buffer {
   const at = bytes.indexOf(entry, bytes.indexOf("stsd")) - 4;
   const end = at + bytes.readUInt32BE(at);
@@ -853,7 +853,7 @@ function withChild(bytes: Buffer, entry: string, child: Buffer): Buffer {
   return Buffer.concat([bytes.subarray(0, end), child, bytes.subarray(end)]);
 }
 
-/** Cuts 16 pixels off at the left and at the right, where a track tells its language and that it is not laced. */
+/** Crops 16 pixels at the left and at the right, with a track that names its language and has no lacing. */
 function withPixelCrop(bytes: Buffer): Buffer {
   const crop = Buffer.from([0x54, 0xcc, 0x81, 16, 0x54, 0xdd, 0x81, 16]);
   const filler = Buffer.from([0xec, 0x80]);

@@ -17,7 +17,7 @@ import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./media-limits.ts";
 import type { Media } from "./media-tool.ts";
 import { createNodeAvEngine } from "./node-av-engine.ts";
 
-/** The defaults, with as much time as a busy machine needs. */
+/** The defaults, with enough time for a busy machine. */
 const LIMITS = {
   ...DEFAULT_MEDIA_LIMITS,
   probeTimeoutMs: patienceMs,
@@ -73,7 +73,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     ];
   }
 
-  // Starting a decoder costs more than what it does with a short video.
+  // Starting a decoder costs more than decoding a short video.
   test("inspects a video that can be copied in three runs", async () => {
     const starts = await written("starts", "");
     const counting = ["/bin/sh", "-c", `echo start >>"${starts}"; exec "$@"`, "sh"];
@@ -355,7 +355,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
 
     test("even if the demuxer for playlists had been let in", async () => {
       const run = { signal, timeoutMs: patienceMs, maxPixels: 1e8 };
-      // A name beside the playlist is what ffmpeg on its own would follow.
+      // ffmpeg by itself would follow a name next to the playlist.
       const beside = await written("secret.ts", await readFile(own("interlaced.m2t")));
       for (const target of [address, `file://${beside}`, basename(beside)])
         for (const [demuxer, lure] of lures(target)) {
@@ -425,7 +425,7 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
         stop.abort();
         await rendition.catch(() => {});
         if (name === "ffmpeg") expect(new Set(priorities)).toEqual(new Set([19]));
-        // Node.js has threads of its own before the first line of the worker; the ones that work come after it.
+        // Node.js has threads of its own before the first line of the worker; worker threads come after it.
         else expect(priorities.filter((priority) => priority === 19).length).toBeGreaterThan(2);
       },
     );

@@ -68,7 +68,7 @@ test("the bound is that of the whole walk, not of each track", async () => {
   const track = box("trak", many(empty, 2000));
   await expect(walk(box("moov", many(track, 500)))).rejects.toThrow(because("VIDEO_DAMAGED"));
   await expect(walk(box("moov", many(box("trak"), 1001)))).rejects.toThrow(because("VIDEO_DAMAGED"));
-  // Each of them says that it goes on to the end of the file.
+  // Each of them claims to reach the end of the file.
   const overlapping = box("moov", many(box("trak", "", 0xffff_ffff), 100_000));
   expect((await walk(overlapping)).cost.reads).toBeLessThan(100);
 });

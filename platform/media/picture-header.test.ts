@@ -67,7 +67,7 @@ test("no bytes make it fail, or look further than they go", () => {
     }),
     { seed: 8, numRuns: 2000 },
   );
-  // Every segment without content, and nothing but filling.
+  // Every segment empty, and only padding.
   for (const piece of [Buffer.from([0xff, 0xe0, 0, 0]), Buffer.from([0xff])])
     expect(readPictureHeader("jpeg", Buffer.alloc(PICTURE_HEADER_BYTES, piece))).toBeNull();
 });

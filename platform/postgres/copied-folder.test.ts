@@ -29,20 +29,20 @@ afterEach(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-/** A place for a data folder. */
+/** A path for a data folder. */
 function place(name: string): string {
   homes.add(join(root, name));
   return join(root, name);
 }
 
-/** A data folder of its own, which costs less than making one. */
+/** A copied data folder, which costs less than creating one. */
 async function home(name: string): Promise<string> {
   const folder = place(name);
   await run("cp", ["-a", join(root, "template"), folder]);
   return folder;
 }
 
-/** As a server that nobody looks after: what a process killed with -9 leaves. */
+/** An unattended server, as a killed process leaves it. */
 function start(folder: string): Promise<EmbeddedPostgres> {
   return startEmbeddedPostgres({ dir: join(folder, "postgres"), log, keepAlive: false });
 }
@@ -64,7 +64,7 @@ test.each([
   await queryOnce(original.url, "insert into t values ('original')");
   expect(await names(copy)).toEqual([{ name: "both" }, { name: "copy" }]);
   expect(await names(original)).toEqual([{ name: "both" }, { name: "original" }]);
-  // Stopped or found again, in whatever order.
+  // Stopped or adopted, in any order.
   await copy.stop();
   expect(isAlive(original.pid)).toBe(true);
   const again = await start(a);
@@ -84,7 +84,7 @@ test("a moved folder keeps its running server", async () => {
   const after = await start(to);
   expect(after).toMatchObject({ adopted: true, pid: before.pid });
   expect(await names(after)).toEqual([{ name: "kept" }]);
-  // What is made at the old place is another one.
+  // A new one at the old path is different.
   const fresh = await start(await home("from"));
   expect(fresh.adopted).toBe(false);
   await after.stop();

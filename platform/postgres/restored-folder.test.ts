@@ -37,14 +37,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-/** What a backup gave back. */
+/** The folder that a backup restored. */
 async function restored(name: string): Promise<string> {
   const home = join(root, name);
   await run("cp", ["-a", template, home]);
   return home;
 }
 
-/** It starts, holds what it held, takes writes, survives a checkpoint and stops in good order. */
+/** It starts, has its content, accepts writes, survives a checkpoint and stops cleanly. */
 async function works(home: string): Promise<void> {
   const server = await start(home);
   try {
@@ -57,7 +57,7 @@ async function works(home: string): Promise<void> {
   expect(await readFile(join(home, "postgres.log"), "utf8")).not.toMatch(/PANIC|could not/);
 }
 
-/** Takes away what a backup of files alone does not know. */
+/** Removes what a backup of files alone does not contain. */
 async function dropEmptyFolders(dir: string): Promise<string[]> {
   const dropped: string[] = [];
   for (const entry of await readdir(dir, { withFileTypes: true }))

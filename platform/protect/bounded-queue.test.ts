@@ -78,7 +78,7 @@ test("nobody joins a queue in which the deadline would pass; the duration of one
   const results = Array.from({ length: 100 }, () =>
     queue.run(async () => {}, soon).catch((error: unknown) => error),
   );
-  // 9 are ahead of the one who would be done after 110 ms, more than half of the time.
+  // 9 are ahead of a new one, which would be done after 110 ms, more than half of the time.
   expect(queue.waiting()).toBeLessThan(12);
   expect(queue.waiting()).toBeGreaterThan(3);
   expect(await results.at(-1)).toMatchObject({ reason: "BUSY" });
@@ -123,7 +123,7 @@ test("one that was not begun does not change the measured duration", async () =>
   const first = task();
   const refused = Array.from({ length: 50 }, task);
   const running = queue.run(first.work, far);
-  // All would be done within half of the time there is now, and none of it is left when their turn comes.
+  // All would be done within half of the present time, but no time is left when they are next.
   const now = Date.now;
   const soon = now() + 1_200_000;
   const late = refused.map(({ work }) => queue.run(work, soon).catch((error: unknown) => error));
@@ -134,11 +134,11 @@ test("one that was not begun does not change the measured duration", async () =>
   Date.now = now;
   await running;
   for (const end of ends) expect(end).toMatchObject({ reason: "BUSY" });
-  // One sample of next to nothing, the first; fifty more would have left 50 ms.
+  // One sample of almost zero, the first; fifty more would have left 50 ms.
   expect(await learned(queue)).toBeGreaterThanOrEqual(9000);
 });
 
-/** How long one takes on average, as the time tells that is given to who does not fit in; the work is left out. */
+/** The average duration, as the retry time of a refused one tells it. */
 async function learned(queue: BoundedQueue): Promise<number> {
   const first = task();
   const running = queue.run(first.work, far);
@@ -147,6 +147,6 @@ async function learned(queue: BoundedQueue): Promise<number> {
     .catch((error: { retryAfterMs: number }) => error);
   first.end();
   await running;
-  // With nobody in line: its own place and the one that runs.
+  // With an empty queue: its own place and the running one.
   return refused!.retryAfterMs / 2;
 }

@@ -4,7 +4,7 @@ import { fairQueue } from "./fair-queue.ts";
 const forever = new AbortController().signal;
 const wide = { concurrency: 2, perKey: 1, maxWaiting: 100, maxWaitingPerKey: 50, maxWaitMs: 60_000 };
 
-/** Work of several people that runs until the test ends it; tells in which order it began. */
+/** Work of several people that runs until the test ends it; records the order in which it began. */
 function desk(options: Partial<typeof wide> = {}) {
   const queue = fairQueue({ ...wide, ...options });
   const began: string[] = [];
@@ -40,7 +40,7 @@ test("keys are served in turn, however much one asks; none has more places than 
   await end("ben 0");
   expect(began.at(-1)).toBe("ada 1");
   await end("ada 1");
-  // Nobody else wants it, and still one keeps to its own place.
+  // The other places are free, and still one person keeps to their own.
   expect(began).toHaveLength(5);
 });
 

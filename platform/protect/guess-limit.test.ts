@@ -7,12 +7,12 @@ const minute = 60_000;
 function limited() {
   let now = 1_000_000_000_000;
   const limit = guessLimit({ burst: 100, tooMany, nowMs: () => now });
-  /** The guess, or how long to wait. */
+  /** The guess, or the time to wait. */
   const take = (key = "ada") =>
     limit.take(key).catch((error: { retryAfterMs: number }) => error.retryAfterMs);
   const takeMany = async (times: number) =>
     (await Promise.all(Array.from({ length: times }, () => take()))).filter((one) => typeof one === "object");
-  /** The same for one that turns out to be wrong. */
+  /** The same for a wrong one. */
   const attempt = async (key?: string) => {
     const guess = await take(key);
     if (typeof guess === "object") expect(await guess.judge(Promise.resolve(false))).toBe(false);
@@ -71,7 +71,7 @@ describe("guesses", () => {
     const { take, attempt, pass } = limited();
     for (let i = 0; i < 100; i++) await attempt();
     pass(minute);
-    // The wait is over, and the next one that is wrong would start another.
+    // The wait is over, and the next wrong one would start another.
     await ((await take()) as Guess).judge(verdict()).catch(() => undefined);
     expect(await take()).toBeTypeOf("object");
 

@@ -4,7 +4,7 @@ import { noRateLimit, rateLimit } from "./rate-limit.ts";
 function limited(burst: number, perMinute: number) {
   const clock = { nowMs: 1e12 };
   const limit = rateLimit({ burst, perMinute, nowMs: () => clock.nowMs });
-  /** How many of `times` were let through. */
+  /** How many of `times` were accepted. */
   const taken = async (key: string, times: number) => {
     const all = await Promise.allSettled(Array.from({ length: times }, () => limit.take(key)));
     return all.filter(({ status }) => status === "fulfilled").length;

@@ -42,7 +42,7 @@ test("a shared call has no caller and the latest deadline; each request keeps it
   const hasty = ask("hasty", callFor(50, "8"));
   await expect(hasty).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
   const { traceId, deadlineMs, sampled } = patient;
-  // The other one asked for something of normal worth.
+  // The other request had normal priority.
   expect(seen).toMatchObject([{ traceId, sampled, deadlineMs, priority: "normal" }]);
   expect(seen[0]!.callerId).toBeUndefined();
   end();

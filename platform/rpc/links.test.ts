@@ -28,7 +28,7 @@ import { createServiceTokens, type ServiceTokens } from "./service-token.ts";
 const secret = "a secret of the cluster";
 const tokens = createServiceTokens(secret);
 const traceId = "0123456789abcdef0123456789abcdef";
-/** A deadline that no test lives to see. */
+/** A deadline far beyond the test. */
 const hourMs = 3_600_000;
 const callFor = (ms = patienceMs, more: Partial<Call> = {}): Call => ({
   traceId,
@@ -232,7 +232,7 @@ describe.each(Object.keys(connect))("%s", (name) => {
     );
     const outer = await over(async (_request, call) => {
       call.signal.addEventListener("abort", () => ended.push("outer"));
-      // Of its own accord it would wait for much longer.
+      // By itself it would wait for much longer.
       return inner({}, { ...call, deadlineMs: Date.now() + 60_000 });
     });
     await expect(outer({}, callFor(150))).rejects.toMatchObject({ reason: "DEADLINE_EXCEEDED" });
@@ -288,7 +288,7 @@ describe.each(Object.keys(connect))("%s", (name) => {
   });
 
   test("the callee has no more time than its caller has left", async () => {
-    // Less than the half minute that a handler has at most.
+    // Less than the half minute that a handler may take.
     const givenMs = 20_000;
     let leftMs = 0;
     const say = await over(async (_request, call) => {
@@ -297,7 +297,7 @@ describe.each(Object.keys(connect))("%s", (name) => {
     });
     await say({}, callFor(givenMs));
     expect(leftMs).toBeGreaterThan(0);
-    // Over the wire the time left is rounded up to a millisecond.
+    // On the wire the time left is rounded up to a millisecond.
     expect(leftMs).toBeLessThanOrEqual(givenMs + 1);
   });
 
@@ -330,7 +330,7 @@ describe("over gRPC alone", () => {
   beforeAll(() => bundleScript(fileURLToPath(new URL("../testing/serve-echo.ts", import.meta.url)), script));
   afterAll(() => rm(script, { force: true }));
 
-  /** A peer in a process of its own; resolves when it serves. */
+  /** A peer in a separate process; resolves when it serves. */
   async function peer(port = 0): Promise<{ child: ChildProcess; port: number; next: () => Promise<string> }> {
     const child = spawn(process.execPath, [script, String(port), secret], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -407,7 +407,7 @@ describe("over gRPC alone", () => {
       { endStream: false },
     );
     stream.on("error", () => {});
-    // The beginning of a message that never comes to its end.
+    // The beginning of a message that never ends.
     stream.write(Buffer.from([0, 0, 16, 0, 0, 10]));
     const [headers] = await once(stream, "response");
     expect(headers).toMatchObject({ "grpc-status": "14", "douya-reason": "SERVICE_TOKEN_INVALID" });
@@ -565,7 +565,7 @@ describe("a module at several endpoints", () => {
     await expect.poll(() => heard(say)).toBe("new");
     calling = false;
     for (const texts of await Promise.all(callers)) expect([...texts].sort()).toEqual(["new", "old"]);
-    // Nothing calls it any more, so it may stop once the last call has ended.
+    // Nothing calls it any more, so it may stop after the last call.
     const stopped = old.stop(hourMs);
     end();
     expect(await hanging).toMatchObject({ text: "finished" });

@@ -12,13 +12,13 @@ describe("directions that a text opens", () => {
     [`a${LRE}b${RLE}c`, `a${LRE}b${RLE}c${PDF}${PDF}`],
     [`${RLI}abc`, `${RLI}abc${PDI}`],
     [`${FSI}a${LRO}b${LRI}c`, `${FSI}a${LRO}b${LRI}c${PDI}${PDF}${PDI}`],
-    // An isolate ends what was opened within it, and nothing that was opened before it.
+    // Closing an isolate closes what was opened within it, and nothing opened before it.
     [`${RLI}a${RLO}b${PDI}c`, `${RLI}a${RLO}b${PDI}c`],
     [`${RLO}a${RLI}b${PDF}c${PDI}d`, `${RLO}a${RLI}bc${PDI}d${PDF}`],
-    // Ends of what others opened.
+    // Closing characters for directions that others opened.
     [`a${PDI}b${PDF}c`, "abc"],
     [`${PDI}${PDI}${RLO}x`, `${RLO}x${PDF}`],
-    // Each line ends for itself.
+    // Each line is closed by itself.
     [`${RLO}a\nb${PDF}`, `${RLO}a${PDF}\nb`],
   ])("%j is closed where it ends", (text, closed) => {
     expect(closeDirections(text)).toBe(closed);

@@ -181,7 +181,7 @@ describe("nameKey", () => {
   test("neither case nor form changes it, and it is its own key", () => {
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 20 }), (typed) => {
-        // As names are kept; before that, capitals of some marks trade places with others.
+        // In the stored form; before that, capitals of some marks swap places with others.
         const text = typed.normalize("NFC");
         const key = nameKey(typed);
         expect(nameKey(key)).toBe(key);

@@ -16,7 +16,7 @@ import type { Schemas } from "./http-client.ts";
 
 declare module "vitest" {
   interface TaskMeta {
-    /** What this machine would need for a test that was skipped. */
+    /** What this machine lacks for a skipped test. */
     lacks?: string;
   }
 }
@@ -27,7 +27,7 @@ const devices = {
   desk: { viewport: { width: 1280, height: 800 }, locale: "en-US", hasTouch: false, isMobile: false },
 } satisfies Record<string, BrowserContextOptions>;
 
-/** The browser of somebody who has logged in before. */
+/** The browser of a person who has logged in before. */
 export function loggedIn(origin: string, { refreshToken, user }: Schemas["Session"]): BrowserContextOptions {
   const localStorage = [{ name: "douya.session", value: JSON.stringify({ user }) }];
   const { hostname: domain } = new URL(origin);
@@ -42,30 +42,30 @@ export function loggedIn(origin: string, { refreshToken, user }: Schemas["Sessio
   return { storageState: { cookies: [{ ...cookie, ...guarded }], origins: [{ origin, localStorage }] } };
 }
 
-/** Somebody in front of a browser of their own: nothing of theirs is shared with other visitors. */
+/** A person at their own browser: nothing is shared with other visitors. */
 export interface Visitor {
   readonly page: Page;
-  /** Whether they have a finger and no mouse. */
+  /** Whether they have a touch screen and no mouse. */
   readonly touch: boolean;
-  /** Chromium's own protocol, for what a finger or a file manager does. */
+  /** Chromium's own protocol, for touches and file drops. */
   readonly devtools: CDPSession;
-  /** Says that the server may answer like this here; anything else at or above 400 fails the test. */
+  /** Allows this answer of the server here; any other one at or above 400 fails the test. */
   expectStatus(...statuses: number[]): void;
-  /** Says that the page may complain of this in its console. */
+  /** Allows this message in the page's console. */
   expectComplaint(text: RegExp): void;
 }
 
 export interface Browsing {
-  /** Opens a browser; it is closed after the test, which fails when the browser complained of anything. */
+  /** Opens a browser; it is closed after the test, which fails if the browser reported an error. */
   visit(origin: string, device: keyof typeof devices, options?: VisitOptions): Promise<Visitor>;
 }
 
 type VisitOptions = BrowserContextOptions & {
-  /** The person has told the browser to let no page keep anything: reading `localStorage` throws. */
+  /** The browser blocks site data: reading `localStorage` throws. */
   siteDataBlocked?: boolean;
 };
 
-/** Starts Chromium before the tests of this `describe`; skips them where there is none. */
+/** Starts Chromium before the tests of this `describe`; skips them if there is none. */
 export function browsing(): Browsing {
   const executablePath = findChromium();
   let browser: Browser | undefined;
@@ -123,7 +123,7 @@ export function browsing(): Browsing {
   };
 }
 
-/** Keeps what the page asks for there waiting until the function that it gives is called. */
+/** Holds a request of the page until the returned function is called. */
 export async function holdRequests(
   page: Page,
   url: string | RegExp,
@@ -150,7 +150,7 @@ async function launchBlocked(
   return chromium.launchPersistentContext(profile, { executablePath, args: browserFlags, ...options });
 }
 
-/** Everything that a person with the developer tools open would see in red. */
+/** Everything that developer tools would show in red. */
 async function listenForTroubles(
   page: Page,
   origin: string,
@@ -158,7 +158,7 @@ async function listenForTroubles(
   expected: Set<number>,
   complaints: RegExp[],
 ) {
-  // Where a policy is broken without a word in the console.
+  // A violated policy without a message in the console.
   await page.addInitScript(`addEventListener("securitypolicyviolation", (event) =>
     console.error("Content-Security-Policy:", event.violatedDirective, event.blockedURI));`);
   page.on("pageerror", (error) => troubles.push(`exception: ${error.stack ?? error.message}`));
@@ -177,7 +177,7 @@ async function listenForTroubles(
   });
   page.on("requestfailed", (request) => {
     const why = request.failure()?.errorText;
-    // The page itself gives up what it no longer needs: a video scrolled away, a list of the page before.
+    // The page itself aborts what it no longer needs: a video scrolled away, a list of the page before.
     if (why === "net::ERR_ABORTED") return;
     troubles.push(`failed request: ${request.method()} ${request.url()}: ${why}`);
   });

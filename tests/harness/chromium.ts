@@ -3,14 +3,14 @@ import { delimiter, join } from "node:path";
 
 const names = ["chromium", "chromium-browser", "google-chrome"];
 
-/** Chromium heeds only the last list of these, so that Playwright's own stands in it as well. */
+/** Chromium uses only the last list of these, so Playwright's own is included. */
 const unwantedFeatures = [
-  // Two pages of the address bar, which nobody sees: they cost every new window more than our own page does.
+  // Two pages of the address bar, which are invisible: they cost every new window more than our own page.
   ...["WebUIOmniboxPopup", "WebUIOmniboxAimPopup"],
-  // What Playwright turns off for a steady page …
+  // What Playwright turns off for stability …
   ...["AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "PaintHolding"],
   ...["AvoidCorsURLLoaderRestartOnRedirect", "ThirdPartyStoragePartitioning", "LensOverlay", "MediaRouter"],
-  // … and for a browser that asks nobody else.
+  // … and for a browser without requests of its own.
   ...["HttpsUpgrades", "HttpsFirstBalancedModeAutoEnable", "OptimizationHints", "NetworkTimeServiceQuerying"],
   ...["AimEnabled", "PreconnectToSearch"],
 ];

@@ -37,13 +37,13 @@ export interface ClassicMessage {
   content: string;
   create_time: number;
 }
-/** As lists of people have them; the last three only in the list of friends. */
+/** As in lists of people; the last three only in the list of friends. */
 interface ClassicListed extends ClassicUser {
   message?: string;
   msgType?: number;
   msg_type?: number;
 }
-/** Every field that an answer of the classic API may have besides the two that it always has. */
+/** Every field that an answer of the classic API may have besides its two constant ones. */
 export interface Classic {
   status_code: number;
   status_msg: string;
@@ -58,10 +58,10 @@ export interface Classic {
   message_list?: ClassicMessage[];
 }
 
-/** Parameters in the order in which they are sent; a name may come more than once. */
+/** Parameters in sending order; a name may occur more than once. */
 export type Fields = Record<string, string> | [string, string][];
 
-/** Speaks /douyin as the clients that exist do. */
+/** Speaks /douyin like the existing clients. */
 export function classicClient(origin: () => string) {
   const url = (path: string, query: Fields = {}) => {
     const search = new URLSearchParams(query).toString();
@@ -73,7 +73,7 @@ export function classicClient(origin: () => string) {
     get: (path: string, query?: Fields) => ask("GET", path, query),
     post: (path: string, query?: Fields, form?: Fields) =>
       ask("POST", path, query, form && { bytes: new URLSearchParams(form) }),
-    /** `fields` go out in their order; a Blob is the file. */
+    /** `fields` are sent in their order; a Blob is the file. */
     publish(fields: [string, string | Blob][], query?: Fields) {
       const form = new FormData();
       for (const [name, value] of fields) {
@@ -86,7 +86,7 @@ export function classicClient(origin: () => string) {
   };
 }
 
-/** The answer, when it is HTTP 200 and a success. */
+/** The answer, if it is HTTP 200 and a success. */
 export function ok(answer: Answer<Classic>): Classic {
   expect(answer.status, answer.text).toBe(200);
   expect(answer.headers.get("content-type")).toContain("application/json");
@@ -95,7 +95,7 @@ export function ok(answer: Answer<Classic>): Classic {
   return answer.body;
 }
 
-/** The message of a refusal, which is HTTP 200 all the same. */
+/** The message of a refusal, which is HTTP 200 too. */
 export function refused(answer: Answer<Classic>, code: number): string {
   expect({ status: answer.status, code: answer.body.status_code }, answer.text).toEqual({
     status: 200,
@@ -106,7 +106,7 @@ export function refused(answer: Answer<Classic>, code: number): string {
   return answer.body.status_msg;
 }
 
-/** The videos of a page, with ids as they are elsewhere. */
+/** The videos of a page, with ids as elsewhere. */
 export function videosOf({ body, text }: Answer<Classic>): (ClassicVideo & { key: string })[] {
   const keys = [...text.matchAll(/"id":(\d+),"author"/g)].map((match) => match[1]!);
   return (body.video_list ?? []).map((video, i) => ({ ...video, key: keys[i]! }));

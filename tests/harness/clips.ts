@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 
 const folder = new URL("../../platform/media/testdata/", import.meta.url);
 
-/** One of the small files in platform/media/testdata; make.sh there says what is in each. */
+/** One of the small files in platform/media/testdata; make.sh there says what each contains. */
 export function clip(name: string): Buffer<ArrayBuffer> {
   return readFileSync(new URL(name, folder));
 }
 
 /**
- * A short video that no other upload equals. Of the one that needs no conversion, no other rendition equals it either:
- * what stands beside the pictures and the sound is not published.
+ * A short video that equals no other upload. Of the one that needs no conversion, the rendition is unique too: data
+ * besides pictures and sound are not published.
  */
 export function freshClip(name = "compliant.mp4"): Buffer<ArrayBuffer> {
   const file = clip(name);
@@ -23,7 +23,7 @@ export function freshClip(name = "compliant.mp4"): Buffer<ArrayBuffer> {
   return Buffer.concat([file, box]);
 }
 
-/** Counts the pictures' times in units that are so many times smaller; what is shown when stays the same. */
+/** Counts the pictures' times in units this many times smaller; the timing does not change. */
 function refineClock(file: Buffer, times: number): void {
   const scale = (at: number) => file.writeUInt32BE(file.readUInt32BE(at) * times, at);
   const [mdhd, stts, ctts, elst] = ["mdhd", "stts", "ctts", "elst"].map((type) => file.indexOf(type)) as [
@@ -32,7 +32,7 @@ function refineClock(file: Buffer, times: number): void {
     number,
     number,
   ];
-  // After the type: version and flags, two dates, the units of a second, the length in them.
+  // After the type: version and flags, two dates, the units per second, the duration in them.
   scale(mdhd + 16);
   scale(mdhd + 20);
   for (const table of [stts, ctts])
@@ -41,7 +41,7 @@ function refineClock(file: Buffer, times: number): void {
   scale(elst + 16);
 }
 
-/** Two seconds of a video of which most pictures are gone: what is found out only by decoding them. */
+/** Two seconds of a video with most pictures missing: only decoding shows it. */
 export function cutOffClip(): Buffer<ArrayBuffer> {
   const file = clip("hevc-10bit-mono.mov");
   const mdat = file.indexOf("mdat");

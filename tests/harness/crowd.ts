@@ -7,10 +7,10 @@ import type { Answer, Schemas } from "./http-client.ts";
 import type { Person, Scenario } from "./scenario.ts";
 import { nowAndThenMs } from "./within.ts";
 
-/** What may be true of something: one value once the server has said so, several while it has not. */
+/** The possible values of something: one once the server has answered, several before. */
 export type Possible<T> = Set<T>;
 
-/** What somebody wrote and got an id for. */
+/** Something a person wrote and got an id for. */
 export interface Written {
   id: string;
   /** The video or the person that it was written to. */
@@ -21,13 +21,13 @@ export interface Written {
   gone: Possible<boolean>;
 }
 
-/** Everything that a crowd has done, as its members saw it acknowledged. */
+/** Everything that a crowd has done, as the server acknowledged it. */
 interface Memory {
   /** By `${follower} ${followee}`. */
   follows: Map<string, Possible<boolean>>;
   /** By `${blocker} ${blocked}`. */
   blocks: Map<string, Possible<boolean>>;
-  /** Pairs whose follows depend on who came first, since somebody blocked the other. */
+  /** Pairs whose follows depend on the order, since one blocked the other. */
   contested: Set<string>;
   /** By `${video} ${person}`: 1 likes, -1 dislikes, 0 neither. */
   reactions: Map<string, Possible<number>>;
@@ -35,7 +35,7 @@ interface Memory {
   messages: Written[];
   /** Published, by id. */
   videos: Map<string, { authorId: string; gone: Possible<boolean> }>;
-  /** What a request right after an action saw and should not have seen. */
+  /** What a request right after an action wrongly saw. */
   stale: string[];
   acknowledged: number;
   unanswered: number;
@@ -44,8 +44,8 @@ interface Memory {
 const pauseMs = 25;
 
 /**
- * People who do things at random, each one thing after the other and all of them at once, while the server may be
- * killed at any moment. Whoever gets no answer tries again or lets it be, as people do.
+ * People who act at random, each one thing after the other and all of them at once, while the server may be killed at
+ * any moment. A person without an answer tries again or gives up, as people do.
  */
 export function crowd(
   people: Person[],
@@ -65,10 +65,10 @@ export function crowd(
     unanswered: 0,
   };
 
-  /** One request; undefined when it is not known whether it was done. */
+  /** One request; undefined if its outcome is unknown. */
   async function ask<T>(send: () => Promise<Answer<T>>): Promise<Answer<T> | undefined> {
     const answer = await send().catch(() => undefined);
-    // Busy is no answer either: one comes back.
+    // BUSY is no answer either: one retries.
     if (answer && answer.status < 500 && answer.status !== 429) {
       if (answer.status < 300) memory.acknowledged++;
       return answer;
@@ -77,7 +77,7 @@ export function crowd(
     await delay(pauseMs);
     return undefined;
   }
-  /** Asks until there is an answer; only for what may be asked twice. */
+  /** Retries until there is an answer; only for idempotent requests. */
   async function insist<T>(send: () => Promise<Answer<T>>): Promise<Answer<T>> {
     for (const untilMs = Date.now() + patienceMs; Date.now() < untilMs; ) {
       const answer = await ask(send);
@@ -85,7 +85,7 @@ export function crowd(
     }
     throw new Error(`no answer in ${patienceMs} ms`);
   }
-  /** Notes the outcome of a wish for `value`, and tells whether it is certain now. */
+  /** Records the outcome of a request for `value`, and returns whether it is certain. */
   async function wish<T>(
     possible: Possible<T>,
     value: T,
@@ -139,7 +139,7 @@ export function crowd(
     const possible = of(memory.reactions, `${videoId} ${me.id}`, 0);
     const now = kind === "like" ? 1 : -1;
     const path = `/videos/${videoId}/${kind}`;
-    // What one takes back may not have been there: then it stays what it was.
+    // There may have been nothing to withdraw: then the state is unchanged.
     if (chance(0.3)) {
       const left = new Set([...possible].map((was) => (was === now ? 0 : was)));
       const answer = await ask(() => me.delete(path));
@@ -153,7 +153,7 @@ export function crowd(
     const sure = await wish(possible, now, () => me.put(path), [403, 404]);
     if (!sure || chance(0.7)) return;
     const note = (seen: unknown, where: string) => {
-      // A video that is being deleted takes its reactions along.
+      // A video that is being deleted takes its reactions with it.
       if (memory.videos.get(videoId)!.gone.has(true)) return;
       memory.stale.push(`${me.id} on ${videoId}: ${seen} in ${where} after ${kind} was acknowledged`);
     };
@@ -218,7 +218,7 @@ export function crowd(
     await ask(() => me.put(`/conversations/${latest.peer.id}/read`, { json: { upTo: latest.latest.id } }));
   }
 
-  /** In the shares in which people do them. */
+  /** In the proportions in which people act. */
   const habits = [
     ...Array.from({ length: 6 }, () => [follow, react]).flat(),
     ...Array.from({ length: 3 }, () => [comment, write]).flat(),
@@ -229,7 +229,7 @@ export function crowd(
 
   return {
     memory,
-    /** Uploads a video and waits until everybody can see it. */
+    /** Uploads a video and waits until it is public. */
     async publish(author: Person): Promise<void> {
       const file = freshClip();
       const upload = await insist(() => author.upload(file));
@@ -246,14 +246,14 @@ export function crowd(
     },
     async unpublish(author: Person): Promise<void> {
       const [id, video] = [...memory.videos].find(([, { authorId }]) => authorId === author.id)!;
-      // From before it is sent: others may see the outcome before the answer is here.
+      // From before the request: others may see the outcome before the answer has arrived.
       video.gone.add(true);
       await wish(video.gone, true, () => author.delete(`/videos/${id}`), [404]);
       if (video.gone.has(false)) await insist(() => author.delete(`/videos/${id}`));
       video.gone.clear();
       video.gone.add(true);
     },
-    /** Everybody acts as long as `go` says. */
+    /** Everybody acts as long as `go` returns true. */
     async act(go: () => boolean): Promise<void> {
       await Promise.all(
         people.map(async (me) => {

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { type Program, startProgram } from "./program.ts";
 
-/** The ways to place the modules in processes: every scenario runs in each. */
+/** The ways to spread modules over processes: every scenario runs in each. */
 export const shapes = ["all", "split"] as const;
 export type Shape = (typeof shapes)[number];
 
-/** What runs in a process of its own, in the order of starting; the last one serves the public. */
+/** Modules by process, in start order; the last process serves the public. */
 const targetsOf: Record<Shape, string[]> = {
   all: ["all"],
   split: ["user", "video,message,feed", "relation,interaction", "gateway"],
@@ -17,32 +17,32 @@ const targetsOf: Record<Shape, string[]> = {
 
 export interface Deployment {
   readonly shape: Shape;
-  /** Where the public side listens: http://127.0.0.1:12345 */
+  /** The public address: http://127.0.0.1:12345 */
   readonly origin: string;
   readonly dataDir: string;
   readonly databaseUrl: string;
   /** The process that runs a module. */
   programOf(module: string): Program;
   programs(): Program[];
-  /** Where the service of a module is called from other processes; nothing listens there when there are none. */
+  /** The address of a module's service for other processes; nothing listens there if there are none. */
   rpcAddressOf(module: string): string;
-  /** Starts one more process with the modules that the one of this module has; gives where its public side listens. */
+  /** Starts another process with the same modules as this module's; returns its public address. */
   another(module: string): Promise<string>;
-  /** Starts the process of a module again, where it was, after it has been stopped or killed. */
+  /** Restarts the process of a module after it was stopped or killed. */
   restart(module: string): Promise<void>;
-  /** Stops all processes and removes their data. Resolves with what they have written. */
+  /** Stops all processes and removes their data. Resolves with their output. */
   remove(): Promise<string>;
 }
 
 export interface DeploymentOptions {
-  /** A module that the others know at a second place too, where `another` starts it. */
+  /** A module that the others know at a second address too, where `another` starts it. */
   atTwoPlaces?: string;
   env?: Record<string, string>;
-  /** A database that the caller looks after, instead of a fresh one of the run's shared server. */
+  /** A database that the caller maintains, instead of a fresh one on the run's shared server. */
   databaseUrl?: string;
 }
 
-/** Starts the program in one of its shapes, with a data folder and a database of its own. */
+/** Starts the program in one of its shapes, with its own data folder and database. */
 export async function deploy(shape: Shape, options: DeploymentOptions = {}): Promise<Deployment> {
   const dataDir = await mkdtemp(join(tmpdir(), "douya-scenario-"));
   const own = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
@@ -83,7 +83,7 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
       });
       origin = `http://127.0.0.1:${port}`;
     }
-    // Nobody needs the others to start, only to answer.
+    // Processes need the others only to answer, not to start.
     await Promise.all(targets.map(start));
   }
 
@@ -127,7 +127,7 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
   };
 }
 
-/** Ports that nobody uses now; held all at once, so that they differ. */
+/** Unused ports; all held at once, so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {

@@ -3,8 +3,8 @@ import { inboxesChanged } from "#contracts/events.ts";
 import { partitionOf } from "#platform/events/partitions.ts";
 
 /**
- * Puts `count` videos beside a published one by copying its row, since making each would take the pipeline half
- * a second. `publishedMs(i)` is when each was published; ids grow with `i`. Resolves with the ids.
+ * Adds `count` videos by copying the row of a published one, since making each would take the pipeline half a second.
+ * `publishedMs(i)` is when each was published; ids grow with `i`. Resolves with the ids.
  */
 export async function copyVideo(
   databaseUrl: string,

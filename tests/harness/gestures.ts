@@ -2,14 +2,14 @@ import type { Locator, Page } from "playwright-core";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import type { Visitor } from "./browser.ts";
 
-/** A line that takes so many bytes a second from the browser; undefined: as many as there are. */
+/** Limits the browser's bandwidth in bytes per second; undefined: no limit. */
 export async function limitUpload({ devtools }: Visitor, bytesPerSecond?: number): Promise<void> {
   const line = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond ?? -1 };
   await devtools.send("Network.enable");
   await devtools.send("Network.emulateNetworkConditions", line);
 }
 
-/** Drags a file from outside of the browser over something, and lets go. */
+/** Drags a file from outside of the browser over an element, and drops it. */
 export async function dropFile({ devtools }: Visitor, target: Locator, path: string): Promise<void> {
   const box = (await target.boundingBox())!;
   const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
@@ -18,12 +18,12 @@ export async function dropFile({ devtools }: Visitor, target: Locator, path: str
     await devtools.send("Input.dispatchDragEvent", { type, ...at, data });
 }
 
-/** A finger moves quickly over the middle of the screen; upwards when `distancePx` is below zero. */
+/** A quick swipe over the middle of the screen; upwards if `distancePx` is negative. */
 export async function swipe({ devtools, page }: Visitor, distancePx: number): Promise<void> {
   const { width, height } = page.viewportSize()!;
   const steps = 12;
   const startS = Date.now() / 1000;
-  // By the finger's clock, so that it is quick on a machine that is not.
+  // By the finger's clock, so that it is quick on a slow machine.
   const touch = (type: "touchStart" | "touchMove" | "touchEnd", share: number) =>
     devtools.send("Input.dispatchTouchEvent", {
       type,
@@ -35,7 +35,7 @@ export async function swipe({ devtools, page }: Visitor, distancePx: number): Pr
   await touch("touchEnd", 1.1);
 }
 
-/** A finger draws something down by so many pixels and lets go. */
+/** A finger drags something down by this many pixels and lets go. */
 export async function drag({ devtools }: Visitor, target: Locator, distancePx: number): Promise<void> {
   const box = (await target.boundingBox())!;
   const steps = 10;
@@ -49,12 +49,12 @@ export async function drag({ devtools }: Visitor, target: Locator, distancePx: n
   await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
 }
 
-/** Two quick taps on the upper left part of something. */
+/** Two quick taps on the upper left part of an element. */
 export async function doubleTap({ devtools }: Visitor, target: Locator): Promise<void> {
   const { x, y, width, height } = (await target.boundingBox())!;
   const touchPoints = [{ x: x + width / 3, y: y + height / 3 }];
   const startS = Date.now() / 1000;
-  // By the finger's clock, so that they are quick on a machine that is not.
+  // By the finger's clock, so that they are quick on a slow machine.
   const touch = (type: "touchStart" | "touchEnd", afterS: number) =>
     devtools.send("Input.dispatchTouchEvent", {
       type,
@@ -67,7 +67,7 @@ export async function doubleTap({ devtools }: Visitor, target: Locator): Promise
   await touch("touchEnd", 0.13);
 }
 
-/** Takes one's own comment back, as on a Chinese phone: its button, then that of the question. */
+/** Deletes one's own comment on a Chinese phone: its button, then that of the question. */
 export async function deleteComment(page: Page, text: string): Promise<void> {
   const mine = page.locator(".comment", { hasText: text });
   await mine.getByRole("button", { name: zh.deleteAction }).tap();

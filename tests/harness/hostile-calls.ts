@@ -11,24 +11,24 @@ export interface Callable {
   tokens: string[];
 }
 
-/** A call between processes as it goes over the wire, which need not be one. */
+/** A call between processes as sent on the wire; it need not be valid. */
 export interface HostileCall {
   headers: OutgoingHttpHeaders;
   chunks: Buffer[];
-  /** Whether the sender says that this is all; if not it goes on, or only waits. */
+  /** Whether the sender ends the stream; if not it continues, or only waits. */
   end: "yes" | "goes on" | "waits";
-  /** Its headers are those of a module that may make it. */
+  /** Its headers are those of a module that may make the call. */
   trusted: boolean;
 }
 
 interface CallAnswer {
-  /** grpc-status; undefined when the stream was closed without one, "none" when nothing came in a long time. */
+  /** grpc-status; undefined if the stream was closed without one, "none" if nothing came for a long time. */
   status: string | undefined;
   reason: string | undefined;
   http: number | undefined;
 }
 
-/** A call that is like one that a method expects, and wrong in some way or in several. */
+/** A call that resembles an expected one, with one or several defects. */
 export function hostileCall(random: Random, method: Callable, forged: string[], ids: string[]): HostileCall {
   const trusted = random.chance(0.4);
   const token = trusted ? random.of(method.tokens) : random.of([undefined, ...forged]);
@@ -50,7 +50,7 @@ export function hostileCall(random: Random, method: Callable, forged: string[], 
   if (random.chance(0.1)) headers["douya-odd-bin"] = random.of(["AAAA", "%%%", "", "=".repeat(500)]);
   if (random.chance(0.05)) headers["douya-long"] = "x".repeat(random.of([1000, 12_000]));
   const chunks = random.chance(0.05) ? [] : framed(random, message(random, method.input, ids));
-  // Whoever may call has a deadline; only strangers have all the time in the world.
+  // A permitted caller has a deadline; only strangers may wait forever.
   const end = trusted || random.chance(0.6) ? "yes" : random.of(["goes on", "waits"] as const);
   return { headers, chunks, end, trusted };
 }
@@ -79,7 +79,7 @@ const TEXTS = [
   "' or 1=1 --",
 ];
 
-/** What the method takes, filled with anything, then changed byte by byte or not. */
+/** A random message of the method's type, with or without changed bytes. */
 function message(random: Random, input: DescMessage, ids: string[]): Buffer {
   if (random.chance(0.1)) return random.of([random.bytes(300), Buffer.alloc(0), GROUPS, TOO_LONG, HUGE])!;
   const bytes = Buffer.from(encoded(random, input, ids));
@@ -98,7 +98,7 @@ function message(random: Random, input: DescMessage, ids: string[]): Buffer {
   }
 }
 
-/** Groups within groups, a length of 2^32 - 1, and more than a message may be. */
+/** Nested groups, a length of 2^32 - 1, and more than the message limit. */
 const GROUPS = Buffer.alloc(200_000, 0x0b);
 const TOO_LONG = Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x61]);
 const HUGE = Buffer.alloc(5 * 1024 * 1024);
@@ -107,7 +107,7 @@ function encoded(random: Random, type: DescMessage, ids: string[]): Uint8Array {
   try {
     return toBinary(type, create(type, filled(random, type, ids, 0) as never));
   } catch {
-    // A number that its field does not hold.
+    // A number out of the field's range.
     return random.bytes(20);
   }
 }
@@ -147,7 +147,7 @@ function scalar(random: Random, type: ScalarType | undefined, ids: string[]): un
   }
 }
 
-/** With the length before it, right or not, in one piece or in several. */
+/** With a length before it, right or wrong, in one or several pieces. */
 function framed(random: Random, bytes: Buffer): Buffer[] {
   const head = Buffer.alloc(5);
   head.writeUInt8(random.chance(0.9) ? 0 : random.of([1, 2, 255]), 0);
@@ -162,7 +162,7 @@ function framed(random: Random, bytes: Buffer): Buffer[] {
   return [whole.subarray(0, at), whole.subarray(at)];
 }
 
-/** Makes a call as it is, over a connection of its own: some are the end of theirs. `address` is host:port. */
+/** Sends a call on its own connection, since some calls end it. `address` is host:port. */
 export function answerToCall(address: string, { headers, chunks, end }: HostileCall): Promise<CallAnswer> {
   return new Promise((resolve) => {
     const answer: CallAnswer = { status: undefined, reason: undefined, http: undefined };

@@ -1,13 +1,13 @@
 import type { Random } from "#platform/testing/random.ts";
 import type { Route } from "./route-table.ts";
 
-/** A request as it goes over the wire, which need not be one. */
+/** A request as sent on the wire; it need not be valid. */
 export interface HostileRequest {
   head: string;
   body: Buffer;
 }
 
-/** What makes requests get beyond the first check. */
+/** Values that let requests pass the first check. */
 export interface Plausible {
   host: string;
   /** By the name of a parameter. */
@@ -17,7 +17,7 @@ export interface Plausible {
   file: Buffer;
 }
 
-/** One that is like what a route expects, and wrong in some way or in several. */
+/** A request that resembles an expected one, with one or several defects. */
 export function hostileRequest(random: Random, route: Route, known: Plausible): HostileRequest {
   const share = random.of([0.4, 0.8, 0.98]);
   const value = (name: string) =>
@@ -190,7 +190,7 @@ function someJson(random: Random, name: string, value: (name: string) => string)
   }
 }
 
-/** So that it stays one part of a path, or not. */
+/** Encoded as one path segment, or not. */
 function pathPart(random: Random, value: string): string {
   if (random.chance(0.1))
     return random.of(["%", "%zz", "%00", "%ff%fe", "%ed%a0%80", "..%2f..%2fetc", "%2e%2e", ";"]);
@@ -240,7 +240,7 @@ function requestBody(
     .filter(() => random.chance(0.85))
     .map((name) => [name, someJson(random, name, value)] as const);
   if (random.chance(0.2)) entries.push([random.of(["__proto__", "constructor", "x", ""]), someText(random)]);
-  // By hand, since an object would swallow names that occur twice.
+  // By hand, since an object would lose duplicate names.
   const pairs = entries.map(([name, one]) => `${JSON.stringify(name)}:${JSON.stringify(one)}`);
   if (random.chance(0.1) && pairs.length > 0) pairs.push(random.of(pairs));
   return { type, bytes: Buffer.from(`{${pairs.join(",")}}`) };
@@ -328,7 +328,7 @@ const ODD_PARTS = [
   () => Buffer.from("\r\n--b".repeat(50_000)),
 ];
 
-/** Whole, or with something that is no chunk at the end. */
+/** Complete, or with an invalid chunk at the end. */
 function inChunks(random: Random, bytes: Buffer): Buffer {
   const chunk = (piece: Buffer) =>
     Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from("\r\n")]);

@@ -9,7 +9,7 @@ export type Problem = Schemas["Problem"];
 export interface Answer<T> {
   status: number;
   headers: Headers;
-  /** The parsed body; the text itself when it is no JSON. */
+  /** The parsed body; the text itself if it is not JSON. */
   body: T;
   text: string;
 }
@@ -23,7 +23,7 @@ export interface SendOptions {
   headers?: Record<string, string>;
 }
 
-/** One request; whatever the status, the answer is returned. */
+/** One request; returns the answer, whatever its status. */
 export async function send<T>(
   method: string,
   url: string,
@@ -54,13 +54,13 @@ function parse(text: string): unknown {
   }
 }
 
-/** The answer's body, when the status is the expected one. */
+/** The answer's body, if the status is the expected one. */
 export function body<T>(answer: Answer<T>, status = 200): T {
   expect(answer.status, answer.text).toBe(status);
   return answer.body;
 }
 
-/** Checks that a refusal of /api/v1 has all that one may rely on. */
+/** Checks that a refusal of /api/v1 has everything that clients rely on. */
 export function expectProblem(answer: Answer<unknown>, status: number, reason: string): Problem {
   expect({ status: answer.status, reason: (answer.body as Problem)?.reason }, answer.text).toEqual({
     status,

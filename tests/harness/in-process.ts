@@ -26,18 +26,18 @@ import { patienceMs } from "#platform/testing/patience.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { nowAndThenMs, until } from "./within.ts";
 
-/** The modules themselves on a database of their own, without HTTP: for tests that act thousands of times. */
+/** The modules themselves on their own database, without HTTP: for tests that act thousands of times. */
 export interface InProcess {
   database: Database;
   events: ProcessEvents;
   client<S extends DescService>(service: S): Client<S>;
   as(callerId: string): Call;
-  /** Waits until every consumer has handled, and every job of the feeds has done, what there is. */
+  /** Waits until every consumer and every job of the feeds is done. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts `target`; nothing of it may need media. */
+/** Starts `target`, without media. */
 export async function startModules(target: string, changes: Partial<Config>): Promise<InProcess> {
   const log = createLog("error");
   const own = await createTestDatabase();

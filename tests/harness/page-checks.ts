@@ -13,7 +13,7 @@ const controls = new Set([
   "tab",
 ]);
 
-/** How many things on the page can be operated, and which of them a screen reader cannot name. */
+/** The number of controls on the page, and which of them have no accessible name. */
 export async function nameControls({
   devtools,
   page,
@@ -24,7 +24,7 @@ export async function nameControls({
   return { count: found.length, nameless: nameless.map((node) => `${page.url()}: ${node.role?.value}`) };
 }
 
-/** Texts whose contrast is less than 4.5 to 1; what lies over a picture, and what is disabled, is not measured. */
+/** Texts with a contrast below 4.5 to 1; texts over pictures and disabled ones are not measured. */
 export function paleTexts(body: Locator): Promise<string[]> {
   return body.evaluate((root) => {
     const document = root.ownerDocument;
@@ -32,7 +32,7 @@ export function paleTexts(body: Locator): Promise<string[]> {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = 1;
     const brush = canvas.getContext("2d", { willReadFrequently: true });
-    // Painting mixes translucent colours and understands every notation of CSS.
+    // Drawing on a canvas resolves translucent colours and every CSS notation.
     const luminance = (colours: string[]) => {
       brush.fillStyle = "#fff";
       brush.fillRect(0, 0, 1, 1);
@@ -68,7 +68,7 @@ export function paleTexts(body: Locator): Promise<string[]> {
   });
 }
 
-/** Whether one sees that the focused element is the focused one. */
+/** Whether the focused element is visibly focused. */
 export function showsFocus(focused: Locator): Promise<boolean> {
   return focused.evaluate((element) => {
     const view = element.ownerDocument.defaultView;
@@ -79,7 +79,7 @@ export function showsFocus(focused: Locator): Promise<boolean> {
       box.top < view.innerHeight &&
       box.right > 0 &&
       box.left < view.innerWidth;
-    // A hidden radio button shows it on its text, an input on the box around it.
+    // A hidden radio button shows it on its label, an input on the box around it.
     const ringed = [element, element.nextElementSibling, element.parentElement].some((at) => {
       if (!at) return false;
       const { outlineStyle, outlineWidth, boxShadow } = view.getComputedStyle(at);
@@ -98,13 +98,13 @@ export function overflowPx(body: Locator): Promise<number> {
 }
 
 /**
- * Controls in view that a finger finds on less than 44 pixels in one direction. What belongs to a text may be
- * smaller; so may a face and the plus on it, and the progress bar, whose lower half lies under the navigation.
+ * Visible controls with a touch target below 44 pixels in one direction. Links in text may be smaller; so may an
+ * avatar and the plus on it, and the progress bar, whose lower half is under the navigation.
  */
 export function smallTargets(body: Locator): Promise<string[]> {
   return body.evaluate((root) => {
     const document = root.ownerDocument;
-    // One pixel less, for what begins between two.
+    // One pixel less, for elements that begin between two pixels.
     const leastPx = 43;
     const small: string[] = [];
     for (const control of root.querySelectorAll("a, button, input, textarea")) {
@@ -128,7 +128,7 @@ export function smallTargets(body: Locator): Promise<string[]> {
   });
 }
 
-/** The contrast of the brightest pixels of something to most of its pixels, as a person sees them. */
+/** The contrast of an element's brightest pixels to most of its pixels, as a person sees them. */
 export async function contrastOf(shown: Locator): Promise<number> {
   const png = (await shown.screenshot()).toString("base64");
   const blank = await shown.page().context().newPage();

@@ -10,28 +10,28 @@ const builtProgram = fileURLToPath(new URL("run-built.mjs", import.meta.url));
 /** A process of the program. */
 export interface Program {
   readonly pid: number;
-  /** Everything it has written, to both of its outputs. */
+  /** Everything it has written, to both outputs. */
   output(): string;
   /** What it wrote to standard output alone. */
   answer(): string;
-  /** Resolves with the match once the output holds it; rejects when the process ends first. */
+  /** Resolves with the match once the output contains it; rejects if the process ends first. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
   /** Settles when the process is gone and its output is complete. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   signal(name: NodeJS.Signals): void;
-  /** SIGTERM, and SIGKILL when that does not do; resolves when the process is gone. */
+  /** SIGTERM, and SIGKILL if that does not work; resolves when the process is gone. */
   stop(): Promise<void>;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Resident memory in bytes; undefined where the system does not tell. */
+  /** Resident memory in bytes; undefined if the system does not tell. */
   memoryBytes(): number | undefined;
 }
 
-/** Starts `douya <args>` with no other environment than `env` and what finds programs and temporary folders. */
+/** Starts `douya <args>` with no environment but `env`, PATH and the temporary folder. */
 export function startProgram(args: string[], env: Record<string, string>, file = builtProgram): Program {
   const { PATH = "", HOME = "", TMPDIR } = process.env;
   const child: ChildProcess = spawn(process.execPath, [file, ...args], {
-    // Elsewhere than in the checkout, so that nobody's configuration file is read.
+    // Outside of the checkout, so that no configuration file there is read.
     cwd: tmpdir(),
     env: { PATH, HOME, ...(TMPDIR && { TMPDIR }), ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -13,15 +13,15 @@ export interface RawRequest {
   method?: string;
   path: string;
   headers?: Record<string, string>;
-  /** The body, as pieces that go out as fast as the other side takes them. */
+  /** The body, as pieces that are sent as fast as the other side takes them. */
   pieces?: Iterable<Uint8Array>;
-  /** Reads nothing before the last piece is out, as simple clients do. */
+  /** Reads nothing before the last piece is sent, as simple clients do. */
   deaf?: boolean;
-  /** Ends the connection once the last piece is out. */
+  /** Ends the connection after the last piece. */
   hangsUp?: boolean;
 }
 
-/** A request byte by byte, for what well-behaved clients do not send. Rejects when no answer arrives. */
+/** Sends raw bytes, for requests that well-behaved clients do not send. Rejects if no answer arrives. */
 export async function rawRequest(origin: string, request: RawRequest): Promise<RawAnswer> {
   const { hostname, port, host } = new URL(origin);
   const socket = connect({ host: hostname, port: Number(port) });

@@ -2,9 +2,9 @@ import { declaredGateway } from "#apps/server/declared-gateway.ts";
 
 export interface Route {
   method: string;
-  /** As it is declared: /api/v1/users/:id */
+  /** As declared: /api/v1/users/:id */
   url: string;
-  /** What its body and its query string may have. */
+  /** The fields of its body and its query string. */
   fields: string[];
 }
 
@@ -12,7 +12,7 @@ interface Schema {
   properties?: Record<string, Schema>;
 }
 
-/** Every route that the public side has, from the declarations themselves. */
+/** Every route of the public side, from the declarations themselves. */
 export async function routeTable(): Promise<Route[]> {
   const routes: Route[] = [];
   const app = await declaredGateway((server) => {

@@ -3,7 +3,7 @@ import { type Deployment, type DeploymentOptions, deploy, type Shape } from "./d
 import { type Answer, body, type Schemas, type SendOptions, send } from "./http-client.ts";
 import { nowAndThenMs, until } from "./within.ts";
 
-/** Somebody with an account, who speaks to /api/v1 with their token. */
+/** A person with an account, who calls /api/v1 with their token. */
 export interface Person {
   id: string;
   username: string;
@@ -18,17 +18,17 @@ export interface Person {
   upload(file: Uint8Array<ArrayBuffer>): Promise<Answer<Schemas["Upload"]>>;
   /** Uploads and publishes a file; the video may still be in the pipeline. */
   publish(file: Uint8Array<ArrayBuffer>, title?: string): Promise<Schemas["Video"]>;
-  /** Waits for the end of the pipeline, whichever it is. */
+  /** Waits for either end of the pipeline. */
   settled(videoId: string): Promise<Schemas["Video"]>;
 }
 
-/** A running program as scenarios see it, for one `describe`. */
+/** A running program for the scenarios of one `describe`. */
 export interface Scenario {
   readonly deployment: Deployment;
   readonly origin: string;
   /** One request to /api/v1 as a guest. */
   api<T>(method: string, path: string, options?: SendOptions): Promise<Answer<T>>;
-  /** Registers somebody under a name that nobody else has. */
+  /** Registers a person under an unused name. */
   register(password?: string): Promise<Person>;
   logIn(username: string, password: string): Promise<Person>;
 }
@@ -36,8 +36,8 @@ export interface Scenario {
 let people = 0;
 
 /**
- * Starts the program before the tests of this `describe` and stops it afterwards. Its log is shown with a test
- * that fails; an error that it logs, which is always a bug, fails the describe.
+ * Starts the program before the tests of this `describe` and stops it afterwards. Its log is shown with a failed
+ * test; an error in it, which is always a bug, fails the describe.
  */
 export function scenario(
   shape: Shape,
@@ -59,7 +59,7 @@ export function scenario(
   return scenarioOf(() => deployment!);
 }
 
-/** The first answer other than that the machine is too busy just now, for what may be asked again. */
+/** The first answer other than BUSY, for idempotent requests. */
 function inTurn<T>(ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
   return until("a turn", async () => {
     const answer = await ask();

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { patienceMs } from "#platform/testing/patience.ts";
 
-/** Settles like `work`; rejects with `what()` when that does not come. */
+/** Settles like `work`; rejects with `what()` if that takes too long. */
 export async function within<T>(work: Promise<T>, what: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -15,10 +15,10 @@ export async function within<T>(work: Promise<T>, what: () => string): Promise<T
 }
 
 const soonMs = 20;
-/** Between two looks at what takes its time, or is dear to look at: each costs the server processor time, too. */
+/** Between two polls of something slow or expensive: each costs the server processor time, too. */
 export const nowAndThenMs = 100;
 
-/** Asks again until `look` gives something; what it throws counts as nothing until the time is over. */
+/** Polls until `look` returns something; errors count as nothing until the time is over. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,

@@ -11,7 +11,7 @@ const fails = async () => {
   throw new Error("the message service is away");
 };
 
-/** One request of somebody whose messages come from `message`. */
+/** A request of a person whose messages come from `message`. */
 async function ask(url: string, message: object) {
   const app = fastify();
   tellMissing(app);

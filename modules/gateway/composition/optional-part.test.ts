@@ -17,7 +17,7 @@ test("a page is shown without a part that its service did not deliver in time, w
   expect(said).toEqual(["shown without likes"]);
 });
 
-// Others may share the page that somebody who hung up had begun.
+// Others may share the page of a caller who hung up.
 test("no incomplete page is made once the caller has hung up, and nothing is logged", async () => {
   const said: string[] = [];
   const optional = optionalPart({ warn: (_: unknown, words?: string) => said.push(words!) } as never);

@@ -19,7 +19,7 @@ const tokenOf = (userId: string) =>
 
 let auth: Auth;
 let ended: Set<string>;
-/** How often each session was asked about. */
+/** How many times each session was checked. */
 let asked: string[];
 let beforeAnswer: () => Promise<void>;
 beforeEach(() => {
@@ -39,7 +39,7 @@ beforeEach(() => {
   auth = createAuth(user as unknown as GatewayClients["user"], embeddedCaches(createMetrics()));
 });
 
-/** Lets one check find the session alive, and gives what lets its answer through. */
+/** Holds one check that finds the session alive; returns a function that releases its answer. */
 async function checkUnderWay(token: string) {
   let answer = () => {};
   const gate = new Promise<void>((resolve) => {

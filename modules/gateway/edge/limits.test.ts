@@ -15,7 +15,7 @@ const request = (route: string, userId?: string, ip = "192.0.2.1") => {
 };
 const limitsWith = (limits: boolean) =>
   createLimits(embeddedProtection({ limits, metrics: createMetrics() }));
-/** How many of two thousand are let through. */
+/** How many of two thousand are accepted. */
 async function taken(limits: ReturnType<typeof createLimits>, ...asked: Parameters<typeof request>) {
   let count = 0;
   try {
@@ -34,7 +34,7 @@ test.each(limitTable)("$routes: so many at once for each person, over all of the
   const limits = limitsWith(true);
   expect(await taken(limits, routes[0]!, "1")).toBe(burst);
   for (const route of routes) expect(await taken(limits, route, "1")).toBe(0);
-  // Somebody else at the same address, and an address of which nobody knows whose it is.
+  // Another person at the same address, and an address without a known person.
   expect(await taken(limits, routes.at(-1)!, "2")).toBe(burst);
   expect(await taken(limits, routes[0]!)).toBe(burst);
   expect(await taken(limits, routes[0]!, undefined, "192.0.2.2")).toBe(burst);
@@ -61,7 +61,7 @@ test("invalid tokens are counted by address", async () => {
     for (const reason of ["TOKEN_INVALID", "LOGIN_REQUIRED"]) await refuse(reason);
   for (const reason of ["TOKEN_INVALID", "LOGIN_REQUIRED"])
     await expect(refuse(reason)).rejects.toMatchObject({ reason: "TOO_MANY_REQUESTS" });
-  // Their neighbours' tokens have only expired: who hears it renews them.
+  // Their neighbours' tokens have only expired, and the answer makes them renew.
   for (const reason of ["TOKEN_EXPIRED", "SESSION_ENDED"]) await refuse(reason);
   expect(await taken(limits, "PUT /api/v1/users/:id/follow", "1")).toBeGreaterThan(0);
 });

@@ -11,7 +11,7 @@ test.each([
   ["background", defaultBackground, 320, 180],
 ] as const)("any number of people share a bounded number of pictures: %s", (_name, draw, width, height) => {
   const pictures = Array.from({ length: 20_000 }, (_, i) => draw(String(7_000_000_000 + i)));
-  // Kept, not drawn again: nothing is left for anybody to exhaust.
+  // Cached, not drawn again: requests cannot exhaust anything.
   expect(new Set(pictures).size).toBe(256);
   expect(draw("7000000000")).toBe(pictures[0]);
   expect([pictures[0]!.readUInt32BE(16), pictures[0]!.readUInt32BE(20)]).toEqual([width, height]);

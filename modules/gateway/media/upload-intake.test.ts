@@ -34,7 +34,7 @@ const maxUploadBytes = 20_000_000;
 let app: FastifyInstance;
 let dir: string;
 let port: number;
-/** The request that came last. */
+/** The latest request. */
 let raw: IncomingMessage | undefined;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });

@@ -33,7 +33,7 @@ it("says when to try again, wherever the server has said it", () => {
   expect(explain(en, proxy)).toBe("Too many attempts. Try again in a moment.");
   expect(explain(zh, new Problem(500, {}))).toBe("服务器出错了。请稍后再试。");
   expect(explain(en, new Problem(503, { reason: "BUSY", retryAfterMs: 7_200_000 }))).toMatch(/in 2 hours\.$/);
-  // What is wrong for good is not tried again.
+  // A permanent refusal is not retried.
   expect(explain(en, new Problem(422, { reason: "NAME_INVALID" }))).not.toContain("again");
   const full = { reason: "UNPUBLISHED_TOO_MUCH", detail: "You have 512 MB.", retryAfterMs: 60_000 };
   expect(explain(en, new Problem(429, full))).toMatch(/^You have 512 MB .* Try again in 60 seconds\.$/);

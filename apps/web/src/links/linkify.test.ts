@@ -116,7 +116,7 @@ describe("linkify", () => {
     const costUs = (length: number) => {
       const texts = [bit, "https://a.b/"].map((start) => start + bit.repeat(length / bit.length));
       const costs = Array.from({ length: 3 }, () => {
-        // What it costs the processor, which other programs on the machine do not change.
+        // In processor time, which other programs on the machine do not change.
         const before = process.cpuUsage();
         for (const text of texts) linkify(text);
         const { user, system } = process.cpuUsage(before);
@@ -125,7 +125,7 @@ describe("linkify", () => {
       return Math.min(...costs);
     };
     costUs(10_000);
-    // Quadratic is a hundred times, and seconds.
+    // Quadratic would be a hundred times, and seconds.
     expect(costUs(100_000)).toBeLessThan(30 * costUs(10_000) + 50_000);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import { startPolling } from "./polling.ts";
 
-/** A page that somebody may or may not look at. */
+/** A page that may be hidden or shown. */
 function fakePage() {
   const page = Object.assign(new EventTarget(), { hidden: false });
   return Object.assign(page, {
