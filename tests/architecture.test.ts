@@ -52,3 +52,35 @@ describe("docs/architecture.md", () => {
     for (const link of links) expect(existsSync(`docs/${link}`), link).toBe(true);
   });
 });
+
+describe.each(["docs/adding-an-endpoint.md", "CONTRIBUTING.md"])("%s", (file) => {
+  const text = readFileSync(file, "utf8");
+  const all = (form: RegExp) => [...text.matchAll(form)].map(([, found]) => found!);
+
+  test("names files and events that exist", () => {
+    for (const path of all(/`((?:apps|contracts|docs|modules|platform|tests)\/[\w./-]+)`/g))
+      expect(existsSync(path), path).toBe(true);
+    const types = Object.values(events).map(({ name }) => name);
+    for (const fact of all(/`([a-z]+\.[a-z_]+\.v\d)`/g)) expect(types).toContain(fact);
+  });
+
+  test("calls what modules are given as it is declared", () => {
+    const source = (path: string, name: string) =>
+      new RegExp(`^export interface ${name}[\\s\\S]*?^}`, "m").exec(
+        readFileSync(`platform/${path}`, "utf8"),
+      )![0];
+    const declared: [RegExp, string][] = [
+      [/events\.consume\(\{([^}]*)\}/g, source("events/consumer/consumer.ts", "ConsumeOptions")],
+      [/jobs\.work\(\{([^}]*)\}/g, source("jobs/workers.ts", "WorkOptions")],
+    ];
+    for (const [call, code] of declared) {
+      for (const options of all(call)) {
+        const keys = options.split(",").map((part) => part.trim().split(":")[0]!.trim());
+        const named = keys.filter((key) => /^\w+$/.test(key));
+        for (const key of named) expect(code, key).toMatch(new RegExp(`^  ${key}\\??[:(]`, "m"));
+        for (const type of (/types: \[([^\]]*)\]/.exec(options)?.[1] ?? "").split(", ").filter(Boolean))
+          expect(Object.keys(events)).toContain(type);
+      }
+    }
+  });
+});

@@ -4,7 +4,7 @@ import { createLog } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { createTestDatabase } from "../testing/test-database.ts";
 import { exportDeadJobs, readDeadJobs, retryDeadJobs } from "./dead-jobs.ts";
-import { jobTable } from "./job-table.ts";
+import { wholeJobTable } from "./job-table.ts";
 
 test("dead jobs are counted by kind, shown as a metric, and retried when an operator says so", async () => {
   const own = await createTestDatabase();
@@ -13,7 +13,7 @@ test("dead jobs are counted by kind, shown as a metric, and retried when an oper
   try {
     // One of them is a word of SQL.
     for (const schema of ["one", '"user"', "none"]) await pool.query(`create schema ${schema}`);
-    for (const schema of ["one", '"user"']) await pool.query(jobTable(schema));
+    for (const schema of ["one", '"user"']) await pool.query(wholeJobTable(schema));
     const schemas = ["one", "user", "none", "unmade"];
     const metrics = createMetrics();
     exportDeadJobs(metrics, pool, schemas);

@@ -47,6 +47,10 @@ export const processLease = (schema: string) => `
   alter table ${schema}.job drop column leased_until;
 `;
 
+/** All of it, for a module that has no jobs yet. Once a migration with it has landed, later changes get a fragment of their own. */
+export const wholeJobTable = (schema: string) =>
+  [jobTable, fairScheduling, deadJobs, jobTraces, processLease].map((part) => part(schema)).join("\n");
+
 export interface JobRow {
   id: string;
   kind: string;
@@ -62,6 +66,8 @@ export interface JobRow {
   turn_at: Date | null;
   heavy: boolean;
 }
+
+/** For the `Tables` of a module that has jobs: `interface Tables extends JobTables`. */
 export interface JobTables {
   job: JobRow;
 }

@@ -13,7 +13,7 @@ import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
-import { fairScheduling, type JobTables, jobTable, jobTraces, processLease } from "./job-table.ts";
+import { type JobTables, wholeJobTable } from "./job-table.ts";
 import { createJobs, type Jobs } from "./jobs.ts";
 import type { Job, JobKind, Workers } from "./workers.ts";
 
@@ -37,7 +37,7 @@ beforeEach(async () => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "test", {
-      "0001-job": `${jobTable("test")} ${fairScheduling("test")} ${jobTraces("test")} ${processLease("test")} create table test.effect (key text);`,
+      "0001-job": `${wholeJobTable("test")} create table test.effect (key text);`,
     });
     await fresh.close();
   });
