@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Queryable } from "#platform/db/database.ts";
-import { type Authored, idleDays, inboxSize } from "./rules.ts";
+import { type Authored, alsoTrims, idleDays, inboxSize } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export interface ReaderOfAuthor {
@@ -30,7 +30,7 @@ export async function putIntoInboxes(
     ${inNone ? sql`` : sql`on conflict do nothing`}`.execute(on);
   await trim(
     on,
-    followerIds.filter((id) => sampled(id, video.videoId)),
+    followerIds.filter((id) => alsoTrims(id, video.videoId)),
   );
 }
 
@@ -52,16 +52,6 @@ export async function bringVideos(on: Queryable<Tables>, pairs: ReaderOfAuthor[]
 /** Whether adding a video to inboxes failed because one already has it. */
 export function isThere(error: unknown): boolean {
   return (error as { code?: unknown }).code === "23505";
-}
-
-/** One delivery in 64 also trims, so an inbox exceeds its size by little. */
-function sampled(userId: string, videoId: string): boolean {
-  return ((lastDigits(userId) ^ lastDigits(videoId)) & 63) === 0;
-}
-
-/** Enough digits to compute an id modulo 64. */
-function lastDigits(id: string): number {
-  return Number(id.slice(-6));
 }
 
 /**

@@ -46,6 +46,19 @@ export function mergeNewest<E extends Entry>(...lists: E[][]): E[] {
 }
 
 /**
+ * Whether a delivery also trims the inbox: one in 64 does, so that an inbox exceeds its size by little. The low bits of
+ * ids are nearly always zero (snowflake.ts), so both are multiplied and the high bits decide.
+ */
+export function alsoTrims(userId: string, videoId: string): boolean {
+  const video = Math.imul(lastDigits(videoId), 0x9e3779b1);
+  return Math.imul(lastDigits(userId) ^ (video >>> 7), 0x85ebca6b) >>> 26 === 0;
+}
+
+function lastDigits(id: string): number {
+  return Number(id.slice(-9));
+}
+
+/**
  * Whether an author has too many followers to deliver to. A large author stays one until a fifth below the threshold,
  * so that an author near it does not change with every follow.
  */
