@@ -50,6 +50,8 @@ export async function openDataset(owns: Owns, folder: string, size: DatasetSize)
   const dir = join(folder, "postgres");
   const postgres = await startEmbeddedPostgres({ dir, log: createLog("error"), keepAlive: false });
   const pool = new pg.Pool({ connectionString: postgres.url, max: 4, statement_timeout: statementMs });
+  // One that is being closed when its database stops.
+  pool.on("error", () => {});
   return owns({
     size,
     url: postgres.url,

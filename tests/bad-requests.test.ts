@@ -229,7 +229,7 @@ describe.each(shapes)("bad requests, %s", (shape) => {
       const url = (path: string) => new URL(`/douyin${path}`, server.origin);
       const post = (path: string) => fetch(url(path), { method: "POST", ...form() });
       expect(await (await post("/relation/action/?to_user_id=1")).json()).toMatchObject({
-        status_code: 10106,
+        status_code: 10105,
       });
       expect((await post("/nothing/")).status).toBe(404);
     });
