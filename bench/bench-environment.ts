@@ -15,10 +15,7 @@ export interface BenchEnvironment {
   callers(): Promise<Caller[]>;
   /** Starts a server on the data folder, which is filled first if it is empty. */
   serve(options?: Omit<ServerOptions, "env"> & { env?: Record<string, string> }): Promise<ServerProcess>;
-  /**
-   * A synthetic dataset of 10,000 people who follow 200 each, 20 of them pulled from, in a folder of its own that lasts
-   * as long as the run.
-   */
+  /** A synthetic dataset of 10,000 people who follow 200 each, 20 of them pulled authors, in a temporary folder. */
   dataset(): Promise<Dataset>;
   owns: Owns;
   /** Stops everything and removes the folder. */
@@ -27,7 +24,7 @@ export interface BenchEnvironment {
 
 const videos = 32;
 const people = 40;
-/** Some more follows than 200 each, since a few of those drawn are drawn twice. */
+/** Slightly more than 200 follows each, since a few random ones occur twice. */
 export const datasetSize: DatasetSize = {
   users: 10_000,
   follows: 2_200_000,
@@ -44,7 +41,7 @@ export async function createBenchEnvironment(): Promise<BenchEnvironment> {
   };
   let filling: Promise<Caller[]> | undefined;
 
-  /** Through the front door, as people would: accounts, and tiny clips that the pipeline has to publish. */
+  /** Through the public API: accounts, and tiny clips that the pipeline publishes. */
   async function fill(): Promise<Caller[]> {
     const server = owns(await startServer({ env: { DOUYA_DATA: dataDir } }));
     const names = Array.from({ length: people }, (_, i) => `bench-${i}`);

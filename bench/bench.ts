@@ -3,10 +3,10 @@ import type { Row } from "./scoreboard.ts";
 
 export interface BenchOptions {
   rounds: number;
-  /** How long one measurement lasts, where it is one of time. */
+  /** How long one measurement lasts, if it is limited by time. */
   roundMs: number;
-  /** Folder for CPU profiles of the servers; undefined: none are taken. */
+  /** Folder for CPU profiles of the servers; undefined: none. */
   profileDir: string | undefined;
 }
-/** Measures one thing and answers with its lines of the table. */
+/** Measures one thing and returns its rows of the table. */
 export type Bench = (environment: BenchEnvironment, options: BenchOptions) => Promise<Row[]>;

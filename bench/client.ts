@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Somebody with an account and a classic token. */
+/** A person with an account and a classic token. */
 export interface Caller {
   id: string;
   name: string;
@@ -12,7 +12,7 @@ export const password = "a password like any other";
 const answerMs = 30_000;
 const publishMs = 120_000;
 
-/** Calls the classic API; throws what it refuses. */
+/** Calls the classic API; throws its refusals. */
 async function classic<T>(port: number, path: string, form?: Record<string, string>): Promise<T> {
   const response = await fetch(`http://127.0.0.1:${port}/douyin${path}`, {
     signal: AbortSignal.timeout(answerMs),
@@ -33,7 +33,7 @@ export async function logIn(port: number, { name }: Pick<Caller, "name">): Promi
 }
 
 async function enter(port: number, path: string, name: string): Promise<Caller> {
-  // Its user_id is a bare number, of which JavaScript would lose the end.
+  // Its user_id is a bare number, whose last digits JavaScript would lose.
   const { token } = await classic<{ token: string }>(port, path, { username: name, password });
   const claims = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()) as { sub: string };
   return { id: claims.sub, name, token };
@@ -44,7 +44,7 @@ export function clipOf(): Promise<Uint8Array<ArrayBuffer>> {
   return readFile("platform/media/testdata/compliant.mp4");
 }
 
-/** Tokens of a session that is there already. */
+/** Tokens of an existing session. */
 export async function refreshSession(port: number, refreshToken: string): Promise<Caller> {
   const response = await fetch(`http://127.0.0.1:${port}/api/v1/sessions/refresh`, {
     method: "POST",
@@ -97,7 +97,7 @@ async function api(
   return response.status === 204 ? undefined : response.json();
 }
 
-/** Waits until the titles at the head of the public feed are as wanted. */
+/** Waits until the public feed begins with these titles. */
 export async function waitForFeed(port: number, isThere: (titles: string[]) => boolean): Promise<void> {
   const deadlineMs = Date.now() + publishMs;
   for (;;) {
@@ -110,13 +110,13 @@ export async function waitForFeed(port: number, isThere: (titles: string[]) => b
   }
 }
 
-/** A GET as it goes over the wire. */
+/** A GET as sent on the wire. */
 export function getRequest(path: string, headers: Record<string, string> = {}): string {
   const lines = Object.entries({ host: "bench.test", connection: "keep-alive", ...headers });
   return `GET ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
 }
 
-/** A page that a surface answers, as its clients ask for it. */
+/** A page of an API, as its clients request it. */
 export interface AskedPage {
   path: string;
   headers: Record<string, string>;
@@ -126,7 +126,7 @@ export function classicFeed(caller?: Caller): AskedPage {
   return { path: `/douyin/feed/${caller ? `?token=${caller.token}` : ""}`, headers: {} };
 }
 
-/** As our own client asks. */
+/** As our own client requests it. */
 export function apiFeed(caller?: Caller): AskedPage {
   return {
     path: "/api/v1/feed?limit=10",
@@ -134,7 +134,7 @@ export function apiFeed(caller?: Caller): AskedPage {
   };
 }
 
-/** The first page of those whom somebody follows, as our own client asks. */
+/** The first page of the following feed, as our own client requests it. */
 export function followingPage(caller: Caller): AskedPage {
   return {
     path: "/api/v1/feed/following?limit=10",
@@ -142,7 +142,7 @@ export function followingPage(caller: Caller): AskedPage {
   };
 }
 
-/** The answer, for a ceiling that answers the same bytes. */
+/** The answer, for a ceiling that sends the same bytes. */
 export async function answerTo(port: number, { path, headers }: AskedPage) {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     headers,
@@ -152,7 +152,7 @@ export async function answerTo(port: number, { path, headers }: AskedPage) {
   return { body: await response.text(), contentType: response.headers.get("content-type")! };
 }
 
-/** A form as it goes over the wire. */
+/** A form as sent on the wire. */
 function formRequest(path: string, form: Record<string, string>): string {
   const body = new URLSearchParams(form).toString();
   const head = [
@@ -165,7 +165,7 @@ function formRequest(path: string, form: Record<string, string>): string {
   return `${head.join("\r\n")}\r\n\r\n${body}`;
 }
 
-/** A classic request that changes something, in the parts of which there is one for each pair of person and thing. */
+/** A classic request that changes something, in parts: one request for each pair of person and thing. */
 export function pairRequests(path: string, callers: Caller[], thing: string, ids: string[]) {
   return {
     who: callers.map(({ token }) => `POST ${path}?action_type=1&token=${token}`),
@@ -175,7 +175,7 @@ export function pairRequests(path: string, callers: Caller[], thing: string, ids
   };
 }
 
-/** A POST without a body, as it goes over the wire. */
+/** A POST without a body, as sent on the wire. */
 export function emptyPost(path: string): string {
   return `POST ${path}${afterPath}`;
 }

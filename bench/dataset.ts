@@ -15,21 +15,21 @@ export interface DatasetSize {
   users: number;
   follows: number;
   videos: number;
-  /** Authors who are pulled from: every so-manyth of the people, and strangers whom nobody of them follows. */
+  /** Pulled authors: every nth person, and strangers without followers among the people. */
   pulled?: { oneIn: number; strangers: number };
 }
 
-/** Stops something when the run ends, however it ends. */
+/** Stops something when the run ends, in any way. */
 export type Owns = <T extends { stop(): Promise<void> }>(it: T) => T;
 
 /** A synthetic dataset whose database runs like an operator's own, so that servers and ceilings share it. */
 export interface Dataset {
   size: DatasetSize;
-  /** Of the database, for `pg`. */
+  /** The URL of the database, for `pg`. */
   url: string;
   pool: pg.Pool;
   serve(options?: Omit<ServerOptions, "env"> & { env?: Record<string, string> }): Promise<ServerProcess>;
-  /** Sessions of so many of its people, evenly spread. */
+  /** Sessions of this many of its people, evenly spread. */
   callers(server: ServerProcess, count: number): Promise<Caller[]>;
   /** CPU time that its database has used so far. */
   cpuMs(): Promise<number>;
@@ -40,11 +40,11 @@ export interface Dataset {
 const seedMs = 1_800_000;
 const statementMs = 300_000;
 const refreshesAtOnce = 32;
-/** Videos are first in the feeds of whoever follows their authors for a week; a kept dataset is made again before. */
+/** Videos come first in the feeds of followers for a week; an older dataset is made again. */
 const keptForMs = 5 * 24 * 3_600_000;
 const keptIn = "build/bench-datasets";
 
-/** Opens the dataset of this size; makes it in `folder` when it is missing. */
+/** Opens the dataset of this size; creates it in `folder` if it is missing. */
 export async function openDataset(owns: Owns, folder: string, size: DatasetSize): Promise<Dataset> {
   if (!existsSync(folder)) await seed(owns, folder, size);
   const dir = join(folder, "postgres");
@@ -79,7 +79,7 @@ export async function openDataset(owns: Owns, folder: string, size: DatasetSize)
   });
 }
 
-/** The folder of a large dataset, which is kept from run to run. */
+/** The folder of a large dataset, which is kept between runs. */
 export async function keptDataset({ users, follows, videos, pulled }: DatasetSize): Promise<string> {
   const folder = join(keptIn, [users, follows, videos, ...Object.values(pulled ?? {})].join("-"));
   const madeAtMs = await stat(join(folder, "made")).then(
@@ -113,7 +113,7 @@ async function seed(
   await rename(draft, folder);
 }
 
-/** As if these authors had too many followers to deliver to. Nobody has an inbox yet. */
+/** As if these authors had too many followers to deliver to. There are no inboxes yet. */
 async function pullFrom(
   dir: string,
   { oneIn, strangers }: NonNullable<DatasetSize["pulled"]>,
@@ -142,7 +142,7 @@ async function pullFrom(
   }
 }
 
-/** Straight into the table, since thousands of passwords would take minutes to verify. Gives the refresh tokens. */
+/** Straight into the table, since thousands of passwords would take minutes to verify. Returns the refresh tokens. */
 async function openSessions(pool: pg.Pool, count: number): Promise<string[]> {
   const { rows } = await pool.query<{ id: string }>(
     `select id from "user".account where username ~ '^user\\d+$' order by id`,

@@ -10,7 +10,7 @@ import { startWorker } from "./worker.ts";
 const followers = 100_000;
 const deliveryMs = 60_000;
 const pollMs = 2;
-/** Nobody's; followers have the ids after it. */
+/** An unused id; followers have the ids after it. */
 const base = "1000000000000000";
 
 /** Inbox rows per second while a video goes to 100,000 followers, against bare inserts into the same table. */
@@ -21,7 +21,7 @@ export const fanOut: Bench = async (environment, { rounds, profileDir }) => {
   const inserts = environment.owns(startWorker<InboxInserts, number>("ceilings/insert-inboxes"));
   const author = await register(server.port, `fan-out-${Date.now()}`);
   await addFollowers(dataset, author.id, followers, base);
-  // Each has an inbox, with something in it already.
+  // Each has an inbox that is not empty.
   await dataset.pool.query(
     `insert into feed.reader (user_id, stale) select $1::int8 + n, false from generate_series(1, $2) n
      on conflict (user_id) do nothing`,
@@ -37,7 +37,7 @@ export const fanOut: Bench = async (environment, { rounds, profileDir }) => {
       [author.id],
       published,
     );
-    // The newest followers come first, so the oldest follow's page is the last of all.
+    // The newest followers come first, so the page of the oldest follow is the last.
     await poll(
       dataset,
       `select 1 from feed.inbox where author_id = $1 and user_id = $2::int8 + 1
@@ -60,7 +60,7 @@ export const fanOut: Bench = async (environment, { rounds, profileDir }) => {
   return [ratioRow("fan-out", "rows/s", compared, { atLeast: 0.8 })];
 };
 
-/** Made-up followers, straight into the tables. */
+/** Generated followers, straight into the tables. */
 export async function addFollowers(
   dataset: Dataset,
   authorId: string,
@@ -79,7 +79,7 @@ export async function addFollowers(
   );
 }
 
-/** Asks until there are so many rows; tells when that was. */
+/** Polls until there are this many rows; returns the time. */
 async function poll({ pool }: Dataset, query: string, values: string[], rows: number): Promise<number> {
   const untilMs = performance.now() + deliveryMs;
   while ((await pool.query(query, values)).rows.length < rows) {

@@ -11,7 +11,7 @@ const callerCount = 10_000;
 /** The longest that a round may take. */
 const roundMs = 60_000;
 
-/** Whose first page is asked for how, so that no cache has it at the `nth` time before. */
+/** People and the requests for their first page, so that no cache has it at the `nth` time. */
 const surfaces = [
   {
     name: "feed-cold",
@@ -28,7 +28,7 @@ const surfaces = [
 ];
 
 /**
- * The first page of 10,000 people who follow 200 each, who ask once each, so that it is made of facts, against the
+ * The first page of 10,000 people who follow 200 each and ask once each, so that it is made from facts, against the
  * fewest statements that fetch the rows of such pages.
  */
 export const feedCold: Bench = async (environment, { rounds, profileDir, roundMs: warmUpMs }) => {
@@ -53,7 +53,7 @@ export const feedCold: Bench = async (environment, { rounds, profileDir, roundMs
       });
       return costOfPages(generator, { server, dataset }, { requests, once: true, durationMs });
     };
-    // Until the code is as fast as it gets.
+    // Until the code is optimized.
     for (let nth = 0; nth < 3; nth++)
       await ask(callers.slice(0, perRound), (asked) => earlier(asked, nth), warmUpMs);
     const [ourSlices, theirSlices] = [slices.values(), slices.values()];

@@ -8,7 +8,7 @@ import { type Row, ratioRow } from "./scoreboard.ts";
 export const feedGuest: Bench = (environment, options) =>
   measure(environment, options, { name: "feed-guest", page: classicFeed(), atLeast: 0.6 });
 
-/** The first page of 10 that our own client asks for. */
+/** The first page of 10 that our own client requests. */
 export const feedApiGuest: Bench = (environment, options) =>
   measure(environment, options, { name: "feed-api-guest", page: apiFeed(), atLeast: 0.5 });
 

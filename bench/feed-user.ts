@@ -9,10 +9,13 @@ import { someVideos } from "./writes.ts";
 const callerCount = 1000;
 /** Everybody likes something every 50 seconds. */
 const likesPerSecond = 20;
-/** Far from the pairs that the other benchmarks begin with: liking twice is refused. */
+/** Far from the pairs of the other benchmarks: liking twice is refused. */
 const likedFrom = 5_000_000;
 
-/** The classic feed of 1,000 people who follow 200 each; and the same while they like what they see, which changes pages. */
+/**
+ * The classic feed of 1,000 people who follow 200 each; and the same while they like what they see, which changes
+ * pages.
+ */
 export const feedUser: Bench = async (environment, options) => {
   const { rounds, roundMs, profileDir } = options;
   const dataset = await environment.dataset();

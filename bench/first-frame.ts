@@ -9,7 +9,7 @@ const films = ["sunset", "flower", "aurora", "silk"];
 const swipes = films.length - 1;
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 const waitMs = 30_000;
-/** How long a film is watched before the next key: long enough for the one after it to have been fetched. */
+/** How long a film is watched before the next key: long enough to fetch the one after it. */
 const watchedMs = 2000;
 const lines = {
   loopback: undefined,
@@ -37,8 +37,8 @@ const watch = `
   }, true);`;
 
 /**
- * What a guest with a cold browser waits for: from the navigation to the first film that moves, and from a key to the
- * next. There is no ceiling beside it: a browser is most of it, so compare with the table of the same machine.
+ * What a guest with a cold browser waits for: from the navigation to the first moving film, and from a key to the
+ * next. There is no ceiling: most of it is the browser, so compare with the table of the same machine.
  */
 export const firstFrame: Bench = async (environment, { rounds }) => {
   const [author] = await environment.callers();
@@ -98,7 +98,7 @@ async function measureVisit(browser: Browser, url: string, line: Line) {
   }
 }
 
-/** When the film that is waited for began to move, in the page's own time. */
+/** When the awaited film began to move, in the page's own time. */
 async function movedMs(page: Page): Promise<number> {
   for (const untilMs = Date.now() + waitMs; Date.now() < untilMs; ) {
     const atMs = await page.evaluate("window.moved?.atMs");

@@ -13,8 +13,8 @@ const callerCount = 1000;
 const positionsPerRound = 20;
 
 /**
- * CPU time of a page of the following feed that is made of facts, where many authors are pulled from, against the same
- * people in a dataset in which everybody is delivered.
+ * CPU time of a page of the following feed that is made from facts, with many pulled authors, against the same people
+ * in a dataset where everybody is delivered.
  */
 export const following: Bench = async (environment, { rounds, roundMs, profileDir }) => {
   const generator = environment.owns(startGenerator());
@@ -27,7 +27,7 @@ export const following: Bench = async (environment, { rounds, roundMs, profileDi
     );
     let position = 9e14;
     const micros = async (): Promise<number> => {
-      // After every video, and each time another one: the newest page, which no cache has.
+      // Later than every video, and different each time: the newest page, which no cache has.
       const cursors = Array.from({ length: positionsPerRound }, () => `${position++}-9223372036854775807`);
       const requests = cursors.flatMap((cursor) =>
         callers.map((caller) => {
@@ -49,7 +49,7 @@ export const following: Bench = async (environment, { rounds, roundMs, profileDi
   const deliveredDataset = await openDataset(environment.owns, folder, deliveredSize);
   const pulledDataset = await environment.dataset();
   const [pulled, delivered] = [await settle(pulledDataset), await settle(deliveredDataset)];
-  // Until the code of both is as fast as it gets.
+  // Until the code of both is optimized.
   await pulled.micros();
   await delivered.micros();
   const compared = await compare(rounds, pulled.micros, delivered.micros);

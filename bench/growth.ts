@@ -7,7 +7,7 @@ import { makePages } from "./page-rates.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 
-/** As many videos per person and the same part of the authors pulled from, so that pages are alike. */
+/** The same number of videos per person and the same share of pulled authors, so that pages are alike. */
 const smallSize: DatasetSize = {
   users: 10_000,
   follows: 200_000,

@@ -7,7 +7,7 @@ import { ratioRow } from "./scoreboard.ts";
 
 const connections = 64;
 const perSecond = 1000;
-/** Logins go on this much longer than the feed is measured, at either end together. */
+/** Logins run this much longer than the feed is measured, at both ends together. */
 const aroundMs = 1000;
 
 /** p99 of the public feed at a constant rate while logins saturate, against the same without logins. */

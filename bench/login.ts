@@ -5,7 +5,7 @@ import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 import { startWorker } from "./worker.ts";
 
-/** Keeps the queue for hashing filled and far from full. */
+/** Keeps the hashing queue filled, but far from full. */
 export const loginConnections = 16;
 
 /** Successful logins, against bare Argon2id verifications with the same parameters and threads. */

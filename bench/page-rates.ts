@@ -13,10 +13,12 @@ const connections = 64;
 /** The longest that making all pages may take. */
 const makingMs = 110_000;
 
-/** The unit where the same pages are asked for again and again, which are made before it counts. */
+/** The unit if the same pages are requested repeatedly; they are made before the measurement. */
 export const cachedPages = "requests/s, cached pages";
 
-/** Has each page made and cached: inboxes are filled for the first, and the second finds that nothing changes any more. */
+/**
+ * Makes and caches each page: the first request fills inboxes, and the second finds that nothing changes any more.
+ */
 export async function makePages(generator: Generator, port: number, requests: string[]): Promise<void> {
   const twice = [...requests, ...requests];
   await runLoad(generator, { port, requests: twice, once: true, connections, durationMs: makingMs });
@@ -25,7 +27,7 @@ export async function makePages(generator: Generator, port: number, requests: st
 export interface PageRates {
   compared: Comparison;
   detail: object;
-  /** What was asked of our server, to ask it at another rate. */
+  /** The requests to our server, to repeat them at another rate. */
   load: Load;
   generator: Generator;
   /** Stops the generator and the ceiling. */

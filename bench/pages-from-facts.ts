@@ -5,7 +5,7 @@ import { cpuMs, type ServerProcess } from "./server-process.ts";
 
 const connections = 64;
 
-/** What pages cost that no cache has. */
+/** The cost of pages that no cache has. */
 export interface PageCost {
   perSecond: number;
   /** CPU time of each page, in microseconds. */
@@ -13,7 +13,7 @@ export interface PageCost {
   postgresMicros: number;
 }
 
-/** Sends requests, each of them for another page, and measures what a page costs the server and its database. */
+/** Sends requests, each for another page, and measures what a page costs the server and its database. */
 export async function costOfPages(
   generator: Generator,
   { server, dataset }: { server: ServerProcess; dataset: Dataset },
@@ -27,7 +27,7 @@ export async function costOfPages(
   return { perSecond, nodeMicros: nodeMicros!, postgresMicros: postgresMicros! };
 }
 
-/** Gives these people an inbox as filling would, in a moment for all: nobody waits for a first read in a benchmark. */
+/** Gives these people an inbox as filling would, at once for all: nobody waits for a first read in a benchmark. */
 export async function fillInboxes({ pool }: Dataset, userIds: string[]): Promise<void> {
   await pool.query(
     `insert into feed.reader (user_id, stale, pulls_seen)

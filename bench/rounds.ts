@@ -4,7 +4,7 @@ export type Measure = () => Promise<number>;
 export interface Comparison {
   ours: number;
   ceiling: number;
-  /** Median of the rounds' own ratios: what slows the whole machine for a while touches both sides of a round. */
+  /** Median of the rounds' own ratios: a slow phase of the machine affects both sides of a round. */
   ratio: number;
   rounds: { ours: number; ceiling: number }[];
 }
@@ -33,7 +33,7 @@ export function median(numbers: number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Four digits that matter. */
+/** Four significant digits. */
 export function shown(number: number): string {
   return Number(number.toPrecision(4)).toLocaleString("en", { maximumFractionDigits: 3 });
 }

@@ -4,7 +4,7 @@ import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem 
 import { join } from "node:path";
 import { type Comparison, shown } from "./rounds.ts";
 
-/** A line of the table. */
+/** A row of the table. */
 export interface Row {
   name: string;
   unit: string;
@@ -14,7 +14,7 @@ export interface Row {
   /** As in "≥ 0.60" or "≤ 3 s"; empty: there is none. */
   budget: string;
   met: boolean;
-  /** Whatever explains the numbers; goes to the JSON only. */
+  /** Values that explain the numbers; only in the JSON. */
   detail: object;
 }
 
@@ -40,7 +40,7 @@ export function ratioRow(
   };
 }
 
-/** The row of a measurement that has no ceiling beside it. */
+/** The row of a measurement without a ceiling. */
 export function row(
   name: string,
   unit: string,
@@ -73,7 +73,7 @@ export function printTable(rows: Row[]): void {
 
 const loadBefore = loadavg()[0]!;
 
-/** What the numbers were measured on, and how busy others kept it: above some tenths they measure that too. */
+/** The machine of the measurement, and its other load: above some tenths the numbers contain that too. */
 export function machine(): string {
   const gibibytes = Math.round(totalmem() / 2 ** 30);
   const cores = `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? arch()}`;
@@ -81,7 +81,7 @@ export function machine(): string {
   return `${cores}, ${gibibytes} GiB, ${platform()} ${release()}, Node.js ${process.version}, ${load}`;
 }
 
-/** Writes the rows to bench/results and tells where. */
+/** Writes the rows to bench/results; returns the path. */
 export async function writeResults(
   rows: Row[],
   { rounds, roundMs }: { rounds: number; roundMs: number },

@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
-/** One process of the built program, as an operator runs it but for the rate limits. */
+/** One process of the built program, as an operator runs it, without the rate limits. */
 export interface ServerProcess {
   readonly pid: number;
   port: number;
   rpcPort: number | undefined;
-  /** Stops it in good order, so that it can write its profile; kills it when that takes too long. */
+  /** Stops it cleanly, so that it can write its profile; kills it if that takes too long. */
   stop(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ const startMs = 60_000;
 const stopMs = 20_000;
 const runMain = "const { main } = await import(process.argv[1]); await main(process.argv.slice(2));";
 
-/** As in the script `start` of package.json: a seventh of Node's part of a like was collecting garbage. */
+/** As in the script `start` of package.json: a seventh of Node's part of a like was garbage collection. */
 export const nodeOptions = ["--max-semi-space-size=32"];
 
 /** Starts build/server/main.js and waits until it says that it is ready. */
@@ -63,7 +63,7 @@ export async function startServer({
   };
 }
 
-/** Asks a process of ours to stop, and sees to it that it does. */
+/** Asks one of our processes to stop, and makes sure that it does. */
 export async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, "exit");
@@ -91,19 +91,19 @@ async function readUntil(child: ChildProcess, end: RegExp): Promise<string> {
 }
 
 /**
- * CPU time that a process and its children have used so far, in milliseconds, also those that have ended; NaN where the
- * system does not tell it in /proc.
+ * CPU time of a process and its children so far, in milliseconds, ended ones included; NaN if the system does not
+ * tell it in /proc.
  */
 export async function cpuMs(pid: number): Promise<number> {
   const [stat, children] = await Promise.all([
     readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""),
     readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => ""),
   ]);
-  // After the name in brackets; the 12th to 15th are user and system time, its own and of children that have ended, in
-  // hundredths of a second.
+  // After the name in brackets; the 12th to 15th are user and system time, its own and of children that have ended,
+  // in hundredths of a second.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const own = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) * 10;
-  // A child that ends between the two looks is missing in one of them.
+  // A child that ends between the two reads is missing in one of them.
   const theirs = await Promise.all(
     children
       .split(" ")
@@ -113,7 +113,7 @@ export async function cpuMs(pid: number): Promise<number> {
   return theirs.reduce((sum, ms) => sum + (ms || 0), own);
 }
 
-/** Memory that a process holds, in bytes; undefined where the system does not tell it in /proc. */
+/** Memory of a process, in bytes; undefined if the system does not tell it in /proc. */
 export async function residentBytes(pid: number): Promise<number | undefined> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];

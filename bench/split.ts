@@ -11,7 +11,7 @@ const callerCount = 1000;
 /** The feed of 1,000 people who follow 200 each: modules in three processes, against all in one. */
 export const split: Bench = async (environment, { rounds, roundMs, profileDir }) => {
   const dataset = await environment.dataset();
-  // In the order of calling: who calls others starts after them and is told where they are.
+  // In call order: callers start after the modules they call and get their addresses.
   const services: string[] = [];
   const place = async (...modules: string[]) => {
     const env = { DOUYA_SERVICES: services.join(",") };

@@ -21,7 +21,7 @@ export const start: Bench = async (environment, { rounds }) => {
     const port = await freePort();
     const env = { ...process.env, DOUYA_DATA: environment.dataDir, DOUYA_PORT: String(port) };
     const startedMs = performance.now();
-    // As `npm start` does it, which first looks whether something must be built.
+    // Like `npm start`, which first checks whether something must be built.
     const child = spawn(process.execPath, [...nodeOptions, "bin/douya.mjs", "serve"], {
       env,
       stdio: "ignore",

@@ -29,7 +29,7 @@ export const upload: Bench = async (environment, { rounds, profileDir }) => {
   const cpu: number[] = [];
   const durableRates: number[] = [];
   const ours = async () => {
-    // Another file each time: content that is there already would only be thrown away.
+    // A different file each time: existing content would only be discarded.
     await renew(file);
     const grown = watchGrowth(server.pid);
     const done = await uploader.ask({ port: server.port, token: caller.token, file });
@@ -99,7 +99,7 @@ async function renew(path: string): Promise<void> {
   }
 }
 
-/** Nobody publishes what is uploaded here, and the disk is not to fill up. */
+/** Nothing that is uploaded here is published, and the disk must not fill up. */
 async function removeBig(folder: string): Promise<void> {
   for (const name of await readdir(folder, { recursive: true })) {
     const path = join(folder, name);
@@ -107,7 +107,7 @@ async function removeBig(folder: string): Promise<void> {
   }
 }
 
-/** Watches a process's memory; the answer ends it and is the most that it has grown by. */
+/** Watches a process's memory; the returned function ends it and returns the largest growth. */
 function watchGrowth(pid: number): () => Promise<number> {
   const before = residentBytes(pid);
   let most = 0;

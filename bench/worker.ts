@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-/** A script of this folder in a process of its own, which answers questions one at a time. */
+/** A script of this folder in a separate process, which answers questions one at a time. */
 export interface Worker<Question, Answer> {
   readonly pid: number;
   ask(question: Question): Promise<Answer>;
@@ -12,10 +12,10 @@ export interface Worker<Question, Answer> {
 
 type Reply<Answer> = { answer: Answer } | { error: string };
 
-/** The longest that one question may take. */
+/** The longest time for one question. */
 const answerMs = 120_000;
 
-/** Starts `load/…` or `ceilings/…`, as built beside this file. */
+/** Starts `load/…` or `ceilings/…`, as built next to this file. */
 export function startWorker<Question extends object, Answer>(script: string): Worker<Question, Answer> {
   const path = fileURLToPath(new URL(`./${script}.js`, import.meta.url));
   const child = fork(path, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
@@ -47,7 +47,7 @@ export function startWorker<Question extends object, Answer>(script: string): Wo
   };
 }
 
-/** The other side: what such a script does with each question. It ends with the process that asks. */
+/** The other side: the script's answer to each question. It ends with the process that asks. */
 export function answerQuestions<Question, Answer>(answer: (question: Question) => Promise<Answer>): void {
   process.on("message", (question: Question) => {
     answer(question).then(

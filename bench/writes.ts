@@ -26,13 +26,13 @@ export const likeSpread: Bench = async (environment, options) => {
 };
 
 /**
- * Likes of one video at a time, against likes over 10,000. A thousand people can like a video a thousand times;
- * when all have, the next one is the hot one.
+ * Likes of one video at a time, against likes over 10,000. A thousand people can like a video a thousand times; when
+ * all have, the next one is the hot one.
  */
 export const likeHot: Bench = async (environment, options) => {
   const bed = await writeBed(environment, options);
   const videos = await someVideos(bed.dataset);
-  // Apart from what like-spread and feed-user-live like in the same run: liking twice is refused.
+  // Different from the pairs of like-spread and feed-user-live in the same run: liking twice is refused.
   const likesOf = (ids: string[]) => pairRequests("/douyin/favorite/action/", bed.callers, "video_id", ids);
   const [hot, spread] = [likesOf(videos.slice(2_000, 5_000)), likesOf(videos.slice(7_000))];
   const compared = await compare(
@@ -44,7 +44,7 @@ export const likeHot: Bench = async (environment, options) => {
   return [ratioRow("like-hot", "likes/s", compared, { atLeast: 0.9 }, bed.detail)];
 };
 
-/** Acknowledged follows of people whom nobody follows yet, against what two cores could do at best. */
+/** Acknowledged follows of people without followers, against what two cores could do at best. */
 export const follow: Bench = async (environment, options) => {
   const bed = await writeBed(environment, options);
   const { rows } = await bed.dataset.pool.query<{ id: string }>(
@@ -60,7 +60,7 @@ export const follow: Bench = async (environment, options) => {
   return [ratioRow("follow", "follows/s", compared, { atLeast: 0.75 }, bed.detail)];
 };
 
-/** What the benchmarks of writing share. */
+/** Shared by the benchmarks of writing. */
 async function writeBed(environment: BenchEnvironment, { roundMs, profileDir }: BenchOptions) {
   const dataset = await environment.dataset();
   const server = await dataset.serve({ profileDir });

@@ -7,7 +7,7 @@ export interface StaticAnswer {
   contentType: string;
 }
 
-/** Answers everything with the same bytes, and tells the port. The ceiling of any answer over node:http. */
+/** Answers every request with the same bytes; returns the port. The ceiling of any answer over node:http. */
 answerQuestions(async (answer: StaticAnswer): Promise<number> => {
   const body = Buffer.from(answer.body);
   const headers = { "content-type": answer.contentType, "content-length": body.length };

@@ -9,14 +9,14 @@ import { answerQuestions } from "../worker.ts";
 export interface TokenRoute {
   port: number;
   path: string;
-  /** Of different people. */
+  /** Tokens of different people. */
   tokens: string[];
 }
 
 const people = 1000;
 const path = "/nothing";
 
-/** Serves a route of the house's HTTP server that knows whose a token is and does nothing else; tells where it is. */
+/** Serves a route of our HTTP server that only identifies the token's owner; returns its address. */
 answerQuestions(async (): Promise<TokenRoute> => {
   const log = createLog("error");
   const app = createHttpServer({
@@ -29,7 +29,7 @@ answerQuestions(async (): Promise<TokenRoute> => {
   });
   const pair = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
   const publicKey = await importJWK(await exportJWK(pair.publicKey), "EdDSA");
-  /** By token: whose it is. */
+  /** Owners by token. */
   const verified = new Map<string, string>();
   const answer = {
     type: "object",

@@ -5,13 +5,13 @@ import { answerQuestions } from "../worker.ts";
 export interface HashedCopy {
   from: string;
   to: string;
-  /** Whether the copy must survive a power cut before it counts, as an acknowledged upload must. */
+  /** Whether the copy must survive a power cut, as an acknowledged upload must. */
   durable: boolean;
 }
 
 const blockBytes = 1024 * 1024;
 
-/** Reads, hashes and writes a file block by block, and tells how many milliseconds that took. */
+/** Reads, hashes and writes a file block by block; returns the milliseconds that took. */
 answerQuestions(async ({ from, to, durable }: HashedCopy): Promise<number> => {
   const startedMs = performance.now();
   const source = await open(from, "r");

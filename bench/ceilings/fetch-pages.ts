@@ -4,18 +4,18 @@ import { answerQuestions } from "../worker.ts";
 export interface FetchedPages {
   url: string;
   userIds: string[];
-  /** Videos of a page. */
+  /** Videos per page. */
   limit: number;
 }
 
-/** So many callers' pages are fetched together, by as many connections as the machine has cores at least. */
+/** This many callers' pages are fetched together, over at least as many connections as the machine has cores. */
 const callersAtOnce = 64;
 const batchesAtOnce = 2;
 let pool: pg.Pool | undefined;
 
 /**
- * Pages of the following feed per second, as the rows that they show: who sees which videos and how they stand to them,
- * the videos with their counts, and the people. Of one database, by somebody who minds no module's bounds.
+ * Pages of the following feed per second, as the rows that they show: inbox, relationships, videos with their counts,
+ * and people. Of one database, without any boundaries between modules.
  */
 answerQuestions(async ({ url, userIds, limit }: FetchedPages): Promise<number> => {
   pool ??= new pg.Pool({ connectionString: url, max: batchesAtOnce });

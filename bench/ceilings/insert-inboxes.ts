@@ -3,12 +3,12 @@ import { answerQuestions } from "../worker.ts";
 
 export interface InboxInserts {
   url: string;
-  /** The inboxes are those of the ids after it. */
+  /** The inboxes have the ids after it. */
   base: string;
   rows: number;
 }
 
-/** As many in a statement, each a transaction, as a delivery has. */
+/** As many rows per statement and transaction as a delivery has. */
 const atOnce = 1000;
 let pool: pg.Pool | undefined;
 let video = 0;

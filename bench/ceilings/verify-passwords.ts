@@ -5,7 +5,7 @@ import { answerQuestions } from "../worker.ts";
 const password = "a password like any other";
 const known = hash(password, argon2id);
 
-/** Bare verifications per second, as many at once as the user module allows itself. */
+/** Bare verifications per second, as many at once as the user module allows. */
 answerQuestions(async ({ durationMs }: { durationMs: number }): Promise<number> => {
   const expected = await known;
   const startedMs = performance.now();

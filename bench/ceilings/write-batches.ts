@@ -7,12 +7,12 @@ export interface WrittenBatches {
   durationMs: number;
 }
 
-/** As ours has at most, with as many callers as in the benchmark. */
+/** The largest batch of ours, with as many callers as in the benchmark. */
 const batchesAtOnce = 2;
 const batchSize = 128;
 const people = 1000;
 const things = 10_000;
-/** Nobody's, so that no row is there already. */
+/** Unused ids, so that no row exists. */
 const peopleBase = 5_000_000_000_000_000n;
 const thingsBase = 6_000_000_000_000_000n;
 /** As long as the event of a like or a follow. */
@@ -52,7 +52,7 @@ interface Pair {
   what: string;
 }
 
-/** No pair comes twice, and no two loops have a person or a thing in common. */
+/** No pair occurs twice, and no two loops share a person or a video. */
 function pairAt(loop: number, n: number): Pair {
   const person = n % people;
   const thing = (Math.floor(n / people) + person) % (things / batchesAtOnce);

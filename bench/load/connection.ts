@@ -2,16 +2,16 @@ import { connect, type Socket } from "node:net";
 
 /**
  * One keep-alive HTTP/1.1 connection that sends prepared requests and reads answers with a Content-Length. It
- * understands no more than that, so that on a machine with few cores the generator takes little of what it measures.
+ * supports nothing else, so that on a machine with few cores the generator takes little of what it measures.
  */
 export interface Connection {
-  /** Sends one request; `done` hears whether the answer was a success. One at a time. */
+  /** Sends one request; `done` gets whether the answer was a success. One at a time. */
   send(request: Buffer, done: (ok: boolean) => void): void;
   close(): void;
 }
 
 const endOfHead = Buffer.from("\r\n\r\n");
-/** How an answer of the classic API begins, which refuses with HTTP 200 too, and how when it is a success. */
+/** The first bytes of a classic answer, which refuses with HTTP 200 too, and those of a success. */
 const classic = Buffer.from('{"status_code":');
 const success = Buffer.from('{"status_code":0');
 
@@ -28,7 +28,7 @@ export function openConnection(port: number, onError: (error: Error) => void): P
       if (early.length > 0) chunk = Buffer.concat([early, chunk]);
       const headEnd = chunk.indexOf(endOfHead);
       const bodyStart = headEnd + endOfHead.length;
-      // A head in pieces is rare; neither is the first word of the body looked at before it is there.
+      // A split head is rare; the first word of the body is not read before it is complete.
       if (headEnd < 0 || chunk.length < bodyStart + success.length) {
         early = Buffer.from(chunk);
         return true;

@@ -2,15 +2,15 @@ import { answerQuestions } from "../worker.ts";
 import { type Connection, openConnection } from "./connection.ts";
 
 /**
- * One request for each pair of a `who` and a `what`, `between` in the middle and `after` at the end. Neighbours
- * differ in both, and no pair comes twice.
+ * One request for each pair of a `who` and a `what`, with `between` in the middle and `after` at the end. Neighbours
+ * differ in both, and no pair occurs twice.
  */
 export interface Pairs {
   who: string[];
   between: string;
   what: string[];
   after: string;
-  /** How many pairs were used up before. */
+  /** How many pairs were used before. */
   from: number;
   /** Everybody with the first, then everybody with the second, and so on. */
   oneByOne?: boolean;
@@ -19,16 +19,16 @@ export interface Pairs {
 /** A load on one server. */
 export interface Load {
   port: number;
-  /** Sent in turn, each as it is, and over again. */
+  /** Sent in turn, unchanged, repeatedly. */
   requests: string[] | Pairs;
   connections: number;
   durationMs: number;
   /** Each request is sent at most once: it ends with the last one, or when the time is over. */
   once?: boolean;
   /**
-   * Undefined: every connection sends as soon as it has its answer. Otherwise requests fall due at this constant
-   * rate whatever the server does, and latency counts from when a request was due, not from when it could be sent
-   * (no coordinated omission).
+   * Undefined: every connection sends as soon as it has its answer. Otherwise requests fall due at this constant rate
+   * whatever the server does, and latency counts from when a request was due, not from when it could be sent (no
+   * coordinated omission).
    */
   perSecond?: number;
 }
@@ -42,11 +42,11 @@ export interface LoadResult {
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
-  /** Of one core, used by this process: near 1 it measures itself. */
+  /** The share of a core that this process used: near 1 it measures itself. */
   generatorCpu: number;
 }
 
-/** What may still be under way when the time is over. */
+/** The time for requests in progress when the time is over. */
 const drainMs = 10_000;
 
 answerQuestions(generate);
@@ -97,7 +97,7 @@ async function generate(load: Load): Promise<LoadResult> {
   };
 }
 
-/** What to send as the nth. */
+/** The nth request. */
 function requestsOf(requests: Load["requests"]): (n: number) => Buffer {
   if (Array.isArray(requests)) {
     const buffers = requests.map((text) => Buffer.from(text));

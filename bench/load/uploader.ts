@@ -9,14 +9,14 @@ export interface UploadJob {
 }
 export interface UploadDone {
   tookMs: number;
-  /** Of one core, used by this process. */
+  /** The share of a core that this process used. */
   generatorCpu: number;
 }
 
 /** As browsers send. */
 const blockBytes = 256 * 1024;
 
-/** Posts a file as a body and waits for the answer that says it is stored. */
+/** Posts a file as a body and waits for the answer that it is stored. */
 answerQuestions(async ({ port, token, file }: UploadJob): Promise<UploadDone> => {
   const source = await open(file, "r");
   const { size } = await source.stat();
