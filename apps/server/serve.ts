@@ -16,7 +16,7 @@ import { createJobs } from "#platform/jobs/jobs.ts";
 import { startLease } from "#platform/lease/process-lease.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
-import { mediaLine } from "#platform/media/media-line.ts";
+import { mediaQueue } from "#platform/media/media-queue.ts";
 import type { ModuleContext, Running } from "#platform/module/module.ts";
 import { watchParts } from "#platform/observe/degraded.ts";
 import { watchDisk } from "#platform/observe/disk-watch.ts";
@@ -48,7 +48,7 @@ export interface Server {
 
 const drainMs = 10_000;
 /** For inspections that people wait for; one usually takes a fraction of a second. */
-const mediaLineOptions = {
+const mediaQueueOptions = {
   help: "Uploads and pictures that wait to be looked at",
   concurrency: 2,
   perKey: 1,
@@ -89,7 +89,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const caches = embeddedCaches(metrics);
     const protect = embeddedProtection({ limits: config.limits, metrics });
     const tool = lazyMediaTool(findTool);
-    const media = mediaLine(tool, protect.fairQueue("media_waiting", mediaLineOptions));
+    const media = mediaQueue(tool, protect.fairQueue("media_waiting", mediaQueueOptions));
     const storage = await openStorage(config, log);
     undo.push(storage.close);
     await migrateAll(storage.database, entries);

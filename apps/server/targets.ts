@@ -36,7 +36,7 @@ export const table: Record<string, ModuleEntry> = {
   video: entry(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
     workers: mediaWorkers,
     maxProcessingMs,
-    // A share of the largest possible number.
+    // Room for four files of the largest size.
     maxUnpublishedBytes: 4 * maxUploadBytes,
   })),
   interaction: entry(interactionModule, () => ({})),

@@ -9,14 +9,14 @@ export interface Caches {
   ): LocalCache<Value>;
   /** For what every process would find the same, so that it may be in memory that they share. */
   shared(name: string, options: { max: number; ttlMs: number }): SharedCache;
-  /** In the memory of this process, for answers that what has happened since makes wrong. */
+  /** In the memory of this process, for answers that a later event makes wrong. */
   validated<Value>(name: string, options: ValidatedCacheOptions<Value>): ValidatedCache<Value>;
 }
 
 interface LocalCacheOptions<Value> {
   /** Beyond so many entries, those not used for longest are forgotten. */
   max: number;
-  /** Hears of what is forgotten because there are more. */
+  /** Called with a value that was evicted. */
   onEvict?(value: Value): void;
 }
 

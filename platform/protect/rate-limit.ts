@@ -24,7 +24,7 @@ interface Bucket {
 
 /** Keys that have a bucket of their own. */
 const maxBuckets = 50_000;
-/** What keys share that come when all of those are in use. */
+/** Buckets that new keys share while every own bucket is in use. */
 const sharedBuckets = 1_024;
 
 /**

@@ -71,15 +71,15 @@ export function withinDeadline<T>(call: Call, work: (served: ServedCall) => Prom
   );
 }
 
-/** Whether nobody waits any more, for who looks now and then: signals can be told by, and so can plain objects. */
+/** Whether nobody waits any more. Polled, not awaited: an AbortSignal, or a plain object with the same two fields. */
 export interface Waited {
   readonly aborted: boolean;
   readonly reason?: unknown;
 }
 
 /**
- * The same for work that is shared, like a batch: it does not end with one of those who wait, it looks whether they
- * still do. A plain object costs a hundredth of a signal, and a page waits for ten batches.
+ * The same for work that is shared, like a batch: it does not end with one of its callers, but polls whether any of
+ * them still waits. A plain object costs a hundredth of a signal, and a page waits for ten batches.
  */
 export function waitWithinDeadline<T>(
   call: Call,

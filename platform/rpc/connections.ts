@@ -48,16 +48,16 @@ export function followEndpoints(endpoints: Endpoints): Connections {
     if (connections.length < 2) return connections.find((connection) => connection !== except);
     const from = turn;
     turn = (turn + 1) % connections.length;
-    let hopeful: Tracked | undefined;
+    let connecting: Tracked | undefined;
     for (let i = 0; i < connections.length; i++) {
       const connection = connections[(from + i) % connections.length]!;
       if (connection === except) continue;
       // One that is not connected tries to be, though it is passed over.
       const state = stateOf(connection);
       if (state === connectivityState.READY) return connection;
-      if (state !== connectivityState.TRANSIENT_FAILURE) hopeful ??= connection;
+      if (state !== connectivityState.TRANSIENT_FAILURE) connecting ??= connection;
     }
-    return hopeful ?? connections.find((connection) => connection !== except);
+    return connecting ?? connections.find((connection) => connection !== except);
   }
 
   follow();

@@ -3,9 +3,9 @@ import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } f
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import { readTraceContext } from "../observe/trace-context.ts";
+import { authorizeCallers } from "./authorize-callers.ts";
 import { type Call, priorities, withinDeadline } from "./call.ts";
 import { maxMessageBytes } from "./connections.ts";
-import { letIn } from "./let-in.ts";
 import type { Meter } from "./meter.ts";
 import { toRefusal } from "./refusal.ts";
 import type { Handlers, UntypedHandler } from "./service.ts";
@@ -43,7 +43,9 @@ export async function startGrpcServer(options: {
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_concurrent_streams": 1000,
-    interceptors: [letIn({ ...options, mayCall: (module, path) => callers.get(path)?.has(module) ?? false })],
+    interceptors: [
+      authorizeCallers({ ...options, mayCall: (module, path) => callers.get(path)?.has(module) ?? false }),
+    ],
   });
   for (const offer of options.offers) {
     for (const method of offer.service.methods) {

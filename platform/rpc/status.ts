@@ -3,7 +3,7 @@ import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import { deadlineExceeded } from "./call.ts";
 
-/** The one table from kinds of refusal to gRPC statuses. */
+/** The gRPC status of each kind of refusal; `numbersOfKind` in contracts/reasons.ts has those of HTTP. */
 const statusOfKind: Record<ErrorKind, grpcStatus> = {
   invalid: grpcStatus.INVALID_ARGUMENT,
   unauthenticated: grpcStatus.UNAUTHENTICATED,

@@ -2,7 +2,7 @@ import type { Logger } from "#platform/observe/log.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 
 /** How often the log reports a missing part: while a service is down, every page lacks it. */
-const sayEveryMs = 10_000;
+const logEveryMs = 10_000;
 
 /**
  * A part that a page can do without: if it fails, the page is shown and names the missing part. If the caller has
@@ -11,17 +11,17 @@ const sayEveryMs = 10_000;
 export type OptionalPart = <T>(call: PublicCall, what: string, answer: Promise<T>) => Promise<T | undefined>;
 
 export function optionalPart(log: Pick<Logger, "warn">, nowMs = () => performance.now()): OptionalPart {
-  /** By part: when it was last reported, and how many pages have lacked it since. */
-  const said = new Map<string, { atMs: number; unsaid: number }>();
+  /** By part: when it was last logged, and how many pages have lacked it since. */
+  const lastLogged = new Map<string, { atMs: number; suppressed: number }>();
 
-  function say(what: string, err: unknown, traceId: string): void {
-    const before = said.get(what);
-    if (before && nowMs() - before.atMs < sayEveryMs) {
-      before.unsaid++;
+  function logThrottled(what: string, err: unknown, traceId: string): void {
+    const before = lastLogged.get(what);
+    if (before && nowMs() - before.atMs < logEveryMs) {
+      before.suppressed++;
       return;
     }
-    said.set(what, { atMs: nowMs(), unsaid: 0 });
-    log.warn({ err, traceId, morePages: before?.unsaid }, `shown without ${what}`);
+    lastLogged.set(what, { atMs: nowMs(), suppressed: 0 });
+    log.warn({ err, traceId, morePages: before?.suppressed }, `shown without ${what}`);
   }
 
   return async (call, what, answer) => {
@@ -29,7 +29,7 @@ export function optionalPart(log: Pick<Logger, "warn">, nowMs = () => performanc
       return await answer;
     } catch (error) {
       call.signal?.throwIfAborted();
-      say(what, error, call.traceId);
+      logThrottled(what, error, call.traceId);
       call.missing.add(what);
       return undefined;
     }

@@ -19,7 +19,7 @@ export interface Auth {
   known(token: string): Identity | undefined;
   /** The caller that a token identifies. Errors: TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED. */
   identify(token: string, call: Call): Promise<Identity>;
-  /** Forgets a person's verified tokens, all or those of one session, because sessions have ended. */
+  /** Forgets a person's verified tokens, because sessions have ended. */
   forget(userId: string): void;
 }
 
@@ -28,7 +28,7 @@ interface Verified extends Identity {
   /** When the session was last seen alive. */
   checkedAtMs: number;
   /** When to check it again without a request waiting for it. */
-  lookAgainAtMs: number;
+  revalidateAtMs: number;
   /**
    * How many times anybody had been forgotten when the check began: a clock could not order two things within a
    * millisecond.
@@ -86,7 +86,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
         moderator: false,
         expiresAtMs: payload.exp! * 1000,
         checkedAtMs: 0,
-        lookAgainAtMs: 0,
+        revalidateAtMs: 0,
         checkedAtForget: 0,
       };
     } catch (error) {
@@ -109,7 +109,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     const now = Date.now();
     const before = forgets;
     // Not twice at once, and afterwards not for all tokens at the same moment.
-    known.lookAgainAtMs = now + recheckMs * (0.5 + Math.random() / 4);
+    known.revalidateAtMs = now + recheckMs * (0.5 + Math.random() / 4);
     const { alive, moderator } = await statesOf(known, call);
     if (!alive) {
       verified.delete(token);
@@ -122,7 +122,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     verified.set(token, known);
   }
 
-  /** In the order in which they were forgotten, which a lookup must not change. */
+  // `peek`, because a lookup must not renew the entry.
   const isForgotten = ({ userId, checkedAtForget }: Verified) =>
     checkedAtForget < (forgottenAt.peek(userId) ?? forgetsLost);
 
@@ -130,7 +130,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     known(token) {
       const known = verified.get(token);
       const now = Date.now();
-      const sure = known && now < known.expiresAtMs && now <= known.lookAgainAtMs && !isForgotten(known);
+      const sure = known && now < known.expiresAtMs && now <= known.revalidateAtMs && !isForgotten(known);
       return sure && now - known.checkedAtMs <= recheckMs ? known : undefined;
     },
     async identify(token, call) {
@@ -139,7 +139,7 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
       if (known.expiresAtMs <= now) throw refusal("TOKEN_EXPIRED");
       if (now - known.checkedAtMs > recheckMs || isForgotten(known)) await check(token, known, call);
       // A client that sends one request after the other does not wait for this; if it fails, a later request waits.
-      else if (now > known.lookAgainAtMs) check(token, known, call).catch(() => {});
+      else if (now > known.revalidateAtMs) check(token, known, call).catch(() => {});
       return known;
     },
     forget(userId) {

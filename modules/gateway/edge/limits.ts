@@ -4,7 +4,7 @@ import type { Protection } from "#platform/protect/protection.ts";
 import type { RateLimit, RateLimitOptions } from "#platform/protect/rate-limit.ts";
 
 interface Row extends RateLimitOptions {
-  /** Belongs to what is counted: another name starts to count from nothing. */
+  /** Renaming a limit resets its counters. */
   name: string;
   routes: string[];
 }
@@ -130,7 +130,7 @@ const otherChanges = { burst: 120, perMinute: 60 };
  */
 const unidentified = { burst: 600, perMinute: 300 };
 /** A token that is refused for these reasons cannot be forged. */
-const wasGood: ReadonlySet<string> = new Set(["TOKEN_EXPIRED", "SESSION_ENDED"]);
+const onceValid: ReadonlySet<string> = new Set(["TOKEN_EXPIRED", "SESSION_ENDED"]);
 
 export interface Limits {
   /** Counts a request for its identified sender. Error: TOO_MANY_REQUESTS. */
@@ -147,7 +147,7 @@ export function createLimits(protect: Pick<Protection, "rateLimit">): Limits {
     }),
   );
   const others = protect.rateLimit("other changes", otherChanges);
-  const strangers = protect.rateLimit("unidentified", unidentified);
+  const unidentifiedLimit = protect.rateLimit("unidentified", unidentified);
   return {
     async take(request) {
       const { method } = request;
@@ -158,7 +158,7 @@ export function createLimits(protect: Pick<Protection, "rateLimit">): Limits {
       await limit?.take(identity ? `person ${identity.userId}` : `address ${addressKey(request.ip)}`);
     },
     async takeUnidentified(request, reason) {
-      if (!wasGood.has(reason)) await strangers.take(addressKey(request.ip));
+      if (!onceValid.has(reason)) await unidentifiedLimit.take(addressKey(request.ip));
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Logger } from "../../observe/log.ts";
 import type { LogRow } from "../log/log-row.ts";
 import { isTimeout, isTransient } from "../transient-error.ts";
 import { createDeadLetters } from "./dead-letters.ts";
-import { type Claim, type HandlerSteps, LeaseLost, runHandler } from "./handler-transaction.ts";
+import { type Claim, ClaimLost, type HandlerSteps, runHandler } from "./handler-transaction.ts";
 import {
   advance,
   backOff,
@@ -34,7 +34,7 @@ export function createBatchProcessor<Tables, Prepared>(options: {
   rules: RetryRules;
   /** The steps of handling these rows. Error: of one that cannot be decoded. */
   stepsOf(rows: LogRow[]): HandlerSteps<Tables, Prepared>;
-  /** Called when a lease is found to be lost. */
+  /** Called when a partition turns out to be another member's. */
   onLost: () => void;
   /** Called after a commit in which events were emitted. */
   onEmitted: () => void;
@@ -42,7 +42,7 @@ export function createBatchProcessor<Tables, Prepared>(options: {
   const { group, db, pool, log, rules, stepsOf, onLost } = options;
   const dead = createDeadLetters(pool, group);
 
-  /** Claims the events of these batches: moves the offsets of their partitions forward under their leases. */
+  /** Claims the events of these batches: moves the offsets of their partitions forward under their terms. */
   const claimOf =
     (batches: PartitionBatch[]): Claim =>
     async (on) => {
@@ -54,7 +54,7 @@ export function createBatchProcessor<Tables, Prepared>(options: {
         ) as m(partition, term, first, position)
         where c.group_name = ${group} and c.partition = m.partition and c.term = m.term and c.position < m.first
         returning pg_backend_pid() as pid`.execute(on);
-      if (rows.length !== batches.length) throw new LeaseLost();
+      if (rows.length !== batches.length) throw new ClaimLost();
       return rows[0]!.pid;
     };
 
@@ -69,7 +69,7 @@ export function createBatchProcessor<Tables, Prepared>(options: {
       advance(batches, rules, performance.now());
       return true;
     } catch (error) {
-      if (error instanceof LeaseLost) onLost();
+      if (error instanceof ClaimLost) onLost();
       else if (isTimeout(error)) await onTimeout(batches, error);
       else if (isTransient(error)) {
         log.warn({ err: error, position: rows[0]!.position }, "events cannot be handled now");
@@ -111,7 +111,7 @@ export function createBatchProcessor<Tables, Prepared>(options: {
       });
       advance([batch], rules, performance.now());
     } catch (trouble) {
-      if (trouble instanceof LeaseLost) return onLost();
+      if (trouble instanceof ClaimLost) return onLost();
       log.warn({ err: trouble }, "could not park a dead letter");
       backOff(batch.state, rules, performance.now());
     }
@@ -126,7 +126,7 @@ export function createBatchProcessor<Tables, Prepared>(options: {
         try {
           await runClaimed((on) => dead.claim(on, row), [row]);
         } catch (error) {
-          if (error instanceof LeaseLost || (isTransient(error) && !isTimeout(error))) continue;
+          if (error instanceof ClaimLost || (isTransient(error) && !isTimeout(error))) continue;
           log.warn({ err: error, position: row.position }, "a dead letter failed again");
           await dead.putBack(row, error);
         }

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Pool } from "pg";
 import type { Transaction } from "../../db/database.ts";
 import type { LogRow } from "../log/log-row.ts";
-import { LeaseLost } from "./handler-transaction.ts";
+import { ClaimLost } from "./handler-transaction.ts";
 
 /** The events that a group could not handle, with the reason. */
 export interface DeadLetters {
@@ -10,7 +10,7 @@ export interface DeadLetters {
   park(on: Transaction<unknown>, row: LogRow, error: unknown, attempts: number): Promise<void>;
   /** Those that an operator has marked to be replayed. */
   due(partitions: number[]): Promise<LogRow[]>;
-  /** Deletes one in the transaction of its effect: a Claim. Error: LeaseLost when it is no longer there. */
+  /** Deletes one in the transaction of its effect: a Claim. Error: ClaimLost when it is no longer there. */
   claim(on: Transaction<unknown>, row: LogRow): Promise<number>;
   /** Stores that its replay has failed. */
   putBack(row: LogRow, error: unknown): Promise<void>;
@@ -40,7 +40,7 @@ export function createDeadLetters(pool: Pool, group: string): DeadLetters {
       const { rows } = await sql<{ pid: number }>`
         delete from events.dead where group_name = ${group} and position = ${row.position} and replay
         returning pg_backend_pid() as pid`.execute(on);
-      if (rows.length === 0) throw new LeaseLost();
+      if (rows.length === 0) throw new ClaimLost();
       return rows[0]!.pid;
     },
     async putBack(row, error) {

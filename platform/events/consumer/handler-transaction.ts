@@ -21,10 +21,10 @@ export interface HandlerContext<Prepared = undefined> extends PrepareContext {
   emit: Emit;
 }
 
-/** Another member has the partition now, or the dead letter is gone. Nothing was changed. */
-export class LeaseLost extends Error {}
+/** Another member has the partition or the dead letter now. Nothing was changed. */
+export class ClaimLost extends Error {}
 
-/** Claims the work within its transaction; gives the process id of the connection's backend. Error: LeaseLost. */
+/** Claims the work within its transaction; gives the process id of the connection's backend. Error: ClaimLost. */
 export type Claim = (transaction: Transaction<unknown>) => Promise<number>;
 
 /** The two steps of a handler. */
@@ -37,8 +37,8 @@ export interface HandlerSteps<Tables, Prepared> {
 }
 
 /**
- * Runs a handler: prepares, then applies in one transaction with its claim (an offset moved under its lease, or a dead
- * letter taken out) and the events it emits; returns the types of those. In the transaction the claim comes first and
+ * Runs a handler: prepares, then applies in one transaction with its claim (an offset moved under its term, or a dead
+ * letter taken out) and the events it emits. In the transaction the claim comes first and
  * locks its rows, so that no other member applies the same at the same time. When the handler times out, its signal
  * aborts and its connection is terminated, so that nothing it still tries has an effect. It then gets the same time
  * again to end, so that the next attempt does not overlap with it. Error: HANDLER_TOO_SLOW, and what the handler throws.

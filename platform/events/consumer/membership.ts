@@ -68,7 +68,7 @@ export function createMembership(pool: Pool, lease: ProcessLease): Membership {
       await enter(group);
       joined.set(group, onView);
       await look([group]).catch((error) => {
-        // Whoever tries again is not the second one.
+        // So that a retry is not taken for a second consumer.
         joined.delete(group);
         throw error;
       });

@@ -5,13 +5,13 @@ import type { Media, RunOptions } from "./media-tool.ts";
  * Probes and pictures that people wait for share one queue and take turns. Renditions and covers are jobs, and the
  * number of workers bounds them.
  */
-export function mediaLine(media: Media, queue: FairQueue): Media {
-  const inLine = <T>({ person = "", signal }: RunOptions, work: () => Promise<T>) =>
+export function mediaQueue(media: Media, queue: FairQueue): Media {
+  const queued = <T>({ person = "", signal }: RunOptions, work: () => Promise<T>) =>
     queue.run(person, signal, work);
   return {
     ...media,
     probe: (file, options = { signal: new AbortController().signal }) =>
-      inLine(options, () => media.probe(file, options)),
-    picture: (input, output, options) => inLine(options, () => media.picture(input, output, options)),
+      queued(options, () => media.probe(file, options)),
+    picture: (input, output, options) => queued(options, () => media.picture(input, output, options)),
   };
 }

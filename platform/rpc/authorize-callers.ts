@@ -9,7 +9,7 @@ import { toStatus } from "./status.ts";
  * Accepts callers with the cluster's secret that may call the method, by the headers of a call: nothing of other
  * calls is read, kept or decoded. `mayCall` tells whether a module may call the method at a path.
  */
-export function letIn(options: {
+export function authorizeCallers(options: {
   tokens: ServiceTokens;
   mayCall(module: string, path: string): boolean;
   log: Logger;
