@@ -86,7 +86,7 @@ export function crowd(
     throw new Error(`no answer in ${patienceMs} ms`);
   }
   /** Records the outcome of a request for `value`, and returns whether it is certain. */
-  async function wish<T>(
+  async function attempt<T>(
     possible: Possible<T>,
     value: T,
     send: () => Promise<Answer<unknown>>,
@@ -116,7 +116,7 @@ export function crowd(
     const value = chance(0.7);
     const path = `/users/${other.id}/follow`;
     const possible = of(memory.follows, `${me.id} ${other.id}`, false);
-    const sure = await wish(possible, value, () => (value ? me.put(path) : me.delete(path)), [403]);
+    const sure = await attempt(possible, value, () => (value ? me.put(path) : me.delete(path)), [403]);
     if (!sure || chance(0.7)) return;
     const seen = await ask(() => me.get<Schemas["User"]>(`/users/${other.id}`));
     if (complete(seen) && seen.body.followed !== value && !memory.contested.has(`${me.id} ${other.id}`))
@@ -130,7 +130,7 @@ export function crowd(
     const path = `/users/${other.id}/block`;
     memory.contested.add(`${me.id} ${other.id}`).add(`${other.id} ${me.id}`);
     const possible = of(memory.blocks, `${me.id} ${other.id}`, false);
-    await wish(possible, value, () => (value ? me.put(path) : me.delete(path)));
+    await attempt(possible, value, () => (value ? me.put(path) : me.delete(path)));
   }
 
   async function react(me: Person): Promise<void> {
@@ -150,7 +150,7 @@ export function crowd(
       }
       return;
     }
-    const sure = await wish(possible, now, () => me.put(path), [403, 404]);
+    const sure = await attempt(possible, now, () => me.put(path), [403, 404]);
     if (!sure || chance(0.7)) return;
     const note = (seen: unknown, where: string) => {
       // A video that is being deleted takes its reactions with it.
@@ -185,7 +185,7 @@ export function crowd(
   async function takeBack(me: Person): Promise<void> {
     const mine = memory.comments.findLast((other) => other.by === me.id && !other.gone.has(true));
     if (!mine) return;
-    await wish(mine.gone, true, () => me.delete(`/videos/${mine.to}/comments/${mine.id}`), [404]);
+    await attempt(mine.gone, true, () => me.delete(`/videos/${mine.to}/comments/${mine.id}`), [404]);
   }
 
   async function write(me: Person): Promise<void> {
@@ -248,7 +248,7 @@ export function crowd(
       const [id, video] = [...memory.videos].find(([, { authorId }]) => authorId === author.id)!;
       // From before the request: others may see the outcome before the answer has arrived.
       video.gone.add(true);
-      await wish(video.gone, true, () => author.delete(`/videos/${id}`), [404]);
+      await attempt(video.gone, true, () => author.delete(`/videos/${id}`), [404]);
       if (video.gone.has(false)) await insist(() => author.delete(`/videos/${id}`));
       video.gone.clear();
       video.gone.add(true);

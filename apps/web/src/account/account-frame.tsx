@@ -6,7 +6,7 @@ import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { GlobeIcon, SettingsIcon } from "../ui/icons.tsx";
 import { Logo } from "../ui/logo.tsx";
-import { wishOf } from "./next-path.ts";
+import { memberActionOf } from "./next-path.ts";
 import "./account.css";
 
 const OTHER = {
@@ -29,7 +29,7 @@ export function AccountFrame({ title, body, question, answer, other, children }:
   const { preferences } = useServices();
   const otherLanguage = OTHER[language];
   const search = useSearch();
-  const wish = wishOf(search);
+  const action = memberActionOf(search);
   usePageTitle(title);
   return (
     <div className="page account">
@@ -54,7 +54,7 @@ export function AccountFrame({ title, body, question, answer, other, children }:
       <div className="account-card">
         <Logo size={64} />
         <h1>{title}</h1>
-        {(wish || body) && <p className="account-body">{wish ? t.loginTo[wish] : body}</p>}
+        {(action || body) && <p className="account-body">{action ? t.loginTo[action] : body}</p>}
         {children}
         <p className="account-other">
           {question}{" "}

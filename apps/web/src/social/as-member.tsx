@@ -1,9 +1,9 @@
 import { createContext, lazy, type ReactNode, Suspense, use, useCallback, useState } from "react";
 import { useServices } from "../api/services.tsx";
 
-import type { Wish } from "./wishes.ts";
+import type { MemberAction } from "./member-actions.ts";
 
-type AsMember = (wish: Wish, act: () => void) => void;
+type AsMember = (action: MemberAction, act: () => void) => void;
 
 const Context = createContext<AsMember>((_, act) => act());
 const LoginPrompt = lazy(() => import("./login-prompt.tsx"));
@@ -11,14 +11,14 @@ const LoginPrompt = lazy(() => import("./login-prompt.tsx"));
 /** Asks guests who want to act to log in; they return to the same place. */
 export function MemberActs({ children }: { children: ReactNode }) {
   const { session } = useServices();
-  const [wish, setWish] = useState<Wish | null>(null);
-  const asMember = useCallback<AsMember>((to, act) => (session.user() ? act() : setWish(to)), [session]);
+  const [action, setAction] = useState<MemberAction | null>(null);
+  const asMember = useCallback<AsMember>((to, act) => (session.user() ? act() : setAction(to)), [session]);
   return (
     <Context value={asMember}>
       {children}
-      {wish && (
+      {action && (
         <Suspense fallback={null}>
-          <LoginPrompt wish={wish} onClose={() => setWish(null)} />
+          <LoginPrompt action={action} onClose={() => setAction(null)} />
         </Suspense>
       )}
     </Context>

@@ -3,15 +3,15 @@ import { loginPath } from "../account/next-path.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Entry } from "../shell/history.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import type { Wish } from "./wishes.ts";
+import type { MemberAction } from "./member-actions.ts";
 
 const RETURNS: Entry = { returns: true };
 
-export default function LoginPrompt({ wish, onClose }: { wish: Wish; onClose: () => void }) {
+export default function LoginPrompt({ action, onClose }: { action: MemberAction; onClose: () => void }) {
   const { t } = useI18n();
-  const login = loginPath(location.pathname + location.search, wish);
+  const login = loginPath(location.pathname + location.search, action);
   return (
-    <Dialog title={t.loginTo[wish]} onClose={onClose}>
+    <Dialog title={t.loginTo[action]} onClose={onClose}>
       <p className="dialog-text">{t.loginToBody}</p>
       <div className="dialog-actions">
         <Link

@@ -49,14 +49,14 @@ describe("actions on videos and people", () => {
     await (await menu(page, en.moreActions)).getByRole("button", { name: en.dislike }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await inView(page).getByText("copy 1", { exact: true }).waitFor();
-    await until("the wish", async () => (await reaction()) === "dislike");
+    await until("the reaction", async () => (await reaction()) === "dislike");
     expect(await page.locator("article").getByText("The newest", { exact: true }).count()).toBe(0);
     await page.locator(".toast").getByRole("button", { name: en.undo }).click();
     await inView(page).getByText("The newest", { exact: true }).waitFor();
     await until("nothing", async () => (await reaction()) === null);
 
     await (await menu(page, en.moreActions)).getByRole("button", { name: en.dislike }).click();
-    await until("the wish again", async () => (await reaction()) === "dislike");
+    await until("the reaction again", async () => (await reaction()) === "dislike");
     await page.goto("/");
     await inView(page).getByText("copy 1", { exact: true }).waitFor();
     // By its link it is shown, and can be restored.
@@ -153,13 +153,13 @@ describe("actions on videos and people", () => {
     await page.getByRole("button", { name: "English" }).tap();
     await page.getByText(en.loginTo.like).waitFor();
     await page.getByRole("button", { name: "中文" }).waitFor();
-    for (const [path, wish] of [
+    for (const [path, action] of [
       ["/upload", "upload"],
       ["/messages", "message"],
       ["/me", "profile"],
     ] as const) {
       await page.goto(path);
-      await page.getByText(en.loginTo[wish], { exact: true }).waitFor();
+      await page.getByText(en.loginTo[action], { exact: true }).waitFor();
     }
   });
 
@@ -235,13 +235,13 @@ describe("actions on videos and people", () => {
         : later(route),
     );
     const told = page.locator(".toast", { hasText: words });
-    const wishes: (() => Promise<unknown>)[] = [
+    const actions: (() => Promise<unknown>)[] = [
       () => page.keyboard.press("l"),
       () => page.keyboard.press("f"),
       async () => (await menu(page, en.moreActions)).getByRole("button", { name: en.dislike }).click(),
     ];
-    for (const wish of wishes) {
-      await wish();
+    for (const action of actions) {
+      await action();
       await told.waitFor();
       await until("it is taken back", async () => (await inView(page).textContent())?.includes("The newest"));
       await page.evaluate("document.querySelector('.toast')?.hidePopover()");

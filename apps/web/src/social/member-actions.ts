@@ -1,6 +1,6 @@
 /** What only people with an account can do. */
-export const wishes = [
+export const memberActions = [
   ...(["like", "dislike", "follow", "comment", "message", "block", "report"] as const),
   ...(["upload", "profile", "following"] as const),
 ];
-export type Wish = (typeof wishes)[number];
+export type MemberAction = (typeof memberActions)[number];
