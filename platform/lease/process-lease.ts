@@ -4,6 +4,8 @@ import type { Logger } from "../observe/log.ts";
 
 /** Between two heartbeats at most. The lease itself may need to be renewed less often. */
 const maxBeatMs = 2_000;
+/** What others want of this process is then only what operators' commands do. */
+const maxBeatAloneMs = 3_000;
 
 /**
  * Tells the other processes on a database that this one is alive. Whatever a process holds (a node number, partitions, a
@@ -30,14 +32,14 @@ export interface LeaseOptions {
   leaseMs?: number;
   /** No other process can be alive, because the data folder is locked. So those that are left over are dead. */
   alone?: boolean;
-  /** Between two heartbeats, at most 2,000. */
+  /** Between two heartbeats. */
   beatMs?: number;
 }
 
 export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
   const { log, alone = false } = options;
   const { leaseMs = alone ? 30_000 : 6_000 } = options;
-  const { beatMs = Math.min(maxBeatMs, leaseMs / 3) } = options;
+  const { beatMs = Math.min(alone ? maxBeatAloneMs : maxBeatMs, leaseMs / 3) } = options;
   const acts = new Set<() => void>();
   let id = randomUUID();
   let others = 0;

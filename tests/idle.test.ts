@@ -1,0 +1,61 @@
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePorts } from "./harness/deployment.ts";
+import { type Program, startProgram } from "./harness/program.ts";
+
+let folder: string;
+let program: Program;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "douya-idle-"));
+  // The database may run as another account, when this one is root.
+  await chmod(folder, 0o755);
+  const [port] = await freePorts(1);
+  program = startProgram(["serve"], { DOUYA_DATA: join(folder, "data"), DOUYA_PORT: String(port) });
+  await program.printed(/Stop {5}Ctrl-C/);
+});
+afterAll(async () => {
+  await program.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The embedded database, through the socket that it has written down. */
+async function connect(): Promise<pg.Client> {
+  const dir = join(folder, "data", "postgres");
+  const lines = (await readFile(join(dir, "postmaster.pid"), "utf8")).split("\n");
+  const password = (await readFile(join(dir, "douya.password"), "utf8")).trim();
+  const client = new pg.Client({ host: resolve(dir, lines[4]!), user: "douya", password, database: "douya" });
+  await client.connect();
+  return client;
+}
+
+test("a server with nothing to do commits twice a second at most, and seldom syncs", async () => {
+  const client = await connect();
+  const read = async () => {
+    const { rows } = await client.query<{ seconds: number; commits: number; syncs: number }>(`
+      select extract(epoch from clock_timestamp())::float8 as seconds,
+        (select sum(xact_commit)::float8 from pg_stat_database where datname = current_database()) as commits,
+        (select sum(fsyncs)::float8 from pg_stat_io where object = 'wal') as syncs`);
+    return rows[0]!;
+  };
+  /** Each a second, over some heartbeats. */
+  async function rates() {
+    const before = await read();
+    await delay(8_000);
+    const after = await read();
+    const seconds = after.seconds - before.seconds;
+    return {
+      commits: Math.floor((after.commits - before.commits) / seconds),
+      syncs: Math.floor((after.syncs - before.syncs) / seconds),
+    };
+  }
+  try {
+    // The start has some work left, and the database cleans up after it.
+    await expect.poll(rates).toSatisfy(({ commits, syncs }) => commits <= 2 && syncs === 0);
+  } finally {
+    await client.end();
+  }
+});
