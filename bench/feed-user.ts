@@ -50,7 +50,7 @@ export const feedUser: Bench = async (environment, options) => {
     {
       ...row(
         "feed-user-live",
-        `${cachedPages} beside ${likesPerSecond} likes/s`,
+        `${cachedPages} with ${likesPerSecond} likes/s`,
         live,
         "≥ 0.55",
         kept >= 0.55,

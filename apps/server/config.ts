@@ -82,7 +82,7 @@ const keys = {
   feedMaxSources: key(
     "DOUYA_FEED_MAX_SOURCES",
     "2000",
-    "Who follows more people than this gets deliveries from so many of them: with whom they interact, and the newest.",
+    "A person who follows more people than this gets deliveries from this many of them: the ones they interact with, and the newest.",
     whole,
   ),
   stalledMs: key(

@@ -209,7 +209,7 @@ export const FeedService: GenService<{
     output: typeof GetPublicFeedResponseSchema;
   },
   /**
-   * The newest 1,000 published videos by people whom the caller follows, newest first.
+   * The newest 1,000 published videos by people the caller follows, newest first.
    *
    * @generated from rpc douya.feed.v1.FeedService.GetFollowingFeed
    */

@@ -998,7 +998,7 @@ export const InteractionService: GenService<{
     output: typeof GetUserStatsResponseSchema;
   },
   /**
-   * The people with whom these people interact: the authors of the videos that they recently liked and commented on,
+   * The people these people interact with: the authors of the videos that they recently liked and commented on,
    * from the newest 500 of each; in the order asked. For other modules only.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.GetInterests

@@ -448,7 +448,7 @@ export const RelationService: GenService<{
     output: typeof GetStandingsResponseSchema;
   },
   /**
-   * The people whom a person follows, their followers, and both at once; newest first.
+   * The people a person follows, their followers, and both at once; newest first.
    *
    * @generated from rpc douya.relation.v1.RelationService.ListFollowing
    */
@@ -493,7 +493,7 @@ export const RelationService: GenService<{
     output: typeof BlockResponseSchema;
   },
   /**
-   * The people whom the caller blocks, newest first; visible only to the caller.
+   * The people the caller blocks, newest first; visible only to the caller.
    *
    * @generated from rpc douya.relation.v1.RelationService.ListBlocked
    */

@@ -5,7 +5,7 @@ import type { Tables } from "./tables.ts";
 
 /** The pull numbers that a reader has not looked at yet: those after `seen`, up to `latest`. */
 export interface UnseenPulls {
-  /** The reader has a row for each author with a number up to this one whom they follow. */
+  /** The reader has a row for each followed author with a number up to this one. */
   seen: string;
   /** The last pull number in use. */
   latest: string;
@@ -14,7 +14,7 @@ export interface UnseenPulls {
 /**
  * Which authors readers pull from. An author gets the next pull number with the first video that is not delivered. A
  * reader has a row for each such author they follow, and looks only at the numbers added since their last read. So
- * authors whom the reader does not follow cost a read nothing, and no author costs a write for each follower.
+ * authors the reader does not follow cost a read nothing, and no author costs a write for each follower.
  */
 export function pullStore(db: Kysely<Tables>) {
   return {

@@ -25,7 +25,7 @@ export function readerStore(db: Kysely<Tables>) {
       const ready = new Set(rows.filter((row) => !row.stale && !row.old).map((row) => row.user_id));
       const look = new Set<string>();
       if (old.length > 0) {
-        // Readers whom deliveries have skipped are filled from the facts; capped ones get new sources.
+        // Readers that deliveries have skipped are filled from the facts; capped ones get new sources.
         const noted = await sql<{ user_id: string; stale: boolean }>`
           update feed.reader
           set stale = stale or capped or last_read_at <= now() - ${idleDays} * interval '1 day', last_read_at = now()
@@ -63,7 +63,7 @@ export function readerStore(db: Kysely<Tables>) {
      * Fills an inbox with the videos of these authors and of sources added since it was opened, and removes all
      * others. `capped`: only these authors deliver to it from now on. If something happened since it was opened that
      * the list of authors may lack, it is left to be filled again. If another process has filled it meanwhile, it is
-     * left alone: the list may be out of date. `followed` are the authors to pull from: everybody whom the reader
+     * left alone: the list may be out of date. `followed` are the authors to pull from: everybody the reader
      * follows.
      */
     async fillInbox(

@@ -136,7 +136,7 @@ export function feedStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
 
     /**
      * Pages of many readers, newest first, in one statement: what was delivered to the inbox, without deleted videos,
-     * and what the authors whom the reader pulls from published.
+     * and what the authors the reader pulls from published.
      */
     async pages(queries: PageQuery[]): Promise<Authored[][]> {
       const { rows } = await sql<EntryRow & { i: string }>`

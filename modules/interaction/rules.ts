@@ -6,7 +6,7 @@ export const maxPage = 100;
 /** The flat list is for clients that do not page. */
 export const maxFlatPage = 500;
 
-/** This many of a person's newest likes, and as many comments, decide with whom they interact. */
+/** This many of a person's newest likes, and as many comments, decide which authors they interact with. */
 export const maxInterests = 500;
 
 export function checkComment(text: string): string {

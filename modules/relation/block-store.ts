@@ -75,7 +75,7 @@ export function blockStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         return true;
       });
     },
-    /** The people whom a person blocks, newest first. */
+    /** The people a person blocks, newest first. */
     blocked(userId: string, before: string | undefined, limit: number) {
       const rows = db
         .selectFrom("block")

@@ -123,7 +123,7 @@ test("all of a /64 is one address", () => {
 
 test.each([
   ["a trusted proxy", "10.1.2.3"],
-  ["this machine, where a proxy may be of which nobody told,", "127.0.0.1"],
+  ["this machine, which may have an undeclared proxy,", "127.0.0.1"],
 ])("%s brings as many requests as it likes", (_who, address) => {
   const come = house(parseTrustProxy("10.0.0.0/8"));
   const many = times(3 * maxConnectionsPerAddress, () => come(address));

@@ -124,10 +124,10 @@ describe("/metrics", () => {
       { ...forwarded, authorization: "Basic scrape me" },
       404,
     ],
-    ["a stranger of whom a proxy tells by Forwarded", { forwarded: "for=203.0.113.7" }, 404],
-    ["a stranger of whom a proxy tells by X-Real-IP", { "x-real-ip": "203.0.113.7" }, 404],
-    ["a stranger of whom a proxy tells by Via", { via: "1.1 proxy" }, 404],
-    ["a stranger of whom a proxy tells by another header", { "X-Forwarded-Proto": "https" }, 404],
+    ["a stranger behind a proxy that adds Forwarded", { forwarded: "for=203.0.113.7" }, 404],
+    ["a stranger behind a proxy that adds X-Real-IP", { "x-real-ip": "203.0.113.7" }, 404],
+    ["a stranger behind a proxy that adds Via", { via: "1.1 proxy" }, 404],
+    ["a stranger behind a proxy that adds another header", { "X-Forwarded-Proto": "https" }, 404],
     ["a scraper with the token", bearer("scrape me"), 200],
   ] as [string, Record<string, string>, number][])("%s", async (_who, headers, status) => {
     expect((await get("/metrics", headers)).status).toBe(status);

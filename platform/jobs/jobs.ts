@@ -50,7 +50,7 @@ export function createJobs(options: { database: Database; lease: ProcessLease; l
   const { database, lease, log } = options;
   const working = new Map<string, Workers>();
 
-  /** Wakes the workers for whom others have added jobs or left some behind. One query for all modules. */
+  /** Wakes the workers with due jobs that others have added or left behind. One query for all modules. */
   async function lookForDue(): Promise<void> {
     const free = [...working].filter(([, workers]) => workers.hasRoom());
     if (free.length === 0) return;

@@ -157,7 +157,7 @@ const cases: Case[] = [
     check: isProgressive,
   },
   {
-    name: "interlaced pictures of which only the container knows",
+    name: "interlaced pictures that only the container declares",
     input: making(
       "-f",
       "lavfi",

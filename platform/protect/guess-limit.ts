@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { DomainError } from "../errors/domain-error.ts";
 
-/** Wrong guesses, of which some are forgotten with every hour. */
+/** Wrong guesses; some are forgotten with every hour. */
 export interface Guesses {
   level: number;
   /** Of the last one, Unix milliseconds. */

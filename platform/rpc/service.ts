@@ -15,7 +15,7 @@ export type Handlers<S extends DescService> = {
 
 export type MethodName<S extends DescService> = keyof Methods<S> & string;
 
-/** A service of which a module calls only these methods; the service refuses all others. */
+/** A service with the methods that a module calls; the service refuses all others. */
 export interface Dependency<S extends DescService = DescService, M extends string = string> {
   service: S;
   methods: readonly M[];

@@ -2,7 +2,7 @@ import { callsOf, modulesOf } from "../targets.ts";
 import type { Command } from "./command.ts";
 
 export const targetsCommand: Command = {
-  summary: "prints the modules, in the order they start, and whom each calls",
+  summary: "prints the modules, in start order, and which each calls",
   options: {},
   async run() {
     console.log("all");

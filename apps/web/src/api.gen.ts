@@ -648,7 +648,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whom one blocks, the newest first */
+        /** The people one blocks, newest first */
         get: {
             parameters: {
                 query: {
@@ -1520,7 +1520,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whom somebody follows, the newest first */
+        /** The people somebody follows, newest first */
         get: {
             parameters: {
                 query: {
@@ -1575,7 +1575,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whom somebody follows and who follow back, the newest first */
+        /** The people somebody follows who follow back, newest first */
         get: {
             parameters: {
                 query: {
@@ -1631,7 +1631,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Videos that somebody likes, the most recently liked first
+         * Videos that somebody likes, most recently liked first
          * @description A page has fewer videos than `limit` when some were deleted a moment ago.
          */
         get: {
@@ -2359,7 +2359,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Dislike a video, in place of what one thought of it before
+         * Dislike a video, in place of an earlier reaction
          * @description No feed shows it to the caller any more.
          */
         put: {
@@ -2393,7 +2393,7 @@ export interface paths {
             };
         };
         post?: never;
-        /** Take one's dislike back; does nothing where there is none */
+        /** Withdraw one's dislike; does nothing if there is none */
         delete: {
             parameters: {
                 query?: never;
@@ -2519,7 +2519,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Like a video, in place of what one thought of it before */
+        /** Like a video, in place of an earlier reaction */
         put: {
             parameters: {
                 query?: never;
@@ -2551,7 +2551,7 @@ export interface paths {
             };
         };
         post?: never;
-        /** Take one's like back; does nothing where there is none */
+        /** Withdraw one's like; does nothing if there is none */
         delete: {
             parameters: {
                 query?: never;

@@ -33,7 +33,7 @@ export function blockRoutes({ relation, composer, urlsFor }: GatewayContext): Fa
       "/me/blocks",
       {
         schema: {
-          summary: "Whom one blocks, the newest first",
+          summary: "The people one blocks, newest first",
           tags: ["blocks"],
           querystring: PageQuery,
           response: answers({ 200: pageOf("User") }),

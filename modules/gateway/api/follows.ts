@@ -22,9 +22,9 @@ export function followRoutes({ relation, composer, urlsFor }: GatewayContext): F
       });
     }
     for (const [path, summary, list] of [
-      ["following", "Whom somebody follows, the newest first", "listFollowing"],
+      ["following", "The people somebody follows, newest first", "listFollowing"],
       ["followers", "Who follows somebody, the newest first", "listFollowers"],
-      ["friends", "Whom somebody follows and who follow back, the newest first", "listFriends"],
+      ["friends", "The people somebody follows who follow back, newest first", "listFriends"],
     ] as const) {
       app.get(
         `/users/:id/${path}`,

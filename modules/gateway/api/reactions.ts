@@ -20,7 +20,7 @@ export function reactionRoutes({
         `/videos/:id/${path}`,
         {
           schema: {
-            summary: `${path === "like" ? "Like" : "Dislike"} a video, in place of what one thought of it before`,
+            summary: `${path === "like" ? "Like" : "Dislike"} a video, in place of an earlier reaction`,
             ...(path === "dislike" && { description: "No feed shows it to the caller any more." }),
             tags: ["reactions"],
             params: IdParams,
@@ -36,7 +36,7 @@ export function reactionRoutes({
         `/videos/:id/${path}`,
         {
           schema: {
-            summary: `Take one's ${path} back; does nothing where there is none`,
+            summary: `Withdraw one's ${path}; does nothing if there is none`,
             tags: ["reactions"],
             params: IdParams,
             response: answers({ 204: NoContent }),
@@ -53,7 +53,7 @@ export function reactionRoutes({
       {
         config: { auth: "optional", priority: "sheddable" },
         schema: {
-          summary: "Videos that somebody likes, the most recently liked first",
+          summary: "Videos that somebody likes, most recently liked first",
           description: "A page has fewer videos than `limit` when some were deleted a moment ago.",
           tags: ["reactions"],
           params: IdParams,

@@ -17,7 +17,7 @@ export interface Composer {
   videoViewsById(ids: string[], call: PublicCall): Promise<VideoView[]>;
   videoViews(videos: Video[], call: PublicCall): Promise<VideoView[]>;
   /**
-   * For feeds and comments alike: leaves out people whom the caller blocks and, unless the caller is a moderator,
+   * For feeds and comments alike: leaves out people the caller blocks and, unless the caller is a moderator,
    * people who block the caller. Pages get shorter; cursors stay valid.
    */
   unblockedPeople(ids: string[], call: PublicCall): Promise<Person[]>;

@@ -9,7 +9,7 @@ import { bundleScript } from "#platform/testing/bundle-script.ts";
 import { added, type EventLog, openEventLog, writeEffects } from "#platform/testing/event-log.ts";
 
 const source = fileURLToPath(new URL("../../testing/consume-events.ts", import.meta.url));
-// Beside the code, so that the script finds node_modules.
+// In the source folder, so that the script finds node_modules.
 const build = fileURLToPath(new URL("../../../build", import.meta.url));
 const script = join(build, `consume-events-${process.pid}.mjs`);
 let log: EventLog;
