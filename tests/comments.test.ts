@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { classicClient, digits, ok, refused } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
@@ -157,6 +158,25 @@ describe.each(shapes)("comments, %s", (shape) => {
     expect((await owner.delete(`/videos/${id}/comments/${one.id}`)).status).toBe(204);
     expect((await ben.delete(`/videos/${id}/comments/${two.id}`)).status).toBe(204);
     expectProblem(await ben.delete(`/videos/${id}/comments/${two.id}`), 404, "COMMENT_NOT_FOUND");
+    expect(await countOf(id)).toBe(0);
+  });
+
+  test("a comment with thousands of replies is deleted with one request", async () => {
+    const id = fresh.pop()!;
+    const { id: root } = await say(ben, id, "much discussed");
+    await queryOnce(
+      server.deployment.databaseUrl,
+      `with counted as (
+        update interaction.video set comments = 4501, last_sequence = 4501 where video_id = ${id}
+      ), answered as (
+        update interaction.comment set replies = 4500, last_reply_floor = 4500 where video_id = ${id} and id = ${root}
+      )
+      insert into interaction.comment (video_id, id, author_id, root_id, text, sequence, floor)
+      select ${id}, ${root} + i, ${eve.id}, ${root}, 'so it is', i + 1, i from generate_series(1, 4500) i`,
+    );
+    expect((await list(id)).items).toMatchObject([{ id: root, replies: 4500 }]);
+    expect((await ben.delete(`/videos/${id}/comments/${root}`)).status).toBe(204);
+    expect((await list(id)).items).toEqual([]);
     expect(await countOf(id)).toBe(0);
   });
 

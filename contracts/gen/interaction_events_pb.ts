@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction_events.proto.
  */
 export const file_interaction_events: GenFile = /*@__PURE__*/
-  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASKXAQoJQ29tbWVudGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEhcKD3ZpZGVvX2F1dGhvcl9pZBgEIAEoCRIPCgdyb290X2lkGAUgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYBiABKAkSDQoFYXRfbXMYByABKAEiegoOQ29tbWVudERlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSDwoHcm9vdF9pZBgEIAEoCRIPCgdyZXBsaWVzGAUgASgBEg0KBWF0X21zGAYgASgBIiQKEFJlYWN0aW9uc1JlbW92ZWQSEAoIdmlkZW9faWQYASABKAliBnByb3RvMw");
+  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASKXAQoJQ29tbWVudGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEhcKD3ZpZGVvX2F1dGhvcl9pZBgEIAEoCRIPCgdyb290X2lkGAUgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYBiABKAkSDQoFYXRfbXMYByABKAEikAEKDkNvbW1lbnREZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEg8KB3Jvb3RfaWQYBCABKAkSDwoHcmVwbGllcxgFIAEoARINCgVhdF9tcxgGIAEoARIUCgxyZXBsaWVzX29ubHkYByABKAgiJAoQUmVhY3Rpb25zUmVtb3ZlZBIQCgh2aWRlb19pZBgBIAEoCWIGcHJvdG8z");
 
 /**
  * interaction.reacted.v1
@@ -152,6 +152,13 @@ export type CommentDeleted = Message<"douya.interaction.v1.CommentDeleted"> & {
    * @generated from field: double at_ms = 6;
    */
   atMs: number;
+
+  /**
+   * Only replies were deleted, a part of very many; the comment itself follows.
+   *
+   * @generated from field: bool replies_only = 7;
+   */
+  repliesOnly: boolean;
 };
 
 /**

@@ -102,6 +102,20 @@ test("reactions and comments go, exactly, with the replies under them; other peo
   expect(told).toHaveLength(1200 + 1199);
 });
 
+test("a comment of theirs with thousands of replies goes too", async () => {
+  const { id: root } = (await comment(eve, videoOf(0))) as CommentRow;
+  await own.database.pool.query(`
+    with counted as (
+      update interaction.video set comments = 4501, last_sequence = 4501 where video_id = ${videoOf(0)}
+    ), answered as (update interaction.comment set replies = 4500, last_reply_floor = 4500 where id = ${root})
+    insert into interaction.comment (video_id, id, author_id, root_id, text, sequence, floor)
+    select ${videoOf(0)}, 1000000 + i, 2, ${root}, 'x', i + 1, i from generate_series(1, 4500) i`);
+  expect(await drifts(own.database, counts)).toEqual([]);
+  await remove();
+  expect(await rowsOf("select from interaction.comment")).toEqual([]);
+  expect(await drifts(own.database, counts)).toEqual([]);
+});
+
 test("reports go: their own, and with their comments those of others; what others report stays reported", async () => {
   const mine = (await comment(eve, videoOf(0))) as CommentRow;
   const [one, two, three] = (await Promise.all(

@@ -54,7 +54,8 @@ export function consumeErasures(
           const rows = await accounts.comments(userId, after);
           if (rows.length === 0) break;
           for (const { video_id: videoId, id } of rows) {
-            await comments.remove(videoId, id, () => {}).catch(ignoreGone);
+            const step = () => comments.removeStep(videoId, id, () => {}).catch(ignoreGone);
+            while (await step()) checkTimeSlice();
             checkTimeSlice();
           }
           after = rows.at(-1)!.id;
@@ -78,6 +79,7 @@ export function consumeErasures(
 }
 
 /** It goes with the comment above it, or with the video. */
-function ignoreGone(error: unknown): void {
+function ignoreGone(error: unknown): false {
   if (!(error instanceof DomainError && error.kind === "not-found")) throw error;
+  return false;
 }

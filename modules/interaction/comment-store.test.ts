@@ -1,9 +1,14 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { CommentDeletedSchema } from "#contracts/gen/interaction_events_pb.ts";
+import { drifts } from "#platform/testing/drifts.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import fc from "#platform/testing/property.ts";
 import type { Draft } from "./comment-drafts.ts";
 import { type CommentStore, commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
+import { counts } from "./recount.ts";
+import { removalChunk } from "./rules.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -42,7 +47,20 @@ const add = async (more: Partial<Draft> = {}) => {
   expect(row).toBeTypeOf("object");
   return row as CommentRow;
 };
-const remove = (id: string) => store.remove(videoId, id, () => {});
+/** As an import would have added them. */
+const addReplies = (rootId: string, count: number) =>
+  test.database.pool.query(`
+    with first as (select last_sequence from interaction.video where video_id = ${videoId}), counted as (
+      update interaction.video set comments = comments + ${count}, last_sequence = last_sequence + ${count}
+      where video_id = ${videoId}
+    ), answered as (
+      update interaction.comment set replies = replies + ${count}, last_reply_floor = last_reply_floor + ${count}
+      where video_id = ${videoId} and id = ${rootId}
+    )
+    insert into interaction.comment (video_id, id, author_id, root_id, text, sequence, floor)
+    select ${videoId}, ${lastId + 1_000_000} + i, 6, ${rootId}, 'hello', last_sequence + i, i
+    from first, generate_series(1, ${count}) i`);
+const remove = (id: string) => store.removeStep(videoId, id, () => {});
 const ids = (rows: { id: string }[]) => rows.map((row) => row.id);
 
 interface Model {
@@ -169,12 +187,46 @@ describe("add and remove", () => {
     expect(await store.video(videoId)).toMatchObject({ pinned_id: null, comments: "0" });
   });
 
+  it("of very many replies a part goes with each step, the comment last; facts and counts agree in between", async () => {
+    const other = await add();
+    const root = await add();
+    await store.add([draft({ replyToId: other.id })]);
+    await addReplies(root.id, 2 * removalChunk + 5);
+    await store.pin(videoId, root.id, () => {});
+    await test.database.pool.query("truncate events.log");
+    const countOf = async () => Number((await store.video(videoId))!.comments);
+    expect(await remove(root.id)).toBe(true);
+    expect(await drifts(test.database, counts)).toEqual([]);
+    expect(await countOf()).toBe(removalChunk + 8);
+    // Here the process died. The comment is as before, only with fewer replies, and can be answered.
+    expect((await store.video(videoId))?.pinned_id).toBe(root.id);
+    expect((await store.replies(videoId, root.id, undefined, 1))[0]?.floor).toBe(String(removalChunk + 1));
+    const floor = String(2 * removalChunk + 6);
+    expect(await add({ replyToId: root.id })).toMatchObject({ root_id: root.id, floor });
+    expect(await remove(root.id)).toBe(true);
+    expect(await drifts(test.database, counts)).toEqual([]);
+    expect(await remove(root.id)).toBe(false);
+    expect(await drifts(test.database, counts)).toEqual([]);
+    expect(await countOf()).toBe(2);
+    expect(ids(await store.flat(videoId, undefined, 9))).toHaveLength(2);
+    await expect(remove(root.id)).rejects.toMatchObject({ reason: "COMMENT_NOT_FOUND" });
+    const consumed = await test.database.pool.query(
+      "select payload from events.log where type = 'interaction.comment_deleted.v1' order by position",
+    );
+    const told = consumed.rows.map((row) => fromBinary(CommentDeletedSchema, row.payload));
+    expect(told.map(({ commentId, replies, repliesOnly }) => [commentId, replies, repliesOnly])).toEqual([
+      [root.id, removalChunk, true],
+      [root.id, removalChunk, true],
+      [root.id, 6, false],
+    ]);
+  });
+
   it("a comment whose removal is refused stays", async () => {
     const root = await add();
     const refuse = () => {
       throw new Error("no");
     };
-    await expect(store.remove(videoId, root.id, refuse)).rejects.toThrow("no");
+    await expect(store.removeStep(videoId, root.id, refuse)).rejects.toThrow("no");
     expect(ids(await store.byTime(videoId, undefined, 9))).toEqual([root.id]);
     await expect(remove("77777")).rejects.toMatchObject({ reason: "COMMENT_NOT_FOUND" });
   });

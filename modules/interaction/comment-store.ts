@@ -10,6 +10,7 @@ import { timeOfId } from "#platform/ids/snowflake.ts";
 import { type Draft, findKnown, findTargets, insert, keyOf, number, targetOf } from "./comment-drafts.ts";
 import { commentLists } from "./comment-lists.ts";
 import { lockPeople } from "./person-rows.ts";
+import { removalChunk } from "./rules.ts";
 import type { CommentRow, Tables, VideoRow } from "./tables.ts";
 import { lockVideos } from "./video-rows.ts";
 
@@ -80,28 +81,38 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           }),
       ),
     /**
-     * Removes a comment with its replies, if `may` allows it. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, and what
-     * `may` throws.
+     * Removes a comment with its replies, if `check` allows it; of very many replies only the oldest. Returns whether
+     * the comment is still there and this must be called again. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, and what
+     * `check` throws.
      */
-    remove: (videoId: string, id: string, check: (comment: CommentRow, video: VideoRow) => void) =>
-      onVideo(videoId, async (transaction, video, emit) => {
+    removeStep: (videoId: string, id: string, check: (comment: CommentRow, video: VideoRow) => void) =>
+      onVideo(videoId, async (transaction, video, emit): Promise<boolean> => {
         const comment = await find(transaction, videoId, id);
         if (!comment) throw refusal("COMMENT_NOT_FOUND");
         check(comment, video);
+        const repliesOnly = Number(comment.replies) > removalChunk;
+        const which = repliesOnly
+          ? sql`id in (
+              select id from interaction.comment where video_id = ${videoId} and root_id = ${id}
+              order by floor limit ${removalChunk}
+            )`
+          : sql`(id = ${id} or root_id = ${id})`;
         await sql`
           with removed as (
-            delete from interaction.comment where video_id = ${videoId} and (id = ${id} or root_id = ${id})
-            returning id
+            delete from interaction.comment where video_id = ${videoId} and ${which} returning id
           ), unreported as (
             delete from interaction.reported
             where video_id = ${videoId} and comment_id in (select id from removed)
           ), uncounted as (
-            update interaction.comment set replies = replies - 1 where video_id = ${videoId} and id = ${comment.root_id}
+            update interaction.comment set replies = replies - (select count(*) from removed)
+            where video_id = ${videoId} and id = ${repliesOnly ? id : comment.root_id}
           )
           update interaction.video set comments = comments - (select count(*) from removed),
-            pinned_id = nullif(pinned_id, ${id})
+            pinned_id = case when ${repliesOnly} then pinned_id else nullif(pinned_id, ${id}) end
           where video_id = ${videoId}`.execute(transaction);
-        emit(commentDeleted, { ...nameOf(comment), replies: Number(comment.replies), atMs: Date.now() });
+        const replies = repliesOnly ? removalChunk : Number(comment.replies);
+        emit(commentDeleted, { ...nameOf(comment), replies, repliesOnly, atMs: Date.now() });
+        return repliesOnly;
       }),
     /** Pins a comment above the others, or none. Errors: VIDEO_NOT_FOUND, COMMENT_NOT_FOUND, COMMENT_IS_REPLY. */
     pin: (videoId: string, id: string | undefined, check: (video: VideoRow) => void) =>

@@ -3,10 +3,8 @@ import { reactionsRemoved } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
+import { removalChunk } from "./rules.ts";
 import type { Tables } from "./tables.ts";
-
-/** Rows removed in one transaction: few enough that nobody waits long for the counts. */
-const chunk = 2_000;
 
 /** Removes the reactions and comments of removed videos. Facts and counts agree after every step. */
 export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
@@ -22,7 +20,7 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .where("video_id", "=", videoId)
         .forNoKeyUpdate()
         .execute();
-      return Number((await remove(transaction, emit)).rows[0]?.count ?? 0) === chunk;
+      return Number((await remove(transaction, emit)).rows[0]?.count ?? 0) === removalChunk;
     });
   return {
     /** Nothing is added to this video from now on, not even by viewers who just saw it. */
@@ -43,7 +41,7 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         return sql<{ count: string }>`
           with gone as (
             delete from interaction.reaction where video_id = ${videoId} and user_id in (
-              select user_id from interaction.reaction where video_id = ${videoId} order by user_id limit ${chunk}
+              select user_id from interaction.reaction where video_id = ${videoId} order by user_id limit ${removalChunk}
             ) returning user_id, reaction
           ), people as (
             insert into interaction.person as p (user_id, likes_received, likes_given)
@@ -66,7 +64,7 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         sql<{ count: string }>`
           with gone as (
             delete from interaction.comment where video_id = ${videoId} and id in (
-              select id from interaction.comment where video_id = ${videoId} order by id limit ${chunk}
+              select id from interaction.comment where video_id = ${videoId} order by id limit ${removalChunk}
             ) returning id
           ), unreported as (
             delete from interaction.reported where video_id = ${videoId} and comment_id in (select id from gone)

@@ -63,7 +63,7 @@ it("a dismissed comment is not reported again, and its record goes with the comm
   await report(one, "11");
   expect(await queued()).toEqual([two]);
   expect((await kept()).map((row) => row.comment_id)).toEqual([one, two, two]);
-  await comments().remove(videoId, one, () => {});
+  await comments().removeStep(videoId, one, () => {});
   expect(await kept()).toEqual([{ comment_id: two }, { comment_id: two }]);
   // Nothing was reported, so there is nothing to decide.
   const three = await say();
@@ -119,7 +119,7 @@ it("a deletion that waits for a report removes it too", async () => {
   const reply = await say(root);
   await report(await say(), "10");
   const hold = "select from interaction.person where user_id = 10 for update";
-  const remove = () => comments().remove(videoId, root, () => {});
+  const remove = () => comments().removeStep(videoId, root, () => {});
   // The report waits for the row of the reporter, and the deletion for the report.
   let deletion: Promise<unknown> = Promise.resolve();
   const outcome = await heldUp(

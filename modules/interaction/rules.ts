@@ -6,6 +6,9 @@ export const maxPage = 100;
 /** The flat list is for clients that do not page. */
 export const maxFlatPage = 500;
 
+/** Rows removed in one transaction: few enough that nobody waits long for the counts. */
+export const removalChunk = 2_000;
+
 /** This many of a person's newest likes, and as many comments, decide which authors they interact with. */
 export const maxInterests = 500;
 

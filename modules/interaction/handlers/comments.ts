@@ -14,7 +14,7 @@ import type { CommentStore } from "../comment-store.ts";
 import { toComment } from "../present.ts";
 import type { PublishedVideos } from "../published-videos.ts";
 import { blockedByAuthor, checkComment, mayCurate, mayDelete, notYours } from "../rules.ts";
-import type { VideoRow } from "../tables.ts";
+import type { CommentRow, VideoRow } from "../tables.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
@@ -62,11 +62,14 @@ export function commentHandlers(
       await videos.ensureRow(videoId, call);
       if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       let moderated: string | undefined;
-      await store(call).remove(videoId, commentId, (comment, video) => {
+      const check = (comment: CommentRow, video: VideoRow) => {
         if (!mayDelete(call, comment.author_id, video.author_id))
           throw notYours("Only the author of a comment or of the video, or a moderator, can delete it.");
         if (actorId !== comment.author_id && actorId !== video.author_id) moderated = comment.author_id;
-      });
+      };
+      const own = store(call);
+      // One that ends in between has done a part of the work and can be repeated.
+      while (await own.removeStep(videoId, commentId, check));
       if (moderated) {
         const subject = `comment ${commentId} on video ${videoId}`;
         await security.write({ kind: "comment-deleted", userId: moderated, actorId, subject, reason });
