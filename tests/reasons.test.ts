@@ -74,6 +74,13 @@ test("the web client has words for every reason that people are told, and for no
   expect(Object.keys(chinese).sort()).toEqual(Object.keys(english).sort());
 });
 
+test("a text of the client that names a limit finds one in the server's sentence", () => {
+  const withLimit = Object.entries(english).filter(([, text]) => text.includes("{limit}"));
+  expect(withLimit.length).toBeGreaterThan(5);
+  const says = (name: string) => reasons[name as keyof typeof reasons].says;
+  expect(withLimit.map(([name]) => name).filter((name) => !/\{\w+\}|\d/.test(says(name)))).toEqual([]);
+});
+
 test("a number of the classic API means one reason", () => {
   const codes = catalogue.flatMap(([, reason]) => reason.code ?? []);
   expect(new Set(codes).size).toBe(codes.length);
