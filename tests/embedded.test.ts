@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isAlive } from "#platform/postgres/process-alive.ts";
 import { freshClip } from "./harness/clips.ts";
 import { freePorts } from "./harness/deployment.ts";
+import { connectToEmbedded } from "./harness/embedded-database.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { until, within } from "./harness/within.ts";
@@ -74,6 +75,23 @@ describe("one process on its own database, as npm start runs it", () => {
     expect(sentence.split("\n")).toHaveLength(1);
     body(await send("POST", `${origin()}/api/v1/sessions`, { json }), 201);
     expect(await readFile(join(dataDir, "running.txt"), "utf8")).toContain(String(program.pid));
+  });
+
+  test("nor is the folder free for a second one after PostgreSQL was restarted", async () => {
+    const killed = (await postmasterPid())!;
+    process.kill(killed, "SIGKILL");
+    await until("the folder is locked again", async () => {
+      const client = await connectToEmbedded(dataDir).catch(() => undefined);
+      if (!client) return false;
+      const locks = await client.query(
+        "select from pg_locks where locktype = 'advisory' and objid = 7083811 and granted",
+      );
+      await client.end();
+      return locks.rowCount === 1;
+    });
+    expect(await postmasterPid()).not.toBe(killed);
+    const [other] = await freePorts(1);
+    expect(await refusal({ DOUYA_PORT: String(other) })).toContain(`in use by process ${program.pid}`);
   });
 
   test("a data folder that cannot be written to is named", async () => {

@@ -1,10 +1,10 @@
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePorts } from "./harness/deployment.ts";
+import { connectToEmbedded } from "./harness/embedded-database.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 
 let folder: string;
@@ -22,18 +22,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The embedded database, through the socket that it has written down. */
-async function connect(): Promise<pg.Client> {
-  const dir = join(folder, "data", "postgres");
-  const lines = (await readFile(join(dir, "postmaster.pid"), "utf8")).split("\n");
-  const password = (await readFile(join(dir, "douya.password"), "utf8")).trim();
-  const client = new pg.Client({ host: resolve(dir, lines[4]!), user: "douya", password, database: "douya" });
-  await client.connect();
-  return client;
-}
-
 test("a server with nothing to do commits twice a second at most, and seldom syncs", async () => {
-  const client = await connect();
+  const client = await connectToEmbedded(join(folder, "data"));
   const read = async () => {
     const { rows } = await client.query<{ seconds: number; commits: number; syncs: number }>(`
       select extract(epoch from clock_timestamp())::float8 as seconds,

@@ -14,6 +14,7 @@ import { folderError } from "#platform/postgres/postgres-errors.ts";
 import { canLendAccess } from "#platform/postgres/run-as.ts";
 import { migrations as securityMigrations } from "#platform/security/migrations.ts";
 import type { Config } from "./config.ts";
+import { lockFolder } from "./folder-lock.ts";
 import type { ModuleEntry } from "./targets.ts";
 
 export interface Storage {
@@ -22,9 +23,6 @@ export interface Storage {
   alone: boolean;
   close(): Promise<void>;
 }
-
-/** Any number. The program that holds this lock on the embedded database owns the data folder. */
-const instanceLock = 7_083_811;
 
 /**
  * The database of this process: the one that the configuration names, or the embedded one, which only one server at a
@@ -43,25 +41,20 @@ export async function openStorage(config: Config, log: Logger, { exclusive = tru
     keepAlive: exclusive,
   });
   const database = openDatabase(postgres.url, { log });
-  const holder = await database.pool.connect();
-  const { rows } = await holder.query<{ mine: boolean }>("select pg_try_advisory_lock($1) as mine", [
-    instanceLock,
-  ]);
+  const lock = await lockFolder(database.pool, log);
   const runningFile = join(config.dataDir, "running.txt");
-  if (!rows[0]!.mine) {
-    holder.release();
+  if (!lock) {
     if (!exclusive) return { database, alone: false, close: () => database.close() };
     await database.close();
     const other = await readFile(runningFile, "utf8").catch(() => "another program");
     throw refusal("DATA_IN_USE", { dir: config.dataDir, program: other.trim() });
   }
-  holder.on("error", () => {});
   await writeFile(runningFile, `process ${process.pid}\n`);
   return {
     database,
     alone: true,
     async close() {
-      holder.release(true);
+      lock.release();
       await database.close();
       await postgres.stop();
     },
