@@ -14,6 +14,7 @@ import { followingFeed } from "./following-feed.ts";
 import { getClassicFeed } from "./handlers/get-classic-feed.ts";
 import { getFollowingFeed } from "./handlers/get-following-feed.ts";
 import { getPublicFeed } from "./handlers/get-public-feed.ts";
+import { closeIdleRegularly } from "./idle-inboxes.ts";
 import { interestEvents, projectInterests } from "./interests.ts";
 import { migrations } from "./migrations.ts";
 import { rebuildInboxes } from "./rebuild.ts";
@@ -28,8 +29,6 @@ export interface FeedConfig {
   /** Readers who follow more people than this get deliveries from chosen authors only. */
   maxSources: number;
 }
-
-const closeIdleEveryMs = 3_600_000;
 
 /** Which videos to show, in which order. */
 export const feedModule = defineModule<FeedConfig, Tables>()({
@@ -69,9 +68,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       // The module that has the facts chooses for readers who are capped already.
       from: "end",
     });
-    const closeIdle = setInterval(() => {
-      store.closeIdleInboxes().catch((error) => log.warn({ err: error }, "could not close idle inboxes"));
-    }, closeIdleEveryMs);
+    const stopClosing = closeIdleRegularly(store, log);
     const feed = followingFeed({ ...clients, store: stores, maxSources: config.maxSources });
     return {
       handlers: {
@@ -80,8 +77,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
         getClassicFeed: getClassicFeed(feed, clients.video),
       },
       async stop() {
-        clearInterval(closeIdle);
-        await Promise.all([consumer.stop(), interests.stop(), erasures.stop()]);
+        await Promise.all([stopClosing(), consumer.stop(), interests.stop(), erasures.stop()]);
         await workers.stop();
       },
     };

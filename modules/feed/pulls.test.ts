@@ -152,7 +152,7 @@ test("a reader without an inbox has no rows of authors to pull from", async () =
   follows.add(x);
   await read();
   await own.database.pool.query("update feed.reader set last_read_at = now() - interval '40 days'");
-  await store.closeIdleInboxes();
+  await store.closeIdleInboxes(100);
   expect(await pulls()).toEqual([]);
   await follow(x);
   expect(await pulls()).toEqual([]);

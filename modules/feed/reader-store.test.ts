@@ -156,7 +156,7 @@ describe("a day later", () => {
     await publish(x);
     await filled(true);
     await age("31 days");
-    expect(await store.closeIdleInboxes()).toBe(1);
+    expect(await store.closeIdleInboxes(100)).toBe(1);
     const { rows } = await own.database.pool.query(
       "select from feed.reader union all select from feed.inbox union all select from feed.source",
     );
@@ -172,7 +172,7 @@ test("a reader who returns while idle inboxes are closed keeps theirs", async ()
   const closed = await heldUp(
     own.database.pool,
     "update feed.reader set last_read_at = now()",
-    () => store.closeIdleInboxes(),
+    () => store.closeIdleInboxes(100),
     async () => {},
   );
   expect(closed).toBe(0);

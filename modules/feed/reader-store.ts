@@ -158,15 +158,17 @@ export function readerStore(db: Kysely<Tables>) {
       await addSourceRows(on, found);
       await bringVideos(on, found);
     },
-    /** Removes the inboxes of readers who have not read for long; returns how many. */
-    async closeIdleInboxes(): Promise<number> {
+    /** Removes the inboxes of up to `limit` readers who have not read for long; returns how many. */
+    async closeIdleInboxes(limit: number): Promise<number> {
       const idle = sql`last_read_at < now() - ${idleDays} * interval '1 day'`;
       const { rows } = await sql<{ user_id: string }>`
         with idle as (
-          delete from feed.reader where user_id in (
-            select user_id from feed.reader where ${idle} limit 1000
-          ) and ${idle} -- again, of a row that we had to wait for
-          returning user_id
+          delete from feed.reader where user_id = any(array(
+            select user_id from feed.reader where user_id = any(array(
+              select user_id from feed.reader where ${idle} limit ${limit}::int
+            )) and ${idle} -- again, of a row that we had to wait for
+            order by user_id for update
+          )) returning user_id
         ), emptied as (delete from feed.inbox where user_id in (select user_id from idle)),
         unchosen as (delete from feed.source where user_id in (select user_id from idle)),
         unpulled as (delete from feed.pull where user_id in (select user_id from idle))
