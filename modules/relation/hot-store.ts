@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
+import { setStatementTimeout } from "#platform/db/statement-timeout.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { idAtTime } from "#platform/ids/snowflake.ts";
 import { hotMs } from "./rules.ts";
@@ -100,7 +101,7 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
      */
     async rebuild(on: Transaction<Tables>): Promise<void> {
       await takeTurn(on);
-      await sql`set local statement_timeout = '10min'`.execute(on);
+      await setStatementTimeout(on, 600_000);
       await sql`delete from relation.hot_follow`.execute(on);
       await sql`delete from relation.hot_user`.execute(on);
       await sql`

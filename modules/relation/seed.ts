@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { inRanges, type SyntheticGraph, syntheticUserBase } from "#contracts/synthetic-graph.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
+import { setStatementTimeout } from "#platform/db/statement-timeout.ts";
 import type { Progress } from "#platform/module/module.ts";
 import type { Tables } from "./tables.ts";
 
@@ -19,7 +20,7 @@ export async function seedFollows(
   if (graph.users < 2 || graph.follows === 0) return;
   await db.transaction().execute(async (transaction) => {
     // With millions of rows these take longer than any request may.
-    await sql`set local statement_timeout = 0`.execute(transaction);
+    await setStatementTimeout(transaction, 0);
     await sql`set local work_mem = '128MB'`.execute(transaction);
     await sql`set local maintenance_work_mem = '256MB'`.execute(transaction);
     const indexes = await dropIndexes(transaction);

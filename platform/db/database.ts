@@ -53,18 +53,30 @@ export function perCall<T, Store>(db: Kysely<T>, make: (db: Kysely<T>) => Store)
   return Object.assign(forCall, { lasting: make(db) });
 }
 
+/** Longest that a statement of a request may take. The server ends it. */
+const statementTimeoutMs = 15_000;
+/**
+ * How long a statement's answer is awaited. The server's timeout comes first, so nothing comes any more when this one
+ * passes: something on the way drops the packets, and TCP would notice after a quarter of an hour.
+ */
+const defaultAnswerTimeoutMs = statementTimeoutMs + 5_000;
+
 /** Connects lazily. int8 comes as a string, so that no id passes through a JavaScript number. */
 export function openDatabase(
   url: string,
-  options: { log: Logger; maxConnections?: number; name?: string },
+  options: { log: Logger; maxConnections?: number; name?: string; answerTimeoutMs?: number },
 ): Database {
+  const { answerTimeoutMs = defaultAnswerTimeoutMs } = options;
   const pool = new pg.Pool({
     connectionString: url,
     max: options.maxConnections ?? 16,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
     application_name: options.name ?? "douya",
-    statement_timeout: 15_000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: answerTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     idle_in_transaction_session_timeout: 30_000,
   });
   // A connection lost between two queries of a transaction emits an error here too; without a listener it would end the

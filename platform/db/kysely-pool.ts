@@ -6,6 +6,7 @@ import type { Logger } from "../observe/log.ts";
 import { acquire, cancelOnAbort } from "./cancellable-connection.ts";
 import { isStalePlan, preparedStatements } from "./prepared-statements.ts";
 import { retryOnDeadlock } from "./retry.ts";
+import { answerTimeoutAfter } from "./statement-timeout.ts";
 
 /** Codes of the system when nobody answers, and of PostgreSQL while it starts or stops. */
 const lostCodes = new Set([
@@ -14,7 +15,8 @@ const lostCodes = new Set([
 ]);
 /** Errors of the driver itself, which have no code. */
 const lostMessages =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a|Client was closed|Query read timeout)/;
+const noAnswer = "Query read timeout";
 
 /**
  * Pools for Kysely over the one of the process, each with the signal that ends its statements. Errors are mapped:
@@ -30,11 +32,18 @@ export function kyselyPool(pool: pg.Pool, log: Logger): (signal?: AbortSignal) =
     async connect() {
       const client = await acquire(pool, signal).catch(throwMapped);
       const cancellable = cancelOnAbort(signal, client);
+      let timeoutMs: number | undefined;
       return {
         query(text: string, values?: unknown[]) {
-          const once = () => cancellable(text, () => prepared.run(client, text, values));
+          const awaitMs = timeoutMs;
+          timeoutMs = answerTimeoutAfter(timeoutMs, text, values);
+          const once = () => cancellable(text, () => prepared.run(client, text, values, awaitMs));
           const alone = client.getTransactionStatus() === "I";
-          return (alone ? retryOnDeadlock(once) : once()).catch(throwMapped);
+          return (alone ? retryOnDeadlock(once) : once()).catch((error) => {
+            // Its answer may still come, and would be taken for that of the next statement's transaction.
+            if (error.message === noAnswer) (client as unknown as pg.Client).end().catch(() => {});
+            return throwMapped(error);
+          });
         },
         release() {
           // The next user must not get a connection in a transaction that could not be rolled back.

@@ -1,5 +1,6 @@
 import { type Migration, Migrator, sql } from "kysely";
-import type { Database } from "./database.ts";
+import type { Database, Transaction } from "./database.ts";
+import { setStatementTimeout } from "./statement-timeout.ts";
 
 /** SQL texts by name, applied in the order of their names, each once; never edited after they have landed. */
 export type Migrations = Readonly<Record<string, string>>;
@@ -11,7 +12,7 @@ export async function migrate(database: Database, schema: string, migrations: Mi
     provided[name] = {
       async up(db) {
         // An index of a large table takes longer than any request may.
-        await sql`set local statement_timeout = 0`.execute(db);
+        await setStatementTimeout(db as Transaction<unknown>, 0);
         await sql.raw(text).execute(db);
       },
     };

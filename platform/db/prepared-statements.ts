@@ -11,8 +11,8 @@ const maxCounted = 1000;
 const maxTextChars = 20_000;
 
 export interface PreparedStatements {
-  /** Runs a statement, prepared when it repeats. */
-  run(client: pg.PoolClient, text: string, values?: unknown[]): Promise<unknown>;
+  /** Runs a statement, prepared when it repeats. Its answer is awaited as long as usual for the pool, or `timeoutMs`. */
+  run(client: pg.PoolClient, text: string, values?: unknown[], timeoutMs?: number): Promise<unknown>;
   /** Whether a connection keeps so many plans of dropped names that it should be closed: it forgets them only then. */
   isFull(client: pg.PoolClient): boolean;
 }
@@ -48,19 +48,21 @@ export function preparedStatements(): PreparedStatements {
   }
 
   return {
-    async run(client, text, values = []) {
+    async run(client, text, values = [], timeoutMs) {
+      const send = (name?: string) =>
+        client.query({ name, text, values, query_timeout: timeoutMs } as pg.QueryConfig);
       const name = values.length > 0 ? nameOf(text) : undefined;
-      if (name === undefined) return client.query(text, values);
+      if (name === undefined) return send();
       const prepared = preparedOn.get(client);
       if (prepared) prepared.add(name);
       else preparedOn.set(client, new Set([name]));
       try {
-        return await client.query({ name, text, values });
+        return await send(name);
       } catch (error) {
         if (!isStalePlan(error)) throw error;
         if (names.has(text)) rename(text);
         // Within a transaction this fails too, and the error ends it; the next one has the new plan.
-        return client.query({ name: nameOf(text), text, values }).catch(() => {
+        return send(nameOf(text)).catch(() => {
           throw error;
         });
       }

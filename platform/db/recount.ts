@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Database, Transaction } from "./database.ts";
+import { setStatementTimeout } from "./statement-timeout.ts";
 
 /** A denormalized count, and the queries for it and for its facts. */
 export interface KeptCount {
@@ -44,9 +45,7 @@ export async function recount(
     .setAccessMode("read only")
     .execute(async (snapshot) => {
       // Large tables take longer than any request may.
-      await sql`select set_config('statement_timeout', ${`${options.statementTimeoutMs}`}, true)`.execute(
-        snapshot,
-      );
+      await setStatementTimeout(snapshot, options.statementTimeoutMs);
       const done: Recounted[] = [];
       for (const { name, counts } of modules) {
         for (const count of counts) {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../db/database.ts";
 import { migrate } from "../db/migrate.ts";
 import { createLog } from "../observe/log.ts";
+import { silentProxy } from "../testing/silent-proxy.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
 import { migrations } from "./migrations.ts";
 import { type LeaseOptions, type ProcessLease, startLease } from "./process-lease.ts";
@@ -164,4 +165,18 @@ test("one call of an act at a time, and none after its end", async () => {
   lease.onHeartbeat(async () => void beats++);
   await expect.poll(() => beats).toBeGreaterThan(3);
   expect(calls).toBe(before);
+});
+
+test("a database that nobody reaches does not hold the heartbeat up", async () => {
+  const proxy = await silentProxy(own.url);
+  const silent = openDatabase(proxy.url, { log });
+  const lease = startLease(silent.pool, { log, leaseMs: 60, beatMs: 20 });
+  await expect.poll(() => lease.taken().catch(() => "slow")).toBeUndefined();
+  proxy.goSilent();
+  let beats = 0;
+  lease.onHeartbeat(async () => void beats++);
+  await expect.poll(() => beats).toBeGreaterThan(1);
+  proxy.close();
+  await expect(lease.release()).rejects.toThrow();
+  await silent.close();
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Pool } from "pg";
+import type { Pool, QueryConfig, QueryResultRow } from "pg";
 import type { Logger } from "../observe/log.ts";
 
 /** Between two heartbeats at most. The lease itself may need to be renewed less often. */
@@ -40,7 +40,13 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
   const { log, alone = false } = options;
   const { leaseMs = alone ? 30_000 : 6_000 } = options;
   const { beatMs = Math.min(alone ? maxBeatAloneMs : maxBeatMs, leaseMs / 3) } = options;
+  /** A renewal whose answer takes this long is given up, so that the next one comes before the lease is over. */
+  const answerTimeoutMs = Math.max(500, leaseMs / 2);
   const acts = new Set<() => void>();
+  const query = <Row extends QueryResultRow>(text: string, values: unknown[]) => {
+    const config: QueryConfig & { query_timeout: number } = { text, values, query_timeout: answerTimeoutMs };
+    return pool.query<Row>(config);
+  };
   let id = randomUUID();
   let others = 0;
   let renewedAtMs: number | undefined;
@@ -53,7 +59,7 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
     // After an outage every lease has expired. The others get the time to renew theirs.
     if (renewedAtMs !== undefined && startedAtMs - renewedAtMs > leaseMs)
       graceUntilMs = startedAtMs + leaseMs;
-    const { rows } = await pool.query<{ renewed: boolean; others: number }>(
+    const { rows } = await query<{ renewed: boolean; others: number }>(
       `with dead as (
          delete from lease.process where $3 and id = any(array(
            select id from lease.process where expires_at <= now() and id <> $1 for update skip locked
@@ -73,7 +79,7 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
   async function begin(): Promise<void> {
     const first = renewedAtMs === undefined;
     const fresh = first ? id : randomUUID();
-    await pool.query(
+    await query(
       `with dead as (delete from lease.process where $3)
        insert into lease.process (id, expires_at) values ($1, now() + $2 * interval '1 ms')`,
       [fresh, leaseMs, first && alone],
@@ -127,7 +133,7 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
       clearInterval(timer);
       acts.clear();
       await renewing?.catch(() => {});
-      await pool.query("delete from lease.process where id = $1", [id]);
+      await query("delete from lease.process where id = $1", [id]);
     },
   };
 }
