@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { perCall } from "#platform/db/database.ts";
+import type { DomainError } from "#platform/errors/domain-error.ts";
+import { boundedQueue } from "#platform/protect/bounded-queue.ts";
+import type { Protection } from "#platform/protect/protection.ts";
 import { type Call, withinDeadline } from "#platform/rpc/call.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { followingFeed, newest } from "./following-feed.ts";
@@ -34,14 +37,18 @@ function feedOf() {
     }),
   };
   const perCaller = perCall(own.db, (until) => feedStore(until, own.events));
-  const options = { store: perCaller, relation, interaction: {}, maxSources: 10 } as never;
+  const protect: Pick<Protection, "boundedQueue"> = {
+    boundedQueue: (_name, options) => boundedQueue({ ...options, maxWaiting: 10 }),
+  };
+  const options = { store: perCaller, relation, interaction: {}, protect, maxSources: 10 } as never;
   const read = followingFeed(options);
   const call = (timeoutMs: number) => ({ traceId: "0".repeat(32), deadlineMs: Date.now() + timeoutMs });
   return {
     store,
     answer,
     asked: () => asked,
-    read: (timeoutMs = 10_000) => withinDeadline(call(timeoutMs), (own) => read(reader!, newest, 10, own)),
+    read: (timeoutMs = 10_000, by = reader!) =>
+      withinDeadline(call(timeoutMs), (own) => read(by, newest, 10, own)),
   };
 }
 
@@ -66,4 +73,23 @@ test("concurrent reads of an unfilled inbox share one filling, which outlasts th
   // Only the process that filled it has raised it.
   expect(await generation()).toEqual({ generation: opened!.generation + 1 });
   expect(await feed.store.readersToFill([reader!])).toEqual({ fill: new Set(), look: new Set() });
+});
+
+test("four inboxes are filled at once, others wait, and too many are told when to come back", async () => {
+  const feed = feedOf();
+  await feed.store.noteVideo(own.db, { authorId: author!, videoId: "21", publishedAtMs: 31 }, false);
+  const outcomes = Array.from({ length: 20 }, (_, i) =>
+    feed.read(60_000, String(100 + i)).then(
+      (page) => page.length,
+      (error: DomainError) => error,
+    ),
+  );
+  const refused: unknown[] = [];
+  for (const outcome of outcomes) outcome.then((one) => typeof one !== "number" && refused.push(one));
+  await expect.poll(() => refused.length).toBe(6);
+  await expect.poll(feed.asked).toBe(4);
+  for (const one of refused) expect(one).toMatchObject({ reason: "BUSY", retryAfterMs: expect.any(Number) });
+  feed.answer();
+  const filled = (await Promise.all(outcomes)).filter((one) => one === 1);
+  expect(filled).toHaveLength(14);
 });

@@ -2,6 +2,7 @@ import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
+import type { Protection } from "#platform/protect/protection.ts";
 import { type Call, type ServedCall, withinDeadline } from "#platform/rpc/call.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -29,10 +30,11 @@ export function followingFeed(options: {
   store: PerCall<FeedStore>;
   relation: Client<typeof RelationService, "getRelations" | "getStandings" | "listFollowing">;
   interaction: Client<typeof InteractionService, "getInterests">;
+  protect: Pick<Protection, "boundedQueue">;
   /** A reader who follows more people than this gets deliveries from this many authors (rules.ts, chooseSources). */
   maxSources: number;
 }): FollowingFeed {
-  const { store, relation, interaction, maxSources } = options;
+  const { store, relation, interaction, protect, maxSources } = options;
   const inboxState = createBatcher(async (userIds: string[], batch) => {
     const { fill, look } = await store(batch).readersToFill([...new Set(userIds)]);
     return userIds.map((userId) => (fill.has(userId) ? "fill" : look.has(userId) ? "look" : "ready"));
@@ -49,6 +51,14 @@ export function followingFeed(options: {
     return relations.some(({ following }) => following > maxSources);
   }
 
+  // After a rebuild everybody's inbox is filled at the next read: this many of the process's database connections are
+  // enough, so that the others stay free for what else it serves.
+  const fillings = protect.boundedQueue("inbox_queue", {
+    help: "Readers who wait for their inbox to be filled",
+    concurrency: 4,
+    maxWaiting: 500,
+    typicalMs: 50,
+  });
   /** By reader: concurrent requests of one reader wait for the same filling. */
   const filling = new Map<string, Promise<void>>();
 
@@ -56,11 +66,12 @@ export function followingFeed(options: {
     return withinDeadline(call, () => {
       const underWay = filling.get(userId);
       if (underWay) return underWay;
-      // The first caller may have a shorter deadline than the others. Finished steps are not repeated.
-      const own = { ...call, deadlineMs: Date.now() + fillMs, signal: undefined };
-      const done = withinDeadline(own, (filler) => fillAnew(userId, filler)).finally(() =>
-        filling.delete(userId),
-      );
+      const begin = () => {
+        // The first caller may have a shorter deadline than the others. Finished steps are not repeated.
+        const own = { ...call, deadlineMs: Date.now() + fillMs, signal: undefined };
+        return withinDeadline(own, (filler) => fillAnew(userId, filler));
+      };
+      const done = fillings.run(begin, call.deadlineMs).finally(() => filling.delete(userId));
       filling.set(userId, done);
       return done;
     });

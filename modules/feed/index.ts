@@ -42,7 +42,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
   migrations,
   readModels: { inboxes: { group: "feed.inbox", progress: rebuildProgress } },
   seed: seedAuthorVideos,
-  async start({ config, db, clients, jobs, events, log }) {
+  async start({ config, db, clients, jobs, events, protect, log }) {
     const stores = perCall(db, (until) => feedStore(until, events));
     const store = stores.lasting;
     const workers = jobs.work({
@@ -69,7 +69,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
       from: "end",
     });
     const stopClosing = closeIdleRegularly(store, log);
-    const feed = followingFeed({ ...clients, store: stores, maxSources: config.maxSources });
+    const feed = followingFeed({ ...clients, store: stores, protect, maxSources: config.maxSources });
     return {
       handlers: {
         getPublicFeed: getPublicFeed(clients.video),
