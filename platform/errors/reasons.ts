@@ -180,6 +180,16 @@ export const platformReasons = {
     tells: "operators",
   },
   TIME_SLICE_OVER: { kind: "unavailable", says: "There is more to do.", tells: "operators" },
+  JOB_TOO_SLOW: {
+    kind: "deadline",
+    says: "The job did not end within {timeoutMs} ms.",
+    tells: "operators",
+  },
+  JOB_INTERRUPTED: {
+    kind: "unavailable",
+    says: "The job was interrupted, because the server stops or its lease is lost. It is run again.",
+    tells: "operators",
+  },
   NO_DEAD_LETTER: { kind: "not-found", says: "There is no such dead letter.", tells: "operators" },
   NO_SUCH_GROUP: {
     kind: "not-found",

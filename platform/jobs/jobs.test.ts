@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { type Database, type Kysely, openDatabase } from "../db/database.ts";
 import { migrate } from "../db/migrate.ts";
 import { inTransaction } from "../db/transaction.ts";
+import { isTransient } from "../events/transient-error.ts";
 import { migrations as leaseMigrations } from "../lease/migrations.ts";
 import { type ProcessLease, startLease } from "../lease/process-lease.ts";
 import { createLog } from "../observe/log.ts";
@@ -309,7 +310,34 @@ test("giving up that fails is tried again", async () => {
 test("a job that takes too long is interrupted and counts as failed", async () => {
   const queue = start({ slow: { run: aborted, timeoutMs: 30, maxAttempts: 1 } });
   await add(queue, "slow", "a");
-  await expect.poll(async () => (await jobs())[0]?.last_error).toMatch(/TimeoutError/);
+  await expect.poll(async () => (await jobs())[0]?.last_error).toMatch(/not end within 30 ms/);
+});
+
+test("a job at its timeout is told so by a refusal, which snoozes those that wait for what is slow", async () => {
+  const reasons: unknown[] = [];
+  const run = async (job: Job) => {
+    await aborted(job).catch((error) => {
+      reasons.push([job.attempt, error.reason, error.kind]);
+      throw error;
+    });
+  };
+  const queue = start(
+    { slow: { run, timeoutMs: 5, maxAttempts: 1, snoozeOn: isTransient } },
+    { pauseMs: 1, beatMs: 5 },
+  );
+  await add(queue, "slow", "a");
+  await expect.poll(() => reasons.length).toBeGreaterThan(1);
+  expect(reasons.slice(0, 2)).toEqual(Array(2).fill([1, "JOB_TOO_SLOW", "deadline"]));
+});
+
+test("a job is interrupted by a refusal", async () => {
+  const reasons: unknown[] = [];
+  const run = (job: Job) => aborted(job).catch(({ reason, kind }) => void reasons.push([reason, kind]));
+  const queue = start({ slow: { run } });
+  await add(queue, "slow", "a");
+  await expect.poll(async () => (await jobs())[0]?.attempts).toBe(1);
+  await queue.stop();
+  expect(reasons).toEqual([["JOB_INTERRUPTED", "unavailable"]]);
 });
 
 test("stop gives a running job back at once, without counting the attempt", async () => {

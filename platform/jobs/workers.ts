@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
 import { isDiskFull } from "../errors/disk-full.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
 import { newTraceId } from "../observe/trace-context.ts";
@@ -10,7 +11,10 @@ export interface Job {
   key: string;
   /** 1 on the first try. */
   attempt: number;
-  /** Aborts when the job must stop: on shutdown, when its lease is lost, or at its timeout. */
+  /**
+   * Aborts when the job must stop: with JOB_INTERRUPTED on shutdown or when its lease is lost, with JOB_TOO_SLOW at its
+   * timeout.
+   */
   signal: AbortSignal;
   /** The trace of the request from which it follows. */
   traceId: string;
@@ -136,7 +140,10 @@ export function startWorkers(
 
   async function work(row: JobRow, interrupt: AbortController): Promise<void> {
     const kind = kinds[row.kind]!;
-    const signal = AbortSignal.any([interrupt.signal, stopping.signal, AbortSignal.timeout(kind.timeoutMs)]);
+    const timeout = new AbortController();
+    const { timeoutMs } = kind;
+    const timer = setTimeout(() => timeout.abort(refusal("JOB_TOO_SLOW", { timeoutMs })), timeoutMs);
+    const signal = AbortSignal.any([interrupt.signal, stopping.signal, timeout.signal]);
     const deleteOwn = (on: Queryable<JobTables>) =>
       on.deleteFrom("job").where("id", "=", row.id).where("lease_owner", "=", row.lease_owner);
     try {
@@ -163,6 +170,8 @@ export function startWorkers(
         resting.add(row.id);
         wakeIn(pauseMs * snoozePauses, () => resting.delete(row.id));
       });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -213,7 +222,7 @@ export function startWorkers(
     const before = [...running];
     if (before.length === 0) return;
     const own = await ownOf(before.map(([, { row }]) => row));
-    for (const [id, { interrupt }] of before) if (!own.has(id)) interrupt.abort();
+    for (const [id, { interrupt }] of before) if (!own.has(id)) interrupt.abort(refusal("JOB_INTERRUPTED"));
   }
 
   function wakeIn(delayMs: number, before = () => {}): void {
@@ -231,7 +240,7 @@ export function startWorkers(
     hasRoom: () => running.size < concurrency,
     async stop() {
       endHeartbeat();
-      stopping.abort();
+      stopping.abort(refusal("JOB_INTERRUPTED"));
       await claiming;
       await Promise.all([...running.values()].map((job) => job.done));
     },
