@@ -413,6 +413,23 @@ test("a process that missed its renewals does not begin its own job again", asyn
   expect((await jobs()).map(({ attempts }) => attempts)).toEqual([1, 1]);
 });
 
+test("a job whose process lost its lease is given back uncounted, however often", async () => {
+  const attempts: number[] = [];
+  const run = async (job: Job) => {
+    attempts.push(job.attempt);
+    if (attempts.length < 4) await aborted(job);
+  };
+  const queue = start({ long: { run, maxAttempts: 2 } }, { leaseMs: 300 });
+  await add(queue, "long", "a");
+  for (let begun = 1; begun < 4; begun++) {
+    await expect.poll(() => attempts.length).toBeGreaterThanOrEqual(begun);
+    await database.pool.query("delete from lease.process");
+  }
+  await noJobs();
+  expect(attempts.length).toBeGreaterThanOrEqual(4);
+  expect(new Set(attempts)).toEqual(new Set([1]));
+});
+
 test("a worker without its lease is interrupted, cannot finish, and changes nothing", async () => {
   let lost!: Job;
   let end!: (error: Error) => void;

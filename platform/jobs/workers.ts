@@ -163,9 +163,9 @@ export function startWorkers(
       });
       await deleteOwn(db).execute();
     } catch (error) {
-      if (interrupt.signal.aborted)
-        return log.warn({ job: row.kind, key: row.key }, "job was lost or removed");
-      await putBack(row, kind, error).catch((failure) => {
+      const lost = interrupt.signal.aborted;
+      if (lost) log.warn({ job: row.kind, key: row.key }, "job was lost or removed");
+      await putBack(row, kind, error, lost || stopping.signal.aborted).catch((failure) => {
         log.warn({ err: failure }, "could not put a job back");
         resting.add(row.id);
         wakeIn(pauseMs * snoozePauses, () => resting.delete(row.id));
@@ -175,12 +175,12 @@ export function startWorkers(
     }
   }
 
-  async function putBack(row: JobRow, kind: JobKind, error: unknown): Promise<void> {
-    const interrupted = stopping.signal.aborted;
+  /** Gives a job back, unless another process has taken it over meanwhile. An interrupted attempt does not count. */
+  async function putBack(row: JobRow, kind: JobKind, error: unknown, interrupted: boolean): Promise<void> {
     const uncounted = interrupted || isDiskFull(error) || (kind.snoozeOn?.(error) ?? false);
     const last = !uncounted && row.attempts >= kind.maxAttempts;
     if (last) {
-      if ((await ownOf([row])).size === 0) return;
+      if ((await ownOf([row], row.lease_owner)).size === 0) return;
       await kind.onExhausted?.(row.key, error);
     }
     if (!interrupted)
@@ -202,8 +202,8 @@ export function startWorkers(
     if (!interrupted && !last) wakeIn(delayMs);
   }
 
-  /** The ids of those of these jobs that are still ours. */
-  async function ownOf(rows: JobRow[]): Promise<Set<string>> {
+  /** The ids of those of these jobs that are marked with a lease. */
+  async function ownOf(rows: JobRow[], owner: string | null): Promise<Set<string>> {
     const own = await db
       .selectFrom("job")
       .select("id")
@@ -212,7 +212,7 @@ export function startWorkers(
         "in",
         rows.map(({ id }) => id),
       )
-      .where("lease_owner", "=", lease.id)
+      .where("lease_owner", "=", owner)
       .execute();
     return new Set(own.map((row) => row.id));
   }
@@ -221,7 +221,10 @@ export function startWorkers(
   async function interruptLost(): Promise<void> {
     const before = [...running];
     if (before.length === 0) return;
-    const own = await ownOf(before.map(([, { row }]) => row));
+    const own = await ownOf(
+      before.map(([, { row }]) => row),
+      lease.id,
+    );
     for (const [id, { interrupt }] of before) if (!own.has(id)) interrupt.abort(refusal("JOB_INTERRUPTED"));
   }
 
