@@ -26,7 +26,9 @@ const heavyMs = 20_000;
 /** The durable jobs of one module. */
 export interface Jobs {
   /**
-   * Adds a job, in a transaction when given one; does nothing when it exists already. The workers of this process look
+   * Adds a job, in a transaction when given one; does nothing when one with this key exists already, also if it is running
+   * or was given up. So a key names one fact, and what happens again has another key: a running job may have read what
+   * was before. One that was given up waits for an operator. The workers of this process look
    * for it after the commit, those of others with their next heartbeat. With a fair share it comes after its owner's
    * other jobs, and later the longer it takes. Without one it comes when it is due.
    */

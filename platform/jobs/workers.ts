@@ -135,6 +135,8 @@ export function startWorkers(
       .catch((error) => log.warn({ err: error }, "could not look for jobs"))
       .finally(() => {
         claiming = undefined;
+        // Woken after the last look.
+        if (claimAgain) wake();
       });
   }
 
