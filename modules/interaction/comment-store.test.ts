@@ -153,6 +153,13 @@ describe("add and remove", () => {
     expect((await store.video(videoId))?.comments).toBe("2");
   });
 
+  it("a comment without a key is a new one, also beside one whose key is the word undefined", async () => {
+    const first = await add({ idempotencyKey: "undefined" });
+    const [same, other] = await store.add([draft({ idempotencyKey: "undefined" }), draft()]);
+    expect(same).toEqual(first);
+    expect((other as CommentRow).id).not.toBe(first.id);
+  });
+
   it("every command of a batch gets its own answer", async () => {
     const root = await add();
     await store.close("102", true, () => {});

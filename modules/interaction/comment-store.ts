@@ -62,7 +62,7 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             const results = drafts.map((draft): CommentRow | Refusal => {
               const video = videos.get(draft.videoId);
               if (!video) return "video-gone";
-              const before = known.get(keyOf(draft));
+              const before = draft.idempotencyKey === undefined ? undefined : known.get(keyOf(draft));
               if (before) return before;
               if (video.closed) return "closed";
               const target = draft.replyToId === undefined ? undefined : targets.get(targetOf(draft));
