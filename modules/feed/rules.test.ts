@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createSnowflake, epochMs } from "#platform/ids/snowflake.ts";
-import { alsoTrims } from "./rules.ts";
+import { alsoTrims, chooseSources } from "./rules.ts";
 
 /** As they come in practice: few in one millisecond, so that nearly all end in a sequence of zero. */
 function idsOf(count: number, node: number, everyMs: number): string[] {
@@ -27,4 +27,11 @@ test("about one delivery in 64 trims, and each inbox is trimmed again and again"
     const timesOf = users.map((user) => videos.filter((video) => alsoTrims(user, video)).length);
     expect(Math.min(...timesOf), "each inbox has a bound").toBeGreaterThan(0);
   }
+});
+
+test("no more authors deliver than the cap, also to a reader who interacts with more", () => {
+  const followed = ["9", "8", "7", "6", "5"];
+  expect(chooseSources(followed, new Set(), 5)).toEqual(followed);
+  expect(chooseSources(followed, new Set(["6", "1"]), 3)).toEqual(["6", "9", "8"]);
+  expect(chooseSources(followed, new Set(["8", "7", "6", "5"]), 3)).toEqual(["8", "7", "6"]);
 });

@@ -74,7 +74,7 @@ export function chooseSources(followed: string[], interests: ReadonlySet<string>
   if (followed.length <= cap) return followed;
   const chosen = followed.filter((authorId) => interests.has(authorId));
   const others = followed.filter((authorId) => !interests.has(authorId));
-  return [...chosen, ...others.slice(0, Math.max(0, cap - chosen.length))];
+  return [...chosen, ...others].slice(0, cap);
 }
 
 /**
