@@ -4,6 +4,7 @@ import type { Job } from "#platform/jobs/workers.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
+import { putIntoInboxes } from "./inbox-rows.ts";
 import { migrations } from "./migrations.ts";
 import { type FeedStore, feedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -72,7 +73,7 @@ test("a deleted person has no inbox and gets none, and their publications are no
 
   await expect(store.openInbox(eve)).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   await store.fillInbox(eve, { generation: 1, authorIds: ["7"], capped: true });
-  await own.db.transaction().execute((on) => store.deliver(on, video("11", "7"), [eve]));
+  await own.db.transaction().execute((on) => putIntoInboxes(on, video("11", "7"), [eve]));
   await own.db.transaction().execute((on) => store.addFollows(on, [{ userId: eve, authorId: "7" }]));
   expect(await places()).toEqual([]);
   // A late event: the video is removed by the event of its deletion, and only the mark is added.

@@ -3,6 +3,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { deliverVideo } from "./deliver.ts";
+import { putIntoInboxes } from "./inbox-rows.ts";
 import { migrations } from "./migrations.ts";
 import { feedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -24,7 +25,7 @@ test("a page of a delivery reaches each inbox once, also those in which the vide
   for (const reader of readers) await store.openInbox(reader);
   await own.db.insertInto("delivery").values(delivery).execute();
   // Readers who came back have had their inboxes filled during the delivery.
-  await store.deliver(own.db, video, ["3"]);
+  await putIntoInboxes(own.db, video, ["3"]);
   const inboxes = async () =>
     (await own.db.selectFrom("inbox").select(["user_id", "video_id"]).orderBy("user_id").execute()).map(
       (row) => `${row.user_id} ${row.video_id}`,

@@ -1,18 +1,10 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { isTransient } from "#platform/events/transient-error.ts";
 import type { JobKind } from "#platform/jobs/workers.ts";
-import { newTraceId } from "#platform/observe/trace-context.ts";
-import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { deliveryPage } from "./rules.ts";
 import type { FeedStore } from "./store.ts";
-
-const pageMs = 20_000;
-
-/** A call without a caller, for background work that can be repeated later. */
-export function systemCall({ traceId, signal }: Partial<Pick<Call, "traceId" | "signal">> = {}): Call {
-  return { traceId: traceId ?? newTraceId(), deadlineMs: Date.now() + pageMs, signal, priority: "sheddable" };
-}
+import { systemCall } from "./system-call.ts";
 
 /** Fans a video out to its author's followers, page by page. Continues where it was after an interruption. */
 export function deliverVideo(

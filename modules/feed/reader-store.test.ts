@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { putIntoInboxes } from "./inbox-rows.ts";
 import { migrations } from "./migrations.ts";
 import { type FeedStore, feedStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -26,7 +27,7 @@ beforeEach(async () => {
 async function publish(authorId: string): Promise<void> {
   const video = { authorId, videoId: String(++lastVideo), publishedAtMs: lastVideo };
   await store.noteVideo(own.db, video, false);
-  await store.deliver(own.db, video, [reader]);
+  await putIntoInboxes(own.db, video, [reader]);
 }
 /** What the event of an unfollow does. */
 const onFollow = (what: "addFollows" | "removeFollows" | "addSources", authorId: string) =>

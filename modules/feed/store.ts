@@ -77,8 +77,6 @@ export function feedStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .execute();
       await jobs.add(on, "deliver", video.videoId, { traceId });
     },
-    /** Adds a video to the inboxes of those followers who have one. */
-    deliver: putIntoInboxes,
     async removeVideo(on: Queryable<Tables>, video: Authored): Promise<void> {
       await on
         .deleteFrom("author_video")
