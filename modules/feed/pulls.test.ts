@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { perCall } from "#platform/db/database.ts";
+import { type BoundedQueueOptions, boundedQueue } from "#platform/protect/bounded-queue.ts";
 import { withinDeadline } from "#platform/rpc/call.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
@@ -35,6 +36,7 @@ beforeAll(async () => {
     store: perCall(own.db, (until) => feedStore(until, own.events)),
     relation,
     interaction: {},
+    protect: { boundedQueue: (_name: string, row: BoundedQueueOptions) => boundedQueue(row) },
     maxSources: 100,
   } as never);
   read = async () => {
