@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../../db/database.ts";
+import { DomainError } from "../../errors/domain-error.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { LogRow } from "../log/log-row.ts";
 import { isTimeout, isTransient } from "../transient-error.ts";
@@ -12,6 +13,7 @@ import {
   type PartitionBatch,
   type RetryRules,
   recordFailure,
+  recordProgress,
   recordTimeout,
 } from "./partition-state.ts";
 
@@ -71,7 +73,10 @@ export function createBatchProcessor<Tables, Prepared>(options: {
     } catch (error) {
       if (error instanceof ClaimLost) onLost();
       else if (isTimeout(error)) await onTimeout(batches, error);
-      else if (isTransient(error)) {
+      else if (error instanceof DomainError && error.reason === "TIME_SLICE_OVER") {
+        log.debug({ position: rows[0]!.position }, "handling events goes on in another time slice");
+        for (const { state } of batches) recordProgress(state, rules, performance.now());
+      } else if (isTransient(error)) {
         log.warn({ err: error, position: rows[0]!.position }, "events cannot be handled now");
         for (const { state } of batches) backOff(state, rules, performance.now());
       } else if (batches.length > 1) {

@@ -11,7 +11,7 @@ import {
 } from "#platform/testing/event-log.ts";
 import { openDatabase } from "../../db/database.ts";
 import { DomainError } from "../../errors/domain-error.ts";
-import { createLog } from "../../observe/log.ts";
+import { createLog, type Logger } from "../../observe/log.ts";
 import { deadLetters, drop, replay } from "../admin/admin.ts";
 import { readLag } from "../admin/lag.ts";
 import { createEvents } from "../events.ts";
@@ -45,6 +45,16 @@ function failingOn(...poison: string[]): NonNullable<Options["handle"]> {
     const bad = events.find((event) => poison.includes(event.message.value));
     if (bad) throw new Error(`cannot handle ${bad.message.value}`);
   };
+}
+
+/** A log that keeps its warnings. */
+function countWarnings(): { quiet: Logger; warnings: string[] } {
+  const warnings: string[] = [];
+  const quiet: Logger = Object.assign(Object.create(createLog("silent")), {
+    warn: (_fields: object, text: string) => void warnings.push(text),
+    child: () => quiet,
+  });
+  return { quiet, warnings };
 }
 
 describe("a group", () => {
@@ -289,6 +299,40 @@ describe("a handler that works in time slices", () => {
     expect(calls).toBeGreaterThan(5);
     expect(await log.effects()).toEqual(["a:1"]);
     expect(await dead()).toEqual([]);
+  });
+
+  it("goes on soon after each time slice, and nobody is warned of it", async () => {
+    const { quiet, warnings } = countWarnings();
+    const own = await openEventLog({ log: quiet });
+    let slices = 0;
+    const prepare = inTimeSlices<unknown, undefined>(
+      async (_events, { checkTimeSlice }) => {
+        while (++slices < 15) {
+          await sql`select pg_sleep(0.001)`.execute(own.db);
+          checkTimeSlice();
+        }
+        return undefined;
+      },
+      { sliceMs: 0 },
+    );
+    const consumer = consume({ prepare, retryDelayMs: 10 }, own);
+    await own.emit("a:1");
+    // With delays that double, these would be a minute.
+    await consumer.settled(20_000);
+    expect(slices).toBe(15);
+    expect(warnings.filter((text) => /events/.test(text))).toEqual([]);
+    await own.close();
+  });
+
+  it("times out with a statement that never fits, and is parked in the end", async () => {
+    const prepare = inTimeSlices<unknown, undefined>(async (_events, { checkTimeSlice }) => {
+      checkTimeSlice();
+      throw Object.assign(new Error("canceling statement"), { code: "57014" });
+    });
+    const consumer = consume({ prepare, slowForMs: 0 });
+    await log.emit("a:1");
+    await consumer.settled(20_000);
+    expect(await dead()).toHaveLength(1);
   });
 
   it("ends when it has been cut off", async () => {

@@ -80,6 +80,13 @@ export function backOff(
   state.retryAtMs = nowMs + backOffMs(retryDelayMs, state.delays++, maxMs);
 }
 
+/** Records that a part of the work for the next events is done. Other partitions have their turn before the rest. */
+export function recordProgress(state: PartitionState, rules: RetryRules, nowMs: number): void {
+  state.delays = 0;
+  state.timingOutSinceMs = undefined;
+  backOff(state, rules, nowMs);
+}
+
 /** Doubles from `firstMs` up to `maxMs`. */
 export function backOffMs(firstMs: number, times: number, maxMs = maxDelayMs): number {
   return Math.min(maxMs, firstMs * 2 ** times);

@@ -10,26 +10,20 @@ export interface TimeSliceContext extends PrepareContext {
 }
 
 /**
- * Wraps a preparation that has many idempotent steps, each in its own transaction. When its time slice is over, or a
- * statement timed out, the error is transient: the events are handled again later and the work continues. In between,
- * other events have their turn.
+ * Wraps a preparation that has many idempotent steps, each in its own transaction. When its time slice is over,
+ * it has made progress: the events are handled again soon and the work continues. In between, other events have their
+ * turn. A statement that times out is a timeout as in any handler, or one that never fits would be tried for ever.
  */
 export function inTimeSlices<Events, Prepared>(
   prepare: (events: Events, context: TimeSliceContext) => Promise<Prepared>,
   { sliceMs = defaultSliceMs }: { sliceMs?: number } = {},
 ): (events: Events, context: PrepareContext) => Promise<Prepared> {
-  return async (events, context) => {
+  return (events, context) => {
     const untilMs = performance.now() + sliceMs;
     const checkTimeSlice = () => {
       if (context.signal.aborted || performance.now() > untilMs) throw refusal("TIME_SLICE_OVER");
     };
-    try {
-      return await prepare(events, { ...context, checkTimeSlice });
-    } catch (error) {
-      // PostgreSQL canceled a statement.
-      if ((error as { code?: unknown }).code !== "57014") throw error;
-      throw Object.assign(refusal("TIME_SLICE_OVER"), { cause: error });
-    }
+    return prepare(events, { ...context, checkTimeSlice });
   };
 }
 
