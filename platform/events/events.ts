@@ -27,6 +27,7 @@ export interface EventWriter<Tables> {
 
 /** What handles each event once, in one of the processes that consume for a group. */
 export interface EventConsumers<Tables> {
+  /** Starts a member of a group. Error: when this process has one already, which would lose its membership. */
   consume<Type extends EventType, Prepared = undefined>(
     options: ConsumeOptions<Tables, Type, Prepared>,
   ): Consumer;
@@ -63,18 +64,23 @@ export function createEvents(options: {
   const membership = createMembership(pool, lease);
   const reader = createLogReader(pool);
   const consumers = new Set<Consumer>();
+  const groups = new Set<string>();
   const dependencies = { pool, stable, reader, lease, membership, log, onEmitted: stable.wake };
 
   function eventsOf<Tables>(module: string): Events<Tables> {
     return {
       transaction: (db, work) => transactionWithEvents(db, work, stable.wake),
       consume(consumed) {
+        const { group } = consumed;
+        if (groups.has(group)) throw new Error(`this process consumes for ${group} already`);
+        groups.add(group);
         const started = startConsumer(database.of<Tables>(module), consumed, dependencies);
         const consumer: Consumer = {
           settled: started.settled,
           async stop() {
             await started.stop();
             consumers.delete(consumer);
+            groups.delete(group);
           },
         };
         consumers.add(consumer);

@@ -82,6 +82,16 @@ describe("a group", () => {
     );
   });
 
+  it("has one member in a process: a second one is refused and does not disturb it", async () => {
+    const consumer = consume();
+    expect(() => consume()).toThrow(/already/);
+    await log.emit("a:1");
+    await consumer.settled();
+    expect(await log.effects()).toEqual(["a:1"]);
+    await consumer.stop();
+    await consume().settled();
+  });
+
   it("that begins at the end gets only new events", async () => {
     await log.emit("a:1");
     const consumer = consume({ from: "end" });
