@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { perCall } from "#platform/db/database.ts";
-import type { DomainError } from "#platform/errors/domain-error.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { boundedQueue } from "#platform/protect/bounded-queue.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import { type Call, withinDeadline } from "#platform/rpc/call.ts";
@@ -26,7 +26,9 @@ function feedOf() {
   const answered = new Promise<void>((resolve) => {
     answer = resolve;
   });
+  let counts: () => Promise<{ relations: { following: number }[] }>;
   const relation = {
+    getRelations: () => counts(),
     async listFollowing(_: unknown, call: Call) {
       asked++;
       await withinDeadline(call, () => answered);
@@ -47,6 +49,9 @@ function feedOf() {
     store,
     answer,
     asked: () => asked,
+    countFollows(how: typeof counts) {
+      counts = how;
+    },
     read: (timeoutMs = 10_000, by = reader!) =>
       withinDeadline(call(timeoutMs), (own) => read(by, newest, 10, own)),
   };
@@ -92,4 +97,31 @@ test("four inboxes are filled at once, others wait, and too many are told when t
   feed.answer();
   const filled = (await Promise.all(outcomes)).filter((one) => one === 1);
   expect(filled).toHaveLength(14);
+});
+
+test("a day later follows are counted, again if nobody could tell, until it is known", async () => {
+  const feed = feedOf();
+  const by = "200";
+  feed.answer();
+  await feed.read(60_000, by);
+  await own.database.pool.query(
+    "update feed.reader set last_read_at = now() - interval '25 hours' where user_id = 200",
+  );
+  let counted = 0;
+  feed.countFollows(async () => {
+    counted++;
+    throw new DomainError("unavailable", "RELATION_UNREACHABLE", "It is away.");
+  });
+  for (let times = 1; times <= 2; times++) {
+    await expect(feed.read(60_000, by)).rejects.toMatchObject({ reason: "RELATION_UNREACHABLE" });
+    expect(counted).toBe(times);
+  }
+  feed.countFollows(async () => {
+    counted++;
+    return { relations: [{ following: 1 }] };
+  });
+  for (let times = 0; times < 2; times++) {
+    await feed.read(60_000, by);
+    expect(counted).toBe(3);
+  }
 });

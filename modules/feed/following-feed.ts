@@ -44,11 +44,13 @@ export function followingFeed(options: {
   });
   const unseenPulls = createListBatcher((userIds, batch) => store(batch).unseenPulls(userIds));
 
-  async function mustFill(userId: string, call: Call): Promise<boolean> {
+  async function mustFill(userId: string, call: ServedCall): Promise<boolean> {
     const state = await inboxState(userId, call);
     if (state !== "look") return state === "fill";
     const { relations } = await relation.getRelations({ userIds: [userId] }, call);
-    return relations.some(({ following }) => following > maxSources);
+    if (relations.some(({ following }) => following > maxSources)) return true;
+    await store(call).recordVisits([userId]);
+    return false;
   }
 
   // After a rebuild everybody's inbox is filled at the next read: this many of the process's database connections are

@@ -136,6 +136,7 @@ describe("a day later", () => {
     await filled(false);
     await age("25 hours");
     expect(await store.readersToFill([reader])).toEqual({ fill: new Set(), look: new Set([reader]) });
+    await store.recordVisits([reader]);
     expect(await store.readersToFill([reader])).toEqual({ fill: new Set(), look: new Set() });
     await filled(true);
     expect(await mustFill()).toBe(false);

@@ -12,30 +12,36 @@ import type { Tables } from "./tables.ts";
  * filled at the same time (a stale or capped one) locks its reader first, so that all take locks in the same order.
  */
 export function readerStore(db: Kysely<Tables>) {
+  /** Readers whom deliveries have skipped are filled from the facts; capped ones get new sources. */
+  const skipped = sql`(capped or last_read_at <= now() - ${idleDays} * interval '1 day')`;
+  /** Records that readers are here, after a day or more. */
+  async function recordVisits(userIds: string[]): Promise<void> {
+    await sql`
+      update feed.reader set stale = stale or ${skipped}, last_read_at = now()
+      where user_id = any(array(
+        select user_id from feed.reader
+        where user_id = any(${userIds}::int8[]) and last_read_at < now() - interval '1 day'
+        order by user_id for update
+      ))`.execute(db);
+  }
   return {
     /**
-     * Which of these readers have no inbox or one that must be filled, and which may follow too many by now. Records
-     * the visit once a day; only then can there be something to check.
+     * Which of these readers have no inbox or one that must be filled, and who may follow too many by now: those whose
+     * last visit was a day ago. Their visit is recorded by recordVisits when that was looked at.
      */
     async readersToFill(userIds: string[]): Promise<{ fill: Set<string>; look: Set<string> }> {
-      const { rows } = await sql<{ user_id: string; stale: boolean; old: boolean }>`
-        select user_id, stale, last_read_at < now() - interval '1 day' as old
+      const { rows } = await sql<{ user_id: string; stale: boolean; old: boolean; refill: boolean }>`
+        select user_id, stale, last_read_at < now() - interval '1 day' as old, ${skipped} as refill
         from feed.reader where user_id = any(${userIds}::int8[])`.execute(db);
-      const old = rows.filter((row) => row.old).map((row) => row.user_id);
-      const ready = new Set(rows.filter((row) => !row.stale && !row.old).map((row) => row.user_id));
-      const look = new Set<string>();
-      if (old.length > 0) {
-        // Readers that deliveries have skipped are filled from the facts; capped ones get new sources.
-        const noted = await sql<{ user_id: string; stale: boolean }>`
-          update feed.reader
-          set stale = stale or capped or last_read_at <= now() - ${idleDays} * interval '1 day', last_read_at = now()
-          where user_id = any(array(
-            select user_id from feed.reader where user_id = any(${old}::int8[]) order by user_id for update
-          )) returning user_id, stale`.execute(db);
-        for (const row of noted.rows) if (!row.stale) look.add(row.user_id);
-      }
-      return { fill: new Set(userIds.filter((id) => !ready.has(id) && !look.has(id))), look };
+      const ready = rows.filter((row) => !row.stale && !row.old).map((row) => row.user_id);
+      const old = rows.filter((row) => row.old);
+      const look = old.filter((row) => !row.stale && !row.refill).map((row) => row.user_id);
+      const refill = old.filter((row) => row.stale || row.refill).map((row) => row.user_id);
+      if (refill.length > 0) await recordVisits(refill);
+      const kept = new Set([...ready, ...look]);
+      return { fill: new Set(userIds.filter((id) => !kept.has(id))), look: new Set(look) };
     },
+    recordVisits,
     /**
      * Opens an inbox: every delivery and follow reaches it from here on. Returns the generation to fill, which is the
      * one in progress elsewhere if there is one: the first to finish decides. Error: SESSION_ENDED.
