@@ -46,11 +46,14 @@ export function projectInterests(
   };
 }
 
+/** Likes do, by their number in the event; interaction answers for the past by the same rule (interest-store.ts). */
+const showsInterest = (reaction: number) => reaction === 1;
+
 function toInterest(event: InterestEvent): ReaderOfAuthor[] {
   if (event.type === commented.name) {
     const { authorId: userId, videoAuthorId: authorId } = event.message;
     return userId === authorId ? [] : [{ userId, authorId }];
   }
   const { userId, authorId, now } = event.message;
-  return now === 1 && userId !== authorId ? [{ userId, authorId }] : [];
+  return showsInterest(now) && userId !== authorId ? [{ userId, authorId }] : [];
 }

@@ -20,7 +20,7 @@ export function reactionRoutes({
         `/videos/:id/${path}`,
         {
           schema: {
-            summary: `${path === "like" ? "Like" : "Dislike"} a video, in place of an earlier reaction`,
+            summary: `${path[0]!.toUpperCase()}${path.slice(1)} a video, in place of an earlier reaction`,
             ...(path === "dislike" && { description: "No feed shows it to the caller any more." }),
             tags: ["reactions"],
             params: IdParams,
