@@ -92,6 +92,24 @@ describe("a group", () => {
     await consume().settled();
   });
 
+  it("that cannot read waits before it tries again, however many events come, and stops at once", async () => {
+    const { quiet, warnings } = countWarnings();
+    const own = await openEventLog({ log: quiet });
+    const other = consume({ group: "other" }, own);
+    await other.settled();
+    await own.database.pool.query("alter table events.consumer_group rename to gone");
+    const consumer = consume({ retryDelayMs: 600_000 }, own);
+    const failures = () => warnings.filter((text) => text === "could not read events").length;
+    await expect.poll(failures).toBe(1);
+    for (const value of ["a:1", "a:2", "a:3"]) {
+      await own.emit(value);
+      await other.settled();
+    }
+    expect(failures()).toBe(1);
+    await consumer.stop();
+    await own.close();
+  });
+
   it("that begins at the end gets only new events", async () => {
     await log.emit("a:1");
     const consumer = consume({ from: "end" });

@@ -89,6 +89,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
   const log = dependencies.log.child({ group });
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
   const wakeSignal = createWakeSignal();
+  const stopSignal = createWakeSignal();
   const assignment = createAssignment(pool, group, lease, newPartitionState);
   const subscription = dependencies.reader.subscribe({
     types: [...types.keys()],
@@ -185,7 +186,8 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
       } catch (error) {
         mustRebalance = true;
         log.warn({ err: error }, "could not read events");
-        await wakeSignal.wait(backOffMs(retryDelayMs, failures++));
+        // Not the other signal: each event would cut it short, while the database has trouble.
+        await stopSignal.wait(backOffMs(retryDelayMs, failures++));
       }
     }
   }
@@ -206,6 +208,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
       endWatch();
       subscription.unsubscribe();
       wakeSignal.wake();
+      stopSignal.wake();
       await running;
       await membership.leave(group).catch((error) => log.warn({ err: error }, "could not leave a group"));
       await assignment.release().catch((error) => log.warn({ err: error }, "could not give back partitions"));
