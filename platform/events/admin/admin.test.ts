@@ -153,6 +153,34 @@ it("tail shows the newest, and goes on from a position, of the types asked for",
   expect(await read({ after: "4", limit: 2 })).toEqual([]);
 });
 
+it("a group that somebody joins meanwhile cannot be forgotten", async () => {
+  const { pool } = log.database;
+  const consumer = consume();
+  await consumer.settled();
+  await consumer.stop();
+  const joining = await pool.connect();
+  await joining.query("begin");
+  await joining.query("insert into events.member (group_name, id) values ('test', $1)", [log.lease.id]);
+  const forgetting = expect(forget(pool, "test")).rejects.toMatchObject({ reason: "GROUP_IN_USE" });
+  const waiting = "select from pg_locks where relation = 'events.member'::regclass and not granted";
+  await expect.poll(async () => (await pool.query(waiting)).rowCount).toBe(1);
+  await joining.query("commit");
+  joining.release();
+  await forgetting;
+  expect(await readLag(pool)).toHaveLength(1);
+});
+
+it("a member whose group was forgotten just before it joined registers it again", async () => {
+  const { pool } = log.database;
+  const consumer = consume();
+  await consumer.settled();
+  await pool.query("delete from events.consumer; delete from events.consumer_group");
+  await log.emit("a:1");
+  await consumer.settled();
+  expect(await log.effects()).toEqual(["a:1"]);
+  expect(await readLag(pool)).toMatchObject([{ group: "test", types: ["test.added.v1"] }]);
+});
+
 it("a group that runs cannot be forgotten; one that does not leaves nothing", async () => {
   const consumer = consume();
   const { pool } = log.database;

@@ -82,18 +82,31 @@ export async function reset(pool: Pool, group: string, to: "start" | "end"): Pro
 
 /** Removes a group that is no longer used, with its dead letters, because the log is retained for every known group. */
 export async function forget(pool: Pool, group: string): Promise<void> {
-  const { rows } = await pool.query<{ alive: boolean; known: boolean }>(
-    `select exists (
-         select from events.member m join lease.process p on p.id = m.id
-         where m.group_name = $1 and p.expires_at > now()
-       ) as alive,
-       exists (select from events.consumer_group where group_name = $1) as known`,
-    [group],
-  );
-  if (!rows[0]!.known) throw noSuchGroup(group);
-  if (rows[0]!.alive) throw refusal("GROUP_IN_USE", { group });
-  for (const table of ["dead", "consumer", "member", "consumer_group"])
-    await pool.query(`delete from events.${table} where group_name = $1`, [group]);
+  const client = await pool.connect();
+  let failure: Error | undefined;
+  try {
+    // Nobody joins a group meanwhile.
+    await client.query("begin; lock table events.member in share row exclusive mode");
+    const { rows } = await client.query<{ alive: boolean; known: boolean }>(
+      `select exists (
+           select from events.member m join lease.process p on p.id = m.id
+           where m.group_name = $1 and p.expires_at > now()
+         ) as alive,
+         exists (select from events.consumer_group where group_name = $1) as known`,
+      [group],
+    );
+    if (!rows[0]!.known) throw noSuchGroup(group);
+    if (rows[0]!.alive) throw refusal("GROUP_IN_USE", { group });
+    for (const table of ["dead", "consumer", "member", "consumer_group"])
+      await client.query(`delete from events.${table} where group_name = $1`, [group]);
+    await client.query("commit");
+  } catch (error) {
+    failure = error as Error;
+    throw error;
+  } finally {
+    // A closed connection rolls back.
+    client.release(failure);
+  }
 }
 
 /** The events after a position, in log order; without a position, the newest. */

@@ -96,6 +96,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     partitions: () => assignment.held.keys(),
   });
   let stopping = false;
+  let registered = false;
   let mustRebalance = false;
   let replayRequested = false;
 
@@ -149,8 +150,9 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
 
   function onView(view: GroupView): void {
     replayRequested = view.replay;
+    if (!view.known) registered = false;
     if (assignment.update(view)) mustRebalance = true;
-    if (mustRebalance || replayRequested) wakeSignal.wake();
+    if (mustRebalance || replayRequested || !registered) wakeSignal.wake();
   }
 
   async function step(): Promise<void> {
@@ -175,8 +177,15 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     let failures = 0;
     while (!stopping) {
       try {
+        if (!registered) {
+          registered = true;
+          await registerGroup(pool, group, [...types.keys()], from).catch((error) => {
+            registered = false;
+            throw error;
+          });
+          if (introduced) mustRebalance = true;
+        }
         if (!introduced) {
-          await registerGroup(pool, group, [...types.keys()], from);
           await membership.join(group, onView);
           introduced = true;
         }

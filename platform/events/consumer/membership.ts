@@ -8,6 +8,8 @@ export interface GroupView {
   /** How many partitions are ours, and the sum of their terms. A partition that is taken or reset changes it. */
   owned: number;
   terms: number;
+  /** The group is registered. An operator may have had it forgotten just before this member joined. */
+  known: boolean;
   /** There are dead letters to replay. */
   replay: boolean;
 }
@@ -51,6 +53,7 @@ export function createMembership(pool: Pool, lease: ProcessLease): Membership {
             select m.id::text from events.member m join lease.process p on p.id = m.id
             where m.group_name = g.name and m.id <> $2
           ) as members,
+          exists (select from events.consumer_group where group_name = g.name) as known,
           exists (select from events.dead where group_name = g.name and replay) as replay
         from unnest($1::text[]) g(name) cross join lateral (
           select count(*)::int as owned, coalesce(sum(term), 0)::float8 as terms
