@@ -246,4 +246,40 @@ describe("without the service of reactions and follows", () => {
     expect(again.api.author).toMatchObject({ followed: true, counts: { followers: 1, likesReceived: 1 } });
     expect(again.classic).toMatchObject({ favorite_count: 1, author: { is_follow: true } });
   });
+
+  test("feeds show what a block or a dislike hides, say that they could not tell, and hide it again at once", async () => {
+    const [maker, rival, fan] = await Promise.all([server.register(), server.register(), server.register()]);
+    const [blocked, disliked] = await Promise.all(
+      [maker, rival].map(async (one) => (await one.settled((await one.publish(freshClip())).id)).id),
+    );
+    expect((await fan.put(`/users/${maker.id}/block`)).status).toBe(204);
+    expect((await fan.put(`/videos/${disliked}/dislike`)).status).toBe(204);
+    const shown = async (limit: number) => {
+      const response = await fan.get<Page<Video>>(`/feed?limit=${limit}`);
+      const ids = body(response).items.map(({ id }) => id);
+      return {
+        hidden: [blocked, disliked].map((id) => !ids.includes(id!)),
+        missing: response.headers.get("douya-missing")?.split(", ").sort(),
+      };
+    };
+    const complete = { hidden: [true, true], missing: undefined };
+    expect(await shown(20)).toEqual(complete);
+    await server.deployment.programOf("interaction").kill();
+    const missing = ["likes", "reactions", "relations"];
+    expect(await shown(21)).toEqual({ hidden: [false, false], missing });
+    // A page that was cached before is still true.
+    expect(await shown(20)).toEqual(complete);
+    const message = { json: { content: "x" } };
+    expectProblem(
+      await fan.post(`/conversations/${maker.id}/messages`, message),
+      503,
+      "RELATION_UNAVAILABLE",
+    );
+    await server.deployment.restart("interaction");
+    const again = await until("the page is complete", async () => {
+      const now = await shown(21);
+      return now.missing === undefined && now;
+    });
+    expect(again).toEqual(complete);
+  });
 });

@@ -48,7 +48,7 @@ export function createComposer(
   };
 }
 
-/** Nobody can hide from a moderator by blocking them. */
+/** Nobody can hide from a moderator by blocking them. Unblocked while nobody can tell (docs/adr/0011). */
 function isUnblocked({ relation }: Person, { moderator }: PublicCall): boolean {
   return !relation?.blocked && (moderator === true || !relation?.blocksCaller);
 }
