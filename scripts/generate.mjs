@@ -8,6 +8,8 @@ import { install, prepare, root, run } from "./prepare.mjs";
 await install();
 // First, since the server's code may already use the new parts.
 run("npx", ["buf", "generate"]);
+const etcd = "platform/registry/etcd";
+run("npx", ["buf", "generate", etcd, "--template", `${etcd}/buf.gen.yaml`]);
 writeFileSync(
   join(root, "docs", "reasons.md"),
   (await load("contracts/reasons-document.ts")).reasonsDocument(),

@@ -99,6 +99,19 @@ const keys = {
     "Where modules of other processes are: user=host:port,video=host:port. One that runs at several is listed for each.",
     text,
   ),
+  rpcAddress: key(
+    "DOUYA_RPC_ADDRESS",
+    "",
+    "host:port at which other processes call this one, where that is not DOUYA_RPC_HOST and DOUYA_RPC_PORT; needs DOUYA_ETCD_URL.",
+    hostAndPort,
+  ),
+  etcdUrl: key(
+    "DOUYA_ETCD_URL",
+    "",
+    "etcd, through which processes find each other instead of by DOUYA_SERVICES: http://host:2379, its members with commas.",
+    text,
+    true,
+  ),
   clusterSecret: key(
     "DOUYA_CLUSTER_SECRET",
     "",
@@ -227,6 +240,11 @@ function whole(value: string): number {
 
 function megabytes(value: string): number {
   return whole(value) * 1024 * 1024;
+}
+
+function hostAndPort(value: string): string {
+  if (value === "" || /^(\[[\da-f:]+\]|[^\s:/]+):\d{1,5}$/i.test(value)) return value;
+  throw new Error("must be host:port");
 }
 
 function port(value: string): number {

@@ -7,6 +7,7 @@ import type { CheckedMedia } from "#platform/media/media-tool.ts";
 import type { Part } from "#platform/observe/degraded.ts";
 import type { DiskWatch } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
+import type { OpenRegistry } from "./open-registry.ts";
 import { table } from "./targets.ts";
 
 const queryFreshMs = 5_000;
@@ -23,12 +24,14 @@ export function degradableParts(options: {
   progress: ProgressWatch;
   /** Undefined where no module handles media. */
   media: CheckedMedia | undefined;
+  registry: OpenRegistry;
   log: Logger;
 }): Record<string, Part> {
-  const { disk, pool, progress, media, log } = options;
+  const { disk, pool, progress, media, registry, log } = options;
   return {
     disk: { look: disk.problem, freshMs: 1_000 },
     ...(media && { media: { look: lookAtMedia(media, log), freshMs: mediaFreshMs } }),
+    registry: { look: async () => registry.problem(), freshMs: 0 },
     consumers: { look: async () => stalled(progress), freshMs: 0 },
     deadLetters: {
       async look() {

@@ -23,7 +23,6 @@ import { watchDisk } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
-import { staticRegistry } from "#platform/registry/registry.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import { type GrpcLink, grpcLink } from "#platform/rpc/grpc-link.ts";
 import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
@@ -32,6 +31,7 @@ import { createServiceTokens } from "#platform/rpc/service-token.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
 import { type Config, searchPath } from "./config.ts";
 import { degradableParts } from "./degradable-parts.ts";
+import { openRegistry } from "./open-registry.ts";
 import { mediaWorkerPath } from "./paths.ts";
 import { clusterSecret, migrateAll, openStorage } from "./storage.ts";
 import { callersOf, modulesOf, table } from "./targets.ts";
@@ -121,13 +121,15 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const progress = watchProgress(pool, { log, stalledMs: config.stalledMs });
     undo.push(progress.stop);
     const usesMedia = entries.some(({ module }) => module.usesMedia);
-    const parts = degradableParts({ disk, pool, progress, media: usesMedia ? tool : undefined, log });
+    const registry = await openRegistry(config, log);
+    undo.push(registry.close);
+    const inspected = usesMedia ? tool : undefined;
+    const parts = degradableParts({ disk, pool, progress, media: inspected, registry, log });
     const degraded = watchParts(parts, { metrics, log });
     const security = createSecurityLog(storage.database.of("security"), log);
     undo.push(security.stop);
     const retention = startRetention(pool, { log });
     undo.push(retention.stop);
-    const registry = staticRegistry(config.services);
     const tokens = createServiceTokens(secret);
     const running = new Map<string, Running<DescService>>();
     const links = new Map<string, GrpcLink>();
@@ -192,6 +194,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const address = await app.listen({ host: config.host, port: config.port }).catch((error) => {
       throw listenError(error, config);
     });
+    // Gone from there before anything is drained.
+    if (rpcPort !== undefined) undo.push(registry.announce([...running.keys()], rpcPort));
     return { address, rpcPort, modules: [...running.keys()], database: storage.database, stop };
 
     async function offerModules(): Promise<number | undefined> {

@@ -219,6 +219,18 @@ export const platformReasons = {
     says: "Nothing says where the module {module} runs. Start it in this process or add {module}=host:port to DOUYA_SERVICES.",
     tells: "operators",
   },
+  ETCD_URL_INVALID: {
+    kind: "invalid",
+    says: '"{text}" is no address of etcd. Write DOUYA_ETCD_URL as http://host:2379, several with commas.',
+    tells: "operators",
+  },
+  ETCD_UNAVAILABLE: {
+    kind: "unavailable",
+    says: "etcd does not answer ({details}).",
+    tells: "operators",
+    retryAfterMs: 1000,
+  },
+  ETCD_REFUSED: { kind: "internal", says: "etcd refuses: {details}.", tells: "operators" },
   REGISTRY_INVALID: {
     kind: "invalid",
     says: "{what} Write DOUYA_SERVICES as user=host:port,video=host:port.",

@@ -1,7 +1,4 @@
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
-
-const names = ["chromium", "chromium-browser", "google-chrome"];
+import { findProgram } from "#platform/testing/find-program.ts";
 
 /** Chromium uses only the last list of these, so Playwright's own is included. */
 const unwantedFeatures = [
@@ -29,15 +26,5 @@ export const browserFlags = [
 
 /** The Chromium on the PATH, if there is one. */
 export function findChromium(): string | undefined {
-  const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
-  return names
-    .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+  return findProgram("chromium", "chromium-browser", "google-chrome");
 }

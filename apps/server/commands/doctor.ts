@@ -6,6 +6,8 @@ import { readLag } from "#platform/events/admin/lag.ts";
 import { readDeadJobs, retryDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
+import { connectEtcd } from "#platform/registry/etcd/etcd-client.ts";
+import { Maintenance } from "#platform/registry/etcd/gen/etcd_pb.ts";
 import { readConfig, searchPath } from "../config.ts";
 import { mediaWorkerPath } from "../paths.ts";
 import { openStorage } from "../storage.ts";
@@ -47,6 +49,7 @@ export const doctorCommand: Command = {
         await storage.close();
       }
     });
+    if (config.etcdUrl) await check("etcd", () => lookAtEtcd(config.etcdUrl));
     await check("Jobs", () => withDatabase(lookForDeadJobs));
     await check("Events", () => withDatabase((database) => lookAtEvents(database, config.stalledMs)));
     await check("Disk", async () => {
@@ -68,6 +71,21 @@ export const doctorCommand: Command = {
     });
   },
 };
+
+/** Its version and how long it takes. */
+async function lookAtEtcd(url: string): Promise<string> {
+  const etcd = connectEtcd(url);
+  try {
+    const startedMs = performance.now();
+    const { version, leader, errors } = await etcd.call(Maintenance.method.status, {});
+    const tookMs = Math.round(performance.now() - startedMs);
+    if (leader === 0n) throw new Error("it has no leader: a majority of its members must be up");
+    if (errors.length > 0) throw new Error(`it reports: ${errors.join(", ")}`);
+    return `etcd ${version}, answers in ${tookMs} ms`;
+  } finally {
+    etcd.close();
+  }
+}
 
 async function lookForDeadJobs({ pool }: Database): Promise<string> {
   const dead = await readDeadJobs(pool, schemas);
