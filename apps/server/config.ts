@@ -5,6 +5,7 @@ import { parseEnv } from "node:util";
 import { closest } from "fastest-levenshtein";
 import { refusal } from "#contracts/reasons.ts";
 import { parseTrustProxy } from "#platform/http/client-address.ts";
+import { isHostAndPort } from "#platform/registry/host-and-port.ts";
 
 interface Key<T> {
   name: string;
@@ -243,8 +244,8 @@ function megabytes(value: string): number {
 }
 
 function hostAndPort(value: string): string {
-  if (value === "" || /^(\[[\da-f:]+\]|[^\s:/]+):\d{1,5}$/i.test(value)) return value;
-  throw new Error("must be host:port");
+  if (value !== "" && !isHostAndPort(value)) throw new Error("must be host:port");
+  return value;
 }
 
 function port(value: string): number {

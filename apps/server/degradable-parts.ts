@@ -31,7 +31,7 @@ export function degradableParts(options: {
   return {
     disk: { look: disk.problem, freshMs: 1_000 },
     ...(media && { media: { look: lookAtMedia(media, log), freshMs: mediaFreshMs } }),
-    registry: { look: async () => registry.problem(), freshMs: 0 },
+    ...(registry.problem && { registry: { look: async () => registry.problem!(), freshMs: 0 } }),
     consumers: { look: async () => stalled(progress), freshMs: 0 },
     deadLetters: {
       async look() {

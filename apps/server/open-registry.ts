@@ -10,8 +10,8 @@ import type { Config } from "./config.ts";
 export interface OpenRegistry extends Registry {
   /** Tells the others that these modules are served at this port from now on, until the function is called. */
   announce(modules: string[], rpcPort: number): () => Promise<void>;
-  /** Why others may not be found, or not find this process; undefined when all is well. */
-  problem(): string | undefined;
+  /** Why others may not be found, or not find this process; undefined when all is well. A fixed list has no problems. */
+  problem?: () => string | undefined;
   close(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export async function openRegistry(config: Config, log: Logger): Promise<OpenReg
   if (!config.etcdUrl) {
     const { endpoints } = staticRegistry(config.services);
     const announce = () => async () => {};
-    return { endpoints, announce, problem: () => undefined, close: async () => {} };
+    return { endpoints, announce, close: async () => {} };
   }
   const etcd = connectEtcd(config.etcdUrl);
   const registry = etcdRegistry(etcd, log);
@@ -36,7 +36,8 @@ export async function openRegistry(config: Config, log: Logger): Promise<OpenReg
       const address = config.rpcAddress || `${config.rpcHost}:${rpcPort}`;
       const leave = registry.register({ id: randomUUID(), modules, address, startedMs: Date.now() });
       return async () => {
-        await leave();
+        // What cannot be taken back ends with its lease.
+        await leave().catch((error) => log.warn({ err: error }, "this process is still announced in etcd"));
         await delay(heardMs);
       };
     },

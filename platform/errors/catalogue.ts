@@ -35,7 +35,7 @@ export function refusalOf<const Catalogue extends Record<string, Reason>>(catalo
     const sentence =
       typeof words === "string"
         ? words
-        : reason.says.replace(/\{(\w+)\}/g, (_, hole) => String(words?.[hole as never]));
+        : reason.says.replace(/\{(\w{1,20})\}/g, (_, hole) => String(words?.[hole as never]));
     return new DomainError(reason.kind, name, sentence, retryAfterMs ?? reason.retryAfterMs);
   };
 }

@@ -163,7 +163,7 @@ export function connectEtcd(urls: string): EtcdClient {
 function memberAt(text: string) {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || !url.hostname)
-    throw refusal("ETCD_URL_INVALID", { text: text.replace(/\/\/.*@/, "//…@") });
+    throw refusal("ETCD_URL_INVALID", { text: text.slice(text.lastIndexOf("@") + 1) });
   return {
     host: `${url.hostname}:${url.port || "2379"}`,
     secure: url.protocol === "https:",

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { Logger } from "../../observe/log.ts";
+import { isHostAndPort } from "../host-and-port.ts";
 import type { Endpoints, Registry } from "../registry.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { KV } from "./gen/etcd_pb.ts";
@@ -96,7 +97,7 @@ export function etcdRegistry(etcd: EtcdClient, log: Logger): EtcdRegistry {
 function addressIn(value: string): string | undefined {
   try {
     const { address } = JSON.parse(value) as { address?: unknown };
-    return typeof address === "string" && /^[^\s/]+:\d+$/.test(address) ? address : undefined;
+    return typeof address === "string" && isHostAndPort(address) ? address : undefined;
   } catch {
     return undefined;
   }
