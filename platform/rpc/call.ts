@@ -131,8 +131,6 @@ function settleWithin<T>(call: Call, work: () => Promise<T>, onOver: (why: unkno
 }
 
 export function deadlineExceeded(): DomainError {
-  // A commit may have been on its way.
-  const words =
-    "The answer took too long. A change may have been made all the same: look before you try again.";
-  return refusal("DEADLINE_EXCEEDED", words);
+  // A commit may have been on its way, which the sentence says.
+  return refusal("DEADLINE_EXCEEDED");
 }

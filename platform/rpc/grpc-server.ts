@@ -54,19 +54,20 @@ export async function startGrpcServer(options: {
       callers.set(path, new Set(allowed.map(([module]) => module)));
       const handle = (offer.handlers as unknown as Record<string, UntypedHandler>)[method.localName]!;
       const measured = options.meter(offer.service.typeName, method.name);
-      const answer = (rpc: ServerUnaryCall<unknown, unknown>) =>
+      const answer = (request: unknown, call: Call) =>
         measured(async () =>
-          create(
-            method.output,
-            (await withinDeadline(callOf(rpc), (served) => handle(rpc.request, served))) as never,
-          ),
+          create(method.output, (await withinDeadline(call, (served) => handle(request, served))) as never),
         );
       server.register(
         path,
         (rpc: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>) => {
-          answer(rpc).then(
+          const call = callOf(rpc);
+          answer(rpc.request, call).then(
             (message) => reply(null, message),
-            (error) => reply(statusOf(error, rpc, options.log)),
+            (error) => {
+              const at = { log: options.log, rpc: path, traceId: call.traceId };
+              reply(toStatus(toRefusal(error, at)));
+            },
           );
         },
         (message) => Buffer.from(toBinary(method.output, message as Message)),
@@ -116,9 +117,4 @@ function goneSignal(rpc: ServerUnaryCall<unknown, unknown>): AbortSignal {
   const gone = new AbortController();
   rpc.once("cancelled", () => gone.abort(refusal("CALLER_GONE")));
   return gone.signal;
-}
-
-function statusOf(error: unknown, rpc: ServerUnaryCall<unknown, unknown>, log: Logger) {
-  const { traceId } = readTraceContext(text(rpc, "traceparent"));
-  return toStatus(toRefusal(error, { log, rpc: rpc.getPath(), traceId }));
 }
