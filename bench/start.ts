@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createLog } from "#platform/observe/log.ts";
 import { startEmbeddedPostgres } from "#platform/postgres/embedded-postgres.ts";
+import { freePorts } from "#platform/testing/free-ports.ts";
 import type { Bench } from "./bench.ts";
 import { compare } from "./rounds.ts";
 import type { Row } from "./scoreboard.ts";
@@ -18,7 +18,7 @@ export const start: Bench = async (environment, { rounds }) => {
   await environment.callers();
   const dir = join(environment.dataDir, "postgres");
   const whole = async () => {
-    const port = await freePort();
+    const [port] = (await freePorts(1)) as [number];
     const env = { ...process.env, DOUYA_DATA: environment.dataDir, DOUYA_PORT: String(port) };
     const startedMs = performance.now();
     // Like `npm start`, which first checks whether something must be built.
@@ -62,12 +62,4 @@ async function ready(port: number): Promise<void> {
     await delay(pollMs);
   }
   throw new Error(`the server was not ready after ${startMs} ms`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { isAlive } from "#platform/postgres/process-alive.ts";
-import { freePorts } from "./harness/deployment.ts";
+import { freePorts } from "#platform/testing/free-ports.ts";
 import { body, send } from "./harness/http-client.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { within } from "./harness/within.ts";

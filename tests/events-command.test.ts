@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { freePorts } from "./harness/deployment.ts";
+import { freePorts } from "#platform/testing/free-ports.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { until, within } from "./harness/within.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePorts } from "./harness/deployment.ts";
+import { freePorts } from "#platform/testing/free-ports.ts";
 import { connectToEmbedded } from "./harness/embedded-database.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { freePorts } from "./harness/deployment.ts";
+import { freePorts } from "#platform/testing/free-ports.ts";
 import { until, within } from "./harness/within.ts";
 
 test("npm start that is asked to end ends the server too, which it runs in a shell", async () => {

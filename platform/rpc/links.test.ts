@@ -17,6 +17,7 @@ import type { Endpoints } from "../registry/registry.ts";
 import { bundleScript } from "../testing/bundle-script.ts";
 import { changingEndpoints } from "../testing/changing-endpoints.ts";
 import { echoHandlers, echoService, type Say, type ServeSay, sayOf } from "../testing/echo-service.ts";
+import { freePorts } from "../testing/free-ports.ts";
 import { patienceMs } from "../testing/patience.ts";
 import type { Call } from "./call.ts";
 import { directClient } from "./direct-link.ts";
@@ -453,7 +454,7 @@ describe("over gRPC alone", () => {
   });
 
   test("a peer that is down is told at once, and used again when it is back", async () => {
-    const port = await freePort();
+    const [port] = (await freePorts(1)) as [number];
     const say = link(`127.0.0.1:${port}`);
     for (let i = 0; i < 3; i++) {
       await expect(say({}, callFor(hourMs))).rejects.toMatchObject(down);
@@ -525,7 +526,7 @@ describe("a module at several endpoints", () => {
   });
 
   test("is reached at the others while one is down, and at that one again when it is back", async () => {
-    const port = await freePort();
+    const [port] = (await freePorts(1)) as [number];
     const say = link(changingEndpoints(`127.0.0.1:${port}`, at(await named("up"))));
     await expect.poll(() => tried(say)).toBe("up");
     for (let i = 0; i < 20; i++) expect(await heard(say)).toBe("up");
@@ -622,12 +623,3 @@ describe("a module at several endpoints", () => {
     expect(endpoints.watchers()).toBe(0);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}

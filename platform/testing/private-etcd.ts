@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import { findProgram } from "./find-program.ts";
+import { freePorts } from "./free-ports.ts";
 
 /** An etcd of one member for one test. */
 export interface PrivateEtcd {
@@ -40,7 +40,7 @@ export function withEtcd(): () => PrivateEtcd {
 
 async function startPrivateEtcd(): Promise<PrivateEtcd> {
   const folder = await mkdtemp(join(tmpdir(), "douya-etcd-"));
-  const [client, peer] = await Promise.all([freePort(), freePort()]);
+  const [client, peer] = await freePorts(2);
   const url = `http://127.0.0.1:${client}`;
   let child: ChildProcess | undefined;
 
@@ -89,13 +89,4 @@ async function startPrivateEtcd(): Promise<PrivateEtcd> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePorts } from "#platform/testing/free-ports.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { type Program, startProgram } from "./program.ts";
 
@@ -125,18 +125,4 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
     restart: (module) => start(targetOf(module)),
     remove,
   };
-}
-
-/** Unused ports; all held at once, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

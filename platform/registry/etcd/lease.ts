@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../observe/log.ts";
+import { jitteredMs } from "./back-off.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { Lease as LeaseService } from "./gen/etcd_pb.ts";
 
-const pauseMs = 200;
 const maxPauseMs = 2_000;
 
 /** A lease that this process keeps alive. */
@@ -73,7 +73,7 @@ export function holdLease(
         if (stopping.signal.aborted) return;
         log.warn({ err: error }, "the lease in etcd could not be renewed");
         if (performance.now() > heldUntilMs) lease = undefined;
-        await pause(Math.min(maxPauseMs, pauseMs * 2 ** Math.min(failures++, 10)) * (0.5 + Math.random()));
+        await pause(jitteredMs(failures++, maxPauseMs));
       }
     }
   }

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../observe/log.ts";
+import { onAbort } from "../../protect/on-abort.ts";
+import { jitteredMs } from "./back-off.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { Event_EventType as EventType, KV, Watch, type WatchResponse } from "./gen/etcd_pb.ts";
 import { rangeOf, textOf } from "./keys.ts";
@@ -18,7 +20,6 @@ export interface WatchedPrefix {
 /** How often a watch on which nothing happens is asked whether it lives; one that is silent for longer is given up. */
 const defaultAskMs = 2_000;
 const silentAsks = 3;
-const pauseMs = 200;
 const maxPauseMs = 5_000;
 
 /**
@@ -86,11 +87,10 @@ export function watchPrefix(
         if (++silent > silentAsks) end(new Error("the watch is silent"));
         else stream.send({ requestUnion: { case: "progressRequest", value: {} } });
       }, askMs);
-      const onStop = () => end();
-      stopping.signal.addEventListener("abort", onStop);
+      const leave = onAbort(stopping.signal, () => end());
       function end(error?: Error): void {
         clearInterval(asking);
-        stopping.signal.removeEventListener("abort", onStop);
+        leave();
         if (error) reject(error);
         else resolve();
         stream.end();
@@ -113,8 +113,8 @@ export function watchPrefix(
       } catch (error) {
         if (stopping.signal.aborted) return;
         log.warn({ err: error, prefix }, "etcd is watched again");
-        const pause = Math.min(maxPauseMs, pauseMs * 2 ** Math.min(failures++, 10));
-        await delay(pause * (0.5 + Math.random()), undefined, { signal: stopping.signal }).catch(() => {});
+        const pauseMs = jitteredMs(failures++, maxPauseMs);
+        await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
       }
     }
   }
