@@ -3,6 +3,8 @@ import { patienceMs } from "./platform/testing/patience.ts";
 
 export default defineConfig({
   test: {
+    // Those in tests/cluster want all engines, those in tests/upgrade an older version: they have configurations of their own.
+    exclude: ["**/node_modules/**", "tests/cluster/**", "tests/upgrade/**"],
     include: ["{apps,bench,contracts,modules,platform,tests}/**/*.test.ts"],
     globalSetup: ["tests/global-setup.ts", "platform/testing/global-setup.ts"],
     // More than any one wait in it, so that a wait that fails says what it waited for.

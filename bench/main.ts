@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
 import { createBenchEnvironment } from "./bench-environment.ts";
+import { cache } from "./cache.ts";
 import { fanOut } from "./fan-out.ts";
 import { feedCold } from "./feed-cold.ts";
 import { feedApiGuest, feedGuest } from "./feed-guest.ts";
@@ -8,12 +9,17 @@ import { feedApiUser, feedUser } from "./feed-user.ts";
 import { firstFrame } from "./first-frame.ts";
 import { following } from "./following.ts";
 import { growth } from "./growth.ts";
+import { likeFour } from "./like-four.ts";
 import { login } from "./login.ts";
 import { loginStorm } from "./login-storm.ts";
+import { overload } from "./overload.ts";
 import { publishBig } from "./publish-big.ts";
+import { relay } from "./relay.ts";
 import { machine, printTable, type Row, writeResults } from "./scoreboard.ts";
+import { sessionCheck } from "./session-check.ts";
 import { split } from "./split.ts";
 import { start } from "./start.ts";
+import { twoGateways } from "./two-gateways.ts";
 import { upload } from "./upload.ts";
 import { follow, likeHot, likeSpread } from "./writes.ts";
 
@@ -26,16 +32,22 @@ const benches: Record<string, Bench> = {
   "login-storm": loginStorm,
   "like-spread": likeSpread,
   "like-hot": likeHot,
+  "like-four": likeFour,
   follow,
   "fan-out": fanOut,
   "publish-big": publishBig,
   upload,
   start,
   split,
+  "two-gateways": twoGateways,
   growth,
   following,
   "feed-cold": feedCold,
   "first-frame": firstFrame,
+  cache,
+  "session-check": sessionCheck,
+  relay,
+  overload,
 };
 
 const { values, positionals } = parseArgs({

@@ -2,6 +2,7 @@ import type { Bench } from "./bench.ts";
 import { feedRequests } from "./feed-user.ts";
 import { runLoad, startGenerator } from "./generate.ts";
 import { cachedPages, makePages } from "./page-rates.ts";
+import { places } from "./places.ts";
 import { compare } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
 
@@ -11,14 +12,7 @@ const callerCount = 1000;
 /** The feed of 1,000 people who follow 200 each: modules in three processes, against all in one. */
 export const split: Bench = async (environment, { rounds, roundMs, profileDir }) => {
   const dataset = await environment.dataset();
-  // In call order: callers start after the modules they call and get their addresses.
-  const services: string[] = [];
-  const place = async (...modules: string[]) => {
-    const env = { DOUYA_SERVICES: services.join(",") };
-    const process = await dataset.serve({ target: modules.join(","), env, profileDir });
-    for (const module of modules) services.push(`${module}=127.0.0.1:${process.rpcPort}`);
-    return process;
-  };
+  const place = places(dataset, profileDir);
   const people = await place("user", "relation", "message");
   const videos = await place("video", "interaction", "feed");
   const gateway = await place("gateway");

@@ -18,6 +18,7 @@ import {
   AccountErasedSchema,
   AccountReopenedSchema,
   ProfileChangedSchema,
+  SessionsEndedSchema,
 } from "./gen/user_events_pb.ts";
 import {
   AccountRefusedSchema,
@@ -73,6 +74,11 @@ export const profileChanged = event(
   "user.profile_changed.v1",
   ProfileChangedSchema,
   (profile) => profile.userId,
+);
+export const sessionsEnded = event(
+  "user.sessions_ended.v1",
+  SessionsEndedSchema,
+  (sessions) => sessions.userId,
 );
 export const reacted = event(
   "interaction.reacted.v1",

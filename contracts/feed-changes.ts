@@ -33,7 +33,13 @@ type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message
   ? { type: Name; message: Message }
   : never;
 
-/** The ids of the videos and people (also as readers) whose feeds an event changes; undefined: all. */
+/** Stands for the lists of all feeds: any of them may have other videos than before. */
+export const everyFeed = "feeds";
+
+/**
+ * The ids of the videos and people (also as readers) about whom an event changes what feeds show, and `everyFeed`;
+ * undefined: of all that is shown.
+ */
 export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string[] | undefined {
   switch (event.type) {
     case profileChanged.name:
@@ -51,11 +57,15 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case commented.name:
     case commentDeleted.name:
       return [event.message.videoId];
+    case videoPublished.name:
+      return [event.message.videoId, event.message.authorId, everyFeed];
     case videoDeleted.name:
       // An unpublished video was in no feed.
-      return event.message.publishedAtMs > 0 ? undefined : [];
+      return event.message.publishedAtMs > 0
+        ? [event.message.videoId, event.message.authorId, everyFeed]
+        : [];
     case inboxesChanged.name:
-      return event.message.userIds.length > 0 ? event.message.userIds : undefined;
+      return event.message.userIds.length > 0 ? event.message.userIds : [everyFeed];
     default:
       return undefined;
   }

@@ -20,6 +20,19 @@ export const numbersOfKind: Record<ErrorKind, { status: number; code: number }> 
 export const reasons = {
   ...platformReasons,
 
+  SWITCHED_OFF: {
+    kind: "unavailable",
+    says: "This is switched off for the moment. Try again later.",
+    retryAfterMs: 60_000,
+  },
+
+  // What a proxy says when there is no gateway.
+  GATEWAY_UNAVAILABLE: {
+    kind: "unavailable",
+    says: "The server is not there just now. Try again in a moment.",
+    retryAfterMs: 5000,
+  },
+
   // Accounts and sessions.
   NAME_INVALID: {
     kind: "invalid",
@@ -124,6 +137,46 @@ export const reasons = {
     kind: "not-found",
     says: "You have no such upload. Uploads are kept for a day; send the file again.",
   },
+  UPLOADS_UNFINISHED_TOO_MANY: {
+    kind: "exhausted",
+    says: "You have {max} uploads that are not finished. Finish or cancel some, or wait until they are thrown away after two days.",
+    retryAfterMs: 60_000,
+  },
+  UPLOAD_LOCKED: {
+    kind: "conflict",
+    status: 423,
+    says: "This upload is being sent over another connection. Ask for its offset again in a moment.",
+    tells: "programs",
+    retryAfterMs: 1000,
+  },
+  UPLOAD_TAKEN_OVER: {
+    kind: "conflict",
+    says: "This upload goes on over another connection.",
+    tells: "programs",
+  },
+  UPLOAD_OFFSET_WRONG: {
+    kind: "conflict",
+    says: "This upload continues at byte {offset}.",
+    tells: "programs",
+  },
+  TUS_VERSION_UNSUPPORTED: {
+    kind: "invalid",
+    status: 412,
+    says: "This server speaks tus 1.0.0: send the header Tus-Resumable: 1.0.0.",
+    tells: "programs",
+  },
+  PIECE_TYPE_WRONG: {
+    kind: "invalid",
+    status: 415,
+    says: "Send a piece of a file as application/offset+octet-stream.",
+    tells: "programs",
+  },
+  TUS_HEADER_INVALID: {
+    kind: "invalid",
+    status: 400,
+    says: "{header}: {problem}.",
+    tells: "programs",
+  },
   UNPUBLISHED_TOO_MUCH: {
     kind: "exhausted",
     says: "You have {megabytes} MB that are not published yet, and more is not kept. Publish some, wait until your videos are prepared, or until tomorrow, when what was not published is thrown away.",
@@ -202,6 +255,36 @@ export const reasons = {
   SECRET_TOO_SHORT: {
     kind: "invalid",
     says: "The secret in {path} has fewer than 32 bytes. Put the one of a backup there; or remove the file: then a new one is made, and nobody is logged out.",
+    tells: "operators",
+  },
+  CLUSTER_LACKS_PROGRAMS: {
+    kind: "unavailable",
+    says: "A cluster needs {missing}, which this machine does not have. Debian and Ubuntu: sudo apt-get install {debian}. Fedora: sudo dnf install {fedora}. macOS: brew install {brew}. Without them, npm start runs all of Douya in one process.",
+    tells: "operators",
+  },
+  CLUSTER_RUNS: {
+    kind: "conflict",
+    says: "A cluster runs in {dir} already: process {pid}, {origin}. Stop it with Ctrl-C or: npx douya cluster stop --data {dir}. Or choose another folder with --data.",
+    tells: "operators",
+  },
+  CLUSTER_ABSENT: {
+    kind: "not-found",
+    says: "There is no cluster in {dir}. Name its folder with --data, or start one: npm run cluster -- --data {dir}",
+    tells: "operators",
+  },
+  CLUSTER_PORT_TAKEN: {
+    kind: "conflict",
+    says: "Port {port}, which {name} of this cluster uses, is taken by another program. Stop that one.{otherwise}",
+    tells: "operators",
+  },
+  CLUSTER_PART_FAILED: {
+    kind: "unavailable",
+    says: "{name} did not start. Its log, {log}, ends with: {said}",
+    tells: "operators",
+  },
+  CLUSTER_OPTION_INVALID: {
+    kind: "invalid",
+    says: "{what} Say: npm run cluster -- --data FOLDER --port NUMBER, or: npx douya cluster ps --data FOLDER --json, or: npx douya cluster stop --data FOLDER",
     tells: "operators",
   },
   ADDRESS_FORBIDDEN: {

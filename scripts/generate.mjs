@@ -1,5 +1,5 @@
-// Generates: contracts from .proto files, the web client's types from the OpenAPI document, the table of refusals
-// from the catalogue of reasons.
+// Generates: contracts from .proto files, the web client's types from the OpenAPI document, the tables of refusals
+// and of routes from the catalogue of reasons and from the route table.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,10 @@ run("npx", ["buf", "generate", etcd, "--template", `${etcd}/buf.gen.yaml`]);
 writeFileSync(
   join(root, "docs", "reasons.md"),
   (await load("contracts/reasons-document.ts")).reasonsDocument(),
+);
+writeFileSync(
+  join(root, "docs", "routes.md"),
+  (await load("modules/gateway/edge/route-table.ts")).routesDocument(),
 );
 await prepare({ web: false });
 const document = execFileSync(process.execPath, ["bin/douya.mjs", "openapi"], {

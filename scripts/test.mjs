@@ -122,6 +122,7 @@ function conclude(status, report) {
   }
   const skippedInCi = process.env.CI && numPendingTests > 0 && only.length === 0;
   console.log(`\nAll of it took ${Math.round((Date.now() - startedMs) / 1000)} s.`);
+  if (only.length === 0) console.log("Left out: the cluster of all engines; npm run test:cluster has it.");
   for (const [why, count] of lacking) console.log(`This machine lacks ${why}: ${count} tests did not run.`);
   const failed = numFailedTests + brokenFiles.length + (skippedInCi ? numPendingTests : 0);
   console.log(`${numPassedTests} passed, ${failed} failed, ${skippedInCi ? 0 : numPendingTests} skipped`);

@@ -50,7 +50,7 @@ describe("actions on videos and people", () => {
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await inView(page).getByText("copy 1", { exact: true }).waitFor();
     await until("the reaction", async () => (await reaction()) === "dislike");
-    expect(await page.locator("article").getByText("The newest", { exact: true }).count()).toBe(0);
+    await expect.poll(() => page.locator("article").getByText("The newest", { exact: true }).count()).toBe(0);
     await page.locator(".toast").getByRole("button", { name: en.undo }).click();
     await inView(page).getByText("The newest", { exact: true }).waitFor();
     await until("nothing", async () => (await reaction()) === null);

@@ -146,7 +146,7 @@ describe("on a phone", () => {
   });
 
   test("a message about an action in a sheet is shown above it", async () => {
-    const { page } = await hold(ada);
+    const { page } = await hold(await server.logIn(ada.username, ada.password));
     await page.goto(`/video/${videoId}?comments`);
     await page.getByLabel(zh.writeComment).fill("Not for long");
     await page.getByRole("button", { name: zh.send }).tap();
@@ -196,12 +196,13 @@ describe("on a phone", () => {
     const { page } = visitor;
     visitor.expectStatus(503);
     await page.goto("/upload");
-    const refuse = await holdUpload(page);
+    const held = await holdUploads(page);
     await choose(page);
     await page.getByLabel(zh.titleLabel).fill("Not twice");
-    refuse();
+    held.refuse();
     const again = page.getByRole("alert").getByRole("button", { name: zh.retry });
     await again.waitFor();
+    await held.accept();
     await again.tap();
     await page.getByText(zh.sent, { exact: true }).waitFor();
     expect(await page.getByLabel(zh.titleLabel).inputValue()).toBe("Not twice");
@@ -212,13 +213,14 @@ describe("on a phone", () => {
     const { page } = visitor;
     visitor.expectStatus(503);
     await page.goto("/upload");
-    const refuse = await holdUpload(page);
+    const held = await holdUploads(page);
     await choose(page);
     await page.getByRole("link", { name: zh.home }).tap();
     await inView(page).waitFor();
-    refuse();
+    held.refuse();
     await page.getByRole("status").getByText(zh.refusedBusy).waitFor();
     await page.getByRole("navigation").getByRole("link", { name: zh.upload }).tap();
+    await held.accept();
     await page.getByRole("alert").getByRole("button", { name: zh.retry }).tap();
     await page.getByText(zh.sent, { exact: true }).first().waitFor();
   });
@@ -325,21 +327,18 @@ const choose = (page: Page) =>
   page
     .locator("input[type=file]")
     .setInputFiles({ name: "a.mp4", mimeType: "video/mp4", buffer: freshClip() });
-/** Holds the next upload until it is refused. */
-async function holdUpload(page: Page): Promise<() => void> {
+/** Holds uploads until they are refused, which lasts until they are accepted. */
+async function holdUploads(page: Page) {
+  const route = "**/api/v1/uploads/tus";
   let refuse = () => {};
   const refused = new Promise<void>((resolve) => {
     refuse = resolve;
   });
-  await page.route(
-    "**/api/v1/uploads",
-    async (route) => {
-      await refused;
-      await route.fulfill({ status: 503 });
-    },
-    { times: 1 },
-  );
-  return refuse;
+  await page.route(route, async (route) => {
+    await refused;
+    await route.fulfill({ status: 503 });
+  });
+  return { refuse, accept: () => page.unroute(route) };
 }
 const inView = (page: Page) => page.locator("article[data-active=true]");
 const timeOf = (page: Page): Promise<number> =>

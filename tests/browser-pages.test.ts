@@ -32,7 +32,7 @@ describe("the pages of the web client", () => {
     // The first is recognised before it is sent, the second only by the server.
     visitor.expectStatus(422);
     for (const name of ["bright-left.jpg", "song-with-cover.mp4"]) {
-      const answer = name.endsWith("mp4") ? page.waitForResponse("**/uploads") : undefined;
+      const answer = name.endsWith("mp4") ? page.waitForResponse("**/uploads/tus/*") : undefined;
       await choose(page, `holiday-${name}.mp4`, clip(name));
       expect((await answer)?.status()).toBe(answer && 422);
       const alert = page.getByRole("alert").filter({ hasText: `holiday-${name}.mp4` });

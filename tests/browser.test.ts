@@ -5,6 +5,7 @@ import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing, type Visitor } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
+import { shapes } from "./harness/deployment.ts";
 import { dropFile, limitUpload, swipe } from "./harness/gestures.ts";
 import { body, expectProblem } from "./harness/http-client.ts";
 import { type Scenario, scenario } from "./harness/scenario.ts";
@@ -12,10 +13,15 @@ import { until } from "./harness/within.ts";
 
 const film = fileURLToPath(new URL("../apps/server/demo/aurora.mp4", import.meta.url));
 
-describe.each([
+const everywhere = [
   ["phone", "all", zh],
   ["desk", "split", en],
-] as const)("the web client on a %s, %s", (device, shape, t) => {
+  ["desk", "cluster", en],
+] as const;
+
+describe.each(
+  everywhere.filter(([, shape]) => shapes.includes(shape)),
+)("the web client on a %s, %s", (device, shape, t) => {
   const server = scenario(shape);
   const browser = browsing();
 
@@ -125,7 +131,8 @@ function tokenOf(page: Page): Promise<string> {
   return new Promise((resolve) => {
     page.on("request", (request) => {
       const { authorization } = request.headers();
-      if (request.url().endsWith("/uploads") && authorization) resolve(authorization.replace("Bearer ", ""));
+      if (request.url().endsWith("/uploads/tus") && authorization)
+        resolve(authorization.replace("Bearer ", ""));
     });
   });
 }

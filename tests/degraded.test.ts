@@ -121,7 +121,13 @@ describe("several processes", () => {
   test("each says which consumers nobody runs, and of media only those that handle some", async () => {
     const [ada, ben] = await Promise.all([server.register(), server.register()]);
     await untilTold(server.origin, "consumers", undefined);
-    expect(Object.keys(await gauges(server.origin))).toEqual(["disk", "consumers", "deadLetters", "jobs"]);
+    expect(Object.keys(await gauges(server.origin))).toEqual([
+      "disk",
+      "consumers",
+      "deadLetters",
+      "jobs",
+      "settings",
+    ]);
     await server.deployment.programOf("feed").kill();
     expect((await ada.put(`/users/${ben.id}/follow`)).status).toBe(204);
     await untilTold(server.origin, "consumers", /^EVENTS_STALLED: .*feed\.inbox, for which nobody works/);

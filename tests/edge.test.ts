@@ -35,7 +35,7 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     expect(text).toMatch(
       /douya_rpc_seconds_count\{service=".*FeedService",method="GetPublicFeed",outcome="ok"\} \d/,
     );
-    expect(text).toMatch(/douya_database_connections \d/);
+    expect(text).toMatch(/douya_database_connections\{database="main"\} \d/);
     // Ids in labels would grow without bound.
     expect(text).not.toMatch(/route="[^"]*\d{6}/);
   });
@@ -228,6 +228,8 @@ describe("a module's process is gone, split", () => {
     expect(problem.retryAfterMs).toBeGreaterThan(0);
     expectProblem(await server.api("GET", `/videos/${video.id}`), 503, "VIDEO_UNAVAILABLE");
     expectProblem(await ada.upload(freshClip()), 503, "VIDEO_UNAVAILABLE");
+    // Nothing of it is received, nor looked at.
+    expectProblem(await ada.upload(new Uint8Array([0])), 503, "VIDEO_UNAVAILABLE");
     const classic = await classicApi.get("/feed/");
     expect(classic.status).toBe(503);
     expect(classic.body.status_code).toBe(20200);

@@ -159,7 +159,7 @@ describe("one process on its own database, as npm start runs it", () => {
     socket.write(clip.subarray(9000));
     const { code, signal } = await within(program.ended, () => program.output());
     expect({ code, signal }).toEqual({ code: 0, signal: null });
-    expect(answer).toContain("HTTP/1.1 201 Created");
+    await expect.poll(() => answer).toContain("HTTP/1.1 201 Created");
     expect(program.answer()).toContain("Everything is saved.");
     expect(program.output()).not.toMatch(/"level":[456]0/);
     expect(isAlive(pid)).toBe(false);

@@ -97,8 +97,19 @@ describe("douya events, while a server runs on its own database", () => {
     ["tail --limit=0", "--limit takes"],
     ["dance", "Say one of: lag, dead"],
     ["lag twice", "Say one of: lag, dead"],
+    ["partitions many", "Say how many partitions"],
+    ["partitions 24", "a multiple of 16, up to 256"],
   ])("%s: %s", async (args, sentence) => {
     expect(await run(args)).toEqual({ code: 1, output: expect.stringContaining(sentence) });
+  });
+
+  test("partitions are split while the server runs, which takes them over", async () => {
+    expect(await run("partitions")).toEqual({ code: 0, output: "16 partitions" });
+    expect(await run("partitions 32")).toEqual({ code: 0, output: "32 partitions" });
+    expect((await run("lag")).output).toMatch(/^32 partitions$/m);
+    await until("the server has all", async () =>
+      /^feed\.inbox +0 +0\.0 +0 +1 +0$/m.test((await run("lag")).output),
+    );
   });
 
   test("the server neither notices the commands nor stops with them", async () => {
@@ -110,6 +121,6 @@ describe("douya events, while a server runs on its own database", () => {
     await server.stop();
     expect(await server.ended).toMatchObject({ code: 0 });
     // They also work without a server.
-    expect((await run("lag")).output).toMatch(/^feed\.inbox +0 +0\.0 +0 +0 +16$/m);
+    expect((await run("lag")).output).toMatch(/^feed\.inbox +0 +0\.0 +0 +0 +32$/m);
   });
 });

@@ -22,6 +22,7 @@ const seed = testSeed("hostile requests");
 const requestsTo: Record<Shape, number> = {
   all: Number(process.env.HOSTILE_REQUESTS ?? 3000),
   split: Number(process.env.HOSTILE_SPLIT_REQUESTS ?? 250),
+  cluster: 250,
 };
 const calls = Number(process.env.HOSTILE_CALLS ?? 500);
 const AT_ONCE = 8;
@@ -126,7 +127,9 @@ describe.each(shapes)("any request, %s", (shape) => {
         const [person, other] = await Promise.all([server.register(), server.register()]);
         const ids = [person.id, other.id, known.values.videoid![0]!, known.values.commentid![0]!];
         const callable = await callableMethods(tokens);
-        const modules = await Promise.all([...Object.keys(table), "stranger"].map(tokens.issue));
+        const modules = await Promise.all(
+          [...Object.keys(table), "stranger"].map((module) => tokens.issue(module, anyService)),
+        );
         const failures: string[] = [];
         let trusted = 0;
         let refused = 0;
@@ -168,6 +171,8 @@ describe.each(shapes)("any request, %s", (shape) => {
     );
 });
 
+const anyService = "douya.user.v1.UserService";
+
 /** Methods of every module, with tokens of those that may call them. */
 async function callableMethods(tokens: ServiceTokens) {
   const methods = Object.keys(table).flatMap((module) => {
@@ -175,20 +180,24 @@ async function callableMethods(tokens: ServiceTokens) {
     return (service?.methods ?? []).map((method) => {
       const callers = [...callersOf(module)].filter(([, allowed]) => allowed.has(method.localName));
       const path = `/${service!.typeName}/${method.name}`;
-      return { module, path, input: method.input, callers: callers.map(([caller]) => caller) };
+      const { typeName } = service!;
+      return { module, typeName, path, input: method.input, callers: callers.map(([caller]) => caller) };
     });
   });
   const called = methods.filter(({ callers }) => callers.length > 0);
   return Promise.all(
-    called.map(async ({ callers, ...method }) => ({
+    called.map(async ({ callers, typeName, ...method }) => ({
       ...method,
-      tokens: await Promise.all(callers.map(tokens.issue)),
+      tokens: await Promise.all(callers.map((caller) => tokens.issue(caller, typeName))),
     })),
   );
 }
 
 async function forgedTokens(): Promise<string[]> {
-  const elsewhere = await createServiceTokens("another secret of thirty-two bytes").issue("gateway");
+  const elsewhere = await createServiceTokens("another secret of thirty-two bytes").issue(
+    "gateway",
+    anyService,
+  );
   const [header, payload] = elsewhere.split(".");
   const none = Buffer.from('{"alg":"none"}').toString("base64url");
   return [

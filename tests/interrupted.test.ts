@@ -63,7 +63,7 @@ describe.runIf(process.platform === "linux")("npm test that is interrupted leave
     await interrupt();
     await ended;
     await expect.poll(async () => (await processes(database)).map(({ command }) => command)).toEqual([]);
-    expect(await readdir(folder)).toEqual([]);
-    expect(existsSync(dirname(database))).toBe(false);
+    await expect.poll(() => readdir(folder)).toEqual([]);
+    await expect.poll(() => existsSync(dirname(database))).toBe(false);
   });
 });

@@ -22,7 +22,6 @@ const ownText = new Set([
   String.raw`modules/gateway/web/web-client.ts: /<title>.*<\/title>\s*<meta name="description"[^>]*>/`,
   String.raw`platform/postgres/run-as.ts: /^CapPrm:\s*([0-9a-f]+)$/m`,
   String.raw`platform/media/child-run.ts: /^VmRSS:\s+(\d+) kB/m`,
-  String.raw`platform/registry/registry.ts: /^([a-z]+)\s*=\s*([^\s=]+:\d+)$/`,
   String.raw`scripts/screenshots.mjs: /Open +(http\S+)/`,
 ]);
 

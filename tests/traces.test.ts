@@ -17,6 +17,8 @@ describe.each(shapes)("traces, %s", (shape) => {
   let ada: Person;
   let bob: Person;
   let mo: Person;
+  /** Somebody who is not needed any more. */
+  let other: Person;
   let video: Schemas["Video"];
   let published: string;
 
@@ -36,6 +38,7 @@ describe.each(shapes)("traces, %s", (shape) => {
 
   beforeAll(async () => {
     [ada, bob, mo] = [await server.register(), await server.register(), await server.register()];
+    other = await server.register();
     await queryOnce(
       server.deployment.databaseUrl,
       `update "user".account set role = 'moderator' where id = ${mo.id}`,
@@ -106,6 +109,12 @@ describe.each(shapes)("traces, %s", (shape) => {
     events.videoRetitled,
   );
   step("a hold", ofVideo("/hold"), { by: () => mo }, events.videoHeldChanged);
+  step(
+    "a session's end",
+    () => "/sessions/current",
+    { by: () => other, method: "delete" },
+    events.sessionsEnded,
+  );
   step(
     "a refused deletion",
     () => "/me",

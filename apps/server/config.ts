@@ -3,9 +3,14 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { closest } from "fastest-levenshtein";
+import { limitNames } from "#contracts/limit-names.ts";
 import { refusal } from "#contracts/reasons.ts";
+import { switches } from "#contracts/switches.ts";
 import { parseTrustProxy } from "#platform/http/client-address.ts";
+import type { RateLimitOptions } from "#platform/protect/rate-limit.ts";
+import { isColour } from "#platform/registry/colour.ts";
 import { isHostAndPort } from "#platform/registry/host-and-port.ts";
+import type { LiveDeclarations, LiveSetting } from "#platform/settings/live-settings.ts";
 
 interface Key<T> {
   name: string;
@@ -45,10 +50,23 @@ const keys = {
   databaseUrl: key(
     "DOUYA_DATABASE_URL",
     "",
-    "A PostgreSQL of yours; empty: our own, in the data folder.",
+    "A PostgreSQL of yours, several servers with commas: postgres://user:password@a:5432,b:5432/name; empty: our own, in the data folder.",
     text,
     true,
   ),
+  databaseReplicaUrls: key(
+    "DOUYA_DATABASE_REPLICA_URLS",
+    "",
+    "Streaming replicas of DOUYA_DATABASE_URL that answer reads, with commas: postgres://user:password@b:5432/name,postgres://…; needs DOUYA_DATABASE_URL.",
+    connectionStrings,
+    true,
+  ),
+  userDatabaseUrl: moduleDatabase("user"),
+  relationDatabaseUrl: moduleDatabase("relation"),
+  videoDatabaseUrl: moduleDatabase("video"),
+  interactionDatabaseUrl: moduleDatabase("interaction"),
+  messageDatabaseUrl: moduleDatabase("message"),
+  feedDatabaseUrl: moduleDatabase("feed"),
   maxUploadBytes: key("DOUYA_MAX_UPLOAD_MB", "2048", "Largest file that may be uploaded, in MB.", megabytes),
   maxVideoMs: key(
     "DOUYA_MAX_VIDEO_SECONDS",
@@ -94,6 +112,42 @@ const keys = {
   ),
   rpcHost: key("DOUYA_RPC_HOST", "127.0.0.1", "Address for calls between processes.", text),
   rpcPort: key("DOUYA_RPC_PORT", "9090", "Port for calls between processes; 0: any.", port),
+  rpcPlaintext: key(
+    "DOUYA_RPC_PLAINTEXT",
+    "refused",
+    "allowed: calls between processes may leave this machine unencrypted, in a network that nobody else is in.",
+    (value) => {
+      if (value !== "allowed" && value !== "refused") throw new Error("must be allowed or refused");
+      return value === "allowed";
+    },
+  ),
+  tlsCert: key(
+    "DOUYA_TLS_CERT",
+    "",
+    "PEM file with the certificate of this process for calls between processes; with DOUYA_TLS_KEY and DOUYA_TLS_CA.",
+    text,
+  ),
+  tlsKey: key("DOUYA_TLS_KEY", "", "PEM file with the key of DOUYA_TLS_CERT.", text),
+  tlsCa: key("DOUYA_TLS_CA", "", "PEM file with who signs the certificates of all processes.", text),
+  tlsPeerName: key(
+    "DOUYA_TLS_PEER_NAME",
+    "",
+    "The name that the certificates of other processes are issued to; empty: the address that is called.",
+    text,
+  ),
+  engineCa: key(
+    "DOUYA_ENGINE_CA",
+    "",
+    "PEM file with who signs the certificates of etcd, NATS and Redis, for https://, tls:// and rediss:// addresses; empty: whom the system trusts. PostgreSQL has its own: ?sslmode=verify-full&sslrootcert=FILE.",
+    text,
+  ),
+  engineCert: key(
+    "DOUYA_ENGINE_CERT",
+    "",
+    "PEM file with the certificate that this process shows to etcd, NATS and Redis; with DOUYA_ENGINE_KEY.",
+    text,
+  ),
+  engineKey: key("DOUYA_ENGINE_KEY", "", "PEM file with the key of DOUYA_ENGINE_CERT.", text),
   services: key(
     "DOUYA_SERVICES",
     "",
@@ -106,10 +160,54 @@ const keys = {
     "host:port at which other processes call this one, where that is not DOUYA_RPC_HOST and DOUYA_RPC_PORT; needs DOUYA_ETCD_URL.",
     hostAndPort,
   ),
+  colour: key(
+    "DOUYA_COLOUR",
+    "",
+    "The traffic colour that this process is there for, so that only calls of that colour reach it; needs DOUYA_ETCD_URL (in DOUYA_SERVICES: user/canary=host:port).",
+    ownColour,
+  ),
+  colours: key(
+    "DOUYA_COLOURS",
+    "",
+    "Colours that a request may ask for with the header x-douya-colour, and who may: canary=moderators,preview=everybody.",
+    colourRights,
+  ),
+  limitRates: key(
+    "DOUYA_LIMIT_RATES",
+    "",
+    "Rates of limits other than their own, so many at once and so many a minute: comments=40/20,reactions=200/100.",
+    limitRates,
+  ),
+  switchedOff: key(
+    "DOUYA_SWITCHED_OFF",
+    "",
+    `What to do without, with commas, until it is taken off this list: ${Object.keys(switches).join(", ")}.`,
+    switchedOff,
+  ),
   etcdUrl: key(
     "DOUYA_ETCD_URL",
     "",
-    "etcd, through which processes find each other instead of by DOUYA_SERVICES: http://host:2379, its members with commas.",
+    "etcd, through which processes find each other instead of by DOUYA_SERVICES: http://host:2379 (https:// encrypts), its members with commas.",
+    text,
+    true,
+  ),
+  etcdPrefix: key(
+    "DOUYA_ETCD_PREFIX",
+    "/douya/",
+    "What the keys in etcd begin with; another one for each installation that shares an etcd.",
+    etcdPrefix,
+  ),
+  redisUrl: key(
+    "DOUYA_REDIS_URL",
+    "",
+    "Redis, in which processes share caches, limits and word of ended sessions: redis://host:6379 (rediss:// encrypts), redis+sentinel://h1,h2/primary or redis+cluster://h1,h2.",
+    text,
+    true,
+  ),
+  natsUrl: key(
+    "DOUYA_NATS_URL",
+    "",
+    "NATS with JetStream, which carries events between processes and databases: nats://host:4222 (tls:// encrypts), its servers with commas, credentials as user:password@ or token@ in the first.",
     text,
     true,
   ),
@@ -119,6 +217,12 @@ const keys = {
     "What processes prove themselves with and signing keys are encrypted with, at least 32 bytes; empty: one made in the data folder.",
     strongSecret,
     true,
+  ),
+  keyRotationMs: key(
+    "DOUYA_KEY_ROTATION_DAYS",
+    "30",
+    "After so many days, 1 to 30, another key signs access tokens; the ones before go on verifying theirs.",
+    rotationDays,
   ),
   metricsToken: key(
     "DOUYA_METRICS_TOKEN",
@@ -132,6 +236,11 @@ const keys = {
 
 /** Where programs of this machine are searched. */
 export const searchPath = process.env.PATH;
+
+/** Our own environment for a process that we start, with these settings. */
+export function environmentWith(settings: Record<string, string>): NodeJS.ProcessEnv {
+  return { ...process.env, ...settings };
+}
 
 export type Config = { [K in keyof typeof keys]: ReturnType<(typeof keys)[K]["parse"]> };
 
@@ -152,6 +261,17 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     }
   }
   return config as Config;
+}
+
+/** The settings that may change while processes run, a line each. */
+export function liveSettings(config: Config): LiveDeclarations {
+  const live = <T>({ name, parse }: Key<T>, started: T): LiveSetting<T> => ({ name, parse, started });
+  return {
+    logLevel: live(keys.logLevel, config.logLevel),
+    colours: live(keys.colours, config.colours),
+    limitRates: live(keys.limitRates, config.limitRates),
+    switchedOff: live(keys.switchedOff, config.switchedOff),
+  };
 }
 
 /** Every setting with its value, its source, its default, its meaning and what is wrong with the value. */
@@ -223,12 +343,40 @@ function key<T>(
   return { name, fallback, meaning, parse, secret };
 }
 
+function moduleDatabase(module: string): Key<string> {
+  return key(
+    `DOUYA_DATABASE_URL_${module.toUpperCase()}`,
+    "",
+    `A PostgreSQL for the module ${module} alone; empty: where the others are, or where it was moved.`,
+    postgresUrl,
+    true,
+  );
+}
+
 function text(value: string): string {
+  return value;
+}
+
+/** A comma may be part of one, so the next begins with its scheme. */
+function connectionStrings(value: string): string[] {
+  const each = value.split(/,(?=postgres(?:ql)?:)/).filter((one) => one !== "");
+  for (const one of each)
+    if (!/^postgres(?:ql)?:\/\/[^,]+$/.test(one))
+      throw new Error(
+        "must be connection strings of one server each: postgres://user:password@host:5432/name",
+      );
+  return each;
+}
+
+function postgresUrl(value: string): string {
+  if (value !== "" && !/^postgres(ql)?:\/\//.test(value)) throw new Error("must begin with postgres://");
   return value;
 }
 
 /** A secret that can be guessed would let anybody speak for any module. */
 function strongSecret(value: string): string {
+  if (value.startsWith("replace-this"))
+    throw new Error("is still that of the example; make one with: openssl rand -base64 32");
   if (value !== "" && Buffer.byteLength(value) < 32)
     throw new Error("must have at least 32 bytes; make one with: openssl rand -base64 32");
   return value;
@@ -237,6 +385,12 @@ function strongSecret(value: string): string {
 function whole(value: string): number {
   if (!/^[1-9]\d{0,8}$/.test(value)) throw new Error("must be a whole number above 0");
   return Number(value);
+}
+
+/** Not longer than a token lasts, so that a key has ended when it is removed. */
+function rotationDays(value: string): number {
+  if (!/^[1-9]\d?$/.test(value) || Number(value) > 30) throw new Error("must be a whole number from 1 to 30");
+  return Number(value) * 24 * 3_600_000;
 }
 
 function megabytes(value: string): number {
@@ -248,9 +402,59 @@ function hostAndPort(value: string): string {
   return value;
 }
 
+function etcdPrefix(value: string): string {
+  if (!/^(?:\/[\w-]{1,64}){1,8}\/$/.test(value))
+    throw new Error("must be like /douya/, beginning and ending with a slash");
+  return value;
+}
+
 function port(value: string): number {
   if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error("must be a port from 0 to 65535");
   return Number(value);
+}
+
+function ownColour(value: string): string | undefined {
+  if (value !== "" && !isColour(value)) throw new Error("must be of a-z, 0-9 and -, at most 32 characters");
+  return value || undefined;
+}
+
+function colourRights(value: string): Map<string, "moderators" | "everybody"> {
+  return new Map(
+    listOf(value).map((entry) => {
+      const [name = "", who, ...more] = entry.split("=");
+      if (!isColour(name) || (who !== "moderators" && who !== "everybody") || more.length > 0)
+        throw new Error("must be like canary=moderators,preview=everybody");
+      return [name, who];
+    }),
+  );
+}
+
+function limitRates(value: string): Map<string, RateLimitOptions> {
+  return new Map(
+    listOf(value).map((entry) => {
+      const [, name = "", burst, perMinute] = /^([a-z ]{1,40})=(\d{1,6})\/(\d{1,6})$/.exec(entry) ?? [];
+      if (!(limitNames as readonly string[]).includes(name) || Number(burst) < 1 || Number(perMinute) < 1)
+        throw new Error(
+          `must be like comments=40/20 with numbers above 0; there are ${limitNames.join(", ")}`,
+        );
+      return [name, { burst: Number(burst), perMinute: Number(perMinute) }];
+    }),
+  );
+}
+
+function switchedOff(value: string): Set<string> {
+  const names = listOf(value);
+  const known = Object.keys(switches);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`must be of ${known.join(", ")}`);
+  return new Set(names);
+}
+
+function listOf(value: string): string[] {
+  return value
+    .split(",")
+    .map((one) => one.trim())
+    .filter(Boolean);
 }
 
 function onOff(value: string): boolean {

@@ -1,10 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
+import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
-import { readConfig } from "./config.ts";
+import { changingSettings } from "#platform/settings/live-settings.ts";
+import { noSignals } from "#platform/signals/signals.ts";
+import { liveSettings, readConfig } from "./config.ts";
 import { table } from "./targets.ts";
 
 /**
@@ -24,12 +27,16 @@ export async function declaredGateway(
     config: slice(config),
     db: {},
     clients: {},
+    outage: () => undefined,
     ids: {},
     events: {},
     blobs: {},
     media: {},
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
+    signals: noSignals,
+    issuerKeys: localIssuerKeys(),
+    settings: changingSettings(liveSettings(config), { log }),
     metrics,
     log,
   };

@@ -7,7 +7,6 @@ import type { CheckedMedia } from "#platform/media/media-tool.ts";
 import type { Part } from "#platform/observe/degraded.ts";
 import type { DiskWatch } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import type { OpenRegistry } from "./open-registry.ts";
 import { table } from "./targets.ts";
 
 const queryFreshMs = 5_000;
@@ -15,27 +14,26 @@ const queryFreshMs = 5_000;
 const mediaFreshMs = 60_000;
 
 /**
- * The parts that can fail while the rest works. Anybody may read their messages, so these name no causes: `douya
+ * The parts that can fail while the rest works, whatever the engines are; engines bring their own. Anybody may read their messages, so these name no causes: `douya
  * doctor` does.
  */
 export function degradableParts(options: {
   disk: DiskWatch;
-  pool: Pool;
-  progress: ProgressWatch;
+  /** Of all databases. */
+  pools: () => readonly Pool[];
+  progress: () => readonly ProgressWatch[];
   /** Undefined where no module handles media. */
   media: CheckedMedia | undefined;
-  registry: OpenRegistry;
   log: Logger;
 }): Record<string, Part> {
-  const { disk, pool, progress, media, registry, log } = options;
+  const { disk, pools, progress, media, log } = options;
   return {
     disk: { look: disk.problem, freshMs: 1_000 },
     ...(media && { media: { look: lookAtMedia(media, log), freshMs: mediaFreshMs } }),
-    ...(registry.problem && { registry: { look: async () => registry.problem!(), freshMs: 0 } }),
-    consumers: { look: async () => stalled(progress), freshMs: 0 },
+    consumers: { look: async () => stalled(progress()), freshMs: 0 },
     deadLetters: {
       async look() {
-        const found = await countDeadLetters(pool);
+        const found = await ofAll(pools(), countDeadLetters);
         const named = found.map(({ group, count }) => `${count} of ${group}`);
         return problem("EVENTS_PARKED", "events could not be handled", named, "douya events dead");
       },
@@ -43,7 +41,7 @@ export function degradableParts(options: {
     },
     jobs: {
       async look() {
-        const found = await readDeadJobs(pool, Object.keys(table));
+        const found = await ofAll(pools(), (pool) => readDeadJobs(pool, Object.keys(table)));
         const named = found.map(({ kind, count }) => `${count} of ${kind}`);
         return problem("JOBS_GIVEN_UP", "jobs were given up", named, "douya doctor");
       },
@@ -52,8 +50,13 @@ export function degradableParts(options: {
   };
 }
 
-function stalled(progress: ProgressWatch): string | undefined {
-  const named = progress.stalled().map(({ group, seconds, members }) => {
+async function ofAll<T>(pools: readonly Pool[], read: (pool: Pool) => Promise<T[]>): Promise<T[]> {
+  return (await Promise.all(pools.map(read))).flat();
+}
+
+function stalled(progress: readonly ProgressWatch[]): string | undefined {
+  const groups = progress.flatMap((watch) => watch.stalled());
+  const named = groups.map(({ group, seconds, members }) => {
     const nobody = members === 0 ? ", for which nobody works" : "";
     return `${group}${nobody} (the oldest event is ${Math.round(seconds)} s old)`;
   });

@@ -1,39 +1,39 @@
-import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { refusal } from "#contracts/reasons.ts";
-import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
-import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
-import { askDatabase } from "#platform/db/ask-database.ts";
+import { exportConnections } from "#platform/db/connection-metrics.ts";
 import type { Database } from "#platform/db/database.ts";
+import { dropLeftOffsets } from "#platform/db/move/move-schema.ts";
 import { exportLag } from "#platform/events/admin/lag-metrics.ts";
-import { watchProgress } from "#platform/events/admin/progress.ts";
-import { createEvents } from "#platform/events/events.ts";
-import { startRetention } from "#platform/events/log/retention.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { exportDeadJobs } from "#platform/jobs/dead-jobs.ts";
-import { createJobs } from "#platform/jobs/jobs.ts";
-import { startLease } from "#platform/lease/process-lease.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import { mediaQueue } from "#platform/media/media-queue.ts";
 import type { ModuleContext, Running } from "#platform/module/module.ts";
 import { watchParts } from "#platform/observe/degraded.ts";
 import { watchDisk } from "#platform/observe/disk-watch.ts";
-import type { Logger } from "#platform/observe/log.ts";
+import { type Logger, lastingChild, setLevel } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
-import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
-import { directClient } from "#platform/rpc/direct-link.ts";
-import { type GrpcLink, grpcLink } from "#platform/rpc/grpc-link.ts";
 import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
 import type { Dependency } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
-import { createSecurityLog } from "#platform/security/security-log.ts";
+import { clusterSecret } from "./cluster-secret.ts";
 import { type Config, searchPath } from "./config.ts";
+import { type DatabaseDuties, startDuties } from "./database-duties.ts";
 import { degradableParts } from "./degradable-parts.ts";
+import { linkModules } from "./link-modules.ts";
+import { madeOnce } from "./made-once.ts";
+import type { NamedDatabase } from "./module-databases.ts";
+import { hostModule, type ModuleHost } from "./module-host.ts";
+import { openBlobs } from "./open-blobs.ts";
+import { type Databases, openDatabases } from "./open-databases.ts";
+import { openEvents } from "./open-events.ts";
+import { openMemory } from "./open-memory.ts";
 import { openRegistry } from "./open-registry.ts";
+import { openTransport, refusePlaintext } from "./open-transport.ts";
 import { mediaWorkerPath } from "./paths.ts";
-import { clusterSecret, migrateAll, openStorage } from "./storage.ts";
+import { watchPlacements } from "./placement-watch.ts";
 import { callersOf, modulesOf, table } from "./targets.ts";
 
 export interface Server {
@@ -41,12 +41,13 @@ export interface Server {
   address: string;
   rpcPort: number | undefined;
   modules: string[];
-  database: Database;
+  databases: Databases;
   /** Drains requests, stops modules in reverse order, then the database. */
   stop(): Promise<void>;
 }
 
-const drainMs = 10_000;
+/** How long requests and calls under way may take when a process stops. */
+export const drainMs = 10_000;
 /** For inspections that people wait for; one usually takes a fraction of a second. */
 const mediaQueueOptions = {
   help: "Uploads and pictures that wait to be looked at",
@@ -86,95 +87,154 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     // A tool that the configuration names must exist; otherwise it is searched when it is needed.
     if (config.ffmpeg) await findTool();
     const metrics = createMetrics();
-    const caches = embeddedCaches(metrics);
-    const protect = embeddedProtection({ limits: config.limits, metrics });
+    const databases = await openDatabases(config, log);
+    undo.push(databases.close);
+    const { alone } = databases;
+    const duties: DatabaseDuties[] = [];
+    undo.push(async () => {
+      await Promise.all(duties.map((one) => one.stop()));
+    });
+    const startIn = (one: NamedDatabase) => {
+      const started = startDuties(one, { all: databases.all, log, alone, stalledMs: config.stalledMs });
+      duties.push(started);
+      return started;
+    };
+    await databases.migrateAndLease(entries, async () => {
+      for (const one of databases.all()) startIn(one);
+      const there = duties.filter(({ name }) => !databases.isAway(name));
+      await Promise.all(there.map(({ lease }) => lease.taken()));
+    });
+    const dutiesOf = (database: Database) => duties.find((one) => one.database === database)!;
+    const dutiesFor = (module: string) => dutiesOf(databases.of(module));
+    const [{ lease }] = duties as [DatabaseDuties];
+    const ids = await leaseIds(databases.main.pool, { lease, log });
+    undo.push(ids.release);
+    const [blobs, secret] = await Promise.all([openBlobs(config), clusterSecret(config)]);
+    const registry = await openRegistry(config, { secret, pool: databases.main.pool, log });
+    undo.push(registry.close);
+    setLevel(log, registry.settings.current("logLevel"));
+    registry.settings.watch("logLevel", (level) => setLevel(log, level));
+    const { settings } = registry;
+    const memory = await openMemory(config, { metrics, secret, settings, log });
+    undo.push(memory.close);
+    const { caches, protect, signals } = memory;
     const tool = lazyMediaTool(findTool);
     const media = mediaQueue(tool, protect.fairQueue("media_waiting", mediaQueueOptions));
-    const storage = await openStorage(config, log);
-    undo.push(storage.close);
-    await migrateAll(storage.database, entries);
-    const lease = startLease(storage.database.pool, { log, alone: storage.alone });
-    undo.push(lease.release);
-    const ids = await leaseIds(storage.database.pool, { lease, log });
-    undo.push(ids.release);
-    const [blobs, secret] = await Promise.all([
-      diskBlobStore(join(config.dataDir, "blobs")),
-      clusterSecret(config),
-    ]);
-    const databaseDown = askDatabase(storage.database.pool);
-    const { pool } = storage.database;
     const disk = watchDisk(config.dataDir, { log, metrics });
     undo.push(async () => disk.stop());
-    metrics.gauge("douya_database_waiting", "Queries that wait for a connection", () => pool.waitingCount);
-    metrics.gauge("douya_database_connections", "Open connections to the database", () => pool.totalCount);
-
-    const events = createEvents({ database: storage.database, lease, log });
+    exportConnections(metrics, databases.all);
+    let isCurrent = () => false;
+    const events = openEvents(config, {
+      databases: duties,
+      databaseOf: databases.of,
+      isCurrent: () => isCurrent(),
+      secret,
+      log,
+    });
     undo.push(events.stop);
-    const jobs = createJobs({ database: storage.database, lease, log });
-    undo.push(jobs.stop);
-    exportLag(metrics, pool);
+    const pools = () => databases.all().map(({ database }) => database.pool);
+    exportLag(metrics, pools);
     exportDeadJobs(
       metrics,
-      pool,
+      pools,
       entries.map(({ module }) => module.name),
     );
-    const progress = watchProgress(pool, { log, stalledMs: config.stalledMs });
-    undo.push(progress.stop);
     const usesMedia = entries.some(({ module }) => module.usesMedia);
-    const registry = await openRegistry(config, log);
-    undo.push(registry.close);
     const inspected = usesMedia ? tool : undefined;
-    const parts = degradableParts({ disk, pool, progress, media: inspected, registry, log });
+    const parts = {
+      ...degradableParts({
+        disk,
+        pools,
+        progress: () => duties.map(({ progress }) => progress),
+        media: inspected,
+        log,
+      }),
+      ...memory.parts,
+      ...events.parts,
+      ...registry.parts,
+    };
     const degraded = watchParts(parts, { metrics, log });
-    const security = createSecurityLog(storage.database.of("security"), log);
-    undo.push(security.stop);
-    const retention = startRetention(pool, { log });
-    undo.push(retention.stop);
     const tokens = createServiceTokens(secret);
+    const transport = await openTransport(config, log);
+    undo.push(async () => transport.stop());
+    const { credentials } = transport;
     const running = new Map<string, Running<DescService>>();
-    const links = new Map<string, GrpcLink>();
+    const links = linkModules({ running, registry, tokens, credentials, metrics, log });
+    undo.push(links.close);
 
-    function clientOf(from: string, { service, methods }: Dependency) {
-      const all: Record<string, unknown> = linkOf(from, service);
-      return Object.fromEntries(methods.map((method) => [method, all[method]]));
-    }
-
-    function linkOf(from: string, service: DescService) {
-      const name = Object.keys(table).find((other) => table[other]!.module.service === service)!;
-      const local = running.get(name);
-      if (local) return directClient(service, local.handlers, metrics.rpc, log);
-      const link =
-        links.get(`${from} ${name}`) ??
-        grpcLink({ from, to: name, endpoints: registry.endpoints(name), tokens, meter: metrics.rpc });
-      links.set(`${from} ${name}`, link);
-      return link.client(service);
-    }
-    undo.push(async () => {
-      for (const link of links.values()) link.close();
+    const hosts = new Map<string, ModuleHost>();
+    const watch = watchPlacements({
+      main: databases.main.pool,
+      lease,
+      log,
+      placeOf: databases.placeOf,
+      modules: Object.keys(table),
+      async prepare({ module, database: id, address }) {
+        if (id === null || address === null) return;
+        const opened = await databases.prepare({ module, database: id, address: fromHex(address) });
+        if (opened) events.add(startIn(opened));
+        await dutiesOf(databases.withId(id)!).lease.taken();
+      },
+      async settle(module, id) {
+        const before = databases.of(module);
+        databases.settle(module, id);
+        await hosts.get(module)?.restart();
+        // A consumer that did not know yet may have registered its group there again.
+        await dropLeftOffsets(module, before.pool);
+      },
+      hold: async (module) => hosts.get(module)?.hold(),
+      letGo: (module) => hosts.get(module)?.letGo(),
     });
+    // Later than the modules, one of which may be starting.
+    undo.push(watch.stop);
+    await watch.look();
+    isCurrent = watch.isCurrent;
 
-    for (const { module, config: slice } of entries) {
-      const clients = Object.entries(module.calls).map(([key, call]) => [key, clientOf(module.name, call)]);
-      const context: ModuleContext<Record<string, Dependency>, unknown, unknown> = {
+    for (const entry of entries) {
+      const { module, config: slice } = entry;
+      const clients = Object.entries(module.calls).map(([key, call]) => [
+        key,
+        links.client(module.name, call),
+      ]);
+      // What a module has made of these is its own when it starts again.
+      const own = { caches: madeOnce(caches), protect: madeOnce(protect) };
+      const contextNow = (): ModuleContext<Record<string, Dependency>, unknown, unknown> => ({
         config: slice({ ...config, clusterSecret: secret }),
-        db: storage.database.of(module.name),
+        db: databases.of(module.name).of(module.name),
         clients: Object.fromEntries(clients),
+        outage: (callee) => links.outage(module.name, callee),
         ids,
-        jobs: jobs.of(module.name),
+        jobs: dutiesFor(module.name).jobs.of(module.name),
         events: events.of(module.name),
         blobs,
         media,
-        caches,
-        protect,
+        ...own,
+        signals,
+        issuerKeys: registry.issuerKeys,
+        settings,
         metrics,
-        security,
-        log: log.child({ module: module.name }),
+        security: dutiesFor(module.name).security,
+        log: lastingChild(log, { module: module.name }),
+      });
+      const start = async () => {
+        for (;;) {
+          if (databases.isAway(module.name)) await databases.reach(entry);
+          const database = databases.of(module.name);
+          const started = await module.start(contextNow());
+          if (databases.of(module.name) === database) return started;
+          // It was moved while it started.
+          await started.stop?.();
+        }
       };
-      const started = await module.start(context);
-      running.set(module.name, started);
+      if (module.service && module.migrations) {
+        const isAway = databases.isAway(module.name);
+        const host = await hostModule(module.service, { start, isAway, look: watch.look, log });
+        hosts.set(module.name, host);
+        running.set(module.name, host.running);
+      } else running.set(module.name, await start());
+      const started = running.get(module.name)!;
       undo.push(async () => started.stop?.());
     }
-
     // Consumers call modules, so they stop first.
     undo.push(events.stop);
     const rpcPort = await offerModules();
@@ -196,7 +256,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     });
     // Gone from there before anything is drained.
     if (rpcPort !== undefined) undo.push(registry.announce([...running.keys()], rpcPort));
-    return { address, rpcPort, modules: [...running.keys()], database: storage.database, stop };
+    return { address, rpcPort, modules: [...running.keys()], databases, stop };
 
     async function offerModules(): Promise<number | undefined> {
       const offers: Offer[] = entries
@@ -211,18 +271,37 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         }));
       if (offers.length === 0) return undefined;
       const { rpcHost: host, rpcPort: port } = config;
-      const server = await startGrpcServer({ offers, host, port, tokens, meter: metrics.rpc, log });
+      refusePlaintext(config);
+      const server = await startGrpcServer({
+        offers,
+        host,
+        port,
+        tokens,
+        credentials,
+        meter: metrics.rpc,
+        log,
+      });
       undo.push(() => server.stop(drainMs));
       return server.port;
     }
 
     async function readiness(): Promise<Record<string, string | undefined>> {
       if (draining) return Object.fromEntries([...running.keys()].map((name) => [name, "stopping"]));
-      const down = await databaseDown();
-      const entries = [...running].map(async ([name, module]) => [name, down ?? (await module.notReady?.())]);
+      const down = new Map(
+        await Promise.all(duties.map(async (one) => [one.database, await one.down()] as const)),
+      );
+      const entries = [...running].map(async ([name, module]) => [
+        name,
+        down.get(databases.of(name)) ?? (await module.notReady?.()),
+      ]);
       return Object.fromEntries(await Promise.all(entries));
     }
   }
+}
+
+/** Of a bytea as PostgreSQL writes it: \\x00ff */
+function fromHex(text: string): Buffer {
+  return Buffer.from(text.slice(2), "hex");
 }
 
 function listenError(error: NodeJS.ErrnoException, { host, port }: Config): unknown {

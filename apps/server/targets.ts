@@ -31,7 +31,10 @@ function entry<C>(
  * `douya targets` prints follow from it.
  */
 export const table: Record<string, ModuleEntry> = {
-  user: entry(userModule, ({ clusterSecret }) => ({ secret: clusterSecret })),
+  user: entry(userModule, ({ clusterSecret, keyRotationMs }) => ({
+    secret: clusterSecret,
+    rotateAfterMs: keyRotationMs,
+  })),
   relation: entry(relationModule, () => ({})),
   video: entry(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
     workers: mediaWorkers,

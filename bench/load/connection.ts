@@ -5,10 +5,13 @@ import { connect, type Socket } from "node:net";
  * supports nothing else, so that on a machine with few cores the generator takes little of what it measures.
  */
 export interface Connection {
-  /** Sends one request; `done` gets whether the answer was a success. One at a time. */
-  send(request: Buffer, done: (ok: boolean) => void): void;
+  /** Sends one request; `done` gets what the answer was. One at a time. */
+  send(request: Buffer, done: (outcome: Outcome) => void): void;
   close(): void;
 }
+
+/** Shed: the server has too much to do, and says when to come back. */
+export type Outcome = "success" | "shed" | "failure";
 
 const endOfHead = Buffer.from("\r\n\r\n");
 /** The first bytes of a classic answer, which refuses with HTTP 200 too, and those of a success. */
@@ -16,10 +19,10 @@ const classic = Buffer.from('{"status_code":');
 const success = Buffer.from('{"status_code":0');
 
 export function openConnection(port: number, onError: (error: Error) => void): Promise<Connection> {
-  let done: ((ok: boolean) => void) | undefined;
+  let done: ((outcome: Outcome) => void) | undefined;
   let early = Buffer.alloc(0);
   let bodyLeft = -1;
-  let ok = false;
+  let outcome: Outcome = "failure";
   let closed = false;
 
   function read(bytes: number, buffer: Uint8Array): boolean {
@@ -39,14 +42,15 @@ export function openConnection(port: number, onError: (error: Error) => void): P
       if (!length) throw new Error(`An answer without a length: ${head}`);
       const begin = chunk.subarray(bodyStart, bodyStart + success.length);
       const refused = begin.subarray(0, classic.length).equals(classic) && !begin.equals(success);
-      ok = head.startsWith("HTTP/1.1 200") && !refused;
+      if (head.startsWith("HTTP/1.1 200") && !refused) outcome = "success";
+      else outcome = /^HTTP\/1.1 503 .*\r\nretry-after: \d/is.test(head) ? "shed" : "failure";
       bodyLeft = Number(length[1]) - (chunk.length - bodyStart);
     } else bodyLeft -= chunk.length;
     if (bodyLeft === 0) {
       bodyLeft = -1;
       const finished = done!;
       done = undefined;
-      finished(ok);
+      finished(outcome);
     }
     return true;
   }

@@ -31,6 +31,8 @@ export interface Load {
    * coordinated omission).
    */
   perSecond?: number;
+  /** Answers that say that the server has too much to do, and when to come back, are no failures. */
+  mayShed?: boolean;
 }
 
 export interface LoadResult {
@@ -38,7 +40,9 @@ export interface LoadResult {
   /** Successful answers per second. */
   perSecond: number;
   succeeded: number;
+  /** Neither a success nor, where that is allowed, shed. */
   failed: number;
+  shed: number;
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
@@ -61,13 +65,14 @@ async function generate(load: Load): Promise<LoadResult> {
   const connections = await Promise.race([Promise.all(opening), failure]);
   const requestOf = requestsOf(load.requests);
   const latenciesMs: number[] = [];
-  const counted = { failed: 0, sent: 0 };
+  const counted = { failed: 0, shed: 0, sent: 0 };
   const most = load.once && Array.isArray(load.requests) ? load.requests.length : Number.POSITIVE_INFINITY;
   const cpu = process.cpuUsage();
   const startedMs = performance.now();
   const send = (connection: Connection, sinceMs: number, then: () => void) => {
-    connection.send(requestOf(counted.sent++), (ok) => {
-      if (ok) latenciesMs.push(performance.now() - sinceMs);
+    connection.send(requestOf(counted.sent++), (outcome) => {
+      if (outcome === "success") latenciesMs.push(performance.now() - sinceMs);
+      else if (outcome === "shed" && load.mayShed) counted.shed++;
       else counted.failed++;
       then();
     });
@@ -90,6 +95,7 @@ async function generate(load: Load): Promise<LoadResult> {
     perSecond: (latenciesMs.length / tookMs) * 1000,
     succeeded: latenciesMs.length,
     failed: counted.failed,
+    shed: counted.shed,
     p50Ms: at(0.5) ?? Number.NaN,
     p99Ms: at(0.99) ?? Number.NaN,
     maxMs: at(1) ?? Number.NaN,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file user_events.proto.
  */
 export const file_user_events: GenFile = /*@__PURE__*/
-  fileDesc("ChF1c2VyX2V2ZW50cy5wcm90bxINZG91eWEudXNlci52MSJECg5BY2NvdW50Q2xvc2luZxIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiVQoPQWNjb3VudFJlb3BlbmVkEg8KB3VzZXJfaWQYASABKAkSEgoKY2xvc2luZ19pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDQoFYXRfbXMYBCABKAEiQwoNQWNjb3VudEVyYXNlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiMAoOUHJvZmlsZUNoYW5nZWQSDwoHdXNlcl9pZBgBIAEoCRINCgVhdF9tcxgCIAEoAWIGcHJvdG8z");
+  fileDesc("ChF1c2VyX2V2ZW50cy5wcm90bxINZG91eWEudXNlci52MSJECg5BY2NvdW50Q2xvc2luZxIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiVQoPQWNjb3VudFJlb3BlbmVkEg8KB3VzZXJfaWQYASABKAkSEgoKY2xvc2luZ19pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDQoFYXRfbXMYBCABKAEiQwoNQWNjb3VudEVyYXNlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiMAoOUHJvZmlsZUNoYW5nZWQSDwoHdXNlcl9pZBgBIAEoCRINCgVhdF9tcxgCIAEoASIvCg1TZXNzaW9uc0VuZGVkEg8KB3VzZXJfaWQYASABKAkSDQoFYXRfbXMYAiABKAFiBnByb3RvMw");
 
 /**
  * user.account_closing.v1: the owner has asked to delete it. Their things stay for now, hidden from everybody.
@@ -133,4 +133,28 @@ export type ProfileChanged = Message<"douya.user.v1.ProfileChanged"> & {
  */
 export const ProfileChangedSchema: GenMessage<ProfileChanged> = /*@__PURE__*/
   messageDesc(file_user_events, 3);
+
+/**
+ * user.sessions_ended.v1: some or all sessions of a person have ended before their time.
+ *
+ * @generated from message douya.user.v1.SessionsEnded
+ */
+export type SessionsEnded = Message<"douya.user.v1.SessionsEnded"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: double at_ms = 2;
+   */
+  atMs: number;
+};
+
+/**
+ * Describes the message douya.user.v1.SessionsEnded.
+ * Use `create(SessionsEndedSchema)` to create a new message.
+ */
+export const SessionsEndedSchema: GenMessage<SessionsEnded> = /*@__PURE__*/
+  messageDesc(file_user_events, 4);
 

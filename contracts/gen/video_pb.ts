@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki3wIKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkiVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSIyCg5QdWJsaXNoUmVxdWVzdBIRCgl1cGxvYWRfaWQYASABKAkSDQoFdGl0bGUYAiABKAkiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiSwoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDSJQChVMaXN0UHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkEgwKBG1vcmUYAiABKAgiMAoJUHVibGlzaGVkEgoKAmlkGAEgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgCIAEoASIvChJDaGFuZ2VUaXRsZVJlcXVlc3QSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkiIAoSRGVsZXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJIhUKE0RlbGV0ZVZpZGVvUmVzcG9uc2UiPAoQSG9sZFZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRoZWxkGAIgASgIEg4KBnJlYXNvbhgDIAEoCSITChFIb2xkVmlkZW9SZXNwb25zZSIrChVHZXRBdXRob3JTdGF0c1JlcXVlc3QSEgoKYXV0aG9yX2lkcxgBIAMoCSJEChZHZXRBdXRob3JTdGF0c1Jlc3BvbnNlEioKBXN0YXRzGAEgAygLMhsuZG91eWEudmlkZW8udjEuQXV0aG9yU3RhdHMiLwoLQXV0aG9yU3RhdHMSEQoJYXV0aG9yX2lkGAEgASgJEg0KBXdvcmtzGAIgASgBKpIBCgpWaWRlb1N0YXRlEhsKF1ZJREVPX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVklERU9fU1RBVEVfVVBMT0FERUQQARIaChZWSURFT19TVEFURV9QUk9DRVNTSU5HEAISGQoVVklERU9fU1RBVEVfUFVCTElTSEVEEAMSFgoSVklERU9fU1RBVEVfRkFJTEVEEAQy9wUKDFZpZGVvU2VydmljZRJFCglBZGRVcGxvYWQSIC5kb3V5YS52aWRlby52MS5BZGRVcGxvYWRSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkEkAKB1B1Ymxpc2gSHi5kb3V5YS52aWRlby52MS5QdWJsaXNoUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvElAKCUdldFZpZGVvcxIgLmRvdXlhLnZpZGVvLnYxLkdldFZpZGVvc1JlcXVlc3QaIS5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXNwb25zZRJZCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2USXAoNTGlzdFB1Ymxpc2hlZBIkLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEkgKC0NoYW5nZVRpdGxlEiIuZG91eWEudmlkZW8udjEuQ2hhbmdlVGl0bGVSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8SVgoLRGVsZXRlVmlkZW8SIi5kb3V5YS52aWRlby52MS5EZWxldGVWaWRlb1JlcXVlc3QaIy5kb3V5YS52aWRlby52MS5EZWxldGVWaWRlb1Jlc3BvbnNlElAKCUhvbGRWaWRlbxIgLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1JlcXVlc3QaIS5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXNwb25zZRJfCg5HZXRBdXRob3JTdGF0cxIlLmRvdXlhLnZpZGVvLnYxLkdldEF1dGhvclN0YXRzUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLkdldEF1dGhvclN0YXRzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki3wIKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkiVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIjIKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCSIfChBHZXRWaWRlb3NSZXF1ZXN0EgsKA2lkcxgBIAMoCSI6ChFHZXRWaWRlb3NSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbyJfChNMaXN0QnlBdXRob3JSZXF1ZXN0EhEKCWF1dGhvcl9pZBgBIAEoCRIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0SEwoLZXZlcnlfc3RhdGUYBCABKAgiSwoUTGlzdEJ5QXV0aG9yUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8SDAoEbW9yZRgCIAEoCCJLChRMaXN0UHVibGlzaGVkUmVxdWVzdBIRCgliZWZvcmVfbXMYASABKAESEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNIlAKFUxpc3RQdWJsaXNoZWRSZXNwb25zZRIpCgZ2aWRlb3MYASADKAsyGS5kb3V5YS52aWRlby52MS5QdWJsaXNoZWQSDAoEbW9yZRgCIAEoCCIwCglQdWJsaXNoZWQSCgoCaWQYASABKAkSFwoPcHVibGlzaGVkX2F0X21zGAIgASgBIi8KEkNoYW5nZVRpdGxlUmVxdWVzdBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCSIgChJEZWxldGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkiFQoTRGVsZXRlVmlkZW9SZXNwb25zZSI8ChBIb2xkVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGhlbGQYAiABKAgSDgoGcmVhc29uGAMgASgJIhMKEUhvbGRWaWRlb1Jlc3BvbnNlIisKFUdldEF1dGhvclN0YXRzUmVxdWVzdBISCgphdXRob3JfaWRzGAEgAygJIkQKFkdldEF1dGhvclN0YXRzUmVzcG9uc2USKgoFc3RhdHMYASADKAsyGy5kb3V5YS52aWRlby52MS5BdXRob3JTdGF0cyIvCgtBdXRob3JTdGF0cxIRCglhdXRob3JfaWQYASABKAkSDQoFd29ya3MYAiABKAEqkgEKClZpZGVvU3RhdGUSGwoXVklERU9fU1RBVEVfVU5TUEVDSUZJRUQQABIYChRWSURFT19TVEFURV9VUExPQURFRBABEhoKFlZJREVPX1NUQVRFX1BST0NFU1NJTkcQAhIZChVWSURFT19TVEFURV9QVUJMSVNIRUQQAxIWChJWSURFT19TVEFURV9GQUlMRUQQBDKACwoMVmlkZW9TZXJ2aWNlEkUKCUFkZFVwbG9hZBIgLmRvdXlhLnZpZGVvLnYxLkFkZFVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSZAoUQmVnaW5SZXN1bWFibGVVcGxvYWQSKy5kb3V5YS52aWRlby52MS5CZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQSZQoSR2V0UmVzdW1hYmxlVXBsb2FkEikuZG91eWEudmlkZW8udjEuR2V0UmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAIBEmcKE0xvY2tSZXN1bWFibGVVcGxvYWQSKi5kb3V5YS52aWRlby52MS5Mb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAICEnkKFVVubG9ja1Jlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QaLS5kb3V5YS52aWRlby52MS5VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXNwb25zZSIDkAICEmIKFUZpbmlzaFJlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLkZpbmlzaFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQiA5ACAhJZCgxDYW5jZWxVcGxvYWQSIy5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuQ2FuY2VsVXBsb2FkUmVzcG9uc2USRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvElYKC0RlbGV0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiMuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXNwb25zZRJQCglIb2xkVmlkZW8SIC5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVzcG9uc2USZAoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -202,6 +202,224 @@ export const AddUploadRequestSchema: GenMessage<AddUploadRequest> = /*@__PURE__*
   messageDesc(file_video, 2);
 
 /**
+ * @generated from message douya.video.v1.BeginResumableUploadRequest
+ */
+export type BeginResumableUploadRequest = Message<"douya.video.v1.BeginResumableUploadRequest"> & {
+  /**
+   * @generated from field: double size_bytes = 1;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: string address = 2;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message douya.video.v1.BeginResumableUploadRequest.
+ * Use `create(BeginResumableUploadRequestSchema)` to create a new message.
+ */
+export const BeginResumableUploadRequestSchema: GenMessage<BeginResumableUploadRequest> = /*@__PURE__*/
+  messageDesc(file_video, 3);
+
+/**
+ * @generated from message douya.video.v1.GetResumableUploadRequest
+ */
+export type GetResumableUploadRequest = Message<"douya.video.v1.GetResumableUploadRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message douya.video.v1.GetResumableUploadRequest.
+ * Use `create(GetResumableUploadRequestSchema)` to create a new message.
+ */
+export const GetResumableUploadRequestSchema: GenMessage<GetResumableUploadRequest> = /*@__PURE__*/
+  messageDesc(file_video, 4);
+
+/**
+ * @generated from message douya.video.v1.ResumableUpload
+ */
+export type ResumableUpload = Message<"douya.video.v1.ResumableUpload"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Name of the partial file, which appears with its first bytes; empty when the upload is finished.
+   *
+   * @generated from field: string partial = 2;
+   */
+  partial: string;
+
+  /**
+   * @generated from field: double size_bytes = 3;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: double expires_at_ms = 4;
+   */
+  expiresAtMs: number;
+
+  /**
+   * What is beyond it came with a checksum that was never compared, and does not count.
+   *
+   * @generated from field: optional double unchecked_from = 5;
+   */
+  uncheckedFrom?: number | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.ResumableUpload.
+ * Use `create(ResumableUploadSchema)` to create a new message.
+ */
+export const ResumableUploadSchema: GenMessage<ResumableUpload> = /*@__PURE__*/
+  messageDesc(file_video, 5);
+
+/**
+ * @generated from message douya.video.v1.LockResumableUploadRequest
+ */
+export type LockResumableUploadRequest = Message<"douya.video.v1.LockResumableUploadRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Random, one for each writer.
+   *
+   * @generated from field: string writer = 2;
+   */
+  writer: string;
+
+  /**
+   * Where a piece with a checksum begins.
+   *
+   * @generated from field: optional double unchecked_from = 3;
+   */
+  uncheckedFrom?: number | undefined;
+
+  /**
+   * How much has come in all; absent when it asks first.
+   *
+   * @generated from field: optional double received_bytes = 4;
+   */
+  receivedBytes?: number | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.LockResumableUploadRequest.
+ * Use `create(LockResumableUploadRequestSchema)` to create a new message.
+ */
+export const LockResumableUploadRequestSchema: GenMessage<LockResumableUploadRequest> = /*@__PURE__*/
+  messageDesc(file_video, 6);
+
+/**
+ * @generated from message douya.video.v1.UnlockResumableUploadRequest
+ */
+export type UnlockResumableUploadRequest = Message<"douya.video.v1.UnlockResumableUploadRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string writer = 2;
+   */
+  writer: string;
+
+  /**
+   * How much has come in all.
+   *
+   * @generated from field: double received_bytes = 3;
+   */
+  receivedBytes: number;
+};
+
+/**
+ * Describes the message douya.video.v1.UnlockResumableUploadRequest.
+ * Use `create(UnlockResumableUploadRequestSchema)` to create a new message.
+ */
+export const UnlockResumableUploadRequestSchema: GenMessage<UnlockResumableUploadRequest> = /*@__PURE__*/
+  messageDesc(file_video, 7);
+
+/**
+ * @generated from message douya.video.v1.UnlockResumableUploadResponse
+ */
+export type UnlockResumableUploadResponse = Message<"douya.video.v1.UnlockResumableUploadResponse"> & {
+  /**
+   * False when it was cancelled meanwhile.
+   *
+   * @generated from field: bool exists = 1;
+   */
+  exists: boolean;
+};
+
+/**
+ * Describes the message douya.video.v1.UnlockResumableUploadResponse.
+ * Use `create(UnlockResumableUploadResponseSchema)` to create a new message.
+ */
+export const UnlockResumableUploadResponseSchema: GenMessage<UnlockResumableUploadResponse> = /*@__PURE__*/
+  messageDesc(file_video, 8);
+
+/**
+ * @generated from message douya.video.v1.FinishResumableUploadRequest
+ */
+export type FinishResumableUploadRequest = Message<"douya.video.v1.FinishResumableUploadRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string sha256 = 2;
+   */
+  sha256: string;
+};
+
+/**
+ * Describes the message douya.video.v1.FinishResumableUploadRequest.
+ * Use `create(FinishResumableUploadRequestSchema)` to create a new message.
+ */
+export const FinishResumableUploadRequestSchema: GenMessage<FinishResumableUploadRequest> = /*@__PURE__*/
+  messageDesc(file_video, 9);
+
+/**
+ * @generated from message douya.video.v1.CancelUploadRequest
+ */
+export type CancelUploadRequest = Message<"douya.video.v1.CancelUploadRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message douya.video.v1.CancelUploadRequest.
+ * Use `create(CancelUploadRequestSchema)` to create a new message.
+ */
+export const CancelUploadRequestSchema: GenMessage<CancelUploadRequest> = /*@__PURE__*/
+  messageDesc(file_video, 10);
+
+/**
+ * @generated from message douya.video.v1.CancelUploadResponse
+ */
+export type CancelUploadResponse = Message<"douya.video.v1.CancelUploadResponse"> & {
+};
+
+/**
+ * Describes the message douya.video.v1.CancelUploadResponse.
+ * Use `create(CancelUploadResponseSchema)` to create a new message.
+ */
+export const CancelUploadResponseSchema: GenMessage<CancelUploadResponse> = /*@__PURE__*/
+  messageDesc(file_video, 11);
+
+/**
  * @generated from message douya.video.v1.PublishRequest
  */
 export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
@@ -221,7 +439,7 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_video, 3);
+  messageDesc(file_video, 12);
 
 /**
  * @generated from message douya.video.v1.GetVideosRequest
@@ -238,7 +456,7 @@ export type GetVideosRequest = Message<"douya.video.v1.GetVideosRequest"> & {
  * Use `create(GetVideosRequestSchema)` to create a new message.
  */
 export const GetVideosRequestSchema: GenMessage<GetVideosRequest> = /*@__PURE__*/
-  messageDesc(file_video, 4);
+  messageDesc(file_video, 13);
 
 /**
  * @generated from message douya.video.v1.GetVideosResponse
@@ -255,7 +473,7 @@ export type GetVideosResponse = Message<"douya.video.v1.GetVideosResponse"> & {
  * Use `create(GetVideosResponseSchema)` to create a new message.
  */
 export const GetVideosResponseSchema: GenMessage<GetVideosResponse> = /*@__PURE__*/
-  messageDesc(file_video, 5);
+  messageDesc(file_video, 14);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorRequest
@@ -291,7 +509,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
  * Use `create(ListByAuthorRequestSchema)` to create a new message.
  */
 export const ListByAuthorRequestSchema: GenMessage<ListByAuthorRequest> = /*@__PURE__*/
-  messageDesc(file_video, 6);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorResponse
@@ -313,7 +531,7 @@ export type ListByAuthorResponse = Message<"douya.video.v1.ListByAuthorResponse"
  * Use `create(ListByAuthorResponseSchema)` to create a new message.
  */
 export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@__PURE__*/
-  messageDesc(file_video, 7);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.ListPublishedRequest
@@ -342,7 +560,7 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
  * Use `create(ListPublishedRequestSchema)` to create a new message.
  */
 export const ListPublishedRequestSchema: GenMessage<ListPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 8);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.ListPublishedResponse
@@ -364,7 +582,7 @@ export type ListPublishedResponse = Message<"douya.video.v1.ListPublishedRespons
  * Use `create(ListPublishedResponseSchema)` to create a new message.
  */
 export const ListPublishedResponseSchema: GenMessage<ListPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 9);
+  messageDesc(file_video, 18);
 
 /**
  * @generated from message douya.video.v1.Published
@@ -386,7 +604,7 @@ export type Published = Message<"douya.video.v1.Published"> & {
  * Use `create(PublishedSchema)` to create a new message.
  */
 export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
-  messageDesc(file_video, 10);
+  messageDesc(file_video, 19);
 
 /**
  * @generated from message douya.video.v1.ChangeTitleRequest
@@ -408,7 +626,7 @@ export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & 
  * Use `create(ChangeTitleRequestSchema)` to create a new message.
  */
 export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
-  messageDesc(file_video, 11);
+  messageDesc(file_video, 20);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoRequest
@@ -425,7 +643,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 21);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -438,7 +656,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 22);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -467,7 +685,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 23);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -480,7 +698,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 24);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -497,7 +715,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 25);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -514,7 +732,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 26);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -536,7 +754,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 18);
+  messageDesc(file_video, 27);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -588,6 +806,69 @@ export const VideoService: GenService<{
     methodKind: "unary";
     input: typeof AddUploadRequestSchema;
     output: typeof UploadSchema;
+  },
+  /**
+   * Begins an upload that comes in pieces; its id is that of the finished upload. Errors: UNPUBLISHED_TOO_MUCH,
+   * ADDRESS_UNPUBLISHED_TOO_MUCH, UPLOADS_UNFINISHED_TOO_MANY, DISK_FULL.
+   *
+   * @generated from rpc douya.video.v1.VideoService.BeginResumableUpload
+   */
+  beginResumableUpload: {
+    methodKind: "unary";
+    input: typeof BeginResumableUploadRequestSchema;
+    output: typeof ResumableUploadSchema;
+  },
+  /**
+   * One of the caller's, on its way or finished. Error: UPLOAD_NOT_FOUND.
+   *
+   * @generated from rpc douya.video.v1.VideoService.GetResumableUpload
+   */
+  getResumableUpload: {
+    methodKind: "unary";
+    input: typeof GetResumableUploadRequestSchema;
+    output: typeof ResumableUploadSchema;
+  },
+  /**
+   * Lets one writer append for some seconds, and longer when it asks again. Errors: UPLOAD_NOT_FOUND, UPLOAD_LOCKED; when
+   * it asks first, ADDRESS_UNPUBLISHED_TOO_MUCH, DISK_FULL.
+   *
+   * @generated from rpc douya.video.v1.VideoService.LockResumableUpload
+   */
+  lockResumableUpload: {
+    methodKind: "unary";
+    input: typeof LockResumableUploadRequestSchema;
+    output: typeof ResumableUploadSchema;
+  },
+  /**
+   * Ends the lock of a writer, if it still has it; what was appended counts.
+   *
+   * @generated from rpc douya.video.v1.VideoService.UnlockResumableUpload
+   */
+  unlockResumableUpload: {
+    methodKind: "unary";
+    input: typeof UnlockResumableUploadRequestSchema;
+    output: typeof UnlockResumableUploadResponseSchema;
+  },
+  /**
+   * Takes over the whole file, as AddUpload does; asked again it answers the same. A refused file is gone. Errors: of
+   * AddUpload, UPLOAD_NOT_FOUND.
+   *
+   * @generated from rpc douya.video.v1.VideoService.FinishResumableUpload
+   */
+  finishResumableUpload: {
+    methodKind: "unary";
+    input: typeof FinishResumableUploadRequestSchema;
+    output: typeof UploadSchema;
+  },
+  /**
+   * Throws away an upload that was not published, finished or not. Error: UPLOAD_NOT_FOUND.
+   *
+   * @generated from rpc douya.video.v1.VideoService.CancelUpload
+   */
+  cancelUpload: {
+    methodKind: "unary";
+    input: typeof CancelUploadRequestSchema;
+    output: typeof CancelUploadResponseSchema;
   },
   /**
    * Turns an upload of the caller into a video and starts its pipeline. A repeated request for the same upload

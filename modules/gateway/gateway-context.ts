@@ -2,11 +2,13 @@ import type { FastifyRequest } from "fastify";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Composer } from "./composition/composer.ts";
 import type { FeedPages } from "./composition/feed-pages.ts";
+import type { Admit } from "./edge/admit.ts";
 import type { Auth } from "./edge/auth.ts";
 import type { Limits } from "./edge/limits.ts";
 import type { SessionCookie } from "./edge/session-cookie.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
 import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media/media-urls.ts";
+import type { ResumableIntake } from "./media/resumable-intake.ts";
 import type { UploadIntake } from "./media/upload-intake.ts";
 
 /** What the routes of both public APIs are given. */
@@ -21,7 +23,10 @@ export interface GatewayContext {
   composer: Composer;
   pages: FeedPages;
   intake: UploadIntake;
+  resumable: ResumableIntake;
+  maxUploadBytes: number;
   limits: Limits;
+  admit: Admit;
   blobs: BlobStore;
   cookie: SessionCookie;
   publicUrl: string;

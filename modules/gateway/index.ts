@@ -1,17 +1,25 @@
 import { defineModule } from "#platform/module/module.ts";
+import { registerHistogram } from "#platform/observe/histogram.ts";
 import { apiV1 } from "./api/index.ts";
 import { statusForm } from "./classic/endpoint.ts";
 import { classicApi } from "./classic/index.ts";
 import { createComposer } from "./composition/composer.ts";
 import { createFeedPages } from "./composition/feed-pages.ts";
+import { feedValidity } from "./composition/feed-validity.ts";
+import { createPublicParts } from "./composition/public-parts.ts";
+import { createAdmit } from "./edge/admit.ts";
 import { createAuth } from "./edge/auth.ts";
 import { createLimits } from "./edge/limits.ts";
 import { problemOf, sendProblem } from "./edge/problem.ts";
 import { tellMissing, watchClients } from "./edge/request-call.ts";
+import { applyRouteTable } from "./edge/route-table.ts";
 import { sessionCookie } from "./edge/session-cookie.ts";
+import { refuseSwitchedOff } from "./edge/switched-off.ts";
+import { readColours } from "./edge/traffic-colour.ts";
 import { gatewayCalls } from "./gateway-calls.ts";
 import { type GatewayContext, urlsFor } from "./gateway-context.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
+import { createResumableIntake } from "./media/resumable-intake.ts";
 import { createUploadIntake } from "./media/upload-intake.ts";
 import { firstScreen } from "./web/first-screen.ts";
 import { linkPreview } from "./web/link-preview.ts";
@@ -31,14 +39,42 @@ export interface GatewayConfig {
 export const gatewayModule = defineModule<GatewayConfig>()({
   name: "gateway",
   calls: gatewayCalls,
-  async start({ config, clients, events, blobs, caches, protect, log }) {
+  async start({
+    config,
+    clients,
+    outage,
+    events,
+    blobs,
+    caches,
+    protect,
+    signals,
+    issuerKeys,
+    settings,
+    metrics,
+    log,
+  }) {
+    const checks = registerHistogram(metrics.registry, {
+      name: "douya_session_check_seconds",
+      help: "Time that a request waited until its session was checked; most wait for none",
+      labels: [],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+    });
+    const auth = createAuth(clients.user, caches, events, signals, issuerKeys, (seconds) =>
+      checks.observe({}, seconds),
+    );
+    const validity = feedValidity(events, caches);
+    const parts = createPublicParts(clients, validity, caches);
+    const intake = createUploadIntake(blobs, clients.video, protect, config.maxUploadBytes);
     const context: GatewayContext = {
       ...clients,
-      auth: createAuth(clients.user, caches),
-      composer: createComposer(clients, log),
-      pages: createFeedPages(events, caches),
-      intake: createUploadIntake(blobs, clients.video, protect, config.maxUploadBytes),
+      auth,
+      composer: createComposer(parts, clients, log),
+      pages: createFeedPages(validity, caches),
+      intake,
+      resumable: createResumableIntake(blobs, clients.video, intake, signals),
+      maxUploadBytes: config.maxUploadBytes,
       limits: createLimits(protect),
+      admit: createAdmit(protect, auth),
       blobs,
       urlsFor: urlsFor(config.publicUrl),
       cookie: sessionCookie(config.publicUrl),
@@ -47,14 +83,22 @@ export const gatewayModule = defineModule<GatewayConfig>()({
     return {
       handlers: {},
       async routes(app) {
+        applyRouteTable(app);
+        context.admit.guard(app);
+        refuseSwitchedOff(app, () => settings.current("switchedOff"));
+        app.decorate("outage", outage);
         app.setErrorHandler(sendProblem);
         app.refusalForms.add("/", problemOf);
         app.refusalForms.add("/douyin/", statusForm);
         tellMissing(app);
         watchClients(app);
+        readColours(app, () => settings.current("colours"));
         await app.register((scope) => apiV1(scope, context), { prefix: "/api/v1" });
         // The classic API does not show who follows the caller.
-        const classicContext = { ...context, composer: createComposer(clients, log, { oneWay: true }) };
+        const classicContext = {
+          ...context,
+          composer: createComposer(parts, clients, log, { oneWay: true }),
+        };
         await app.register((scope) => classicApi(scope, classicContext, config), {
           prefix: "/douyin",
         });

@@ -11,6 +11,8 @@ export interface Draft {
   /** The comment or reply that it answers. */
   replyToId: string | undefined;
   idempotencyKey: string | undefined;
+  /** Whether the author of the video blocks this person. */
+  blocked?: boolean;
   traceId?: string;
 }
 export const keyOf = (draft: Pick<Draft, "videoId" | "authorId" | "idempotencyKey">) =>

@@ -15,7 +15,7 @@ import type { CommentRow, Tables, VideoRow } from "./tables.ts";
 import { lockVideos } from "./video-rows.ts";
 
 /** Why a comment was not added. */
-export type Refusal = "video-gone" | "closed" | "not-found";
+export type Refusal = "video-gone" | "closed" | "blocked" | "not-found";
 
 /** The SQL of comments and their counts. */
 export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
@@ -63,7 +63,9 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
               const video = videos.get(draft.videoId);
               if (!video) return "video-gone";
               const before = draft.idempotencyKey === undefined ? undefined : known.get(keyOf(draft));
+              // A repeated request gets the first one's answer, whatever has changed in between.
               if (before) return before;
+              if (draft.blocked) return "blocked";
               if (video.closed) return "closed";
               const target = draft.replyToId === undefined ? undefined : targets.get(targetOf(draft));
               if (draft.replyToId !== undefined && !target) return "not-found";

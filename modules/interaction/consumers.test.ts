@@ -54,13 +54,17 @@ describe("consumeVideoDeletions", () => {
     await comment("101");
     await comment("102");
 
-    const consumer = consumeVideoDeletions(events, () => removalStore(db, events));
+    const forgotten = new Set<string>();
+    const consumer = consumeVideoDeletions(events, () => removalStore(db, events), {
+      forget: async (videoId) => void forgotten.add(videoId),
+    });
     const deletion = { videoId: "101", authorId: author, publishedAtMs: 1 };
     await events.transaction(db, async (_transaction, emit) => emit(videoDeleted, deletion));
     for (let i = 5100; i < 5600; i += 50)
       await Promise.all([react("101", i, i + 50, 1), react("102", i, i + 50, 1)]);
     await consumer.settled();
 
+    expect([...forgotten]).toEqual(["101"]);
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
     expect(await comment("101")).toEqual(["video-gone"]);
     // Its row does not come back for a viewer who saw the video before.

@@ -4,6 +4,7 @@ import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { inTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
+import type { PublishedVideos } from "./published-videos.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -14,16 +15,18 @@ import type { Tables } from "./tables.ts";
 export function consumeVideoDeletions(
   events: EventConsumers<Tables>,
   storeFor: StoreFor<RemovalStore>,
+  published: Pick<PublishedVideos, "forget">,
 ): Consumer {
   return events.consume({
     group: "interaction.removal",
     types: [videoDeleted],
     prepare: inTimeSlices(async (deleted: EventOf<typeof videoDeleted>[], { checkTimeSlice, signal }) => {
       // A video that was never published has no rows.
-      const published = deleted.filter(({ message }) => message.publishedAtMs > 0);
-      for (const { message, traceId } of published)
+      const withRows = deleted.filter(({ message }) => message.publishedAtMs > 0);
+      for (const { message, traceId } of withRows)
         await storeFor({ traceId, signal }).close(message.videoId, message.authorId);
-      for (const { message, traceId } of published) {
+      await Promise.all(deleted.map(({ message }) => published.forget(message.videoId)));
+      for (const { message, traceId } of withRows) {
         const { videoId } = message;
         const store = storeFor({ traceId, signal });
         // In separate transactions: millions of rows must not be locked in one. Repeating does no harm.

@@ -30,6 +30,13 @@ export const interactionModule = defineModule<object, Tables>()({
   name: "interaction",
   service: InteractionService,
   calls: { video: only(VideoService, "getVideos"), relation: only(RelationService, "getStandings") },
+  // Reactions to one video and its comments are merged where they meet.
+  affinity: {
+    react: ({ videoId }) => videoId,
+    withdraw: ({ videoId }) => videoId,
+    addComment: ({ videoId }) => videoId,
+    listComments: ({ videoId }) => videoId,
+  },
   migrations,
   recount: counts,
   async start({ db, clients, ids, events, caches, security }) {
@@ -42,17 +49,17 @@ export const interactionModule = defineModule<object, Tables>()({
     const accounts = perCall(db, accountErasureStore);
     const erasures = consumeErasures(events, { accounts, reactions, comments, reports });
     const removal = perCall(db, (until) => removalStore(until, events));
-    const deletions = consumeVideoDeletions(events, removal);
+    const deletions = consumeVideoDeletions(events, removal, videos);
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),
-        getVideoStats: getVideoStats(reactions),
-        getOpinions: getOpinions(reactions),
-        getUserStats: getUserStats(reactions),
-        getInterests: getInterests(perCall(db, interestStore)),
-        listLiked: listLiked(reactions),
+        getVideoStats: getVideoStats(reactions.reading),
+        getOpinions: getOpinions(reactions.reading),
+        getUserStats: getUserStats(reactions.reading),
+        getInterests: getInterests(perCall(db, interestStore).reading),
+        listLiked: listLiked(reactions.reading),
         ...commentHandlers(comments, videos, blocks, ids, security),
-        ...commentLists(comments, clients.video),
+        ...commentLists(comments.reading, clients.video),
         ...reportHandlers(reports, videos, ids, security),
       },
       async stop() {

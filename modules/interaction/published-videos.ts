@@ -15,6 +15,8 @@ export interface PublishedVideo {
 export interface PublishedVideos {
   /** Adds the row of a published video if it has none, and gives its author's id. Error: VIDEO_NOT_FOUND. */
   ensureRow(videoId: string, call: ServedCall): Promise<string>;
+  /** It was deleted. */
+  forget(videoId: string): Promise<void>;
 }
 
 /** A video deleted in this time is refused by its row, once the event has arrived. */
@@ -47,5 +49,6 @@ export function createPublishedVideos(
       if (authorId === undefined) throw refusal("VIDEO_NOT_FOUND");
       return authorId;
     },
+    forget: authorOf.forget,
   };
 }

@@ -20,6 +20,12 @@ export const messageModule = defineModule<object, Tables>()({
   name: "message",
   service: MessageService,
   calls: { user: only(UserService, "getUsers"), relation: only(RelationService, "getRelations") },
+  // The two rows of a conversation are locked where its messages meet. Ids are not checked yet.
+  affinity: {
+    send: ({ receiverId }, { callerId }) => conversation(callerId, receiverId),
+    markRead: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+    listMessages: ({ peerId }, { callerId }) => conversation(callerId, peerId),
+  },
   migrations,
   recount: counts,
   async start({ db, clients, ids, events }) {
@@ -33,9 +39,14 @@ export const messageModule = defineModule<object, Tables>()({
           clients.relation,
         ),
         markRead: markRead(store),
-        ...readHandlers(store),
+        ...readHandlers(store.reading),
       },
       stop: () => erasures.stop(),
     };
   },
 });
+
+/** The same for both. */
+function conversation(callerId = "", peerId: string): string {
+  return [callerId, peerId].sort().join(" ");
+}

@@ -47,7 +47,7 @@ function openProcess(node: number, clockMs: number) {
   const db = database.of<Tables>("message");
   const ids = createSnowflake({ node, floorMs: 0, nowMs: () => Date.now() + clockMs });
   const lease = startLease(database.pool, { log });
-  const events = createEvents({ database, lease, log });
+  const events = createEvents({ databases: [{ database, lease }], databaseOf: () => database, log });
   const sendAll = sendStore(db, ids, events.of("message"));
   const store = messageStore(db);
   const send = createBatcher(sendAll, {

@@ -38,7 +38,10 @@ beforeAll(async () => {
   drop = test.drop;
   database = openDatabase(test.url, { log });
   lease = startLease(database.pool, { log });
-  store = followStore(database.of<Tables>("relation"), createEvents({ database, lease, log }).of("relation"));
+  store = followStore(
+    database.of<Tables>("relation"),
+    createEvents({ databases: [{ database, lease }], databaseOf: () => database, log }).of("relation"),
+  );
   relationships = relationshipStore(database.of<Tables>("relation"));
 });
 

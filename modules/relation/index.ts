@@ -56,12 +56,12 @@ export const relationModule = defineModule<object, Tables>()({
           clients.user,
           ids,
         ),
-        getRelations: getRelations(relationships),
-        getStandings: getStandings(relationships),
-        listHotUsers: listHotUsers(ranking),
-        listFollowing: listBy(follows, "following"),
-        listFollowers: listBy(follows, "followers"),
-        listFriends: listBy(follows, "friends"),
+        getRelations: getRelations(relationships.reading),
+        getStandings: getStandings(relationships.reading),
+        listHotUsers: listHotUsers(ranking.reading),
+        listFollowing: listBy(follows.reading, "following"),
+        listFollowers: listBy(follows.reading, "followers"),
+        listFriends: listBy(follows.reading, "friends"),
       },
       async stop() {
         await workers.stop();

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import { profileChanged } from "#contracts/events.ts";
+import { profileChanged, sessionsEnded } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
@@ -134,12 +134,13 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     },
     /** Ends every session but `keepSession`. Errors: see `whyUnproven`. */
     setPassword: (proven: Proven, passwordHash: string, keepSession: SessionId | undefined) =>
-      inTransaction(db, async (transaction) => {
+      events.transaction(db, async (transaction, emit) => {
         const changed = await stillProven(transaction, proven)
           .set((is) => ({ password_hash: passwordHash, session_epoch: is("session_epoch", "+", 1) }))
           .returning("id")
           .executeTakeFirst();
         if (!changed) throw await whyUnproven(transaction, proven);
+        emit(sessionsEnded, { userId: proven.id, atMs: Date.now() });
         let ended = transaction.deleteFrom("session").where("user_id", "=", proven.id);
         if (keepSession) ended = ended.where("id", "!=", keepSession);
         await ended.execute();

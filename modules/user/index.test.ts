@@ -7,16 +7,20 @@ import { type Session, UserService } from "#contracts/gen/user_pb.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { createSnowflake, idAtTime } from "#platform/ids/snowflake.ts";
+import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
+import { sealedBy } from "#platform/seal/key-seal.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
+import { noSignals } from "#platform/signals/signals.ts";
+import { fixedSettings } from "#platform/testing/fixed-settings.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { userModule } from "./index.ts";
-import { sealedBy } from "./key-seal.ts";
+import { keysCommand } from "./keys-command.ts";
 import { migrations } from "./migrations.ts";
 import { maxSessionsPerUser } from "./rules.ts";
 import type { Tables } from "./tables.ts";
@@ -31,9 +35,10 @@ async function start(limits = false, secret = "s".repeat(32)): Promise<Client<ty
   const metrics = createMetrics();
   const { jobs, events } = own.join();
   const running = await userModule.start({
-    config: { secret },
+    config: { secret, rotateAfterMs: 30 * 24 * 3_600_000 },
     db: own.db,
     clients: {},
+    outage: () => undefined,
     jobs,
     ids: createSnowflake({ node: undo.length, floorMs: 0, nowMs: Date.now }),
     events,
@@ -41,6 +46,9 @@ async function start(limits = false, secret = "s".repeat(32)): Promise<Client<ty
     media: {} as never,
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits, metrics }),
+    signals: noSignals,
+    issuerKeys: localIssuerKeys(),
+    settings: fixedSettings(),
     metrics,
     security: createSecurityLog(own.database.of("security"), createLog("silent")),
     log: createLog("silent"),
@@ -517,19 +525,49 @@ describe("keys", () => {
     await expect(verify(`${header}.${body}x.${signature}`)).rejects.toThrow();
   });
 
-  test("rotate after thirty days, and nobody is logged out", async () => {
+  /** The key that signs next signs from now on. */
+  const signNow = () => sql(`update "user".signing_key set signs_from = now()`);
+  const kidOf = ({ accessToken }: Session) => decodeProtectedHeader(accessToken).kid;
+
+  test.each([
+    ["after thirty days", () => sql(`update "user".signing_key set created_at = now() - interval '31 d'`)],
+    ["when an operator asks for it", () => keysCommand.run(own.db, ["rotate"])],
+  ])("rotate %s: published first, then used, and nobody is logged out", async (_when, ask) => {
     const before = await register("Ann");
-    await sql(`update "user".signing_key set created_at = now() - interval '31 d'`);
+    await ask();
     const restarted = await Promise.all([start(), start(), start()]);
     user = restarted[0]!;
-    const after = await logIn("Ann");
     expect(await published()).toHaveLength(2);
-    expect(decodeProtectedHeader(after.accessToken).kid).not.toBe(
-      decodeProtectedHeader(before.accessToken).kid,
-    );
+    expect(kidOf(await logIn("Ann"))).toBe(kidOf(before));
+    const next = (await published()).find(({ kid }) => kid !== kidOf(before));
+    await signNow();
+    user = await start();
+    const after = await logIn("Ann");
+    expect(kidOf(after)).toBe(next.kid);
+    expect(await published()).toHaveLength(2);
     for (const session of [before, after])
       expect(await verify(session.accessToken)).toMatchObject({ sub: session.user!.id });
     await refresh(before.refreshToken);
+  });
+
+  test("a refresh that was repeated while the key changed gets the same answer", async () => {
+    const { refreshToken } = await register("Ann");
+    const first = await refresh(refreshToken);
+    await keysCommand.run(own.db, ["rotate"]);
+    await start();
+    await signNow();
+    user = await start();
+    const second = await refresh(refreshToken);
+    expect(kidOf(second)).not.toBe(kidOf(first));
+    expect(second.refreshToken).toBe(first.refreshToken);
+  });
+
+  test("the command lists them, and refuses what it does not know", async () => {
+    await keysCommand.run(own.db, ["rotate"]);
+    await start();
+    const lines = await keysCommand.run(own.db, []);
+    expect(lines).toEqual([expect.stringMatching(/signs from 20/), expect.stringMatching(/ signs$/)]);
+    await expect(keysCommand.run(own.db, ["burn"])).rejects.toMatchObject({ reason: "ARGUMENT_INVALID" });
   });
 
   test("are removed when the last token that they signed has expired, and kept until then", async () => {
@@ -548,7 +586,7 @@ describe("keys", () => {
     const before = await register("Ann");
     const [row] = await privateHalves();
     expect(row.private_jwk).toBeNull();
-    const jwk = JSON.parse(sealedBy("s".repeat(32)).open(row.kid, row.sealed)!);
+    const jwk = JSON.parse(sealedBy("s".repeat(32), "signing keys").open(row.kid, row.sealed)!);
     expect(jwk).toMatchObject({ kty: "OKP", crv: "Ed25519", d: expect.stringMatching(/^[\w-]{43}$/) });
     expect(row.sealed.includes(jwk.d)).toBe(false);
     await own.database.pool.query('update "user".signing_key set sealed = null, private_jwk = $1', [jwk]);
@@ -579,11 +617,11 @@ describe("keys", () => {
   });
 
   test("a sealed key that was changed or belongs to another kid does not open", () => {
-    const seal = sealedBy("s".repeat(32));
+    const seal = sealedBy("s".repeat(32), "signing keys");
     const sealed = seal.seal("one", "text");
     expect(seal.open("one", sealed)).toBe("text");
     expect(seal.open("two", sealed)).toBeUndefined();
-    expect(sealedBy("t".repeat(32)).open("one", sealed)).toBeUndefined();
+    expect(sealedBy("t".repeat(32), "signing keys").open("one", sealed)).toBeUndefined();
     for (let i = 0; i < sealed.length; i++) {
       const changed = Buffer.from(sealed);
       changed[i]! ^= 1;
@@ -594,7 +632,7 @@ describe("keys", () => {
 
   test("private halves never leave", async () => {
     for (const key of await published()) {
-      expect(Object.keys(key).sort()).toEqual(["alg", "crv", "kid", "kty", "use", "x"]);
+      expect(Object.keys(key).sort()).toEqual(["alg", "crv", "exp", "kid", "kty", "nbf", "use", "x"]);
       expect(key).toMatchObject({ alg: "EdDSA", crv: "Ed25519", kty: "OKP", use: "sig" });
     }
   });

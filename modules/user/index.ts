@@ -1,6 +1,7 @@
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { sealedBy } from "#platform/seal/key-seal.ts";
 import { accountStore } from "./account-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
 import { consumeDeletionOutcomes } from "./consumers.ts";
@@ -12,8 +13,8 @@ import { getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
 import { refresh } from "./handlers/refresh.ts";
 import { register } from "./handlers/register.ts";
 import { checkSessions, endSessions, listSessions } from "./handlers/sessions.ts";
-import { sealedBy } from "./key-seal.ts";
 import { keyStore } from "./key-store.ts";
+import { keysCommand } from "./keys-command.ts";
 import { migrations } from "./migrations.ts";
 import { moderatorCommand } from "./moderator-command.ts";
 import { createPasswords } from "./passwords.ts";
@@ -26,6 +27,8 @@ import { createTokens } from "./tokens.ts";
 export interface UserConfig {
   /** The cluster's secret; the keys that sign tokens are encrypted with it. */
   secret: string;
+  /** Another key signs when the one before is this old. */
+  rotateAfterMs: number;
 }
 
 /** Accounts, sessions, keys and profiles. */
@@ -35,18 +38,21 @@ export const userModule = defineModule<UserConfig, Tables>()({
   calls: {},
   migrations,
   usesMedia: true,
-  commands: { moderator: moderatorCommand },
+  commands: { moderator: moderatorCommand, keys: keysCommand },
   seed: seedUsers,
-  async start({ config, db, ids, events, blobs, media, protect, security, log }) {
+  async start({ config, db, ids, events, blobs, media, protect, security, issuerKeys, log }) {
+    // First of all, since only this asks the database, and a start that fails is tried again.
+    const tokens = await createTokens(keyStore(db, sealedBy(config.secret, "signing keys")), {
+      ...config,
+      issuerKeys,
+      onError: (error) => log.warn({ err: error }, "could not load or publish the signing keys"),
+    });
     const accounts = perCall(db, (until) => accountStore(until, events));
-    const sessions = perCall(db, sessionStore);
+    const sessions = perCall(db, (until) => sessionStore(until, events));
     const deletionRequests = perCall(db, (until) => deletionRequestStore(until, events));
     const outcomes = consumeDeletionOutcomes(events, deletionRequests.lasting, (key) => blobs.remove(key));
     const passwords = createPasswords(protect);
     const common = commonPasswords();
-    const tokens = await createTokens(keyStore(db, sealedBy(config.secret)), (error) =>
-      log.error({ err: error }, "could not load the signing keys"),
-    );
     // Separate from those of logins: else a stranger's guesses would lock the owner out of what only they can do.
     const own = protect.guessLimit("own passwords", { burst: 20, tooMany: tooManyGuesses });
     const guesses = protect.guessLimit("passwords", { burst: 100, tooMany: tooManyGuesses });
@@ -66,7 +72,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
         changePassword: changePassword(accounts, passwords, own, security, common),
         closeAccount: closeAccount(accounts, deletionRequests, passwords, ids, own, security),
         listPublicKeys: async () => ({ jwks: (await tokens.publicKeys()).map((key) => JSON.stringify(key)) }),
-        getUsers: getUsers(accounts),
+        getUsers: getUsers(accounts.reading),
         updateProfile: updateProfile(accounts),
         setPicture: setPicture(accounts, blobs, media),
       },

@@ -81,4 +81,15 @@ export const migrations: Migrations = {
       add sealed bytea,
       alter private_jwk drop not null;
   `,
+  "0008-key-rotation": `
+    alter table "user".signing_key
+      -- Published before: whoever verifies knows it by then.
+      add signs_from timestamptz,
+      -- An operator wants another one to follow it.
+      add rotate_asked_at timestamptz;
+    update "user".signing_key set signs_from = created_at;
+    alter table "user".signing_key
+      alter signs_from set default now(),
+      alter signs_from set not null;
+  `,
 };

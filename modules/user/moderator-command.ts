@@ -7,7 +7,7 @@ import type { ModuleCommand } from "#platform/module/module.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { Tables } from "./tables.ts";
 
-/** Adds and removes moderators. A running system notices at the next check of their session. */
+/** Adds and removes moderators. A running system notices within a second, by the event. */
 export const moderatorCommand: ModuleCommand<Tables> = {
   summary: "add NAME, remove NAME or list: who may delete any comment and hold any video",
   async run(db, words) {

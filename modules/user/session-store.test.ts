@@ -11,7 +11,7 @@ let store: SessionStore;
 
 beforeAll(async () => {
   own = await createModuleDatabase<Tables>("user", `sessions_${Object.keys(migrations).length}`, migrations);
-  store = sessionStore(own.db);
+  store = sessionStore(own.db, own.events);
 });
 
 afterAll(() => own.drop());

@@ -1,7 +1,8 @@
 import { type Selectable, sql } from "kysely";
+import { sessionsEnded } from "#contracts/events.ts";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
+import type { EventWriter } from "#platform/events/events.ts";
 import { maxKnownDevices } from "./known-devices.ts";
 import type { Proven } from "./proven.ts";
 import { maxSessionsPerUser, passwordLastsMs } from "./rules.ts";
@@ -30,7 +31,7 @@ export function sessionRow(session: NewSession) {
 }
 
 /** The SQL of sessions. */
-export function sessionStore(db: Kysely<Tables>) {
+export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   const liveSession = (userId: UserId, id: SessionId) =>
     db
       .selectFrom("session")
@@ -124,12 +125,19 @@ export function sessionStore(db: Kysely<Tables>) {
         .orderBy("last_used_at", "desc")
         .limit(maxSessionsPerUser)
         .execute(),
-    async endSession(userId: UserId, id: SessionId): Promise<void> {
-      await db.deleteFrom("session").where("user_id", "=", userId).where("id", "=", id).execute();
-    },
+    endSession: (userId: UserId, id: SessionId): Promise<void> =>
+      events.transaction(db, async (transaction, emit) => {
+        const ended = await transaction
+          .deleteFrom("session")
+          .where("user_id", "=", userId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        if (ended.numDeletedRows > 0n) emit(sessionsEnded, { userId, atMs: Date.now() });
+      }),
     /** Also those that are about to be opened. */
     endAllSessions: (userId: UserId): Promise<void> =>
-      inTransaction(db, async (transaction) => {
+      events.transaction(db, async (transaction, emit) => {
+        emit(sessionsEnded, { userId, atMs: Date.now() });
         await transaction
           .updateTable("account")
           .set((is) => ({ session_epoch: is("session_epoch", "+", 1) }))

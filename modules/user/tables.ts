@@ -48,5 +48,7 @@ export interface Tables {
     sealed: Buffer | null;
     public_jwk: object;
     created_at: GeneratedAlways<Date>;
+    signs_from: Generated<Date>;
+    rotate_asked_at: Date | null;
   };
 }

@@ -1,15 +1,16 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from "jose";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import type { IssuerKey } from "#platform/keys/issuer-key.ts";
+import type { IssuerKeys } from "#platform/keys/issuer-keys.ts";
 import type { KeyStore, SigningKey } from "./key-store.ts";
 import { accessTokenMs, sessionMs } from "./rules.ts";
 
-/** A new pair is made when the newest is this old; older ones verify until the last token they signed expires. */
-const keyMaxAgeMs = sessionMs;
 /** How often a device that refreshes on time does so before a token is forgotten. */
 const maxGenerations = sessionMs / accessTokenMs;
-const reloadMs = 10 * 60_000;
+/** Much less than a key is published ahead. */
+const reloadMs = 10_000;
 
 export interface Tokens {
   /** A signed access token (Ed25519 JWT) for a session, and when it ends. */
@@ -24,25 +25,36 @@ export interface Tokens {
   refreshAfter(shown: ShownRefreshToken): { token: string; hash: Buffer };
   /** Whether a token belonged to a session before: a token after it has this hash. Takes some milliseconds. */
   leadsTo(shown: ShownRefreshToken, hash: Buffer): boolean;
-  publicKeys(): Promise<JWK[]>;
+  publicKeys(): Promise<IssuerKey[]>;
   stop(): void;
 }
 
-/** The key pairs of this service. The private halves never leave it. */
-export async function createTokens(store: KeyStore, onError: (error: unknown) => void): Promise<Tokens> {
-  const loadSigner = async () => {
-    const { kid, privateJwk } = await store.currentKey(await newKey(), keyMaxAgeMs);
-    return {
-      kid,
-      key: await importJWK(privateJwk, "EdDSA"),
-      secret: Buffer.from(privateJwk.d!, "base64url"),
-    };
+/**
+ * The key pairs of this service. The private halves never leave it; the public ones are published. `secret` is the
+ * cluster's: refresh tokens are derived with it, so that another signing key changes nothing for them.
+ */
+export async function createTokens(
+  store: KeyStore,
+  options: {
+    issuerKeys: Pick<IssuerKeys, "publish">;
+    secret: string;
+    rotateAfterMs: number;
+    onError: (error: unknown) => void;
+  },
+): Promise<Tokens> {
+  const { issuerKeys, secret, rotateAfterMs, onError } = options;
+  const refreshKey = Buffer.from(hkdfSync("sha256", secret, "", "douya refresh tokens", 32));
+  const load = async () => {
+    const { kid, privateJwk } = await store.currentKey(newKey, rotateAfterMs);
+    // While it cannot be published, whoever verifies asks us.
+    issuerKeys.publish("user", await store.publicKeys()).catch(onError);
+    return { kid, key: await importJWK(privateJwk, "EdDSA") };
   };
-  let signer = await loadSigner();
-  const secretAfter = (secret: Buffer) =>
-    createHmac("sha256", signer.secret).update("next refresh token").update(secret).digest();
+  let signer = await load();
+  const secretAfter = (shown: Buffer) =>
+    createHmac("sha256", refreshKey).update("next refresh token").update(shown).digest();
   const timer = setInterval(() => {
-    loadSigner().then((loaded) => {
+    load().then((loaded) => {
       signer = loaded;
     }, onError);
   }, reloadMs);

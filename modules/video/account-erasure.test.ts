@@ -24,6 +24,7 @@ import { migrations } from "./migrations.ts";
 import { removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
+import { type ResumableStore, resumableStore } from "./resumable-store.ts";
 import type { Tables } from "./tables.ts";
 import { type UploadStore, uploadStore } from "./upload-store.ts";
 import { type VideoStore, videoStore } from "./video-store.ts";
@@ -33,6 +34,7 @@ let uploads: UploadStore;
 let videos: VideoStore;
 let accounts: AccountErasureStore;
 let jobs: Jobs;
+let resumables: ResumableStore;
 let lastId = 1000;
 const eve = "500" as UserId;
 beforeEach(async () => {
@@ -40,6 +42,7 @@ beforeEach(async () => {
   uploads = uploadStore(own.db);
   videos = videoStore(own.db, own.events);
   accounts = accountErasureStore(own.db);
+  resumables = resumableStore(own.db);
   // No workers run.
   jobs = own.jobs;
 });
@@ -59,7 +62,9 @@ const publish = (uploadId: UploadId, authorId = eve) =>
 const shareOfEve = async () => [
   ...(await rowsOf("select from video.video where author_id = 500")),
   ...(await rowsOf("select from video.upload where owner_id = 500")),
+  ...(await rowsOf("select from video.resumable_upload where owner_id = 500")),
 ];
+const discarded: string[] = [];
 const told = async () =>
   (await rowsOf("select type from events.log where type like 'video.account%' order by position")).map(
     ({ type }) => type.split(/[._]/)[2],
@@ -68,8 +73,9 @@ const told = async () =>
 async function close(closingId: string): Promise<void> {
   const consumer = consumeDeletionRequests(
     own.events,
-    { videos: () => videos, accounts: () => accounts },
+    { videos: () => videos, accounts: () => accounts, resumables: () => resumables },
     jobs,
+    { discard: async (name) => void discarded.push(name) },
   );
   await own.events.transaction(own.db, async (_transaction, emit) =>
     emit(accountClosing, { userId: eve, closingId, atMs: 1 }),
@@ -91,6 +97,15 @@ test("videos in every state and uploads go with what they use, each with its eve
   );
   await rowsOf("update video.author_stats set works = 83 where author_id = 500");
   await upload();
+  const nothing = () => {};
+  for (const [id, ownerId] of [
+    ["901", eve],
+    ["902", "2"],
+  ] as const)
+    await resumables.begin(
+      { id: id as UploadId, ownerId: ownerId as UserId, address: "", sizeBytes: 9, partial: `${id}.part` },
+      nothing,
+    );
   const other = (await publish(await upload("2" as UserId), "2" as UserId))!.id;
   expect(await drifts(own.database, counts)).toEqual([]);
 
@@ -108,6 +123,8 @@ test("videos in every state and uploads go with what they use, each with its eve
   expect(deleted).toHaveLength(251);
   expect(new Set(deleted)).toContain(first);
   expect(await told()).toEqual(["removed"]);
+  expect(discarded).toEqual(["901.part"]);
+  expect(await rowsOf("select id from video.resumable_upload")).toEqual([{ id: "902" }]);
   expect(await drifts(own.database, counts)).toEqual([]);
 
   // Nothing is added afterwards, and repeating changes nothing.
@@ -216,10 +233,17 @@ test("an upload whose author goes while its file is put in place leaves no file 
     deadlineMs: Date.now() + 30_000,
     signal: new AbortController().signal,
   };
-  const added = addUpload(perCall(own.db, uploadStore), blobs, media, ids, own.jobs, {
-    maxProcessingMs: 1_200_000,
-    maxUnpublishedBytes: 1e9,
-  })(request, call);
+  const added = addUpload(
+    {
+      store: perCall(own.db, uploadStore),
+      blobs,
+      media,
+      jobs: own.jobs,
+      maxProcessingMs: 1_200_000,
+      maxUnpublishedBytes: 1e9,
+    },
+    ids,
+  )(request, call);
   await expect(added).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   removing.wake();
   await expect.poll(() => rowsOf("select from video.job")).toEqual([]);

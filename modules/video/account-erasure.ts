@@ -1,11 +1,13 @@
 import { accountClosing, accountRefused, accountRemoved } from "#contracts/events.ts";
 import type { UserId } from "#contracts/ids.ts";
+import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { inTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
+import type { ResumableStore } from "./resumable-store.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoStore } from "./video-store.ts";
 
@@ -15,8 +17,13 @@ import type { VideoStore } from "./video-store.ts";
  */
 export function consumeDeletionRequests(
   events: EventConsumers<Tables>,
-  stores: { videos: StoreFor<VideoStore>; accounts: StoreFor<AccountErasureStore> },
+  stores: {
+    videos: StoreFor<VideoStore>;
+    accounts: StoreFor<AccountErasureStore>;
+    resumables: StoreFor<ResumableStore>;
+  },
   jobs: Jobs,
+  blobs: Pick<BlobStore, "discard">,
 ): Consumer {
   return events.consume<typeof accountClosing, Set<string>>({
     group: "video.accounts",
@@ -39,6 +46,8 @@ export function consumeDeletionRequests(
           ids = await accounts.someVideos(userId);
         }
         while (await accounts.removeUploads(userId as UserId, jobs)) checkTimeSlice();
+        const partial = await stores.resumables({ traceId, signal }).drop({ ownerId: userId as UserId });
+        await Promise.all(partial.map((name) => blobs.discard(name)));
       }
       return refused;
     }),

@@ -11,6 +11,7 @@ import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
+import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
 import { bundleMediaWorker } from "#platform/media/bundle-worker.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import type { MediaTool } from "#platform/media/media-tool.ts";
@@ -21,6 +22,8 @@ import type { Call } from "#platform/rpc/call.ts";
 import { directClient } from "#platform/rpc/direct-link.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
+import { noSignals } from "#platform/signals/signals.ts";
+import { fixedSettings } from "#platform/testing/fixed-settings.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { type VideoConfig, videoModule } from "./index.ts";
 import { migrations } from "./migrations.ts";
@@ -62,6 +65,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     config: { workers: 1, maxProcessingMs: 1_200_000, maxUnpublishedBytes: 1e9, ...config },
     db: own.db,
     clients: {},
+    outage: () => undefined,
     jobs: own.jobs,
     ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),
     events: own.events,
@@ -69,6 +73,9 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     media,
     caches: embeddedCaches(metrics),
     protect: embeddedProtection({ limits: true, metrics }),
+    signals: noSignals,
+    issuerKeys: localIssuerKeys(),
+    settings: fixedSettings(),
     metrics,
     security: createSecurityLog(own.database.of("security"), createLog("silent")),
     log: createLog("silent"),

@@ -9,11 +9,13 @@ import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { publish } from "./handlers/publish.ts";
 import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
+import { resumableUploads } from "./handlers/resumable-upload.ts";
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
-import { stagedLifetimeMs, uploadLifetimeMs } from "./rules.ts";
+import { resumableStore } from "./resumable-store.ts";
+import { longestResumableMs, resumableLifetimeMs, stagedLifetimeMs, uploadLifetimeMs } from "./rules.ts";
 import { seedVideos } from "./seed.ts";
 import type { Tables } from "./tables.ts";
 import { uploadStore } from "./upload-store.ts";
@@ -41,6 +43,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   seed: seedVideos,
   async start({ config, db, ids, jobs, events, blobs, media, security, log }) {
     const uploads = perCall(db, uploadStore);
+    const resumables = perCall(db, resumableStore);
+    const uploadParts = { store: uploads, blobs, media, jobs, ...config };
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
     const workers = jobs.work({
@@ -53,11 +57,18 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     });
     const deletionRequests = consumeDeletionRequests(
       events,
-      { videos, accounts: perCall(db, accountErasureStore) },
+      { videos, accounts: perCall(db, accountErasureStore), resumables },
       jobs,
+      blobs,
     );
     const sweep = async () => {
-      await blobs.sweepStaged(stagedLifetimeMs);
+      const dropped = await resumables.lasting.drop({
+        untouchedMs: resumableLifetimeMs,
+        olderThanMs: longestResumableMs,
+      });
+      await Promise.all(dropped.map((partial) => blobs.discard(partial)));
+      // What has no row any more goes a little later.
+      await blobs.sweepStaged(stagedLifetimeMs, resumableLifetimeMs + stagedLifetimeMs);
       await uploads.lasting.dropUploads(uploadLifetimeMs, jobs);
     };
     const warn = (error: unknown) => log.warn({ err: error }, "could not sweep old uploads");
@@ -65,15 +76,16 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const sweeper = setInterval(() => void sweep().catch(warn), sweepEveryMs);
     return {
       handlers: {
-        addUpload: addUpload(uploads, blobs, media, ids, jobs, config),
+        addUpload: addUpload(uploadParts, ids),
+        ...resumableUploads(resumables, uploadParts, ids),
         publish: publish(uploads, jobs, ids),
-        getVideos: getVideos(videos),
-        listByAuthor: listByAuthor(videos),
-        listPublished: listPublished(videos),
+        getVideos: getVideos(videos.reading),
+        listByAuthor: listByAuthor(videos.reading),
+        listPublished: listPublished(videos.reading),
         changeTitle: changeTitle(videos),
         deleteVideo: deleteVideo(videos, jobs),
         holdVideo: holdVideo(videos, security),
-        getAuthorStats: getAuthorStats(videos),
+        getAuthorStats: getAuthorStats(videos.reading),
       },
       async stop() {
         clearInterval(sweeper);

@@ -79,4 +79,26 @@ export const migrations: Migrations = {
   "0007-dead-jobs": `${deadJobs("video")}`,
   "0008-traces-of-jobs": `${jobTraces("video")}`,
   "0009-lease-of-the-process": `${processLease("video")}`,
+  "0010-resumable-uploads": `
+    -- Files on their way in pieces.
+    create table video.resumable_upload (
+      owner_id int8 not null,
+      id int8 not null,
+      address text not null,
+      size_bytes int8 not null,
+      -- As of the last writer; what counts is the size of the partial file.
+      received_bytes int8 not null default 0,
+      partial text not null,
+      begun_at timestamptz not null default now(),
+      -- When more came.
+      touched_at timestamptz not null default now(),
+      -- The one who may append.
+      writer text not null default '',
+      writer_until timestamptz not null default '-infinity',
+      -- Where a piece begins whose checksum was not compared yet.
+      unchecked_from int8,
+      primary key (owner_id, id)
+    );
+    create index resumable_upload_by_age on video.resumable_upload (touched_at);
+  `,
 };

@@ -7,6 +7,12 @@ import { checkText } from "#platform/text/text-rules.ts";
 export const firstRenditionShortSidePx = 720;
 /** An upload that is not published is removed after a day. */
 export const uploadLifetimeMs = 24 * 3_600_000;
+/** An upload that comes in pieces and to which nothing was added for two days is removed. */
+export const resumableLifetimeMs = 2 * uploadLifetimeMs;
+/** However much is added to it. */
+export const longestResumableMs = 7 * uploadLifetimeMs;
+/** How long a writer may append without asking again. */
+export const writerMs = 6_000;
 /** A staged file that was not written to for an hour belongs to a process that died. */
 export const stagedLifetimeMs = 3_600_000;
 

@@ -15,6 +15,19 @@ export interface Tables extends JobTables {
     address: Generated<string>;
     created_at: GeneratedAlways<Date>;
   };
+  resumable_upload: {
+    id: string;
+    owner_id: string;
+    address: string;
+    size_bytes: ColumnType<string, number, never>;
+    received_bytes: ColumnType<string, number | undefined, number>;
+    partial: string;
+    begun_at: GeneratedAlways<Date>;
+    touched_at: Generated<Date>;
+    writer: Generated<string>;
+    writer_until: Generated<Date>;
+    unchecked_from: ColumnType<string | null, number | null | undefined, number | null>;
+  };
   video: {
     id: string;
     author_id: string;

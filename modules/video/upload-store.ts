@@ -1,10 +1,12 @@
 import { availableParallelism } from "node:os";
 import { sql } from "kysely";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { type Kysely, type Queryable, traceOf } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { expectedMs } from "#platform/media/effort.ts";
+import type { MediaInfo } from "#platform/media/media-tool.ts";
 import { lockAuthor } from "./author-rows.ts";
 import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { firstRenditionShortSidePx } from "./rules.ts";
@@ -26,16 +28,20 @@ export function uploadStore(db: Kysely<Tables>) {
         sourceKey: string;
         sizeBytes: number;
         info: object;
+        /** It came in pieces. Error: UPLOAD_NOT_FOUND, when it was cancelled meanwhile. */
+        resumable?: boolean;
       },
       refuse: (unpublished: Unpublished) => void = () => {},
     ) {
       await inTransaction(db, async (transaction) => {
         await lockAuthor(transaction, upload.ownerId);
-        refuse(await unpublishedBytes(transaction, upload.ownerId, upload.address ?? ""));
+        if (upload.resumable) await lockResumable(transaction, upload);
+        else refuse(await unpublishedBytes(transaction, upload.ownerId, upload.address ?? ""));
         await lockBlob(transaction, upload.sourceKey);
         await transaction
           .insertInto("blob_use")
           .values({ key: upload.sourceKey, owner_id: upload.id })
+          .onConflict((conflict) => conflict.doNothing())
           .execute();
         await transaction
           .insertInto("upload")
@@ -47,18 +53,33 @@ export function uploadStore(db: Kysely<Tables>) {
             info: JSON.stringify(upload.info),
             address: upload.address ?? "",
           })
+          .onConflict((conflict) => conflict.doNothing())
           .execute();
       });
     },
 
+    /** An upload of a person, also when it has become a video. */
+    async finished(id: UploadId, ownerId: UserId) {
+      const { rows } = await sql<{ source_key: string; size_bytes: string; info: MediaInfo }>`
+        select source_key, size_bytes, info from video.upload where owner_id = ${ownerId} and id = ${id}
+        union all
+        select source_key, size_bytes, info from video.video where author_id = ${ownerId} and upload_id = ${id}
+        limit 1`.execute(db);
+      if (!rows[0]) return undefined;
+      const { durationMs, width, height, notices } = rows[0].info;
+      const sizeBytes = Number(rows[0].size_bytes);
+      return { sourceKey: rows[0].source_key, upload: { id, sizeBytes, durationMs, width, height, notices } };
+    },
+
     /**
-     * Whether an upload still exists once its blob has been put in place. If it was removed in between, the job that
+     * Whether a blob is still used once it has been put in place. If its upload was removed in between, the job that
      * looked for the blob may have come too early; then another one is added.
      */
-    async keepsBlob(id: UploadId, sourceKey: string, jobs: Jobs): Promise<boolean> {
+    async keepsBlob(sourceKey: string, jobs: Jobs): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         await lockBlob(transaction, sourceKey);
-        const used = await isUsed(transaction, sourceKey, id);
+        // Also by a video that it has become.
+        const used = await isUsed(transaction, sourceKey);
         if (!used) await jobs.add(transaction, "remove-blob", sourceKey);
         return used;
       });
@@ -137,6 +158,21 @@ export function uploadStore(db: Kysely<Tables>) {
   };
 }
 
+/** Keeps an upload that came in pieces from being cancelled. Error: UPLOAD_NOT_FOUND. */
+async function lockResumable(
+  on: Queryable<Tables>,
+  { id, ownerId }: { id: UploadId; ownerId: UserId },
+): Promise<void> {
+  const row = await on
+    .selectFrom("resumable_upload")
+    .select("id")
+    .where("owner_id", "=", ownerId)
+    .where("id", "=", id)
+    .forUpdate()
+    .executeTakeFirst();
+  if (!row) throw refusal("UPLOAD_NOT_FOUND");
+}
+
 /** Bytes of unpublished files. */
 export interface Unpublished {
   own: number;
@@ -145,7 +181,7 @@ export interface Unpublished {
   all: number;
 }
 
-async function unpublishedBytes(
+export async function unpublishedBytes(
   on: Queryable<Tables>,
   ownerId: UserId,
   address: string,
@@ -153,12 +189,16 @@ async function unpublishedBytes(
   const { rows } = await sql<Record<keyof Unpublished, string>>`
     select
       coalesce(sum(size_bytes) filter (where owner_id = ${ownerId}), 0) as own,
-      coalesce(sum(size_bytes) filter (where address = ${address} and address <> ''), 0) as "ofAddress",
-      coalesce(sum(size_bytes), 0) as all
+      coalesce(sum(here) filter (where address = ${address} and address <> ''), 0) as "ofAddress",
+      coalesce(sum(here), 0) as all
     from (
-      select owner_id, size_bytes, address from video.upload
+      select owner_id, size_bytes, size_bytes as here, address from video.upload
       union all
-      select author_id, size_bytes, '' from video.video where state in ('uploaded', 'processing')
+      -- What was only announced takes its owner's room, and nobody else's.
+      select owner_id, size_bytes, received_bytes, address from video.resumable_upload
+      where partial <> ''
+      union all
+      select author_id, size_bytes, size_bytes, '' from video.video where state in ('uploaded', 'processing')
     ) as unpublished`.execute(on);
   const { own, ofAddress, all } = rows[0]!;
   return { own: Number(own), ofAddress: Number(ofAddress), all: Number(all) };

@@ -18,6 +18,19 @@ export interface ReceiveOptions {
   inspect?: (firstBytes: Buffer) => void;
 }
 
+export interface AppendOptions {
+  /** Where the bytes begin: at most the size of what is there. */
+  at: number;
+  /** The size of the whole file. */
+  sizeBytes: number;
+  /** Checks the first bytes (at least 1024, or all there will be) as soon as they are there; throws to refuse. */
+  inspect?: (firstBytes: Buffer) => void;
+  /** Whether one is still the only writer: what another has appended meanwhile is neither changed nor cut off. */
+  isWriter?: () => boolean;
+  /** SHA-1, SHA-256 or MD5 of the bytes: if they are others, or do not all come, none is kept. */
+  checksum?: { algorithm: string; digest: Buffer } | undefined;
+}
+
 /**
  * Large immutable files. Writing has two steps: stage, where a file grows and can be discarded, and commit, which
  * gives it its name by content in one atomic and durable act. Error everywhere: BLOB_KEY_INVALID for a string that is
@@ -31,8 +44,18 @@ export interface BlobStore {
   receive(source: Readable, options: ReceiveOptions): Promise<Staged>;
   /** A path where a tool may write a file, which `adopt` then stages. */
   stagingPath(extension: string): Promise<{ name: string; path: string }>;
-  /** Measures and names a file that a tool wrote. */
-  adopt(name: string): Promise<Staged>;
+  /** Measures and names a file that a tool wrote. It ends with the signal, and the error is the signal's reason. */
+  adopt(name: string, signal?: AbortSignal): Promise<Staged>;
+  /** The name of a partial file: a staged file that arrives in pieces, and exists from its first bytes on. */
+  partialName(): string;
+  /** How much of a partial file has come. */
+  partialSize(name: string): Promise<number>;
+  /**
+   * Streams `source` into a partial file; returns the size that it has then, durably. What came is kept when the source
+   * breaks off, and the error is its own or UPLOAD_INCOMPLETE. Errors besides: BODY_TOO_LARGE, CHECKSUM_MISMATCH, after
+   * which none of it is kept; DISK_FULL.
+   */
+  append(name: string, source: Readable, options: AppendOptions): Promise<number>;
   /** Discards a staged file, if it exists. */
   discard(name: string): Promise<void>;
   /** Makes a staged file the blob `key`, durably; an existing blob stays. */
@@ -46,8 +69,11 @@ export interface BlobStore {
   freeBytes(): Promise<number>;
   /** Runs a tool on a blob or a staged file, as a file on the local disk. */
   withFile<T>(source: { key: BlobKey } | { staged: string }, use: (path: string) => Promise<T>): Promise<T>;
-  /** Removes staged files that nobody has touched for this long, left by processes that died; returns how many. */
-  sweepStaged(olderThanMs: number): Promise<number>;
+  /**
+   * Removes staged files that nobody has touched for this long, left by processes that died, and partial ones after a
+   * time of their own; returns how many.
+   */
+  sweepStaged(olderThanMs: number, partialOlderThanMs?: number): Promise<number>;
 }
 
 /** The key of content in a namespace. */

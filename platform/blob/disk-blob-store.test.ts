@@ -279,6 +279,14 @@ test("a tool's file is adopted by what is in it", async () => {
   expect(await files()).toEqual([]);
 });
 
+test("a file for which nobody waits any more is not measured to its end", async () => {
+  const staged = await receive(randomBytes(3_000_000));
+  const gone = new AbortController();
+  gone.abort(new DomainError("unavailable", "CALLER_GONE", "The caller has hung up."));
+  await expect(store.adopt(staged.name, gone.signal)).rejects.toBe(gone.signal.reason);
+  expect((await store.adopt(staged.name)).sizeBytes).toBe(3_000_000);
+});
+
 test("ranges have both ends in them", async () => {
   const key = await put(Buffer.from("0123456789"));
   const range = async (start: number, end: number) =>
@@ -305,6 +313,77 @@ test("the sweep removes files untouched for long, and nothing else", async () =>
   expect(await store.sweepStaged(60_000)).toBe(1);
   expect((await files()).sort()).toEqual([young.name, key.split("/")[1]].sort());
   expect(await store.sweepStaged(60_000)).toBe(0);
+});
+
+describe("a partial file", () => {
+  const content = randomBytes(5000);
+  const of = (from: number, to = content.length) => Readable.from([content.subarray(from, to)]);
+  const digest = (bytes: Buffer) => createHash("sha256").update(bytes).digest();
+  const kept = (name: string) => store.withFile({ staged: name }, (path) => readFile(path));
+  async function* breaksAfter(bytes: Buffer) {
+    yield bytes;
+    throw new Error("connection lost");
+  }
+
+  test("grows piece by piece, and keeps what came before a line broke", async () => {
+    const name = store.partialName();
+    expect(await store.partialSize(name)).toBe(0);
+    expect(await store.append(name, of(0, 2000), { at: 0, sizeBytes: 5000 })).toBe(2000);
+    const broken = Readable.from(breaksAfter(content.subarray(2000, 3000)));
+    await expect(store.append(name, broken, { at: 2000, sizeBytes: 5000 })).rejects.toMatchObject({
+      reason: "UPLOAD_INCOMPLETE",
+    });
+    expect(await store.partialSize(name)).toBe(3000);
+    expect(await store.append(name, of(3000), { at: 3000, sizeBytes: 5000 })).toBe(5000);
+    expect(await store.adopt(name)).toEqual({ name, sha256: sha256(content), sizeBytes: 5000 });
+  });
+
+  test.each([
+    ["is another", () => Readable.from([randomBytes(500)]), "CHECKSUM_MISMATCH"],
+    [
+      "was never complete",
+      () => Readable.from(breaksAfter(content.subarray(2000, 3000))),
+      "UPLOAD_INCOMPLETE",
+    ],
+  ])("keeps nothing of a piece with a checksum that %s", async (_what, source, reason) => {
+    const name = store.partialName();
+    await store.append(name, of(0, 2000), { at: 0, sizeBytes: 5000 });
+    const checksum = { algorithm: "sha256", digest: digest(content.subarray(2000)) };
+    const options = { at: 2000, sizeBytes: 5000, checksum };
+    await expect(store.append(name, source(), options)).rejects.toMatchObject({ reason });
+    expect(await kept(name)).toEqual(content.subarray(0, 2000));
+    expect(await store.append(name, of(2000), options)).toBe(5000);
+  });
+
+  test("loses what a killed process left of a piece that was never compared", async () => {
+    const name = store.partialName();
+    await store.append(name, Readable.from([randomBytes(4000)]), { at: 0, sizeBytes: 5000 });
+    expect(await store.append(name, of(0, 1000), { at: 0, sizeBytes: 5000 })).toBe(1000);
+    expect(await kept(name)).toEqual(content.subarray(0, 1000));
+  });
+
+  test("is neither changed nor cut by one who is no longer its writer", async () => {
+    const name = store.partialName();
+    await store.append(name, of(0, 3000), { at: 0, sizeBytes: 5000 });
+    const late = { at: 1000, sizeBytes: 5000, isWriter: () => false };
+    await expect(store.append(name, Readable.from([randomBytes(500)]), late)).rejects.toThrow();
+    const checksum = { algorithm: "sha256", digest: digest(content) };
+    await expect(store.append(name, of(0, 500), { ...late, checksum })).rejects.toThrow();
+    expect(await kept(name)).toEqual(content.subarray(0, 3000));
+  });
+
+  test("takes no more than was announced, and is swept later than other staged files", async () => {
+    const name = store.partialName();
+    await expect(store.append(name, of(0), { at: 0, sizeBytes: 4999 })).rejects.toMatchObject({
+      reason: "BODY_TOO_LARGE",
+    });
+    expect(await store.partialSize(name)).toBe(0);
+    await store.append(name, of(0, 2000), { at: 0, sizeBytes: 5000 });
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    await store.withFile({ staged: name }, (path) => utimes(path, hourAgo, hourAgo));
+    expect(await store.sweepStaged(60_000, 7_200_000)).toBe(0);
+    expect(await store.sweepStaged(60_000, 60_000)).toBe(1);
+  });
 });
 
 describe("names that are none", () => {

@@ -1,14 +1,23 @@
 import { createHash, randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { constants, createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
-import { type BlobKey, type BlobStore, isBlobKey, type ReceiveOptions, type Staged } from "./blob-store.ts";
+import {
+  type AppendOptions,
+  type BlobKey,
+  type BlobStore,
+  isBlobKey,
+  type ReceiveOptions,
+  type Staged,
+} from "./blob-store.ts";
 import { closeFolder } from "./close-folder.ts";
 
 const inspectBytes = 1024;
+/** The extension of partial files. */
+const partial = "part";
 /** Large writes: a 1 GB upload would otherwise be a hundred thousand small ones. */
 const writeBytes = 1024 * 1024;
 const syncBytes = 64 * 1024 * 1024;
@@ -74,14 +83,35 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
       const name = `${randomUUID()}.${extension}`;
       return { name, path: stagedPath(name) };
     },
-    async adopt(name) {
+    async adopt(name, signal) {
       const hash = createHash("sha256");
       let sizeBytes = 0;
       for await (const chunk of createReadStream(stagedPath(name), { highWaterMark: writeBytes })) {
+        signal?.throwIfAborted();
         hash.update(chunk);
         sizeBytes += chunk.length;
       }
       return { name, sha256: hash.digest("hex"), sizeBytes } satisfies Staged;
+    },
+    partialName: () => `${randomUUID()}.${partial}`,
+    partialSize: async (name) => (await sizeOf(stagedPath(name))) ?? 0,
+    async append(name, source, options) {
+      source.on("error", () => {});
+      const promisedBytes = options.sizeBytes - options.at;
+      await refuseWithoutRoom(promisedBytes);
+      const arrival = { promisedBytes, writtenBytes: 0 };
+      arriving.add(arrival);
+      try {
+        const file = await open(stagedPath(name), constants.O_RDWR | constants.O_CREAT, 0o600);
+        try {
+          if (options.at === 0) await syncFile(staging);
+          return await appendPiece(source, file, options, arrival);
+        } finally {
+          await file.close();
+        }
+      } finally {
+        arriving.delete(arrival);
+      }
     },
     discard: async (name) => rm(stagedPath(name), { force: true }),
     async commit(name, key) {
@@ -103,11 +133,12 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
       return Math.max(0, bavail * bsize - reserveBytes);
     },
     withFile: async (source, use) => use("key" in source ? blobPath(source.key) : stagedPath(source.staged)),
-    async sweepStaged(olderThanMs) {
+    async sweepStaged(olderThanMs, partialOlderThanMs = olderThanMs) {
       let swept = 0;
       for (const name of await readdir(staging)) {
         const info = await stat(join(staging, name)).catch(() => undefined);
-        if (!info || Date.now() - info.mtimeMs < olderThanMs) continue;
+        const keptMs = name.endsWith(`.${partial}`) ? partialOlderThanMs : olderThanMs;
+        if (!info || Date.now() - info.mtimeMs < keptMs) continue;
         await rm(join(staging, name), { force: true });
         swept++;
       }
@@ -182,8 +213,7 @@ async function writeHashed(
   const chunks: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
   const next = () =>
     chunks.next().catch((error) => {
-      if (error instanceof DomainError) throw error;
-      throw refusal("UPLOAD_INCOMPLETE");
+      throw brokenOff(error);
     });
   try {
     for (let step = await next(); !step.done; step = await next()) {
@@ -204,17 +234,86 @@ async function writeHashed(
   return { sha256: hash.digest("hex"), sizeBytes };
 }
 
+/** Writes a piece at its place. */
+async function appendPiece(
+  source: Readable,
+  file: FileHandle,
+  { at, sizeBytes, inspect, checksum, isWriter = () => true }: AppendOptions,
+  arrival: { writtenBytes: number },
+): Promise<number> {
+  const hash = checksum && createHash(checksum.algorithm);
+  let position = at;
+  let inspected = at >= inspectBytes || inspect === undefined;
+  let block: Buffer[] = [];
+  let blockBytes = 0;
+  const flush = async () => {
+    const chunks = block;
+    const bytes = blockBytes;
+    if (bytes === 0) return;
+    if (!isWriter()) throw refusal("UPLOAD_INCOMPLETE");
+    block = [];
+    blockBytes = 0;
+    await writeAll(file, chunks, bytes, position);
+    for (const chunk of chunks) hash?.update(chunk);
+    position += bytes;
+    if (inspected || position < Math.min(inspectBytes, sizeBytes)) return;
+    inspected = true;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(inspectBytes), 0, inspectBytes, 0);
+    inspect?.(buffer.subarray(0, bytesRead));
+  };
+  const cutBack = async () => {
+    if (isWriter() && (await file.stat()).size > at) await file.truncate(at);
+  };
+  // What a killed process has left of a piece that was never compared.
+  await cutBack();
+  let keeps = checksum === undefined;
+  let broken: DomainError | undefined;
+  const chunks: AsyncIterator<Buffer> = source.iterator({ destroyOnReturn: false });
+  try {
+    for (;;) {
+      const step = await chunks.next().catch((error) => {
+        broken = brokenOff(error);
+      });
+      if (!step || step.done) break;
+      if (position + blockBytes + step.value.length > sizeBytes) {
+        keeps = false;
+        throw tooLargeForAnnounced(sizeBytes);
+      }
+      arrival.writtenBytes += step.value.length;
+      block.push(step.value);
+      blockBytes += step.value.length;
+      if (blockBytes >= (inspected ? writeBytes : inspectBytes)) await flush();
+    }
+    await flush();
+    if (checksum && !broken && !hash!.digest().equals(checksum.digest)) throw refusal("CHECKSUM_MISMATCH");
+    if (broken) throw broken;
+  } catch (error) {
+    await chunks.return?.();
+    await (keeps ? file.datasync() : cutBack());
+    throw error;
+  }
+  await file.datasync();
+  return position;
+}
+
 /** A disk that fills up during a write takes a part of it without an error. */
-async function writeAll(file: FileHandle, chunks: Buffer[], bytes: number): Promise<void> {
-  const written = await file.writev(chunks).catch((error: NodeJS.ErrnoException) => {
+async function writeAll(file: FileHandle, chunks: Buffer[], bytes: number, position?: number): Promise<void> {
+  const written = await file.writev(chunks, position).catch((error: NodeJS.ErrnoException) => {
     if (["ENOSPC", "EDQUOT", "EFBIG"].includes(error.code ?? "")) throw diskFull();
     throw error;
   });
   if (written.bytesWritten < bytes) throw diskFull();
 }
 
+/** Why a source ended before its end. */
+const brokenOff = (error: unknown) => (error instanceof DomainError ? error : refusal("UPLOAD_INCOMPLETE"));
+
 function diskFull(): DomainError {
   return refusal("DISK_FULL", "The server has no room for this file right now.", fullRetryMs);
+}
+
+function tooLargeForAnnounced(sizeBytes: number): DomainError {
+  return refusal("BODY_TOO_LARGE", `The file was announced with ${sizeBytes} bytes, and there come more.`);
 }
 
 function tooLarge(maxBytes: number): DomainError {

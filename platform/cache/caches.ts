@@ -1,4 +1,6 @@
 import type { ValidatedCache, ValidatedCacheOptions } from "./validated-cache.ts";
+import type { ValidatedEntries, ValidatedEntriesOptions } from "./validated-entries.ts";
+import type { Changes, Validity } from "./validity.ts";
 
 /** What a module is given to remember answers in. Every cache is bounded, and has a name under which metrics show it. */
 export interface Caches {
@@ -8,9 +10,13 @@ export interface Caches {
     options: LocalCacheOptions<Value>,
   ): LocalCache<Value>;
   /** For what every process would find the same, so that it may be in memory that they share. */
-  shared(name: string, options: { max: number; ttlMs: number }): SharedCache;
+  shared(name: string, options: SharedCacheOptions): SharedCache;
+  /** Of what events tell of. `changesSince` includes everything committed when it was called; its first cursor is empty. */
+  validity(changesSince: (cursor: string) => Promise<Changes>): Validity;
   /** In the memory of this process, for answers that a later event makes wrong. */
   validated<Value>(name: string, options: ValidatedCacheOptions<Value>): ValidatedCache<Value>;
+  /** The same for entries of which many are asked for at once. */
+  validatedEntries<Value>(name: string, options: ValidatedEntriesOptions): ValidatedEntries<Value>;
 }
 
 interface LocalCacheOptions<Value> {
@@ -28,7 +34,22 @@ interface LocalCache<Value> {
   delete(key: string): void;
 }
 
-interface SharedCache {
-  /** What is remembered for `key`; otherwise what `load` finds, which is remembered unless it is undefined. */
+export interface SharedCacheOptions {
+  /** Entries in the memory of one process. */
+  max: number;
+  ttlMs: number;
+  /** How long it is remembered that there is nothing; left out: not at all. */
+  absentMs?: number;
+}
+
+/**
+ * An answer may be as old as `ttlMs`, also after `forget`, which usually works at once: whoever loads meanwhile does not
+ * bring the old answer back, but a process that cannot be reached goes on with what it has. So nothing that is looked up
+ * here may decide what somebody is allowed to do.
+ */
+export interface SharedCache {
+  /** What is remembered for `key`; otherwise what `load` finds. Those who ask at the same time share one load. */
   get(key: string, load: () => Promise<string | undefined>): Promise<string | undefined>;
+  /** After a change was committed: what was remembered is not given any more, nor what is being loaded remembered. */
+  forget(key: string): Promise<void>;
 }

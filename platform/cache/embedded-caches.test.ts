@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { createMetrics } from "../observe/metrics.ts";
 import { sharedCacheContract } from "../testing/shared-cache-contract.ts";
 import { embeddedCaches } from "./embedded-caches.ts";
+import { createValidity } from "./validity.ts";
 
 test("a local cache keeps what was used last, and says what it had to forget, and only that", () => {
   const evicted: number[] = [];
@@ -30,7 +31,7 @@ test("the metrics say how many entries each has", async () => {
   caches.local<number>("numbers", { max: 2 }).set("a", 1);
   await caches.shared("authors", { max: 10, ttlMs: 60_000 }).get("1", async () => "ada");
   const pages = caches.validated<string>("pages", {
-    changesSince: async () => ({ cursor: "1", ids: [], everything: false }),
+    validity: createValidity(async () => ({ cursor: "1", ids: [], everything: false })),
     sizeOf: () => 1,
     maxBytes: 1000,
     maxAgeMs: 60_000,

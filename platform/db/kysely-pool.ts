@@ -4,7 +4,8 @@ import { isDiskFull } from "../errors/disk-full.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import { acquire, cancelOnAbort } from "./cancellable-connection.ts";
-import { isStalePlan, preparedStatements } from "./prepared-statements.ts";
+import { isStalePlan, type PreparedStatements } from "./prepared-statements.ts";
+import { notReplicated } from "./primary-client.ts";
 import { retryOnDeadlock } from "./retry.ts";
 import { answerTimeoutAfter } from "./statement-timeout.ts";
 
@@ -12,25 +13,33 @@ import { answerTimeoutAfter } from "./statement-timeout.ts";
 const lostCodes = new Set([
   ...["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EHOSTUNREACH"],
   ...["57P01", "57P02", "57P03", "53300", "25P03"],
+  // Read only: the server became a replica, or always was one.
+  "25006",
 ]);
 /** Errors of the driver itself, which have no code. */
 const lostMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a|Client was closed|Query read timeout)/;
 const noAnswer = "Query read timeout";
+/** What a statement must begin with to change nothing. */
+const reads = /^(select|show|set|begin|start|explain)\b/i;
 
 /**
  * Pools for Kysely over the one of the process, each with the signal that ends its statements. Errors are mapped:
- * DATABASE_UNAVAILABLE when the connection is lost, DISK_FULL, and the signal's reason. Statements that repeat are
- * prepared once per connection. A statement outside a transaction is retried after a deadlock, like `inTransaction`.
+ * DATABASE_UNAVAILABLE when the connection is lost, COMMIT_UNKNOWN when it is lost in a commit or in a single statement
+ * that writes, DISK_FULL, and the signal's reason. Statements that repeat are prepared once per connection. A statement
+ * outside a transaction is retried after a deadlock, like `inTransaction`.
  */
-export function kyselyPool(pool: pg.Pool, log: Logger): (signal?: AbortSignal) => PostgresPool {
-  const throwMapped = (error: Error & { code?: unknown }) => {
-    throw mapError(error, log);
+export function kyselyPool(
+  pool: pg.Pool,
+  prepared: PreparedStatements,
+  log: Logger,
+): (signal?: AbortSignal) => PostgresPool {
+  const throwMapped = (error: Error & { code?: unknown }, isCommit = false) => {
+    throw mapError(error, isCommit, log);
   };
-  const prepared = preparedStatements();
   return (signal) => ({
     async connect() {
-      const client = await acquire(pool, signal).catch(throwMapped);
+      const client = await acquire(pool, signal).catch((error) => throwMapped(error));
       const cancellable = cancelOnAbort(signal, client);
       let timeoutMs: number | undefined;
       return {
@@ -41,8 +50,11 @@ export function kyselyPool(pool: pg.Pool, log: Logger): (signal?: AbortSignal) =
           const alone = client.getTransactionStatus() === "I";
           return (alone ? retryOnDeadlock(once) : once()).catch((error) => {
             // Its answer may still come, and would be taken for that of the next statement's transaction.
-            if (error.message === noAnswer) (client as unknown as pg.Client).end().catch(() => {});
-            return throwMapped(error);
+            if (error.message === noAnswer || error.code === "25006")
+              (client as unknown as pg.Client).end().catch(() => {});
+            // The connection is closed, so the server rolls back. What went wrong before is what the caller gets.
+            if (isLost(error) && /^rollback$/i.test(text)) return { rows: [] };
+            return throwMapped(error, alone ? !reads.test(text.trimStart()) : /^commit$/i.test(text));
           });
         },
         release() {
@@ -55,16 +67,24 @@ export function kyselyPool(pool: pg.Pool, log: Logger): (signal?: AbortSignal) =
   });
 }
 
-function mapError(error: Error & { code?: unknown }, log: Logger): Error {
+function mapError(error: Error & { code?: unknown }, isCommit: boolean, log: Logger): Error {
   if (isDiskFull(error)) {
     log.error({ err: error }, "the database's disk is full");
     return Object.assign(refusal("DISK_FULL"), { cause: error });
   }
-  const { message } = error;
+  if (isCommit && (isLost(error) || error.code === notReplicated))
+    return Object.assign(refusal("COMMIT_UNKNOWN"), { cause: error });
+  if (!isLost(error) && !isStalePlan(error)) return error;
+  return Object.assign(refusal("DATABASE_UNAVAILABLE"), { cause: error });
+}
+
+/** What a module would get when there is no connection. */
+export function connectError(error: Error): Error {
+  return isLost(error) ? Object.assign(refusal("DATABASE_UNAVAILABLE"), { cause: error }) : error;
+}
+
+function isLost({ message, code: given }: Error & { code?: unknown }): boolean {
   // The reason of a signal has a code that is a number.
-  const code = typeof error.code === "string" ? error.code : "";
-  const lost = lostCodes.has(code) || code.startsWith("08") || lostMessages.test(message);
-  if (!lost && !isStalePlan(error)) return error;
-  const unavailable = refusal("DATABASE_UNAVAILABLE");
-  return Object.assign(unavailable, { cause: error });
+  const code = typeof given === "string" ? given : "";
+  return lostCodes.has(code) || code.startsWith("08") || lostMessages.test(message);
 }

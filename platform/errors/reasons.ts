@@ -12,7 +12,17 @@ export const platformReasons = {
   CALLER_GONE: { kind: "deadline", says: "Nobody waits for the answer any more.", tells: "programs" },
   LOGIN_REQUIRED: { kind: "unauthenticated", says: "Log in first.", code: 10105 },
   BUSY: { kind: "exhausted", says: "Too many people at once. Try again in a moment.", retryAfterMs: 1000 },
+  OVERLOADED: {
+    kind: "exhausted",
+    says: "Douya has more to do than it can. Try again in a moment.",
+    status: 503,
+    retryAfterMs: 1000,
+  },
   TOO_MANY_REQUESTS: { kind: "exhausted", says: "Too many requests. Try again in {seconds} s." },
+  TOO_MANY_PAGES: {
+    kind: "exhausted",
+    says: "You read lists faster than anybody can watch. Go on in {seconds} s.",
+  },
   DISK_FULL: {
     kind: "unavailable",
     says: "The server's disk is full, so nothing can be saved right now. Reading goes on. Try again later.",
@@ -79,6 +89,12 @@ export const platformReasons = {
     kind: "too-large",
     says: "The file is larger than the {megabytes} MB allowed here.",
     code: 10210,
+  },
+  CHECKSUM_MISMATCH: {
+    kind: "invalid",
+    status: 460,
+    says: "The bytes are not those of the checksum; none of them were kept. Send them again.",
+    tells: "programs",
   },
   // The caller's time ran out, not ours.
   BODY_TOO_SLOW: {
@@ -158,9 +174,104 @@ export const platformReasons = {
     says: "The database cannot be reached right now. Try again in a moment.",
     retryAfterMs: 1000,
   },
+  COMMIT_UNKNOWN: {
+    kind: "unavailable",
+    says: "The database went away before it said whether this was saved. Look whether it was before you try again.",
+    retryAfterMs: 1000,
+  },
+  DATABASE_URL_INVALID: {
+    kind: "unavailable",
+    says: "DOUYA_DATABASE_URL is no connection string. Write it like postgres://user:password@host:5432/name, several servers with commas: host:5432,other:5432; a special character of the password as %40.",
+    tells: "operators",
+  },
   DATABASE_OUTDATED: {
     kind: "unavailable",
     says: "The database is empty or of another version of this program. Run: douya migrate.",
+    tells: "operators",
+  },
+  DATABASE_NEWER: {
+    kind: "unavailable",
+    says: "A newer version of this program has worked with this database: {schema} has {unknown}. Start that version, or restore a backup from before it.",
+    tells: "operators",
+  },
+  MIGRATION_BLOCKED: {
+    kind: "unavailable",
+    says: "The migration {migration} does not get its turn: probably {by} keeps a lock that it needs. End that one and start again; nothing was changed.",
+    tells: "operators",
+  },
+  DATABASE_TAKEN: {
+    kind: "unavailable",
+    says: "{setting} names the database of {owner}. A module that has a database of its own needs one for itself: create an empty one, and name that.",
+    tells: "operators",
+  },
+  DATABASE_OF_ANOTHER_INSTALLATION: {
+    kind: "unavailable",
+    says: "{setting} names a database with the data of another installation. Name the right one, or an empty one.",
+    tells: "operators",
+  },
+  DATABASE_UNREACHABLE: {
+    kind: "unavailable",
+    says: "PostgreSQL at {where} cannot be used: {why}. Start it, or correct DOUYA_DATABASE_URL.",
+    tells: "operators",
+  },
+  MODULE_DATABASE_UNREACHABLE: {
+    kind: "unavailable",
+    says: "The database of the module {module} cannot be reached: {why}. Start it, or mend DOUYA_DATABASE_URL_… of that module.",
+    tells: "operators",
+  },
+  MODULE_ELSEWHERE: {
+    kind: "unavailable",
+    says: "{setting} names a database that has none of the data of {module}: these are in {place}. Take the setting away, and move them with: douya database move {module} --to=…",
+    tells: "operators",
+  },
+  MODULE_ADDRESS_SEALED: {
+    kind: "unavailable",
+    says: "The address of the database of {module} is encrypted with another DOUYA_CLUSTER_SECRET than the one of this process. All processes need the same one; or set {setting}.",
+    tells: "operators",
+  },
+  MODULE_MOVED_ALREADY: {
+    kind: "conflict",
+    says: "{module} has a database of its own already. To name another one, take it back first: douya database move {module} --back",
+    tells: "operators",
+  },
+  MODULE_NOT_MOVED: {
+    kind: "conflict",
+    says: "{module} is in the main database, so there is nothing to take back or to confirm.",
+    tells: "operators",
+  },
+  STILL_SERVING: {
+    kind: "conflict",
+    says: "{count} processes work with the data. Stop all of them, wait ten seconds if some were killed, and move then.",
+    tells: "operators",
+  },
+  EVENTS_LEFT: {
+    kind: "conflict",
+    says: "Events wait for {groups}, and would be overtaken after a move. Start everything, wait until douya events lag shows none behind, stop again, and move then.",
+    tells: "operators",
+  },
+  SCHEMAS_DIFFER: {
+    kind: "conflict",
+    says: "The tables of {module} are not the same in both databases. Run douya migrate with this version of the program, and try again.",
+    tells: "operators",
+  },
+  MOVE_DIFFERS: {
+    kind: "conflict",
+    says: "{table} is not the same after copying: {before} there, {after} here. Nothing was changed; try again, and report it if it stays.",
+    tells: "operators",
+  },
+  MOVE_NEEDS: {
+    kind: "conflict",
+    says: "To move while processes work with the data, this is missing: {what}. Or stop all of them, and move then.",
+    tells: "operators",
+  },
+  MOVE_TARGET_IN_USE: {
+    kind: "conflict",
+    says: "The tables of {module} in that database are in use since {since}, and the main database does not know it: does it come from an older backup? Nothing was changed. Restore a newer one. If they may be overwritten, say so there: update placement.database set in_use_since = null.",
+    tells: "operators",
+  },
+  MOVE_NOT_SWITCHED: {
+    kind: "unavailable",
+    says: "{module} was copied and not switched: {why}. Nothing was changed for anybody. Repeat the command to go on; douya database move {module} --abandon gives it up.",
     tells: "operators",
   },
   NODE_LEASE_LOST: {
@@ -202,11 +313,42 @@ export const platformReasons = {
     tells: "operators",
   },
 
+  PARTITIONS_UNKNOWN_TO_PROCESSES: {
+    kind: "unavailable",
+    says: "{count} processes of an older version are running, which would mix up the order of events. Start them with this version, and repeat this.",
+    tells: "operators",
+  },
+  PARTITIONS_INVALID: {
+    kind: "invalid",
+    says: "There are {current} partitions. They can be split: say a multiple of {current}, up to {most}.",
+    tells: "operators",
+  },
+
   // Between processes.
   // Not "unauthenticated": that would tell the person behind the call to log in again.
   SERVICE_TOKEN_INVALID: {
     kind: "unavailable",
-    says: "The caller's cluster secret or its clock differs from ours.",
+    says: "The call carries no service token of this cluster, or a forged one. Let only Douya's own processes reach DOUYA_RPC_PORT.",
+    tells: "operators",
+  },
+  SERVICE_SECRET_DIFFERS: {
+    kind: "unavailable",
+    says: "The caller's cluster secret differs from ours. Set DOUYA_CLUSTER_SECRET to the same in every process.",
+    tells: "operators",
+  },
+  SERVICE_TOKEN_EXPIRED: {
+    kind: "unavailable",
+    says: "The service token has expired: the clocks of the caller and this machine differ by more than 15 minutes, or an old token is used again. Set the clocks, and look for who calls.",
+    tells: "operators",
+  },
+  SERVICE_TOKEN_ELSEWHERE: {
+    kind: "unavailable",
+    says: "The service token is for {meant} and was sent to {asked}. Look whether the addresses of both are right; if they are, somebody uses a token of others.",
+    tells: "operators",
+  },
+  SERVICE_VERSION_DIFFERS: {
+    kind: "unavailable",
+    says: "{service} here has no method {method}: its process runs another version of Douya than its caller. Upgrade the older one.",
     tells: "operators",
   },
   SERVICE_NOT_ALLOWED: {
@@ -230,7 +372,67 @@ export const platformReasons = {
     tells: "operators",
     retryAfterMs: 1000,
   },
-  ETCD_REFUSED: { kind: "internal", says: "etcd refuses: {details}.", tells: "operators" },
+  ETCD_TOO_OLD: {
+    kind: "invalid",
+    says: "etcd {version} is too old: it must be 3.4 or newer.",
+    tells: "operators",
+  },
+  ETCD_PREFIX_TAKEN: {
+    kind: "conflict",
+    says: "Below {prefix} in etcd are the keys of another installation, with another database. Give this one keys of its own, as in DOUYA_ETCD_PREFIX=/douya-2/. If the other one is gone for good, or this database was made anew, delete the key {prefix}installation.",
+    tells: "operators",
+  },
+  SECRET_DIFFERS: {
+    kind: "conflict",
+    says: "The process at {address} has another cluster secret than this one, so neither would answer the other. Give all processes the same DOUYA_CLUSTER_SECRET.",
+    tells: "operators",
+  },
+  ETCD_REFUSED: {
+    kind: "internal",
+    says: "etcd refuses: {details}. A name and a password go into DOUYA_ETCD_URL: http://user:password@host:2379.",
+    tells: "operators",
+  },
+  TLS_UNUSABLE: {
+    kind: "invalid",
+    says: "Calls between processes cannot be encrypted: {what}. See DOUYA_TLS_CERT, DOUYA_TLS_KEY and DOUYA_TLS_CA.",
+    tells: "operators",
+  },
+  ENGINE_TLS_UNUSABLE: {
+    kind: "invalid",
+    says: "Connections to engines cannot be encrypted: {what}. See DOUYA_ENGINE_CA, DOUYA_ENGINE_CERT and DOUYA_ENGINE_KEY.",
+    tells: "operators",
+  },
+  RPC_PLAINTEXT: {
+    kind: "invalid",
+    says: "Other machines could call this process at DOUYA_RPC_HOST={host}, and read along. Give DOUYA_TLS_CERT, DOUYA_TLS_KEY and DOUYA_TLS_CA, or say DOUYA_RPC_PLAINTEXT=allowed if nobody else is in that network.",
+    tells: "operators",
+  },
+  SETTING_UNKNOWN: {
+    kind: "invalid",
+    says: 'Nothing that may change while processes run is called "{name}". There is: {known}. The rest is read at the start, see: douya config.',
+    tells: "operators",
+  },
+  SETTING_INVALID: { kind: "invalid", says: "{name}: {what}. Nothing was changed.", tells: "operators" },
+  REDIS_URL_INVALID: {
+    kind: "invalid",
+    says: "DOUYA_REDIS_URL cannot be read: {what}. Write it as redis://user:password@host:6379, redis+sentinel://host:26379,host:26379/name-of-primary or redis+cluster://host:6379,host:6379; rediss for TLS.",
+    tells: "operators",
+  },
+  REDIS_UNREACHABLE: {
+    kind: "unavailable",
+    says: "Redis does not answer at {address} ({details}). Start it, or correct DOUYA_REDIS_URL.",
+    tells: "operators",
+  },
+  REDIS_UNFIT: {
+    kind: "invalid",
+    says: "Redis cannot be used as DOUYA_REDIS_URL says: {address} {what}.",
+    tells: "operators",
+  },
+  NATS_URL_INVALID: {
+    kind: "invalid",
+    says: '"{text}" is no address of NATS. Write DOUYA_NATS_URL as nats://host:4222 or tls://host:4222, several with commas, credentials as user:password@ or token@ in the first.',
+    tells: "operators",
+  },
   REGISTRY_INVALID: {
     kind: "invalid",
     says: "{what} Write DOUYA_SERVICES as user=host:port,video=host:port.",

@@ -1,13 +1,18 @@
 import type { Database, Kysely, Transaction } from "../db/database.ts";
+import { refusal } from "../errors/reasons.ts";
 import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
+import { answersOf } from "./answers.ts";
 import { type ConsumeOptions, type Consumer, startConsumer } from "./consumer/consumer.ts";
-import { createMembership } from "./consumer/membership.ts";
+import { createMembership, type Membership } from "./consumer/membership.ts";
 import type { Emit, EventType } from "./event-type.ts";
 import { transactionWithEvents } from "./log/append.ts";
-import { type LogChanges, readChanges } from "./log/changes.ts";
-import { createLogReader } from "./log/log-reader.ts";
-import { watchStablePosition } from "./log/stable-position.ts";
+import { type ChangeLog, changeLog } from "./log/change-log.ts";
+import { type LogChanges, readAllChanges } from "./log/changes.ts";
+import type { LogSource } from "./log/log-source.ts";
+import { type StablePosition, watchStablePosition } from "./log/stable-position.ts";
+import { readOrigin, tableSource } from "./log/table-source.ts";
+import type { NatsEvents } from "./nats/nats-events.ts";
 
 /** What writes facts: the events of a module, in transactions of its own database. */
 export interface EventWriter<Tables> {
@@ -46,30 +51,57 @@ export interface Events<Tables> extends EventWriter<Tables>, EventConsumers<Tabl
 export interface ProcessEvents {
   /** Writes to and consumes into the database of this module. */
   of<Tables>(module: string): Events<Tables>;
+  /** Reads the log of one more database from now on. */
+  add(database: EventDatabase): void;
   /** Stops all consumers, each after its current batch. */
   stop(): Promise<void>;
 }
 
-/** The state is in `database`, schema `events`. What a process consumes is taken over when its lease has ended. */
-export function createEvents(options: {
+/** A database that modules write to or consume into, and the lease of this process in it. */
+export interface EventDatabase {
   database: Database;
   lease: ProcessLease;
+}
+
+/**
+ * The state is in the schema `events` of each database. What a process consumes is taken over when its lease has ended.
+ */
+export function createEvents(options: {
+  databases: readonly EventDatabase[];
+  /** Which of them a module writes to and consumes into. */
+  databaseOf(module: string): Database;
+  /** Whether these, with those that were added, are all databases that there are. Otherwise nobody is told of changes. */
+  isCurrent?: () => boolean;
+  /** Carries events between databases; without it, a process sees those that it has itself. */
+  nats?: NatsEvents;
   log: Logger;
 }): ProcessEvents {
-  const { database, log, lease } = options;
-  const { pool } = database;
-  // With the errors of a module's database: whoever reads changes answers a request.
-  const logDb = database.of<unknown>("events");
-  const stable = watchStablePosition(pool, { log, lease });
-  const membership = createMembership(pool, lease);
-  const reader = createLogReader(pool);
+  const { log, nats } = options;
+  const opened = options.databases.map((each) => openLog(each, log));
+  for (const { database } of opened) nats?.relay(database.pool);
   const consumers = new Set<Consumer>();
   const groups = new Set<string>();
-  const dependencies = { pool, stable, reader, lease, membership, log, onEmitted: stable.wake };
+
+  /** Those that can be read by now; a database that is silent does not keep the others waiting. Error: when there is none. */
+  async function sources(): Promise<LogSource[]> {
+    const found = await answersOf(opened.map(({ source }) => source()));
+    return nats ? nats.sources(found) : found;
+  }
 
   function eventsOf<Tables>(module: string): Events<Tables> {
+    const database = options.databaseOf(module);
+    const { lease, membership, stable, source, knownSource } = opened.find(
+      (each) => each.database === database,
+    )!;
+    const onEmitted = () => {
+      stable.wake();
+      const origin = knownSource()?.origin;
+      if (origin) nats?.wake(origin);
+      else if (nats) void source().catch(() => {});
+    };
+    const dependencies = { pool: database.pool, sources, lease, membership, log, onEmitted };
     return {
-      transaction: (db, work) => transactionWithEvents(db, work, stable.wake),
+      transaction: (db, work) => transactionWithEvents(db, work, onEmitted),
       consume(consumed) {
         const { group } = consumed;
         if (groups.has(group)) throw new Error(`this process consumes for ${group} already`);
@@ -86,16 +118,71 @@ export function createEvents(options: {
         consumers.add(consumer);
         return consumer;
       },
-      changesSince: (types, cursor) =>
-        readChanges(logDb, new Map(types.map((type) => [type.name, type])), cursor),
+      async changesSince(types, cursor) {
+        if (options.isCurrent?.() === false) throw refusal("DATABASE_UNAVAILABLE");
+        return readAllChanges(
+          opened.map(({ changes }) => changes),
+          new Map(types.map((type) => [type.name, type])),
+          cursor,
+        );
+      },
     };
   }
 
   return {
     of: eventsOf,
+    add(added) {
+      opened.push(openLog(added, log));
+      nats?.relay(added.database.pool);
+    },
     async stop() {
       await Promise.all([...consumers].map((consumer) => consumer.stop()));
+      await nats?.stop();
+      await Promise.all(opened.map((each) => each.stop()));
+    },
+  };
+}
+
+/** The log of one database. */
+interface OpenLog extends EventDatabase {
+  stable: StablePosition;
+  membership: Membership;
+  changes: ChangeLog;
+  source(): Promise<LogSource>;
+  /** Undefined until the database has been asked. */
+  knownSource(): LogSource | undefined;
+  stop(): Promise<void>;
+}
+
+function openLog({ database, lease }: EventDatabase, log: Logger): OpenLog {
+  const { pool } = database;
+  const stable = watchStablePosition(pool, { log, lease });
+  const membership = createMembership(pool, lease);
+  const changes = changeLog(database, log);
+  let known: LogSource | undefined;
+  let asking: Promise<LogSource> | undefined;
+
+  async function ask(): Promise<LogSource> {
+    known = tableSource(pool, await readOrigin(pool), stable);
+    return known;
+  }
+
+  return {
+    database,
+    lease,
+    stable,
+    membership,
+    changes,
+    knownSource: () => known,
+    async source() {
+      asking ??= ask().finally(() => {
+        if (!known) asking = undefined;
+      });
+      return asking;
+    },
+    async stop() {
       membership.stop();
+      changes.stop();
       await stable.stop();
     },
   };

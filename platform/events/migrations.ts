@@ -133,4 +133,107 @@ export const migrations: Migrations = {
     delete from events.member;
     alter table events.member drop column expires_at;
   `,
+  "0005-origins": `
+    -- Which database this is, for consumers in other databases: a position means something only together with it.
+    create table events.origin (
+      id uuid not null,
+      one boolean primary key default true check (one)
+    );
+    insert into events.origin (id) values (gen_random_uuid());
+    create function events.own_origin() returns uuid stable language sql as 'select id from events.origin';
+
+    alter table events.consumer add column origin uuid not null default events.own_origin();
+    alter table events.consumer drop constraint consumer_pkey;
+    alter table events.consumer add primary key (group_name, origin, partition);
+    alter table events.dead add column origin uuid not null default events.own_origin();
+    alter table events.dead drop constraint dead_pkey;
+    alter table events.dead add primary key (group_name, origin, position);
+  `,
+  "0006-partitions-that-are-split": `
+    -- Events above a position are in one of so many partitions, each number a multiple of the one before.
+    create table events.partitioning (
+      since int8 primary key,
+      partitions int2 not null
+    );
+    insert into events.partitioning (since, partitions) values (0, 16);
+    create function events.partitions() returns int stable language sql as
+      'select max(p.partitions)::int from events.partitioning p';
+
+    -- Of a partition that was split from its parent: a group begins with it when it has handled the parent up to there.
+    alter table events.consumer add column parent int2;
+    alter table events.consumer add column since int8;
+
+    -- Writers hold the lock until the end of their transaction, so whoever has it alone knows that every event up to the
+    -- last assigned position is where the number of before says, and every later one where the next says.
+    create function events.append_hashed(
+      hashes int8[], types text[], keys text[], payloads bytea[], trace_ids text[]
+    ) returns void language plpgsql as $$
+    declare
+      partition_count int;
+    begin
+      perform pg_advisory_xact_lock_shared(hashtextextended('events.partitioning', 0));
+      -- A statement of its own, which sees what was committed before the lock was had.
+      select max(p.partitions) into partition_count from events.partitioning p;
+      perform pg_advisory_xact_lock_shared(
+        (1163264000 | (floor >> 32))::int4, ((floor & 4294967295) - 2 * (floor & 2147483648))::int4
+      ) from (
+        select case when is_called then last_value else last_value - 1 end as floor from events.log_position_seq
+      ) drawn;
+      insert into events.log (partition, type, key, payload, trace_id)
+      select (h % partition_count)::int2, t, k, p, i from unnest(hashes, types, keys, payloads, trace_ids) as e(h, t, k, p, i);
+    end $$;
+
+    -- For processes of the version before, which know of 16.
+    create or replace function events.append(
+      partitions int2[], types text[], keys text[], payloads bytea[], trace_ids text[]
+    ) returns void language plpgsql as $$
+    begin
+      perform events.append_hashed(partitions::int8[], types, keys, payloads, trace_ids);
+      if (select max(p.partitions) from events.partitioning p) > 16 then
+        -- A handler that gets this tries again without an end, and parks nothing.
+        raise exception 'the event log has more partitions than this process knows of: start it with the version of the others'
+          using errcode = 'lock_not_available';
+      end if;
+    end $$;
+
+    create or replace function events.recent(after int8, known int, wanted text[], most int)
+    returns table (
+      decided int8, above int, total int, partition int2, "position" int8, type text, key text, payload bytea,
+      trace_id text, at timestamptz
+    ) language plpgsql set enable_seqscan = off as $$
+    declare
+      horizon int8;
+      partition_count int;
+    begin
+      -- Everything is known and decided, and nothing was drawn since: most often, and at no price.
+      if known = 0 and after = (select last_value from events.log_position_seq) then
+        return;
+      end if;
+      select max(p.partitions) into partition_count from events.partitioning p;
+      if after is not null and known = (
+        select count(*) from (
+          select from generate_series(0, partition_count - 1) p(partition)
+          cross join lateral (select from events.log l where l.partition = p.partition and l.position > after) l
+          limit most + 1
+        ) seen
+      ) then
+        return;
+      end if;
+      -- Before the log is read, as everywhere: what is above it may come later.
+      horizon := events.horizon();
+      -- After it: what is up to there is in one of these.
+      select max(p.partitions) into partition_count from events.partitioning p;
+      return query
+        with recent as materialized (
+          select l.* from generate_series(0, partition_count - 1) p(partition)
+          cross join lateral (
+            select * from events.log l where l.partition = p.partition and l.position > coalesce(after, horizon)
+          ) l
+          limit most + 1
+        )
+        select horizon, (select count(*)::int from recent r where r.position > horizon),
+          (select count(*)::int from recent), r.*
+        from (values (1)) as always(one) left join recent r on r.type = any(wanted);
+    end $$;
+  `,
 };

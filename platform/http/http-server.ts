@@ -15,6 +15,13 @@ import { headCheckMs, headMs, shareConnections } from "./connections.ts";
 import { isLoopback, isLoopbackHost, wrongHost } from "./hosts.ts";
 import { refusalForms, refuseOddities, refuseUnparsed, refuseUnrouted, sendRetryAfter } from "./refusals.ts";
 import { addResponseHeaders, responseHeaders } from "./response-headers.ts";
+import { type ShedAnswers, shedAnswers } from "./shed-answers.ts";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    shedAnswers: ShedAnswers;
+  }
+}
 
 export interface HttpServerOptions {
   log: Logger;
@@ -35,6 +42,8 @@ export interface HttpServerOptions {
 const maxBodyBytes = 64 * 1024;
 /** A connection without traffic for this long is closed. */
 const idleMs = 75_000;
+/** Routes are made in a second; Fastify's own 10 s ended starts on machines that were very busy. */
+const routesMs = 120_000;
 /** A surrogate without its other half. */
 const halfPair = /\p{Cs}/u;
 
@@ -63,6 +72,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     trustProxy: () => true,
     bodyLimit: maxBodyBytes,
     connectionTimeout: idleMs,
+    pluginTimeout: routesMs,
     http: { headersTimeout: headMs, connectionsCheckingInterval: headCheckMs },
     frameworkErrors: refuseUnrouted(forms, headers),
     clientErrorHandler: refuseUnparsed(forms, headers),
@@ -73,6 +83,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   });
 
   app.decorate("refusalForms", forms);
+  app.decorate("shedAnswers", shedAnswers(forms, headers));
   const overload = shareConnections(app.server, trustProxy);
   refuseOddities(app.server, forms, headers);
 

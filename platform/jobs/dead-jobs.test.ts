@@ -16,7 +16,7 @@ test("dead jobs are counted by kind, shown as a metric, and retried when an oper
     for (const schema of ["one", '"user"']) await pool.query(wholeJobTable(schema));
     const schemas = ["one", "user", "none", "unmade"];
     const metrics = createMetrics();
-    exportDeadJobs(metrics, pool, schemas);
+    exportDeadJobs(metrics, () => [pool], schemas);
     const shown = async () =>
       (await metrics.registry.getSingleMetricAsString("douya_jobs_dead"))
         .split("\n")

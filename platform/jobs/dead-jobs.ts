@@ -36,11 +36,11 @@ export async function retryDeadJobs(pool: Pool, schemas: string[]): Promise<numb
 }
 
 /** Exports a gauge for the modules that run in this process. Every process of a module exports the same values. */
-export function exportDeadJobs(metrics: Metrics, pool: Pool, schemas: string[]): void {
+export function exportDeadJobs(metrics: Metrics, pools: () => readonly Pool[], schemas: string[]): void {
   metrics.gauges("douya_jobs_dead", "Jobs that were given up", "kind", async () => {
     // Without a database the other metrics are still exported.
-    const found = await readDeadJobs(pool, schemas).catch((): DeadJobs[] => []);
-    return found.map(({ kind, count }) => ({ labels: { kind }, value: count }));
+    const reads = pools().map((pool) => readDeadJobs(pool, schemas).catch((): DeadJobs[] => []));
+    return (await Promise.all(reads)).flat().map(({ kind, count }) => ({ labels: { kind }, value: count }));
   });
 }
 

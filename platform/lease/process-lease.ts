@@ -18,6 +18,8 @@ export interface ProcessLease {
   readonly id: string;
   /** Resolves when the lease is in the database. Nothing may be marked with its id before. */
   taken(): Promise<void>;
+  /** Since when others have had to take this process for alive without a break (performance.now); undefined if not now. */
+  heldSinceMs(): number | undefined;
   /** Number of other live processes, as of the last renewal. */
   others(): number;
   /** Calls `act` with every heartbeat, one call at a time; returns a function that ends this. */
@@ -50,6 +52,7 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
   let id = randomUUID();
   let others = 0;
   let renewedAtMs: number | undefined;
+  let heldSinceMs: number | undefined;
   let graceUntilMs = 0;
   let renewing: Promise<void> | undefined;
 
@@ -73,6 +76,8 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
     );
     others = rows[0]!.others;
     if (!rows[0]!.renewed) await begin();
+    if (renewedAtMs === undefined || startedAtMs - renewedAtMs > leaseMs || !rows[0]!.renewed)
+      heldSinceMs = performance.now();
     renewedAtMs = startedAtMs;
   }
 
@@ -81,7 +86,7 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
     const fresh = first ? id : randomUUID();
     await query(
       `with dead as (delete from lease.process where $3)
-       insert into lease.process (id, expires_at) values ($1, now() + $2 * interval '1 ms')`,
+       insert into lease.process (id, expires_at, knows_splits) values ($1, now() + $2 * interval '1 ms', true)`,
       [fresh, leaseMs, first && alone],
     );
     if (first && alone) others = 0;
@@ -114,6 +119,8 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
     async taken() {
       if (renewedAtMs === undefined) await renewOnce();
     },
+    heldSinceMs: () =>
+      renewedAtMs !== undefined && performance.now() - renewedAtMs < leaseMs ? heldSinceMs : undefined,
     others: () => others,
     onHeartbeat(act) {
       let acting = false;

@@ -5,15 +5,19 @@ import type { Caches } from "../cache/caches.ts";
 import type { Kysely } from "../db/database.ts";
 import type { Migrations } from "../db/migrate.ts";
 import type { KeptCount } from "../db/recount.ts";
+import type { DomainError } from "../errors/domain-error.ts";
 import type { Events } from "../events/events.ts";
 import type { Ids } from "../ids/snowflake.ts";
 import type { Jobs } from "../jobs/jobs.ts";
+import type { IssuerKeys } from "../keys/issuer-keys.ts";
 import type { Media } from "../media/media-tool.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Protection } from "../protect/protection.ts";
-import type { Client, Dependency, Handlers, MethodName } from "../rpc/service.ts";
+import type { Affinity, Client, Dependency, Handlers, MethodName } from "../rpc/service.ts";
 import type { SecurityLog } from "../security/security-log.ts";
+import type { LiveSettings } from "../settings/live-settings.ts";
+import type { Signals } from "../signals/signals.ts";
 
 /** Clients of the modules that this one declared. */
 export type Clients<Calls extends Record<string, Dependency>> = {
@@ -26,6 +30,8 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
   /** The tables of the module's own schema. */
   db: Kysely<Tables>;
   clients: Clients<Calls>;
+  /** Why a module that this one calls cannot be asked now, without waiting; undefined if it can. */
+  outage(module: string): DomainError | undefined;
   ids: Ids;
   /** Work that must be done even if this process dies. */
   jobs: Jobs;
@@ -35,6 +41,11 @@ export interface ModuleContext<Calls extends Record<string, Dependency>, Config,
   caches: Caches;
   /** Limits and queues, so that nobody takes what others need. */
   protect: Protection;
+  signals: Signals;
+  /** Public keys, with which tokens of other services are verified. */
+  issuerKeys: IssuerKeys;
+  /** What may change while this process runs. */
+  settings: LiveSettings;
   metrics: Metrics;
   /** What operators may have to look into: logins, refusals, moderation. */
   security: SecurityLog;
@@ -79,6 +90,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   /** The contract it implements; the gateway has none. */
   service?: S;
   calls: Calls;
+  /** Which of its calls are served better by the process that had the same before; see platform/rpc/affinity.ts. */
+  affinity?: Affinity<S>;
   /** Of the schema with the module's name. */
   migrations?: Migrations;
   /** It inspects uploaded files: its process reports if that is impossible. */

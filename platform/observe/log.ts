@@ -5,6 +5,7 @@ export type { Logger };
 
 type Listener = (error: unknown) => void;
 const diskFullListeners = new WeakMap<Logger, Listener[]>();
+const lastingChildren = new WeakMap<Logger, Logger[]>();
 
 /** Details that PostgreSQL adds to an error; they contain values of rows and parameters. */
 const valuesOfRows = ["detail", "where", "internalQuery", "parameters"];
@@ -54,6 +55,19 @@ export function createLog(
   const log = pino({ level, base: { pid: process.pid }, serializers, hooks }, output);
   diskFullListeners.set(log, listeners);
   return log;
+}
+
+/** A logger of a part of the process that lasts: its level changes with that of `log`. */
+export function lastingChild(log: Logger, bindings: Record<string, string>): Logger {
+  const child = log.child(bindings);
+  lastingChildren.set(log, [...(lastingChildren.get(log) ?? []), child]);
+  return child;
+}
+
+/** Logs from this level on, in the lasting children too. */
+export function setLevel(log: Logger, level: string): void {
+  log.level = level;
+  for (const child of lastingChildren.get(log) ?? []) setLevel(child, level);
 }
 
 /** Calls `tell` for every error that means a full disk, instead of logging it. */

@@ -5,7 +5,7 @@ import { randomFillSync } from "node:crypto";
  * spans, so what comes in goes on unchanged.
  */
 export interface TraceContext {
-  /** 32 hex digits. */
+  /** 32 hex digits, and for traffic of a colour that; see `inColour`. */
   readonly traceId: string;
   /** The span that asked: 16 hex digits. */
   readonly spanId?: string | undefined;
@@ -38,7 +38,7 @@ export function readTraceContext(traceparent: Header, tracestate?: Header): Trac
 
 /** The header `traceparent` of a call that belongs to this trace. */
 export function traceparent({ traceId, spanId = newTraceId().slice(16), sampled }: TraceContext): string {
-  return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
+  return `00-${withoutColour(traceId)}-${spanId}-${sampled ? "01" : "00"}`;
 }
 
 const traceIdBytes = 16;
@@ -53,4 +53,20 @@ export function newTraceId(): string {
   }
   used += traceIdBytes;
   return pool.toString("hex", used - traceIdBytes, used);
+}
+
+/**
+ * The trace of traffic that has a colour, which goes with it wherever the trace goes: through calls, events and jobs,
+ * so that one version of the program can be tried on the traffic of a few.
+ */
+export function inColour(traceId: string, colour: string | undefined): string {
+  return colour ? `${traceId}~${colour}` : traceId;
+}
+
+export function colourOf(traceId: string): string | undefined {
+  return traceId.split("~")[1];
+}
+
+export function withoutColour(traceId: string): string {
+  return traceId.split("~")[0]!;
 }

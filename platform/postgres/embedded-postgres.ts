@@ -27,7 +27,7 @@ const ADOPTED_END_MS = 5_000;
 const POLL_MS = 10;
 
 export type EmbeddedPostgres = {
-  /** Connection string for `pg`, through a unix socket; user `douya` is superuser, database `douya` exists. */
+  /** Connection string for `pg`, through a unix socket or the port; user `douya` is superuser, database `douya` exists. */
   url: string;
   /** True: the server was already running, left behind by a killed process or started by another one. */
   adopted: boolean;
@@ -50,24 +50,32 @@ export async function startEmbeddedPostgres(options: {
   dir: string;
   log: Logger;
   settings?: Record<string, string>;
+  /** Listens on TCP at 127.0.0.1 too. */
+  port?: number;
   keepAlive?: boolean;
 }): Promise<EmbeddedPostgres> {
   const dir = resolve(options.dir);
   const logFile = join(dirname(dir), "postgres.log");
-  const { log } = options;
+  const { log, port } = options;
   const binaries = await findPostgresBinaries();
   const account = await chooseAccount(dir);
   const { password, created } = await ensureDataFolder(dir, binaries, account);
   try {
     const socketFolder = await ensureSocketFolder(dir, account);
     // Relative to the data folder, in which PostgreSQL works: an absolute path would be wrong once that is moved.
-    const settings = { ...embeddedSettings(socketFolder === dir ? "." : socketFolder), ...options.settings };
+    const settings = {
+      ...embeddedSettings(socketFolder === dir ? "." : socketFolder),
+      ...(port ? { listen_addresses: "127.0.0.1", port: String(port) } : {}),
+      ...options.settings,
+    };
     const args = ["-D", dir, ...settingsAsArguments(settings)];
     const command = await commandAs(account, binaries.postgres, args, [binaries.root, dir]);
     await boundLog(logFile, MAX_LOG_BYTES);
-    const where = { dir, socketFolder };
+    const where = { dir, socketFolder, port };
     const urlOf = (server: { socketFolder: string }) => (database: string) =>
-      `postgres://${SUPERUSER}:${password}@/${database}?host=${encodeURIComponent(server.socketFolder)}`;
+      port
+        ? `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`
+        : `postgres://${SUPERUSER}:${password}@/${database}?host=${encodeURIComponent(server.socketFolder)}`;
     const server = await bringUpWithDatabase();
     const url = urlOf(server);
     log.info({ postmaster: server.pid, adopted: server.adopted, created }, "PostgreSQL is ready");

@@ -22,6 +22,9 @@ export function embeddedSettings(socketFolder: string, memoryBytes = totalmem())
     // Batched writes make WAL fast: fewer forced checkpoints, and segments that are recycled instead of created.
     max_wal_size: "2GB",
     min_wal_size: "256MB",
+    // A module can be moved into another database while everything runs; what such a move may keep of the WAL is bounded.
+    wal_level: "logical",
+    max_slot_wal_keep_size: "8GB",
     // Our queries last milliseconds; compiling one costs more than it saves.
     jit: "off",
     // One query must not take the cores that the other requests wait for.

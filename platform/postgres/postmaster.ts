@@ -18,7 +18,8 @@ const RETRY_MS = 30_000;
 /** How long a server may accept connections without being visible, as while it is stopping. */
 const ELSEWHERE_MS = 3_000;
 const LOCK_FILE = "postmaster.pid";
-const SOCKET = ".s.PGSQL.5432";
+/** PostgreSQL's own. The embedded server listens on no port, but names its socket after it. */
+const DEFAULT_PORT = 5432;
 const FAST_STOP_TIMEOUT_MS = 30_000;
 const IMMEDIATE_STOP_TIMEOUT_MS = 10_000;
 
@@ -34,10 +35,11 @@ export type Postmaster = { pid: number; dataDir: string; socketFolder: string; f
  * `socketFolder`. Error: DATA_IN_USE; else an Error whose message contains PostgreSQL's own words.
  */
 export async function bringUp(
-  { dir, socketFolder }: { dir: string; socketFolder: string },
+  { dir, socketFolder, port = DEFAULT_PORT }: { dir: string; socketFolder: string; port?: number },
   command: Command,
   logFile: string,
 ): Promise<Postmaster & { adopted: boolean }> {
+  const socket = join(socketFolder, `.s.PGSQL.${port}`);
   const retryUntil = Date.now() + RETRY_MS;
   const elsewhereUntil = Date.now() + ELSEWHERE_MS;
   const deadline = Date.now() + START_TIMEOUT_MS;
@@ -46,13 +48,12 @@ export async function bringUp(
     const running = await findPostmaster(dir);
     if (running?.status === "ready") return { ...running, adopted: running.pid !== child?.pid };
     if (!child && !running) {
-      if (await answers(join(socketFolder, SOCKET))) {
+      if (await answers(socket)) {
         if (Date.now() > elsewhereUntil) throw inUse(dir);
         await delay(10 * POLL_MS);
         continue;
       }
-      for (const lockFile of [join(dir, LOCK_FILE), join(socketFolder, `${SOCKET}.lock`)])
-        await disarm(lockFile, dir);
+      for (const lockFile of [join(dir, LOCK_FILE), `${socket}.lock`]) await disarm(lockFile, dir);
       child = await launch(command, logFile);
     }
     const failure = await child?.failure();

@@ -1,5 +1,7 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { type BoundedQueue, boundedQueue } from "./bounded-queue.ts";
+
+afterEach(() => void vi.useRealTimers());
 
 const far = Date.now() + 60_000;
 /** Work that ends when the test says so. */
@@ -57,10 +59,12 @@ test("one whose deadline passed in the queue is not begun, and the next is serve
   const first = task();
   const late = task();
   const running = queue.run(first.work, far);
+  // The clock stands still, however busy the machine is.
+  vi.useFakeTimers({ toFake: ["Date"] });
   const refused = expect(queue.run(late.work, Date.now() + 50)).rejects.toMatchObject({ reason: "BUSY" });
   const next = queue.run(async () => "served", far);
   expect(queue.waiting()).toBe(2);
-  await new Promise((resolve) => setTimeout(resolve, 51));
+  vi.setSystemTime(Date.now() + 51);
   first.end();
   await refused;
   expect(late.started()).toBe(false);
@@ -85,7 +89,6 @@ test("nobody joins a queue in which the deadline would pass; the duration of one
   first.end();
   await running;
   await Promise.all(results);
-  vi.useRealTimers();
 });
 
 test("one that did not wait runs, however slow the machine has been", async () => {

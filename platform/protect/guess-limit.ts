@@ -11,7 +11,8 @@ export interface Guesses {
 export interface GuessLimit {
   /**
    * Takes one guess at `key`, before anybody knows whether it is right, so that many at once are counted as well. What
-   * was `stored` counts where it is more than is remembered. Error: the limit's own, with the time to wait.
+   * was `stored` counts where it is more than is remembered. Error: the limit's own, with the time to wait. While an
+   * engine that counts for several processes cannot be reached, each of them counts for itself.
    */
   take(key: string, stored?: Guesses): Promise<Guess>;
 }
@@ -34,8 +35,8 @@ export interface Guess {
   guesses(): Guesses;
 }
 
-const firstWaitMs = 60_000;
-const forgottenPerMs = 4 / 3_600_000;
+export const firstWaitMs = 60_000;
+export const forgottenPerMs = 4 / 3_600_000;
 
 /**
  * `burst` guesses, then each waits twice as long as the one before: 1 minute, 2, 4 … As four are forgotten every hour,

@@ -1,3 +1,4 @@
+import type { Admission } from "./admission.ts";
 import type { BoundedQueue, BoundedQueueOptions } from "./bounded-queue.ts";
 import type { ConcurrencyLimit, ConcurrencyLimitOptions } from "./concurrency-limit.ts";
 import type { FairQueue, FairQueueOptions } from "./fair-queue.ts";
@@ -17,6 +18,8 @@ export interface Protection {
   boundedQueue(name: string, options: BoundedQueueOptions & Gauged): BoundedQueue;
   /** The same, with keys that take turns. */
   fairQueue(name: string, options: FairQueueOptions & Gauged): FairQueue;
+  /** Around everything that is asked of this process. With DOUYA_LIMITS=off everybody is let in. */
+  admission(): Admission;
 }
 
 interface Gauged {

@@ -1,19 +1,25 @@
 import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
+import { fnv1a } from "../hash/fnv1a.ts";
 
 export interface RateLimit {
-  /** Takes one token for `key`. Error: TOO_MANY_REQUESTS with the time to wait. */
+  /**
+   * Takes one token for `key`. Error: TOO_MANY_REQUESTS with the time to wait. While an engine that counts for several
+   * processes cannot be reached, each of them goes on with its share.
+   */
   take(key: string): Promise<void>;
 }
 
+/** So many at once, then so many a minute. They may change while the limit counts. */
 export interface RateLimitOptions {
-  /** So many at once, then so many a minute. */
-  burst: number;
-  perMinute: number;
+  readonly burst: number;
+  readonly perMinute: number;
 }
 
 /** A rate limit of this process, and how many keys it remembers. */
 export interface LocalRateLimit extends RateLimit {
+  /** Takes several tokens at once where the limit is shared with others. */
+  take(key: string, tokens?: number): Promise<void>;
   keys(): number;
 }
 
@@ -32,13 +38,12 @@ const sharedBuckets = 1_024;
  * that has filled up again is forgotten, which changes nothing; while there is none, new keys share buckets.
  */
 export function rateLimit(options: RateLimitOptions & { nowMs?: () => number }): LocalRateLimit {
-  const { burst, nowMs = Date.now } = options;
-  const perMs = options.perMinute / 60_000;
+  const { nowMs = Date.now } = options;
   /** In the order of their use, the one that rests longest first. */
   const buckets = new Map<string, Bucket>();
   const shared = new Map<number, Bucket>();
   const filled = (bucket: Bucket, now: number) =>
-    Math.min(burst, bucket.tokens + Math.max(0, now - bucket.atMs) * perMs);
+    Math.min(options.burst, bucket.tokens + Math.max(0, now - bucket.atMs) * perMsOf(options));
 
   function bucketOf(key: string, now: number): Bucket {
     const known = buckets.get(key);
@@ -47,11 +52,11 @@ export function rateLimit(options: RateLimitOptions & { nowMs?: () => number }):
       buckets.set(key, known);
       return known;
     }
-    const bucket = { tokens: burst, atMs: now };
+    const bucket = { tokens: options.burst, atMs: now };
     if (buckets.size >= maxBuckets) {
       const [restingKey, resting] = buckets.entries().next().value!;
-      if (filled(resting, now) < burst) {
-        const place = hashOf(key) % sharedBuckets;
+      if (filled(resting, now) < options.burst) {
+        const place = fnv1a(key) % sharedBuckets;
         if (!shared.has(place)) shared.set(place, bucket);
         return shared.get(place)!;
       }
@@ -62,29 +67,24 @@ export function rateLimit(options: RateLimitOptions & { nowMs?: () => number }):
   }
 
   return {
-    async take(key) {
+    async take(key, tokens = 1) {
       const now = nowMs();
       const bucket = bucketOf(key, now);
       bucket.tokens = filled(bucket, now);
       bucket.atMs = now;
-      if (bucket.tokens < 1) throw tooMany(Math.ceil((1 - bucket.tokens) / perMs));
-      bucket.tokens--;
+      if (bucket.tokens < tokens) throw tooMany(Math.ceil((tokens - bucket.tokens) / perMsOf(options)));
+      bucket.tokens -= tokens;
     },
     keys: () => buckets.size + shared.size,
   };
 }
 
+export const perMsOf = ({ perMinute }: RateLimitOptions): number => perMinute / 60_000;
+
 /** For DOUYA_LIMITS=off. */
 export const noRateLimit: RateLimit = { async take() {} };
 
-/** FNV-1a. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
-  return hash;
-}
-
-function tooMany(retryAfterMs: number): DomainError {
+export function tooMany(retryAfterMs: number): DomainError {
   const seconds = Math.ceil(retryAfterMs / 1000);
   return refusal("TOO_MANY_REQUESTS", { seconds }, retryAfterMs);
 }

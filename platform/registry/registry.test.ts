@@ -13,8 +13,18 @@ describe("the static registry", () =>
 
 test("a list may have spaces and a comma at its end", () => {
   const registry = staticRegistry(" user=127.0.0.1:9001, video = media.example:9002 ,user=[::1]:9003,");
-  expect(registry.endpoints("user").current()).toEqual(["127.0.0.1:9001", "[::1]:9003"]);
-  expect(registry.endpoints("video").current()).toEqual(["media.example:9002"]);
+  expect(registry.endpoints("user").current()).toEqual([
+    { address: "127.0.0.1:9001" },
+    { address: "[::1]:9003" },
+  ]);
+  expect(registry.endpoints("video").current()).toEqual([{ address: "media.example:9002" }]);
+});
+
+test("a list may say which colour a process is there for", () => {
+  expect(staticRegistry("user=a:1,user/canary=a:2").endpoints("user").current()).toEqual([
+    { address: "a:1" },
+    { address: "a:2", colour: "canary" },
+  ]);
 });
 
 test.each(["", "user=127.0.0.1:9001"])("a module that is not in %j", (list) => {
@@ -30,6 +40,8 @@ test.each(["", "user=127.0.0.1:9001"])("a module that is not in %j", (list) => {
 test.each([
   "user",
   "user=",
+  "user/=a:1",
+  "user/Canary=a:1",
   "=127.0.0.1:1",
   "user:127.0.0.1:9001",
   "user=127.0.0.1",

@@ -5,21 +5,27 @@ import type { Logger } from "../observe/log.ts";
 import type { ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
 
+/** Of what a stranger may write into the log. */
+const maxPath = 200;
+const maxMessage = 600;
+
 /**
  * Accepts callers with the cluster's secret that may call the method, by the headers of a call: nothing of other
- * calls is read, kept or decoded. `mayCall` tells whether a module may call the method at a path.
+ * calls is read, kept or decoded. `callers` are the modules that may call the method at a path.
  */
 export function authorizeCallers(options: {
   tokens: ServiceTokens;
-  mayCall(module: string, path: string): boolean;
+  callers: ReadonlyMap<string, ReadonlySet<string>>;
   log: Logger;
 }): ServerInterceptor {
-  const { tokens, mayCall, log } = options;
+  const { tokens, callers, log } = options;
 
   async function check(path: string, headers: Metadata): Promise<void> {
-    const module = await tokens.verify(headers.get("authorization")[0]?.toString() ?? "");
-    if (!mayCall(module, path))
-      throw refusal("SERVICE_NOT_ALLOWED", { module, rpc: path.split("/").at(-1)! });
+    const [, service = "", method = ""] = path.split("/");
+    const module = await tokens.verify(headers.get("authorization")[0]?.toString() ?? "", service);
+    const allowed = callers.get(path);
+    if (!allowed) throw refusal("SERVICE_VERSION_DIFFERS", { service, method });
+    if (!allowed.has(module)) throw refusal("SERVICE_NOT_ALLOWED", { module, rpc: method });
   }
 
   return ({ path }, call) =>
@@ -30,7 +36,10 @@ export function authorizeCallers(options: {
             check(path, headers).then(
               () => goOn(headers),
               (error: DomainError) => {
-                log.warn({ rpc: path }, error.message);
+                log.warn(
+                  { rpc: path.slice(0, maxPath), reason: error.reason },
+                  error.message.slice(0, maxMessage),
+                );
                 call.sendStatus(toStatus(error));
               },
             );

@@ -1,12 +1,13 @@
 import { setMaxListeners } from "node:events";
 import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
-import type { TraceContext } from "../observe/trace-context.ts";
+import { colourOf, type TraceContext, withoutColour } from "../observe/trace-context.ts";
 import { onAbort } from "../protect/on-abort.ts";
 
 /** The priority of the answer under overload: play and session checks; everything else; what can be left out. */
 export const priorities = ["sheddable", "normal", "essential"] as const;
 export type Priority = (typeof priorities)[number];
+export const priorityRank = (priority: Priority = "normal"): number => priorities.indexOf(priority);
 
 /** What every call carries, on both links: caller, deadline, priority and trace. */
 export interface Call extends TraceContext {
@@ -33,17 +34,20 @@ export function requireCaller(call: Call): string {
   throw refusal("LOGIN_REQUIRED");
 }
 
-/** One call for several: in the trace of the first, with the latest deadline and the highest priority. */
+/**
+ * One call for several: in the trace of the first, with the latest deadline and the highest priority, and with a colour
+ * only if all have the same.
+ */
 export function mergeCalls(calls: readonly Call[]): Call {
-  const rank = ({ priority = "normal" }: Call) => priorities.indexOf(priority);
   const { traceId, spanId, sampled, traceState } = calls[0]!;
+  const sameColour = calls.every((call) => colourOf(call.traceId) === colourOf(traceId));
   return {
-    traceId,
+    traceId: sameColour ? traceId : withoutColour(traceId),
     spanId,
     sampled,
     traceState,
     deadlineMs: Math.max(...calls.map(({ deadlineMs }) => deadlineMs)),
-    priority: priorities[Math.max(...calls.map(rank))],
+    priority: priorities[Math.max(...calls.map(({ priority }) => priorityRank(priority)))],
   };
 }
 

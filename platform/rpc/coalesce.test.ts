@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { refusal } from "../errors/reasons.ts";
+import { colourOf, inColour } from "../observe/trace-context.ts";
 import { type Call, callController } from "./call.ts";
 import { coalesce, coalesceById } from "./coalesce.ts";
 
@@ -114,4 +115,25 @@ test("large requests do not share a message, and each finds its own answer", asy
   );
   expect(answers).toEqual(["0", "1", "2", "3", "4", "5"]);
   expect(sizes).toEqual([1900, 200, 3000, 2]);
+});
+
+test("traffic of different colours is not merged, and each request finds its own answer", async () => {
+  const seen: [string | undefined, string[]][] = [];
+  const ask = coalesce(async (asked: string[], call) => {
+    seen.push([colourOf(call.traceId), asked]);
+    return asked.map((one) => `<${one}>`);
+  });
+  const colours = [undefined, "canary", undefined, "blue", "canary"];
+  const answers = await Promise.all(
+    colours.map((colour, i) => {
+      const call = callFor(60_000);
+      return ask(String(i), { ...call, traceId: inColour(call.traceId, colour) });
+    }),
+  );
+  expect(answers).toEqual(["<0>", "<1>", "<2>", "<3>", "<4>"]);
+  expect(seen).toEqual([
+    [undefined, ["0", "2"]],
+    ["canary", ["1", "4"]],
+    ["blue", ["3"]],
+  ]);
 });

@@ -1,4 +1,5 @@
 import { createBatcher } from "../db/batcher.ts";
+import { colourOf } from "../observe/trace-context.ts";
 import { type Call, mergeCalls, waitWithinDeadline } from "./call.ts";
 
 /** Two calls are under way at once, so that neither side waits for the other. */
@@ -8,18 +9,33 @@ const maxIds = 2000;
 
 /**
  * Merges concurrent requests into one call. The call has no caller and the latest deadline of its requests; each
- * request keeps its own deadline. The call ends when no request waits for it. `idsIn` counts the ids of a request;
+ * request keeps its own deadline. Traffic of different colours is not merged. The call ends when no request waits for it. `idsIn` counts the ids of a request;
  * too many for one message become several calls.
  */
 export function coalesce<Asked, Answer>(
   load: (asked: Asked[], call: Call) => Promise<Answer[]>,
   idsIn: (asked: Asked) => number = () => 1,
 ): (asked: Asked, call: Call) => Promise<Answer> {
-  const ask = createBatcher(async (requests: { asked: Asked; call: Call }[], { signal }) => {
+  interface Request {
+    asked: Asked;
+    call: Call;
+  }
+  async function loadAll(requests: Request[], signal: AbortSignal): Promise<Answer[]> {
     const call = { ...mergeCalls(requests.map(({ call }) => call)), signal };
     const all = requests.map(({ asked }) => asked);
     const answers = await Promise.all(chunks(all, idsIn).map((portion) => load(portion, call)));
     return answers.flat();
+  }
+  const ask = createBatcher(async (requests: Request[], { signal }) => {
+    const colours = new Set(requests.map(({ call }) => colourOf(call.traceId)));
+    if (colours.size === 1) return loadAll(requests, signal);
+    const answers = new Map<Request, Answer>();
+    const ofColour = async (colour: string | undefined) => {
+      const own = requests.filter(({ call }) => colourOf(call.traceId) === colour);
+      for (const [i, answer] of (await loadAll(own, signal)).entries()) answers.set(own[i]!, answer);
+    };
+    await Promise.all([...colours].map(ofColour));
+    return requests.map((request) => answers.get(request)!);
   }, limits);
   return (asked, call) => waitWithinDeadline(call, (waited) => ask({ asked, call }, waited));
 }

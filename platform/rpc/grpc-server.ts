@@ -1,13 +1,16 @@
 import { create, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { Server, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
-import { readTraceContext } from "../observe/trace-context.ts";
+import { inColour, readTraceContext } from "../observe/trace-context.ts";
+import { isColour } from "../registry/colour.ts";
 import { authorizeCallers } from "./authorize-callers.ts";
 import { type Call, priorities, withinDeadline } from "./call.ts";
-import { maxMessageBytes } from "./connections.ts";
+import { maxMessageBytes } from "./connection.ts";
+import { createLoadReport } from "./load-report.ts";
 import type { Meter } from "./meter.ts";
 import { toRefusal } from "./refusal.ts";
+import { plaintext, type RpcCredentials } from "./rpc-credentials.ts";
 import type { Handlers, UntypedHandler } from "./service.ts";
 import type { ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
@@ -37,15 +40,16 @@ export async function startGrpcServer(options: {
   tokens: ServiceTokens;
   meter: Meter;
   log: Logger;
+  credentials?: RpcCredentials | undefined;
 }): Promise<GrpcServer> {
+  const { credentials = plaintext } = options;
   /** By method path: the modules that may call it. */
   const callers = new Map<string, ReadonlySet<string>>();
+  const load = createLoadReport();
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_concurrent_streams": 1000,
-    interceptors: [
-      authorizeCallers({ ...options, mayCall: (module, path) => callers.get(path)?.has(module) ?? false }),
-    ],
+    interceptors: [authorizeCallers({ ...options, callers })],
   });
   for (const offer of options.offers) {
     for (const method of offer.service.methods) {
@@ -62,11 +66,18 @@ export async function startGrpcServer(options: {
         path,
         (rpc: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>) => {
           const call = callOf(rpc);
+          load.begun();
           answer(rpc.request, call).then(
-            (message) => reply(null, message),
+            (message) => {
+              load.ended();
+              reply(null, message, load.trailers());
+            },
             (error) => {
+              load.ended();
               const at = { log: options.log, rpc: path, traceId: call.traceId };
-              reply(toStatus(toRefusal(error, at)));
+              const status = toStatus(toRefusal(error, at));
+              status.metadata.merge(load.trailers());
+              reply(status);
             },
           );
         },
@@ -77,7 +88,7 @@ export async function startGrpcServer(options: {
     }
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(`${options.host}:${options.port}`, credentials.server, (error, bound) =>
       error ? reject(refusal("ADDRESS_TAKEN", { host: options.host, port: options.port })) : resolve(bound),
     );
   });
@@ -87,6 +98,7 @@ export async function startGrpcServer(options: {
       new Promise((resolve) => {
         const timer = setTimeout(() => server.forceShutdown(), deadlineMs);
         server.tryShutdown(() => {
+          load.stop();
           clearTimeout(timer);
           resolve();
         });
@@ -100,11 +112,14 @@ function text(rpc: ServerUnaryCall<unknown, unknown>, key: string): string {
 
 function callOf(rpc: ServerUnaryCall<unknown, unknown>): Call {
   const asked = rpc.getDeadline();
+  const trace = readTraceContext(text(rpc, "traceparent"), text(rpc, "tracestate"));
+  const colour = text(rpc, "douya-colour");
   const askedMs = asked instanceof Date ? asked.getTime() : asked;
   return {
     callerId: text(rpc, "douya-caller") || undefined,
     moderator: text(rpc, "douya-moderator") === "yes",
-    ...readTraceContext(text(rpc, "traceparent"), text(rpc, "tracestate")),
+    ...trace,
+    traceId: inColour(trace.traceId, isColour(colour) ? colour : undefined),
     priority: priorities.find((priority) => priority === text(rpc, "douya-priority")),
     deadlineMs: Math.min(askedMs, Date.now() + maxCallMs),
     signal: goneSignal(rpc),

@@ -47,6 +47,14 @@ export type Client<S extends DescService, M extends MethodName<S> = MethodName<S
   ) => Promise<MessageShape<Output<Methods<S>[K]>>>;
 };
 
+/**
+ * Of methods that are served better where the same was asked before: what says whether it is the same, like the id of
+ * a video whose likes are merged.
+ */
+export type Affinity<S extends DescService> = {
+  readonly [K in MethodName<S>]?: (request: MessageShape<Input<Methods<S>[K]>>, call: Call) => string;
+};
+
 /** A client without the type of its method, as the links see it. */
 export type UntypedUnary = (request: unknown, call: Call) => Promise<unknown>;
 /** A handler without it. */

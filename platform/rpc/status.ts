@@ -1,7 +1,8 @@
 import { status as grpcStatus, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
-import { deadlineExceeded } from "./call.ts";
+import { deadlineExceeded, type Priority } from "./call.ts";
+import type { Ending } from "./peers.ts";
 
 /** The gRPC status of each kind of refusal; `numbersOfKind` in contracts/reasons.ts has those of HTTP. */
 const statusOfKind: Record<ErrorKind, grpcStatus> = {
@@ -31,31 +32,89 @@ function encoded(message: string): string {
   return encodeURIComponent(Buffer.from(message).toString());
 }
 
-/** The peer was stopping and never looked at the call, which may be sent to another (HTTP/2: REFUSED_STREAM). */
-export function neverBegun({ code, details }: ServiceError): boolean {
-  return code === grpcStatus.UNAVAILABLE && details === "Stream refused by server";
+/** The process of another version has no such method. */
+function isOtherVersion(error: ServiceError): boolean {
+  return error.code === grpcStatus.UNIMPLEMENTED || reasonIn(error) === "SERVICE_VERSION_DIFFERS";
+}
+
+/**
+ * The peer never looked at the call: it was stopping (HTTP/2: REFUSED_STREAM), there was no connection, or it does not
+ * know the method.
+ */
+export function neverBegun(error: ServiceError): boolean {
+  const { code, details } = error;
+  if (isOtherVersion(error)) return true;
+  return (
+    code === grpcStatus.UNAVAILABLE &&
+    (details === "Stream refused by server" || details.startsWith("No connection established"))
+  );
+}
+
+/** The peer was lost, perhaps after it had done what it was asked. */
+export function isLost(error: ServiceError): boolean {
+  if (reasonIn(error)) return false;
+  const { code, details } = error;
+  return (
+    code === grpcStatus.UNAVAILABLE ||
+    code === grpcStatus.CANCELLED ||
+    (code === grpcStatus.INTERNAL && details.startsWith("Received RST_STREAM"))
+  );
+}
+
+/** A deadline below this says more about the caller than about the peer. */
+const enoughMs = 1_000;
+
+/** What an error tells about the peer. */
+export function endingOf(
+  error: ServiceError,
+  { ms, givenMs, priority }: { ms: number; givenMs: number; priority: Priority | undefined },
+): Ending {
+  if (reasonIn(error) === "OVERLOADED")
+    return { how: "overloaded", priority, forMs: retryAfterMsIn(error) ?? usualRetryMs };
+  if (error.code === grpcStatus.DEADLINE_EXCEEDED)
+    return givenMs < enoughMs ? { how: "abandoned" } : { how: "silent", ms };
+  if (isLost(error)) return { how: "silent", ms };
+  const failed = error.code === grpcStatus.UNAVAILABLE || error.code === grpcStatus.INTERNAL;
+  return { how: failed ? "failed" : "answered", ms };
+}
+
+function reasonIn({ metadata }: ServiceError): string | undefined {
+  return metadata?.get("douya-reason")[0]?.toString();
+}
+
+function retryAfterMsIn({ metadata }: ServiceError): number | undefined {
+  const given = metadata.get("douya-retry-after-ms")[0];
+  return given === undefined ? undefined : Number(given);
 }
 
 /** The same refusal on the other side. An error that no handler made becomes a refusal of the link. */
-export function fromStatus(error: ServiceError, module: string): DomainError {
-  const reason = error.metadata?.get("douya-reason")[0]?.toString();
+export function fromStatus(
+  error: ServiceError,
+  { module, method }: { module: string; method: string },
+): DomainError {
+  const reason = reasonIn(error);
   if (reason) {
-    const retry = error.metadata.get("douya-retry-after-ms")[0];
-    return new DomainError(
-      kindOfStatus.get(error.code) ?? "internal",
-      reason,
-      decodeURIComponent(error.details),
-      retry === undefined ? undefined : Number(retry),
-    );
+    const kind = kindOfStatus.get(error.code) ?? "internal";
+    return new DomainError(kind, reason, decodeURIComponent(error.details), retryAfterMsIn(error));
   }
   if (error.code === grpcStatus.DEADLINE_EXCEEDED) return deadlineExceeded();
-  if (error.code === grpcStatus.UNAVAILABLE || error.code === grpcStatus.CANCELLED) {
-    return unavailable(module);
-  }
+  if (isOtherVersion(error)) return refusal("SERVICE_VERSION_DIFFERS", { service: module, method });
+  if (isLost(error)) return unavailable(module);
   return refusal("INTERNAL");
 }
 
-export function unavailable(module: string): DomainError {
+const usualRetryMs = 1_000;
+
+export function unavailable(module: string, retryAfterMs = usualRetryMs): DomainError {
   const reason = `${module.toUpperCase()}_UNAVAILABLE`;
-  return new DomainError("unavailable", reason, `The ${module} service is not reachable right now.`, 1000);
+  return new DomainError(
+    "unavailable",
+    reason,
+    `The ${module} service is not reachable right now.`,
+    retryAfterMs,
+  );
+}
+
+export function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && "metadata" in error && "details" in error;
 }

@@ -1,20 +1,30 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { openDatabase } from "#platform/db/database.ts";
 import { createEvents } from "#platform/events/events.ts";
+import { createNatsEvents } from "#platform/events/nats/nats-events.ts";
+import { linkNats } from "#platform/events/nats/nats-link.ts";
 import { startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { added, type EffectTables, writeEffects } from "./event-log.ts";
 
 /**
- * A separate process for tests: `consume-events <url> <hang>` consumes as the group `test`, in batches of two. At the
+ * A separate process for tests: `consume-events <hang> <url>` consumes as the group `test`, in batches of two. At the
  * step `hang` of the batch with the event `k:3` it writes a line with the step's name and stops, so that it can be
- * killed there. At `commit` it continues; a test can delay its commit with the lock 1.
+ * killed there. At `commit` it continues; a test can delay its commit with the lock 1. `<nats> <scope> <origin>` after
+ * that: the events of this origin come from NATS.
  */
-const [, , url, hang] = process.argv;
+const [, , hang, url, nats, scope, origin] = process.argv;
 const log = createLog("silent");
 const database = openDatabase(url!, { log });
 const lease = startLease(database.pool, { log, leaseMs: 600 });
-const events = createEvents({ database, lease, log });
+const events = createEvents({
+  databases: [{ database, lease }],
+  databaseOf: () => database,
+  nats: nats
+    ? createNatsEvents({ link: linkNats(nats, log), scope: scope!, elsewhere: [origin!], log })
+    : undefined,
+  log,
+});
 
 async function reach(step: string): Promise<void> {
   if (step !== hang) return;

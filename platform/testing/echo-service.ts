@@ -3,7 +3,10 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { Call, ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 
-/** `message Echo { string text = 1; bytes data = 2; }  service Echo { rpc Say(Echo) returns (Echo); }` */
+/**
+ * `message Echo { string text = 1; bytes data = 2; }` and `service EchoService` with the RPCs `Say` and `Read`, of which
+ * only the latter may be repeated (NO_SIDE_EFFECTS).
+ */
 const file = {
   name: "echo.proto",
   package: "test",
@@ -18,7 +21,13 @@ const file = {
     },
   ],
   service: [
-    { name: "EchoService", method: [{ name: "Say", inputType: ".test.Echo", outputType: ".test.Echo" }] },
+    {
+      name: "EchoService",
+      method: [
+        { name: "Say", inputType: ".test.Echo", outputType: ".test.Echo" },
+        { name: "Read", inputType: ".test.Echo", outputType: ".test.Echo", options: { idempotencyLevel: 1 } },
+      ],
+    },
   ],
 };
 
@@ -35,8 +44,11 @@ export type Say = (request: Echo, call: Call) => Promise<Echo>;
 export type ServeSay = (request: Echo, call: ServedCall) => Promise<Echo>;
 
 export function echoHandlers(say: ServeSay): Handlers<DescService> {
-  return { say } as never;
+  return { say, read: say } as never;
 }
 export function sayOf(client: unknown): Say {
   return (client as { say: Say }).say;
+}
+export function readOf(client: unknown): Say {
+  return (client as { read: Say }).read;
 }

@@ -39,7 +39,7 @@ export interface EventLog {
 /** A database with an empty event log and a table for effects. */
 export async function openEventLog(options: { leaseMs?: number; log?: Logger } = {}): Promise<EventLog> {
   const { log = createLog("silent"), leaseMs = 600 } = options;
-  const test = await createTestDatabaseFrom("event_log_2", async (url) => {
+  const test = await createTestDatabaseFrom("event_log_5", async (url) => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "events", migrations);
@@ -51,11 +51,15 @@ export async function openEventLog(options: { leaseMs?: number; log?: Logger } =
     );
     await fresh.close();
   });
+  // A clone of a database is another one.
+  const admin = openDatabase(test.url, { log });
+  await admin.pool.query("update events.origin set id = gen_random_uuid()");
+  await admin.close();
   const joined: { all: ProcessEvents; lease: ProcessLease; database: Database }[] = [];
   const join = () => {
     const database = openDatabase(test.url, { log });
     const lease = startLease(database.pool, { log, leaseMs });
-    const all = createEvents({ database, lease, log });
+    const all = createEvents({ databases: [{ database, lease }], databaseOf: () => database, log });
     const member = {
       database,
       lease,

@@ -1,15 +1,17 @@
-import { createServer } from "node:net";
+import { freePort } from "#platform/net/free-port.ts";
 
-/** Unused ports; all held at once, so that they differ. */
+/**
+ * Below the ports that systems give to outgoing connections, which could take that of an engine between two starts, and
+ * below those of `npm run cluster`. Each worker of the test runner has some of its own, for the same reason.
+ */
+const lowest = 12_000;
+const ofEach = 5_000;
+const workers = 2;
+
+/** Unused ports, all different. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const from = lowest + ofEach * (Number(process.env.VITEST_POOL_ID ?? 0) % workers);
+  const found: number[] = [];
+  while (found.length < count) found.push(await freePort([from, from + ofEach], found));
+  return found;
 }

@@ -46,7 +46,7 @@ export async function createModuleDatabase<Tables>(
   const join = () => {
     const lease = startLease(database.pool, { log });
     const jobs = createJobs({ database, lease, log });
-    const events = createEvents({ database, lease, log });
+    const events = createEvents({ databases: [{ database, lease }], databaseOf: () => database, log });
     joined.push({ lease, jobs, events });
     return { jobs: jobs.of(schema), events: events.of<Tables>(schema) };
   };

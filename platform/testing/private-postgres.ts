@@ -36,9 +36,12 @@ export type PrivatePostgres = {
   remove(): Promise<void>;
 };
 
-/** A PostgreSQL server for one test alone, with the settings of production: durable, on disk. */
-export function startPrivatePostgres(settings: Record<string, string> = {}): Promise<PrivatePostgres> {
-  return startIn(tmpdir(), settings);
+/** A PostgreSQL server for one test alone, with the settings of production: durable, on disk, in a folder in `parent`. */
+export function startPrivatePostgres(
+  settings: Record<string, string> = {},
+  parent = tmpdir(),
+): Promise<PrivatePostgres> {
+  return startIn(parent, settings);
 }
 
 /** A fast server without durability, in memory if the system has room for it. */

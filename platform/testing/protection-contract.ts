@@ -37,13 +37,13 @@ export function protectionContract(open: (limits: boolean) => Promise<Protection
 
   test("wrong guesses count, right ones and those nobody has judged do not; what was stored does", async () => {
     const passwords = (await open(true)).guessLimit("passwords", { burst: 3, tooMany });
-    const guess = async (verdict: Promise<boolean>) =>
-      (await passwords.take("ada")).judge(verdict).catch(() => "unjudged");
+    const guess = async (verdict: () => Promise<boolean>) =>
+      (await passwords.take("ada")).judge(verdict()).catch(() => "unjudged");
     for (let i = 0; i < 5; i++) {
-      expect(await guess(Promise.resolve(true))).toBe(true);
-      expect(await guess(Promise.reject(new Error("BUSY")))).toBe("unjudged");
+      expect(await guess(async () => true)).toBe(true);
+      expect(await guess(() => Promise.reject(new Error("BUSY")))).toBe("unjudged");
     }
-    for (let i = 0; i < 3; i++) expect(await guess(Promise.resolve(false))).toBe(false);
+    for (let i = 0; i < 3; i++) expect(await guess(async () => false)).toBe(false);
     await expect(passwords.take("ada")).rejects.toMatchObject(refused("TOO_MANY_ATTEMPTS"));
     await expect(passwords.take("ben", { level: 50, atMs: Date.now() })).rejects.toMatchObject(
       refused("TOO_MANY_ATTEMPTS"),

@@ -1,7 +1,6 @@
 import { createLog } from "#platform/observe/log.ts";
-import { startGrpcServer } from "#platform/rpc/grpc-server.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
-import { echoHandlers, echoService } from "./echo-service.ts";
+import { startEchoServer } from "./echo-server.ts";
 
 /**
  * A separate process for tests: `serve-echo <port> <secret>` serves an echo to the module "test", writes its port,
@@ -12,14 +11,9 @@ const say = (request: { text?: string }) =>
   request.text === "hang"
     ? new Promise<never>(() => process.stdout.write("hangs\n"))
     : Promise.resolve(request);
-const server = await startGrpcServer({
-  offers: [
-    { service: echoService, handlers: echoHandlers(say), callers: new Map([["test", new Set(["say"])]]) },
-  ],
-  host: "127.0.0.1",
-  port: Number(port),
+const server = await startEchoServer(say, {
   tokens: createServiceTokens(secret),
-  meter: () => (work) => work(),
   log: createLog("silent"),
+  port: Number(port),
 });
 process.stdout.write(`${server.port}\n`);

@@ -51,7 +51,7 @@ export interface Visitor {
   readonly devtools: CDPSession;
   /** Allows this answer of the server here; any other one at or above 400 fails the test. */
   expectStatus(...statuses: number[]): void;
-  /** Allows this message in the page's console. */
+  /** Allows this message in the page's console, and this failure of its requests. */
   expectComplaint(text: RegExp): void;
 }
 
@@ -176,9 +176,9 @@ async function listenForTroubles(
       troubles.push(`request to somebody else: ${request.url()}`);
   });
   page.on("requestfailed", (request) => {
-    const why = request.failure()?.errorText;
+    const why = request.failure()?.errorText ?? "";
     // The page itself aborts what it no longer needs: a video scrolled away, a list of the page before.
-    if (why === "net::ERR_ABORTED") return;
+    if (why === "net::ERR_ABORTED" || complaints.some((text) => text.test(why))) return;
     troubles.push(`failed request: ${request.method()} ${request.url()}: ${why}`);
   });
   page.on("response", (response) => {

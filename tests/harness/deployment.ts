@@ -2,66 +2,48 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "#platform/testing/free-ports.ts";
-import { createTestDatabase } from "#platform/testing/test-database.ts";
+import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
+import { deployCluster } from "./cluster.ts";
 import { type Program, startProgram } from "./program.ts";
+import type { Deployment, DeploymentOptions, Shape } from "./shape.ts";
 
-/** The ways to spread modules over processes: every scenario runs in each. */
-export const shapes = ["all", "split"] as const;
-export type Shape = (typeof shapes)[number];
+export type { Deployment, DeploymentOptions, Shape };
+
+/** Every scenario runs in each of these: in the cluster with `npm run test:cluster`, else in those without engines. */
+export const shapes: readonly Shape[] = process.env.TEST_SHAPE === "cluster" ? ["cluster"] : ["all", "split"];
 
 /** Modules by process, in start order; the last process serves the public. */
-const targetsOf: Record<Shape, string[]> = {
+const targetsOf: Record<Exclude<Shape, "cluster">, string[]> = {
   all: ["all"],
   split: ["user", "video,message,feed", "relation,interaction", "gateway"],
 };
 
-export interface Deployment {
-  readonly shape: Shape;
-  /** The public address: http://127.0.0.1:12345 */
-  readonly origin: string;
-  readonly dataDir: string;
-  readonly databaseUrl: string;
-  /** The process that runs a module. */
-  programOf(module: string): Program;
-  programs(): Program[];
-  /** The address of a module's service for other processes; nothing listens there if there are none. */
-  rpcAddressOf(module: string): string;
-  /** Starts another process with the same modules as this module's; returns its public address. */
-  another(module: string): Promise<string>;
-  /** Restarts the process of a module after it was stopped or killed. */
-  restart(module: string): Promise<void>;
-  /** Stops all processes and removes their data. Resolves with their output. */
-  remove(): Promise<string>;
-}
-
-export interface DeploymentOptions {
-  /** A module that the others know at a second address too, where `another` starts it. */
-  atTwoPlaces?: string;
-  env?: Record<string, string>;
-  /** A database that the caller maintains, instead of a fresh one on the run's shared server. */
-  databaseUrl?: string;
-}
-
 /** Starts the program in one of its shapes, with its own data folder and database. */
 export async function deploy(shape: Shape, options: DeploymentOptions = {}): Promise<Deployment> {
+  if (shape === "cluster") return deployCluster(options);
+  const targets = targetsOf[shape];
   const dataDir = await mkdtemp(join(tmpdir(), "douya-scenario-"));
   const own = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
   const databaseUrl = options.databaseUrl ?? own!.url;
+  const owned = new Map<string, Pick<TestDatabase, "url"> & Partial<TestDatabase>>();
+  const { ownDatabases = [] } = options;
+  if (Array.isArray(ownDatabases))
+    for (const module of ownDatabases) owned.set(module, await createTestDatabase());
+  else for (const [module, url] of Object.entries(ownDatabases)) owned.set(module, { url });
   const programs = new Map<string, Program>();
   const past: Program[] = [];
   const environments = new Map<string, Record<string, string>>();
   let origin = "";
   let secondRpcPort: number | undefined;
 
-  async function start(target: string): Promise<void> {
-    const program = startProgram(["serve", `--target=${target}`], environments.get(target)!);
+  async function start(target: string, more: Record<string, string> = {}): Promise<void> {
+    const program = startProgram(["serve", `--target=${target}`], { ...environments.get(target)!, ...more });
     programs.set(target, program);
     past.push(program);
     await program.printed(/Stop {5}Ctrl-C/);
   }
 
   async function startAll(): Promise<void> {
-    const targets = targetsOf[shape];
     const ports = await freePorts(2 * targets.length + 1);
     const services = targets.flatMap((target, i) =>
       target === "all" ? [] : target.split(",").map((module) => `${module}=127.0.0.1:${ports[2 * i]}`),
@@ -79,20 +61,23 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
         DOUYA_PORT: String(port),
         DOUYA_RPC_PORT: String(rpcPort),
         DOUYA_SERVICES: services.join(","),
+        ...Object.fromEntries(
+          [...owned].map(([module, { url }]) => [`DOUYA_DATABASE_URL_${module.toUpperCase()}`, url]),
+        ),
         ...options.env,
       });
       origin = `http://127.0.0.1:${port}`;
     }
     // Processes need the others only to answer, not to start.
-    await Promise.all(targets.map(start));
+    await Promise.all(targets.map((target) => start(target)));
   }
 
   const targetOf = (module: string) =>
-    targetsOf[shape].find((target) => target === "all" || target.split(",").includes(module))!;
+    targets.find((target) => target === "all" || target.split(",").includes(module))!;
   const output = () => past.map((program) => `--- process ${program.pid}\n${program.output()}`).join("\n");
   const remove = async () => {
     await Promise.all(past.map((program) => program.stop()));
-    await own?.drop();
+    await Promise.all([own, ...owned.values()].map((database) => database?.drop?.()));
     await rm(dataDir, { recursive: true, force: true });
     return output();
   };
@@ -106,6 +91,7 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
     origin,
     dataDir,
     databaseUrl,
+    databaseUrlOf: (module) => owned.get(module)?.url ?? databaseUrl,
     programOf: (module) => programs.get(targetOf(module))!,
     programs: () => [...programs.values()],
     rpcAddressOf: (module) => `127.0.0.1:${environments.get(targetOf(module))!.DOUYA_RPC_PORT}`,
@@ -122,7 +108,7 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
       await program.printed(/Stop {5}Ctrl-C/);
       return `http://127.0.0.1:${port}`;
     },
-    restart: (module) => start(targetOf(module)),
+    restart: (module, more) => start(targetOf(module), more),
     remove,
   };
 }

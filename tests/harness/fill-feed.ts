@@ -1,6 +1,6 @@
 import pg from "pg";
 import { inboxesChanged } from "#contracts/events.ts";
-import { partitionOf } from "#platform/events/partitions.ts";
+import { partitionHash } from "#platform/events/partitions.ts";
 
 /**
  * Adds `count` videos by copying the row of a published one, since making each would take the pipeline half a second.
@@ -35,8 +35,8 @@ export async function copyVideo(
       [videoId, count],
     );
     // Cached pages of feeds are valid until an event says otherwise.
-    await client.query("select events.append($1, $2, $3, $4, $5)", [
-      ...[[partitionOf("")], [inboxesChanged.name], [""], [Buffer.alloc(0)], [null]],
+    await client.query("select events.append_hashed($1, $2, $3, $4, $5)", [
+      ...[[partitionHash("")], [inboxesChanged.name], [""], [Buffer.alloc(0)], [null]],
     ]);
     return ids;
   } finally {

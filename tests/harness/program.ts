@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { patienceMs } from "#platform/testing/patience.ts";
 import { within } from "./within.ts";
 
-const builtProgram = fileURLToPath(new URL("run-built.mjs", import.meta.url));
+const builtProgram = fileURLToPath(new URL("../../bin/run-built.mjs", import.meta.url));
 
 /** A process of the program. */
 export interface Program {

@@ -1,20 +1,21 @@
 import { statfs } from "node:fs/promises";
 import { availableParallelism, freemem } from "node:os";
+import { checkDatabase } from "#platform/db/check-database.ts";
 import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { readLag } from "#platform/events/admin/lag.ts";
+import { readAllLag } from "#platform/events/admin/all-lag.ts";
 import { readDeadJobs, retryDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
-import { connectEtcd } from "#platform/registry/etcd/etcd-client.ts";
-import { Maintenance } from "#platform/registry/etcd/gen/etcd_pb.ts";
 import { readConfig, searchPath } from "../config.ts";
+import { type Databases, openDatabases } from "../open-databases.ts";
 import { mediaWorkerPath } from "../paths.ts";
-import { openStorage } from "../storage.ts";
 import { modulesOf } from "../targets.ts";
 import type { Command } from "./command.ts";
+import { engineChecks } from "./engine-checks.ts";
+import { partitionsOf } from "./events.ts";
 import { recountAll } from "./recount.ts";
-import { withDatabase } from "./with-database.ts";
+import { withDatabases } from "./with-databases.ts";
 
 const schemas = modulesOf("all").map(({ module }) => module.name);
 
@@ -26,8 +27,8 @@ export const doctorCommand: Command = {
     "retry-jobs": { type: "boolean", default: false },
   },
   async run(values) {
-    if (values.recount) return withDatabase(recountAll);
-    if (values["retry-jobs"]) return withDatabase(retryAll);
+    if (values.recount) return withDatabases(recountAll);
+    if (values["retry-jobs"]) return withDatabases(retryAll);
     const config = readConfig();
     const log = createLog("silent");
     await check("Node.js", async () => `${process.version}, ${availableParallelism()} cores`);
@@ -37,21 +38,23 @@ export const doctorCommand: Command = {
       return `${megabytes} MB free`;
     });
     await check("Database", async () => {
-      const storage = await openStorage(config, log).catch((error) => {
+      if (config.databaseUrl) return checkDatabase(config.databaseUrl, config.databaseReplicaUrls);
+      const databases = await openDatabases(config, log).catch((error) => {
         if (error instanceof DomainError && error.reason === "DATA_IN_USE") return undefined;
         throw error;
       });
-      if (!storage) return "in use by a running server";
+      if (!databases) return "in use by a running server";
       try {
-        const { rows } = await storage.database.pool.query<{ version: string }>("select version()");
-        return rows[0]!.version.split(" on ")[0]!;
+        return await versionOf(databases.main);
       } finally {
-        await storage.close();
+        await databases.close();
       }
     });
-    if (config.etcdUrl) await check("etcd", () => lookAtEtcd(config.etcdUrl));
-    await check("Jobs", () => withDatabase(lookForDeadJobs));
-    await check("Events", () => withDatabase((database) => lookAtEvents(database, config.stalledMs)));
+    await check("Modules", () => withDatabases(lookAtModuleDatabases));
+    for (const { name, isUsed, look } of engineChecks)
+      if (isUsed(config)) await check(name, () => look(config));
+    await check("Jobs", () => withDatabases(lookForDeadJobs));
+    await check("Events", () => withDatabases((databases) => lookAtEvents(databases, config.stalledMs)));
     await check("Disk", async () => {
       const { bavail, bsize } = await statfs(config.dataDir);
       const gigabytes = (bavail * bsize) / 1024 ** 3;
@@ -72,31 +75,35 @@ export const doctorCommand: Command = {
   },
 };
 
-/** Its version and how long it takes. */
-async function lookAtEtcd(url: string): Promise<string> {
-  const etcd = connectEtcd(url);
-  try {
-    const startedMs = performance.now();
-    const { version, leader, errors } = await etcd.call(Maintenance.method.status, {});
-    const tookMs = Math.round(performance.now() - startedMs);
-    if (leader === 0n) throw new Error("it has no leader: a majority of its members must be up");
-    if (errors.length > 0) throw new Error(`it reports: ${errors.join(", ")}`);
-    return `etcd ${version}, answers in ${tookMs} ms`;
-  } finally {
-    etcd.close();
-  }
+async function versionOf({ pool }: Database): Promise<string> {
+  const { rows } = await pool.query<{ version: string }>("select version()");
+  return rows[0]!.version.split(" on ")[0]!;
 }
 
-async function lookForDeadJobs({ pool }: Database): Promise<string> {
-  const dead = await readDeadJobs(pool, schemas);
+/** Those that single modules have for themselves. */
+async function lookAtModuleDatabases(databases: Databases): Promise<string> {
+  const own = databases.all().filter(({ database }) => database !== databases.main);
+  const versions = own.map(async ({ name, database }) => {
+    const sinceMs = performance.now();
+    const version = await versionOf(database);
+    return `${name} on ${version} (${(performance.now() - sinceMs).toFixed(1)} ms)`;
+  });
+  return (await Promise.all(versions)).join(", ") || "all in the main database";
+}
+
+async function lookForDeadJobs(databases: Databases): Promise<string> {
+  const found = await Promise.all(
+    databases.all().map(({ database }) => readDeadJobs(database.pool, schemas)),
+  );
+  const dead = found.flat();
   if (dead.length === 0) return "none given up";
   const named = dead.map(({ kind, count, lastError }) => `${count} × ${kind} (${lastError})`).join(", ");
   throw new Error(`given up: ${named}. Mend the cause, then run: douya doctor --retry-jobs`);
 }
 
 /** Dead letters, groups without members that keep the log from being trimmed, and groups that are late. */
-async function lookAtEvents({ pool }: Database, stalledMs: number): Promise<string> {
-  const groups = await readLag(pool);
+async function lookAtEvents(databases: Databases, stalledMs: number): Promise<string> {
+  const groups = await readAllLag(databases.all().map(({ database }) => database.pool));
   const dead = groups
     .filter(({ deadLetters }) => deadLetters > 0)
     .map(({ group, deadLetters }) => `${deadLetters} that ${group} could not handle, see: douya events dead`);
@@ -114,13 +121,15 @@ async function lookAtEvents({ pool }: Database, stalledMs: number): Promise<stri
       ({ group, records, seconds }) =>
         `${group} has ${records} events to handle, the oldest for ${Math.round(seconds)} s: if that does not go down, the log says why`,
     );
-  const found = [...dead, ...abandoned, ...behind];
-  if (found.length > 0) throw new Error(found.join("; "));
-  return "none left behind";
+  const problems = [...dead, ...abandoned, ...behind];
+  if (problems.length > 0) throw new Error(problems.join("; "));
+  return `none left behind, ${(await partitionsOf(databases)).join(", ")}`;
 }
 
-async function retryAll({ pool }: Database): Promise<void> {
-  console.log(`${await retryDeadJobs(pool, schemas)} to be tried again.`);
+async function retryAll(databases: Databases): Promise<void> {
+  let count = 0;
+  for (const { database } of databases.all()) count += await retryDeadJobs(database.pool, schemas);
+  console.log(`${count} to be tried again.`);
 }
 
 async function check(what: string, look: () => Promise<string>): Promise<void> {

@@ -1,5 +1,7 @@
+import { clusterCommand } from "./cluster.ts";
 import type { Command } from "./command.ts";
 import { configCommand } from "./config.ts";
+import { databaseCommand } from "./database.ts";
 import { doctorCommand } from "./doctor.ts";
 import { eventsCommand } from "./events.ts";
 import { migrateCommand } from "./migrate.ts";
@@ -9,18 +11,22 @@ import { rebuildCommand } from "./rebuild.ts";
 import { securityLogCommand } from "./security-log.ts";
 import { seedCommand } from "./seed.ts";
 import { serveCommand } from "./serve.ts";
+import { settingsCommand } from "./settings.ts";
 import { targetsCommand } from "./targets.ts";
 
 export const commands: Record<string, Command> = {
   serve: serveCommand,
+  cluster: clusterCommand,
   seed: seedCommand,
   migrate: migrateCommand,
+  database: databaseCommand,
   doctor: doctorCommand,
   events: eventsCommand,
   rebuild: rebuildCommand,
   "security-log": securityLogCommand,
   ...moduleCommands(),
   config: configCommand,
+  settings: settingsCommand,
   targets: targetsCommand,
   openapi: openapiCommand,
 };

@@ -1,6 +1,6 @@
 import { table } from "../targets.ts";
 import type { Command } from "./command.ts";
-import { withDatabase } from "./with-database.ts";
+import { withDatabases } from "./with-databases.ts";
 
 /**
  * The commands that modules declare. Each runs on its module's database while a server may be running, so they change
@@ -15,8 +15,9 @@ export function moduleCommands(): Record<string, Command> {
         options: {},
         positionals: true,
         run: (_values, words) =>
-          withDatabase(async (database) => {
-            for (const line of await run(database.of(entry.module.name), words)) console.log(line);
+          withDatabases(async (databases) => {
+            const { name: module } = entry.module;
+            for (const line of await run(databases.of(module).of(module), words)) console.log(line);
           }),
       },
     ]),

@@ -8,7 +8,7 @@ import { findRebuild, requestRebuild } from "#platform/jobs/rebuild.ts";
 import type { ReadModel } from "#platform/module/module.ts";
 import { modulesOf } from "../targets.ts";
 import type { Command } from "./command.ts";
-import { withDatabase } from "./with-database.ts";
+import { withDatabases } from "./with-databases.ts";
 
 const lookEveryMs = 200;
 
@@ -32,7 +32,7 @@ export const rebuildCommand: Command = {
     if (!found || more.length > 0) {
       throw refusal("ARGUMENT_INVALID", `Say one of: ${models.map((one) => one.name).join(", ")}.`);
     }
-    await withDatabase((database) => rebuild(database, found));
+    await withDatabases((databases) => rebuild(databases.of(found.schema), found));
   },
 };
 

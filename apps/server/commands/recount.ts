@@ -1,5 +1,5 @@
-import type { Database } from "#platform/db/database.ts";
-import { recount } from "#platform/db/recount.ts";
+import { type Recounted, recount } from "#platform/db/recount.ts";
+import type { Databases } from "../open-databases.ts";
 import { progressBar } from "../progress-bar.ts";
 import { modulesOf } from "../targets.ts";
 
@@ -7,17 +7,19 @@ import { modulesOf } from "../targets.ts";
 const timeoutMs = 3_600_000;
 
 /** Prints a table of all counts. A difference is a bug, or somebody has changed the tables by hand. */
-export async function recountAll(database: Database): Promise<void> {
+export async function recountAll(databases: Databases): Promise<void> {
   const modules = modulesOf("all").flatMap(({ module: { name, recount: counts } }) =>
     counts ? [{ name, counts }] : [],
   );
   const total = modules.reduce((sum, { counts }) => sum + counts.length, 0);
   const progress = progressBar();
   let begun = 0;
-  const done = await recount(database, modules, {
-    statementTimeoutMs: timeoutMs,
-    onStart: () => progress("counts", ++begun, total),
-  });
+  const done: Recounted[] = [];
+  for (const { database } of databases.all()) {
+    const here = modules.filter(({ name }) => databases.of(name) === database);
+    const options = { statementTimeoutMs: timeoutMs, onStart: () => progress("counts", ++begun, total) };
+    if (here.length > 0) done.push(...(await recount(database, here, options)));
+  }
   for (const { module, what, tookMs, drifts, first } of done) {
     const name = `${module.padEnd(12)}${what.padEnd(26)}`;
     if (drifts === 0) {

@@ -1,19 +1,24 @@
 import { refusal } from "#contracts/reasons.ts";
-import type { Database } from "#platform/db/database.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
+import type { Databases } from "../open-databases.ts";
 import type { Command } from "./command.ts";
-import { withDatabase } from "./with-database.ts";
+import { withDatabases } from "./with-databases.ts";
 
-interface Row {
+interface Entry {
   at: Date;
   kind: string;
   times: number;
-  person: string | null;
-  actor: string | null;
+  userId: string | null;
+  actorId: string | null;
   subject: string;
   address: string;
   device: string;
   reason: string;
+}
+
+interface Row extends Entry {
+  person: string | null;
+  actor: string | null;
 }
 
 export const securityLogCommand: Command = {
@@ -26,8 +31,8 @@ export const securityLogCommand: Command = {
     limit: { type: "string", default: "200" },
   },
   run: (values) =>
-    withDatabase(async (database) => {
-      const rows = await read(database, {
+    withDatabases(async (databases) => {
+      const rows = await read(databases, {
         name: values.user === undefined ? undefined : String(values.user),
         kinds: values.kind === undefined ? undefined : String(values.kind).split(","),
         hours: count(values, "hours"),
@@ -39,32 +44,45 @@ export const securityLogCommand: Command = {
 };
 
 async function read(
-  { pool }: Database,
+  databases: Databases,
   by: { name: string | undefined; kinds: string[] | undefined; hours: number; limit: number },
 ): Promise<Row[]> {
+  const users = databases.of("user").pool;
   let userId: string | undefined;
   if (by.name !== undefined) {
     const key = nameKey(by.name.normalize("NFC").trim());
-    const { rows } = await pool.query<{ id: string }>(
+    const { rows } = await users.query<{ id: string }>(
       `select id from "user".account where name_key = $1 or id::text = $2`,
       [key, by.name],
     );
     userId = rows[0]?.id;
     if (!userId) throw refusal("USER_NOT_FOUND", `There is nobody called ${by.name}.`);
   }
-  const { rows } = await pool.query<Row>(
-    `select e.at, e.kind, e.times, coalesce(nullif(p.username, ''), e.user_id::text) as person,
-       coalesce(nullif(a.username, ''), e.actor_id::text) as actor, e.subject, e.address, e.device, e.reason
-     from security.entry e
-     left join "user".account p on p.id = e.user_id
-     left join "user".account a on a.id = e.actor_id
-     where e.at > now() - $1 * interval '1 hour'
-       and ($2::int8 is null or e.user_id = $2 or e.actor_id = $2)
-       and ($3::text[] is null or e.kind = any($3))
-     order by e.id desc limit $4`,
-    [by.hours, userId ?? null, by.kinds ?? null, by.limit],
+  const found = await Promise.all(
+    databases.all().map(({ database }) =>
+      database.pool.query<Entry>(
+        `select at, kind, times, user_id as "userId", actor_id as "actorId", subject, address, device, reason
+         from security.entry
+         where at > now() - $1 * interval '1 hour'
+           and ($2::int8 is null or user_id = $2 or actor_id = $2)
+           and ($3::text[] is null or kind = any($3))
+         order by id desc limit $4`,
+        [by.hours, userId ?? null, by.kinds ?? null, by.limit],
+      ),
+    ),
   );
-  return rows;
+  const entries = found
+    .flatMap(({ rows }) => rows)
+    .sort((a, b) => b.at.getTime() - a.at.getTime())
+    .slice(0, by.limit);
+  const ids = entries.flatMap(({ userId, actorId }) => [userId, actorId]).filter((id) => id !== null);
+  const { rows: people } = await users.query<{ id: string; username: string }>(
+    `select id, username from "user".account where id = any($1)`,
+    [ids],
+  );
+  const names = new Map(people.map(({ id, username }) => [id, username]));
+  const nameOf = (id: string | null) => id && (names.get(id) || id);
+  return entries.map((entry) => ({ ...entry, person: nameOf(entry.userId), actor: nameOf(entry.actorId) }));
 }
 
 function line({ at, kind, times, person, actor, subject, address, device, reason }: Row): string {

@@ -95,9 +95,9 @@ async function seedGraph(
   };
   const progress = progressBar();
   for (const { module } of modulesOf("all")) {
-    await module.seed?.(server.database.of(module.name), graph, progress);
+    await module.seed?.(server.databases.of(module.name).of(module.name), graph, progress);
   }
-  await server.database.pool.query("analyze");
+  for (const { database } of server.databases.all()) await database.pool.query("analyze");
 }
 
 /** `03-slow-waves.mp4` → `Slow waves` */

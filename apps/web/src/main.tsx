@@ -1,8 +1,17 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { againMs, createApi, createSender, isSoonOver, isTransient, refreshSession } from "./api/client.ts";
+import {
+  afterFailures,
+  againMs,
+  createApi,
+  createSender,
+  isSoonOver,
+  isTransient,
+  refreshSession,
+} from "./api/client.ts";
 import { feedQuery, videoQuery } from "./api/queries.ts";
+import { createRetryHints } from "./api/retry-hints.ts";
 import { ServicesProvider } from "./api/services.tsx";
 import { createSession } from "./api/session.ts";
 import { firstAnswers, firstFilmMoves, hideFirstScreen } from "./feed/first-screen.ts";
@@ -21,7 +30,6 @@ import "./shell/base.css";
 import "./shell/reduced-motion.css";
 import "./ui/button.css";
 
-const AGAIN_MS = 5000;
 /** Another tab may be renewing just now. */
 const RENEWAL_START_MS = 100;
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -38,17 +46,18 @@ let noteRenewal = () => {};
 const renewalSent = new Promise<void>((resolve) => {
   noteRenewal = resolve;
 });
+const hints = createRetryHints();
 const session = createSession({
   storage: local,
   refresh: (refreshToken) => {
-    const renewed = refreshSession(refreshToken);
+    const renewed = refreshSession(refreshToken, hints);
     noteRenewal();
     return renewed;
   },
   locks: navigator.locks,
   channel: new BroadcastChannel("douya.session"),
 });
-const sendRaw = createSender(session);
+const sendRaw = createSender(session, hints);
 const api = createApi(sendRaw);
 const uploads = createUploadStore({ api, session });
 const drafts = createDrafts(browserStorage(() => sessionStorage));
@@ -62,7 +71,7 @@ const cache = new QueryClient({
       retry: (failures, error) => failures < 2 && isSoonOver(error),
       retryDelay: (failures, error) => againMs(error, 400 * 3 ** failures),
       // Failed requests are repeated: a server or a network that was down comes back.
-      refetchInterval: ({ state }) => isMissing(state) && againMs(state.error, AGAIN_MS),
+      refetchInterval: ({ state }) => isMissing(state) && afterFailures(state.error, state.errorUpdateCount),
       refetchOnReconnect: ({ state }) => isMissing(state),
     },
     mutations: { networkMode: "always" },

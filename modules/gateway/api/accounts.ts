@@ -51,7 +51,6 @@ export function accountRoutes({
     app.post(
       "/users",
       {
-        config: { auth: "none" },
         schema: {
           summary: "Register",
           tags: ["accounts"],
@@ -68,7 +67,6 @@ export function accountRoutes({
     app.post(
       "/sessions",
       {
-        config: { auth: "none", priority: "essential" },
         schema: {
           summary: "Log in",
           tags: ["accounts"],
@@ -85,7 +83,6 @@ export function accountRoutes({
     app.post(
       "/sessions/refresh",
       {
-        config: { auth: "none", priority: "essential" },
         schema: {
           summary: "Swap a refresh token for new tokens",
           description:

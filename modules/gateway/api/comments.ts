@@ -35,7 +35,6 @@ export function commentRoutes({ interaction, composer, urlsFor }: GatewayContext
     app.get(
       "/videos/:id/comments",
       {
-        config: { auth: "optional" },
         schema: {
           summary: "A video's comments, without their replies",
           description:
@@ -73,7 +72,6 @@ export function commentRoutes({ interaction, composer, urlsFor }: GatewayContext
     app.get(
       "/videos/:id/comments/:commentId/replies",
       {
-        config: { auth: "optional" },
         schema: {
           summary: "The replies to a comment, the oldest first",
           tags: ["comments"],

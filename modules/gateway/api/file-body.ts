@@ -13,18 +13,20 @@ export function acceptFiles(app: FastifyInstance): void {
 
 /** The body of a request as a file, and its sender, as the intake takes them. */
 export function fileOf(request: FastifyRequest): [Readable, Sender] {
-  const length = request.headers["content-length"];
   if (request.body === undefined || request.body === null) {
     throw refusal("EMPTY_FILE", "Send the file as the body of the request.");
   }
   if (request.body !== request.raw)
     throw refusal("UNSUPPORTED_MEDIA_TYPE", "Send the file as it is, as application/octet-stream.");
-  return [
-    request.raw,
-    {
-      person: request.identity?.userId,
-      address: addressKey(request.ip),
-      sizeBytes: length === undefined ? undefined : Number(length),
-    },
-  ];
+  return [request.raw, senderOf(request)];
+}
+
+/** Who sends a file, and its size if that is announced. */
+export function senderOf(request: FastifyRequest): Sender {
+  const length = request.headers["content-length"];
+  return {
+    person: request.identity?.userId,
+    address: addressKey(request.ip),
+    sizeBytes: length === undefined ? undefined : Number(length),
+  };
 }

@@ -29,7 +29,6 @@ export function followRoutes({ relation, composer, urlsFor }: GatewayContext): F
       app.get(
         `/users/:id/${path}`,
         {
-          config: { auth: "optional" },
           schema: {
             summary,
             tags: ["follows"],

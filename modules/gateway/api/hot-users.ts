@@ -14,7 +14,6 @@ export function hotUserRoutes({ relation, composer, urlsFor }: GatewayContext): 
     app.get(
       "/hot-users",
       {
-        config: { auth: "optional", priority: "sheddable" },
         schema: {
           summary: "Who has won the most followers in the last 24 hours, the most first",
           tags: ["follows"],

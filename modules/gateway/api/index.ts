@@ -4,7 +4,8 @@ import type { FastifyInstance } from "fastify";
 import type { TObject } from "typebox";
 import { refusal } from "#contracts/reasons.ts";
 import { sendProblem } from "../edge/problem.ts";
-import { bearerToken, identify } from "../edge/request-call.ts";
+import { bearerToken, identify, requireServices } from "../edge/request-call.ts";
+import { type Caller, filePolicy } from "../edge/route-table.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { accountRoutes } from "./accounts.ts";
 import { blockRoutes } from "./blocks.ts";
@@ -17,14 +18,14 @@ import { messageRoutes } from "./messages.ts";
 import { profileRoutes } from "./profiles.ts";
 import { reactionRoutes } from "./reactions.ts";
 import { reportRoutes } from "./reports.ts";
+import { resumableUploadRoutes } from "./resumable-uploads.ts";
 import { sharedSchemas } from "./schemas.ts";
 import { videoRoutes } from "./videos.ts";
 
-const securityOf: Record<string, Record<string, string[]>[]> = {
-  required: [{ bearer: [] }],
-  optional: [{}, { bearer: [] }],
-  none: [],
-};
+function securityOf({ issuer, required }: Caller): Record<string, string[]>[] {
+  const withToken = { bearer: [] };
+  return issuer ? (required ? [withToken] : [{}, withToken]) : [];
+}
 
 /** Swagger's page has its scripts in files, and its styles and pictures inline. */
 const docsPolicy = [
@@ -37,7 +38,7 @@ const docsPolicy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** /api/v1: REST with problem+json. A route needs a caller unless it says otherwise. */
+/** /api/v1: REST with problem+json. */
 export async function apiV1(app: FastifyInstance, context: GatewayContext): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -55,8 +56,8 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
     transform: ({ schema, url, route }) => {
-      const auth = route.config?.auth ?? "required";
-      return { schema: { ...schema, security: securityOf[auth] }, url };
+      const { caller } = route.config?.policy ?? filePolicy;
+      return { schema: { ...schema, security: securityOf(caller) }, url };
     },
   });
   for (const schema of sharedSchemas) app.addSchema(schema);
@@ -73,14 +74,18 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
       body.additionalProperties ??= false;
       route.preValidation = [route.preValidation ?? [], requireTypes(body.properties)].flat();
     });
+    context.admit.watch(routes);
+    routes.addHook("preHandler", context.admit.enter);
     routes.addHook("onRequest", async (request) => {
-      const need = request.routeOptions.config.auth ?? "required";
-      await identify(context, request, bearerToken(request), need);
+      await identify(context, request, bearerToken(request));
       await context.limits.take(request);
+      // A file would be received for nothing.
+      if (request.routeOptions.config.takesFile) requireServices(request);
     });
     await routes.register(accountRoutes(context));
     await routes.register(profileRoutes(context));
     await routes.register(videoRoutes(context));
+    await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
     await routes.register(reactionRoutes(context));
     await routes.register(commentRoutes(context));

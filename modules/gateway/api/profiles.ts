@@ -112,10 +112,7 @@ export function profileRoutes({
         },
         async (request) => {
           const staged = await intake.receivePicture(...fileOf(request));
-          return answer(
-            await user.setPicture({ picture, staged: staged.name }, callOf(request, 30_000)),
-            request,
-          );
+          return answer(await user.setPicture({ picture, staged: staged.name }, callOf(request)), request);
         },
       );
       app.delete(
@@ -145,7 +142,6 @@ export function profileRoutes({
     app.get(
       "/users/:id",
       {
-        config: { auth: "optional" },
         schema: {
           summary: "Somebody's profile",
           tags: ["profiles"],
@@ -158,7 +154,6 @@ export function profileRoutes({
     app.get(
       "/users/:id/videos",
       {
-        config: { auth: "optional" },
         schema: {
           summary: "Somebody's published videos, newest first",
           tags: ["profiles"],

@@ -51,7 +51,6 @@ export function reactionRoutes({
     app.get(
       "/users/:id/likes",
       {
-        config: { auth: "optional", priority: "sheddable" },
         schema: {
           summary: "Videos that somebody likes, most recently liked first",
           description: "A page has fewer videos than `limit` when some were deleted a moment ago.",

@@ -5,6 +5,7 @@ import { refusal } from "#contracts/reasons.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
+import { colourIn } from "../edge/traffic-colour.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toFeedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
@@ -15,9 +16,6 @@ const Title = Type.String({
   maxLength: 1600,
   description: "At most 200 characters, without line breaks.",
 });
-
-/** Time for the probe of an upload, after its last byte. */
-const probeMs = 90_000;
 
 /** Uploading, publishing, watching and deleting. */
 export function videoRoutes({
@@ -45,7 +43,7 @@ export function videoRoutes({
       },
       async (request, reply) => {
         const staged = await intake.receiveVideo(...fileOf(request));
-        const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request, probeMs));
+        const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request));
         return reply.code(201).send(toApiUpload(upload));
       },
     );
@@ -75,7 +73,6 @@ export function videoRoutes({
     app.get(
       "/videos/:id",
       {
-        config: { auth: "optional" },
         schema: {
           summary: "One video; the author also sees it before it is published",
           tags: ["videos"],
@@ -148,14 +145,13 @@ export function videoRoutes({
         },
       });
     }
-    for (const [url, auth, list, summary] of [
-      ["/feed/following", "required", "getFollowingFeed", "The newest videos of the people one follows"],
-      ["/feed", "optional", "getPublicFeed", "Everybody's videos, newest first"],
+    for (const [url, list, summary] of [
+      ["/feed/following", "getFollowingFeed", "The newest videos of the people one follows"],
+      ["/feed", "getPublicFeed", "Everybody's videos, newest first"],
     ] as const) {
       app.get(
         url,
         {
-          config: { auth },
           schema: {
             summary,
             tags: ["videos"],
@@ -167,7 +163,7 @@ export function videoRoutes({
           const { cursor, limit } = request.query;
           const before = parseCursor(cursor);
           const urls = urlsFor(request);
-          const key = `${url} ${before?.publishedAtMs}-${before?.videoId} ${limit} ${urls.origin}`;
+          const key = `${url} ${before?.publishedAtMs}-${before?.videoId} ${limit} ${urls.origin} ${colourIn(request)}`;
           const make = async (call: PublicCall) => {
             const { videoIds, next } = await feed[list]({ ...(before && { before }), limit }, call);
             const views = await composer.feedVideoViews(videoIds, call);

@@ -29,7 +29,6 @@ export function commentEndpoints(app: FastifyInstance, context: GatewayContext, 
   endpoint(app, context, {
     method: "POST",
     path: "/comment/action",
-    auth: "required",
     answer: { comment: commentSchema },
     async handle(parameters, request) {
       const videoId = requiredId(parameters, "video_id");
@@ -48,7 +47,6 @@ export function commentEndpoints(app: FastifyInstance, context: GatewayContext, 
   endpoint(app, context, {
     method: "GET",
     path: "/comment/list",
-    auth: "optional",
     answer: { comment_list: { type: "array", items: commentSchema } },
     async handle(parameters, request) {
       const videoId = requiredId(parameters, "video_id");

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { statusOf } from "#contracts/problem.ts";
 import type { DomainError, ErrorKind } from "#platform/errors/domain-error.ts";
 import { protocolStatus, type Refused, sendRetryAfter } from "#platform/http/refusals.ts";
-import { statusOf, toRefusal } from "../edge/problem.ts";
+import { toRefusal } from "../edge/problem.ts";
 import { identify } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { formOfGet } from "./form-of-get.ts";
@@ -26,7 +27,6 @@ export function endpoint(
   options: {
     method: "GET" | "POST";
     path: string;
-    auth: "required" | "optional" | "none";
     answer: Record<string, unknown>;
     handle(parameters: Parameters, request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
   },
@@ -37,9 +37,9 @@ export function endpoint(
     schema: { hide: true, ...answerSchema(options.answer) },
     handler: async (request, reply) => {
       const parameters = mergeParameters(request.query, request.body ?? (await formOfGet(request)));
-      const token = options.auth === "none" ? undefined : parameters.get("token");
-      await identify(context, request, token, options.auth);
+      await identify(context, request, parameters.get("token"));
       await context.limits.take(request);
+      await context.admit.enter(request);
       return options.handle(parameters, request, reply);
     },
   });

@@ -39,7 +39,6 @@ export function favoriteEndpoints(app: FastifyInstance, context: GatewayContext)
   endpoint(app, context, {
     method: "POST",
     path: "/favorite/action",
-    auth: "required",
     answer: {},
     async handle(parameters, request) {
       const videoId = requiredId(parameters, "video_id");
@@ -52,7 +51,6 @@ export function favoriteEndpoints(app: FastifyInstance, context: GatewayContext)
   endpoint(app, context, {
     method: "GET",
     path: "/favorite/list",
-    auth: "optional",
     answer: { video_list: { type: "array", items: videoSchema } },
     async handle(parameters, request) {
       const userId = requiredId(parameters, "user_id");

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { FeedPage } from "../composition/feed-pages.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
+import { colourIn } from "../edge/traffic-colour.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import { endpoint, ok } from "./endpoint.ts";
@@ -50,12 +51,11 @@ export function feedEndpoint(app: FastifyInstance, context: GatewayContext): voi
   endpoint(app, context, {
     method: "GET",
     path: "/feed",
-    auth: "optional",
     answer,
     async handle(parameters, request, reply) {
       const beforeMs = optionalTime(parameters, "latest_time");
       const urls = urlsFor(request);
-      const key = `classic ${beforeMs} ${urls.origin}`;
+      const key = `classic ${beforeMs} ${urls.origin} ${colourIn(request)}`;
       const page = await pages.get(
         key,
         request.identity,

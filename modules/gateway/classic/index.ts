@@ -21,6 +21,7 @@ export async function classicApi(
   context: GatewayContext,
   { maxUploadBytes, timeZone }: { maxUploadBytes: number; timeZone: string },
 ): Promise<void> {
+  context.admit.watch(app);
   await app.register(formbody);
   app.setErrorHandler((error, request, reply) => sendStatus(error, request, reply));
   app.setNotFoundHandler((request, reply) => {

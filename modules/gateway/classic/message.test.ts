@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { noRateLimit } from "#platform/protect/rate-limit.ts";
 import { createLimits } from "../edge/limits.ts";
 import { tellMissing } from "../edge/request-call.ts";
+import { applyRouteTable } from "../edge/route-table.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { messageEndpoints } from "./message.ts";
 
@@ -15,15 +16,19 @@ const fails = async () => {
 async function ask(url: string, message: object) {
   const app = fastify();
   tellMissing(app);
-  messageEndpoints(app, {
+  applyRouteTable(app);
+  app.decorate("outage", () => undefined);
+  const context = {
     auth: { known: () => undefined, identify: async () => ({ userId: "1" }) },
     limits: createLimits({ rateLimit: () => noRateLimit }),
+    admit: { guard() {}, enter: async () => {}, watch() {} },
     relation: { listFriends: async () => ({ userIds: [] }) },
     composer: { people: async () => [] },
     urlsFor: () => ({}),
     message,
-  } as unknown as GatewayContext);
-  const answer = await app.inject(url);
+  } as unknown as GatewayContext;
+  await app.register(async (scope) => messageEndpoints(scope, context), { prefix: "/douyin" });
+  const answer = await app.inject(`/douyin${url}`);
   await app.close();
   return { status: answer.statusCode, missing: answer.headers["douya-missing"], body: answer.json() };
 }

@@ -7,7 +7,7 @@ import type { Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { oneLineEnd } from "#platform/text/text-rules.ts";
-import { callOf, identify } from "../edge/request-call.ts";
+import { callOf, identify, requireServices } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { answerSchema, endpoint, ok } from "./endpoint.ts";
 import { mergeParameters, type Parameters, requiredId, text } from "./parameters.ts";
@@ -16,7 +16,6 @@ import { toClassicVideo, videoSchema } from "./present.ts";
 /** How long the answer waits for the first rendition, so that a list right after it contains the video. */
 const renditionWaitMs = 10_000;
 const renditionPollMs = 100;
-const probeMs = 90_000;
 /** The most videos in the list, which has no pages. */
 const maxListed = 100;
 
@@ -51,7 +50,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
         else if (part.fieldname === "data" && !staged) {
           // The token often comes after the file; without it only a small file is taken.
           const token = parameters.get("token");
-          if (token) await identify(context, request, token, "required");
+          if (token) await identify(context, request, token);
           const length = request.headers["content-length"];
           const from = {
             person: request.identity?.userId,
@@ -63,7 +62,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
           if (part.file.truncated) throw refusal("BODY_TOO_LARGE", "The file is too large.");
         } else part.file.resume();
       }
-      await identify(context, request, parameters.get("token"), "required");
+      await identify(context, request, parameters.get("token"));
       await context.limits.take(request);
       return { parameters, staged };
     } catch (error) {
@@ -90,12 +89,13 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
 
   const options = { schema: { hide: true, ...answerSchema({}) }, config: { takesFile: true } };
   app.post("/publish/action", options, async (request) => {
+    requireServices(request);
     const { parameters, staged } = await readForm(request);
     try {
       // Apps send the text as typed; a title is one line.
       const title = oneLineEnd(text(parameters, "title")).replaceAll("\n", " ");
       if (!staged) throw refusal("INVALID_ARGUMENT", "data is missing.");
-      const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request, probeMs));
+      const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request));
       const published = await video.publish({ uploadId: upload.id, title }, callOf(request));
       await settle(published.id, request);
       return ok;
@@ -107,7 +107,6 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
   endpoint(app, context, {
     method: "GET",
     path: "/publish/list",
-    auth: "optional",
     answer: { video_list: { type: "array", items: videoSchema } },
     async handle(parameters, request) {
       const authorId = requiredId(parameters, "user_id");

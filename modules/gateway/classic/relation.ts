@@ -26,7 +26,6 @@ export function relationEndpoints(app: FastifyInstance, context: GatewayContext)
   endpoint(app, context, {
     method: "POST",
     path: "/relation/action",
-    auth: "required",
     answer: {},
     async handle(parameters, request) {
       const userId = requiredId(parameters, "to_user_id");
@@ -43,7 +42,6 @@ export function relationEndpoints(app: FastifyInstance, context: GatewayContext)
     endpoint(app, context, {
       method: "GET",
       path,
-      auth: "required",
       answer: { user_list: { type: "array", items: userSchema } },
       async handle(parameters, request) {
         const userId = requiredId(parameters, "user_id");

@@ -26,7 +26,6 @@ export function userEndpoints(app: FastifyInstance, context: GatewayContext): vo
   endpoint(app, context, {
     method: "POST",
     path: "/user/register",
-    auth: "none",
     answer,
     handle: async (parameters, request) =>
       entered(await user.register(credentials(parameters, request), callOf(request))),
@@ -34,7 +33,6 @@ export function userEndpoints(app: FastifyInstance, context: GatewayContext): vo
   endpoint(app, context, {
     method: "POST",
     path: "/user/login",
-    auth: "none",
     answer,
     handle: async (parameters, request) =>
       entered(await user.logIn(credentials(parameters, request), callOf(request))),
@@ -42,7 +40,6 @@ export function userEndpoints(app: FastifyInstance, context: GatewayContext): vo
   endpoint(app, context, {
     method: "GET",
     path: "/user",
-    auth: "required",
     answer: { user: userSchema },
     async handle(parameters, request) {
       const id = optionalId(parameters, "user_id") ?? request.identity!.userId;

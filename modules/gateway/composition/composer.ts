@@ -3,8 +3,10 @@ import type { User } from "#contracts/gen/user_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { PublicCall } from "../edge/request-call.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
 import { optionalPart } from "./optional-part.ts";
-import { createPeople, type PeopleClients, type Person } from "./people.ts";
+import { createPeople, type Person } from "./people.ts";
+import type { PublicParts } from "./public-parts.ts";
 import { createVideoViews, type VideoView } from "./video-views.ts";
 
 /**
@@ -28,13 +30,14 @@ export interface Composer {
 }
 
 export function createComposer(
-  clients: PeopleClients,
+  parts: PublicParts,
+  clients: Pick<GatewayClients, "user" | "video" | "relation" | "interaction">,
   log: Logger,
   { oneWay = false }: { oneWay?: boolean } = {},
 ): Composer {
   const optional = optionalPart(log);
-  const { people, person } = createPeople(clients, optional, { oneWay });
-  const { videoViews, videoViewsById } = createVideoViews(clients, people, optional);
+  const { people, person } = createPeople(parts, clients, optional, { oneWay });
+  const { videoViews, videoViewsById } = createVideoViews(parts, clients, people, optional);
   return {
     people,
     videoViews,

@@ -1,15 +1,13 @@
-import { concernedBy, feedEvents } from "#contracts/feed-changes.ts";
+import { everyFeed } from "#contracts/feed-changes.ts";
 import type { Caches } from "#platform/cache/caches.ts";
-import type { Changes } from "#platform/cache/validated-cache.ts";
-import type { EventBroadcast } from "#platform/events/events.ts";
+import type { Validity } from "#platform/cache/validity.ts";
 import type { Identity } from "../edge/auth.ts";
 import type { PublicCall } from "../edge/request-call.ts";
+import { maxAgeMs } from "./feed-validity.ts";
 import type { VideoView } from "./video-views.ts";
 
 /** About 4,000 pages. */
 const maxCachedBytes = 64 * 1024 * 1024;
-/** The classic feed puts followed authors first for some time after publishing, and no event tells when that ends. */
-const maxAgeMs = 600_000;
 
 /** A page as it is sent, and what it depends on. */
 export interface FeedPage {
@@ -23,7 +21,7 @@ export interface FeedPage {
  */
 export interface FeedPages {
   /**
-   * `key` contains everything that the page depends on except the reader: list, position, size, form and origin. `callOf`
+   * `key` contains everything that the page depends on except the reader: list, position, size, form, origin and colour. `callOf`
    * makes the call that loads the page.
    */
   get(
@@ -40,19 +38,19 @@ interface CachedPage {
   missing: ReadonlySet<string>;
 }
 
-export function createFeedPages(events: EventBroadcast, caches: Pick<Caches, "validated">): FeedPages {
+export function createFeedPages(validity: Validity, caches: Pick<Caches, "validated">): FeedPages {
   const cache = caches.validated<CachedPage>("feed pages", {
-    changesSince: (cursor) => changesSince(events, cursor),
+    validity,
     sizeOf: ({ bytes }) => bytes.length,
     maxBytes: maxCachedBytes,
     maxAgeMs,
   });
   return {
     async get(key, reader, callOf, make) {
-      const page = await cache.get(`${reader?.userId} ${reader?.moderator} ${key}`, callOf, async () => {
-        const call = callOf();
+      const page = await cache.get(`${reader?.userId} ${reader?.moderator} ${key}`, callOf, async (asOf) => {
+        const call = { ...callOf(), asOf };
         const { text, views } = await make(call);
-        const shown = views.flatMap(({ video, author }) => [video.id, author.user.id]);
+        const shown = [everyFeed, ...views.flatMap(({ video, author }) => [video.id, author.user.id])];
         return {
           value: { bytes: Buffer.from(text), missing: call.missing },
           dependencies: reader ? [reader.userId, ...shown] : shown,
@@ -64,11 +62,4 @@ export function createFeedPages(events: EventBroadcast, caches: Pick<Caches, "va
       return page.bytes;
     },
   };
-}
-
-async function changesSince(events: EventBroadcast, since: string): Promise<Changes> {
-  const { cursor, events: changes } = await events.changesSince(feedEvents, since);
-  const ids = changes?.map(concernedBy);
-  if (!ids || ids.includes(undefined)) return { cursor, ids: [], everything: true };
-  return { cursor, ids: [...new Set(ids.flat() as string[])], everything: false };
 }

@@ -1,10 +1,11 @@
 import type { UserStats } from "#contracts/gen/interaction_pb.ts";
 import { type Relation, Relationship } from "#contracts/gen/relation_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
-import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
+import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
+import type { PublicParts } from "./public-parts.ts";
 
 /** A person with everything that the services know, for every API. */
 export interface Person {
@@ -15,36 +16,14 @@ export interface Person {
   relation: Omit<Relation, "$typeName"> | undefined;
 }
 
-export interface PeopleClients {
-  user: GatewayClients["user"];
-  video: GatewayClients["video"];
-  relation: GatewayClients["relation"];
-  interaction: GatewayClients["interaction"];
-}
-
 /** Composes people from the answers of the services. `oneWay`: leaves out whether others follow the caller. */
 export function createPeople(
-  { user, video, relation, interaction }: PeopleClients,
+  parts: PublicParts,
+  { user, relation }: Pick<GatewayClients, "user" | "relation">,
   optional: OptionalPart,
   { oneWay }: { oneWay: boolean },
 ) {
-  // Public parts are asked without a caller, others for many callers at once.
-  const usersOf = coalesceById(
-    async (ids, call) => (await user.getUsers({ ids }, call)).users,
-    ({ id }) => id,
-  );
-  const worksOf = coalesceById(
-    async (authorIds, call) => (await video.getAuthorStats({ authorIds }, call)).stats,
-    ({ authorId }) => authorId,
-  );
-  const likesOf = coalesceById(
-    async (userIds, call) => (await interaction.getUserStats({ userIds }, call)).stats,
-    ({ userId }) => userId,
-  );
-  const countsOf = coalesceById(
-    async (userIds, call) => (await relation.getRelations({ userIds }, call)).relations,
-    ({ userId }) => userId,
-  );
+  // For many callers at once.
   const standingsOf = coalesce(
     async (people: { userId: string; otherIds: string[] }[], call) =>
       (await relation.getStandings({ people, oneWay }, call)).standings,
@@ -54,7 +33,7 @@ export function createPeople(
   async function relationsOf(userIds: string[], call: PublicCall) {
     const { callerId } = call;
     const [counts, standings] = await Promise.all([
-      countsOf(userIds, call),
+      parts.follows(userIds, call),
       callerId === undefined ? undefined : standingsOf({ userId: callerId, otherIds: userIds }, call),
     ]);
     return (i: number): Person["relation"] => {
@@ -82,9 +61,9 @@ export function createPeople(
   ): Promise<Person[]> {
     const [find, works, likes, relations] = await Promise.all([
       users,
-      optional(call, "works", worksOf(userIds, call)),
-      optional(call, "likes", likesOf(userIds, call)),
-      optional(call, "relations", relationsOf(userIds, call)),
+      optional(call, "works", () => parts.works(userIds, call)),
+      optional(call, "likes", () => parts.likes(userIds, call)),
+      optional(call, "relations", () => relationsOf(userIds, call)),
     ]);
     return userIds.flatMap((id, i) => {
       const found = find(id);
@@ -99,7 +78,7 @@ export function createPeople(
   async function findUsers(ids: string[], call: PublicCall): Promise<(id: string) => User | undefined> {
     const own = ids.find((id) => id === call.callerId);
     const [others, self] = await Promise.all([
-      usersOf(
+      parts.users(
         ids.filter((id) => id !== own),
         call,
       ),

@@ -1,10 +1,11 @@
 import type { Reaction, VideoStats } from "#contracts/gen/interaction_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
-import { coalesce, coalesceById } from "#platform/rpc/coalesce.ts";
+import { coalesce } from "#platform/rpc/coalesce.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import type { OptionalPart } from "./optional-part.ts";
 import type { Person } from "./people.ts";
+import type { PublicParts } from "./public-parts.ts";
 
 /** A video as pages show it: with its author, its counts and the caller's reaction. */
 export interface VideoView {
@@ -18,18 +19,11 @@ export interface VideoView {
 
 /** Composes views from the services that know the videos, their authors and the reactions. */
 export function createVideoViews(
-  { video, interaction }: { video: GatewayClients["video"]; interaction: GatewayClients["interaction"] },
+  parts: PublicParts,
+  { video, interaction }: Pick<GatewayClients, "video" | "interaction">,
   people: (ids: string[], call: PublicCall) => Promise<Person[]>,
   optional: OptionalPart,
 ) {
-  const videosOf = coalesceById(
-    async (ids, call) => (await video.getVideos({ ids }, call)).videos,
-    ({ id }) => id,
-  );
-  const statsOf = coalesceById(
-    async (videoIds, call) => (await interaction.getVideoStats({ videoIds }, call)).stats,
-    ({ videoId }) => videoId,
-  );
   const reactionsOf = coalesce(
     async (people: { userId: string; videoIds: string[] }[], call) =>
       (await interaction.getOpinions({ people }, call)).opinions,
@@ -40,10 +34,11 @@ export function createVideoViews(
     const { callerId } = call;
     const videoIds = videos.map(({ id }) => id);
     const authorIds = videos.map(({ authorId }) => authorId);
-    const reactions = Promise.all([
-      statsOf(videoIds, call),
-      callerId === undefined ? undefined : reactionsOf({ userId: callerId, videoIds }, call),
-    ]);
+    const reactions = () =>
+      Promise.all([
+        parts.videoStats(videoIds, call),
+        callerId === undefined ? undefined : reactionsOf({ userId: callerId, videoIds }, call),
+      ]);
     const [authors, known] = await Promise.all([
       people(authorIds, call),
       optional(call, "reactions", reactions),
@@ -59,7 +54,7 @@ export function createVideoViews(
   async function videoViewsById(ids: string[], call: PublicCall): Promise<VideoView[]> {
     if (ids.length === 0) return [];
     const { callerId, moderator } = call;
-    const found = moderator ? new Map<string, Video>() : await videosOf(ids, call);
+    const found = moderator ? new Map<string, Video>() : await parts.videos(ids, call);
     // Authors and moderators may see more than others.
     const special = ids.filter((id) => !found.has(id) || found.get(id)!.authorId === callerId);
     const own =

@@ -1,16 +1,21 @@
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
+import type { EventBroadcast } from "#platform/events/events.ts";
+import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
 import { createMetrics } from "#platform/observe/metrics.ts";
+import type { Signals } from "#platform/signals/signals.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import { type Auth, createAuth } from "./auth.ts";
 
 const { privateKey, publicKey } = await generateKeyPair("EdDSA");
-const jwk = JSON.stringify({ ...(await exportJWK(publicKey)), alg: "EdDSA", kid: "one" });
+const publicJwk = await exportJWK(publicKey);
+const kid = await calculateJwkThumbprint(publicJwk);
+const jwk = JSON.stringify({ ...publicJwk, alg: "EdDSA", kid });
 const call = () => ({ traceId: "0".repeat(32), deadlineMs: Date.now() + 20_000 });
 const tokenOf = (userId: string) =>
   new SignJWT({ sid: `session of ${userId}` })
-    .setProtectedHeader({ alg: "EdDSA", kid: "one" })
+    .setProtectedHeader({ alg: "EdDSA", kid })
     .setIssuer("user")
     .setAudience("douya")
     .setSubject(userId)
@@ -18,6 +23,13 @@ const tokenOf = (userId: string) =>
     .sign(privateKey);
 
 let auth: Auth;
+/** What the log tells at the next look: events of these people, or (undefined) that nobody knows whose. */
+let told: string[] | undefined;
+let looks: number;
+let logAway: boolean;
+let hear: (userId: string) => void;
+/** What other gateways are told. */
+let signalled: string[];
 let ended: Set<string>;
 /** How many times each session was checked. */
 let asked: string[];
@@ -36,7 +48,35 @@ beforeEach(() => {
       return { aliveSessionIds, moderatorSessionIds: [] };
     },
   };
-  auth = createAuth(user as unknown as GatewayClients["user"], embeddedCaches(createMetrics()));
+  told = [];
+  looks = 0;
+  logAway = false;
+  signalled = [];
+  const events = {
+    async changesSince() {
+      if (logAway) throw new Error("away");
+      const found = told?.map((userId) => ({ type: "user.sessions_ended.v1", message: { userId } }));
+      told = [];
+      looks++;
+      return { cursor: "1", events: found };
+    },
+  };
+  const signals: Signals = {
+    async tell(_channel, message) {
+      signalled.push(message);
+    },
+    listen(_channel, listener) {
+      hear = listener;
+    },
+  };
+  const caches = embeddedCaches(createMetrics());
+  auth = createAuth(
+    user as unknown as GatewayClients["user"],
+    caches,
+    events as unknown as EventBroadcast,
+    signals,
+    localIssuerKeys(),
+  );
 });
 
 /** Holds one check that finds the session alive; returns a function that releases its answer. */
@@ -50,6 +90,19 @@ async function checkUnderWay(token: string) {
   await expect.poll(() => asked.length).toBe(1);
   beforeAnswer = async () => {};
   return { identified, answer };
+}
+
+/** Time stands still but for what the returned function lets pass. */
+function stopClocks(): (ms: number) => void {
+  vi.useFakeTimers({ toFake: ["Date", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  return (ms) => void vi.advanceTimersByTime(ms);
+}
+
+/** The log is followed from now on. */
+async function followed(token: string): Promise<void> {
+  await auth.identify(token, call());
+  await expect.poll(() => looks).toBeGreaterThan(0);
 }
 
 test("forgetting a person rechecks nobody else's session, even during a check", async () => {
@@ -99,8 +152,7 @@ test("a person forgotten before very many others is still checked again, and lat
 });
 
 test("whose token it is, is known without a look as long as nobody need look", async () => {
-  vi.useFakeTimers({ toFake: ["Date"] });
-  onTestFinished(() => void vi.useRealTimers());
+  const pass = stopClocks();
   const token = await tokenOf("ada");
   expect(auth.known(token)).toBeUndefined();
   await auth.identify(token, call());
@@ -110,11 +162,96 @@ test("whose token it is, is known without a look as long as nobody need look", a
   await auth.identify(token, call());
   expect(auth.known(token)).toMatchObject({ userId: "ada" });
   // Within which every session is looked at again.
-  vi.setSystemTime(Date.now() + 5_000);
+  pass(5_000);
   expect(auth.known(token)).toBeUndefined();
   await auth.identify(token, call());
   await expect.poll(() => auth.known(token)).toBeDefined();
-  vi.setSystemTime(Date.now() + 3_600_000);
+  pass(3_600_000);
   expect(auth.known(token)).toBeUndefined();
   await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "TOKEN_EXPIRED" });
+});
+
+test("a session that another process ended is refused within a second, by word of the log", async () => {
+  const pass = stopClocks();
+  const token = await tokenOf("ada");
+  await followed(token);
+  ended.add("session of ada");
+  told = ["ada"];
+  expect(auth.known(token)).toBeDefined();
+  pass(400);
+  const before = looks;
+  // The look that this begins is not waited for.
+  expect(auth.known(token)).toBeDefined();
+  await expect.poll(() => looks).toBe(before + 1);
+  expect(auth.known(token)).toBeUndefined();
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
+
+test("within a second also while the log is away: sessions are asked for instead", async () => {
+  const pass = stopClocks();
+  const token = await tokenOf("ada");
+  logAway = true;
+  await auth.identify(token, call());
+  pass(900);
+  expect((await auth.identify(token, call())).userId).toBe("ada");
+  expect(asked.length).toBeLessThanOrEqual(2);
+  ended.add("session of ada");
+  pass(1_001);
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
+
+test("whose end nobody has seen, because the log could not be followed, is checked again", async () => {
+  const pass = stopClocks();
+  const token = await tokenOf("ada");
+  await followed(token);
+  ended.add("session of ada");
+  told = undefined;
+  pass(400);
+  const before = looks;
+  auth.known(token);
+  await expect.poll(() => looks).toBe(before + 1);
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
+
+test("where too much happens for one look, the log is asked more often, and seldom again when it is calm", async () => {
+  const pass = stopClocks();
+  const token = await tokenOf("ada");
+  await followed(token);
+  /** How many looks requests begin in a second. */
+  const looksInASecond = async (overflow: boolean) => {
+    const before = looks;
+    for (let i = 0; i < 50; i++) {
+      if (overflow) told = undefined;
+      pass(20);
+      await auth.identify(token, call());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return looks - before;
+  };
+  expect(await looksInASecond(false)).toBeLessThan(5);
+  await looksInASecond(true);
+  expect(await looksInASecond(true)).toBeGreaterThan(20);
+  const before = asked.length;
+  expect(await looksInASecond(false)).toBeGreaterThan(20);
+  expect(asked.length - before).toBeLessThanOrEqual(2);
+  for (let i = 0; i < 5; i++) {
+    pass(10_001);
+    await looksInASecond(false);
+  }
+  expect(await looksInASecond(false)).toBeLessThan(5);
+});
+
+test("gateways tell each other at once, and nothing that they hear lets anybody in", async () => {
+  const token = await tokenOf("ada");
+  await auth.identify(token, call());
+  hear("ben");
+  await auth.identify(token, call());
+  expect(asked).toHaveLength(1);
+  ended.add("session of ada");
+  hear("ada");
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  hear("ada");
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  auth.forget("eve");
+  expect(signalled).toEqual(["eve"]);
 });

@@ -1,11 +1,16 @@
-import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { errors, jwtVerify } from "jose";
 import type { SessionId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Caches } from "#platform/cache/caches.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { EventBroadcast } from "#platform/events/events.ts";
+import type { IssuerKeys } from "#platform/keys/issuer-keys.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { coalesce } from "#platform/rpc/coalesce.ts";
+import type { Signals } from "#platform/signals/signals.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
+import { feltMs, watchEndedSessions } from "./ended-sessions.ts";
+import { createTokenKeys } from "./token-keys.ts";
 
 export interface Identity {
   userId: UserId;
@@ -15,11 +20,13 @@ export interface Identity {
 }
 
 export interface Auth {
+  /** Whose token it is, if it was ever checked here: for what allows nothing. */
+  userOf(token: string): string | undefined;
   /** The caller that a token identifies, when that is known without a call. */
   known(token: string): Identity | undefined;
   /** The caller that a token identifies. Errors: TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED. */
   identify(token: string, call: Call): Promise<Identity>;
-  /** Forgets a person's verified tokens, because sessions have ended. */
+  /** Forgets a person's verified tokens, here and in other gateways, because sessions have ended. */
   forget(userId: string): void;
 }
 
@@ -37,22 +44,28 @@ interface Verified extends Identity {
 }
 
 /**
- * The longest time until an ended session or a changed role is noticed if another process did it; in this process it
- * takes effect at once.
+ * After this, a session is checked again although nothing is known against it. What ended in another process is felt
+ * within `feltMs`; in this process it takes effect at once.
  */
 const recheckMs = 5_000;
-const keysReloadMs = 5_000;
 /** More people than log out within `recheckMs`; when one is evicted, everybody's session is checked once. */
 const maxForgotten = 10_000;
 
 /**
  * Verifies access tokens with the public keys of the service that issues them; the gateway can never sign. Verified
- * tokens are cached, since one Ed25519 check costs about as much as a small request.
+ * tokens are cached, since one Ed25519 check costs about as much as a small request. `checked` is told how long requests
+ * had to wait for a check.
  */
-export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "local">): Auth {
+export function createAuth(
+  user: GatewayClients["user"],
+  caches: Pick<Caches, "local">,
+  events: EventBroadcast,
+  signals: Signals,
+  issuerKeys: IssuerKeys,
+  checked: (seconds: number) => void = () => {},
+): Auth {
   const verified = caches.local<Verified>("verified tokens", { max: 100_000 });
-  let keys: JWTVerifyGetKey | undefined;
-  let keysLoadedAtMs = 0;
+  const tokenKeys = createTokenKeys(issuerKeys, user);
   let forgets = 0;
   /** An evicted entry may be as recent as this. */
   let forgetsLost = 0;
@@ -63,23 +76,17 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
     },
   });
 
-  async function loadKeys(call: Call): Promise<JWTVerifyGetKey> {
-    const { jwks } = await user.listPublicKeys({}, call);
-    keysLoadedAtMs = Date.now();
-    keys = createLocalJWKSet({ keys: jwks.map((jwk) => JSON.parse(jwk)) });
-    return keys;
-  }
+  const ended = watchEndedSessions(events, signals, (userId) => {
+    if (userId === undefined) forgetsLost = ++forgets;
+    else forgottenAt.set(userId, ++forgets);
+  });
+  /** How long a check is good for: nobody need tell of an end that every check would notice in time. */
+  const goodForMs = () => (ended.isCurrent() ? recheckMs : feltMs);
 
   async function verify(token: string, call: Call): Promise<Verified> {
     const options = { algorithms: ["EdDSA"], issuer: "user", audience: "douya" };
-    const check = async (by: JWTVerifyGetKey) => (await jwtVerify(token, by, options)).payload;
     try {
-      const payload = await check(keys ?? (await loadKeys(call))).catch(async (error) => {
-        // The key may be new. But clients must not make us fetch the keys for every token they invent.
-        if (!(error instanceof errors.JWKSNoMatchingKey) || Date.now() - keysLoadedAtMs < keysReloadMs)
-          throw error;
-        return check(await loadKeys(call));
-      });
+      const { payload } = await jwtVerify(token, ({ kid = "" }) => tokenKeys.keyOf(kid, call), options);
       return {
         userId: payload.sub as UserId,
         sessionId: payload.sid as SessionId,
@@ -124,26 +131,31 @@ export function createAuth(user: GatewayClients["user"], caches: Pick<Caches, "l
 
   // `peek`, because a lookup must not renew the entry.
   const isForgotten = ({ userId, checkedAtForget }: Verified) =>
-    checkedAtForget < (forgottenAt.peek(userId) ?? forgetsLost);
+    checkedAtForget < Math.max(forgottenAt.peek(userId) ?? 0, forgetsLost);
 
   return {
+    userOf: (token) => verified.peek(token)?.userId,
     known(token) {
       const known = verified.get(token);
       const now = Date.now();
       const sure = known && now < known.expiresAtMs && now <= known.revalidateAtMs && !isForgotten(known);
-      return sure && now - known.checkedAtMs <= recheckMs ? known : undefined;
+      return sure && now - known.checkedAtMs <= goodForMs() ? known : undefined;
     },
     async identify(token, call) {
       const known = verified.get(token) ?? (await verify(token, call));
       const now = Date.now();
       if (known.expiresAtMs <= now) throw refusal("TOKEN_EXPIRED");
-      if (now - known.checkedAtMs > recheckMs || isForgotten(known)) await check(token, known, call);
+      if (now - known.checkedAtMs > goodForMs() || isForgotten(known)) {
+        const startedMs = performance.now();
+        await check(token, known, call).finally(() => checked((performance.now() - startedMs) / 1000));
+      }
       // A client that sends one request after the other does not wait for this; if it fails, a later request waits.
       else if (now > known.revalidateAtMs) check(token, known, call).catch(() => {});
       return known;
     },
     forget(userId) {
       forgottenAt.set(userId, ++forgets);
+      ended.tell(userId);
     },
   };
 }

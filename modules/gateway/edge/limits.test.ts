@@ -1,15 +1,25 @@
 import type { FastifyRequest } from "fastify";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createMetrics } from "#platform/observe/metrics.ts";
 import { embeddedProtection } from "#platform/protect/embedded-protection.ts";
 import { createLimits, limitTable } from "./limits.ts";
+import { policyOf } from "./route-table.ts";
+import { createScraping } from "./scraping.ts";
+
+// Buckets fill with time, and a busy machine takes some.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const request = (route: string, userId?: string, ip = "192.0.2.1") => {
   const [method, url] = route.split(" ");
   return {
     method,
     ip,
-    routeOptions: { url },
+    routeOptions: { url, config: { policy: policyOf(method!, url!) } },
     ...(userId && { identity: { userId } }),
   } as unknown as FastifyRequest;
 };
@@ -51,7 +61,37 @@ test("a change is counted even if no row names it; a read is not", async () => {
   const limits = limitsWith(true);
   expect(await taken(limits, "PUT /api/v1/some/new/thing", "1")).toBe(120);
   expect(await taken(limits, "POST /api/v1/another", "1")).toBe(0);
-  expect(await taken(limits, "GET /api/v1/feed", "1")).toBe(2000);
+  expect(await taken(limits, "GET /api/v1/videos/:id", "1")).toBe(2000);
+});
+
+test("a reader of more pages than anybody can watch gets them slowly, then no more; others are not concerned", async () => {
+  let slowed = 0;
+  const protect = embeddedProtection({ limits: true, metrics: createMetrics() });
+  const limits = createLimits(
+    protect,
+    createScraping(protect, async () => {
+      slowed++;
+    }),
+  );
+  const take = (route: string, userId?: string, ip?: string) => limits.take(request(route, userId, ip));
+  const lists = ["GET /api/v1/feed", "GET /douyin/feed", "GET /api/v1/videos/:id/comments"];
+  for (let i = 0; i < 600; i++) await take(lists[i % 3]!, "1");
+  expect(slowed).toBe(0);
+  for (let i = 0; i < 600; i++) await take(lists[i % 3]!, "1");
+  expect(slowed).toBe(600);
+  const refused = await take("GET /api/v1/feed", "1").catch((error) => error);
+  expect(refused).toMatchObject({ kind: "exhausted", reason: "TOO_MANY_PAGES" });
+  expect(refused.retryAfterMs).toBeGreaterThan(0);
+  const before = slowed;
+  await take("GET /api/v1/feed", "2");
+  // Guests share their address's, which is ten times as much.
+  for (let i = 0; i < 6_000; i++) await take("GET /api/v1/feed");
+  expect(slowed).toBe(before);
+  await take("GET /api/v1/feed");
+  expect(slowed).toBe(before + 1);
+  const bySharers = slowed;
+  await take("GET /api/v1/feed", undefined, "192.0.2.9");
+  expect(slowed).toBe(bySharers);
 });
 
 test("invalid tokens are counted by address", async () => {

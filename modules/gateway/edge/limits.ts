@@ -1,11 +1,13 @@
 import type { FastifyRequest } from "fastify";
+import type { limitNames } from "#contracts/limit-names.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import type { RateLimit, RateLimitOptions } from "#platform/protect/rate-limit.ts";
+import { createScraping, type Scraping } from "./scraping.ts";
 
 interface Row extends RateLimitOptions {
   /** Renaming a limit resets its counters. */
-  name: string;
+  name: (typeof limitNames)[number];
   routes: string[];
 }
 
@@ -84,6 +86,17 @@ export const limitTable: Row[] = [
     perMinute: 10,
     routes: ["POST /api/v1/videos", "POST /douyin/publish/action"],
   },
+  // Of 1 GB in pieces of 2 MB, say, and asking for the offset may finish an upload.
+  {
+    name: "pieces of uploads",
+    burst: 600,
+    perMinute: 300,
+    routes: [
+      "PATCH /api/v1/uploads/tus/:id",
+      "HEAD /api/v1/uploads/tus/:id",
+      "DELETE /api/v1/uploads/tus/:id",
+    ],
+  },
   {
     name: "sessions",
     burst: 60,
@@ -133,13 +146,16 @@ const unidentified = { burst: 600, perMinute: 300 };
 const onceValid: ReadonlySet<string> = new Set(["TOKEN_EXPIRED", "SESSION_ENDED"]);
 
 export interface Limits {
-  /** Counts a request for its identified sender. Error: TOO_MANY_REQUESTS. */
+  /** Counts a request for its identified sender. Errors: TOO_MANY_REQUESTS, TOO_MANY_PAGES. */
   take(request: FastifyRequest): Promise<void>;
   /** Counts a request whose sender is refused for this reason. Error: TOO_MANY_REQUESTS. */
   takeUnidentified(request: FastifyRequest, reason: string): Promise<void>;
 }
 
-export function createLimits(protect: Pick<Protection, "rateLimit">): Limits {
+export function createLimits(
+  protect: Pick<Protection, "rateLimit">,
+  scraping: Scraping = createScraping(protect),
+): Limits {
   const ofRoute = new Map<string, RateLimit>(
     limitTable.flatMap(({ name, routes, ...row }) => {
       const limit = protect.rateLimit(name, row);
@@ -150,11 +166,14 @@ export function createLimits(protect: Pick<Protection, "rateLimit">): Limits {
   const unidentifiedLimit = protect.rateLimit("unidentified", unidentified);
   return {
     async take(request) {
-      const { method } = request;
-      const route = `${method} ${request.routeOptions.url}`;
+      const { method, identity } = request;
+      const { url = "" } = request.routeOptions;
+      const route = `${method} ${url}`;
       if (countedByService.has(route)) return;
-      const limit = ofRoute.get(route) ?? (method === "GET" || method === "HEAD" ? undefined : others);
-      const { identity } = request;
+      const reads = method === "GET" || method === "HEAD";
+      if (request.routeOptions.config.policy?.isList)
+        await scraping.take(identity?.userId, addressKey(request.ip));
+      const limit = ofRoute.get(route) ?? (reads ? undefined : others);
       await limit?.take(identity ? `person ${identity.userId}` : `address ${addressKey(request.ip)}`);
     },
     async takeUnidentified(request, reason) {

@@ -1,13 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { numbersOfKind, refusal } from "#contracts/reasons.ts";
+import { problemBody } from "#contracts/problem.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { isDiskFull } from "#platform/errors/disk-full.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { protocolStatus, type RefusalForm, sendRetryAfter } from "#platform/http/refusals.ts";
-
-/** The HTTP status of a refusal. */
-export function statusOf({ kind, reason }: DomainError): number {
-  return protocolStatus(reason) ?? numbersOfKind[kind].status;
-}
+import { type RefusalForm, sendRetryAfter } from "#platform/http/refusals.ts";
 
 /** Any error as a refusal. An error that is neither a refusal nor the client's fault is logged, once. */
 export function toRefusal(error: unknown, request: FastifyRequest): DomainError {
@@ -42,19 +38,6 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 export const problemOf: RefusalForm = (refused, traceId) => {
-  const { kind, message: detail, reason, retryAfterMs } = refused;
-  const status = statusOf(refused);
-  return {
-    status,
-    type: "application/problem+json",
-    body: {
-      type: `urn:douya:${reason}`,
-      title: kind,
-      status,
-      detail,
-      reason,
-      traceId,
-      ...(retryAfterMs !== undefined && { retryAfterMs }),
-    },
-  };
+  const body = problemBody(refused, traceId);
+  return { status: body.status, type: "application/problem+json", body };
 };

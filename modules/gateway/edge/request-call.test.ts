@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readTraceContext } from "#platform/observe/trace-context.ts";
 import { type Call, withinDeadline } from "#platform/rpc/call.ts";
 import { callOf, watchClients } from "./request-call.ts";
+import { filePolicy } from "./route-table.ts";
 
 const app = fastify();
 watchClients(app);
@@ -37,12 +38,16 @@ test("calls continue the trace of their request, with the priority of the route"
   const one = fastify({ genReqId: (request) => readTraceContext(request.headers.traceparent).traceId });
   onTestFinished(() => one.close());
   const calls: Call[] = [];
-  for (const priority of ["essential", undefined] as const)
-    one.get(`/${priority}`, { config: { priority } }, async (request) => void calls.push(callOf(request)));
+  for (const priority of ["essential", "normal"] as const)
+    one.get(
+      `/${priority}`,
+      { config: { policy: { ...filePolicy, priority } } },
+      async (request) => void calls.push(callOf(request)),
+    );
   const [traceId, spanId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
   const headers = { traceparent: `00-${traceId}-${spanId}-01`, tracestate: "rojo=1" };
   await one.inject({ url: "/essential", headers });
-  await one.inject({ url: "/undefined", headers: { traceparent: "no context", tracestate: "rojo=1" } });
+  await one.inject({ url: "/normal", headers: { traceparent: "no context", tracestate: "rojo=1" } });
   expect(calls[0]).toMatchObject({
     traceId,
     spanId,
@@ -51,7 +56,7 @@ test("calls continue the trace of their request, with the priority of the route"
     priority: "essential",
   });
   const { spanId: none, traceState, priority } = calls[1]!;
-  expect([none, traceState, priority]).toEqual([undefined, undefined, undefined]);
+  expect([none, traceState, priority]).toEqual([undefined, undefined, "normal"]);
 });
 
 test("a request's calls end when its client hangs up, and not before nor after its answer", async () => {

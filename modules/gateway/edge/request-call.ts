@@ -2,20 +2,17 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { readTraceContext } from "#platform/observe/trace-context.ts";
-import { type Call, callController, type Priority } from "#platform/rpc/call.ts";
+import { inColour, readTraceContext } from "#platform/observe/trace-context.ts";
+import { type Call, callController } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "./auth.ts";
 import type { Limits } from "./limits.ts";
-
-/** How long the services have together to answer one HTTP request. */
-const requestMs = 10_000;
+import { filePolicy, type Part, type RoutePolicy } from "./route-table.ts";
+import { colourIn } from "./traffic-colour.ts";
 
 declare module "fastify" {
-  interface FastifyContextConfig {
-    /** Who may ask: `required` refuses guests, `optional` accepts them, `none` ignores the token. */
-    auth?: "required" | "optional" | "none";
-    /** The priority of the answer under load; normal by default. */
-    priority?: Priority;
+  interface FastifyInstance {
+    /** Why a service cannot be asked now; undefined if it can. */
+    outage(service: string): DomainError | undefined;
   }
   interface FastifyRequest {
     identity?: Identity;
@@ -32,13 +29,42 @@ declare module "fastify" {
 export interface PublicCall extends Call {
   /** The parts that the answer lacks because a service could not be asked. */
   readonly missing: Set<string>;
+  /** The parts that it may lack; of any other part, the failure is the answer's. */
+  readonly without: readonly Part[];
+  /** What operators have switched off: it is not asked for. */
+  readonly switchedOff: ReadonlySet<string>;
+  /** What was true at this epoch of what feeds show may be in the answer (docs/adr/0011); absent: only what is asked for. */
+  readonly asOf?: number | undefined;
+}
+
+const nothing: ReadonlySet<string> = new Set();
+
+/** What is declared of a request's route. */
+function policyOf({ routeOptions }: FastifyRequest): RoutePolicy {
+  return routeOptions.config.policy ?? filePolicy;
+}
+
+/** Refuses at once what could not be answered to the end. Errors: <SERVICE>_UNAVAILABLE. */
+export function requireServices(request: FastifyRequest): void {
+  for (const service of policyOf(request).needs) {
+    const outage = request.server.outage(service);
+    if (outage) throw outage;
+  }
 }
 
 /**
- * The call that a request makes to the services, on behalf of its sender. Its signal costs as much as half of the rest
- * of a cached page, so none is made for one.
+ * The call that a request makes to the services that its route needs, on behalf of its sender, who is counted by then.
+ * Its signal costs as much as half of the rest of a cached page, so none is made for one. Errors: MODERATORS_ONLY,
+ * <SERVICE>_UNAVAILABLE.
  */
-export function callOf(request: FastifyRequest, withinMs = requestMs): PublicCall {
+export function callOf(request: FastifyRequest): PublicCall {
+  if (policyOf(request).caller.moderator && !request.identity?.moderator) throw refusal("MODERATORS_ONLY");
+  requireServices(request);
+  return plainCallOf(request);
+}
+
+function plainCallOf(request: FastifyRequest): PublicCall {
+  const { priority, timeoutMs, without } = policyOf(request);
   const { userId: callerId, moderator } = request.identity ?? {};
   const { traceparent, tracestate } = request.headers;
   request.missing ??= new Set();
@@ -47,11 +73,13 @@ export function callOf(request: FastifyRequest, withinMs = requestMs): PublicCal
     callerId,
     moderator,
     ...(traceparent && readTraceContext(traceparent, tracestate)),
-    traceId: request.id,
-    priority: request.routeOptions.config.priority,
-    deadlineMs: Date.now() + withinMs,
+    traceId: inColour(request.id, colourIn(request)),
+    priority,
+    deadlineMs: Date.now() + timeoutMs,
     signal: request.gone,
     missing: request.missing,
+    without,
+    switchedOff: request.server.switchedOff?.() ?? nothing,
   };
 }
 
@@ -82,18 +110,18 @@ export function tellMissing(app: FastifyInstance): void {
   });
 }
 
-/** Identifies the caller; see FastifyContextConfig.auth. */
+/** Identifies the caller as the route's policy says. Errors: LOGIN_REQUIRED, those of Auth.identify. */
 export async function identify(
   { auth, limits }: { auth: Auth; limits: Limits },
   request: FastifyRequest,
   token: string | undefined,
-  need: "required" | "optional" | "none",
 ): Promise<void> {
+  const { caller } = policyOf(request);
   try {
-    if (token && need !== "none")
+    if (token && caller.issuer)
       request.identity =
-        auth.known(token) ?? (await auth.identify(token, { ...callOf(request), priority: "essential" }));
-    else if (need === "required") throw refusal("LOGIN_REQUIRED");
+        auth.known(token) ?? (await auth.identify(token, { ...plainCallOf(request), priority: "essential" }));
+    else if (caller.required) throw refusal("LOGIN_REQUIRED");
   } catch (error) {
     if (error instanceof DomainError && error.kind === "unauthenticated")
       await limits.takeUnidentified(request, error.reason);

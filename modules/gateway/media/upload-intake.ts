@@ -36,6 +36,12 @@ export interface UploadIntake {
   receiveVideo(source: Readable, from: Sender): Promise<Staged>;
   /** Errors: NOT_A_PICTURE at once, and as above. */
   receivePicture(source: Readable, from: Sender): Promise<Staged>;
+  /** Counts a new upload. Errors: TOO_MANY_REQUESTS, BODY_TOO_LARGE. */
+  announceVideo(from: Sender): Promise<void>;
+  /**
+   * Runs `receive` while the sender is one of those who may send so many bytes at once. Error: TOO_MANY_REQUESTS.
+   */
+  receivePiece<T>(from: Sender, receive: () => Promise<T>): Promise<T>;
   /** Passes a staged file to the video service, which probes it. The file is removed if it is refused. */
   addUpload(staged: Staged, address: string, call: Call): Promise<Upload>;
 }
@@ -85,10 +91,7 @@ export function createUploadIntake(
     // A form is a little larger than its file.
     if (!person && expectedBytes !== undefined && expectedBytes > maxBytes + formBytes) throw tokenFirst();
     // An announced size that is too large is refused before a byte is stored.
-    if ((from.sizeBytes ?? 0) > maxBytes) {
-      const megabytes = Math.floor(maxBytes / 1024 / 1024);
-      throw refusal("BODY_TOO_LARGE", { megabytes });
-    }
+    if ((from.sizeBytes ?? 0) > maxBytes) throw tooLarge(maxBytes);
     const leave = await enter(from, Math.min(expectedBytes ?? maxBytes, maxBytes));
     try {
       return await blobs.receive(source, { maxBytes, inspect, expectedBytes });
@@ -101,14 +104,15 @@ export function createUploadIntake(
   }
 
   return {
-    receiveVideo: (source, from) =>
-      receive(source, from, maxVideoBytes, (first) => {
-        if (sniffVideo(first) === null)
-          throw refusal(
-            "NOT_A_VIDEO",
-            "This is not a video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file.",
-          );
-      }),
+    receiveVideo: (source, from) => receive(source, from, maxVideoBytes, refuseOtherThanVideo),
+    async announceVideo({ person, address, sizeBytes }) {
+      await uploads.take(person ?? address);
+      if ((sizeBytes ?? 0) > maxVideoBytes) throw tooLarge(maxVideoBytes);
+    },
+    async receivePiece(from, receive) {
+      const leave = await enter(from, Math.min(from.sizeBytes ?? maxVideoBytes, maxVideoBytes));
+      return receive().finally(leave);
+    },
     receivePicture: (source, from) =>
       receive(source, from, maxPictureBytes, (first) => {
         if (sniffPicture(first) === null) throw refusal("NOT_A_PICTURE");
@@ -126,6 +130,16 @@ export function createUploadIntake(
       }
     },
   };
+}
+
+/** Looks at the first bytes of a file. Error: NOT_A_VIDEO. */
+export function refuseOtherThanVideo(first: Buffer): void {
+  if (sniffVideo(first) === null)
+    throw refusal("NOT_A_VIDEO", "This is not a video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file.");
+}
+
+function tooLarge(maxBytes: number): DomainError {
+  return refusal("BODY_TOO_LARGE", { megabytes: Math.floor(maxBytes / 1024 / 1024) });
 }
 
 function tokenFirst(): DomainError {

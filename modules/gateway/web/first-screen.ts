@@ -6,14 +6,13 @@ import { toFeedPage } from "../api/feed-page.ts";
 import { toApiVideo } from "../api/present.ts";
 import { optionalPart } from "../composition/optional-part.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
+import { colourIn } from "../edge/traffic-colour.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { mediaUrls } from "../media/media-urls.ts";
 import { escaped } from "./link-preview.ts";
 
 /** The client's first request to the feed. */
 const feedLimit = 10;
-/** The page works without it, so the reader does not wait longer for it. */
-const firstScreenMs = 1000;
 
 type ApiVideo = ReturnType<typeof toApiVideo>;
 
@@ -35,31 +34,32 @@ export function firstScreen(
   const optional = optionalPart(log);
   const urls = mediaUrls("");
   const guestCall = (request: FastifyRequest): PublicCall => ({
-    ...callOf(request, firstScreenMs),
+    ...callOf(request),
     callerId: undefined,
     moderator: undefined,
   });
   return {
     async feed(request) {
       const call = guestCall(request);
-      const page = pages.get(
-        "first-screen",
-        undefined,
-        () => call,
-        async () => {
-          const { videoIds, next } = await feed.getPublicFeed({ limit: feedLimit }, call);
-          const views = await composer.feedVideoViews(videoIds, call);
-          const answer = toFeedPage(views, next, urls);
-          const film = answer.items.find(({ playUrl }) => playUrl);
-          return { text: film ? markup({ feed: answer }, film) : "", views };
-        },
-      );
+      const page = () =>
+        pages.get(
+          `first-screen ${colourIn(request)}`,
+          undefined,
+          () => call,
+          async (call) => {
+            const { videoIds, next } = await feed.getPublicFeed({ limit: feedLimit }, call);
+            const views = await composer.feedVideoViews(videoIds, call);
+            const answer = toFeedPage(views, next, urls);
+            const film = answer.items.find(({ playUrl }) => playUrl);
+            return { text: film ? markup({ feed: answer }, film) : "", views };
+          },
+        );
       return (await optional(call, "first-screen", page))?.toString() || undefined;
     },
     async video(id, request) {
       if (!isId(id)) return undefined;
       const call = guestCall(request);
-      const [view] = (await optional(call, "first-screen", composer.videoViewsById([id], call))) ?? [];
+      const [view] = (await optional(call, "first-screen", () => composer.videoViewsById([id], call))) ?? [];
       const video = view && toApiVideo(view, urls);
       return video?.playUrl ? markup({ video }, video) : undefined;
     },

@@ -8,9 +8,6 @@ import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 
-/** The page plays without a preview, so the reader does not wait longer for it. */
-const previewMs = 1000;
-
 /** Tags for the head of a page; null if nothing public has that id, undefined if it could not be found out. */
 export interface LinkPreview {
   video(id: string, request: FastifyRequest): Promise<string | null | undefined>;
@@ -31,8 +28,8 @@ export function linkPreview(
     find: (call: PublicCall, urls: MediaUrls) => Promise<Preview | null>,
   ) => {
     if (!isId(id)) return null;
-    const call = { ...callOf(request, previewMs), callerId: undefined, moderator: undefined };
-    const found = await optional(call, "preview", find(call, urlsFor(request)));
+    const call = { ...callOf(request), callerId: undefined, moderator: undefined };
+    const found = await optional(call, "preview", () => find(call, urlsFor(request)));
     return found && tags(found);
   };
   const personOf = async (id: string, call: PublicCall) =>

@@ -21,6 +21,7 @@ type Service = Handlers<typeof InteractionService>;
 const refusals = {
   "video-gone": () => refusal("VIDEO_NOT_FOUND"),
   closed: () => refusal("COMMENTS_CLOSED"),
+  blocked: () => blockedByAuthor("comments"),
   "not-found": () => refusal("COMMENT_NOT_FOUND"),
 } as const;
 
@@ -46,12 +47,12 @@ export function commentHandlers(
       const text = checkComment(request.text);
       const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
       const videoAuthorId = await videos.ensureRow(request.videoId, call);
-      if (await blocks(videoAuthorId, authorId, call)) throw blockedByAuthor("comments");
+      const blocked = await blocks(videoAuthorId, authorId, call);
       if (request.replyToId && !isId(request.replyToId)) throw refusal("COMMENT_NOT_FOUND");
       const replyToId = request.replyToId || undefined;
       const { videoId } = request;
       const { traceId } = call;
-      const draft = { videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey, traceId };
+      const draft = { videoId, id: ids.next(), authorId, text, replyToId, idempotencyKey, blocked, traceId };
       const added = await add(draft, call);
       if (added instanceof DomainError) throw added;
       if (typeof added === "string") throw refusals[added]();

@@ -1,6 +1,6 @@
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
-import type { PerCall } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { idOrZero, isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -10,7 +10,7 @@ import { maxPage } from "../rules.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
-export function getVideoStats(store: PerCall<ReactionStore>): Service["getVideoStats"] {
+export function getVideoStats(store: StoreFor<ReactionStore>): Service["getVideoStats"] {
   const counts = createListBatcher(
     async (ids, batch) => new Map((await store(batch).videoStats(ids)).map((row) => [row.video_id, row])),
   );
@@ -27,7 +27,7 @@ export function getVideoStats(store: PerCall<ReactionStore>): Service["getVideoS
   };
 }
 
-export function getOpinions(store: PerCall<ReactionStore>): Service["getOpinions"] {
+export function getOpinions(store: StoreFor<ReactionStore>): Service["getOpinions"] {
   return async ({ people }, call) => {
     // Malformed ids get an empty answer and do not affect the others.
     const pairs = people.flatMap(({ userId, videoIds }) =>
@@ -43,7 +43,7 @@ export function getOpinions(store: PerCall<ReactionStore>): Service["getOpinions
   };
 }
 
-export function getUserStats(store: PerCall<ReactionStore>): Service["getUserStats"] {
+export function getUserStats(store: StoreFor<ReactionStore>): Service["getUserStats"] {
   const counts = createListBatcher(
     async (ids, batch) => new Map((await store(batch).userStats(ids)).map((row) => [row.user_id, row])),
   );
@@ -59,7 +59,7 @@ export function getUserStats(store: PerCall<ReactionStore>): Service["getUserSta
   };
 }
 
-export function listLiked(store: PerCall<ReactionStore>): Service["listLiked"] {
+export function listLiked(store: StoreFor<ReactionStore>): Service["listLiked"] {
   return async ({ userId, before, limit: asked }, call) => {
     if (!isId(userId)) return {};
     const { rows, after } = await takePage(asked, maxPage, (limit) =>

@@ -1,7 +1,7 @@
 import { CommentOrder, type InteractionService } from "#contracts/gen/interaction_pb.ts";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
-import type { PerCall } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Call } from "#platform/rpc/call.ts";
@@ -18,7 +18,7 @@ const aboveAll = "999999999999999999";
 
 /** The RPCs that list comments. Those who may see a video may see its comments; this is checked on each request. */
 export function commentLists(
-  store: PerCall<CommentStore>,
+  store: StoreFor<CommentStore>,
   video: Client<typeof VideoService, "getVideos">,
 ): Pick<Service, "listComments" | "listReplies"> {
   async function requireVisible(videoId: string, call: Call): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ListMessagesRequest, MessageService } from "#contracts/gen/message_pb.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
-import type { PerCall } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { idAtTime, isId, maxId } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -13,7 +13,7 @@ import type { MessageStore, Range } from "../store.ts";
 type Service = Handlers<typeof MessageService>;
 
 export function readHandlers(
-  store: PerCall<MessageStore>,
+  store: StoreFor<MessageStore>,
 ): Pick<Service, "listMessages" | "listConversations" | "getLatest" | "countUnread"> {
   const latest = createBatcher((pairs: Pair[], batch) => store(batch).latest(pairs), { maxBatch: 2000 });
   const unread = createBatcher((userIds: string[], batch) => store(batch).unread(userIds));

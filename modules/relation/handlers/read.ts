@@ -1,6 +1,6 @@
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
-import type { PerCall } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { idOrZero, isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -11,7 +11,7 @@ type Service = Handlers<typeof RelationService>;
 /** Large enough that a delivery needs few pages. */
 const maxPage = 10_000;
 
-export function getRelations(store: PerCall<RelationshipStore>): Service["getRelations"] {
+export function getRelations(store: StoreFor<RelationshipStore>): Service["getRelations"] {
   const stats = createListBatcher(
     async (ids, batch) => new Map((await store(batch).stats(ids)).map((row) => [row.user_id, row])),
   );
@@ -44,7 +44,7 @@ export function getRelations(store: PerCall<RelationshipStore>): Service["getRel
   };
 }
 
-export function getStandings(store: PerCall<RelationshipStore>): Service["getStandings"] {
+export function getStandings(store: StoreFor<RelationshipStore>): Service["getStandings"] {
   return async ({ people, oneWay }, call) => {
     // Malformed ids get an empty answer and do not affect the others.
     const asked = people.map(({ userId, otherIds }) =>
@@ -77,7 +77,7 @@ type Rows = (
 
 /** A list handler over one of the store's lists. */
 export function listBy<List extends string>(
-  store: PerCall<Record<List, Rows>>,
+  store: StoreFor<Record<List, Rows>>,
   list: List,
 ): Service["listFollowing"] {
   return async (request, call) =>

@@ -2,7 +2,7 @@ import { Picture, type UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
-import type { PerCall } from "#platform/db/database.ts";
+import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Media, PictureOptions } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -13,7 +13,7 @@ import { checkName, checkSignature } from "../rules.ts";
 
 type Service = Handlers<typeof UserService>;
 
-export function getUsers(store: PerCall<AccountStore>): Service["getUsers"] {
+export function getUsers(store: StoreFor<AccountStore>): Service["getUsers"] {
   const load = createListBatcher(
     async (ids, batch) => new Map((await store(batch).accountsById(ids)).map((row) => [row.id, row])),
   );

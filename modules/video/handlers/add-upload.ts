@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { accountDeleted } from "#contracts/deleted-accounts.ts";
-import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { UploadSchema, VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
@@ -9,7 +10,7 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { refuseTooHeavy } from "#platform/media/effort.ts";
 import type { Media } from "#platform/media/media-tool.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
+import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import {
   addressShare,
@@ -20,41 +21,75 @@ import {
 } from "../rules.ts";
 import type { Unpublished, UploadStore } from "../upload-store.ts";
 
-export function addUpload(
-  store: PerCall<UploadStore>,
-  blobs: BlobStore,
-  media: Media,
-  ids: Ids,
-  jobs: Jobs,
-  { maxProcessingMs, maxUnpublishedBytes }: { maxProcessingMs: number; maxUnpublishedBytes: number },
-): Handlers<typeof VideoService>["addUpload"] {
+/** What a new file needs to be taken over. */
+export interface UploadParts {
+  store: PerCall<UploadStore>;
+  blobs: BlobStore;
+  media: Media;
+  jobs: Jobs;
+  maxProcessingMs: number;
+  maxUnpublishedBytes: number;
+}
+
+/** Refuses what its owner, its address or the disk has no room for. */
+export async function roomFor(
+  sizeBytes: number,
+  parts: Pick<UploadParts, "blobs" | "maxUnpublishedBytes">,
+): Promise<(unpublished: Unpublished) => void> {
+  const others = await roomBesideOthers(sizeBytes, parts);
+  return (unpublished) => {
+    const { maxUnpublishedBytes } = parts;
+    if (unpublished.own + sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
+    others(unpublished);
+  };
+}
+
+/** Refuses what its address or the disk has no room for. */
+export async function roomBesideOthers(
+  sizeBytes: number,
+  { blobs }: Pick<UploadParts, "blobs">,
+): Promise<(unpublished: Unpublished) => void> {
+  const freeBytes = await blobs.freeBytes();
+  return ({ ofAddress, all }) => {
+    const most = (freeBytes + sizeBytes + all) * unpublishedShare;
+    if (ofAddress + sizeBytes > most * addressShare) throw refusal("ADDRESS_UNPUBLISHED_TOO_MUCH");
+    if (all + sizeBytes > most) throw refusal("DISK_FULL");
+  };
+}
+
+/** Probes a staged file and makes it the upload `id`; repeated, it goes on where it was. */
+export async function takeOver(
+  file: { id: UploadId; ownerId: UserId; staged: string; sha256: string; sizeBytes: number; address: string },
+  /** Undefined for what came in pieces: it was asked for each of them. */
+  refuse: ((unpublished: Unpublished) => void) | undefined,
+  { store, blobs, media, jobs, maxProcessingMs }: UploadParts,
+  call: ServedCall,
+): Promise<MessageInitShape<typeof UploadSchema>> {
+  const { id, ownerId, staged, sha256, sizeBytes, address } = file;
+  const looking = { signal: call.signal, person: ownerId };
+  const info = await blobs.withFile({ staged }, (path) => media.probe(path, looking));
+  const cores = availableParallelism();
+  refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
+  // Under a name that is never served: else a client that knows the content could ask for it before it is published.
+  const sourceKey = blobKey("source", sha256, "bin");
+  await store(call)
+    .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info, resumable: !refuse }, refuse)
+    .catch(endOfSession);
+  await blobs.commit(staged, sourceKey);
+  if (!(await store.lasting.keepsBlob(sourceKey, jobs))) throw accountDeleted();
+  const { durationMs, width, height, notices } = info;
+  return { id, sizeBytes, durationMs, width, height, notices };
+}
+
+export function addUpload(parts: UploadParts, ids: Ids): Handlers<typeof VideoService>["addUpload"] {
   return async ({ staged, sha256, sizeBytes, address }, call) => {
     const ownerId = requireCaller(call) as UserId;
     try {
-      const looking = { signal: call.signal, person: ownerId };
-      const info = await blobs.withFile({ staged }, (path) => media.probe(path, looking));
-      const cores = availableParallelism();
-      refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
-      const freeBytes = await blobs.freeBytes();
-      const refuse = ({ own, ofAddress, all }: Unpublished) => {
-        if (own + sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
-        const most = (freeBytes + sizeBytes + all) * unpublishedShare;
-        if (ofAddress + sizeBytes > most * addressShare) throw refusal("ADDRESS_UNPUBLISHED_TOO_MUCH");
-        if (all + sizeBytes > most) throw refusal("DISK_FULL");
-      };
-      const id = ids.next() as UploadId;
-      // Under a name that is never served: else a client that knows the content could ask for it before it is
-      // published.
-      const sourceKey = blobKey("source", sha256, "bin");
-      await store(call)
-        .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info }, refuse)
-        .catch(endOfSession);
-      await blobs.commit(staged, sourceKey);
-      if (!(await store.lasting.keepsBlob(id, sourceKey, jobs))) throw accountDeleted();
-      const { durationMs, width, height, notices } = info;
-      return { id, sizeBytes, durationMs, width, height, notices };
+      const refuse = await roomFor(sizeBytes, parts);
+      const file = { id: ids.next() as UploadId, ownerId, staged, sha256, sizeBytes, address };
+      return await takeOver(file, refuse, parts, call);
     } finally {
-      await blobs.discard(staged);
+      await parts.blobs.discard(staged);
     }
   };
 }

@@ -1,7 +1,7 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
-import type { PerCall } from "#platform/db/database.ts";
+import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -14,7 +14,7 @@ type Service = Handlers<typeof VideoService>;
 /** The largest page of any list. */
 const maxPage = 100;
 
-export function getVideos(store: PerCall<VideoStore>): Service["getVideos"] {
+export function getVideos(store: StoreFor<VideoStore>): Service["getVideos"] {
   const load = createListBatcher(
     async (ids, batch) => new Map((await store(batch).videosById(ids)).map((row) => [row.id, row])),
   );
@@ -27,7 +27,7 @@ export function getVideos(store: PerCall<VideoStore>): Service["getVideos"] {
   };
 }
 
-export function listByAuthor(store: PerCall<VideoStore>): Service["listByAuthor"] {
+export function listByAuthor(store: StoreFor<VideoStore>): Service["listByAuthor"] {
   return async (request, call) => {
     if (!isId(request.authorId)) return {};
     const { rows, after } = await takePage(request.limit, maxPage, (limit) =>
@@ -41,7 +41,7 @@ export function listByAuthor(store: PerCall<VideoStore>): Service["listByAuthor"
   };
 }
 
-export function listPublished(store: PerCall<VideoStore>): Service["listPublished"] {
+export function listPublished(store: StoreFor<VideoStore>): Service["listPublished"] {
   return async (request, call) => {
     // Any number is a valid time; one later than all videos means from the newest.
     const ms = Math.ceil(request.beforeMs);
@@ -59,7 +59,7 @@ export function listPublished(store: PerCall<VideoStore>): Service["listPublishe
   };
 }
 
-export function getAuthorStats(store: PerCall<VideoStore>): Service["getAuthorStats"] {
+export function getAuthorStats(store: StoreFor<VideoStore>): Service["getAuthorStats"] {
   const load = createListBatcher(
     async (ids, batch) =>
       new Map((await store(batch).works(ids)).map((row) => [row.author_id, Number(row.works)])),

@@ -1,11 +1,11 @@
 import type { Pool } from "pg";
 import type { DomainError } from "../../errors/domain-error.ts";
 import { refusal } from "../../errors/reasons.ts";
-import { partitionCount } from "../partitions.ts";
+import { atEnd } from "../consumer/offsets.ts";
 
 export interface DeadLetter {
   group: string;
-  /** Its position in the log. */
+  /** Its position in the log of the group's database, or `position@database` in another one. */
   id: string;
   type: string;
   key: string;
@@ -27,6 +27,8 @@ export interface LoggedEvent {
   at: Date;
 }
 
+const letterId = `position || case when origin = events.own_origin() then '' else '@' || left(origin::text, 8) end`;
+
 /** Dead letters, the latest first, at most `limit`. */
 export async function deadLetters(
   pool: Pool,
@@ -34,7 +36,7 @@ export async function deadLetters(
   limit: number,
 ): Promise<DeadLetter[]> {
   const { rows } = await pool.query<DeadLetter>(
-    `select group_name as group, position as id, type, key, payload, at, reason, attempts,
+    `select group_name as group, ${letterId} as id, type, key, payload, at, reason, attempts,
        parked_at as "parkedAt", replay
      from events.dead where $1::text is null or group_name = $1 order by parked_at desc, position desc limit $2`,
     [group ?? null, limit],
@@ -49,7 +51,7 @@ export async function deadLetters(
 export async function replay(pool: Pool, which: { group?: string; id?: string }): Promise<number> {
   const { rowCount } = await pool.query(
     `update events.dead set replay = true
-     where ($1::text is null or group_name = $1) and ($2::int8 is null or position = $2)`,
+     where ($1::text is null or group_name = $1) and ($2::text is null or ${letterId} = $2)`,
     [which.group ?? null, which.id ?? null],
   );
   if (!rowCount) throw refusal("NO_DEAD_LETTER");
@@ -58,10 +60,10 @@ export async function replay(pool: Pool, which: { group?: string; id?: string })
 
 /** Gives one dead letter up for good: its effect on the group never comes. Error: NO_DEAD_LETTER. */
 export async function drop(pool: Pool, which: { group: string; id: string }): Promise<void> {
-  const { rowCount } = await pool.query("delete from events.dead where group_name = $1 and position = $2", [
-    which.group,
-    which.id,
-  ]);
+  const { rowCount } = await pool.query(
+    `delete from events.dead where group_name = $1 and ${letterId} = $2`,
+    [which.group, which.id],
+  );
   if (!rowCount) throw refusal("NO_DEAD_LETTER");
 }
 
@@ -72,8 +74,9 @@ export async function drop(pool: Pool, which: { group: string; id: string }): Pr
  */
 export async function reset(pool: Pool, group: string, to: "start" | "end"): Promise<void> {
   const { rowCount } = await pool.query(
-    `update events.consumer set owner = null, term = term + 1, position = h.position
-     from (select case when $2 = 'end' then events.horizon() else 0 end as position offset 0) h
+    `update events.consumer c set owner = null, term = term + 1, position = case
+       when $2 = 'start' then 0 when c.origin = h.origin then h.position else ${atEnd} end
+     from (select events.horizon() as position, events.own_origin() as origin offset 0) h
      where group_name = $1`,
     [group, to],
   );
@@ -97,7 +100,8 @@ export async function forget(pool: Pool, group: string): Promise<void> {
     );
     if (!rows[0]!.known) throw noSuchGroup(group);
     if (rows[0]!.alive) throw refusal("GROUP_IN_USE", { group });
-    for (const table of ["dead", "consumer", "member", "consumer_group"])
+    // The group first: whoever enters partitions for it waits for this.
+    for (const table of ["consumer_group", "dead", "consumer", "member"])
       await client.query(`delete from events.${table} where group_name = $1`, [group]);
     await client.query("commit");
   } catch (error) {
@@ -118,7 +122,7 @@ export async function readTail(
   // The primary key begins with the partition, so up to `limit` rows of each are read and then merged.
   const order = which.after === undefined ? "desc" : "asc";
   const { rows } = await pool.query<LoggedEvent>(
-    `select l.* from generate_series(0, ${partitionCount - 1}) p cross join lateral (
+    `select l.* from generate_series(0, events.partitions() - 1) p cross join lateral (
        select position, type, key, payload, trace_id as "traceId", at from events.log
        where partition = p and position > $1 and position <= $2 and ($3::text[] is null or type = any($3))
        order by position ${order} limit $4

@@ -1,23 +1,21 @@
 import type { Pool } from "pg";
 import type { Metrics } from "../../observe/metrics.ts";
-import { type GroupLag, readLag } from "./lag.ts";
+import { readAllLag } from "./all-lag.ts";
+import type { GroupLag } from "./lag.ts";
 
 /** How long one result is reused, so that the gauges of a scrape share it. */
 const reuseMs = 1_000;
 
 /** Exports gauges of all groups, including those without members. Every process exports the same values. */
-export function exportLag(metrics: Metrics, pool: Pool): void {
+export function exportLag(metrics: Metrics, pools: () => readonly Pool[]): void {
   let lag: Promise<GroupLag[]> | undefined;
   const read = (of: (group: GroupLag) => number) => async () => {
     // Without a database the other metrics are still exported.
-    const unread = (): GroupLag[] => [];
-    lag ??= readLag(pool)
-      .catch(unread)
-      .finally(() => {
-        setTimeout(() => {
-          lag = undefined;
-        }, reuseMs).unref();
-      });
+    lag ??= readAllLag(pools(), () => {}).finally(() => {
+      setTimeout(() => {
+        lag = undefined;
+      }, reuseMs).unref();
+    });
     return (await lag).map((group) => ({ labels: { group: group.group }, value: of(group) }));
   };
   metrics.gauges(

@@ -33,7 +33,7 @@ export async function readLag(pool: Pool, groups?: string[]): Promise<GroupLag[]
            where l.partition = c.partition and l.position > c.position and l.type = any(g.types)
            order by l.position limit 20000
          ) unread
-       ) waiting where c.group_name = g.group_name
+       ) waiting where c.group_name = g.group_name and c.origin = events.own_origin()
      ) w
      where $1::text[] is null or g.group_name = any($1) order by 1`,
     [groups ?? null],

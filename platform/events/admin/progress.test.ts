@@ -43,7 +43,7 @@ it("a group that does not pass an event is stalled until it does; others are not
 it("a group far behind that moves is not stalled; once it stops it is", () => {
   const stalledOf = trackStalls(60_000);
   const at = (position: number, partition = 3) => ({
-    ...{ group: "test", members: 1, seconds: 7200 },
+    ...{ group: "test", origin: "here", members: 1, seconds: 7200 },
     partition,
     position: String(position),
   });

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import type { Logger } from "../../observe/log.ts";
+import { readOrigin } from "../log/table-source.ts";
 
 /** A group that makes no progress. */
 export interface StalledGroup {
@@ -24,17 +25,21 @@ const rowsExamined = 500;
 const minIntervalMs = 10_000;
 
 /**
- * Watches the progress of every consumer group, in whichever process its members run. A group that is far behind but
+ * Watches the progress of every consumer group of a database, in whichever process its members run, with the events of
+ * `elsewhere`, the other databases. A group that is far behind but
  * moves is not stalled. A group without members is, as soon as it has a backlog. Each change is logged once.
  */
-export function watchProgress(pool: Pool, options: { log: Logger; stalledMs: number }): ProgressWatch {
-  const { log, stalledMs } = options;
+export function watchProgress(
+  pool: Pool,
+  options: { log: Logger; elsewhere?: () => readonly Pool[]; stalledMs: number },
+): ProgressWatch {
+  const { log, elsewhere = () => [], stalledMs } = options;
   const stalledOf = trackStalls(stalledMs);
   let stalled: StalledGroup[] = [];
   let checking: Promise<void> | undefined;
 
   async function check(): Promise<void> {
-    const found = stalledOf(await waitingPartitions(pool), performance.now());
+    const found = stalledOf(await waitingPartitions(pool, [pool, ...elsewhere()]), performance.now());
     const among = (groups: StalledGroup[], name: string) => groups.some(({ group }) => group === name);
     for (const state of found)
       if (!among(stalled, state.group)) log.warn(state, "a group of consumers does not get on");
@@ -64,6 +69,7 @@ export function watchProgress(pool: Pool, options: { log: Logger; stalledMs: num
 
 /** A partition in which events wait for a group. */
 export interface Waiting extends StalledGroup {
+  origin: string;
   partition: number;
   position: string;
 }
@@ -74,8 +80,8 @@ export function trackStalls(stalledMs: number): (waiting: Waiting[], nowMs: numb
   return (waiting, nowMs) => {
     const current: typeof seen = new Map();
     const stalled = new Map<string, StalledGroup>();
-    for (const { group, partition, position, seconds, members } of waiting) {
-      const name = `${group} ${partition}`;
+    for (const { group, origin, partition, position, seconds, members } of waiting) {
+      const name = `${group} ${origin} ${partition}`;
       const before = seen.get(name);
       const sinceMs = before?.position === position ? before.sinceMs : nowMs;
       current.set(name, { position, sinceMs });
@@ -87,26 +93,52 @@ export function trackStalls(stalledMs: number): (waiting: Waiting[], nowMs: numb
   };
 }
 
-async function waitingPartitions(pool: Pool): Promise<Waiting[]> {
-  const { rows } = await pool.query<Waiting>({
-    name: "events-progress",
+/** Where events of these logs wait for groups of a database. */
+async function waitingPartitions(pool: Pool, logs: readonly Pool[]): Promise<Waiting[]> {
+  const found = await Promise.all(
+    logs.map((log) =>
+      waitingIn(log, pool).catch((error) => {
+        if (log === pool) throw error;
+        // That another database is away is seen elsewhere.
+        return [];
+      }),
+    ),
+  );
+  return found.flat();
+}
+
+async function waitingIn(log: Pool, pool: Pool): Promise<Waiting[]> {
+  const origin = await readOrigin(log);
+  const { rows: offsets } = await pool.query<Omit<Waiting, "seconds"> & { types: string[] }>({
+    name: "events-progress-offsets",
     text: `
-      select c.group_name as group, c.partition, c.position, m.members,
-        extract(epoch from now() - w.oldest)::float8 as seconds
+      select c.group_name as group, g.types, c.partition, c.position, c.origin, m.members
       from events.consumer_group g
       cross join lateral (
         select count(*)::int as members from events.member m join lease.process p on p.id = m.id
         where m.group_name = g.group_name and p.expires_at > now()
       ) m
-      join events.consumer c on c.group_name = g.group_name
+      join events.consumer c on c.group_name = g.group_name and c.origin = $1
+      -- Whoever waits for its parent is not stalled: the parent is, if it is.
+      where c.parent is null or c.since <= (
+        select p.position from events.consumer p
+        where p.group_name = c.group_name and p.origin = c.origin and p.partition = c.parent
+      )`,
+    values: [origin],
+  });
+  const { rows } = await log.query<{ n: number; seconds: number }>({
+    name: "events-progress",
+    text: `
+      select c.n, extract(epoch from now() - w.oldest)::float8 as seconds
+      from jsonb_to_recordset($1) as c(n int, types text[], "partition" int2, "position" int8, members int)
       cross join lateral (
         select min(at) as oldest from (
           select at, type from events.log
-          where partition = c.partition and position > c.position order by position limit $1
-        ) next where m.members = 0 or type = any(g.types)
+          where partition = c.partition and position > c.position order by position limit $2
+        ) next where c.members = 0 or type = any(c.types)
       ) w
       where w.oldest is not null`,
-    values: [rowsExamined],
+    values: [JSON.stringify(offsets.map((offset, n) => ({ ...offset, n }))), rowsExamined],
   });
-  return rows;
+  return rows.map(({ n, seconds }) => ({ ...offsets[n]!, seconds }));
 }

@@ -1,10 +1,11 @@
 import type { Pool } from "pg";
 import type { ProcessLease } from "../../lease/process-lease.ts";
-import { partitionCount } from "../partitions.ts";
 import type { GroupView } from "./membership.ts";
 
 /** A partition that this member of a group has. */
 export interface AssignedPartition {
+  /** The database whose events they are. */
+  readonly origin: string;
   readonly partition: number;
   readonly term: string;
   /** Everything up to here is handled. Can be ahead of the stored position by events of types that the group does not read. */
@@ -13,13 +14,18 @@ export interface AssignedPartition {
 }
 
 export interface Assignment<P extends AssignedPartition> {
-  held: Map<number, P>;
+  /** By `nameOf`. */
+  held: Map<string, P>;
   /** Takes note of the state of the group; returns whether `rebalance` has something to do. */
   update(view: GroupView): boolean;
   /** Stores positions, drops lost partitions, gives back those above our share and acquires free ones up to it. */
   rebalance(): Promise<void>;
   /** Gives all partitions back. */
   release(): Promise<void>;
+}
+
+function nameOf({ origin, partition }: { origin: string; partition: number }): string {
+  return `${origin} ${partition}`;
 }
 
 /**
@@ -34,7 +40,7 @@ export function createAssignment<P extends AssignedPartition>(
   lease: ProcessLease,
   wrap: (partition: AssignedPartition) => P,
 ): Assignment<P> {
-  const held = new Map<number, P>();
+  const held = new Map<string, P>();
   let share = 0;
 
   const moved = () => [...held.values()].filter((one) => one.position > one.storedPosition);
@@ -45,9 +51,10 @@ export function createAssignment<P extends AssignedPartition>(
     const targets = unstored.map((one) => one.position);
     await pool.query(
       `update events.consumer c set position = m.position
-       from unnest($2::int2[], $3::int8[], $4::int8[]) as m(partition, term, position)
-       where c.group_name = $1 and c.partition = m.partition and c.term = m.term and c.position < m.position`,
-      [group, unstored.map((one) => one.partition), unstored.map((one) => one.term), targets],
+       from unnest($2::uuid[], $3::int2[], $4::int8[], $5::int8[]) as m(origin, partition, term, position)
+       where c.group_name = $1 and c.origin = m.origin and c.partition = m.partition and c.term = m.term
+         and c.position < m.position`,
+      [group, ...columnsOf(unstored), unstored.map((one) => one.term), targets],
     );
     unstored.forEach((one, i) => {
       one.storedPosition = targets[i]!;
@@ -55,15 +62,15 @@ export function createAssignment<P extends AssignedPartition>(
   }
 
   async function refresh(): Promise<void> {
-    const { rows } = await pool.query<{ partition: number; term: string; position: string }>(
-      "select partition, term, position from events.consumer where group_name = $1 and owner = $2",
+    const { rows } = await pool.query<StoredPartition>(
+      "select origin, partition, term, position from events.consumer where group_name = $1 and owner = $2",
       [group, lease.id],
     );
-    const mine = new Map(rows.map((row) => [row.partition, row]));
-    for (const one of held.values()) {
-      const stored = mine.get(one.partition);
+    const mine = new Map(rows.map((row) => [nameOf(row), row]));
+    for (const [name, one] of held) {
+      const stored = mine.get(name);
       if (stored?.term !== one.term) {
-        held.delete(one.partition);
+        held.delete(name);
         continue;
       }
       // Can be ahead of ours: a commit succeeded, but its answer was lost with the connection.
@@ -74,38 +81,46 @@ export function createAssignment<P extends AssignedPartition>(
 
   async function giveBack(partitions: AssignedPartition[]): Promise<void> {
     if (partitions.length === 0) return;
-    for (const { partition } of partitions) held.delete(partition);
+    for (const one of partitions) held.delete(nameOf(one));
     await pool.query(
       `update events.consumer set owner = null, term = term + 1
-       where group_name = $1 and owner = $2 and partition = any($3::int2[])`,
-      [group, lease.id, partitions.map(({ partition }) => partition)],
+       where group_name = $1 and owner = $2
+         and (origin, partition) in (select * from unnest($3::uuid[], $4::int2[]))`,
+      [group, lease.id, ...columnsOf(partitions)],
     );
   }
 
   async function acquire(count: number): Promise<void> {
-    const { rows } = await pool.query<{ partition: number; position: string; term: string }>(
+    const { rows } = await pool.query<StoredPartition>(
       `update events.consumer c set owner = $2, term = term + 1
-       where c.group_name = $1 and c.partition in (
-         select partition from events.consumer
-         where group_name = $1 and partition <> all($3::int2[]) and (
+       where c.group_name = $1 and (c.origin, c.partition) in (
+         select origin, partition from events.consumer free
+         where group_name = $1 and (origin, partition) not in (select * from unnest($3::uuid[], $4::int2[])) and (
            owner is null or owner = $2 or not exists (select from lease.process where id = owner)
+         ) and (
+           -- Of a partition that was split, what is in the parent comes first.
+           parent is null or since <= (
+             select p.position from events.consumer p
+             where p.group_name = $1 and p.origin = free.origin and p.partition = free.parent
+           )
          )
-         order by partition limit $4 for update skip locked
+         -- So a member has as many of one origin as of another, and of a busy one no more than its share.
+         order by partition, origin limit $5 for update skip locked
        )
-       returning partition, position, term`,
-      [group, lease.id, [...held.keys()], count],
+       returning origin, partition, position, term`,
+      [group, lease.id, ...columnsOf([...held.values()]), count],
     );
-    for (const { partition, position, term } of rows) {
+    for (const { position, ...row } of rows) {
       const at = Number(position);
-      held.set(partition, wrap({ partition, term, position: at, storedPosition: at }));
+      held.set(nameOf(row), wrap({ ...row, position: at, storedPosition: at }));
     }
   }
 
   return {
     held,
-    update({ members, owned, terms }) {
+    update({ members, partitions, owned, terms }) {
       const rank = members.filter((other) => other < lease.id).length;
-      share = Math.floor((partitionCount + members.length - rank) / (members.length + 1));
+      share = Math.floor((partitions + members.length - rank) / (members.length + 1));
       const heldTerms = [...held.values()].reduce((sum, { term }) => sum + Number(term), 0);
       const changed = owned !== held.size || terms !== heldTerms;
       return changed || held.size !== share || moved().length > 0;
@@ -113,7 +128,7 @@ export function createAssignment<P extends AssignedPartition>(
     async rebalance() {
       await storePositions();
       await refresh();
-      await giveBack([...held.values()].slice(share));
+      await giveBack([...held.values()].sort(byPartition).slice(share));
       if (held.size < share) await acquire(share - held.size);
     },
     async release() {
@@ -121,4 +136,20 @@ export function createAssignment<P extends AssignedPartition>(
       await giveBack([...held.values()]);
     },
   };
+}
+
+/** Those that are given back come last, as many of one origin as of another. */
+function byPartition(one: AssignedPartition, other: AssignedPartition): number {
+  return one.partition - other.partition || (one.origin < other.origin ? -1 : 1);
+}
+
+interface StoredPartition {
+  origin: string;
+  partition: number;
+  position: string;
+  term: string;
+}
+
+function columnsOf(partitions: readonly AssignedPartition[]): [string[], number[]] {
+  return [partitions.map(({ origin }) => origin), partitions.map(({ partition }) => partition)];
 }

@@ -5,6 +5,7 @@ import { DomainError } from "../../errors/domain-error.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { LogRow } from "../log/log-row.ts";
 import { isTimeout, isTransient } from "../transient-error.ts";
+import type { AssignedPartition } from "./assignment.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { type Claim, ClaimLost, type HandlerSteps, runHandler } from "./handler-transaction.ts";
 import {
@@ -24,7 +25,7 @@ export interface BatchProcessor {
   /** Handles batches in one transaction; returns whether it committed. A failed batch is retried later or, in the end, parked. */
   processBatches(batches: PartitionBatch[]): Promise<boolean>;
   /** Replays the dead letters of these partitions that an operator has marked, as many as a second allows. */
-  replay(partitions: number[], stopping: () => boolean): Promise<void>;
+  replay(partitions: AssignedPartition[], stopping: () => boolean): Promise<void>;
 }
 
 export function createBatchProcessor<Tables, Prepared>(options: {
@@ -50,11 +51,13 @@ export function createBatchProcessor<Tables, Prepared>(options: {
     async (on) => {
       const { rows } = await sql<{ pid: number }>`
         update events.consumer c set position = m.position
-        from unnest(${batches.map(({ state }) => state.partition)}::int2[],
+        from unnest(${batches.map(({ state }) => state.origin)}::uuid[],
+          ${batches.map(({ state }) => state.partition)}::int2[],
           ${batches.map(({ state }) => state.term)}::int8[], ${batches.map(({ rows }) => rows[0]!.position)}::int8[],
           ${batches.map(({ end }) => end)}::int8[]
-        ) as m(partition, term, first, position)
-        where c.group_name = ${group} and c.partition = m.partition and c.term = m.term and c.position < m.first
+        ) as m(origin, partition, term, first, position)
+        where c.group_name = ${group} and c.origin = m.origin and c.partition = m.partition and c.term = m.term
+          and c.position < m.first
         returning pg_backend_pid() as pid`.execute(on);
       if (rows.length !== batches.length) throw new ClaimLost();
       return rows[0]!.pid;
@@ -112,7 +115,7 @@ export function createBatchProcessor<Tables, Prepared>(options: {
       await db.transaction().execute(async (transaction) => {
         const untyped = transaction as unknown as Transaction<unknown>;
         await claimOf([batch])(untyped);
-        await dead.park(untyped, row, cause, attempts);
+        await dead.park(untyped, { ...row, origin: batch.state.origin }, cause, attempts);
       });
       advance([batch], rules, performance.now());
     } catch (trouble) {

@@ -12,8 +12,7 @@ import {
 import { openDatabase } from "../../db/database.ts";
 import { DomainError } from "../../errors/domain-error.ts";
 import { createLog, type Logger } from "../../observe/log.ts";
-import { deadLetters, drop, replay } from "../admin/admin.ts";
-import { readLag } from "../admin/lag.ts";
+import { deadLetters, replay } from "../admin/admin.ts";
 import { createEvents } from "../events.ts";
 import type { ConsumeOptions, Consumer } from "./consumer.ts";
 import { inTimeSlices } from "./time-slice.ts";
@@ -38,15 +37,6 @@ function consume(options: Partial<Options> = {}, member: Pick<EventLog, "events"
 
 const dead = () => deadLetters(log.database.pool, undefined, 100);
 
-/** Writes what it is given and fails when the value is among these. */
-function failingOn(...poison: string[]): NonNullable<Options["handle"]> {
-  return async (transaction, events) => {
-    await writeEffects(transaction, events);
-    const bad = events.find((event) => poison.includes(event.message.value));
-    if (bad) throw new Error(`cannot handle ${bad.message.value}`);
-  };
-}
-
 /** A log that keeps its warnings. */
 function countWarnings(): { quiet: Logger; warnings: string[] } {
   const warnings: string[] = [];
@@ -58,30 +48,6 @@ function countWarnings(): { quiet: Logger; warnings: string[] } {
 }
 
 describe("a group", () => {
-  it("gets its types of events from before and after its start", async () => {
-    await log.emit("a:1", "b:1");
-    const seen: string[] = [];
-    const consumer = consume({
-      handle: async (transaction, events) => {
-        seen.push(...events.map(({ type, key, traceId }) => `${type} ${key} ${traceId}`));
-        await writeEffects(transaction, events);
-      },
-    });
-    await log.events.transaction(log.db, async (_, emit) => {
-      emit(removed, { value: "a:gone" });
-      emit(added, { value: "a:2" }, "0123");
-    });
-    await consumer.settled();
-    expect((await log.effects()).sort()).toEqual(["a:1", "a:2", "b:1"]);
-    // What names no trace belongs to one of its transaction.
-    const [named, ...others] = seen.sort();
-    expect(named).toBe("test.added.v1 a 0123");
-    expect(others.map((other) => other.slice(0, 16))).toEqual(["test.added.v1 a ", "test.added.v1 b "]);
-    expect(new Set(others.map((other) => other.slice(16)))).toEqual(
-      new Set([expect.stringMatching(/^[0-9a-f]{32}$/)]),
-    );
-  });
-
   it("has one member in a process: a second one is refused and does not disturb it", async () => {
     const consumer = consume();
     expect(() => consume()).toThrow(/already/);
@@ -110,25 +76,6 @@ describe("a group", () => {
     expect(failures()).toBe(1);
     await consumer.stop();
     await own.close();
-  });
-
-  it("that begins at the end gets only new events", async () => {
-    await log.emit("a:1");
-    const consumer = consume({ from: "end" });
-    await consumer.settled();
-    await log.emit("a:2");
-    await consumer.settled();
-    expect(await log.effects()).toEqual(["a:2"]);
-  });
-
-  it("continues where it stopped, and every group gets everything", async () => {
-    const first = consume();
-    await log.emit("a:1");
-    await first.settled();
-    await first.stop();
-    await log.emit("a:2");
-    await Promise.all([consume().settled(), consume({ group: "other" }).settled()]);
-    expect((await log.effects()).sort()).toEqual(["a:1", "a:1", "a:2", "a:2"]);
   });
 
   it("handles at most a batch in one transaction, each event in one", async () => {
@@ -182,35 +129,6 @@ describe("a group", () => {
 });
 
 describe("a poison event", () => {
-  it("is parked with the reason, alone, while the rest flows", async () => {
-    const values = Array.from({ length: 60 }, (_, i) => `${i % 4}:${i}`);
-    await log.emit(...values);
-    const attempts = new Map<string, number>();
-    const consumer = consume({
-      maxAttempts: 4,
-      handle: async (transaction, events, context) => {
-        for (const { message } of events) attempts.set(message.value, (attempts.get(message.value) ?? 0) + 1);
-        await failingOn("1:17", "2:30")(transaction, events, context);
-      },
-    });
-    await consumer.settled();
-    const letters = await dead();
-    expect(
-      letters.map(({ key, type, attempts, reason, group }) => [group, type, key, attempts, reason]).sort(),
-    ).toEqual([
-      ["test", "test.added.v1", "1", 4, "Error: cannot handle 1:17"],
-      ["test", "test.added.v1", "2", 4, "Error: cannot handle 2:30"],
-    ]);
-    expect((await log.effects()).sort()).toEqual(values.filter((v) => v !== "1:17" && v !== "2:30").sort());
-    // Once in the batch of all, and then as often as it is allowed.
-    expect(attempts.get("1:17")).toBe(5);
-    for (const key of ["0", "1", "2", "3"]) {
-      const order = (await log.effects()).filter((value) => value.startsWith(`${key}:`));
-      expect(order).toEqual(values.filter((value) => order.includes(value)));
-    }
-    expect((await readLag(log.database.pool))[0]).toMatchObject({ records: 0, seconds: 0, deadLetters: 2 });
-  });
-
   it("of undecodable bytes is parked too", async () => {
     await log.database.pool.query(
       `insert into events.log (partition, type, key, payload) values (0, 'test.added.v1', 'k', '\\xff')`,
@@ -219,47 +137,6 @@ describe("a poison event", () => {
     await consume({ maxAttempts: 2 }).settled();
     expect(await log.effects()).toEqual(["a:1"]);
     expect((await dead())[0]).toMatchObject({ key: "k", attempts: 2 });
-  });
-
-  it("is handled again when an operator asks, once, by whichever member has it", async () => {
-    await log.emit("a:1", "a:bad", "a:2", "b:bad");
-    const bad = ["a:bad", "b:bad"];
-    const handle: NonNullable<Options["handle"]> = (...given) => failingOn(...bad)(...given);
-    const consumer = consume({ handle, maxAttempts: 2 });
-    await consumer.settled();
-    expect(await dead()).toHaveLength(2);
-    consume({ handle, maxAttempts: 2 }, log.join());
-    // It fails again, and waits for another try.
-    await replay(log.database.pool, { group: "test" });
-    await expect
-      .poll(async () => (await dead()).map((letter) => [letter.attempts, letter.replay]))
-      .toEqual([
-        [3, false],
-        [3, false],
-      ]);
-    bad.length = 0;
-    const letter = (await dead()).find(({ key }) => key === "a")!;
-    expect(await replay(log.database.pool, { group: "test", id: letter.id })).toBe(1);
-    await expect.poll(async () => (await dead()).map(({ key }) => key)).toEqual(["b"]);
-    await replay(log.database.pool, {});
-    await expect.poll(dead).toEqual([]);
-    expect((await log.effects()).sort()).toEqual(["a:1", "a:2", "a:bad", "b:bad"]);
-    await expect(replay(log.database.pool, {})).rejects.toMatchObject({ reason: "NO_DEAD_LETTER" });
-  });
-
-  it("is dropped for good if an operator says so, and no other", async () => {
-    await log.emit("a:bad", "b:bad");
-    const consumer = consume({ handle: failingOn("a:bad", "b:bad"), maxAttempts: 1 });
-    await consumer.settled();
-    const letter = (await dead()).find(({ key }) => key === "a")!;
-    await expect(drop(log.database.pool, { group: "other", id: letter.id })).rejects.toMatchObject({
-      reason: "NO_DEAD_LETTER",
-    });
-    await drop(log.database.pool, { group: "test", id: letter.id });
-    expect((await dead()).map(({ key }) => key)).toEqual(["b"]);
-    await replay(log.database.pool, {});
-    await expect.poll(async () => (await dead()).map(({ attempts }) => attempts)).toEqual([2]);
-    expect(await log.effects()).toEqual([]);
   });
 });
 
@@ -386,7 +263,11 @@ describe("a handler that works in time slices", () => {
 describe("what a handler prepares", () => {
   it("holds no connection, so that many groups work on few", async () => {
     const database = openDatabase(log.url, { log: createLog("silent"), maxConnections: 2 });
-    const all = createEvents({ database, lease: log.lease, log: createLog("silent") });
+    const all = createEvents({
+      databases: [{ database, lease: log.lease }],
+      databaseOf: () => database,
+      log: createLog("silent"),
+    });
     const few = { db: database.of<EffectTables>("test"), events: all.of<EffectTables>("test") };
     try {
       await log.emit("a:1");

@@ -1,17 +1,17 @@
 import type { Pool } from "pg";
 import type { Kysely, Transaction } from "../../db/database.ts";
 import type { ProcessLease } from "../../lease/process-lease.ts";
-import type { Logger } from "../../observe/log.ts";
+import { type Logger, lastingChild } from "../../observe/log.ts";
+import { answersOf } from "../answers.ts";
 import type { EventOf, EventType } from "../event-type.ts";
-import type { LogReader } from "../log/log-reader.ts";
 import { decode } from "../log/log-row.ts";
-import type { StablePosition } from "../log/stable-position.ts";
+import type { LogSource } from "../log/log-source.ts";
 import { createWakeSignal } from "../wake-signal.ts";
 import { createAssignment } from "./assignment.ts";
 import { createBatchProcessor } from "./batch-processor.ts";
 import type { HandlerContext, PrepareContext } from "./handler-transaction.ts";
 import type { GroupView, Membership } from "./membership.ts";
-import { isBehind, registerGroup } from "./offsets.ts";
+import { atEnd, hasBegun, readOffsets, registerGroup, registerOrigins } from "./offsets.ts";
 import {
   backOffMs,
   batchSize,
@@ -20,6 +20,7 @@ import {
   newPartitionState,
   type PartitionState,
 } from "./partition-state.ts";
+import { createSubscriptions } from "./subscriptions.ts";
 
 export interface ConsumeOptions<Tables, Type extends EventType, Prepared = undefined> {
   /** The name under which the offsets are stored, such as `feed.inbox`. It never changes. */
@@ -64,6 +65,7 @@ export interface Consumer {
 
 const maxSleepMs = 60_000;
 const pollSettledMs = 5;
+const notYetMs = 100;
 const hour = 3_600_000;
 /** Failing partitions, whose events are handled one by one, come first, but for no longer than this. */
 const failingFirstMs = 1_000;
@@ -74,8 +76,8 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
   options: ConsumeOptions<Tables, Type, Prepared>,
   dependencies: {
     pool: Pool;
-    stable: StablePosition;
-    reader: LogReader;
+    /** Where the events of each database come from, as far as they are known by now. */
+    sources(): Promise<readonly LogSource[]>;
     log: Logger;
     lease: ProcessLease;
     membership: Membership;
@@ -85,16 +87,20 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
   const { group, from = "start", batch: maxEvents = 500 } = options;
   const { maxAttempts = 5, retryDelayMs = 100, handleTimeoutMs: timeoutMs = 25_000 } = options;
   const rules = { maxAttempts, retryDelayMs, slowForMs: options.slowForMs ?? 6 * hour };
-  const { pool, stable, lease, membership, onEmitted } = dependencies;
-  const log = dependencies.log.child({ group });
+  const { pool, sources, lease, membership, onEmitted } = dependencies;
+  const log = lastingChild(dependencies.log, { group });
   const types = new Map<string, Type>(options.types.map((type) => [type.name, type]));
   const wakeSignal = createWakeSignal();
   const stopSignal = createWakeSignal();
   const assignment = createAssignment(pool, group, lease, newPartitionState);
-  const subscription = dependencies.reader.subscribe({
+  const subscriptions = createSubscriptions({
     types: [...types.keys()],
-    partitions: () => assignment.held.keys(),
+    held: assignment.held,
+    log,
+    notify: wakeSignal.wake,
   });
+  /** How many of each origin. */
+  const registeredPartitions = new Map<string, number>();
   let stopping = false;
   let registered = false;
   let mustRebalance = false;
@@ -121,16 +127,20 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     onEmitted,
   });
 
-  const behind = (): PartitionState[] =>
-    [...assignment.held.values()].filter((state) => state.position < stable.position());
+  const behind = (): PartitionState[] => [...assignment.held.values()].filter(subscriptions.isBehind);
 
   /** Reads new events in the partitions that are not waiting for a retry, and processes them. */
   async function readAndProcess(): Promise<void> {
     const states = behind().filter((state) => state.retryAtMs <= performance.now());
     if (states.length === 0) return;
     const limits = states.map((state) => batchSize(state, maxEvents));
-    const batches = await subscription.read({ states, limits, upTo: stable.position() });
-    for (const { state, rows, end } of batches) if (rows.length === 0) state.position = end;
+    const batches = await subscriptions.read(states, limits);
+    for (const { state, rows, end } of batches) {
+      if (rows.length > 0) continue;
+      // What is there cannot be had yet.
+      if (end === state.position) state.retryAtMs = performance.now() + notYetMs;
+      state.position = end;
+    }
     const filled = batches.filter(({ rows }) => rows.length > 0);
     // Split before anything is processed, because processing changes the state.
     const [healthy, failing] = [true, false].map((expected) =>
@@ -151,19 +161,88 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
   function onView(view: GroupView): void {
     replayRequested = view.replay;
     if (!view.known) registered = false;
-    if (assignment.update(view)) mustRebalance = true;
+    if (assignment.update(view) || [...assignment.held.values()].some(waitsForEnd)) mustRebalance = true;
     if (mustRebalance || replayRequested || !registered) wakeSignal.wake();
+    void lookForSources();
+  }
+
+  /** Registers the group, and where it begins in every database that it has not read from yet. */
+  async function register(): Promise<void> {
+    registered = true;
+    try {
+      await registerGroup(pool, group, [...types.keys()]);
+      const known = await sources();
+      // To a group that has begun, everything in a log that it has not read yet is new.
+      const atTheEnd = from === "end" && !(await hasBegun(pool, group));
+      const begins = known.map(async (source) => ({
+        origin: source.origin,
+        // Before the end, so that this is in none of the partitions that are split later.
+        partitions: await source.partitions(),
+        position: atTheEnd ? await source.end() : 0,
+      }));
+      // A database that is away does not keep the others waiting; the next heartbeat asks it again.
+      const begun = atTheEnd ? await Promise.all(begins) : await answersOf(begins);
+      await registerOrigins(pool, group, begun);
+      for (const { origin, partitions } of begun) registeredPartitions.set(origin, partitions.length);
+      for (const source of known)
+        if (registeredPartitions.has(source.origin) && !subscriptions.has(source.origin))
+          subscriptions.add(source);
+    } catch (error) {
+      registered = false;
+      throw error;
+    }
+  }
+
+  async function isBehind(): Promise<boolean> {
+    for (const source of await sources()) {
+      const offsets = await readOffsets(pool, group, source.origin);
+      const partitions = await source.partitions();
+      if (offsets.length < partitions.length || (await source.hasAfter(offsets, [...types.keys()])))
+        return true;
+    }
+    return false;
+  }
+
+  function waitsForEnd({ origin, position }: PartitionState): boolean {
+    return position === atEnd && subscriptions.has(origin);
+  }
+
+  async function lookForSources(): Promise<void> {
+    const known = await sources().catch(() => []);
+    const isRegistered = ({ origin, partitionCount }: LogSource) =>
+      subscriptions.has(origin) && (registeredPartitions.get(origin) ?? 0) >= partitionCount();
+    if (known.every(isRegistered)) return;
+    registered = false;
+    wakeSignal.wake();
+  }
+
+  /** Puts the end of the log of each origin where an operator has asked for it. */
+  async function resolveEnds(): Promise<void> {
+    for (const source of await sources()) {
+      const waiting = [...assignment.held.values()].filter(
+        ({ origin, position }) => origin === source.origin && position === atEnd,
+      );
+      if (waiting.length === 0) continue;
+      const position = await source.end().catch((error) => {
+        log.warn({ err: error, origin: source.origin }, "could not find the end of a log yet");
+      });
+      // The next heartbeat asks again, because nothing is stored.
+      if (position === undefined) continue;
+      for (const state of waiting) state.position = position;
+      mustRebalance = true;
+    }
   }
 
   async function step(): Promise<void> {
     if (mustRebalance) {
       mustRebalance = false;
       await assignment.rebalance();
+      await resolveEnds();
     }
     await readAndProcess();
     if (!replayRequested) return;
     replayRequested = false;
-    await processor.replay([...assignment.held.keys()], () => stopping);
+    await processor.replay([...assignment.held.values()], () => stopping);
   }
 
   /** How long there is nothing to do, unless the wake signal comes. */
@@ -178,11 +257,7 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     while (!stopping) {
       try {
         if (!registered) {
-          registered = true;
-          await registerGroup(pool, group, [...types.keys()], from).catch((error) => {
-            registered = false;
-            throw error;
-          });
+          await register();
           if (introduced) mustRebalance = true;
         }
         if (!introduced) {
@@ -201,21 +276,18 @@ export function startConsumer<Tables, Type extends EventType, Prepared>(
     }
   }
 
-  const endWatch = stable.watch(wakeSignal.wake);
   const running = run();
 
   return {
     async settled(limitMs = 120_000) {
-      for (const deadline = Date.now() + limitMs; await isBehind(pool, group, [...types.keys()]); ) {
+      for (const deadline = Date.now() + limitMs; await isBehind(); ) {
         if (Date.now() > deadline) throw new Error(`${group} has not settled within ${limitMs} ms`);
-        stable.wake();
         await new Promise((resolve) => setTimeout(resolve, pollSettledMs));
       }
     },
     async stop() {
       stopping = true;
-      endWatch();
-      subscription.unsubscribe();
+      subscriptions.end();
       wakeSignal.wake();
       stopSignal.wake();
       await running;

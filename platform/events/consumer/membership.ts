@@ -5,6 +5,8 @@ import type { ProcessLease } from "../../lease/process-lease.ts";
 export interface GroupView {
   /** The leases of the other live members. */
   members: string[];
+  /** How many partitions there are, of all origins. */
+  partitions: number;
   /** How many partitions are ours, and the sum of their terms. A partition that is taken or reset changes it. */
   owned: number;
   terms: number;
@@ -48,7 +50,7 @@ export function createMembership(pool: Pool, lease: ProcessLease): Membership {
     const { rows } = await pool.query<GroupView & { group: string }>({
       name: "events-membership",
       text: `
-        select g.name as group, o.owned, o.terms,
+        select g.name as group, o.partitions, o.owned, o.terms,
           array(
             select m.id::text from events.member m join lease.process p on p.id = m.id
             where m.group_name = g.name and m.id <> $2
@@ -56,8 +58,9 @@ export function createMembership(pool: Pool, lease: ProcessLease): Membership {
           exists (select from events.consumer_group where group_name = g.name) as known,
           exists (select from events.dead where group_name = g.name and replay) as replay
         from unnest($1::text[]) g(name) cross join lateral (
-          select count(*)::int as owned, coalesce(sum(term), 0)::float8 as terms
-          from events.consumer where group_name = g.name and owner = $2
+          select count(*)::int as partitions, count(*) filter (where owner = $2)::int as owned,
+            coalesce(sum(term) filter (where owner = $2), 0)::float8 as terms
+          from events.consumer where group_name = g.name
         ) o`,
       values: [groups, lease.id],
     });

@@ -4,7 +4,7 @@ import { type Kysely, type Transaction, traceOf } from "../../db/database.ts";
 import { afterCommit, inTransaction } from "../../db/transaction.ts";
 import { newTraceId } from "../../observe/trace-context.ts";
 import type { Emit } from "../event-type.ts";
-import { partitionOf } from "../partitions.ts";
+import { partitionHash } from "../partitions.ts";
 
 /** Collects the events of a transaction until its end. */
 export interface Outbox {
@@ -16,7 +16,7 @@ export interface Outbox {
 /** Events that name no trace happen in `trace`, or else in a new one. */
 export function createOutbox(trace = newTraceId()): Outbox {
   const columns = {
-    partitions: [] as number[],
+    hashes: [] as number[],
     types: [] as string[],
     keys: [] as string[],
     payloads: [] as Uint8Array[],
@@ -26,16 +26,16 @@ export function createOutbox(trace = newTraceId()): Outbox {
     emit(type, init, traceId = trace) {
       const message = create(type.schema, init);
       const key = type.key(message);
-      columns.partitions.push(partitionOf(key));
+      columns.hashes.push(partitionHash(key));
       columns.types.push(type.name);
       columns.keys.push(key);
       columns.payloads.push(toBinary(type.schema, message));
       columns.traceIds.push(traceId);
     },
     async flush(transaction, onEmitted) {
-      const { partitions, types, keys, payloads, traceIds } = columns;
+      const { hashes, types, keys, payloads, traceIds } = columns;
       if (types.length === 0) return;
-      await sql`select events.append(${partitions}::int2[], ${types}::text[], ${keys}::text[],
+      await sql`select events.append_hashed(${hashes}::int8[], ${types}::text[], ${keys}::text[],
         ${payloads}::bytea[], ${traceIds}::text[])`.execute(transaction);
       if (onEmitted) afterCommit(transaction, onEmitted);
     },

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely } from "../../db/database.ts";
 import type { EventOf, EventType } from "../event-type.ts";
+import type { ChangeLog } from "./change-log.ts";
 import { decode, type LogRow } from "./log-row.ts";
 
 /** What was committed since a cursor. */
@@ -13,7 +14,28 @@ export interface LogChanges<Type extends EventType> {
 
 /** Above this number, reading them costs more than loading everything again. */
 const maxEvents = 1_000;
+/** Between the cursors of the databases, in their order. */
+const separator = ",";
 const cursorForm = /^(\d{1,15}) (\d{1,4})$/;
+
+/** What readChanges gives, of all databases: always these in this order, as long as a cursor is used. */
+export async function readAllChanges<Type extends EventType>(
+  logs: readonly Pick<ChangeLog, "ask">[],
+  types: ReadonlyMap<string, Type>,
+  cursor: string,
+): Promise<LogChanges<Type>> {
+  const cursors = cursor.split(separator);
+  // Of other databases than these: nothing is known of any.
+  const known = cursors.length === logs.length;
+  const all = await Promise.all(
+    logs.map((log, i) => log.ask((db) => readChanges(db, types, known ? cursors[i]! : ""))),
+  );
+  const readable = all.every(({ events }) => events);
+  return {
+    cursor: all.map((one) => one.cursor).join(separator),
+    events: readable ? all.flatMap(({ events }) => events!) : undefined,
+  };
+}
 
 /**
  * Reads the events of these types that were committed since `cursor`. Unlike a consumer it does not stop at the stable
@@ -21,7 +43,7 @@ const cursorForm = /^(\d{1,15}) (\d{1,4})$/;
  * cursor is a stable position, below which nothing new appears, and the number of events above it: the same number means
  * that nothing was added. So no memory of what was seen is needed.
  */
-export async function readChanges<Type extends EventType>(
+async function readChanges<Type extends EventType>(
   db: Kysely<unknown>,
   types: ReadonlyMap<string, Type>,
   cursor: string,

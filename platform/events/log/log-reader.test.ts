@@ -28,7 +28,7 @@ const partitions = [0, 1, 2];
 /** A group with all partitions, which has come this far in each. */
 function group(types: string[], position = 0) {
   const states = partitions.map((partition) =>
-    newPartitionState({ partition, term: "1", position, storedPosition: position }),
+    newPartitionState({ origin: "here", partition, term: "1", position, storedPosition: position }),
   );
   const { read } = reader.subscribe({ types, partitions: () => partitions });
   return {

@@ -1,12 +1,7 @@
 import type { Pool } from "pg";
 import type { PartitionBatch, PartitionState } from "../consumer/partition-state.ts";
 import type { LogRow } from "./log-row.ts";
-
-/** What a member of a group reads: events of these types, in the partitions that it holds at the moment. */
-interface Subscription {
-  types: readonly string[];
-  partitions(): Iterable<number>;
-}
+import type { Subscription } from "./log-source.ts";
 
 interface ReadRequest {
   states: PartitionState[];

@@ -1,9 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { sql } from "kysely";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { added, type EventLog, openEventLog, writeEffects } from "#platform/testing/event-log.ts";
-import fc from "#platform/testing/property.ts";
 import type { Consumer } from "../consumer/consumer.ts";
 
 let log: EventLog;
@@ -38,23 +35,6 @@ async function stablePosition(): Promise<number> {
 }
 
 describe("a transaction held open across later commits", () => {
-  it("is not skipped, nor handled before it commits", async () => {
-    const consumer = consume();
-    await log.emit("before");
-    const held = await openTransaction(appendHeld);
-    await log.emit("after:1");
-    await log.emit("after:2");
-    await expect.poll(log.effects).toEqual(["before"]);
-    // Looks at the log, each of which takes a connection, are the chances to run past it.
-    let looks = 0;
-    log.database.pool.on("acquire", () => looks++);
-    await expect.poll(() => looks).toBeGreaterThan(20);
-    expect(await log.effects()).toEqual(["before"]);
-    await held.query("commit");
-    await consumer.settled();
-    expect((await log.effects()).sort()).toEqual(["after:1", "after:2", "before", "held"]);
-  });
-
   it("delays nobody before it has written an event", async () => {
     const held = await openTransaction("insert into test.effect (event_position) values (0)");
     const consumer = consume();
@@ -100,23 +80,6 @@ it("positions beyond 32 bits are told by the lock as well", async () => {
   }
 });
 
-it("rolled-back events never appear", async () => {
-  const consumer = consume();
-  const failing = log.events.transaction(log.db, async (transaction, emit) => {
-    emit(added, { value: "never" });
-    await sql`insert into effect (event_position) values ('no number')`.execute(transaction);
-  });
-  await expect(failing).rejects.toThrow();
-  const late = log.events.transaction(log.db, async (_, emit) => {
-    emit(added, { value: "never" });
-    throw new Error("after all");
-  });
-  await expect(late).rejects.toThrow("after all");
-  await log.emit("a:1");
-  await consumer.settled();
-  expect(await log.effects()).toEqual(["a:1"]);
-});
-
 it("two that wait for each other both succeed, and each event is there once", async () => {
   await log.db
     .insertInto("effect")
@@ -141,58 +104,4 @@ it("two that wait for each other both succeed, and each event is there once", as
   await log.db.deleteFrom("effect").execute();
   await consume().settled();
   expect((await log.effects()).sort()).toEqual(["a:changed", "b:changed"]);
-});
-
-it("facts without events write no event, and a batch keeps its order", async () => {
-  await log.events.transaction(log.db, async () => {});
-  expect(await stablePosition()).toBe(0);
-  const values = Array.from({ length: 1500 }, (_, i) => `a:${i}`);
-  const consumer = consume();
-  await log.emit(...values);
-  await consumer.settled();
-  expect(await log.effects()).toEqual(values);
-});
-
-describe("with many writers at the same keys at once", () => {
-  const write = fc.record({
-    keys: fc.uniqueArray(fc.constantFrom("a", "b", "c", "d", "e"), { minLength: 1, maxLength: 3 }),
-    pauseMs: fc.integer({ min: 0, max: 4 }),
-    fails: fc.boolean(),
-  });
-
-  it("every committed event is handled once, and in the order of the facts of its key", async () => {
-    await log.database.pool.query("create table test.counter (key text primary key, n int8 not null)");
-    const members = [log, log.join()];
-    const consumers = members.map(({ events }) => consume(events));
-    await fc.assert(
-      fc.asyncProperty(fc.array(write, { minLength: 20, maxLength: 60 }), async (writes) => {
-        await log.database.pool.query("truncate test.counter, test.effect");
-        await Promise.all(
-          writes.map(async ({ keys, pauseMs, fails }, i) => {
-            const { events, db } = members[i % 2]!;
-            const work = events.transaction(db, async (transaction, emit) => {
-              for (const key of keys.sort()) {
-                const { rows } = await sql<{ n: string }>`
-                  insert into test.counter as c (key, n) values (${key}, 1)
-                  on conflict (key) do update set n = c.n + 1 returning n`.execute(transaction);
-                emit(added, { value: `${key}:${rows[0]!.n}` });
-                await delay(pauseMs);
-              }
-              if (fails) throw new Error("rolled back");
-            });
-            await work.catch((error) => expect(error.message).toBe("rolled back"));
-          }),
-        );
-        await consumers[0]!.settled();
-        const { rows } = await log.database.pool.query("select key, n from test.counter");
-        const effects = await log.effects();
-        for (const { key, n } of rows) {
-          const expected = Array.from({ length: Number(n) }, (_, i) => `${key}:${i + 1}`);
-          expect(effects.filter((value) => value.startsWith(`${key}:`))).toEqual(expected);
-        }
-        expect(effects.length).toBe(rows.reduce((sum, { n }) => sum + Number(n), 0));
-      }),
-      { numRuns: 8 },
-    );
-  });
 });

@@ -12,6 +12,8 @@ import { createWakeSignal } from "../wake-signal.ts";
 export interface StablePosition {
   /** As of the last query. It only grows. */
   position(): number;
+  /** The number of partitions, as of the last query. */
+  partitionCount(): number;
   /** Calls `notify` whenever it has grown; returns a function that ends this. */
   watch(notify: () => void): () => void;
   /** Queries now, because this process has committed events. */
@@ -38,14 +40,17 @@ export function watchStablePosition(
   const wakeSignal = createWakeSignal();
   const watchers = new Set<() => void>();
   let position = 0;
+  let partitions = 0;
   let stopping = false;
   let running: Promise<void> | undefined;
 
   /** Queries the position; returns how long to wait before the next query. */
   async function query(idleMs: number): Promise<number> {
-    const { rows } = await pool.query<{ stable: string; assigned: string }>(
-      "select events.horizon() as stable, (select last_value from events.log_position_seq) as assigned",
+    const { rows } = await pool.query<{ stable: string; assigned: string; partitions: number }>(
+      `select events.horizon() as stable, (select last_value from events.log_position_seq) as assigned,
+         events.partitions() as partitions`,
     );
+    partitions = rows[0]!.partitions;
     const stable = Number(rows[0]!.stable);
     const advanced = stable > position;
     if (advanced) {
@@ -74,6 +79,7 @@ export function watchStablePosition(
 
   return {
     position: () => position,
+    partitionCount: () => partitions,
     watch(notify) {
       watchers.add(notify);
       running ??= run();

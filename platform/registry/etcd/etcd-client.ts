@@ -10,6 +10,7 @@ import {
 import { credentials, Client as GrpcClient, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import type { DomainError } from "../../errors/domain-error.ts";
 import { refusal } from "../../errors/reasons.ts";
+import type { EngineTls } from "../../tls/engine-tls.ts";
 import { Auth } from "./gen/etcd_pb.ts";
 
 const callMs = 3_000;
@@ -38,10 +39,10 @@ export interface EtcdClient {
 }
 
 /**
- * Connects to one of the members at `urls` (`http://user:password@host:2379`, several with commas; https with the
- * system's certificates) and to the next one when that is away.
+ * Connects to one of the members at `urls` (`http://user:password@host:2379`, several with commas; https rests
+ * on `tls`) and to the next one when that is away.
  */
-export function connectEtcd(urls: string): EtcdClient {
+export function connectEtcd(urls: string, { ca, cert, key }: EngineTls = {}): EtcdClient {
   const members = urls.split(",").map((text) => memberAt(text.trim()));
   const { username, password } = members[0]!;
   let current = 0;
@@ -50,7 +51,8 @@ export function connectEtcd(urls: string): EtcdClient {
 
   function open(): GrpcClient {
     const { host, secure } = members[current]!;
-    return new GrpcClient(host, secure ? credentials.createSsl() : credentials.createInsecure(), {
+    const encrypted = () => credentials.createSsl(ca ?? null, key ?? null, cert ?? null);
+    return new GrpcClient(host, secure ? encrypted() : credentials.createInsecure(), {
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 2_000,
@@ -125,6 +127,8 @@ export function connectEtcd(urls: string): EtcdClient {
       const finish = (error?: Error) => {
         if (ended) return;
         ended = true;
+        // It may have ended because the token has expired, which a stream is told in many ways.
+        token = undefined;
         on.end(error);
       };
       const begin = (sent: Metadata) => {
@@ -184,6 +188,15 @@ const awayCodes: ReadonlySet<status> = new Set([
 const isAway = (error: ServiceError): boolean => awayCodes.has(error.code);
 
 function toRefusal(error: ServiceError): DomainError {
-  const { details } = error;
+  // A stream may also end by an error of the system, which has none.
+  const details = plainDetails(error.details ?? error.message);
   return isAway(error) ? refusal("ETCD_UNAVAILABLE", { details }) : refusal("ETCD_REFUSED", { details });
+}
+
+/** grpc-js says "No connection established. Last error: null. Resolution note: " of a member that is not there. */
+function plainDetails(details: string): string {
+  if (!details.startsWith("No connection established")) return details;
+  const [, rest = ""] = details.split("Last error: ");
+  const cause = rest.split(". Resolution note")[0]!.replace("Error: ", "");
+  return ["", "null", "undefined"].includes(cause) ? "it cannot be reached" : cause;
 }

@@ -10,27 +10,23 @@ import { KV, Lease } from "./gen/etcd_pb.ts";
 import { bytesOf, rangeOf } from "./keys.ts";
 
 const log = createLog("silent");
-const etcdServer = withEtcd();
+const etcdServer = withEtcd({ emptied: true });
 const undo: (() => unknown)[] = [];
 
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
-  if (!etcdServer()) return;
-  const etcd = connectEtcd(etcdServer().url);
-  await etcd.call(KV.method.deleteRange, rangeOf("/douya/"));
-  etcd.close();
 });
 
 function open(): { registry: EtcdRegistry; etcd: EtcdClient } {
   const etcd = connectEtcd(etcdServer().url);
-  const registry = etcdRegistry(etcd, log);
+  const registry = etcdRegistry(etcd, { prefix: "/douya/", log });
   undo.push(etcd.close, registry.stop);
   return { registry, etcd };
 }
 
 let last = 0;
 function instance(modules: string[], address: string): Instance {
-  return { id: `instance-${++last}`, modules, address, startedMs: Date.now() };
+  return { id: `instance-${++last}`, modules, address, startedMs: Date.now(), secretPrint: "one" };
 }
 
 function register(registry: EtcdRegistry, modules: string[], address: string): () => Promise<void> {
@@ -39,7 +35,12 @@ function register(registry: EtcdRegistry, modules: string[], address: string): (
   return leave;
 }
 
-const seenBy = (registry: EtcdRegistry, module: string) => [...registry.endpoints(module).current()].sort();
+const seenBy = (registry: EtcdRegistry, module: string) =>
+  registry
+    .endpoints(module)
+    .current()
+    .map(({ address }) => address)
+    .sort();
 
 describe("the registry on etcd", () =>
   registryContract(async (places) => {
@@ -146,7 +147,7 @@ test.each([
   const line = await openLine();
   const etcd = connectEtcd(etcdServer().url);
   const far = connectEtcd(line.url);
-  const registry = etcdRegistry(far, log);
+  const registry = etcdRegistry(far, { prefix: "/douya/", log });
   undo.push(etcd.close, far.close, registry.stop);
   const put = (name: string) =>
     etcd.call(KV.method.put, {
@@ -196,7 +197,7 @@ test.each([
 test("one of several members that is away is passed over", async () => {
   const etcd = connectEtcd(`http://127.0.0.1:1,${etcdServer().url}`);
   undo.push(etcd.close);
-  const registry = etcdRegistry(etcd, log);
+  const registry = etcdRegistry(etcd, { prefix: "/douya/", log });
   undo.push(registry.stop);
   register(open().registry, ["user"], "10.0.0.1:1");
   await expect.poll(() => seenBy(registry, "user")).toEqual(["10.0.0.1:1"]);

@@ -1,14 +1,14 @@
 import { EventEmitter } from "node:events";
 import type { Logger } from "../../observe/log.ts";
+import { isColour } from "../colour.ts";
 import { isHostAndPort } from "../host-and-port.ts";
-import type { Endpoints, Registry } from "../registry.ts";
+import type { Endpoint, Endpoints, Registry } from "../registry.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { KV } from "./gen/etcd_pb.ts";
 import { bytesOf } from "./keys.ts";
 import { type EtcdLease, holdLease } from "./lease.ts";
 import { watchPrefix } from "./watched-prefix.ts";
 
-const prefix = "/douya/services/";
 /** How long an instance that died may still be called. */
 const leaseS = 5;
 
@@ -19,7 +19,11 @@ export interface Instance {
   modules: string[];
   /** host:port at which others call it. */
   address: string;
+  /** The traffic colour that it is there for. */
+  colour?: string | undefined;
   startedMs: number;
+  /** Of the secret that the processes share. */
+  secretPrint: string;
 }
 
 /** A registry in which processes find each other by themselves. */
@@ -30,18 +34,25 @@ export interface EtcdRegistry extends Registry {
   register(instance: Instance): () => Promise<void>;
   /** Whether this process is told of changes, and what it has announced stands. */
   isLive(): boolean;
+  /** The address of a process that has another secret. */
+  otherSecret(secretPrint: string): string | undefined;
   stop(): Promise<void>;
 }
 
 /**
- * Instances at `/douya/services/<module>/<instance>`, each under a lease of 5 s. While etcd is away the last known ones
+ * Instances at `<prefix>services/<module>/<instance>`, each under a lease of 5 s. While etcd is away the last known ones
  * stay; an instance whose lease was lost announces itself again.
  */
-export function etcdRegistry(etcd: EtcdClient, log: Logger): EtcdRegistry {
+export function etcdRegistry(
+  etcd: EtcdClient,
+  { prefix: root, log }: { prefix: string; log: Logger },
+): EtcdRegistry {
+  const prefix = `${root}services/`;
   const changes = new EventEmitter();
   changes.setMaxListeners(0);
   const leases = new Set<EtcdLease>();
-  let known = new Map<string, string[]>();
+  /** By module, the instances by address. */
+  let known = new Map<string, Map<string, Endpoint>>();
   const watched = watchPrefix(etcd, prefix, { onChange: update, log });
 
   function update(): void {
@@ -49,18 +60,20 @@ export function etcdRegistry(etcd: EtcdClient, log: Logger): EtcdRegistry {
     known = new Map();
     for (const [name, value] of watched.entries()) {
       const [module] = name.split("/") as [string];
-      const address = addressIn(value);
+      const endpoint = endpointIn(value);
       // Whoever may write here may send our calls elsewhere, but not end the process.
-      if (address) known.set(module, [...(known.get(module) ?? []), address]);
+      if (!endpoint) continue;
+      if (!known.has(module)) known.set(module, new Map());
+      known.get(module)!.set(endpoint.address, endpoint);
     }
     for (const module of new Set([...before.keys(), ...known.keys()]))
-      if (String(before.get(module)) !== String(known.get(module))) changes.emit(module);
+      if (textOf(before.get(module)) !== textOf(known.get(module))) changes.emit(module);
   }
 
   return {
     ready: watched.ready,
     endpoints: (module): Endpoints => ({
-      current: () => known.get(module) ?? [],
+      current: () => [...(known.get(module)?.values() ?? [])],
       watch(changed) {
         // A listener of its own, so that each stops for itself.
         const listener = () => changed();
@@ -90,14 +103,30 @@ export function etcdRegistry(etcd: EtcdClient, log: Logger): EtcdRegistry {
       };
     },
     isLive: () => watched.isLive() && [...leases].every((lease) => lease.isHeld()),
+    otherSecret(secretPrint) {
+      for (const value of watched.entries().values()) {
+        const told = instanceIn(value);
+        const print = told?.secretPrint;
+        if (typeof print === "string" && print !== secretPrint) return endpointIn(value)?.address;
+      }
+      return undefined;
+    },
     stop: watched.stop,
   };
 }
 
-function addressIn(value: string): string | undefined {
+const textOf = (instances = new Map<string, Endpoint>()): string => JSON.stringify([...instances]);
+
+function endpointIn(value: string): Endpoint | undefined {
+  const { address, colour } = instanceIn(value) ?? {};
+  if (typeof address !== "string" || !isHostAndPort(address)) return undefined;
+  return { address, colour: typeof colour === "string" && isColour(colour) ? colour : undefined };
+}
+
+/** What an instance says, or whoever else can write there. */
+function instanceIn(value: string): { [Field in keyof Instance]?: unknown } | undefined {
   try {
-    const { address } = JSON.parse(value) as { address?: unknown };
-    return typeof address === "string" && isHostAndPort(address) ? address : undefined;
+    return JSON.parse(value) ?? undefined;
   } catch {
     return undefined;
   }

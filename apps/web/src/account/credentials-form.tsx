@@ -10,10 +10,10 @@ import { useI18n } from "../i18n/i18n.tsx";
 import type { Entry } from "../shell/history.ts";
 import { Field, PasswordField } from "../ui/field.tsx";
 import { useToast } from "../ui/toast.tsx";
+import { useCountdown } from "../ui/use-countdown.ts";
 import { checkCredentials } from "./check-credentials.ts";
 import { fieldErrors } from "./field-errors.ts";
 import { safeNext } from "./next-path.ts";
-import { useCountdown } from "./use-countdown.ts";
 
 interface Props {
   action: string;

@@ -1,6 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { againMs, isSoonOver, isTransient, refreshSession } from "./client.ts";
+import { afterFailures, againMs, isSoonOver, isTransient, refreshSession } from "./client.ts";
 import { Problem } from "./problem.ts";
+import { createRetryHints } from "./retry-hints.ts";
 
 const busy = (retryAfterMs?: number) => new Problem(429, { reason: "BUSY", retryAfterMs });
 
@@ -16,15 +17,34 @@ it("retries after network errors, server errors and rate limits, and nothing els
   expect([400, 401, 403, 404, 409, 413].filter((status) => isTransient(new Problem(status)))).toEqual([]);
 });
 
-it("retries no sooner than told, and never at once", () => {
-  expect(againMs(busy(60_000), 5000)).toBe(60_000);
-  expect(againMs(busy(1000), 5000)).toBe(5000);
-  expect(againMs(busy(), 5000)).toBe(5000);
+it("retries no sooner than told, never at once, and not in the moment in which all others do", () => {
+  for (const [error, ms] of [
+    [busy(60_000), 60_000],
+    [busy(1000), 5000],
+    [busy(), 5000],
+  ] as const) {
+    expect(againMs(error, 5000)).toBeGreaterThanOrEqual(ms);
+    expect(againMs(error, 5000)).toBeLessThanOrEqual(ms * 1.5);
+    // Timers are set anew with each rendering, and must not begin anew.
+    expect(againMs(error, 5000)).toBe(againMs(error, 5000));
+  }
+  const comeBack = new Set(Array.from({ length: 100 }, () => Math.round(againMs(busy(60_000), 0) / 1000)));
+  expect(comeBack.size).toBeGreaterThan(8);
   expect(againMs(new TypeError("Failed to fetch"), 5000)).toBe(5000);
 });
 
-it("waits silently only for short outages", () => {
-  expect(isSoonOver(busy(1000))).toBe(true);
+it("retries when the server said at first, and less and less often while it fails", () => {
+  const offline = new TypeError("Failed to fetch");
+  const waits = [1, 2, 3, 4, 5, 50].map((failures) => afterFailures(offline, failures));
+  expect(waits).toEqual([5000, 10_000, 20_000, 40_000, 40_000, 40_000]);
+  expect(afterFailures(busy(1000), 1)).toBeLessThanOrEqual(1500);
+  expect(afterFailures(busy(1000), 2)).toBeGreaterThanOrEqual(10_000);
+  expect(afterFailures(busy(60_000), 2)).toBeGreaterThanOrEqual(60_000);
+});
+
+it("waits silently only where the server does not say when to come back", () => {
+  expect(isSoonOver(busy())).toBe(true);
+  expect(isSoonOver(busy(1000))).toBe(false);
   expect(isSoonOver(new Problem(0))).toBe(true);
   expect(isSoonOver(busy(60_000))).toBe(false);
   expect(isSoonOver(new Problem(404))).toBe(false);
@@ -46,5 +66,8 @@ it("a renewal that a busy server or a proxy refuses knows when to retry", async 
     "fetch",
     async () => new Response("<html>", { status: 503, headers: { "retry-after": "30" } }),
   );
-  await expect(refreshSession(undefined)).rejects.toMatchObject({ status: 503, retryAfterMs: 30_000 });
+  await expect(refreshSession(undefined, createRetryHints())).rejects.toMatchObject({
+    status: 503,
+    retryAfterMs: 30_000,
+  });
 });

@@ -1,13 +1,18 @@
 import createClient, { type Client } from "openapi-fetch";
 import type { paths } from "../api.gen.ts";
 import { asProblem, Problem, problemFrom, problemOf } from "./problem.ts";
+import type { RetryHints } from "./retry-hints.ts";
 import type { SessionStore } from "./session.ts";
 import type { Session } from "./types.ts";
 
 export type Api = Client<paths>;
 
 const TIMEOUT_MS = 20_000;
-const SILENT_MS = 5000;
+const AGAIN_MS = 5000;
+const MAX_DOUBLINGS = 3;
+/** How much later than told, and than each other, those who retry by themselves do it. */
+const SPREAD = 0.5;
+const MAX_SPREAD_MS = 15_000;
 
 /** Makes the server keep the session's refresh token in a cookie that no script can read. */
 function withCookie(request: Request) {
@@ -20,13 +25,16 @@ function withToken(request: Request, token: string | null) {
   return request.method === "GET" ? request : withCookie(request);
 }
 
-async function send(request: Request): Promise<Response> {
+async function send(request: Request, hints: RetryHints): Promise<Response> {
+  hints.check(request);
   // Files are loaded from the page's own origin, whatever else the server is called: the page may load no others.
   request.headers.set("douya-urls", "paths");
   try {
-    return await fetch(request, {
+    const response = await fetch(request, {
       signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
+    await hints.note(request, response);
+    return response;
   } catch (error) {
     // An abort by the caller is passed on; everything else counts as a network error.
     if (request.signal.aborted) throw error;
@@ -41,15 +49,15 @@ async function isTokenRefused(response: Response): Promise<boolean> {
 }
 
 /** Sends with the session's token, and once more with a new token if the first was refused. */
-export function createSender(session: SessionStore) {
+export function createSender(session: SessionStore, hints: RetryHints) {
   return async (request: Request): Promise<Response> => {
     const token = await session.accessToken();
-    if (!token) return send(withToken(request, null));
+    if (!token) return send(withToken(request, null), hints);
     const again = request.clone();
-    const response = await send(withToken(request, token));
+    const response = await send(withToken(request, token), hints);
     if (!(await isTokenRefused(response))) return response;
     // Without a session it is sent as a guest: the public feed still works.
-    return send(withToken(again, await session.renew(token)));
+    return send(withToken(again, await session.renew(token)), hints);
   };
 }
 
@@ -67,14 +75,14 @@ export async function take<Body>(
 }
 
 /** The one request without a session, since it creates one. It continues when the page is left. */
-export async function refreshSession(refreshToken: string | undefined): Promise<Session> {
+export async function refreshSession(refreshToken: string | undefined, hints: RetryHints): Promise<Session> {
   const request = new Request("/api/v1/sessions/refresh", {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ refreshToken }),
     keepalive: true,
   });
-  const response = await send(withCookie(request));
+  const response = await send(withCookie(request), hints);
   if (!response.ok) throw await problemOf(response);
   return (await response.json()) as Session;
 }
@@ -85,12 +93,23 @@ export function isTransient(error: unknown): boolean {
   return error.status === 0 || error.status === 408 || error.status === 429 || error.status >= 500;
 }
 
-/** How long to wait before a retry: as usual, or longer if the server said so. */
+/**
+ * How long to wait before a retry: as usual, or longer if the server said so. Later by a part that differs from failure
+ * to failure, so that not everybody comes back in the moment in which a server does.
+ */
 export function againMs(error: unknown, usualMs: number): number {
-  return Math.max(usualMs, (error instanceof Problem && error.retryAfterMs) || 0);
+  const ms = Math.max(usualMs, (error instanceof Problem && error.retryAfterMs) || 0);
+  const spread = error instanceof Problem ? error.spread : 0;
+  return ms + Math.min(ms * SPREAD, MAX_SPREAD_MS) * spread;
 }
 
-/** Whether it will pass so soon that nobody needs to be told. */
+/** How long to wait after so many failures of the same thing: at first as the server says, then longer and longer. */
+export function afterFailures(error: unknown, failures: number): number {
+  const saidFirst = failures === 1 && error instanceof Problem && error.retryAfterMs;
+  return againMs(error, saidFirst || AGAIN_MS * 2 ** Math.min(failures - 1, MAX_DOUBLINGS));
+}
+
+/** Whether to retry without telling. A server that says when to come back has enough to do, and the person is told. */
 export function isSoonOver(error: unknown): boolean {
-  return isTransient(error) && againMs(error, 0) <= SILENT_MS;
+  return isTransient(error) && !(error instanceof Problem && error.retryAfterMs);
 }

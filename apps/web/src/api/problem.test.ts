@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { asProblem, problemFrom } from "./problem.ts";
 
 it("reads a problem+json body, parsed or not", () => {
@@ -24,6 +24,18 @@ it("reads a proxy's page, an empty answer and a broken connection", () => {
 
 it("a proxy says in a header when to retry", () => {
   expect(problemFrom(503, "<html>", "30").retryAfterMs).toBe(30_000);
-  expect(problemFrom(503, { retryAfterMs: 5 }, "30").retryAfterMs).toBe(5);
-  expect(problemFrom(503, "", "Sat, 28 Nov 2026 02:00:00 GMT").retryAfterMs).toBeUndefined();
+  expect(problemFrom(503, { retryAfterMs: 5 }, "30").retryAfterMs).toBe(30_000);
+  expect(problemFrom(503, { retryAfterMs: 40_000 }, "30").retryAfterMs).toBe(40_000);
+});
+
+it("Retry-After may be a date; one that has passed, or is none, says nothing", () => {
+  vi.useFakeTimers({ now: Date.parse("2026-11-28T02:00:00Z") });
+  const waitMs = (retryAfter: string) => problemFrom(503, "", retryAfter).retryAfterMs;
+  expect(waitMs("Sat, 28 Nov 2026 02:00:20 GMT")).toBe(20_000);
+  expect(waitMs("Sat, 28 Nov 2026 01:59:00 GMT")).toBeUndefined();
+  expect(waitMs("soon")).toBeUndefined();
+  expect(waitMs("-5")).toBeUndefined();
+  // A browser's timer cannot count a month: it would end at once.
+  expect(waitMs("99999999999")).toBe(24 * 3_600_000);
+  vi.useRealTimers();
 });

@@ -6,7 +6,6 @@ type Json<Response> = Response extends { content: { "application/json": infer Bo
 export type Session = Json<paths["/api/v1/sessions"]["post"]["responses"][201]>;
 export type User = Session["user"];
 export type Device = Json<paths["/api/v1/sessions"]["get"]["responses"][200]>["items"][number];
-export type Upload = Json<paths["/api/v1/uploads"]["post"]["responses"][201]>;
 export type Video = Json<paths["/api/v1/videos/{id}"]["get"]["responses"][200]>;
 export type VideoPage = Json<paths["/api/v1/feed"]["get"]["responses"][200]>;
 export type UserPage = Json<paths["/api/v1/users/{id}/followers"]["get"]["responses"][200]>;

@@ -9,6 +9,7 @@ import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { FeedTab } from "../settings/preferences.ts";
 import { Notice } from "../ui/notice.tsx";
+import { RetryButton } from "../ui/retry-button.tsx";
 import { FeedSkeleton } from "./feed-skeleton.tsx";
 import { FeedView } from "./feed-view.tsx";
 import { wanted } from "./playable.ts";
@@ -41,7 +42,7 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
   }, [none, more]);
 
   if (isPending || (none && hasNextPage && !error)) return <FeedSkeleton />;
-  if (none) return error ? <Failed text={explain(t, error)} onRetry={() => void refetch()} /> : empty;
+  if (none) return error ? <Failed error={error} onRetry={refetch} /> : empty;
   const end = (
     <Notice title={t.endTitle} body={kind === "following" ? t.endFollowingBody : t.endBody}>
       <button type="button" className="button button-primary" onClick={restart}>
@@ -52,7 +53,7 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
       </Link>
     </Notice>
   );
-  const failed = error && <Failed text={explain(t, error)} onRetry={() => void fetchNextPage()} />;
+  const failed = error && <Failed error={error} onRetry={fetchNextPage} />;
   return (
     <FeedView
       videos={videos}
@@ -65,14 +66,12 @@ export function FeedList({ kind, empty }: { kind: FeedTab; empty: ReactNode }) {
   );
 }
 
-function Failed({ text, onRetry }: { text: string; onRetry: () => void }) {
+function Failed({ error, onRetry }: { error: Error; onRetry: () => unknown }) {
   const { t } = useI18n();
   return (
     <div role="alert">
-      <Notice title={t.feedFailed} body={text}>
-        <button type="button" className="button button-primary" onClick={onRetry}>
-          {t.retry}
-        </button>
+      <Notice title={t.feedFailed} body={explain(t, error)}>
+        <RetryButton error={error} onRetry={onRetry} primary />
       </Notice>
     </div>
   );

@@ -7,9 +7,12 @@ export const reasons = {
   INTERNAL: "The server made a mistake. {again}",
   UNAVAILABLE: "A part of the server is not reachable. {again}",
   DEADLINE_EXCEEDED: "The server took too long. It may have done it all the same. {again}",
+  TOO_MANY_PAGES: "You are scrolling faster than anybody can watch. {again}",
   TOO_MANY_REQUESTS: "Too many attempts. {again}",
   TOO_MANY_ATTEMPTS: "Too many wrong passwords. {again} A device you have logged in with is let in at once.",
   BUSY: "The server is busy. {again}",
+  SWITCHED_OFF: "This is switched off for a while. {again}",
+  OVERLOADED: "Too much is going on right now. {again}",
   LOGIN_REQUIRED: "Log in first.",
   SESSION_ENDED: "You have been logged out. Please log in again.",
   SESSION_NOT_FOUND: "This device is already logged out.",
@@ -62,12 +65,16 @@ export const reasons = {
     "Preparing this video would take the server too long. Export it at 1920×1080 or less, or make it shorter.",
   UNPUBLISHED_TOO_MUCH:
     "You have {limit} MB that are not published yet. Publish some, or wait until your videos are prepared.",
+  UPLOADS_UNFINISHED_TOO_MANY:
+    "You have {limit} uploads that are not finished. Finish or cancel some, or wait until they are thrown away after two days.",
   ADDRESS_UNPUBLISHED_TOO_MUCH:
     "From your network come more files than are kept without being published. Publish some: what is not published by tomorrow is thrown away.",
   RENDITION_TOO_LARGE: "The converted video would be too large. Shorten it or export it smaller.",
   MEDIA_TOO_HEAVY: "The video needs more memory or work than this server has for it. Export it smaller.",
   MEDIA_TIMEOUT: "Preparing the video took too long. Try again with a shorter or smaller one.",
   PROCESSING_FAILED: "The video could not be converted. Export it again as MP4 and try once more.",
+  COMMIT_UNKNOWN:
+    "The server lost its database in the middle of this. It may have been saved: look before you try again.",
   DISK_FULL:
     "The server's disk is full, so nothing can be saved right now. You can go on watching; tell whoever runs it. {again}",
 };

@@ -50,6 +50,7 @@ export const upload = {
   sentNews: "Your video is uploaded and waits to be published.",
   publishedNews: "Your video is uploaded and will be out in a moment.",
   sent: "Uploaded",
+  waitingForLine: "No connection. It goes on by itself when there is one.",
   sendingDetail: (done: string, all: string, speed: string) => `${done} of ${all} · ${speed}`,
   secondsLeft: (time: string) => `about ${time} left`,
   cancelUpload: "Cancel upload",

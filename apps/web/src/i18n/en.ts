@@ -21,6 +21,7 @@ const shell = {
   save: "Save",
   saving: "Saving…",
   retry: "Try again",
+  retryIn: (ms: number) => `Retry in ${spanIn("en", ms)}`,
   tryAgainSoon: "Try again in a moment.",
   tryAgainIn: (ms: number) => `Try again in ${spanIn("en", ms)}.`,
   sentences: (first: string, second: string) => `${first} ${second}`,

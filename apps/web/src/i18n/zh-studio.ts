@@ -53,6 +53,7 @@ export const upload: Pick<Dictionary, keyof typeof english.upload> = {
   sentNews: "视频已上传，等你发布。",
   publishedNews: "视频已上传，马上就会发布。",
   sent: "上传完成",
+  waitingForLine: "网络已断开，恢复后会自动继续上传。",
   sendingDetail: (done, all, speed) => `${done} / ${all} · ${speed}`,
   secondsLeft: (time) => `大约还需 ${time}`,
   cancelUpload: "取消上传",

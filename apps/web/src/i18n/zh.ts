@@ -22,6 +22,7 @@ export const zh: Dictionary = {
   save: "保存",
   saving: "正在保存…",
   retry: "重试",
+  retryIn: (ms) => `${spanIn("zh", ms)}后重试`,
   tryAgainSoon: "请稍后再试。",
   tryAgainIn: (ms) => `请在${spanIn("zh", ms)}后重试。`,
   sentences: (first, second) => `${first}${second}`,

@@ -13,6 +13,7 @@ import { FollowButton } from "../social/follow-button.tsx";
 import { useBlock } from "../social/use-block.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
+import { RetryButton } from "../ui/retry-button.tsx";
 import { Bubbles } from "./bubbles.tsx";
 import { outboxQuery } from "./message-cache.ts";
 import { MessageComposer } from "./message-composer.tsx";
@@ -55,11 +56,7 @@ export function Conversation({ peerId, alone }: Props) {
         <Talk peer={peer} />
       ) : error ? (
         <Notice title={t.conversationFailed} body={explain(t, error)}>
-          {asProblem(error).status !== 404 && (
-            <button type="button" className="button" onClick={() => void refetch()}>
-              {t.retry}
-            </button>
-          )}
+          {asProblem(error).status !== 404 && <RetryButton error={error} onRetry={refetch} />}
         </Notice>
       ) : (
         <Spinner label={t.loading} />
@@ -83,9 +80,7 @@ function Talk({ peer }: { peer: User }) {
   if (!data)
     return error ? (
       <Notice title={t.conversationFailed} body={explain(t, error)}>
-        <button type="button" className="button" onClick={() => void refetch()}>
-          {t.retry}
-        </button>
+        <RetryButton error={error} onRetry={refetch} />
       </Notice>
     ) : (
       <Spinner label={t.loading} />

@@ -1,4 +1,5 @@
 import { expect, it, vi } from "vitest";
+import { Problem } from "../api/problem.ts";
 import { startPolling } from "./polling.ts";
 
 /** A page that may be hidden or shown. */
@@ -51,6 +52,22 @@ it("asks less often while it fails, and as often as before when it works again",
   vi.useRealTimers();
 });
 
+it("asks no sooner than the server said", async () => {
+  vi.useFakeTimers();
+  let asked = 0;
+  const check = async () => {
+    asked++;
+    throw new Problem(503, { retryAfterMs: 60_000 });
+  };
+  const stop = startPolling({ check, everyMs: 1000, page: fakePage() });
+  await vi.advanceTimersByTimeAsync(60_900);
+  expect(asked).toBe(1);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(asked).toBe(2);
+  stop();
+  vi.useRealTimers();
+});
+
 it("asks one question at a time", async () => {
   vi.useFakeTimers();
   const page = fakePage();
@@ -60,6 +77,28 @@ it("asks one question at a time", async () => {
   page.turn(true);
   page.turn(false);
   expect(asked).toBe(1);
+  stop();
+  vi.useRealTimers();
+});
+
+it("counts no failure for a page that is shown again before the server wants to be asked", async () => {
+  vi.useFakeTimers();
+  let asked = 0;
+  const check = async () => {
+    asked++;
+    throw new Problem(503, { retryAfterMs: 5000 });
+  };
+  const page = fakePage();
+  const stop = startPolling({ check, everyMs: 1000, page });
+  await vi.advanceTimersByTimeAsync(1000);
+  for (let i = 0; i < 5; i++) {
+    page.turn(true);
+    page.turn(false);
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(asked).toBe(1);
+  await vi.advanceTimersByTimeAsync(8000);
+  expect(asked).toBe(2);
   stop();
   vi.useRealTimers();
 });

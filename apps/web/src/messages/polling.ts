@@ -1,3 +1,6 @@
+import { againMs } from "../api/client.ts";
+import { Problem } from "../api/problem.ts";
+
 interface Options {
   /** Rejects if the server could not be asked. */
   check: () => Promise<unknown>;
@@ -8,16 +11,21 @@ interface Options {
 
 const MAX_DOUBLINGS = 5;
 
-/** Polls, one request at a time, less often while it fails. Returns a function that stops it. */
+/** Polls, one request at a time, less often while it fails and no sooner than the server said. Returns a function that stops it. */
 export function startPolling({ check, everyMs, page }: Options): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
+  let failure: unknown;
   let asking = false;
   let stopped = false;
 
   function plan() {
     clearTimeout(timer);
-    if (!stopped && !page.hidden) timer = setTimeout(ask, everyMs * 2 ** Math.min(failures, MAX_DOUBLINGS));
+    if (!stopped && !page.hidden)
+      timer = setTimeout(
+        ask,
+        failures === 0 ? everyMs : againMs(failure, everyMs * 2 ** Math.min(failures, MAX_DOUBLINGS)),
+      );
   }
   async function ask() {
     if (asking) return;
@@ -25,13 +33,20 @@ export function startPolling({ check, everyMs, page }: Options): () => void {
     try {
       await check();
       failures = 0;
-    } catch {
+      failure = undefined;
+    } catch (error) {
       failures++;
+      failure = error;
     }
     asking = false;
     plan();
   }
-  const look = () => (page.hidden ? clearTimeout(timer) : void ask());
+  function look() {
+    if (page.hidden) return clearTimeout(timer);
+    // Whoever comes back too early asks nothing, and that is no failure.
+    if (failure instanceof Problem && failure.retryAtMs > Date.now()) return plan();
+    void ask();
+  }
   page.addEventListener("visibilitychange", look);
   plan();
   return () => {

@@ -8,6 +8,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
+import { RetryButton } from "../ui/retry-button.tsx";
 import { MoreButton } from "./more-button.tsx";
 import { PersonActions } from "./person-actions.tsx";
 import { ProfileHeader, ProfileSkeleton } from "./profile-header.tsx";
@@ -33,11 +34,7 @@ export default function UserPage({ id }: { id: string }) {
         title={gone ? t.userGoneTitle : t.profileFailed}
         body={gone ? t.userGoneBody : explain(t, error)}
       >
-        {!gone && (
-          <button type="button" className="button button-primary" onClick={() => void refetch()}>
-            {t.retry}
-          </button>
-        )}
+        {!gone && <RetryButton error={error!} onRetry={refetch} primary />}
         <Link href="/" className="button">
           {t.toFeed}
         </Link>

@@ -1,6 +1,7 @@
 import { isTransient } from "../api/client.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { RetryButton } from "./retry-button.tsx";
 
 /** Why something could not be loaded, with a retry button. */
 export function Failure({ error, onRetry }: { error: Error; onRetry: () => unknown }) {
@@ -8,11 +9,7 @@ export function Failure({ error, onRetry }: { error: Error; onRetry: () => unkno
   return (
     <div role="alert">
       <p>{explain(t, error)}</p>
-      {isTransient(error) && (
-        <button type="button" className="button" onClick={() => void onRetry()}>
-          {t.retry}
-        </button>
-      )}
+      {isTransient(error) && <RetryButton error={error} onRetry={onRetry} />}
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { isTransient } from "../api/client.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { AlertIcon } from "../ui/icons.tsx";
+import { RetryButton } from "../ui/retry-button.tsx";
 import { DropZone } from "./drop-zone.tsx";
 import { refusedTitle } from "./refused-title.ts";
 import type { UploadState } from "./upload-store.ts";
@@ -18,10 +19,8 @@ export function Refused({ state, onFile }: { state: UploadState; onFile: (file: 
           <h2>{refusedTitle(t, problem)}</h2>
           <p>{explain(t, problem)}</p>
           <p className="refused-file">{file?.name}</p>
-          {file && isTransient(problem) && (
-            <button type="button" className="button" onClick={() => onFile(file)}>
-              {t.retry}
-            </button>
+          {file && problem && isTransient(problem) && (
+            <RetryButton error={problem} onRetry={() => onFile(file)} />
           )}
         </div>
       </section>

@@ -16,13 +16,15 @@ export function Transfer({ state, onCancel }: { state: UploadState; onCancel: ()
         <div className="transfer-name">
           <strong>{state.file?.name}</strong>
           <span>
-            {sending
-              ? t.sendingDetail(
-                  format.bytes(state.sentBytes),
-                  format.bytes(total),
-                  format.bytes(state.bytesPerSecond, true),
-                )
-              : `${t.sent} · ${format.bytes(total)}`}
+            {state.waiting
+              ? t.waitingForLine
+              : sending
+                ? t.sendingDetail(
+                    format.bytes(state.sentBytes),
+                    format.bytes(total),
+                    format.bytes(state.bytesPerSecond, true),
+                  )
+                : `${t.sent} · ${format.bytes(total)}`}
           </span>
         </div>
         <button
@@ -39,7 +41,7 @@ export function Transfer({ state, onCancel }: { state: UploadState; onCancel: ()
         {sending ? (
           <>
             {format.percent(share)}
-            {leftMs > 0 && ` · ${t.secondsLeft(format.span(leftMs))}`}
+            {leftMs > 0 && !state.waiting && ` · ${t.secondsLeft(format.span(leftMs))}`}
           </>
         ) : (
           <span className="transfer-done">

@@ -3,7 +3,6 @@ import { type Api, take } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
 import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
-import type { Upload } from "../api/types.ts";
 import { sendFile } from "./send-file.ts";
 import { nextRate } from "./transfer-rate.ts";
 
@@ -13,6 +12,8 @@ export interface UploadState {
   previewUrl: string | null;
   sentBytes: number;
   bytesPerSecond: number;
+  /** The line is down; sending goes on when it is back. */
+  waiting: boolean;
   title: string;
   /** Publish was pressed while the file was still being sent. */
   publishWhenSent: boolean;
@@ -36,6 +37,7 @@ const IDLE: UploadState = {
   previewUrl: null,
   sentBytes: 0,
   bytesPerSecond: 0,
+  waiting: false,
   title: "",
   publishWhenSent: false,
   problem: null,
@@ -52,7 +54,7 @@ async function checkFile(file: File) {
 /** One upload at a time. It lives outside of its page, so that one can browse meanwhile. */
 export function createUploadStore({ api, session }: { api: Api; session: SessionStore }): UploadStore {
   let state = IDLE;
-  let upload: Upload | null = null;
+  let uploadId: string | null = null;
   let running = new AbortController();
   const changes = createListeners();
   const set = (change: Partial<UploadState>) => {
@@ -60,19 +62,16 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     changes.call();
   };
 
-  async function send(file: File, signal: AbortSignal) {
+  function send(file: File, signal: AbortSignal) {
     let rate = { atMs: performance.now(), bytes: 0, bytesPerSecond: 0 };
     const onProgress = (sentBytes: number) => {
       rate = nextRate(rate, sentBytes, performance.now());
       if (!signal.aborted) set({ sentBytes, bytesPerSecond: rate.bytesPerSecond });
     };
-    const token = await session.accessToken();
-    try {
-      return await sendFile(file, { token, onProgress, signal });
-    } catch (error) {
-      if (signal.aborted || asProblem(error).status !== 401) throw error;
-      return sendFile(file, { token: await session.renew(token), onProgress, signal });
-    }
+    const onWaiting = (waiting: boolean) => {
+      if (!signal.aborted && waiting !== state.waiting) set({ waiting });
+    };
+    return sendFile(file, { session, onProgress, onWaiting, signal });
   }
   async function start(file: File) {
     // The same file chosen again keeps its title.
@@ -84,7 +83,7 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
       await checkFile(file);
       const sent = await send(file, signal);
       if (signal.aborted) return;
-      upload = sent;
+      uploadId = sent;
       set({ step: "sent", sentBytes: file.size });
       if (state.publishWhenSent) await publish();
     } catch (error) {
@@ -93,11 +92,11 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
   }
   async function publish() {
     if (state.step === "sending") return set({ publishWhenSent: true });
-    if (state.step !== "sent" || !upload) return;
+    if (state.step !== "sent" || !uploadId) return;
     const { signal } = running;
     set({ step: "publishing", problem: null });
     try {
-      const body = { uploadId: upload.id, title: state.title.trim() };
+      const body = { uploadId, title: state.title.trim() };
       const video = await take(api.POST("/api/v1/videos", { body, signal }));
       set({ step: "published", videoId: video.id });
     } catch (error) {
@@ -107,7 +106,7 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
   function reset() {
     running.abort();
     running = new AbortController();
-    upload = null;
+    uploadId = null;
     if (state.previewUrl) URL.revokeObjectURL(state.previewUrl);
     set(IDLE);
   }

@@ -106,7 +106,9 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
   useEffect(() => {
     if (!active || status === "playing") failures.current = 0;
     if (!active || !failed) return;
-    const timer = setTimeout(retry, AGAIN_MS * (2 ** failures.current - 1));
+    const usualMs = AGAIN_MS * (2 ** failures.current - 1);
+    // Not everybody comes back in the moment in which a server does.
+    const timer = setTimeout(retry, usualMs * (1 + Math.random() / 2));
     failures.current = Math.min(failures.current + 1, MAX_DOUBLINGS);
     addEventListener("online", retry);
     return () => {

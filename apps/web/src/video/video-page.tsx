@@ -14,6 +14,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
+import { RetryButton } from "../ui/retry-button.tsx";
 import { continueFrom, continueList } from "./continue-from.ts";
 import { LIKED_BY } from "./liked-by.ts";
 
@@ -39,7 +40,7 @@ export function VideoPage({ id }: { id: string }) {
           </button>
         </Notice>
       ) : error ? (
-        <Gone error={error} onRetry={() => void refetch()} />
+        <Gone error={error} onRetry={refetch} />
       ) : (
         <FeedSkeleton />
       )}
@@ -104,17 +105,13 @@ function Nothing() {
   );
 }
 
-function Gone({ error, onRetry }: { error: Error; onRetry: () => void }) {
+function Gone({ error, onRetry }: { error: Error; onRetry: () => unknown }) {
   const { t } = useI18n();
   const { status } = asProblem(error);
   const gone = status >= 400 && status < 500 && status !== 429;
   return (
     <Notice title={gone ? t.videoGoneTitle : t.feedFailed} body={gone ? t.videoGoneBody : explain(t, error)}>
-      {!gone && (
-        <button type="button" className="button button-primary" onClick={onRetry}>
-          {t.retry}
-        </button>
-      )}
+      {!gone && <RetryButton error={error} onRetry={onRetry} primary />}
       <Link href="/" className="button">
         {t.toFeed}
       </Link>

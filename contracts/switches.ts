@@ -1,0 +1,20 @@
+/** What operators can switch off while everything runs (DOUYA_SWITCHED_OFF), and what it is. */
+export const switches = {
+  reactions: "numbers of likes and comments on videos, and one's own reaction",
+  likes: "numbers of likes on profiles",
+  works: "numbers of videos on profiles",
+  relations: "numbers of followers, and who follows whom, wherever a person is shown",
+  read: "that reading messages in the classic API marks them as read",
+  preview: "what other sites show of a link",
+  "first-screen": "the first film within the page",
+  "hot-users": "the list of hot people",
+  "liked-videos": "the videos that a person likes",
+  "people-lists": "who a person follows, is followed by, or is friends with",
+  comments: "comments, and writing them",
+  messages: "messages, and writing them",
+  unread: "the number of unread messages",
+  uploads: "sending films and publishing them",
+  registration: "new accounts",
+} as const;
+
+export type Switch = keyof typeof switches;

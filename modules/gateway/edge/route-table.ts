@@ -1,0 +1,273 @@
+import type { FastifyInstance } from "fastify";
+import type { Switch } from "#contracts/switches.ts";
+import type { Priority } from "#platform/rpc/call.ts";
+import type { GatewayClients } from "../gateway-calls.ts";
+
+type Service = keyof GatewayClients;
+
+/** What a page can do without; the header `douya-missing` names it, and an operator can switch it off. */
+export type Part = Extract<
+  Switch,
+  "reactions" | "likes" | "works" | "relations" | "messages" | "read" | "preview" | "first-screen"
+>;
+
+/** Who may ask, and by which service's tokens that is known. */
+export interface Caller {
+  issuer?: Service;
+  /** Guests are refused. */
+  required?: true;
+  /** Others are refused. */
+  moderator?: true;
+}
+const anybody: Caller = {};
+const guest: Caller = { issuer: "user" };
+const person: Caller = { issuer: "user", required: true };
+const moderator: Caller = { issuer: "user", required: true, moderator: true };
+
+/** What the gateway knows of a route before anything is asked for it. */
+export interface RoutePolicy {
+  caller: Caller;
+  /** Without a live instance of each of them there is no answer: it is refused at once. */
+  needs: readonly Service[];
+  /** What is shed first under overload. */
+  priority: Priority;
+  /** How long the services have together. */
+  timeoutMs: number;
+  /** By what operators switch it off. */
+  switch?: Switch;
+  /** What the answer may lack when a service cannot be asked. */
+  without: readonly Part[];
+  /** A page of a list, by which all there is could be copied: counted by scraping.ts. */
+  isList?: true;
+}
+
+function row(caller: Caller, needs: string, more: Partial<RoutePolicy> = {}): RoutePolicy {
+  const services = needs.split(" ").filter(Boolean) as Service[];
+  return { caller, needs: services, priority: "normal", timeoutMs: 10_000, without: [], ...more };
+}
+
+const essential = { priority: "essential" } as const;
+const sheddable = { priority: "sheddable" } as const;
+const list = { isList: true } as const;
+const aPerson: { without: readonly Part[] } = { without: ["likes", "works", "relations"] };
+const aVideo: { without: readonly Part[] } = { without: ["reactions", ...aPerson.without] };
+/** The time for the probe of a file, after its last byte. */
+const aFile = { timeoutMs: 90_000 };
+const aPicture = { timeoutMs: 30_000, ...aPerson };
+/** A page of the client is shown without it, so nobody waits longer for it. */
+const aPage = { timeoutMs: 1_000, ...essential, without: ["preview", "first-screen", ...aVideo.without] } as {
+  without: readonly Part[];
+};
+
+/**
+ * Every route of the public side: who may ask, which services it needs, and what it may lack. The right to ask, the refusal
+ * of what cannot be answered, deadlines, priorities and docs/routes.md follow from it.
+ */
+const routeTable: Record<string, RoutePolicy> = {
+  // Accounts and sessions.
+  "POST /api/v1/users": row(anybody, "user", { switch: "registration", ...aPerson }),
+  "POST /api/v1/sessions": row(anybody, "user", { ...essential, ...aPerson }),
+  "POST /api/v1/sessions/refresh": row(anybody, "user", { ...essential, ...aPerson }),
+  "GET /api/v1/sessions": row(person, "user"),
+  "DELETE /api/v1/sessions": row(person, "user"),
+  "DELETE /api/v1/sessions/current": row(person, "user"),
+  "DELETE /api/v1/sessions/:id": row(person, "user"),
+  "PUT /api/v1/me/password": row(person, "user"),
+
+  // People.
+  "GET /api/v1/me": row(person, "user", { ...essential, ...aPerson }),
+  "PATCH /api/v1/me": row(person, "user", aPerson),
+  "DELETE /api/v1/me": row(person, "user"),
+  "PUT /api/v1/me/avatar": row(person, "user", aPicture),
+  "DELETE /api/v1/me/avatar": row(person, "user", aPerson),
+  "PUT /api/v1/me/background": row(person, "user", aPicture),
+  "DELETE /api/v1/me/background": row(person, "user", aPerson),
+  "GET /api/v1/me/videos": row(person, "video user", aVideo),
+  "GET /api/v1/me/blocks": row(person, "relation user", aPerson),
+  "GET /api/v1/me/unread": row(person, "message", { switch: "unread", ...sheddable }),
+  "GET /api/v1/users/:id": row(guest, "user", aPerson),
+  "GET /api/v1/users/:id/videos": row(guest, "video user", { ...list, ...aVideo }),
+  "GET /api/v1/users/:id/likes": row(guest, "interaction video user", {
+    switch: "liked-videos",
+    ...list,
+    ...sheddable,
+    ...aVideo,
+  }),
+  "GET /api/v1/users/:id/following": row(guest, "relation user", {
+    switch: "people-lists",
+    ...list,
+    ...aPerson,
+  }),
+  "GET /api/v1/users/:id/followers": row(guest, "relation user", {
+    switch: "people-lists",
+    ...list,
+    ...aPerson,
+  }),
+  "GET /api/v1/users/:id/friends": row(guest, "relation user", {
+    switch: "people-lists",
+    ...list,
+    ...aPerson,
+  }),
+  "PUT /api/v1/users/:id/follow": row(person, "relation"),
+  "DELETE /api/v1/users/:id/follow": row(person, "relation"),
+  "PUT /api/v1/users/:id/block": row(person, "relation"),
+  "DELETE /api/v1/users/:id/block": row(person, "relation"),
+  "GET /api/v1/hot-users": row(guest, "relation user", {
+    switch: "hot-users",
+    ...list,
+    ...sheddable,
+    ...aPerson,
+  }),
+
+  // Videos.
+  "POST /api/v1/uploads": row(person, "video", { switch: "uploads", ...aFile }),
+  "OPTIONS /api/v1/uploads/tus": row(anybody, ""),
+  "POST /api/v1/uploads/tus": row(person, "video", { switch: "uploads", ...aFile }),
+  "HEAD /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),
+  "PATCH /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),
+  "DELETE /api/v1/uploads/tus/:id": row(person, "video"),
+  "POST /api/v1/videos": row(person, "video user", { switch: "uploads", ...aVideo }),
+  "GET /api/v1/videos/:id": row(guest, "video user", { ...essential, ...aVideo }),
+  "PATCH /api/v1/videos/:id": row(person, "video user", aVideo),
+  "DELETE /api/v1/videos/:id": row(person, "video"),
+  "PUT /api/v1/videos/:id/hold": row(moderator, "video"),
+  "DELETE /api/v1/videos/:id/hold": row(moderator, "video"),
+  "GET /api/v1/feed": row(guest, "feed video user", { ...list, ...essential, ...aVideo }),
+  "GET /api/v1/feed/following": row(person, "feed video user", { ...list, ...essential, ...aVideo }),
+
+  // Reactions and comments.
+  "PUT /api/v1/videos/:id/like": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/like": row(person, "interaction"),
+  "PUT /api/v1/videos/:id/dislike": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/dislike": row(person, "interaction"),
+  "GET /api/v1/videos/:id/comments": row(guest, "interaction user", {
+    switch: "comments",
+    ...list,
+    ...aPerson,
+  }),
+  "POST /api/v1/videos/:id/comments": row(person, "interaction user", { switch: "comments", ...aPerson }),
+  "GET /api/v1/videos/:id/comments/:commentId/replies": row(guest, "interaction user", {
+    switch: "comments",
+    ...list,
+    ...aPerson,
+  }),
+  "POST /api/v1/videos/:id/comments/:commentId/replies": row(person, "interaction user", {
+    switch: "comments",
+    ...aPerson,
+  }),
+  "DELETE /api/v1/videos/:id/comments/:commentId": row(person, "interaction"),
+  "PUT /api/v1/videos/:id/pinned-comment": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/pinned-comment": row(person, "interaction"),
+  "PUT /api/v1/videos/:id/comments-closed": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/comments-closed": row(person, "interaction"),
+  "POST /api/v1/videos/:id/comments/:commentId/report": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/comments/:commentId/reports": row(moderator, "interaction"),
+  "GET /api/v1/moderation/comments": row(moderator, "interaction user video", aPerson),
+
+  // Messages.
+  "GET /api/v1/conversations": row(person, "message user", { switch: "messages", ...aPerson }),
+  "GET /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
+  "POST /api/v1/conversations/:userId/messages": row(person, "message", { switch: "messages" }),
+  "PUT /api/v1/conversations/:userId/read": row(person, "message", { switch: "messages" }),
+
+  // The classic API.
+  "POST /douyin/user/register": row(anybody, "user", { switch: "registration" }),
+  "POST /douyin/user/login": row(anybody, "user", essential),
+  "GET /douyin/user": row(person, "user", aPerson),
+  "GET /douyin/feed": row(guest, "feed video user", { ...list, ...essential, ...aVideo }),
+  "POST /douyin/publish/action": row(person, "video", { switch: "uploads", ...aFile }),
+  "GET /douyin/publish/list": row(guest, "video user", { ...list, ...aVideo }),
+  "POST /douyin/favorite/action": row(person, "interaction"),
+  "GET /douyin/favorite/list": row(guest, "interaction video user", {
+    switch: "liked-videos",
+    ...list,
+    ...sheddable,
+    ...aVideo,
+  }),
+  "POST /douyin/comment/action": row(person, "interaction user", { switch: "comments", ...aPerson }),
+  "GET /douyin/comment/list": row(guest, "interaction user", { switch: "comments", ...list, ...aPerson }),
+  "POST /douyin/relation/action": row(person, "relation"),
+  "GET /douyin/relation/follow/list": row(person, "relation user", {
+    switch: "people-lists",
+    ...list,
+    ...aPerson,
+  }),
+  "GET /douyin/relation/follower/list": row(person, "relation user", {
+    switch: "people-lists",
+    ...list,
+    ...aPerson,
+  }),
+  "GET /douyin/relation/friend/list": row(person, "relation user", {
+    switch: "people-lists",
+    ...list,
+    without: ["messages", ...aPerson.without],
+  }),
+  "POST /douyin/message/action": row(person, "message", { switch: "messages" }),
+  "GET /douyin/message/chat": row(person, "message", { switch: "messages", without: ["read"] }),
+
+  // Films and pages; they are shown whatever is missing.
+  "GET /media/:namespace/:file": row(anybody, "", essential),
+  "GET /media/default/:kind/:file": row(anybody, "", essential),
+  "GET /": row(anybody, "", aPage),
+  "GET /video/:id": row(anybody, "", aPage),
+  "GET /user/:id": row(anybody, "", aPage),
+  "GET /user/:id/following": row(anybody, "", aPage),
+  "GET /user/:id/followers": row(anybody, "", aPage),
+  "GET /user/:id/friends": row(anybody, "", aPage),
+};
+
+/** Documents, the other pages and the files of the client ask no service. */
+export const filePolicy = row(anybody, "", essential);
+/** Where every route has a row of its own. */
+const declaredOnly = ["/douyin/", "/media/"];
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    policy?: RoutePolicy;
+  }
+}
+
+/** The policy of a route; undefined for one that must have a row and has none. */
+export function policyOf(method: string, url: string): RoutePolicy | undefined {
+  // A page has the row of its GET for HEAD too.
+  const own = routeTable[`${method} ${url}`] ?? (method === "HEAD" ? routeTable[`GET ${url}`] : undefined);
+  const document = url.startsWith("/api/v1/docs") || url === "/api/v1/openapi.json";
+  const mustHaveOwn =
+    declaredOnly.some((start) => url.startsWith(start)) || (url.startsWith("/api/") && !document);
+  return own ?? (mustHaveOwn ? undefined : filePolicy);
+}
+
+/** Gives each route that is added from now on its row of the table. */
+export function applyRouteTable(app: FastifyInstance): void {
+  app.addHook("onRoute", (route) => {
+    const [method] = [route.method].flat();
+    const policy = policyOf(method!, route.url);
+    if (!policy) throw new Error(`${method} ${route.url} has no row in modules/gateway/edge/route-table.ts`);
+    route.config = { ...route.config, policy };
+  });
+}
+
+/** `docs/routes.md`, which `npm run generate` writes. */
+export function routesDocument(): string {
+  const rows = Object.entries(routeTable).map(([route, policy]) => {
+    const { caller, needs, priority, timeoutMs, without, isList } = policy;
+    const switchName = policy.switch ?? "";
+    const who = caller.moderator
+      ? "moderator"
+      : caller.required
+        ? "person"
+        : caller.issuer
+          ? "guest, person"
+          : "anybody";
+    const token = caller.issuer ?? "";
+    return `| \`${route}\` | ${who} | ${token} | ${needs.join(", ")} | ${priority} | ${timeoutMs / 1000} | ${switchName} | ${without.join(", ")} | ${isList ? "yes" : ""} |`;
+  });
+  return `# Routes
+
+Made by \`npm run generate\` from \`modules/gateway/edge/route-table.ts\`. A route is refused with \`<SERVICE>_UNAVAILABLE\` at once when a service that it needs has no live instance; what it may lack is left out, and the header \`douya-missing\` names it. An operator can switch off what stands under "switch" and "may lack" (\`DOUYA_SWITCHED_OFF\`). Under overload the sheddable routes are refused first, then normal ones; \`essential\` comes last. Pages of lists are counted, so that nobody copies everything. A HEAD is a GET. Everything else, documents and files of the web client, is for anybody and asks no service.
+
+| route | who may ask | token by | services | priority | seconds | switch | may lack | list |
+|---|---|---|---|---|---|---|---|---|
+${rows.join("\n")}
+`;
+}

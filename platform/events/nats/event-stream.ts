@@ -1,0 +1,173 @@
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  type JsMsg,
+  RetentionPolicy,
+  StorageType,
+  type StoredMsg,
+} from "@nats-io/jetstream";
+import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import type { LogRow } from "../log/log-row.ts";
+import { type Partitioning, parsePartitioning } from "../partitions.ts";
+import type { Nats } from "./nats-link.ts";
+import { unpackRows } from "./packed-rows.ts";
+
+/**
+ * How the events of one database, its origin, stand in JetStream: a stream for each origin, whose only writer is its
+ * relay. So the sequence of the next message is known in advance, and a message that is missing makes those after it
+ * fail (Nats-Expected-Last-Sequence): the stream has the order of the outbox without a hole, whatever is lost on the
+ * way and however many relays there are.
+ */
+export interface StreamNames {
+  stream: string;
+  subject: string;
+  /** A message there says that there may be new events. */
+  wake: string;
+  /** A message there asks the relay to copy everything after a position again. */
+  refill: string;
+}
+
+/** `scope` keeps several clusters on one NATS apart. */
+export function namesOf(scope: string, origin: string): StreamNames {
+  return {
+    stream: `douya-${scope}-${origin}`,
+    subject: `douya.${scope}.${origin}.events`,
+    wake: `douya-wake.${scope}.${origin}`,
+    refill: `douya-refill.${scope}.${origin}`,
+  };
+}
+
+/** Events stay in the outbox for as long, so that a stream that was lost can be filled again. */
+const keepDays = 7;
+const nanosPerDay = 86_400e9;
+const wantedReplicas = 3;
+/** `StreamNotFound` */
+const notFound = 10059;
+
+/** Makes the stream unless it is there; with three replicas where there are servers for them, also later. */
+export async function ensureStream({ streams }: Nats, { stream, subject }: StreamNames): Promise<void> {
+  try {
+    const { config, cluster } = await streams.info(stream);
+    if (config.num_replicas < wantedReplicas && cluster?.leader)
+      await streams.update(stream, { num_replicas: wantedReplicas }).catch(ignoreTooFew);
+    return;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const add = (replicas: number) =>
+    streams.add({
+      name: stream,
+      subjects: [subject],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_age: keepDays * nanosPerDay,
+      num_replicas: replicas,
+    });
+  await add(wantedReplicas).catch((error) => {
+    ignoreTooFew(error);
+    return add(1);
+  });
+}
+
+/** There are too few servers. */
+function ignoreTooFew(error: unknown): void {
+  if (!(error instanceof JetStreamApiError)) throw error;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === notFound;
+}
+
+const header = {
+  /** The position of the last event in the message. */
+  position: "Douya-Position",
+  /** That of the event before the first, so that a reader knows whether it misses one. */
+  previous: "Douya-Previous",
+  /** How the partitions came to be, where they were split. */
+  partitioning: "Douya-Partitioning",
+} as const;
+
+/** The headers of a message. `again` tells copies of one position apart, which JetStream else takes for repetitions. */
+export function headersOf(sent: {
+  origin: string;
+  position: string;
+  previous: number;
+  sequence: number;
+  again: string;
+  /** By formatPartitioning; empty where the partitions were not split. */
+  partitioning: string;
+}): MsgHdrs {
+  const all = headers();
+  all.set("Nats-Msg-Id", `${sent.origin}.${sent.position}${sent.again}`);
+  all.set("Nats-Expected-Last-Sequence", String(sent.sequence));
+  all.set(header.position, sent.position);
+  all.set(header.previous, String(sent.previous));
+  if (sent.partitioning) all.set(header.partitioning, sent.partitioning);
+  return all;
+}
+
+/** What a message says of its events. */
+interface MessageHead {
+  position: number;
+  previous: number;
+  /** Undefined where the partitions were not split. */
+  partitioning: readonly Partitioning[] | undefined;
+}
+
+/** Undefined for what a relay has not written. */
+export function readHead(message: JsMsg | StoredMsg): MessageHead | undefined {
+  const all = "header" in message ? message.header : message.headers;
+  const position = all?.get(header.position) ?? "";
+  const previous = all?.get(header.previous) ?? "";
+  if (!/^\d{1,15}$/.test(position) || !/^\d{1,15}$/.test(previous)) return undefined;
+  const partitioning = parsePartitioning(all?.get(header.partitioning) ?? "");
+  return { position: Number(position), previous: Number(previous), partitioning };
+}
+
+/** An event as it came from the stream. */
+export interface StreamedRow {
+  position: number;
+  /** The position of the event before it. */
+  previous: number;
+  row: LogRow;
+}
+
+/** Undefined for what a relay has not written. */
+export function readMessage(message: JsMsg): (MessageHead & { rows: StreamedRow[] }) | undefined {
+  const head = readHead(message);
+  const unpacked = head && unpackRows(message.data);
+  if (!unpacked) return undefined;
+  let { previous } = head;
+  const rows = unpacked.map((row) => {
+    const streamed = { position: Number(row.position), previous, row };
+    previous = streamed.position;
+    return streamed;
+  });
+  return { ...head, rows };
+}
+
+/** What the stream has last. */
+export interface StreamEnd {
+  /** The sequence of its last message. */
+  sequence: number;
+  /** The position of the last event in it; undefined while there is none. */
+  position: number | undefined;
+  /** As that event says. */
+  partitioning?: readonly Partitioning[] | undefined;
+}
+
+/** How many messages that are no events may be at the end. */
+const strangersExamined = 100;
+
+export async function readEnd({ streams }: Nats, { stream }: StreamNames): Promise<StreamEnd> {
+  const { state } = await streams.info(stream);
+  const { last_seq: last, first_seq: first, messages } = state;
+  if (messages === 0) return { sequence: last, position: undefined };
+  for (let sequence = last; sequence >= Math.max(first, last - strangersExamined); sequence--) {
+    const message = await streams.getMessage(stream, { seq: sequence });
+    const found = message && readHead(message);
+    if (found) return { sequence: last, position: found.position, partitioning: found.partitioning };
+  }
+  return { sequence: last, position: undefined };
+}

@@ -1,0 +1,195 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Pool, PoolClient } from "pg";
+import type { Logger } from "../../observe/log.ts";
+import { readOrigin } from "../log/table-source.ts";
+import { createWakeSignal } from "../wake-signal.ts";
+import { ensureStream, namesOf, readEnd, type StreamEnd, type StreamNames } from "./event-stream.ts";
+import type { Nats, NatsLink } from "./nats-link.ts";
+import { orderedPublisher, Repeated } from "./ordered-publisher.ts";
+import { openOutbox } from "./outbox.ts";
+import { intoMessages } from "./packed-rows.ts";
+
+/** Copies the events of one database to its stream, in one of the processes that have the database. */
+export interface Relay {
+  stop(): Promise<void>;
+}
+
+/** How often a process that does not lead asks whether it can. */
+const candidateMs = 1_000;
+const troubleMs = 500;
+const busyMs = 5;
+const fewRows = 200;
+const paceMs = 5;
+const idleMs = 100;
+const refusedMs = 200;
+/** How often the stream is asked what it has, while there is nothing to copy or always. */
+const checkMs = 2_000;
+/** A reader asks again as long as it misses something; the copies need a moment until they reach it. */
+const refillPauseMs = 3_000;
+/** In `pg_advisory_lock`: "relay". */
+export const leaderLock = "hashtextextended('events.relay', 0)";
+
+export function startRelay(options: { pool: Pool; link: NatsLink; scope: string; log: Logger }): Relay {
+  const { pool, link, scope, log } = options;
+  const wakeSignal = createWakeSignal();
+  let stopping = false;
+  let trouble: string | undefined;
+
+  async function run(): Promise<void> {
+    link.onConnect(wakeSignal.wake);
+    while (!stopping) {
+      const nats = link.current();
+      const led = nats && (await tryToLead(nats));
+      if (!stopping) await wakeSignal.wait(led ? troubleMs : candidateMs);
+    }
+  }
+
+  /** Leads until something fails; returns whether it did. */
+  async function tryToLead(nats: Nats): Promise<boolean> {
+    let client: PoolClient | undefined;
+    let failure: Error | undefined;
+    let led = false;
+    try {
+      client = await pool.connect();
+      // It is the session's, so it ends with the connection over which everything is read.
+      const { rows } = await client.query<{ leads: boolean }>(
+        `select pg_try_advisory_lock(${leaderLock}) as leads`,
+      );
+      led = rows[0]!.leads;
+      if (led) await lead(nats, client, await readOrigin(pool));
+    } catch (error) {
+      failure = error as Error;
+      // Once for each trouble, and not with every attempt.
+      if (!stopping && failure.message !== trouble) log.warn({ err: error }, "could not copy events to NATS");
+      trouble = failure.message;
+    }
+    // A connection that is closed gives the lock back.
+    client?.release(failure ?? led);
+    return led;
+  }
+
+  async function lead(nats: Nats, client: PoolClient, origin: string): Promise<void> {
+    const names = namesOf(scope, origin);
+    const outbox = openOutbox(client);
+    const publisher = orderedPublisher(nats, names, origin);
+    const refills = watchRefills(nats, names, wakeSignal.wake);
+    let again = "";
+    const woken = nats.connection.subscribe(names.wake, { callback: () => wakeSignal.wake() });
+    try {
+      while (!stopping && !nats.connection.isClosed()) {
+        trouble = undefined;
+        await ensureStream(nats, names);
+        const end = await readEnd(nats, names);
+        if (end.position !== undefined && (await outbox.pass(end.position)))
+          log.warn(
+            { origin },
+            "the stream has events that the database has not: was it restored from a backup?",
+          );
+        await copy(end);
+      }
+    } finally {
+      publisher.close();
+      refills.end();
+      woken.unsubscribe();
+    }
+
+    /** Copies what follows the end of the stream, until the stream turns out to have another one. */
+    async function copy(end: StreamEnd): Promise<void> {
+      let { sequence, position = 0 } = end;
+      let readUpTo = position;
+      let checkedAtMs = performance.now();
+      let sending: Promise<void> = Promise.resolve();
+      let failure: unknown;
+      while (!stopping) {
+        const from = refills.take();
+        if (from !== undefined && from < position) {
+          await sending;
+          log.info(
+            { origin, from, to: position },
+            "copies events to NATS again, because they are missing there",
+          );
+          again = newSuffix();
+          position = from;
+          readUpTo = from;
+        }
+        const { rows, upTo, undecided } = await outbox.after(readUpTo);
+        await sending;
+        if (failure) break;
+        readUpTo = upTo;
+        if (rows.length > 0) {
+          const messages = intoMessages(rows, nats.connection.info?.max_payload);
+          const copy = { again, partitioning: outbox.partitioning() };
+          sending = publisher.publish(messages, { sequence, position }, copy).catch((error) => {
+            failure = error;
+          });
+          sequence += messages.length;
+          position = Number(rows.at(-1)!.position);
+          // A few at a time would cost the database more than it gains.
+          if (rows.length < fewRows) await delay(paceMs);
+          continue;
+        }
+        if (performance.now() - checkedAtMs > checkMs) {
+          const now = await readEnd(nats, names);
+          if (now.sequence !== sequence) return;
+          checkedAtMs = performance.now();
+        }
+        await wakeSignal.wait(undecided ? busyMs : idleMs);
+      }
+      // JetStream remembers ids for a while, even those of messages that it has lost.
+      if (failure instanceof Repeated) again = newSuffix();
+      else if (failure && !stopping) {
+        log.info(
+          { origin, reason: (failure as Error).message },
+          "looks what the stream has, and goes on from there",
+        );
+        // A stream that takes nothing, because its disk is full, would be asked without a pause.
+        await delay(refusedMs);
+      }
+    }
+  }
+
+  const running = run();
+  return {
+    async stop() {
+      stopping = true;
+      wakeSignal.wake();
+      await running;
+    },
+  };
+}
+
+/** The lowest position after which something is missing, according to those who read. */
+function watchRefills({ connection }: Nats, { refill }: StreamNames, wake: () => void) {
+  let asked: number | undefined;
+  let tookAtMs = Number.NEGATIVE_INFINITY;
+  let took = 0;
+  const ask = (position: number) => {
+    asked = Math.min(asked ?? position, position);
+    wake();
+  };
+  const subscription = connection.subscribe(refill, {
+    callback(error, message) {
+      const text = error ? "" : message.string();
+      if (!/^\d{1,15}$/.test(text)) return;
+      const isUnderWay = performance.now() - tookAtMs < refillPauseMs && Number(text) >= took;
+      if (!isUnderWay) ask(Number(text));
+    },
+  });
+  return {
+    ask,
+    take(): number | undefined {
+      const position = asked;
+      asked = undefined;
+      if (position === undefined) return undefined;
+      tookAtMs = performance.now();
+      took = position;
+      return position;
+    },
+    end: () => subscription.unsubscribe(),
+  };
+}
+
+function newSuffix(): string {
+  return `.${randomUUID().slice(0, 8)}`;
+}

@@ -1,0 +1,244 @@
+import type { Client as GrpcClient } from "@grpc/grpc-js";
+import type { Endpoint, Endpoints } from "../registry/registry.ts";
+import { chooseByKey } from "./affinity.ts";
+import { type Balanced, createBalancer, warmUpMs } from "./balancer.ts";
+import { type Priority, priorityRank } from "./call.ts";
+import { type CircuitBreaker, createCircuitBreaker } from "./circuit-breaker.ts";
+import { type Connection, openConnection } from "./connection.ts";
+import { createOutlierEjection } from "./outlier-ejection.ts";
+import type { RpcCredentials } from "./rpc-credentials.ts";
+
+/** What time it is, in milliseconds, and a number from 0 to below 1: tests give their own. */
+export interface Chance {
+  now(): number;
+  random(): number;
+}
+export const realChance: Chance = { now: () => performance.now(), random: Math.random };
+
+/** One process that runs the callee, as this link sees it. */
+export interface Peer extends Balanced {
+  readonly address: string;
+  client(): GrpcClient;
+}
+
+/** What a call asks of the peer that gets it. */
+export interface Wanted {
+  readonly colour?: string | undefined;
+  /** Calls with the same key go to the same peer as far as it has room. */
+  readonly key?: string | undefined;
+  readonly priority?: Priority | undefined;
+  /** May be sent to another peer if this one fails. */
+  readonly repeatable: boolean;
+  /** Those that have it already. */
+  readonly except: Set<Peer>;
+}
+
+/** How a call ended. */
+export type Ending =
+  /** `failed`: by an error that the peer answered. `silent`: by none, or after the deadline. */
+  | { how: "answered" | "failed" | "silent"; ms: number }
+  /** Refused because the peer has too much to do. */
+  | { how: "overloaded"; priority: Priority | undefined; forMs: number }
+  /** Nobody waits for it any more; `ms` where it had been given up for another peer. */
+  | { how: "abandoned"; ms?: number };
+
+export interface Peers {
+  /** The peer for the next call, to be settled once; undefined when none is ready. */
+  take(wanted: Wanted): Peer | undefined;
+  settle(peer: Peer, ending: Ending): void;
+  /** What a peer said of its load; undefined: nothing. */
+  reported(peer: Peer, load: number | undefined): void;
+  /** Why no peer is taken: how long until it is worth asking again; undefined while one is still connecting. */
+  retryAfterMs(
+    priority: Priority | undefined,
+  ): { reason: "overloaded" | "unavailable"; ms: number } | undefined;
+  count(): number;
+  /** Resolves at the next change of a peer's state. */
+  changed(): Promise<void>;
+  close(): void;
+}
+
+interface Tracked extends Peer {
+  colour: string | undefined;
+  connection: Connection;
+  breaker: CircuitBreaker;
+  /** Calls of at most this rank are not wanted there until then. */
+  overloaded: { rank: number; untilMs: number };
+  /** When it last answered a call, by whatever. */
+  answeredAtMs: number;
+  retired: boolean;
+}
+
+const usualRetryMs = 1_000;
+/** One that has left waits for its successors for so long: they may be registered a moment before they listen. */
+const leavingMs = 5_000;
+const longestOverloadMs = 5_000;
+
+/** A connection to each endpoint, and the choice between them. */
+export function followEndpoints(endpoints: Endpoints, chance: Chance, credentials?: RpcCredentials): Peers {
+  const byAddress = new Map<string, Tracked>();
+  let peers: Tracked[] = [];
+  /** They have left, and serve until a successor is connected. */
+  const leaving: Tracked[] = [];
+  const isReady = ({ connection }: Tracked) => connection.state() === "ready";
+  const waiting: (() => void)[] = [];
+  const balance = createBalancer(chance);
+  const outliers = createOutlierEjection<Tracked>(chance);
+
+  function changed(): void {
+    for (const wake of waiting.splice(0)) wake();
+  }
+
+  function follow(): void {
+    const current = new Map(endpoints.current().map((endpoint) => [endpoint.address, endpoint]));
+    for (const [address, peer] of byAddress) {
+      if (current.has(address)) continue;
+      byAddress.delete(address);
+      leaving.push(peer);
+      setTimeout(() => retire(peer), leavingMs).unref();
+    }
+    for (const endpoint of current.values()) {
+      const known = byAddress.get(endpoint.address);
+      if (known) known.colour = endpoint.colour;
+      else byAddress.set(endpoint.address, track(endpoint));
+    }
+    peers = [...byAddress.values()];
+    dismiss();
+    changed();
+  }
+
+  /** Lets those go that have left, unless nobody who stays is connected yet. */
+  function dismiss(): void {
+    if (peers.length > 0 && !peers.some(isReady)) return;
+    for (const peer of leaving.splice(0)) retire(peer);
+  }
+
+  /** Nothing more is given to it; its connection closes when the calls on it have ended. */
+  function retire(peer: Tracked): void {
+    peer.retired = true;
+    const at = leaving.indexOf(peer);
+    if (at >= 0) leaving.splice(at, 1);
+    if (peer.inFlight === 0) peer.connection.close();
+  }
+
+  function track({ address, colour }: Endpoint): Tracked {
+    const onChange = () => {
+      if (connection.state() === "ready")
+        Object.assign(peer, { warmAtMs: chance.now() + warmUpMs, credit: 1 });
+      dismiss();
+      changed();
+    };
+    const connection = openConnection(address, onChange, credentials);
+    const peer: Tracked = {
+      address,
+      colour,
+      connection,
+      client: connection.client,
+      breaker: createCircuitBreaker(chance),
+      inFlight: 0,
+      reported: 0,
+      reportedAtMs: 0,
+      warmAtMs: 0,
+      credit: 1,
+      overloaded: { rank: -1, untilMs: 0 },
+      answeredAtMs: Number.NEGATIVE_INFINITY,
+      retired: false,
+    };
+    return peer;
+  }
+
+  function choose(wanted: Wanted): Tracked | undefined {
+    const canTake = (peer: Tracked) =>
+      isReady(peer) && !wanted.except.has(peer) && peer.breaker.state() !== "open";
+    const staying = peers.filter(canTake);
+    const ready = staying.length > 0 ? staying : leaving.filter(canTake);
+    const nowMs = chance.now();
+    const rank = priorityRank(wanted.priority);
+    const willing = ready.filter(({ overloaded }) => overloaded.untilMs <= nowMs || rank > overloaded.rank);
+    if (willing.length < 2) return willing[0];
+    const coloured = inColour(willing, wanted.colour);
+    const probed = coloured.find(({ breaker }) => breaker.state() === "half-open");
+    if (probed && wanted.repeatable) return probed;
+    const sound = preferred(coloured, ({ breaker }) => breaker.state() === "closed");
+    const usual = preferred(sound, (peer) => !outliers.isEjected(peer));
+    return wanted.key === undefined ? balance(usual) : chooseByKey(usual, wanted.key);
+  }
+
+  follow();
+  const unwatch = endpoints.watch(follow);
+  return {
+    take(wanted) {
+      const peer = choose(wanted);
+      if (!peer) return undefined;
+      peer.inFlight++;
+      peer.breaker.begin();
+      return peer;
+    },
+    settle(given, ending) {
+      const peer = given as Tracked;
+      peer.inFlight--;
+      if (peer.retired) return retire(peer);
+      if (ending.how === "abandoned") {
+        peer.breaker.abandoned();
+        if (ending.ms !== undefined) outliers.record(peer, { failed: false, ms: ending.ms }, peers);
+        return;
+      }
+      const nowMs = chance.now();
+      if (ending.how !== "silent") {
+        // Errors that all peers answer alike, as while the database is away, are no reason to ask none of them.
+        peer.answeredAtMs = nowMs;
+        peer.breaker.succeeded();
+      } else if (peer.answeredAtMs < nowMs - ending.ms) peer.breaker.failed();
+      // Else it has answered others meanwhile: it has much to do, or this call was long.
+      else peer.breaker.abandoned();
+      if (ending.how === "overloaded") {
+        const untilMs = nowMs + Math.min(longestOverloadMs, ending.forMs);
+        peer.overloaded = { rank: priorityRank(ending.priority), untilMs };
+        return;
+      }
+      outliers.record(peer, { failed: ending.how !== "answered", ms: ending.ms }, peers);
+    },
+    reported(peer, load) {
+      if (load !== undefined) Object.assign(peer, { reported: load, reportedAtMs: chance.now() });
+    },
+    retryAfterMs(priority) {
+      const staying = peers.filter(isReady);
+      // One that was refused a while ago may be there now.
+      if (staying.length === 0) for (const { connection } of peers) connection.retry();
+      const ready = staying.length > 0 ? staying : leaving.filter(isReady);
+      if (ready.length === 0)
+        return peers.some(({ connection }) => connection.state() === "connecting")
+          ? undefined
+          : { reason: "unavailable", ms: usualRetryMs };
+      const rank = priorityRank(priority);
+      const nowMs = chance.now();
+      const overloaded = ready.filter(
+        (peer) => peer.overloaded.untilMs > nowMs && rank <= peer.overloaded.rank,
+      );
+      if (overloaded.length > 0)
+        return {
+          reason: "overloaded",
+          ms: Math.min(...overloaded.map((peer) => peer.overloaded.untilMs)) - nowMs,
+        };
+      return { reason: "unavailable", ms: Math.min(...ready.map(({ breaker }) => breaker.openForMs())) };
+    },
+    count: () => peers.length,
+    changed: () => new Promise((resolve) => waiting.push(resolve)),
+    close() {
+      unwatch();
+      for (const { connection } of [...peers, ...leaving]) connection.close();
+      changed();
+    },
+  };
+}
+
+/** Those of the colour, else those without one, else all. */
+function inColour(peers: Tracked[], colour: string | undefined): Tracked[] {
+  const own = peers.filter((peer) => peer.colour === colour);
+  return own.length > 0 ? own : preferred(peers, (peer) => peer.colour === undefined);
+}
+
+function preferred(peers: Tracked[], test: (peer: Tracked) => boolean): Tracked[] {
+  const some = peers.filter(test);
+  return some.length > 0 ? some : peers;
+}

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { migrateAll } from "#apps/server/open-databases.ts";
+import { modulesOf } from "#apps/server/targets.ts";
+import { type Database, openDatabase } from "#platform/db/database.ts";
+import { createLog } from "#platform/observe/log.ts";
+import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
+
+/** The column that Citus would spread each large table by: its shard has all that one statement about a key needs. */
+const distributedBy: Record<string, string> = {
+  "events.log": "partition",
+  "feed.author": "author_id",
+  "feed.author_video": "author_id",
+  "feed.inbox": "user_id",
+  "feed.pull": "user_id",
+  "feed.reader": "user_id",
+  "feed.source": "user_id",
+  "interaction.comment": "video_id",
+  "interaction.person": "user_id",
+  "interaction.reaction": "video_id",
+  "interaction.report": "video_id",
+  "interaction.reported": "video_id",
+  "interaction.video": "video_id",
+  "message.conversation": "user_id",
+  // A conversation's two people, the one with the lower id first.
+  "message.message": "low_id",
+  "message.person": "user_id",
+  "relation.block": "blocker_id",
+  "relation.follow": "follower_id",
+  "relation.stats": "user_id",
+  "security.entry": "id",
+  "user.account": "id",
+  "user.guesses": "user_id",
+  "user.known_device": "user_id",
+  "user.session": "user_id",
+  "video.author_stats": "author_id",
+  "video.blob_use": "key",
+  "video.resumable_upload": "owner_id",
+  "video.upload": "owner_id",
+  "video.video": "id",
+};
+/** Tables that stay small, whatever the number of people and videos: work under way, and one row for each of few. */
+const local = new Set([
+  ...[
+    "events.consumer",
+    "events.consumer_group",
+    "events.dead",
+    "events.member",
+    "events.origin",
+    "events.partitioning",
+  ],
+  ...["feed.delivery", "feed.job", "feed.pull_clock", "feed.rebuild", "ids.node_lease"],
+  ...["lease.installation", "lease.process"],
+  // New followers of the last 24 hours.
+  ...["relation.hot_follow", "relation.hot_user", "relation.job", "user.signing_key", "video.job"],
+]);
+/** Unique keys that Citus could not keep across shards, and what would take their place. */
+const acrossShards: Record<string, string> = {
+  "user.account (name_key)": "a table of names by name_key, written in the same transaction",
+  "video.video (author_id, upload_id)": "a table of published uploads by author_id, beside video.upload",
+};
+
+let own: TestDatabase;
+let database: Database;
+beforeAll(async () => {
+  own = await createTestDatabase();
+  database = openDatabase(own.url, { log: createLog("silent") });
+  await migrateAll(database, modulesOf("all"));
+});
+afterAll(async () => {
+  await database?.close();
+  await own?.drop();
+});
+
+const ours = "n.nspname not in ('pg_catalog', 'information_schema') and c.relname not like 'kysely%'";
+
+test("every table is spread by a column of its own, or stays small", async () => {
+  const { rows } = await database.pool.query<{ name: string; columns: string[] }>(`
+    select n.nspname || '.' || c.relname as name, array_agg(a.attname::text) as columns
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relkind = 'r' and ${ours} group by 1`);
+  const names = rows.map(({ name }) => name);
+  expect(names.sort()).toEqual([...Object.keys(distributedBy), ...local].sort());
+  for (const { name, columns } of rows) {
+    if (!local.has(name)) expect(columns).toContain(distributedBy[name]);
+  }
+});
+
+test("unique keys contain the column that their table is spread by, and the primary key does", async () => {
+  const { rows } = await database.pool.query<{ name: string; primary: boolean; columns: string[] }>(`
+    select n.nspname || '.' || c.relname as name, i.indisprimary as primary,
+      array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k(num, place)
+        join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num
+        where k.place <= i.indnkeyatts order by k.place) as columns
+    from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+    where i.indisunique and c.relkind = 'r' and ${ours}`);
+  const large = rows.filter(({ name }) => !local.has(name));
+  const without = large.filter(({ name, columns }) => !columns.includes(distributedBy[name]!));
+  expect(without.map(({ name, columns }) => `${name} (${columns.join(", ")})`).sort()).toEqual(
+    Object.keys(acrossShards).sort(),
+  );
+  expect(without.filter(({ primary }) => primary)).toEqual([]);
+  const primary = new Set(large.filter((row) => row.primary).map(({ name }) => name));
+  expect([...primary].sort()).toEqual(Object.keys(distributedBy).sort());
+});
+
+test("foreign keys stay within a shard", async () => {
+  const { rows } = await database.pool.query<{ from: string; to: string; pairs: [string, string][] }>(`
+    select k.conrelid::regclass::text as from, k.confrelid::regclass::text as to,
+      array(select array[a.attname::text, b.attname::text] from unnest(k.conkey, k.confkey) as p(own, other)
+        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = p.own
+        join pg_attribute b on b.attrelid = k.confrelid and b.attnum = p.other) as pairs
+    from pg_constraint k where k.contype = 'f'`);
+  expect(rows.length).toBeGreaterThan(0);
+  for (const { from, to, pairs } of rows)
+    expect(pairs, `${from} → ${to}`).toContainEqual([distributedBy[from], distributedBy[to]]);
+});
