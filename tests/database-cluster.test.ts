@@ -3,13 +3,9 @@ import { type PrivateCluster, startPrivateCluster } from "#platform/testing/priv
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { freshClip } from "./harness/clips.ts";
 import { type Deployment, deploy } from "./harness/deployment.ts";
-import { body, type Schemas } from "./harness/http-client.ts";
+import { body, type Page, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
-
-interface Page {
-  items: Schemas["Video"][];
-}
 
 describe("several processes on a primary with a replica", () => {
   let cluster: PrivateCluster;
@@ -43,7 +39,7 @@ describe("several processes on a primary with a replica", () => {
       headers: { authorization: `Bearer ${bob.session.accessToken}` },
     });
     expect(answer.status).toBe(200);
-    return ((await answer.json()) as Page).items.find(({ id }) => id === video.id);
+    return ((await answer.json()) as Page<Schemas["Video"]>).items.find(({ id }) => id === video.id);
   }
   const readByReplica = async () => {
     const [row] = await queryOnce(
@@ -107,12 +103,11 @@ describe("several processes on a primary with a replica", () => {
     stopped = true;
     await load;
     const found: string[] = [];
-    for (let cursor = ""; ; ) {
-      const path = `/videos/${video.id}/comments?order=time&limit=50${cursor && `&cursor=${cursor}`}`;
-      const page = body(await server.api<{ items: { text: string }[]; next?: string }>("GET", path));
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const path = `/videos/${video.id}/comments?limit=20${cursor && `&cursor=${cursor}`}`;
+      const page: Page<Schemas["Comment"]> = body(await server.api("GET", path));
       found.push(...page.items.map(({ text }) => text));
-      if (!page.next) break;
-      cursor = page.next;
+      cursor = page.nextCursor;
     }
     expect(acknowledged.filter((text) => !found.includes(text))).toEqual([]);
     expect(new Set(found).size).toBe(found.length);

@@ -42,18 +42,21 @@ describe.each(shapes)("kills, %s", (shape) => {
 
   /**
    * Lets every commit become durable and holds back its answer, which is the moment between commit and answer; `kill`
-   * is called when `count` of them wait there.
+   * is called when one that writes to this table waits there.
    */
-  async function betweenCommitAndAnswer(ask: () => Promise<unknown>, kill: () => Promise<unknown>) {
+  async function betweenCommitAndAnswer(
+    table: string,
+    ask: () => Promise<unknown>,
+    kill: () => Promise<unknown>,
+  ) {
     await query("alter system set synchronous_standby_names = 'nobody'");
     await query("select pg_reload_conf()");
     try {
-      const before = await waiting();
       const asked = ask().then(
         () => "answered",
         () => "cut off",
       );
-      await until("the commit waits", async () => (await waiting()) > before);
+      await until("the commit waits", async () => (await waiting(table)) > 0);
       await kill();
       expect(await asked).toBe("cut off");
     } finally {
@@ -61,10 +64,13 @@ describe.each(shapes)("kills, %s", (shape) => {
       await query("select pg_reload_conf()");
     }
   }
-  const waiting = async () =>
+  /** A transaction keeps its locks until it is answered. */
+  const waiting = async (table: string) =>
     (
       await query(
-        "select count(*)::int as count from pg_stat_activity where wait_event = 'SyncRep' and query = 'commit'",
+        `select count(*)::int as count from pg_stat_activity a join pg_locks l using (pid)
+         where a.wait_event = 'SyncRep' and a.query = 'commit'
+           and l.relation = '${table}'::regclass and l.mode = 'RowExclusiveLock'`,
       )
     )[0]!.count;
 
@@ -127,6 +133,7 @@ describe.each(shapes)("kills, %s", (shape) => {
     const upload = body(await ada.upload(freshClip()), 201);
     const json = { uploadId: upload.id, title: "once" };
     await betweenCommitAndAnswer(
+      "video.video",
       () => ada.post("/videos", { json }),
       () => Promise.all(deployment.programs().map((program) => program.kill())),
     );
@@ -147,6 +154,7 @@ describe.each(shapes)("kills, %s", (shape) => {
   test("between commit and answer of a registration: the account is there, once", async () => {
     const json = { username: `unheard ${shape}`, password: "correct horse" };
     await betweenCommitAndAnswer(
+      '"user".account',
       () => server.api("POST", "/users", { json }),
       () => Promise.all([deployment.programOf("user").kill(), deployment.programOf("gateway").kill()]),
     );

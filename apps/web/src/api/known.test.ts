@@ -48,6 +48,27 @@ it("leaves stale data stale", async () => {
   });
 });
 
+it("changes what comes with an answer that was under way, and later answers not", async () => {
+  const cache = new QueryClient();
+  const known = createKnown(cache, { user: () => null, updateUser: () => {} });
+  let arrive = (_: Video) => {};
+  const ask = () =>
+    cache.prefetchQuery({
+      queryKey: ["video", "11"],
+      queryFn: () => new Promise<Video>((resolve) => (arrive = resolve)),
+      staleTime: 0,
+    });
+  const first = ask();
+  known.changeVideo("11", (one) => withReaction(one, "like"));
+  arrive(video("11", user("1")));
+  await first;
+  expect(cache.getQueryData(["video", "11"])).toMatchObject({ reaction: "like", counts: { likes: 8 } });
+  const second = ask();
+  arrive(video("11", user("1")));
+  await second;
+  expect(cache.getQueryData(["video", "11"])).toMatchObject({ reaction: null, counts: { likes: 7 } });
+});
+
 it("counts a like and a follow once, whatever the state before", () => {
   const liked = withReaction(video("11", user("1")), "like");
   expect(withReaction(liked, "like").counts.likes).toBe(8);

@@ -1,4 +1,4 @@
-import type { QueryClient } from "@tanstack/react-query";
+import type { Query, QueryClient } from "@tanstack/react-query";
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useServices } from "./services.tsx";
@@ -19,12 +19,12 @@ export interface Known {
 export function createKnown(cache: QueryClient, session: Pick<SessionStore, "user" | "updateUser">): Known {
   function changeAll(swap: (value: object) => object) {
     for (const query of cache.getQueryCache().getAll()) {
-      const { data, dataUpdatedAt, isInvalidated } = query.state;
-      const next = replace(data, swap);
-      if (next === data) continue;
-      query.setData(next, { updatedAt: dataUpdatedAt, manual: true });
-      // Data that were stale stay stale.
-      if (isInvalidated) query.invalidate();
+      change(query, swap);
+      // An answer that is under way is from before the change.
+      query.promise?.then(
+        () => change(query, swap),
+        () => {},
+      );
     }
   }
   return {
@@ -42,6 +42,15 @@ export function useKnown(): Known {
   const cache = useQueryClient();
   const { session } = useServices();
   return useMemo(() => createKnown(cache, session), [cache, session]);
+}
+
+function change(query: Query, swap: (value: object) => object): void {
+  const { data, dataUpdatedAt, isInvalidated } = query.state;
+  const next = replace(data, swap);
+  if (next === data) return;
+  query.setData(next, { updatedAt: dataUpdatedAt, manual: true });
+  // Data that were stale stay stale.
+  if (isInvalidated) query.invalidate();
 }
 
 const isVideo = (value: object): value is Video => "playUrl" in value && "reaction" in value;
