@@ -147,14 +147,16 @@ async function openSessions(pool: pg.Pool, count: number): Promise<string[]> {
   const { rows } = await pool.query<{ id: string }>(
     `select id from "user".account where username ~ '^user\\d+$' order by id`,
   );
-  const sessionId = String(BigInt(Date.now()) << 22n);
+  const firstId = BigInt(Date.now()) << 22n;
   const userIds = Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)]!.id);
-  const secrets = userIds.map((userId) => createHash("sha256").update(`${userId} ${sessionId}`).digest());
+  // Each its own, as real ones: gateways ask for many at once by these ids.
+  const ids = userIds.map((_, i) => String(firstId + BigInt(i)));
+  const secrets = userIds.map((userId, i) => createHash("sha256").update(`${userId} ${ids[i]}`).digest());
   await pool.query(
     `insert into "user".session (user_id, id, classic, refresh_hash, user_agent, expires_at)
-     select user_id, $2, false, refresh_hash, 'bench', now() + interval '1 day'
-     from unnest($1::int8[], $3::bytea[]) as s(user_id, refresh_hash)`,
-    [userIds, sessionId, secrets.map((secret) => createHash("sha256").update(secret).digest())],
+     select user_id, id, false, refresh_hash, 'bench', now() + interval '1 day'
+     from unnest($1::int8[], $2::int8[], $3::bytea[]) as s(user_id, id, refresh_hash)`,
+    [userIds, ids, secrets.map((secret) => createHash("sha256").update(secret).digest())],
   );
-  return userIds.map((userId, i) => `${userId}.${sessionId}.${secrets[i]!.toString("base64url")}`);
+  return userIds.map((userId, i) => `${userId}.${ids[i]}.${secrets[i]!.toString("base64url")}`);
 }
