@@ -11,6 +11,8 @@ export const uploadLifetimeMs = 24 * 3_600_000;
 export const resumableLifetimeMs = 2 * uploadLifetimeMs;
 /** However much is added to it. */
 export const longestResumableMs = 7 * uploadLifetimeMs;
+/** A challenge for a known file: reading what it asks for takes a moment. */
+export const challengeLifetimeMs = 5 * 60_000;
 /** How long a writer may append without asking again. */
 export const writerMs = 6_000;
 /** A staged file that was not written to for an hour belongs to a process that died. */

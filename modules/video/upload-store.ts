@@ -28,6 +28,8 @@ export function uploadStore(db: Kysely<Tables>) {
         sourceKey: string;
         sizeBytes: number;
         info: object;
+        /** Whether the blob is in place, for one that is to be there already. Error: UPLOAD_UNKNOWN, unless it is. */
+        isPlaced?: () => Promise<boolean>;
         /** It came in pieces. Error: UPLOAD_NOT_FOUND, when it was cancelled meanwhile. */
         resumable?: boolean;
       },
@@ -38,6 +40,11 @@ export function uploadStore(db: Kysely<Tables>) {
         if (upload.resumable) await lockResumable(transaction, upload);
         else refuse(await unpublishedBytes(transaction, upload.ownerId, upload.address ?? ""));
         await lockBlob(transaction, upload.sourceKey);
+        if (upload.isPlaced) {
+          // A removed file may be in its place for a moment more.
+          const known = (await isUsed(transaction, upload.sourceKey)) && (await upload.isPlaced());
+          if (!known) throw refusal("UPLOAD_UNKNOWN");
+        }
         await transaction
           .insertInto("blob_use")
           .values({ key: upload.sourceKey, owner_id: upload.id })

@@ -4,12 +4,12 @@ import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import type { UploadSchema, VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
-import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
+import { type BlobKey, type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { refuseTooHeavy } from "#platform/media/effort.ts";
-import type { Media } from "#platform/media/media-tool.ts";
+import type { Media, MediaInfo } from "#platform/media/media-tool.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import {
@@ -57,19 +57,31 @@ export async function roomBesideOthers(
   };
 }
 
+/** Probes a file; refuses what is no video or would take too long. */
+export async function lookAt(
+  file: { staged: string } | { key: BlobKey },
+  ownerId: UserId,
+  { blobs, media, maxProcessingMs }: UploadParts,
+  call: ServedCall,
+): Promise<MediaInfo> {
+  const looking = { signal: call.signal, person: ownerId };
+  const info = await blobs.withFile(file, (path) => media.probe(path, looking));
+  const cores = availableParallelism();
+  refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
+  return info;
+}
+
 /** Probes a staged file and makes it the upload `id`; repeated, it goes on where it was. */
 export async function takeOver(
   file: { id: UploadId; ownerId: UserId; staged: string; sha256: string; sizeBytes: number; address: string },
   /** Undefined for what came in pieces: it was asked for each of them. */
   refuse: ((unpublished: Unpublished) => void) | undefined,
-  { store, blobs, media, jobs, maxProcessingMs }: UploadParts,
+  parts: UploadParts,
   call: ServedCall,
 ): Promise<MessageInitShape<typeof UploadSchema>> {
+  const { store, blobs, jobs } = parts;
   const { id, ownerId, staged, sha256, sizeBytes, address } = file;
-  const looking = { signal: call.signal, person: ownerId };
-  const info = await blobs.withFile({ staged }, (path) => media.probe(path, looking));
-  const cores = availableParallelism();
-  refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
+  const info = await lookAt({ staged }, ownerId, parts, call);
   // Under a name that is never served: else a client that knows the content could ask for it before it is published.
   const sourceKey = blobKey("source", sha256, "bin");
   await store(call)
