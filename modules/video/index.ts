@@ -17,7 +17,13 @@ import { processVideo, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
 import { resumableStore } from "./resumable-store.ts";
-import { challengeLifetimeMs, longestResumableMs, resumableLifetimeMs, stagedLifetimeMs, uploadLifetimeMs } from "./rules.ts";
+import {
+  challengeLifetimeMs,
+  longestResumableMs,
+  resumableLifetimeMs,
+  stagedLifetimeMs,
+  uploadLifetimeMs,
+} from "./rules.ts";
 import { seedVideos } from "./seed.ts";
 import type { Tables } from "./tables.ts";
 import { uploadStore } from "./upload-store.ts";

@@ -14,7 +14,12 @@ export function knownFileStore(db: Kysely<Tables>) {
     /** Adds a challenge; of each person the newest `most` stay. Error: AccountsDeleted. */
     async add(
       ownerId: UserId,
-      asked: { challenge: string; sourceKey: string; sizeBytes: number; ranges: [from: number, to: number][] },
+      asked: {
+        challenge: string;
+        sourceKey: string;
+        sizeBytes: number;
+        ranges: [from: number, to: number][];
+      },
       most: number,
     ): Promise<void> {
       await inTransaction(db, async (transaction) => {
