@@ -321,6 +321,38 @@ test("accounts at one address share its limit of unpublished files; other addres
   room.mockRestore();
 });
 
+describe("room for three times the size of what is announced", () => {
+  const announce = (person: string, sizeBytes: number) =>
+    video.beginResumableUpload({ sizeBytes, address: `198.51.100.${person}` }, as(person));
+  const first = (id: string, person: string) =>
+    video.lockResumableUpload({ id, writer: `of ${person}` }, as(person));
+  const full = { reason: "DISK_FULL" };
+
+  test("is promised once, however many ask at once", async () => {
+    const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(3000);
+    await expect(announce("1", 1001)).rejects.toMatchObject(full);
+    const asked = await Promise.allSettled(["2", "3", "4", "5"].map((person) => announce(person, 1000)));
+    expect(asked.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    room.mockRestore();
+  });
+
+  test("is kept for who sends, given away after a minute of silence, and asked for again", async () => {
+    const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(3000);
+    const one = await announce("1", 1000);
+    await expect(announce("2", 1)).rejects.toMatchObject(full);
+    await own.database.pool.query("update video.resumable_upload set touched_at = now() - interval '61 s'");
+    const two = await announce("2", 1000);
+    await expect(first(one.id, "1")).rejects.toMatchObject(full);
+    await first(two.id, "2");
+    await own.database.pool.query("update video.resumable_upload set touched_at = now() - interval '61 s'");
+    // It has a writer.
+    await expect(first(one.id, "1")).rejects.toMatchObject(full);
+    await video.cancelUpload({ id: two.id }, as("2"));
+    await first(one.id, "1");
+    room.mockRestore();
+  });
+});
+
 test("a video that would take too long is refused with what fits, and nothing of it is kept", async () => {
   await stop();
   await start(media, { maxProcessingMs: 1 });
