@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { UserId } from "#contracts/ids.ts";
+import type { UploadId, UserId } from "#contracts/ids.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { type KnownFileStore, knownFileStore } from "./known-file-store.ts";
 import { migrations } from "./migrations.ts";
 import type { Tables } from "./tables.ts";
+import { uploadStore } from "./upload-store.ts";
 
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let known: KnownFileStore;
@@ -40,4 +41,23 @@ test("a challenge that is too old is none, and is removed", async () => {
   await known.drop(60_000);
   expect(await count()).toBe(1);
   expect(await known.take(eve, "two", 60_000)).toBeDefined();
+});
+
+test("a file that nobody uses any more is unknown, though it is still in its place", async () => {
+  const uploads = uploadStore(own.db);
+  const again = (id: string) =>
+    uploads.addUpload({
+      ...{ id: id as UploadId, ownerId: eve, sourceKey: "source/a.bin", sizeBytes: 9, info: {} },
+      isPlaced: async () => true,
+    });
+  await expect(again("1")).rejects.toMatchObject({ reason: "UPLOAD_UNKNOWN" });
+  expect((await own.database.pool.query("select from video.upload")).rows).toEqual([]);
+  await uploads.addUpload({
+    id: "2" as UploadId,
+    ownerId: ben,
+    sourceKey: "source/a.bin",
+    sizeBytes: 9,
+    info: {},
+  });
+  await again("3");
 });
