@@ -11,6 +11,7 @@ export const limitNames = [
   "pictures",
   "publishing",
   "pieces of uploads",
+  "known files",
   "sessions",
   "removals",
   "renewals",

@@ -137,6 +137,11 @@ export const reasons = {
     kind: "not-found",
     says: "You have no such upload. Uploads are kept for a day; send the file again.",
   },
+  UPLOAD_UNKNOWN: {
+    kind: "not-found",
+    says: "The server does not have this file, or the proof is wrong, too late or used already. Send the file.",
+    tells: "programs",
+  },
   UPLOADS_UNFINISHED_TOO_MANY: {
     kind: "exhausted",
     says: "You have {max} uploads that are not finished. Finish or cancel some, or wait until they are thrown away after two days.",

@@ -13,9 +13,9 @@ const clipBytes = 8_000_000;
 const cutAfterBytes = 3_000_000;
 
 /** A clip with an empty box at its end, which players pass over. */
-function largeClip(): Buffer {
+function largeClip(bytes = clipBytes): Buffer<ArrayBuffer> {
   const clip = Buffer.from(freshClip());
-  const box = Buffer.alloc(clipBytes - clip.length);
+  const box = Buffer.alloc(bytes - clip.length);
   box.writeUInt32BE(box.length, 0);
   box.write("free", 4);
   return Buffer.concat([clip, box]);
@@ -91,6 +91,24 @@ test("an upload whose line is cut says so, and goes on by itself where it was", 
   // It was not begun again, and what had arrived was not sent again.
   expect(sent.filter(({ method }) => method === "POST")).toHaveLength(1);
   expect(Number(sent.filter(({ method }) => method === "PATCH").at(-1)!.offset)).toBeGreaterThan(0);
+  await page.getByRole("button", { name: en.publish, exact: true }).click();
+  await page.getByText(en.publishedTitle).waitFor();
+});
+
+test("a file that the server has already is not sent to its end", async () => {
+  const [ada, ben] = [await server.register(), await server.register()];
+  const file = largeClip(20_000_000);
+  body(await ada.upload(file), 201);
+  const visitor = await browser.visit(server.origin, "desk", loggedIn(server.origin, ben.session));
+  const { page } = visitor;
+  // No byte ever arrives.
+  await page.route("**/uploads/tus", () => {});
+  await page.goto("/upload");
+  await page
+    .locator("input[type=file]")
+    .setInputFiles({ name: "again.mp4", mimeType: "video/mp4", buffer: file });
+  await page.getByLabel(en.titleLabel).fill("Again");
+  await page.getByText(en.sent, { exact: true }).first().waitFor();
   await page.getByRole("button", { name: en.publish, exact: true }).click();
   await page.getByText(en.publishedTitle).waitFor();
 });

@@ -35,6 +35,7 @@ const distributedBy: Record<string, string> = {
   "video.author_stats": "author_id",
   "video.blob_use": "key",
   "video.resumable_upload": "owner_id",
+  "video.known_file_challenge": "owner_id",
   "video.upload": "owner_id",
   "video.video": "id",
 };

@@ -57,6 +57,26 @@ describe("a full disk", () => {
     await disk?.remove();
   });
 
+  test("a file is taken when there is room for three times its size, which is promised once", async () => {
+    const { bavail, bsize } = statfsSync(disk!.folder);
+    const free = bavail * bsize - 512 * 2 ** 20;
+    const announce = (share: number) =>
+      api<{ reason: string }>("POST", "/uploads/tus", {
+        headers: { "tus-resumable": "1.0.0", "upload-length": String(Math.floor(free * share)) },
+      });
+    const refused = await announce(0.4);
+    expect([refused.status, refused.body.reason]).toEqual([503, "DISK_FULL"]);
+    const taken = await announce(0.3);
+    expect(taken.status).toBe(201);
+    expect((await announce(0.3)).status).toBeOneOf([429, 503]);
+    const location = taken.headers.get("location")!.replace("/api/v1", "");
+    expect((await api("DELETE", location, { headers: { "tus-resumable": "1.0.0" } })).status).toBe(204);
+    const again = await announce(0.3);
+    expect(again.status).toBe(201);
+    const second = again.headers.get("location")!.replace("/api/v1", "");
+    expect((await api("DELETE", second, { headers: { "tus-resumable": "1.0.0" } })).status).toBe(204);
+  });
+
   test("writes are refused by name, reads go on, and it is logged once; free room is noticed at once", async () => {
     await disk!.fill();
     const { bavail, bsize } = statfsSync(disk!.folder);

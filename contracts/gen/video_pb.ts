@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki3wIKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkiVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIjIKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCSIfChBHZXRWaWRlb3NSZXF1ZXN0EgsKA2lkcxgBIAMoCSI6ChFHZXRWaWRlb3NSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbyJfChNMaXN0QnlBdXRob3JSZXF1ZXN0EhEKCWF1dGhvcl9pZBgBIAEoCRIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0SEwoLZXZlcnlfc3RhdGUYBCABKAgiSwoUTGlzdEJ5QXV0aG9yUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8SDAoEbW9yZRgCIAEoCCJLChRMaXN0UHVibGlzaGVkUmVxdWVzdBIRCgliZWZvcmVfbXMYASABKAESEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNIlAKFUxpc3RQdWJsaXNoZWRSZXNwb25zZRIpCgZ2aWRlb3MYASADKAsyGS5kb3V5YS52aWRlby52MS5QdWJsaXNoZWQSDAoEbW9yZRgCIAEoCCIwCglQdWJsaXNoZWQSCgoCaWQYASABKAkSFwoPcHVibGlzaGVkX2F0X21zGAIgASgBIi8KEkNoYW5nZVRpdGxlUmVxdWVzdBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCSIgChJEZWxldGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkiFQoTRGVsZXRlVmlkZW9SZXNwb25zZSI8ChBIb2xkVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGhlbGQYAiABKAgSDgoGcmVhc29uGAMgASgJIhMKEUhvbGRWaWRlb1Jlc3BvbnNlIisKFUdldEF1dGhvclN0YXRzUmVxdWVzdBISCgphdXRob3JfaWRzGAEgAygJIkQKFkdldEF1dGhvclN0YXRzUmVzcG9uc2USKgoFc3RhdHMYASADKAsyGy5kb3V5YS52aWRlby52MS5BdXRob3JTdGF0cyIvCgtBdXRob3JTdGF0cxIRCglhdXRob3JfaWQYASABKAkSDQoFd29ya3MYAiABKAEqkgEKClZpZGVvU3RhdGUSGwoXVklERU9fU1RBVEVfVU5TUEVDSUZJRUQQABIYChRWSURFT19TVEFURV9VUExPQURFRBABEhoKFlZJREVPX1NUQVRFX1BST0NFU1NJTkcQAhIZChVWSURFT19TVEFURV9QVUJMSVNIRUQQAxIWChJWSURFT19TVEFURV9GQUlMRUQQBDKACwoMVmlkZW9TZXJ2aWNlEkUKCUFkZFVwbG9hZBIgLmRvdXlhLnZpZGVvLnYxLkFkZFVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSZAoUQmVnaW5SZXN1bWFibGVVcGxvYWQSKy5kb3V5YS52aWRlby52MS5CZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQSZQoSR2V0UmVzdW1hYmxlVXBsb2FkEikuZG91eWEudmlkZW8udjEuR2V0UmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAIBEmcKE0xvY2tSZXN1bWFibGVVcGxvYWQSKi5kb3V5YS52aWRlby52MS5Mb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAICEnkKFVVubG9ja1Jlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QaLS5kb3V5YS52aWRlby52MS5VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXNwb25zZSIDkAICEmIKFUZpbmlzaFJlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLkZpbmlzaFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQiA5ACAhJZCgxDYW5jZWxVcGxvYWQSIy5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuQ2FuY2VsVXBsb2FkUmVzcG9uc2USRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvElYKC0RlbGV0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiMuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXNwb25zZRJQCglIb2xkVmlkZW8SIC5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVzcG9uc2USZAoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki3wIKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkiVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIj8KGUNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QSDgoGc2hhMjU2GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAEiWgoaQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USEQoJY2hhbGxlbmdlGAEgASgJEikKBnJhbmdlcxgCIAMoCzIZLmRvdXlhLnZpZGVvLnYxLkJ5dGVSYW5nZSIlCglCeXRlUmFuZ2USDAoEZnJvbRgBIAEoARIKCgJ0bxgCIAEoASJKChVQcm92ZUtub3duRmlsZVJlcXVlc3QSEQoJY2hhbGxlbmdlGAEgASgJEg0KBXByb29mGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiMgoOUHVibGlzaFJlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJIh8KEEdldFZpZGVvc1JlcXVlc3QSCwoDaWRzGAEgAygJIjoKEUdldFZpZGVvc1Jlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIl8KE0xpc3RCeUF1dGhvclJlcXVlc3QSEQoJYXV0aG9yX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRITCgtldmVyeV9zdGF0ZRgEIAEoCCJLChRMaXN0QnlBdXRob3JSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbxIMCgRtb3JlGAIgASgIIksKFExpc3RQdWJsaXNoZWRSZXF1ZXN0EhEKCWJlZm9yZV9tcxgBIAEoARIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0iUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIIjAKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAEiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEMr4MCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvElYKC0RlbGV0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiMuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXNwb25zZRJQCglIb2xkVmlkZW8SIC5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVzcG9uc2USZAoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -420,6 +420,105 @@ export const CancelUploadResponseSchema: GenMessage<CancelUploadResponse> = /*@_
   messageDesc(file_video, 11);
 
 /**
+ * @generated from message douya.video.v1.ChallengeKnownFileRequest
+ */
+export type ChallengeKnownFileRequest = Message<"douya.video.v1.ChallengeKnownFileRequest"> & {
+  /**
+   * Lower-case hex.
+   *
+   * @generated from field: string sha256 = 1;
+   */
+  sha256: string;
+
+  /**
+   * @generated from field: double size_bytes = 2;
+   */
+  sizeBytes: number;
+};
+
+/**
+ * Describes the message douya.video.v1.ChallengeKnownFileRequest.
+ * Use `create(ChallengeKnownFileRequestSchema)` to create a new message.
+ */
+export const ChallengeKnownFileRequestSchema: GenMessage<ChallengeKnownFileRequest> = /*@__PURE__*/
+  messageDesc(file_video, 12);
+
+/**
+ * @generated from message douya.video.v1.ChallengeKnownFileResponse
+ */
+export type ChallengeKnownFileResponse = Message<"douya.video.v1.ChallengeKnownFileResponse"> & {
+  /**
+   * @generated from field: string challenge = 1;
+   */
+  challenge: string;
+
+  /**
+   * @generated from field: repeated douya.video.v1.ByteRange ranges = 2;
+   */
+  ranges: ByteRange[];
+};
+
+/**
+ * Describes the message douya.video.v1.ChallengeKnownFileResponse.
+ * Use `create(ChallengeKnownFileResponseSchema)` to create a new message.
+ */
+export const ChallengeKnownFileResponseSchema: GenMessage<ChallengeKnownFileResponse> = /*@__PURE__*/
+  messageDesc(file_video, 13);
+
+/**
+ * From the first byte to the one before `to`.
+ *
+ * @generated from message douya.video.v1.ByteRange
+ */
+export type ByteRange = Message<"douya.video.v1.ByteRange"> & {
+  /**
+   * @generated from field: double from = 1;
+   */
+  from: number;
+
+  /**
+   * @generated from field: double to = 2;
+   */
+  to: number;
+};
+
+/**
+ * Describes the message douya.video.v1.ByteRange.
+ * Use `create(ByteRangeSchema)` to create a new message.
+ */
+export const ByteRangeSchema: GenMessage<ByteRange> = /*@__PURE__*/
+  messageDesc(file_video, 14);
+
+/**
+ * @generated from message douya.video.v1.ProveKnownFileRequest
+ */
+export type ProveKnownFileRequest = Message<"douya.video.v1.ProveKnownFileRequest"> & {
+  /**
+   * @generated from field: string challenge = 1;
+   */
+  challenge: string;
+
+  /**
+   * SHA-256 of the challenge's characters and the bytes of the ranges, in lower-case hex.
+   *
+   * @generated from field: string proof = 2;
+   */
+  proof: string;
+
+  /**
+   * @generated from field: string address = 3;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message douya.video.v1.ProveKnownFileRequest.
+ * Use `create(ProveKnownFileRequestSchema)` to create a new message.
+ */
+export const ProveKnownFileRequestSchema: GenMessage<ProveKnownFileRequest> = /*@__PURE__*/
+  messageDesc(file_video, 15);
+
+/**
  * @generated from message douya.video.v1.PublishRequest
  */
 export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
@@ -439,7 +538,7 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.GetVideosRequest
@@ -456,7 +555,7 @@ export type GetVideosRequest = Message<"douya.video.v1.GetVideosRequest"> & {
  * Use `create(GetVideosRequestSchema)` to create a new message.
  */
 export const GetVideosRequestSchema: GenMessage<GetVideosRequest> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.GetVideosResponse
@@ -473,7 +572,7 @@ export type GetVideosResponse = Message<"douya.video.v1.GetVideosResponse"> & {
  * Use `create(GetVideosResponseSchema)` to create a new message.
  */
 export const GetVideosResponseSchema: GenMessage<GetVideosResponse> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 18);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorRequest
@@ -509,7 +608,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
  * Use `create(ListByAuthorRequestSchema)` to create a new message.
  */
 export const ListByAuthorRequestSchema: GenMessage<ListByAuthorRequest> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 19);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorResponse
@@ -531,7 +630,7 @@ export type ListByAuthorResponse = Message<"douya.video.v1.ListByAuthorResponse"
  * Use `create(ListByAuthorResponseSchema)` to create a new message.
  */
 export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 20);
 
 /**
  * @generated from message douya.video.v1.ListPublishedRequest
@@ -560,7 +659,7 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
  * Use `create(ListPublishedRequestSchema)` to create a new message.
  */
 export const ListPublishedRequestSchema: GenMessage<ListPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 21);
 
 /**
  * @generated from message douya.video.v1.ListPublishedResponse
@@ -582,7 +681,7 @@ export type ListPublishedResponse = Message<"douya.video.v1.ListPublishedRespons
  * Use `create(ListPublishedResponseSchema)` to create a new message.
  */
 export const ListPublishedResponseSchema: GenMessage<ListPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 18);
+  messageDesc(file_video, 22);
 
 /**
  * @generated from message douya.video.v1.Published
@@ -604,7 +703,7 @@ export type Published = Message<"douya.video.v1.Published"> & {
  * Use `create(PublishedSchema)` to create a new message.
  */
 export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
-  messageDesc(file_video, 19);
+  messageDesc(file_video, 23);
 
 /**
  * @generated from message douya.video.v1.ChangeTitleRequest
@@ -626,7 +725,7 @@ export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & 
  * Use `create(ChangeTitleRequestSchema)` to create a new message.
  */
 export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
-  messageDesc(file_video, 20);
+  messageDesc(file_video, 24);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoRequest
@@ -643,7 +742,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 21);
+  messageDesc(file_video, 25);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -656,7 +755,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 22);
+  messageDesc(file_video, 26);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -685,7 +784,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 23);
+  messageDesc(file_video, 27);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -698,7 +797,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 24);
+  messageDesc(file_video, 28);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -715,7 +814,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 25);
+  messageDesc(file_video, 29);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -732,7 +831,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 26);
+  messageDesc(file_video, 30);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -754,7 +853,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 27);
+  messageDesc(file_video, 31);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -869,6 +968,27 @@ export const VideoService: GenService<{
     methodKind: "unary";
     input: typeof CancelUploadRequestSchema;
     output: typeof CancelUploadResponseSchema;
+  },
+  /**
+   * Asks the caller for parts of a file that is here already. Error: UPLOAD_UNKNOWN.
+   *
+   * @generated from rpc douya.video.v1.VideoService.ChallengeKnownFile
+   */
+  challengeKnownFile: {
+    methodKind: "unary";
+    input: typeof ChallengeKnownFileRequestSchema;
+    output: typeof ChallengeKnownFileResponseSchema;
+  },
+  /**
+   * Makes a file that is here an upload of the caller, who has proved to have it; each challenge counts once. Errors:
+   * UPLOAD_UNKNOWN, and of AddUpload.
+   *
+   * @generated from rpc douya.video.v1.VideoService.ProveKnownFile
+   */
+  proveKnownFile: {
+    methodKind: "unary";
+    input: typeof ProveKnownFileRequestSchema;
+    output: typeof UploadSchema;
   },
   /**
    * Turns an upload of the caller into a video and starts its pipeline. A repeated request for the same upload

@@ -34,6 +34,7 @@ export function accountErasureStore(db: Kysely<Tables>) {
           .set(held ? { refused_closing: closingId } : { gone: true })
           .where("author_id", "=", authorId)
           .execute();
+        await transaction.deleteFrom("known_file_challenge").where("owner_id", "=", authorId).execute();
         return held === undefined;
       });
     },

@@ -24,6 +24,7 @@ import type { Client } from "#platform/rpc/service.ts";
 import { createSecurityLog } from "#platform/security/security-log.ts";
 import { noSignals } from "#platform/signals/signals.ts";
 import { fixedSettings } from "#platform/testing/fixed-settings.ts";
+import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { type VideoConfig, videoModule } from "./index.ts";
 import { migrations } from "./migrations.ts";
@@ -309,8 +310,8 @@ test("accounts at one address share its limit of unpublished files; other addres
   const content = await readFile(join(root, "platform/media/testdata/compliant.mp4"));
   const upload = (person: string, address: string) => send(Readable.from([content]), person, address);
   const first = await upload("1", "198.51.100.7");
-  // There is room for almost four unpublished files in all, and so for one from each address.
-  const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(3 * content.length);
+  // There is room for three unpublished files and one more in all, and so for one from each address.
+  const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(9 * content.length);
   const refused = { kind: "exhausted", reason: "ADDRESS_UNPUBLISHED_TOO_MUCH" };
   await expect(upload("2", "198.51.100.7")).rejects.toMatchObject(refused);
   await upload("3", "2001:db8::/64");
@@ -319,6 +320,51 @@ test("accounts at one address share its limit of unpublished files; other addres
   await video.publish({ uploadId: first.id, title: "" }, as("1"));
   await upload("2", "198.51.100.7");
   room.mockRestore();
+});
+
+describe("room for three times the size of what is announced", () => {
+  const announce = (person: string, sizeBytes: number) =>
+    video.beginResumableUpload({ sizeBytes, address: `198.51.100.${person}` }, as(person));
+  const first = (id: string, person: string) =>
+    video.lockResumableUpload({ id, writer: `of ${person}` }, as(person));
+  const full = { reason: "DISK_FULL" };
+
+  test("is promised once, also to two who ask at once", async () => {
+    const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(3000);
+    await expect(announce("1", 1001)).rejects.toMatchObject(full);
+    const { pool } = own.database;
+    let second: Promise<unknown> = Promise.resolve();
+    // Both look before either of them is written.
+    const hold = "lock table video.resumable_upload in share mode";
+    const one = await heldUp(
+      pool,
+      hold,
+      () => announce("2", 1000),
+      async () => {
+        second = announce("3", 1000).catch((error) => error);
+        await waiting(pool, 2);
+      },
+    );
+    expect(one).toMatchObject({ sizeBytes: 1000 });
+    expect(await second).toMatchObject(full);
+    room.mockRestore();
+  });
+
+  test("is kept for who sends, given away after a minute of silence, and asked for again", async () => {
+    const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(3000);
+    const one = await announce("1", 1000);
+    await expect(announce("2", 1)).rejects.toMatchObject(full);
+    await own.database.pool.query("update video.resumable_upload set touched_at = now() - interval '61 s'");
+    const two = await announce("2", 1000);
+    await expect(first(one.id, "1")).rejects.toMatchObject(full);
+    await first(two.id, "2");
+    await own.database.pool.query("update video.resumable_upload set touched_at = now() - interval '61 s'");
+    // It has a writer.
+    await expect(first(one.id, "1")).rejects.toMatchObject(full);
+    await video.cancelUpload({ id: two.id }, as("2"));
+    await first(one.id, "1");
+    room.mockRestore();
+  });
 });
 
 test("a video that would take too long is refused with what fits, and nothing of it is kept", async () => {

@@ -7,15 +7,23 @@ import { addUpload } from "./handlers/add-upload.ts";
 import { changeTitle } from "./handlers/change-title.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
+import { knownFiles } from "./handlers/known-file.ts";
 import { publish } from "./handlers/publish.ts";
 import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
 import { resumableUploads } from "./handlers/resumable-upload.ts";
+import { knownFileStore } from "./known-file-store.ts";
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
 import { resumableStore } from "./resumable-store.ts";
-import { longestResumableMs, resumableLifetimeMs, stagedLifetimeMs, uploadLifetimeMs } from "./rules.ts";
+import {
+  challengeLifetimeMs,
+  longestResumableMs,
+  resumableLifetimeMs,
+  stagedLifetimeMs,
+  uploadLifetimeMs,
+} from "./rules.ts";
 import { seedVideos } from "./seed.ts";
 import type { Tables } from "./tables.ts";
 import { uploadStore } from "./upload-store.ts";
@@ -44,6 +52,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   async start({ config, db, ids, jobs, events, blobs, media, security, log }) {
     const uploads = perCall(db, uploadStore);
     const resumables = perCall(db, resumableStore);
+    const known = perCall(db, knownFileStore);
     const uploadParts = { store: uploads, blobs, media, jobs, ...config };
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
@@ -69,6 +78,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       await Promise.all(dropped.map((partial) => blobs.discard(partial)));
       // What has no row any more goes a little later.
       await blobs.sweepStaged(stagedLifetimeMs, resumableLifetimeMs + stagedLifetimeMs);
+      await known.lasting.drop(challengeLifetimeMs);
       await uploads.lasting.dropUploads(uploadLifetimeMs, jobs);
     };
     const warn = (error: unknown) => log.warn({ err: error }, "could not sweep old uploads");
@@ -78,6 +88,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       handlers: {
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids),
+        ...knownFiles(known, uploadParts, ids),
         publish: publish(uploads, jobs, ids),
         getVideos: getVideos(videos.reading),
         listByAuthor: listByAuthor(videos.reading),

@@ -101,4 +101,17 @@ export const migrations: Migrations = {
     );
     create index resumable_upload_by_age on video.resumable_upload (touched_at);
   `,
+  "0011-known-files": `
+    -- What somebody was asked for, to prove that they have a file.
+    create table video.known_file_challenge (
+      owner_id int8 not null,
+      challenge text not null,
+      source_key text not null,
+      size_bytes int8 not null,
+      ranges jsonb not null,
+      made_at timestamptz not null default clock_timestamp(),
+      primary key (owner_id, challenge)
+    );
+    create index known_file_challenge_by_age on video.known_file_challenge (made_at);
+  `,
 };

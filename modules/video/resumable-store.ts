@@ -6,7 +6,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { lockAuthor } from "./author-rows.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
-import { type Unpublished, unpublishedBytes } from "./upload-store.ts";
+import { type Unpublished, unpublishedBytes, unpublishedInTurn } from "./upload-store.ts";
 
 export type ResumableRow = Selectable<Tables["resumable_upload"]>;
 
@@ -29,7 +29,7 @@ export function resumableStore(db: Kysely<Tables>) {
           .where("owner_id", "=", upload.ownerId)
           .where("partial", "<>", "")
           .executeTakeFirstOrThrow();
-        refuse(await unpublishedBytes(transaction, upload.ownerId, upload.address), Number(count));
+        refuse(await unpublishedInTurn(transaction, upload.ownerId, upload.address), Number(count));
         return transaction
           .insertInto("resumable_upload")
           .values({

@@ -11,14 +11,17 @@ export const uploadLifetimeMs = 24 * 3_600_000;
 export const resumableLifetimeMs = 2 * uploadLifetimeMs;
 /** However much is added to it. */
 export const longestResumableMs = 7 * uploadLifetimeMs;
+/** A challenge for a known file: reading what it asks for takes a moment. */
+export const challengeLifetimeMs = 5 * 60_000;
 /** How long a writer may append without asking again. */
 export const writerMs = 6_000;
 /** A staged file that was not written to for an hour belongs to a process that died. */
 export const stagedLifetimeMs = 3_600_000;
 
-/** The share of the disk that unpublished files may take. */
-export const unpublishedShare = 0.75;
-/** The share of that which may come from one address; a school may share one. */
+/** After so long without a byte, what is announced of an upload is nobody else's business any more. */
+export const announcedMs = 60_000;
+
+/** The share of the room for unpublished files which may come from one address; a school may share one. */
 export const addressShare = 0.5;
 
 export function tooMuchUnpublished(maxBytes: number): DomainError {

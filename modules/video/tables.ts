@@ -28,6 +28,14 @@ export interface Tables extends JobTables {
     writer_until: Generated<Date>;
     unchecked_from: ColumnType<string | null, number | null | undefined, number | null>;
   };
+  known_file_challenge: {
+    owner_id: string;
+    challenge: string;
+    source_key: string;
+    size_bytes: ColumnType<string, number, never>;
+    ranges: Json<[from: number, to: number][]>;
+    made_at: GeneratedAlways<Date>;
+  };
   video: {
     id: string;
     author_id: string;

@@ -9,7 +9,7 @@ import { expectedMs } from "#platform/media/effort.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 import { lockAuthor } from "./author-rows.ts";
 import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
-import { firstRenditionShortSidePx } from "./rules.ts";
+import { announcedMs, firstRenditionShortSidePx } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
@@ -28,6 +28,8 @@ export function uploadStore(db: Kysely<Tables>) {
         sourceKey: string;
         sizeBytes: number;
         info: object;
+        /** Whether the blob is in place, for one that is to be there already. Error: UPLOAD_UNKNOWN, unless it is. */
+        isPlaced?: () => Promise<boolean>;
         /** It came in pieces. Error: UPLOAD_NOT_FOUND, when it was cancelled meanwhile. */
         resumable?: boolean;
       },
@@ -36,8 +38,13 @@ export function uploadStore(db: Kysely<Tables>) {
       await inTransaction(db, async (transaction) => {
         await lockAuthor(transaction, upload.ownerId);
         if (upload.resumable) await lockResumable(transaction, upload);
-        else refuse(await unpublishedBytes(transaction, upload.ownerId, upload.address ?? ""));
+        else refuse(await unpublishedInTurn(transaction, upload.ownerId, upload.address ?? ""));
         await lockBlob(transaction, upload.sourceKey);
+        if (upload.isPlaced) {
+          // A removed file may be in its place for a moment more.
+          const known = (await isUsed(transaction, upload.sourceKey)) && (await upload.isPlaced());
+          if (!known) throw refusal("UPLOAD_UNKNOWN");
+        }
         await transaction
           .insertInto("blob_use")
           .values({ key: upload.sourceKey, owner_id: upload.id })
@@ -179,6 +186,18 @@ export interface Unpublished {
   /** Of uploads alone: a video belongs to its author. */
   ofAddress: number;
   all: number;
+  /** How much of all is on the disk. */
+  placed: number;
+}
+
+/** The same in a transaction that adds some: one after another, so that no room is given away twice. */
+export async function unpublishedInTurn(
+  on: Queryable<Tables>,
+  ownerId: UserId,
+  address: string,
+): Promise<Unpublished> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('room for uploads', 0))`.execute(on);
+  return unpublishedBytes(on, ownerId, address);
 }
 
 export async function unpublishedBytes(
@@ -190,18 +209,23 @@ export async function unpublishedBytes(
     select
       coalesce(sum(size_bytes) filter (where owner_id = ${ownerId}), 0) as own,
       coalesce(sum(here) filter (where address = ${address} and address <> ''), 0) as "ofAddress",
-      coalesce(sum(here), 0) as all
+      coalesce(sum(here), 0) as all,
+      coalesce(sum(placed), 0) as placed
     from (
-      select owner_id, size_bytes, size_bytes as here, address from video.upload
+      select owner_id, size_bytes, size_bytes as here, size_bytes as placed, address from video.upload
       union all
-      -- What was only announced takes its owner's room, and nobody else's.
-      select owner_id, size_bytes, received_bytes, address from video.resumable_upload
-      where partial <> ''
+      -- What was only announced takes its owner's room, and that of others only while it comes.
+      select owner_id, size_bytes,
+        case when writer_until > clock_timestamp()
+          or touched_at > clock_timestamp() - ${announcedMs} * interval '1 ms'
+        then size_bytes else received_bytes end,
+        received_bytes, address
+      from video.resumable_upload where partial <> ''
       union all
-      select author_id, size_bytes, size_bytes, '' from video.video where state in ('uploaded', 'processing')
+      select author_id, size_bytes, size_bytes, size_bytes, '' from video.video where state in ('uploaded', 'processing')
     ) as unpublished`.execute(on);
-  const { own, ofAddress, all } = rows[0]!;
-  return { own: Number(own), ofAddress: Number(ofAddress), all: Number(all) };
+  const { own, ofAddress, all, placed } = rows[0]!;
+  return { own: Number(own), ofAddress: Number(ofAddress), all: Number(all), placed: Number(placed) };
 }
 
 export type UploadStore = ReturnType<typeof uploadStore>;

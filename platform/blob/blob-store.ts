@@ -3,6 +3,9 @@ import type { Readable } from "node:stream";
 /** `<namespace>/<sha256>.<extension>`: content never changes under a key, so it can be cached forever. */
 export type BlobKey = string;
 
+/** Room for a file, in files of its size: itself, what is made of it, and that once more while it is being made. */
+export const roomPerFile = 3;
+
 /** A file that is not a blob yet: complete or being written, known only to the code that works on it. */
 export interface Staged {
   name: string;
@@ -12,7 +15,7 @@ export interface Staged {
 
 export interface ReceiveOptions {
   maxBytes: number;
-  /** The expected size, if known: a file without room for it is refused at once. */
+  /** The expected size, if known: without room for `roomPerFile` of it, it is refused at once. */
   expectedBytes?: number | undefined;
   /** Checks the first bytes (at least 1024, or all there are) before anything is stored; throws to refuse. */
   inspect?: (firstBytes: Buffer) => void;
@@ -65,7 +68,7 @@ export interface BlobStore {
   size(key: BlobKey): Promise<number | undefined>;
   /** Bytes `start` to `end`, both included. */
   read(key: BlobKey, range?: { start: number; end: number }): Readable;
-  /** Room for files, without what is reserved for other uses. */
+  /** Room for files, without what is reserved for other uses and for files that `receive` is taking in any process. */
   freeBytes(): Promise<number>;
   /** Runs a tool on a blob or a staged file, as a file on the local disk. */
   withFile<T>(source: { key: BlobKey } | { staged: string }, use: (path: string) => Promise<T>): Promise<T>;

@@ -188,6 +188,12 @@ describe("receive", () => {
     const expecting = (expectedBytes: number) => store.receive(source(), { maxBytes, expectedBytes });
     await expect(expecting(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject(full);
     expect((await expecting(2000)).sizeBytes).toBe(2000);
+    // A file needs three times its size.
+    await expect(expecting(Math.floor((await store.freeBytes()) * 0.4))).rejects.toMatchObject(full);
+    // What comes may be less than was announced.
+    const shorter = await expecting(3000);
+    expect(await store.partialSize(shorter.name)).toBe(2000);
+    await store.discard(shorter.name);
     store = await diskBlobStore(dir, { reserveBytes: Number.MAX_SAFE_INTEGER });
     await expect(store.receive(source(), { maxBytes })).rejects.toMatchObject(full);
     expect(await files()).toHaveLength(1);
@@ -195,12 +201,19 @@ describe("receive", () => {
 
   test("announced bytes of uploads reserve room until the upload has ended", async () => {
     const source = new PassThrough();
-    const most = Math.floor((await store.freeBytes()) * 0.5);
+    const free = await store.freeBytes();
+    const most = Math.floor(free / 4);
     const first = store.receive(source, { maxBytes, expectedBytes: most });
     source.write(randomBytes(2000));
     await expect.poll(files).toHaveLength(1);
     const second = () => store.receive(Readable.from([randomBytes(2000)]), { maxBytes, expectedBytes: most });
     await expect(second()).rejects.toMatchObject({ reason: "DISK_FULL" });
+    // In every process that shares the folder, and for those who only ask.
+    const elsewhere = await diskBlobStore(dir);
+    await expect(
+      elsewhere.receive(Readable.from([randomBytes(2000)]), { maxBytes, expectedBytes: most }),
+    ).rejects.toMatchObject({ reason: "DISK_FULL" });
+    expect(await elsewhere.freeBytes()).toBeLessThan(free / 2);
     source.destroy(new Error("connection lost"));
     await expect(first).rejects.toMatchObject({ reason: "UPLOAD_INCOMPLETE" });
     expect((await second()).sizeBytes).toBe(2000);

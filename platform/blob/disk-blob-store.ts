@@ -11,6 +11,7 @@ import {
   type BlobStore,
   isBlobKey,
   type ReceiveOptions,
+  roomPerFile,
   type Staged,
 } from "./blob-store.ts";
 import { closeFolder } from "./close-folder.ts";
@@ -24,8 +25,6 @@ const syncBytes = 64 * 1024 * 1024;
 /** Room that uploads leave for the database and for renditions of existing videos. */
 const keptFreeBytes = 512 * 1024 * 1024;
 const fullRetryMs = 60_000;
-/** The share of the free room that uploads in progress may take, their announced bytes included. */
-const uploadShare = 0.75;
 
 /** Blobs as files under `dir`, spread over folders by their first bytes; processes on one host may share it. */
 export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes } = {}): Promise<BlobStore> {
@@ -36,18 +35,33 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
     if (!/^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(name)) throw refusal("BLOB_KEY_INVALID");
     return join(staging, name);
   };
-  /** Uploads in progress: the announced size and the bytes so far of each. */
+  /** Pieces on their way to this process: how much of each was announced, and has come. */
   const arriving = new Set<{ promisedBytes: number; writtenBytes: number }>();
-  async function refuseWithoutRoom(promisedBytes: number): Promise<void> {
-    const { bavail, bsize } = await statfs(staging);
-    let written = 0;
-    let promised = promisedBytes;
-    for (const file of arriving) {
-      written += file.writtenBytes;
-      promised += Math.max(file.promisedBytes, file.writtenBytes);
+  /**
+   * What received files still need. One on its way is as long as was announced, and has blocks only for what has come: so
+   * every process sees what is reserved, and it ends with the file.
+   */
+  async function reservedBytes(): Promise<number> {
+    let reserved = 0;
+    for (const name of await readdir(staging)) {
+      if (name.includes(".")) continue;
+      const info = await stat(join(staging, name)).catch(() => undefined);
+      const writtenBytes = (info?.blocks ?? 0) * 512;
+      if (info && info.size > writtenBytes) reserved += info.size * roomPerFile - writtenBytes;
     }
-    const free = bavail * bsize - reserveBytes;
-    if (free < 0 || promised > (free + written) * uploadShare) throw diskFull();
+    return reserved;
+  }
+  async function freeBytes(): Promise<number> {
+    const reserved = await reservedBytes();
+    const { bavail, bsize } = await statfs(staging);
+    return bavail * bsize - reserveBytes - reserved;
+  }
+  /** Refuses when there is no room for all that was announced, which is first reserved, then looked for. */
+  async function refuseWithoutRoom(): Promise<void> {
+    let free = await freeBytes();
+    for (const { promisedBytes, writtenBytes } of arriving)
+      free -= promisedBytes * roomPerFile - writtenBytes;
+    if (free < 0) throw diskFull();
   }
   const blobPath = (key: BlobKey) => {
     if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
@@ -61,22 +75,21 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
       // the process.
       source.on("error", () => {});
       const promisedBytes = options.expectedBytes ?? 0;
-      await refuseWithoutRoom(promisedBytes);
-      const arrival = { promisedBytes, writtenBytes: 0 };
-      arriving.add(arrival);
       const name = randomUUID();
       try {
         const file = await open(stagedPath(name), "wx", 0o600);
         try {
-          return { name, ...(await writeHashed(source, file, options, arrival)) };
+          await file.truncate(promisedBytes).catch(unlessFull);
+          await refuseWithoutRoom();
+          const written = await writeHashed(source, file, options);
+          if (written.sizeBytes < promisedBytes) await file.truncate(written.sizeBytes);
+          return { name, ...written };
         } finally {
           await file.close();
         }
       } catch (error) {
         await rm(stagedPath(name), { force: true });
         throw error;
-      } finally {
-        arriving.delete(arrival);
       }
     },
     async stagingPath(extension) {
@@ -97,11 +110,10 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
     partialSize: async (name) => (await sizeOf(stagedPath(name))) ?? 0,
     async append(name, source, options) {
       source.on("error", () => {});
-      const promisedBytes = options.sizeBytes - options.at;
-      await refuseWithoutRoom(promisedBytes);
-      const arrival = { promisedBytes, writtenBytes: 0 };
+      const arrival = { promisedBytes: options.sizeBytes - options.at, writtenBytes: 0 };
       arriving.add(arrival);
       try {
+        await refuseWithoutRoom();
         const file = await open(stagedPath(name), constants.O_RDWR | constants.O_CREAT, 0o600);
         try {
           if (options.at === 0) await syncFile(staging);
@@ -128,10 +140,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
     remove: async (key) => rm(blobPath(key), { force: true }),
     size: async (key) => sizeOf(blobPath(key)),
     read: (key, range) => createReadStream(blobPath(key), { ...range, highWaterMark: 256 * 1024 }),
-    async freeBytes() {
-      const { bavail, bsize } = await statfs(staging);
-      return Math.max(0, bavail * bsize - reserveBytes);
-    },
+    freeBytes: async () => Math.max(0, await freeBytes()),
     withFile: async (source, use) => use("key" in source ? blobPath(source.key) : stagedPath(source.staged)),
     async sweepStaged(olderThanMs, partialOlderThanMs = olderThanMs) {
       let swept = 0;
@@ -170,7 +179,6 @@ async function writeHashed(
   source: Readable,
   file: FileHandle,
   { maxBytes, inspect }: ReceiveOptions,
-  arrival: { writtenBytes: number },
 ): Promise<{ sha256: string; sizeBytes: number }> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
@@ -218,7 +226,6 @@ async function writeHashed(
   try {
     for (let step = await next(); !step.done; step = await next()) {
       sizeBytes += step.value.length;
-      arrival.writtenBytes = sizeBytes;
       if (sizeBytes > maxBytes) throw tooLarge(maxBytes);
       block.push(step.value);
       blockBytes += step.value.length;
@@ -298,11 +305,13 @@ async function appendPiece(
 
 /** A disk that fills up during a write takes a part of it without an error. */
 async function writeAll(file: FileHandle, chunks: Buffer[], bytes: number, position?: number): Promise<void> {
-  const written = await file.writev(chunks, position).catch((error: NodeJS.ErrnoException) => {
-    if (["ENOSPC", "EDQUOT", "EFBIG"].includes(error.code ?? "")) throw diskFull();
-    throw error;
-  });
+  const written = await file.writev(chunks, position).catch(unlessFull);
   if (written.bytesWritten < bytes) throw diskFull();
+}
+
+function unlessFull(error: NodeJS.ErrnoException): never {
+  if (["ENOSPC", "EDQUOT", "EFBIG"].includes(error.code ?? "")) throw diskFull();
+  throw error;
 }
 
 /** Why a source ended before its end. */

@@ -14,6 +14,7 @@ import { commentRoutes } from "./comments.ts";
 import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
 import { hotUserRoutes } from "./hot-users.ts";
+import { knownFileRoutes } from "./known-files.ts";
 import { messageRoutes } from "./messages.ts";
 import { profileRoutes } from "./profiles.ts";
 import { reactionRoutes } from "./reactions.ts";
@@ -85,6 +86,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(accountRoutes(context));
     await routes.register(profileRoutes(context));
     await routes.register(videoRoutes(context));
+    await routes.register(knownFileRoutes(context));
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
     await routes.register(reactionRoutes(context));

@@ -97,6 +97,13 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/uploads/tus/:id",
     ],
   },
+  // Whether a file is here is told to who knows its hash, so nobody asks for many. The proof is an upload as well.
+  {
+    name: "known files",
+    burst: 60,
+    perMinute: 20,
+    routes: ["POST /api/v1/uploads/known", "POST /api/v1/uploads/known/proof"],
+  },
   {
     name: "sessions",
     burst: 60,

@@ -121,6 +121,8 @@ const routeTable: Record<string, RoutePolicy> = {
 
   // Videos.
   "POST /api/v1/uploads": row(person, "video", { switch: "uploads", ...aFile }),
+  "POST /api/v1/uploads/known": row(person, "video", { switch: "uploads" }),
+  "POST /api/v1/uploads/known/proof": row(person, "video", { switch: "uploads", ...aFile }),
   "OPTIONS /api/v1/uploads/tus": row(anybody, ""),
   "POST /api/v1/uploads/tus": row(person, "video", { switch: "uploads", ...aFile }),
   "HEAD /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),

@@ -138,7 +138,7 @@ export function refuseOtherThanVideo(first: Buffer): void {
     throw refusal("NOT_A_VIDEO", "This is not a video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file.");
 }
 
-function tooLarge(maxBytes: number): DomainError {
+export function tooLarge(maxBytes: number): DomainError {
   return refusal("BODY_TOO_LARGE", { megabytes: Math.floor(maxBytes / 1024 / 1024) });
 }
 

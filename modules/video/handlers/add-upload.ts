@@ -4,21 +4,15 @@ import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import type { UploadSchema, VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
-import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
+import { type BlobKey, type BlobStore, blobKey, roomPerFile } from "#platform/blob/blob-store.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { refuseTooHeavy } from "#platform/media/effort.ts";
-import type { Media } from "#platform/media/media-tool.ts";
+import type { Media, MediaInfo } from "#platform/media/media-tool.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import {
-  addressShare,
-  endOfSession,
-  firstRenditionShortSidePx,
-  tooMuchUnpublished,
-  unpublishedShare,
-} from "../rules.ts";
+import { addressShare, endOfSession, firstRenditionShortSidePx, tooMuchUnpublished } from "../rules.ts";
 import type { Unpublished, UploadStore } from "../upload-store.ts";
 
 /** What a new file needs to be taken over. */
@@ -33,28 +27,45 @@ export interface UploadParts {
 
 /** Refuses what its owner, its address or the disk has no room for. */
 export async function roomFor(
-  sizeBytes: number,
+  file: { sizeBytes: number; placedBytes: number },
   parts: Pick<UploadParts, "blobs" | "maxUnpublishedBytes">,
 ): Promise<(unpublished: Unpublished) => void> {
-  const others = await roomBesideOthers(sizeBytes, parts);
+  const others = await roomBesideOthers(file, parts);
   return (unpublished) => {
     const { maxUnpublishedBytes } = parts;
-    if (unpublished.own + sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
+    if (unpublished.own + file.sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
     others(unpublished);
   };
 }
 
-/** Refuses what its address or the disk has no room for. */
+/** Refuses what its address or the disk has no room for, beside all others. */
 export async function roomBesideOthers(
-  sizeBytes: number,
+  /** How much of it is on the disk, and in none of the others. */
+  { sizeBytes, placedBytes }: { sizeBytes: number; placedBytes: number },
   { blobs }: Pick<UploadParts, "blobs">,
-): Promise<(unpublished: Unpublished) => void> {
+): Promise<(others: Unpublished) => void> {
   const freeBytes = await blobs.freeBytes();
-  return ({ ofAddress, all }) => {
-    const most = (freeBytes + sizeBytes + all) * unpublishedShare;
-    if (ofAddress + sizeBytes > most * addressShare) throw refusal("ADDRESS_UNPUBLISHED_TOO_MUCH");
+  return ({ ofAddress, all, placed }) => {
+    const most = (freeBytes + placed + placedBytes) / roomPerFile;
+    // The first of an address may be as large as the disk allows.
+    if (ofAddress > 0 && ofAddress + sizeBytes > most * addressShare)
+      throw refusal("ADDRESS_UNPUBLISHED_TOO_MUCH");
     if (all + sizeBytes > most) throw refusal("DISK_FULL");
   };
+}
+
+/** Probes a file; refuses what is no video or would take too long. */
+export async function lookAt(
+  file: { staged: string } | { key: BlobKey },
+  ownerId: UserId,
+  { blobs, media, maxProcessingMs }: UploadParts,
+  call: ServedCall,
+): Promise<MediaInfo> {
+  const looking = { signal: call.signal, person: ownerId };
+  const info = await blobs.withFile(file, (path) => media.probe(path, looking));
+  const cores = availableParallelism();
+  refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
+  return info;
 }
 
 /** Probes a staged file and makes it the upload `id`; repeated, it goes on where it was. */
@@ -62,14 +73,12 @@ export async function takeOver(
   file: { id: UploadId; ownerId: UserId; staged: string; sha256: string; sizeBytes: number; address: string },
   /** Undefined for what came in pieces: it was asked for each of them. */
   refuse: ((unpublished: Unpublished) => void) | undefined,
-  { store, blobs, media, jobs, maxProcessingMs }: UploadParts,
+  parts: UploadParts,
   call: ServedCall,
 ): Promise<MessageInitShape<typeof UploadSchema>> {
+  const { store, blobs, jobs } = parts;
   const { id, ownerId, staged, sha256, sizeBytes, address } = file;
-  const looking = { signal: call.signal, person: ownerId };
-  const info = await blobs.withFile({ staged }, (path) => media.probe(path, looking));
-  const cores = availableParallelism();
-  refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
+  const info = await lookAt({ staged }, ownerId, parts, call);
   // Under a name that is never served: else a client that knows the content could ask for it before it is published.
   const sourceKey = blobKey("source", sha256, "bin");
   await store(call)
@@ -85,7 +94,7 @@ export function addUpload(parts: UploadParts, ids: Ids): Handlers<typeof VideoSe
   return async ({ staged, sha256, sizeBytes, address }, call) => {
     const ownerId = requireCaller(call) as UserId;
     try {
-      const refuse = await roomFor(sizeBytes, parts);
+      const refuse = await roomFor({ sizeBytes, placedBytes: sizeBytes }, parts);
       const file = { id: ids.next() as UploadId, ownerId, staged, sha256, sizeBytes, address };
       return await takeOver(file, refuse, parts, call);
     } finally {

@@ -59,12 +59,15 @@ export function resumableUploads(
     return upload;
   }
 
-  /** What was announced is nobody else's business, but what comes in is. */
+  /** Its room may have been given away while nothing came. */
   async function refuseWithoutRoom(row: ResumableRow, writer: string, call: ServedCall): Promise<void> {
     const received = Number(row.received_bytes);
-    const room = await roomBesideOthers(Number(row.size_bytes) - received, parts);
+    const sizeBytes = Number(row.size_bytes);
+    const room = await roomBesideOthers({ sizeBytes, placedBytes: 0 }, parts);
     try {
-      room(await resumables(call).unpublished(row));
+      // It is among them, whole: it has a writer.
+      const { own, ofAddress, all, placed } = await resumables(call).unpublished(row);
+      room({ own, ofAddress: Math.max(0, ofAddress - sizeBytes), all: all - sizeBytes, placed });
     } catch (error) {
       await resumables.lasting.unlock(row.id as UploadId, row.owner_id as UserId, writer, received);
       throw error;
@@ -74,7 +77,7 @@ export function resumableUploads(
   return {
     async beginResumableUpload({ sizeBytes, address }, call) {
       const ownerId = requireCaller(call) as UserId;
-      const room = await roomFor(sizeBytes, parts);
+      const room = await roomFor({ sizeBytes, placedBytes: 0 }, parts);
       const begun = await resumables(call)
         .begin(
           { id: ids.next() as UploadId, ownerId, address, sizeBytes, partial: blobs.partialName() },

@@ -3,6 +3,7 @@ import { type Api, take } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
 import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
+import { uploadKnown } from "./known-file.ts";
 import { sendFile } from "./send-file.ts";
 import { nextRate } from "./transfer-rate.ts";
 
@@ -73,6 +74,17 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     };
     return sendFile(file, { session, onProgress, onWaiting, signal });
   }
+  /** Sends a file until it turns out that the server has it: no byte waits for the question. */
+  async function deliver(file: File, signal: AbortSignal): Promise<string> {
+    const ended = new AbortController();
+    const both = AbortSignal.any([signal, ended.signal]);
+    const known = uploadKnown(file, api, both).then((id) => id ?? new Promise<never>(() => {}));
+    try {
+      return await Promise.race([send(file, both), known]);
+    } finally {
+      ended.abort();
+    }
+  }
   async function start(file: File) {
     // The same file chosen again keeps its title.
     const title = state.file === file ? state.title : "";
@@ -81,10 +93,10 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     set({ step: "sending", file, title, previewUrl: URL.createObjectURL(file) });
     try {
       await checkFile(file);
-      const sent = await send(file, signal);
+      const sent = await deliver(file, signal);
       if (signal.aborted) return;
       uploadId = sent;
-      set({ step: "sent", sentBytes: file.size });
+      set({ step: "sent", sentBytes: file.size, waiting: false });
       if (state.publishWhenSent) await publish();
     } catch (error) {
       if (!signal.aborted) set({ step: "refused", problem: asProblem(error), publishWhenSent: false });
