@@ -27,6 +27,7 @@ import {
   VideoHeldChangedSchema,
   VideoPublishedSchema,
   VideoRetitledSchema,
+  VideoVisibilityChangedSchema,
 } from "./gen/video_events_pb.ts";
 
 /**
@@ -42,6 +43,11 @@ export const videoRetitled = event("video.retitled.v1", VideoRetitledSchema, (vi
 export const videoHeldChanged = event(
   "video.held_changed.v1",
   VideoHeldChangedSchema,
+  (video) => video.videoId,
+);
+export const videoVisibilityChanged = event(
+  "video.visibility_changed.v1",
+  VideoVisibilityChangedSchema,
   (video) => video.videoId,
 );
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);

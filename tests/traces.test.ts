@@ -108,6 +108,13 @@ describe.each(shapes)("traces, %s", (shape) => {
     { by: () => ada, method: "patch", json: { title: "Another" } },
     events.videoRetitled,
   );
+  step(
+    "a visibility",
+    ofVideo(""),
+    { by: () => ada, method: "patch", json: { visibility: "unlisted" } },
+    events.videoVisibilityChanged,
+    events.inboxesChanged,
+  );
   step("a hold", ofVideo("/hold"), { by: () => mo }, events.videoHeldChanged);
   step(
     "a session's end",

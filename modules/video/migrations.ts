@@ -101,4 +101,19 @@ export const migrations: Migrations = {
     );
     create index resumable_upload_by_age on video.resumable_upload (touched_at);
   `,
+  "0011-posts": `
+    alter table video.video
+      add description text not null default '',
+      -- Whom the texts mention: ids of people by the key of their user name.
+      add mentions jsonb not null default '{}',
+      -- When the texts were last changed after it was published.
+      add edited_at timestamptz,
+      -- public, unlisted, friends or private.
+      add visibility text not null default 'public',
+      add download_allowed boolean not null default true;
+  `,
+  "0012-public-videos": `
+    create index concurrently if not exists video_public on video.video (published_ms desc, id desc)
+      where state = 'published' and visibility = 'public'
+  `,
 };

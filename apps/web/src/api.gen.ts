@@ -1784,7 +1784,7 @@ export interface paths {
         };
         /**
          * Videos that somebody likes, most recently liked first
-         * @description A page has fewer videos than `limit` when some were deleted a moment ago.
+         * @description A page has fewer videos than `limit` when some were deleted a moment ago, or the caller may not see them.
          */
         get: {
             parameters: {
@@ -1911,10 +1911,20 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
+                        /** @description At most 2,000 characters, with at most 100 line breaks. */
+                        description?: string;
+                        /** @description Whether clients offer to save the file. */
+                        downloadAllowed?: boolean;
                         /** @description At most 200 characters, without line breaks. */
                         title: string;
                         /** @description A 64-bit id as a decimal string. */
                         uploadId: string;
+                        /**
+                         * @description Who sees it once it is published: everybody; everybody with the link, and no list; people who follow the author and are followed back; the author. Others are answered as if there were no such video.
+                         * @default public
+                         * @enum {string}
+                         */
+                        visibility?: "public" | "unlisted" | "friends" | "private";
                     };
                 };
             };
@@ -2020,7 +2030,10 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Give one's own video another title */
+        /**
+         * Change one's own video
+         * @description What is left out stays. A change of visibility counts from the next request on, for everybody; URLs of files that are not public are signed, and last about an hour.
+         */
         patch: {
             parameters: {
                 query?: never;
@@ -2034,8 +2047,17 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
+                        /** @description At most 2,000 characters, with at most 100 line breaks. */
+                        description?: string;
+                        /** @description Whether clients offer to save the file. */
+                        downloadAllowed?: boolean;
                         /** @description At most 200 characters, without line breaks. */
-                        title: string;
+                        title?: string;
+                        /**
+                         * @description Who sees it once it is published: everybody; everybody with the link, and no list; people who follow the author and are followed back; the author. Others are answered as if there were no such video.
+                         * @enum {string}
+                         */
+                        visibility?: "public" | "unlisted" | "friends" | "private";
                     };
                 };
             };
@@ -2994,7 +3016,27 @@ export interface components {
             coverUrl: string | null;
             /** Format: date-time */
             createdAt: string;
+            description: string;
+            /** @description What in the text leads somewhere, in its order. */
+            descriptionEntities: {
+                /** @description The first one after it. */
+                end: number;
+                /** @enum {string} */
+                kind: "hashtag" | "mention";
+                /** @description Without its sign. */
+                name: string;
+                /** @description In UTF-16 code units, as JavaScript counts. */
+                start: number;
+                /** @description Whom a mention leads to; null for a hashtag. */
+                userId: string | null;
+            }[];
+            downloadAllowed: boolean;
             durationMs: number;
+            /**
+             * Format: date-time
+             * @description When the title or the description was last changed after it was published.
+             */
+            editedAt: string | null;
             failure: {
                 message: string;
                 reason: string;
@@ -3024,6 +3066,21 @@ export interface components {
             /** @enum {string} */
             state: "uploaded" | "processing" | "published" | "failed";
             title: string;
+            /** @description What in the text leads somewhere, in its order. */
+            titleEntities: {
+                /** @description The first one after it. */
+                end: number;
+                /** @enum {string} */
+                kind: "hashtag" | "mention";
+                /** @description Without its sign. */
+                name: string;
+                /** @description In UTF-16 code units, as JavaScript counts. */
+                start: number;
+                /** @description Whom a mention leads to; null for a hashtag. */
+                userId: string | null;
+            }[];
+            /** @enum {string} */
+            visibility: "public" | "unlisted" | "friends" | "private";
             /** @description As displayed. */
             width: number;
         };

@@ -53,7 +53,8 @@ export function reactionRoutes({
       {
         schema: {
           summary: "Videos that somebody likes, most recently liked first",
-          description: "A page has fewer videos than `limit` when some were deleted a moment ago.",
+          description:
+            "A page has fewer videos than `limit` when some were deleted a moment ago, or the caller may not see them.",
           tags: ["reactions"],
           params: IdParams,
           querystring: PageQuery,
@@ -68,7 +69,7 @@ export function reactionRoutes({
           call,
         );
         const urls = urlsFor(request);
-        const views = await composer.videoViewsById(videoIds, call);
+        const views = await composer.likedVideoViews(videoIds, request.params.id, call);
         return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
       },
     );

@@ -108,10 +108,25 @@ const Upload = Type.Object(
   { $id: "Upload" },
 );
 
+const Entities = Type.Array(
+  Type.Object({
+    kind: oneOf("hashtag", "mention"),
+    start: Type.Integer({ description: "In UTF-16 code units, as JavaScript counts." }),
+    end: Type.Integer({ description: "The first one after it." }),
+    name: Type.String({ description: "Without its sign." }),
+    userId: nullableText(Type.String({ description: "Whom a mention leads to; null for a hashtag." })),
+  }),
+  { description: "What in the text leads somewhere, in its order." },
+);
+export const VisibilityName = oneOf("public", "unlisted", "friends", "private");
+
 const Video = Type.Object(
   {
     id: Id,
     title: Type.String(),
+    titleEntities: Entities,
+    description: Type.String(),
+    descriptionEntities: Entities,
     author: Type.Ref("User"),
     state: oneOf("uploaded", "processing", "published", "failed"),
     progress: Type.Number({ minimum: 0, maximum: 1, description: "Of the processing." }),
@@ -124,6 +139,14 @@ const Video = Type.Object(
     sizeBytes: Type.Integer(),
     createdAt: Time,
     publishedAt: nullableText(Time),
+    editedAt: nullableText(
+      Type.String({
+        format: "date-time",
+        description: "When the title or the description was last changed after it was published.",
+      }),
+    ),
+    visibility: VisibilityName,
+    downloadAllowed: Type.Boolean(),
     held: Type.Boolean({
       description: "Put on hold by a moderator; only they and the author are told.",
     }),

@@ -69,5 +69,11 @@ export function createPublicParts(
       async (userIds, call) => (await relation.getRelations({ userIds }, call)).relations,
       ({ userId }) => userId,
     ),
+    /** Of the keys of blobs, those that anybody may load. */
+    openBlobs: part(
+      "open blobs",
+      async (keys, call) => (await video.findOpenBlobs({ keys }, call)).keys,
+      (key) => key,
+    ),
   };
 }
