@@ -3,6 +3,7 @@ import { InboxesChangedSchema } from "./gen/feed_events_pb.ts";
 import {
   CommentDeletedSchema,
   CommentedSchema,
+  CommentsClosedSchema,
   ReactedSchema,
   ReactionsRemovedSchema,
 } from "./gen/interaction_events_pb.ts";
@@ -96,6 +97,11 @@ export const commentDeleted = event(
   "interaction.comment_deleted.v1",
   CommentDeletedSchema,
   (comment) => comment.videoId,
+);
+export const commentsClosed = event(
+  "interaction.comments_closed.v1",
+  CommentsClosedSchema,
+  (comments) => comments.videoId,
 );
 export const reactionsRemoved = event(
   "interaction.reactions_removed.v1",

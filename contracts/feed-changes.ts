@@ -4,6 +4,7 @@ import {
   accountReopened,
   commentDeleted,
   commented,
+  commentsClosed,
   inboxesChanged,
   profileChanged,
   reacted,
@@ -27,7 +28,7 @@ export const feedEvents = [
   ...[accountClosing, accountErased, accountReopened, profileChanged],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
   ...[videoPublished, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted, inboxesChanged],
-  ...[reacted, reactionsRemoved, commented, commentDeleted],
+  ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed],
 ] as const;
 
 type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message): string }
@@ -58,6 +59,7 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case videoHeldChanged.name:
     case commented.name:
     case commentDeleted.name:
+    case commentsClosed.name:
       return [event.message.videoId];
     case videoPublished.name:
       return [event.message.videoId, event.message.authorId, everyFeed];

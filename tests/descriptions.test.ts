@@ -94,4 +94,37 @@ describe.each(shapes)("descriptions, %s", (shape) => {
     await until("they are nobody's any more", async () => (await shown()).descriptionEntities.length === 1);
     expect((await shown()).descriptionEntities[0]!.userId).toBe(ben.id);
   });
+
+  test("comments are closed and opened where they always were, and everybody is told", async () => {
+    expect((await shown()).commentsAllowed).toBe(true);
+    const comment = () => ben.post(`/videos/${video.id}/comments`, { json: { text: "hm" } });
+    expect(body(await change({ commentsAllowed: false })).commentsAllowed).toBe(false);
+    expect((await shown()).commentsAllowed).toBe(false);
+    expectProblem(await comment(), 409, "COMMENTS_CLOSED");
+    expect((await ada.delete(`/videos/${video.id}/comments-closed`)).status).toBe(204);
+    expect((await shown()).commentsAllowed).toBe(true);
+    expect((await comment()).status).toBe(201);
+    expectProblem(await change({ commentsAllowed: false }, ben), 403, "NOT_YOURS");
+    // What is refused changes nothing, here neither.
+    const long = { title: "x".repeat(201), commentsAllowed: false };
+    expectProblem(await change(long), 422, "TITLE_INVALID");
+    expect((await shown()).commentsAllowed).toBe(true);
+  });
+
+  test("a film is offered as a file where its author allows it, also one that is not public", async () => {
+    const saved = (url: string | null) =>
+      fetch(url!).then(({ status, headers }) => [status, headers.get("content-disposition")]);
+    for (const visibility of ["public", "private"] as const) {
+      body(await change({ visibility, downloadAllowed: true }));
+      const { downloadUrl, playUrl } = body(await ada.get<Video>(`/videos/${video.id}`));
+      expect(await saved(downloadUrl)).toEqual([
+        200,
+        expect.stringMatching(/^attachment; filename="douya-[0-9a-f]{12}\.mp4"$/),
+      ]);
+      expect(await saved(playUrl)).toEqual([200, null]);
+      const without = body(await change({ downloadAllowed: false }));
+      expect([without.downloadAllowed, without.downloadUrl]).toEqual([false, null]);
+    }
+    body(await change({ visibility: "public" }));
+  });
 });

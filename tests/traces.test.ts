@@ -115,6 +115,18 @@ describe.each(shapes)("traces, %s", (shape) => {
     events.videoVisibilityChanged,
     events.inboxesChanged,
   );
+  step(
+    "closed comments",
+    ofVideo("/comments-closed"),
+    { by: () => ada, method: "put" },
+    events.commentsClosed,
+  );
+  step(
+    "open comments",
+    ofVideo("/comments-closed"),
+    { by: () => ada, method: "delete" },
+    events.commentsClosed,
+  );
   step("a hold", ofVideo("/hold"), { by: () => mo }, events.videoHeldChanged);
   step(
     "a session's end",

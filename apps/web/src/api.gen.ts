@@ -2047,6 +2047,8 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
+                        /** @description Whether there may be more comments; once it is published. */
+                        commentsAllowed?: boolean;
                         /** @description At most 2,000 characters, with at most 100 line breaks. */
                         description?: string;
                         /** @description Whether clients offer to save the file. */
@@ -3007,6 +3009,7 @@ export interface components {
         };
         Video: {
             author: components["schemas"]["User"];
+            commentsAllowed: boolean;
             counts: {
                 /** @description Replies included. */
                 comments: number;
@@ -3031,6 +3034,8 @@ export interface components {
                 userId: string | null;
             }[];
             downloadAllowed: boolean;
+            /** @description The film as a file to save; null until published, and where the author does not allow it. Who may watch it can keep what they watch: this says what the author wishes, and clients offer. */
+            downloadUrl: string | null;
             durationMs: number;
             /**
              * Format: date-time

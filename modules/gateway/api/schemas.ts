@@ -146,7 +146,15 @@ const Video = Type.Object(
       }),
     ),
     visibility: VisibilityName,
+    commentsAllowed: Type.Boolean(),
     downloadAllowed: Type.Boolean(),
+    downloadUrl: nullableText(
+      Type.String({
+        description:
+          "The film as a file to save; null until published, and where the author does not allow it. Who may watch it " +
+          "can keep what they watch: this says what the author wishes, and clients offer.",
+      }),
+    ),
     held: Type.Boolean({
       description: "Put on hold by a moderator; only they and the author are told.",
     }),

@@ -31,6 +31,7 @@ const DownloadAllowed = Type.Boolean({ description: "Whether clients offer to sa
 /** Uploading, publishing, watching and deleting. */
 export function videoRoutes({
   video,
+  interaction,
   feed,
   composer,
   pages,
@@ -115,6 +116,9 @@ export function videoRoutes({
             description: Type.Optional(Description),
             visibility: Type.Optional(Visibility),
             downloadAllowed: Type.Optional(DownloadAllowed),
+            commentsAllowed: Type.Optional(
+              Type.Boolean({ description: "Whether there may be more comments; once it is published." }),
+            ),
           }),
           response: answers({ 200: Type.Ref("Video") }),
         },
@@ -122,7 +126,11 @@ export function videoRoutes({
       async (request) => {
         const call = callOf(request);
         const { id } = request.params;
-        const changed = await video.updateVideo({ id, ...inNumbers(request.body) }, call);
+        const { commentsAllowed, ...change } = request.body;
+        const changed = await video.updateVideo({ id, ...inNumbers(change) }, call);
+        // Theirs to keep. If it fails, the same request does the rest.
+        if (commentsAllowed !== undefined)
+          await interaction.closeComments({ videoId: id, closed: !commentsAllowed }, call);
         const [view] = await composer.videoViews([changed], call);
         if (!view) throw accountDeleted();
         return toApiVideo(view, urlsFor(request));

@@ -205,7 +205,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "POST /douyin/message/action": row(person, "message", { switch: "messages" }),
   "GET /douyin/message/chat": row(person, "message", { switch: "messages", without: ["read"] }),
 
-  // Films and pages; they are shown whatever is missing.
+  // Films and pages; they are shown whatever is missing, films as long as it is known that they are public.
   "GET /media/:namespace/:file": row(anybody, "", essential),
   "GET /media/default/:kind/:file": row(anybody, "", essential),
   "GET /": row(anybody, "", aPage),

@@ -64,6 +64,9 @@ export async function mediaRoutes(
       if (!isBlobKey(key) || !type) throw refusal("NOT_FOUND");
       const caching = await cachingOf(key, request);
       if (!caching) throw refusal("NOT_FOUND");
+      const { download } = request.query as Record<string, unknown>;
+      if (download === "1")
+        reply.header("content-disposition", `attachment; filename="douya-${key.slice(-16)}"`);
       return sendBlob(blobs, { key, type, caching }, request, reply);
     },
   });

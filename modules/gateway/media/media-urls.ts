@@ -9,6 +9,8 @@ export interface MediaUrls {
   origin: string;
   /** What a video shows; signed for the viewer if it is not public. */
   ofVideo(video: Pick<Video, "id" | "visibility">, key: BlobKey): string;
+  /** The film of a video, to be saved. */
+  download(video: Pick<Video, "id" | "visibility" | "playKey">): string;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
 }
@@ -16,10 +18,15 @@ export interface MediaUrls {
 /** URLs for one viewer, or for a guest. */
 export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string | undefined): MediaUrls {
   const blob = (key: BlobKey) => `${origin}/media/${key}`;
+  const ofVideo: MediaUrls["ofVideo"] = ({ id, visibility }, key) =>
+    isPublic(visibility) ? blob(key) : blob(key) + signed.queryFor(key, { videoId: id, viewerId });
   return {
     origin,
-    ofVideo: ({ id, visibility }, key) =>
-      isPublic(visibility) ? blob(key) : blob(key) + signed.queryFor(key, { videoId: id, viewerId }),
+    ofVideo,
+    download(video) {
+      const url = ofVideo(video, video.playKey);
+      return `${url}${url.includes("?") ? "&" : "?"}download=1`;
+    },
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
     background: (user) =>

@@ -22,6 +22,7 @@ export function getVideoStats(store: StoreFor<ReactionStore>): Service["getVideo
       likes: Number(rows.get(videoId)?.likes ?? 0),
       dislikes: Number(rows.get(videoId)?.dislikes ?? 0),
       comments: Number(rows.get(videoId)?.comments ?? 0),
+      commentsClosed: rows.get(videoId)?.closed ?? false,
     }));
     return { stats };
   };
