@@ -1,6 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { InboxesChangedSchema } from "./gen/feed_events_pb.ts";
 import {
+  BookmarkedSchema,
   CommentDeletedSchema,
   CommentedSchema,
   CommentsClosedSchema,
@@ -91,6 +92,11 @@ export const reacted = event(
   "interaction.reacted.v1",
   ReactedSchema,
   (reaction) => `${reaction.videoId} ${reaction.userId}`,
+);
+export const bookmarked = event(
+  "interaction.bookmarked.v1",
+  BookmarkedSchema,
+  (bookmark) => `${bookmark.videoId} ${bookmark.userId}`,
 );
 export const commented = event("interaction.commented.v1", CommentedSchema, (comment) => comment.videoId);
 export const commentDeleted = event(

@@ -2,6 +2,7 @@ import {
   accountClosing,
   accountErased,
   accountReopened,
+  bookmarked,
   commentDeleted,
   commented,
   commentsClosed,
@@ -28,7 +29,7 @@ export const feedEvents = [
   ...[accountClosing, accountErased, accountReopened, profileChanged],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
   ...[videoPublished, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted, inboxesChanged],
-  ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed],
+  ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked],
 ] as const;
 
 type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message): string }
@@ -55,6 +56,8 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
       return [event.message.blockerId, event.message.blockedId];
     case reacted.name:
       return [event.message.videoId, event.message.userId, event.message.authorId];
+    case bookmarked.name:
+      return [event.message.videoId, event.message.userId];
     case videoRetitled.name:
     case videoHeldChanged.name:
     case commented.name:

@@ -77,6 +77,7 @@ describe.each(shapes)("traces, %s", (shape) => {
   const ofVideo = (path: string) => () => `/videos/${video.id}${path}`;
   const comment = { text: "something" };
   step("a like", ofVideo("/like"), {}, events.reacted);
+  step("a bookmark", ofVideo("/bookmark"), {}, events.bookmarked);
   step("a comment", ofVideo("/comments"), { method: "post", json: comment }, events.commented);
   step(
     "an unfollow",

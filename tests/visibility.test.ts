@@ -93,6 +93,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     });
     commentId = body(comment, 201).id;
     await done(ask("friend", `/videos/${video.id}/like`, "PUT"));
+    for (const viewer of names) await done(ask(viewer, `/videos/${video.id}/bookmark`, "PUT"));
     await until("it is in the feeds of followers", async () =>
       (["follower", "friend"] as const).every(async (viewer) => await following(viewer)),
     );
@@ -154,6 +155,11 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       // Who likes an unlisted video knows the link.
       may: { ...mayFind, unlisted: ["friend", "author"] },
     },
+    "own bookmarks": {
+      sees: (viewer) => list(viewer, "/me/bookmarks"),
+      may: notGuests(maySee),
+      only: viewers.filter((viewer) => viewer !== "guest"),
+    },
     comments: { sees: (viewer) => there(ask(viewer, `${target()}/comments`)), may: maySee },
     replies: {
       sees: (viewer) => there(ask(viewer, `${target()}/comments/${commentId}/replies`)),
@@ -164,6 +170,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
         [
           ["liking", "PUT", "/like"],
           ["withdrawing a like", "DELETE", "/like"],
+          ["keeping", "PUT", "/bookmark"],
           ["disliking", "PUT", "/dislike"],
           ["withdrawing a dislike", "DELETE", "/dislike"],
           ["commenting", "POST", "/comments"],

@@ -59,7 +59,7 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
   };
 }
 
-export function toApiVideo({ video, author, stats, reaction, mentions }: VideoView, urls: MediaUrls) {
+export function toApiVideo({ video, author, stats, reaction, kept, mentions }: VideoView, urls: MediaUrls) {
   return {
     id: video.id,
     title: video.title,
@@ -85,7 +85,12 @@ export function toApiVideo({ video, author, stats, reaction, mentions }: VideoVi
     downloadUrl: video.playKey && video.downloadAllowed ? urls.download(video) : null,
     held: video.held,
     notices: toNotices(video.notices),
-    counts: { likes: stats?.likes ?? 0, comments: stats?.comments ?? 0 },
+    counts: {
+      likes: stats?.likes ?? 0,
+      comments: stats?.comments ?? 0,
+      bookmarks: stats?.bookmarks ?? 0,
+    },
+    bookmarked: kept,
     reaction: reactions[reaction],
   };
 }

@@ -162,7 +162,9 @@ const Video = Type.Object(
     counts: Type.Object({
       likes: Type.Integer(),
       comments: Type.Integer({ description: "Replies included." }),
+      bookmarks: Type.Integer(),
     }),
+    bookmarked: Type.Boolean({ description: "Whether the caller keeps it; nobody else is told." }),
     reaction: Type.Unsafe<"like" | "dislike" | null>({
       type: ["string", "null"],
       enum: ["like", "dislike", null],

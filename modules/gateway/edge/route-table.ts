@@ -83,6 +83,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "PUT /api/v1/me/background": row(person, "user", aPicture),
   "DELETE /api/v1/me/background": row(person, "user", aPerson),
   "GET /api/v1/me/videos": row(person, "video user", aVideo),
+  "GET /api/v1/me/bookmarks": row(person, "interaction video user", aVideo),
   "GET /api/v1/me/blocks": row(person, "relation user", aPerson),
   "GET /api/v1/me/unread": row(person, "message", { switch: "unread", ...sheddable }),
   "GET /api/v1/users/:id": row(guest, "user", aPerson),
@@ -140,6 +141,8 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/videos/:id/like": row(person, "interaction"),
   "PUT /api/v1/videos/:id/dislike": row(person, "interaction"),
   "DELETE /api/v1/videos/:id/dislike": row(person, "interaction"),
+  "PUT /api/v1/videos/:id/bookmark": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/bookmark": row(person, "interaction"),
   "GET /api/v1/videos/:id/comments": row(guest, "interaction user", {
     switch: "comments",
     ...list,
