@@ -99,4 +99,26 @@ describe("what a post says and who sees it, in the browser", () => {
       .click();
     await page.waitForURL(`**/user/${ben.id}`);
   });
+
+  test("a film whose address has ended gets the next one and plays", async () => {
+    body(await ada.patch<Video>(`/videos/${id}`, { json: { visibility: "private" } }));
+    const { page } = await sit(ada, "desk");
+    let ended = 0;
+    await page.route(`**/api/v1/videos/${id}`, async (route) => {
+      const answer = await route.fetch();
+      const video = (await answer.json()) as Video;
+      // As one that was given long ago.
+      if (ended++ === 0) video.playUrl = video.playUrl!.replace(/until=\d+/, "until=1");
+      await route.fulfill({ response: answer, json: video });
+    });
+    await page.goto(`/video/${id}`);
+    await expect
+      .poll(() =>
+        inView(page)
+          .locator("video")
+          .evaluate((film) => film.readyState),
+      )
+      .toBeGreaterThan(1);
+    expect(ended).toBeGreaterThan(1);
+  });
 });
