@@ -102,7 +102,9 @@ describe("what a post says and who sees it, in the browser", () => {
 
   test("a film whose address has ended gets the next one and plays", async () => {
     body(await ada.patch<Video>(`/videos/${id}`, { json: { visibility: "private" } }));
-    const { page } = await sit(ada, "desk");
+    const { page, expectStatus } = await sit(ada, "desk");
+    // The page itself is the same for everybody; and the address that has ended.
+    expectStatus(404);
     let ended = 0;
     await page.route(`**/api/v1/videos/${id}`, async (route) => {
       const answer = await route.fetch();
