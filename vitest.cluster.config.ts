@@ -10,6 +10,7 @@ export default defineConfig({
       "tests/cluster/*.test.ts",
       "tests/consistency/consistency.test.ts",
       "tests/follows.test.ts",
+      "tests/visibility.test.ts",
       "tests/exactness.test.ts",
       "tests/feed-property.test.ts",
       "tests/browser.test.ts",

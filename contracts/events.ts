@@ -1,8 +1,10 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { InboxesChangedSchema } from "./gen/feed_events_pb.ts";
 import {
+  BookmarkedSchema,
   CommentDeletedSchema,
   CommentedSchema,
+  CommentsClosedSchema,
   ReactedSchema,
   ReactionsRemovedSchema,
 } from "./gen/interaction_events_pb.ts";
@@ -27,6 +29,7 @@ import {
   VideoHeldChangedSchema,
   VideoPublishedSchema,
   VideoRetitledSchema,
+  VideoVisibilityChangedSchema,
 } from "./gen/video_events_pb.ts";
 
 /**
@@ -42,6 +45,11 @@ export const videoRetitled = event("video.retitled.v1", VideoRetitledSchema, (vi
 export const videoHeldChanged = event(
   "video.held_changed.v1",
   VideoHeldChangedSchema,
+  (video) => video.videoId,
+);
+export const videoVisibilityChanged = event(
+  "video.visibility_changed.v1",
+  VideoVisibilityChangedSchema,
   (video) => video.videoId,
 );
 export const videoDeleted = event("video.deleted.v1", VideoDeletedSchema, (video) => video.videoId);
@@ -85,11 +93,21 @@ export const reacted = event(
   ReactedSchema,
   (reaction) => `${reaction.videoId} ${reaction.userId}`,
 );
+export const bookmarked = event(
+  "interaction.bookmarked.v1",
+  BookmarkedSchema,
+  (bookmark) => `${bookmark.videoId} ${bookmark.userId}`,
+);
 export const commented = event("interaction.commented.v1", CommentedSchema, (comment) => comment.videoId);
 export const commentDeleted = event(
   "interaction.comment_deleted.v1",
   CommentDeletedSchema,
   (comment) => comment.videoId,
+);
+export const commentsClosed = event(
+  "interaction.comments_closed.v1",
+  CommentsClosedSchema,
+  (comments) => comments.videoId,
 );
 export const reactionsRemoved = event(
   "interaction.reactions_removed.v1",

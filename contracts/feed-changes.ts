@@ -2,8 +2,10 @@ import {
   accountClosing,
   accountErased,
   accountReopened,
+  bookmarked,
   commentDeleted,
   commented,
+  commentsClosed,
   inboxesChanged,
   profileChanged,
   reacted,
@@ -16,17 +18,18 @@ import {
   videoHeldChanged,
   videoPublished,
   videoRetitled,
+  videoVisibilityChanged,
 } from "./events.ts";
 
 /**
- * All events that may change a page of a feed. Pages are cached until one of these concerns them (docs/adr/0011), so
+ * All events that may change a page of a feed, or who may load a blob. Pages are cached until one of these concerns them (docs/adr/0011), so
  * everything that a feed shows must have an event here.
  */
 export const feedEvents = [
   ...[accountClosing, accountErased, accountReopened, profileChanged],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
-  ...[videoPublished, videoRetitled, videoHeldChanged, videoDeleted, inboxesChanged],
-  ...[reacted, reactionsRemoved, commented, commentDeleted],
+  ...[videoPublished, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted, inboxesChanged],
+  ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked],
 ] as const;
 
 type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message): string }
@@ -37,7 +40,8 @@ type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message
 export const everyFeed = "feeds";
 
 /**
- * The ids of the videos and people (also as readers) about whom an event changes what feeds show, and `everyFeed`;
+ * The ids of the videos and people (also as readers) about whom an event changes what feeds show, the keys of the blobs
+ * that other people than before may load, and `everyFeed`;
  * undefined: of all that is shown.
  */
 export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string[] | undefined {
@@ -52,17 +56,22 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
       return [event.message.blockerId, event.message.blockedId];
     case reacted.name:
       return [event.message.videoId, event.message.userId, event.message.authorId];
+    case bookmarked.name:
+      return [event.message.videoId, event.message.userId];
     case videoRetitled.name:
     case videoHeldChanged.name:
     case commented.name:
     case commentDeleted.name:
+    case commentsClosed.name:
       return [event.message.videoId];
     case videoPublished.name:
       return [event.message.videoId, event.message.authorId, everyFeed];
+    case videoVisibilityChanged.name:
+      return [event.message.videoId, event.message.authorId, everyFeed, ...event.message.blobKeys];
     case videoDeleted.name:
       // An unpublished video was in no feed.
       return event.message.publishedAtMs > 0
-        ? [event.message.videoId, event.message.authorId, everyFeed]
+        ? [event.message.videoId, event.message.authorId, everyFeed, ...event.message.blobKeys]
         : [];
     case inboxesChanged.name:
       return event.message.userIds.length > 0 ? event.message.userIds : [everyFeed];

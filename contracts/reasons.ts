@@ -128,6 +128,11 @@ export const reasons = {
     says: "A title has at most 200 characters and no control characters; line breaks become spaces.",
     code: 10201,
   },
+  DESCRIPTION_INVALID: {
+    kind: "invalid",
+    says: "A description has at most 2,000 characters, 100 line breaks and no control characters.",
+    code: 10217,
+  },
   VIDEO_NOT_FOUND: {
     kind: "not-found",
     says: "There is no such video, or it is not public.",

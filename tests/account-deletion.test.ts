@@ -88,7 +88,8 @@ async function entangled(server: Scenario) {
   await eve.put(`/users/${(await server.register()).id}/block`);
   for (const person of [eve, ben, ada]) {
     await person.get("/feed/following");
-    for (const video of [eves!, second!, bens!]) await person.put(`/videos/${video.id}/like`);
+    for (const video of [eves!, second!, bens!])
+      for (const what of ["like", "bookmark"]) await person.put(`/videos/${video.id}/${what}`);
   }
   await eve.put(`/videos/${bens!.id}/dislike`);
   await eve.upload(freshClip());
@@ -131,7 +132,11 @@ async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangl
     likesReceived: 0,
     likesGiven: 1,
   });
-  expect(body(await ada.get<Video>(`/videos/${bens.id}`)).counts).toEqual({ likes: 2, comments: 2 });
+  expect(body(await ada.get<Video>(`/videos/${bens.id}`)).counts).toEqual({
+    likes: 2,
+    comments: 2,
+    bookmarks: 2,
+  });
   const comments = body(await ada.get<Page<Comment>>(`/videos/${bens.id}/comments`)).items;
   expect(comments.map(({ id, replies }) => [id, replies])).toEqual([[his.id, 1]]);
   const replies = body(await ada.get<Page<Comment>>(`/videos/${bens.id}/comments/${his.id}/replies`)).items;

@@ -75,9 +75,9 @@ describe("actions on videos and people", () => {
     await page.goto("/");
     await inView(page).getByText("Draft", { exact: true }).waitFor();
     const dialog = await menu(page, en.moreActions);
-    await dialog.getByRole("button", { name: en.editTitle }).waitFor();
+    await dialog.getByRole("button", { name: en.editVideo }).waitFor();
     expect(await dialog.getByRole("button", { name: en.dislike }).count()).toBe(0);
-    await dialog.getByRole("button", { name: en.editTitle }).click();
+    await dialog.getByRole("button", { name: en.editVideo }).click();
     await page.getByRole("textbox", { name: en.titleLabel }).fill("最终版");
     await page.getByRole("button", { name: en.save }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });

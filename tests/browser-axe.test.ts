@@ -130,7 +130,7 @@ describe("axe", () => {
   const membersDialogs = (t: typeof en): Opened[] => [
     [`/video/${videoId}`, slide, [t.share]],
     [`/video/${videoId}`, slide, [t.moreActions]],
-    [`/video/${videoId}`, slide, [t.moreActions, t.editTitle]],
+    [`/video/${videoId}`, slide, [t.moreActions, t.editVideo]],
     [`/video/${videoId}`, slide, [t.moreActions, t.deleteVideo]],
     [`/video/${videoId}?comments`, ".comment", [t.reportOf(bob.username)]],
     [`/video/${videoId}?comments`, ".comment", [t.deleteAction]],

@@ -16,6 +16,7 @@ const distributedBy: Record<string, string> = {
   "feed.source": "user_id",
   "interaction.comment": "video_id",
   "interaction.person": "user_id",
+  "interaction.bookmark": "video_id",
   "interaction.reaction": "video_id",
   "interaction.report": "video_id",
   "interaction.reported": "video_id",

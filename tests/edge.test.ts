@@ -222,6 +222,8 @@ describe("a module's process is gone, split", () => {
   test("requests that need it are refused at once, others still work, and all of them once it is back", async () => {
     const ada = await server.register();
     const video = await ada.settled((await ada.publish(freshClip())).id);
+    const unseen = await ada.settled((await ada.publish(freshClip())).id);
+    expect((await send("GET", video.playUrl!)).status).toBe(200);
     await server.deployment.programOf("video").kill();
 
     const problem = expectProblem(await server.api("GET", "/feed"), 503, "FEED_UNAVAILABLE");
@@ -238,14 +240,16 @@ describe("a module's process is gone, split", () => {
     // A profile without counts is better than no profile.
     expect(body(await again.get<Schemas["User"]>("/me")).counts.videos).toBe(0);
     ok(await classicApi.get("/user/", { token: again.session.accessToken }));
+    // What others have watched is still known to be open, and of the rest nobody can tell.
     expect((await send("GET", video.playUrl!)).status).toBe(200);
+    expect((await send("GET", unseen.playUrl!)).status).toBe(503);
 
     await server.deployment.restart("video");
     const { items } = await until("the feed is back", async () => {
       const answer = await server.api<Page<Schemas["Video"]>>("GET", "/feed");
       return answer.status === 200 && answer.body;
     });
-    expect(items.map((item) => item.id)).toEqual([video.id]);
+    expect(items.map((item) => item.id)).toEqual([unseen.id, video.id]);
     expect((await again.settled((await again.publish(freshClip())).id)).state).toBe("published");
   });
 

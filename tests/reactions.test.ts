@@ -42,6 +42,44 @@ describe.each(shapes)("reactions, %s", (shape) => {
       }),
     );
 
+  test("people keep videos in lists of their own, which count exactly and nobody else sees", async () => {
+    const second = await author.settled((await author.publish(freshClip())).id);
+    const kept = async (person: Person) =>
+      body(await person.get<Page<Video>>("/me/bookmarks")).items.map(({ id, bookmarked }) => [
+        id,
+        bookmarked,
+      ]);
+    const inFeed = async (person?: Person) => {
+      const token = person?.session.accessToken;
+      const { items } = body(await server.api<Page<Video>>("GET", "/feed", { token }));
+      const { counts, bookmarked } = items.find(({ id }) => id === video.id)!;
+      return [counts.bookmarks, bookmarked];
+    };
+    expect(await inFeed(ben)).toEqual([0, false]);
+    for (const { id } of [video, second, video])
+      expect((await ben.put(`/videos/${id}/bookmark`)).status).toBe(204);
+    expect((await author.put(`/videos/${video.id}/bookmark`)).status).toBe(204);
+    expect([await inFeed(ben), await inFeed()]).toEqual([
+      [2, true],
+      [2, false],
+    ]);
+    expect(await kept(ben)).toEqual([
+      [second.id, true],
+      [video.id, true],
+    ]);
+    expect(await kept(author)).toEqual([[video.id, true]]);
+    const { nextCursor } = body(await ben.get<Page<Video>>("/me/bookmarks?limit=1"));
+    const rest = body(await ben.get<Page<Video>>(`/me/bookmarks?limit=1&cursor=${nextCursor}`));
+    expect([rest.items.map(({ id }) => id), rest.nextCursor]).toEqual([[video.id], null]);
+    for (let i = 0; i < 2; i++) expect((await ben.delete(`/videos/${video.id}/bookmark`)).status).toBe(204);
+    expect(await inFeed(ben)).toEqual([1, false]);
+    expectProblem(await server.api("GET", "/me/bookmarks"), 401, "LOGIN_REQUIRED");
+    expectProblem(await ben.put("/videos/1/bookmark"), 404, "VIDEO_NOT_FOUND");
+    // It goes with the video.
+    expect((await author.delete(`/videos/${second.id}`)).status).toBe(204);
+    expect(await kept(ben)).toEqual([]);
+  });
+
   test("the next request sees a like and its withdrawal, over both APIs", async () => {
     expect((await ben.put(`/videos/${video.id}/like`)).status).toBe(204);
     expect(await seenBy(ben)).toEqual({ likes: 1, reaction: "like", received: 1, given: 1 });

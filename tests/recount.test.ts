@@ -86,6 +86,7 @@ describe("douya doctor --recount, while a server runs", () => {
       "video files held by nobody": "insert into video.blob_use values ('video/lost', 1)",
       "interaction likes of videos": "update interaction.video set likes = likes + 1",
       "interaction dislikes of videos": "update interaction.video set dislikes = dislikes + 1",
+      "interaction bookmarks of videos": "update interaction.video set bookmarks = bookmarks + 1",
       "interaction comments on videos": "update interaction.video set comments = comments - 1",
       "interaction replies to comments":
         "update interaction.comment set replies = replies + 1 where root_id is null",

@@ -77,6 +77,7 @@ describe.each(shapes)("traces, %s", (shape) => {
   const ofVideo = (path: string) => () => `/videos/${video.id}${path}`;
   const comment = { text: "something" };
   step("a like", ofVideo("/like"), {}, events.reacted);
+  step("a bookmark", ofVideo("/bookmark"), {}, events.bookmarked);
   step("a comment", ofVideo("/comments"), { method: "post", json: comment }, events.commented);
   step(
     "an unfollow",
@@ -107,6 +108,25 @@ describe.each(shapes)("traces, %s", (shape) => {
     ofVideo(""),
     { by: () => ada, method: "patch", json: { title: "Another" } },
     events.videoRetitled,
+  );
+  step(
+    "a visibility",
+    ofVideo(""),
+    { by: () => ada, method: "patch", json: { visibility: "unlisted" } },
+    events.videoVisibilityChanged,
+    events.inboxesChanged,
+  );
+  step(
+    "closed comments",
+    ofVideo("/comments-closed"),
+    { by: () => ada, method: "put" },
+    events.commentsClosed,
+  );
+  step(
+    "open comments",
+    ofVideo("/comments-closed"),
+    { by: () => ada, method: "delete" },
+    events.commentsClosed,
   );
   step("a hold", ofVideo("/hold"), { by: () => mo }, events.videoHeldChanged);
   step(

@@ -99,10 +99,10 @@ describe.each(shapes)("watching, %s", (shape) => {
       whole = Buffer.from(await answer.arrayBuffer());
     });
 
-    test("is named by its content and may be cached forever", async () => {
+    test("is named by its content, and browsers keep it while caches between ask whether it is still public", async () => {
       const answer = await get({}, "HEAD");
       expect(answer.status).toBe(200);
-      expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+      expect(answer.headers.get("cache-control")).toBe("public, max-age=31536000, s-maxage=0, immutable");
       expect(answer.headers.get("accept-ranges")).toBe("bytes");
       expect(answer.headers.get("content-type")).toBe("video/mp4");
       expect(answer.headers.get("x-content-type-options")).toBe("nosniff");

@@ -48,11 +48,12 @@ export const table: Record<string, ModuleEntry> = {
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,
   })),
-  gateway: entry(gatewayModule, ({ publicUrl, maxUploadBytes, timeZone }) => ({
+  gateway: entry(gatewayModule, ({ publicUrl, maxUploadBytes, timeZone, clusterSecret }) => ({
     publicUrl,
     maxUploadBytes,
     timeZone,
     webDir,
+    secret: clusterSecret,
   })),
 };
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction_events.proto.
  */
 export const file_interaction_events: GenFile = /*@__PURE__*/
-  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASKXAQoJQ29tbWVudGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEhcKD3ZpZGVvX2F1dGhvcl9pZBgEIAEoCRIPCgdyb290X2lkGAUgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYBiABKAkSDQoFYXRfbXMYByABKAEikAEKDkNvbW1lbnREZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEg8KB3Jvb3RfaWQYBCABKAkSDwoHcmVwbGllcxgFIAEoARINCgVhdF9tcxgGIAEoARIUCgxyZXBsaWVzX29ubHkYByABKAgiJAoQUmVhY3Rpb25zUmVtb3ZlZBIQCgh2aWRlb19pZBgBIAEoCWIGcHJvdG8z");
+  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASJMCgpCb29rbWFya2VkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDAoEa2VwdBgDIAEoCBINCgVhdF9tcxgEIAEoASKXAQoJQ29tbWVudGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEhcKD3ZpZGVvX2F1dGhvcl9pZBgEIAEoCRIPCgdyb290X2lkGAUgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYBiABKAkSDQoFYXRfbXMYByABKAEikAEKDkNvbW1lbnREZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEg8KB3Jvb3RfaWQYBCABKAkSDwoHcmVwbGllcxgFIAEoARINCgVhdF9tcxgGIAEoARIUCgxyZXBsaWVzX29ubHkYByABKAgiMgoOQ29tbWVudHNDbG9zZWQSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIiQKEFJlYWN0aW9uc1JlbW92ZWQSEAoIdmlkZW9faWQYASABKAliBnByb3RvMw");
 
 /**
  * interaction.reacted.v1
@@ -61,6 +61,40 @@ export type Reacted = Message<"douya.interaction.v1.Reacted"> & {
  */
 export const ReactedSchema: GenMessage<Reacted> = /*@__PURE__*/
   messageDesc(file_interaction_events, 0);
+
+/**
+ * interaction.bookmarked.v1: somebody keeps a video, or no longer. Only they may be told.
+ *
+ * @generated from message douya.interaction.v1.Bookmarked
+ */
+export type Bookmarked = Message<"douya.interaction.v1.Bookmarked"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: bool kept = 3;
+   */
+  kept: boolean;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.Bookmarked.
+ * Use `create(BookmarkedSchema)` to create a new message.
+ */
+export const BookmarkedSchema: GenMessage<Bookmarked> = /*@__PURE__*/
+  messageDesc(file_interaction_events, 1);
 
 /**
  * interaction.commented.v1
@@ -113,7 +147,7 @@ export type Commented = Message<"douya.interaction.v1.Commented"> & {
  * Use `create(CommentedSchema)` to create a new message.
  */
 export const CommentedSchema: GenMessage<Commented> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 1);
+  messageDesc(file_interaction_events, 2);
 
 /**
  * interaction.comment_deleted.v1: a comment and all its replies.
@@ -166,7 +200,31 @@ export type CommentDeleted = Message<"douya.interaction.v1.CommentDeleted"> & {
  * Use `create(CommentDeletedSchema)` to create a new message.
  */
 export const CommentDeletedSchema: GenMessage<CommentDeleted> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 2);
+  messageDesc(file_interaction_events, 3);
+
+/**
+ * interaction.comments_closed.v1: the author of a video allows no more comments, or allows them again.
+ *
+ * @generated from message douya.interaction.v1.CommentsClosed
+ */
+export type CommentsClosed = Message<"douya.interaction.v1.CommentsClosed"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: bool closed = 2;
+   */
+  closed: boolean;
+};
+
+/**
+ * Describes the message douya.interaction.v1.CommentsClosed.
+ * Use `create(CommentsClosedSchema)` to create a new message.
+ */
+export const CommentsClosedSchema: GenMessage<CommentsClosed> = /*@__PURE__*/
+  messageDesc(file_interaction_events, 4);
 
 /**
  * interaction.reactions_removed.v1: the reactions to a deleted video, also subtracted from the counts of people.
@@ -185,5 +243,5 @@ export type ReactionsRemoved = Message<"douya.interaction.v1.ReactionsRemoved"> 
  * Use `create(ReactionsRemovedSchema)` to create a new message.
  */
 export const ReactionsRemovedSchema: GenMessage<ReactionsRemoved> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 3);
+  messageDesc(file_interaction_events, 5);
 

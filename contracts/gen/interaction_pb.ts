@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction.proto.
  */
 export const file_interaction: GenFile = /*@__PURE__*/
-  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMiVwoKVmlkZW9TdGF0cxIQCgh2aWRlb19pZBgBIAEoCRINCgVsaWtlcxgCIAEoARIQCghkaXNsaWtlcxgDIAEoARIQCghjb21tZW50cxgEIAEoAUoECAUQBiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIicKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwiJwoTR2V0VXNlclN0YXRzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJGChRHZXRVc2VyU3RhdHNSZXNwb25zZRIuCgVzdGF0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLlVzZXJTdGF0cyJJCglVc2VyU3RhdHMSDwoHdXNlcl9pZBgBIAEoCRIWCg5saWtlc19yZWNlaXZlZBgCIAEoARITCgtsaWtlc19naXZlbhgDIAEoASInChNHZXRJbnRlcmVzdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkoKFEdldEludGVyZXN0c1Jlc3BvbnNlEjIKCWludGVyZXN0cxgBIAMoCzIfLmRvdXlhLmludGVyYWN0aW9uLnYxLkludGVyZXN0cyIwCglJbnRlcmVzdHMSDwoHdXNlcl9pZBgBIAEoCRISCgphdXRob3JfaWRzGAIgAygJIqoBCgdDb21tZW50EgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg0KBWZsb29yGAUgASgBEg8KB3Jvb3RfaWQYBiABKAkSGAoQcmVwbHlfdG9fdXNlcl9pZBgHIAEoCRIPCgdyZXBsaWVzGAggASgBEhUKDWNyZWF0ZWRfYXRfbXMYCSABKAEiYQoRQWRkQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDAoEdGV4dBgCIAEoCRITCgtyZXBseV90b19pZBgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkiMgoKQ29tbWVudFJlZhIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJIksKE0p1ZGdlQ29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkiFwoVRGVsZXRlQ29tbWVudFJlc3BvbnNlInkKE0xpc3RDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSMQoFb3JkZXIYAiABKA4yIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50T3JkZXISDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIpQBChRMaXN0Q29tbWVudHNSZXNwb25zZRIvCghjb21tZW50cxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCRItCgZwaW5uZWQYAyABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50Eg4KBmNsb3NlZBgEIAEoCCJZChJMaXN0UmVwbGllc1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIOCgZjdXJzb3IYAyABKAkSDQoFbGltaXQYBCABKA0iUwoTTGlzdFJlcGxpZXNSZXNwb25zZRIuCgdyZXBsaWVzGAEgAygLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIMCgRuZXh0GAIgASgJIhQKElBpbkNvbW1lbnRSZXNwb25zZSI4ChRDbG9zZUNvbW1lbnRzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIOCgZjbG9zZWQYAiABKAgiFwoVQ2xvc2VDb21tZW50c1Jlc3BvbnNlIn4KFFJlcG9ydENvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSMgoGcmVhc29uGAMgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0UmVhc29uEgwKBHRleHQYBCABKAkiFwoVUmVwb3J0Q29tbWVudFJlc3BvbnNlIjwKG0xpc3RSZXBvcnRlZENvbW1lbnRzUmVxdWVzdBIOCgZjdXJzb3IYASABKAkSDQoFbGltaXQYAiABKA0iZQocTGlzdFJlcG9ydGVkQ29tbWVudHNSZXNwb25zZRI3Cghjb21tZW50cxgBIAMoCzIlLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydGVkQ29tbWVudBIMCgRuZXh0GAIgASgJIpoBCg9SZXBvcnRlZENvbW1lbnQSLgoHY29tbWVudBgBIAEoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSHAoUZmlyc3RfcmVwb3J0ZWRfYXRfbXMYAiABKAESDAoEc3BhbRgDIAEoARINCgVhYnVzZRgEIAEoARINCgVvdGhlchgFIAEoARINCgV0ZXh0cxgGIAMoCSIYChZEaXNtaXNzUmVwb3J0c1Jlc3BvbnNlKk0KCFJlYWN0aW9uEhgKFFJFQUNUSU9OX1VOU1BFQ0lGSUVEEAASEQoNUkVBQ1RJT05fTElLRRABEhQKEFJFQUNUSU9OX0RJU0xJS0UQAip1CgxDb21tZW50T3JkZXISHQoZQ09NTUVOVF9PUkRFUl9VTlNQRUNJRklFRBAAEhYKEkNPTU1FTlRfT1JERVJfVElNRRABEhYKEkNPTU1FTlRfT1JERVJfSEVBVBACEhYKEkNPTU1FTlRfT1JERVJfRkxBVBADKncKDFJlcG9ydFJlYXNvbhIdChlSRVBPUlRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSUkVQT1JUX1JFQVNPTl9TUEFNEAESFwoTUkVQT1JUX1JFQVNPTl9BQlVTRRACEhcKE1JFUE9SVF9SRUFTT05fT1RIRVIQAzKUDQoSSW50ZXJhY3Rpb25TZXJ2aWNlElAKBVJlYWN0EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJTCghXaXRoZHJhdxIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USYQoJTGlzdExpa2VkEiYuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVxdWVzdBonLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlc3BvbnNlIgOQAgESbQoNR2V0VmlkZW9TdGF0cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VmlkZW9TdGF0c1Jlc3BvbnNlIgOQAgESZwoLR2V0T3BpbmlvbnMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRPcGluaW9uc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRPcGluaW9uc1Jlc3BvbnNlIgOQAgESagoMR2V0VXNlclN0YXRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VXNlclN0YXRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1Jlc3BvbnNlIgOQAgESagoMR2V0SW50ZXJlc3RzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0SW50ZXJlc3RzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1Jlc3BvbnNlIgOQAgESVAoKQWRkQ29tbWVudBInLmRvdXlhLmludGVyYWN0aW9uLnYxLkFkZENvbW1lbnRSZXF1ZXN0Gh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBJnCg1EZWxldGVDb21tZW50EikuZG91eWEuaW50ZXJhY3Rpb24udjEuSnVkZ2VDb21tZW50UmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkRlbGV0ZUNvbW1lbnRSZXNwb25zZRJqCgxMaXN0Q29tbWVudHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVzcG9uc2UiA5ACARJnCgtMaXN0UmVwbGllcxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVzcG9uc2UiA5ACARJdCgpQaW5Db21tZW50EiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhooLmRvdXlhLmludGVyYWN0aW9uLnYxLlBpbkNvbW1lbnRSZXNwb25zZSIDkAICEm0KDUNsb3NlQ29tbWVudHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXNwb25zZSIDkAICEm0KDVJlcG9ydENvbW1lbnQSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydENvbW1lbnRSZXNwb25zZSIDkAICEoIBChRMaXN0UmVwb3J0ZWRDb21tZW50cxIxLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBvcnRlZENvbW1lbnRzUmVxdWVzdBoyLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2UiA5ACARJuCg5EaXNtaXNzUmVwb3J0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkp1ZGdlQ29tbWVudFJlcXVlc3QaLC5kb3V5YS5pbnRlcmFjdGlvbi52MS5EaXNtaXNzUmVwb3J0c1Jlc3BvbnNlIgOQAgJiBnByb3RvMw");
+  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIjQKElNldEJvb2ttYXJrUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgRrZXB0GAIgASgIIiYKE1NldEJvb2ttYXJrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCI1ChRMaXN0Qm9va21hcmtzUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iOAoVTGlzdEJvb2ttYXJrc1Jlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMigwEKClZpZGVvU3RhdHMSEAoIdmlkZW9faWQYASABKAkSDQoFbGlrZXMYAiABKAESEAoIZGlzbGlrZXMYAyABKAESEAoIY29tbWVudHMYBCABKAESFwoPY29tbWVudHNfY2xvc2VkGAYgASgIEhEKCWJvb2ttYXJrcxgHIAEoAUoECAUQBiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIjUKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwSDAoEa2VwdBgCIAMoDCInChNHZXRVc2VyU3RhdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkYKFEdldFVzZXJTdGF0c1Jlc3BvbnNlEi4KBXN0YXRzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuVXNlclN0YXRzIkkKCVVzZXJTdGF0cxIPCgd1c2VyX2lkGAEgASgJEhYKDmxpa2VzX3JlY2VpdmVkGAIgASgBEhMKC2xpa2VzX2dpdmVuGAMgASgBIicKE0dldEludGVyZXN0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiSgoUR2V0SW50ZXJlc3RzUmVzcG9uc2USMgoJaW50ZXJlc3RzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuSW50ZXJlc3RzIjAKCUludGVyZXN0cxIPCgd1c2VyX2lkGAEgASgJEhIKCmF1dGhvcl9pZHMYAiADKAkiqgEKB0NvbW1lbnQSCgoCaWQYASABKAkSEAoIdmlkZW9faWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEgwKBHRleHQYBCABKAkSDQoFZmxvb3IYBSABKAESDwoHcm9vdF9pZBgGIAEoCRIYChByZXBseV90b191c2VyX2lkGAcgASgJEg8KB3JlcGxpZXMYCCABKAESFQoNY3JlYXRlZF9hdF9tcxgJIAEoASJhChFBZGRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEhMKC3JlcGx5X3RvX2lkGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSIyCgpDb21tZW50UmVmEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkiSwoTSnVkZ2VDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSIXChVEZWxldGVDb21tZW50UmVzcG9uc2UieQoTTGlzdENvbW1lbnRzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIxCgVvcmRlchgCIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRPcmRlchIOCgZjdXJzb3IYAyABKAkSDQoFbGltaXQYBCABKA0ilAEKFExpc3RDb21tZW50c1Jlc3BvbnNlEi8KCGNvbW1lbnRzGAEgAygLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIMCgRuZXh0GAIgASgJEi0KBnBpbm5lZBgDIAEoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDgoGY2xvc2VkGAQgASgIIlkKEkxpc3RSZXBsaWVzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSJTChNMaXN0UmVwbGllc1Jlc3BvbnNlEi4KB3JlcGxpZXMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkiFAoSUGluQ29tbWVudFJlc3BvbnNlIjgKFENsb3NlQ29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEg4KBmNsb3NlZBgCIAEoCCIXChVDbG9zZUNvbW1lbnRzUmVzcG9uc2UifgoUUmVwb3J0Q29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIyCgZyZWFzb24YAyABKA4yIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRSZWFzb24SDAoEdGV4dBgEIAEoCSIXChVSZXBvcnRDb21tZW50UmVzcG9uc2UiPAobTGlzdFJlcG9ydGVkQ29tbWVudHNSZXF1ZXN0Eg4KBmN1cnNvchgBIAEoCRINCgVsaW1pdBgCIAEoDSJlChxMaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlEjcKCGNvbW1lbnRzGAEgAygLMiUuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0ZWRDb21tZW50EgwKBG5leHQYAiABKAkimgEKD1JlcG9ydGVkQ29tbWVudBIuCgdjb21tZW50GAEgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIcChRmaXJzdF9yZXBvcnRlZF9hdF9tcxgCIAEoARIMCgRzcGFtGAMgASgBEg0KBWFidXNlGAQgASgBEg0KBW90aGVyGAUgASgBEg0KBXRleHRzGAYgAygJIhgKFkRpc21pc3NSZXBvcnRzUmVzcG9uc2UqTQoIUmVhY3Rpb24SGAoUUkVBQ1RJT05fVU5TUEVDSUZJRUQQABIRCg1SRUFDVElPTl9MSUtFEAESFAoQUkVBQ1RJT05fRElTTElLRRACKnUKDENvbW1lbnRPcmRlchIdChlDT01NRU5UX09SREVSX1VOU1BFQ0lGSUVEEAASFgoSQ09NTUVOVF9PUkRFUl9USU1FEAESFgoSQ09NTUVOVF9PUkRFUl9IRUFUEAISFgoSQ09NTUVOVF9PUkRFUl9GTEFUEAMqdwoMUmVwb3J0UmVhc29uEh0KGVJFUE9SVF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJSRVBPUlRfUkVBU09OX1NQQU0QARIXChNSRVBPUlRfUkVBU09OX0FCVVNFEAISFwoTUkVQT1JUX1JFQVNPTl9PVEhFUhADMuwOChJJbnRlcmFjdGlvblNlcnZpY2USUAoFUmVhY3QSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlElMKCFdpdGhkcmF3EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJnCgtTZXRCb29rbWFyaxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLlNldEJvb2ttYXJrUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLlNldEJvb2ttYXJrUmVzcG9uc2UiA5ACAhJtCg1MaXN0Qm9va21hcmtzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdEJvb2ttYXJrc1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Qm9va21hcmtzUmVzcG9uc2UiA5ACARJhCglMaXN0TGlrZWQSJi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXF1ZXN0GicuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVzcG9uc2UiA5ACARJtCg1HZXRWaWRlb1N0YXRzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VmlkZW9TdGF0c1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVzcG9uc2UiA5ACARJnCgtHZXRPcGluaW9ucxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVzcG9uc2UiA5ACARJqCgxHZXRVc2VyU3RhdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VXNlclN0YXRzUmVzcG9uc2UiA5ACARJqCgxHZXRJbnRlcmVzdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0SW50ZXJlc3RzUmVzcG9uc2UiA5ACARJUCgpBZGRDb21tZW50EicuZG91eWEuaW50ZXJhY3Rpb24udjEuQWRkQ29tbWVudFJlcXVlc3QaHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EmcKDURlbGV0ZUNvbW1lbnQSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5KdWRnZUNvbW1lbnRSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuRGVsZXRlQ29tbWVudFJlc3BvbnNlEmoKDExpc3RDb21tZW50cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXNwb25zZSIDkAIBEmcKC0xpc3RSZXBsaWVzEiguZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcGxpZXNSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcGxpZXNSZXNwb25zZSIDkAIBEl0KClBpbkNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGiguZG91eWEuaW50ZXJhY3Rpb24udjEuUGluQ29tbWVudFJlc3BvbnNlIgOQAgISbQoNQ2xvc2VDb21tZW50cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1Jlc3BvbnNlIgOQAgISbQoNUmVwb3J0Q29tbWVudBIqLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydENvbW1lbnRSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0Q29tbWVudFJlc3BvbnNlIgOQAgISggEKFExpc3RSZXBvcnRlZENvbW1lbnRzEjEuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcG9ydGVkQ29tbWVudHNSZXF1ZXN0GjIuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcG9ydGVkQ29tbWVudHNSZXNwb25zZSIDkAIBEm4KDkRpc21pc3NSZXBvcnRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuSnVkZ2VDb21tZW50UmVxdWVzdBosLmRvdXlhLmludGVyYWN0aW9uLnYxLkRpc21pc3NSZXBvcnRzUmVzcG9uc2UiA5ACAmIGcHJvdG8z");
 
 /**
  * @generated from message douya.interaction.v1.ReactRequest
@@ -54,6 +54,93 @@ export const ReactResponseSchema: GenMessage<ReactResponse> = /*@__PURE__*/
   messageDesc(file_interaction, 1);
 
 /**
+ * @generated from message douya.interaction.v1.SetBookmarkRequest
+ */
+export type SetBookmarkRequest = Message<"douya.interaction.v1.SetBookmarkRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: bool kept = 2;
+   */
+  kept: boolean;
+};
+
+/**
+ * Describes the message douya.interaction.v1.SetBookmarkRequest.
+ * Use `create(SetBookmarkRequestSchema)` to create a new message.
+ */
+export const SetBookmarkRequestSchema: GenMessage<SetBookmarkRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 2);
+
+/**
+ * @generated from message douya.interaction.v1.SetBookmarkResponse
+ */
+export type SetBookmarkResponse = Message<"douya.interaction.v1.SetBookmarkResponse"> & {
+  /**
+   * @generated from field: bool changed = 1;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message douya.interaction.v1.SetBookmarkResponse.
+ * Use `create(SetBookmarkResponseSchema)` to create a new message.
+ */
+export const SetBookmarkResponseSchema: GenMessage<SetBookmarkResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 3);
+
+/**
+ * @generated from message douya.interaction.v1.ListBookmarksRequest
+ */
+export type ListBookmarksRequest = Message<"douya.interaction.v1.ListBookmarksRequest"> & {
+  /**
+   * `next` of the page before; empty: from the newest.
+   *
+   * @generated from field: string before = 1;
+   */
+  before: string;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListBookmarksRequest.
+ * Use `create(ListBookmarksRequestSchema)` to create a new message.
+ */
+export const ListBookmarksRequestSchema: GenMessage<ListBookmarksRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 4);
+
+/**
+ * @generated from message douya.interaction.v1.ListBookmarksResponse
+ */
+export type ListBookmarksResponse = Message<"douya.interaction.v1.ListBookmarksResponse"> & {
+  /**
+   * @generated from field: repeated string video_ids = 1;
+   */
+  videoIds: string[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListBookmarksResponse.
+ * Use `create(ListBookmarksResponseSchema)` to create a new message.
+ */
+export const ListBookmarksResponseSchema: GenMessage<ListBookmarksResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 5);
+
+/**
  * @generated from message douya.interaction.v1.ListLikedRequest
  */
 export type ListLikedRequest = Message<"douya.interaction.v1.ListLikedRequest"> & {
@@ -80,7 +167,7 @@ export type ListLikedRequest = Message<"douya.interaction.v1.ListLikedRequest"> 
  * Use `create(ListLikedRequestSchema)` to create a new message.
  */
 export const ListLikedRequestSchema: GenMessage<ListLikedRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 2);
+  messageDesc(file_interaction, 6);
 
 /**
  * @generated from message douya.interaction.v1.ListLikedResponse
@@ -104,7 +191,7 @@ export type ListLikedResponse = Message<"douya.interaction.v1.ListLikedResponse"
  * Use `create(ListLikedResponseSchema)` to create a new message.
  */
 export const ListLikedResponseSchema: GenMessage<ListLikedResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 3);
+  messageDesc(file_interaction, 7);
 
 /**
  * @generated from message douya.interaction.v1.GetVideoStatsRequest
@@ -121,7 +208,7 @@ export type GetVideoStatsRequest = Message<"douya.interaction.v1.GetVideoStatsRe
  * Use `create(GetVideoStatsRequestSchema)` to create a new message.
  */
 export const GetVideoStatsRequestSchema: GenMessage<GetVideoStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 4);
+  messageDesc(file_interaction, 8);
 
 /**
  * @generated from message douya.interaction.v1.GetVideoStatsResponse
@@ -138,7 +225,7 @@ export type GetVideoStatsResponse = Message<"douya.interaction.v1.GetVideoStatsR
  * Use `create(GetVideoStatsResponseSchema)` to create a new message.
  */
 export const GetVideoStatsResponseSchema: GenMessage<GetVideoStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 5);
+  messageDesc(file_interaction, 9);
 
 /**
  * @generated from message douya.interaction.v1.VideoStats
@@ -165,6 +252,20 @@ export type VideoStats = Message<"douya.interaction.v1.VideoStats"> & {
    * @generated from field: double comments = 4;
    */
   comments: number;
+
+  /**
+   * Its author allows no more.
+   *
+   * @generated from field: bool comments_closed = 6;
+   */
+  commentsClosed: boolean;
+
+  /**
+   * How many people keep it.
+   *
+   * @generated from field: double bookmarks = 7;
+   */
+  bookmarks: number;
 };
 
 /**
@@ -172,7 +273,7 @@ export type VideoStats = Message<"douya.interaction.v1.VideoStats"> & {
  * Use `create(VideoStatsSchema)` to create a new message.
  */
 export const VideoStatsSchema: GenMessage<VideoStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 6);
+  messageDesc(file_interaction, 10);
 
 /**
  * @generated from message douya.interaction.v1.GetOpinionsRequest
@@ -189,7 +290,7 @@ export type GetOpinionsRequest = Message<"douya.interaction.v1.GetOpinionsReques
  * Use `create(GetOpinionsRequestSchema)` to create a new message.
  */
 export const GetOpinionsRequestSchema: GenMessage<GetOpinionsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 7);
+  messageDesc(file_interaction, 11);
 
 /**
  * @generated from message douya.interaction.v1.OpinionsOf
@@ -211,7 +312,7 @@ export type OpinionsOf = Message<"douya.interaction.v1.OpinionsOf"> & {
  * Use `create(OpinionsOfSchema)` to create a new message.
  */
 export const OpinionsOfSchema: GenMessage<OpinionsOf> = /*@__PURE__*/
-  messageDesc(file_interaction, 8);
+  messageDesc(file_interaction, 12);
 
 /**
  * @generated from message douya.interaction.v1.GetOpinionsResponse
@@ -223,6 +324,13 @@ export type GetOpinionsResponse = Message<"douya.interaction.v1.GetOpinionsRespo
    * @generated from field: repeated bytes opinions = 1;
    */
   opinions: Uint8Array[];
+
+  /**
+   * The same with 1 for each video that the person keeps.
+   *
+   * @generated from field: repeated bytes kept = 2;
+   */
+  kept: Uint8Array[];
 };
 
 /**
@@ -230,7 +338,7 @@ export type GetOpinionsResponse = Message<"douya.interaction.v1.GetOpinionsRespo
  * Use `create(GetOpinionsResponseSchema)` to create a new message.
  */
 export const GetOpinionsResponseSchema: GenMessage<GetOpinionsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 9);
+  messageDesc(file_interaction, 13);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsRequest
@@ -247,7 +355,7 @@ export type GetUserStatsRequest = Message<"douya.interaction.v1.GetUserStatsRequ
  * Use `create(GetUserStatsRequestSchema)` to create a new message.
  */
 export const GetUserStatsRequestSchema: GenMessage<GetUserStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 10);
+  messageDesc(file_interaction, 14);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsResponse
@@ -264,7 +372,7 @@ export type GetUserStatsResponse = Message<"douya.interaction.v1.GetUserStatsRes
  * Use `create(GetUserStatsResponseSchema)` to create a new message.
  */
 export const GetUserStatsResponseSchema: GenMessage<GetUserStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 11);
+  messageDesc(file_interaction, 15);
 
 /**
  * @generated from message douya.interaction.v1.UserStats
@@ -291,7 +399,7 @@ export type UserStats = Message<"douya.interaction.v1.UserStats"> & {
  * Use `create(UserStatsSchema)` to create a new message.
  */
 export const UserStatsSchema: GenMessage<UserStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 12);
+  messageDesc(file_interaction, 16);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsRequest
@@ -308,7 +416,7 @@ export type GetInterestsRequest = Message<"douya.interaction.v1.GetInterestsRequ
  * Use `create(GetInterestsRequestSchema)` to create a new message.
  */
 export const GetInterestsRequestSchema: GenMessage<GetInterestsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 13);
+  messageDesc(file_interaction, 17);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsResponse
@@ -325,7 +433,7 @@ export type GetInterestsResponse = Message<"douya.interaction.v1.GetInterestsRes
  * Use `create(GetInterestsResponseSchema)` to create a new message.
  */
 export const GetInterestsResponseSchema: GenMessage<GetInterestsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 14);
+  messageDesc(file_interaction, 18);
 
 /**
  * @generated from message douya.interaction.v1.Interests
@@ -347,7 +455,7 @@ export type Interests = Message<"douya.interaction.v1.Interests"> & {
  * Use `create(InterestsSchema)` to create a new message.
  */
 export const InterestsSchema: GenMessage<Interests> = /*@__PURE__*/
-  messageDesc(file_interaction, 15);
+  messageDesc(file_interaction, 19);
 
 /**
  * @generated from message douya.interaction.v1.Comment
@@ -410,7 +518,7 @@ export type Comment = Message<"douya.interaction.v1.Comment"> & {
  * Use `create(CommentSchema)` to create a new message.
  */
 export const CommentSchema: GenMessage<Comment> = /*@__PURE__*/
-  messageDesc(file_interaction, 16);
+  messageDesc(file_interaction, 20);
 
 /**
  * @generated from message douya.interaction.v1.AddCommentRequest
@@ -446,7 +554,7 @@ export type AddCommentRequest = Message<"douya.interaction.v1.AddCommentRequest"
  * Use `create(AddCommentRequestSchema)` to create a new message.
  */
 export const AddCommentRequestSchema: GenMessage<AddCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 17);
+  messageDesc(file_interaction, 21);
 
 /**
  * @generated from message douya.interaction.v1.CommentRef
@@ -468,7 +576,7 @@ export type CommentRef = Message<"douya.interaction.v1.CommentRef"> & {
  * Use `create(CommentRefSchema)` to create a new message.
  */
 export const CommentRefSchema: GenMessage<CommentRef> = /*@__PURE__*/
-  messageDesc(file_interaction, 18);
+  messageDesc(file_interaction, 22);
 
 /**
  * @generated from message douya.interaction.v1.JudgeCommentRequest
@@ -497,7 +605,7 @@ export type JudgeCommentRequest = Message<"douya.interaction.v1.JudgeCommentRequ
  * Use `create(JudgeCommentRequestSchema)` to create a new message.
  */
 export const JudgeCommentRequestSchema: GenMessage<JudgeCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 19);
+  messageDesc(file_interaction, 23);
 
 /**
  * @generated from message douya.interaction.v1.DeleteCommentResponse
@@ -510,7 +618,7 @@ export type DeleteCommentResponse = Message<"douya.interaction.v1.DeleteCommentR
  * Use `create(DeleteCommentResponseSchema)` to create a new message.
  */
 export const DeleteCommentResponseSchema: GenMessage<DeleteCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 20);
+  messageDesc(file_interaction, 24);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsRequest
@@ -544,7 +652,7 @@ export type ListCommentsRequest = Message<"douya.interaction.v1.ListCommentsRequ
  * Use `create(ListCommentsRequestSchema)` to create a new message.
  */
 export const ListCommentsRequestSchema: GenMessage<ListCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 21);
+  messageDesc(file_interaction, 25);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsResponse
@@ -580,7 +688,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
  * Use `create(ListCommentsResponseSchema)` to create a new message.
  */
 export const ListCommentsResponseSchema: GenMessage<ListCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 22);
+  messageDesc(file_interaction, 26);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesRequest
@@ -612,7 +720,7 @@ export type ListRepliesRequest = Message<"douya.interaction.v1.ListRepliesReques
  * Use `create(ListRepliesRequestSchema)` to create a new message.
  */
 export const ListRepliesRequestSchema: GenMessage<ListRepliesRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 23);
+  messageDesc(file_interaction, 27);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesResponse
@@ -634,7 +742,7 @@ export type ListRepliesResponse = Message<"douya.interaction.v1.ListRepliesRespo
  * Use `create(ListRepliesResponseSchema)` to create a new message.
  */
 export const ListRepliesResponseSchema: GenMessage<ListRepliesResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 24);
+  messageDesc(file_interaction, 28);
 
 /**
  * @generated from message douya.interaction.v1.PinCommentResponse
@@ -647,7 +755,7 @@ export type PinCommentResponse = Message<"douya.interaction.v1.PinCommentRespons
  * Use `create(PinCommentResponseSchema)` to create a new message.
  */
 export const PinCommentResponseSchema: GenMessage<PinCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 25);
+  messageDesc(file_interaction, 29);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsRequest
@@ -669,7 +777,7 @@ export type CloseCommentsRequest = Message<"douya.interaction.v1.CloseCommentsRe
  * Use `create(CloseCommentsRequestSchema)` to create a new message.
  */
 export const CloseCommentsRequestSchema: GenMessage<CloseCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 26);
+  messageDesc(file_interaction, 30);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsResponse
@@ -682,7 +790,7 @@ export type CloseCommentsResponse = Message<"douya.interaction.v1.CloseCommentsR
  * Use `create(CloseCommentsResponseSchema)` to create a new message.
  */
 export const CloseCommentsResponseSchema: GenMessage<CloseCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 27);
+  messageDesc(file_interaction, 31);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentRequest
@@ -716,7 +824,7 @@ export type ReportCommentRequest = Message<"douya.interaction.v1.ReportCommentRe
  * Use `create(ReportCommentRequestSchema)` to create a new message.
  */
 export const ReportCommentRequestSchema: GenMessage<ReportCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 28);
+  messageDesc(file_interaction, 32);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentResponse
@@ -729,7 +837,7 @@ export type ReportCommentResponse = Message<"douya.interaction.v1.ReportCommentR
  * Use `create(ReportCommentResponseSchema)` to create a new message.
  */
 export const ReportCommentResponseSchema: GenMessage<ReportCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 29);
+  messageDesc(file_interaction, 33);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsRequest
@@ -753,7 +861,7 @@ export type ListReportedCommentsRequest = Message<"douya.interaction.v1.ListRepo
  * Use `create(ListReportedCommentsRequestSchema)` to create a new message.
  */
 export const ListReportedCommentsRequestSchema: GenMessage<ListReportedCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 30);
+  messageDesc(file_interaction, 34);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsResponse
@@ -777,7 +885,7 @@ export type ListReportedCommentsResponse = Message<"douya.interaction.v1.ListRep
  * Use `create(ListReportedCommentsResponseSchema)` to create a new message.
  */
 export const ListReportedCommentsResponseSchema: GenMessage<ListReportedCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 31);
+  messageDesc(file_interaction, 35);
 
 /**
  * @generated from message douya.interaction.v1.ReportedComment
@@ -821,7 +929,7 @@ export type ReportedComment = Message<"douya.interaction.v1.ReportedComment"> & 
  * Use `create(ReportedCommentSchema)` to create a new message.
  */
 export const ReportedCommentSchema: GenMessage<ReportedComment> = /*@__PURE__*/
-  messageDesc(file_interaction, 32);
+  messageDesc(file_interaction, 36);
 
 /**
  * @generated from message douya.interaction.v1.DismissReportsResponse
@@ -834,7 +942,7 @@ export type DismissReportsResponse = Message<"douya.interaction.v1.DismissReport
  * Use `create(DismissReportsResponseSchema)` to create a new message.
  */
 export const DismissReportsResponseSchema: GenMessage<DismissReportsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 33);
+  messageDesc(file_interaction, 37);
 
 /**
  * @generated from enum douya.interaction.v1.Reaction
@@ -955,6 +1063,27 @@ export const InteractionService: GenService<{
     methodKind: "unary";
     input: typeof ReactRequestSchema;
     output: typeof ReactResponseSchema;
+  },
+  /**
+   * The caller keeps a published video to find it again, or no longer. Idempotent: `changed` tells whether anything was
+   * done. Error: VIDEO_NOT_FOUND.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.SetBookmark
+   */
+  setBookmark: {
+    methodKind: "unary";
+    input: typeof SetBookmarkRequestSchema;
+    output: typeof SetBookmarkResponseSchema;
+  },
+  /**
+   * Videos that the caller keeps, the most recently kept first; nobody else is told.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.ListBookmarks
+   */
+  listBookmarks: {
+    methodKind: "unary";
+    input: typeof ListBookmarksRequestSchema;
+    output: typeof ListBookmarksResponseSchema;
   },
   /**
    * Videos that a person likes, the most recently liked first.

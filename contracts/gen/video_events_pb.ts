@@ -6,16 +6,18 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Visibility } from "./video_pb.ts";
+import { file_video } from "./video_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file video_events.proto.
  */
 export const file_video_events: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiJAoQVmlkZW9IZWxkQ2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCSJMCgxWaWRlb0RlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoAWIGcHJvdG8z");
+  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiJAoQVmlkZW9IZWxkQ2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCSJfCgxWaWRlb0RlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARIRCglibG9iX2tleXMYBCADKAkiuwEKFlZpZGVvVmlzaWJpbGl0eUNoYW5nZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARInCgN3YXMYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5EicKA25vdxgFIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSEQoJYmxvYl9rZXlzGAYgAygJYgZwcm90bzM", [file_video]);
 
 /**
- * video.published.v1
+ * video.published.v1: for everybody. One that is finished and not public is told of by video.visibility_changed.v1.
  *
  * @generated from message douya.video.v1.VideoPublished
  */
@@ -97,7 +99,7 @@ export const AccountRemovedSchema: GenMessage<AccountRemoved> = /*@__PURE__*/
   messageDesc(file_video_events, 2);
 
 /**
- * video.retitled.v1: the title has changed.
+ * video.retitled.v1: what its author says of it, or allows, has changed: title, description, downloads.
  *
  * @generated from message douya.video.v1.VideoRetitled
  */
@@ -161,6 +163,13 @@ export type VideoDeleted = Message<"douya.video.v1.VideoDeleted"> & {
    * @generated from field: double published_at_ms = 3;
    */
   publishedAtMs: number;
+
+  /**
+   * What it showed; another video may show the same.
+   *
+   * @generated from field: repeated string blob_keys = 4;
+   */
+  blobKeys: string[];
 };
 
 /**
@@ -169,4 +178,52 @@ export type VideoDeleted = Message<"douya.video.v1.VideoDeleted"> & {
  */
 export const VideoDeletedSchema: GenMessage<VideoDeleted> = /*@__PURE__*/
   messageDesc(file_video_events, 5);
+
+/**
+ * video.visibility_changed.v1: other people than before may see a published video, or it is published for not all.
+ *
+ * @generated from message douya.video.v1.VideoVisibilityChanged
+ */
+export type VideoVisibilityChanged = Message<"douya.video.v1.VideoVisibilityChanged"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string author_id = 2;
+   */
+  authorId: string;
+
+  /**
+   * @generated from field: double published_at_ms = 3;
+   */
+  publishedAtMs: number;
+
+  /**
+   * Unspecified: it was not published before.
+   *
+   * @generated from field: douya.video.v1.Visibility was = 4;
+   */
+  was: Visibility;
+
+  /**
+   * @generated from field: douya.video.v1.Visibility now = 5;
+   */
+  now: Visibility;
+
+  /**
+   * What it shows.
+   *
+   * @generated from field: repeated string blob_keys = 6;
+   */
+  blobKeys: string[];
+};
+
+/**
+ * Describes the message douya.video.v1.VideoVisibilityChanged.
+ * Use `create(VideoVisibilityChangedSchema)` to create a new message.
+ */
+export const VideoVisibilityChangedSchema: GenMessage<VideoVisibilityChanged> = /*@__PURE__*/
+  messageDesc(file_video_events, 6);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki3wIKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkiVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIj8KGUNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QSDgoGc2hhMjU2GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAEiWgoaQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USEQoJY2hhbGxlbmdlGAEgASgJEikKBnJhbmdlcxgCIAMoCzIZLmRvdXlhLnZpZGVvLnYxLkJ5dGVSYW5nZSIlCglCeXRlUmFuZ2USDAoEZnJvbRgBIAEoARIKCgJ0bxgCIAEoASJKChVQcm92ZUtub3duRmlsZVJlcXVlc3QSEQoJY2hhbGxlbmdlGAEgASgJEg0KBXByb29mGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiMgoOUHVibGlzaFJlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJIh8KEEdldFZpZGVvc1JlcXVlc3QSCwoDaWRzGAEgAygJIjoKEUdldFZpZGVvc1Jlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIl8KE0xpc3RCeUF1dGhvclJlcXVlc3QSEQoJYXV0aG9yX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRITCgtldmVyeV9zdGF0ZRgEIAEoCCJLChRMaXN0QnlBdXRob3JSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbxIMCgRtb3JlGAIgASgIIksKFExpc3RQdWJsaXNoZWRSZXF1ZXN0EhEKCWJlZm9yZV9tcxgBIAEoARIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0iUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIIjAKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAEiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEMr4MCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvElYKC0RlbGV0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiMuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXNwb25zZRJQCglIb2xkVmlkZW8SIC5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVzcG9uc2USZAoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki/wMKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSKQoIbWVudGlvbnMYEyADKAsyFy5kb3V5YS52aWRlby52MS5NZW50aW9uEhQKDGVkaXRlZF9hdF9tcxgUIAEoARIuCgp2aXNpYmlsaXR5GBUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIYChBkb3dubG9hZF9hbGxvd2VkGBYgASgIIiwKB01lbnRpb24SEAoIbmFtZV9rZXkYASABKAkSDwoHdXNlcl9pZBgCIAEoCSJXChBBZGRVcGxvYWRSZXF1ZXN0Eg4KBnN0YWdlZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoARIPCgdhZGRyZXNzGAQgASgJIkIKG0JlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBISCgpzaXplX2J5dGVzGAEgASgBEg8KB2FkZHJlc3MYAiABKAkiJwoZR2V0UmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCSKJAQoPUmVzdW1hYmxlVXBsb2FkEgoKAmlkGAEgASgJEg8KB3BhcnRpYWwYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoARIVCg1leHBpcmVzX2F0X21zGAQgASgBEhsKDnVuY2hlY2tlZF9mcm9tGAUgASgBSACIAQFCEQoPX3VuY2hlY2tlZF9mcm9tIpgBChpMb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ3cml0ZXIYAiABKAkSGwoOdW5jaGVja2VkX2Zyb20YAyABKAFIAIgBARIbCg5yZWNlaXZlZF9ieXRlcxgEIAEoAUgBiAEBQhEKD191bmNoZWNrZWRfZnJvbUIRCg9fcmVjZWl2ZWRfYnl0ZXMiUgocVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ3cml0ZXIYAiABKAkSFgoOcmVjZWl2ZWRfYnl0ZXMYAyABKAEiLwodVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVzcG9uc2USDgoGZXhpc3RzGAEgASgIIjoKHEZpbmlzaFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGc2hhMjU2GAIgASgJIiEKE0NhbmNlbFVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiFgoUQ2FuY2VsVXBsb2FkUmVzcG9uc2UiPwoZQ2hhbGxlbmdlS25vd25GaWxlUmVxdWVzdBIOCgZzaGEyNTYYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoASJaChpDaGFsbGVuZ2VLbm93bkZpbGVSZXNwb25zZRIRCgljaGFsbGVuZ2UYASABKAkSKQoGcmFuZ2VzGAIgAygLMhkuZG91eWEudmlkZW8udjEuQnl0ZVJhbmdlIiUKCUJ5dGVSYW5nZRIMCgRmcm9tGAEgASgBEgoKAnRvGAIgASgBIkoKFVByb3ZlS25vd25GaWxlUmVxdWVzdBIRCgljaGFsbGVuZ2UYASABKAkSDQoFcHJvb2YYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSKrAQoOUHVibGlzaFJlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5Eh0KEGRvd25sb2FkX2FsbG93ZWQYBSABKAhIAIgBAUITChFfZG93bmxvYWRfYWxsb3dlZCIfChBHZXRWaWRlb3NSZXF1ZXN0EgsKA2lkcxgBIAMoCSI6ChFHZXRWaWRlb3NSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbyJfChNMaXN0QnlBdXRob3JSZXF1ZXN0EhEKCWF1dGhvcl9pZBgBIAEoCRIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0SEwoLZXZlcnlfc3RhdGUYBCABKAgiSwoUTGlzdEJ5QXV0aG9yUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8SDAoEbW9yZRgCIAEoCCJhChRMaXN0UHVibGlzaGVkUmVxdWVzdBIRCgliZWZvcmVfbXMYASABKAESEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhQKDHdpdGhfZnJpZW5kcxgEIAEoCCJQChVMaXN0UHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkEgwKBG1vcmUYAiABKAgicwoJUHVibGlzaGVkEgoKAmlkGAEgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgCIAEoARIRCglhdXRob3JfaWQYAyABKAkSLgoKdmlzaWJpbGl0eRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkiIwoURmluZFB1Ymxpc2hlZFJlcXVlc3QSCwoDaWRzGAEgAygJIkIKFUZpbmRQdWJsaXNoZWRSZXNwb25zZRIpCgZ2aWRlb3MYASADKAsyGS5kb3V5YS52aWRlby52MS5QdWJsaXNoZWQiJAoURmluZE9wZW5CbG9ic1JlcXVlc3QSDAoEa2V5cxgBIAMoCSIlChVGaW5kT3BlbkJsb2JzUmVzcG9uc2USDAoEa2V5cxgBIAMoCSIvChJDaGFuZ2VUaXRsZVJlcXVlc3QSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkizAEKElVwZGF0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCRISCgV0aXRsZRgCIAEoCUgAiAEBEhgKC2Rlc2NyaXB0aW9uGAMgASgJSAGIAQESLgoKdmlzaWJpbGl0eRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSHQoQZG93bmxvYWRfYWxsb3dlZBgFIAEoCEgCiAEBQggKBl90aXRsZUIOCgxfZGVzY3JpcHRpb25CEwoRX2Rvd25sb2FkX2FsbG93ZWQiIAoSRGVsZXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJIhUKE0RlbGV0ZVZpZGVvUmVzcG9uc2UiPAoQSG9sZFZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRoZWxkGAIgASgIEg4KBnJlYXNvbhgDIAEoCSITChFIb2xkVmlkZW9SZXNwb25zZSIrChVHZXRBdXRob3JTdGF0c1JlcXVlc3QSEgoKYXV0aG9yX2lkcxgBIAMoCSJEChZHZXRBdXRob3JTdGF0c1Jlc3BvbnNlEioKBXN0YXRzGAEgAygLMhsuZG91eWEudmlkZW8udjEuQXV0aG9yU3RhdHMiLwoLQXV0aG9yU3RhdHMSEQoJYXV0aG9yX2lkGAEgASgJEg0KBXdvcmtzGAIgASgBKpIBCgpWaWRlb1N0YXRlEhsKF1ZJREVPX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVklERU9fU1RBVEVfVVBMT0FERUQQARIaChZWSURFT19TVEFURV9QUk9DRVNTSU5HEAISGQoVVklERU9fU1RBVEVfUFVCTElTSEVEEAMSFgoSVklERU9fU1RBVEVfRkFJTEVEEAQqiAEKClZpc2liaWxpdHkSGgoWVklTSUJJTElUWV9VTlNQRUNJRklFRBAAEhUKEVZJU0lCSUxJVFlfUFVCTElDEAESFwoTVklTSUJJTElUWV9VTkxJU1RFRBACEhYKElZJU0lCSUxJVFlfRlJJRU5EUxADEhYKElZJU0lCSUxJVFlfUFJJVkFURRAEMtMOCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kUHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kT3BlbkJsb2JzEiQuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEk0KC1VwZGF0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuVXBkYXRlVmlkZW9SZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEmQKDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -156,6 +156,35 @@ export type Video = Message<"douya.video.v1.Video"> & {
    * @generated from field: repeated string notices = 17;
    */
   notices: string[];
+
+  /**
+   * @generated from field: string description = 18;
+   */
+  description: string;
+
+  /**
+   * Whom the title and the description mention.
+   *
+   * @generated from field: repeated douya.video.v1.Mention mentions = 19;
+   */
+  mentions: Mention[];
+
+  /**
+   * When its author last changed the title or the description after it was published; 0: never.
+   *
+   * @generated from field: double edited_at_ms = 20;
+   */
+  editedAtMs: number;
+
+  /**
+   * @generated from field: douya.video.v1.Visibility visibility = 21;
+   */
+  visibility: Visibility;
+
+  /**
+   * @generated from field: bool download_allowed = 22;
+   */
+  downloadAllowed: boolean;
 };
 
 /**
@@ -164,6 +193,30 @@ export type Video = Message<"douya.video.v1.Video"> & {
  */
 export const VideoSchema: GenMessage<Video> = /*@__PURE__*/
   messageDesc(file_video, 1);
+
+/**
+ * @generated from message douya.video.v1.Mention
+ */
+export type Mention = Message<"douya.video.v1.Mention"> & {
+  /**
+   * The user name in the form in which names are compared (nameKey in platform/text).
+   *
+   * @generated from field: string name_key = 1;
+   */
+  nameKey: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message douya.video.v1.Mention.
+ * Use `create(MentionSchema)` to create a new message.
+ */
+export const MentionSchema: GenMessage<Mention> = /*@__PURE__*/
+  messageDesc(file_video, 2);
 
 /**
  * @generated from message douya.video.v1.AddUploadRequest
@@ -199,7 +252,7 @@ export type AddUploadRequest = Message<"douya.video.v1.AddUploadRequest"> & {
  * Use `create(AddUploadRequestSchema)` to create a new message.
  */
 export const AddUploadRequestSchema: GenMessage<AddUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 2);
+  messageDesc(file_video, 3);
 
 /**
  * @generated from message douya.video.v1.BeginResumableUploadRequest
@@ -221,7 +274,7 @@ export type BeginResumableUploadRequest = Message<"douya.video.v1.BeginResumable
  * Use `create(BeginResumableUploadRequestSchema)` to create a new message.
  */
 export const BeginResumableUploadRequestSchema: GenMessage<BeginResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 3);
+  messageDesc(file_video, 4);
 
 /**
  * @generated from message douya.video.v1.GetResumableUploadRequest
@@ -238,7 +291,7 @@ export type GetResumableUploadRequest = Message<"douya.video.v1.GetResumableUplo
  * Use `create(GetResumableUploadRequestSchema)` to create a new message.
  */
 export const GetResumableUploadRequestSchema: GenMessage<GetResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 4);
+  messageDesc(file_video, 5);
 
 /**
  * @generated from message douya.video.v1.ResumableUpload
@@ -279,7 +332,7 @@ export type ResumableUpload = Message<"douya.video.v1.ResumableUpload"> & {
  * Use `create(ResumableUploadSchema)` to create a new message.
  */
 export const ResumableUploadSchema: GenMessage<ResumableUpload> = /*@__PURE__*/
-  messageDesc(file_video, 5);
+  messageDesc(file_video, 6);
 
 /**
  * @generated from message douya.video.v1.LockResumableUploadRequest
@@ -317,7 +370,7 @@ export type LockResumableUploadRequest = Message<"douya.video.v1.LockResumableUp
  * Use `create(LockResumableUploadRequestSchema)` to create a new message.
  */
 export const LockResumableUploadRequestSchema: GenMessage<LockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 6);
+  messageDesc(file_video, 7);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadRequest
@@ -346,7 +399,7 @@ export type UnlockResumableUploadRequest = Message<"douya.video.v1.UnlockResumab
  * Use `create(UnlockResumableUploadRequestSchema)` to create a new message.
  */
 export const UnlockResumableUploadRequestSchema: GenMessage<UnlockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 7);
+  messageDesc(file_video, 8);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadResponse
@@ -365,7 +418,7 @@ export type UnlockResumableUploadResponse = Message<"douya.video.v1.UnlockResuma
  * Use `create(UnlockResumableUploadResponseSchema)` to create a new message.
  */
 export const UnlockResumableUploadResponseSchema: GenMessage<UnlockResumableUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 8);
+  messageDesc(file_video, 9);
 
 /**
  * @generated from message douya.video.v1.FinishResumableUploadRequest
@@ -387,7 +440,7 @@ export type FinishResumableUploadRequest = Message<"douya.video.v1.FinishResumab
  * Use `create(FinishResumableUploadRequestSchema)` to create a new message.
  */
 export const FinishResumableUploadRequestSchema: GenMessage<FinishResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 9);
+  messageDesc(file_video, 10);
 
 /**
  * @generated from message douya.video.v1.CancelUploadRequest
@@ -404,7 +457,7 @@ export type CancelUploadRequest = Message<"douya.video.v1.CancelUploadRequest"> 
  * Use `create(CancelUploadRequestSchema)` to create a new message.
  */
 export const CancelUploadRequestSchema: GenMessage<CancelUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 10);
+  messageDesc(file_video, 11);
 
 /**
  * @generated from message douya.video.v1.CancelUploadResponse
@@ -417,7 +470,7 @@ export type CancelUploadResponse = Message<"douya.video.v1.CancelUploadResponse"
  * Use `create(CancelUploadResponseSchema)` to create a new message.
  */
 export const CancelUploadResponseSchema: GenMessage<CancelUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 11);
+  messageDesc(file_video, 12);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileRequest
@@ -441,7 +494,7 @@ export type ChallengeKnownFileRequest = Message<"douya.video.v1.ChallengeKnownFi
  * Use `create(ChallengeKnownFileRequestSchema)` to create a new message.
  */
 export const ChallengeKnownFileRequestSchema: GenMessage<ChallengeKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 13);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileResponse
@@ -463,7 +516,7 @@ export type ChallengeKnownFileResponse = Message<"douya.video.v1.ChallengeKnownF
  * Use `create(ChallengeKnownFileResponseSchema)` to create a new message.
  */
 export const ChallengeKnownFileResponseSchema: GenMessage<ChallengeKnownFileResponse> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 14);
 
 /**
  * From the first byte to the one before `to`.
@@ -487,7 +540,7 @@ export type ByteRange = Message<"douya.video.v1.ByteRange"> & {
  * Use `create(ByteRangeSchema)` to create a new message.
  */
 export const ByteRangeSchema: GenMessage<ByteRange> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.ProveKnownFileRequest
@@ -516,7 +569,7 @@ export type ProveKnownFileRequest = Message<"douya.video.v1.ProveKnownFileReques
  * Use `create(ProveKnownFileRequestSchema)` to create a new message.
  */
 export const ProveKnownFileRequestSchema: GenMessage<ProveKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.PublishRequest
@@ -531,6 +584,25 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
    * @generated from field: string title = 2;
    */
   title: string;
+
+  /**
+   * @generated from field: string description = 3;
+   */
+  description: string;
+
+  /**
+   * Unspecified: public.
+   *
+   * @generated from field: douya.video.v1.Visibility visibility = 4;
+   */
+  visibility: Visibility;
+
+  /**
+   * Absent: yes.
+   *
+   * @generated from field: optional bool download_allowed = 5;
+   */
+  downloadAllowed?: boolean | undefined;
 };
 
 /**
@@ -538,7 +610,7 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.GetVideosRequest
@@ -555,7 +627,7 @@ export type GetVideosRequest = Message<"douya.video.v1.GetVideosRequest"> & {
  * Use `create(GetVideosRequestSchema)` to create a new message.
  */
 export const GetVideosRequestSchema: GenMessage<GetVideosRequest> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 18);
 
 /**
  * @generated from message douya.video.v1.GetVideosResponse
@@ -572,7 +644,7 @@ export type GetVideosResponse = Message<"douya.video.v1.GetVideosResponse"> & {
  * Use `create(GetVideosResponseSchema)` to create a new message.
  */
 export const GetVideosResponseSchema: GenMessage<GetVideosResponse> = /*@__PURE__*/
-  messageDesc(file_video, 18);
+  messageDesc(file_video, 19);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorRequest
@@ -608,7 +680,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
  * Use `create(ListByAuthorRequestSchema)` to create a new message.
  */
 export const ListByAuthorRequestSchema: GenMessage<ListByAuthorRequest> = /*@__PURE__*/
-  messageDesc(file_video, 19);
+  messageDesc(file_video, 20);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorResponse
@@ -630,7 +702,7 @@ export type ListByAuthorResponse = Message<"douya.video.v1.ListByAuthorResponse"
  * Use `create(ListByAuthorResponseSchema)` to create a new message.
  */
 export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@__PURE__*/
-  messageDesc(file_video, 20);
+  messageDesc(file_video, 21);
 
 /**
  * @generated from message douya.video.v1.ListPublishedRequest
@@ -652,6 +724,13 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
    * @generated from field: uint32 limit = 3;
    */
   limit: number;
+
+  /**
+   * Those for friends too.
+   *
+   * @generated from field: bool with_friends = 4;
+   */
+  withFriends: boolean;
 };
 
 /**
@@ -659,7 +738,7 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
  * Use `create(ListPublishedRequestSchema)` to create a new message.
  */
 export const ListPublishedRequestSchema: GenMessage<ListPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 21);
+  messageDesc(file_video, 22);
 
 /**
  * @generated from message douya.video.v1.ListPublishedResponse
@@ -681,7 +760,7 @@ export type ListPublishedResponse = Message<"douya.video.v1.ListPublishedRespons
  * Use `create(ListPublishedResponseSchema)` to create a new message.
  */
 export const ListPublishedResponseSchema: GenMessage<ListPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 22);
+  messageDesc(file_video, 23);
 
 /**
  * @generated from message douya.video.v1.Published
@@ -696,6 +775,16 @@ export type Published = Message<"douya.video.v1.Published"> & {
    * @generated from field: double published_at_ms = 2;
    */
   publishedAtMs: number;
+
+  /**
+   * @generated from field: string author_id = 3;
+   */
+  authorId: string;
+
+  /**
+   * @generated from field: douya.video.v1.Visibility visibility = 4;
+   */
+  visibility: Visibility;
 };
 
 /**
@@ -703,7 +792,75 @@ export type Published = Message<"douya.video.v1.Published"> & {
  * Use `create(PublishedSchema)` to create a new message.
  */
 export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
-  messageDesc(file_video, 23);
+  messageDesc(file_video, 24);
+
+/**
+ * @generated from message douya.video.v1.FindPublishedRequest
+ */
+export type FindPublishedRequest = Message<"douya.video.v1.FindPublishedRequest"> & {
+  /**
+   * @generated from field: repeated string ids = 1;
+   */
+  ids: string[];
+};
+
+/**
+ * Describes the message douya.video.v1.FindPublishedRequest.
+ * Use `create(FindPublishedRequestSchema)` to create a new message.
+ */
+export const FindPublishedRequestSchema: GenMessage<FindPublishedRequest> = /*@__PURE__*/
+  messageDesc(file_video, 25);
+
+/**
+ * @generated from message douya.video.v1.FindPublishedResponse
+ */
+export type FindPublishedResponse = Message<"douya.video.v1.FindPublishedResponse"> & {
+  /**
+   * @generated from field: repeated douya.video.v1.Published videos = 1;
+   */
+  videos: Published[];
+};
+
+/**
+ * Describes the message douya.video.v1.FindPublishedResponse.
+ * Use `create(FindPublishedResponseSchema)` to create a new message.
+ */
+export const FindPublishedResponseSchema: GenMessage<FindPublishedResponse> = /*@__PURE__*/
+  messageDesc(file_video, 26);
+
+/**
+ * @generated from message douya.video.v1.FindOpenBlobsRequest
+ */
+export type FindOpenBlobsRequest = Message<"douya.video.v1.FindOpenBlobsRequest"> & {
+  /**
+   * @generated from field: repeated string keys = 1;
+   */
+  keys: string[];
+};
+
+/**
+ * Describes the message douya.video.v1.FindOpenBlobsRequest.
+ * Use `create(FindOpenBlobsRequestSchema)` to create a new message.
+ */
+export const FindOpenBlobsRequestSchema: GenMessage<FindOpenBlobsRequest> = /*@__PURE__*/
+  messageDesc(file_video, 27);
+
+/**
+ * @generated from message douya.video.v1.FindOpenBlobsResponse
+ */
+export type FindOpenBlobsResponse = Message<"douya.video.v1.FindOpenBlobsResponse"> & {
+  /**
+   * @generated from field: repeated string keys = 1;
+   */
+  keys: string[];
+};
+
+/**
+ * Describes the message douya.video.v1.FindOpenBlobsResponse.
+ * Use `create(FindOpenBlobsResponseSchema)` to create a new message.
+ */
+export const FindOpenBlobsResponseSchema: GenMessage<FindOpenBlobsResponse> = /*@__PURE__*/
+  messageDesc(file_video, 28);
 
 /**
  * @generated from message douya.video.v1.ChangeTitleRequest
@@ -725,7 +882,46 @@ export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & 
  * Use `create(ChangeTitleRequestSchema)` to create a new message.
  */
 export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
-  messageDesc(file_video, 24);
+  messageDesc(file_video, 29);
+
+/**
+ * @generated from message douya.video.v1.UpdateVideoRequest
+ */
+export type UpdateVideoRequest = Message<"douya.video.v1.UpdateVideoRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: optional string title = 2;
+   */
+  title?: string | undefined;
+
+  /**
+   * @generated from field: optional string description = 3;
+   */
+  description?: string | undefined;
+
+  /**
+   * Unspecified: as it is.
+   *
+   * @generated from field: douya.video.v1.Visibility visibility = 4;
+   */
+  visibility: Visibility;
+
+  /**
+   * @generated from field: optional bool download_allowed = 5;
+   */
+  downloadAllowed?: boolean | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.UpdateVideoRequest.
+ * Use `create(UpdateVideoRequestSchema)` to create a new message.
+ */
+export const UpdateVideoRequestSchema: GenMessage<UpdateVideoRequest> = /*@__PURE__*/
+  messageDesc(file_video, 30);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoRequest
@@ -742,7 +938,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 25);
+  messageDesc(file_video, 31);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -755,7 +951,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 26);
+  messageDesc(file_video, 32);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -784,7 +980,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 27);
+  messageDesc(file_video, 33);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -797,7 +993,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 28);
+  messageDesc(file_video, 34);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -814,7 +1010,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 29);
+  messageDesc(file_video, 35);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -831,7 +1027,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 30);
+  messageDesc(file_video, 36);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -853,7 +1049,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 31);
+  messageDesc(file_video, 37);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -890,6 +1086,54 @@ export enum VideoState {
  */
 export const VideoStateSchema: GenEnum<VideoState> = /*@__PURE__*/
   enumDesc(file_video, 0);
+
+/**
+ * Who may see a published video. Whoever may not gets what is got for a video that does not exist.
+ *
+ * @generated from enum douya.video.v1.Visibility
+ */
+export enum Visibility {
+  /**
+   * Public, from a process of an earlier release.
+   *
+   * @generated from enum value: VISIBILITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Everybody, in every list.
+   *
+   * @generated from enum value: VISIBILITY_PUBLIC = 1;
+   */
+  PUBLIC = 1,
+
+  /**
+   * Everybody who has its id; it is in no list but its author's, and in the likes of the one who asks.
+   *
+   * @generated from enum value: VISIBILITY_UNLISTED = 2;
+   */
+  UNLISTED = 2,
+
+  /**
+   * The author, and people who follow the author and are followed back.
+   *
+   * @generated from enum value: VISIBILITY_FRIENDS = 3;
+   */
+  FRIENDS = 3,
+
+  /**
+   * The author.
+   *
+   * @generated from enum value: VISIBILITY_PRIVATE = 4;
+   */
+  PRIVATE = 4,
+}
+
+/**
+ * Describes the enum douya.video.v1.Visibility.
+ */
+export const VisibilitySchema: GenEnum<Visibility> = /*@__PURE__*/
+  enumDesc(file_video, 1);
 
 /**
  * @generated from service douya.video.v1.VideoService
@@ -992,7 +1236,7 @@ export const VideoService: GenService<{
   },
   /**
    * Turns an upload of the caller into a video and starts its pipeline. A repeated request for the same upload
-   * returns the same video. Errors: UPLOAD_NOT_FOUND, TITLE_INVALID.
+   * returns the same video. Errors: UPLOAD_NOT_FOUND, TITLE_INVALID, DESCRIPTION_INVALID.
    *
    * @generated from rpc douya.video.v1.VideoService.Publish
    */
@@ -1002,8 +1246,9 @@ export const VideoService: GenService<{
     output: typeof VideoSchema;
   },
   /**
-   * Those of these videos that the caller may see, in the order asked: published ones and their own. Others are left
-   * out.
+   * Those of these videos that the caller may see, in the order asked: their own, and published ones as their
+   * visibility says. Others are left out: a video that one may not see is a video that is not there. Fails when nobody
+   * can tell whether the caller is a friend of whose video it is.
    *
    * @generated from rpc douya.video.v1.VideoService.GetVideos
    */
@@ -1013,7 +1258,7 @@ export const VideoService: GenService<{
     output: typeof GetVideosResponseSchema;
   },
   /**
-   * One author's videos, newest first; the author also sees unpublished ones.
+   * One author's videos, newest first: public ones, for friends those for friends too, for the author all.
    *
    * @generated from rpc douya.video.v1.VideoService.ListByAuthor
    */
@@ -1023,7 +1268,7 @@ export const VideoService: GenService<{
     output: typeof ListByAuthorResponseSchema;
   },
   /**
-   * Ids of published videos, newest first.
+   * Public videos, newest first. For other modules only.
    *
    * @generated from rpc douya.video.v1.VideoService.ListPublished
    */
@@ -1033,13 +1278,44 @@ export const VideoService: GenService<{
     output: typeof ListPublishedResponseSchema;
   },
   /**
-   * Changes the title of a video of the caller. Errors: TITLE_INVALID, VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
+   * Those of these videos that are in feeds: public or for friends. Independent of the caller; for other modules only.
+   *
+   * @generated from rpc douya.video.v1.VideoService.FindPublished
+   */
+  findPublished: {
+    methodKind: "unary";
+    input: typeof FindPublishedRequestSchema;
+    output: typeof FindPublishedResponseSchema;
+  },
+  /**
+   * Those of these blobs that anybody may load: a public video shows them.
+   *
+   * @generated from rpc douya.video.v1.VideoService.FindOpenBlobs
+   */
+  findOpenBlobs: {
+    methodKind: "unary";
+    input: typeof FindOpenBlobsRequestSchema;
+    output: typeof FindOpenBlobsResponseSchema;
+  },
+  /**
+   * UpdateVideo with a title alone, for gateways of an earlier release.
    *
    * @generated from rpc douya.video.v1.VideoService.ChangeTitle
    */
   changeTitle: {
     methodKind: "unary";
     input: typeof ChangeTitleRequestSchema;
+    output: typeof VideoSchema;
+  },
+  /**
+   * Changes what is present of a video of the caller. Idempotent. Errors: TITLE_INVALID, DESCRIPTION_INVALID,
+   * VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
+   *
+   * @generated from rpc douya.video.v1.VideoService.UpdateVideo
+   */
+  updateVideo: {
+    methodKind: "unary";
+    input: typeof UpdateVideoRequestSchema;
     output: typeof VideoSchema;
   },
   /**

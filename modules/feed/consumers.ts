@@ -4,8 +4,10 @@ import {
   relationUnfollowed,
   videoDeleted,
   videoPublished,
+  videoVisibilityChanged,
 } from "#contracts/events.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
+import { Visibility } from "#contracts/gen/video_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
 import type { ConsumeOptions } from "#platform/events/consumer/consumer.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
@@ -16,7 +18,10 @@ import type { FeedStore } from "./store.ts";
 import { systemCall } from "./system-call.ts";
 import type { Tables } from "./tables.ts";
 
-export const inboxEvents = [videoPublished, videoDeleted, relationFollowed, relationUnfollowed] as const;
+export const inboxEvents = [
+  ...[videoPublished, videoVisibilityChanged, videoDeleted],
+  ...[relationFollowed, relationUnfollowed],
+] as const;
 type InboxEvent = EventOf<(typeof inboxEvents)[number]>;
 
 /** How many followers the authors of published videos have, by author. */
@@ -31,7 +36,9 @@ export function projectInboxes(
 ): Pick<ConsumeOptions<Tables, (typeof inboxEvents)[number], Followers>, "prepare" | "handle"> {
   return {
     async prepare(events, { signal }) {
-      const published = events.filter(({ type }) => type === videoPublished.name);
+      const published = events.filter(
+        ({ type }) => type === videoPublished.name || type === videoVisibilityChanged.name,
+      );
       const userIds = [...new Set(published.map(({ message }) => (message as Authored).authorId))];
       if (userIds.length === 0) return new Map();
       const call = systemCall({ traceId: published[0]!.traceId, signal });
@@ -60,8 +67,17 @@ export function projectInboxes(
     event: InboxEvent,
     followers: Followers,
   ): Promise<string[] | "everybody"> {
+    const count = (authorId: string) => followers.get(authorId) ?? 0;
     if (event.type === videoPublished.name)
-      return addVideo(on, event, followers.get(event.message.authorId) ?? 0);
+      return addVideo(on, event.message, event.traceId, count(event.message.authorId));
+    if (event.type === videoVisibilityChanged.name) {
+      const { videoId, authorId, publishedAtMs, now } = event.message;
+      const video = { videoId, authorId, publishedAtMs, friends: now === Visibility.FRIENDS };
+      if (now === Visibility.PUBLIC || video.friends)
+        return addVideo(on, video, event.traceId, count(authorId));
+      await store.removeVideo(on, video);
+      return "everybody";
+    }
     if (event.type !== videoDeleted.name) return [];
     await store.removeVideo(on, event.message);
     return event.message.publishedAtMs > 0 ? "everybody" : [];
@@ -69,9 +85,11 @@ export function projectInboxes(
 
   async function addVideo(
     on: Transaction<Tables>,
-    { message: video, traceId }: EventOf<typeof videoPublished>,
+    { videoId, authorId, publishedAtMs, friends }: Authored,
+    traceId: string,
     followers: number,
   ): Promise<string[] | "everybody"> {
+    const video = { videoId, authorId, publishedAtMs, ...(friends && { friends }) };
     const wasLarge = (await store.wereLarge([video.authorId], on)).has(video.authorId);
     const pushed = await store.noteVideo(on, video, isLarge(followers, wasLarge, pullFollowers));
     if (!pushed) return "everybody";

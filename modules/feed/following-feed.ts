@@ -1,3 +1,4 @@
+import { areFriends } from "#contracts/friends.ts";
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { type RelationService, Relationship } from "#contracts/gen/relation_pb.ts";
 import { createBatcher, createListBatcher } from "#platform/db/batcher.ts";
@@ -13,6 +14,10 @@ import type { FeedStore, PageQuery } from "./store.ts";
 /** Later than anything that can be published. */
 export const newest: Entry = { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: "9223372036854775807" };
 const followingPage = 5000;
+/** How many entries are looked at in one step, when those of a page were not for the reader. */
+const maxLook = 250;
+
+type Standings = (asked: { userId: string; otherIds: string[] }, call: Call) => Promise<Uint8Array>;
 
 /** The newest videos by people the reader follows, before a position: at most `limit`, fewer only at the end. */
 export type FollowingFeed = (
@@ -100,16 +105,30 @@ export function followingFeed(options: {
     return new Set(interests.flatMap(({ authorIds }) => authorIds));
   }
 
-  const standings = coalesce(
-    async (people: { userId: string; otherIds: string[] }[], call) =>
-      (await relation.getStandings({ people, oneWay: true }, call)).standings,
-    ({ otherIds }) => otherIds.length,
-  );
+  const [standings, bothWays] = [true, false].map((oneWay) =>
+    coalesce(
+      async (people: { userId: string; otherIds: string[] }[], call) =>
+        (await relation.getStandings({ people, oneWay }, call)).standings,
+      ({ otherIds }) => otherIds.length,
+    ),
+  ) as [Standings, Standings];
   async function onlyFollowed(userId: string, ids: string[], call: Call): Promise<Set<string>> {
     if (ids.length === 0) return new Set();
     const otherIds = [...new Set(ids)];
     const flags = await standings({ userId, otherIds }, call);
     return new Set(otherIds.filter((_, i) => flags[i]! & Relationship.FOLLOWS));
+  }
+
+  /** Those of these entries that the reader may see: of authors they still follow, and of friends what is for friends. */
+  async function stillFor(userId: string, entries: Authored[], call: Call): Promise<Authored[]> {
+    const forFriends = entries.filter(({ friends }) => friends);
+    const otherIds = [...new Set(forFriends.map(({ authorId }) => authorId))];
+    const [followed, flags] = await Promise.all([
+      onlyFollowed(userId, [...new Set(entries.map(({ authorId }) => authorId))], call),
+      otherIds.length === 0 ? undefined : bothWays({ userId, otherIds }, call),
+    ]);
+    const friends = new Set(otherIds.filter((_, i) => areFriends(flags?.[i] ?? 0)));
+    return entries.filter((entry) => (entry.friends ? friends : followed).has(entry.authorId));
   }
 
   /** Looks which of the authors who came to be pulled since the last read are followed. */
@@ -129,18 +148,14 @@ export function followingFeed(options: {
     const own = unseen.get(userId);
     if (own) await lookAtPulls(userId, own, asCaller);
     const found: Authored[] = [];
-    let from = before;
+    let [from, size] = [before, limit];
     for (;;) {
-      const entries = await pageOf({ userId, before: from, limit }, call);
-      const followed = await onlyFollowed(
-        userId,
-        entries.map((entry) => entry.authorId),
-        asCaller,
-      );
-      found.push(...entries.filter((entry) => followed.has(entry.authorId)));
-      // Only an unfollow in the last moments makes a page short before the end.
-      if (entries.length < limit || found.length >= limit) return found.slice(0, limit);
+      const entries = await pageOf({ userId, before: from, limit: size }, call);
+      found.push(...(await stillFor(userId, entries, asCaller)));
+      if (entries.length < size || found.length >= limit) return found.slice(0, limit);
       from = entries.at(-1)!;
+      // An author may have published a thousand for friends alone.
+      size = maxLook;
     }
   };
 }

@@ -35,7 +35,7 @@ export const feedModule = defineModule<FeedConfig, Tables>()({
   name: "feed",
   service: FeedService,
   calls: {
-    video: only(VideoService, "getVideos", "listPublished"),
+    video: only(VideoService, "findPublished", "listPublished"),
     relation: only(RelationService, "getRelations", "getStandings", "listFollowers", "listFollowing"),
     interaction: only(InteractionService, "getInterests"),
   },

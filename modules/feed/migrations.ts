@@ -119,4 +119,8 @@ export const migrations: Migrations = {
   "0007-dead-jobs": `${deadJobs("feed")}`,
   "0008-traces-of-jobs": `${jobTraces("feed")}`,
   "0009-lease-of-the-process": `${processLease("feed")}`,
+  "0010-for-friends": `
+    -- Shown only to those followers whom the author follows back.
+    alter table feed.author_video add friends boolean not null default false;
+  `,
 };

@@ -141,7 +141,7 @@ test("a rebuild gives numbers to authors without one, and keeps the others", asy
   follows.add(y);
   await read();
   await own.database.pool.query(`insert into feed.author_video values (${y}, 1, 1, false)`);
-  await rebuildStore(own.db, own.events).checked([], [x, y, y], undefined, 2);
+  await rebuildStore(own.db, own.events).checked([], [], [x, y, y], undefined, 2);
   expect(await numbers()).toEqual([
     [x, first],
     [y, first + 1],

@@ -39,9 +39,10 @@ export function rebuildStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       await events.transaction(db, async (transaction, emit) => {
         emit(inboxesChanged, {});
         await sql`
-          insert into feed.author_video (author_id, published_ms, video_id, pushed)
+          insert into feed.author_video (author_id, published_ms, video_id, pushed, friends)
           select * from unnest(${videos.map((one) => one.authorId)}::int8[], ${videos.map((one) => one.publishedAtMs)}::int8[],
-            ${videos.map((one) => one.videoId)}::int8[], ${videos.map((one) => one.pushed)}::boolean[])
+            ${videos.map((one) => one.videoId)}::int8[], ${videos.map((one) => one.pushed)}::boolean[],
+            ${videos.map((one) => one.friends ?? false)}::boolean[])
           on conflict do nothing`.execute(transaction);
         await advance(
           transaction,
@@ -64,8 +65,17 @@ export function rebuildStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         pushed: row.pushed,
       }));
     },
-    /** Removes videos that are no longer published, and makes readers pull from authors who do not deliver. */
-    async checked(wrong: Noted[], pulledAuthors: string[], next: string[] | undefined, count: number) {
+    /**
+     * Removes videos that are no longer in feeds, says whom the others are for, and makes readers pull from authors who
+     * do not deliver.
+     */
+    async checked(
+      wrong: Noted[],
+      right: Noted[],
+      pulledAuthors: string[],
+      next: string[] | undefined,
+      count: number,
+    ) {
       await events.transaction(db, async (transaction, emit) => {
         emit(inboxesChanged, {});
         await sql`
@@ -75,6 +85,13 @@ export function rebuildStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           where v.author_id = w.author_id and v.published_ms = w.published_ms and v.video_id = w.video_id`.execute(
           transaction,
         );
+        await sql`
+          update feed.author_video v set friends = r.friends
+          from unnest(${right.map((one) => one.authorId)}::int8[], ${right.map((one) => one.publishedAtMs)}::int8[],
+            ${right.map((one) => one.videoId)}::int8[], ${right.map((one) => one.friends ?? false)}::boolean[])
+            as r(author_id, published_ms, video_id, friends)
+          where v.author_id = r.author_id and v.published_ms = r.published_ms and v.video_id = r.video_id
+            and v.friends <> r.friends`.execute(transaction);
         await numberAuthors(transaction, pulledAuthors);
         await advance(
           transaction,

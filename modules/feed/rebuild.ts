@@ -1,5 +1,5 @@
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
-import type { VideoService } from "#contracts/gen/video_pb.ts";
+import { type VideoService, Visibility } from "#contracts/gen/video_pb.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import type { Client } from "#platform/rpc/service.ts";
 import type { Noted, RebuildStore } from "./rebuild-store.ts";
@@ -15,22 +15,20 @@ const page = 100;
  */
 export function rebuildInboxes(options: {
   store: RebuildStore;
-  video: Client<typeof VideoService, "getVideos" | "listPublished">;
+  video: Client<typeof VideoService, "findPublished" | "listPublished">;
   relation: Client<typeof RelationService, "getRelations">;
   wereLarge(authorIds: string[]): Promise<Set<string>>;
   pullFollowers: number;
 }): JobKind {
   const { store, video, relation, wereLarge, pullFollowers } = options;
 
-  /** The next of all videos, with their authors. Videos deleted meanwhile are left out. */
+  /** The next of all that are in feeds. */
   async function published([beforeMs = "0", beforeId = ""]: string[]) {
-    const listed = await video.listPublished(
-      { beforeMs: Number(beforeMs), beforeId, limit: page },
+    const { videos, more } = await video.listPublished(
+      { beforeMs: Number(beforeMs), beforeId, limit: page, withFriends: true },
       systemCall(),
     );
-    const ids = listed.videos.map((one) => one.id);
-    const { videos } = ids.length > 0 ? await video.getVideos({ ids }, systemCall()) : { videos: [] };
-    const last = listed.more ? listed.videos.at(-1) : undefined;
+    const last = more ? videos.at(-1) : undefined;
     return { videos, next: last && [String(last.publishedAtMs), last.id] };
   }
 
@@ -48,10 +46,11 @@ export function rebuildInboxes(options: {
   async function add(place: string[]): Promise<string[] | undefined> {
     const { videos, next } = await published(place);
     const large = await largeAuthors([...new Set(videos.map((one) => one.authorId))]);
-    const noted = videos.map(({ id, authorId, publishedAtMs }) => ({
+    const noted = videos.map(({ id, authorId, publishedAtMs, visibility }) => ({
       videoId: id,
       authorId,
       publishedAtMs,
+      friends: visibility === Visibility.FRIENDS,
       pushed: !large.has(authorId),
     }));
     await store.addVideos(noted, next);
@@ -61,16 +60,21 @@ export function rebuildInboxes(options: {
   async function check(place: string[]): Promise<string[] | undefined> {
     const noted = await store.noted(place, page);
     const ids = noted.map((one) => one.videoId);
-    const { videos } = ids.length > 0 ? await video.getVideos({ ids }, systemCall()) : { videos: [] };
-    const right = new Set(
-      videos.map(({ id, authorId, publishedAtMs }) => `${id} ${authorId} ${publishedAtMs}`),
+    const { videos } = ids.length > 0 ? await video.findPublished({ ids }, systemCall()) : { videos: [] };
+    const right = new Map(
+      videos.map((one) => [
+        `${one.id} ${one.authorId} ${one.publishedAtMs}`,
+        one.visibility === Visibility.FRIENDS,
+      ]),
     );
-    const isRight = (one: Noted) => right.has(`${one.videoId} ${one.authorId} ${one.publishedAtMs}`);
+    const forFriends = (one: Noted) => right.get(`${one.videoId} ${one.authorId} ${one.publishedAtMs}`);
+    const isRight = (one: Noted) => forFriends(one) !== undefined;
     const last = noted.length === page ? noted.at(-1) : undefined;
     const next = last && [last.authorId, String(last.publishedAtMs), last.videoId];
     const pulled = noted.filter((one) => !one.pushed && isRight(one)).map((one) => one.authorId);
     await store.checked(
       noted.filter((one) => !isRight(one)),
+      noted.filter(isRight).map((one) => ({ ...one, friends: forFriends(one) === true })),
       pulled,
       next,
       noted.length,

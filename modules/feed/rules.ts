@@ -27,6 +27,8 @@ export interface Entry {
 
 export interface Authored extends Entry {
   authorId: string;
+  /** Only for friends of the author. */
+  friends?: boolean;
 }
 
 /** Newest first. Ids are decimal strings without leading zeros, so the longer one is the larger. */

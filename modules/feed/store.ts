@@ -26,11 +26,13 @@ interface EntryRow {
   published_ms: string;
   video_id: string;
   author_id: string;
+  friends?: boolean;
 }
 const toEntry = (row: EntryRow): Authored => ({
   publishedAtMs: Number(row.published_ms),
   videoId: row.video_id,
   authorId: row.author_id,
+  ...(row.friends && { friends: true }),
 });
 
 /** The SQL of recorded videos and inboxes; reader-store.ts has that of readers, pulls.ts that of pulling. */
@@ -38,15 +40,15 @@ export function feedStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   // Spread into one literal they would take ten times as long, and each batch has a store of its own.
   return Object.assign(readerStore(db), pullStore(db), {
     /**
-     * Records a new video: from the commit on, new followers get it from the list of the author's videos. Returns
-     * whether it is delivered or pulled; this is decided once, even if it is recorded again.
+     * Records a video, or whom it is for: from the commit on, new followers get it from the list of the author's
+     * videos. Returns whether it is delivered or pulled; this is decided once, even if it is recorded again.
      */
     async noteVideo(on: Queryable<Tables>, video: Authored, large: boolean): Promise<boolean> {
       const { rows } = await sql<{ pushed: boolean }>`
         with noted as (
-          insert into feed.author_video as v (author_id, published_ms, video_id, pushed)
-          values (${video.authorId}, ${video.publishedAtMs}, ${video.videoId}, ${!large})
-          on conflict (author_id, published_ms, video_id) do update set pushed = v.pushed
+          insert into feed.author_video as v (author_id, published_ms, video_id, pushed, friends)
+          values (${video.authorId}, ${video.publishedAtMs}, ${video.videoId}, ${!large}, ${video.friends ?? false})
+          on conflict (author_id, published_ms, video_id) do update set friends = excluded.friends
           returning pushed
         ), clock as (
           update feed.pull_clock set value = value + 1
@@ -133,27 +135,26 @@ export function feedStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     },
 
     /**
-     * Pages of many readers, newest first, in one statement: what was delivered to the inbox, without deleted videos,
-     * and what the authors the reader pulls from published.
+     * Pages of many readers, newest first, in one statement: what was delivered to the inbox, without what is not
+     * recorded any more, and what the authors the reader pulls from published.
      */
     async pages(queries: PageQuery[]): Promise<Authored[][]> {
       const { rows } = await sql<EntryRow & { i: string }>`
-        select q.i, e.published_ms, e.video_id, e.author_id
+        select q.i, e.published_ms, e.video_id, e.author_id, e.friends
         from unnest(${queries.map((q) => q.userId)}::int8[], ${queries.map((q) => q.before.publishedAtMs)}::int8[],
           ${queries.map((q) => q.before.videoId)}::int8[], ${queries.map((q) => q.limit)}::int[])
           with ordinality as q(user_id, ms, id, n, i)
         cross join lateral (
           select * from (
             (
-              select published_ms, video_id, author_id from feed.inbox e
-              where e.user_id = q.user_id and (e.published_ms, e.video_id) < (q.ms, q.id)
-                and exists (
-                  select from feed.author_video v
-                  where v.author_id = e.author_id and v.published_ms = e.published_ms and v.video_id = e.video_id
-                )
+              select e.published_ms, e.video_id, e.author_id, v.friends
+              from feed.inbox e join feed.author_video v
+                on v.author_id = e.author_id and v.published_ms = e.published_ms and v.video_id = e.video_id
+              -- One that was taken back and published again may be pulled by then.
+              where v.pushed and e.user_id = q.user_id and (e.published_ms, e.video_id) < (q.ms, q.id)
               order by e.published_ms desc, e.video_id desc limit q.n
             ) union all (
-              select v.published_ms, v.video_id, v.author_id
+              select v.published_ms, v.video_id, v.author_id, v.friends
               from feed.pull p cross join lateral (
                 select * from feed.author_video v
                 where v.author_id = p.author_id and not v.pushed and (v.published_ms, v.video_id) < (q.ms, q.id)

@@ -6,7 +6,13 @@ type Int8 = ColumnType<string, string | number, string | number>;
 export type RebuildStep = "add" | "check" | "empty";
 
 export interface Tables extends JobTables {
-  author_video: { author_id: string; published_ms: Int8; video_id: string; pushed: boolean };
+  author_video: {
+    author_id: string;
+    published_ms: Int8;
+    video_id: string;
+    pushed: boolean;
+    friends: Generated<boolean>;
+  };
   author: { author_id: string; large: boolean; pull_number: Int8 | null };
   inbox: { user_id: string; published_ms: Int8; video_id: string; author_id: string };
   reader: {

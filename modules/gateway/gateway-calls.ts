@@ -7,11 +7,11 @@ import { VideoService } from "#contracts/gen/video_pb.ts";
 import type { Clients } from "#platform/module/module.ts";
 import { allBut } from "#platform/rpc/service.ts";
 
-/** All methods for public requests; what only modules ask each other is left out. */
+/** All methods for public requests; what only modules ask each other, or gateways of an earlier release, is left out. */
 export const gatewayCalls = {
-  user: allBut(UserService),
+  user: allBut(UserService, "findUsers"),
   relation: allBut(RelationService),
-  video: allBut(VideoService, "listPublished"),
+  video: allBut(VideoService, "listPublished", "findPublished", "changeTitle"),
   interaction: allBut(InteractionService, "getInterests"),
   message: allBut(MessageService),
   feed: allBut(FeedService),

@@ -9,6 +9,7 @@ import type { SessionCookie } from "./edge/session-cookie.ts";
 import type { GatewayClients } from "./gateway-calls.ts";
 import { type MediaUrls, mediaUrls, originOf, wantsPaths } from "./media/media-urls.ts";
 import type { ResumableIntake } from "./media/resumable-intake.ts";
+import type { SignedMedia } from "./media/signed-media.ts";
 import type { UploadIntake } from "./media/upload-intake.ts";
 
 /** What the routes of both public APIs are given. */
@@ -30,9 +31,11 @@ export interface GatewayContext {
   blobs: BlobStore;
   cookie: SessionCookie;
   publicUrl: string;
+  signed: SignedMedia;
   urlsFor(request: FastifyRequest): MediaUrls;
 }
 
-export function urlsFor(publicUrl: string): GatewayContext["urlsFor"] {
-  return (request) => mediaUrls(wantsPaths(request) ? "" : originOf(request, publicUrl));
+export function urlsFor(publicUrl: string, signed: SignedMedia): GatewayContext["urlsFor"] {
+  return (request) =>
+    mediaUrls(wantsPaths(request) ? "" : originOf(request, publicUrl), signed, request.identity?.userId);
 }

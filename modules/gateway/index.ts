@@ -20,6 +20,7 @@ import { gatewayCalls } from "./gateway-calls.ts";
 import { type GatewayContext, urlsFor } from "./gateway-context.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
 import { createResumableIntake } from "./media/resumable-intake.ts";
+import { signedMedia } from "./media/signed-media.ts";
 import { createUploadIntake } from "./media/upload-intake.ts";
 import { firstScreen } from "./web/first-screen.ts";
 import { linkPreview } from "./web/link-preview.ts";
@@ -33,6 +34,8 @@ export interface GatewayConfig {
   timeZone: string;
   /** The built web client. */
   webDir: string;
+  /** Of the installation; the key that signs media URLs is derived from it. */
+  secret: string;
 }
 
 /** The public HTTP edge. Owns no data. */
@@ -65,6 +68,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
     const validity = feedValidity(events, caches);
     const parts = createPublicParts(clients, validity, caches);
     const intake = createUploadIntake(blobs, clients.video, protect, config.maxUploadBytes);
+    const signed = signedMedia(config.secret);
     const context: GatewayContext = {
       ...clients,
       auth,
@@ -76,7 +80,8 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       limits: createLimits(protect),
       admit: createAdmit(protect, auth),
       blobs,
-      urlsFor: urlsFor(config.publicUrl),
+      signed,
+      urlsFor: urlsFor(config.publicUrl, signed),
       cookie: sessionCookie(config.publicUrl),
       publicUrl: config.publicUrl,
     };
@@ -102,7 +107,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         await app.register((scope) => classicApi(scope, classicContext, config), {
           prefix: "/douyin",
         });
-        await app.register((scope) => mediaRoutes(scope, blobs));
+        await app.register((scope) => mediaRoutes(scope, context, parts, validity));
         await app.register((scope) =>
           webClient(scope, config.webDir, linkPreview(context, log), firstScreen(context, log)),
         );

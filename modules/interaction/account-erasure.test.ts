@@ -6,6 +6,7 @@ import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
+import { bookmarkStore } from "./bookmark-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { migrations } from "./migrations.ts";
 import type { StoredReaction } from "./reaction-kinds.ts";
@@ -26,7 +27,7 @@ afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
     "truncate interaction.video, interaction.reaction, interaction.comment, interaction.person, " +
-      "interaction.reported, interaction.report",
+      "interaction.reported, interaction.report, interaction.bookmark",
   );
   await addVideos(
     own.db,
@@ -36,6 +37,9 @@ beforeEach(async () => {
 
 const videoOf = (i: number) => String(10_000 + i);
 const reactions = () => reactionStore(own.db, own.events);
+const bookmarks = () => bookmarkStore(own.db, own.events);
+const keep = (userId: string, videos: string[]) =>
+  bookmarks().apply(videos.map((videoId) => ({ videoId, userId, kept: true, id: String(++lastId) })));
 const comments = () => commentStore(own.db, own.events);
 const react = (userId: string, videos: string[], reaction: StoredReaction) =>
   reactions().apply(videos.map((videoId) => ({ videoId, userId, reaction, id: String(++lastId) })));
@@ -52,6 +56,7 @@ const report = async (commentId: string) => {
 const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const left = async () => [
   ...(await rowsOf("select from interaction.reaction where user_id = 500")),
+  ...(await rowsOf("select from interaction.bookmark where user_id = 500")),
   ...(await rowsOf("select from interaction.comment where author_id = 500 or reply_to_user_id = 500")),
   ...(await rowsOf("select from interaction.report where reporter_id = 500")),
 ];
@@ -61,6 +66,7 @@ async function remove(): Promise<void> {
     accounts: () => accountErasureStore(own.db),
     reactions,
     comments,
+    bookmarks,
     reports: () => reportStore(own.db),
   });
   await own.events.transaction(own.db, async (_transaction, emit) =>
@@ -73,6 +79,8 @@ async function remove(): Promise<void> {
 test("reactions and comments go, exactly, with the replies under them; other people's stay", async () => {
   const videos = Array.from({ length: 1200 }, (_, i) => videoOf(i));
   await react(eve, videos.slice(0, 700), 1);
+  await keep(eve, videos);
+  await keep("501", [videoOf(0)]);
   await react(eve, videos.slice(700), -1);
   await react("2", videos.slice(0, 10), 1);
   const thread = (await comment(eve, videoOf(0))) as CommentRow;

@@ -5,6 +5,7 @@ import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { eachInTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
+import type { BookmarkStore } from "./bookmark-store.ts";
 import type { CommentStore } from "./comment-store.ts";
 import { storedKinds } from "./reaction-kinds.ts";
 import type { ReactionStore } from "./reaction-store.ts";
@@ -12,7 +13,7 @@ import type { ReportStore } from "./report-store.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * Erases the reports, reactions and comments of a deleted account. Each goes as if its author had withdrawn it: with
+ * Erases the reports, reactions, bookmarks and comments of a deleted account. Each goes as if its author had withdrawn it: with
  * its counts, its event and the replies under it. What is on videos that are being deleted goes with them.
  */
 export function consumeErasures(
@@ -21,6 +22,7 @@ export function consumeErasures(
     accounts: StoreFor<AccountErasureStore>;
     reactions: StoreFor<ReactionStore>;
     comments: StoreFor<CommentStore>;
+    bookmarks: StoreFor<BookmarkStore>;
     reports: StoreFor<ReportStore>;
   },
 ): Consumer {
@@ -34,7 +36,19 @@ export function consumeErasures(
       // In separate transactions, since there may be many; each is idempotent.
       await removeReactions(stores.reactions(call));
       await removeComments(stores.comments(call));
+      await removeBookmarks(stores.bookmarks(call));
       await removeReports(stores.reports(call));
+
+      async function removeBookmarks(bookmarks: BookmarkStore): Promise<void> {
+        for (let after = "0"; ; checkTimeSlice()) {
+          const rows = await bookmarks.bookmarksOf(userId, after);
+          if (rows.length === 0) return;
+          await bookmarks.apply(
+            rows.map((row) => ({ videoId: row.video_id, userId, kept: false, id: row.id, traceId })),
+          );
+          after = rows.at(-1)!.id;
+        }
+      }
 
       async function removeReactions(reactions: ReactionStore): Promise<void> {
         for (const kind of storedKinds) {

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { withoutDeleted } from "#contracts/deleted-accounts.ts";
-import { commentDeleted, commented } from "#contracts/events.ts";
+import { commentDeleted, commented, commentsClosed } from "#contracts/events.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
@@ -133,8 +133,10 @@ export function commentStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       }),
     /** Closes or opens the comments of a video. Error: VIDEO_NOT_FOUND. */
     close: (videoId: string, closed: boolean, check: (video: VideoRow) => void) =>
-      onVideo(videoId, async (transaction, video) => {
+      onVideo(videoId, async (transaction, video, emit) => {
         check(video);
+        if (video.closed === closed) return;
+        emit(commentsClosed, { videoId, closed });
         await transaction.updateTable("video").set({ closed }).where("video_id", "=", videoId).execute();
       }),
   };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { videoDeleted } from "#contracts/events.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
+import { bookmarkStore } from "./bookmark-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { consumeVideoDeletions } from "./consumers.ts";
 import { migrations } from "./migrations.ts";
@@ -54,6 +55,10 @@ describe("consumeVideoDeletions", () => {
     await comment("101");
     await comment("102");
 
+    const bookmarks = bookmarkStore(db, events);
+    await bookmarks.apply(
+      ["101", "102"].map((videoId) => ({ videoId, userId: "5", kept: true, id: String(++lastId) })),
+    );
     const forgotten = new Set<string>();
     const consumer = consumeVideoDeletions(events, () => removalStore(db, events), {
       forget: async (videoId) => void forgotten.add(videoId),
@@ -67,6 +72,10 @@ describe("consumeVideoDeletions", () => {
     expect([...forgotten]).toEqual(["101"]);
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
     expect(await comment("101")).toEqual(["video-gone"]);
+    expect(await bookmarks.apply([{ videoId: "101", userId: "6", kept: true, id: "1" }])).toEqual([
+      undefined,
+    ]);
+    expect(await bookmarks.list("5", undefined, 9)).toEqual([expect.objectContaining({ video_id: "102" })]);
     // Its row does not come back for a viewer who saw the video before.
     await addVideos(db, [{ videoId: "101", authorId: author }]);
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
@@ -76,8 +85,8 @@ describe("consumeVideoDeletions", () => {
     );
     expect(rows).toEqual([{ video_id: "102", count: "600" }]);
     expect(await reactions.videoStats(["101", "102"])).toEqual([
-      { video_id: "101", likes: "0", dislikes: "0", comments: "0" },
-      { video_id: "102", likes: "600", dislikes: "0", comments: "1" },
+      { video_id: "101", likes: "0", dislikes: "0", comments: "0", closed: false, bookmarks: "0" },
+      { video_id: "102", likes: "600", dislikes: "0", comments: "1", closed: false, bookmarks: "1" },
     ]);
     expect(await comments.flat("101", undefined, 9)).toEqual([]);
     expect((await reactions.userStats([author]))[0]?.likes_received).toBe("600");

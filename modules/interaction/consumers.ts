@@ -30,7 +30,7 @@ export function consumeVideoDeletions(
         const { videoId } = message;
         const store = storeFor({ traceId, signal });
         // In separate transactions: millions of rows must not be locked in one. Repeating does no harm.
-        for (const remove of [store.removeReactions, store.removeComments]) {
+        for (const remove of [store.removeReactions, store.removeBookmarks, store.removeComments]) {
           while (await remove(videoId)) checkTimeSlice();
         }
         await store.forget(videoId);

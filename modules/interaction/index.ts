@@ -7,8 +7,10 @@ import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { askBlocks } from "./blocks.ts";
+import { bookmarkStore } from "./bookmark-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { consumeVideoDeletions } from "./consumers.ts";
+import { bookmarkHandlers } from "./handlers/bookmarks.ts";
 import { commentHandlers } from "./handlers/comments.ts";
 import { getOpinions, getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
 import { getInterests } from "./handlers/get-interests.ts";
@@ -34,6 +36,7 @@ export const interactionModule = defineModule<object, Tables>()({
   affinity: {
     react: ({ videoId }) => videoId,
     withdraw: ({ videoId }) => videoId,
+    setBookmark: ({ videoId }) => videoId,
     addComment: ({ videoId }) => videoId,
     listComments: ({ videoId }) => videoId,
   },
@@ -42,17 +45,19 @@ export const interactionModule = defineModule<object, Tables>()({
   async start({ db, clients, ids, events, caches, security }) {
     const reactions = perCall(db, (until) => reactionStore(until, events));
     const comments = perCall(db, (until) => commentStore(until, events));
+    const bookmarks = perCall(db, (until) => bookmarkStore(until, events));
     const reports = perCall(db, reportStore);
     const addRows = perCall(db, (until) => (rows: PublishedVideo[]) => addVideos(until, rows));
     const videos = createPublishedVideos(clients.video, addRows, caches);
     const blocks = askBlocks(clients.relation);
     const accounts = perCall(db, accountErasureStore);
-    const erasures = consumeErasures(events, { accounts, reactions, comments, reports });
+    const erasures = consumeErasures(events, { accounts, reactions, comments, bookmarks, reports });
     const removal = perCall(db, (until) => removalStore(until, events));
     const deletions = consumeVideoDeletions(events, removal, videos);
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),
+        ...bookmarkHandlers(bookmarks, videos, ids),
         getVideoStats: getVideoStats(reactions.reading),
         getOpinions: getOpinions(reactions.reading),
         getUserStats: getUserStats(reactions.reading),

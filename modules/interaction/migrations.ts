@@ -95,4 +95,16 @@ export const migrations: Migrations = {
     );
     create index report_reporter on interaction.report (reporter_id, id);
   `,
+  "0006-bookmarks": `
+    -- Who keeps which video to find it again.
+    create table interaction.bookmark (
+      video_id int8 not null,
+      user_id int8 not null,
+      -- In the order of time.
+      id int8 not null,
+      primary key (video_id, user_id)
+    );
+    create index bookmark_kept on interaction.bookmark (user_id, id) include (video_id);
+    alter table interaction.video add bookmarks int8 not null default 0;
+  `,
 };

@@ -1,10 +1,11 @@
-import { type VideoService, VideoState } from "#contracts/gen/video_pb.ts";
+import { type Video, type VideoService, VideoState } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { Caches } from "#platform/cache/caches.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { mergeCalls, type ServedCall } from "#platform/rpc/call.ts";
+import type { Call, ServedCall } from "#platform/rpc/call.ts";
+import { coalesceById } from "#platform/rpc/coalesce.ts";
 import type { Client } from "#platform/rpc/service.ts";
 
 export interface PublishedVideo {
@@ -13,13 +14,15 @@ export interface PublishedVideo {
 }
 
 export interface PublishedVideos {
-  /** Adds the row of a published video if it has none, and gives its author's id. Error: VIDEO_NOT_FOUND. */
+  /**
+   * Adds the row of a published video if it has none, and gives its author's id. Error: VIDEO_NOT_FOUND, also when the
+   * caller may not see it.
+   */
   ensureRow(videoId: string, call: ServedCall): Promise<string>;
   /** It was deleted. */
   forget(videoId: string): Promise<void>;
 }
 
-/** A video deleted in this time is refused by its row, once the event has arrived. */
 const remembered = { max: 100_000, ttlMs: 30_000 };
 
 export function createPublishedVideos(
@@ -27,26 +30,32 @@ export function createPublishedVideos(
   addRows: PerCall<(videos: PublishedVideo[]) => Promise<void>>,
   caches: Pick<Caches, "shared">,
 ): PublishedVideos {
+  /** Whose rows are there. */
   const authorOf = caches.shared("authors of published videos", remembered);
-  const find = createBatcher(
-    async (asked: { videoId: string; call: ServedCall }[], batch): Promise<(string | undefined)[]> => {
-      const merged = mergeCalls(asked.map(({ call }) => call));
-      // As a guest: before it is published, not even the author can like it.
-      const ids = [...new Set(asked.map(({ videoId }) => videoId))];
-      const { videos } = await video.getVideos({ ids }, { ...merged, signal: batch.signal });
-      const published = videos.filter(({ state }) => state === VideoState.PUBLISHED);
-      if (published.length > 0)
-        await addRows(batch)(published.map(({ id, authorId }) => ({ videoId: id, authorId })));
-      const authors = new Map(published.map(({ id, authorId }) => [id, authorId]));
-      return asked.map(({ videoId }) => authors.get(videoId));
-    },
+  const add = createBatcher(async (videos: PublishedVideo[], batch) => {
+    await addRows(batch)(videos);
+    return videos.map(({ authorId }) => authorId);
+  });
+  const forEverybody = coalesceById(
+    async (ids, call) => (await video.getVideos({ ids }, call)).videos,
+    ({ id }) => id,
   );
+
+  /** Asked each time: who may see it changes, and what may not be seen is not there. */
+  async function find(videoId: string, call: Call): Promise<Video | undefined> {
+    if (!isId(videoId)) return undefined;
+    // As a guest first, together with others: most are public.
+    const found = (await forEverybody([videoId], call)).get(videoId);
+    return found ?? (await video.getVideos({ ids: [videoId] }, call)).videos[0];
+  }
+
   return {
     async ensureRow(videoId, call) {
-      const authorId = isId(videoId)
-        ? await authorOf.get(videoId, () => find({ videoId, call }, call))
-        : undefined;
-      if (authorId === undefined) throw refusal("VIDEO_NOT_FOUND");
+      const found = await find(videoId, call);
+      // Before it is published, not even its author can like it.
+      if (found?.state !== VideoState.PUBLISHED) throw refusal("VIDEO_NOT_FOUND");
+      const { authorId } = found;
+      await authorOf.get(videoId, () => add({ videoId, authorId }, call));
       return authorId;
     },
     forget: authorOf.forget,

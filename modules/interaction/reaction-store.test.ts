@@ -94,8 +94,11 @@ describe("apply", () => {
         }
         expect(await counts()).toEqual(recount(facts));
         const pairs = videos.flatMap((videoId) => people.map((userId) => ({ videoId, userId })));
-        expect(await store.reactionsOf(pairs)).toEqual(
-          pairs.map(({ videoId, userId }) => facts.get(`${videoId} ${userId}`) ?? 0),
+        expect(await store.opinionsOf(pairs)).toEqual(
+          pairs.map(({ videoId, userId }) => ({
+            reaction: facts.get(`${videoId} ${userId}`) ?? 0,
+            kept: false,
+          })),
         );
       }),
       { numRuns: 25 },

@@ -70,7 +70,7 @@ export function reactionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     videoStats: (videoIds: string[]) =>
       db
         .selectFrom("video")
-        .select(["video_id", "likes", "dislikes", "comments"])
+        .select(["video_id", "likes", "dislikes", "comments", "closed", "bookmarks"])
         .where("video_id", "=", sql<string>`any(${videoIds}::int8[])`)
         .execute(),
     userStats: (userIds: string[]) =>
@@ -79,16 +79,23 @@ export function reactionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .selectAll()
         .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
         .execute(),
-    /** The reaction of each of these people to the video. */
-    async reactionsOf(pairs: { videoId: string; userId: string }[]): Promise<StoredReaction[]> {
+    /** The reaction of each of these people to the video, and whether they keep it. */
+    async opinionsOf(
+      pairs: { videoId: string; userId: string }[],
+    ): Promise<{ reaction: StoredReaction; kept: boolean }[]> {
       if (pairs.length === 0) return [];
       // One text with a digit for each: rows cost many times as much to send and read.
       const { rows } = await sql<{ digits: string }>`
-        select string_agg((coalesce(r.reaction, 0) + 1)::text, '' order by p.i) as digits
+        select string_agg((coalesce(r.reaction, 0) + 1 + case when b.id is null then 0 else 3 end)::text, ''
+          order by p.i) as digits
         from unnest(${pairs.map((pair) => pair.videoId)}::int8[], ${pairs.map((pair) => pair.userId)}::int8[])
           with ordinality as p(video_id, user_id, i)
-        left join interaction.reaction r on r.video_id = p.video_id and r.user_id = p.user_id`.execute(db);
-      return Array.from(rows[0]!.digits, (digit) => (Number(digit) - 1) as StoredReaction);
+        left join interaction.reaction r on r.video_id = p.video_id and r.user_id = p.user_id
+        left join interaction.bookmark b on b.video_id = p.video_id and b.user_id = p.user_id`.execute(db);
+      return Array.from(rows[0]!.digits, (digit) => ({
+        reaction: ((Number(digit) % 3) - 1) as StoredReaction,
+        kept: Number(digit) >= 3,
+      }));
     },
     liked(userId: string, before: string | undefined, limit: number) {
       let rows = db

@@ -13,6 +13,11 @@ export const counts: readonly KeptCount[] = [
     facts: sql`select video_id, count(*) from interaction.reaction where reaction = -1 group by 1`,
   },
   {
+    what: "bookmarks of videos",
+    kept: sql`select video_id, bookmarks from interaction.video`,
+    facts: sql`select video_id, count(*) from interaction.bookmark group by 1`,
+  },
+  {
     what: "comments on videos",
     kept: sql`select video_id, comments from interaction.video`,
     facts: sql`select video_id, count(*) from interaction.comment group by 1`,

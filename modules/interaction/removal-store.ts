@@ -59,6 +59,18 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           where video_id = ${videoId}
           returning (select count(*) from gone)`.execute(transaction);
       }),
+    removeBookmarks: (videoId: string) =>
+      inChunks(videoId, (transaction) =>
+        sql<{ count: string }>`
+          with gone as (
+            delete from interaction.bookmark where video_id = ${videoId} and user_id in (
+              select user_id from interaction.bookmark where video_id = ${videoId} order by user_id limit ${removalChunk}
+            ) returning user_id
+          )
+          update interaction.video set bookmarks = bookmarks - (select count(*) from gone)
+          where video_id = ${videoId}
+          returning (select count(*) from gone)`.execute(transaction),
+      ),
     removeComments: (videoId: string) =>
       inChunks(videoId, (transaction) =>
         sql<{ count: string }>`

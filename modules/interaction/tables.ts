@@ -8,6 +8,7 @@ export interface Tables {
     likes: Generated<string>;
     dislikes: Generated<string>;
     comments: Generated<string>;
+    bookmarks: Generated<string>;
     last_sequence: Generated<string>;
     last_floor: Generated<string>;
     closed: Generated<boolean>;
@@ -21,6 +22,7 @@ export interface Tables {
     gone: Generated<boolean>;
   };
   reaction: { video_id: string; user_id: string; reaction: StoredKind; id: string };
+  bookmark: { video_id: string; user_id: string; id: string };
   comment: {
     video_id: string;
     id: string;

@@ -83,6 +83,16 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .where("id", "=", sql<string>`any(${ids}::int8[])`)
         .where("state", "=", "open")
         .execute(),
+    /** Only open accounts. */
+    async idsByName(nameKeys: string[]): Promise<{ id: string; name_key: string }[]> {
+      const rows = await db
+        .selectFrom("account")
+        .select(["id", "name_key"])
+        .where("name_key", "=", sql<string>`any(${nameKeys}::text[])`)
+        .where("state", "=", "open")
+        .execute();
+      return rows as { id: string; name_key: string }[];
+    },
     async updateProfile(id: UserId, change: Partial<Pick<Account, "name" | "signature">>): Promise<Account> {
       return events.transaction(db, async (transaction, emit) => {
         emit(profileChanged, { userId: id, atMs: Date.now() });

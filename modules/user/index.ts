@@ -9,7 +9,7 @@ import { deletionRequestStore } from "./deletion-request-store.ts";
 import { changePassword } from "./handlers/change-password.ts";
 import { closeAccount } from "./handlers/close-account.ts";
 import { logIn } from "./handlers/log-in.ts";
-import { getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
+import { findUsers, getUsers, setPicture, updateProfile } from "./handlers/profile.ts";
 import { refresh } from "./handlers/refresh.ts";
 import { register } from "./handlers/register.ts";
 import { checkSessions, endSessions, listSessions } from "./handlers/sessions.ts";
@@ -73,6 +73,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
         closeAccount: closeAccount(accounts, deletionRequests, passwords, ids, own, security),
         listPublicKeys: async () => ({ jwks: (await tokens.publicKeys()).map((key) => JSON.stringify(key)) }),
         getUsers: getUsers(accounts.reading),
+        findUsers: findUsers(accounts.reading),
         updateProfile: updateProfile(accounts),
         setPicture: setPicture(accounts, blobs, media),
       },

@@ -65,7 +65,10 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
   const running = await videoModule.start({
     config: { workers: 1, maxProcessingMs: 1_200_000, maxUnpublishedBytes: 1e9, ...config },
     db: own.db,
-    clients: {},
+    clients: {
+      relation: { getStandings: () => Promise.reject(new Error("nothing here is for friends")) },
+      user: { findUsers: () => Promise.reject(new Error("nobody is mentioned here")) },
+    },
     outage: () => undefined,
     jobs: own.jobs,
     ids: createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now }),

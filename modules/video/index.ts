@@ -1,17 +1,29 @@
+import { RelationService } from "#contracts/gen/relation_pb.ts";
+import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { only } from "#platform/rpc/service.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
+import { askAudience } from "./audience.ts";
 import { addUpload } from "./handlers/add-upload.ts";
-import { changeTitle } from "./handlers/change-title.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { knownFiles } from "./handlers/known-file.ts";
 import { publish } from "./handlers/publish.ts";
-import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
+import {
+  findOpenBlobs,
+  findPublished,
+  getAuthorStats,
+  getVideos,
+  listByAuthor,
+  listPublished,
+} from "./handlers/read.ts";
 import { resumableUploads } from "./handlers/resumable-upload.ts";
 import { knownFileStore } from "./known-file-store.ts";
+import { updateVideo } from "./handlers/update-video.ts";
+import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
@@ -44,16 +56,18 @@ const sweepEveryMs = 10 * 60_000;
 export const videoModule = defineModule<VideoConfig, Tables>()({
   name: "video",
   service: VideoService,
-  calls: {},
+  calls: { relation: only(RelationService, "getStandings"), user: only(UserService, "findUsers") },
   migrations,
   usesMedia: true,
   recount: counts,
   seed: seedVideos,
-  async start({ config, db, ids, jobs, events, blobs, media, security, log }) {
+  async start({ config, db, clients, ids, jobs, events, blobs, media, security, log }) {
     const uploads = perCall(db, uploadStore);
     const resumables = perCall(db, resumableStore);
     const known = perCall(db, knownFileStore);
     const uploadParts = { store: uploads, blobs, media, jobs, ...config };
+    const audience = askAudience(clients.relation);
+    const mentions = findMentions(clients.user);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
     const workers = jobs.work({
@@ -89,12 +103,14 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids),
         ...knownFiles(known, uploadParts, ids),
-        publish: publish(uploads, jobs, ids),
-        getVideos: getVideos(videos.reading),
-        listByAuthor: listByAuthor(videos.reading),
+        publish: publish(uploads, jobs, ids, mentions),
+        getVideos: getVideos(videos.reading, audience),
+        listByAuthor: listByAuthor(videos.reading, audience),
         listPublished: listPublished(videos.reading),
-        changeTitle: changeTitle(videos),
-        deleteVideo: deleteVideo(videos, jobs),
+        findPublished: findPublished(videos.reading),
+        findOpenBlobs: findOpenBlobs(videos.reading),
+        ...updateVideo(videos, audience, mentions),
+        deleteVideo: deleteVideo(videos, jobs, audience),
         holdVideo: holdVideo(videos, security),
         getAuthorStats: getAuthorStats(videos.reading),
       },

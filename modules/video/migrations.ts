@@ -114,4 +114,19 @@ export const migrations: Migrations = {
     );
     create index known_file_challenge_by_age on video.known_file_challenge (made_at);
   `,
+  "0012-posts": `
+    alter table video.video
+      add description text not null default '',
+      -- Whom the texts mention: ids of people by the key of their user name.
+      add mentions jsonb not null default '{}',
+      -- When the texts were last changed after it was published.
+      add edited_at timestamptz,
+      -- public, unlisted, friends or private.
+      add visibility text not null default 'public',
+      add download_allowed boolean not null default true;
+  `,
+  "0013-public-videos": `
+    create index concurrently if not exists video_public on video.video (published_ms desc, id desc)
+      where state = 'published' and visibility = 'public'
+  `,
 };

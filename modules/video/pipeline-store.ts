@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { videoPublished } from "#contracts/events.ts";
+import { videoPublished, videoVisibilityChanged } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
@@ -10,6 +10,7 @@ import { countWorks } from "./author-rows.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
+import { toVisibility } from "./visibility.ts";
 
 /** What is published, with the blobs that are kept for it. */
 export interface PublishedFile {
@@ -68,17 +69,23 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           })
           .where("id", "=", id)
           .where("state", "=", "processing")
-          .returning(["author_id", "published_ms"])
+          .returning(["author_id", "published_ms", "visibility"])
           .executeTakeFirst();
         if (!video) return false;
         await job.finish(transaction);
-        await countWorks(transaction, video.author_id, 1);
+        const isPublic = video.visibility === "public";
+        if (isPublic) await countWorks(transaction, video.author_id, 1);
         const published = {
           videoId: id,
           authorId: video.author_id,
           publishedAtMs: Number(video.published_ms),
         };
-        emit(videoPublished, published, job.traceId);
+        if (isPublic) emit(videoPublished, published, job.traceId);
+        else {
+          const blobKeys = [result.playKey, result.coverKey];
+          const change = { ...published, now: toVisibility(video.visibility), blobKeys };
+          emit(videoVisibilityChanged, change, job.traceId);
+        }
         await releaseBlobs(transaction, jobs, [id], result.keepKeys);
         return true;
       });

@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { ShownVideo } from "./video-lists.ts";
+import { toVisibility } from "./visibility.ts";
 
 const states = {
   uploaded: VideoState.UPLOADED,
@@ -31,6 +32,11 @@ export function toVideo(
     createdAtMs: video.created_at.getTime(),
     publishedAtMs: Number(video.published_ms ?? 0),
     notices: video.author_id === callerId ? video.notices : [],
+    description: video.description,
+    mentions: Object.entries(video.mentions).map(([nameKey, userId]) => ({ nameKey, userId })),
+    editedAtMs: video.edited_at?.getTime() ?? 0,
+    visibility: toVisibility(video.visibility),
+    downloadAllowed: video.download_allowed,
     held: video.held && (moderator === true || video.author_id === callerId),
   };
 }

@@ -7,7 +7,8 @@ export const counts: readonly KeptCount[] = [
   {
     what: "works of authors",
     kept: sql`select author_id, works from video.author_stats`,
-    facts: sql`select author_id, count(*) from video.video where state = 'published' group by 1`,
+    facts: sql`select author_id, count(*) from video.video 
+      where state = 'published' and visibility = 'public' group by 1`,
   },
   {
     what: "files of videos",

@@ -2,6 +2,7 @@ import { AccountsDeleted, accountDeleted } from "#contracts/deleted-accounts.ts"
 import { refusal } from "#contracts/reasons.ts";
 import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
+import type { VisibilityName } from "./visibility.ts";
 
 /** Short side of the first rendition: what a phone shows, and quick to make. */
 export const firstRenditionShortSidePx = 720;
@@ -37,25 +38,38 @@ export function checkTitle(title: string): string {
   });
 }
 
+export function checkDescription(description: string): string {
+  return checkText(description, {
+    label: "A description",
+    reason: "DESCRIPTION_INVALID",
+    min: 0,
+    max: 2000,
+    maxLineBreaks: 100,
+  });
+}
+
 /** A token of a deleted account may still be valid, but nothing can be added with it. */
 export function endOfSession(error: unknown): never {
   throw error instanceof AccountsDeleted ? accountDeleted() : error;
 }
 
-/** Why a person could not change a video, given what is stored of it. */
-export function mayNotChange(
-  video: { state: string; author_id: string } | undefined,
-  callerId: string,
-): DomainError {
-  if (!video || !isVisible(video, callerId)) return refusal("VIDEO_NOT_FOUND");
-  if (video.author_id === callerId) return refusal("VIDEO_HELD");
-  return refusal("NOT_YOURS", "Only its author can change or delete a video.");
+/** What decides who may see a video. */
+export interface Seen {
+  state: string;
+  author_id: string;
+  visibility: VisibilityName;
 }
 
-/** Whether a person may see a video. */
+/** Whether a person may see a video; `friends` are those of its authors who are the person's. */
 export function isVisible(
-  video: { state: string; author_id: string },
+  { state, author_id, visibility }: Seen,
   callerId: string | undefined,
+  friends: ReadonlySet<string>,
 ): boolean {
-  return video.state === "published" || video.author_id === callerId;
+  if (author_id === callerId) return true;
+  if (state !== "published") return false;
+  return visibility === "friends" ? friends.has(author_id) : visibility !== "private";
 }
+
+/** What is in feeds: friends find it in those of whom they follow. */
+export const listed: readonly VisibilityName[] = ["public", "friends"];

@@ -1,6 +1,8 @@
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
 import type { JobTables } from "#platform/jobs/job-table.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
+import type { Mentions } from "./mentions.ts";
+import type { VisibilityName } from "./visibility.ts";
 
 type Json<T> = ColumnType<T, string, string>;
 type VideoStateName = "uploaded" | "processing" | "published" | "failed";
@@ -57,6 +59,11 @@ export interface Tables extends JobTables {
     published_ms: Generated<string | null>;
     held: Generated<boolean>;
     notices: Generated<string[]>;
+    description: Generated<string>;
+    mentions: ColumnType<Mentions, string | undefined, string>;
+    edited_at: Generated<Date | null>;
+    visibility: Generated<VisibilityName>;
+    download_allowed: Generated<boolean>;
   };
   author_stats: {
     author_id: string;

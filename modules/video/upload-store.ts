@@ -97,7 +97,9 @@ export function uploadStore(db: Kysely<Tables>) {
      * made of it.
      */
     async publish(
-      video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string },
+      video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string } & Partial<
+        Pick<VideoRow, "description" | "mentions" | "visibility" | "download_allowed">
+      >,
       jobs: Jobs,
     ): Promise<VideoRow | undefined> {
       return inTransaction(db, async (transaction) => {
@@ -133,6 +135,10 @@ export function uploadStore(db: Kysely<Tables>) {
             author_id: video.authorId,
             upload_id: video.uploadId,
             title: video.title,
+            description: video.description,
+            mentions: video.mentions && JSON.stringify(video.mentions),
+            visibility: video.visibility,
+            download_allowed: video.download_allowed,
             state: "uploaded",
             source_key: upload.source_key,
             duration_ms: upload.info.durationMs,

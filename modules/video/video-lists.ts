@@ -1,6 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { UserId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
+import { listed } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
 export type VideoRow = Selectable<Tables["video"]>;
@@ -10,26 +11,59 @@ export type ShownVideo = Omit<VideoRow, "info" | "source_key" | "upload_id">;
 const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
-  ...(["created_at", "published_ms", "held", "notices"] as const),
+  ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
+  ...(["visibility", "download_allowed"] as const),
 ] satisfies (keyof ShownVideo)[];
+
+/** A video's place in feeds. */
+const placed = ["id", "published_ms", "author_id", "visibility"] as const;
 
 /** The SQL of reading videos. */
 export function videoLists(db: Kysely<Tables>) {
   return {
     videosById: (ids: string[]): Promise<ShownVideo[]> =>
       db.selectFrom("video").select(shown).where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
-    listByAuthor(authorId: UserId, page: { beforeId?: string; limit: number; everyState: boolean }) {
+    /** As the author sees them, or as friends or all others do. */
+    listByAuthor(
+      authorId: UserId,
+      page: { beforeId?: string; limit: number; everyState: boolean; for?: "friends" | "all" },
+    ) {
       let videos = db.selectFrom("video").select(shown).where("author_id", "=", authorId);
       if (page.beforeId) videos = videos.where("id", "<", page.beforeId);
       if (!page.everyState) videos = videos.where("state", "=", "published");
+      if (page.for === "friends") videos = videos.where("visibility", "in", listed);
+      if (page.for === "all") videos = videos.where("visibility", "=", "public");
       return videos.orderBy("id", "desc").limit(page.limit).execute();
     },
-    listPublished(before: { ms: number; id: string } | undefined, limit: number) {
-      let videos = db.selectFrom("video").select(["id", "published_ms"]).where("state", "=", "published");
+    listPublished(before: { ms: number; id: string } | undefined, limit: number, withFriends = false) {
+      let videos = db.selectFrom("video").select(placed).where("state", "=", "published");
+      // Said so that the planner knows the index of public ones.
+      videos = withFriends
+        ? videos.where("visibility", "in", listed)
+        : videos.where("visibility", "=", sql.lit("public"));
       if (before) {
         videos = videos.where(sql<boolean>`(published_ms, id) < (${before.ms}::int8, ${before.id}::int8)`);
       }
       return videos.orderBy("published_ms", "desc").orderBy("id", "desc").limit(limit).execute();
+    },
+    findPublished: (ids: string[]) =>
+      db
+        .selectFrom("video")
+        .select(placed)
+        .where("id", "=", sql<string>`any(${ids}::int8[])`)
+        .where("state", "=", "published")
+        .where("visibility", "in", listed)
+        .execute(),
+    /** Those of these blobs that a public video shows. */
+    async openBlobs(keys: string[]): Promise<string[]> {
+      const { rows } = await sql<{ key: string }>`
+        select key from unnest(${keys}::text[]) as asked(key)
+        where exists (
+          select from video.blob_use u join video.video v on v.id = u.owner_id
+          where u.key = asked.key and v.state = 'published' and v.visibility = 'public'
+            and asked.key in (v.play_key, v.cover_key)
+        )`.execute(db);
+      return rows.map(({ key }) => key);
     },
     works: (authorIds: string[]) =>
       db

@@ -1,14 +1,25 @@
-import { videoDeleted, videoHeldChanged, videoRetitled } from "#contracts/events.ts";
+import { videoDeleted, videoHeldChanged, videoRetitled, videoVisibilityChanged } from "#contracts/events.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
-import type { Kysely } from "#platform/db/database.ts";
+import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
+import { type Mentions, mentionsIn } from "./mentions.ts";
 import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
+import { toVisibility, type VisibilityName } from "./visibility.ts";
 
-/** Videos as they are read, deleted and held. Everything that lasts is written in one transaction with the fact. */
+/** What is changed of a video; `mentions` has those of the new texts. */
+export interface VideoChange {
+  title?: string;
+  description?: string;
+  mentions: Mentions;
+  visibility?: VisibilityName;
+  download_allowed?: boolean;
+}
+
+/** Videos as they are read, changed, deleted and held. Everything that lasts is written in one transaction with the fact. */
 export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
     ...videoLists(db),
@@ -23,30 +34,59 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .where("author_id", "=", authorId)
           .where("held", "=", false)
-          .returning(["state", "published_ms"])
+          .returning(["state", "published_ms", "visibility", "play_key", "cover_key"])
           .executeTakeFirst();
         if (!video) return false;
-        if (video.state === "published") await countWorks(transaction, authorId, -1);
+        if (video.state === "published" && video.visibility === "public")
+          await countWorks(transaction, authorId, -1);
         await transaction.deleteFrom("job").where("kind", "=", "process").where("key", "=", id).execute();
         await releaseBlobs(transaction, jobs, [id]);
-        emit(videoDeleted, { videoId: id, authorId, publishedAtMs: Number(video.published_ms ?? 0) });
+        const publishedAtMs = Number(video.published_ms ?? 0);
+        const blobKeys = [video.play_key, video.cover_key].filter(Boolean);
+        emit(videoDeleted, { videoId: id, authorId, publishedAtMs, blobKeys });
         return true;
       });
     },
-    /** Changes the title, with an event; false if it is not the author's or is on hold. */
-    async changeTitle(id: VideoId, authorId: UserId, title: string): Promise<boolean> {
+    /** Changes a video, with its count and events; false if it is not the author's or is on hold. */
+    async updateVideo(id: VideoId, authorId: UserId, change: VideoChange): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
-        const video = await transaction
+        const was = await changeable(transaction, id, authorId);
+        if (!was) return false;
+        const now = { ...was, ...change };
+        const edited = now.title !== was.title || now.description !== was.description;
+        const changed = edited || now.download_allowed !== was.download_allowed;
+        const moved = now.visibility !== was.visibility;
+        if (!changed && !moved) return true;
+        const published = was.state === "published";
+        await transaction
           .updateTable("video")
-          .set({ title })
+          .set({
+            title: now.title,
+            description: now.description,
+            mentions: JSON.stringify(
+              mentionsIn({ ...was.mentions, ...change.mentions }, now.title, now.description),
+            ),
+            visibility: now.visibility,
+            download_allowed: now.download_allowed,
+            ...(edited && published && { edited_at: new Date() }),
+          })
           .where("id", "=", id)
-          .where("author_id", "=", authorId)
-          .where("held", "=", false)
-          .returning("state")
-          .executeTakeFirst();
+          .execute();
         // An unpublished video was shown to nobody else.
-        if (video?.state === "published") emit(videoRetitled, { videoId: id, authorId });
-        return video !== undefined;
+        if (!published) return true;
+        if (changed) emit(videoRetitled, { videoId: id, authorId });
+        if (!moved) return true;
+        const [wasPublic, isPublic] = [was, now].map(({ visibility }) => visibility === "public");
+        if (wasPublic !== isPublic) await countWorks(transaction, authorId, isPublic ? 1 : -1);
+        emit(videoVisibilityChanged, {
+          videoId: id,
+          authorId,
+          publishedAtMs: Number(was.published_ms),
+          was: toVisibility(was.visibility),
+          now: toVisibility(now.visibility),
+          blobKeys: [was.play_key, was.cover_key],
+        });
+        return true;
       });
     },
     /** Puts a video on hold or ends the hold; false if there is none. */
@@ -66,5 +106,17 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     },
   };
 }
+
+/** What may be changed of a video, locked until the transaction ends. */
+const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
+  on
+    .selectFrom("video")
+    .select(["title", "description", "mentions", "visibility", "download_allowed"])
+    .select(["state", "published_ms", "play_key", "cover_key"])
+    .where("id", "=", id)
+    .where("author_id", "=", authorId)
+    .where("held", "=", false)
+    .forUpdate()
+    .executeTakeFirst();
 
 export type VideoStore = ReturnType<typeof videoStore>;

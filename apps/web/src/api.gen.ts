@@ -693,6 +693,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/bookmarks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Videos that one keeps, most recently kept first; nobody else sees them
+         * @description A page has fewer videos than `limit` when some are gone, or one may not see them now.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Video"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -1899,7 +1954,7 @@ export interface paths {
         };
         /**
          * Videos that somebody likes, most recently liked first
-         * @description A page has fewer videos than `limit` when some were deleted a moment ago.
+         * @description A page has fewer videos than `limit` when some were deleted a moment ago, or the caller may not see them.
          */
         get: {
             parameters: {
@@ -2026,10 +2081,20 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
+                        /** @description At most 2,000 characters, with at most 100 line breaks. */
+                        description?: string;
+                        /** @description Whether clients offer to save the file. */
+                        downloadAllowed?: boolean;
                         /** @description At most 200 characters, without line breaks. */
                         title: string;
                         /** @description A 64-bit id as a decimal string. */
                         uploadId: string;
+                        /**
+                         * @description Who sees it once it is published: everybody; everybody with the link, and no list; people who follow the author and are followed back; the author. Others are answered as if there were no such video.
+                         * @default public
+                         * @enum {string}
+                         */
+                        visibility?: "public" | "unlisted" | "friends" | "private";
                     };
                 };
             };
@@ -2135,7 +2200,10 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Give one's own video another title */
+        /**
+         * Change one's own video
+         * @description What is left out stays. A change of visibility counts from the next request on, for everybody; URLs of files that are not public are signed, and last about an hour.
+         */
         patch: {
             parameters: {
                 query?: never;
@@ -2149,8 +2217,19 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
+                        /** @description Whether there may be more comments; once it is published. */
+                        commentsAllowed?: boolean;
+                        /** @description At most 2,000 characters, with at most 100 line breaks. */
+                        description?: string;
+                        /** @description Whether clients offer to save the file. */
+                        downloadAllowed?: boolean;
                         /** @description At most 200 characters, without line breaks. */
-                        title: string;
+                        title?: string;
+                        /**
+                         * @description Who sees it once it is published: everybody; everybody with the link, and no list; people who follow the author and are followed back; the author. Others are answered as if there were no such video.
+                         * @enum {string}
+                         */
+                        visibility?: "public" | "unlisted" | "friends" | "private";
                     };
                 };
             };
@@ -2175,6 +2254,82 @@ export interface paths {
                 };
             };
         };
+        trace?: never;
+    };
+    "/api/v1/videos/{id}/bookmark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Keep a video, to find it again in one's own bookmarks */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Keep a video no longer; does nothing if it is not kept */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/videos/{id}/comments": {
@@ -3100,7 +3255,11 @@ export interface components {
         };
         Video: {
             author: components["schemas"]["User"];
+            /** @description Whether the caller keeps it; nobody else is told. */
+            bookmarked: boolean;
+            commentsAllowed: boolean;
             counts: {
+                bookmarks: number;
                 /** @description Replies included. */
                 comments: number;
                 likes: number;
@@ -3109,7 +3268,29 @@ export interface components {
             coverUrl: string | null;
             /** Format: date-time */
             createdAt: string;
+            description: string;
+            /** @description What in the text leads somewhere, in its order. */
+            descriptionEntities: {
+                /** @description The first one after it. */
+                end: number;
+                /** @enum {string} */
+                kind: "hashtag" | "mention";
+                /** @description Without its sign. */
+                name: string;
+                /** @description In UTF-16 code units, as JavaScript counts. */
+                start: number;
+                /** @description Whom a mention leads to; null for a hashtag. */
+                userId: string | null;
+            }[];
+            downloadAllowed: boolean;
+            /** @description The film as a file to save; null until published, and where the author does not allow it. Who may watch it can keep what they watch: this says what the author wishes, and clients offer. */
+            downloadUrl: string | null;
             durationMs: number;
+            /**
+             * Format: date-time
+             * @description When the title or the description was last changed after it was published.
+             */
+            editedAt: string | null;
             failure: {
                 message: string;
                 reason: string;
@@ -3139,6 +3320,21 @@ export interface components {
             /** @enum {string} */
             state: "uploaded" | "processing" | "published" | "failed";
             title: string;
+            /** @description What in the text leads somewhere, in its order. */
+            titleEntities: {
+                /** @description The first one after it. */
+                end: number;
+                /** @enum {string} */
+                kind: "hashtag" | "mention";
+                /** @description Without its sign. */
+                name: string;
+                /** @description In UTF-16 code units, as JavaScript counts. */
+                start: number;
+                /** @description Whom a mention leads to; null for a hashtag. */
+                userId: string | null;
+            }[];
+            /** @enum {string} */
+            visibility: "public" | "unlisted" | "friends" | "private";
             /** @description As displayed. */
             width: number;
         };

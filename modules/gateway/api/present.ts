@@ -1,5 +1,7 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
-import { type Upload, type Video, VideoState } from "#contracts/gen/video_pb.ts";
+import { type Upload, type Video, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
+import { entitiesOf } from "#platform/text/entities.ts";
+import { nameKey } from "#platform/text/text-rules.ts";
 import type { Person } from "../composition/people.ts";
 import type { VideoView } from "../composition/video-views.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
@@ -10,6 +12,22 @@ const states = {
   [VideoState.PROCESSING]: "processing",
   [VideoState.PUBLISHED]: "published",
   [VideoState.FAILED]: "failed",
+} as const;
+
+const visibilities = {
+  [Visibility.UNSPECIFIED]: "public",
+  [Visibility.PUBLIC]: "public",
+  [Visibility.UNLISTED]: "unlisted",
+  [Visibility.FRIENDS]: "friends",
+  [Visibility.PRIVATE]: "private",
+} as const;
+
+/** By their names in the API. */
+export const visibilityOf = {
+  public: Visibility.PUBLIC,
+  unlisted: Visibility.UNLISTED,
+  friends: Visibility.FRIENDS,
+  private: Visibility.PRIVATE,
 } as const;
 
 const reactions = {
@@ -41,27 +59,50 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
   };
 }
 
-export function toApiVideo({ video, author, stats, reaction }: VideoView, urls: MediaUrls) {
+export function toApiVideo({ video, author, stats, reaction, kept, mentions }: VideoView, urls: MediaUrls) {
   return {
     id: video.id,
     title: video.title,
+    titleEntities: toEntities(video.title, mentions),
+    description: video.description,
+    descriptionEntities: toEntities(video.description, mentions),
     author: toApiUser(author, urls),
     state: states[video.state],
     progress: video.progress,
     failure: video.failureReason ? { reason: video.failureReason, message: video.failureMessage } : null,
-    playUrl: video.playKey ? urls.blob(video.playKey) : null,
-    coverUrl: video.coverKey ? urls.blob(video.coverKey) : null,
+    playUrl: video.playKey ? urls.ofVideo(video, video.playKey) : null,
+    coverUrl: video.coverKey ? urls.ofVideo(video, video.coverKey) : null,
     durationMs: video.durationMs,
     width: video.width,
     height: video.height,
     sizeBytes: video.sizeBytes,
     createdAt: toTime(video.createdAtMs),
     publishedAt: video.publishedAtMs ? toTime(video.publishedAtMs) : null,
+    editedAt: video.editedAtMs ? toTime(video.editedAtMs) : null,
+    visibility: visibilities[video.visibility],
+    commentsAllowed: stats?.commentsClosed !== true,
+    downloadAllowed: video.downloadAllowed,
+    downloadUrl: video.playKey && video.downloadAllowed ? urls.download(video) : null,
     held: video.held,
     notices: toNotices(video.notices),
-    counts: { likes: stats?.likes ?? 0, comments: stats?.comments ?? 0 },
+    counts: {
+      likes: stats?.likes ?? 0,
+      comments: stats?.comments ?? 0,
+      bookmarks: stats?.bookmarks ?? 0,
+    },
+    bookmarked: kept,
     reaction: reactions[reaction],
   };
+}
+
+/** Hashtags, and mentions of people who are there. */
+function toEntities(text: string, mentions: ReadonlyMap<string, string>) {
+  return entitiesOf(text)
+    .map((entity) => ({
+      ...entity,
+      userId: entity.kind === "mention" ? (mentions.get(nameKey(entity.name)) ?? null) : null,
+    }))
+    .filter(({ kind, userId }) => kind === "hashtag" || userId !== null);
 }
 
 const notices: Record<string, string> = {

@@ -5,7 +5,7 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { toApiVideo } from "./present.ts";
 import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
-/** Liking, disliking, and lists of liked videos. */
+/** Liking, disliking, keeping, and lists of what is liked and kept. */
 export function reactionRoutes({
   interaction,
   composer,
@@ -48,12 +48,48 @@ export function reactionRoutes({
         },
       );
     }
+    for (const [method, kept, summary] of [
+      ["PUT", true, "Keep a video, to find it again in one's own bookmarks"],
+      ["DELETE", false, "Keep a video no longer; does nothing if it is not kept"],
+    ] as const) {
+      app.route({
+        method,
+        url: "/videos/:id/bookmark",
+        schema: { summary, tags: ["reactions"], params: IdParams, response: answers({ 204: NoContent }) },
+        handler: async (request, reply) => {
+          await interaction.setBookmark({ videoId: request.params.id, kept }, callOf(request));
+          return reply.code(204).send(null);
+        },
+      });
+    }
+    app.get(
+      "/me/bookmarks",
+      {
+        schema: {
+          summary: "Videos that one keeps, most recently kept first; nobody else sees them",
+          description:
+            "A page has fewer videos than `limit` when some are gone, or one may not see them now.",
+          tags: ["reactions"],
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("Video") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { cursor = "", limit } = request.query;
+        const { videoIds, next } = await interaction.listBookmarks({ before: cursor, limit }, call);
+        const urls = urlsFor(request);
+        const views = await composer.videoViewsById(videoIds, call);
+        return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
+      },
+    );
     app.get(
       "/users/:id/likes",
       {
         schema: {
           summary: "Videos that somebody likes, most recently liked first",
-          description: "A page has fewer videos than `limit` when some were deleted a moment ago.",
+          description:
+            "A page has fewer videos than `limit` when some were deleted a moment ago, or the caller may not see them.",
           tags: ["reactions"],
           params: IdParams,
           querystring: PageQuery,
@@ -68,7 +104,7 @@ export function reactionRoutes({
           call,
         );
         const urls = urlsFor(request);
-        const views = await composer.videoViewsById(videoIds, call);
+        const views = await composer.likedVideoViews(videoIds, request.params.id, call);
         return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
       },
     );

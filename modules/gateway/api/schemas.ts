@@ -108,10 +108,25 @@ const Upload = Type.Object(
   { $id: "Upload" },
 );
 
+const Entities = Type.Array(
+  Type.Object({
+    kind: oneOf("hashtag", "mention"),
+    start: Type.Integer({ description: "In UTF-16 code units, as JavaScript counts." }),
+    end: Type.Integer({ description: "The first one after it." }),
+    name: Type.String({ description: "Without its sign." }),
+    userId: nullableText(Type.String({ description: "Whom a mention leads to; null for a hashtag." })),
+  }),
+  { description: "What in the text leads somewhere, in its order." },
+);
+export const VisibilityName = oneOf("public", "unlisted", "friends", "private");
+
 const Video = Type.Object(
   {
     id: Id,
     title: Type.String(),
+    titleEntities: Entities,
+    description: Type.String(),
+    descriptionEntities: Entities,
     author: Type.Ref("User"),
     state: oneOf("uploaded", "processing", "published", "failed"),
     progress: Type.Number({ minimum: 0, maximum: 1, description: "Of the processing." }),
@@ -124,6 +139,22 @@ const Video = Type.Object(
     sizeBytes: Type.Integer(),
     createdAt: Time,
     publishedAt: nullableText(Time),
+    editedAt: nullableText(
+      Type.String({
+        format: "date-time",
+        description: "When the title or the description was last changed after it was published.",
+      }),
+    ),
+    visibility: VisibilityName,
+    commentsAllowed: Type.Boolean(),
+    downloadAllowed: Type.Boolean(),
+    downloadUrl: nullableText(
+      Type.String({
+        description:
+          "The film as a file to save; null until published, and where the author does not allow it. Who may watch it " +
+          "can keep what they watch: this says what the author wishes, and clients offer.",
+      }),
+    ),
     held: Type.Boolean({
       description: "Put on hold by a moderator; only they and the author are told.",
     }),
@@ -131,7 +162,9 @@ const Video = Type.Object(
     counts: Type.Object({
       likes: Type.Integer(),
       comments: Type.Integer({ description: "Replies included." }),
+      bookmarks: Type.Integer(),
     }),
+    bookmarked: Type.Boolean({ description: "Whether the caller keeps it; nobody else is told." }),
     reaction: Type.Unsafe<"like" | "dislike" | null>({
       type: ["string", "null"],
       enum: ["like", "dislike", null],

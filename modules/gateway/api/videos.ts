@@ -9,17 +9,29 @@ import { colourIn } from "../edge/traffic-colour.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toFeedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
-import { toApiUpload, toApiVideo } from "./present.ts";
-import { answers, Id, IdParams, NoContent, PageQuery, pageOf, WhyQuery } from "./schemas.ts";
+import { toApiUpload, toApiVideo, visibilityOf } from "./present.ts";
+import { answers, Id, IdParams, NoContent, PageQuery, pageOf, VisibilityName, WhyQuery } from "./schemas.ts";
 
 const Title = Type.String({
   maxLength: 1600,
   description: "At most 200 characters, without line breaks.",
 });
+const Description = Type.String({
+  maxLength: 16_000,
+  description: "At most 2,000 characters, with at most 100 line breaks.",
+});
+const Visibility = {
+  ...VisibilityName,
+  description:
+    "Who sees it once it is published: everybody; everybody with the link, and no list; people who follow the author " +
+    "and are followed back; the author. Others are answered as if there were no such video.",
+};
+const DownloadAllowed = Type.Boolean({ description: "Whether clients offer to save the file." });
 
 /** Uploading, publishing, watching and deleting. */
 export function videoRoutes({
   video,
+  interaction,
   feed,
   composer,
   pages,
@@ -57,13 +69,16 @@ export function videoRoutes({
           body: Type.Object({
             uploadId: Id,
             title: Title,
+            description: Type.Optional(Description),
+            visibility: Type.Optional({ ...Visibility, default: "public" }),
+            downloadAllowed: Type.Optional(DownloadAllowed),
           }),
           response: answers({ 201: Type.Ref("Video") }),
         },
       },
       async (request, reply) => {
         const call = callOf(request);
-        const published = await video.publish(request.body, call);
+        const published = await video.publish(inNumbers(request.body), call);
         const [view] = await composer.videoViews([published], call);
         // Its author has just asked to delete their account.
         if (!view) throw accountDeleted();
@@ -90,17 +105,32 @@ export function videoRoutes({
       "/videos/:id",
       {
         schema: {
-          summary: "Give one's own video another title",
+          summary: "Change one's own video",
+          description:
+            "What is left out stays. A change of visibility counts from the next request on, for everybody; URLs of " +
+            "files that are not public are signed, and last about an hour.",
           tags: ["videos"],
           params: IdParams,
-          body: Type.Object({ title: Title }),
+          body: Type.Object({
+            title: Type.Optional(Title),
+            description: Type.Optional(Description),
+            visibility: Type.Optional(Visibility),
+            downloadAllowed: Type.Optional(DownloadAllowed),
+            commentsAllowed: Type.Optional(
+              Type.Boolean({ description: "Whether there may be more comments; once it is published." }),
+            ),
+          }),
           response: answers({ 200: Type.Ref("Video") }),
         },
       },
       async (request) => {
         const call = callOf(request);
         const { id } = request.params;
-        const changed = await video.changeTitle({ id, title: request.body.title }, call);
+        const { commentsAllowed, ...change } = request.body;
+        const changed = await video.updateVideo({ id, ...inNumbers(change) }, call);
+        // Theirs to keep. If it fails, the same request does the rest.
+        if (commentsAllowed !== undefined)
+          await interaction.closeComments({ videoId: id, closed: !commentsAllowed }, call);
         const [view] = await composer.videoViews([changed], call);
         if (!view) throw accountDeleted();
         return toApiVideo(view, urlsFor(request));
@@ -175,6 +205,11 @@ export function videoRoutes({
       );
     }
   };
+}
+
+/** With the visibility as the contract has it. */
+function inNumbers<Body extends { visibility?: keyof typeof visibilityOf }>({ visibility, ...body }: Body) {
+  return { ...body, ...(visibility && { visibility: visibilityOf[visibility] }) };
 }
 
 function parseCursor(cursor: string | undefined) {

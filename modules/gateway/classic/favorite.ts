@@ -57,7 +57,7 @@ export function favoriteEndpoints(app: FastifyInstance, context: GatewayContext)
       const call = callOf(request);
       const { videoIds } = await interaction.listLiked({ userId, limit: maxListed }, call);
       const urls = urlsFor(request);
-      const views = await composer.videoViewsById(videoIds, call);
+      const views = await composer.likedVideoViews(videoIds, userId, call);
       return { ...ok, video_list: views.map((view) => toClassicVideo(view, urls)) };
     },
   });

@@ -63,8 +63,8 @@ export function toClassicVideo({ video, author, stats, reaction }: VideoView, ur
   return {
     id: BigInt(video.id),
     author: toClassicUser(author, urls),
-    play_url: urls.blob(video.playKey),
-    cover_url: urls.blob(video.coverKey),
+    play_url: urls.ofVideo(video, video.playKey),
+    cover_url: urls.ofVideo(video, video.coverKey),
     favorite_count: stats?.likes ?? 0,
     comment_count: stats?.comments ?? 0,
     is_favorite: reaction === Reaction.LIKE,

@@ -1,9 +1,10 @@
 import { Reaction } from "#contracts/gen/interaction_pb.ts";
 import type { User } from "#contracts/gen/user_pb.ts";
-import type { Video } from "#contracts/gen/video_pb.ts";
+import { type Video, Visibility } from "#contracts/gen/video_pb.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { PublicCall } from "../edge/request-call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
+import { isPublic } from "../media/media-urls.ts";
 import { optionalPart } from "./optional-part.ts";
 import { createPeople, type Person } from "./people.ts";
 import type { PublicParts } from "./public-parts.ts";
@@ -23,7 +24,9 @@ export interface Composer {
    * people who block the caller. Pages get shorter; cursors stay valid.
    */
   unblockedPeople(ids: string[], call: PublicCall): Promise<Person[]>;
-  /** For feeds: also leaves out videos that the caller marked as not for them. */
+  /** For lists of one person's likes: leaves out what only those with the link may find, except for that person. */
+  likedVideoViews(ids: string[], ownerId: string, call: PublicCall): Promise<VideoView[]>;
+  /** For feeds: leaves out what is not in feeds, and what the caller marked as not for them. */
   feedVideoViews(ids: string[], call: PublicCall): Promise<VideoView[]>;
   /** A person whose record is already loaded. */
   person(user: User, call: PublicCall): Promise<Person>;
@@ -43,12 +46,22 @@ export function createComposer(
     videoViews,
     videoViewsById,
     unblockedPeople: async (ids, call) => (await people(ids, call)).filter((one) => isUnblocked(one, call)),
+    likedVideoViews: async (ids, ownerId, call) =>
+      (await videoViewsById(ids, call)).filter(
+        ({ video }) => isListed(video) || ownerId === call.callerId || video.authorId === call.callerId,
+      ),
     feedVideoViews: async (ids, call) =>
       (await videoViewsById(ids, call)).filter(
-        ({ author, reaction }) => isUnblocked(author, call) && reaction !== Reaction.DISLIKE,
+        ({ video, author, reaction }) =>
+          isListed(video) && isUnblocked(author, call) && reaction !== Reaction.DISLIKE,
       ),
     person,
   };
+}
+
+/** The lists of feeds learn a moment later that a video has become unlisted or private. */
+function isListed({ visibility }: Video): boolean {
+  return isPublic(visibility) || visibility === Visibility.FRIENDS;
 }
 
 /** Nobody can hide from a moderator by blocking them. Unblocked while nobody can tell (docs/adr/0011). */

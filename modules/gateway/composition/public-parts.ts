@@ -9,6 +9,8 @@ import { maxAgeMs } from "./feed-validity.ts";
 
 /** Of each part. A feed shows the same new videos to many people. */
 const maxEntries = 10_000;
+/** For what all changes are told of. */
+const dayMs = 24 * 3_600_000;
 
 /** By the id of the video or person; what nobody knows is left out. */
 type PartById<Part> = (ids: string[], call: PublicCall) => Promise<ReadonlyMap<string, Part>>;
@@ -27,9 +29,10 @@ export function createPublicParts(
     name: string,
     load: (ids: string[], call: Call) => Promise<Part[]>,
     idOf: (part: Part) => string,
+    forMs = maxAgeMs,
   ): PartById<Part> {
     const ask = coalesceById(load, idOf);
-    const remembered = caches.validatedEntries<Part>(name, { validity, max: maxEntries, maxAgeMs });
+    const remembered = caches.validatedEntries<Part>(name, { validity, max: maxEntries, maxAgeMs: forMs });
     return async (ids, call) => {
       if (call.asOf === undefined) return ask(ids, call);
       // Another version of a service may answer otherwise.
@@ -68,6 +71,13 @@ export function createPublicParts(
       "follows of people",
       async (userIds, call) => (await relation.getRelations({ userIds }, call)).relations,
       ({ userId }) => userId,
+    ),
+    /** Of the keys of blobs, those that anybody may load. */
+    openBlobs: part(
+      "open blobs",
+      async (keys, call) => (await video.findOpenBlobs({ keys }, call)).keys,
+      (key) => key,
+      dayMs,
     ),
   };
 }

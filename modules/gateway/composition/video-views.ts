@@ -15,6 +15,10 @@ export interface VideoView {
   stats: VideoStats | undefined;
   /** The caller's reaction. */
   reaction: Reaction;
+  /** Whether the caller keeps it. */
+  kept: boolean;
+  /** Ids of people whom it mentions, by the key of their user name. */
+  mentions: ReadonlyMap<string, string>;
 }
 
 /** Composes views from the services that know the videos, their authors and the reactions. */
@@ -24,10 +28,10 @@ export function createVideoViews(
   people: (ids: string[], call: PublicCall) => Promise<Person[]>,
   optional: OptionalPart,
 ) {
-  const reactionsOf = coalesce(
-    async (people: { userId: string; videoIds: string[] }[], call) =>
-      (await interaction.getOpinions({ people }, call)).opinions,
-  );
+  const reactionsOf = coalesce(async (people: { userId: string; videoIds: string[] }[], call) => {
+    const { opinions, kept } = await interaction.getOpinions({ people }, call);
+    return people.map((_, i) => ({ reactions: opinions[i], kept: kept[i] }));
+  });
 
   async function videoViews(videos: Video[], call: PublicCall): Promise<VideoView[]> {
     if (videos.length === 0) return [];
@@ -39,15 +43,30 @@ export function createVideoViews(
         parts.videoStats(videoIds, call),
         callerId === undefined ? undefined : reactionsOf({ userId: callerId, videoIds }, call),
       ]);
-    const [authors, known] = await Promise.all([
+    const mentioned = [...new Set(videos.flatMap(({ mentions }) => mentions.map(({ userId }) => userId)))];
+    const [authors, known, there] = await Promise.all([
       people(authorIds, call),
       optional(call, "reactions", reactions),
+      // Of those who are gone nothing is told.
+      mentioned.length === 0 ? undefined : parts.users(mentioned, call),
     ]);
-    const [stats, opinions] = known ?? [];
+    const [stats, own] = known ?? [];
     const byId = new Map(authors.map((author) => [author.user.id, author]));
     return videos.flatMap((video, i) => {
       const author = byId.get(video.authorId);
-      return author ? [{ video, author, stats: stats?.get(video.id), reaction: opinions?.[i] ?? 0 }] : [];
+      if (!author) return [];
+      const found = video.mentions.filter(({ userId }) => there?.has(userId));
+      const mentions = new Map(found.map(({ nameKey, userId }) => [nameKey, userId]));
+      return [
+        {
+          video,
+          author,
+          stats: stats?.get(video.id),
+          reaction: own?.reactions?.[i] ?? 0,
+          kept: own?.kept?.[i] === 1,
+          mentions,
+        },
+      ];
     });
   }
 

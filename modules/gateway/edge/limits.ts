@@ -45,6 +45,8 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/videos/:id/like",
       "PUT /api/v1/videos/:id/dislike",
       "DELETE /api/v1/videos/:id/dislike",
+      "PUT /api/v1/videos/:id/bookmark",
+      "DELETE /api/v1/videos/:id/bookmark",
       "POST /douyin/favorite/action",
     ],
   },

@@ -83,6 +83,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "PUT /api/v1/me/background": row(person, "user", aPicture),
   "DELETE /api/v1/me/background": row(person, "user", aPerson),
   "GET /api/v1/me/videos": row(person, "video user", aVideo),
+  "GET /api/v1/me/bookmarks": row(person, "interaction video user", aVideo),
   "GET /api/v1/me/blocks": row(person, "relation user", aPerson),
   "GET /api/v1/me/unread": row(person, "message", { switch: "unread", ...sheddable }),
   "GET /api/v1/users/:id": row(guest, "user", aPerson),
@@ -142,6 +143,8 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/videos/:id/like": row(person, "interaction"),
   "PUT /api/v1/videos/:id/dislike": row(person, "interaction"),
   "DELETE /api/v1/videos/:id/dislike": row(person, "interaction"),
+  "PUT /api/v1/videos/:id/bookmark": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/bookmark": row(person, "interaction"),
   "GET /api/v1/videos/:id/comments": row(guest, "interaction user", {
     switch: "comments",
     ...list,
@@ -207,7 +210,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "POST /douyin/message/action": row(person, "message", { switch: "messages" }),
   "GET /douyin/message/chat": row(person, "message", { switch: "messages", without: ["read"] }),
 
-  // Films and pages; they are shown whatever is missing.
+  // Films and pages; they are shown whatever is missing, films as long as it is known that they are public.
   "GET /media/:namespace/:file": row(anybody, "", essential),
   "GET /media/default/:kind/:file": row(anybody, "", essential),
   "GET /": row(anybody, "", aPage),

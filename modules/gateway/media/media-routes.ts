@@ -2,8 +2,12 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
-import { type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
+import { type BlobKey, type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
+import type { Validity } from "#platform/cache/validity.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import type { PublicParts } from "../composition/public-parts.ts";
+import { callOf } from "../edge/request-call.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { defaultAvatar, defaultBackground } from "./default-picture.ts";
 
 /** Only files made for display are served; a source that is not playable has another extension. */
@@ -13,9 +17,34 @@ const defaultPictures = new Map([
   ["background", defaultBackground],
 ]);
 const forEver = "public, max-age=31536000, immutable";
+/** Who has loaded it keeps it; what stands between asks us each time whether it is still public. */
+const whileOpen = "public, max-age=31536000, s-maxage=0, immutable";
+/** Asked for again each time, with the ETag. */
+const forOne = "private, no-cache";
+/** Pictures of people, which everybody may see. */
+const alwaysOpen = "picture/";
 
 /** Blobs by name, and the default pictures. */
-export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promise<void> {
+export async function mediaRoutes(
+  app: FastifyInstance,
+  { blobs, video, signed }: Pick<GatewayContext, "blobs" | "video" | "signed">,
+  parts: Pick<PublicParts, "openBlobs">,
+  validity: Validity,
+): Promise<void> {
+  /** How a blob may be kept by the one who asks; undefined if they may not have it. */
+  async function cachingOf(key: BlobKey, request: FastifyRequest): Promise<string | undefined> {
+    if (key.startsWith(alwaysOpen)) return forEver;
+    const call = callOf(request);
+    const pass = signed.passIn(key, request.query);
+    if (pass) {
+      const asViewer = { ...call, callerId: pass.viewerId };
+      const [seen] = (await video.getVideos({ ids: [pass.videoId] }, asViewer)).videos;
+      if (seen && [seen.playKey, seen.coverKey].includes(key)) return forOne;
+    }
+    const open = await parts.openBlobs([key], { ...call, asOf: await validity.now() });
+    return open.has(key) ? whileOpen : undefined;
+  }
+
   app.get<{ Params: { kind: string; file: string } }>(
     "/media/default/:kind/:file",
     async (request, reply) => {
@@ -33,15 +62,19 @@ export async function mediaRoutes(app: FastifyInstance, blobs: BlobStore): Promi
       const key = `${request.params.namespace}/${request.params.file}`;
       const type = contentTypes[key.slice(key.lastIndexOf(".") + 1)];
       if (!isBlobKey(key) || !type) throw refusal("NOT_FOUND");
-      return sendBlob(blobs, key, type, request, reply);
+      const caching = await cachingOf(key, request);
+      if (!caching) throw refusal("NOT_FOUND");
+      const { download } = request.query as Record<string, unknown>;
+      if (download === "1")
+        reply.header("content-disposition", `attachment; filename="douya-${key.slice(-16)}"`);
+      return sendBlob(blobs, { key, type, caching }, request, reply);
     },
   });
 }
 
 async function sendBlob(
   blobs: BlobStore,
-  key: string,
-  type: string,
+  { key, type, caching }: { key: BlobKey; type: string; caching: string },
   request: FastifyRequest,
   reply: FastifyReply,
 ) {
@@ -50,7 +83,7 @@ async function sendBlob(
   const etag = `"${key.slice(key.indexOf("/") + 1, key.lastIndexOf("."))}"`;
   const headers = {
     etag,
-    "cache-control": forEver,
+    "cache-control": caching,
     "accept-ranges": "bytes",
     "x-content-type-options": "nosniff",
   };

@@ -1,25 +1,42 @@
 import type { FastifyRequest } from "fastify";
+import { type Video, Visibility } from "#contracts/gen/video_pb.ts";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
+import type { SignedMedia } from "./signed-media.ts";
 
 /** URLs are made at the last moment: the database has only keys. Absolute, or paths of the page's own origin. */
 export interface MediaUrls {
   /** Empty where URLs are paths. */
   origin: string;
-  blob(key: BlobKey): string;
+  /** What a video shows; signed for the viewer if it is not public. */
+  ofVideo(video: Pick<Video, "id" | "visibility">, key: BlobKey): string;
+  /** The film of a video, to be saved. */
+  download(video: Pick<Video, "id" | "visibility" | "playKey">): string;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
 }
 
-export function mediaUrls(origin: string): MediaUrls {
+/** URLs for one viewer, or for a guest. */
+export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string | undefined): MediaUrls {
   const blob = (key: BlobKey) => `${origin}/media/${key}`;
+  const ofVideo: MediaUrls["ofVideo"] = ({ id, visibility }, key) =>
+    isPublic(visibility) ? blob(key) : blob(key) + signed.queryFor(key, { videoId: id, viewerId });
   return {
     origin,
-    blob,
+    ofVideo,
+    download(video) {
+      const url = ofVideo(video, video.playKey);
+      return `${url}${url.includes("?") ? "&" : "?"}download=1`;
+    },
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
     background: (user) =>
       user.backgroundKey ? blob(user.backgroundKey) : `${origin}/media/default/background/${user.id}.png`,
   };
+}
+
+/** Unspecified by a process of an earlier release, where everything is. */
+export function isPublic(visibility: Visibility): boolean {
+  return visibility === Visibility.PUBLIC || visibility === Visibility.UNSPECIFIED;
 }
 
 /**

@@ -28,11 +28,11 @@ export interface FirstScreen {
  * (`apps/web/src/feed/first-screen.ts`). URLs are paths, since the page may have been requested under any name.
  */
 export function firstScreen(
-  { feed, composer, pages }: Pick<GatewayContext, "feed" | "composer" | "pages">,
+  { feed, composer, pages, signed }: Pick<GatewayContext, "feed" | "composer" | "pages" | "signed">,
   log: Logger,
 ): FirstScreen {
   const optional = optionalPart(log);
-  const urls = mediaUrls("");
+  const urls = mediaUrls("", signed, undefined);
   const guestCall = (request: FastifyRequest): PublicCall => ({
     ...callOf(request),
     callerId: undefined,

@@ -6,7 +6,7 @@ import type { Logger } from "#platform/observe/log.ts";
 import { optionalPart } from "../composition/optional-part.ts";
 import { callOf, type PublicCall } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
-import type { MediaUrls } from "../media/media-urls.ts";
+import { isPublic, type MediaUrls } from "../media/media-urls.ts";
 
 /** Tags for the head of a page; null if nothing public has that id, undefined if it could not be found out. */
 export interface LinkPreview {
@@ -56,6 +56,8 @@ interface Preview {
   description: string;
   url: string;
   card: "summary" | "summary_large_image";
+  /** Search engines are asked to leave it out: only who has the link is to find it. */
+  unlisted?: boolean;
   /** In addition to the tags of every page. */
   properties: Record<string, string | number>;
 }
@@ -66,10 +68,11 @@ function videoPreview(video: Video, author: User, urls: MediaUrls): Preview {
     description: `${author.name} · @${author.username}`,
     url: `${urls.origin}/video/${video.id}`,
     card: "summary_large_image",
+    unlisted: !isPublic(video.visibility),
     properties: {
       "og:type": "video.other",
-      "og:image": urls.blob(video.coverKey),
-      "og:video": urls.blob(video.playKey),
+      "og:image": urls.ofVideo(video, video.coverKey),
+      "og:video": urls.ofVideo(video, video.playKey),
       "og:video:type": "video/mp4",
       "og:video:width": video.width,
       "og:video:height": video.height,
@@ -97,7 +100,7 @@ function sitePreview({ origin }: MediaUrls): Preview {
   };
 }
 
-function tags({ title, description, url, card, properties }: Preview): string {
+function tags({ title, description, url, card, unlisted, properties }: Preview): string {
   const all = {
     "og:site_name": "Douya",
     "og:title": title,
@@ -110,6 +113,7 @@ function tags({ title, description, url, card, properties }: Preview): string {
     `<title>${escaped(heading)}</title>`,
     `<meta name="description" content="${escaped(description)}" />`,
     `<link rel="canonical" href="${escaped(url)}" />`,
+    ...(unlisted ? [`<meta name="robots" content="noindex" />`] : []),
     `<meta name="twitter:card" content="${card}" />`,
     ...Object.entries(all).map(
       ([name, value]) => `<meta property="${name}" content="${escaped(`${value}`)}" />`,

@@ -22,6 +22,8 @@ export function getVideoStats(store: StoreFor<ReactionStore>): Service["getVideo
       likes: Number(rows.get(videoId)?.likes ?? 0),
       dislikes: Number(rows.get(videoId)?.dislikes ?? 0),
       comments: Number(rows.get(videoId)?.comments ?? 0),
+      bookmarks: Number(rows.get(videoId)?.bookmarks ?? 0),
+      commentsClosed: rows.get(videoId)?.closed ?? false,
     }));
     return { stats };
   };
@@ -33,13 +35,17 @@ export function getOpinions(store: StoreFor<ReactionStore>): Service["getOpinion
     const pairs = people.flatMap(({ userId, videoIds }) =>
       videoIds.map((videoId) => ({ userId: idOrZero(userId), videoId: idOrZero(videoId) })),
     );
-    const found = Uint8Array.from(await store(call).reactionsOf(pairs), reactionOf);
-    let end = 0;
-    const opinions = people.map(({ videoIds }) => {
-      end += videoIds.length;
-      return found.slice(end - videoIds.length, end);
-    });
-    return { opinions };
+    const found = await store(call).opinionsOf(pairs);
+    const reactions = Uint8Array.from(found, ({ reaction }) => reactionOf(reaction));
+    const marks = Uint8Array.from(found, ({ kept }) => Number(kept));
+    const ofEach = (all: Uint8Array) => {
+      let end = 0;
+      return people.map(({ videoIds }) => {
+        end += videoIds.length;
+        return all.slice(end - videoIds.length, end);
+      });
+    };
+    return { opinions: ofEach(reactions), kept: ofEach(marks) };
   };
 }
 

@@ -25,6 +25,16 @@ export function getUsers(store: StoreFor<AccountStore>): Service["getUsers"] {
   };
 }
 
+/** The most names of one request. */
+const maxNames = 100;
+
+export function findUsers(store: StoreFor<AccountStore>): Service["findUsers"] {
+  return async ({ nameKeys }, call) => {
+    const found = await store(call).idsByName(nameKeys.slice(0, maxNames));
+    return { users: found.map(({ id, name_key }) => ({ userId: id, nameKey: name_key })) };
+  };
+}
+
 export function updateProfile(store: PerCall<AccountStore>): Service["updateProfile"] {
   return async (request, call) => {
     const caller = requireCaller(call) as UserId;

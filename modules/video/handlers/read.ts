@@ -1,43 +1,50 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import { isBlobKey } from "#platform/blob/blob-store.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import type { Audience } from "../audience.ts";
 import { toVideo } from "../present.ts";
-import { isVisible } from "../rules.ts";
 import type { VideoStore } from "../video-store.ts";
+import { toVisibility, type VisibilityName } from "../visibility.ts";
 
 type Service = Handlers<typeof VideoService>;
 
 /** The largest page of any list. */
 const maxPage = 100;
 
-export function getVideos(store: StoreFor<VideoStore>): Service["getVideos"] {
+export function getVideos(store: StoreFor<VideoStore>, audience: Audience): Service["getVideos"] {
   const load = createListBatcher(
     async (ids, batch) => new Map((await store(batch).videosById(ids)).map((row) => [row.id, row])),
   );
   return async (request, call) => {
     const ids = request.ids.filter(isId);
     const rows = await load(ids, call);
-    const videos = ids.map((id) => rows.get(id));
-    const visible = videos.filter((video) => video !== undefined && isVisible(video, call.callerId));
-    return { videos: visible.map((video) => toVideo(video!, call)) };
+    const found = ids.flatMap((id) => rows.get(id) ?? []);
+    return { videos: (await audience.visible(found, call)).map((video) => toVideo(video, call)) };
   };
 }
 
-export function listByAuthor(store: StoreFor<VideoStore>): Service["listByAuthor"] {
+export function listByAuthor(store: StoreFor<VideoStore>, audience: Audience): Service["listByAuthor"] {
   return async (request, call) => {
     if (!isId(request.authorId)) return {};
-    const { rows, after } = await takePage(request.limit, maxPage, (limit) =>
-      store(call).listByAuthor(request.authorId as UserId, {
-        ...(isId(request.beforeId) && { beforeId: request.beforeId }),
-        limit,
-        everyState: request.everyState && request.authorId === call.callerId,
-      }),
-    );
-    return { videos: rows.map((row) => toVideo(row, call)), more: after !== undefined };
+    const isAuthor = request.authorId === call.callerId;
+    const pageFor = (whom: "friends" | "all" | undefined) =>
+      takePage(request.limit, maxPage, (limit) =>
+        store(call).listByAuthor(request.authorId as UserId, {
+          ...(isId(request.beforeId) && { beforeId: request.beforeId }),
+          limit,
+          everyState: request.everyState && isAuthor,
+          ...(whom && { for: whom }),
+        }),
+      );
+    let page = await pageFor(isAuthor ? undefined : call.callerId ? "friends" : "all");
+    // Whether they are friends is asked only where it matters.
+    if ((await audience.visible(page.rows, call)).length < page.rows.length) page = await pageFor("all");
+    return { videos: page.rows.map((row) => toVideo(row, call)), more: page.after !== undefined };
   };
 }
 
@@ -50,12 +57,42 @@ export function listPublished(store: StoreFor<VideoStore>): Service["listPublish
         ? { ms, id: isId(request.beforeId) ? request.beforeId : "0" }
         : undefined;
     const { rows, after } = await takePage(request.limit, maxPage, (limit) =>
-      store(call).listPublished(before, limit),
+      store(call).listPublished(before, limit, request.withFriends),
     );
     return {
-      videos: rows.map((row) => ({ id: row.id, publishedAtMs: Number(row.published_ms) })),
+      videos: rows.map(toPublished),
       more: after !== undefined,
     };
+  };
+}
+
+export function findPublished(store: StoreFor<VideoStore>): Service["findPublished"] {
+  return async (request, call) => {
+    const ids = request.ids.filter(isId).slice(0, maxPage);
+    return { videos: (await store(call).findPublished(ids)).map(toPublished) };
+  };
+}
+
+interface PlacedRow {
+  id: string;
+  author_id: string;
+  published_ms: string | null;
+  visibility: VisibilityName;
+}
+const toPublished = (row: PlacedRow) => ({
+  id: row.id,
+  authorId: row.author_id,
+  publishedAtMs: Number(row.published_ms),
+  visibility: toVisibility(row.visibility),
+});
+
+export function findOpenBlobs(store: StoreFor<VideoStore>): Service["findOpenBlobs"] {
+  const load = createListBatcher(
+    async (keys, batch) => new Map((await store(batch).openBlobs(keys)).map((key) => [key, key])),
+  );
+  return async (request, call) => {
+    const open = await load(request.keys.filter(isBlobKey), call);
+    return { keys: request.keys.filter((key) => open.has(key)) };
   };
 }
 

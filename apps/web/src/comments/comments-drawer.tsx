@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { take } from "../api/client.ts";
+import { useKnown } from "../api/known.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Comment, Video } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
@@ -97,6 +98,7 @@ function CloseButton({ videoId, closed }: { videoId: string; closed: boolean }) 
   const { t } = useI18n();
   const { api } = useServices();
   const lists = useCommentCache(videoId);
+  const known = useKnown();
   const close = useAction({
     mutationFn: (to: boolean) => {
       const path = { params: { path: { id: videoId } } };
@@ -106,7 +108,10 @@ function CloseButton({ videoId, closed }: { videoId: string; closed: boolean }) 
           : api.DELETE("/api/v1/videos/{id}/comments-closed", path),
       );
     },
-    onSuccess: (_, to) => lists.closed(to),
+    onSuccess: (_, to) => {
+      lists.closed(to);
+      known.changeVideo(videoId, (video) => ({ ...video, commentsAllowed: !to }));
+    },
   });
   return (
     <button

@@ -27,6 +27,7 @@ export const reasons = {
   PASSWORD_LIKE_NAME: "This password is little more than a name. Choose one that is harder to guess.",
   SIGNATURE_INVALID: "At most 200 characters, without line breaks.",
   TITLE_INVALID: "A title has at most 200 characters, without line breaks.",
+  DESCRIPTION_INVALID: "A description has at most 2,000 characters and 100 line breaks.",
   USER_NOT_FOUND: "There is no such person.",
   USER_BLOCKED: "You have blocked this person. Unblock them first.",
   BLOCKED_BY_USER: "This person does not want to hear from you.",

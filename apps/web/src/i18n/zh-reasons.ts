@@ -24,6 +24,7 @@ export const reasons: Record<keyof typeof english, string> = {
   PASSWORD_LIKE_NAME: "这个密码与名字太接近，请换一个更难猜的。",
   SIGNATURE_INVALID: "最多 200 个字符，不能换行。",
   TITLE_INVALID: "标题最多 200 个字符，不能换行。",
+  DESCRIPTION_INVALID: "描述最多 2000 个字符、100 个换行。",
   USER_NOT_FOUND: "找不到这个人。",
   USER_BLOCKED: "你已拉黑对方，请先解除拉黑。",
   BLOCKED_BY_USER: "对方不希望收到你的互动。",

@@ -10,7 +10,7 @@ export function ChangeVideo({ onStep }: { onStep: (step: ChangeStep) => void }) 
     <>
       <button type="button" onClick={() => onStep("edit")}>
         <EditIcon />
-        {t.editTitle}
+        {t.editVideo}
       </button>
       <button type="button" className="menu-danger" onClick={() => onStep("delete")}>
         <TrashIcon />

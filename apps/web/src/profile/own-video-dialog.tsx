@@ -8,7 +8,7 @@ import { PlayIcon } from "../ui/icons.tsx";
 import { Notices } from "../video/notices.tsx";
 import { type ChangeStep, ChangeVideo } from "./change-video.tsx";
 import { DeleteVideo } from "./delete-video.tsx";
-import { EditTitle } from "./edit-title.tsx";
+import { EditVideo } from "./edit-video.tsx";
 import "./edit.css";
 import "../ui/menu.css";
 
@@ -16,7 +16,7 @@ import "../ui/menu.css";
 export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () => void }) {
   const { t, format } = useI18n();
   const [step, setStep] = useState<ChangeStep | null>(null);
-  if (step === "edit") return <EditTitle video={video} onClose={onClose} />;
+  if (step === "edit") return <EditVideo video={video} onClose={onClose} />;
   if (step === "delete")
     return <DeleteVideo video={video} onClose={() => setStep(null)} onDeleted={onClose} />;
   const { failure } = video;

@@ -4,6 +4,7 @@ import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { HeartIcon } from "../ui/icons.tsx";
 import { LIKED_BY } from "../video/liked-by.ts";
+import { VisibilityMark } from "../video/visibility-mark.tsx";
 
 /** A cover that links to its video; with the author in lists of several authors. */
 export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }) {
@@ -15,6 +16,7 @@ export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }
     >
       {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" />}
       <span className="unseen">{t.openVideo(video.title)}</span>
+      <VisibilityMark video={video} />
       <span className="tile-shade">
         <span className="tile-likes">
           <HeartIcon size={15} />

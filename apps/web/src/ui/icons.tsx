@@ -225,6 +225,11 @@ export const UnlockIcon = (props: IconProps) => (
     <path d="M6.500 10.500h11a1 1 0 0 1 1 1v7.500a1 1 0 0 1-1 1h-11a1 1 0 0 1-1-1v-7.500a1 1 0 0 1 1-1zM8.500 10.500V7.800a3.500 3.500 0 0 1 6.700-1.400" />
   </Icon>
 );
+export const DownloadIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M12 4v11M7.500 10.500 12 15l4.500-4.500M5 19.500h14" />
+  </Icon>
+);
 export const ThumbDownIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="M16.500 4.500v9l-4 7c-1.500 0-2.400-1-2.200-2.500l.6-3.500H5.700c-1.200 0-2-1-1.700-2.200l1.400-6.100c.2-1 1-1.700 2-1.700zM16.500 4.500h3.500v9h-3.500" />

@@ -6,17 +6,19 @@ interface Props extends Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, "onCha
   label: string;
   value: string;
   maxCharacters: number;
+  /** Whether it may have line breaks. */
+  lines?: boolean;
   error?: string | undefined;
   onText: (text: string) => void;
 }
 
-/** The server accepts no line breaks; it counts code points, as this does. */
-function oneLine(text: string, maxCharacters: number): string {
-  return [...text.replace(/[\r\n]+/g, " ")].slice(0, maxCharacters).join("");
+/** The server counts code points, as this does. */
+function limited(text: string, maxCharacters: number, lines: boolean): string {
+  return [...(lines ? text : text.replace(/[\r\n]+/g, " "))].slice(0, maxCharacters).join("");
 }
 
 /** A text that may wrap, with a counter. */
-export function TextArea({ label, value, maxCharacters, error, onText, ...area }: Props) {
+export function TextArea({ label, value, maxCharacters, lines = false, error, onText, ...area }: Props) {
   const id = useId();
   const { t, format } = useI18n();
   const used = [...value].length;
@@ -31,7 +33,7 @@ export function TextArea({ label, value, maxCharacters, error, onText, ...area }
           value={value}
           aria-invalid={error ? true : undefined}
           aria-describedby={`${id}-count`}
-          onChange={(event) => onText(oneLine(event.target.value, maxCharacters))}
+          onChange={(event) => onText(limited(event.target.value, maxCharacters, lines))}
         />
       </div>
       <p className="field-note field-count">

@@ -2,11 +2,12 @@ import { useState } from "react";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { TextArea } from "../ui/text-area.tsx";
-import { MAX_TITLE } from "./max-title.ts";
+import { VisibilityChoice } from "../video/visibility-choice.tsx";
+import { MAX_DESCRIPTION, MAX_TITLE } from "./text-limits.ts";
 import { Transfer } from "./transfer.tsx";
 import type { UploadState, UploadStore } from "./upload-store.ts";
 
-/** The title is written while the file is being sent. */
+/** What is said of it is written while the file is being sent. */
 export function Compose({ state, store }: { state: UploadState; store: UploadStore }) {
   const { t } = useI18n();
   const waiting = state.publishWhenSent && state.step === "sending";
@@ -30,8 +31,19 @@ export function Compose({ state, store }: { state: UploadState; store: UploadSto
           rows={4}
           readOnly={state.step === "publishing"}
           error={state.problem ? explain(t, state.problem) : undefined}
-          onText={store.setTitle}
+          onText={(title) => store.write({ title })}
         />
+        <TextArea
+          label={t.descriptionLabel}
+          placeholder={t.descriptionPlaceholder}
+          value={state.description}
+          maxCharacters={MAX_DESCRIPTION}
+          lines
+          rows={3}
+          readOnly={state.step === "publishing"}
+          onText={(description) => store.write({ description })}
+        />
+        <VisibilityChoice value={state.visibility} onChange={(visibility) => store.write({ visibility })} />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
           {state.step === "publishing" ? t.publishing : state.step === "sent" ? t.publish : t.publishWhenSent}
         </button>

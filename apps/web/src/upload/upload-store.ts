@@ -4,6 +4,7 @@ import { createListeners } from "../api/listeners.ts";
 import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
 import { uploadKnown } from "./known-file.ts";
+import type { Video } from "../api/types.ts";
 import { sendFile } from "./send-file.ts";
 import { nextRate } from "./transfer-rate.ts";
 
@@ -16,6 +17,8 @@ export interface UploadState {
   /** The line is down; sending goes on when it is back. */
   waiting: boolean;
   title: string;
+  description: string;
+  visibility: Video["visibility"];
   /** Publish was pressed while the file was still being sent. */
   publishWhenSent: boolean;
   /** Why the file or the publication was refused. */
@@ -26,7 +29,7 @@ export interface UploadStore {
   get(): UploadState;
   subscribe(listener: () => void): () => void;
   start(file: File): void;
-  setTitle(title: string): void;
+  write(change: Partial<Pick<UploadState, "title" | "description" | "visibility">>): void;
   publish(): void;
   /** Ends the transfer and resets everything. */
   reset(): void;
@@ -40,6 +43,8 @@ const IDLE: UploadState = {
   bytesPerSecond: 0,
   waiting: false,
   title: "",
+  description: "",
+  visibility: "public",
   publishWhenSent: false,
   problem: null,
   videoId: null,
@@ -86,11 +91,11 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     }
   }
   async function start(file: File) {
-    // The same file chosen again keeps its title.
-    const title = state.file === file ? state.title : "";
+    // What was written for a file stays when it is chosen again.
+    const { title, description, visibility } = state.file === file ? state : IDLE;
     reset();
     const { signal } = running;
-    set({ step: "sending", file, title, previewUrl: URL.createObjectURL(file) });
+    set({ step: "sending", file, title, description, visibility, previewUrl: URL.createObjectURL(file) });
     try {
       await checkFile(file);
       const sent = await deliver(file, signal);
@@ -108,7 +113,8 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     const { signal } = running;
     set({ step: "publishing", problem: null });
     try {
-      const body = { uploadId, title: state.title.trim() };
+      const { title, description, visibility } = state;
+      const body = { uploadId, title: title.trim(), description, visibility };
       const video = await take(api.POST("/api/v1/videos", { body, signal }));
       set({ step: "published", videoId: video.id });
     } catch (error) {
@@ -126,7 +132,7 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     get: () => state,
     subscribe: changes.add,
     start: (file) => void start(file),
-    setTitle: (title) => set({ title }),
+    write: set,
     publish: () => void publish(),
     reset,
   };

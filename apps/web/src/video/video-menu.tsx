@@ -6,12 +6,12 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { ReasonDialog } from "../moderation/reason-dialog.tsx";
 import { type ChangeStep, ChangeVideo } from "../profile/change-video.tsx";
 import { DeleteVideo } from "../profile/delete-video.tsx";
-import { EditTitle } from "../profile/edit-title.tsx";
+import { EditVideo } from "../profile/edit-video.tsx";
 import { useHold } from "../social/use-hold.ts";
 import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
 import { ShareLink } from "./share-link.tsx";
 import "../ui/menu.css";
 
@@ -27,7 +27,7 @@ export default function VideoMenu({ video, onClose }: Props) {
   const hold = useHold(video.id);
   const [step, setStep] = useState<ChangeStep | "hold" | null>(null);
   const own = me?.id === video.author.id;
-  if (step === "edit") return <EditTitle video={video} onClose={onClose} />;
+  if (step === "edit") return <EditVideo video={video} onClose={onClose} />;
   if (step === "delete") return <DeleteVideo video={video} onClose={onClose} onDeleted={onClose} />;
   if (step === "hold")
     return (
@@ -44,6 +44,12 @@ export default function VideoMenu({ video, onClose }: Props) {
       <div className="menu">
         {!own && <NotForMe video={video} onClose={onClose} />}
         <ShareLink path={`/video/${video.id}`} title={video.title} text={t.copyLink} onClose={onClose} />
+        {video.downloadUrl && (
+          <a href={video.downloadUrl} download onClick={onClose}>
+            <DownloadIcon />
+            {t.saveVideo}
+          </a>
+        )}
         {me?.role === "moderator" && (
           <button
             type="button"

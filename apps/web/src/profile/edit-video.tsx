@@ -1,0 +1,104 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { take } from "../api/client.ts";
+import { useKnown } from "../api/known.ts";
+import { asProblem } from "../api/problem.ts";
+import { useServices } from "../api/services.tsx";
+import type { Video } from "../api/types.ts";
+import { explain } from "../i18n/explain.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Dialog, DialogActions } from "../ui/dialog.tsx";
+import { TextArea } from "../ui/text-area.tsx";
+import { TickBox } from "../ui/tick-box.tsx";
+import { useToast } from "../ui/toast.tsx";
+import { MAX_DESCRIPTION, MAX_TITLE } from "../upload/text-limits.ts";
+import { VisibilityChoice } from "../video/visibility-choice.tsx";
+import "./edit.css";
+
+/** What the author may change of a video. */
+export function EditVideo({ video, onClose }: { video: Video; onClose: () => void }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const known = useKnown();
+  const cache = useQueryClient();
+  const toast = useToast();
+  const [draft, setDraft] = useState({
+    title: video.title,
+    description: video.description,
+    visibility: video.visibility,
+    commentsAllowed: video.commentsAllowed,
+    downloadAllowed: video.downloadAllowed,
+  });
+  const set = (change: Partial<typeof draft>) => setDraft((now) => ({ ...now, ...change }));
+  // Comments are opened and closed once there can be some.
+  const published = video.state === "published";
+  const save = useMutation({
+    mutationFn: () => {
+      const { commentsAllowed, ...rest } = draft;
+      return take(
+        api.PATCH("/api/v1/videos/{id}", {
+          params: { path: { id: video.id } },
+          body: { ...rest, title: draft.title.trim(), ...(published && { commentsAllowed }) },
+        }),
+      );
+    },
+    onSuccess: (saved) => {
+      known.changeVideo(video.id, (now) => ({ ...now, ...saved }));
+      void cache.invalidateQueries({ queryKey: ["user", video.author.id] });
+      void cache.invalidateQueries({ queryKey: ["me"] });
+      void cache.invalidateQueries({ queryKey: ["comments", video.id] });
+      toast(t.videoChanged);
+      onClose();
+    },
+  });
+  const problem = save.error ? explain(t, save.error) : undefined;
+  const ofDescription = save.error && asProblem(save.error).reason === "DESCRIPTION_INVALID";
+  return (
+    <Dialog title={t.editVideo} onClose={onClose}>
+      <form
+        className="edit"
+        onSubmit={(event) => {
+          event.preventDefault();
+          save.mutate();
+        }}
+      >
+        <TextArea
+          label={t.titleLabel}
+          rows={2}
+          value={draft.title}
+          maxCharacters={MAX_TITLE}
+          error={ofDescription ? undefined : problem}
+          onText={(title) => set({ title })}
+        />
+        <TextArea
+          label={t.descriptionLabel}
+          placeholder={t.descriptionPlaceholder}
+          rows={3}
+          value={draft.description}
+          maxCharacters={MAX_DESCRIPTION}
+          lines
+          error={ofDescription ? problem : undefined}
+          onText={(description) => set({ description })}
+        />
+        <VisibilityChoice value={draft.visibility} onChange={(visibility) => set({ visibility })} />
+        <div>
+          {published && (
+            <TickBox
+              type="checkbox"
+              label={t.commentsAllowed}
+              checked={draft.commentsAllowed}
+              onChange={(commentsAllowed) => set({ commentsAllowed })}
+            />
+          )}
+          <TickBox
+            type="checkbox"
+            label={t.downloadAllowed}
+            checked={draft.downloadAllowed}
+            onChange={(downloadAllowed) => set({ downloadAllowed })}
+          />
+        </div>
+        <DialogActions action={save.isPending ? t.saving : t.save} busy={save.isPending} onClose={onClose} />
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { signedMedia } from "./signed-media.ts";
+
+const key = `video/${"a".repeat(64)}.mp4`;
+const pass = { videoId: "12", viewerId: "34" };
+const hourMs = 3_600_000;
+let nowMs = Date.UTC(2026, 0, 1);
+const signed = signedMedia("s".repeat(32), () => nowMs);
+const parse = (query: string) => Object.fromEntries(new URLSearchParams(query));
+
+test("what was signed is known again, for a person and for a guest, and only by who has the secret", () => {
+  for (const viewerId of ["34", undefined]) {
+    const query = parse(signed.queryFor(key, { videoId: "12", viewerId }));
+    expect(signed.passIn(key, query)).toEqual({ videoId: "12", viewerId });
+    expect(signedMedia("t".repeat(32), () => nowMs).passIn(key, query)).toBeUndefined();
+    expect(signed.passIn(key.replace("a", "b"), query)).toBeUndefined();
+  }
+});
+
+test("it is the same for a while, lasts an hour and not much more", () => {
+  const first = signed.queryFor(key, pass);
+  const startMs = nowMs;
+  nowMs = startMs + 9 * 60_000;
+  expect(signed.queryFor(key, pass)).toBe(first);
+  nowMs = startMs + 10 * 60_000;
+  expect(signed.queryFor(key, pass)).not.toBe(first);
+  nowMs = startMs + hourMs;
+  expect(signed.passIn(key, parse(first))).toEqual(pass);
+  nowMs = startMs + hourMs + 10 * 60_000 + 1;
+  expect(signed.passIn(key, parse(first))).toBeUndefined();
+});
+
+test("whatever else a query has is nothing, and throws nothing", () => {
+  const good = parse(signed.queryFor(key, pass));
+  const wrong = [
+    "",
+    "0",
+    "-1",
+    "１２",
+    "9".repeat(40),
+    "x".repeat(10_000),
+    "\u0000",
+    ["12"],
+    {},
+    null,
+    undefined,
+  ];
+  for (const name of Object.keys(good))
+    for (const value of wrong)
+      expect(signed.passIn(key, { ...good, [name]: value }), `${name} ${value}`).toBeUndefined();
+  // Another spelling of the same bytes.
+  const last = good.signature!.slice(0, -1);
+  const spellings = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"].filter((letter) =>
+    signed.passIn(key, { ...good, signature: last + letter }),
+  );
+  expect(spellings).toHaveLength(1);
+  expect(signed.passIn(key, { ...good, signature: `${good.signature}=` })).toBeUndefined();
+});
