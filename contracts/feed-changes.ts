@@ -14,6 +14,7 @@ import {
   relationUnfollowed,
   videoDeleted,
   videoHeldChanged,
+  videoImproved,
   videoPublished,
   videoRetitled,
 } from "./events.ts";
@@ -25,7 +26,7 @@ import {
 export const feedEvents = [
   ...[accountClosing, accountErased, accountReopened, profileChanged],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
-  ...[videoPublished, videoRetitled, videoHeldChanged, videoDeleted, inboxesChanged],
+  ...[videoPublished, videoImproved, videoRetitled, videoHeldChanged, videoDeleted, inboxesChanged],
   ...[reacted, reactionsRemoved, commented, commentDeleted],
 ] as const;
 
@@ -54,6 +55,7 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
       return [event.message.videoId, event.message.userId, event.message.authorId];
     case videoRetitled.name:
     case videoHeldChanged.name:
+    case videoImproved.name:
     case commented.name:
     case commentDeleted.name:
       return [event.message.videoId];

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki3wIKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkiVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIjIKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCSIfChBHZXRWaWRlb3NSZXF1ZXN0EgsKA2lkcxgBIAMoCSI6ChFHZXRWaWRlb3NSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbyJfChNMaXN0QnlBdXRob3JSZXF1ZXN0EhEKCWF1dGhvcl9pZBgBIAEoCRIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0SEwoLZXZlcnlfc3RhdGUYBCABKAgiSwoUTGlzdEJ5QXV0aG9yUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8SDAoEbW9yZRgCIAEoCCJLChRMaXN0UHVibGlzaGVkUmVxdWVzdBIRCgliZWZvcmVfbXMYASABKAESEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNIlAKFUxpc3RQdWJsaXNoZWRSZXNwb25zZRIpCgZ2aWRlb3MYASADKAsyGS5kb3V5YS52aWRlby52MS5QdWJsaXNoZWQSDAoEbW9yZRgCIAEoCCIwCglQdWJsaXNoZWQSCgoCaWQYASABKAkSFwoPcHVibGlzaGVkX2F0X21zGAIgASgBIi8KEkNoYW5nZVRpdGxlUmVxdWVzdBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCSIgChJEZWxldGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkiFQoTRGVsZXRlVmlkZW9SZXNwb25zZSI8ChBIb2xkVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGhlbGQYAiABKAgSDgoGcmVhc29uGAMgASgJIhMKEUhvbGRWaWRlb1Jlc3BvbnNlIisKFUdldEF1dGhvclN0YXRzUmVxdWVzdBISCgphdXRob3JfaWRzGAEgAygJIkQKFkdldEF1dGhvclN0YXRzUmVzcG9uc2USKgoFc3RhdHMYASADKAsyGy5kb3V5YS52aWRlby52MS5BdXRob3JTdGF0cyIvCgtBdXRob3JTdGF0cxIRCglhdXRob3JfaWQYASABKAkSDQoFd29ya3MYAiABKAEqkgEKClZpZGVvU3RhdGUSGwoXVklERU9fU1RBVEVfVU5TUEVDSUZJRUQQABIYChRWSURFT19TVEFURV9VUExPQURFRBABEhoKFlZJREVPX1NUQVRFX1BST0NFU1NJTkcQAhIZChVWSURFT19TVEFURV9QVUJMSVNIRUQQAxIWChJWSURFT19TVEFURV9GQUlMRUQQBDKACwoMVmlkZW9TZXJ2aWNlEkUKCUFkZFVwbG9hZBIgLmRvdXlhLnZpZGVvLnYxLkFkZFVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSZAoUQmVnaW5SZXN1bWFibGVVcGxvYWQSKy5kb3V5YS52aWRlby52MS5CZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQSZQoSR2V0UmVzdW1hYmxlVXBsb2FkEikuZG91eWEudmlkZW8udjEuR2V0UmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAIBEmcKE0xvY2tSZXN1bWFibGVVcGxvYWQSKi5kb3V5YS52aWRlby52MS5Mb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAICEnkKFVVubG9ja1Jlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QaLS5kb3V5YS52aWRlby52MS5VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXNwb25zZSIDkAICEmIKFUZpbmlzaFJlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLkZpbmlzaFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQiA5ACAhJZCgxDYW5jZWxVcGxvYWQSIy5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuQ2FuY2VsVXBsb2FkUmVzcG9uc2USRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvElYKC0RlbGV0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiMuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXNwb25zZRJQCglIb2xkVmlkZW8SIC5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVzcG9uc2USZAoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki1gMKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSKwoGbGFkZGVyGBIgASgOMhsuZG91eWEudmlkZW8udjEuTGFkZGVyU3RhdGUSFAoMbGFkZGVyX3J1bmdzGBMgASgNEjIKCnJlbmRpdGlvbnMYFCADKAsyHi5kb3V5YS52aWRlby52MS5TaG93blJlbmRpdGlvbiJUCg5TaG93blJlbmRpdGlvbhISCgpzaG9ydF9zaWRlGAEgASgNEg0KBXdpZHRoGAIgASgNEg4KBmhlaWdodBgDIAEoDRIPCgdiaXRyYXRlGAQgASgNIigKFEdldFJlbmRpdGlvbnNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJIkYKFUdldFJlbmRpdGlvbnNSZXNwb25zZRItCgpyZW5kaXRpb25zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUmVuZGl0aW9uIqkBCglSZW5kaXRpb24SEgoKc2hvcnRfc2lkZRgBIAEoDRILCgNrZXkYAiABKAkSDQoFd2lkdGgYAyABKA0SDgoGaGVpZ2h0GAQgASgNEg4KBmNvZGVjcxgFIAEoCRILCgNmcHMYBiABKAESEgoKaW5pdF9ieXRlcxgHIAEoDRIWCg5mcmFnbWVudF9ieXRlcxgIIAMoDRITCgtmcmFnbWVudF91cxgJIAMoDSJXChBBZGRVcGxvYWRSZXF1ZXN0Eg4KBnN0YWdlZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoARIPCgdhZGRyZXNzGAQgASgJIkIKG0JlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBISCgpzaXplX2J5dGVzGAEgASgBEg8KB2FkZHJlc3MYAiABKAkiJwoZR2V0UmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCSKJAQoPUmVzdW1hYmxlVXBsb2FkEgoKAmlkGAEgASgJEg8KB3BhcnRpYWwYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoARIVCg1leHBpcmVzX2F0X21zGAQgASgBEhsKDnVuY2hlY2tlZF9mcm9tGAUgASgBSACIAQFCEQoPX3VuY2hlY2tlZF9mcm9tIpgBChpMb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ3cml0ZXIYAiABKAkSGwoOdW5jaGVja2VkX2Zyb20YAyABKAFIAIgBARIbCg5yZWNlaXZlZF9ieXRlcxgEIAEoAUgBiAEBQhEKD191bmNoZWNrZWRfZnJvbUIRCg9fcmVjZWl2ZWRfYnl0ZXMiUgocVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ3cml0ZXIYAiABKAkSFgoOcmVjZWl2ZWRfYnl0ZXMYAyABKAEiLwodVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVzcG9uc2USDgoGZXhpc3RzGAEgASgIIjoKHEZpbmlzaFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGc2hhMjU2GAIgASgJIiEKE0NhbmNlbFVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiFgoUQ2FuY2VsVXBsb2FkUmVzcG9uc2UiMgoOUHVibGlzaFJlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJIh8KEEdldFZpZGVvc1JlcXVlc3QSCwoDaWRzGAEgAygJIjoKEUdldFZpZGVvc1Jlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIl8KE0xpc3RCeUF1dGhvclJlcXVlc3QSEQoJYXV0aG9yX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRITCgtldmVyeV9zdGF0ZRgEIAEoCCJLChRMaXN0QnlBdXRob3JSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbxIMCgRtb3JlGAIgASgIIksKFExpc3RQdWJsaXNoZWRSZXF1ZXN0EhEKCWJlZm9yZV9tcxgBIAEoARIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0iUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIIjAKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAEiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEKo8BCgtMYWRkZXJTdGF0ZRIcChhMQURERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRMQURERVJfU1RBVEVfV0FJVElORxABEhgKFExBRERFUl9TVEFURV9SVU5OSU5HEAISFQoRTEFEREVSX1NUQVRFX0RPTkUQAxIXChNMQURERVJfU1RBVEVfRkFJTEVEEAQy4wsKDFZpZGVvU2VydmljZRJFCglBZGRVcGxvYWQSIC5kb3V5YS52aWRlby52MS5BZGRVcGxvYWRSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkEmQKFEJlZ2luUmVzdW1hYmxlVXBsb2FkEisuZG91eWEudmlkZW8udjEuQmVnaW5SZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkEmUKEkdldFJlc3VtYWJsZVVwbG9hZBIpLmRvdXlhLnZpZGVvLnYxLkdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQiA5ACARJnChNMb2NrUmVzdW1hYmxlVXBsb2FkEiouZG91eWEudmlkZW8udjEuTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQiA5ACAhJ5ChVVbmxvY2tSZXN1bWFibGVVcGxvYWQSLC5kb3V5YS52aWRlby52MS5VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gi0uZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVzcG9uc2UiA5ACAhJiChVGaW5pc2hSZXN1bWFibGVVcGxvYWQSLC5kb3V5YS52aWRlby52MS5GaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkIgOQAgISWQoMQ2FuY2VsVXBsb2FkEiMuZG91eWEudmlkZW8udjEuQ2FuY2VsVXBsb2FkUmVxdWVzdBokLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlc3BvbnNlEkUKB1B1Ymxpc2gSHi5kb3V5YS52aWRlby52MS5QdWJsaXNoUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIgOQAgISVQoJR2V0VmlkZW9zEiAuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkdldFZpZGVvc1Jlc3BvbnNlIgOQAgESYQoNR2V0UmVuZGl0aW9ucxIkLmRvdXlhLnZpZGVvLnYxLkdldFJlbmRpdGlvbnNSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuR2V0UmVuZGl0aW9uc1Jlc3BvbnNlIgOQAgESXgoMTGlzdEJ5QXV0aG9yEiMuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVxdWVzdBokLmRvdXlhLnZpZGVvLnYxLkxpc3RCeUF1dGhvclJlc3BvbnNlIgOQAgESYQoNTGlzdFB1Ymxpc2hlZBIkLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlc3BvbnNlIgOQAgESSAoLQ2hhbmdlVGl0bGUSIi5kb3V5YS52aWRlby52MS5DaGFuZ2VUaXRsZVJlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbxJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEmQKDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -156,6 +156,23 @@ export type Video = Message<"douya.video.v1.Video"> & {
    * @generated from field: repeated string notices = 17;
    */
   notices: string[];
+
+  /**
+   * The work on its rungs after the publication, how many there should be, and those there are, smallest first.
+   *
+   * @generated from field: douya.video.v1.LadderState ladder = 18;
+   */
+  ladder: LadderState;
+
+  /**
+   * @generated from field: uint32 ladder_rungs = 19;
+   */
+  ladderRungs: number;
+
+  /**
+   * @generated from field: repeated douya.video.v1.ShownRendition renditions = 20;
+   */
+  renditions: ShownRendition[];
 };
 
 /**
@@ -164,6 +181,135 @@ export type Video = Message<"douya.video.v1.Video"> & {
  */
 export const VideoSchema: GenMessage<Video> = /*@__PURE__*/
   messageDesc(file_video, 1);
+
+/**
+ * @generated from message douya.video.v1.ShownRendition
+ */
+export type ShownRendition = Message<"douya.video.v1.ShownRendition"> & {
+  /**
+   * @generated from field: uint32 short_side = 1;
+   */
+  shortSide: number;
+
+  /**
+   * @generated from field: uint32 width = 2;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 3;
+   */
+  height: number;
+
+  /**
+   * Average bits per second.
+   *
+   * @generated from field: uint32 bitrate = 4;
+   */
+  bitrate: number;
+};
+
+/**
+ * Describes the message douya.video.v1.ShownRendition.
+ * Use `create(ShownRenditionSchema)` to create a new message.
+ */
+export const ShownRenditionSchema: GenMessage<ShownRendition> = /*@__PURE__*/
+  messageDesc(file_video, 2);
+
+/**
+ * @generated from message douya.video.v1.GetRenditionsRequest
+ */
+export type GetRenditionsRequest = Message<"douya.video.v1.GetRenditionsRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+};
+
+/**
+ * Describes the message douya.video.v1.GetRenditionsRequest.
+ * Use `create(GetRenditionsRequestSchema)` to create a new message.
+ */
+export const GetRenditionsRequestSchema: GenMessage<GetRenditionsRequest> = /*@__PURE__*/
+  messageDesc(file_video, 3);
+
+/**
+ * @generated from message douya.video.v1.GetRenditionsResponse
+ */
+export type GetRenditionsResponse = Message<"douya.video.v1.GetRenditionsResponse"> & {
+  /**
+   * @generated from field: repeated douya.video.v1.Rendition renditions = 1;
+   */
+  renditions: Rendition[];
+};
+
+/**
+ * Describes the message douya.video.v1.GetRenditionsResponse.
+ * Use `create(GetRenditionsResponseSchema)` to create a new message.
+ */
+export const GetRenditionsResponseSchema: GenMessage<GetRenditionsResponse> = /*@__PURE__*/
+  messageDesc(file_video, 4);
+
+/**
+ * A blob of fragmented MP4: an initialization, then fragments that follow one another to its end.
+ *
+ * @generated from message douya.video.v1.Rendition
+ */
+export type Rendition = Message<"douya.video.v1.Rendition"> & {
+  /**
+   * @generated from field: uint32 short_side = 1;
+   */
+  shortSide: number;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: uint32 width = 3;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 4;
+   */
+  height: number;
+
+  /**
+   * @generated from field: string codecs = 5;
+   */
+  codecs: string;
+
+  /**
+   * @generated from field: double fps = 6;
+   */
+  fps: number;
+
+  /**
+   * @generated from field: uint32 init_bytes = 7;
+   */
+  initBytes: number;
+
+  /**
+   * @generated from field: repeated uint32 fragment_bytes = 8;
+   */
+  fragmentBytes: number[];
+
+  /**
+   * Their durations, in microseconds.
+   *
+   * @generated from field: repeated uint32 fragment_us = 9;
+   */
+  fragmentUs: number[];
+};
+
+/**
+ * Describes the message douya.video.v1.Rendition.
+ * Use `create(RenditionSchema)` to create a new message.
+ */
+export const RenditionSchema: GenMessage<Rendition> = /*@__PURE__*/
+  messageDesc(file_video, 5);
 
 /**
  * @generated from message douya.video.v1.AddUploadRequest
@@ -199,7 +345,7 @@ export type AddUploadRequest = Message<"douya.video.v1.AddUploadRequest"> & {
  * Use `create(AddUploadRequestSchema)` to create a new message.
  */
 export const AddUploadRequestSchema: GenMessage<AddUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 2);
+  messageDesc(file_video, 6);
 
 /**
  * @generated from message douya.video.v1.BeginResumableUploadRequest
@@ -221,7 +367,7 @@ export type BeginResumableUploadRequest = Message<"douya.video.v1.BeginResumable
  * Use `create(BeginResumableUploadRequestSchema)` to create a new message.
  */
 export const BeginResumableUploadRequestSchema: GenMessage<BeginResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 3);
+  messageDesc(file_video, 7);
 
 /**
  * @generated from message douya.video.v1.GetResumableUploadRequest
@@ -238,7 +384,7 @@ export type GetResumableUploadRequest = Message<"douya.video.v1.GetResumableUplo
  * Use `create(GetResumableUploadRequestSchema)` to create a new message.
  */
 export const GetResumableUploadRequestSchema: GenMessage<GetResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 4);
+  messageDesc(file_video, 8);
 
 /**
  * @generated from message douya.video.v1.ResumableUpload
@@ -279,7 +425,7 @@ export type ResumableUpload = Message<"douya.video.v1.ResumableUpload"> & {
  * Use `create(ResumableUploadSchema)` to create a new message.
  */
 export const ResumableUploadSchema: GenMessage<ResumableUpload> = /*@__PURE__*/
-  messageDesc(file_video, 5);
+  messageDesc(file_video, 9);
 
 /**
  * @generated from message douya.video.v1.LockResumableUploadRequest
@@ -317,7 +463,7 @@ export type LockResumableUploadRequest = Message<"douya.video.v1.LockResumableUp
  * Use `create(LockResumableUploadRequestSchema)` to create a new message.
  */
 export const LockResumableUploadRequestSchema: GenMessage<LockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 6);
+  messageDesc(file_video, 10);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadRequest
@@ -346,7 +492,7 @@ export type UnlockResumableUploadRequest = Message<"douya.video.v1.UnlockResumab
  * Use `create(UnlockResumableUploadRequestSchema)` to create a new message.
  */
 export const UnlockResumableUploadRequestSchema: GenMessage<UnlockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 7);
+  messageDesc(file_video, 11);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadResponse
@@ -365,7 +511,7 @@ export type UnlockResumableUploadResponse = Message<"douya.video.v1.UnlockResuma
  * Use `create(UnlockResumableUploadResponseSchema)` to create a new message.
  */
 export const UnlockResumableUploadResponseSchema: GenMessage<UnlockResumableUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 8);
+  messageDesc(file_video, 12);
 
 /**
  * @generated from message douya.video.v1.FinishResumableUploadRequest
@@ -387,7 +533,7 @@ export type FinishResumableUploadRequest = Message<"douya.video.v1.FinishResumab
  * Use `create(FinishResumableUploadRequestSchema)` to create a new message.
  */
 export const FinishResumableUploadRequestSchema: GenMessage<FinishResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 9);
+  messageDesc(file_video, 13);
 
 /**
  * @generated from message douya.video.v1.CancelUploadRequest
@@ -404,7 +550,7 @@ export type CancelUploadRequest = Message<"douya.video.v1.CancelUploadRequest"> 
  * Use `create(CancelUploadRequestSchema)` to create a new message.
  */
 export const CancelUploadRequestSchema: GenMessage<CancelUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 10);
+  messageDesc(file_video, 14);
 
 /**
  * @generated from message douya.video.v1.CancelUploadResponse
@@ -417,7 +563,7 @@ export type CancelUploadResponse = Message<"douya.video.v1.CancelUploadResponse"
  * Use `create(CancelUploadResponseSchema)` to create a new message.
  */
 export const CancelUploadResponseSchema: GenMessage<CancelUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 11);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.PublishRequest
@@ -439,7 +585,7 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.GetVideosRequest
@@ -456,7 +602,7 @@ export type GetVideosRequest = Message<"douya.video.v1.GetVideosRequest"> & {
  * Use `create(GetVideosRequestSchema)` to create a new message.
  */
 export const GetVideosRequestSchema: GenMessage<GetVideosRequest> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.GetVideosResponse
@@ -473,7 +619,7 @@ export type GetVideosResponse = Message<"douya.video.v1.GetVideosResponse"> & {
  * Use `create(GetVideosResponseSchema)` to create a new message.
  */
 export const GetVideosResponseSchema: GenMessage<GetVideosResponse> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 18);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorRequest
@@ -509,7 +655,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
  * Use `create(ListByAuthorRequestSchema)` to create a new message.
  */
 export const ListByAuthorRequestSchema: GenMessage<ListByAuthorRequest> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 19);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorResponse
@@ -531,7 +677,7 @@ export type ListByAuthorResponse = Message<"douya.video.v1.ListByAuthorResponse"
  * Use `create(ListByAuthorResponseSchema)` to create a new message.
  */
 export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 20);
 
 /**
  * @generated from message douya.video.v1.ListPublishedRequest
@@ -560,7 +706,7 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
  * Use `create(ListPublishedRequestSchema)` to create a new message.
  */
 export const ListPublishedRequestSchema: GenMessage<ListPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 21);
 
 /**
  * @generated from message douya.video.v1.ListPublishedResponse
@@ -582,7 +728,7 @@ export type ListPublishedResponse = Message<"douya.video.v1.ListPublishedRespons
  * Use `create(ListPublishedResponseSchema)` to create a new message.
  */
 export const ListPublishedResponseSchema: GenMessage<ListPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 18);
+  messageDesc(file_video, 22);
 
 /**
  * @generated from message douya.video.v1.Published
@@ -604,7 +750,7 @@ export type Published = Message<"douya.video.v1.Published"> & {
  * Use `create(PublishedSchema)` to create a new message.
  */
 export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
-  messageDesc(file_video, 19);
+  messageDesc(file_video, 23);
 
 /**
  * @generated from message douya.video.v1.ChangeTitleRequest
@@ -626,7 +772,7 @@ export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & 
  * Use `create(ChangeTitleRequestSchema)` to create a new message.
  */
 export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
-  messageDesc(file_video, 20);
+  messageDesc(file_video, 24);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoRequest
@@ -643,7 +789,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 21);
+  messageDesc(file_video, 25);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -656,7 +802,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 22);
+  messageDesc(file_video, 26);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -685,7 +831,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 23);
+  messageDesc(file_video, 27);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -698,7 +844,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 24);
+  messageDesc(file_video, 28);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -715,7 +861,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 25);
+  messageDesc(file_video, 29);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -732,7 +878,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 26);
+  messageDesc(file_video, 30);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -754,7 +900,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 27);
+  messageDesc(file_video, 31);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -791,6 +937,44 @@ export enum VideoState {
  */
 export const VideoStateSchema: GenEnum<VideoState> = /*@__PURE__*/
   enumDesc(file_video, 0);
+
+/**
+ * @generated from enum douya.video.v1.LadderState
+ */
+export enum LadderState {
+  /**
+   * @generated from enum value: LADDER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: LADDER_STATE_WAITING = 1;
+   */
+  WAITING = 1,
+
+  /**
+   * @generated from enum value: LADDER_STATE_RUNNING = 2;
+   */
+  RUNNING = 2,
+
+  /**
+   * @generated from enum value: LADDER_STATE_DONE = 3;
+   */
+  DONE = 3,
+
+  /**
+   * Some rungs, or all, could not be made.
+   *
+   * @generated from enum value: LADDER_STATE_FAILED = 4;
+   */
+  FAILED = 4,
+}
+
+/**
+ * Describes the enum douya.video.v1.LadderState.
+ */
+export const LadderStateSchema: GenEnum<LadderState> = /*@__PURE__*/
+  enumDesc(file_video, 1);
 
 /**
  * @generated from service douya.video.v1.VideoService
@@ -891,6 +1075,16 @@ export const VideoService: GenService<{
     methodKind: "unary";
     input: typeof GetVideosRequestSchema;
     output: typeof GetVideosResponseSchema;
+  },
+  /**
+   * The rungs of a video that the caller may see, smallest first; none while they are not made. Error: VIDEO_NOT_FOUND.
+   *
+   * @generated from rpc douya.video.v1.VideoService.GetRenditions
+   */
+  getRenditions: {
+    methodKind: "unary";
+    input: typeof GetRenditionsRequestSchema;
+    output: typeof GetRenditionsResponseSchema;
   },
   /**
    * One author's videos, newest first; the author also sees unpublished ones.

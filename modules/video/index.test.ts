@@ -62,7 +62,13 @@ afterEach(async () => {
 async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promise<void> {
   const metrics = createMetrics();
   const running = await videoModule.start({
-    config: { workers: 1, maxProcessingMs: 1_200_000, maxUnpublishedBytes: 1e9, ...config },
+    config: {
+      workers: 1,
+      rungShortSidesPx: [],
+      maxProcessingMs: 1_200_000,
+      maxUnpublishedBytes: 1e9,
+      ...config,
+    },
     db: own.db,
     clients: {},
     outage: () => undefined,

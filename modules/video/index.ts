@@ -8,8 +8,10 @@ import { changeTitle } from "./handlers/change-title.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { publish } from "./handlers/publish.ts";
-import { getAuthorStats, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
+import { getAuthorStats, getRenditions, getVideos, listByAuthor, listPublished } from "./handlers/read.ts";
 import { resumableUploads } from "./handlers/resumable-upload.ts";
+import { makeLadder } from "./ladder.ts";
+import { ladderStore } from "./ladder-store.ts";
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
@@ -24,6 +26,8 @@ import { videoStore } from "./video-store.ts";
 export interface VideoConfig {
   /** How many heavy videos one process converts at once; one more light video runs with them. */
   workers: number;
+  /** The short sides of the rungs that are made of a published video; none: it has its MP4 only. */
+  rungShortSidesPx: readonly number[];
   /** The longest estimated conversion that is accepted. */
   maxProcessingMs: number;
   /** How much an author may have uploaded and not published. */
@@ -49,7 +53,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const videos = perCall(db, (until) => videoStore(until, events));
     const workers = jobs.work({
       kinds: {
-        process: processVideo(pipeline, blobs, media, jobs, log),
+        process: processVideo(pipeline, blobs, media, jobs, config.rungShortSidesPx, log),
+        ladder: makeLadder(ladderStore(db, events), blobs, media, jobs, config.rungShortSidesPx, log),
         "remove-blob": removeBlob(pipeline, blobs),
       },
       concurrency: config.workers + 1,
@@ -82,6 +87,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         getVideos: getVideos(videos.reading),
         listByAuthor: listByAuthor(videos.reading),
         listPublished: listPublished(videos.reading),
+        getRenditions: getRenditions(videos.reading),
         changeTitle: changeTitle(videos),
         deleteVideo: deleteVideo(videos, jobs),
         holdVideo: holdVideo(videos, security),

@@ -22,6 +22,8 @@ export interface PublishedFile {
   /** Notices for the author. */
   notices: string[];
   keepKeys: string[];
+  /** How many rungs are to be made of it afterwards. */
+  rungs: number;
 }
 
 /** The states of a video in the pipeline, from the first try to one of the two ends. */
@@ -64,6 +66,8 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             width: result.width,
             height: result.height,
             notices: result.notices,
+            ladder: result.rungs > 0 ? "waiting" : "none",
+            ladder_rungs: result.rungs,
             published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
           })
           .where("id", "=", id)
@@ -72,6 +76,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .executeTakeFirst();
         if (!video) return false;
         await job.finish(transaction);
+        if (result.rungs > 0) await jobs.add(transaction, "ladder", id, { traceId: job.traceId });
         await countWorks(transaction, video.author_id, 1);
         const published = {
           videoId: id,

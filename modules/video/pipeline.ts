@@ -1,5 +1,5 @@
 import type { VideoId } from "#contracts/ids.ts";
-import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
+import type { BlobStore } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
@@ -9,8 +9,10 @@ import {
   type MediaInfo,
   type RenditionInfo,
 } from "#platform/media/media-tool.ts";
+import { rungsOf } from "#platform/media/plan.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { BlobUseStore } from "./blob-use-store.ts";
+import { keepBlob, VideoGone } from "./keep-blob.ts";
 import type { PipelineStore } from "./pipeline-store.ts";
 import { firstRenditionShortSidePx } from "./rules.ts";
 import type { VideoRow } from "./video-lists.ts";
@@ -26,6 +28,7 @@ export function processVideo(
   blobs: BlobStore,
   media: Media,
   jobs: Jobs,
+  shortSidesPx: readonly number[],
   log: Logger,
 ): JobKind {
   /** Lets a tool write a file and makes it a blob that the video uses. */
@@ -34,18 +37,11 @@ export function processVideo(
     const draft = await blobs.stagingPath(extension);
     try {
       await write(draft.path);
-      return await keep(id, kind, extension, await blobs.adopt(draft.name));
+      return await keepBlob(store, blobs, id, kind, extension, await blobs.adopt(draft.name));
     } catch (error) {
       await blobs.discard(draft.name);
       throw error;
     }
-  }
-
-  async function keep(id: VideoId, namespace: string, extension: string, staged: Staged) {
-    const key = blobKey(namespace, staged.sha256, extension);
-    if (!(await store.claimBlob(key, id))) throw new VideoGone();
-    if (!(await store.placeBlob(key, id, () => blobs.commit(staged.name, key)))) throw new VideoGone();
-    return { key, sizeBytes: staged.sizeBytes };
   }
 
   async function rendition(video: VideoRow, source: string, info: MediaInfo, job: Job) {
@@ -84,7 +80,8 @@ export function processVideo(
       const { durationMs, width, height, notices } = play.info;
       const shown = { durationMs, width, height, sizeBytes: play.sizeBytes, notices };
       const result = { playKey: play.key, coverKey: cover.key, ...shown, keepKeys };
-      if (!(await store.finish(id, result, job, jobs))) throw new VideoGone();
+      const rungs = rungsOf(play.copied ? play.info : info, shortSidesPx).length;
+      if (!(await store.finish(id, { ...result, rungs }, job, jobs))) throw new VideoGone();
     });
   }
 
@@ -107,9 +104,6 @@ export function processVideo(
     },
   };
 }
-
-/** Deleted by its author while it was being processed: nothing is left to do. */
-class VideoGone extends Error {}
 
 export function removeBlob(store: BlobUseStore, blobs: BlobStore): JobKind {
   return {

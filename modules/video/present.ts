@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
+import { LadderState, type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { ShownVideo } from "./video-lists.ts";
 
@@ -8,6 +8,14 @@ const states = {
   processing: VideoState.PROCESSING,
   published: VideoState.PUBLISHED,
   failed: VideoState.FAILED,
+} as const;
+
+const ladders = {
+  none: LadderState.UNSPECIFIED,
+  waiting: LadderState.WAITING,
+  running: LadderState.RUNNING,
+  done: LadderState.DONE,
+  failed: LadderState.FAILED,
 } as const;
 
 export function toVideo(
@@ -31,6 +39,9 @@ export function toVideo(
     createdAtMs: video.created_at.getTime(),
     publishedAtMs: Number(video.published_ms ?? 0),
     notices: video.author_id === callerId ? video.notices : [],
+    ladder: ladders[video.ladder],
+    ladderRungs: video.ladder_rungs,
+    renditions: video.renditions,
     held: video.held && (moderator === true || video.author_id === callerId),
   };
 }

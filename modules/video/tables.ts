@@ -5,6 +5,14 @@ import type { MediaInfo } from "#platform/media/media-tool.ts";
 type Json<T> = ColumnType<T, string, string>;
 type VideoStateName = "uploaded" | "processing" | "published" | "failed";
 
+export interface ShownRendition {
+  shortSide: number;
+  width: number;
+  height: number;
+  /** Average bits per second. */
+  bitrate: number;
+}
+
 export interface Tables extends JobTables {
   upload: {
     owner_id: string;
@@ -49,6 +57,21 @@ export interface Tables extends JobTables {
     published_ms: Generated<string | null>;
     held: Generated<boolean>;
     notices: Generated<string[]>;
+    ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
+    ladder_rungs: Generated<number>;
+    renditions: ColumnType<ShownRendition[], string | undefined, string>;
+  };
+  rendition: {
+    video_id: string;
+    short_side: number;
+    key: string;
+    width: number;
+    height: number;
+    codecs: string;
+    fps: number;
+    init_bytes: number;
+    fragment_bytes: number[];
+    fragment_us: number[];
   };
   author_stats: {
     author_id: string;

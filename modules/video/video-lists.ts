@@ -11,6 +11,7 @@ const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
   ...(["created_at", "published_ms", "held", "notices"] as const),
+  ...(["ladder", "ladder_rungs", "renditions"] as const),
 ] satisfies (keyof ShownVideo)[];
 
 /** The SQL of reading videos. */
@@ -18,6 +19,8 @@ export function videoLists(db: Kysely<Tables>) {
   return {
     videosById: (ids: string[]): Promise<ShownVideo[]> =>
       db.selectFrom("video").select(shown).where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
+    renditionsOf: (id: string) =>
+      db.selectFrom("rendition").selectAll().where("video_id", "=", id).orderBy("short_side").execute(),
     listByAuthor(authorId: UserId, page: { beforeId?: string; limit: number; everyState: boolean }) {
       let videos = db.selectFrom("video").select(shown).where("author_id", "=", authorId);
       if (page.beforeId) videos = videos.where("id", "<", page.beforeId);

@@ -66,6 +66,7 @@ const published = {
   width: 2,
   height: 2,
   notices: [],
+  rungs: 0,
 };
 const finish = (id: VideoId, keepKeys: string[] = [source]) =>
   store.finish(

@@ -27,7 +27,9 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .executeTakeFirst();
         if (!video) return false;
         if (video.state === "published") await countWorks(transaction, authorId, -1);
-        await transaction.deleteFrom("job").where("kind", "=", "process").where("key", "=", id).execute();
+        const ofPipeline = ["process", "ladder"];
+        await transaction.deleteFrom("job").where("kind", "in", ofPipeline).where("key", "=", id).execute();
+        await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
         await releaseBlobs(transaction, jobs, [id]);
         emit(videoDeleted, { videoId: id, authorId, publishedAtMs: Number(video.published_ms ?? 0) });
         return true;

@@ -1,16 +1,17 @@
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { ChildFailed } from "./child-run.ts";
 import { chooseCoverMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
+import { readFragments } from "./fragments.ts";
 import { isPlainSequence } from "./h264.ts";
 import { SNIFF_BYTES, sniffPicture, sniffVideo, type VideoContainer } from "./magic.ts";
 import { readMatroskaLayout } from "./matroska-elements.ts";
 import type { MediaEngine, Run, SourceFile, StreamFacts } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
-import type { Crop, Media, MediaInfo, MediaNotice, RenditionInfo } from "./media-tool.ts";
+import type { Crop, Media, MediaInfo, MediaNotice, RenditionInfo, Rung } from "./media-tool.ts";
 import { readMp4Layout, type WalkBounds } from "./mp4-boxes.ts";
 import type { StreamSpan } from "./packet-survey.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
-import { coverFilter, pictureFilter, planStreams } from "./plan.ts";
+import { coverFilter, pictureFilter, planLadder, planStreams } from "./plan.ts";
 import { refusals } from "./refusals.ts";
 import { isRiffCutOff } from "./riff-chunks.ts";
 import {
@@ -174,6 +175,29 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
           info: { ...made, notices },
         };
       }),
+
+    async ladder(input, rungs, info, { signal }) {
+      // With one thread and several encoders it may take a multiple of the time.
+      const run = videoRun(limits.renditionTimeoutMs * rungs.length, signal);
+      const { maxOutputBytes } = limits;
+      const plan = planLadder(info, rungs);
+      try {
+        await blaming(refusals.videoDamaged, () =>
+          engine.ladder({ source: sourceOf(input, info), maxOutputBytes, ...plan }, run),
+        );
+        const made: Rung[] = [];
+        for (const { output, width, height } of plan.rungs) {
+          const table = await readFragments(output);
+          const us = table.fragments.reduce((sum, { durationUs }) => sum + durationUs, 0);
+          if (isCutShort(info.durationMs, us / 1000)) throw refusals.videoDamaged();
+          made.push({ ...table, width, height, fps: plan.video.encode.frameRate });
+        }
+        return made;
+      } catch (error) {
+        for (const { output } of rungs) await rm(output, { force: true });
+        throw error;
+      }
+    },
 
     cover: (input, output, info, { signal }) =>
       replacing(output, refusals.videoDamaged, async () => {

@@ -16,6 +16,7 @@ export function lazyMediaTool(find: () => Promise<MediaTool>): CheckedMedia {
   return {
     probe: async (...args) => (await tool()).probe(...args),
     rendition: async (...args) => (await tool()).rendition(...args),
+    ladder: async (...args) => (await tool()).ladder(...args),
     cover: async (...args) => (await tool()).cover(...args),
     picture: async (...args) => (await tool()).picture(...args),
     async check() {

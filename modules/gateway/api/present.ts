@@ -1,5 +1,5 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
-import { type Upload, type Video, VideoState } from "#contracts/gen/video_pb.ts";
+import { LadderState, type Upload, type Video, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Person } from "../composition/people.ts";
 import type { VideoView } from "../composition/video-views.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
@@ -50,6 +50,14 @@ export function toApiVideo({ video, author, stats, reaction }: VideoView, urls: 
     progress: video.progress,
     failure: video.failureReason ? { reason: video.failureReason, message: video.failureMessage } : null,
     playUrl: video.playKey ? urls.blob(video.playKey) : null,
+    hlsUrl: video.renditions.length > 0 ? urls.hls(video.id) : null,
+    renditions: video.renditions.map(({ shortSide, width, height, bitrate }) => ({
+      shortSide,
+      width,
+      height,
+      bitrate,
+    })),
+    steps: toSteps(video),
     coverUrl: video.coverKey ? urls.blob(video.coverKey) : null,
     durationMs: video.durationMs,
     width: video.width,
@@ -62,6 +70,20 @@ export function toApiVideo({ video, author, stats, reaction }: VideoView, urls: 
     counts: { likes: stats?.likes ?? 0, comments: stats?.comments ?? 0 },
     reaction: reactions[reaction],
   };
+}
+
+const ladders = {
+  [LadderState.UNSPECIFIED]: undefined,
+  [LadderState.WAITING]: "waiting",
+  [LadderState.RUNNING]: "running",
+  [LadderState.DONE]: "done",
+  [LadderState.FAILED]: "failed",
+} as const;
+
+/** What is done for a video after its publication. */
+function toSteps({ ladder, renditions, ladderRungs }: Video) {
+  const state = ladders[ladder];
+  return state ? [{ name: "renditions" as const, state, done: renditions.length, total: ladderRungs }] : [];
 }
 
 const notices: Record<string, string> = {

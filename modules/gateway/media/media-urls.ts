@@ -6,6 +6,8 @@ export interface MediaUrls {
   /** Empty where URLs are paths. */
   origin: string;
   blob(key: BlobKey): string;
+  /** The playlist of all rungs of a video. */
+  hls(videoId: string): string;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
 }
@@ -15,6 +17,7 @@ export function mediaUrls(origin: string): MediaUrls {
   return {
     origin,
     blob,
+    hls: (videoId) => `${origin}/media/hls/${videoId}/master.m3u8`,
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
     background: (user) =>

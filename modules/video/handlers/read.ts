@@ -1,5 +1,6 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import { takePage } from "#platform/db/take-page.ts";
@@ -24,6 +25,30 @@ export function getVideos(store: StoreFor<VideoStore>): Service["getVideos"] {
     const videos = ids.map((id) => rows.get(id));
     const visible = videos.filter((video) => video !== undefined && isVisible(video, call.callerId));
     return { videos: visible.map((video) => toVideo(video!, call)) };
+  };
+}
+
+export function getRenditions(store: StoreFor<VideoStore>): Service["getRenditions"] {
+  return async (request, call) => {
+    if (!isId(request.videoId)) throw refusal("VIDEO_NOT_FOUND");
+    const [[video], renditions] = await Promise.all([
+      store(call).videosById([request.videoId]),
+      store(call).renditionsOf(request.videoId),
+    ]);
+    if (!video || !isVisible(video, call.callerId)) throw refusal("VIDEO_NOT_FOUND");
+    return {
+      renditions: renditions.map((row) => ({
+        shortSide: row.short_side,
+        key: row.key,
+        width: row.width,
+        height: row.height,
+        codecs: row.codecs,
+        fps: row.fps,
+        initBytes: row.init_bytes,
+        fragmentBytes: row.fragment_bytes,
+        fragmentUs: row.fragment_us,
+      })),
+    };
   };
 }
 
