@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
@@ -141,6 +142,27 @@ describe.each(shapes)("HLS, %s", (shape) => {
     expect(headers.get("cache-control")).toBe("no-cache");
     const head = await send("HEAD", video.hlsUrl!);
     expect([head.status, head.text]).toEqual([200, ""]);
+  });
+
+  test("a worker that is killed while it makes the rungs leaves them to the next one, which tells it once", async () => {
+    const { programOf, restart, databaseUrl } = server.deployment;
+    const before = await blobs();
+    const { id } = await ada.publish(clip("rgb-silent.webm"));
+    const running = async () =>
+      (await queryOnce(databaseUrl, `select from video.video where id = ${id} and ladder = 'running'`))
+        .length > 0;
+    await until("the work", running);
+    await programOf("video").kill();
+    expect(await running()).toBe(true);
+    await restart("video");
+    const { renditions } = await improved(id);
+    expect(renditions).toHaveLength(2);
+    const told = `select from events.log where type = 'video.improved.v1' and key = '${id}'`;
+    expect(await queryOnce(databaseUrl, told)).toHaveLength(1);
+    // Its source, its MP4 and its cover besides.
+    await until("nothing else is left", async () => (await blobs()).length === before.length + 5);
+    expect((await ada.delete(`/videos/${id}`)).status).toBe(204);
+    await until("it is gone", async () => (await blobs()).length === before.length);
   });
 
   test("a deleted video has no playlists any more, and no blobs; so has that of a deleted account", async () => {
