@@ -43,6 +43,7 @@ describe.each(shapes)("HLS, %s", (shape) => {
   test("a video says what it has, and a page of a feed that was cached before says so too", async () => {
     expect(video).toMatchObject({
       state: "published",
+      thumbHash: expect.stringMatching(/^[A-Za-z0-9+/]{20,40}={0,2}$/),
       hlsUrl: mediaUrl(video.id, "master.m3u8"),
       steps: [{ name: "renditions", state: "done", done: 2, total: 2 }],
       renditions: [

@@ -124,4 +124,8 @@ export const migrations: Migrations = {
       primary key (video_id, short_side)
     );
   `,
+  "0012-placeholders": `
+    -- A ThumbHash of the cover, in base64.
+    alter table video.video add thumb_hash text not null default '';
+  `,
 };

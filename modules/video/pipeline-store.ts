@@ -15,6 +15,8 @@ import type { VideoRow } from "./video-lists.ts";
 export interface PublishedFile {
   playKey: string;
   coverKey: string;
+  /** A ThumbHash of the cover. */
+  thumbHash: string;
   sizeBytes: number;
   durationMs: number;
   width: number;
@@ -61,6 +63,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             progress: 1,
             play_key: result.playKey,
             cover_key: result.coverKey,
+            thumb_hash: result.thumbHash,
             size_bytes: result.sizeBytes,
             duration_ms: result.durationMs,
             width: result.width,

@@ -70,16 +70,20 @@ export function processVideo(
       // What an earlier release found out may not be enough for this one.
       const info = video.info.form === MEDIA_INFO_FORM ? video.info : await media.probe(source);
       const play = await rendition(video, source, info, job);
+      let thumbHash = "";
       // Made from the rendition, so it shows only what is published.
       const cover = await blobs.withFile({ key: play.key }, (rendition) =>
-        make(id, "cover", (path) => media.cover(rendition, path, play.info, { signal: job.signal })),
+        make(id, "cover", async (path) => {
+          await media.cover(rendition, path, play.info, { signal: job.signal });
+          thumbHash = await media.placeholder(path, play.info, { signal: job.signal });
+        }),
       );
       const keepKeys = [play.key, cover.key];
       // A source that was only copied contains nothing that the rendition lacks.
       if (!play.copied) keepKeys.push(video.source_key);
       const { durationMs, width, height, notices } = play.info;
       const shown = { durationMs, width, height, sizeBytes: play.sizeBytes, notices };
-      const result = { playKey: play.key, coverKey: cover.key, ...shown, keepKeys };
+      const result = { playKey: play.key, coverKey: cover.key, thumbHash, ...shown, keepKeys };
       const rungs = rungsOf(play.copied ? play.info : info, shortSidesPx).length;
       if (!(await store.finish(id, { ...result, rungs }, job, jobs))) throw new VideoGone();
     });

@@ -39,6 +39,7 @@ export function toVideo(
     createdAtMs: video.created_at.getTime(),
     publishedAtMs: Number(video.published_ms ?? 0),
     notices: video.author_id === callerId ? video.notices : [],
+    thumbHash: video.thumb_hash,
     ladder: ladders[video.ladder],
     ladderRungs: video.ladder_rungs,
     renditions: video.renditions,

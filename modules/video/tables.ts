@@ -57,6 +57,7 @@ export interface Tables extends JobTables {
     published_ms: Generated<string | null>;
     held: Generated<boolean>;
     notices: Generated<string[]>;
+    thumb_hash: Generated<string>;
     ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
     ladder_rungs: Generated<number>;
     renditions: ColumnType<ShownRendition[], string | undefined, string>;

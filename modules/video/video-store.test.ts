@@ -61,6 +61,7 @@ const jobOf = (kind: string, key: string): Pick<Job, "key" | "finish"> & Job => 
 const published = {
   playKey: source,
   coverKey: "",
+  thumbHash: "",
   sizeBytes: 1,
   durationMs: 1,
   width: 2,

@@ -1,4 +1,5 @@
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
+import { rgbaToThumbHash } from "thumbhash";
 import { ChildFailed } from "./child-run.ts";
 import { chooseCoverMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
 import { readFragments } from "./fragments.ts";
@@ -213,6 +214,17 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         if (!(await hasContent(output))) throw refusals.videoDamaged();
       }),
 
+    placeholder: (cover, size, { signal }) =>
+      blaming(refusals.videoDamaged, async () => {
+        const source = { path: cover, demuxer: PICTURE_DEMUXERS.jpeg };
+        const { width, height } = placeholderSize(size);
+        const filter = `scale=${width}:${height}:flags=area,format=rgba`;
+        const run = videoRun(limits.stillTimeoutMs, signal);
+        const pixels = await engine.sample({ source, stream: 0, filter, maxFrames: 1 }, run);
+        if (pixels.length !== width * height * 4) throw refusals.videoDamaged();
+        return Buffer.from(rgbaToThumbHash(width, height, pixels)).toString("base64");
+      }),
+
     async picture(input, output, { signal, ...box }) {
       const file = await openSource(input);
       const first = await readFirst(file.handle, PICTURE_HEADER_BYTES).finally(() => file.handle.close());
@@ -231,6 +243,15 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
       });
     },
   };
+}
+
+/** A hash keeps less than this. */
+const PLACEHOLDER_SIDE_PX = 64;
+
+function placeholderSize({ width, height }: { width: number; height: number }) {
+  const scale = PLACEHOLDER_SIDE_PX / Math.max(width, height);
+  const side = (px: number) => Math.max(1, Math.round(px * scale));
+  return { width: side(width), height: side(height) };
 }
 
 /** Every packet of the index has arrived, and none twice. */

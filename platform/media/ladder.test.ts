@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { thumbHashToRGBA } from "thumbhash";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { patienceMs } from "../testing/patience.ts";
 import { bundleMediaWorker } from "./bundle-worker.ts";
@@ -115,6 +116,17 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     // An encoder's start-up, which players leave out.
     expect(first(1)).toBeGreaterThan(-0.03);
     expect(first(1)).toBeLessThanOrEqual(0);
+  });
+
+  test("a placeholder has the shape and the colours of its cover", async () => {
+    const picture = own("bright-left.jpg");
+    const hash = await tool.placeholder(picture, { width: 160, height: 90 }, { signal });
+    const bytes = Buffer.from(hash, "base64");
+    expect(bytes.length).toBeLessThan(30);
+    const { w, h, rgba } = thumbHashToRGBA(bytes);
+    expect(w).toBeGreaterThan(h);
+    const brightness = (x: number) => rgba[(Math.floor(h / 2) * w + x) * 4]!;
+    expect(brightness(1)).toBeGreaterThan(brightness(w - 2) + 50);
   });
 
   test("a source that cannot be decoded is refused, and no file is left", async () => {

@@ -127,6 +127,8 @@ export interface Media {
   ): Promise<Rung[]>;
   /** A JPEG of the time at which the picture of a rendition changes most. */
   cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<void>;
+  /** A ThumbHash (base64) of a cover: some 25 bytes that a page shows until the cover is there. */
+  placeholder(cover: string, size: { width: number; height: number }, options: RunOptions): Promise<string>;
   /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; transparent parts become white. */
   picture(input: string, output: string, options: PictureOptions): Promise<void>;
 }

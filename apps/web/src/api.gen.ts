@@ -3042,6 +3042,8 @@ export interface components {
                 state: "waiting" | "running" | "done" | "failed";
                 total: number;
             }[];
+            /** @description ThumbHash of the cover in base64, to be shown until the cover is there. */
+            thumbHash: string | null;
             title: string;
             /** @description As displayed. */
             width: number;

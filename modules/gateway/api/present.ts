@@ -59,6 +59,7 @@ export function toApiVideo({ video, author, stats, reaction }: VideoView, urls: 
     })),
     steps: toSteps(video),
     coverUrl: video.coverKey ? urls.blob(video.coverKey) : null,
+    thumbHash: video.thumbHash || null,
     durationMs: video.durationMs,
     width: video.width,
     height: video.height,

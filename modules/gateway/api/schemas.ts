@@ -144,6 +144,9 @@ const Video = Type.Object(
       },
     ),
     coverUrl: nullableText(Type.String({ description: "JPEG; null until published." })),
+    thumbHash: nullableText(
+      Type.String({ description: "ThumbHash of the cover in base64, to be shown until the cover is there." }),
+    ),
     durationMs: Type.Integer(),
     width: Type.Integer({ description: "As displayed." }),
     height: Type.Integer(),
