@@ -5,7 +5,7 @@ import type { MediaInfo } from "#platform/media/media-tool.ts";
 type Json<T> = ColumnType<T, string, string>;
 type VideoStateName = "uploaded" | "processing" | "published" | "failed";
 
-export interface ShownRendition {
+interface ShownRendition {
   shortSide: number;
   width: number;
   height: number;
