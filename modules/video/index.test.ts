@@ -355,6 +355,24 @@ describe("the rungs of a published video", () => {
     await expect.poll(jobs).toBe(0);
   });
 
+  test("wait for room on the disk, without counting", async () => {
+    await stop();
+    await start(media, { rungShortSidesPx: [90] });
+    const upload = await send(createReadStream(vertical));
+    const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(1000);
+    const made = await video.publish({ uploadId: upload.id, title: "" }, as(ann));
+    await ended(made.id);
+    const waiting = () => own.db.selectFrom("job").selectAll().executeTakeFirst();
+    await expect.poll(async () => (await waiting())?.last_error).toMatch(/disk is full/);
+    expect(await waiting()).toMatchObject({ attempts: 0, dead: false });
+    room.mockRestore();
+    await own.db
+      .updateTable("job")
+      .set({ run_at: new Date(0) })
+      .execute();
+    await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
+  });
+
   test("that would be too large are not tried again, and the video stays as it was", async () => {
     await stop();
     let tries = 0;

@@ -1,10 +1,11 @@
 import type { VideoId } from "#contracts/ids.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { refusal } from "#platform/errors/reasons.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import type { Media, MediaInfo, Rung } from "#platform/media/media-tool.ts";
-import { rungsOf } from "#platform/media/plan.ts";
+import { ladderBytes, rungsOf } from "#platform/media/plan.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { keepBlob, VideoGone } from "./keep-blob.ts";
 import type { LadderStore, MadeRung } from "./ladder-store.ts";
@@ -49,6 +50,7 @@ export function makeLadder(
     await blobs.withFile({ key: video.inputKey }, async (input) => {
       const info = await media.probe(input, { signal: job.signal, person: video.authorId });
       const sides = rungsOf(info, shortSidesPx);
+      if ((await blobs.freeBytes()) < ladderBytes(info, sides)) throw refusal("DISK_FULL");
       // At last one by one: a rung that cannot be made leaves the others.
       const together = job.attempt < maxAttempts;
       const made: MadeRung[] = [];

@@ -37,6 +37,17 @@ const RUNG_CAPS: readonly [shortSidePx: number, bitsPerSecond: number][] = [
   [720, 2_800_000],
 ];
 const LARGEST_CAP = 5_000_000;
+const SOUND_BITS_PER_SECOND = 128_000;
+
+function capOf(shortSidePx: number): number {
+  return RUNG_CAPS.find(([side]) => shortSidePx <= side)?.[1] ?? LARGEST_CAP;
+}
+
+/** The room that rungs may take. */
+export function ladderBytes({ durationMs }: { durationMs: number }, shortSidesPx: readonly number[]): number {
+  const bits = shortSidesPx.reduce((sum, side) => sum + capOf(side) + SOUND_BITS_PER_SECOND, 0);
+  return (bits / 8) * (durationMs / 1000);
+}
 
 /** Fragments that begin with a key frame, and none at the end of the file but them. */
 export const FRAGMENT_FLAGS = "+cmaf+delay_moov+frag_keyframe+skip_trailer";
@@ -70,7 +81,7 @@ export function planLadder(
     audio: info.audioStream === null ? null : { stream: info.audioStream, encode: planAudio(info) },
     rungs: rungs.map(({ shortSidePx, output }) => {
       const { width, height } = targetSize(info, shortSidePx);
-      const cap = RUNG_CAPS.find(([side]) => shortSidePx <= side)?.[1] ?? LARGEST_CAP;
+      const cap = capOf(shortSidePx);
       const options = {
         ...encode.options,
         maxrate: String(cap),
@@ -195,7 +206,7 @@ function planAudio(info: MediaInfo) {
     ...trim(info, "atrim"),
     "aformat=sample_fmts=fltp:channel_layouts=stereo",
   ];
-  return { filter: filters.join(","), sampleRate: AUDIO_RATE, options: { b: "128000" } };
+  return { filter: filters.join(","), sampleRate: AUDIO_RATE, options: { b: String(SOUND_BITS_PER_SECOND) } };
 }
 
 export function coverFilter(info: RenditionInfo): string {
