@@ -43,6 +43,7 @@ export async function startServer({
         DOUYA_PORT: "0",
         DOUYA_RPC_PORT: "0",
         DOUYA_LIMITS: "off",
+        DOUYA_RUNGS: "none",
         DOUYA_LOG_LEVEL: "error",
         ...env,
       },

@@ -27,6 +27,7 @@ import {
   AccountRemovedSchema,
   VideoDeletedSchema,
   VideoHeldChangedSchema,
+  VideoImprovedSchema,
   VideoPublishedSchema,
   VideoRetitledSchema,
   VideoVisibilityChangedSchema,
@@ -42,6 +43,7 @@ export const relationBlocked = event("relation.blocked.v1", BlockedSchema, block
 export const relationUnblocked = event("relation.unblocked.v1", UnblockedSchema, blockKey);
 export const videoPublished = event("video.published.v1", VideoPublishedSchema, (video) => video.videoId);
 export const videoRetitled = event("video.retitled.v1", VideoRetitledSchema, (video) => video.videoId);
+export const videoImproved = event("video.improved.v1", VideoImprovedSchema, (video) => video.videoId);
 export const videoHeldChanged = event(
   "video.held_changed.v1",
   VideoHeldChangedSchema,

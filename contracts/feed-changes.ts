@@ -16,6 +16,7 @@ import {
   relationUnfollowed,
   videoDeleted,
   videoHeldChanged,
+  videoImproved,
   videoPublished,
   videoRetitled,
   videoVisibilityChanged,
@@ -28,7 +29,8 @@ import {
 export const feedEvents = [
   ...[accountClosing, accountErased, accountReopened, profileChanged],
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
-  ...[videoPublished, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted, inboxesChanged],
+  ...[videoPublished, videoImproved, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted],
+  inboxesChanged,
   ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked],
 ] as const;
 
@@ -60,6 +62,7 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
       return [event.message.videoId, event.message.userId];
     case videoRetitled.name:
     case videoHeldChanged.name:
+    case videoImproved.name:
     case commented.name:
     case commentDeleted.name:
     case commentsClosed.name:

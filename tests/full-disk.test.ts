@@ -21,6 +21,7 @@ describe("a full disk", () => {
     DOUYA_DATA: join(disk!.folder, "data"),
     DOUYA_PORT: new URL(origin).port,
     DOUYA_LIMITS: "off",
+    DOUYA_RUNGS: "none",
   });
   const api = <T>(method: string, path: string, options = {}) =>
     send<T>(method, `${origin}/api/v1${path}`, { token, ...options });

@@ -36,6 +36,7 @@ describe("two processes of each module, under load", () => {
       DOUYA_DATA: deployment.dataDir,
       DOUYA_DATABASE_URL: deployment.databaseUrl,
       DOUYA_LIMITS: "off",
+      DOUYA_RUNGS: "none",
       DOUYA_PORT: String(port),
       DOUYA_RPC_PORT: "0",
       DOUYA_ETCD_URL: etcd().url,

@@ -80,6 +80,12 @@ const keys = {
     "Videos processed at once that take long; one more that does not.",
     whole,
   ),
+  rungShortSidesPx: key(
+    "DOUYA_RUNGS",
+    "360,480,720,1080",
+    "Short sides, in pixels, of what is made of a published video for lines of different speed (HLS); none: its MP4 only.",
+    rungs,
+  ),
   maxProcessingMs: key(
     "DOUYA_MAX_PROCESSING_MINUTES",
     "20",
@@ -385,6 +391,15 @@ function strongSecret(value: string): string {
 function whole(value: string): number {
   if (!/^[1-9]\d{0,8}$/.test(value)) throw new Error("must be a whole number above 0");
   return Number(value);
+}
+
+function rungs(value: string): number[] {
+  if (value === "none") return [];
+  const sides = value.split(",").map(Number);
+  const isRung = (side: number) => Number.isInteger(side) && side >= 90 && side <= 2160 && side % 2 === 0;
+  if (sides.length > 6 || !sides.every(isRung) || new Set(sides).size < sides.length)
+    throw new Error("must be none, or up to 6 different even numbers from 90 to 2160 with commas");
+  return sides.sort((a, b) => a - b);
 }
 
 /** Not longer than a token lasts, so that a key has ended when it is removed. */

@@ -36,8 +36,9 @@ export const table: Record<string, ModuleEntry> = {
     rotateAfterMs: keyRotationMs,
   })),
   relation: entry(relationModule, () => ({})),
-  video: entry(videoModule, ({ mediaWorkers, maxProcessingMs, maxUploadBytes }) => ({
+  video: entry(videoModule, ({ mediaWorkers, rungShortSidesPx, maxProcessingMs, maxUploadBytes }) => ({
     workers: mediaWorkers,
+    rungShortSidesPx,
     maxProcessingMs,
     // Room for four files of the largest size.
     maxUnpublishedBytes: 4 * maxUploadBytes,

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video_events.proto.
  */
 export const file_video_events: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiJAoQVmlkZW9IZWxkQ2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCSJfCgxWaWRlb0RlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARIRCglibG9iX2tleXMYBCADKAkiuwEKFlZpZGVvVmlzaWJpbGl0eUNoYW5nZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARInCgN3YXMYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5EicKA25vdxgFIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSEQoJYmxvYl9rZXlzGAYgAygJYgZwcm90bzM", [file_video]);
+  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiIQoNVmlkZW9JbXByb3ZlZBIQCgh2aWRlb19pZBgBIAEoCSIkChBWaWRlb0hlbGRDaGFuZ2VkEhAKCHZpZGVvX2lkGAEgASgJIl8KDFZpZGVvRGVsZXRlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSFwoPcHVibGlzaGVkX2F0X21zGAMgASgBEhEKCWJsb2Jfa2V5cxgEIAMoCSK7AQoWVmlkZW9WaXNpYmlsaXR5Q2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSFwoPcHVibGlzaGVkX2F0X21zGAMgASgBEicKA3dhcxgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSJwoDbm93GAUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIRCglibG9iX2tleXMYBiADKAliBnByb3RvMw", [file_video]);
 
 /**
  * video.published.v1: for everybody. One that is finished and not public is told of by video.visibility_changed.v1.
@@ -123,6 +123,25 @@ export const VideoRetitledSchema: GenMessage<VideoRetitled> = /*@__PURE__*/
   messageDesc(file_video_events, 3);
 
 /**
+ * video.improved.v1: its rungs were made.
+ *
+ * @generated from message douya.video.v1.VideoImproved
+ */
+export type VideoImproved = Message<"douya.video.v1.VideoImproved"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+};
+
+/**
+ * Describes the message douya.video.v1.VideoImproved.
+ * Use `create(VideoImprovedSchema)` to create a new message.
+ */
+export const VideoImprovedSchema: GenMessage<VideoImproved> = /*@__PURE__*/
+  messageDesc(file_video_events, 4);
+
+/**
  * video.held_changed.v1: a moderator has put it on hold or ended the hold.
  *
  * @generated from message douya.video.v1.VideoHeldChanged
@@ -139,7 +158,7 @@ export type VideoHeldChanged = Message<"douya.video.v1.VideoHeldChanged"> & {
  * Use `create(VideoHeldChangedSchema)` to create a new message.
  */
 export const VideoHeldChangedSchema: GenMessage<VideoHeldChanged> = /*@__PURE__*/
-  messageDesc(file_video_events, 4);
+  messageDesc(file_video_events, 5);
 
 /**
  * video.deleted.v1
@@ -177,7 +196,7 @@ export type VideoDeleted = Message<"douya.video.v1.VideoDeleted"> & {
  * Use `create(VideoDeletedSchema)` to create a new message.
  */
 export const VideoDeletedSchema: GenMessage<VideoDeleted> = /*@__PURE__*/
-  messageDesc(file_video_events, 5);
+  messageDesc(file_video_events, 6);
 
 /**
  * video.visibility_changed.v1: other people than before may see a published video, or it is published for not all.
@@ -225,5 +244,5 @@ export type VideoVisibilityChanged = Message<"douya.video.v1.VideoVisibilityChan
  * Use `create(VideoVisibilityChangedSchema)` to create a new message.
  */
 export const VideoVisibilityChangedSchema: GenMessage<VideoVisibilityChanged> = /*@__PURE__*/
-  messageDesc(file_video_events, 6);
+  messageDesc(file_video_events, 7);
 

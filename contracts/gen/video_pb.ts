@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAki/wMKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSKQoIbWVudGlvbnMYEyADKAsyFy5kb3V5YS52aWRlby52MS5NZW50aW9uEhQKDGVkaXRlZF9hdF9tcxgUIAEoARIuCgp2aXNpYmlsaXR5GBUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIYChBkb3dubG9hZF9hbGxvd2VkGBYgASgIIiwKB01lbnRpb24SEAoIbmFtZV9rZXkYASABKAkSDwoHdXNlcl9pZBgCIAEoCSJXChBBZGRVcGxvYWRSZXF1ZXN0Eg4KBnN0YWdlZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoARIPCgdhZGRyZXNzGAQgASgJIkIKG0JlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBISCgpzaXplX2J5dGVzGAEgASgBEg8KB2FkZHJlc3MYAiABKAkiJwoZR2V0UmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCSKJAQoPUmVzdW1hYmxlVXBsb2FkEgoKAmlkGAEgASgJEg8KB3BhcnRpYWwYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoARIVCg1leHBpcmVzX2F0X21zGAQgASgBEhsKDnVuY2hlY2tlZF9mcm9tGAUgASgBSACIAQFCEQoPX3VuY2hlY2tlZF9mcm9tIpgBChpMb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ3cml0ZXIYAiABKAkSGwoOdW5jaGVja2VkX2Zyb20YAyABKAFIAIgBARIbCg5yZWNlaXZlZF9ieXRlcxgEIAEoAUgBiAEBQhEKD191bmNoZWNrZWRfZnJvbUIRCg9fcmVjZWl2ZWRfYnl0ZXMiUgocVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ3cml0ZXIYAiABKAkSFgoOcmVjZWl2ZWRfYnl0ZXMYAyABKAEiLwodVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVzcG9uc2USDgoGZXhpc3RzGAEgASgIIjoKHEZpbmlzaFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGc2hhMjU2GAIgASgJIiEKE0NhbmNlbFVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiFgoUQ2FuY2VsVXBsb2FkUmVzcG9uc2UiPwoZQ2hhbGxlbmdlS25vd25GaWxlUmVxdWVzdBIOCgZzaGEyNTYYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoASJaChpDaGFsbGVuZ2VLbm93bkZpbGVSZXNwb25zZRIRCgljaGFsbGVuZ2UYASABKAkSKQoGcmFuZ2VzGAIgAygLMhkuZG91eWEudmlkZW8udjEuQnl0ZVJhbmdlIiUKCUJ5dGVSYW5nZRIMCgRmcm9tGAEgASgBEgoKAnRvGAIgASgBIkoKFVByb3ZlS25vd25GaWxlUmVxdWVzdBIRCgljaGFsbGVuZ2UYASABKAkSDQoFcHJvb2YYAiABKAkSDwoHYWRkcmVzcxgDIAEoCSKrAQoOUHVibGlzaFJlcXVlc3QSEQoJdXBsb2FkX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5Eh0KEGRvd25sb2FkX2FsbG93ZWQYBSABKAhIAIgBAUITChFfZG93bmxvYWRfYWxsb3dlZCIfChBHZXRWaWRlb3NSZXF1ZXN0EgsKA2lkcxgBIAMoCSI6ChFHZXRWaWRlb3NSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbyJfChNMaXN0QnlBdXRob3JSZXF1ZXN0EhEKCWF1dGhvcl9pZBgBIAEoCRIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0SEwoLZXZlcnlfc3RhdGUYBCABKAgiSwoUTGlzdEJ5QXV0aG9yUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8SDAoEbW9yZRgCIAEoCCJhChRMaXN0UHVibGlzaGVkUmVxdWVzdBIRCgliZWZvcmVfbXMYASABKAESEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhQKDHdpdGhfZnJpZW5kcxgEIAEoCCJQChVMaXN0UHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkEgwKBG1vcmUYAiABKAgicwoJUHVibGlzaGVkEgoKAmlkGAEgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgCIAEoARIRCglhdXRob3JfaWQYAyABKAkSLgoKdmlzaWJpbGl0eRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkiIwoURmluZFB1Ymxpc2hlZFJlcXVlc3QSCwoDaWRzGAEgAygJIkIKFUZpbmRQdWJsaXNoZWRSZXNwb25zZRIpCgZ2aWRlb3MYASADKAsyGS5kb3V5YS52aWRlby52MS5QdWJsaXNoZWQiJAoURmluZE9wZW5CbG9ic1JlcXVlc3QSDAoEa2V5cxgBIAMoCSIlChVGaW5kT3BlbkJsb2JzUmVzcG9uc2USDAoEa2V5cxgBIAMoCSIvChJDaGFuZ2VUaXRsZVJlcXVlc3QSCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkizAEKElVwZGF0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCRISCgV0aXRsZRgCIAEoCUgAiAEBEhgKC2Rlc2NyaXB0aW9uGAMgASgJSAGIAQESLgoKdmlzaWJpbGl0eRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSHQoQZG93bmxvYWRfYWxsb3dlZBgFIAEoCEgCiAEBQggKBl90aXRsZUIOCgxfZGVzY3JpcHRpb25CEwoRX2Rvd25sb2FkX2FsbG93ZWQiIAoSRGVsZXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJIhUKE0RlbGV0ZVZpZGVvUmVzcG9uc2UiPAoQSG9sZFZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRoZWxkGAIgASgIEg4KBnJlYXNvbhgDIAEoCSITChFIb2xkVmlkZW9SZXNwb25zZSIrChVHZXRBdXRob3JTdGF0c1JlcXVlc3QSEgoKYXV0aG9yX2lkcxgBIAMoCSJEChZHZXRBdXRob3JTdGF0c1Jlc3BvbnNlEioKBXN0YXRzGAEgAygLMhsuZG91eWEudmlkZW8udjEuQXV0aG9yU3RhdHMiLwoLQXV0aG9yU3RhdHMSEQoJYXV0aG9yX2lkGAEgASgJEg0KBXdvcmtzGAIgASgBKpIBCgpWaWRlb1N0YXRlEhsKF1ZJREVPX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVklERU9fU1RBVEVfVVBMT0FERUQQARIaChZWSURFT19TVEFURV9QUk9DRVNTSU5HEAISGQoVVklERU9fU1RBVEVfUFVCTElTSEVEEAMSFgoSVklERU9fU1RBVEVfRkFJTEVEEAQqiAEKClZpc2liaWxpdHkSGgoWVklTSUJJTElUWV9VTlNQRUNJRklFRBAAEhUKEVZJU0lCSUxJVFlfUFVCTElDEAESFwoTVklTSUJJTElUWV9VTkxJU1RFRBACEhYKElZJU0lCSUxJVFlfRlJJRU5EUxADEhYKElZJU0lCSUxJVFlfUFJJVkFURRAEMtMOCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kUHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kT3BlbkJsb2JzEiQuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEk0KC1VwZGF0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuVXBkYXRlVmlkZW9SZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEmQKDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkiigUKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSKQoIbWVudGlvbnMYEyADKAsyFy5kb3V5YS52aWRlby52MS5NZW50aW9uEhQKDGVkaXRlZF9hdF9tcxgUIAEoARIuCgp2aXNpYmlsaXR5GBUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIYChBkb3dubG9hZF9hbGxvd2VkGBYgASgIEisKBmxhZGRlchgXIAEoDjIbLmRvdXlhLnZpZGVvLnYxLkxhZGRlclN0YXRlEhQKDGxhZGRlcl9ydW5ncxgYIAEoDRIyCgpyZW5kaXRpb25zGBkgAygLMh4uZG91eWEudmlkZW8udjEuU2hvd25SZW5kaXRpb24SEgoKdGh1bWJfaGFzaBgaIAEoCSIsCgdNZW50aW9uEhAKCG5hbWVfa2V5GAEgASgJEg8KB3VzZXJfaWQYAiABKAkiVAoOU2hvd25SZW5kaXRpb24SEgoKc2hvcnRfc2lkZRgBIAEoDRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SDwoHYml0cmF0ZRgEIAEoDSIoChRHZXRSZW5kaXRpb25zUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSJGChVHZXRSZW5kaXRpb25zUmVzcG9uc2USLQoKcmVuZGl0aW9ucxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlJlbmRpdGlvbiKpAQoJUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SCwoDa2V5GAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDRIOCgZjb2RlY3MYBSABKAkSCwoDZnBzGAYgASgBEhIKCmluaXRfYnl0ZXMYByABKA0SFgoOZnJhZ21lbnRfYnl0ZXMYCCADKA0SEwoLZnJhZ21lbnRfdXMYCSADKA0iVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIj8KGUNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QSDgoGc2hhMjU2GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAEiWgoaQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USEQoJY2hhbGxlbmdlGAEgASgJEikKBnJhbmdlcxgCIAMoCzIZLmRvdXlhLnZpZGVvLnYxLkJ5dGVSYW5nZSIlCglCeXRlUmFuZ2USDAoEZnJvbRgBIAEoARIKCgJ0bxgCIAEoASJKChVQcm92ZUtub3duRmlsZVJlcXVlc3QSEQoJY2hhbGxlbmdlGAEgASgJEg0KBXByb29mGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiqwEKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiYQoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRIUCgx3aXRoX2ZyaWVuZHMYBCABKAgiUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIInMKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAESEQoJYXV0aG9yX2lkGAMgASgJEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5IiMKFEZpbmRQdWJsaXNoZWRSZXF1ZXN0EgsKA2lkcxgBIAMoCSJCChVGaW5kUHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkIiQKFEZpbmRPcGVuQmxvYnNSZXF1ZXN0EgwKBGtleXMYASADKAkiJQoVRmluZE9wZW5CbG9ic1Jlc3BvbnNlEgwKBGtleXMYASADKAkiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIswBChJVcGRhdGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSEgoFdGl0bGUYAiABKAlIAIgBARIYCgtkZXNjcmlwdGlvbhgDIAEoCUgBiAEBEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5Eh0KEGRvd25sb2FkX2FsbG93ZWQYBSABKAhIAogBAUIICgZfdGl0bGVCDgoMX2Rlc2NyaXB0aW9uQhMKEV9kb3dubG9hZF9hbGxvd2VkIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEKogBCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhcKE1ZJU0lCSUxJVFlfVU5MSVNURUQQAhIWChJWSVNJQklMSVRZX0ZSSUVORFMQAxIWChJWSVNJQklMSVRZX1BSSVZBVEUQBCqPAQoLTGFkZGVyU3RhdGUSHAoYTEFEREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTEFEREVSX1NUQVRFX1dBSVRJTkcQARIYChRMQURERVJfU1RBVEVfUlVOTklORxACEhUKEUxBRERFUl9TVEFURV9ET05FEAMSFwoTTEFEREVSX1NUQVRFX0ZBSUxFRBAEMrYPCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJhCg1HZXRSZW5kaXRpb25zEiQuZG91eWEudmlkZW8udjEuR2V0UmVuZGl0aW9uc1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5HZXRSZW5kaXRpb25zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kUHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kT3BlbkJsb2JzEiQuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEk0KC1VwZGF0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuVXBkYXRlVmlkZW9SZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEmQKDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -185,6 +185,30 @@ export type Video = Message<"douya.video.v1.Video"> & {
    * @generated from field: bool download_allowed = 22;
    */
   downloadAllowed: boolean;
+
+  /**
+   * The work on its rungs after the publication, how many there should be, and those there are, smallest first.
+   *
+   * @generated from field: douya.video.v1.LadderState ladder = 23;
+   */
+  ladder: LadderState;
+
+  /**
+   * @generated from field: uint32 ladder_rungs = 24;
+   */
+  ladderRungs: number;
+
+  /**
+   * @generated from field: repeated douya.video.v1.ShownRendition renditions = 25;
+   */
+  renditions: ShownRendition[];
+
+  /**
+   * Of the cover, in base64; empty where there is none.
+   *
+   * @generated from field: string thumb_hash = 26;
+   */
+  thumbHash: string;
 };
 
 /**
@@ -217,6 +241,135 @@ export type Mention = Message<"douya.video.v1.Mention"> & {
  */
 export const MentionSchema: GenMessage<Mention> = /*@__PURE__*/
   messageDesc(file_video, 2);
+
+/**
+ * @generated from message douya.video.v1.ShownRendition
+ */
+export type ShownRendition = Message<"douya.video.v1.ShownRendition"> & {
+  /**
+   * @generated from field: uint32 short_side = 1;
+   */
+  shortSide: number;
+
+  /**
+   * @generated from field: uint32 width = 2;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 3;
+   */
+  height: number;
+
+  /**
+   * Average bits per second.
+   *
+   * @generated from field: uint32 bitrate = 4;
+   */
+  bitrate: number;
+};
+
+/**
+ * Describes the message douya.video.v1.ShownRendition.
+ * Use `create(ShownRenditionSchema)` to create a new message.
+ */
+export const ShownRenditionSchema: GenMessage<ShownRendition> = /*@__PURE__*/
+  messageDesc(file_video, 3);
+
+/**
+ * @generated from message douya.video.v1.GetRenditionsRequest
+ */
+export type GetRenditionsRequest = Message<"douya.video.v1.GetRenditionsRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+};
+
+/**
+ * Describes the message douya.video.v1.GetRenditionsRequest.
+ * Use `create(GetRenditionsRequestSchema)` to create a new message.
+ */
+export const GetRenditionsRequestSchema: GenMessage<GetRenditionsRequest> = /*@__PURE__*/
+  messageDesc(file_video, 4);
+
+/**
+ * @generated from message douya.video.v1.GetRenditionsResponse
+ */
+export type GetRenditionsResponse = Message<"douya.video.v1.GetRenditionsResponse"> & {
+  /**
+   * @generated from field: repeated douya.video.v1.Rendition renditions = 1;
+   */
+  renditions: Rendition[];
+};
+
+/**
+ * Describes the message douya.video.v1.GetRenditionsResponse.
+ * Use `create(GetRenditionsResponseSchema)` to create a new message.
+ */
+export const GetRenditionsResponseSchema: GenMessage<GetRenditionsResponse> = /*@__PURE__*/
+  messageDesc(file_video, 5);
+
+/**
+ * A blob of fragmented MP4: an initialization, then fragments that follow one another to its end.
+ *
+ * @generated from message douya.video.v1.Rendition
+ */
+export type Rendition = Message<"douya.video.v1.Rendition"> & {
+  /**
+   * @generated from field: uint32 short_side = 1;
+   */
+  shortSide: number;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: uint32 width = 3;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 4;
+   */
+  height: number;
+
+  /**
+   * @generated from field: string codecs = 5;
+   */
+  codecs: string;
+
+  /**
+   * @generated from field: double fps = 6;
+   */
+  fps: number;
+
+  /**
+   * @generated from field: uint32 init_bytes = 7;
+   */
+  initBytes: number;
+
+  /**
+   * @generated from field: repeated uint32 fragment_bytes = 8;
+   */
+  fragmentBytes: number[];
+
+  /**
+   * Their durations, in microseconds.
+   *
+   * @generated from field: repeated uint32 fragment_us = 9;
+   */
+  fragmentUs: number[];
+};
+
+/**
+ * Describes the message douya.video.v1.Rendition.
+ * Use `create(RenditionSchema)` to create a new message.
+ */
+export const RenditionSchema: GenMessage<Rendition> = /*@__PURE__*/
+  messageDesc(file_video, 6);
 
 /**
  * @generated from message douya.video.v1.AddUploadRequest
@@ -252,7 +405,7 @@ export type AddUploadRequest = Message<"douya.video.v1.AddUploadRequest"> & {
  * Use `create(AddUploadRequestSchema)` to create a new message.
  */
 export const AddUploadRequestSchema: GenMessage<AddUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 3);
+  messageDesc(file_video, 7);
 
 /**
  * @generated from message douya.video.v1.BeginResumableUploadRequest
@@ -274,7 +427,7 @@ export type BeginResumableUploadRequest = Message<"douya.video.v1.BeginResumable
  * Use `create(BeginResumableUploadRequestSchema)` to create a new message.
  */
 export const BeginResumableUploadRequestSchema: GenMessage<BeginResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 4);
+  messageDesc(file_video, 8);
 
 /**
  * @generated from message douya.video.v1.GetResumableUploadRequest
@@ -291,7 +444,7 @@ export type GetResumableUploadRequest = Message<"douya.video.v1.GetResumableUplo
  * Use `create(GetResumableUploadRequestSchema)` to create a new message.
  */
 export const GetResumableUploadRequestSchema: GenMessage<GetResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 5);
+  messageDesc(file_video, 9);
 
 /**
  * @generated from message douya.video.v1.ResumableUpload
@@ -332,7 +485,7 @@ export type ResumableUpload = Message<"douya.video.v1.ResumableUpload"> & {
  * Use `create(ResumableUploadSchema)` to create a new message.
  */
 export const ResumableUploadSchema: GenMessage<ResumableUpload> = /*@__PURE__*/
-  messageDesc(file_video, 6);
+  messageDesc(file_video, 10);
 
 /**
  * @generated from message douya.video.v1.LockResumableUploadRequest
@@ -370,7 +523,7 @@ export type LockResumableUploadRequest = Message<"douya.video.v1.LockResumableUp
  * Use `create(LockResumableUploadRequestSchema)` to create a new message.
  */
 export const LockResumableUploadRequestSchema: GenMessage<LockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 7);
+  messageDesc(file_video, 11);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadRequest
@@ -399,7 +552,7 @@ export type UnlockResumableUploadRequest = Message<"douya.video.v1.UnlockResumab
  * Use `create(UnlockResumableUploadRequestSchema)` to create a new message.
  */
 export const UnlockResumableUploadRequestSchema: GenMessage<UnlockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 8);
+  messageDesc(file_video, 12);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadResponse
@@ -418,7 +571,7 @@ export type UnlockResumableUploadResponse = Message<"douya.video.v1.UnlockResuma
  * Use `create(UnlockResumableUploadResponseSchema)` to create a new message.
  */
 export const UnlockResumableUploadResponseSchema: GenMessage<UnlockResumableUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 9);
+  messageDesc(file_video, 13);
 
 /**
  * @generated from message douya.video.v1.FinishResumableUploadRequest
@@ -440,7 +593,7 @@ export type FinishResumableUploadRequest = Message<"douya.video.v1.FinishResumab
  * Use `create(FinishResumableUploadRequestSchema)` to create a new message.
  */
 export const FinishResumableUploadRequestSchema: GenMessage<FinishResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 10);
+  messageDesc(file_video, 14);
 
 /**
  * @generated from message douya.video.v1.CancelUploadRequest
@@ -457,7 +610,7 @@ export type CancelUploadRequest = Message<"douya.video.v1.CancelUploadRequest"> 
  * Use `create(CancelUploadRequestSchema)` to create a new message.
  */
 export const CancelUploadRequestSchema: GenMessage<CancelUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 11);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.CancelUploadResponse
@@ -470,7 +623,7 @@ export type CancelUploadResponse = Message<"douya.video.v1.CancelUploadResponse"
  * Use `create(CancelUploadResponseSchema)` to create a new message.
  */
 export const CancelUploadResponseSchema: GenMessage<CancelUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileRequest
@@ -494,7 +647,7 @@ export type ChallengeKnownFileRequest = Message<"douya.video.v1.ChallengeKnownFi
  * Use `create(ChallengeKnownFileRequestSchema)` to create a new message.
  */
 export const ChallengeKnownFileRequestSchema: GenMessage<ChallengeKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileResponse
@@ -516,7 +669,7 @@ export type ChallengeKnownFileResponse = Message<"douya.video.v1.ChallengeKnownF
  * Use `create(ChallengeKnownFileResponseSchema)` to create a new message.
  */
 export const ChallengeKnownFileResponseSchema: GenMessage<ChallengeKnownFileResponse> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 18);
 
 /**
  * From the first byte to the one before `to`.
@@ -540,7 +693,7 @@ export type ByteRange = Message<"douya.video.v1.ByteRange"> & {
  * Use `create(ByteRangeSchema)` to create a new message.
  */
 export const ByteRangeSchema: GenMessage<ByteRange> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 19);
 
 /**
  * @generated from message douya.video.v1.ProveKnownFileRequest
@@ -569,7 +722,7 @@ export type ProveKnownFileRequest = Message<"douya.video.v1.ProveKnownFileReques
  * Use `create(ProveKnownFileRequestSchema)` to create a new message.
  */
 export const ProveKnownFileRequestSchema: GenMessage<ProveKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 20);
 
 /**
  * @generated from message douya.video.v1.PublishRequest
@@ -610,7 +763,7 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 21);
 
 /**
  * @generated from message douya.video.v1.GetVideosRequest
@@ -627,7 +780,7 @@ export type GetVideosRequest = Message<"douya.video.v1.GetVideosRequest"> & {
  * Use `create(GetVideosRequestSchema)` to create a new message.
  */
 export const GetVideosRequestSchema: GenMessage<GetVideosRequest> = /*@__PURE__*/
-  messageDesc(file_video, 18);
+  messageDesc(file_video, 22);
 
 /**
  * @generated from message douya.video.v1.GetVideosResponse
@@ -644,7 +797,7 @@ export type GetVideosResponse = Message<"douya.video.v1.GetVideosResponse"> & {
  * Use `create(GetVideosResponseSchema)` to create a new message.
  */
 export const GetVideosResponseSchema: GenMessage<GetVideosResponse> = /*@__PURE__*/
-  messageDesc(file_video, 19);
+  messageDesc(file_video, 23);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorRequest
@@ -680,7 +833,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
  * Use `create(ListByAuthorRequestSchema)` to create a new message.
  */
 export const ListByAuthorRequestSchema: GenMessage<ListByAuthorRequest> = /*@__PURE__*/
-  messageDesc(file_video, 20);
+  messageDesc(file_video, 24);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorResponse
@@ -702,7 +855,7 @@ export type ListByAuthorResponse = Message<"douya.video.v1.ListByAuthorResponse"
  * Use `create(ListByAuthorResponseSchema)` to create a new message.
  */
 export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@__PURE__*/
-  messageDesc(file_video, 21);
+  messageDesc(file_video, 25);
 
 /**
  * @generated from message douya.video.v1.ListPublishedRequest
@@ -738,7 +891,7 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
  * Use `create(ListPublishedRequestSchema)` to create a new message.
  */
 export const ListPublishedRequestSchema: GenMessage<ListPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 22);
+  messageDesc(file_video, 26);
 
 /**
  * @generated from message douya.video.v1.ListPublishedResponse
@@ -760,7 +913,7 @@ export type ListPublishedResponse = Message<"douya.video.v1.ListPublishedRespons
  * Use `create(ListPublishedResponseSchema)` to create a new message.
  */
 export const ListPublishedResponseSchema: GenMessage<ListPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 23);
+  messageDesc(file_video, 27);
 
 /**
  * @generated from message douya.video.v1.Published
@@ -792,7 +945,7 @@ export type Published = Message<"douya.video.v1.Published"> & {
  * Use `create(PublishedSchema)` to create a new message.
  */
 export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
-  messageDesc(file_video, 24);
+  messageDesc(file_video, 28);
 
 /**
  * @generated from message douya.video.v1.FindPublishedRequest
@@ -809,7 +962,7 @@ export type FindPublishedRequest = Message<"douya.video.v1.FindPublishedRequest"
  * Use `create(FindPublishedRequestSchema)` to create a new message.
  */
 export const FindPublishedRequestSchema: GenMessage<FindPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 25);
+  messageDesc(file_video, 29);
 
 /**
  * @generated from message douya.video.v1.FindPublishedResponse
@@ -826,7 +979,7 @@ export type FindPublishedResponse = Message<"douya.video.v1.FindPublishedRespons
  * Use `create(FindPublishedResponseSchema)` to create a new message.
  */
 export const FindPublishedResponseSchema: GenMessage<FindPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 26);
+  messageDesc(file_video, 30);
 
 /**
  * @generated from message douya.video.v1.FindOpenBlobsRequest
@@ -843,7 +996,7 @@ export type FindOpenBlobsRequest = Message<"douya.video.v1.FindOpenBlobsRequest"
  * Use `create(FindOpenBlobsRequestSchema)` to create a new message.
  */
 export const FindOpenBlobsRequestSchema: GenMessage<FindOpenBlobsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 27);
+  messageDesc(file_video, 31);
 
 /**
  * @generated from message douya.video.v1.FindOpenBlobsResponse
@@ -860,7 +1013,7 @@ export type FindOpenBlobsResponse = Message<"douya.video.v1.FindOpenBlobsRespons
  * Use `create(FindOpenBlobsResponseSchema)` to create a new message.
  */
 export const FindOpenBlobsResponseSchema: GenMessage<FindOpenBlobsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 28);
+  messageDesc(file_video, 32);
 
 /**
  * @generated from message douya.video.v1.ChangeTitleRequest
@@ -882,7 +1035,7 @@ export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & 
  * Use `create(ChangeTitleRequestSchema)` to create a new message.
  */
 export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
-  messageDesc(file_video, 29);
+  messageDesc(file_video, 33);
 
 /**
  * @generated from message douya.video.v1.UpdateVideoRequest
@@ -921,7 +1074,7 @@ export type UpdateVideoRequest = Message<"douya.video.v1.UpdateVideoRequest"> & 
  * Use `create(UpdateVideoRequestSchema)` to create a new message.
  */
 export const UpdateVideoRequestSchema: GenMessage<UpdateVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 30);
+  messageDesc(file_video, 34);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoRequest
@@ -938,7 +1091,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 31);
+  messageDesc(file_video, 35);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -951,7 +1104,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 32);
+  messageDesc(file_video, 36);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -980,7 +1133,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 33);
+  messageDesc(file_video, 37);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -993,7 +1146,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 34);
+  messageDesc(file_video, 38);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -1010,7 +1163,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 35);
+  messageDesc(file_video, 39);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -1027,7 +1180,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 36);
+  messageDesc(file_video, 40);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -1049,7 +1202,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 37);
+  messageDesc(file_video, 41);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -1134,6 +1287,44 @@ export enum Visibility {
  */
 export const VisibilitySchema: GenEnum<Visibility> = /*@__PURE__*/
   enumDesc(file_video, 1);
+
+/**
+ * @generated from enum douya.video.v1.LadderState
+ */
+export enum LadderState {
+  /**
+   * @generated from enum value: LADDER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: LADDER_STATE_WAITING = 1;
+   */
+  WAITING = 1,
+
+  /**
+   * @generated from enum value: LADDER_STATE_RUNNING = 2;
+   */
+  RUNNING = 2,
+
+  /**
+   * @generated from enum value: LADDER_STATE_DONE = 3;
+   */
+  DONE = 3,
+
+  /**
+   * Some rungs, or all, could not be made.
+   *
+   * @generated from enum value: LADDER_STATE_FAILED = 4;
+   */
+  FAILED = 4,
+}
+
+/**
+ * Describes the enum douya.video.v1.LadderState.
+ */
+export const LadderStateSchema: GenEnum<LadderState> = /*@__PURE__*/
+  enumDesc(file_video, 2);
 
 /**
  * @generated from service douya.video.v1.VideoService
@@ -1259,7 +1450,16 @@ export const VideoService: GenService<{
   },
   /**
    * One author's videos, newest first: public ones, for friends those for friends too, for the author all.
+   * The rungs of a video that the caller may see, smallest first; none while they are not made. Error: VIDEO_NOT_FOUND.
    *
+   * @generated from rpc douya.video.v1.VideoService.GetRenditions
+   */
+  getRenditions: {
+    methodKind: "unary";
+    input: typeof GetRenditionsRequestSchema;
+    output: typeof GetRenditionsResponseSchema;
+  },
+  /**
    * @generated from rpc douya.video.v1.VideoService.ListByAuthor
    */
   listByAuthor: {

@@ -18,6 +18,7 @@ import { refuseSwitchedOff } from "./edge/switched-off.ts";
 import { readColours } from "./edge/traffic-colour.ts";
 import { gatewayCalls } from "./gateway-calls.ts";
 import { type GatewayContext, urlsFor } from "./gateway-context.ts";
+import { hlsRoutes } from "./media/hls-routes.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
 import { createResumableIntake } from "./media/resumable-intake.ts";
 import { signedMedia } from "./media/signed-media.ts";
@@ -108,6 +109,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
           prefix: "/douyin",
         });
         await app.register((scope) => mediaRoutes(scope, context, parts, validity));
+        await app.register((scope) => hlsRoutes(scope, clients.video));
         await app.register((scope) =>
           webClient(scope, config.webDir, linkPreview(context, log), firstScreen(context, log)),
         );

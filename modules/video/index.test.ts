@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { VideoService, VideoState } from "#contracts/gen/video_pb.ts";
+import { LadderState, VideoService, VideoState } from "#contracts/gen/video_pb.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
+import { refusal } from "#platform/errors/reasons.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
 import { bundleMediaWorker } from "#platform/media/bundle-worker.ts";
@@ -63,7 +64,13 @@ afterEach(async () => {
 async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promise<void> {
   const metrics = createMetrics();
   const running = await videoModule.start({
-    config: { workers: 1, maxProcessingMs: 1_200_000, maxUnpublishedBytes: 1e9, ...config },
+    config: {
+      workers: 1,
+      rungShortSidesPx: [],
+      maxProcessingMs: 1_200_000,
+      maxUnpublishedBytes: 1e9,
+      ...config,
+    },
     db: own.db,
     clients: {
       relation: { getStandings: () => Promise.reject(new Error("nothing here is for friends")) },
@@ -245,6 +252,153 @@ test("a stop in the middle gives the work back; the next start finishes it", asy
   await ended(made.id);
   expect((await get(made.id))?.state).toBe(VideoState.PUBLISHED);
   await filesAre(["bin", "jpg", "mp4"]);
+});
+
+describe("the rungs of a published video", () => {
+  const ladder = async (id: string) => (await get(id))?.ladder;
+  const improvements = async () => {
+    const { rows } = await own.database.pool.query("select from events.log where type = 'video.improved.v1'");
+    return rows.length;
+  };
+
+  test("are made one video after the other, and a first publication waits for none of them", async () => {
+    await stop();
+    const begun: string[] = [];
+    let go!: () => void;
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    await start(
+      {
+        ...media,
+        name: media.name,
+        async ladder(...parameters) {
+          begun.push(parameters[0]);
+          await held;
+          return media.ladder(...parameters);
+        },
+      },
+      { rungShortSidesPx: [90] },
+    );
+    const first = await publish(vertical);
+    await expect.poll(() => begun.length).toBe(1);
+    const second = await publish(landscape);
+    await ended(second.id);
+    expect(await ladder(first.id)).toBe(LadderState.RUNNING);
+    expect(await ladder(second.id)).toBe(LadderState.WAITING);
+    expect(begun).toHaveLength(1);
+    go();
+    for (const { id } of [first, second]) await expect.poll(() => ladder(id)).toBe(LadderState.DONE);
+    expect((await get(second.id))!.renditions).toMatchObject([{ shortSide: 90, width: 160, height: 90 }]);
+    // The second's are made of its source, which is kept.
+    await filesAre(["bin", "jpg", "jpg", "mp4", "mp4", "mp4", "mp4"]);
+    expect(await improvements()).toBe(2);
+    for (const { id } of [first, second]) await video.deleteVideo({ id }, as(ann));
+    await filesAre([]);
+  });
+
+  test("appear all at once; a try that died after its first file leaves nothing", async () => {
+    await stop();
+    let tries = 0;
+    const adopt = blobs.adopt;
+    let dying = false;
+    let adopted = 0;
+    vi.spyOn(blobs, "adopt").mockImplementation((...parameters) => {
+      if (dying && ++adopted === 2) throw new Error("died");
+      return adopt(...parameters);
+    });
+    await start(
+      {
+        ...media,
+        name: media.name,
+        async ladder(input, rungs, info, options) {
+          dying = ++tries === 1;
+          // Other content than the next one will have.
+          const made = dying ? rungs.map((rung) => ({ ...rung, shortSidePx: rung.shortSidePx / 2 })) : rungs;
+          return media.ladder(input, made, info, options);
+        },
+      },
+      { rungShortSidesPx: [90, 180] },
+    );
+    const made = await publish(vertical);
+    await expect.poll(() => tries).toBe(2);
+    expect(adopted).toBe(2);
+    await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
+    await filesAre(["jpg", "mp4", "mp4", "mp4"]);
+    expect(await improvements()).toBe(1);
+    const { renditions } = await video.getRenditions({ videoId: made.id }, as());
+    expect(renditions.map(({ shortSide, width }) => [shortSide, width])).toEqual([
+      [90, 90],
+      [180, 180],
+    ]);
+  });
+
+  test("are those that can be made; one that cannot leaves the others and the video", async () => {
+    await stop();
+    await start(
+      {
+        ...media,
+        name: media.name,
+        async ladder(input, rungs, info, options) {
+          if (rungs.some(({ shortSidePx }) => shortSidePx === 180)) throw refusal("VIDEO_DAMAGED");
+          return media.ladder(input, rungs, info, options);
+        },
+      },
+      { rungShortSidesPx: [90, 180] },
+    );
+    const made = await publish(vertical);
+    await ended(made.id);
+    await expect.poll(() => ladder(made.id)).toBe(LadderState.FAILED);
+    const seen = (await get(made.id))!;
+    expect(seen).toMatchObject({
+      state: VideoState.PUBLISHED,
+      ladderRungs: 2,
+      renditions: [{ shortSide: 90 }],
+    });
+    await filesAre(["jpg", "mp4", "mp4"]);
+    await expect.poll(jobs).toBe(0);
+  });
+
+  test("wait for room on the disk, without counting", async () => {
+    await stop();
+    await start(media, { rungShortSidesPx: [90] });
+    const upload = await send(createReadStream(vertical));
+    const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(1000);
+    const made = await video.publish({ uploadId: upload.id, title: "" }, as(ann));
+    await ended(made.id);
+    const waiting = () => own.db.selectFrom("job").selectAll().executeTakeFirst();
+    await expect.poll(async () => (await waiting())?.last_error).toMatch(/disk is full/);
+    expect(await waiting()).toMatchObject({ attempts: 0, dead: false });
+    room.mockRestore();
+    await own.db
+      .updateTable("job")
+      .set({ run_at: new Date(0) })
+      .execute();
+    await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
+  });
+
+  test("that would be too large are not tried again, and the video stays as it was", async () => {
+    await stop();
+    let tries = 0;
+    await start(
+      {
+        ...media,
+        name: media.name,
+        async ladder() {
+          tries++;
+          throw refusal("RENDITION_TOO_LARGE");
+        },
+      },
+      { rungShortSidesPx: [90] },
+    );
+    const made = await publish(vertical);
+    await ended(made.id);
+    await expect.poll(() => ladder(made.id)).toBe(LadderState.FAILED);
+    await expect.poll(jobs).toBe(0);
+    expect(tries).toBe(1);
+    expect(await blobs.size((await get(made.id))!.playKey)).toBeGreaterThan(0);
+    await filesAre(["jpg", "mp4"]);
+  });
 });
 
 describe("requests", () => {

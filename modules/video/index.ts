@@ -16,13 +16,16 @@ import {
   findOpenBlobs,
   findPublished,
   getAuthorStats,
+  getRenditions,
   getVideos,
   listByAuthor,
   listPublished,
 } from "./handlers/read.ts";
 import { resumableUploads } from "./handlers/resumable-upload.ts";
-import { knownFileStore } from "./known-file-store.ts";
 import { updateVideo } from "./handlers/update-video.ts";
+import { knownFileStore } from "./known-file-store.ts";
+import { makeLadder } from "./ladder.ts";
+import { ladderStore } from "./ladder-store.ts";
 import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
@@ -44,6 +47,8 @@ import { videoStore } from "./video-store.ts";
 export interface VideoConfig {
   /** How many heavy videos one process converts at once; one more light video runs with them. */
   workers: number;
+  /** The short sides of the rungs that are made of a published video; none: it has its MP4 only. */
+  rungShortSidesPx: readonly number[];
   /** The longest estimated conversion that is accepted. */
   maxProcessingMs: number;
   /** How much an author may have uploaded and not published. */
@@ -72,7 +77,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const videos = perCall(db, (until) => videoStore(until, events));
     const workers = jobs.work({
       kinds: {
-        process: processVideo(pipeline, blobs, media, jobs, log),
+        process: processVideo(pipeline, blobs, media, jobs, config.rungShortSidesPx, log),
+        ladder: makeLadder(ladderStore(db, events), blobs, media, jobs, config.rungShortSidesPx, log),
         "remove-blob": removeBlob(pipeline, blobs),
       },
       concurrency: config.workers + 1,
@@ -111,6 +117,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         findOpenBlobs: findOpenBlobs(videos.reading),
         ...updateVideo(videos, audience, mentions),
         deleteVideo: deleteVideo(videos, jobs, audience),
+        getRenditions: getRenditions(videos.reading),
         holdVideo: holdVideo(videos, security),
         getAuthorStats: getAuthorStats(videos.reading),
       },

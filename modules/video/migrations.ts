@@ -129,4 +129,31 @@ export const migrations: Migrations = {
     create index concurrently if not exists video_public on video.video (published_ms desc, id desc)
       where state = 'published' and visibility = 'public'
   `,
+  "0014-renditions": `
+    alter table video.video
+      -- The work on its rungs after the publication.
+      add ladder text not null default 'none' check (ladder in ('none', 'waiting', 'running', 'done', 'failed')),
+      -- How many rungs it should get.
+      add ladder_rungs smallint not null default 0,
+      -- What lists show of its rungs: short side, width, height, bit rate.
+      add renditions jsonb not null default '[]';
+    -- The rungs, each a blob of an initialization and fragments that follow one another.
+    create table video.rendition (
+      video_id int8 not null,
+      short_side int not null,
+      key text not null,
+      width int not null,
+      height int not null,
+      codecs text not null,
+      fps float8 not null,
+      init_bytes int not null,
+      fragment_bytes int[] not null,
+      fragment_us int[] not null,
+      primary key (video_id, short_side)
+    );
+  `,
+  "0015-placeholders": `
+    -- A ThumbHash of the cover, in base64.
+    alter table video.video add thumb_hash text not null default '';
+  `,
 };

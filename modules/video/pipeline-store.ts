@@ -16,6 +16,8 @@ import { toVisibility } from "./visibility.ts";
 export interface PublishedFile {
   playKey: string;
   coverKey: string;
+  /** A ThumbHash of the cover. */
+  thumbHash: string;
   sizeBytes: number;
   durationMs: number;
   width: number;
@@ -23,6 +25,8 @@ export interface PublishedFile {
   /** Notices for the author. */
   notices: string[];
   keepKeys: string[];
+  /** How many rungs are to be made of it afterwards. */
+  rungs: number;
 }
 
 /** The states of a video in the pipeline, from the first try to one of the two ends. */
@@ -60,11 +64,14 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             progress: 1,
             play_key: result.playKey,
             cover_key: result.coverKey,
+            thumb_hash: result.thumbHash,
             size_bytes: result.sizeBytes,
             duration_ms: result.durationMs,
             width: result.width,
             height: result.height,
             notices: result.notices,
+            ladder: result.rungs > 0 ? "waiting" : "none",
+            ladder_rungs: result.rungs,
             published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
           })
           .where("id", "=", id)
@@ -75,6 +82,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         await job.finish(transaction);
         const isPublic = video.visibility === "public";
         if (isPublic) await countWorks(transaction, video.author_id, 1);
+        if (result.rungs > 0) await jobs.add(transaction, "ladder", id, { traceId: job.traceId });
         const published = {
           videoId: id,
           authorId: video.author_id,

@@ -1,5 +1,5 @@
 import type { VideoId } from "#contracts/ids.ts";
-import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
+import type { BlobStore } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
@@ -9,8 +9,10 @@ import {
   type MediaInfo,
   type RenditionInfo,
 } from "#platform/media/media-tool.ts";
+import { rungsOf } from "#platform/media/plan.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { BlobUseStore } from "./blob-use-store.ts";
+import { keepBlob, VideoGone } from "./keep-blob.ts";
 import type { PipelineStore } from "./pipeline-store.ts";
 import { firstRenditionShortSidePx } from "./rules.ts";
 import type { VideoRow } from "./video-lists.ts";
@@ -26,6 +28,7 @@ export function processVideo(
   blobs: BlobStore,
   media: Media,
   jobs: Jobs,
+  shortSidesPx: readonly number[],
   log: Logger,
 ): JobKind {
   /** Lets a tool write a file and makes it a blob that the video uses. */
@@ -34,18 +37,11 @@ export function processVideo(
     const draft = await blobs.stagingPath(extension);
     try {
       await write(draft.path);
-      return await keep(id, kind, extension, await blobs.adopt(draft.name));
+      return await keepBlob(store, blobs, id, kind, extension, await blobs.adopt(draft.name));
     } catch (error) {
       await blobs.discard(draft.name);
       throw error;
     }
-  }
-
-  async function keep(id: VideoId, namespace: string, extension: string, staged: Staged) {
-    const key = blobKey(namespace, staged.sha256, extension);
-    if (!(await store.claimBlob(key, id))) throw new VideoGone();
-    if (!(await store.placeBlob(key, id, () => blobs.commit(staged.name, key)))) throw new VideoGone();
-    return { key, sizeBytes: staged.sizeBytes };
   }
 
   async function rendition(video: VideoRow, source: string, info: MediaInfo, job: Job) {
@@ -74,17 +70,22 @@ export function processVideo(
       // What an earlier release found out may not be enough for this one.
       const info = video.info.form === MEDIA_INFO_FORM ? video.info : await media.probe(source);
       const play = await rendition(video, source, info, job);
+      let thumbHash = "";
       // Made from the rendition, so it shows only what is published.
       const cover = await blobs.withFile({ key: play.key }, (rendition) =>
-        make(id, "cover", (path) => media.cover(rendition, path, play.info, { signal: job.signal })),
+        make(id, "cover", async (path) => {
+          await media.cover(rendition, path, play.info, { signal: job.signal });
+          thumbHash = await media.placeholder(path, play.info, { signal: job.signal });
+        }),
       );
       const keepKeys = [play.key, cover.key];
       // A source that was only copied contains nothing that the rendition lacks.
       if (!play.copied) keepKeys.push(video.source_key);
       const { durationMs, width, height, notices } = play.info;
       const shown = { durationMs, width, height, sizeBytes: play.sizeBytes, notices };
-      const result = { playKey: play.key, coverKey: cover.key, ...shown, keepKeys };
-      if (!(await store.finish(id, result, job, jobs))) throw new VideoGone();
+      const result = { playKey: play.key, coverKey: cover.key, thumbHash, ...shown, keepKeys };
+      const rungs = rungsOf(play.copied ? play.info : info, shortSidesPx).length;
+      if (!(await store.finish(id, { ...result, rungs }, job, jobs))) throw new VideoGone();
     });
   }
 
@@ -107,9 +108,6 @@ export function processVideo(
     },
   };
 }
-
-/** Deleted by its author while it was being processed: nothing is left to do. */
-class VideoGone extends Error {}
 
 export function removeBlob(store: BlobUseStore, blobs: BlobStore): JobKind {
   return {

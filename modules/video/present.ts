@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
+import { LadderState, type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { ShownVideo } from "./video-lists.ts";
 import { toVisibility } from "./visibility.ts";
@@ -9,6 +9,14 @@ const states = {
   processing: VideoState.PROCESSING,
   published: VideoState.PUBLISHED,
   failed: VideoState.FAILED,
+} as const;
+
+const ladders = {
+  none: LadderState.UNSPECIFIED,
+  waiting: LadderState.WAITING,
+  running: LadderState.RUNNING,
+  done: LadderState.DONE,
+  failed: LadderState.FAILED,
 } as const;
 
 export function toVideo(
@@ -37,6 +45,10 @@ export function toVideo(
     editedAtMs: video.edited_at?.getTime() ?? 0,
     visibility: toVisibility(video.visibility),
     downloadAllowed: video.download_allowed,
+    thumbHash: video.thumb_hash,
+    ladder: ladders[video.ladder],
+    ladderRungs: video.ladder_rungs,
+    renditions: video.renditions,
     held: video.held && (moderator === true || video.author_id === callerId),
   };
 }

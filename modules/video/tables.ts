@@ -7,6 +7,14 @@ import type { VisibilityName } from "./visibility.ts";
 type Json<T> = ColumnType<T, string, string>;
 type VideoStateName = "uploaded" | "processing" | "published" | "failed";
 
+interface ShownRendition {
+  shortSide: number;
+  width: number;
+  height: number;
+  /** Average bits per second. */
+  bitrate: number;
+}
+
 export interface Tables extends JobTables {
   upload: {
     owner_id: string;
@@ -64,6 +72,22 @@ export interface Tables extends JobTables {
     edited_at: Generated<Date | null>;
     visibility: Generated<VisibilityName>;
     download_allowed: Generated<boolean>;
+    thumb_hash: Generated<string>;
+    ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
+    ladder_rungs: Generated<number>;
+    renditions: ColumnType<ShownRendition[], string | undefined, string>;
+  };
+  rendition: {
+    video_id: string;
+    short_side: number;
+    key: string;
+    width: number;
+    height: number;
+    codecs: string;
+    fps: number;
+    init_bytes: number;
+    fragment_bytes: number[];
+    fragment_us: number[];
   };
   author_stats: {
     author_id: string;

@@ -13,6 +13,7 @@ const shown = [
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
   ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
   ...(["visibility", "download_allowed"] as const),
+  ...(["thumb_hash", "ladder", "ladder_rungs", "renditions"] as const),
 ] satisfies (keyof ShownVideo)[];
 
 /** A video's place in feeds. */
@@ -23,6 +24,8 @@ export function videoLists(db: Kysely<Tables>) {
   return {
     videosById: (ids: string[]): Promise<ShownVideo[]> =>
       db.selectFrom("video").select(shown).where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
+    renditionsOf: (id: string) =>
+      db.selectFrom("rendition").selectAll().where("video_id", "=", id).orderBy("short_side").execute(),
     /** As the author sees them, or as friends or all others do. */
     listByAuthor(
       authorId: UserId,
@@ -61,7 +64,9 @@ export function videoLists(db: Kysely<Tables>) {
         where exists (
           select from video.blob_use u join video.video v on v.id = u.owner_id
           where u.key = asked.key and v.state = 'published' and v.visibility = 'public'
-            and asked.key in (v.play_key, v.cover_key)
+            and (asked.key in (v.play_key, v.cover_key) or exists (
+              select from video.rendition r where r.video_id = v.id and r.key = asked.key
+            ))
         )`.execute(db);
       return rows.map(({ key }) => key);
     },

@@ -61,11 +61,13 @@ const jobOf = (kind: string, key: string): Pick<Job, "key" | "finish"> & Job => 
 const published = {
   playKey: source,
   coverKey: "",
+  thumbHash: "",
   sizeBytes: 1,
   durationMs: 1,
   width: 2,
   height: 2,
   notices: [],
+  rungs: 0,
 };
 const finish = (id: VideoId, keepKeys: string[] = [source]) =>
   store.finish(

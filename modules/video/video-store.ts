@@ -39,10 +39,12 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         if (!video) return false;
         if (video.state === "published" && video.visibility === "public")
           await countWorks(transaction, authorId, -1);
-        await transaction.deleteFrom("job").where("kind", "=", "process").where("key", "=", id).execute();
+        const ofPipeline = ["process", "ladder"];
+        await transaction.deleteFrom("job").where("kind", "in", ofPipeline).where("key", "=", id).execute();
+        const blobKeys = await shownBy(transaction, id, video);
+        await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
         await releaseBlobs(transaction, jobs, [id]);
         const publishedAtMs = Number(video.published_ms ?? 0);
-        const blobKeys = [video.play_key, video.cover_key].filter(Boolean);
         emit(videoDeleted, { videoId: id, authorId, publishedAtMs, blobKeys });
         return true;
       });
@@ -84,7 +86,7 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           publishedAtMs: Number(was.published_ms),
           was: toVisibility(was.visibility),
           now: toVisibility(now.visibility),
-          blobKeys: [was.play_key, was.cover_key],
+          blobKeys: await shownBy(transaction, id, was),
         });
         return true;
       });
@@ -120,3 +122,13 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
     .executeTakeFirst();
 
 export type VideoStore = ReturnType<typeof videoStore>;
+
+/** The blobs that a published video shows. */
+async function shownBy(
+  on: Transaction<Tables>,
+  id: VideoId,
+  { play_key, cover_key }: { play_key: string; cover_key: string },
+): Promise<string[]> {
+  const rungs = await on.selectFrom("rendition").select("key").where("video_id", "=", id).execute();
+  return [play_key, cover_key, ...rungs.map(({ key }) => key)].filter(Boolean);
+}

@@ -586,6 +586,33 @@ test("one owner's work, however short it was thought, leaves a place to others",
   expect(began).not.toContain("long 3");
 });
 
+test("background work begins when nothing else is due, one at a time, and nothing else waits for it", async () => {
+  const began: string[] = [];
+  const run = async (job: Job) => {
+    began.push(job.key);
+    if (job.key.startsWith("long")) await aborted(job);
+  };
+  const kinds = { work: { run }, improve: { run, background: true } };
+  const strange = start({ strange: { run } });
+  for (const key of ["long background 1", "background 2"]) await add(strange, "improve", key);
+  await add(strange, "work", "older than none of them");
+  const queue = start(kinds, { concurrency: 1 });
+  await expect.poll(() => began).toEqual(["older than none of them", "long background 1"]);
+  // The only place is still free.
+  expect(queue.hasRoom()).toBe(true);
+  await add(queue, "work", "another");
+  await expect.poll(() => began).toEqual(["older than none of them", "long background 1", "another"]);
+  await add(queue, "work", "long work");
+  await expect.poll(() => began.at(-1)).toBe("long work");
+  await database.pool.query("delete from test.job where key = 'long background 1'");
+  await expect.poll(async () => (await jobs()).map(({ key }) => key)).toEqual(["background 2", "long work"]);
+  queue.wake();
+  await expect.poll(() => queue.hasRoom()).toBe(false);
+  expect(began).not.toContain("background 2");
+  await database.pool.query("delete from test.job where key = 'long work'");
+  await expect.poll(() => began.at(-1)).toBe("background 2");
+});
+
 test("short work need not wait until heavy work has ended", async () => {
   const began: string[] = [];
   const run = async (job: Job) => {

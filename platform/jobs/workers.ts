@@ -32,6 +32,11 @@ export interface JobKind {
   /** Errors after which a job is snoozed: tried again later, without limit, since the attempt does not count. A full disk always is one. */
   snoozeOn?(error: unknown): boolean;
   timeoutMs: number;
+  /**
+   * Begun only while this process runs no other job and none that it could run is due; one at a time, and no other job
+   * waits for it.
+   */
+  background?: boolean;
 }
 
 /** How long a job is snoozed, as a multiple of `pauseMs`. */
@@ -75,7 +80,14 @@ export function startWorkers(
   let claiming: Promise<void> | undefined;
   let claimAgain = false;
 
-  async function claimNext(): Promise<JobRow | undefined> {
+  const isBackground = (kind: string) => kinds[kind]?.background ?? false;
+  const kindsOf = (background: boolean) =>
+    Object.keys(kinds).filter((kind) => isBackground(kind) === background);
+  const foreground = () => [...running.values()].filter(({ row }) => !isBackground(row.kind));
+
+  async function claimNext(background: boolean): Promise<JobRow | undefined> {
+    const wanted = kindsOf(background);
+    if (wanted.length === 0) return undefined;
     await lease.taken();
     const owner = lease.id;
     let due = db
@@ -87,7 +99,7 @@ export function startWorkers(
         sql<boolean>`(lease_owner is null or lease_owner = ${owner}
           or not exists (select from lease.process p where p.id = lease_owner))`,
       )
-      .where("kind", "in", Object.keys(kinds))
+      .where("kind", "in", wanted)
       // Also when we lost our lease: they still run here until they are interrupted.
       .where("id", "!=", sql<string>`all(${[...running.keys(), ...resting]}::int8[])`)
       .orderBy(sql`coalesce(turn_at, run_at)`)
@@ -95,12 +107,13 @@ export function startWorkers(
       .limit(1)
       .forUpdate()
       .skipLocked();
-    const heavy = [...running.values()].filter(({ row }) => row.heavy).length;
+    const others = foreground();
+    const heavy = others.filter(({ row }) => row.heavy).length;
     if (heavy >= heavyAtOnce) due = due.where("heavy", "=", false);
     // Nobody gets the last place as a second one: even if `heavy` was estimated wrong, others need not wait.
-    const others = [...running.values()].flatMap(({ row }) => row.owner ?? []);
-    if (running.size === concurrency - 1 && others.length > 0)
-      due = due.where((job) => job.or([job("owner", "is", null), job("owner", "not in", others)]));
+    const owners = others.flatMap(({ row }) => row.owner ?? []);
+    if (others.length === concurrency - 1 && owners.length > 0)
+      due = due.where((job) => job.or([job("owner", "is", null), job("owner", "not in", owners)]));
     return (
       db
         .updateTable("job")
@@ -112,18 +125,28 @@ export function startWorkers(
     );
   }
 
+  const hasRoom = () => foreground().length < concurrency;
+
+  function begin(row: JobRow): void {
+    const interrupt = new AbortController();
+    const done = work(row, interrupt).finally(() => {
+      running.delete(row.id);
+      wake();
+    });
+    running.set(row.id, { row, done, interrupt });
+  }
+
   async function claimWhileFree(): Promise<void> {
     do {
       claimAgain = false;
-      while (running.size < concurrency && !stopping.signal.aborted) {
-        const row = await claimNext();
+      while (hasRoom() && !stopping.signal.aborted) {
+        const row = await claimNext(false);
         if (!row) break;
-        const interrupt = new AbortController();
-        const done = work(row, interrupt).finally(() => {
-          running.delete(row.id);
-          wake();
-        });
-        running.set(row.id, { row, done, interrupt });
+        begin(row);
+      }
+      if (running.size === 0 && !stopping.signal.aborted) {
+        const row = await claimNext(true);
+        if (row) begin(row);
       }
     } while (claimAgain);
   }
@@ -242,7 +265,7 @@ export function startWorkers(
 
   return {
     wake,
-    hasRoom: () => running.size < concurrency,
+    hasRoom,
     async stop() {
       endHeartbeat();
       stopping.abort(refusal("JOB_INTERRUPTED"));

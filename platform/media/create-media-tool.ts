@@ -1,16 +1,18 @@
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
+import { rgbaToThumbHash } from "thumbhash";
 import { ChildFailed } from "./child-run.ts";
 import { chooseCoverMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
+import { readFragments } from "./fragments.ts";
 import { isPlainSequence } from "./h264.ts";
 import { SNIFF_BYTES, sniffPicture, sniffVideo, type VideoContainer } from "./magic.ts";
 import { readMatroskaLayout } from "./matroska-elements.ts";
 import type { MediaEngine, Run, SourceFile, StreamFacts } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
-import type { Crop, Media, MediaInfo, MediaNotice, RenditionInfo } from "./media-tool.ts";
+import type { Crop, Media, MediaInfo, MediaNotice, RenditionInfo, Rung } from "./media-tool.ts";
 import { readMp4Layout, type WalkBounds } from "./mp4-boxes.ts";
 import type { StreamSpan } from "./packet-survey.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
-import { coverFilter, pictureFilter, planStreams } from "./plan.ts";
+import { coverFilter, pictureFilter, planLadder, planStreams } from "./plan.ts";
 import { refusals } from "./refusals.ts";
 import { isRiffCutOff } from "./riff-chunks.ts";
 import {
@@ -175,6 +177,29 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         };
       }),
 
+    async ladder(input, rungs, info, { signal }) {
+      // With one thread and several encoders it may take a multiple of the time.
+      const run = videoRun(limits.renditionTimeoutMs * rungs.length, signal);
+      const { maxOutputBytes } = limits;
+      const plan = planLadder(info, rungs);
+      try {
+        await blaming(refusals.videoDamaged, () =>
+          engine.ladder({ source: sourceOf(input, info), maxOutputBytes, ...plan }, run),
+        );
+        const made: Rung[] = [];
+        for (const { output, width, height } of plan.rungs) {
+          const table = await readFragments(output);
+          const us = table.fragments.reduce((sum, { durationUs }) => sum + durationUs, 0);
+          if (isCutShort(info.durationMs, us / 1000)) throw refusals.videoDamaged();
+          made.push({ ...table, width, height, fps: plan.video.encode.frameRate });
+        }
+        return made;
+      } catch (error) {
+        for (const { output } of rungs) await rm(output, { force: true });
+        throw error;
+      }
+    },
+
     cover: (input, output, info, { signal }) =>
       replacing(output, refusals.videoDamaged, async () => {
         const pictures = { source: { path: input, demuxer: VIDEO_DEMUXERS.mp4 }, stream: 0 };
@@ -187,6 +212,17 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         // Nothing is written after the last frame.
         await engine.still({ ...still, atMs: 0 }, run);
         if (!(await hasContent(output))) throw refusals.videoDamaged();
+      }),
+
+    placeholder: (cover, size, { signal }) =>
+      blaming(refusals.videoDamaged, async () => {
+        const source = { path: cover, demuxer: PICTURE_DEMUXERS.jpeg };
+        const { width, height } = placeholderSize(size);
+        const filter = `scale=${width}:${height}:flags=area,format=rgba`;
+        const run = videoRun(limits.stillTimeoutMs, signal);
+        const pixels = await engine.sample({ source, stream: 0, filter, maxFrames: 1 }, run);
+        if (pixels.length !== width * height * 4) throw refusals.videoDamaged();
+        return Buffer.from(rgbaToThumbHash(width, height, pixels)).toString("base64");
       }),
 
     async picture(input, output, { signal, ...box }) {
@@ -207,6 +243,15 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
       });
     },
   };
+}
+
+/** A hash keeps less than this. */
+const PLACEHOLDER_SIDE_PX = 64;
+
+function placeholderSize({ width, height }: { width: number; height: number }) {
+  const scale = PLACEHOLDER_SIDE_PX / Math.max(width, height);
+  const side = (px: number) => Math.max(1, Math.round(px * scale));
+  return { width: side(width), height: side(height) };
 }
 
 /** Every packet of the index has arrived, and none twice. */

@@ -5,6 +5,7 @@ import { SAMPLE_SIZE } from "./cover-choice.ts";
 import { splitByteStream } from "./h264.ts";
 import type {
   ConvertJob,
+  LadderJob,
   MediaEngine,
   Rational,
   Run,
@@ -16,6 +17,7 @@ import type {
 } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
 import { PacketSurvey, type SurveyedPacket, type SurveyOptions } from "./packet-survey.ts";
+import { FRAGMENT_FLAGS } from "./plan.ts";
 import { outTimeMs } from "./progress.ts";
 
 export interface FfmpegPrograms {
@@ -182,8 +184,16 @@ export function createFfmpegEngine(
         });
       }
     },
+
+    async ladder(job: LadderJob, run) {
+      const pictures = input(job.source, run, [...KEEP_FILTERS, ...clock(job.baseMs)]);
+      await ffmpeg(["-filter_complex_threads", "1", ...pictures, ...ladderArguments(job)], run);
+    },
   };
 }
+
+/** `keyTimeSeconds` in FFmpeg's words. */
+const KEY_FRAMES = "expr:gte(t,if(lt(n_forced,3),n_forced,2*(n_forced-1)))";
 
 /** Removes a temporary file in any case. */
 async function withScratch<T>(path: string, run: Run, use: (path: string) => Promise<T>): Promise<T> {
@@ -258,6 +268,34 @@ function convertArguments(job: ConvertJob, soundFrom: number, threads: string): 
       `file:${output}`,
     ],
   ];
+}
+
+/** One decoder, one filter graph that splits, one sound, and as many files as rungs. */
+function ladderArguments({ video, audio, endMs, rungs }: LadderJob): string[] {
+  const ends = rungs.map((_, at) => `[s${at}]`).join("");
+  const sizes = rungs.map(({ filter }, at) => `[s${at}]${filter}[v${at}]`);
+  const graph = [`[0:${video.stream}]${video.encode.filter},split=${rungs.length}${ends}`, ...sizes].join(
+    ";",
+  );
+  const args = ["-filter_complex", graph, ...rungs.flatMap((_, at) => ["-map", `[v${at}]`])];
+  args.push("-c:v", "libx264", "-threads:v", "1", "-force_key_frames:v", KEY_FRAMES);
+  rungs.forEach(({ options }, at) => {
+    for (const [name, value] of Object.entries(options)) args.push(`-${name}:v:${at}`, value);
+  });
+  if (audio?.encode) {
+    args.push("-map", `0:${audio.stream}`, "-filter:a", audio.encode.filter, "-c:a", "aac");
+    for (const [name, value] of Object.entries(audio.encode.options)) args.push(`-${name}:a`, value);
+  }
+  if (endMs !== null) args.push("-t", (endMs / 1000).toFixed(6));
+  args.push("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact");
+  // The muxer for several files does not ask for it itself.
+  for (const kind of ["v", "a"]) args.push(`-flags:${kind}`, "+bitexact+global_header");
+  const files = rungs.map(({ output }, at) => {
+    const streams = `v:${at}${audio ? ",a:0" : ""}`;
+    const path = output.replace(/[\\'|\s]/g, "\\$&");
+    return `[select=\\'${streams}\\':f=mp4:movflags=${FRAGMENT_FLAGS}:use_editlist=1]file:${path}`;
+  });
+  return [...args, "-f", "tee", files.join("|")];
 }
 
 interface ProbeSideData {

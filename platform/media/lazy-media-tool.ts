@@ -16,7 +16,9 @@ export function lazyMediaTool(find: () => Promise<MediaTool>): CheckedMedia {
   return {
     probe: async (...args) => (await tool()).probe(...args),
     rendition: async (...args) => (await tool()).rendition(...args),
+    ladder: async (...args) => (await tool()).ladder(...args),
     cover: async (...args) => (await tool()).cover(...args),
+    placeholder: async (...args) => (await tool()).placeholder(...args),
     picture: async (...args) => (await tool()).picture(...args),
     async check() {
       const found = await tool();

@@ -10,6 +10,7 @@ const name = (position: number) => `/proc/self/fd/${FIRST_FD + position}`;
 interface Lent {
   source: SourceFile;
   output: string;
+  outputs: string[];
   run: Run;
 }
 
@@ -22,7 +23,7 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
     source: SourceFile,
     run: Run,
     use: (lent: Lent) => Promise<T>,
-    output?: string,
+    ...outputs: string[]
   ): Promise<T> {
     const files: FileHandle[] = [];
     const fds: number[] = [];
@@ -40,23 +41,26 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
       await file.chown(account.uid, account.gid);
       return named;
     }
-    let made: FileHandle | undefined;
+    const made: FileHandle[] = [];
     try {
       const original = await open(source.path);
-      const lent = {
+      const lent: Lent = {
         source: { ...source, path: hand(original) },
         output: "",
+        outputs: [],
         run: { ...run, lent: { fds, scratch } },
       };
       await makeReadable(original, account);
-      if (output !== undefined) {
-        made = await open(output, "w+", 0o600);
-        lent.output = hand(made);
-        await made.chown(account.uid, account.gid);
+      for (const output of outputs) {
+        const file = await open(output, "w+", 0o600);
+        made.push(file);
+        lent.outputs.push(hand(file));
+        await file.chown(account.uid, account.gid);
       }
+      lent.output = lent.outputs[0] ?? "";
       return await use(lent);
     } finally {
-      await made?.chown(process.geteuid!(), process.getegid!());
+      for (const file of made) await file.chown(process.geteuid!(), process.getegid!());
       for (const file of files) await file.close();
     }
   }
@@ -86,6 +90,16 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
         run,
         ({ run: lentRun, ...lent }) => engine.convert({ ...job, ...lent }, lentRun, onProgress),
         job.output,
+      ),
+    ladder: (job, run) =>
+      lend(
+        job.source,
+        run,
+        ({ source, outputs, run: lentRun }) => {
+          const rungs = job.rungs.map((rung, at) => ({ ...rung, output: outputs[at]! }));
+          return engine.ladder({ ...job, source, rungs }, lentRun);
+        },
+        ...job.rungs.map(({ output }) => output),
       ),
   };
 }

@@ -101,6 +101,16 @@ export interface ConvertJob {
   } | null;
   /** The output ends without an error at this size or slightly above. */
   maxOutputBytes: number;
+  /** Write fragments (CMAF), and key frames at `keyTimeSeconds`. */
+  fragmented?: boolean;
+}
+
+/** The rungs of a ladder, each a file of fragments that begin with key frames at the same times on all of them. */
+export interface LadderJob
+  extends Pick<ConvertJob, "source" | "baseMs" | "endMs" | "audio" | "maxOutputBytes"> {
+  /** `filter` is for all rungs and comes first; that of a rung yields its size. */
+  video: { stream: number; encode: NonNullable<ConvertJob["video"]["encode"]> };
+  rungs: { output: string; filter: string; width: number; height: number; options: Record<string, string> }[];
 }
 
 export interface StillJob {
@@ -156,4 +166,6 @@ export interface MediaEngine {
   still(job: StillJob, run: Run): Promise<void>;
   /** Resolves with the time at which the output ends. */
   convert(job: ConvertJob, run: Run, onProgress: (outMs: number) => void): Promise<number>;
+  /** With one thread, so that what people wait for has the others. */
+  ladder(job: LadderJob, run: Run): Promise<void>;
 }

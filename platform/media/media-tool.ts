@@ -1,4 +1,5 @@
 import type { Confinement } from "./confinement.ts";
+import type { FragmentTable } from "./fragments.ts";
 import type { VideoContainer } from "./magic.ts";
 import type { Rational, Upright } from "./media-engine.ts";
 import type { Timeline } from "./timeline.ts";
@@ -81,6 +82,13 @@ interface RenditionOptions extends RunOptions {
   onProgress?: (done: number) => void;
 }
 
+/** One file of a ladder. */
+export interface Rung extends FragmentTable {
+  width: number;
+  height: number;
+  fps: Rational;
+}
+
 export interface PictureOptions extends RunOptions {
   maxWidthPx: number;
   maxHeightPx: number;
@@ -107,8 +115,20 @@ export interface Media {
     info: MediaInfo,
     options: RenditionOptions,
   ): Promise<{ copied: boolean; info: RenditionInfo }>;
+  /**
+   * The same video in several sizes, each a file of fragments that begin at the same times on all of them, from one
+   * decode where the engine can. In the order of `rungs`.
+   */
+  ladder(
+    input: string,
+    rungs: readonly { shortSidePx: number; output: string }[],
+    info: MediaInfo,
+    options: RunOptions,
+  ): Promise<Rung[]>;
   /** A JPEG of the time at which the picture of a rendition changes most. */
   cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<void>;
+  /** A ThumbHash (base64) of a cover: some 25 bytes that a page shows until the cover is there. */
+  placeholder(cover: string, size: { width: number; height: number }, options: RunOptions): Promise<string>;
   /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; transparent parts become white. */
   picture(input: string, output: string, options: PictureOptions): Promise<void>;
 }

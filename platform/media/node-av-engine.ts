@@ -13,14 +13,14 @@ export function createNodeAvEngine(
   limits: MediaLimits,
   prefix: readonly string[] = [],
 ): MediaEngine {
-  const work = (job: WorkerJob, run: Run, onLine?: (line: string) => void) => {
-    const args = ["--max-old-space-size=128", workerPath, JSON.stringify({ ...job, ...common(run) })];
+  const work = (job: WorkerJob, run: Run, onLine?: (line: string) => void, threads = limits.threads) => {
+    const common = { threads, maxPixels: run.maxPixels };
+    const args = ["--max-old-space-size=128", workerPath, JSON.stringify({ ...job, ...common })];
     const bounds = { ...run, maxMemoryBytes: limits.maxMemoryBytes, prefix };
     return runChild(process.execPath, args, bounds, onLine);
   };
   const answer = async <T>(job: WorkerJob, run: Run): Promise<T> =>
     JSON.parse((await work(job, run)).toString()) as T;
-  const common = (run: Run) => ({ threads: limits.threads, maxPixels: run.maxPixels });
 
   return {
     name: "node-av",
@@ -54,6 +54,15 @@ export function createNodeAvEngine(
         onProgress(ms);
       });
       return endMs;
+    },
+
+    // One decode for each rung: its worker writes one file.
+    async ladder({ video, rungs, ...common }, run) {
+      for (const { output, filter, ...rung } of rungs) {
+        const encode = { ...video.encode, ...rung, filter: `${video.encode.filter},${filter}` };
+        const whole = { ...common, output, fragmented: true, video: { stream: video.stream, encode } };
+        await work({ kind: "convert", ...whole }, run, undefined, 1);
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { PictureFormat } from "./magic.ts";
-import type { ConvertJob, Upright } from "./media-engine.ts";
+import type { ConvertJob, LadderJob, Upright } from "./media-engine.ts";
 import type { MediaInfo, RenditionInfo } from "./media-tool.ts";
 import type { PictureHeader } from "./picture-header.ts";
 import { canCopyVideo, targetSize } from "./rules.ts";
@@ -27,6 +27,71 @@ export function planStreams(
       info.audioStream === null
         ? null
         : { stream: info.audioStream, encode: info.audioComplies ? null : planAudio(info) },
+  };
+}
+
+/** The encoder's cap in bits per second, by short side: what content needs less, it gets less (CRF). */
+const RUNG_CAPS: readonly [shortSidePx: number, bitsPerSecond: number][] = [
+  [360, 800_000],
+  [480, 1_400_000],
+  [720, 2_800_000],
+];
+const LARGEST_CAP = 5_000_000;
+const SOUND_BITS_PER_SECOND = 128_000;
+
+function capOf(shortSidePx: number): number {
+  return RUNG_CAPS.find(([side]) => shortSidePx <= side)?.[1] ?? LARGEST_CAP;
+}
+
+/** The room that rungs may take. */
+export function ladderBytes({ durationMs }: { durationMs: number }, shortSidesPx: readonly number[]): number {
+  const bits = shortSidesPx.reduce((sum, side) => sum + capOf(side) + SOUND_BITS_PER_SECOND, 0);
+  return (bits / 8) * (durationMs / 1000);
+}
+
+/** Fragments that begin with a key frame, and none at the end of the file but them. */
+export const FRAGMENT_FLAGS = "+cmaf+delay_moov+frag_keyframe+skip_trailer";
+
+/** Short fragments first, since a player can show the first one when all of it is there: 0, 1, 2, 4, 6 … seconds. */
+export function keyTimeSeconds(count: number): number {
+  return count < 3 ? count : 2 * (count - 1);
+}
+
+/** Those of the wanted short sides that are not above the source's, or the source's own. */
+export function rungsOf(
+  source: { width: number; height: number },
+  shortSidesPx: readonly number[],
+): number[] {
+  if (shortSidesPx.length === 0) return [];
+  const short = Math.min(source.width, source.height);
+  const below = shortSidesPx.filter((side) => side <= short);
+  return below.length > 0 ? below : [short];
+}
+
+/** All streams are encoded: a copied one has its key frames elsewhere. */
+export function planLadder(
+  info: MediaInfo,
+  rungs: readonly { shortSidePx: number; output: string }[],
+): Omit<LadderJob, "source" | "maxOutputBytes"> {
+  const encode = planVideo(info, Math.max(...rungs.map(({ shortSidePx }) => shortSidePx)))!;
+  return {
+    baseMs: info.timeline.baseMs,
+    endMs: info.timeline.endMs,
+    video: { stream: info.videoStream, encode },
+    audio: info.audioStream === null ? null : { stream: info.audioStream, encode: planAudio(info) },
+    rungs: rungs.map(({ shortSidePx, output }) => {
+      const { width, height } = targetSize(info, shortSidePx);
+      const cap = capOf(shortSidePx);
+      const options = {
+        ...encode.options,
+        maxrate: String(cap),
+        bufsize: String(2 * cap),
+        // Where key frames are is said frame by frame.
+        g: "100000",
+        keyint_min: "1",
+      };
+      return { output, width, height, filter: `scale=${width}:${height},setsar=1`, options };
+    }),
   };
 }
 
@@ -141,7 +206,7 @@ function planAudio(info: MediaInfo) {
     ...trim(info, "atrim"),
     "aformat=sample_fmts=fltp:channel_layouts=stereo",
   ];
-  return { filter: filters.join(","), sampleRate: AUDIO_RATE, options: { b: "128000" } };
+  return { filter: filters.join(","), sampleRate: AUDIO_RATE, options: { b: String(SOUND_BITS_PER_SECOND) } };
 }
 
 export function coverFilter(info: RenditionInfo): string {

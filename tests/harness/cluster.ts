@@ -37,6 +37,7 @@ export async function deployCluster(options: DeploymentOptions = {}): Promise<Cl
   const start = async () => {
     supervisor = startProgram(["cluster", "--data", dir, "--port", String(port)], {
       DOUYA_LIMITS: "off",
+      DOUYA_RUNGS: "none",
       ...options.env,
     });
     await supervisor.printed(/Stop {7}Ctrl-C/);

@@ -58,6 +58,8 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
         DOUYA_DATA: dataDir,
         DOUYA_DATABASE_URL: databaseUrl,
         DOUYA_LIMITS: "off",
+        // Background work that most scenarios need not wait for.
+        DOUYA_RUNGS: "none",
         DOUYA_PORT: String(port),
         DOUYA_RPC_PORT: String(rpcPort),
         DOUYA_SERVICES: services.join(","),

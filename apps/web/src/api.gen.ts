@@ -3298,6 +3298,8 @@ export interface components {
             height: number;
             /** @description Put on hold by a moderator; only they and the author are told. */
             held: boolean;
+            /** @description The same as HLS for lines of different speed; null until its renditions are made. */
+            hlsUrl: string | null;
             /** @description A 64-bit id as a decimal string. */
             id: string;
             /** @description What its author should know, and nobody else is told. VIDEO_CUT_OFF: the end of the file was missing. SOUND_LEFT_OUT: its sound could not be decoded. */
@@ -3316,9 +3318,28 @@ export interface components {
              * @enum {string|null}
              */
             reaction: "like" | "dislike" | null;
+            /** @description Of hlsUrl, the smallest first. */
+            renditions: {
+                /** @description Average bits per second. */
+                bitrate: number;
+                height: number;
+                shortSide: number;
+                width: number;
+            }[];
             sizeBytes: number;
             /** @enum {string} */
             state: "uploaded" | "processing" | "published" | "failed";
+            /** @description What is done for the video after its publication. It can be played before; also if a step fails. */
+            steps: {
+                done: number;
+                /** @enum {string} */
+                name: "renditions";
+                /** @enum {string} */
+                state: "waiting" | "running" | "done" | "failed";
+                total: number;
+            }[];
+            /** @description ThumbHash of the cover in base64, to be shown until the cover is there. */
+            thumbHash: string | null;
             title: string;
             /** @description What in the text leads somewhere, in its order. */
             titleEntities: {

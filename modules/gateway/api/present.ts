@@ -1,5 +1,5 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
-import { type Upload, type Video, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
+import { LadderState, type Upload, type Video, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
 import { entitiesOf } from "#platform/text/entities.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { Person } from "../composition/people.ts";
@@ -72,6 +72,15 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
     failure: video.failureReason ? { reason: video.failureReason, message: video.failureMessage } : null,
     playUrl: video.playKey ? urls.ofVideo(video, video.playKey) : null,
     coverUrl: video.coverKey ? urls.ofVideo(video, video.coverKey) : null,
+    hlsUrl: urls.hls(video),
+    renditions: video.renditions.map(({ shortSide, width, height, bitrate }) => ({
+      shortSide,
+      width,
+      height,
+      bitrate,
+    })),
+    steps: toSteps(video),
+    thumbHash: video.thumbHash || null,
     durationMs: video.durationMs,
     width: video.width,
     height: video.height,
@@ -103,6 +112,20 @@ function toEntities(text: string, mentions: ReadonlyMap<string, string>) {
       userId: entity.kind === "mention" ? (mentions.get(nameKey(entity.name)) ?? null) : null,
     }))
     .filter(({ kind, userId }) => kind === "hashtag" || userId !== null);
+}
+
+const ladders = {
+  [LadderState.UNSPECIFIED]: undefined,
+  [LadderState.WAITING]: "waiting",
+  [LadderState.RUNNING]: "running",
+  [LadderState.DONE]: "done",
+  [LadderState.FAILED]: "failed",
+} as const;
+
+/** What is done for a video after its publication. */
+function toSteps({ ladder, renditions, ladderRungs }: Video) {
+  const state = ladders[ladder];
+  return state ? [{ name: "renditions" as const, state, done: renditions.length, total: ladderRungs }] : [];
 }
 
 const notices: Record<string, string> = {

@@ -132,7 +132,36 @@ const Video = Type.Object(
     progress: Type.Number({ minimum: 0, maximum: 1, description: "Of the processing." }),
     failure: nullable(Type.Object({ reason: Type.String(), message: Type.String() })),
     playUrl: nullableText(Type.String({ description: "H.264/AAC MP4; null until published." })),
+    hlsUrl: nullableText(
+      Type.String({
+        description: "The same as HLS for lines of different speed; null until its renditions are made.",
+      }),
+    ),
+    renditions: Type.Array(
+      Type.Object({
+        shortSide: Type.Integer(),
+        width: Type.Integer(),
+        height: Type.Integer(),
+        bitrate: Type.Integer({ description: "Average bits per second." }),
+      }),
+      { description: "Of hlsUrl, the smallest first." },
+    ),
+    steps: Type.Array(
+      Type.Object({
+        name: oneOf("renditions"),
+        state: oneOf("waiting", "running", "done", "failed"),
+        done: Type.Integer(),
+        total: Type.Integer(),
+      }),
+      {
+        description:
+          "What is done for the video after its publication. It can be played before; also if a step fails.",
+      },
+    ),
     coverUrl: nullableText(Type.String({ description: "JPEG; null until published." })),
+    thumbHash: nullableText(
+      Type.String({ description: "ThumbHash of the cover in base64, to be shown until the cover is there." }),
+    ),
     durationMs: Type.Integer(),
     width: Type.Integer({ description: "As displayed." }),
     height: Type.Integer(),

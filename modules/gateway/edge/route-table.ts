@@ -213,6 +213,7 @@ const routeTable: Record<string, RoutePolicy> = {
   // Films and pages; they are shown whatever is missing, films as long as it is known that they are public.
   "GET /media/:namespace/:file": row(anybody, "", essential),
   "GET /media/default/:kind/:file": row(anybody, "", essential),
+  "GET /media/hls/:videoId/:playlist": row(anybody, "video", essential),
   "GET /": row(anybody, "", aPage),
   "GET /video/:id": row(anybody, "", aPage),
   "GET /user/:id": row(anybody, "", aPage),

@@ -11,6 +11,8 @@ export interface MediaUrls {
   ofVideo(video: Pick<Video, "id" | "visibility">, key: BlobKey): string;
   /** The film of a video, to be saved. */
   download(video: Pick<Video, "id" | "visibility" | "playKey">): string;
+  /** The playlist of all rungs of a video; null where there are none, or they are not for everybody. */
+  hls(video: Pick<Video, "id" | "visibility" | "renditions">): string | null;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
 }
@@ -27,6 +29,8 @@ export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string 
       const url = ofVideo(video, video.playKey);
       return `${url}${url.includes("?") ? "&" : "?"}download=1`;
     },
+    hls: ({ id, visibility, renditions }) =>
+      isPublic(visibility) && renditions.length > 0 ? `${origin}/media/hls/${id}/master.m3u8` : null,
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
     background: (user) =>

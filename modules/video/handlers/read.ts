@@ -1,5 +1,6 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import { isBlobKey } from "#platform/blob/blob-store.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { StoreFor } from "#platform/db/database.ts";
@@ -25,6 +26,31 @@ export function getVideos(store: StoreFor<VideoStore>, audience: Audience): Serv
     const rows = await load(ids, call);
     const found = ids.flatMap((id) => rows.get(id) ?? []);
     return { videos: (await audience.visible(found, call)).map((video) => toVideo(video, call)) };
+  };
+}
+
+export function getRenditions(store: StoreFor<VideoStore>): Service["getRenditions"] {
+  return async (request, call) => {
+    if (!isId(request.videoId)) throw refusal("VIDEO_NOT_FOUND");
+    const [[video], renditions] = await Promise.all([
+      store(call).videosById([request.videoId]),
+      store(call).renditionsOf(request.videoId),
+    ]);
+    // Its players show no signature, so they are for what everybody may see.
+    if (video?.state !== "published" || video.visibility !== "public") throw refusal("VIDEO_NOT_FOUND");
+    return {
+      renditions: renditions.map((row) => ({
+        shortSide: row.short_side,
+        key: row.key,
+        width: row.width,
+        height: row.height,
+        codecs: row.codecs,
+        fps: row.fps,
+        initBytes: row.init_bytes,
+        fragmentBytes: row.fragment_bytes,
+        fragmentUs: row.fragment_us,
+      })),
+    };
   };
 }
 

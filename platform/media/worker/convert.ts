@@ -1,8 +1,8 @@
-import { AV_NOPTS_VALUE, AV_PICTURE_TYPE_NONE, AVERROR_EOF } from "node-av/constants";
+import { AV_NOPTS_VALUE, AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE, AVERROR_EOF } from "node-av/constants";
 import { avRescaleQ, Frame, Packet, type Rational, type Stream } from "node-av/lib";
 import { readAvcSettings, withoutMessages } from "../h264.ts";
 import type { ConvertJob } from "../media-engine.ts";
-import { uprightFilters } from "../plan.ts";
+import { keyTimeSeconds, uprightFilters } from "../plan.ts";
 import { openAudioEncoder, openVideoEncoder } from "./encoders.ts";
 import { FilterChain } from "./filter-chain.ts";
 import { Mp4Sink } from "./mp4-sink.ts";
@@ -96,10 +96,14 @@ function encodeLane(
 
   const packet = new Packet();
   packet.alloc();
+  let keyFrames = 0;
   const encode = (frame: Frame | null, timeBase?: Rational) => {
     if (frame && timeBase) {
       frame.pts = avRescaleQ(frame.pts, timeBase, encoder.timeBase);
-      frame.pictType = AV_PICTURE_TYPE_NONE;
+      const seconds = Number(frame.pts) * encoder.timeBase.toDouble();
+      const isKey = isVideo && job.fragmented && seconds >= keyTimeSeconds(keyFrames);
+      if (isKey) keyFrames += 1;
+      frame.pictType = isKey ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
     }
     check(encoder.sendFrameSync(frame), "encode");
     for (;;) {

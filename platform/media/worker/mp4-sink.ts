@@ -1,6 +1,7 @@
 import { AV_NOPTS_VALUE, AVFMT_FLAG_BITEXACT } from "node-av/constants";
 import { Dictionary, FormatContext, type Packet, type Rational, type Stream } from "node-av/lib";
 import type { ConvertJob } from "../media-engine.ts";
+import { FRAGMENT_FLAGS } from "../plan.ts";
 import { check } from "./open-source.ts";
 
 const REPORT_EVERY_MS = 250;
@@ -9,6 +10,7 @@ const REPORT_EVERY_MS = 250;
 export class Mp4Sink {
   private readonly context = new FormatContext();
   private readonly maxBytes: number;
+  private readonly fragmented: boolean;
   private readonly reportTime: (ms: number) => void;
   private bytes = 0;
   private endMs = 0;
@@ -16,6 +18,7 @@ export class Mp4Sink {
 
   constructor(job: ConvertJob, reportTime: (ms: number) => void) {
     this.maxBytes = job.maxOutputBytes;
+    this.fragmented = job.fragmented ?? false;
     this.reportTime = reportTime;
     check(this.context.allocOutputContext2(null, "mp4", `file:${job.output}`), "set up the output");
     this.context.setFlags(AVFMT_FLAG_BITEXACT);
@@ -27,7 +30,9 @@ export class Mp4Sink {
   }
 
   start(): void {
-    const options = Dictionary.fromObject({ movflags: "+faststart" });
+    const options = Dictionary.fromObject(
+      this.fragmented ? { movflags: FRAGMENT_FLAGS, use_editlist: "1" } : { movflags: "+faststart" },
+    );
     check(this.context.writeHeaderSync(options), "write the header");
   }
 

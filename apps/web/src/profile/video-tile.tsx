@@ -4,6 +4,7 @@ import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { HeartIcon } from "../ui/icons.tsx";
 import { LIKED_BY } from "../video/liked-by.ts";
+import { placeholder } from "../video/placeholder.ts";
 import { VisibilityMark } from "../video/visibility-mark.tsx";
 
 /** A cover that links to its video; with the author in lists of several authors. */
@@ -14,7 +15,7 @@ export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }
       href={likedBy ? `/video/${video.id}?${LIKED_BY}=${likedBy}` : `/video/${video.id}`}
       className="tile"
     >
-      {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" />}
+      {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" style={placeholder(video)} />}
       <span className="unseen">{t.openVideo(video.title)}</span>
       <VisibilityMark video={video} />
       <span className="tile-shade">

@@ -3,8 +3,8 @@ import { type Api, take } from "../api/client.ts";
 import { createListeners } from "../api/listeners.ts";
 import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
-import { uploadKnown } from "./known-file.ts";
 import type { Video } from "../api/types.ts";
+import { uploadKnown } from "./known-file.ts";
 import { sendFile } from "./send-file.ts";
 import { nextRate } from "./transfer-rate.ts";
 

@@ -18,6 +18,7 @@ import { usePlayer } from "./use-player.ts";
 import { useVideoKeys } from "./use-video-keys.ts";
 import "./slide.css";
 import "./stage.css";
+import { placeholder } from "./placeholder.ts";
 
 interface Props {
   video: Video;
@@ -81,6 +82,7 @@ function Stage({ video, active, paused, covered, preload, titleId, onToggle, onW
             className="stage-cover"
             src={video.coverUrl}
             alt=""
+            style={placeholder(video, fit)}
             fetchPriority={active ? "high" : "low"}
             draggable={false}
           />

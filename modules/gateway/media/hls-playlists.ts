@@ -1,0 +1,61 @@
+import type { Rendition } from "#contracts/gen/video_pb.ts";
+
+/** HLS playlists (RFC 8216 and Apple's authoring rules for VOD) from the fragment tables of a video's rungs. */
+
+/** The smallest first: a player begins with the first one that is listed, and its first fragment comes soonest. */
+export function masterPlaylist(renditions: readonly Rendition[]): string {
+  const variants = renditions.flatMap((rung) => {
+    const { codecs, width, height, fps, shortSide } = rung;
+    const attributes = [
+      `BANDWIDTH=${peakBitrate(rung)}`,
+      `AVERAGE-BANDWIDTH=${averageBitrate(rung)}`,
+      `CODECS="${codecs}"`,
+      `RESOLUTION=${width}x${height}`,
+      `FRAME-RATE=${fps.toFixed(3)}`,
+    ];
+    return [`#EXT-X-STREAM-INF:${attributes.join(",")}`, `${shortSide}.m3u8`];
+  });
+  return lines(["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS", ...variants]);
+}
+
+/** `uri`: of the rung's blob, from the playlist. */
+export function rungPlaylist({ initBytes, fragmentBytes, fragmentUs }: Rendition, uri: string): string {
+  let from = initBytes;
+  const fragments = fragmentBytes.flatMap((bytes, at) => {
+    const range = `${bytes}@${from}`;
+    from += bytes;
+    return [`#EXTINF:${(fragmentUs[at]! / 1_000_000).toFixed(6)},`, `#EXT-X-BYTERANGE:${range}`, uri];
+  });
+  return lines([
+    "#EXTM3U",
+    "#EXT-X-VERSION:7",
+    `#EXT-X-TARGETDURATION:${Math.max(1, Math.round(Math.max(...fragmentUs) / 1_000_000))}`,
+    "#EXT-X-MEDIA-SEQUENCE:0",
+    "#EXT-X-PLAYLIST-TYPE:VOD",
+    "#EXT-X-INDEPENDENT-SEGMENTS",
+    `#EXT-X-MAP:URI="${uri}",BYTERANGE="${initBytes}@0"`,
+    ...fragments,
+    "#EXT-X-ENDLIST",
+  ]);
+}
+
+function averageBitrate({ fragmentBytes, fragmentUs }: Rendition): number {
+  return bitrate(sum(fragmentBytes), sum(fragmentUs));
+}
+
+/** Of the fragment that needs most. */
+function peakBitrate({ fragmentBytes, fragmentUs }: Rendition): number {
+  return Math.max(...fragmentBytes.map((bytes, at) => bitrate(bytes, fragmentUs[at]!)));
+}
+
+function bitrate(bytes: number, us: number): number {
+  return Math.ceil((bytes * 8 * 1_000_000) / us);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function lines(all: string[]): string {
+  return `${all.join("\n")}\n`;
+}

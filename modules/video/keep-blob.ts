@@ -1,0 +1,21 @@
+import type { VideoId } from "#contracts/ids.ts";
+import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
+import type { BlobUseStore } from "./blob-use-store.ts";
+
+/** Deleted by its author while it was being worked on: nothing is left to do. */
+export class VideoGone extends Error {}
+
+/** Makes a staged file a blob that a video uses. Error: VideoGone. */
+export async function keepBlob(
+  store: BlobUseStore,
+  blobs: BlobStore,
+  id: VideoId,
+  namespace: string,
+  extension: string,
+  staged: Staged,
+): Promise<{ key: string; sizeBytes: number }> {
+  const key = blobKey(namespace, staged.sha256, extension);
+  if (!(await store.claimBlob(key, id))) throw new VideoGone();
+  if (!(await store.placeBlob(key, id, () => blobs.commit(staged.name, key)))) throw new VideoGone();
+  return { key, sizeBytes: staged.sizeBytes };
+}

@@ -1,0 +1,152 @@
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { thumbHashToRGBA } from "thumbhash";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { patienceMs } from "../testing/patience.ts";
+import { bundleMediaWorker } from "./bundle-worker.ts";
+import { createMediaTool } from "./create-media-tool.ts";
+import { createFfmpegEngine } from "./ffmpeg-engine.ts";
+import { findLack } from "./find-media-tool.ts";
+import { DEFAULT_MEDIA_LIMITS } from "./media-limits.ts";
+import { createNodeAvEngine } from "./node-av-engine.ts";
+import { keyTimeSeconds, rungsOf } from "./plan.ts";
+
+const LIMITS = { ...DEFAULT_MEDIA_LIMITS, probeTimeoutMs: patienceMs, stillTimeoutMs: patienceMs };
+const PROGRAMS = { ffmpeg: "ffmpeg", ffprobe: "ffprobe" };
+const signal = new AbortController().signal;
+const repository = fileURLToPath(new URL("../../", import.meta.url));
+const worker = join(repository, "build", "test", `ladder-worker-${randomUUID()}.js`);
+const own = (name: string) => join(repository, "platform/media/testdata", name);
+
+let lack: string | null;
+let root: string;
+let directory: string;
+beforeAll(async () => {
+  await bundleMediaWorker(worker);
+  lack = await findLack(PROGRAMS, LIMITS);
+  root = await mkdtemp(join(tmpdir(), "ladder-"));
+  // What means something to the muxer that writes several files.
+  directory = join(root, "it's [a] | \\ folder:1");
+  await mkdir(directory);
+});
+afterAll(async () => {
+  await rm(worker, { force: true });
+  await rm(root, { recursive: true, force: true });
+});
+
+test("key frames come at 0, 1 and 2 seconds and then every 2 seconds", () => {
+  expect([0, 1, 2, 3, 4, 5].map(keyTimeSeconds)).toEqual([0, 1, 2, 4, 6, 8]);
+});
+
+test("no rung is above the source, and a small source has one of its own size", () => {
+  const all = [360, 480, 720, 1080];
+  expect(rungsOf({ width: 3840, height: 2160 }, all)).toEqual(all);
+  expect(rungsOf({ width: 720, height: 1280 }, all)).toEqual([360, 480, 720]);
+  expect(rungsOf({ width: 160, height: 90 }, all)).toEqual([90]);
+  expect(rungsOf({ width: 3840, height: 2160 }, [])).toEqual([]);
+});
+
+describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
+  const engine = (prefix: string[] = []) =>
+    name === "ffmpeg"
+      ? createFfmpegEngine(PROGRAMS, LIMITS, prefix)
+      : createNodeAvEngine(worker, LIMITS, prefix);
+  const tool = createMediaTool(engine(), LIMITS);
+
+  beforeEach((ctx) => {
+    if (name === "ffmpeg" && lack !== null) ctx.skip("needs ffmpeg on the PATH");
+  });
+
+  test("the rungs of a ladder are fragments that begin with key frames at the same times on all", async () => {
+    const source = own("upright-8s.mp4");
+    const info = await tool.probe(source);
+    const rungs = [90, 180].map((shortSidePx) => ({
+      shortSidePx,
+      output: join(directory, `${randomUUID()}.mp4`),
+    }));
+    const made = await tool.ladder(source, rungs, info, { signal });
+    expect(made).toMatchObject([
+      { width: 90, height: 160 },
+      { width: 180, height: 320 },
+    ]);
+    const seconds = made.map(({ fragments }) => fragments.map(({ durationUs }) => durationUs / 1_000_000));
+    expect(seconds[0]).toEqual([1, 1, 2, 2, 2]);
+    expect(seconds[1]).toEqual(seconds[0]);
+    for (const [at, { output }] of rungs.entries()) {
+      const file = await readFile(output);
+      const { initBytes, fragments, codecs } = made[at]!;
+      const type = (from: number) => file.toString("latin1", from + 4, from + 8);
+      expect(type(0)).toBe("ftyp");
+      expect(type(file.readUInt32BE(0))).toBe("moov");
+      let from = initBytes;
+      for (const { bytes } of fragments) {
+        expect(type(from)).toBe("moof");
+        from += bytes;
+      }
+      expect(from).toBe(file.length);
+      const avcC = file.indexOf("avcC");
+      expect(codecs).toBe(`avc1.${file.toString("hex", avcC + 5, avcC + 8)},mp4a.40.2`);
+      // High.
+      expect(file[avcC + 5]).toBe(100);
+    }
+  });
+
+  test("sound and picture of a rung begin together", async (ctx) => {
+    if (lack !== null) ctx.skip("needs ffprobe on the PATH");
+    const source = own("phone.mov");
+    const info = await tool.probe(source);
+    const output = join(directory, `${randomUUID()}.mp4`);
+    await tool.ladder(source, [{ shortSidePx: 90, output }], info, { signal });
+    const args = ["-v", "error", "-show_entries", "packet=stream_index,pts_time", "-of", "csv=p=0", output];
+    const { stdout } = await promisify(execFile)("ffprobe", args);
+    const first = (stream: number) =>
+      Math.min(
+        ...stdout
+          .split("\n")
+          .map((line) => line.split(",").map(Number))
+          .filter(([index, time]) => index === stream && time !== undefined)
+          .map(([, time]) => time!),
+      );
+    expect(first(0)).toBe(0);
+    // An encoder's start-up, which players leave out.
+    expect(first(1)).toBeGreaterThan(-0.03);
+    expect(first(1)).toBeLessThanOrEqual(0);
+  });
+
+  test("a placeholder has the shape and the colours of its cover", async () => {
+    const picture = own("bright-left.jpg");
+    const hash = await tool.placeholder(picture, { width: 160, height: 90 }, { signal });
+    const bytes = Buffer.from(hash, "base64");
+    expect(bytes.length).toBeLessThan(30);
+    const { w, h, rgba } = thumbHashToRGBA(bytes);
+    expect(w).toBeGreaterThan(h);
+    const brightness = (x: number) => rgba[(Math.floor(h / 2) * w + x) * 4]!;
+    expect(brightness(1)).toBeGreaterThan(brightness(w - 2) + 50);
+  });
+
+  test("a source that cannot be decoded is refused, and no file is left", async () => {
+    const info = await tool.probe(own("upright-8s.mp4"));
+    const output = join(directory, "none.mp4");
+    const rungs = [{ shortSidePx: 90, output }];
+    await expect(tool.ladder(own("half.png"), rungs, info, { signal })).rejects.toMatchObject({
+      reason: "VIDEO_DAMAGED",
+    });
+    expect(await readdir(directory)).not.toContain("none.mp4");
+  });
+});
+
+test("ffmpeg makes all rungs in one run", async (ctx) => {
+  if (lack !== null) ctx.skip("needs ffmpeg on the PATH");
+  const starts = join(root, "starts");
+  const counting = ["/bin/sh", "-c", `echo start >>"${starts}"; exec "$@"`, "sh"];
+  const info = await createMediaTool(createFfmpegEngine(PROGRAMS, LIMITS), LIMITS).probe(own("phone.mov"));
+  const tool = createMediaTool(createFfmpegEngine(PROGRAMS, LIMITS, counting), LIMITS);
+  const rungs = [30, 60, 90].map((side) => ({ shortSidePx: side, output: join(directory, `${side}.mp4`) }));
+  await tool.ladder(own("phone.mov"), rungs, info, { signal });
+  expect(await readFile(starts, "utf8")).toBe("start\n");
+});
