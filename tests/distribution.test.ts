@@ -35,6 +35,7 @@ const distributedBy: Record<string, string> = {
   "user.session": "user_id",
   "video.author_stats": "author_id",
   "video.blob_use": "key",
+  "video.rendition": "video_id",
   "video.resumable_upload": "owner_id",
   "video.known_file_challenge": "owner_id",
   "video.upload": "owner_id",

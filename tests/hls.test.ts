@@ -132,6 +132,26 @@ describe.each(shapes)("HLS, %s", (shape) => {
     }
   });
 
+  test("of a video that is not public nobody gets playlists and rungs any more, and all of it when it is again", async () => {
+    const [, rung] = /#EXT-X-MAP:URI="([^"]+)"/.exec(
+      (await playlist(mediaUrl(video.id, "90.m3u8"))).join("\n"),
+    )!;
+    const files = [
+      video.hlsUrl!,
+      mediaUrl(video.id, "90.m3u8"),
+      new URL(rung!, mediaUrl(video.id, "90.m3u8")).href,
+    ];
+    const statuses = () => Promise.all(files.map(async (url) => (await send("GET", url)).status));
+    const become = (visibility: string) => ada.patch<Video>(`/videos/${video.id}`, { json: { visibility } });
+    expect(await statuses()).toEqual([200, 200, 200]);
+    for (const visibility of ["unlisted", "friends", "private"]) {
+      expect(body(await become(visibility))).toMatchObject({ visibility, hlsUrl: null });
+      expect(await statuses()).toEqual([404, 404, 404]);
+      expect(body(await become("public")).hlsUrl).toBe(video.hlsUrl);
+      expect(await statuses()).toEqual([200, 200, 200]);
+    }
+  });
+
   test("what is not there is told as for any file, and never cached", async () => {
     const get = (path: string) => send("GET", `${server.origin}/media/hls/${path}`);
     expectProblem(await get("1/master.m3u8"), 404, "VIDEO_NOT_FOUND");
