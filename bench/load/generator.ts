@@ -151,7 +151,8 @@ function constantRate(all: Connection[], perSecond: number, durationMs: number, 
     const sendDue = () => {
       const due = Math.min(total, Math.floor(((performance.now() - startMs) * perSecond) / 1000));
       while (begun < due && idle.length > 0) {
-        const connection = idle.pop()!;
+        // In turn: the server would close one that is never used.
+        const connection = idle.shift()!;
         send(connection, startMs + (begun++ * 1000) / perSecond, () => {
           idle.push(connection);
           if (++finished === total) resolve();
