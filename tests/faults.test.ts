@@ -167,6 +167,8 @@ describe.each(shapes)("kills, %s", (shape) => {
   test("of the database: an honest 503 while it is away, and service as soon as it is back", async () => {
     const ada = await server.register();
     const video = await ada.settled((await ada.publish(freshClip())).id);
+    const unseen = await ada.settled((await ada.publish(freshClip())).id);
+    expect((await send("GET", video.playUrl!)).status).toBe(200);
     await postgres.kill();
     const login = { username: ada.username, password: ada.password };
     for (const ask of [
@@ -183,7 +185,9 @@ describe.each(shapes)("kills, %s", (shape) => {
     expect(readiness.status).toBe(503);
     expect(readiness.body.modules.gateway).toContain("database");
     expect((await send("GET", `${deployment.origin}/livez`)).status).toBe(200);
+    // What people watch goes on, and of the rest nobody can tell whether it is still public.
     expect((await send("GET", video.playUrl!)).status).toBe(200);
+    expect((await send("GET", unseen.playUrl!)).status).toBe(503);
 
     await postgres.restart();
     await until("it serves again", async () => (await server.api("GET", "/feed")).status === 200);

@@ -19,6 +19,8 @@ export interface Validity {
    * Undefined while changes cannot be asked for, so that nobody knows what has changed.
    */
   now(): Promise<number | undefined>;
+  /** The epoch as of the last question. */
+  last(): number;
   /** Whether nothing has changed about this id since an epoch. */
   isUnchanged(id: string, since: number): boolean;
 }
@@ -62,6 +64,7 @@ export function createValidity(changesSince: (cursor: string) => Promise<Changes
         if (error instanceof DomainError && error.kind === "unavailable") return undefined;
         throw error;
       }),
+    last: () => epoch,
     isUnchanged: (id, since) => since >= knownFrom && (changedIn.get(id) ?? 0) <= since,
   };
 }

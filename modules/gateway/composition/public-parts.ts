@@ -29,15 +29,21 @@ export function createPublicParts(
     name: string,
     load: (ids: string[], call: Call) => Promise<Part[]>,
     idOf: (part: Part) => string,
-    forMs = maxAgeMs,
+    { forMs = maxAgeMs, orLastKnown = false } = {},
   ): PartById<Part> {
     const ask = coalesceById(load, idOf);
     const remembered = caches.validatedEntries<Part>(name, { validity, max: maxEntries, maxAgeMs: forMs });
     return async (ids, call) => {
-      if (call.asOf === undefined) return ask(ids, call);
       // Another version of a service may answer otherwise.
       const colour = colourOf(call.traceId);
       const prefix = colour === undefined ? "" : `${colour} `;
+      if (call.asOf === undefined) {
+        const answer = ask(ids, call);
+        if (!orLastKnown) return answer;
+        return answer.catch((error) =>
+          remembered.getMany(prefix, ids, validity.last(), () => Promise.reject(error)),
+        );
+      }
       return remembered.getMany(prefix, ids, call.asOf, (missing) => ask(missing, call));
     };
   }
@@ -72,12 +78,15 @@ export function createPublicParts(
       async (userIds, call) => (await relation.getRelations({ userIds }, call)).relations,
       ({ userId }) => userId,
     ),
-    /** Of the keys of blobs, those that anybody may load. */
+    /**
+     * Of the keys of blobs, those that anybody may load. While the database is away, as was last known here: what
+     * people are watching goes on.
+     */
     openBlobs: part(
       "open blobs",
       async (keys, call) => (await video.findOpenBlobs({ keys }, call)).keys,
       (key) => key,
-      dayMs,
+      { forMs: dayMs, orLastKnown: true },
     ),
   };
 }
