@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { clip, freshClip } from "./harness/clips.ts";
@@ -168,12 +169,17 @@ describe.each(shapes)("HLS, %s", (shape) => {
   test("a worker that is killed while it makes the rungs leaves them to the next one, which tells it once", async () => {
     const { programOf, restart, databaseUrl } = server.deployment;
     const before = await blobs();
+    // The work cannot end before it is killed, however fast.
+    const holder = new pg.Client({ connectionString: databaseUrl });
+    await holder.connect();
+    await holder.query("begin; lock table video.rendition in share mode");
     const { id } = await ada.publish(clip("rgb-silent.webm"));
     const running = async () =>
       (await queryOnce(databaseUrl, `select from video.video where id = ${id} and ladder = 'running'`))
         .length > 0;
     await until("the work", running);
     await programOf("video").kill();
+    await holder.end();
     expect(await running()).toBe(true);
     await restart("video");
     const { renditions } = await improved(id);

@@ -376,29 +376,6 @@ describe("the rungs of a published video", () => {
       .execute();
     await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
   });
-
-  test("that would be too large are not tried again, and the video stays as it was", async () => {
-    await stop();
-    let tries = 0;
-    await start(
-      {
-        ...media,
-        name: media.name,
-        async ladder() {
-          tries++;
-          throw refusal("RENDITION_TOO_LARGE");
-        },
-      },
-      { rungShortSidesPx: [90] },
-    );
-    const made = await publish(vertical);
-    await ended(made.id);
-    await expect.poll(() => ladder(made.id)).toBe(LadderState.FAILED);
-    await expect.poll(jobs).toBe(0);
-    expect(tries).toBe(1);
-    expect(await blobs.size((await get(made.id))!.playKey)).toBeGreaterThan(0);
-    await filesAre(["jpg", "mp4"]);
-  });
 });
 
 describe("requests", () => {

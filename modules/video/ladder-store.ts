@@ -1,7 +1,6 @@
 import { videoImproved } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
@@ -103,7 +102,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     },
     /** The other end: none could be made. The caller removes the job. */
     async failLadder(id: VideoId, jobs: Jobs): Promise<void> {
-      await inTransaction(db, async (transaction) => {
+      await events.transaction(db, async (transaction, emit) => {
         const video = await transaction
           .updateTable("video")
           .set({ ladder: "failed" })
@@ -111,7 +110,9 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("ladder", "in", unfinished)
           .returning("id")
           .executeTakeFirst();
-        if (video) await releaseRest(transaction, id, jobs);
+        if (!video) return;
+        await releaseRest(transaction, id, jobs);
+        emit(videoImproved, { videoId: id });
       });
     },
   };

@@ -1,6 +1,5 @@
 import type { VideoId } from "#contracts/ids.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { refusal } from "#platform/errors/reasons.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
@@ -76,10 +75,7 @@ export function makeLadder(
       try {
         await run(job);
       } catch (error) {
-        if (error instanceof VideoGone) return;
-        // Only the last attempt takes them apart, so even what is refused is tried again.
-        if (!(error instanceof DomainError) || error.kind !== "too-large") throw error;
-        await store.failLadder(job.key as VideoId, jobs);
+        if (!(error instanceof VideoGone)) throw error;
       }
     },
     // The video stays as it was published.

@@ -131,8 +131,8 @@ export const migrations: Migrations = {
   `,
   "0014-renditions": `
     alter table video.video
-      -- The work on its rungs after the publication.
-      add ladder text not null default 'none' check (ladder in ('none', 'waiting', 'running', 'done', 'failed')),
+      -- The work on its rungs after the publication: none, waiting, running, done or failed.
+      add ladder text not null default 'none',
       -- How many rungs it should get.
       add ladder_rungs smallint not null default 0,
       -- What lists show of its rungs: short side, width, height, bit rate.

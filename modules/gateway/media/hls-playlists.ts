@@ -29,7 +29,7 @@ export function rungPlaylist({ initBytes, fragmentBytes, fragmentUs }: Rendition
   return lines([
     "#EXTM3U",
     "#EXT-X-VERSION:7",
-    `#EXT-X-TARGETDURATION:${Math.max(1, Math.round(Math.max(...fragmentUs) / 1_000_000))}`,
+    `#EXT-X-TARGETDURATION:${targetSeconds(fragmentUs)}`,
     "#EXT-X-MEDIA-SEQUENCE:0",
     "#EXT-X-PLAYLIST-TYPE:VOD",
     "#EXT-X-INDEPENDENT-SEGMENTS",
@@ -43,9 +43,29 @@ function averageBitrate({ fragmentBytes, fragmentUs }: Rendition): number {
   return bitrate(sum(fragmentBytes), sum(fragmentUs));
 }
 
-/** Of the fragment that needs most. */
-function peakBitrate({ fragmentBytes, fragmentUs }: Rendition): number {
-  return Math.max(...fragmentBytes.map((bytes, at) => bitrate(bytes, fragmentUs[at]!)));
+/**
+ * Of the fragments in a row that need most, among those that together last half to one and a half target durations
+ * (RFC 8216, section 4.1): the last one may be a single key frame. Of a film that is shorter, its average.
+ */
+function peakBitrate(rendition: Rendition): number {
+  const { fragmentBytes, fragmentUs } = rendition;
+  const targetUs = targetSeconds(fragmentUs) * 1_000_000;
+  let peak = averageBitrate(rendition);
+  for (let from = 0; from < fragmentUs.length; from++) {
+    let bytes = 0;
+    let us = 0;
+    for (let at = from; at < fragmentUs.length; at++) {
+      bytes += fragmentBytes[at]!;
+      us += fragmentUs[at]!;
+      if (us > 1.5 * targetUs) break;
+      if (us >= 0.5 * targetUs) peak = Math.max(peak, bitrate(bytes, us));
+    }
+  }
+  return peak;
+}
+
+function targetSeconds(fragmentUs: readonly number[]): number {
+  return Math.max(1, Math.round(Math.max(...fragmentUs) / 1_000_000));
 }
 
 function bitrate(bytes: number, us: number): number {

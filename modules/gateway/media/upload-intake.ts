@@ -87,12 +87,14 @@ export function createUploadIntake(
     const { person, address } = from;
     await uploads.take(person ?? address);
     const maxBytes = person ? mostBytes : Math.min(mostBytes, unknownMaxBytes);
-    const expectedBytes = from.expectedBytes ?? from.sizeBytes;
+    const announcedBytes = from.expectedBytes ?? from.sizeBytes;
     // A form is a little larger than its file.
-    if (!person && expectedBytes !== undefined && expectedBytes > maxBytes + formBytes) throw tokenFirst();
+    if ((announcedBytes ?? 0) > maxBytes + formBytes) throw person ? tooLarge(maxBytes) : tokenFirst();
     // An announced size that is too large is refused before a byte is stored.
     if ((from.sizeBytes ?? 0) > maxBytes) throw tooLarge(maxBytes);
-    const leave = await enter(from, Math.min(expectedBytes ?? maxBytes, maxBytes));
+    // Room is promised for no more than may come.
+    const expectedBytes = announcedBytes && Math.min(announcedBytes, maxBytes);
+    const leave = await enter(from, expectedBytes ?? maxBytes);
     try {
       return await blobs.receive(source, { maxBytes, inspect, expectedBytes });
     } catch (error) {
