@@ -21,6 +21,8 @@ export type FindMentions = ReturnType<typeof findMentions>;
 /** Those that are in the texts. */
 export function mentionsIn(mentions: Mentions, ...texts: string[]): Mentions {
   return Object.fromEntries(
-    mentionedNames(...texts).flatMap((name) => (mentions[name] ? [[name, mentions[name]]] : [])),
+    mentionedNames(...texts).flatMap((name) =>
+      Object.hasOwn(mentions, name) ? [[name, mentions[name]!]] : [],
+    ),
   );
 }

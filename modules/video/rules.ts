@@ -68,7 +68,8 @@ export function isVisible(
 ): boolean {
   if (author_id === callerId) return true;
   if (state !== "published") return false;
-  return visibility === "friends" ? friends.has(author_id) : visibility !== "private";
+  if (visibility === "friends") return friends.has(author_id);
+  return visibility === "public" || visibility === "unlisted";
 }
 
 /** What is in feeds: friends find it in those of whom they follow. */
