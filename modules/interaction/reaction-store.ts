@@ -1,12 +1,11 @@
 import { sql } from "kysely";
-import { refuseDeleted, withoutDeleted } from "#contracts/deleted-accounts.ts";
+import { refuseDeleted } from "#contracts/deleted-accounts.ts";
 import { reacted } from "#contracts/events.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
-import type { DomainError } from "#platform/errors/domain-error.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { StoredReaction } from "./reaction-kinds.ts";
 import type { Tables } from "./tables.ts";
-import { lockVideoIds } from "./video-rows.ts";
+import { applyToVideos, keyOf } from "./video-commands.ts";
 
 /** Sets one person's reaction to a video. */
 export interface ReactionCommand {
@@ -30,43 +29,22 @@ interface Change {
   gone: boolean;
 }
 
-const keyOf = ({ videoId, userId }: { videoId: string; userId: string }) => `${videoId} ${userId}`;
-
 /** The SQL of reactions and their counts. */
 export function reactionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   return {
-    /**
-     * Applies many commands in one transaction with facts, counts and events. Returns for each whether it changed
-     * anything, undefined if the video is gone, and a refusal if the person is deleted. No two may be by the same
-     * person on the same video.
-     */
-    apply: (all: ReactionCommand[]): Promise<(boolean | undefined | DomainError)[]> =>
-      withoutDeleted(
-        all,
-        (command) => [command.userId],
-        (commands) =>
-          events.transaction(db, async (transaction, emit) => {
-            const videos = await lockVideoIds(
-              transaction,
-              commands.map((command) => command.videoId),
-            );
-            const changes = await react(
-              transaction,
-              commands.filter((command) => videos.has(command.videoId)),
-            );
-            const atMs = Date.now();
-            refuseDeleted(changes.filter((change) => change.now !== 0));
-            const traces = new Map(commands.map((command) => [keyOf(command), command.traceId]));
-            for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes) {
-              const event = { videoId, userId, authorId, was, now, atMs };
-              emit(reacted, event, traces.get(keyOf(event)));
-            }
-            const changed = new Set(changes.map((change) => `${change.video_id} ${change.user_id}`));
-            return commands.map((command) =>
-              videos.has(command.videoId) ? changed.has(keyOf(command)) : undefined,
-            );
-          }),
-      ),
+    /** Sets reactions, as `applyToVideos`. */
+    apply: (all: ReactionCommand[]) =>
+      applyToVideos(db, events, all, async (transaction, commands, emit) => {
+        const changes = await react(transaction, commands);
+        const atMs = Date.now();
+        refuseDeleted(changes.filter((change) => change.now !== 0));
+        const traces = new Map(commands.map((command) => [keyOf(command), command.traceId]));
+        for (const { video_id: videoId, user_id: userId, author_id: authorId, was, now } of changes) {
+          const event = { videoId, userId, authorId, was, now, atMs };
+          emit(reacted, event, traces.get(keyOf(event)));
+        }
+        return changes;
+      }),
     videoStats: (videoIds: string[]) =>
       db
         .selectFrom("video")
