@@ -34,7 +34,8 @@ export async function sessionAnswer(
   session: OpenSession,
   refreshToken: string,
 ): Promise<MessageInitShape<typeof SessionSchema>> {
-  const access = await tokens.access(account.id as UserId, session);
+  const owner = { id: account.id as UserId, moderator: account.role === "moderator" };
+  const access = await tokens.access(owner, session);
   return {
     sessionId: session.id,
     user: toUser(account),

@@ -52,7 +52,7 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
      */
     async addSession(session: NewSession, proven: Proven, marks: Buffer[]): Promise<boolean> {
       const { userId, id, classic, refreshHash, userAgent, expiresAt } = session;
-      const { rows } = await sql`
+      const { rows } = await sql<{ id: string; ended: number }>`
         with open as materialized (
           select id from "user".account 
           where id = ${userId} and state = 'open' and password_hash = ${proven.password_hash}
@@ -75,9 +75,15 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           delete from "user".session where user_id = ${userId} and id in (
             select id from "user".session where user_id = ${userId}
             order by last_used_at desc, id desc offset ${maxSessionsPerUser - 1}
-          )
+          ) returning id
         )
-        select id from added`.execute(db);
+        select id, (select count(*)::int from ended) as ended from added`.execute(db);
+      // Not in one transaction, of which each login would have to pay; unheard, it is felt with the next check.
+      if (rows[0] && rows[0].ended > 0) {
+        await events.transaction(db, async (_transaction, emit) => {
+          emit(sessionsEnded, { userId, atMs: Date.now() });
+        });
+      }
       return rows.length > 0;
     },
     session: (userId: UserId, id: SessionId) => liveSession(userId, id).executeTakeFirst(),

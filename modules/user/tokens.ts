@@ -13,9 +13,9 @@ const maxGenerations = sessionMs / accessTokenMs;
 const reloadMs = 10_000;
 
 export interface Tokens {
-  /** A signed access token (Ed25519 JWT) for a session, and when it ends. */
+  /** A signed access token (Ed25519 JWT) for a session, with the role that its person has now, and when it ends. */
   access(
-    userId: UserId,
+    account: { id: UserId; moderator: boolean },
     session: { id: SessionId; classic: boolean; expiresAt: Date },
   ): Promise<{ token: string; expiresAtMs: number }>;
   /**
@@ -59,14 +59,15 @@ export async function createTokens(
     }, onError);
   }, reloadMs);
   return {
-    async access(userId, { id: sessionId, classic, expiresAt }) {
+    async access({ id, moderator }, { id: sessionId, classic, expiresAt }) {
       const lastsMs = classic ? sessionMs : accessTokenMs;
       const expiresAtMs = Math.min(Date.now() + lastsMs, expiresAt.getTime());
-      const token = await new SignJWT({ sid: sessionId })
+      const token = await new SignJWT({ sid: sessionId, ...(moderator && { mod: true }) })
         .setProtectedHeader({ alg: "EdDSA", kid: signer.kid })
         .setIssuer("user")
         .setAudience("douya")
-        .setSubject(userId)
+        .setSubject(id)
+        .setIssuedAt()
         .setExpirationTime(new Date(expiresAtMs))
         .sign(signer.key);
       return { token, expiresAtMs };

@@ -13,8 +13,9 @@ const publicJwk = await exportJWK(publicKey);
 const kid = await calculateJwkThumbprint(publicJwk);
 const jwk = JSON.stringify({ ...publicJwk, alg: "EdDSA", kid });
 const call = () => ({ traceId: "0".repeat(32), deadlineMs: Date.now() + 20_000 });
-const tokenOf = (userId: string) =>
-  new SignJWT({ sid: `session of ${userId}` })
+/** `issuedAt`: as a number, seconds since 1970. Without it, the issuer tells nothing of it. */
+const tokenOf = (userId: string, { issuedAt, moderator }: { issuedAt?: number; moderator?: boolean } = {}) =>
+  new SignJWT({ sid: `session of ${userId}`, iat: issuedAt, mod: moderator })
     .setProtectedHeader({ alg: "EdDSA", kid })
     .setIssuer("user")
     .setAudience("douya")
@@ -23,6 +24,7 @@ const tokenOf = (userId: string) =>
     .sign(privateKey);
 
 let auth: Auth;
+let startAuth: () => Auth;
 /** What the log tells at the next look: events of these people, or (undefined) that nobody knows whose. */
 let told: string[] | undefined;
 let looks: number;
@@ -69,14 +71,15 @@ beforeEach(() => {
       hear = listener;
     },
   };
-  const caches = embeddedCaches(createMetrics());
-  auth = createAuth(
-    user as unknown as GatewayClients["user"],
-    caches,
-    events as unknown as EventBroadcast,
-    signals,
-    localIssuerKeys(),
-  );
+  startAuth = () =>
+    createAuth(
+      user as unknown as GatewayClients["user"],
+      embeddedCaches(createMetrics()),
+      events as unknown as EventBroadcast,
+      signals,
+      localIssuerKeys(),
+    );
+  auth = startAuth();
 });
 
 /** Holds one check that finds the session alive; returns a function that releases its answer. */
@@ -92,10 +95,12 @@ async function checkUnderWay(token: string) {
   return { identified, answer };
 }
 
-/** Time stands still but for what the returned function lets pass. */
+/** Time stands still, from before the log is followed, but for what the returned function lets pass. */
 function stopClocks(): (ms: number) => void {
   vi.useFakeTimers({ toFake: ["Date", "performance"] });
   onTestFinished(() => void vi.useRealTimers());
+  looks = 0;
+  auth = startAuth();
   return (ms) => void vi.advanceTimersByTime(ms);
 }
 
@@ -139,7 +144,9 @@ test("a session that ended during its check is not trusted", async () => {
 });
 
 test("a person forgotten before very many others is still checked again, and later ones are not", async () => {
-  const [ada, eve] = await Promise.all(["ada", "eve"].map(tokenOf) as [Promise<string>, Promise<string>]);
+  const [ada, eve] = await Promise.all(
+    ["ada", "eve"].map((name) => tokenOf(name)) as [Promise<string>, Promise<string>],
+  );
   await auth.identify(ada, call());
   ended.add("session of ada");
   auth.forget("ada");
@@ -162,13 +169,60 @@ test("whose token it is, is known without a look as long as nobody need look", a
   await auth.identify(token, call());
   expect(auth.known(token)).toMatchObject({ userId: "ada" });
   // Within which every session is looked at again.
-  pass(5_000);
+  pass(60_000);
   expect(auth.known(token)).toBeUndefined();
   await auth.identify(token, call());
   await expect.poll(() => auth.known(token)).toBeDefined();
   pass(3_600_000);
   expect(auth.known(token)).toBeUndefined();
   await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "TOKEN_EXPIRED" });
+});
+
+test("a token issued while the log was followed is not waited for, and its session is checked in the background", async () => {
+  const pass = stopClocks();
+  await followed(await tokenOf("eve"));
+  const early = await tokenOf("ben", { issuedAt: Date.now() / 1000 });
+  pass(6_000);
+  await auth.identify(await tokenOf("eve"), call());
+  await expect.poll(() => looks).toBe(2);
+  asked = [];
+
+  const { identified, answer } = await checkUnderWay(early);
+  // So soon after the log was found, clocks decide: nobody is let in unchecked.
+  expect(await Promise.race([identified, Promise.resolve("waits")])).toBe("waits");
+  answer();
+  await identified;
+
+  ended.add("session of ada");
+  const token = await tokenOf("ada", { issuedAt: Date.now() / 1000, moderator: true });
+  expect(await auth.identify(token, call())).toMatchObject({ userId: "ada", moderator: true });
+  const refused = () =>
+    auth.identify(token, call()).then(
+      () => "let in",
+      (error) => error.reason,
+    );
+  await expect.poll(refused).toBe("SESSION_ENDED");
+  expect(await refused()).toBe("SESSION_ENDED");
+});
+
+test("a token is waited for where its person was forgotten, its issuer's clock is ahead, or the log is away", async () => {
+  const pass = stopClocks();
+  await followed(await tokenOf("eve"));
+  pass(6_000);
+  await auth.identify(await tokenOf("eve"), call());
+  await expect.poll(() => looks).toBe(2);
+  for (const name of ["ada", "ben", "zoe"]) ended.add(`session of ${name}`);
+  const nowS = Date.now() / 1000;
+  auth.forget("ada");
+  for (const token of [
+    await tokenOf("ada", { issuedAt: nowS }),
+    await tokenOf("ben", { issuedAt: nowS + 600 }),
+  ])
+    await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  logAway = true;
+  pass(1_500);
+  const token = await tokenOf("zoe", { issuedAt: Date.now() / 1000 });
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
 });
 
 test("a session that another process ended is refused within a second, by word of the log", async () => {

@@ -44,10 +44,12 @@ interface Verified extends Identity {
 }
 
 /**
- * After this, a session is checked again although nothing is known against it. What ended in another process is felt
- * within `feltMs`; in this process it takes effect at once.
+ * After this, a session is checked again although the log told nothing against it. What ended in another process is
+ * felt within `feltMs`; in this process it takes effect at once.
  */
-const recheckMs = 5_000;
+const recheckMs = 60_000;
+/** By how much the clocks of issuer and gateway may differ. */
+const skewMs = 5_000;
 /** More people than log out within `recheckMs`; when one is evicted, everybody's session is checked once. */
 const maxForgotten = 10_000;
 
@@ -83,19 +85,29 @@ export function createAuth(
   /** How long a check is good for: nobody need tell of an end that every check would notice in time. */
   const goodForMs = () => (ended.isCurrent() ? recheckMs : feltMs);
 
+  /**
+   * A session was alive when its token was issued. If the log has been followed since then, its end would have been
+   * heard: nobody waits for a check. There is one nevertheless, in the background, because clocks can be wrong.
+   */
   async function verify(token: string, call: Call): Promise<Verified> {
     const options = { algorithms: ["EdDSA"], issuer: "user", audience: "douya" };
     try {
       const { payload } = await jwtVerify(token, ({ kid = "" }) => tokenKeys.keyOf(kid, call), options);
-      return {
+      const now = Date.now();
+      const issuedAtMs = (payload.iat ?? 0) * 1000;
+      const heard =
+        ended.isCurrent() && issuedAtMs - skewMs > ended.followedSinceMs() && issuedAtMs < now + skewMs;
+      const known: Verified = {
         userId: payload.sub as UserId,
         sessionId: payload.sid as SessionId,
-        moderator: false,
+        moderator: payload.mod === true,
         expiresAtMs: payload.exp! * 1000,
-        checkedAtMs: 0,
+        checkedAtMs: heard ? now : 0,
         revalidateAtMs: 0,
         checkedAtForget: 0,
       };
+      if (heard && !isForgotten(known)) verified.set(token, known);
+      return known;
     } catch (error) {
       if (error instanceof DomainError) throw error;
       if (error instanceof errors.JWTExpired) throw refusal("TOKEN_EXPIRED");
@@ -119,6 +131,8 @@ export function createAuth(
     known.revalidateAtMs = now + recheckMs * (0.5 + Math.random() / 4);
     const { alive, moderator } = await statesOf(known, call);
     if (!alive) {
+      // Whose end the log did not tell is waited for from now on.
+      if (verified.peek(token)) forgottenAt.set(known.userId, ++forgets);
       verified.delete(token);
       throw refusal("SESSION_ENDED");
     }

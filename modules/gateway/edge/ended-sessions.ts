@@ -6,6 +6,8 @@ import type { Signals } from "#platform/signals/signals.ts";
 export interface EndedSessions {
   /** Whether everything is known that is older than `feltMs`. Looks again in the background, so that it stays known. */
   isCurrent(): boolean;
+  /** Since when every end is heard, sooner or later; Infinity before the log was found. */
+  followedSinceMs(): number;
   /** Tells other gateways at once; the event tells them soon in any case. */
   tell(userId: string): void;
 }
@@ -26,6 +28,7 @@ export function watchEndedSessions(
   forget: (userId?: string) => void,
 ): EndedSessions {
   let cursor = "";
+  let followedSinceMs = Number.POSITIVE_INFINITY;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   let looking = false;
   let everyMs = lookMs.most;
@@ -44,6 +47,7 @@ export function watchEndedSessions(
       const found = await events.changesSince(ending, cursor);
       // The first look begins to follow the log, and tells nothing of before.
       if (cursor !== "") adapt(found.events !== undefined, startedMs);
+      else followedSinceMs = Date.now();
       cursor = found.cursor;
       if (!found.events) forget();
       else for (const { message } of found.events) forget(message.userId);
@@ -56,7 +60,9 @@ export function watchEndedSessions(
   }
 
   signals.listen(channel, forget);
+  void look();
   return {
+    followedSinceMs: () => followedSinceMs,
     isCurrent() {
       const ageMs = performance.now() - lookedAtMs;
       if (ageMs > everyMs && !looking) void look();
