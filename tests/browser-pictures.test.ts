@@ -28,7 +28,10 @@ describe("posts of pictures in the browser", () => {
   const inView = (page: Page) =>
     slide(page)
       .locator("figure:not([aria-hidden=true]) img")
-      .evaluate((picture: HTMLImageElement) => picture.complete && picture.naturalWidth > 0 && picture.alt);
+      .evaluate((picture) => {
+        const { complete, naturalWidth, alt } = picture as unknown as Record<string, unknown>;
+        return complete && Number(naturalWidth) > 0 && alt;
+      });
 
   test("somebody at a desk chooses pictures, puts them in order, says what they show, and pages through them", async () => {
     const visitor = await browser.visit(server.origin, "desk", loggedIn(server.origin, ada.session));

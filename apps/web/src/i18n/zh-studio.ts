@@ -61,7 +61,7 @@ export const upload: Pick<Dictionary, keyof typeof english.upload> = {
   chooseFile: "选择文件",
   chooseAnother: "换一个",
   titleLabel: "标题",
-  titlePlaceholder: "说说这个视频吧",
+  titlePlaceholder: "说说这个作品吧",
   charactersLeft: (used, all) => `已输入 ${used} 字，最多 ${all} 字`,
   sending: "正在上传",
   sentNews: "视频已上传，等你发布。",

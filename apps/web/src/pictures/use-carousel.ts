@@ -73,13 +73,20 @@ export function useCarousel(count: number, active: boolean): Carousel {
   }, [active, count, move]);
 
   // A box that changes its width keeps the picture.
+  const kept = useRef(at);
+  kept.current = at;
   useEffect(() => {
     const box = scroller.current;
     if (!box) return;
-    const watch = new ResizeObserver(() => box.scrollTo({ left: at * box.clientWidth, behavior: "instant" }));
+    let widthPx = box.clientWidth;
+    const watch = new ResizeObserver(() => {
+      if (box.clientWidth === widthPx) return;
+      widthPx = box.clientWidth;
+      box.scrollTo({ left: kept.current * widthPx, behavior: "instant" });
+    });
     watch.observe(box);
     return () => watch.disconnect();
-  }, [at]);
+  }, []);
 
   return { scroller, at, seen, move };
 }
