@@ -110,7 +110,7 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
 }
 
 /** What has pictures has no film. */
-export function kindOf({ pictures }: Pick<Video, "pictures">) {
+function kindOf({ pictures }: Pick<Video, "pictures">) {
   return pictures.length > 0 ? ("pictures" as const) : ("video" as const);
 }
 

@@ -142,7 +142,7 @@ export function createUploadIntake(
 }
 
 /** Looks at the first bytes of a file. Error: NOT_A_VIDEO. */
-export function refuseOtherThanVideo(first: Buffer): void {
+function refuseOtherThanVideo(first: Buffer): void {
   if (sniffVideo(first) === null)
     throw refusal("NOT_A_VIDEO", "This is not a video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file.");
 }

@@ -20,6 +20,7 @@ export const pictures = {
   picturesSent: "All pictures are uploaded",
   picturesRefused: "Remove the pictures that were not accepted, then publish.",
   picturesPublished: "Your pictures are out.",
+  picturesPublishedNews: "Your pictures are uploaded and will be out in a moment.",
   picturesPreparing: (percent: string) => `Preparing your pictures for every screen: ${percent}`,
   picturesDiscard: "Discard all",
 };

@@ -23,6 +23,7 @@ export const pictures: Pick<Dictionary, keyof typeof english.pictures> = {
   picturesSent: "图片已全部上传",
   picturesRefused: "请先移除未被接受的图片，再发布。",
   picturesPublished: "图文已发布。",
+  picturesPublishedNews: "图片已上传，马上就会发布。",
   picturesPreparing: (percent) => `正在为各种屏幕准备图片：${percent}`,
   picturesDiscard: "全部放弃",
 };

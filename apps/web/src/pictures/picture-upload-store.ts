@@ -62,6 +62,11 @@ export function isPictureFile({ type, name }: Pick<File, "type" | "name">): bool
   return type.startsWith("image/") || /\.(jpe?g|png|webp|avif|heic|heif|gif)$/i.test(name);
 }
 
+/** Whether leaving would lose something that is on its way. */
+export function isSendingPictures({ step, drafts }: PictureUploadState): boolean {
+  return step === "publishing" || drafts.some(({ uploadId, problem }) => !uploadId && !problem);
+}
+
 /** As the server's first check: a browser reads a refusal only after it has sent the whole file. */
 async function checkPicture(file: File) {
   if (file.size === 0) throw new Problem(422, { reason: "EMPTY_FILE" });
