@@ -1,4 +1,4 @@
-import { type CSSProperties, type MouseEvent, useEffect, useRef, useState } from "react";
+import { type MouseEvent, useEffect, useRef } from "react";
 import type { Video } from "../api/types.ts";
 import { removeFirstScreen } from "../feed/first-screen.ts";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -6,10 +6,9 @@ import { useReaction } from "../social/use-reaction.ts";
 import { BackIcon, NextIcon } from "../ui/icons.tsx";
 import { Caption } from "../video/caption.tsx";
 import { useHearts } from "../video/hearts.tsx";
-import { placeholder } from "../video/placeholder.ts";
 import { nextTap, type Tap } from "../video/tap.ts";
-import { useFreshAddress } from "../video/use-fresh-address.ts";
 import { useVideoKeys } from "../video/use-video-keys.ts";
+import { Picture } from "./picture.tsx";
 import { useCarousel } from "./use-carousel.ts";
 import "./picture-stage.css";
 
@@ -31,10 +30,8 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
   const { pictures } = video;
   const count = pictures.length;
   const { scroller, at, seen, move } = useCarousel(count, active);
-  const [failed, setFailed] = useState(false);
   const react = useReaction(video);
   useVideoKeys(video, active);
-  useFreshAddress(video, active && failed);
   const [hearts, addHeart] = useHearts();
   const last = useRef<Tap | null>(null);
   useEffect(() => {
@@ -70,31 +67,21 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
         aria-label={t.carousel}
         onClick={onClick}
       >
-        {pictures.map(({ alt, width, height, thumbHash, sizes }, index) => (
+        {pictures.map((picture, index) => (
           <figure
             // biome-ignore lint/suspicious/noArrayIndexKey: the same picture may be there twice, and none moves.
             key={index}
             aria-roledescription="slide"
             aria-label={place(index)}
             aria-hidden={index !== at}
-            style={{ "--shape": width / height } as CSSProperties}
           >
             {(active ? index <= seen + 1 : covered && index === 0) && (
-              <img
-                src={sizes.at(-1)?.url}
-                srcSet={sizes.map((size) => `${size.url} ${size.width}w`).join()}
-                sizes="(min-width: 900px) min(70vw, calc(90vh * var(--shape))), 100vw"
-                alt={alt || place(index)}
-                style={placeholder({ thumbHash }, "contain")}
-                width={width}
-                height={height}
-                fetchPriority={active && index === at ? "high" : "low"}
-                draggable={false}
-                onLoad={() => {
-                  setFailed(false);
-                  if (active) onWarm();
-                }}
-                onError={() => setFailed(true)}
+              <Picture
+                video={video}
+                picture={picture}
+                place={place(index)}
+                inView={active && index === at}
+                onLoad={active ? onWarm : undefined}
               />
             )}
           </figure>
@@ -102,11 +89,6 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
       </div>
       {/* biome-ignore-end lint/a11y/useSemanticElements: up to here. */}
       {hearts}
-      {active && failed && (
-        <p className="pictures-failed" role="alert">
-          {t.picturesFailed}
-        </p>
-      )}
       {count > 1 && (
         <>
           <span className="pictures-place" aria-hidden="true">
