@@ -9,6 +9,7 @@ import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { exif, movingWebp, phoneJpeg, png, tellsThePlace, tiled } from "./harness/pictures.ts";
+import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -326,6 +327,12 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     });
     for (const { url } of kept.pictures.flatMap(({ sizes }) => sizes))
       expect((await load(url)).status).toBe(200);
+    const { dataDir, databaseUrl } = server.deployment;
+    const env = { DOUYA_DATA: dataDir, DOUYA_DATABASE_URL: databaseUrl };
+    const doctor = startProgram(["doctor", "--recount"], env);
+    await doctor.ended;
+    expect(doctor.answer()).toMatch(/^ok +video +pictures of posts/m);
+    expect(doctor.answer()).not.toMatch(/^DRIFT +video +(files|pictures)/m);
     const gone = new Set(kept.pictures.flatMap(({ sizes }) => sizes.map(({ url }) => url)));
     for (const { url } of deleted.pictures.flatMap(({ sizes }) => sizes))
       expect((await load(url)).status).toBe(gone.has(url) ? 200 : 404);
