@@ -133,6 +133,11 @@ export const reasons = {
     says: "A description has at most 2,000 characters, 100 line breaks and no control characters.",
     code: 10217,
   },
+  ALT_INVALID: {
+    kind: "invalid",
+    says: "What a picture shows is said in at most 300 characters, without line breaks and control characters.",
+  },
+  PICTURES_TOO_MANY: { kind: "invalid", says: "A post has 1 to {max} pictures, each of them once." },
   VIDEO_NOT_FOUND: {
     kind: "not-found",
     says: "There is no such video, or it is not public.",

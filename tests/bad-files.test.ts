@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { classicClient, refused } from "./harness/classic-client.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
-import { expectProblem, type Problem } from "./harness/http-client.ts";
+import { body, expectProblem, type Problem, type Schemas } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { rawRequest, zerosAfter } from "./harness/raw-request.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -59,8 +59,7 @@ describe.each(shapes)("bad files, %s", (shape) => {
     ["a file without a byte", () => text(""), 422, "EMPTY_FILE", 10203],
     ["a text", () => text("hello"), 422, "NOT_A_VIDEO", 10204],
     ["one byte", () => text("\0"), 422, "NOT_A_VIDEO", 10204],
-    ["a picture named .mp4", () => clip("bright-left.jpg"), 422, "NOT_A_VIDEO", 10204],
-    ["a moving GIF", () => clip("moving.gif"), 422, "NOT_A_VIDEO", 10204],
+    ["a moving GIF", () => clip("moving.gif"), 422, "PICTURE_UNSUPPORTED", 10204],
     ["a web page", () => text("<!doctype html><script>alert(1)</script>"), 422, "NOT_A_VIDEO", 10204],
     ["a song with a cover", () => clip("song-with-cover.mp4"), 422, "NOT_A_VIDEO", 10204],
     ["a playlist of a file here", () => text(playlist("file:///etc/passwd")), 422, "NOT_A_VIDEO", 10204],
@@ -104,6 +103,24 @@ describe.each(shapes)("bad files, %s", (shape) => {
       ]),
       code,
     );
+  });
+
+  test("a picture named .mp4 is an upload of a picture, and no video of the classic API", async () => {
+    const bytes = clip("bright-left.jpg");
+    refused(
+      await classicApi.publish([
+        ["token", ada.session.accessToken],
+        ["data", new Blob([bytes])],
+        ["title", "x"],
+      ]),
+      10204,
+    );
+    const upload = await ada.post<Schemas["Upload"]>("/uploads", {
+      bytes,
+      headers: { "content-type": "video/mp4" },
+    });
+    expect(body(upload, 201)).toMatchObject({ kind: "picture", width: 96, height: 64 });
+    before = await stored();
   });
 
   test("an MP4 whose data are elsewhere is refused, and they are not fetched", async () => {

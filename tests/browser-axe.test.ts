@@ -7,6 +7,7 @@ import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { copyVideo } from "./harness/fill-feed.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
+import { png } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 
 type Opened = [path: string, place: string, buttons: string[]];
@@ -27,11 +28,21 @@ describe("axe", () => {
   let ada: Person;
   let bob: Person;
   let videoId: string;
+  let picturesId: string;
   beforeAll(async () => {
     [ada, bob] = await Promise.all([server.register(), server.register()]);
     videoId = (await ada.publish(freshClip(), "A title")).id;
     const { publishedAt } = await ada.settled(videoId);
     await copyVideo(server.deployment.databaseUrl, videoId, 2, (i) => Date.parse(publishedAt!) - i - 1);
+    const pictures: { uploadId: string; alt: string }[] = [];
+    for (const alt of ["A wall", ""]) {
+      const upload = body(await ada.upload(png(600, 800)), 201);
+      pictures.push({ uploadId: upload.id, alt });
+    }
+    // In no feed, which is to begin with a film.
+    const walls = { pictures, title: "Walls", visibility: "unlisted" };
+    picturesId = body(await ada.post<Schemas["Video"]>("/videos", { json: walls }), 201).id;
+    await ada.settled(picturesId);
     body(await ada.put(`/users/${bob.id}/follow`), 204);
     body(await bob.put(`/users/${ada.id}/follow`), 204);
     body(await ada.put(`/videos/${videoId}/like`), 204);
@@ -59,6 +70,7 @@ describe("axe", () => {
     ["/", "article[data-active=true] video"],
     ["/?comments", "article[data-active=true] video"],
     [`/video/${videoId}?comments`, ".comment"],
+    [`/video/${picturesId}`, "figure img"],
     [`/user/${ada.id}`, ".tile"],
     [`/user/${ada.id}/followers`, ".person"],
     ["/me", ".tile"],

@@ -83,6 +83,7 @@ describe("douya doctor --recount, while a server runs", () => {
       "relation hot users": "insert into relation.hot_user values (1, 7)",
       "video works of authors": "update video.author_stats set works = works + 1",
       "video files of videos": `delete from video.blob_use where owner_id = ${video!.id} and key like '%.jpg'`,
+      "video pictures of posts": `update video.video set pictures = '[{"sizes": [{"key": "post/lost"}]}]'`,
       "video files held by nobody": "insert into video.blob_use values ('video/lost', 1)",
       "interaction likes of videos": "update interaction.video set likes = likes + 1",
       "interaction dislikes of videos": "update interaction.video set dislikes = dislikes + 1",

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkiigUKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSKQoIbWVudGlvbnMYEyADKAsyFy5kb3V5YS52aWRlby52MS5NZW50aW9uEhQKDGVkaXRlZF9hdF9tcxgUIAEoARIuCgp2aXNpYmlsaXR5GBUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIYChBkb3dubG9hZF9hbGxvd2VkGBYgASgIEisKBmxhZGRlchgXIAEoDjIbLmRvdXlhLnZpZGVvLnYxLkxhZGRlclN0YXRlEhQKDGxhZGRlcl9ydW5ncxgYIAEoDRIyCgpyZW5kaXRpb25zGBkgAygLMh4uZG91eWEudmlkZW8udjEuU2hvd25SZW5kaXRpb24SEgoKdGh1bWJfaGFzaBgaIAEoCSIsCgdNZW50aW9uEhAKCG5hbWVfa2V5GAEgASgJEg8KB3VzZXJfaWQYAiABKAkiVAoOU2hvd25SZW5kaXRpb24SEgoKc2hvcnRfc2lkZRgBIAEoDRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SDwoHYml0cmF0ZRgEIAEoDSIoChRHZXRSZW5kaXRpb25zUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSJGChVHZXRSZW5kaXRpb25zUmVzcG9uc2USLQoKcmVuZGl0aW9ucxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlJlbmRpdGlvbiKpAQoJUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SCwoDa2V5GAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDRIOCgZjb2RlY3MYBSABKAkSCwoDZnBzGAYgASgBEhIKCmluaXRfYnl0ZXMYByABKA0SFgoOZnJhZ21lbnRfYnl0ZXMYCCADKA0SEwoLZnJhZ21lbnRfdXMYCSADKA0iVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIj8KGUNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QSDgoGc2hhMjU2GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAEiWgoaQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USEQoJY2hhbGxlbmdlGAEgASgJEikKBnJhbmdlcxgCIAMoCzIZLmRvdXlhLnZpZGVvLnYxLkJ5dGVSYW5nZSIlCglCeXRlUmFuZ2USDAoEZnJvbRgBIAEoARIKCgJ0bxgCIAEoASJKChVQcm92ZUtub3duRmlsZVJlcXVlc3QSEQoJY2hhbGxlbmdlGAEgASgJEg0KBXByb29mGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiqwEKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiYQoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRIUCgx3aXRoX2ZyaWVuZHMYBCABKAgiUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIInMKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAESEQoJYXV0aG9yX2lkGAMgASgJEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5IiMKFEZpbmRQdWJsaXNoZWRSZXF1ZXN0EgsKA2lkcxgBIAMoCSJCChVGaW5kUHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkIiQKFEZpbmRPcGVuQmxvYnNSZXF1ZXN0EgwKBGtleXMYASADKAkiJQoVRmluZE9wZW5CbG9ic1Jlc3BvbnNlEgwKBGtleXMYASADKAkiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIswBChJVcGRhdGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSEgoFdGl0bGUYAiABKAlIAIgBARIYCgtkZXNjcmlwdGlvbhgDIAEoCUgBiAEBEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5Eh0KEGRvd25sb2FkX2FsbG93ZWQYBSABKAhIAogBAUIICgZfdGl0bGVCDgoMX2Rlc2NyaXB0aW9uQhMKEV9kb3dubG9hZF9hbGxvd2VkIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEKogBCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhcKE1ZJU0lCSUxJVFlfVU5MSVNURUQQAhIWChJWSVNJQklMSVRZX0ZSSUVORFMQAxIWChJWSVNJQklMSVRZX1BSSVZBVEUQBCqPAQoLTGFkZGVyU3RhdGUSHAoYTEFEREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTEFEREVSX1NUQVRFX1dBSVRJTkcQARIYChRMQURERVJfU1RBVEVfUlVOTklORxACEhUKEUxBRERFUl9TVEFURV9ET05FEAMSFwoTTEFEREVSX1NUQVRFX0ZBSUxFRBAEMrYPCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJhCg1HZXRSZW5kaXRpb25zEiQuZG91eWEudmlkZW8udjEuR2V0UmVuZGl0aW9uc1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5HZXRSZW5kaXRpb25zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kUHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kT3BlbkJsb2JzEiQuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEk0KC1VwZGF0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuVXBkYXRlVmlkZW9SZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEmQKDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEifgoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkSDwoHcGljdHVyZRgoIAEoCCK1BQoFVmlkZW8SCgoCaWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEg0KBXRpdGxlGAMgASgJEikKBXN0YXRlGAQgASgOMhouZG91eWEudmlkZW8udjEuVmlkZW9TdGF0ZRIQCghwcm9ncmVzcxgFIAEoAhIWCg5mYWlsdXJlX3JlYXNvbhgGIAEoCRIXCg9mYWlsdXJlX21lc3NhZ2UYByABKAkSEAoIcGxheV9rZXkYCCABKAkSEQoJY292ZXJfa2V5GAkgASgJEhMKC2R1cmF0aW9uX21zGAogASgNEg0KBXdpZHRoGAsgASgNEg4KBmhlaWdodBgMIAEoDRISCgpzaXplX2J5dGVzGA0gASgBEhUKDWNyZWF0ZWRfYXRfbXMYDiABKAESFwoPcHVibGlzaGVkX2F0X21zGA8gASgBEgwKBGhlbGQYECABKAgSDwoHbm90aWNlcxgRIAMoCRITCgtkZXNjcmlwdGlvbhgSIAEoCRIpCghtZW50aW9ucxgTIAMoCzIXLmRvdXlhLnZpZGVvLnYxLk1lbnRpb24SFAoMZWRpdGVkX2F0X21zGBQgASgBEi4KCnZpc2liaWxpdHkYFSABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5EhgKEGRvd25sb2FkX2FsbG93ZWQYFiABKAgSKwoGbGFkZGVyGBcgASgOMhsuZG91eWEudmlkZW8udjEuTGFkZGVyU3RhdGUSFAoMbGFkZGVyX3J1bmdzGBggASgNEjIKCnJlbmRpdGlvbnMYGSADKAsyHi5kb3V5YS52aWRlby52MS5TaG93blJlbmRpdGlvbhISCgp0aHVtYl9oYXNoGBogASgJEikKCHBpY3R1cmVzGCggAygLMhcuZG91eWEudmlkZW8udjEuUGljdHVyZSJ1CgdQaWN0dXJlEgsKA2FsdBgBIAEoCRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SEgoKdGh1bWJfaGFzaBgEIAEoCRIqCgVzaXplcxgFIAMoCzIbLmRvdXlhLnZpZGVvLnYxLlBpY3R1cmVTaXplIjkKC1BpY3R1cmVTaXplEgsKA2tleRgBIAEoCRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0iLAoHTWVudGlvbhIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIlQKDlNob3duUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SDQoFd2lkdGgYAiABKA0SDgoGaGVpZ2h0GAMgASgNEg8KB2JpdHJhdGUYBCABKA0iKAoUR2V0UmVuZGl0aW9uc1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkiRgoVR2V0UmVuZGl0aW9uc1Jlc3BvbnNlEi0KCnJlbmRpdGlvbnMYASADKAsyGS5kb3V5YS52aWRlby52MS5SZW5kaXRpb24iqQEKCVJlbmRpdGlvbhISCgpzaG9ydF9zaWRlGAEgASgNEgsKA2tleRgCIAEoCRINCgV3aWR0aBgDIAEoDRIOCgZoZWlnaHQYBCABKA0SDgoGY29kZWNzGAUgASgJEgsKA2ZwcxgGIAEoARISCgppbml0X2J5dGVzGAcgASgNEhYKDmZyYWdtZW50X2J5dGVzGAggAygNEhMKC2ZyYWdtZW50X3VzGAkgAygNIlcKEEFkZFVwbG9hZFJlcXVlc3QSDgoGc3RhZ2VkGAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgBEg8KB2FkZHJlc3MYBCABKAkiQgobQmVnaW5SZXN1bWFibGVVcGxvYWRSZXF1ZXN0EhIKCnNpemVfYnl0ZXMYASABKAESDwoHYWRkcmVzcxgCIAEoCSInChlHZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIokBCg9SZXN1bWFibGVVcGxvYWQSCgoCaWQYASABKAkSDwoHcGFydGlhbBgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgBEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESGwoOdW5jaGVja2VkX2Zyb20YBSABKAFIAIgBAUIRCg9fdW5jaGVja2VkX2Zyb20imAEKGkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBndyaXRlchgCIAEoCRIbCg51bmNoZWNrZWRfZnJvbRgDIAEoAUgAiAEBEhsKDnJlY2VpdmVkX2J5dGVzGAQgASgBSAGIAQFCEQoPX3VuY2hlY2tlZF9mcm9tQhEKD19yZWNlaXZlZF9ieXRlcyJSChxVbmxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBndyaXRlchgCIAEoCRIWCg5yZWNlaXZlZF9ieXRlcxgDIAEoASIvCh1VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXNwb25zZRIOCgZleGlzdHMYASABKAgiOgocRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkiIQoTQ2FuY2VsVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCSIWChRDYW5jZWxVcGxvYWRSZXNwb25zZSI/ChlDaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0Eg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgBIloKGkNoYWxsZW5nZUtub3duRmlsZVJlc3BvbnNlEhEKCWNoYWxsZW5nZRgBIAEoCRIpCgZyYW5nZXMYAiADKAsyGS5kb3V5YS52aWRlby52MS5CeXRlUmFuZ2UiJQoJQnl0ZVJhbmdlEgwKBGZyb20YASABKAESCgoCdG8YAiABKAEiSgoVUHJvdmVLbm93bkZpbGVSZXF1ZXN0EhEKCWNoYWxsZW5nZRgBIAEoCRINCgVwcm9vZhgCIAEoCRIPCgdhZGRyZXNzGAMgASgJIqsBCg5QdWJsaXNoUmVxdWVzdBIRCgl1cGxvYWRfaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSLgoKdmlzaWJpbGl0eRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSHQoQZG93bmxvYWRfYWxsb3dlZBgFIAEoCEgAiAEBQhMKEV9kb3dubG9hZF9hbGxvd2VkItQBChZQdWJsaXNoUGljdHVyZXNSZXF1ZXN0EjIKCHBpY3R1cmVzGAEgAygLMiAuZG91eWEudmlkZW8udjEuUHVibGlzaGVkUGljdHVyZRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiMgoQUHVibGlzaGVkUGljdHVyZRIRCgl1cGxvYWRfaWQYASABKAkSCwoDYWx0GAIgASgJIh8KEEdldFZpZGVvc1JlcXVlc3QSCwoDaWRzGAEgAygJIjoKEUdldFZpZGVvc1Jlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIl8KE0xpc3RCeUF1dGhvclJlcXVlc3QSEQoJYXV0aG9yX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRITCgtldmVyeV9zdGF0ZRgEIAEoCCJLChRMaXN0QnlBdXRob3JSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbxIMCgRtb3JlGAIgASgIImEKFExpc3RQdWJsaXNoZWRSZXF1ZXN0EhEKCWJlZm9yZV9tcxgBIAEoARIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0SFAoMd2l0aF9mcmllbmRzGAQgASgIIlAKFUxpc3RQdWJsaXNoZWRSZXNwb25zZRIpCgZ2aWRlb3MYASADKAsyGS5kb3V5YS52aWRlby52MS5QdWJsaXNoZWQSDAoEbW9yZRgCIAEoCCJzCglQdWJsaXNoZWQSCgoCaWQYASABKAkSFwoPcHVibGlzaGVkX2F0X21zGAIgASgBEhEKCWF1dGhvcl9pZBgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eSIjChRGaW5kUHVibGlzaGVkUmVxdWVzdBILCgNpZHMYASADKAkiQgoVRmluZFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZCIkChRGaW5kT3BlbkJsb2JzUmVxdWVzdBIMCgRrZXlzGAEgAygJIiUKFUZpbmRPcGVuQmxvYnNSZXNwb25zZRIMCgRrZXlzGAEgAygJIi8KEkNoYW5nZVRpdGxlUmVxdWVzdBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCSLMAQoSVXBkYXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEhIKBXRpdGxlGAIgASgJSACIAQESGAoLZGVzY3JpcHRpb24YAyABKAlIAYgBARIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISAKIAQFCCAoGX3RpdGxlQg4KDF9kZXNjcmlwdGlvbkITChFfZG93bmxvYWRfYWxsb3dlZCIgChJEZWxldGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkiFQoTRGVsZXRlVmlkZW9SZXNwb25zZSI8ChBIb2xkVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGhlbGQYAiABKAgSDgoGcmVhc29uGAMgASgJIhMKEUhvbGRWaWRlb1Jlc3BvbnNlIisKFUdldEF1dGhvclN0YXRzUmVxdWVzdBISCgphdXRob3JfaWRzGAEgAygJIkQKFkdldEF1dGhvclN0YXRzUmVzcG9uc2USKgoFc3RhdHMYASADKAsyGy5kb3V5YS52aWRlby52MS5BdXRob3JTdGF0cyIvCgtBdXRob3JTdGF0cxIRCglhdXRob3JfaWQYASABKAkSDQoFd29ya3MYAiABKAEqkgEKClZpZGVvU3RhdGUSGwoXVklERU9fU1RBVEVfVU5TUEVDSUZJRUQQABIYChRWSURFT19TVEFURV9VUExPQURFRBABEhoKFlZJREVPX1NUQVRFX1BST0NFU1NJTkcQAhIZChVWSURFT19TVEFURV9QVUJMSVNIRUQQAxIWChJWSURFT19TVEFURV9GQUlMRUQQBCqIAQoKVmlzaWJpbGl0eRIaChZWSVNJQklMSVRZX1VOU1BFQ0lGSUVEEAASFQoRVklTSUJJTElUWV9QVUJMSUMQARIXChNWSVNJQklMSVRZX1VOTElTVEVEEAISFgoSVklTSUJJTElUWV9GUklFTkRTEAMSFgoSVklTSUJJTElUWV9QUklWQVRFEAQqjwEKC0xhZGRlclN0YXRlEhwKGExBRERFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFExBRERFUl9TVEFURV9XQUlUSU5HEAESGAoUTEFEREVSX1NUQVRFX1JVTk5JTkcQAhIVChFMQURERVJfU1RBVEVfRE9ORRADEhcKE0xBRERFUl9TVEFURV9GQUlMRUQQBDKNEAoMVmlkZW9TZXJ2aWNlEkUKCUFkZFVwbG9hZBIgLmRvdXlhLnZpZGVvLnYxLkFkZFVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSZAoUQmVnaW5SZXN1bWFibGVVcGxvYWQSKy5kb3V5YS52aWRlby52MS5CZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQSZQoSR2V0UmVzdW1hYmxlVXBsb2FkEikuZG91eWEudmlkZW8udjEuR2V0UmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAIBEmcKE0xvY2tSZXN1bWFibGVVcGxvYWQSKi5kb3V5YS52aWRlby52MS5Mb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAICEnkKFVVubG9ja1Jlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QaLS5kb3V5YS52aWRlby52MS5VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXNwb25zZSIDkAICEmIKFUZpbmlzaFJlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLkZpbmlzaFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQiA5ACAhJZCgxDYW5jZWxVcGxvYWQSIy5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuQ2FuY2VsVXBsb2FkUmVzcG9uc2USawoSQ2hhbGxlbmdlS25vd25GaWxlEikuZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVxdWVzdBoqLmRvdXlhLnZpZGVvLnYxLkNoYWxsZW5nZUtub3duRmlsZVJlc3BvbnNlEk8KDlByb3ZlS25vd25GaWxlEiUuZG91eWEudmlkZW8udjEuUHJvdmVLbm93bkZpbGVSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkEkUKB1B1Ymxpc2gSHi5kb3V5YS52aWRlby52MS5QdWJsaXNoUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIgOQAgISVQoPUHVibGlzaFBpY3R1cmVzEiYuZG91eWEudmlkZW8udjEuUHVibGlzaFBpY3R1cmVzUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIgOQAgISVQoJR2V0VmlkZW9zEiAuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkdldFZpZGVvc1Jlc3BvbnNlIgOQAgESYQoNR2V0UmVuZGl0aW9ucxIkLmRvdXlhLnZpZGVvLnYxLkdldFJlbmRpdGlvbnNSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuR2V0UmVuZGl0aW9uc1Jlc3BvbnNlIgOQAgESXgoMTGlzdEJ5QXV0aG9yEiMuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVxdWVzdBokLmRvdXlhLnZpZGVvLnYxLkxpc3RCeUF1dGhvclJlc3BvbnNlIgOQAgESYQoNTGlzdFB1Ymxpc2hlZBIkLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlc3BvbnNlIgOQAgESYQoNRmluZFB1Ymxpc2hlZBIkLmRvdXlhLnZpZGVvLnYxLkZpbmRQdWJsaXNoZWRSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlc3BvbnNlIgOQAgESYQoNRmluZE9wZW5CbG9icxIkLmRvdXlhLnZpZGVvLnYxLkZpbmRPcGVuQmxvYnNSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1Jlc3BvbnNlIgOQAgESSAoLQ2hhbmdlVGl0bGUSIi5kb3V5YS52aWRlby52MS5DaGFuZ2VUaXRsZVJlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbxJNCgtVcGRhdGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLlVwZGF0ZVZpZGVvUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIgOQAgISVgoLRGVsZXRlVmlkZW8SIi5kb3V5YS52aWRlby52MS5EZWxldGVWaWRlb1JlcXVlc3QaIy5kb3V5YS52aWRlby52MS5EZWxldGVWaWRlb1Jlc3BvbnNlElAKCUhvbGRWaWRlbxIgLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1JlcXVlc3QaIS5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXNwb25zZRJkCg5HZXRBdXRob3JTdGF0cxIlLmRvdXlhLnZpZGVvLnYxLkdldEF1dGhvclN0YXRzUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLkdldEF1dGhvclN0YXRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -49,6 +49,13 @@ export type Upload = Message<"douya.video.v1.Upload"> & {
    * @generated from field: repeated string notices = 6;
    */
   notices: string[];
+
+  /**
+   * A picture for a post of pictures, and no video.
+   *
+   * @generated from field: bool picture = 40;
+   */
+  picture: boolean;
 };
 
 /**
@@ -209,6 +216,13 @@ export type Video = Message<"douya.video.v1.Video"> & {
    * @generated from field: string thumb_hash = 26;
    */
   thumbHash: string;
+
+  /**
+   * Of a post of pictures, which has no film; empty for a video.
+   *
+   * @generated from field: repeated douya.video.v1.Picture pictures = 40;
+   */
+  pictures: Picture[];
 };
 
 /**
@@ -217,6 +231,78 @@ export type Video = Message<"douya.video.v1.Video"> & {
  */
 export const VideoSchema: GenMessage<Video> = /*@__PURE__*/
   messageDesc(file_video, 1);
+
+/**
+ * @generated from message douya.video.v1.Picture
+ */
+export type Picture = Message<"douya.video.v1.Picture"> & {
+  /**
+   * What it shows, in words for those who cannot see it.
+   *
+   * @generated from field: string alt = 1;
+   */
+  alt: string;
+
+  /**
+   * As displayed.
+   *
+   * @generated from field: uint32 width = 2;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 3;
+   */
+  height: number;
+
+  /**
+   * In base64; empty until published.
+   *
+   * @generated from field: string thumb_hash = 4;
+   */
+  thumbHash: string;
+
+  /**
+   * JPEGs of the same picture, the smallest first; none until published.
+   *
+   * @generated from field: repeated douya.video.v1.PictureSize sizes = 5;
+   */
+  sizes: PictureSize[];
+};
+
+/**
+ * Describes the message douya.video.v1.Picture.
+ * Use `create(PictureSchema)` to create a new message.
+ */
+export const PictureSchema: GenMessage<Picture> = /*@__PURE__*/
+  messageDesc(file_video, 2);
+
+/**
+ * @generated from message douya.video.v1.PictureSize
+ */
+export type PictureSize = Message<"douya.video.v1.PictureSize"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: uint32 width = 2;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 3;
+   */
+  height: number;
+};
+
+/**
+ * Describes the message douya.video.v1.PictureSize.
+ * Use `create(PictureSizeSchema)` to create a new message.
+ */
+export const PictureSizeSchema: GenMessage<PictureSize> = /*@__PURE__*/
+  messageDesc(file_video, 3);
 
 /**
  * @generated from message douya.video.v1.Mention
@@ -240,7 +326,7 @@ export type Mention = Message<"douya.video.v1.Mention"> & {
  * Use `create(MentionSchema)` to create a new message.
  */
 export const MentionSchema: GenMessage<Mention> = /*@__PURE__*/
-  messageDesc(file_video, 2);
+  messageDesc(file_video, 4);
 
 /**
  * @generated from message douya.video.v1.ShownRendition
@@ -274,7 +360,7 @@ export type ShownRendition = Message<"douya.video.v1.ShownRendition"> & {
  * Use `create(ShownRenditionSchema)` to create a new message.
  */
 export const ShownRenditionSchema: GenMessage<ShownRendition> = /*@__PURE__*/
-  messageDesc(file_video, 3);
+  messageDesc(file_video, 5);
 
 /**
  * @generated from message douya.video.v1.GetRenditionsRequest
@@ -291,7 +377,7 @@ export type GetRenditionsRequest = Message<"douya.video.v1.GetRenditionsRequest"
  * Use `create(GetRenditionsRequestSchema)` to create a new message.
  */
 export const GetRenditionsRequestSchema: GenMessage<GetRenditionsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 4);
+  messageDesc(file_video, 6);
 
 /**
  * @generated from message douya.video.v1.GetRenditionsResponse
@@ -308,7 +394,7 @@ export type GetRenditionsResponse = Message<"douya.video.v1.GetRenditionsRespons
  * Use `create(GetRenditionsResponseSchema)` to create a new message.
  */
 export const GetRenditionsResponseSchema: GenMessage<GetRenditionsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 5);
+  messageDesc(file_video, 7);
 
 /**
  * A blob of fragmented MP4: an initialization, then fragments that follow one another to its end.
@@ -369,7 +455,7 @@ export type Rendition = Message<"douya.video.v1.Rendition"> & {
  * Use `create(RenditionSchema)` to create a new message.
  */
 export const RenditionSchema: GenMessage<Rendition> = /*@__PURE__*/
-  messageDesc(file_video, 6);
+  messageDesc(file_video, 8);
 
 /**
  * @generated from message douya.video.v1.AddUploadRequest
@@ -405,7 +491,7 @@ export type AddUploadRequest = Message<"douya.video.v1.AddUploadRequest"> & {
  * Use `create(AddUploadRequestSchema)` to create a new message.
  */
 export const AddUploadRequestSchema: GenMessage<AddUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 7);
+  messageDesc(file_video, 9);
 
 /**
  * @generated from message douya.video.v1.BeginResumableUploadRequest
@@ -427,7 +513,7 @@ export type BeginResumableUploadRequest = Message<"douya.video.v1.BeginResumable
  * Use `create(BeginResumableUploadRequestSchema)` to create a new message.
  */
 export const BeginResumableUploadRequestSchema: GenMessage<BeginResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 8);
+  messageDesc(file_video, 10);
 
 /**
  * @generated from message douya.video.v1.GetResumableUploadRequest
@@ -444,7 +530,7 @@ export type GetResumableUploadRequest = Message<"douya.video.v1.GetResumableUplo
  * Use `create(GetResumableUploadRequestSchema)` to create a new message.
  */
 export const GetResumableUploadRequestSchema: GenMessage<GetResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 9);
+  messageDesc(file_video, 11);
 
 /**
  * @generated from message douya.video.v1.ResumableUpload
@@ -485,7 +571,7 @@ export type ResumableUpload = Message<"douya.video.v1.ResumableUpload"> & {
  * Use `create(ResumableUploadSchema)` to create a new message.
  */
 export const ResumableUploadSchema: GenMessage<ResumableUpload> = /*@__PURE__*/
-  messageDesc(file_video, 10);
+  messageDesc(file_video, 12);
 
 /**
  * @generated from message douya.video.v1.LockResumableUploadRequest
@@ -523,7 +609,7 @@ export type LockResumableUploadRequest = Message<"douya.video.v1.LockResumableUp
  * Use `create(LockResumableUploadRequestSchema)` to create a new message.
  */
 export const LockResumableUploadRequestSchema: GenMessage<LockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 11);
+  messageDesc(file_video, 13);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadRequest
@@ -552,7 +638,7 @@ export type UnlockResumableUploadRequest = Message<"douya.video.v1.UnlockResumab
  * Use `create(UnlockResumableUploadRequestSchema)` to create a new message.
  */
 export const UnlockResumableUploadRequestSchema: GenMessage<UnlockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 14);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadResponse
@@ -571,7 +657,7 @@ export type UnlockResumableUploadResponse = Message<"douya.video.v1.UnlockResuma
  * Use `create(UnlockResumableUploadResponseSchema)` to create a new message.
  */
 export const UnlockResumableUploadResponseSchema: GenMessage<UnlockResumableUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.FinishResumableUploadRequest
@@ -593,7 +679,7 @@ export type FinishResumableUploadRequest = Message<"douya.video.v1.FinishResumab
  * Use `create(FinishResumableUploadRequestSchema)` to create a new message.
  */
 export const FinishResumableUploadRequestSchema: GenMessage<FinishResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.CancelUploadRequest
@@ -610,7 +696,7 @@ export type CancelUploadRequest = Message<"douya.video.v1.CancelUploadRequest"> 
  * Use `create(CancelUploadRequestSchema)` to create a new message.
  */
 export const CancelUploadRequestSchema: GenMessage<CancelUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.CancelUploadResponse
@@ -623,7 +709,7 @@ export type CancelUploadResponse = Message<"douya.video.v1.CancelUploadResponse"
  * Use `create(CancelUploadResponseSchema)` to create a new message.
  */
 export const CancelUploadResponseSchema: GenMessage<CancelUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 18);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileRequest
@@ -647,7 +733,7 @@ export type ChallengeKnownFileRequest = Message<"douya.video.v1.ChallengeKnownFi
  * Use `create(ChallengeKnownFileRequestSchema)` to create a new message.
  */
 export const ChallengeKnownFileRequestSchema: GenMessage<ChallengeKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 19);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileResponse
@@ -669,7 +755,7 @@ export type ChallengeKnownFileResponse = Message<"douya.video.v1.ChallengeKnownF
  * Use `create(ChallengeKnownFileResponseSchema)` to create a new message.
  */
 export const ChallengeKnownFileResponseSchema: GenMessage<ChallengeKnownFileResponse> = /*@__PURE__*/
-  messageDesc(file_video, 18);
+  messageDesc(file_video, 20);
 
 /**
  * From the first byte to the one before `to`.
@@ -693,7 +779,7 @@ export type ByteRange = Message<"douya.video.v1.ByteRange"> & {
  * Use `create(ByteRangeSchema)` to create a new message.
  */
 export const ByteRangeSchema: GenMessage<ByteRange> = /*@__PURE__*/
-  messageDesc(file_video, 19);
+  messageDesc(file_video, 21);
 
 /**
  * @generated from message douya.video.v1.ProveKnownFileRequest
@@ -722,7 +808,7 @@ export type ProveKnownFileRequest = Message<"douya.video.v1.ProveKnownFileReques
  * Use `create(ProveKnownFileRequestSchema)` to create a new message.
  */
 export const ProveKnownFileRequestSchema: GenMessage<ProveKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 20);
+  messageDesc(file_video, 22);
 
 /**
  * @generated from message douya.video.v1.PublishRequest
@@ -763,7 +849,72 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_video, 21);
+  messageDesc(file_video, 23);
+
+/**
+ * @generated from message douya.video.v1.PublishPicturesRequest
+ */
+export type PublishPicturesRequest = Message<"douya.video.v1.PublishPicturesRequest"> & {
+  /**
+   * In their order.
+   *
+   * @generated from field: repeated douya.video.v1.PublishedPicture pictures = 1;
+   */
+  pictures: PublishedPicture[];
+
+  /**
+   * @generated from field: string title = 2;
+   */
+  title: string;
+
+  /**
+   * @generated from field: string description = 3;
+   */
+  description: string;
+
+  /**
+   * Unspecified: public.
+   *
+   * @generated from field: douya.video.v1.Visibility visibility = 4;
+   */
+  visibility: Visibility;
+
+  /**
+   * Absent: yes.
+   *
+   * @generated from field: optional bool download_allowed = 5;
+   */
+  downloadAllowed?: boolean | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.PublishPicturesRequest.
+ * Use `create(PublishPicturesRequestSchema)` to create a new message.
+ */
+export const PublishPicturesRequestSchema: GenMessage<PublishPicturesRequest> = /*@__PURE__*/
+  messageDesc(file_video, 24);
+
+/**
+ * @generated from message douya.video.v1.PublishedPicture
+ */
+export type PublishedPicture = Message<"douya.video.v1.PublishedPicture"> & {
+  /**
+   * @generated from field: string upload_id = 1;
+   */
+  uploadId: string;
+
+  /**
+   * @generated from field: string alt = 2;
+   */
+  alt: string;
+};
+
+/**
+ * Describes the message douya.video.v1.PublishedPicture.
+ * Use `create(PublishedPictureSchema)` to create a new message.
+ */
+export const PublishedPictureSchema: GenMessage<PublishedPicture> = /*@__PURE__*/
+  messageDesc(file_video, 25);
 
 /**
  * @generated from message douya.video.v1.GetVideosRequest
@@ -780,7 +931,7 @@ export type GetVideosRequest = Message<"douya.video.v1.GetVideosRequest"> & {
  * Use `create(GetVideosRequestSchema)` to create a new message.
  */
 export const GetVideosRequestSchema: GenMessage<GetVideosRequest> = /*@__PURE__*/
-  messageDesc(file_video, 22);
+  messageDesc(file_video, 26);
 
 /**
  * @generated from message douya.video.v1.GetVideosResponse
@@ -797,7 +948,7 @@ export type GetVideosResponse = Message<"douya.video.v1.GetVideosResponse"> & {
  * Use `create(GetVideosResponseSchema)` to create a new message.
  */
 export const GetVideosResponseSchema: GenMessage<GetVideosResponse> = /*@__PURE__*/
-  messageDesc(file_video, 23);
+  messageDesc(file_video, 27);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorRequest
@@ -833,7 +984,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
  * Use `create(ListByAuthorRequestSchema)` to create a new message.
  */
 export const ListByAuthorRequestSchema: GenMessage<ListByAuthorRequest> = /*@__PURE__*/
-  messageDesc(file_video, 24);
+  messageDesc(file_video, 28);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorResponse
@@ -855,7 +1006,7 @@ export type ListByAuthorResponse = Message<"douya.video.v1.ListByAuthorResponse"
  * Use `create(ListByAuthorResponseSchema)` to create a new message.
  */
 export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@__PURE__*/
-  messageDesc(file_video, 25);
+  messageDesc(file_video, 29);
 
 /**
  * @generated from message douya.video.v1.ListPublishedRequest
@@ -891,7 +1042,7 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
  * Use `create(ListPublishedRequestSchema)` to create a new message.
  */
 export const ListPublishedRequestSchema: GenMessage<ListPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 26);
+  messageDesc(file_video, 30);
 
 /**
  * @generated from message douya.video.v1.ListPublishedResponse
@@ -913,7 +1064,7 @@ export type ListPublishedResponse = Message<"douya.video.v1.ListPublishedRespons
  * Use `create(ListPublishedResponseSchema)` to create a new message.
  */
 export const ListPublishedResponseSchema: GenMessage<ListPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 27);
+  messageDesc(file_video, 31);
 
 /**
  * @generated from message douya.video.v1.Published
@@ -945,7 +1096,7 @@ export type Published = Message<"douya.video.v1.Published"> & {
  * Use `create(PublishedSchema)` to create a new message.
  */
 export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
-  messageDesc(file_video, 28);
+  messageDesc(file_video, 32);
 
 /**
  * @generated from message douya.video.v1.FindPublishedRequest
@@ -962,7 +1113,7 @@ export type FindPublishedRequest = Message<"douya.video.v1.FindPublishedRequest"
  * Use `create(FindPublishedRequestSchema)` to create a new message.
  */
 export const FindPublishedRequestSchema: GenMessage<FindPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 29);
+  messageDesc(file_video, 33);
 
 /**
  * @generated from message douya.video.v1.FindPublishedResponse
@@ -979,7 +1130,7 @@ export type FindPublishedResponse = Message<"douya.video.v1.FindPublishedRespons
  * Use `create(FindPublishedResponseSchema)` to create a new message.
  */
 export const FindPublishedResponseSchema: GenMessage<FindPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 30);
+  messageDesc(file_video, 34);
 
 /**
  * @generated from message douya.video.v1.FindOpenBlobsRequest
@@ -996,7 +1147,7 @@ export type FindOpenBlobsRequest = Message<"douya.video.v1.FindOpenBlobsRequest"
  * Use `create(FindOpenBlobsRequestSchema)` to create a new message.
  */
 export const FindOpenBlobsRequestSchema: GenMessage<FindOpenBlobsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 31);
+  messageDesc(file_video, 35);
 
 /**
  * @generated from message douya.video.v1.FindOpenBlobsResponse
@@ -1013,7 +1164,7 @@ export type FindOpenBlobsResponse = Message<"douya.video.v1.FindOpenBlobsRespons
  * Use `create(FindOpenBlobsResponseSchema)` to create a new message.
  */
 export const FindOpenBlobsResponseSchema: GenMessage<FindOpenBlobsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 32);
+  messageDesc(file_video, 36);
 
 /**
  * @generated from message douya.video.v1.ChangeTitleRequest
@@ -1035,7 +1186,7 @@ export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & 
  * Use `create(ChangeTitleRequestSchema)` to create a new message.
  */
 export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
-  messageDesc(file_video, 33);
+  messageDesc(file_video, 37);
 
 /**
  * @generated from message douya.video.v1.UpdateVideoRequest
@@ -1074,7 +1225,7 @@ export type UpdateVideoRequest = Message<"douya.video.v1.UpdateVideoRequest"> & 
  * Use `create(UpdateVideoRequestSchema)` to create a new message.
  */
 export const UpdateVideoRequestSchema: GenMessage<UpdateVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 34);
+  messageDesc(file_video, 38);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoRequest
@@ -1091,7 +1242,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 35);
+  messageDesc(file_video, 39);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -1104,7 +1255,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 36);
+  messageDesc(file_video, 40);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -1133,7 +1284,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 37);
+  messageDesc(file_video, 41);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -1146,7 +1297,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 38);
+  messageDesc(file_video, 42);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -1163,7 +1314,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 39);
+  messageDesc(file_video, 43);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -1180,7 +1331,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 40);
+  messageDesc(file_video, 44);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -1202,7 +1353,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 41);
+  messageDesc(file_video, 45);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -1434,6 +1585,18 @@ export const VideoService: GenService<{
   publish: {
     methodKind: "unary";
     input: typeof PublishRequestSchema;
+    output: typeof VideoSchema;
+  },
+  /**
+   * Turns uploads of the caller into a post of pictures: a video without a film, in everything else like one. A repeated
+   * request with the same first upload returns the same post. Errors: UPLOAD_NOT_FOUND, NOT_A_PICTURE, ALT_INVALID,
+   * PICTURES_TOO_MANY, TITLE_INVALID, DESCRIPTION_INVALID.
+   *
+   * @generated from rpc douya.video.v1.VideoService.PublishPictures
+   */
+  publishPictures: {
+    methodKind: "unary";
+    input: typeof PublishPicturesRequestSchema;
     output: typeof VideoSchema;
   },
   /**

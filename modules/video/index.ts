@@ -12,6 +12,7 @@ import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { knownFiles } from "./handlers/known-file.ts";
 import { publish } from "./handlers/publish.ts";
+import { publishPictures } from "./handlers/publish-pictures.ts";
 import {
   findOpenBlobs,
   findPublished,
@@ -28,6 +29,8 @@ import { makeLadder } from "./ladder.ts";
 import { ladderStore } from "./ladder-store.ts";
 import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
+import { processPictures } from "./picture-pipeline.ts";
+import { picturePostStore } from "./picture-post-store.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
@@ -78,6 +81,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const workers = jobs.work({
       kinds: {
         process: processVideo(pipeline, blobs, media, jobs, config.rungShortSidesPx, log),
+        pictures: processPictures(pipeline, blobs, media, jobs),
         ladder: makeLadder(ladderStore(db, events), blobs, media, jobs, config.rungShortSidesPx, log),
         "remove-blob": removeBlob(pipeline, blobs),
       },
@@ -110,6 +114,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         ...resumableUploads(resumables, uploadParts, ids),
         ...knownFiles(known, uploadParts, ids),
         publish: publish(uploads, jobs, ids, mentions),
+        publishPictures: publishPictures(perCall(db, picturePostStore), jobs, ids, mentions),
         getVideos: getVideos(videos.reading, audience),
         listByAuthor: listByAuthor(videos.reading, audience),
         listPublished: listPublished(videos.reading),

@@ -156,4 +156,8 @@ export const migrations: Migrations = {
     -- A ThumbHash of the cover, in base64.
     alter table video.video add thumb_hash text not null default '';
   `,
+  "0024-pictures": `
+    -- Of a post of pictures, which is a video without a film; of any other none.
+    alter table video.video add pictures jsonb not null default '[]';
+  `,
 };

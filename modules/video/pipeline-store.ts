@@ -8,7 +8,8 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { countWorks } from "./author-rows.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
-import type { Tables } from "./tables.ts";
+import { shownKeys } from "./shown-keys.ts";
+import type { StoredPicture, Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 import { toVisibility } from "./visibility.ts";
 
@@ -25,6 +26,8 @@ export interface PublishedFile {
   /** Notices for the author. */
   notices: string[];
   keepKeys: string[];
+  /** Of a post of pictures. */
+  pictures?: StoredPicture[];
   /** How many rungs are to be made of it afterwards. */
   rungs: number;
 }
@@ -70,6 +73,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             width: result.width,
             height: result.height,
             notices: result.notices,
+            ...(result.pictures && { pictures: JSON.stringify(result.pictures) }),
             ladder: result.rungs > 0 ? "waiting" : "none",
             ladder_rungs: result.rungs,
             published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
@@ -90,7 +94,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         };
         if (isPublic) emit(videoPublished, published, job.traceId);
         else {
-          const blobKeys = [result.playKey, result.coverKey];
+          const blobKeys = shownKeys(result.playKey, result.coverKey, result.pictures);
           const change = { ...published, now: toVisibility(video.visibility), blobKeys };
           emit(videoVisibilityChanged, change, job.traceId);
         }

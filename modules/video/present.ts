@@ -49,6 +49,7 @@ export function toVideo(
     ladder: ladders[video.ladder],
     ladderRungs: video.ladder_rungs,
     renditions: video.renditions,
+    pictures: video.pictures.map(({ source: _, ...picture }) => picture),
     held: video.held && (moderator === true || video.author_id === callerId),
   };
 }

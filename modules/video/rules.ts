@@ -48,6 +48,12 @@ export function checkDescription(description: string): string {
   });
 }
 
+export const maxPictures = 35;
+
+export function checkAlt(alt: string): string {
+  return checkText(alt, { label: "What a picture shows", reason: "ALT_INVALID", min: 0, max: 300 });
+}
+
 /** A token of a deleted account may still be valid, but nothing can be added with it. */
 export function endOfSession(error: unknown): never {
   throw error instanceof AccountsDeleted ? accountDeleted() : error;

@@ -1,6 +1,6 @@
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
 import type { JobTables } from "#platform/jobs/job-table.ts";
-import type { MediaInfo } from "#platform/media/media-tool.ts";
+import type { MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
 import type { Mentions } from "./mentions.ts";
 import type { VisibilityName } from "./visibility.ts";
 
@@ -15,13 +15,25 @@ interface ShownRendition {
   bitrate: number;
 }
 
+/** A picture of a post: what is to be made of an upload, then what was made. */
+export interface StoredPicture {
+  alt: string;
+  width: number;
+  height: number;
+  thumbHash: string;
+  /** The smallest first. */
+  sizes: { key: string; width: number; height: number }[];
+  /** Until it is published. */
+  source?: { key: string; info: PictureInfo };
+}
+
 export interface Tables extends JobTables {
   upload: {
     owner_id: string;
     id: string;
     source_key: string;
     size_bytes: ColumnType<string, number, never>;
-    info: Json<MediaInfo>;
+    info: Json<MediaInfo | PictureInfo>;
     address: Generated<string>;
     created_at: GeneratedAlways<Date>;
   };
@@ -76,6 +88,7 @@ export interface Tables extends JobTables {
     ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
     ladder_rungs: Generated<number>;
     renditions: ColumnType<ShownRendition[], string | undefined, string>;
+    pictures: ColumnType<StoredPicture[], string | undefined, string>;
   };
   rendition: {
     video_id: string;

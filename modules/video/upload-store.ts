@@ -6,9 +6,10 @@ import { type Kysely, type Queryable, traceOf } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { expectedMs } from "#platform/media/effort.ts";
-import type { MediaInfo } from "#platform/media/media-tool.ts";
+import type { MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
 import { lockAuthor } from "./author-rows.ts";
 import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
+import { isPicture, toUpload } from "./present-upload.ts";
 import { announcedMs, firstRenditionShortSidePx } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
@@ -67,15 +68,14 @@ export function uploadStore(db: Kysely<Tables>) {
 
     /** An upload of a person, also when it has become a video. */
     async finished(id: UploadId, ownerId: UserId) {
-      const { rows } = await sql<{ source_key: string; size_bytes: string; info: MediaInfo }>`
+      const { rows } = await sql<{ source_key: string; size_bytes: string; info: MediaInfo | PictureInfo }>`
         select source_key, size_bytes, info from video.upload where owner_id = ${ownerId} and id = ${id}
         union all
         select source_key, size_bytes, info from video.video where author_id = ${ownerId} and upload_id = ${id}
         limit 1`.execute(db);
       if (!rows[0]) return undefined;
-      const { durationMs, width, height, notices } = rows[0].info;
       const sizeBytes = Number(rows[0].size_bytes);
-      return { sourceKey: rows[0].source_key, upload: { id, sizeBytes, durationMs, width, height, notices } };
+      return { sourceKey: rows[0].source_key, upload: toUpload(id, sizeBytes, rows[0].info) };
     },
 
     /**
@@ -117,6 +117,8 @@ export function uploadStore(db: Kysely<Tables>) {
             .where("upload_id", "=", video.uploadId)
             .executeTakeFirst();
         }
+        const { info } = upload;
+        if (isPicture(info)) throw refusal("NOT_A_VIDEO", { what: "This upload is a picture" });
         await lockAuthor(transaction, video.authorId);
         await transaction
           .updateTable("blob_use")
@@ -126,7 +128,7 @@ export function uploadStore(db: Kysely<Tables>) {
         await jobs.add(transaction, "process", video.id, {
           traceId: traceOf(db),
           owner: video.authorId,
-          expectedMs: expectedMs(upload.info, firstRenditionShortSidePx, availableParallelism()),
+          expectedMs: expectedMs(info, firstRenditionShortSidePx, availableParallelism()),
         });
         return transaction
           .insertInto("video")
@@ -141,11 +143,11 @@ export function uploadStore(db: Kysely<Tables>) {
             download_allowed: video.download_allowed,
             state: "uploaded",
             source_key: upload.source_key,
-            duration_ms: upload.info.durationMs,
-            width: upload.info.width,
-            height: upload.info.height,
+            duration_ms: info.durationMs,
+            width: info.width,
+            height: info.height,
             size_bytes: upload.size_bytes,
-            info: JSON.stringify(upload.info),
+            info: JSON.stringify(info),
           })
           .returningAll()
           .executeTakeFirstOrThrow();

@@ -13,7 +13,7 @@ const shown = [
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
   ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
   ...(["visibility", "download_allowed"] as const),
-  ...(["thumb_hash", "ladder", "ladder_rungs", "renditions"] as const),
+  ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "pictures"] as const),
 ] satisfies (keyof ShownVideo)[];
 
 /** A video's place in feeds. */
@@ -66,7 +66,9 @@ export function videoLists(db: Kysely<Tables>) {
           where u.key = asked.key and v.state = 'published' and v.visibility = 'public'
             and (asked.key in (v.play_key, v.cover_key) or exists (
               select from video.rendition r where r.video_id = v.id and r.key = asked.key
-            ))
+            ) or v.pictures @> jsonb_build_array(jsonb_build_object(
+              'sizes', jsonb_build_array(jsonb_build_object('key', asked.key))
+            )))
         )`.execute(db);
       return rows.map(({ key }) => key);
     },

@@ -6,7 +6,8 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
 import { type Mentions, mentionsIn } from "./mentions.ts";
-import type { Tables } from "./tables.ts";
+import { shownKeys } from "./shown-keys.ts";
+import type { StoredPicture, Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
 import { toVisibility, type VisibilityName } from "./visibility.ts";
 
@@ -34,12 +35,12 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .where("author_id", "=", authorId)
           .where("held", "=", false)
-          .returning(["state", "published_ms", "visibility", "play_key", "cover_key"])
+          .returning(["state", "published_ms", "visibility", "play_key", "cover_key", "pictures"])
           .executeTakeFirst();
         if (!video) return false;
         if (video.state === "published" && video.visibility === "public")
           await countWorks(transaction, authorId, -1);
-        const ofPipeline = ["process", "ladder"];
+        const ofPipeline = ["process", "pictures", "ladder"];
         await transaction.deleteFrom("job").where("kind", "in", ofPipeline).where("key", "=", id).execute();
         const blobKeys = await shownBy(transaction, id, video);
         await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
@@ -114,7 +115,7 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
   on
     .selectFrom("video")
     .select(["title", "description", "mentions", "visibility", "download_allowed"])
-    .select(["state", "published_ms", "play_key", "cover_key"])
+    .select(["state", "published_ms", "play_key", "cover_key", "pictures"])
     .where("id", "=", id)
     .where("author_id", "=", authorId)
     .where("held", "=", false)
@@ -127,8 +128,8 @@ export type VideoStore = ReturnType<typeof videoStore>;
 async function shownBy(
   on: Transaction<Tables>,
   id: VideoId,
-  { play_key, cover_key }: { play_key: string; cover_key: string },
+  { play_key, cover_key, pictures }: { play_key: string; cover_key: string; pictures: StoredPicture[] },
 ): Promise<string[]> {
   const rungs = await on.selectFrom("rendition").select("key").where("video_id", "=", id).execute();
-  return [play_key, cover_key, ...rungs.map(({ key }) => key)].filter(Boolean);
+  return [...shownKeys(play_key, cover_key, pictures), ...rungs.map(({ key }) => key)];
 }

@@ -127,6 +127,14 @@ export const platformReasons = {
     says: "The video is damaged or was cut off on its way. Check that it plays on your device and send it again.",
     code: 10205,
   },
+  PICTURE_UNSUPPORTED: {
+    kind: "invalid",
+    says: "{what} cannot be part of a post here. Save it as JPEG, PNG, WebP or AVIF and send it again.",
+  },
+  PICTURE_SHAPE: {
+    kind: "invalid",
+    says: "A picture of a post has at least {leastPx} pixels on each side, and its long side is at most {ratio} times its short one.",
+  },
   PICTURE_DAMAGED: {
     kind: "invalid",
     says: "The picture is damaged or of an unusual kind. Save it as JPEG or PNG and send it again.",

@@ -1,7 +1,8 @@
-import { type FileHandle, open, rm, stat } from "node:fs/promises";
+import { type FileHandle, rm, stat } from "node:fs/promises";
 import { rgbaToThumbHash } from "thumbhash";
 import { ChildFailed } from "./child-run.ts";
 import { chooseCoverMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
+import { blaming, hasContent, openSource, readFirst, replacing } from "./file-steps.ts";
 import { readFragments } from "./fragments.ts";
 import { isPlainSequence } from "./h264.ts";
 import { SNIFF_BYTES, sniffPicture, sniffVideo, type VideoContainer } from "./magic.ts";
@@ -13,6 +14,7 @@ import { readMp4Layout, type WalkBounds } from "./mp4-boxes.ts";
 import type { StreamSpan } from "./packet-survey.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
 import { coverFilter, pictureFilter, planLadder, planStreams } from "./plan.ts";
+import { postPictures } from "./post-pictures.ts";
 import { refusals } from "./refusals.ts";
 import { isRiffCutOff } from "./riff-chunks.ts";
 import {
@@ -122,6 +124,7 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
 
   return {
     name: engine.name,
+    ...postPictures(engine, limits),
 
     async probe(path, { signal } = { signal: new AbortController().signal }) {
       const file = await openSource(path);
@@ -300,45 +303,4 @@ function* waysToConvert(info: MediaInfo, maxShortSidePx: number) {
 
 function sourceOf(path: string, info: MediaInfo): SourceFile {
   return { path, demuxer: VIDEO_DEMUXERS[info.container] };
-}
-
-async function openSource(path: string): Promise<{ handle: FileHandle; sizeBytes: number }> {
-  const handle = await open(path);
-  const { size } = await handle.stat();
-  if (size > 0) return { handle, sizeBytes: size };
-  await handle.close();
-  throw refusals.emptyFile();
-}
-
-async function readFirst(handle: FileHandle, bytes: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
-  return buffer.subarray(0, bytesRead);
-}
-
-async function hasContent(path: string): Promise<boolean> {
-  return await stat(path).then(
-    ({ size }) => size > 0,
-    () => false,
-  );
-}
-
-/** Runs a step whose failure is caused by the media; the engine's own words stay as the cause, for the log. */
-async function blaming<T>(refusal: () => Error, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    if (!(error instanceof ChildFailed)) throw error;
-    throw Object.assign(refusal(), { cause: error });
-  }
-}
-
-/** Leaves either a complete output or none. */
-async function replacing<T>(output: string, refusal: () => Error, step: () => Promise<T>): Promise<T> {
-  await rm(output, { force: true });
-  try {
-    return await blaming(refusal, step);
-  } catch (error) {
-    await rm(output, { force: true });
-    throw error;
-  }
 }

@@ -19,6 +19,8 @@ export function lazyMediaTool(find: () => Promise<MediaTool>): CheckedMedia {
     ladder: async (...args) => (await tool()).ladder(...args),
     cover: async (...args) => (await tool()).cover(...args),
     placeholder: async (...args) => (await tool()).placeholder(...args),
+    pictureInfo: async (...args) => (await tool()).pictureInfo(...args),
+    pictureSizes: async (...args) => (await tool()).pictureSizes(...args),
     picture: async (...args) => (await tool()).picture(...args),
     async check() {
       const found = await tool();

@@ -65,6 +65,31 @@ export function sniffPicture(first: Uint8Array): PictureFormat | null {
   return null;
 }
 
+/** Pictures of posts: what shows one picture, and can be read everywhere that we run. */
+export type PostPictureFormat = "jpeg" | "png" | "webp" | "avif";
+/** Pictures that posts do not take, by what people know them as. */
+export type OtherPicture = "gif" | "heic" | "moving";
+
+const AVIF_BRANDS = new Set(["avif", "avis"]);
+const HEIC_BRANDS = new Set(["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"]);
+const WEBP_MOVES = 0x02;
+
+/** The picture that the first bytes of a file (see SNIFF_BYTES) claim, if any. */
+export function sniffPostPicture(first: Uint8Array): PostPictureFormat | OtherPicture | null {
+  const format = sniffPicture(first);
+  if (format === "webp" && latin(first, 12, 16) === "VP8X" && first[20]! & WEBP_MOVES) return "moving";
+  if (format) return format;
+  if (latin(first, 4, 8) !== "ftyp") return null;
+  const brand = latin(first, 8, 12);
+  if (brand === "avis") return "moving";
+  if (AVIF_BRANDS.has(brand)) return "avif";
+  if (!HEIC_BRANDS.has(brand)) return null;
+  // Some encoders name only the common brand first.
+  for (let at = 16; at + 4 <= Math.min(first.length, first[3]!); at += 4)
+    if (latin(first, at, at + 4) === "avif") return "avif";
+  return "heic";
+}
+
 function startsWith(bytes: Uint8Array, prefix: number[]): boolean {
   return prefix.every((byte, at) => bytes[at] === byte);
 }

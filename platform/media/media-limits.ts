@@ -8,6 +8,11 @@ export interface MediaLimits {
   maxFramePixels: number;
   /** Most pixels in an avatar or background. */
   maxPicturePixels: number;
+  /** Largest file of a picture of a post. */
+  maxPictureBytes: number;
+  /** Shortest side of a picture of a post, and its longest as a multiple of the other. */
+  minPictureSidePx: number;
+  maxPictureRatio: number;
   /** Largest rendition. */
   maxOutputBytes: number;
   /** Resident memory of one child; watched on Linux, through /proc. */
@@ -29,6 +34,9 @@ export const DEFAULT_MEDIA_LIMITS: Readonly<MediaLimits> = {
   maxSidePx: 8192,
   maxFramePixels: 36_000_000,
   maxPicturePixels: 50_000_000,
+  maxPictureBytes: 20 * 1024 ** 2,
+  minPictureSidePx: 16,
+  maxPictureRatio: 20,
   maxOutputBytes: 1024 ** 3,
   maxMemoryBytes: 1536 * 1024 ** 2,
   threads: 2,

@@ -1,6 +1,6 @@
 import type { Confinement } from "./confinement.ts";
 import type { FragmentTable } from "./fragments.ts";
-import type { VideoContainer } from "./magic.ts";
+import type { PostPictureFormat, VideoContainer } from "./magic.ts";
 import type { Rational, Upright } from "./media-engine.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -96,6 +96,23 @@ export interface PictureOptions extends RunOptions {
   crop?: boolean;
 }
 
+/** An accepted picture of a post. Plain data, as MediaInfo; a picture lasts no time. */
+export interface PictureInfo {
+  picture: PostPictureFormat;
+  /** As displayed: after rotation. */
+  width: number;
+  height: number;
+  upright: Upright;
+  stream: number;
+  durationMs: 0;
+  notices: [];
+}
+
+export interface PictureSize {
+  width: number;
+  height: number;
+}
+
 /**
  * Reads strangers' media and makes our own files from it. `output` is a path that is replaced; after a failure it
  * does not exist. Refusals are DomainErrors: EMPTY_FILE, NOT_A_VIDEO, NOT_A_PICTURE, VIDEO_DAMAGED, PICTURE_DAMAGED,
@@ -129,6 +146,18 @@ export interface Media {
   cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<void>;
   /** A ThumbHash (base64) of a cover: some 25 bytes that a page shows until the cover is there. */
   placeholder(cover: string, size: { width: number; height: number }, options: RunOptions): Promise<string>;
+  /**
+   * Measures a picture for a post, checks it against the limits and decodes it. Refusals besides: BODY_TOO_LARGE,
+   * PICTURE_UNSUPPORTED, PICTURE_SHAPE.
+   */
+  pictureInfo(file: string, options: RunOptions): Promise<PictureInfo>;
+  /** JPEGs without metadata of one picture, upright, each fitting into its box; the largest comes first. */
+  pictureSizes(
+    input: string,
+    outputs: readonly { output: string; maxWidthPx: number; maxHeightPx: number }[],
+    info: PictureInfo,
+    options: RunOptions,
+  ): Promise<PictureSize[]>;
   /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; transparent parts become white. */
   picture(input: string, output: string, options: PictureOptions): Promise<void>;
 }

@@ -70,7 +70,8 @@ function readJpeg(b: Buffer): PictureHeader | null {
   }
 }
 
-function readExif(tiff: Buffer): Upright {
+/** The orientation in a block of Exif. */
+export function readExif(tiff: Buffer): Upright {
   try {
     const little = tiff.toString("latin1", 0, 2) === "II";
     const u16 = (at: number) => (little ? tiff.readUInt16LE(at) : tiff.readUInt16BE(at));

@@ -1,4 +1,4 @@
-import type { PictureFormat } from "./magic.ts";
+import type { PictureFormat, PostPictureFormat } from "./magic.ts";
 import type { ConvertJob, LadderJob, Upright } from "./media-engine.ts";
 import type { MediaInfo, RenditionInfo } from "./media-tool.ts";
 import type { PictureHeader } from "./picture-header.ts";
@@ -220,9 +220,19 @@ export function uprightFilters(upright: Upright): string[] {
   return [...(upright.mirrored ? ["hflip"] : []), ...turns[upright.rotation]];
 }
 
-/** Filter graph from `in` to `out` for an avatar or a background. Nothing is enlarged. */
+/** The size of a picture that is made smaller if it does not fit into a box. */
+export function fitInto(
+  { width, height }: { width: number; height: number },
+  box: { maxWidthPx: number; maxHeightPx: number },
+) {
+  const scale = Math.min(1, box.maxWidthPx / width, box.maxHeightPx / height);
+  const side = (px: number) => Math.max(1, Math.round(px * scale));
+  return { width: side(width), height: side(height) };
+}
+
+/** Filter graph from `in` to `out` for a picture. Nothing is enlarged. */
 export function pictureFilter(
-  format: PictureFormat,
+  format: PictureFormat | PostPictureFormat,
   header: PictureHeader,
   box: { maxWidthPx: number; maxHeightPx: number; crop?: boolean },
 ): string {
@@ -235,13 +245,15 @@ export function pictureFilter(
         height: Math.min(height, Math.round(width / shape)),
       }
     : { width, height };
-  const scale = Math.min(1, box.maxWidthPx / cut.width, box.maxHeightPx / cut.height);
-  const size = [cut.width, cut.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const fitted = fitInto(cut, box);
+  const size = [fitted.width, fitted.height];
   const shaped = [
     ...uprightFilters(header.upright),
     ...(box.crop ? [`crop=${Math.max(1, cut.width)}:${Math.max(1, cut.height)}:exact=1`] : []),
   ];
-  if (format === "jpeg") return [...shaped, `scale=${size.join(":")}:${TO_JPEG}`].join(",");
+  // AVIF's transparency is a stream of its own, which is left out.
+  if (format === "jpeg" || format === "avif")
+    return [...shaped, `scale=${size.join(":")}:${TO_JPEG}`].join(",");
   return (
     `[in]${[...shaped, `scale=${size.join(":")}`, "format=rgba"].join(",")}[front];` +
     `color=white:size=${size.join("x")}:rate=1:duration=1[back];` +

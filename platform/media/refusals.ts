@@ -1,5 +1,13 @@
 import { refusal } from "../errors/reasons.ts";
+import type { OtherPicture } from "./magic.ts";
 import type { MediaLimits } from "./media-limits.ts";
+
+const OTHER_PICTURES = {
+  gif: "A GIF",
+  heic: "A HEIC picture",
+  moving: "A moving picture",
+  tiles: "A picture of tiles",
+};
 
 /** Refusals of files, with what the sender can do about them. */
 export const refusals = {
@@ -18,6 +26,12 @@ export const refusals = {
     }),
   pictureTooLarge: (limits: MediaLimits) =>
     refusal("PICTURE_TOO_LARGE", { megapixels: Math.floor(limits.maxPicturePixels / 1e6) }),
+  pictureUnsupported: (what: OtherPicture | "tiles") =>
+    refusal("PICTURE_UNSUPPORTED", { what: OTHER_PICTURES[what] }),
+  pictureFileTooLarge: ({ maxPictureBytes }: MediaLimits) =>
+    refusal("BODY_TOO_LARGE", { megabytes: Math.floor(maxPictureBytes / 1024 / 1024) }),
+  pictureShape: ({ minPictureSidePx, maxPictureRatio }: MediaLimits) =>
+    refusal("PICTURE_SHAPE", { leastPx: minPictureSidePx, ratio: maxPictureRatio }),
   videoTooHeavy: (
     { width, height, fps, durationMs }: { width: number; height: number; fps: number; durationMs: number },
     work: { minutes: number; maxMinutes: number; fittingSeconds: number },

@@ -1,4 +1,4 @@
-import type { PictureFormat, VideoContainer } from "./magic.ts";
+import type { PictureFormat, PostPictureFormat, VideoContainer } from "./magic.ts";
 import type { LightFacts, Rational, SourceFacts, StreamFacts, Upright } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
 import { type Crop, MEDIA_INFO_FORM, type MediaInfo, type MediaNotice } from "./media-tool.ts";
@@ -17,11 +17,12 @@ export const VIDEO_DEMUXERS: Record<VideoContainer, string> = {
   mpegps: "mpeg",
 };
 
-export const PICTURE_DEMUXERS: Record<PictureFormat, string> = {
+export const PICTURE_DEMUXERS: Record<PictureFormat | PostPictureFormat, string> = {
   jpeg: "jpeg_pipe",
   png: "png_pipe",
   webp: "webp_pipe",
   gif: "gif",
+  avif: "mov",
 };
 
 /** What cameras, phones, browsers and editors write; other decoders stay closed to strangers. */

@@ -18,16 +18,22 @@ export async function dropFile({ devtools }: Visitor, target: Locator, path: str
     await devtools.send("Input.dispatchDragEvent", { type, ...at, data });
 }
 
-/** A quick swipe over the middle of the screen; upwards if `distancePx` is negative. */
-export async function swipe({ devtools, page }: Visitor, distancePx: number): Promise<void> {
+/** A quick swipe over the middle of the screen; upwards, or to the left, if `distancePx` is negative. */
+export async function swipe(
+  { devtools, page }: Visitor,
+  distancePx: number,
+  axis: "x" | "y" = "y",
+): Promise<void> {
   const { width, height } = page.viewportSize()!;
   const steps = 12;
   const startS = Date.now() / 1000;
   // By the finger's clock, so that it is quick on a slow machine.
+  const middle = { x: width / 2, y: height / 2 };
   const touch = (type: "touchStart" | "touchMove" | "touchEnd", share: number) =>
     devtools.send("Input.dispatchTouchEvent", {
       type,
-      touchPoints: type === "touchEnd" ? [] : [{ x: width / 2, y: height / 2 + distancePx * (share - 0.5) }],
+      touchPoints:
+        type === "touchEnd" ? [] : [{ ...middle, [axis]: middle[axis] + distancePx * (share - 0.5) }],
       timestamp: startS + share * 0.1,
     });
   await touch("touchStart", 0);

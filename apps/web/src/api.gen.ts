@@ -1216,7 +1216,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a file: the body is the file
-         * @description Refused at once when the first bytes are no video's, and after a full probe when it cannot be played. An upload that is not published within a day is thrown away.
+         * @description A video, or a picture for a post of pictures (JPEG, PNG, WebP or AVIF, at most 20 MB and 50 million pixels). Refused at once when the first bytes are neither's, and after a full probe when it cannot be shown. An upload that is not published within a day is thrown away.
          */
         post: {
             parameters: {
@@ -2068,8 +2068,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Publish an upload
-         * @description Asking again for the same upload gives the same video.
+         * Publish an upload, or several as a post of pictures
+         * @description With `uploadId` a video, with `pictures` a post of pictures, in their order. Asking again for the same upload, or the same first picture, gives the same video.
          */
         post: {
             parameters: {
@@ -2085,10 +2085,16 @@ export interface paths {
                         description?: string;
                         /** @description Whether clients offer to save the file. */
                         downloadAllowed?: boolean;
+                        pictures?: {
+                            /** @description What a picture shows, for people who cannot see it: at most 300 characters, without line breaks. */
+                            alt?: string;
+                            /** @description A 64-bit id as a decimal string. */
+                            uploadId: string;
+                        }[];
                         /** @description At most 200 characters, without line breaks. */
                         title: string;
                         /** @description A 64-bit id as a decimal string. */
-                        uploadId: string;
+                        uploadId?: string;
                         /**
                          * @description Who sees it once it is published: everybody; everybody with the link, and no list; people who follow the author and are followed back; the author. Others are answered as if there were no such video.
                          * @default public
@@ -3211,10 +3217,16 @@ export interface components {
             user: components["schemas"]["User"];
         };
         Upload: {
+            /** @description 0: a picture. */
             durationMs: number;
             height: number;
             /** @description A 64-bit id as a decimal string. */
             id: string;
+            /**
+             * @description A video is published by its `uploadId`, one or several pictures as `pictures`.
+             * @enum {string}
+             */
+            kind: "video" | "picture";
             /** @description What its author should know, and nobody else is told. VIDEO_CUT_OFF: the end of the file was missing. SOUND_LEFT_OUT: its sound could not be decoded. */
             notices: {
                 message: string;
@@ -3302,10 +3314,31 @@ export interface components {
             hlsUrl: string | null;
             /** @description A 64-bit id as a decimal string. */
             id: string;
+            /**
+             * @description A post of pictures has no film: its playUrl is null and its durationMs 0.
+             * @enum {string}
+             */
+            kind: "video" | "pictures";
             /** @description What its author should know, and nobody else is told. VIDEO_CUT_OFF: the end of the file was missing. SOUND_LEFT_OUT: its sound could not be decoded. */
             notices: {
                 message: string;
                 reason: string;
+            }[];
+            /** @description Of a post of pictures, in their order; of a video none. */
+            pictures: {
+                /** @description What it shows, in words; may be empty. */
+                alt: string;
+                height: number;
+                /** @description JPEGs, the smallest first, fitting into 480 x 854, 1080 x 1920 and 2160 x 3840; a small picture has fewer, since none is enlarged. None until it is published. */
+                sizes: {
+                    height: number;
+                    url: string;
+                    width: number;
+                }[];
+                /** @description In base64. */
+                thumbHash: string | null;
+                /** @description Of the picture that was sent, upright. */
+                width: number;
             }[];
             /** @description H.264/AAC MP4; null until published. */
             playUrl: string | null;

@@ -16,6 +16,7 @@ import { ServicesProvider } from "./api/services.tsx";
 import { createSession } from "./api/session.ts";
 import { firstAnswers, firstFilmMoves, hideFirstScreen } from "./feed/first-screen.ts";
 import { I18nProvider } from "./i18n/i18n.tsx";
+import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
 import { browserStorage } from "./shell/browser-storage.ts";
@@ -60,6 +61,7 @@ const session = createSession({
 const sendRaw = createSender(session, hints);
 const api = createApi(sendRaw);
 const uploads = createUploadStore({ api, session });
+const pictureUploads = createPictureUploadStore({ api, session });
 const drafts = createDrafts(browserStorage(() => sessionStorage));
 const cache = new QueryClient({
   defaultOptions: {
@@ -96,7 +98,7 @@ if (!isGuest) session.accessToken().catch(() => {});
 await (isGuest ? firstFilmMoves() : Promise.race([renewalSent, delay(RENEWAL_START_MS)]));
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
-    <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, drafts }}>
+    <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts }}>
       <QueryClientProvider client={cache}>
         <I18nProvider>
           <ToastProvider>

@@ -73,6 +73,11 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
     playUrl: video.playKey ? urls.ofVideo(video, video.playKey) : null,
     coverUrl: video.coverKey ? urls.ofVideo(video, video.coverKey) : null,
     hlsUrl: urls.hls(video),
+    kind: kindOf(video),
+    pictures: video.pictures.map(({ alt, width, height, thumbHash, sizes }) => ({
+      ...{ alt, width, height, thumbHash: thumbHash || null },
+      sizes: sizes.map(({ key, width, height }) => ({ url: urls.ofVideo(video, key), width, height })),
+    })),
     renditions: video.renditions.map(({ shortSide, width, height, bitrate }) => ({
       shortSide,
       width,
@@ -102,6 +107,11 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
     bookmarked: kept,
     reaction: reactions[reaction],
   };
+}
+
+/** What has pictures has no film. */
+function kindOf({ pictures }: Pick<Video, "pictures">) {
+  return pictures.length > 0 ? ("pictures" as const) : ("video" as const);
 }
 
 /** Hashtags, and mentions of people who are there. */
@@ -137,8 +147,9 @@ function toNotices(reasons: string[]) {
   return reasons.map((reason) => ({ reason, message: notices[reason] ?? reason }));
 }
 
-export function toApiUpload({ id, sizeBytes, durationMs, width, height, notices }: Upload) {
-  return { id, sizeBytes, durationMs, width, height, notices: toNotices(notices) };
+export function toApiUpload({ id, sizeBytes, durationMs, width, height, notices, picture }: Upload) {
+  const kind = picture ? ("picture" as const) : ("video" as const);
+  return { id, kind, sizeBytes, durationMs, width, height, notices: toNotices(notices) };
 }
 
 /** Nothing if its author is deleted. */

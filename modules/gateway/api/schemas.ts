@@ -99,8 +99,13 @@ const Notices = Type.Array(Type.Object({ reason: Type.String(), message: Type.St
 const Upload = Type.Object(
   {
     id: Id,
+    kind: Type.Unsafe<"video" | "picture">({
+      type: "string",
+      enum: ["video", "picture"],
+      description: "A video is published by its `uploadId`, one or several pictures as `pictures`.",
+    }),
     sizeBytes: Type.Integer(),
-    durationMs: Type.Integer(),
+    durationMs: Type.Integer({ description: "0: a picture." }),
     width: Type.Integer(),
     height: Type.Integer(),
     notices: Notices,
@@ -131,6 +136,28 @@ const Video = Type.Object(
     state: oneOf("uploaded", "processing", "published", "failed"),
     progress: Type.Number({ minimum: 0, maximum: 1, description: "Of the processing." }),
     failure: nullable(Type.Object({ reason: Type.String(), message: Type.String() })),
+    kind: Type.Unsafe<"video" | "pictures">({
+      type: "string",
+      enum: ["video", "pictures"],
+      description: "A post of pictures has no film: its playUrl is null and its durationMs 0.",
+    }),
+    pictures: Type.Array(
+      Type.Object({
+        alt: Type.String({ description: "What it shows, in words; may be empty." }),
+        width: Type.Integer({ description: "Of the picture that was sent, upright." }),
+        height: Type.Integer(),
+        thumbHash: nullableText(Type.String({ description: "In base64." })),
+        sizes: Type.Array(
+          Type.Object({ url: Type.String(), width: Type.Integer(), height: Type.Integer() }),
+          {
+            description:
+              "JPEGs, the smallest first, fitting into 480 x 854, 1080 x 1920 and 2160 x 3840; a small picture has " +
+              "fewer, since none is enlarged. None until it is published.",
+          },
+        ),
+      }),
+      { description: "Of a post of pictures, in their order; of a video none." },
+    ),
     playUrl: nullableText(Type.String({ description: "H.264/AAC MP4; null until published." })),
     hlsUrl: nullableText(
       Type.String({

@@ -20,6 +20,11 @@ const Description = Type.String({
   maxLength: 16_000,
   description: "At most 2,000 characters, with at most 100 line breaks.",
 });
+const Alt = Type.String({
+  maxLength: 2400,
+  description:
+    "What a picture shows, for people who cannot see it: at most 300 characters, without line breaks.",
+});
 const Visibility = {
   ...VisibilityName,
   description:
@@ -46,15 +51,16 @@ export function videoRoutes({
         schema: {
           summary: "Upload a file: the body is the file",
           description:
-            "Refused at once when the first bytes are no video's, and after a full probe when it cannot be played. " +
+            "A video, or a picture for a post of pictures (JPEG, PNG, WebP or AVIF, at most 20 MB and 50 million pixels). " +
+            "Refused at once when the first bytes are neither's, and after a full probe when it cannot be shown. " +
             "An upload that is not published within a day is thrown away.",
           tags: ["videos"],
-          consumes: ["application/octet-stream", "video/*"],
+          consumes: ["application/octet-stream", "video/*", "image/*"],
           response: answers({ 201: Type.Ref("Upload") }),
         },
       },
       async (request, reply) => {
-        const staged = await intake.receiveVideo(...fileOf(request));
+        const staged = await intake.receiveMedia(...fileOf(request));
         const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request));
         return reply.code(201).send(toApiUpload(upload));
       },
@@ -63,11 +69,19 @@ export function videoRoutes({
       "/videos",
       {
         schema: {
-          summary: "Publish an upload",
-          description: "Asking again for the same upload gives the same video.",
+          summary: "Publish an upload, or several as a post of pictures",
+          description:
+            "With `uploadId` a video, with `pictures` a post of pictures, in their order. Asking again for the same upload, " +
+            "or the same first picture, gives the same video.",
           tags: ["videos"],
           body: Type.Object({
-            uploadId: Id,
+            uploadId: Type.Optional(Id),
+            pictures: Type.Optional(
+              Type.Array(Type.Object({ uploadId: Id, alt: Type.Optional(Alt) }), {
+                minItems: 1,
+                maxItems: 35,
+              }),
+            ),
             title: Title,
             description: Type.Optional(Description),
             visibility: Type.Optional({ ...Visibility, default: "public" }),
@@ -78,7 +92,12 @@ export function videoRoutes({
       },
       async (request, reply) => {
         const call = callOf(request);
-        const published = await video.publish(inNumbers(request.body), call);
+        const { uploadId, pictures, ...said } = request.body;
+        if ((uploadId === undefined) === (pictures === undefined))
+          throw refusal("INVALID_ARGUMENT", "Send either uploadId or pictures.");
+        const published = pictures
+          ? await video.publishPictures({ pictures, ...inNumbers(said) }, call)
+          : await video.publish({ uploadId: uploadId!, ...inNumbers(said) }, call);
         const [view] = await composer.videoViews([published], call);
         // Its author has just asked to delete their account.
         if (!view) throw accountDeleted();

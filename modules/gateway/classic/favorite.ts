@@ -5,7 +5,7 @@ import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { oneOf, requiredId } from "./parameters.ts";
-import { toClassicVideo, videoSchema } from "./present.ts";
+import { toClassicVideos, videoSchema } from "./present.ts";
 
 /** The most videos in the list, which has no pages. */
 const maxListed = 100;
@@ -58,7 +58,7 @@ export function favoriteEndpoints(app: FastifyInstance, context: GatewayContext)
       const { videoIds } = await interaction.listLiked({ userId, limit: maxListed }, call);
       const urls = urlsFor(request);
       const views = await composer.likedVideoViews(videoIds, userId, call);
-      return { ...ok, video_list: views.map((view) => toClassicVideo(view, urls)) };
+      return { ...ok, video_list: toClassicVideos(views, urls) };
     },
   });
 }

@@ -6,34 +6,34 @@ import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
 import { endpoint, ok } from "./endpoint.ts";
 import { optionalTime } from "./parameters.ts";
-import { toClassicVideo, videoSchema } from "./present.ts";
+import { hasFilm, toClassicVideos, videoSchema } from "./present.ts";
 
 const pageSize = 30;
-/** How many pages are tried for a caller whose blocks empty a page. */
-const maxPages = 3;
+/** How many pages are tried for a caller whose blocks, or whose neighbours' pictures, empty a page. */
+const maxPages = 10;
 const answer = { video_list: { type: "array", items: videoSchema }, next_time: { type: "integer" } };
 
 export function feedEndpoint(app: FastifyInstance, context: GatewayContext): void {
   const { feed, composer, pages, urlsFor } = context;
 
-  /** Apps take an empty page for the end of the feed, so a page that blocks have emptied is replaced by the next. */
-  async function ownPage(beforeMs: number | undefined, call: PublicCall) {
+  /** Apps take an empty page for the end of the feed, so one in which nothing is for them is replaced by the next. */
+  async function filled(beforeMs: number | undefined, call: PublicCall) {
     for (let tried = 1, before = beforeMs; ; tried++) {
-      const { videoIds, lastMs } = await feed.getClassicFeed(
-        { beforeMs: before ?? 0, limit: pageSize },
-        call,
-      );
+      const { videoIds, lastMs } = await (call.callerId ? ownIds : guestsIds)(before, call);
       before = lastMs || before;
-      const views = await composer.feedVideoViews(videoIds, call);
+      const views = (await composer.feedVideoViews(videoIds, call)).filter(hasFilm);
       if (views.length > 0 || videoIds.length === 0 || tried === maxPages) return { views, nextMs: before };
     }
   }
 
-  async function guestsPage(beforeMs: number | undefined, call: PublicCall) {
+  const ownIds = (beforeMs: number | undefined, call: PublicCall) =>
+    feed.getClassicFeed({ beforeMs: beforeMs ?? 0, limit: pageSize }, call);
+
+  async function guestsIds(beforeMs: number | undefined, call: PublicCall) {
     const before = beforeMs === undefined ? undefined : { publishedAtMs: beforeMs, videoId: "0" };
     const asked = { ...(before && { before }), limit: pageSize, wholeMilliseconds: true };
     const { videoIds, last } = await feed.getPublicFeed(asked, call);
-    return { views: await composer.feedVideoViews(videoIds, call), nextMs: last?.publishedAtMs ?? beforeMs };
+    return { videoIds, lastMs: last?.publishedAtMs };
   }
 
   async function make(
@@ -42,8 +42,8 @@ export function feedEndpoint(app: FastifyInstance, context: GatewayContext): voi
     urls: MediaUrls,
     reply: FastifyReply,
   ): Promise<FeedPage> {
-    const { views, nextMs } = await (call.callerId ? ownPage : guestsPage)(beforeMs, call);
-    const video_list = views.map((view) => toClassicVideo(view, urls));
+    const { views, nextMs } = await filled(beforeMs, call);
+    const video_list = toClassicVideos(views, urls);
     const page = { ...ok, video_list, next_time: nextMs ?? Date.now() };
     return { text: reply.serializeInput(page, "200") as string, views };
   }

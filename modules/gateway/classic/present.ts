@@ -59,7 +59,7 @@ export function toClassicUser({ user, works, likes, relation }: Person, urls: Me
   };
 }
 
-export function toClassicVideo({ video, author, stats, reaction }: VideoView, urls: MediaUrls) {
+function toClassicVideo({ video, author, stats, reaction }: VideoView, urls: MediaUrls) {
   return {
     id: BigInt(video.id),
     author: toClassicUser(author, urls),
@@ -70,6 +70,15 @@ export function toClassicVideo({ video, author, stats, reaction }: VideoView, ur
     is_favorite: reaction === Reaction.LIKE,
     title: video.title,
   };
+}
+
+/** Posts of pictures have no film, which every video of these clients has: to them they are not there. */
+export function toClassicVideos(views: VideoView[], urls: MediaUrls) {
+  return views.filter(hasFilm).map((view) => toClassicVideo(view, urls));
+}
+
+export function hasFilm({ video }: Pick<VideoView, "video">): boolean {
+  return video.pictures.length === 0;
 }
 
 /** The date of a time as these clients show it: 03-31. */

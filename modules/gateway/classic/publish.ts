@@ -11,7 +11,7 @@ import { callOf, identify, requireServices } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { answerSchema, endpoint, ok } from "./endpoint.ts";
 import { mergeParameters, type Parameters, requiredId, text } from "./parameters.ts";
-import { toClassicVideo, videoSchema } from "./present.ts";
+import { toClassicVideos, videoSchema } from "./present.ts";
 
 /** How long the answer waits for the first rendition, so that a list right after it contains the video. */
 const renditionWaitMs = 10_000;
@@ -114,7 +114,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
       const { videos } = await video.listByAuthor({ authorId, limit: maxListed, everyState: false }, call);
       const urls = urlsFor(request);
       const views = await composer.videoViews(videos, call);
-      return { ...ok, video_list: views.map((view) => toClassicVideo(view, urls)) };
+      return { ...ok, video_list: toClassicVideos(views, urls) };
     },
   });
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Video } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { type BlobKey, type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
 import type { Validity } from "#platform/cache/validity.ts";
@@ -39,7 +40,7 @@ export async function mediaRoutes(
     if (pass) {
       const asViewer = { ...call, callerId: pass.viewerId };
       const [seen] = (await video.getVideos({ ids: [pass.videoId] }, asViewer)).videos;
-      if (seen && [seen.playKey, seen.coverKey].includes(key)) return forOne;
+      if (seen && shows(seen, key)) return forOne;
     }
     const open = await parts.openBlobs([key], { ...call, asOf: await validity.now() });
     return open.has(key) ? whileOpen : undefined;
@@ -70,6 +71,11 @@ export async function mediaRoutes(
       return sendBlob(blobs, { key, type, caching }, request, reply);
     },
   });
+}
+
+function shows({ playKey, coverKey, pictures }: Video, key: BlobKey): boolean {
+  if (key === playKey || key === coverKey) return true;
+  return pictures.some(({ sizes }) => sizes.some((size) => size.key === key));
 }
 
 async function sendBlob(

@@ -8,7 +8,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Signals } from "#platform/signals/signals.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
-import { refuseOtherThanVideo, type Sender, type UploadIntake } from "./upload-intake.ts";
+import { refuseOtherThanMedia, type Sender, type UploadIntake } from "./upload-intake.ts";
 
 const renewEveryMs = 2_000;
 /** Without a renewal for so long one writes no more: soon another one may. */
@@ -196,12 +196,12 @@ export function createResumableIntake(
         held.source = source;
         try {
           if (checksum) await held.lock({ uncheckedFrom: at });
-          const inspect = refuseOtherThanVideo;
+          const inspect = (first: Buffer) => refuseOtherThanMedia(first, sizeBytes);
           await intake.receivePiece(from, () =>
             blobs.append(partial, source, { at, sizeBytes, checksum, inspect, isWriter }),
           );
         } catch (error) {
-          if (error instanceof DomainError && error.reason === "NOT_A_VIDEO")
+          if (error instanceof DomainError && isRefused.has(error.reason))
             await video.cancelUpload({ id }, lasting(call()));
           throw error;
         } finally {
@@ -223,6 +223,8 @@ export function createResumableIntake(
 
 export type ResumableIntake = ReturnType<typeof createResumableIntake>;
 
+/** After these nothing of the file is wanted. */
+const isRefused: ReadonlySet<string> = new Set(["NOT_A_VIDEO", "PICTURE_UNSUPPORTED", "BODY_TOO_LARGE"]);
 /** After these a writer is none any more. */
 const isOver: ReadonlySet<string> = new Set(["UPLOAD_LOCKED", "UPLOAD_NOT_FOUND"]);
 

@@ -3,12 +3,15 @@ import type { Upload } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore, Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { sniffPicture, sniffVideo } from "#platform/media/magic.ts";
+import { sniffPicture, sniffPostPicture, sniffVideo } from "#platform/media/magic.ts";
+import { DEFAULT_MEDIA_LIMITS } from "#platform/media/media-limits.ts";
+import { refusals } from "#platform/media/refusals.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 
-const maxPictureBytes = 8 * 1024 * 1024;
+const maxProfilePictureBytes = 8 * 1024 * 1024;
+const { maxPictureBytes } = DEFAULT_MEDIA_LIMITS;
 const formBytes = 64 * 1024;
 
 /** The largest file without a token before it. */
@@ -34,6 +37,8 @@ export interface Sender {
 export interface UploadIntake {
   /** Errors: NOT_A_VIDEO at once, BODY_TOO_LARGE, EMPTY_FILE, UPLOAD_INCOMPLETE, DISK_FULL, TOO_MANY_REQUESTS. */
   receiveVideo(source: Readable, from: Sender): Promise<Staged>;
+  /** The same, also for pictures of posts. Errors besides: PICTURE_UNSUPPORTED at once. */
+  receiveMedia(source: Readable, from: Sender): Promise<Staged>;
   /** Errors: NOT_A_PICTURE at once, and as above. */
   receivePicture(source: Readable, from: Sender): Promise<Staged>;
   /** Counts a new upload. Errors: TOO_MANY_REQUESTS, BODY_TOO_LARGE. */
@@ -107,6 +112,8 @@ export function createUploadIntake(
 
   return {
     receiveVideo: (source, from) => receive(source, from, maxVideoBytes, refuseOtherThanVideo),
+    receiveMedia: (source, from) =>
+      receive(source, from, maxVideoBytes, (first) => refuseOtherThanMedia(first, from.sizeBytes)),
     async announceVideo({ person, address, sizeBytes }) {
       await uploads.take(person ?? address);
       if ((sizeBytes ?? 0) > maxVideoBytes) throw tooLarge(maxVideoBytes);
@@ -116,7 +123,7 @@ export function createUploadIntake(
       return receive().finally(leave);
     },
     receivePicture: (source, from) =>
-      receive(source, from, maxPictureBytes, (first) => {
+      receive(source, from, maxProfilePictureBytes, (first) => {
         if (sniffPicture(first) === null) throw refusal("NOT_A_PICTURE");
       }),
     async addUpload(staged, address, call) {
@@ -135,9 +142,21 @@ export function createUploadIntake(
 }
 
 /** Looks at the first bytes of a file. Error: NOT_A_VIDEO. */
-export function refuseOtherThanVideo(first: Buffer): void {
+function refuseOtherThanVideo(first: Buffer): void {
   if (sniffVideo(first) === null)
     throw refusal("NOT_A_VIDEO", "This is not a video. Send an MP4, MOV, WebM, MKV, AVI, FLV or MPEG file.");
+}
+
+/**
+ * The same for a file that may be a picture of a post too. Errors: NOT_A_VIDEO, PICTURE_UNSUPPORTED, and BODY_TOO_LARGE
+ * if the size is known.
+ */
+export function refuseOtherThanMedia(first: Buffer, sizeBytes: number | undefined): void {
+  const picture = sniffPostPicture(first);
+  if (picture === null) refuseOtherThanVideo(first);
+  else if (picture === "gif" || picture === "heic" || picture === "moving")
+    throw refusals.pictureUnsupported(picture);
+  else if ((sizeBytes ?? 0) > maxPictureBytes) throw tooLarge(maxPictureBytes);
 }
 
 export function tooLarge(maxBytes: number): DomainError {

@@ -50,8 +50,8 @@ export function firstScreen(
             const { videoIds, next } = await feed.getPublicFeed({ limit: feedLimit }, call);
             const views = await composer.feedVideoViews(videoIds, call);
             const answer = toFeedPage(views, next, urls);
-            const film = answer.items.find(({ playUrl }) => playUrl);
-            return { text: film ? markup({ feed: answer }, film) : "", views };
+            const [film] = answer.items;
+            return { text: film?.playUrl ? markup({ feed: answer }, film) : "", views };
           },
         );
       return (await optional(call, "first-screen", page))?.toString() || undefined;

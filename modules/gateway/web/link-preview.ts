@@ -38,7 +38,7 @@ export function linkPreview(
     video: (id, request) =>
       ask(id, request, async (call, urls) => {
         const [found] = (await video.getVideos({ ids: [id] }, call)).videos;
-        if (!found?.playKey) return null;
+        if (!found?.coverKey) return null;
         const author = await personOf(found.authorId, call);
         return author ? videoPreview(found, author, urls) : null;
       }),
@@ -70,12 +70,16 @@ function videoPreview(video: Video, author: User, urls: MediaUrls): Preview {
     card: "summary_large_image",
     unlisted: !isPublic(video.visibility),
     properties: {
-      "og:type": "video.other",
       "og:image": urls.ofVideo(video, video.coverKey),
-      "og:video": urls.ofVideo(video, video.playKey),
-      "og:video:type": "video/mp4",
-      "og:video:width": video.width,
-      "og:video:height": video.height,
+      ...(video.playKey
+        ? {
+            "og:type": "video.other",
+            "og:video": urls.ofVideo(video, video.playKey),
+            "og:video:type": "video/mp4",
+            "og:video:width": video.width,
+            "og:video:height": video.height,
+          }
+        : { "og:type": "article" }),
     },
   };
 }

@@ -9,9 +9,11 @@ import type { PerCall } from "#platform/db/database.ts";
 import type { Ids } from "#platform/ids/snowflake.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { refuseTooHeavy } from "#platform/media/effort.ts";
-import type { Media, MediaInfo } from "#platform/media/media-tool.ts";
+import type { Media, MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
+import { claimsPicture } from "#platform/media/post-pictures.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import { isPicture, toUpload } from "../present-upload.ts";
 import { addressShare, endOfSession, firstRenditionShortSidePx, tooMuchUnpublished } from "../rules.ts";
 import type { Unpublished, UploadStore } from "../upload-store.ts";
 
@@ -54,15 +56,18 @@ export async function roomBesideOthers(
   };
 }
 
-/** Probes a file; refuses what is no video or would take too long. */
+/** Looks at a picture, or probes a video; refuses what is neither, or would take too long. */
 export async function lookAt(
   file: { staged: string } | { key: BlobKey },
   ownerId: UserId,
   { blobs, media, maxProcessingMs }: UploadParts,
   call: ServedCall,
-): Promise<MediaInfo> {
+): Promise<MediaInfo | PictureInfo> {
   const looking = { signal: call.signal, person: ownerId };
-  const info = await blobs.withFile(file, (path) => media.probe(path, looking));
+  const info = await blobs.withFile(file, async (path) => {
+    return (await claimsPicture(path)) ? media.pictureInfo(path, looking) : media.probe(path, looking);
+  });
+  if (isPicture(info)) return info;
   const cores = availableParallelism();
   refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });
   return info;
@@ -86,8 +91,7 @@ export async function takeOver(
     .catch(endOfSession);
   await blobs.commit(staged, sourceKey);
   if (!(await store.lasting.keepsBlob(sourceKey, jobs))) throw accountDeleted();
-  const { durationMs, width, height, notices } = info;
-  return { id, sizeBytes, durationMs, width, height, notices };
+  return toUpload(id, sizeBytes, info);
 }
 
 export function addUpload(parts: UploadParts, ids: Ids): Handlers<typeof VideoService>["addUpload"] {

@@ -8,6 +8,7 @@ import type { Ids } from "#platform/ids/snowflake.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { KnownFileStore } from "../known-file-store.ts";
+import { toUpload } from "../present-upload.ts";
 import { challengeLifetimeMs, endOfSession } from "../rules.ts";
 import { lookAt, roomFor, type UploadParts } from "./add-upload.ts";
 
@@ -61,8 +62,7 @@ export function knownFiles(
       await store(call)
         .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info, isPlaced }, refuse)
         .catch(endOfSession);
-      const { durationMs, width, height, notices } = info;
-      return { id, sizeBytes, durationMs, width, height, notices };
+      return toUpload(id, sizeBytes, info);
     },
   };
 }

@@ -43,6 +43,8 @@ make -f lavfi -i "color=red:size=96x64" -vf "format=rgba,geq=r=255:g=0:b=0:a='if
 make -i half.png -c:v libwebp -lossless 1 half.webp
 make -f lavfi -i "testsrc2=size=96x64:rate=5:duration=1" -vf "split[a][b];[a]palettegen=max_colors=8[p];[b][p]paletteuse" moving.gif
 make -f lavfi -i "color=black:size=96x64,drawbox=width=48:color=white:thickness=fill" -frames:v 1 -q:v 8 bright-left.jpg
+make -f lavfi -i "color=black:size=96x64:rate=1:duration=1,drawbox=width=48:color=white:thickness=fill" -frames:v 1 -pix_fmt yuv420p \
+  -c:v libaom-av1 -still-picture 1 -cpu-used 8 -fflags +bitexact bright-left.avif
 # As a phone films: large enough that an encode of it can be met half-way.
 make -f lavfi -i "testsrc2=size=720x1280:rate=30:duration=8" -f lavfi -i "sine=frequency=440:duration=8" \
   -c:v libx264 -preset veryslow -crf 51 -pix_fmt yuv420p -c:a aac -b:a 32k -fflags +bitexact -movflags +faststart upright-8s.mp4

@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, use, useSyncExternalStore } from "react";
+import type { PictureUploadStore } from "../pictures/picture-upload-store.ts";
 import type { Preferences } from "../settings/preferences.ts";
 import type { Drafts } from "../social/drafts.ts";
 import type { UploadStore } from "../upload/upload-store.ts";
@@ -14,6 +15,7 @@ export interface Services {
   session: SessionStore;
   preferences: Preferences;
   uploads: UploadStore;
+  pictureUploads: PictureUploadStore;
   drafts: Drafts;
 }
 

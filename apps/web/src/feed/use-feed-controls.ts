@@ -53,6 +53,8 @@ export function useFeedControls(scroller: RefObject<HTMLElement | null>, control
     const onWheel = (event: WheelEvent) => {
       if (event.ctrlKey || (event.target instanceof Element && event.target.closest("[data-open=true]")))
         return;
+      // Pictures of a post are side by side.
+      if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
       event.preventDefault();
       const deltaPx = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * LINE_PX;
       const [next, step] = wheelStep(state, deltaPx, event.timeStamp);

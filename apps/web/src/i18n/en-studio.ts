@@ -50,12 +50,12 @@ export const profile = {
 };
 
 export const upload = {
-  uploadTitle: "Upload a video",
-  dropHere: "Drop a video here",
-  pickHere: "Pick a video or record one",
+  uploadTitle: "Upload",
+  dropHere: "Drop a video or pictures here",
+  pickHere: "Pick a video or pictures, or record one",
   dropNow: "Let go to upload",
-  dropHint: "MP4, WebM, MOV and more. Tall videos look best.",
-  chooseFile: "Choose a video",
+  dropHint: "A video (MP4, WebM, MOV and more), or up to 35 pictures. Tall ones look best.",
+  chooseFile: "Choose files",
   chooseAnother: "Choose another",
   titleLabel: "Title",
   titlePlaceholder: "What is it about?",

@@ -1,5 +1,6 @@
 import { account, settings } from "./en-account.ts";
 import { moderation } from "./en-moderation.ts";
+import { pictures } from "./en-pictures.ts";
 import { reasons } from "./en-reasons.ts";
 import { comments, messages, social } from "./en-social.ts";
 import { profile, upload } from "./en-studio.ts";
@@ -87,5 +88,6 @@ export const en = {
   ...comments,
   ...messages,
   ...moderation,
+  ...pictures,
   reasons,
 };

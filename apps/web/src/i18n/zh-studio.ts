@@ -53,15 +53,15 @@ export const profile: Pick<Dictionary, keyof typeof english.profile> = {
 };
 
 export const upload: Pick<Dictionary, keyof typeof english.upload> = {
-  uploadTitle: "上传视频",
-  dropHere: "把视频拖到这里",
-  pickHere: "选一个视频，或现拍一个",
+  uploadTitle: "上传",
+  dropHere: "把视频或图片拖到这里",
+  pickHere: "选视频或图片，或现拍一个",
   dropNow: "松手即可上传",
-  dropHint: "支持 MP4、WebM、MOV 等格式，竖屏视频效果最好。",
-  chooseFile: "选择视频",
+  dropHint: "一个视频（MP4、WebM、MOV 等）或最多 35 张图片，竖屏效果最好。",
+  chooseFile: "选择文件",
   chooseAnother: "换一个",
   titleLabel: "标题",
-  titlePlaceholder: "说说这个视频吧",
+  titlePlaceholder: "说说这个作品吧",
   charactersLeft: (used, all) => `已输入 ${used} 字，最多 ${all} 字`,
   sending: "正在上传",
   sentNews: "视频已上传，等你发布。",

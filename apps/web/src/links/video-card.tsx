@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import { videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
-import { PlayIcon } from "../ui/icons.tsx";
+import { PicturesIcon, PlayIcon } from "../ui/icons.tsx";
 import "./links.css";
 
 /** A card for a linked video of this server; nothing if it cannot be loaded, since the link is there. */
@@ -16,7 +16,7 @@ export function VideoCard({ id }: { id: string }) {
     <Link href={`/video/${id}`} className="video-card">
       <span className="video-card-cover">
         {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" />}
-        <PlayIcon size={26} />
+        {video.kind === "pictures" ? <PicturesIcon size={26} /> : <PlayIcon size={26} />}
       </span>
       <span className="video-card-text">
         <strong dir="auto">{video.title || t.videoBy(video.author.name)}</strong>

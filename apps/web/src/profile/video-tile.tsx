@@ -2,7 +2,7 @@ import { Link } from "wouter";
 import type { Video } from "../api/types.ts";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { HeartIcon } from "../ui/icons.tsx";
+import { HeartIcon, PicturesIcon } from "../ui/icons.tsx";
 import { LIKED_BY } from "../video/liked-by.ts";
 import { placeholder } from "../video/placeholder.ts";
 import { VisibilityMark } from "../video/visibility-mark.tsx";
@@ -10,14 +10,22 @@ import { VisibilityMark } from "../video/visibility-mark.tsx";
 /** A cover that links to its video; with the author in lists of several authors. */
 export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }) {
   const { t, format } = useI18n();
+  const pictures = video.pictures.length;
   return (
     <Link
       href={likedBy ? `/video/${video.id}?${LIKED_BY}=${likedBy}` : `/video/${video.id}`}
       className="tile"
     >
       {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" style={placeholder(video)} />}
-      <span className="unseen">{t.openVideo(video.title)}</span>
+      <span className="unseen">{pictures > 0 ? t.viewPictures(video.title) : t.openVideo(video.title)}</span>
       <VisibilityMark video={video} />
+      {pictures > 0 && (
+        <span className="tile-pictures">
+          <PicturesIcon size={16} />
+          <span aria-hidden="true">{format.number(pictures)}</span>
+          <span className="unseen">{t.picturesCount(format.number(pictures))}</span>
+        </span>
+      )}
       <span className="tile-shade">
         <span className="tile-likes">
           <HeartIcon size={15} />
@@ -28,7 +36,7 @@ export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }
             {video.author.name}
           </span>
         ) : (
-          <span className="tile-time">{clock(video.durationMs / 1000)}</span>
+          video.kind === "video" && <span className="tile-time">{clock(video.durationMs / 1000)}</span>
         )}
       </span>
     </Link>

@@ -37,7 +37,7 @@ export function DeleteAccount() {
 
 function DeleteDialog({ onClose }: { onClose: () => void }) {
   const { t } = useI18n();
-  const { api, session, uploads, drafts } = useServices();
+  const { api, session, uploads, pictureUploads, drafts } = useServices();
   const cache = useQueryClient();
   const toast = useToast();
   const [, navigate] = useLocation();
@@ -45,6 +45,7 @@ function DeleteDialog({ onClose }: { onClose: () => void }) {
     mutationFn: (password: string) => take(api.DELETE("/api/v1/me", { body: { password } })),
     onSuccess: () => {
       uploads.reset();
+      pictureUploads.reset();
       drafts.clear();
       session.end("left");
       cache.clear();

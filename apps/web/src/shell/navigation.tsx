@@ -4,6 +4,8 @@ import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { UnreadMark } from "../messages/unread-mark.tsx";
 import { useUnread } from "../messages/use-unread.ts";
+import { isSendingPictures } from "../pictures/picture-upload-store.ts";
+import { usePictureNews } from "../pictures/use-picture-news.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import {
   FlameFilledIcon,
@@ -92,17 +94,20 @@ function MessagesItem() {
 
 /** The progress of an upload that continues on other pages. Closing the window would end it. */
 function UploadMark() {
-  const { uploads } = useServices();
+  const { uploads, pictureUploads } = useServices();
   const upload = useSyncExternalStore(uploads.subscribe, uploads.get);
   useUploadNews(upload);
+  const pictures = useSyncExternalStore(pictureUploads.subscribe, pictureUploads.get);
+  usePictureNews(pictures);
   const { step, file, sentBytes } = upload;
   const sending = step === "sending";
+  const leaving = sending || isSendingPictures(pictures);
   useEffect(() => {
-    if (!sending) return;
+    if (!leaving) return;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
     addEventListener("beforeunload", warn);
     return () => removeEventListener("beforeunload", warn);
-  }, [sending]);
+  }, [leaving]);
   if (!sending || !file) return null;
   return <i className="nav-sent" style={{ width: `${(sentBytes / Math.max(1, file.size)) * 100}%` }} />;
 }

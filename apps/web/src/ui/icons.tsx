@@ -89,6 +89,17 @@ export const BackIcon = (props: IconProps) => (
     <path d="m14.5 5-7 7 7 7" />
   </Icon>
 );
+export const NextIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="m9.5 5 7 7-7 7" />
+  </Icon>
+);
+export const PicturesIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <rect x="3.500" y="7" width="13.500" height="13.500" rx="2.500" />
+    <path d="M8 3.500h10a2.500 2.500 0 0 1 2.500 2.500v10" />
+  </Icon>
+);
 export const UpIcon = (props: IconProps) => (
   <Icon {...props}>
     <path d="m5 15 7-7 7 7" />

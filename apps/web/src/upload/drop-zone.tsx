@@ -1,9 +1,10 @@
 import { type DragEvent, useRef, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
+import { PICTURE_TYPES } from "../pictures/picture-types.ts";
 import { FilmIcon } from "../ui/icons.tsx";
 
-/** For dropping or choosing a file; on a phone the chooser offers the camera and the photos. */
-export function DropZone({ onFile }: { onFile: (file: File) => void }) {
+/** For dropping or choosing a video, or some pictures; on a phone the chooser offers the camera and the photos. */
+export function DropZone({ onFiles }: { onFiles: (files: File[]) => void }) {
   const { t } = useI18n();
   const [over, setOver] = useState(false);
   const touch = matchMedia("(pointer: coarse)").matches;
@@ -14,8 +15,8 @@ export function DropZone({ onFile }: { onFile: (file: File) => void }) {
   };
   function drop(event: DragEvent) {
     drag(event);
-    const file = event.dataTransfer.files[0];
-    if (file) onFile(file);
+    const files = [...event.dataTransfer.files];
+    if (files.length > 0) onFiles(files);
   }
   return (
     <section
@@ -35,12 +36,13 @@ export function DropZone({ onFile }: { onFile: (file: File) => void }) {
       <input
         ref={input}
         hidden
+        multiple
         type="file"
-        accept="video/*,.mkv,.mov,.avi,.flv,.ts,.m4v"
+        accept={`video/*,.mkv,.mov,.avi,.flv,.ts,.m4v,${PICTURE_TYPES}`}
         onChange={(event) => {
-          const file = event.target.files?.[0];
+          const files = [...(event.target.files ?? [])];
           event.target.value = "";
-          if (file) onFile(file);
+          if (files.length > 0) onFiles(files);
         }}
       />
     </section>

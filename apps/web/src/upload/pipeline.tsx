@@ -67,7 +67,7 @@ function Outcome({ video, onAgain }: { video: Video; onAgain: () => void }) {
       <div className="outcome" role="status">
         {video.coverUrl && <img className="outcome-cover" src={video.coverUrl} alt="" />}
         <h2>{t.publishedTitle}</h2>
-        <p>{t.publishedBody}</p>
+        <p>{video.kind === "pictures" ? t.picturesPublished : t.publishedBody}</p>
         <Notices video={video} />
         <div className="outcome-actions">
           <Link href={`/video/${video.id}`} className="button button-primary" onClick={onAgain}>
@@ -96,7 +96,9 @@ function Outcome({ video, onAgain }: { video: Video; onAgain: () => void }) {
       <h2>
         {video.state === "uploaded" || video.progress === null
           ? t.waitingDetail
-          : t.processingDetail(format.percent(video.progress))}
+          : (video.kind === "pictures" ? t.picturesPreparing : t.processingDetail)(
+              format.percent(video.progress),
+            )}
       </h2>
       <ProgressBar label={t.stepProcessing} share={video.state === "processing" ? video.progress : null} />
       <p>{t.keepBrowsing}</p>

@@ -8,7 +8,7 @@ import { refusedTitle } from "./refused-title.ts";
 import type { UploadState } from "./upload-store.ts";
 
 /** A failed upload: the reason, and a retry. */
-export function Refused({ state, onFile }: { state: UploadState; onFile: (file: File) => void }) {
+export function Refused({ state, onFiles }: { state: UploadState; onFiles: (files: File[]) => void }) {
   const { t } = useI18n();
   const { problem, file } = state;
   return (
@@ -20,11 +20,11 @@ export function Refused({ state, onFile }: { state: UploadState; onFile: (file: 
           <p>{explain(t, problem)}</p>
           <p className="refused-file">{file?.name}</p>
           {file && problem && isTransient(problem) && (
-            <RetryButton error={problem} onRetry={() => onFile(file)} />
+            <RetryButton error={problem} onRetry={() => onFiles([file])} />
           )}
         </div>
       </section>
-      <DropZone onFile={onFile} />
+      <DropZone onFiles={onFiles} />
     </>
   );
 }

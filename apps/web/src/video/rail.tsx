@@ -57,9 +57,11 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
       <RailButton name={t.share} onClick={() => (isMember ? setSharing(true) : void share())}>
         <ShareIcon size={28} />
       </RailButton>
-      <RailButton name={muted ? t.soundOn : t.soundOff} text={t.sound} onClick={toggle}>
-        {muted ? <SoundOffIcon size={26} /> : <SoundOnIcon size={26} />}
-      </RailButton>
+      {video.kind !== "pictures" && (
+        <RailButton name={muted ? t.soundOn : t.soundOff} text={t.sound} onClick={toggle}>
+          {muted ? <SoundOffIcon size={26} /> : <SoundOnIcon size={26} />}
+        </RailButton>
+      )}
       <button
         type="button"
         className="rail-button"

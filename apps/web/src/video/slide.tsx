@@ -3,6 +3,7 @@ import { fitOf, ratioOf } from "#platform/media/fit.ts";
 import type { Video } from "../api/types.ts";
 import type { Preload } from "../feed/nearness.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { PictureStage } from "../pictures/picture-stage.tsx";
 import { useReaction } from "../social/use-reaction.ts";
 import { SoundOffIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
@@ -39,6 +40,7 @@ interface Props {
 /** One video of the feed, as tall as the screen. */
 export const Slide = memo(function Slide({ video, position, total, shown, active, ...rest }: Props) {
   const titleId = useId();
+  const Shown = video.kind === "pictures" ? PictureStage : Stage;
   return (
     <article
       className="slide"
@@ -52,7 +54,7 @@ export const Slide = memo(function Slide({ video, position, total, shown, active
     >
       {shown && (
         <>
-          <Stage video={video} active={active} titleId={titleId} {...rest} />
+          <Shown video={video} active={active} titleId={titleId} {...rest} />
           <Rail video={video} active={active} />
         </>
       )}

@@ -1,22 +1,14 @@
-import { type MouseEvent, useRef, useState } from "react";
+import { type MouseEvent, useRef } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
-import { HeartIcon, PlayIcon } from "../ui/icons.tsx";
+import { PlayIcon } from "../ui/icons.tsx";
+import { useHearts } from "./hearts.tsx";
 import { nextTap, type Tap } from "./tap.ts";
-
-const HEART_MS = 900;
 
 interface Props {
   active: boolean;
   paused: boolean;
   onToggle: () => void;
   onLike: () => void;
-}
-
-interface Heart {
-  key: number;
-  left: number;
-  top: number;
-  tilt: number;
 }
 
 /**
@@ -26,9 +18,10 @@ interface Heart {
 export function TapArea({ active, paused, onToggle, onLike }: Props) {
   const { t } = useI18n();
   const last = useRef<Tap | null>(null);
-  const [hearts, setHearts] = useState<readonly Heart[]>([]);
+  const [hearts, addHeart] = useHearts();
 
-  function onClick({ currentTarget, detail, timeStamp, clientX, clientY }: MouseEvent<HTMLElement>) {
+  function onClick(event: MouseEvent<HTMLElement>) {
+    const { currentTarget, detail, timeStamp, clientX, clientY } = event;
     if (!active) return currentTarget.scrollIntoView();
     // A key or a screen reader has no position and presses once.
     if (detail === 0) return onToggle();
@@ -37,15 +30,7 @@ export function TapArea({ active, paused, onToggle, onLike }: Props) {
     if (tap.count <= 2) onToggle();
     if (tap.count === 1) return;
     onLike();
-    const box = currentTarget.getBoundingClientRect();
-    const heart = {
-      key: timeStamp,
-      left: clientX - box.left,
-      top: clientY - box.top,
-      tilt: ((tap.count * 17) % 40) - 20,
-    };
-    setHearts((now) => [...now, heart]);
-    setTimeout(() => setHearts((now) => now.filter((one) => one !== heart)), HEART_MS);
+    addHeart(event, tap.count);
   }
   return (
     <>
@@ -58,11 +43,7 @@ export function TapArea({ active, paused, onToggle, onLike }: Props) {
       >
         {active && paused && <PlayIcon size={84} />}
       </button>
-      {hearts.map(({ key, left, top, tilt }) => (
-        <span key={key} className="stage-heart" style={{ left, top, rotate: `${tilt}deg` }}>
-          <HeartIcon size={96} />
-        </span>
-      ))}
+      {hearts}
     </>
   );
 }

@@ -5,10 +5,10 @@ import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 
 /** Addresses of what is not public end after an hour: asks for the next one when a film cannot be loaded. */
-export function useFreshAddress({ id, playUrl }: Video, failed: boolean): void {
+export function useFreshAddress({ id, coverUrl }: Video, failed: boolean): void {
   const { api } = useServices();
   const known = useKnown();
-  const ends = failed && playUrl?.includes("signature=");
+  const ends = failed && coverUrl?.includes("signature=");
   useEffect(() => {
     if (!ends) return;
     const gone = new AbortController();

@@ -8,7 +8,7 @@ import type { Video } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
 import { FeedView } from "../feed/feed-view.tsx";
-import { playable, wanted } from "../feed/playable.ts";
+import { isPlayable, playable, wanted } from "../feed/playable.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
@@ -31,7 +31,7 @@ export function VideoPage({ id }: { id: string }) {
     <>
       <h1 className="unseen">{data ? data.title || t.videoBy(data.author.name) : t.feed}</h1>
       <BackButton overlay />
-      {data?.playUrl ? (
+      {data && isPlayable(data) ? (
         <Continued video={data} />
       ) : data ? (
         <Notice title={t.notReady}>

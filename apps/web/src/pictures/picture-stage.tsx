@@ -1,0 +1,136 @@
+import { type MouseEvent, useEffect, useRef } from "react";
+import type { Video } from "../api/types.ts";
+import { removeFirstScreen } from "../feed/first-screen.ts";
+import { useI18n } from "../i18n/i18n.tsx";
+import { useReaction } from "../social/use-reaction.ts";
+import { BackIcon, NextIcon } from "../ui/icons.tsx";
+import { Caption } from "../video/caption.tsx";
+import { useHearts } from "../video/hearts.tsx";
+import { nextTap, type Tap } from "../video/tap.ts";
+import { useVideoKeys } from "../video/use-video-keys.ts";
+import { Picture } from "./picture.tsx";
+import { useCarousel } from "./use-carousel.ts";
+import "./picture-stage.css";
+
+interface Props {
+  video: Video;
+  active: boolean;
+  /** Whether its first picture is loaded: later posts wait until what is in view is there. */
+  covered: boolean;
+  titleId: string;
+  onWarm: () => void;
+}
+
+/** A tap on this share of the width, at either side, turns the page. */
+const EDGE = 0.25;
+
+/** The pictures of a post, side by side: swiped, turned by keys, buttons and taps at the sides; two taps like. */
+export function PictureStage({ video, active, covered, titleId, onWarm }: Props) {
+  const { t, format } = useI18n();
+  const { pictures } = video;
+  const count = pictures.length;
+  const { scroller, at, seen, move } = useCarousel(count, active);
+  const react = useReaction(video);
+  useVideoKeys(video, active);
+  const [hearts, addHeart] = useHearts();
+  const last = useRef<Tap | null>(null);
+  useEffect(() => {
+    if (active) removeFirstScreen();
+  }, [active]);
+
+  function onClick(event: MouseEvent<HTMLElement>) {
+    const { currentTarget, timeStamp, clientX, clientY } = event;
+    if (!active) return currentTarget.scrollIntoView();
+    const box = currentTarget.getBoundingClientRect();
+    const share = (clientX - box.left) / box.width;
+    const by = share < EDGE ? -1 : share > 1 - EDGE ? 1 : 0;
+    const turns = by !== 0 && at + by >= 0 && at + by < count;
+    const tap = nextTap(last.current, timeStamp, clientX, clientY);
+    last.current = tap;
+    if (turns) return move(by);
+    if (tap.count === 1) return;
+    react("like");
+    addHeart(event, tap.count);
+  }
+  const place = (index: number) => t.pictureOf(format.number(index + 1), format.number(count));
+  const current = pictures[at];
+  return (
+    <section className="stage" data-fit="contain" aria-roledescription="carousel" aria-label={t.carousel}>
+      {covered && current?.sizes[0] && <img className="stage-blur" src={current.sizes[0].url} alt="" />}
+      {/* biome-ignore-start lint/a11y/useSemanticElements: the form's element for groups does not scroll. */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: arrow keys turn the pages, and L likes. */}
+      <div
+        className="pictures"
+        ref={scroller}
+        tabIndex={active && count > 1 ? 0 : -1}
+        role="group"
+        aria-label={t.carousel}
+        onClick={onClick}
+      >
+        {pictures.map((picture, index) => (
+          <figure
+            // biome-ignore lint/suspicious/noArrayIndexKey: the same picture may be there twice, and none moves.
+            key={index}
+            aria-roledescription="slide"
+            aria-label={place(index)}
+            aria-hidden={index !== at}
+          >
+            {(active ? index <= seen + 1 : covered && index === 0) && (
+              <Picture
+                video={video}
+                picture={picture}
+                place={place(index)}
+                inView={active && index === at}
+                onLoad={active ? onWarm : undefined}
+              />
+            )}
+          </figure>
+        ))}
+      </div>
+      {/* biome-ignore-end lint/a11y/useSemanticElements: up to here. */}
+      {hearts}
+      {count > 1 && (
+        <>
+          <span className="pictures-place" aria-hidden="true">
+            {format.number(at + 1)}/{format.number(count)}
+          </span>
+          <span className="pictures-dots" aria-hidden="true">
+            {pictures.map((_, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: as above.
+              <i key={index} data-at={index === at} />
+            ))}
+          </span>
+          <button
+            type="button"
+            className="pictures-turn"
+            data-to="previous"
+            aria-label={t.previousPicture}
+            disabled={at === 0}
+            tabIndex={active ? 0 : -1}
+            onClick={() => move(-1)}
+          >
+            <BackIcon size={22} />
+          </button>
+          <button
+            type="button"
+            className="pictures-turn"
+            data-to="next"
+            aria-label={t.nextPicture}
+            disabled={at === count - 1}
+            tabIndex={active ? 0 : -1}
+            onClick={() => move(1)}
+          >
+            <NextIcon size={22} />
+          </button>
+          {active && (
+            <span className="unseen" role="status">
+              {t.pictureShows(place(at), current?.alt ?? "")}
+            </span>
+          )}
+        </>
+      )}
+      <div className="stage-shade" />
+      <Caption video={video} titleId={titleId} />
+    </section>
+  );
+}

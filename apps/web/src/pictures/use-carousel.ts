@@ -1,0 +1,92 @@
+import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { isForVideos, isInDrawer } from "../video/for-videos.ts";
+
+interface Carousel {
+  scroller: RefObject<HTMLDivElement | null>;
+  /** The picture in view. */
+  at: number;
+  /** The last one that was in view. */
+  seen: number;
+  move: (by: number) => void;
+}
+
+/** Which of some pictures, as wide as the box that scrolls them, is in view. The browser itself swipes and snaps. */
+export function useCarousel(count: number, active: boolean): Carousel {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [at, setAt] = useState(0);
+  const [seen, setSeen] = useState(0);
+  /** Where a key or a button sent it: two quick presses are two pictures. */
+  const target = useRef<number | null>(null);
+
+  useEffect(() => {
+    const box = scroller.current;
+    if (!box) return;
+    const look = () => {
+      // In Arabic and Hebrew pages it would be negative.
+      const place = Math.abs(box.scrollLeft) / box.clientWidth || 0;
+      const now = Math.round(place);
+      if (target.current !== null && Math.abs(place - target.current) > 0.01) return;
+      target.current = null;
+      setAt(now);
+      setSeen((last) => Math.max(last, now));
+    };
+    const ended = new AbortController();
+    const on = (type: string, run: () => void) =>
+      box.addEventListener(type, run, { signal: ended.signal, passive: true });
+    on("scroll", look);
+    on("scrollend", () => {
+      target.current = null;
+      look();
+    });
+    on("touchstart", () => {
+      target.current = null;
+    });
+    return () => ended.abort();
+  }, []);
+
+  const move = useCallback(
+    (by: number) => {
+      const box = scroller.current;
+      if (!box) return;
+      const from = target.current ?? Math.round(Math.abs(box.scrollLeft) / box.clientWidth);
+      const next = Math.min(Math.max(0, from + by), count - 1);
+      if (next === from) return;
+      target.current = next;
+      setAt(next);
+      setSeen((last) => Math.max(last, next));
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      box.scrollTo({ left: next * box.clientWidth, behavior: still ? "instant" : "smooth" });
+    },
+    [count],
+  );
+
+  useEffect(() => {
+    if (!active || count < 2) return;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+      if (!isForVideos(event) || isInDrawer(event.target)) return;
+      event.preventDefault();
+      move(event.key === "ArrowRight" ? 1 : -1);
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [active, count, move]);
+
+  // A box that changes its width keeps the picture.
+  const kept = useRef(at);
+  kept.current = at;
+  useEffect(() => {
+    const box = scroller.current;
+    if (!box) return;
+    let widthPx = box.clientWidth;
+    const watch = new ResizeObserver(() => {
+      if (box.clientWidth === widthPx) return;
+      widthPx = box.clientWidth;
+      box.scrollTo({ left: kept.current * widthPx, behavior: "instant" });
+    });
+    watch.observe(box);
+    return () => watch.disconnect();
+  }, []);
+
+  return { scroller, at, seen, move };
+}

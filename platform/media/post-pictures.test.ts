@@ -1,0 +1,185 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createMetrics } from "../observe/metrics.ts";
+import { embeddedProtection } from "../protect/embedded-protection.ts";
+import { patienceMs } from "../testing/patience.ts";
+import { bundleMediaWorker } from "./bundle-worker.ts";
+import { createMediaTool } from "./create-media-tool.ts";
+import { createFfmpegEngine } from "./ffmpeg-engine.ts";
+import { findLack } from "./find-media-tool.ts";
+import { sniffPostPicture } from "./magic.ts";
+import { DEFAULT_MEDIA_LIMITS, type MediaLimits } from "./media-limits.ts";
+import { mediaQueue } from "./media-queue.ts";
+import type { Media } from "./media-tool.ts";
+import { createNodeAvEngine } from "./node-av-engine.ts";
+import { readPictureHeader } from "./picture-header.ts";
+
+const LIMITS = { ...DEFAULT_MEDIA_LIMITS, probeTimeoutMs: patienceMs, stillTimeoutMs: patienceMs };
+const PROGRAMS = { ffmpeg: "ffmpeg", ffprobe: "ffprobe" };
+const repository = fileURLToPath(new URL("../../", import.meta.url));
+const worker = join(repository, "build", "test", `media-worker-${randomUUID()}.js`);
+const options = { signal: new AbortController().signal };
+const because = (reason: string) => expect.objectContaining({ name: "DomainError", reason });
+const own = (name: string) => readFile(join(repository, "platform/media/testdata", name));
+const boxes = [
+  { maxWidthPx: 60, maxHeightPx: 60 },
+  { maxWidthPx: 30, maxHeightPx: 30 },
+];
+
+let directory: string;
+let lack: string | null;
+beforeAll(async () => {
+  await bundleMediaWorker(worker);
+  lack = await findLack(PROGRAMS, LIMITS);
+  directory = await mkdtemp(join(tmpdir(), "pictures-"));
+});
+afterAll(async () => {
+  await rm(worker, { force: true });
+  await rm(directory, { recursive: true, force: true });
+});
+async function written(content: Buffer): Promise<string> {
+  const path = join(directory, randomUUID());
+  await writeFile(path, content);
+  return path;
+}
+
+/** Exif with nothing but an orientation. */
+function exif(orientation: number): Buffer {
+  const tiff = Buffer.from("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\0\0\0\0\0\0\0\0", "latin1");
+  tiff.writeUInt16LE(orientation, 18);
+  return tiff;
+}
+
+/** The same lossless WebP in the extended form, with Exif behind it. */
+function turnedWebp(still: Buffer, orientation: number): Buffer {
+  const chunk = (type: string, data: Buffer) => {
+    const head = Buffer.alloc(8);
+    head.write(type, 0, "latin1");
+    head.writeUInt32LE(data.length, 4);
+    return Buffer.concat([head, data, Buffer.alloc(data.length % 2)]);
+  };
+  const size = readPictureHeader("webp", still)!;
+  const header = Buffer.alloc(10);
+  header[0] = 0x08;
+  header.writeUIntLE(size.width - 1, 4, 3);
+  header.writeUIntLE(size.height - 1, 7, 3);
+  const parts = [chunk("VP8X", header), still.subarray(12), chunk("EXIF", exif(orientation))];
+  return chunk("RIFF", Buffer.concat([Buffer.from("WEBP"), ...parts]));
+}
+
+/** The same AVIF, turned by a quarter against the clock. */
+function turnedAvif(still: Buffer): Buffer {
+  const grown = Buffer.from("\0\0\0\x09irot\x01", "latin1");
+  const at = still.indexOf("ispe", 0, "latin1") - 4;
+  const file = Buffer.concat([still.subarray(0, at), grown, still.subarray(at)]);
+  // What contains it grows by as much, and what follows lies further back.
+  for (const box of ["meta", "iprp", "ipco"]) {
+    const from = file.indexOf(box, 0, "latin1") - 4;
+    file.writeUInt32BE(file.readUInt32BE(from) + grown.length, from);
+  }
+  const place = file.indexOf("iloc", 0, "latin1");
+  const before = still.indexOf("mdat", 0, "latin1") + 4;
+  const where = file.indexOf(Buffer.from([0, 0, before >> 8, before & 255]), place);
+  file.writeUInt32BE(before + grown.length, where);
+  // It is the first property now.
+  const ipma = file.indexOf("ipma", 0, "latin1");
+  const count = file[ipma + 14]!;
+  for (let i = 0; i < count; i++) file[ipma + 15 + i]! += 1;
+  return file;
+}
+
+describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
+  const toolWith = (limits: Partial<MediaLimits> = {}): Media => {
+    const all = { ...LIMITS, ...limits };
+    const engine = name === "ffmpeg" ? createFfmpegEngine(PROGRAMS, all) : createNodeAvEngine(worker, all);
+    return createMediaTool(engine, all);
+  };
+  const tool = toolWith();
+  const outputs = () => boxes.map((box) => ({ ...box, output: join(directory, randomUUID()) }));
+
+  test.each([
+    ["a JPEG", "jpeg", () => own("bright-left.jpg"), [96, 64]],
+    ["a transparent PNG", "png", () => own("half.png"), [96, 64]],
+    ["a WebP", "webp", () => own("half.webp"), [96, 64]],
+    ["a WebP on its side", "webp", async () => turnedWebp(await own("half.webp"), 6), [64, 96]],
+    ["an AVIF", "avif", () => own("bright-left.avif"), [96, 64]],
+    ["an AVIF on its side", "avif", async () => turnedAvif(await own("bright-left.avif")), [64, 96]],
+  ] as const)("%s is measured and made smaller, upright", async (_name, format, make, [width, height]) => {
+    if (lack && name === "ffmpeg") return;
+    const input = await written(await make());
+    const info = await tool.pictureInfo(input, options);
+    expect(info).toMatchObject({ picture: format, width, height });
+    const drafts = outputs();
+    const sizes = await tool.pictureSizes(input, drafts, info, options);
+    const [long, short] = [60, 40];
+    const wanted = width > height ? { width: long, height: short } : { width: short, height: long };
+    expect(sizes).toEqual([wanted, { width: wanted.width / 2, height: wanted.height / 2 }]);
+    for (const [at, { output }] of drafts.entries())
+      expect(readPictureHeader("jpeg", await readFile(output))).toMatchObject(sizes[at]!);
+  });
+
+  test("what a picture may cost is limited before it is decoded", async () => {
+    if (lack && name === "ffmpeg") return;
+    const jpeg = await written(await own("bright-left.jpg"));
+    const avif = await written(await own("bright-left.avif"));
+    const few = toolWith({ maxPicturePixels: 96 * 64 - 1 });
+    for (const path of [jpeg, avif])
+      await expect(few.pictureInfo(path, options)).rejects.toEqual(because("PICTURE_TOO_LARGE"));
+    const small = toolWith({ maxPictureBytes: 100 });
+    await expect(small.pictureInfo(jpeg, options)).rejects.toEqual(because("BODY_TOO_LARGE"));
+    const square = toolWith({ maxPictureRatio: 1.4 });
+    for (const path of [jpeg, avif])
+      await expect(square.pictureInfo(path, options)).rejects.toEqual(because("PICTURE_SHAPE"));
+    // A script that goes by a picture's name is read by none of the decoders of pictures.
+    const fake = await written(
+      Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.from("#EXTM3U\nfile:///")]),
+    );
+    await expect(tool.pictureInfo(fake, options)).rejects.toEqual(because("PICTURE_DAMAGED"));
+    const film = await written(await own("compliant.mp4"));
+    await expect(tool.pictureInfo(film, options)).rejects.toEqual(because("NOT_A_PICTURE"));
+  });
+
+  test("a film in the clothes of an AVIF is no picture", async () => {
+    if (lack && name === "ffmpeg") return;
+    const film = await own("compliant.mp4");
+    film.write("avif", 8, "latin1");
+    await expect(tool.pictureInfo(await written(film), options)).rejects.toEqual(because("PICTURE_DAMAGED"));
+  });
+});
+
+test("the kinds that posts do not take are told by their first bytes", async () => {
+  const named = (text: string) => sniffPostPicture(Buffer.from(text, "latin1"));
+  expect(sniffPostPicture(await own("moving.gif"))).toBe("gif");
+  expect(named("\0\0\0\x18ftypheic\0\0\0\0mif1heic")).toBe("heic");
+  expect(named("\0\0\0\x18ftypmif1\0\0\0\0mif1heic")).toBe("heic");
+  expect(named("\0\0\0\x18ftypmif1\0\0\0\0mif1avif")).toBe("avif");
+  expect(named("\0\0\0\x18ftypavis\0\0\0\0avisavif")).toBe("moving");
+  expect(named("RIFF\x40\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\0\0\0\0\0\0")).toBe("moving");
+  expect(sniffPostPicture(await own("half.webp"))).toBe("webp");
+  expect(sniffPostPicture(await own("compliant.mp4"))).toBeNull();
+});
+
+test("people whose pictures are looked at take turns, however many one of them sends", async () => {
+  const began: string[] = [];
+  const ends: (() => void)[] = [];
+  const slow = {
+    pictureInfo: (_file: string, { person = "" }: { person?: string }) => {
+      began.push(person);
+      return new Promise((resolve) => ends.push(() => resolve(undefined)));
+    },
+  } as unknown as Media;
+  const protect = embeddedProtection({ limits: true, metrics: createMetrics() });
+  const bounds = { help: "A test", concurrency: 1, perKey: 1, maxWaiting: 9, maxWaitingPerKey: 9 };
+  const queue = mediaQueue(slow, protect.fairQueue("a_test", { ...bounds, maxWaitMs: patienceMs }));
+  const all = ["eve", "eve", "eve", "ada"].map((person) => queue.pictureInfo("", { ...options, person }));
+  for (let done = 0; done < all.length; done++) {
+    await expect.poll(() => ends.length).toBe(done + 1);
+    ends[done]!();
+  }
+  await Promise.all(all);
+  expect(began).toEqual(["eve", "ada", "eve", "eve"]);
+});
