@@ -77,8 +77,8 @@ const keys = {
   mediaWorkers: key(
     "DOUYA_MEDIA_WORKERS",
     String(Math.max(1, cores - 1)),
-    "Videos processed at once that take long; one more that does not.",
-    whole,
+    "Videos processed at once that take long, and one more that does not; 0: none here, processes of --target=media do it.",
+    (value) => (value === "0" ? 0 : whole(value)),
   ),
   rungShortSidesPx: key(
     "DOUYA_RUNGS",

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkiigUKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSKQoIbWVudGlvbnMYEyADKAsyFy5kb3V5YS52aWRlby52MS5NZW50aW9uEhQKDGVkaXRlZF9hdF9tcxgUIAEoARIuCgp2aXNpYmlsaXR5GBUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIYChBkb3dubG9hZF9hbGxvd2VkGBYgASgIEisKBmxhZGRlchgXIAEoDjIbLmRvdXlhLnZpZGVvLnYxLkxhZGRlclN0YXRlEhQKDGxhZGRlcl9ydW5ncxgYIAEoDRIyCgpyZW5kaXRpb25zGBkgAygLMh4uZG91eWEudmlkZW8udjEuU2hvd25SZW5kaXRpb24SEgoKdGh1bWJfaGFzaBgaIAEoCSIsCgdNZW50aW9uEhAKCG5hbWVfa2V5GAEgASgJEg8KB3VzZXJfaWQYAiABKAkiVAoOU2hvd25SZW5kaXRpb24SEgoKc2hvcnRfc2lkZRgBIAEoDRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SDwoHYml0cmF0ZRgEIAEoDSIoChRHZXRSZW5kaXRpb25zUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSJGChVHZXRSZW5kaXRpb25zUmVzcG9uc2USLQoKcmVuZGl0aW9ucxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlJlbmRpdGlvbiKpAQoJUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SCwoDa2V5GAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDRIOCgZjb2RlY3MYBSABKAkSCwoDZnBzGAYgASgBEhIKCmluaXRfYnl0ZXMYByABKA0SFgoOZnJhZ21lbnRfYnl0ZXMYCCADKA0SEwoLZnJhZ21lbnRfdXMYCSADKA0iVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIj8KGUNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QSDgoGc2hhMjU2GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAEiWgoaQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USEQoJY2hhbGxlbmdlGAEgASgJEikKBnJhbmdlcxgCIAMoCzIZLmRvdXlhLnZpZGVvLnYxLkJ5dGVSYW5nZSIlCglCeXRlUmFuZ2USDAoEZnJvbRgBIAEoARIKCgJ0bxgCIAEoASJKChVQcm92ZUtub3duRmlsZVJlcXVlc3QSEQoJY2hhbGxlbmdlGAEgASgJEg0KBXByb29mGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiqwEKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiYQoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRIUCgx3aXRoX2ZyaWVuZHMYBCABKAgiUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIInMKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAESEQoJYXV0aG9yX2lkGAMgASgJEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5IiMKFEZpbmRQdWJsaXNoZWRSZXF1ZXN0EgsKA2lkcxgBIAMoCSJCChVGaW5kUHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkIiQKFEZpbmRPcGVuQmxvYnNSZXF1ZXN0EgwKBGtleXMYASADKAkiJQoVRmluZE9wZW5CbG9ic1Jlc3BvbnNlEgwKBGtleXMYASADKAkiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIswBChJVcGRhdGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSEgoFdGl0bGUYAiABKAlIAIgBARIYCgtkZXNjcmlwdGlvbhgDIAEoCUgBiAEBEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5Eh0KEGRvd25sb2FkX2FsbG93ZWQYBSABKAhIAogBAUIICgZfdGl0bGVCDgoMX2Rlc2NyaXB0aW9uQhMKEV9kb3dubG9hZF9hbGxvd2VkIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEKogBCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhcKE1ZJU0lCSUxJVFlfVU5MSVNURUQQAhIWChJWSVNJQklMSVRZX0ZSSUVORFMQAxIWChJWSVNJQklMSVRZX1BSSVZBVEUQBCqPAQoLTGFkZGVyU3RhdGUSHAoYTEFEREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTEFEREVSX1NUQVRFX1dBSVRJTkcQARIYChRMQURERVJfU1RBVEVfUlVOTklORxACEhUKEUxBRERFUl9TVEFURV9ET05FEAMSFwoTTEFEREVSX1NUQVRFX0ZBSUxFRBAEMrYPCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJhCg1HZXRSZW5kaXRpb25zEiQuZG91eWEudmlkZW8udjEuR2V0UmVuZGl0aW9uc1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5HZXRSZW5kaXRpb25zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kUHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kT3BlbkJsb2JzEiQuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEk0KC1VwZGF0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuVXBkYXRlVmlkZW9SZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEmQKDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkiigUKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSKQoIbWVudGlvbnMYEyADKAsyFy5kb3V5YS52aWRlby52MS5NZW50aW9uEhQKDGVkaXRlZF9hdF9tcxgUIAEoARIuCgp2aXNpYmlsaXR5GBUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIYChBkb3dubG9hZF9hbGxvd2VkGBYgASgIEisKBmxhZGRlchgXIAEoDjIbLmRvdXlhLnZpZGVvLnYxLkxhZGRlclN0YXRlEhQKDGxhZGRlcl9ydW5ncxgYIAEoDRIyCgpyZW5kaXRpb25zGBkgAygLMh4uZG91eWEudmlkZW8udjEuU2hvd25SZW5kaXRpb24SEgoKdGh1bWJfaGFzaBgaIAEoCSIsCgdNZW50aW9uEhAKCG5hbWVfa2V5GAEgASgJEg8KB3VzZXJfaWQYAiABKAkiVAoOU2hvd25SZW5kaXRpb24SEgoKc2hvcnRfc2lkZRgBIAEoDRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SDwoHYml0cmF0ZRgEIAEoDSIoChRHZXRSZW5kaXRpb25zUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSJGChVHZXRSZW5kaXRpb25zUmVzcG9uc2USLQoKcmVuZGl0aW9ucxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlJlbmRpdGlvbiKpAQoJUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SCwoDa2V5GAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDRIOCgZjb2RlY3MYBSABKAkSCwoDZnBzGAYgASgBEhIKCmluaXRfYnl0ZXMYByABKA0SFgoOZnJhZ21lbnRfYnl0ZXMYCCADKA0SEwoLZnJhZ21lbnRfdXMYCSADKA0iVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIj8KGUNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QSDgoGc2hhMjU2GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAEiWgoaQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USEQoJY2hhbGxlbmdlGAEgASgJEikKBnJhbmdlcxgCIAMoCzIZLmRvdXlhLnZpZGVvLnYxLkJ5dGVSYW5nZSIlCglCeXRlUmFuZ2USDAoEZnJvbRgBIAEoARIKCgJ0bxgCIAEoASJKChVQcm92ZUtub3duRmlsZVJlcXVlc3QSEQoJY2hhbGxlbmdlGAEgASgJEg0KBXByb29mGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiqwEKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiYQoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRIUCgx3aXRoX2ZyaWVuZHMYBCABKAgiUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIInMKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAESEQoJYXV0aG9yX2lkGAMgASgJEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5IiMKFEZpbmRQdWJsaXNoZWRSZXF1ZXN0EgsKA2lkcxgBIAMoCSJCChVGaW5kUHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkIiQKFEZpbmRPcGVuQmxvYnNSZXF1ZXN0EgwKBGtleXMYASADKAkiJQoVRmluZE9wZW5CbG9ic1Jlc3BvbnNlEgwKBGtleXMYASADKAkiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIswBChJVcGRhdGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSEgoFdGl0bGUYAiABKAlIAIgBARIYCgtkZXNjcmlwdGlvbhgDIAEoCUgBiAEBEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5Eh0KEGRvd25sb2FkX2FsbG93ZWQYBSABKAhIAogBAUIICgZfdGl0bGVCDgoMX2Rlc2NyaXB0aW9uQhMKEV9kb3dubG9hZF9hbGxvd2VkIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASKIAQoUTGVhc2VNZWRpYUpvYlJlcXVlc3QSDgoGd29ya2VyGAEgASgJEg0KBWtpbmRzGAIgAygJEhIKCmV4Y2VwdF9pZHMYAyADKAkSEgoKbGlnaHRfb25seRgEIAEoCBIVCg1leGNlcHRfb3duZXJzGAUgAygJEhIKCmR1ZV9mb3JfbXMYBiABKA0iPgoVTGVhc2VNZWRpYUpvYlJlc3BvbnNlEiUKA2pvYhgBIAEoCzIYLmRvdXlhLnZpZGVvLnYxLk1lZGlhSm9iIucBCghNZWRpYUpvYhIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEhAKCHZpZGVvX2lkGAMgASgJEg8KB2F0dGVtcHQYBCABKA0SDQoFaGVhdnkYBSABKAgSDQoFb3duZXIYBiABKAkSEAoIdHJhY2VfaWQYByABKAkSEQoJYXV0aG9yX2lkGAggASgJEhEKCWlucHV0X2tleRgJIAEoCRITCgtpbnB1dF9ieXRlcxgKIAEoARIMCgRpbmZvGAsgASgJEhMKC3Nob3J0X3NpZGVzGAwgAygNEhAKCGxhc3RfdHJ5GA0gASgIIlYKFEtlZXBNZWRpYUpvYnNSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIuCgRqb2JzGAIgAygLMiAuZG91eWEudmlkZW8udjEuTWVkaWFKb2JQcm9ncmVzcyI+ChBNZWRpYUpvYlByb2dyZXNzEgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEgwKBGRvbmUYAyABKAIiJAoVS2VlcE1lZGlhSm9ic1Jlc3BvbnNlEgsKA2lkcxgBIAMoCSJSChVSZWFkTWVkaWFJbnB1dFJlcXVlc3QSDgoGd29ya2VyGAEgASgJEg4KBmpvYl9pZBgCIAEoCRILCgNrZXkYAyABKAkSDAoEZnJvbRgEIAEoASIpChZSZWFkTWVkaWFJbnB1dFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwieAoVV3JpdGVNZWRpYUZpbGVSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDgoGc3RhZ2VkGAMgASgJEgoKAmF0GAQgASgBEhIKCnNpemVfYnl0ZXMYBSABKAESDwoHY29udGVudBgGIAEoDCIoChZXcml0ZU1lZGlhRmlsZVJlc3BvbnNlEg4KBnN0YWdlZBgBIAEoCSJqChVQbGFjZU1lZGlhRmlsZVJlcXVlc3QSDgoGd29ya2VyGAEgASgJEg4KBmpvYl9pZBgCIAEoCRIOCgZzdGFnZWQYAyABKAkSEQoJbmFtZXNwYWNlGAQgASgJEg4KBnNoYTI1NhgFIAEoCSIlChZQbGFjZU1lZGlhRmlsZVJlc3BvbnNlEgsKA2tleRgBIAEoCSLMAQoVRmluaXNoTWVkaWFKb2JSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSLgoJcHVibGlzaGVkGAMgASgLMhkuZG91eWEudmlkZW8udjEuTWFkZVZpZGVvSAASKgoFcnVuZ3MYBCABKAsyGS5kb3V5YS52aWRlby52MS5NYWRlUnVuZ3NIABIvCgdyZWZ1c2VkGAUgASgLMhwuZG91eWEudmlkZW8udjEuTWVkaWFSZWZ1c2FsSABCBgoEbWFkZSK8AQoJTWFkZVZpZGVvEhAKCHBsYXlfa2V5GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEQoJY292ZXJfa2V5GAMgASgJEhIKCnRodW1iX2hhc2gYBCABKAkSDgoGY29waWVkGAUgASgIEhMKC2R1cmF0aW9uX21zGAYgASgNEg0KBXdpZHRoGAcgASgNEg4KBmhlaWdodBgIIAEoDRIPCgdub3RpY2VzGAkgAygJEg0KBXJ1bmdzGAogASgNIkUKCU1hZGVSdW5ncxIoCgVydW5ncxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlJlbmRpdGlvbhIOCgZ3YW50ZWQYAiABKA0iLwoMTWVkaWFSZWZ1c2FsEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIhgKFkZpbmlzaE1lZGlhSm9iUmVzcG9uc2UiZgoVUmV0dXJuTWVkaWFKb2JSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSLQoHZmFpbHVyZRgDIAEoCzIcLmRvdXlhLnZpZGVvLnYxLk1lZGlhRmFpbHVyZSJECgxNZWRpYUZhaWx1cmUSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSEwoLaW50ZXJydXB0ZWQYAyABKAgiOAoWUmV0dXJuTWVkaWFKb2JSZXNwb25zZRIQCghkZWxheV9tcxgBIAEoDRIMCgRsYXN0GAIgASgIKpIBCgpWaWRlb1N0YXRlEhsKF1ZJREVPX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVklERU9fU1RBVEVfVVBMT0FERUQQARIaChZWSURFT19TVEFURV9QUk9DRVNTSU5HEAISGQoVVklERU9fU1RBVEVfUFVCTElTSEVEEAMSFgoSVklERU9fU1RBVEVfRkFJTEVEEAQqiAEKClZpc2liaWxpdHkSGgoWVklTSUJJTElUWV9VTlNQRUNJRklFRBAAEhUKEVZJU0lCSUxJVFlfUFVCTElDEAESFwoTVklTSUJJTElUWV9VTkxJU1RFRBACEhYKElZJU0lCSUxJVFlfRlJJRU5EUxADEhYKElZJU0lCSUxJVFlfUFJJVkFURRAEKo8BCgtMYWRkZXJTdGF0ZRIcChhMQURERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRMQURERVJfU1RBVEVfV0FJVElORxABEhgKFExBRERFUl9TVEFURV9SVU5OSU5HEAISFQoRTEFEREVSX1NUQVRFX0RPTkUQAxIXChNMQURERVJfU1RBVEVfRkFJTEVEEAQy6xQKDFZpZGVvU2VydmljZRJFCglBZGRVcGxvYWQSIC5kb3V5YS52aWRlby52MS5BZGRVcGxvYWRSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkEmQKFEJlZ2luUmVzdW1hYmxlVXBsb2FkEisuZG91eWEudmlkZW8udjEuQmVnaW5SZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkEmUKEkdldFJlc3VtYWJsZVVwbG9hZBIpLmRvdXlhLnZpZGVvLnYxLkdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQiA5ACARJnChNMb2NrUmVzdW1hYmxlVXBsb2FkEiouZG91eWEudmlkZW8udjEuTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQiA5ACAhJ5ChVVbmxvY2tSZXN1bWFibGVVcGxvYWQSLC5kb3V5YS52aWRlby52MS5VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gi0uZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVzcG9uc2UiA5ACAhJiChVGaW5pc2hSZXN1bWFibGVVcGxvYWQSLC5kb3V5YS52aWRlby52MS5GaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkIgOQAgISWQoMQ2FuY2VsVXBsb2FkEiMuZG91eWEudmlkZW8udjEuQ2FuY2VsVXBsb2FkUmVxdWVzdBokLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlc3BvbnNlEmsKEkNoYWxsZW5nZUtub3duRmlsZRIpLmRvdXlhLnZpZGVvLnYxLkNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QaKi5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXNwb25zZRJPCg5Qcm92ZUtub3duRmlsZRIlLmRvdXlhLnZpZGVvLnYxLlByb3ZlS25vd25GaWxlUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJFCgdQdWJsaXNoEh4uZG91eWEudmlkZW8udjEuUHVibGlzaFJlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbyIDkAICElUKCUdldFZpZGVvcxIgLmRvdXlhLnZpZGVvLnYxLkdldFZpZGVvc1JlcXVlc3QaIS5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXNwb25zZSIDkAIBEmEKDUdldFJlbmRpdGlvbnMSJC5kb3V5YS52aWRlby52MS5HZXRSZW5kaXRpb25zUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkdldFJlbmRpdGlvbnNSZXNwb25zZSIDkAIBEl4KDExpc3RCeUF1dGhvchIjLmRvdXlhLnZpZGVvLnYxLkxpc3RCeUF1dGhvclJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXNwb25zZSIDkAIBEmEKDUxpc3RQdWJsaXNoZWQSJC5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXNwb25zZSIDkAIBEmEKDUZpbmRQdWJsaXNoZWQSJC5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkZpbmRQdWJsaXNoZWRSZXNwb25zZSIDkAIBEmEKDUZpbmRPcGVuQmxvYnMSJC5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkZpbmRPcGVuQmxvYnNSZXNwb25zZSIDkAIBEkgKC0NoYW5nZVRpdGxlEiIuZG91eWEudmlkZW8udjEuQ2hhbmdlVGl0bGVSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8STQoLVXBkYXRlVmlkZW8SIi5kb3V5YS52aWRlby52MS5VcGRhdGVWaWRlb1JlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbyIDkAICElYKC0RlbGV0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiMuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXNwb25zZRJQCglIb2xkVmlkZW8SIC5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVzcG9uc2USZAoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlIgOQAgESXAoNTGVhc2VNZWRpYUpvYhIkLmRvdXlhLnZpZGVvLnYxLkxlYXNlTWVkaWFKb2JSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuTGVhc2VNZWRpYUpvYlJlc3BvbnNlEmEKDUtlZXBNZWRpYUpvYnMSJC5kb3V5YS52aWRlby52MS5LZWVwTWVkaWFKb2JzUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLktlZXBNZWRpYUpvYnNSZXNwb25zZSIDkAICEmQKDlJlYWRNZWRpYUlucHV0EiUuZG91eWEudmlkZW8udjEuUmVhZE1lZGlhSW5wdXRSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuUmVhZE1lZGlhSW5wdXRSZXNwb25zZSIDkAIBEmQKDldyaXRlTWVkaWFGaWxlEiUuZG91eWEudmlkZW8udjEuV3JpdGVNZWRpYUZpbGVSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuV3JpdGVNZWRpYUZpbGVSZXNwb25zZSIDkAICEl8KDlBsYWNlTWVkaWFGaWxlEiUuZG91eWEudmlkZW8udjEuUGxhY2VNZWRpYUZpbGVSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuUGxhY2VNZWRpYUZpbGVSZXNwb25zZRJfCg5GaW5pc2hNZWRpYUpvYhIlLmRvdXlhLnZpZGVvLnYxLkZpbmlzaE1lZGlhSm9iUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLkZpbmlzaE1lZGlhSm9iUmVzcG9uc2USZAoOUmV0dXJuTWVkaWFKb2ISJS5kb3V5YS52aWRlby52MS5SZXR1cm5NZWRpYUpvYlJlcXVlc3QaJi5kb3V5YS52aWRlby52MS5SZXR1cm5NZWRpYUpvYlJlc3BvbnNlIgOQAgJiBnByb3RvMw");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -1205,6 +1205,642 @@ export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
   messageDesc(file_video, 41);
 
 /**
+ * @generated from message douya.video.v1.LeaseMediaJobRequest
+ */
+export type LeaseMediaJobRequest = Message<"douya.video.v1.LeaseMediaJobRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * process, ladder.
+   *
+   * @generated from field: repeated string kinds = 2;
+   */
+  kinds: string[];
+
+  /**
+   * Ids of jobs that it has already.
+   *
+   * @generated from field: repeated string except_ids = 3;
+   */
+  exceptIds: string[];
+
+  /**
+   * @generated from field: bool light_only = 4;
+   */
+  lightOnly: boolean;
+
+  /**
+   * @generated from field: repeated string except_owners = 5;
+   */
+  exceptOwners: string[];
+
+  /**
+   * Only one that has been due for so long.
+   *
+   * @generated from field: uint32 due_for_ms = 6;
+   */
+  dueForMs: number;
+};
+
+/**
+ * Describes the message douya.video.v1.LeaseMediaJobRequest.
+ * Use `create(LeaseMediaJobRequestSchema)` to create a new message.
+ */
+export const LeaseMediaJobRequestSchema: GenMessage<LeaseMediaJobRequest> = /*@__PURE__*/
+  messageDesc(file_video, 42);
+
+/**
+ * @generated from message douya.video.v1.LeaseMediaJobResponse
+ */
+export type LeaseMediaJobResponse = Message<"douya.video.v1.LeaseMediaJobResponse"> & {
+  /**
+   * Absent: there is none.
+   *
+   * @generated from field: douya.video.v1.MediaJob job = 1;
+   */
+  job?: MediaJob | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.LeaseMediaJobResponse.
+ * Use `create(LeaseMediaJobResponseSchema)` to create a new message.
+ */
+export const LeaseMediaJobResponseSchema: GenMessage<LeaseMediaJobResponse> = /*@__PURE__*/
+  messageDesc(file_video, 43);
+
+/**
+ * @generated from message douya.video.v1.MediaJob
+ */
+export type MediaJob = Message<"douya.video.v1.MediaJob"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string video_id = 3;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: uint32 attempt = 4;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: bool heavy = 5;
+   */
+  heavy: boolean;
+
+  /**
+   * @generated from field: string owner = 6;
+   */
+  owner: string;
+
+  /**
+   * @generated from field: string trace_id = 7;
+   */
+  traceId: string;
+
+  /**
+   * @generated from field: string author_id = 8;
+   */
+  authorId: string;
+
+  /**
+   * A key with the SHA-256 of the content, and the size.
+   *
+   * @generated from field: string input_key = 9;
+   */
+  inputKey: string;
+
+  /**
+   * @generated from field: double input_bytes = 10;
+   */
+  inputBytes: number;
+
+  /**
+   * What a probe has found (MediaInfo in platform/media), as JSON; empty where nobody has looked.
+   *
+   * @generated from field: string info = 11;
+   */
+  info: string;
+
+  /**
+   * Of the rungs to make.
+   *
+   * @generated from field: repeated uint32 short_sides = 12;
+   */
+  shortSides: number[];
+
+  /**
+   * @generated from field: bool last_try = 13;
+   */
+  lastTry: boolean;
+};
+
+/**
+ * Describes the message douya.video.v1.MediaJob.
+ * Use `create(MediaJobSchema)` to create a new message.
+ */
+export const MediaJobSchema: GenMessage<MediaJob> = /*@__PURE__*/
+  messageDesc(file_video, 44);
+
+/**
+ * @generated from message douya.video.v1.KeepMediaJobsRequest
+ */
+export type KeepMediaJobsRequest = Message<"douya.video.v1.KeepMediaJobsRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: repeated douya.video.v1.MediaJobProgress jobs = 2;
+   */
+  jobs: MediaJobProgress[];
+};
+
+/**
+ * Describes the message douya.video.v1.KeepMediaJobsRequest.
+ * Use `create(KeepMediaJobsRequestSchema)` to create a new message.
+ */
+export const KeepMediaJobsRequestSchema: GenMessage<KeepMediaJobsRequest> = /*@__PURE__*/
+  messageDesc(file_video, 45);
+
+/**
+ * @generated from message douya.video.v1.MediaJobProgress
+ */
+export type MediaJobProgress = Message<"douya.video.v1.MediaJobProgress"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string video_id = 2;
+   */
+  videoId: string;
+
+  /**
+   * 0 to 1; 0: nothing to tell.
+   *
+   * @generated from field: float done = 3;
+   */
+  done: number;
+};
+
+/**
+ * Describes the message douya.video.v1.MediaJobProgress.
+ * Use `create(MediaJobProgressSchema)` to create a new message.
+ */
+export const MediaJobProgressSchema: GenMessage<MediaJobProgress> = /*@__PURE__*/
+  messageDesc(file_video, 46);
+
+/**
+ * @generated from message douya.video.v1.KeepMediaJobsResponse
+ */
+export type KeepMediaJobsResponse = Message<"douya.video.v1.KeepMediaJobsResponse"> & {
+  /**
+   * Those that are still the worker's.
+   *
+   * @generated from field: repeated string ids = 1;
+   */
+  ids: string[];
+};
+
+/**
+ * Describes the message douya.video.v1.KeepMediaJobsResponse.
+ * Use `create(KeepMediaJobsResponseSchema)` to create a new message.
+ */
+export const KeepMediaJobsResponseSchema: GenMessage<KeepMediaJobsResponse> = /*@__PURE__*/
+  messageDesc(file_video, 47);
+
+/**
+ * @generated from message douya.video.v1.ReadMediaInputRequest
+ */
+export type ReadMediaInputRequest = Message<"douya.video.v1.ReadMediaInputRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: string key = 3;
+   */
+  key: string;
+
+  /**
+   * @generated from field: double from = 4;
+   */
+  from: number;
+};
+
+/**
+ * Describes the message douya.video.v1.ReadMediaInputRequest.
+ * Use `create(ReadMediaInputRequestSchema)` to create a new message.
+ */
+export const ReadMediaInputRequestSchema: GenMessage<ReadMediaInputRequest> = /*@__PURE__*/
+  messageDesc(file_video, 48);
+
+/**
+ * @generated from message douya.video.v1.ReadMediaInputResponse
+ */
+export type ReadMediaInputResponse = Message<"douya.video.v1.ReadMediaInputResponse"> & {
+  /**
+   * @generated from field: bytes content = 1;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message douya.video.v1.ReadMediaInputResponse.
+ * Use `create(ReadMediaInputResponseSchema)` to create a new message.
+ */
+export const ReadMediaInputResponseSchema: GenMessage<ReadMediaInputResponse> = /*@__PURE__*/
+  messageDesc(file_video, 49);
+
+/**
+ * @generated from message douya.video.v1.WriteMediaFileRequest
+ */
+export type WriteMediaFileRequest = Message<"douya.video.v1.WriteMediaFileRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * Of the file as an earlier answer said it; empty with the first piece.
+   *
+   * @generated from field: string staged = 3;
+   */
+  staged: string;
+
+  /**
+   * @generated from field: double at = 4;
+   */
+  at: number;
+
+  /**
+   * @generated from field: double size_bytes = 5;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: bytes content = 6;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message douya.video.v1.WriteMediaFileRequest.
+ * Use `create(WriteMediaFileRequestSchema)` to create a new message.
+ */
+export const WriteMediaFileRequestSchema: GenMessage<WriteMediaFileRequest> = /*@__PURE__*/
+  messageDesc(file_video, 50);
+
+/**
+ * @generated from message douya.video.v1.WriteMediaFileResponse
+ */
+export type WriteMediaFileResponse = Message<"douya.video.v1.WriteMediaFileResponse"> & {
+  /**
+   * @generated from field: string staged = 1;
+   */
+  staged: string;
+};
+
+/**
+ * Describes the message douya.video.v1.WriteMediaFileResponse.
+ * Use `create(WriteMediaFileResponseSchema)` to create a new message.
+ */
+export const WriteMediaFileResponseSchema: GenMessage<WriteMediaFileResponse> = /*@__PURE__*/
+  messageDesc(file_video, 51);
+
+/**
+ * @generated from message douya.video.v1.PlaceMediaFileRequest
+ */
+export type PlaceMediaFileRequest = Message<"douya.video.v1.PlaceMediaFileRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: string staged = 3;
+   */
+  staged: string;
+
+  /**
+   * video, cover.
+   *
+   * @generated from field: string namespace = 4;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string sha256 = 5;
+   */
+  sha256: string;
+};
+
+/**
+ * Describes the message douya.video.v1.PlaceMediaFileRequest.
+ * Use `create(PlaceMediaFileRequestSchema)` to create a new message.
+ */
+export const PlaceMediaFileRequestSchema: GenMessage<PlaceMediaFileRequest> = /*@__PURE__*/
+  messageDesc(file_video, 52);
+
+/**
+ * @generated from message douya.video.v1.PlaceMediaFileResponse
+ */
+export type PlaceMediaFileResponse = Message<"douya.video.v1.PlaceMediaFileResponse"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message douya.video.v1.PlaceMediaFileResponse.
+ * Use `create(PlaceMediaFileResponseSchema)` to create a new message.
+ */
+export const PlaceMediaFileResponseSchema: GenMessage<PlaceMediaFileResponse> = /*@__PURE__*/
+  messageDesc(file_video, 53);
+
+/**
+ * @generated from message douya.video.v1.FinishMediaJobRequest
+ */
+export type FinishMediaJobRequest = Message<"douya.video.v1.FinishMediaJobRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * @generated from oneof douya.video.v1.FinishMediaJobRequest.made
+   */
+  made: {
+    /**
+     * @generated from field: douya.video.v1.MadeVideo published = 3;
+     */
+    value: MadeVideo;
+    case: "published";
+  } | {
+    /**
+     * @generated from field: douya.video.v1.MadeRungs rungs = 4;
+     */
+    value: MadeRungs;
+    case: "rungs";
+  } | {
+    /**
+     * @generated from field: douya.video.v1.MediaRefusal refused = 5;
+     */
+    value: MediaRefusal;
+    case: "refused";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message douya.video.v1.FinishMediaJobRequest.
+ * Use `create(FinishMediaJobRequestSchema)` to create a new message.
+ */
+export const FinishMediaJobRequestSchema: GenMessage<FinishMediaJobRequest> = /*@__PURE__*/
+  messageDesc(file_video, 54);
+
+/**
+ * Keys are those of placed files.
+ *
+ * @generated from message douya.video.v1.MadeVideo
+ */
+export type MadeVideo = Message<"douya.video.v1.MadeVideo"> & {
+  /**
+   * @generated from field: string play_key = 1;
+   */
+  playKey: string;
+
+  /**
+   * @generated from field: double size_bytes = 2;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: string cover_key = 3;
+   */
+  coverKey: string;
+
+  /**
+   * @generated from field: string thumb_hash = 4;
+   */
+  thumbHash: string;
+
+  /**
+   * @generated from field: bool copied = 5;
+   */
+  copied: boolean;
+
+  /**
+   * @generated from field: uint32 duration_ms = 6;
+   */
+  durationMs: number;
+
+  /**
+   * @generated from field: uint32 width = 7;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 8;
+   */
+  height: number;
+
+  /**
+   * @generated from field: repeated string notices = 9;
+   */
+  notices: string[];
+
+  /**
+   * @generated from field: uint32 rungs = 10;
+   */
+  rungs: number;
+};
+
+/**
+ * Describes the message douya.video.v1.MadeVideo.
+ * Use `create(MadeVideoSchema)` to create a new message.
+ */
+export const MadeVideoSchema: GenMessage<MadeVideo> = /*@__PURE__*/
+  messageDesc(file_video, 55);
+
+/**
+ * @generated from message douya.video.v1.MadeRungs
+ */
+export type MadeRungs = Message<"douya.video.v1.MadeRungs"> & {
+  /**
+   * @generated from field: repeated douya.video.v1.Rendition rungs = 1;
+   */
+  rungs: Rendition[];
+
+  /**
+   * @generated from field: uint32 wanted = 2;
+   */
+  wanted: number;
+};
+
+/**
+ * Describes the message douya.video.v1.MadeRungs.
+ * Use `create(MadeRungsSchema)` to create a new message.
+ */
+export const MadeRungsSchema: GenMessage<MadeRungs> = /*@__PURE__*/
+  messageDesc(file_video, 56);
+
+/**
+ * @generated from message douya.video.v1.MediaRefusal
+ */
+export type MediaRefusal = Message<"douya.video.v1.MediaRefusal"> & {
+  /**
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message douya.video.v1.MediaRefusal.
+ * Use `create(MediaRefusalSchema)` to create a new message.
+ */
+export const MediaRefusalSchema: GenMessage<MediaRefusal> = /*@__PURE__*/
+  messageDesc(file_video, 57);
+
+/**
+ * @generated from message douya.video.v1.FinishMediaJobResponse
+ */
+export type FinishMediaJobResponse = Message<"douya.video.v1.FinishMediaJobResponse"> & {
+};
+
+/**
+ * Describes the message douya.video.v1.FinishMediaJobResponse.
+ * Use `create(FinishMediaJobResponseSchema)` to create a new message.
+ */
+export const FinishMediaJobResponseSchema: GenMessage<FinishMediaJobResponse> = /*@__PURE__*/
+  messageDesc(file_video, 58);
+
+/**
+ * @generated from message douya.video.v1.ReturnMediaJobRequest
+ */
+export type ReturnMediaJobRequest = Message<"douya.video.v1.ReturnMediaJobRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * Absent: nothing is left to do.
+   *
+   * @generated from field: douya.video.v1.MediaFailure failure = 3;
+   */
+  failure?: MediaFailure | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.ReturnMediaJobRequest.
+ * Use `create(ReturnMediaJobRequestSchema)` to create a new message.
+ */
+export const ReturnMediaJobRequestSchema: GenMessage<ReturnMediaJobRequest> = /*@__PURE__*/
+  messageDesc(file_video, 59);
+
+/**
+ * @generated from message douya.video.v1.MediaFailure
+ */
+export type MediaFailure = Message<"douya.video.v1.MediaFailure"> & {
+  /**
+   * Of a refusal; empty for other errors.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The worker stops: it does not count.
+   *
+   * @generated from field: bool interrupted = 3;
+   */
+  interrupted: boolean;
+};
+
+/**
+ * Describes the message douya.video.v1.MediaFailure.
+ * Use `create(MediaFailureSchema)` to create a new message.
+ */
+export const MediaFailureSchema: GenMessage<MediaFailure> = /*@__PURE__*/
+  messageDesc(file_video, 60);
+
+/**
+ * @generated from message douya.video.v1.ReturnMediaJobResponse
+ */
+export type ReturnMediaJobResponse = Message<"douya.video.v1.ReturnMediaJobResponse"> & {
+  /**
+   * @generated from field: uint32 delay_ms = 1;
+   */
+  delayMs: number;
+
+  /**
+   * It is not tried again.
+   *
+   * @generated from field: bool last = 2;
+   */
+  last: boolean;
+};
+
+/**
+ * Describes the message douya.video.v1.ReturnMediaJobResponse.
+ * Use `create(ReturnMediaJobResponseSchema)` to create a new message.
+ */
+export const ReturnMediaJobResponseSchema: GenMessage<ReturnMediaJobResponse> = /*@__PURE__*/
+  messageDesc(file_video, 61);
+
+/**
  * @generated from enum douya.video.v1.VideoState
  */
 export enum VideoState {
@@ -1548,6 +2184,76 @@ export const VideoService: GenService<{
     methodKind: "unary";
     input: typeof GetAuthorStatsRequestSchema;
     output: typeof GetAuthorStatsResponseSchema;
+  },
+  /**
+   * The rest is for workers in processes of their own. Each has an id of its own, a UUID, under which what it leases is
+   * nobody else's for some seconds, and longer with each KeepMediaJobs. Error of all that follow: MEDIA_JOB_LOST, when
+   * somebody else has the job by now.
+   *
+   * @generated from rpc douya.video.v1.VideoService.LeaseMediaJob
+   */
+  leaseMediaJob: {
+    methodKind: "unary";
+    input: typeof LeaseMediaJobRequestSchema;
+    output: typeof LeaseMediaJobResponseSchema;
+  },
+  /**
+   * @generated from rpc douya.video.v1.VideoService.KeepMediaJobs
+   */
+  keepMediaJobs: {
+    methodKind: "unary";
+    input: typeof KeepMediaJobsRequestSchema;
+    output: typeof KeepMediaJobsResponseSchema;
+  },
+  /**
+   * Up to 1 MB of the file from which the job is done.
+   *
+   * @generated from rpc douya.video.v1.VideoService.ReadMediaInput
+   */
+  readMediaInput: {
+    methodKind: "unary";
+    input: typeof ReadMediaInputRequestSchema;
+    output: typeof ReadMediaInputResponseSchema;
+  },
+  /**
+   * A piece of a file that was made, after those that came before.
+   *
+   * @generated from rpc douya.video.v1.VideoService.WriteMediaFile
+   */
+  writeMediaFile: {
+    methodKind: "unary";
+    input: typeof WriteMediaFileRequestSchema;
+    output: typeof WriteMediaFileResponseSchema;
+  },
+  /**
+   * Makes what was written a blob of the video, if it is what the worker has made. Error: CHECKSUM_MISMATCH.
+   *
+   * @generated from rpc douya.video.v1.VideoService.PlaceMediaFile
+   */
+  placeMediaFile: {
+    methodKind: "unary";
+    input: typeof PlaceMediaFileRequestSchema;
+    output: typeof PlaceMediaFileResponseSchema;
+  },
+  /**
+   * Makes visible what was made and ends the job: once.
+   *
+   * @generated from rpc douya.video.v1.VideoService.FinishMediaJob
+   */
+  finishMediaJob: {
+    methodKind: "unary";
+    input: typeof FinishMediaJobRequestSchema;
+    output: typeof FinishMediaJobResponseSchema;
+  },
+  /**
+   * Gives a job back that was not done, or removes one of which nothing is left to do.
+   *
+   * @generated from rpc douya.video.v1.VideoService.ReturnMediaJob
+   */
+  returnMediaJob: {
+    methodKind: "unary";
+    input: typeof ReturnMediaJobRequestSchema;
+    output: typeof ReturnMediaJobResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_video, 0);

@@ -2,15 +2,18 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { askAudience } from "./audience.ts";
+import type { MakingKind } from "./bench.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { knownFiles } from "./handlers/known-file.ts";
+import { mediaJobs } from "./handlers/media-jobs.ts";
 import { publish } from "./handlers/publish.ts";
 import {
   findOpenBlobs,
@@ -24,11 +27,12 @@ import {
 import { resumableUploads } from "./handlers/resumable-upload.ts";
 import { updateVideo } from "./handlers/update-video.ts";
 import { knownFileStore } from "./known-file-store.ts";
-import { makeLadder } from "./ladder.ts";
 import { ladderStore } from "./ladder-store.ts";
+import { makingKinds } from "./making.ts";
 import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
-import { processVideo, removeBlob } from "./pipeline.ts";
+import { createOrders } from "./orders.ts";
+import { removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
 import { resumableStore } from "./resumable-store.ts";
@@ -44,8 +48,10 @@ import type { Tables } from "./tables.ts";
 import { uploadStore } from "./upload-store.ts";
 import { videoStore } from "./video-store.ts";
 
+export { mediaWorker } from "./media-worker.ts";
+
 export interface VideoConfig {
-  /** How many heavy videos one process converts at once; one more light video runs with them. */
+  /** How many heavy videos one process converts at once; one more light video runs with them. 0: other processes do it all. */
   workers: number;
   /** The short sides of the rungs that are made of a published video; none: it has its MP4 only. */
   rungShortSidesPx: readonly number[];
@@ -75,10 +81,14 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const mentions = findMentions(clients.user);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
+    const orders = createOrders(pipeline, ladderStore(db, events), blobs, jobs, config.rungShortSidesPx);
+    const openHere = async (job: Job, kind: MakingKind) => {
+      const order = await orders.open({ kind, key: job.key, attempts: job.attempt });
+      return order && orders.bench(order, job);
+    };
     const workers = jobs.work({
       kinds: {
-        process: processVideo(pipeline, blobs, media, jobs, config.rungShortSidesPx, log),
-        ladder: makeLadder(ladderStore(db, events), blobs, media, jobs, config.rungShortSidesPx, log),
+        ...(config.workers > 0 && makingKinds(openHere, orders.attempts, media, log)),
         "remove-blob": removeBlob(pipeline, blobs),
       },
       concurrency: config.workers + 1,
@@ -108,6 +118,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       handlers: {
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids),
+        ...mediaJobs({ orders, jobs, blobs, uses: pipeline }),
         ...knownFiles(known, uploadParts, ids),
         publish: publish(uploads, jobs, ids, mentions),
         getVideos: getVideos(videos.reading, audience),

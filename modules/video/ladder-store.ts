@@ -1,18 +1,15 @@
 import { videoImproved } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
+import { roomPerFile } from "#platform/blob/blob-store.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
-import type { Rung } from "#platform/media/media-tool.ts";
+import type { MediaInfo } from "#platform/media/media-tool.ts";
+import type { MadeRung } from "./bench.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
-
-export interface MadeRung extends Rung {
-  shortSide: number;
-  key: string;
-  sizeBytes: number;
-}
+import { unpublishedBytes } from "./upload-store.ts";
 
 /** The rungs of published videos: waiting → running → done | failed. */
 export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
@@ -32,15 +29,18 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
 
   return {
     ...blobUseStore(db),
-    /** Starts a try: undefined if the video is gone or its ladder finished. The input is the best file that there is. */
-    async startLadder(id: VideoId): Promise<{ authorId: string; inputKey: string } | undefined> {
+    /** Starts a try: undefined if the video is gone or its ladder finished. The input is the best file that there is, unless the published one is asked for. */
+    async startLadder(
+      id: VideoId,
+      fromPlayFile: boolean,
+    ): Promise<{ authorId: string; inputKey: string; isSource: boolean; info: MediaInfo } | undefined> {
       const video = await db
         .updateTable("video")
         .set({ ladder: "running" })
         .where("id", "=", id)
         .where("state", "=", "published")
         .where("ladder", "in", unfinished)
-        .returning(["author_id", "play_key", "source_key"])
+        .returning(["author_id", "play_key", "source_key", "info"])
         .executeTakeFirst();
       if (!video) return undefined;
       // A source that was only copied was released.
@@ -50,10 +50,27 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .where("key", "=", video.source_key)
         .where("owner_id", "=", id)
         .executeTakeFirst();
-      return { authorId: video.author_id, inputKey: source?.key ?? video.play_key };
+      const sourceKey = fromPlayFile ? undefined : source?.key;
+      return {
+        authorId: video.author_id,
+        inputKey: sourceKey ?? video.play_key,
+        isSource: sourceKey !== undefined,
+        info: video.info,
+      };
+    },
+    /** The room that uploads on their way were promised. */
+    async promisedBytes(): Promise<number> {
+      const { all, placed } = await unpublishedBytes(db);
+      return Math.max(0, all * roomPerFile - placed);
     },
     /** The end: the rungs, what the video shows of them, the event and the job, in one transaction. */
-    async finishLadder(id: VideoId, made: MadeRung[], wanted: number, job: Job, jobs: Jobs): Promise<void> {
+    async finishLadder(
+      id: VideoId,
+      made: MadeRung[],
+      wanted: number,
+      job: Pick<Job, "finish" | "traceId">,
+      jobs: Jobs,
+    ): Promise<void> {
       await events.transaction(db, async (transaction, emit) => {
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
         const video = await transaction

@@ -7,27 +7,14 @@ import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { countWorks } from "./author-rows.ts";
+import type { Made } from "./bench.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 import { toVisibility } from "./visibility.ts";
 
-/** What is published, with the blobs that are kept for it. */
-export interface PublishedFile {
-  playKey: string;
-  coverKey: string;
-  /** A ThumbHash of the cover. */
-  thumbHash: string;
-  sizeBytes: number;
-  durationMs: number;
-  width: number;
-  height: number;
-  /** Notices for the author. */
-  notices: string[];
-  keepKeys: string[];
-  /** How many rungs are to be made of it afterwards. */
-  rungs: number;
-}
+/** What is published. */
+export type Published = Extract<Made, { kind: "published" }>;
 
 /** The states of a video in the pipeline, from the first try to one of the two ends. */
 export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
@@ -54,7 +41,12 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
      * The end of the pipeline: state, count, event, released blobs and the job, in one transaction. False if the
      * video is gone.
      */
-    async finish(id: VideoId, result: PublishedFile, job: Job, jobs: Jobs): Promise<boolean> {
+    async finish(
+      id: VideoId,
+      { play, cover, thumbHash, copied, info, rungs }: Published,
+      job: Pick<Job, "finish" | "traceId">,
+      jobs: Jobs,
+    ): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
         const video = await transaction
@@ -62,27 +54,27 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .set({
             state: "published",
             progress: 1,
-            play_key: result.playKey,
-            cover_key: result.coverKey,
-            thumb_hash: result.thumbHash,
-            size_bytes: result.sizeBytes,
-            duration_ms: result.durationMs,
-            width: result.width,
-            height: result.height,
-            notices: result.notices,
-            ladder: result.rungs > 0 ? "waiting" : "none",
-            ladder_rungs: result.rungs,
+            play_key: play.key,
+            cover_key: cover.key,
+            thumb_hash: thumbHash,
+            size_bytes: play.sizeBytes,
+            duration_ms: info.durationMs,
+            width: info.width,
+            height: info.height,
+            notices: info.notices,
+            ladder: rungs > 0 ? "waiting" : "none",
+            ladder_rungs: rungs,
             published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
           })
           .where("id", "=", id)
           .where("state", "=", "processing")
-          .returning(["author_id", "published_ms", "visibility"])
+          .returning(["author_id", "published_ms", "visibility", "source_key"])
           .executeTakeFirst();
         if (!video) return false;
         await job.finish(transaction);
         const isPublic = video.visibility === "public";
         if (isPublic) await countWorks(transaction, video.author_id, 1);
-        if (result.rungs > 0) await jobs.add(transaction, "ladder", id, { traceId: job.traceId });
+        if (rungs > 0) await jobs.add(transaction, "ladder", id, { traceId: job.traceId });
         const published = {
           videoId: id,
           authorId: video.author_id,
@@ -90,11 +82,13 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         };
         if (isPublic) emit(videoPublished, published, job.traceId);
         else {
-          const blobKeys = [result.playKey, result.coverKey];
+          const blobKeys = [play.key, cover.key];
           const change = { ...published, now: toVisibility(video.visibility), blobKeys };
           emit(videoVisibilityChanged, change, job.traceId);
         }
-        await releaseBlobs(transaction, jobs, [id], result.keepKeys);
+        // A source that was only copied contains nothing that the rendition lacks.
+        const kept = [play.key, cover.key, ...(copied ? [] : [video.source_key])];
+        await releaseBlobs(transaction, jobs, [id], kept);
         return true;
       });
     },
