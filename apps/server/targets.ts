@@ -36,13 +36,17 @@ export const table: Record<string, ModuleEntry> = {
     rotateAfterMs: keyRotationMs,
   })),
   relation: entry(relationModule, () => ({})),
-  video: entry(videoModule, ({ mediaWorkers, rungShortSidesPx, maxProcessingMs, maxUploadBytes }) => ({
-    workers: mediaWorkers,
-    rungShortSidesPx,
-    maxProcessingMs,
-    // Room for four files of the largest size.
-    maxUnpublishedBytes: 4 * maxUploadBytes,
-  })),
+  video: entry(
+    videoModule,
+    ({ mediaWorkers, rungShortSidesPx, loudnessLufs, maxProcessingMs, maxUploadBytes }) => ({
+      workers: mediaWorkers,
+      rungShortSidesPx,
+      loudnessLufs,
+      maxProcessingMs,
+      // Room for four files of the largest size.
+      maxUnpublishedBytes: 4 * maxUploadBytes,
+    }),
+  ),
   interaction: entry(interactionModule, () => ({})),
   message: entry(messageModule, () => ({})),
   feed: entry(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({

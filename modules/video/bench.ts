@@ -2,7 +2,9 @@ import { utimes } from "node:fs/promises";
 import type { VideoId } from "#contracts/ids.ts";
 import type { BlobKey, BlobStore } from "#platform/blob/blob-store.ts";
 import type { ClaimedJob } from "#platform/jobs/job-desk.ts";
+import type { Loudness } from "#platform/media/loudness.ts";
 import type { MediaInfo, RenditionInfo, Rung } from "#platform/media/media-tool.ts";
+import type { Storyboard } from "#platform/media/storyboard.ts";
 
 /** The kinds of jobs in which files of videos are made. */
 export type MakingKind = "process" | "ladder";
@@ -17,6 +19,7 @@ export interface Order {
   info: MediaInfo | null;
   /** Of the rungs. */
   shortSidesPx: readonly number[];
+  loudnessLufs: number | null;
   /** After it nothing is tried again. */
   isLastTry: boolean;
 }
@@ -44,7 +47,15 @@ export type Made =
       /** How many rungs are to be made of it afterwards. */
       rungs: number;
     }
-  | { kind: "rungs"; rungs: MadeRung[]; wanted: number }
+  | {
+      kind: "rungs";
+      rungs: MadeRung[];
+      wanted: number;
+      /** As measured before; null where there is nothing to hear. */
+      loudness: Loudness | null;
+      /** null where it could not be made. */
+      storyboard: (Storyboard & KeptFile) | null;
+    }
   | { kind: "refused"; reason: string; message: string };
 
 /** A file that is being made. */
@@ -54,7 +65,7 @@ export interface Draft {
 }
 
 /** The namespaces of what is made, each with its extension. */
-export const extensionOf = { video: "mp4", cover: "jpg" } as const;
+export const extensionOf = { video: "mp4", cover: "jpg", storyboard: "jpg" } as const;
 export type MadeNamespace = keyof typeof extensionOf;
 
 /**

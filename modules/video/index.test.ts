@@ -68,6 +68,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     config: {
       workers: 1,
       rungShortSidesPx: [],
+      loudnessLufs: -14,
       maxProcessingMs: 1_200_000,
       maxUnpublishedBytes: 1e9,
       ...config,
@@ -424,12 +425,12 @@ describe("a worker in another process", () => {
     const read = { key: job.inputKey, from: 0 };
     const write = { staged: "", at: 0, sizeBytes: 1, content: Buffer.from("x") };
     const late = [
-      video.readMediaInput({ ...ofSlow, ...read }, as()),
-      video.writeMediaFile({ ...ofSlow, ...write }, as()),
-      video.placeMediaFile({ ...ofSlow, staged: "", namespace: "cover", sha256: "" }, as()),
-      video.finishMediaJob({ ...ofSlow, ...made(early, early) }, as()),
+      () => video.readMediaInput({ ...ofSlow, ...read }, as()),
+      () => video.writeMediaFile({ ...ofSlow, ...write }, as()),
+      () => video.placeMediaFile({ ...ofSlow, staged: "", namespace: "cover", sha256: "" }, as()),
+      () => video.finishMediaJob({ ...ofSlow, ...made(early, early) }, as()),
     ];
-    for (const answer of late) await expect(answer).rejects.toMatchObject(lost);
+    for (const come of late) await expect(come()).rejects.toMatchObject(lost);
     // Nor does it take the job away from who has it.
     await video.returnMediaJob(ofSlow, as());
     expect((await video.keepMediaJobs({ worker: next, jobs: [{ id: job.id }] }, as())).ids).toEqual([job.id]);

@@ -8,6 +8,7 @@ import { only } from "#platform/rpc/service.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { askAudience } from "./audience.ts";
+import { mediaCommand } from "./backfill.ts";
 import type { MakingKind } from "./bench.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
@@ -55,6 +56,8 @@ export interface VideoConfig {
   workers: number;
   /** The short sides of the rungs that are made of a published video; none: it has its MP4 only. */
   rungShortSidesPx: readonly number[];
+  /** How loud rungs are; null: as their source. */
+  loudnessLufs: number | null;
   /** The longest estimated conversion that is accepted. */
   maxProcessingMs: number;
   /** How much an author may have uploaded and not published. */
@@ -70,6 +73,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   calls: { relation: only(RelationService, "getStandings"), user: only(UserService, "findUsers") },
   migrations,
   usesMedia: true,
+  commands: { media: mediaCommand },
   recount: counts,
   seed: seedVideos,
   async start({ config, db, clients, ids, jobs, events, blobs, media, security, log }) {
@@ -81,7 +85,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const mentions = findMentions(clients.user);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
-    const orders = createOrders(pipeline, ladderStore(db, events), blobs, jobs, config.rungShortSidesPx);
+    const orders = createOrders(pipeline, ladderStore(db, events), blobs, jobs, config);
     const openHere = async (job: Job, kind: MakingKind) => {
       const order = await orders.open({ kind, key: job.key, attempts: job.attempt });
       return order && orders.bench(order, job);

@@ -6,10 +6,13 @@ import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
-import type { MadeRung } from "./bench.ts";
+import type { Made } from "./bench.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
+import { averageBitrate, shownBy } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { unpublishedBytes } from "./upload-store.ts";
+
+type MadeLadder = Extract<Made, { kind: "rungs" }>;
 
 /** The rungs of published videos: waiting → running → done | failed. */
 export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
@@ -17,14 +20,12 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
 
   /** Releases what the video uses and no longer needs: what earlier tries have made. */
   async function releaseRest(on: Queryable<Tables>, id: VideoId, jobs: Jobs) {
-    const video = await on
+    const { source_key } = await on
       .selectFrom("video")
-      .select(["play_key", "cover_key", "source_key"])
+      .select("source_key")
       .where("id", "=", id)
       .executeTakeFirstOrThrow();
-    const rungs = await on.selectFrom("rendition").select("key").where("video_id", "=", id).execute();
-    const keys = [video.play_key, video.cover_key, video.source_key, ...rungs.map(({ key }) => key)];
-    await releaseBlobs(on, jobs, [id], keys);
+    await releaseBlobs(on, jobs, [id], [source_key, ...(await shownBy(on, id))]);
   }
 
   return {
@@ -66,8 +67,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     /** The end: the rungs, what the video shows of them, the event and the job, in one transaction. */
     async finishLadder(
       id: VideoId,
-      made: MadeRung[],
-      wanted: number,
+      { rungs: made, wanted, loudness, storyboard }: MadeLadder,
       job: Pick<Job, "finish" | "traceId">,
       jobs: Jobs,
     ): Promise<void> {
@@ -78,12 +78,17 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .set({
             ladder: made.length === wanted ? "done" : "failed",
             ladder_rungs: wanted,
+            loudness: loudness && JSON.stringify(loudness),
+            storyboard: storyboard && JSON.stringify(storyboard),
             renditions: JSON.stringify(
               made.map(({ shortSide, width, height, ...rung }) => ({
                 shortSide,
                 width,
                 height,
-                bitrate: averageBitrate(rung),
+                bitrate: averageBitrate(
+                  rung.fragments.map(({ bytes }) => bytes),
+                  rung.fragments.map(({ durationUs }) => durationUs),
+                ),
               })),
             ),
           })
@@ -133,12 +138,6 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       });
     },
   };
-}
-
-function averageBitrate({ fragments }: Pick<MadeRung, "fragments">): number {
-  const us = fragments.reduce((sum, { durationUs }) => sum + durationUs, 0);
-  const bytes = fragments.reduce((sum, fragment) => sum + fragment.bytes, 0);
-  return Math.round((bytes * 8 * 1_000_000) / us);
 }
 
 export type LadderStore = ReturnType<typeof ladderStore>;

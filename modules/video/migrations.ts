@@ -156,4 +156,11 @@ export const migrations: Migrations = {
     -- A ThumbHash of the cover, in base64.
     alter table video.video add thumb_hash text not null default '';
   `,
+  "0021-loudness-and-storyboards": `
+    alter table video.video
+      -- As measured before its rungs were made: lufs, peakDb; null: not yet, or nothing to hear.
+      add loudness jsonb,
+      -- Small pictures in one: its key, and how they lie in it; null: none.
+      add storyboard jsonb;
+  `,
 };

@@ -36,13 +36,17 @@ export function createOrders(
   ladders: LadderStore,
   blobs: BlobStore,
   jobs: Jobs,
-  shortSidesPx: readonly number[],
+  {
+    rungShortSidesPx: shortSidesPx,
+    loudnessLufs,
+  }: { rungShortSidesPx: readonly number[]; loudnessLufs: number | null },
 ): Orders {
   const current = (info: MediaInfo) => (info.form === MEDIA_INFO_FORM ? info : null);
   const whole = (id: VideoId, { kind, attempts }: Pick<ClaimedJob, "kind" | "attempts">) => ({
     kind: kind as MakingKind,
     id,
     shortSidesPx,
+    loudnessLufs,
     isLastTry: attempts >= maxAttempts[kind as MakingKind],
   });
 
@@ -93,7 +97,7 @@ export function createOrders(
       const id = job.key as VideoId;
       if (made.kind === "refused") {
         await pipeline.fail(id, made, jobs);
-      } else if (made.kind === "rungs") await ladders.finishLadder(id, made.rungs, made.wanted, job, jobs);
+      } else if (made.kind === "rungs") await ladders.finishLadder(id, made, job, jobs);
       else if (!(await pipeline.finish(id, made, job, jobs))) throw new VideoGone();
     },
 

@@ -101,6 +101,9 @@ export function remoteBench(
   };
 }
 
+const plan = ({ sizeBytes: _, ...storyboard }: NonNullable<Extract<Made, { kind: "rungs" }>["storyboard"]>) =>
+  storyboard;
+
 function toMessage(made: Made): MessageInitShape<typeof FinishMediaJobRequestSchema>["made"] {
   if (made.kind === "refused")
     return { case: "refused", value: { reason: made.reason, message: made.message } };
@@ -117,5 +120,14 @@ function toMessage(made: Made): MessageInitShape<typeof FinishMediaJobRequestSch
     fragmentBytes: fragments.map(({ bytes }) => bytes),
     fragmentUs: fragments.map(({ durationUs }) => durationUs),
   }));
-  return { case: "rungs", value: { rungs, wanted: made.wanted } };
+  const { wanted, loudness, storyboard } = made;
+  return {
+    case: "rungs",
+    value: {
+      rungs,
+      wanted,
+      ...(loudness && { loudness }),
+      ...(storyboard && { storyboard: plan(storyboard) }),
+    },
+  };
 }

@@ -62,6 +62,7 @@ export function remoteDesk(video: VideoClient, worker: string) {
         info: info?.form === MEDIA_INFO_FORM ? info : null,
         shortSidesPx: job.shortSides,
         isLastTry: job.lastTry,
+        loudnessLufs: job.loudnessLufs ?? null,
       });
       return {
         id: job.id,

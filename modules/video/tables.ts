@@ -1,6 +1,8 @@
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
 import type { JobTables } from "#platform/jobs/job-table.ts";
+import type { Loudness } from "#platform/media/loudness.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
+import type { Storyboard } from "#platform/media/storyboard.ts";
 import type { Mentions } from "./mentions.ts";
 import type { VisibilityName } from "./visibility.ts";
 
@@ -75,6 +77,8 @@ export interface Tables extends JobTables {
     thumb_hash: Generated<string>;
     ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
     ladder_rungs: Generated<number>;
+    loudness: ColumnType<Loudness | null, string | null | undefined, string | null>;
+    storyboard: ColumnType<(Storyboard & { key: string }) | null, string | null | undefined, string | null>;
     renditions: ColumnType<ShownRendition[], string | undefined, string>;
   };
   rendition: {

@@ -6,6 +6,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
 import { type Mentions, mentionsIn } from "./mentions.ts";
+import { shownBy } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
 import { toVisibility, type VisibilityName } from "./visibility.ts";
@@ -86,7 +87,7 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           publishedAtMs: Number(was.published_ms),
           was: toVisibility(was.visibility),
           now: toVisibility(now.visibility),
-          blobKeys: await shownBy(transaction, id, was),
+          blobKeys: await shownBy(transaction, id),
         });
         return true;
       });
@@ -114,7 +115,7 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
   on
     .selectFrom("video")
     .select(["title", "description", "mentions", "visibility", "download_allowed"])
-    .select(["state", "published_ms", "play_key", "cover_key"])
+    .select(["state", "published_ms"])
     .where("id", "=", id)
     .where("author_id", "=", authorId)
     .where("held", "=", false)
@@ -122,13 +123,3 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
     .executeTakeFirst();
 
 export type VideoStore = ReturnType<typeof videoStore>;
-
-/** The blobs that a published video shows. */
-async function shownBy(
-  on: Transaction<Tables>,
-  id: VideoId,
-  { play_key, cover_key }: { play_key: string; cover_key: string },
-): Promise<string[]> {
-  const rungs = await on.selectFrom("rendition").select("key").where("video_id", "=", id).execute();
-  return [play_key, cover_key, ...rungs.map(({ key }) => key)].filter(Boolean);
-}

@@ -73,6 +73,7 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
     playUrl: video.playKey ? urls.ofVideo(video, video.playKey) : null,
     coverUrl: video.coverKey ? urls.ofVideo(video, video.coverKey) : null,
     hlsUrl: urls.hls(video),
+    storyboardUrl: urls.storyboard(video),
     renditions: video.renditions.map(({ shortSide, width, height, bitrate }) => ({
       shortSide,
       width,

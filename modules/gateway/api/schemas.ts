@@ -137,6 +137,12 @@ const Video = Type.Object(
         description: "The same as HLS for lines of different speed; null until its renditions are made.",
       }),
     ),
+    storyboardUrl: nullableText(
+      Type.String({
+        description:
+          "WebVTT whose cues are parts (#xywh) of one JPEG: small pictures for scrubbing; null until it is made.",
+      }),
+    ),
     renditions: Type.Array(
       Type.Object({
         shortSide: Type.Integer(),

@@ -91,6 +91,7 @@ export function mediaJobs({
               info: order.info ? JSON.stringify(order.info) : "",
               shortSides: [...order.shortSidesPx],
               lastTry: order.isLastTry,
+              ...(order.loudnessLufs !== null && { loudnessLufs: order.loudnessLufs }),
             },
           };
         } catch (error) {
@@ -203,15 +204,31 @@ function madeOf({ made }: FinishRequest): Made | undefined {
   }
   if (kind !== "rungs") return undefined;
   const rungs = value.rungs.map(({ fragmentBytes, fragmentUs, fps, ...rung }) => ({
-    ...rung,
+    ...withoutType(rung),
     fps: { num: Math.round(fps * 1_000_000), den: 1_000_000 },
     sizeBytes: 0,
     fragments: fragmentBytes.map((bytes, at) => ({ bytes, durationUs: fragmentUs[at] ?? 0 })),
   }));
-  return { kind, rungs, wanted: value.wanted };
+  const { wanted, loudness = null, storyboard } = value;
+  return {
+    kind,
+    rungs,
+    wanted,
+    loudness: loudness && { lufs: loudness.lufs, peakDb: loudness.peakDb },
+    storyboard: storyboard ? { ...withoutType(storyboard), sizeBytes: 0 } : null,
+  };
 }
 
 function keysOf(made: Made): string[] {
   if (made.kind === "published") return [made.play.key, made.cover.key];
-  return made.kind === "rungs" ? made.rungs.map(({ key }) => key) : [];
+  if (made.kind !== "rungs") return [];
+  return [...made.rungs.map(({ key }) => key), ...(made.storyboard ? [made.storyboard.key] : [])];
+}
+
+/** A message as plain data. */
+function withoutType<T extends { $typeName: string; $unknown?: unknown }>(
+  message: T,
+): Omit<T, "$typeName" | "$unknown"> {
+  const { $typeName: _, $unknown: __, ...fields } = message;
+  return fields;
 }
