@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkiigUKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSKQoIbWVudGlvbnMYEyADKAsyFy5kb3V5YS52aWRlby52MS5NZW50aW9uEhQKDGVkaXRlZF9hdF9tcxgUIAEoARIuCgp2aXNpYmlsaXR5GBUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIYChBkb3dubG9hZF9hbGxvd2VkGBYgASgIEisKBmxhZGRlchgXIAEoDjIbLmRvdXlhLnZpZGVvLnYxLkxhZGRlclN0YXRlEhQKDGxhZGRlcl9ydW5ncxgYIAEoDRIyCgpyZW5kaXRpb25zGBkgAygLMh4uZG91eWEudmlkZW8udjEuU2hvd25SZW5kaXRpb24SEgoKdGh1bWJfaGFzaBgaIAEoCSIsCgdNZW50aW9uEhAKCG5hbWVfa2V5GAEgASgJEg8KB3VzZXJfaWQYAiABKAkiVAoOU2hvd25SZW5kaXRpb24SEgoKc2hvcnRfc2lkZRgBIAEoDRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SDwoHYml0cmF0ZRgEIAEoDSIoChRHZXRSZW5kaXRpb25zUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSJGChVHZXRSZW5kaXRpb25zUmVzcG9uc2USLQoKcmVuZGl0aW9ucxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlJlbmRpdGlvbiKpAQoJUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SCwoDa2V5GAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDRIOCgZjb2RlY3MYBSABKAkSCwoDZnBzGAYgASgBEhIKCmluaXRfYnl0ZXMYByABKA0SFgoOZnJhZ21lbnRfYnl0ZXMYCCADKA0SEwoLZnJhZ21lbnRfdXMYCSADKA0iVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIj8KGUNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QSDgoGc2hhMjU2GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAEiWgoaQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USEQoJY2hhbGxlbmdlGAEgASgJEikKBnJhbmdlcxgCIAMoCzIZLmRvdXlhLnZpZGVvLnYxLkJ5dGVSYW5nZSIlCglCeXRlUmFuZ2USDAoEZnJvbRgBIAEoARIKCgJ0bxgCIAEoASJKChVQcm92ZUtub3duRmlsZVJlcXVlc3QSEQoJY2hhbGxlbmdlGAEgASgJEg0KBXByb29mGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiqwEKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiYQoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRIUCgx3aXRoX2ZyaWVuZHMYBCABKAgiUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIInMKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAESEQoJYXV0aG9yX2lkGAMgASgJEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5IiMKFEZpbmRQdWJsaXNoZWRSZXF1ZXN0EgsKA2lkcxgBIAMoCSJCChVGaW5kUHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkIiQKFEZpbmRPcGVuQmxvYnNSZXF1ZXN0EgwKBGtleXMYASADKAkiJQoVRmluZE9wZW5CbG9ic1Jlc3BvbnNlEgwKBGtleXMYASADKAkiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIswBChJVcGRhdGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSEgoFdGl0bGUYAiABKAlIAIgBARIYCgtkZXNjcmlwdGlvbhgDIAEoCUgBiAEBEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5Eh0KEGRvd25sb2FkX2FsbG93ZWQYBSABKAhIAogBAUIICgZfdGl0bGVCDgoMX2Rlc2NyaXB0aW9uQhMKEV9kb3dubG9hZF9hbGxvd2VkIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASKIAQoUTGVhc2VNZWRpYUpvYlJlcXVlc3QSDgoGd29ya2VyGAEgASgJEg0KBWtpbmRzGAIgAygJEhIKCmV4Y2VwdF9pZHMYAyADKAkSEgoKbGlnaHRfb25seRgEIAEoCBIVCg1leGNlcHRfb3duZXJzGAUgAygJEhIKCmR1ZV9mb3JfbXMYBiABKA0iPgoVTGVhc2VNZWRpYUpvYlJlc3BvbnNlEiUKA2pvYhgBIAEoCzIYLmRvdXlhLnZpZGVvLnYxLk1lZGlhSm9iIucBCghNZWRpYUpvYhIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEhAKCHZpZGVvX2lkGAMgASgJEg8KB2F0dGVtcHQYBCABKA0SDQoFaGVhdnkYBSABKAgSDQoFb3duZXIYBiABKAkSEAoIdHJhY2VfaWQYByABKAkSEQoJYXV0aG9yX2lkGAggASgJEhEKCWlucHV0X2tleRgJIAEoCRITCgtpbnB1dF9ieXRlcxgKIAEoARIMCgRpbmZvGAsgASgJEhMKC3Nob3J0X3NpZGVzGAwgAygNEhAKCGxhc3RfdHJ5GA0gASgIIlYKFEtlZXBNZWRpYUpvYnNSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIuCgRqb2JzGAIgAygLMiAuZG91eWEudmlkZW8udjEuTWVkaWFKb2JQcm9ncmVzcyI+ChBNZWRpYUpvYlByb2dyZXNzEgoKAmlkGAEgASgJEhAKCHZpZGVvX2lkGAIgASgJEgwKBGRvbmUYAyABKAIiJAoVS2VlcE1lZGlhSm9ic1Jlc3BvbnNlEgsKA2lkcxgBIAMoCSJSChVSZWFkTWVkaWFJbnB1dFJlcXVlc3QSDgoGd29ya2VyGAEgASgJEg4KBmpvYl9pZBgCIAEoCRILCgNrZXkYAyABKAkSDAoEZnJvbRgEIAEoASIpChZSZWFkTWVkaWFJbnB1dFJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwieAoVV3JpdGVNZWRpYUZpbGVSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDgoGc3RhZ2VkGAMgASgJEgoKAmF0GAQgASgBEhIKCnNpemVfYnl0ZXMYBSABKAESDwoHY29udGVudBgGIAEoDCIoChZXcml0ZU1lZGlhRmlsZVJlc3BvbnNlEg4KBnN0YWdlZBgBIAEoCSJqChVQbGFjZU1lZGlhRmlsZVJlcXVlc3QSDgoGd29ya2VyGAEgASgJEg4KBmpvYl9pZBgCIAEoCRIOCgZzdGFnZWQYAyABKAkSEQoJbmFtZXNwYWNlGAQgASgJEg4KBnNoYTI1NhgFIAEoCSIlChZQbGFjZU1lZGlhRmlsZVJlc3BvbnNlEgsKA2tleRgBIAEoCSLMAQoVRmluaXNoTWVkaWFKb2JSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSLgoJcHVibGlzaGVkGAMgASgLMhkuZG91eWEudmlkZW8udjEuTWFkZVZpZGVvSAASKgoFcnVuZ3MYBCABKAsyGS5kb3V5YS52aWRlby52MS5NYWRlUnVuZ3NIABIvCgdyZWZ1c2VkGAUgASgLMhwuZG91eWEudmlkZW8udjEuTWVkaWFSZWZ1c2FsSABCBgoEbWFkZSK8AQoJTWFkZVZpZGVvEhAKCHBsYXlfa2V5GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEQoJY292ZXJfa2V5GAMgASgJEhIKCnRodW1iX2hhc2gYBCABKAkSDgoGY29waWVkGAUgASgIEhMKC2R1cmF0aW9uX21zGAYgASgNEg0KBXdpZHRoGAcgASgNEg4KBmhlaWdodBgIIAEoDRIPCgdub3RpY2VzGAkgAygJEg0KBXJ1bmdzGAogASgNIkUKCU1hZGVSdW5ncxIoCgVydW5ncxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlJlbmRpdGlvbhIOCgZ3YW50ZWQYAiABKA0iLwoMTWVkaWFSZWZ1c2FsEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIhgKFkZpbmlzaE1lZGlhSm9iUmVzcG9uc2UiZgoVUmV0dXJuTWVkaWFKb2JSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSLQoHZmFpbHVyZRgDIAEoCzIcLmRvdXlhLnZpZGVvLnYxLk1lZGlhRmFpbHVyZSJECgxNZWRpYUZhaWx1cmUSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSEwoLaW50ZXJydXB0ZWQYAyABKAgiOAoWUmV0dXJuTWVkaWFKb2JSZXNwb25zZRIQCghkZWxheV9tcxgBIAEoDRIMCgRsYXN0GAIgASgIKpIBCgpWaWRlb1N0YXRlEhsKF1ZJREVPX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVklERU9fU1RBVEVfVVBMT0FERUQQARIaChZWSURFT19TVEFURV9QUk9DRVNTSU5HEAISGQoVVklERU9fU1RBVEVfUFVCTElTSEVEEAMSFgoSVklERU9fU1RBVEVfRkFJTEVEEAQqiAEKClZpc2liaWxpdHkSGgoWVklTSUJJTElUWV9VTlNQRUNJRklFRBAAEhUKEVZJU0lCSUxJVFlfUFVCTElDEAESFwoTVklTSUJJTElUWV9VTkxJU1RFRBACEhYKElZJU0lCSUxJVFlfRlJJRU5EUxADEhYKElZJU0lCSUxJVFlfUFJJVkFURRAEKo8BCgtMYWRkZXJTdGF0ZRIcChhMQURERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRMQURERVJfU1RBVEVfV0FJVElORxABEhgKFExBRERFUl9TVEFURV9SVU5OSU5HEAISFQoRTEFEREVSX1NUQVRFX0RPTkUQAxIXChNMQURERVJfU1RBVEVfRkFJTEVEEAQy6xQKDFZpZGVvU2VydmljZRJFCglBZGRVcGxvYWQSIC5kb3V5YS52aWRlby52MS5BZGRVcGxvYWRSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkEmQKFEJlZ2luUmVzdW1hYmxlVXBsb2FkEisuZG91eWEudmlkZW8udjEuQmVnaW5SZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkEmUKEkdldFJlc3VtYWJsZVVwbG9hZBIpLmRvdXlhLnZpZGVvLnYxLkdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQiA5ACARJnChNMb2NrUmVzdW1hYmxlVXBsb2FkEiouZG91eWEudmlkZW8udjEuTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQiA5ACAhJ5ChVVbmxvY2tSZXN1bWFibGVVcGxvYWQSLC5kb3V5YS52aWRlby52MS5VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gi0uZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVzcG9uc2UiA5ACAhJiChVGaW5pc2hSZXN1bWFibGVVcGxvYWQSLC5kb3V5YS52aWRlby52MS5GaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkIgOQAgISWQoMQ2FuY2VsVXBsb2FkEiMuZG91eWEudmlkZW8udjEuQ2FuY2VsVXBsb2FkUmVxdWVzdBokLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlc3BvbnNlEmsKEkNoYWxsZW5nZUtub3duRmlsZRIpLmRvdXlhLnZpZGVvLnYxLkNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QaKi5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXNwb25zZRJPCg5Qcm92ZUtub3duRmlsZRIlLmRvdXlhLnZpZGVvLnYxLlByb3ZlS25vd25GaWxlUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJFCgdQdWJsaXNoEh4uZG91eWEudmlkZW8udjEuUHVibGlzaFJlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbyIDkAICElUKCUdldFZpZGVvcxIgLmRvdXlhLnZpZGVvLnYxLkdldFZpZGVvc1JlcXVlc3QaIS5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXNwb25zZSIDkAIBEmEKDUdldFJlbmRpdGlvbnMSJC5kb3V5YS52aWRlby52MS5HZXRSZW5kaXRpb25zUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkdldFJlbmRpdGlvbnNSZXNwb25zZSIDkAIBEl4KDExpc3RCeUF1dGhvchIjLmRvdXlhLnZpZGVvLnYxLkxpc3RCeUF1dGhvclJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXNwb25zZSIDkAIBEmEKDUxpc3RQdWJsaXNoZWQSJC5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXNwb25zZSIDkAIBEmEKDUZpbmRQdWJsaXNoZWQSJC5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkZpbmRQdWJsaXNoZWRSZXNwb25zZSIDkAIBEmEKDUZpbmRPcGVuQmxvYnMSJC5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkZpbmRPcGVuQmxvYnNSZXNwb25zZSIDkAIBEkgKC0NoYW5nZVRpdGxlEiIuZG91eWEudmlkZW8udjEuQ2hhbmdlVGl0bGVSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8STQoLVXBkYXRlVmlkZW8SIi5kb3V5YS52aWRlby52MS5VcGRhdGVWaWRlb1JlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbyIDkAICElYKC0RlbGV0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiMuZG91eWEudmlkZW8udjEuRGVsZXRlVmlkZW9SZXNwb25zZRJQCglIb2xkVmlkZW8SIC5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVzcG9uc2USZAoOR2V0QXV0aG9yU3RhdHMSJS5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1JlcXVlc3QaJi5kb3V5YS52aWRlby52MS5HZXRBdXRob3JTdGF0c1Jlc3BvbnNlIgOQAgESXAoNTGVhc2VNZWRpYUpvYhIkLmRvdXlhLnZpZGVvLnYxLkxlYXNlTWVkaWFKb2JSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuTGVhc2VNZWRpYUpvYlJlc3BvbnNlEmEKDUtlZXBNZWRpYUpvYnMSJC5kb3V5YS52aWRlby52MS5LZWVwTWVkaWFKb2JzUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLktlZXBNZWRpYUpvYnNSZXNwb25zZSIDkAICEmQKDlJlYWRNZWRpYUlucHV0EiUuZG91eWEudmlkZW8udjEuUmVhZE1lZGlhSW5wdXRSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuUmVhZE1lZGlhSW5wdXRSZXNwb25zZSIDkAIBEmQKDldyaXRlTWVkaWFGaWxlEiUuZG91eWEudmlkZW8udjEuV3JpdGVNZWRpYUZpbGVSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuV3JpdGVNZWRpYUZpbGVSZXNwb25zZSIDkAICEl8KDlBsYWNlTWVkaWFGaWxlEiUuZG91eWEudmlkZW8udjEuUGxhY2VNZWRpYUZpbGVSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuUGxhY2VNZWRpYUZpbGVSZXNwb25zZRJfCg5GaW5pc2hNZWRpYUpvYhIlLmRvdXlhLnZpZGVvLnYxLkZpbmlzaE1lZGlhSm9iUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLkZpbmlzaE1lZGlhSm9iUmVzcG9uc2USZAoOUmV0dXJuTWVkaWFKb2ISJS5kb3V5YS52aWRlby52MS5SZXR1cm5NZWRpYUpvYlJlcXVlc3QaJi5kb3V5YS52aWRlby52MS5SZXR1cm5NZWRpYUpvYlJlc3BvbnNlIgOQAgJiBnByb3RvMw");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEibQoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkiogUKBVZpZGVvEgoKAmlkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCgVzdGF0ZRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpZGVvU3RhdGUSEAoIcHJvZ3Jlc3MYBSABKAISFgoOZmFpbHVyZV9yZWFzb24YBiABKAkSFwoPZmFpbHVyZV9tZXNzYWdlGAcgASgJEhAKCHBsYXlfa2V5GAggASgJEhEKCWNvdmVyX2tleRgJIAEoCRITCgtkdXJhdGlvbl9tcxgKIAEoDRINCgV3aWR0aBgLIAEoDRIOCgZoZWlnaHQYDCABKA0SEgoKc2l6ZV9ieXRlcxgNIAEoARIVCg1jcmVhdGVkX2F0X21zGA4gASgBEhcKD3B1Ymxpc2hlZF9hdF9tcxgPIAEoARIMCgRoZWxkGBAgASgIEg8KB25vdGljZXMYESADKAkSEwoLZGVzY3JpcHRpb24YEiABKAkSKQoIbWVudGlvbnMYEyADKAsyFy5kb3V5YS52aWRlby52MS5NZW50aW9uEhQKDGVkaXRlZF9hdF9tcxgUIAEoARIuCgp2aXNpYmlsaXR5GBUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIYChBkb3dubG9hZF9hbGxvd2VkGBYgASgIEisKBmxhZGRlchgXIAEoDjIbLmRvdXlhLnZpZGVvLnYxLkxhZGRlclN0YXRlEhQKDGxhZGRlcl9ydW5ncxgYIAEoDRIyCgpyZW5kaXRpb25zGBkgAygLMh4uZG91eWEudmlkZW8udjEuU2hvd25SZW5kaXRpb24SEgoKdGh1bWJfaGFzaBgaIAEoCRIWCg5oYXNfc3Rvcnlib2FyZBgbIAEoCCIsCgdNZW50aW9uEhAKCG5hbWVfa2V5GAEgASgJEg8KB3VzZXJfaWQYAiABKAkiVAoOU2hvd25SZW5kaXRpb24SEgoKc2hvcnRfc2lkZRgBIAEoDRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SDwoHYml0cmF0ZRgEIAEoDSIoChRHZXRSZW5kaXRpb25zUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSJ2ChVHZXRSZW5kaXRpb25zUmVzcG9uc2USLQoKcmVuZGl0aW9ucxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlJlbmRpdGlvbhIuCgpzdG9yeWJvYXJkGAIgASgLMhouZG91eWEudmlkZW8udjEuU3Rvcnlib2FyZCJ3CgpTdG9yeWJvYXJkEgsKA2tleRgBIAEoCRITCgtpbnRlcnZhbF9tcxgCIAEoDRINCgVjb3VudBgDIAEoDRIPCgdjb2x1bW5zGAQgASgNEhIKCnRpbGVfd2lkdGgYBSABKA0SEwoLdGlsZV9oZWlnaHQYBiABKA0iKQoITG91ZG5lc3MSDAoEbHVmcxgBIAEoARIPCgdwZWFrX2RiGAIgASgBIsIBCglSZW5kaXRpb24SEgoKc2hvcnRfc2lkZRgBIAEoDRILCgNrZXkYAiABKAkSDQoFd2lkdGgYAyABKA0SDgoGaGVpZ2h0GAQgASgNEg4KBmNvZGVjcxgFIAEoCRILCgNmcHMYBiABKAESEgoKaW5pdF9ieXRlcxgHIAEoDRIWCg5mcmFnbWVudF9ieXRlcxgIIAMoDRITCgtmcmFnbWVudF91cxgJIAMoDRIXCg9hdmVyYWdlX2JpdHJhdGUYCiABKA0iVwoQQWRkVXBsb2FkUmVxdWVzdBIOCgZzdGFnZWQYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESDwoHYWRkcmVzcxgEIAEoCSJCChtCZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoARIPCgdhZGRyZXNzGAIgASgJIicKGUdldFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkiiQEKD1Jlc3VtYWJsZVVwbG9hZBIKCgJpZBgBIAEoCRIPCgdwYXJ0aWFsGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAESFQoNZXhwaXJlc19hdF9tcxgEIAEoARIbCg51bmNoZWNrZWRfZnJvbRgFIAEoAUgAiAEBQhEKD191bmNoZWNrZWRfZnJvbSKYAQoaTG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhsKDnVuY2hlY2tlZF9mcm9tGAMgASgBSACIAQESGwoOcmVjZWl2ZWRfYnl0ZXMYBCABKAFIAYgBAUIRCg9fdW5jaGVja2VkX2Zyb21CEQoPX3JlY2VpdmVkX2J5dGVzIlIKHFVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QSCgoCaWQYASABKAkSDgoGd3JpdGVyGAIgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAMgASgBIi8KHVVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlEg4KBmV4aXN0cxgBIAEoCCI6ChxGaW5pc2hSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnNoYTI1NhgCIAEoCSIhChNDYW5jZWxVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFENhbmNlbFVwbG9hZFJlc3BvbnNlIj8KGUNoYWxsZW5nZUtub3duRmlsZVJlcXVlc3QSDgoGc2hhMjU2GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAEiWgoaQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USEQoJY2hhbGxlbmdlGAEgASgJEikKBnJhbmdlcxgCIAMoCzIZLmRvdXlhLnZpZGVvLnYxLkJ5dGVSYW5nZSIlCglCeXRlUmFuZ2USDAoEZnJvbRgBIAEoARIKCgJ0bxgCIAEoASJKChVQcm92ZUtub3duRmlsZVJlcXVlc3QSEQoJY2hhbGxlbmdlGAEgASgJEg0KBXByb29mGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiqwEKDlB1Ymxpc2hSZXF1ZXN0EhEKCXVwbG9hZF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiHwoQR2V0VmlkZW9zUmVxdWVzdBILCgNpZHMYASADKAkiOgoRR2V0VmlkZW9zUmVzcG9uc2USJQoGdmlkZW9zGAEgAygLMhUuZG91eWEudmlkZW8udjEuVmlkZW8iXwoTTGlzdEJ5QXV0aG9yUmVxdWVzdBIRCglhdXRob3JfaWQYASABKAkSEQoJYmVmb3JlX2lkGAIgASgJEg0KBWxpbWl0GAMgASgNEhMKC2V2ZXJ5X3N0YXRlGAQgASgIIksKFExpc3RCeUF1dGhvclJlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEgwKBG1vcmUYAiABKAgiYQoUTGlzdFB1Ymxpc2hlZFJlcXVlc3QSEQoJYmVmb3JlX21zGAEgASgBEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRIUCgx3aXRoX2ZyaWVuZHMYBCABKAgiUAoVTGlzdFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZBIMCgRtb3JlGAIgASgIInMKCVB1Ymxpc2hlZBIKCgJpZBgBIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAiABKAESEQoJYXV0aG9yX2lkGAMgASgJEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5IiMKFEZpbmRQdWJsaXNoZWRSZXF1ZXN0EgsKA2lkcxgBIAMoCSJCChVGaW5kUHVibGlzaGVkUmVzcG9uc2USKQoGdmlkZW9zGAEgAygLMhkuZG91eWEudmlkZW8udjEuUHVibGlzaGVkIiQKFEZpbmRPcGVuQmxvYnNSZXF1ZXN0EgwKBGtleXMYASADKAkiJQoVRmluZE9wZW5CbG9ic1Jlc3BvbnNlEgwKBGtleXMYASADKAkiLwoSQ2hhbmdlVGl0bGVSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJIswBChJVcGRhdGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSEgoFdGl0bGUYAiABKAlIAIgBARIYCgtkZXNjcmlwdGlvbhgDIAEoCUgBiAEBEi4KCnZpc2liaWxpdHkYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5Eh0KEGRvd25sb2FkX2FsbG93ZWQYBSABKAhIAogBAUIICgZfdGl0bGVCDgoMX2Rlc2NyaXB0aW9uQhMKEV9kb3dubG9hZF9hbGxvd2VkIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASKIAQoUTGVhc2VNZWRpYUpvYlJlcXVlc3QSDgoGd29ya2VyGAEgASgJEg0KBWtpbmRzGAIgAygJEhIKCmV4Y2VwdF9pZHMYAyADKAkSEgoKbGlnaHRfb25seRgEIAEoCBIVCg1leGNlcHRfb3duZXJzGAUgAygJEhIKCmR1ZV9mb3JfbXMYBiABKA0iPgoVTGVhc2VNZWRpYUpvYlJlc3BvbnNlEiUKA2pvYhgBIAEoCzIYLmRvdXlhLnZpZGVvLnYxLk1lZGlhSm9iIpUCCghNZWRpYUpvYhIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEhAKCHZpZGVvX2lkGAMgASgJEg8KB2F0dGVtcHQYBCABKA0SDQoFaGVhdnkYBSABKAgSDQoFb3duZXIYBiABKAkSEAoIdHJhY2VfaWQYByABKAkSEQoJYXV0aG9yX2lkGAggASgJEhEKCWlucHV0X2tleRgJIAEoCRITCgtpbnB1dF9ieXRlcxgKIAEoARIMCgRpbmZvGAsgASgJEhMKC3Nob3J0X3NpZGVzGAwgAygNEhAKCGxhc3RfdHJ5GA0gASgIEhoKDWxvdWRuZXNzX2x1ZnMYDiABKAFIAIgBAUIQCg5fbG91ZG5lc3NfbHVmcyJWChRLZWVwTWVkaWFKb2JzUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSLgoEam9icxgCIAMoCzIgLmRvdXlhLnZpZGVvLnYxLk1lZGlhSm9iUHJvZ3Jlc3MiPgoQTWVkaWFKb2JQcm9ncmVzcxIKCgJpZBgBIAEoCRIQCgh2aWRlb19pZBgCIAEoCRIMCgRkb25lGAMgASgCIiQKFUtlZXBNZWRpYUpvYnNSZXNwb25zZRILCgNpZHMYASADKAkiUgoVUmVhZE1lZGlhSW5wdXRSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSCwoDa2V5GAMgASgJEgwKBGZyb20YBCABKAEiKQoWUmVhZE1lZGlhSW5wdXRSZXNwb25zZRIPCgdjb250ZW50GAEgASgMIngKFVdyaXRlTWVkaWFGaWxlUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSDgoGam9iX2lkGAIgASgJEg4KBnN0YWdlZBgDIAEoCRIKCgJhdBgEIAEoARISCgpzaXplX2J5dGVzGAUgASgBEg8KB2NvbnRlbnQYBiABKAwiKAoWV3JpdGVNZWRpYUZpbGVSZXNwb25zZRIOCgZzdGFnZWQYASABKAkiagoVUGxhY2VNZWRpYUZpbGVSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDgoGc3RhZ2VkGAMgASgJEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZzaGEyNTYYBSABKAkiJQoWUGxhY2VNZWRpYUZpbGVSZXNwb25zZRILCgNrZXkYASABKAkizAEKFUZpbmlzaE1lZGlhSm9iUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSDgoGam9iX2lkGAIgASgJEi4KCXB1Ymxpc2hlZBgDIAEoCzIZLmRvdXlhLnZpZGVvLnYxLk1hZGVWaWRlb0gAEioKBXJ1bmdzGAQgASgLMhkuZG91eWEudmlkZW8udjEuTWFkZVJ1bmdzSAASLwoHcmVmdXNlZBgFIAEoCzIcLmRvdXlhLnZpZGVvLnYxLk1lZGlhUmVmdXNhbEgAQgYKBG1hZGUivAEKCU1hZGVWaWRlbxIQCghwbGF5X2tleRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgBEhEKCWNvdmVyX2tleRgDIAEoCRISCgp0aHVtYl9oYXNoGAQgASgJEg4KBmNvcGllZBgFIAEoCBITCgtkdXJhdGlvbl9tcxgGIAEoDRINCgV3aWR0aBgHIAEoDRIOCgZoZWlnaHQYCCABKA0SDwoHbm90aWNlcxgJIAMoCRINCgVydW5ncxgKIAEoDSKhAQoJTWFkZVJ1bmdzEigKBXJ1bmdzGAEgAygLMhkuZG91eWEudmlkZW8udjEuUmVuZGl0aW9uEg4KBndhbnRlZBgCIAEoDRIqCghsb3VkbmVzcxgDIAEoCzIYLmRvdXlhLnZpZGVvLnYxLkxvdWRuZXNzEi4KCnN0b3J5Ym9hcmQYBCABKAsyGi5kb3V5YS52aWRlby52MS5TdG9yeWJvYXJkIi8KDE1lZGlhUmVmdXNhbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSIYChZGaW5pc2hNZWRpYUpvYlJlc3BvbnNlImYKFVJldHVybk1lZGlhSm9iUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSDgoGam9iX2lkGAIgASgJEi0KB2ZhaWx1cmUYAyABKAsyHC5kb3V5YS52aWRlby52MS5NZWRpYUZhaWx1cmUiRAoMTWVkaWFGYWlsdXJlEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhMKC2ludGVycnVwdGVkGAMgASgIIjgKFlJldHVybk1lZGlhSm9iUmVzcG9uc2USEAoIZGVsYXlfbXMYASABKA0SDAoEbGFzdBgCIAEoCCqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEKogBCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhcKE1ZJU0lCSUxJVFlfVU5MSVNURUQQAhIWChJWSVNJQklMSVRZX0ZSSUVORFMQAxIWChJWSVNJQklMSVRZX1BSSVZBVEUQBCqPAQoLTGFkZGVyU3RhdGUSHAoYTEFEREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTEFEREVSX1NUQVRFX1dBSVRJTkcQARIYChRMQURERVJfU1RBVEVfUlVOTklORxACEhUKEUxBRERFUl9TVEFURV9ET05FEAMSFwoTTEFEREVSX1NUQVRFX0ZBSUxFRBAEMusUCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJhCg1HZXRSZW5kaXRpb25zEiQuZG91eWEudmlkZW8udjEuR2V0UmVuZGl0aW9uc1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5HZXRSZW5kaXRpb25zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kUHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kT3BlbkJsb2JzEiQuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEk0KC1VwZGF0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuVXBkYXRlVmlkZW9SZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJWCgtEZWxldGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVxdWVzdBojLmRvdXlhLnZpZGVvLnYxLkRlbGV0ZVZpZGVvUmVzcG9uc2USUAoJSG9sZFZpZGVvEiAuZG91eWEudmlkZW8udjEuSG9sZFZpZGVvUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1Jlc3BvbnNlEmQKDkdldEF1dGhvclN0YXRzEiUuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuR2V0QXV0aG9yU3RhdHNSZXNwb25zZSIDkAIBElwKDUxlYXNlTWVkaWFKb2ISJC5kb3V5YS52aWRlby52MS5MZWFzZU1lZGlhSm9iUmVxdWVzdBolLmRvdXlhLnZpZGVvLnYxLkxlYXNlTWVkaWFKb2JSZXNwb25zZRJhCg1LZWVwTWVkaWFKb2JzEiQuZG91eWEudmlkZW8udjEuS2VlcE1lZGlhSm9ic1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5LZWVwTWVkaWFKb2JzUmVzcG9uc2UiA5ACAhJkCg5SZWFkTWVkaWFJbnB1dBIlLmRvdXlhLnZpZGVvLnYxLlJlYWRNZWRpYUlucHV0UmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLlJlYWRNZWRpYUlucHV0UmVzcG9uc2UiA5ACARJkCg5Xcml0ZU1lZGlhRmlsZRIlLmRvdXlhLnZpZGVvLnYxLldyaXRlTWVkaWFGaWxlUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLldyaXRlTWVkaWFGaWxlUmVzcG9uc2UiA5ACAhJfCg5QbGFjZU1lZGlhRmlsZRIlLmRvdXlhLnZpZGVvLnYxLlBsYWNlTWVkaWFGaWxlUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLlBsYWNlTWVkaWFGaWxlUmVzcG9uc2USXwoORmluaXNoTWVkaWFKb2ISJS5kb3V5YS52aWRlby52MS5GaW5pc2hNZWRpYUpvYlJlcXVlc3QaJi5kb3V5YS52aWRlby52MS5GaW5pc2hNZWRpYUpvYlJlc3BvbnNlEmQKDlJldHVybk1lZGlhSm9iEiUuZG91eWEudmlkZW8udjEuUmV0dXJuTWVkaWFKb2JSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuUmV0dXJuTWVkaWFKb2JSZXNwb25zZSIDkAICYgZwcm90bzM");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -209,6 +209,11 @@ export type Video = Message<"douya.video.v1.Video"> & {
    * @generated from field: string thumb_hash = 26;
    */
   thumbHash: string;
+
+  /**
+   * @generated from field: bool has_storyboard = 27;
+   */
+  hasStoryboard: boolean;
 };
 
 /**
@@ -301,6 +306,13 @@ export type GetRenditionsResponse = Message<"douya.video.v1.GetRenditionsRespons
    * @generated from field: repeated douya.video.v1.Rendition renditions = 1;
    */
   renditions: Rendition[];
+
+  /**
+   * Absent while there is none.
+   *
+   * @generated from field: douya.video.v1.Storyboard storyboard = 2;
+   */
+  storyboard?: Storyboard | undefined;
 };
 
 /**
@@ -309,6 +321,74 @@ export type GetRenditionsResponse = Message<"douya.video.v1.GetRenditionsRespons
  */
 export const GetRenditionsResponseSchema: GenMessage<GetRenditionsResponse> = /*@__PURE__*/
   messageDesc(file_video, 5);
+
+/**
+ * Small pictures at equal steps in one, row by row from the left.
+ *
+ * @generated from message douya.video.v1.Storyboard
+ */
+export type Storyboard = Message<"douya.video.v1.Storyboard"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: uint32 interval_ms = 2;
+   */
+  intervalMs: number;
+
+  /**
+   * @generated from field: uint32 count = 3;
+   */
+  count: number;
+
+  /**
+   * @generated from field: uint32 columns = 4;
+   */
+  columns: number;
+
+  /**
+   * @generated from field: uint32 tile_width = 5;
+   */
+  tileWidth: number;
+
+  /**
+   * @generated from field: uint32 tile_height = 6;
+   */
+  tileHeight: number;
+};
+
+/**
+ * Describes the message douya.video.v1.Storyboard.
+ * Use `create(StoryboardSchema)` to create a new message.
+ */
+export const StoryboardSchema: GenMessage<Storyboard> = /*@__PURE__*/
+  messageDesc(file_video, 6);
+
+/**
+ * By EBU R128.
+ *
+ * @generated from message douya.video.v1.Loudness
+ */
+export type Loudness = Message<"douya.video.v1.Loudness"> & {
+  /**
+   * @generated from field: double lufs = 1;
+   */
+  lufs: number;
+
+  /**
+   * @generated from field: double peak_db = 2;
+   */
+  peakDb: number;
+};
+
+/**
+ * Describes the message douya.video.v1.Loudness.
+ * Use `create(LoudnessSchema)` to create a new message.
+ */
+export const LoudnessSchema: GenMessage<Loudness> = /*@__PURE__*/
+  messageDesc(file_video, 7);
 
 /**
  * A blob of fragmented MP4: an initialization, then fragments that follow one another to its end.
@@ -362,6 +442,13 @@ export type Rendition = Message<"douya.video.v1.Rendition"> & {
    * @generated from field: repeated uint32 fragment_us = 9;
    */
   fragmentUs: number[];
+
+  /**
+   * Bits per second.
+   *
+   * @generated from field: uint32 average_bitrate = 10;
+   */
+  averageBitrate: number;
 };
 
 /**
@@ -369,7 +456,7 @@ export type Rendition = Message<"douya.video.v1.Rendition"> & {
  * Use `create(RenditionSchema)` to create a new message.
  */
 export const RenditionSchema: GenMessage<Rendition> = /*@__PURE__*/
-  messageDesc(file_video, 6);
+  messageDesc(file_video, 8);
 
 /**
  * @generated from message douya.video.v1.AddUploadRequest
@@ -405,7 +492,7 @@ export type AddUploadRequest = Message<"douya.video.v1.AddUploadRequest"> & {
  * Use `create(AddUploadRequestSchema)` to create a new message.
  */
 export const AddUploadRequestSchema: GenMessage<AddUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 7);
+  messageDesc(file_video, 9);
 
 /**
  * @generated from message douya.video.v1.BeginResumableUploadRequest
@@ -427,7 +514,7 @@ export type BeginResumableUploadRequest = Message<"douya.video.v1.BeginResumable
  * Use `create(BeginResumableUploadRequestSchema)` to create a new message.
  */
 export const BeginResumableUploadRequestSchema: GenMessage<BeginResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 8);
+  messageDesc(file_video, 10);
 
 /**
  * @generated from message douya.video.v1.GetResumableUploadRequest
@@ -444,7 +531,7 @@ export type GetResumableUploadRequest = Message<"douya.video.v1.GetResumableUplo
  * Use `create(GetResumableUploadRequestSchema)` to create a new message.
  */
 export const GetResumableUploadRequestSchema: GenMessage<GetResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 9);
+  messageDesc(file_video, 11);
 
 /**
  * @generated from message douya.video.v1.ResumableUpload
@@ -485,7 +572,7 @@ export type ResumableUpload = Message<"douya.video.v1.ResumableUpload"> & {
  * Use `create(ResumableUploadSchema)` to create a new message.
  */
 export const ResumableUploadSchema: GenMessage<ResumableUpload> = /*@__PURE__*/
-  messageDesc(file_video, 10);
+  messageDesc(file_video, 12);
 
 /**
  * @generated from message douya.video.v1.LockResumableUploadRequest
@@ -523,7 +610,7 @@ export type LockResumableUploadRequest = Message<"douya.video.v1.LockResumableUp
  * Use `create(LockResumableUploadRequestSchema)` to create a new message.
  */
 export const LockResumableUploadRequestSchema: GenMessage<LockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 11);
+  messageDesc(file_video, 13);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadRequest
@@ -552,7 +639,7 @@ export type UnlockResumableUploadRequest = Message<"douya.video.v1.UnlockResumab
  * Use `create(UnlockResumableUploadRequestSchema)` to create a new message.
  */
 export const UnlockResumableUploadRequestSchema: GenMessage<UnlockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 14);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadResponse
@@ -571,7 +658,7 @@ export type UnlockResumableUploadResponse = Message<"douya.video.v1.UnlockResuma
  * Use `create(UnlockResumableUploadResponseSchema)` to create a new message.
  */
 export const UnlockResumableUploadResponseSchema: GenMessage<UnlockResumableUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.FinishResumableUploadRequest
@@ -593,7 +680,7 @@ export type FinishResumableUploadRequest = Message<"douya.video.v1.FinishResumab
  * Use `create(FinishResumableUploadRequestSchema)` to create a new message.
  */
 export const FinishResumableUploadRequestSchema: GenMessage<FinishResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.CancelUploadRequest
@@ -610,7 +697,7 @@ export type CancelUploadRequest = Message<"douya.video.v1.CancelUploadRequest"> 
  * Use `create(CancelUploadRequestSchema)` to create a new message.
  */
 export const CancelUploadRequestSchema: GenMessage<CancelUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.CancelUploadResponse
@@ -623,7 +710,7 @@ export type CancelUploadResponse = Message<"douya.video.v1.CancelUploadResponse"
  * Use `create(CancelUploadResponseSchema)` to create a new message.
  */
 export const CancelUploadResponseSchema: GenMessage<CancelUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 18);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileRequest
@@ -647,7 +734,7 @@ export type ChallengeKnownFileRequest = Message<"douya.video.v1.ChallengeKnownFi
  * Use `create(ChallengeKnownFileRequestSchema)` to create a new message.
  */
 export const ChallengeKnownFileRequestSchema: GenMessage<ChallengeKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 19);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileResponse
@@ -669,7 +756,7 @@ export type ChallengeKnownFileResponse = Message<"douya.video.v1.ChallengeKnownF
  * Use `create(ChallengeKnownFileResponseSchema)` to create a new message.
  */
 export const ChallengeKnownFileResponseSchema: GenMessage<ChallengeKnownFileResponse> = /*@__PURE__*/
-  messageDesc(file_video, 18);
+  messageDesc(file_video, 20);
 
 /**
  * From the first byte to the one before `to`.
@@ -693,7 +780,7 @@ export type ByteRange = Message<"douya.video.v1.ByteRange"> & {
  * Use `create(ByteRangeSchema)` to create a new message.
  */
 export const ByteRangeSchema: GenMessage<ByteRange> = /*@__PURE__*/
-  messageDesc(file_video, 19);
+  messageDesc(file_video, 21);
 
 /**
  * @generated from message douya.video.v1.ProveKnownFileRequest
@@ -722,7 +809,7 @@ export type ProveKnownFileRequest = Message<"douya.video.v1.ProveKnownFileReques
  * Use `create(ProveKnownFileRequestSchema)` to create a new message.
  */
 export const ProveKnownFileRequestSchema: GenMessage<ProveKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 20);
+  messageDesc(file_video, 22);
 
 /**
  * @generated from message douya.video.v1.PublishRequest
@@ -763,7 +850,7 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_video, 21);
+  messageDesc(file_video, 23);
 
 /**
  * @generated from message douya.video.v1.GetVideosRequest
@@ -780,7 +867,7 @@ export type GetVideosRequest = Message<"douya.video.v1.GetVideosRequest"> & {
  * Use `create(GetVideosRequestSchema)` to create a new message.
  */
 export const GetVideosRequestSchema: GenMessage<GetVideosRequest> = /*@__PURE__*/
-  messageDesc(file_video, 22);
+  messageDesc(file_video, 24);
 
 /**
  * @generated from message douya.video.v1.GetVideosResponse
@@ -797,7 +884,7 @@ export type GetVideosResponse = Message<"douya.video.v1.GetVideosResponse"> & {
  * Use `create(GetVideosResponseSchema)` to create a new message.
  */
 export const GetVideosResponseSchema: GenMessage<GetVideosResponse> = /*@__PURE__*/
-  messageDesc(file_video, 23);
+  messageDesc(file_video, 25);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorRequest
@@ -833,7 +920,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
  * Use `create(ListByAuthorRequestSchema)` to create a new message.
  */
 export const ListByAuthorRequestSchema: GenMessage<ListByAuthorRequest> = /*@__PURE__*/
-  messageDesc(file_video, 24);
+  messageDesc(file_video, 26);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorResponse
@@ -855,7 +942,7 @@ export type ListByAuthorResponse = Message<"douya.video.v1.ListByAuthorResponse"
  * Use `create(ListByAuthorResponseSchema)` to create a new message.
  */
 export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@__PURE__*/
-  messageDesc(file_video, 25);
+  messageDesc(file_video, 27);
 
 /**
  * @generated from message douya.video.v1.ListPublishedRequest
@@ -891,7 +978,7 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
  * Use `create(ListPublishedRequestSchema)` to create a new message.
  */
 export const ListPublishedRequestSchema: GenMessage<ListPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 26);
+  messageDesc(file_video, 28);
 
 /**
  * @generated from message douya.video.v1.ListPublishedResponse
@@ -913,7 +1000,7 @@ export type ListPublishedResponse = Message<"douya.video.v1.ListPublishedRespons
  * Use `create(ListPublishedResponseSchema)` to create a new message.
  */
 export const ListPublishedResponseSchema: GenMessage<ListPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 27);
+  messageDesc(file_video, 29);
 
 /**
  * @generated from message douya.video.v1.Published
@@ -945,7 +1032,7 @@ export type Published = Message<"douya.video.v1.Published"> & {
  * Use `create(PublishedSchema)` to create a new message.
  */
 export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
-  messageDesc(file_video, 28);
+  messageDesc(file_video, 30);
 
 /**
  * @generated from message douya.video.v1.FindPublishedRequest
@@ -962,7 +1049,7 @@ export type FindPublishedRequest = Message<"douya.video.v1.FindPublishedRequest"
  * Use `create(FindPublishedRequestSchema)` to create a new message.
  */
 export const FindPublishedRequestSchema: GenMessage<FindPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 29);
+  messageDesc(file_video, 31);
 
 /**
  * @generated from message douya.video.v1.FindPublishedResponse
@@ -979,7 +1066,7 @@ export type FindPublishedResponse = Message<"douya.video.v1.FindPublishedRespons
  * Use `create(FindPublishedResponseSchema)` to create a new message.
  */
 export const FindPublishedResponseSchema: GenMessage<FindPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 30);
+  messageDesc(file_video, 32);
 
 /**
  * @generated from message douya.video.v1.FindOpenBlobsRequest
@@ -996,7 +1083,7 @@ export type FindOpenBlobsRequest = Message<"douya.video.v1.FindOpenBlobsRequest"
  * Use `create(FindOpenBlobsRequestSchema)` to create a new message.
  */
 export const FindOpenBlobsRequestSchema: GenMessage<FindOpenBlobsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 31);
+  messageDesc(file_video, 33);
 
 /**
  * @generated from message douya.video.v1.FindOpenBlobsResponse
@@ -1013,7 +1100,7 @@ export type FindOpenBlobsResponse = Message<"douya.video.v1.FindOpenBlobsRespons
  * Use `create(FindOpenBlobsResponseSchema)` to create a new message.
  */
 export const FindOpenBlobsResponseSchema: GenMessage<FindOpenBlobsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 32);
+  messageDesc(file_video, 34);
 
 /**
  * @generated from message douya.video.v1.ChangeTitleRequest
@@ -1035,7 +1122,7 @@ export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & 
  * Use `create(ChangeTitleRequestSchema)` to create a new message.
  */
 export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
-  messageDesc(file_video, 33);
+  messageDesc(file_video, 35);
 
 /**
  * @generated from message douya.video.v1.UpdateVideoRequest
@@ -1074,7 +1161,7 @@ export type UpdateVideoRequest = Message<"douya.video.v1.UpdateVideoRequest"> & 
  * Use `create(UpdateVideoRequestSchema)` to create a new message.
  */
 export const UpdateVideoRequestSchema: GenMessage<UpdateVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 34);
+  messageDesc(file_video, 36);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoRequest
@@ -1091,7 +1178,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 35);
+  messageDesc(file_video, 37);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -1104,7 +1191,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 36);
+  messageDesc(file_video, 38);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -1133,7 +1220,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 37);
+  messageDesc(file_video, 39);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -1146,7 +1233,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 38);
+  messageDesc(file_video, 40);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -1163,7 +1250,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 39);
+  messageDesc(file_video, 41);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -1180,7 +1267,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 40);
+  messageDesc(file_video, 42);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -1202,7 +1289,7 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 41);
+  messageDesc(file_video, 43);
 
 /**
  * @generated from message douya.video.v1.LeaseMediaJobRequest
@@ -1250,7 +1337,7 @@ export type LeaseMediaJobRequest = Message<"douya.video.v1.LeaseMediaJobRequest"
  * Use `create(LeaseMediaJobRequestSchema)` to create a new message.
  */
 export const LeaseMediaJobRequestSchema: GenMessage<LeaseMediaJobRequest> = /*@__PURE__*/
-  messageDesc(file_video, 42);
+  messageDesc(file_video, 44);
 
 /**
  * @generated from message douya.video.v1.LeaseMediaJobResponse
@@ -1269,7 +1356,7 @@ export type LeaseMediaJobResponse = Message<"douya.video.v1.LeaseMediaJobRespons
  * Use `create(LeaseMediaJobResponseSchema)` to create a new message.
  */
 export const LeaseMediaJobResponseSchema: GenMessage<LeaseMediaJobResponse> = /*@__PURE__*/
-  messageDesc(file_video, 43);
+  messageDesc(file_video, 45);
 
 /**
  * @generated from message douya.video.v1.MediaJob
@@ -1345,6 +1432,13 @@ export type MediaJob = Message<"douya.video.v1.MediaJob"> & {
    * @generated from field: bool last_try = 13;
    */
   lastTry: boolean;
+
+  /**
+   * How loud rungs are; absent: as their source.
+   *
+   * @generated from field: optional double loudness_lufs = 14;
+   */
+  loudnessLufs?: number | undefined;
 };
 
 /**
@@ -1352,7 +1446,7 @@ export type MediaJob = Message<"douya.video.v1.MediaJob"> & {
  * Use `create(MediaJobSchema)` to create a new message.
  */
 export const MediaJobSchema: GenMessage<MediaJob> = /*@__PURE__*/
-  messageDesc(file_video, 44);
+  messageDesc(file_video, 46);
 
 /**
  * @generated from message douya.video.v1.KeepMediaJobsRequest
@@ -1374,7 +1468,7 @@ export type KeepMediaJobsRequest = Message<"douya.video.v1.KeepMediaJobsRequest"
  * Use `create(KeepMediaJobsRequestSchema)` to create a new message.
  */
 export const KeepMediaJobsRequestSchema: GenMessage<KeepMediaJobsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 45);
+  messageDesc(file_video, 47);
 
 /**
  * @generated from message douya.video.v1.MediaJobProgress
@@ -1403,7 +1497,7 @@ export type MediaJobProgress = Message<"douya.video.v1.MediaJobProgress"> & {
  * Use `create(MediaJobProgressSchema)` to create a new message.
  */
 export const MediaJobProgressSchema: GenMessage<MediaJobProgress> = /*@__PURE__*/
-  messageDesc(file_video, 46);
+  messageDesc(file_video, 48);
 
 /**
  * @generated from message douya.video.v1.KeepMediaJobsResponse
@@ -1422,7 +1516,7 @@ export type KeepMediaJobsResponse = Message<"douya.video.v1.KeepMediaJobsRespons
  * Use `create(KeepMediaJobsResponseSchema)` to create a new message.
  */
 export const KeepMediaJobsResponseSchema: GenMessage<KeepMediaJobsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 47);
+  messageDesc(file_video, 49);
 
 /**
  * @generated from message douya.video.v1.ReadMediaInputRequest
@@ -1454,7 +1548,7 @@ export type ReadMediaInputRequest = Message<"douya.video.v1.ReadMediaInputReques
  * Use `create(ReadMediaInputRequestSchema)` to create a new message.
  */
 export const ReadMediaInputRequestSchema: GenMessage<ReadMediaInputRequest> = /*@__PURE__*/
-  messageDesc(file_video, 48);
+  messageDesc(file_video, 50);
 
 /**
  * @generated from message douya.video.v1.ReadMediaInputResponse
@@ -1471,7 +1565,7 @@ export type ReadMediaInputResponse = Message<"douya.video.v1.ReadMediaInputRespo
  * Use `create(ReadMediaInputResponseSchema)` to create a new message.
  */
 export const ReadMediaInputResponseSchema: GenMessage<ReadMediaInputResponse> = /*@__PURE__*/
-  messageDesc(file_video, 49);
+  messageDesc(file_video, 51);
 
 /**
  * @generated from message douya.video.v1.WriteMediaFileRequest
@@ -1515,7 +1609,7 @@ export type WriteMediaFileRequest = Message<"douya.video.v1.WriteMediaFileReques
  * Use `create(WriteMediaFileRequestSchema)` to create a new message.
  */
 export const WriteMediaFileRequestSchema: GenMessage<WriteMediaFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 50);
+  messageDesc(file_video, 52);
 
 /**
  * @generated from message douya.video.v1.WriteMediaFileResponse
@@ -1532,7 +1626,7 @@ export type WriteMediaFileResponse = Message<"douya.video.v1.WriteMediaFileRespo
  * Use `create(WriteMediaFileResponseSchema)` to create a new message.
  */
 export const WriteMediaFileResponseSchema: GenMessage<WriteMediaFileResponse> = /*@__PURE__*/
-  messageDesc(file_video, 51);
+  messageDesc(file_video, 53);
 
 /**
  * @generated from message douya.video.v1.PlaceMediaFileRequest
@@ -1571,7 +1665,7 @@ export type PlaceMediaFileRequest = Message<"douya.video.v1.PlaceMediaFileReques
  * Use `create(PlaceMediaFileRequestSchema)` to create a new message.
  */
 export const PlaceMediaFileRequestSchema: GenMessage<PlaceMediaFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 52);
+  messageDesc(file_video, 54);
 
 /**
  * @generated from message douya.video.v1.PlaceMediaFileResponse
@@ -1588,7 +1682,7 @@ export type PlaceMediaFileResponse = Message<"douya.video.v1.PlaceMediaFileRespo
  * Use `create(PlaceMediaFileResponseSchema)` to create a new message.
  */
 export const PlaceMediaFileResponseSchema: GenMessage<PlaceMediaFileResponse> = /*@__PURE__*/
-  messageDesc(file_video, 53);
+  messageDesc(file_video, 55);
 
 /**
  * @generated from message douya.video.v1.FinishMediaJobRequest
@@ -1633,7 +1727,7 @@ export type FinishMediaJobRequest = Message<"douya.video.v1.FinishMediaJobReques
  * Use `create(FinishMediaJobRequestSchema)` to create a new message.
  */
 export const FinishMediaJobRequestSchema: GenMessage<FinishMediaJobRequest> = /*@__PURE__*/
-  messageDesc(file_video, 54);
+  messageDesc(file_video, 56);
 
 /**
  * Keys are those of placed files.
@@ -1697,7 +1791,7 @@ export type MadeVideo = Message<"douya.video.v1.MadeVideo"> & {
  * Use `create(MadeVideoSchema)` to create a new message.
  */
 export const MadeVideoSchema: GenMessage<MadeVideo> = /*@__PURE__*/
-  messageDesc(file_video, 55);
+  messageDesc(file_video, 57);
 
 /**
  * @generated from message douya.video.v1.MadeRungs
@@ -1712,6 +1806,16 @@ export type MadeRungs = Message<"douya.video.v1.MadeRungs"> & {
    * @generated from field: uint32 wanted = 2;
    */
   wanted: number;
+
+  /**
+   * @generated from field: douya.video.v1.Loudness loudness = 3;
+   */
+  loudness?: Loudness | undefined;
+
+  /**
+   * @generated from field: douya.video.v1.Storyboard storyboard = 4;
+   */
+  storyboard?: Storyboard | undefined;
 };
 
 /**
@@ -1719,7 +1823,7 @@ export type MadeRungs = Message<"douya.video.v1.MadeRungs"> & {
  * Use `create(MadeRungsSchema)` to create a new message.
  */
 export const MadeRungsSchema: GenMessage<MadeRungs> = /*@__PURE__*/
-  messageDesc(file_video, 56);
+  messageDesc(file_video, 58);
 
 /**
  * @generated from message douya.video.v1.MediaRefusal
@@ -1741,7 +1845,7 @@ export type MediaRefusal = Message<"douya.video.v1.MediaRefusal"> & {
  * Use `create(MediaRefusalSchema)` to create a new message.
  */
 export const MediaRefusalSchema: GenMessage<MediaRefusal> = /*@__PURE__*/
-  messageDesc(file_video, 57);
+  messageDesc(file_video, 59);
 
 /**
  * @generated from message douya.video.v1.FinishMediaJobResponse
@@ -1754,7 +1858,7 @@ export type FinishMediaJobResponse = Message<"douya.video.v1.FinishMediaJobRespo
  * Use `create(FinishMediaJobResponseSchema)` to create a new message.
  */
 export const FinishMediaJobResponseSchema: GenMessage<FinishMediaJobResponse> = /*@__PURE__*/
-  messageDesc(file_video, 58);
+  messageDesc(file_video, 60);
 
 /**
  * @generated from message douya.video.v1.ReturnMediaJobRequest
@@ -1783,7 +1887,7 @@ export type ReturnMediaJobRequest = Message<"douya.video.v1.ReturnMediaJobReques
  * Use `create(ReturnMediaJobRequestSchema)` to create a new message.
  */
 export const ReturnMediaJobRequestSchema: GenMessage<ReturnMediaJobRequest> = /*@__PURE__*/
-  messageDesc(file_video, 59);
+  messageDesc(file_video, 61);
 
 /**
  * @generated from message douya.video.v1.MediaFailure
@@ -1814,7 +1918,7 @@ export type MediaFailure = Message<"douya.video.v1.MediaFailure"> & {
  * Use `create(MediaFailureSchema)` to create a new message.
  */
 export const MediaFailureSchema: GenMessage<MediaFailure> = /*@__PURE__*/
-  messageDesc(file_video, 60);
+  messageDesc(file_video, 62);
 
 /**
  * @generated from message douya.video.v1.ReturnMediaJobResponse
@@ -1838,7 +1942,7 @@ export type ReturnMediaJobResponse = Message<"douya.video.v1.ReturnMediaJobRespo
  * Use `create(ReturnMediaJobResponseSchema)` to create a new message.
  */
 export const ReturnMediaJobResponseSchema: GenMessage<ReturnMediaJobResponse> = /*@__PURE__*/
-  messageDesc(file_video, 61);
+  messageDesc(file_video, 63);
 
 /**
  * @generated from enum douya.video.v1.VideoState

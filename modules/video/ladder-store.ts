@@ -8,7 +8,7 @@ import type { Job } from "#platform/jobs/workers.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 import type { Made } from "./bench.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
-import { averageBitrate, shownBy } from "./shown-files.ts";
+import { averageBitrate, shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { unpublishedBytes } from "./upload-store.ts";
 
@@ -20,12 +20,12 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
 
   /** Releases what the video uses and no longer needs: what earlier tries have made. */
   async function releaseRest(on: Queryable<Tables>, id: VideoId, jobs: Jobs) {
-    const { source_key } = await on
+    const video = await on
       .selectFrom("video")
-      .select("source_key")
+      .select(["source_key", ...shownColumns])
       .where("id", "=", id)
       .executeTakeFirstOrThrow();
-    await releaseBlobs(on, jobs, [id], [source_key, ...(await shownBy(on, id))]);
+    await releaseBlobs(on, jobs, [id], [video.source_key, ...(await shownBy(on, id, video))]);
   }
 
   return {

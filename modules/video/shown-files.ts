@@ -1,16 +1,17 @@
+import type { Selectable } from "kysely";
 import type { Queryable } from "#platform/db/database.ts";
 import type { Tables } from "./tables.ts";
 
+/** The columns of a video that say so, beside its rungs. */
+export const shownColumns = ["play_key", "cover_key", "storyboard"] as const;
+
 /** The blobs that a published video shows. */
-export async function shownBy(on: Queryable<Tables>, id: string): Promise<string[]> {
-  const video = await on
-    .selectFrom("video")
-    .select(["play_key", "cover_key", "storyboard"])
-    .where("id", "=", id)
-    .executeTakeFirst();
-  if (!video) return [];
+export async function shownBy(
+  on: Queryable<Tables>,
+  id: string,
+  { play_key, cover_key, storyboard }: Pick<Selectable<Tables["video"]>, (typeof shownColumns)[number]>,
+): Promise<string[]> {
   const rungs = await on.selectFrom("rendition").select("key").where("video_id", "=", id).execute();
-  const { play_key, cover_key, storyboard } = video;
   return [play_key, cover_key, storyboard?.key ?? "", ...rungs.map(({ key }) => key)].filter(Boolean);
 }
 

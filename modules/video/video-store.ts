@@ -6,7 +6,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
 import { type Mentions, mentionsIn } from "./mentions.ts";
-import { shownBy } from "./shown-files.ts";
+import { shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
 import { toVisibility, type VisibilityName } from "./visibility.ts";
@@ -35,7 +35,7 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .where("author_id", "=", authorId)
           .where("held", "=", false)
-          .returning(["state", "published_ms", "visibility", "play_key", "cover_key"])
+          .returning(["state", "published_ms", "visibility", ...shownColumns])
           .executeTakeFirst();
         if (!video) return false;
         if (video.state === "published" && video.visibility === "public")
@@ -87,7 +87,7 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           publishedAtMs: Number(was.published_ms),
           was: toVisibility(was.visibility),
           now: toVisibility(now.visibility),
-          blobKeys: await shownBy(transaction, id),
+          blobKeys: await shownBy(transaction, id, was),
         });
         return true;
       });
@@ -115,7 +115,7 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
   on
     .selectFrom("video")
     .select(["title", "description", "mentions", "visibility", "download_allowed"])
-    .select(["state", "published_ms"])
+    .select(["state", "published_ms", ...shownColumns])
     .where("id", "=", id)
     .where("author_id", "=", authorId)
     .where("held", "=", false)

@@ -3338,6 +3338,8 @@ export interface components {
                 state: "waiting" | "running" | "done" | "failed";
                 total: number;
             }[];
+            /** @description WebVTT whose cues are parts (#xywh) of one JPEG: small pictures for scrubbing; null until it is made. */
+            storyboardUrl: string | null;
             /** @description ThumbHash of the cover in base64, to be shown until the cover is there. */
             thumbHash: string | null;
             title: string;
