@@ -41,6 +41,8 @@ export type Made =
       cover: KeptFile;
       /** A ThumbHash of the cover. */
       thumbHash: string;
+      /** Times whose pictures would do as covers, the best first. */
+      coverTimesMs: number[];
       /** The source contains nothing that the play file lacks. */
       copied: boolean;
       info: Omit<RenditionInfo, "rotation" | "mirrored">;

@@ -26,6 +26,7 @@ import {
   listPublished,
 } from "./handlers/read.ts";
 import { resumableUploads } from "./handlers/resumable-upload.ts";
+import { setCover } from "./handlers/set-cover.ts";
 import { updateVideo } from "./handlers/update-video.ts";
 import { knownFileStore } from "./known-file-store.ts";
 import { ladderStore } from "./ladder-store.ts";
@@ -131,6 +132,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         findPublished: findPublished(videos.reading),
         findOpenBlobs: findOpenBlobs(videos.reading),
         ...updateVideo(videos, audience, mentions),
+        setCover: setCover(videos, blobs, media, jobs, audience),
         deleteVideo: deleteVideo(videos, jobs, audience),
         getRenditions: getRenditions(videos.reading),
         holdVideo: holdVideo(videos, security),

@@ -163,4 +163,8 @@ export const migrations: Migrations = {
       -- Small pictures in one: its key, and how they lie in it; null: none.
       add storyboard jsonb;
   `,
+  "0022-covers-to-choose": `
+    -- Times whose pictures would do as covers, the best first.
+    alter table video.video add cover_times_ms int[] not null default '{}';
+  `,
 };

@@ -43,7 +43,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
      */
     async finish(
       id: VideoId,
-      { play, cover, thumbHash, copied, info, rungs }: Published,
+      { play, cover, thumbHash, coverTimesMs, copied, info, rungs }: Published,
       job: Pick<Job, "finish" | "traceId">,
       jobs: Jobs,
     ): Promise<boolean> {
@@ -57,6 +57,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             play_key: play.key,
             cover_key: cover.key,
             thumb_hash: thumbHash,
+            cover_times_ms: coverTimesMs,
             size_bytes: play.sizeBytes,
             duration_ms: info.durationMs,
             width: info.width,

@@ -28,13 +28,14 @@ export async function processVideo(bench: Bench, media: Media, signal: AbortSign
       return { play, rungs };
     });
     // Made from the rendition, so it shows only what is published.
-    await media.cover(video!.path, cover!.path, play.info, { signal });
+    const coverTimesMs = await media.cover(video!.path, cover!.path, play.info, { signal });
     const thumbHash = await media.placeholder(cover!.path, play.info, { signal });
     return {
       kind: "published",
       play: await bench.keep(video!, "video", signal),
       cover: await bench.keep(cover!, "cover", signal),
       thumbHash,
+      coverTimesMs,
       copied: play.copied,
       info: play.info,
       rungs,

@@ -108,11 +108,11 @@ function toMessage(made: Made): MessageInitShape<typeof FinishMediaJobRequestSch
   if (made.kind === "refused")
     return { case: "refused", value: { reason: made.reason, message: made.message } };
   if (made.kind === "published") {
-    const { play, cover, thumbHash, copied, info, rungs } = made;
+    const { play, cover, thumbHash, coverTimesMs, copied, info, rungs } = made;
     const { durationMs, width, height, notices } = info;
     const shown = { durationMs, width, height, notices };
     const files = { playKey: play.key, sizeBytes: play.sizeBytes, coverKey: cover.key, thumbHash, copied };
-    return { case: "published", value: { ...files, ...shown, rungs } };
+    return { case: "published", value: { ...files, ...shown, coverTimesMs, rungs } };
   }
   const rungs = made.rungs.map(({ fps, fragments, ...rung }) => ({
     ...rung,

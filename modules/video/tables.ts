@@ -75,6 +75,7 @@ export interface Tables extends JobTables {
     visibility: Generated<VisibilityName>;
     download_allowed: Generated<boolean>;
     thumb_hash: Generated<string>;
+    cover_times_ms: Generated<number[]>;
     ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
     ladder_rungs: Generated<number>;
     loudness: ColumnType<Loudness | null, string | null | undefined, string | null>;

@@ -13,7 +13,7 @@ const shown = [
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
   ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
   ...(["visibility", "download_allowed"] as const),
-  ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "storyboard"] as const),
+  ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "storyboard", "cover_times_ms"] as const),
 ] satisfies (keyof ShownVideo)[];
 
 /** A video's place in feeds. */

@@ -64,6 +64,7 @@ const published = {
   play: { key: source, sizeBytes: 9 },
   cover: { key: "cover/a.jpg", sizeBytes: 1 },
   thumbHash: "",
+  coverTimesMs: [],
   copied: true,
   info: { durationMs: 1, width: 2, height: 2, notices: [] },
   rungs: 0,

@@ -1,10 +1,16 @@
-import { videoDeleted, videoHeldChanged, videoRetitled, videoVisibilityChanged } from "#contracts/events.ts";
+import {
+  videoDeleted,
+  videoHeldChanged,
+  videoImproved,
+  videoRetitled,
+  videoVisibilityChanged,
+} from "#contracts/events.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
-import { releaseBlobs } from "./blob-use-store.ts";
+import { lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { type Mentions, mentionsIn } from "./mentions.ts";
 import { shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
@@ -89,6 +95,42 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           now: toVisibility(now.visibility),
           blobKeys: await shownBy(transaction, id, was),
         });
+        return true;
+      });
+    },
+    /** Gives a published video another cover, whose file `place` puts in its place; false if it is not the author's to change. */
+    async setCover(
+      id: VideoId,
+      authorId: UserId,
+      cover: { key: string; thumbHash: string; place(): Promise<void> },
+      jobs: Jobs,
+    ): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        // Locked, so that nobody takes the new file for one that is not needed.
+        const was = await changeable(transaction, id, authorId);
+        if (was?.state !== "published") return false;
+        await lockBlob(transaction, cover.key);
+        await transaction
+          .insertInto("blob_use")
+          .values({ key: cover.key, owner_id: id })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+        await cover.place();
+        await transaction
+          .updateTable("video")
+          .set({ cover_key: cover.key, thumb_hash: cover.thumbHash })
+          .where("id", "=", id)
+          .execute();
+        if (was.cover_key !== cover.key) {
+          await transaction
+            .deleteFrom("blob_use")
+            .where("owner_id", "=", id)
+            .where("key", "=", was.cover_key)
+            .execute();
+          await lockBlob(transaction, was.cover_key);
+          await jobs.add(transaction, "remove-blob", was.cover_key);
+        }
+        emit(videoImproved, { videoId: id });
         return true;
       });
     },

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { rgbaToThumbHash } from "thumbhash";
 import { ChildFailed } from "./child-run.ts";
-import { chooseCoverMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
+import { chooseCoverTimesMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
 import { readFragments } from "./fragments.ts";
 import { isPlainSequence } from "./h264.ts";
 import { loudnessFilters } from "./loudness.ts";
@@ -258,11 +258,25 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         const maxFrames = SAMPLES_PER_SECOND * SAMPLED_SECONDS;
         const samples = await engine.sample({ ...pictures, filter: SAMPLE_FILTER, maxFrames }, run);
         const still = { ...pictures, filter: coverFilter(info), output };
-        await engine.still({ ...still, atMs: chooseCoverMs(samples) }, run);
-        if (await hasContent(output)) return;
+        const times = chooseCoverTimesMs(samples);
+        await engine.still({ ...still, atMs: times[0] }, run);
+        if (await hasContent(output)) return times;
         // Nothing is written after the last frame.
         await engine.still({ ...still, atMs: 0 }, run);
         if (!(await hasContent(output))) throw refusals.videoDamaged();
+        return [0];
+      }),
+
+    frame: (input, output, info, { atMs, signal }) =>
+      replacing(output, refusals.videoDamaged, async () => {
+        const still = { source: { path: input, demuxer: VIDEO_DEMUXERS.mp4 }, stream: 0, output };
+        const run = videoRun(limits.stillTimeoutMs, signal);
+        // Nothing is written after the last frame, which may come before the end.
+        for (const ms of [atMs, Math.max(0, atMs - BEFORE_THE_END_MS), 0]) {
+          await engine.still({ ...still, atMs: ms, filter: coverFilter(info) }, run);
+          if (await hasContent(output)) return;
+        }
+        throw refusals.videoDamaged();
       }),
 
     placeholder: (cover, size, { signal }) =>
@@ -317,6 +331,8 @@ function watchSizes(paths: string[], maxBytes: number): { signal: AbortSignal; s
   }, SIZE_WATCH_MS);
   return { signal: tooLarge.signal, stop: () => clearInterval(timer) };
 }
+
+const BEFORE_THE_END_MS = 1000;
 
 /** A hash keeps less than this. */
 const PLACEHOLDER_SIDE_PX = 64;

@@ -20,6 +20,7 @@ export function lazyMediaTool(find: () => Promise<MediaTool>): CheckedMedia {
     loudness: async (...args) => (await tool()).loudness(...args),
     storyboard: async (...args) => (await tool()).storyboard(...args),
     cover: async (...args) => (await tool()).cover(...args),
+    frame: async (...args) => (await tool()).frame(...args),
     placeholder: async (...args) => (await tool()).placeholder(...args),
     picture: async (...args) => (await tool()).picture(...args),
     async check() {

@@ -12,6 +12,7 @@ export function mediaQueue(media: Media, queue: FairQueue): Media {
     ...media,
     probe: (file, options = { signal: new AbortController().signal }) =>
       queued(options, () => media.probe(file, options)),
+    frame: (input, output, info, options) => queued(options, () => media.frame(input, output, info, options)),
     picture: (input, output, options) => queued(options, () => media.picture(input, output, options)),
   };
 }

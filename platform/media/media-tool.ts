@@ -136,8 +136,15 @@ export interface Media {
     info: { durationMs: number; width: number; height: number },
     options: RunOptions,
   ): Promise<Storyboard>;
-  /** A JPEG of the time at which the picture of a rendition changes most. */
-  cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<void>;
+  /** A JPEG of the time at which the picture of a rendition changes most; returns it and others that would do, in ms. */
+  cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<number[]>;
+  /** The same of a time that somebody has chosen; of the last picture, where there is none. */
+  frame(
+    rendition: string,
+    output: string,
+    info: RenditionInfo,
+    options: RunOptions & { atMs: number },
+  ): Promise<void>;
   /** A ThumbHash (base64) of a cover: some 25 bytes that a page shows until the cover is there. */
   placeholder(cover: string, size: { width: number; height: number }, options: RunOptions): Promise<string>;
   /** A JPEG without metadata from a JPEG, PNG, WebP or GIF; transparent parts become white. */

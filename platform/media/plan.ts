@@ -221,8 +221,12 @@ export function storyboardPicture(storyboard: Storyboard): string {
   return `${storyboardFilter(storyboard)},scale=${TO_JPEG}`;
 }
 
+export function coverSize(video: { width: number; height: number }): { width: number; height: number } {
+  return targetSize(video, COVER_SHORT_SIDE_PX);
+}
+
 export function coverFilter(info: RenditionInfo): string {
-  const { width, height } = targetSize(info, COVER_SHORT_SIDE_PX);
+  const { width, height } = coverSize(info);
   return [...uprightFilters(info), `scale=${width}:${height}:${TO_JPEG}`].join(",");
 }
 

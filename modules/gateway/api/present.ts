@@ -82,6 +82,7 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
     })),
     steps: toSteps(video),
     thumbHash: video.thumbHash || null,
+    coverTimesMs: video.coverTimesMs,
     durationMs: video.durationMs,
     width: video.width,
     height: video.height,

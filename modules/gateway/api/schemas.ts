@@ -168,6 +168,9 @@ const Video = Type.Object(
     thumbHash: nullableText(
       Type.String({ description: "ThumbHash of the cover in base64, to be shown until the cover is there." }),
     ),
+    coverTimesMs: Type.Array(Type.Integer(), {
+      description: "For the author only: times whose pictures would do as covers, the best first.",
+    }),
     durationMs: Type.Integer(),
     width: Type.Integer({ description: "As displayed." }),
     height: Type.Integer(),

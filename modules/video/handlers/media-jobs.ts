@@ -190,13 +190,25 @@ function madeOf({ made }: FinishRequest): Made | undefined {
   if (kind === "refused")
     return { kind, reason: value.reason.slice(0, 100), message: value.message.slice(0, 1000) };
   if (kind === "published") {
-    const { playKey, sizeBytes, coverKey, thumbHash, copied, durationMs, width, height, notices, rungs } =
-      value;
+    const {
+      playKey,
+      sizeBytes,
+      coverKey,
+      thumbHash,
+      copied,
+      durationMs,
+      width,
+      height,
+      notices,
+      rungs,
+      coverTimesMs,
+    } = value;
     return {
       kind,
       play: { key: playKey, sizeBytes },
       cover: { key: coverKey, sizeBytes: 0 },
       thumbHash,
+      coverTimesMs,
       copied,
       info: { durationMs, width, height, notices: notices as ("VIDEO_CUT_OFF" | "SOUND_LEFT_OUT")[] },
       rungs,
