@@ -213,6 +213,11 @@ export const reasons = {
     says: "A moderator has put this video on hold. It cannot be changed or deleted until they have looked at it.",
   },
   NOT_YOURS: { kind: "forbidden", says: "It belongs to somebody else.", code: 10301 },
+  MEDIA_JOB_LOST: {
+    kind: "conflict",
+    says: "Another worker has taken this job over, or the video was deleted.",
+    tells: "operators",
+  },
 
   // Reactions and comments.
   ALREADY_LIKED: { kind: "conflict", says: "You like this video already.", tells: "programs", code: 10501 },

@@ -77,14 +77,20 @@ const keys = {
   mediaWorkers: key(
     "DOUYA_MEDIA_WORKERS",
     String(Math.max(1, cores - 1)),
-    "Videos processed at once that take long; one more that does not.",
-    whole,
+    "Videos processed at once that take long, and one more that does not; 0: none here, processes of --target=media do it.",
+    (value) => (value === "0" ? 0 : whole(value)),
   ),
   rungShortSidesPx: key(
     "DOUYA_RUNGS",
     "360,480,720,1080",
     "Short sides, in pixels, of what is made of a published video for lines of different speed (HLS); none: its MP4 only.",
     rungs,
+  ),
+  loudnessLufs: key(
+    "DOUYA_LOUDNESS",
+    "-14",
+    "How loud, in LUFS (EBU R128), the sound of what DOUYA_RUNGS says is made; off: as it came.",
+    lufs,
   ),
   maxProcessingMs: key(
     "DOUYA_MAX_PROCESSING_MINUTES",
@@ -400,6 +406,13 @@ function rungs(value: string): number[] {
   if (sides.length > 6 || !sides.every(isRung) || new Set(sides).size < sides.length)
     throw new Error("must be none, or up to 6 different even numbers from 90 to 2160 with commas");
   return sides.sort((a, b) => a - b);
+}
+
+function lufs(value: string): number | null {
+  if (value === "off") return null;
+  if (!/^-\d{1,2}(\.\d)?$/.test(value) || Number(value) > -5 || Number(value) < -30)
+    throw new Error("must be off, or a number from -30 to -5");
+  return Number(value);
 }
 
 /** Not longer than a token lasts, so that a key has ended when it is removed. */

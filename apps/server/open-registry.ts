@@ -42,7 +42,16 @@ const unreachable =
  */
 export async function openRegistry(
   config: Config,
-  { secret, pool, log }: { secret: string; pool: Pool; log: Logger },
+  {
+    secret,
+    pool,
+    log,
+  }: {
+    secret: string;
+    /** Undefined for a process without a database, which claims no prefix. */
+    pool: Pool | undefined;
+    log: Logger;
+  },
 ): Promise<OpenRegistry> {
   const declared = liveSettings(config);
   if (!config.etcdUrl) {
@@ -60,7 +69,8 @@ export async function openRegistry(
   }
   const etcd = connectEtcd(config.etcdUrl, engineTls(config));
   const options = { prefix: config.etcdPrefix, log };
-  await claimPrefix(etcd, config.etcdPrefix, await installationId(pool)).catch((error: DomainError) => {
+  const claimed = pool && claimPrefix(etcd, config.etcdPrefix, await installationId(pool));
+  await claimed?.catch((error: DomainError) => {
     if (error.reason !== "ETCD_UNAVAILABLE") {
       etcd.close();
       throw error;

@@ -7,8 +7,6 @@ import { exportLag } from "#platform/events/admin/lag-metrics.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { exportDeadJobs } from "#platform/jobs/dead-jobs.ts";
-import { findMediaTool } from "#platform/media/find-media-tool.ts";
-import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import { mediaQueue } from "#platform/media/media-queue.ts";
 import type { ModuleContext, Running } from "#platform/module/module.ts";
 import { watchParts } from "#platform/observe/degraded.ts";
@@ -19,7 +17,7 @@ import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
 import type { Dependency } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
 import { clusterSecret } from "./cluster-secret.ts";
-import { type Config, searchPath } from "./config.ts";
+import type { Config } from "./config.ts";
 import { type DatabaseDuties, startDuties } from "./database-duties.ts";
 import { degradableParts } from "./degradable-parts.ts";
 import { linkModules } from "./link-modules.ts";
@@ -29,12 +27,12 @@ import { hostModule, type ModuleHost } from "./module-host.ts";
 import { openBlobs } from "./open-blobs.ts";
 import { type Databases, openDatabases } from "./open-databases.ts";
 import { openEvents } from "./open-events.ts";
+import { openMediaTool } from "./open-media-tool.ts";
 import { openMemory } from "./open-memory.ts";
 import { openRegistry } from "./open-registry.ts";
 import { openTransport, refusePlaintext } from "./open-transport.ts";
-import { mediaWorkerPath } from "./paths.ts";
 import { watchPlacements } from "./placement-watch.ts";
-import { callersOf, modulesOf, table } from "./targets.ts";
+import { callersOf, helpers, modulesOf, table } from "./targets.ts";
 
 export interface Server {
   /** Where HTTP listens: http://127.0.0.1:8080 */
@@ -75,17 +73,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
   }
 
   async function start(): Promise<Server> {
-    const findTool = () =>
-      findMediaTool({
-        workerPath: mediaWorkerPath,
-        searchPath,
-        dataDir: config.dataDir,
-        ffmpegPath: config.ffmpeg || undefined,
-        limits: { maxDurationMs: config.maxVideoMs },
-        log,
-      });
-    // A tool that the configuration names must exist; otherwise it is searched when it is needed.
-    if (config.ffmpeg) await findTool();
+    const tool = await openMediaTool(config, log);
     const metrics = createMetrics();
     const databases = await openDatabases(config, log);
     undo.push(databases.close);
@@ -118,7 +106,6 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const memory = await openMemory(config, { metrics, secret, settings, log });
     undo.push(memory.close);
     const { caches, protect, signals } = memory;
-    const tool = lazyMediaTool(findTool);
     const media = mediaQueue(tool, protect.fairQueue("media_waiting", mediaQueueOptions));
     const disk = watchDisk(config.dataDir, { log, metrics });
     undo.push(async () => disk.stop());
@@ -258,12 +245,14 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     if (rpcPort !== undefined) undo.push(registry.announce([...running.keys()], rpcPort));
     return { address, rpcPort, modules: [...running.keys()], databases, stop };
 
+    /** Where no worker is in this process, others are outside. */
+    function isElsewhere(caller: string): boolean {
+      return !running.has(caller) && (!Object.hasOwn(helpers, caller) || config.mediaWorkers === 0);
+    }
+
     async function offerModules(): Promise<number | undefined> {
       const offers: Offer[] = entries
-        .filter(
-          ({ module }) =>
-            module.service && [...callersOf(module.name).keys()].some((caller) => !running.has(caller)),
-        )
+        .filter(({ module }) => module.service && [...callersOf(module.name).keys()].some(isElsewhere))
         .map(({ module }) => ({
           service: module.service!,
           handlers: running.get(module.name)!.handlers,
@@ -304,7 +293,7 @@ function fromHex(text: string): Buffer {
   return Buffer.from(text.slice(2), "hex");
 }
 
-function listenError(error: NodeJS.ErrnoException, { host, port }: Config): unknown {
+export function listenError(error: NodeJS.ErrnoException, { host, port }: Config): unknown {
   if (error.code === "EADDRINUSE") {
     return refusal(
       "ADDRESS_TAKEN",

@@ -5,7 +5,7 @@ import { interactionModule } from "#modules/interaction/index.ts";
 import { messageModule } from "#modules/message/index.ts";
 import { relationModule } from "#modules/relation/index.ts";
 import { userModule } from "#modules/user/index.ts";
-import { videoModule } from "#modules/video/index.ts";
+import { mediaWorker, videoModule } from "#modules/video/index.ts";
 import type { Module } from "#platform/module/module.ts";
 import type { Dependency } from "#platform/rpc/service.ts";
 import type { Config } from "./config.ts";
@@ -36,13 +36,17 @@ export const table: Record<string, ModuleEntry> = {
     rotateAfterMs: keyRotationMs,
   })),
   relation: entry(relationModule, () => ({})),
-  video: entry(videoModule, ({ mediaWorkers, rungShortSidesPx, maxProcessingMs, maxUploadBytes }) => ({
-    workers: mediaWorkers,
-    rungShortSidesPx,
-    maxProcessingMs,
-    // Room for four files of the largest size.
-    maxUnpublishedBytes: 4 * maxUploadBytes,
-  })),
+  video: entry(
+    videoModule,
+    ({ mediaWorkers, rungShortSidesPx, loudnessLufs, maxProcessingMs, maxUploadBytes }) => ({
+      workers: mediaWorkers,
+      rungShortSidesPx,
+      loudnessLufs,
+      maxProcessingMs,
+      // Room for four files of the largest size.
+      maxUnpublishedBytes: 4 * maxUploadBytes,
+    }),
+  ),
   interaction: entry(interactionModule, () => ({})),
   message: entry(messageModule, () => ({})),
   feed: entry(feedModule, ({ feedPullFollowers, feedMaxSources }) => ({
@@ -58,12 +62,18 @@ export const table: Record<string, ModuleEntry> = {
   })),
 };
 
+/**
+ * Targets that are no modules: they have no database, and run only where they are asked for. What they do is done by a
+ * module where they are not.
+ */
+export const helpers = { media: mediaWorker };
+
 /** `all`, or names of modules: `user`, `video,feed`. In start order: callees first. */
 export function modulesOf(target: string): ModuleEntry[] {
   const names = target === "all" ? Object.keys(table) : target.split(",").map((name) => name.trim());
   for (const name of names) {
     if (!Object.hasOwn(table, name)) {
-      const known = ["all", ...Object.keys(table)].join(", ");
+      const known = ["all", ...Object.keys(table), ...Object.keys(helpers)].join(", ");
       throw refusal("TARGET_UNKNOWN", { name, known });
     }
   }
@@ -86,8 +96,9 @@ export function callsOf(name: string): string[] {
 /** The callers of a module, each with the methods that it may call. */
 export function callersOf(name: string): Map<string, Set<string>> {
   const { service } = table[name]!.module;
-  const callers = Object.entries(table).map(([other, { module }]) => {
-    const methods = Object.values(module.calls).filter((call) => call.service === service);
+  const all = [...Object.values(table).map(({ module }) => module), ...Object.values(helpers)];
+  const callers = all.map(({ name: other, calls }) => {
+    const methods = Object.values<Dependency>(calls).filter((call) => call.service === service);
     return [other, new Set(methods.flatMap((call) => call.methods))] as const;
   });
   return new Map(callers.filter(([, methods]) => methods.size > 0));

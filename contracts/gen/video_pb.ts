@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video.proto.
  */
 export const file_video: GenFile = /*@__PURE__*/
-  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEifgoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkSDwoHcGljdHVyZRgoIAEoCCK1BQoFVmlkZW8SCgoCaWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEg0KBXRpdGxlGAMgASgJEikKBXN0YXRlGAQgASgOMhouZG91eWEudmlkZW8udjEuVmlkZW9TdGF0ZRIQCghwcm9ncmVzcxgFIAEoAhIWCg5mYWlsdXJlX3JlYXNvbhgGIAEoCRIXCg9mYWlsdXJlX21lc3NhZ2UYByABKAkSEAoIcGxheV9rZXkYCCABKAkSEQoJY292ZXJfa2V5GAkgASgJEhMKC2R1cmF0aW9uX21zGAogASgNEg0KBXdpZHRoGAsgASgNEg4KBmhlaWdodBgMIAEoDRISCgpzaXplX2J5dGVzGA0gASgBEhUKDWNyZWF0ZWRfYXRfbXMYDiABKAESFwoPcHVibGlzaGVkX2F0X21zGA8gASgBEgwKBGhlbGQYECABKAgSDwoHbm90aWNlcxgRIAMoCRITCgtkZXNjcmlwdGlvbhgSIAEoCRIpCghtZW50aW9ucxgTIAMoCzIXLmRvdXlhLnZpZGVvLnYxLk1lbnRpb24SFAoMZWRpdGVkX2F0X21zGBQgASgBEi4KCnZpc2liaWxpdHkYFSABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5EhgKEGRvd25sb2FkX2FsbG93ZWQYFiABKAgSKwoGbGFkZGVyGBcgASgOMhsuZG91eWEudmlkZW8udjEuTGFkZGVyU3RhdGUSFAoMbGFkZGVyX3J1bmdzGBggASgNEjIKCnJlbmRpdGlvbnMYGSADKAsyHi5kb3V5YS52aWRlby52MS5TaG93blJlbmRpdGlvbhISCgp0aHVtYl9oYXNoGBogASgJEikKCHBpY3R1cmVzGCggAygLMhcuZG91eWEudmlkZW8udjEuUGljdHVyZSJ1CgdQaWN0dXJlEgsKA2FsdBgBIAEoCRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SEgoKdGh1bWJfaGFzaBgEIAEoCRIqCgVzaXplcxgFIAMoCzIbLmRvdXlhLnZpZGVvLnYxLlBpY3R1cmVTaXplIjkKC1BpY3R1cmVTaXplEgsKA2tleRgBIAEoCRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0iLAoHTWVudGlvbhIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIlQKDlNob3duUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SDQoFd2lkdGgYAiABKA0SDgoGaGVpZ2h0GAMgASgNEg8KB2JpdHJhdGUYBCABKA0iKAoUR2V0UmVuZGl0aW9uc1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkiRgoVR2V0UmVuZGl0aW9uc1Jlc3BvbnNlEi0KCnJlbmRpdGlvbnMYASADKAsyGS5kb3V5YS52aWRlby52MS5SZW5kaXRpb24iqQEKCVJlbmRpdGlvbhISCgpzaG9ydF9zaWRlGAEgASgNEgsKA2tleRgCIAEoCRINCgV3aWR0aBgDIAEoDRIOCgZoZWlnaHQYBCABKA0SDgoGY29kZWNzGAUgASgJEgsKA2ZwcxgGIAEoARISCgppbml0X2J5dGVzGAcgASgNEhYKDmZyYWdtZW50X2J5dGVzGAggAygNEhMKC2ZyYWdtZW50X3VzGAkgAygNIlcKEEFkZFVwbG9hZFJlcXVlc3QSDgoGc3RhZ2VkGAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgBEg8KB2FkZHJlc3MYBCABKAkiQgobQmVnaW5SZXN1bWFibGVVcGxvYWRSZXF1ZXN0EhIKCnNpemVfYnl0ZXMYASABKAESDwoHYWRkcmVzcxgCIAEoCSInChlHZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIokBCg9SZXN1bWFibGVVcGxvYWQSCgoCaWQYASABKAkSDwoHcGFydGlhbBgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgBEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESGwoOdW5jaGVja2VkX2Zyb20YBSABKAFIAIgBAUIRCg9fdW5jaGVja2VkX2Zyb20imAEKGkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBndyaXRlchgCIAEoCRIbCg51bmNoZWNrZWRfZnJvbRgDIAEoAUgAiAEBEhsKDnJlY2VpdmVkX2J5dGVzGAQgASgBSAGIAQFCEQoPX3VuY2hlY2tlZF9mcm9tQhEKD19yZWNlaXZlZF9ieXRlcyJSChxVbmxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBndyaXRlchgCIAEoCRIWCg5yZWNlaXZlZF9ieXRlcxgDIAEoASIvCh1VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXNwb25zZRIOCgZleGlzdHMYASABKAgiOgocRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkiIQoTQ2FuY2VsVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCSIWChRDYW5jZWxVcGxvYWRSZXNwb25zZSI/ChlDaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0Eg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgBIloKGkNoYWxsZW5nZUtub3duRmlsZVJlc3BvbnNlEhEKCWNoYWxsZW5nZRgBIAEoCRIpCgZyYW5nZXMYAiADKAsyGS5kb3V5YS52aWRlby52MS5CeXRlUmFuZ2UiJQoJQnl0ZVJhbmdlEgwKBGZyb20YASABKAESCgoCdG8YAiABKAEiSgoVUHJvdmVLbm93bkZpbGVSZXF1ZXN0EhEKCWNoYWxsZW5nZRgBIAEoCRINCgVwcm9vZhgCIAEoCRIPCgdhZGRyZXNzGAMgASgJIqsBCg5QdWJsaXNoUmVxdWVzdBIRCgl1cGxvYWRfaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSLgoKdmlzaWJpbGl0eRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSHQoQZG93bmxvYWRfYWxsb3dlZBgFIAEoCEgAiAEBQhMKEV9kb3dubG9hZF9hbGxvd2VkItQBChZQdWJsaXNoUGljdHVyZXNSZXF1ZXN0EjIKCHBpY3R1cmVzGAEgAygLMiAuZG91eWEudmlkZW8udjEuUHVibGlzaGVkUGljdHVyZRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiMgoQUHVibGlzaGVkUGljdHVyZRIRCgl1cGxvYWRfaWQYASABKAkSCwoDYWx0GAIgASgJIh8KEEdldFZpZGVvc1JlcXVlc3QSCwoDaWRzGAEgAygJIjoKEUdldFZpZGVvc1Jlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIl8KE0xpc3RCeUF1dGhvclJlcXVlc3QSEQoJYXV0aG9yX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRITCgtldmVyeV9zdGF0ZRgEIAEoCCJLChRMaXN0QnlBdXRob3JSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbxIMCgRtb3JlGAIgASgIImEKFExpc3RQdWJsaXNoZWRSZXF1ZXN0EhEKCWJlZm9yZV9tcxgBIAEoARIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0SFAoMd2l0aF9mcmllbmRzGAQgASgIIlAKFUxpc3RQdWJsaXNoZWRSZXNwb25zZRIpCgZ2aWRlb3MYASADKAsyGS5kb3V5YS52aWRlby52MS5QdWJsaXNoZWQSDAoEbW9yZRgCIAEoCCJzCglQdWJsaXNoZWQSCgoCaWQYASABKAkSFwoPcHVibGlzaGVkX2F0X21zGAIgASgBEhEKCWF1dGhvcl9pZBgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eSIjChRGaW5kUHVibGlzaGVkUmVxdWVzdBILCgNpZHMYASADKAkiQgoVRmluZFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZCIkChRGaW5kT3BlbkJsb2JzUmVxdWVzdBIMCgRrZXlzGAEgAygJIiUKFUZpbmRPcGVuQmxvYnNSZXNwb25zZRIMCgRrZXlzGAEgAygJIi8KEkNoYW5nZVRpdGxlUmVxdWVzdBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCSLMAQoSVXBkYXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEhIKBXRpdGxlGAIgASgJSACIAQESGAoLZGVzY3JpcHRpb24YAyABKAlIAYgBARIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISAKIAQFCCAoGX3RpdGxlQg4KDF9kZXNjcmlwdGlvbkITChFfZG93bmxvYWRfYWxsb3dlZCIgChJEZWxldGVWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkiFQoTRGVsZXRlVmlkZW9SZXNwb25zZSI8ChBIb2xkVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGhlbGQYAiABKAgSDgoGcmVhc29uGAMgASgJIhMKEUhvbGRWaWRlb1Jlc3BvbnNlIisKFUdldEF1dGhvclN0YXRzUmVxdWVzdBISCgphdXRob3JfaWRzGAEgAygJIkQKFkdldEF1dGhvclN0YXRzUmVzcG9uc2USKgoFc3RhdHMYASADKAsyGy5kb3V5YS52aWRlby52MS5BdXRob3JTdGF0cyIvCgtBdXRob3JTdGF0cxIRCglhdXRob3JfaWQYASABKAkSDQoFd29ya3MYAiABKAEqkgEKClZpZGVvU3RhdGUSGwoXVklERU9fU1RBVEVfVU5TUEVDSUZJRUQQABIYChRWSURFT19TVEFURV9VUExPQURFRBABEhoKFlZJREVPX1NUQVRFX1BST0NFU1NJTkcQAhIZChVWSURFT19TVEFURV9QVUJMSVNIRUQQAxIWChJWSURFT19TVEFURV9GQUlMRUQQBCqIAQoKVmlzaWJpbGl0eRIaChZWSVNJQklMSVRZX1VOU1BFQ0lGSUVEEAASFQoRVklTSUJJTElUWV9QVUJMSUMQARIXChNWSVNJQklMSVRZX1VOTElTVEVEEAISFgoSVklTSUJJTElUWV9GUklFTkRTEAMSFgoSVklTSUJJTElUWV9QUklWQVRFEAQqjwEKC0xhZGRlclN0YXRlEhwKGExBRERFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFExBRERFUl9TVEFURV9XQUlUSU5HEAESGAoUTEFEREVSX1NUQVRFX1JVTk5JTkcQAhIVChFMQURERVJfU1RBVEVfRE9ORRADEhcKE0xBRERFUl9TVEFURV9GQUlMRUQQBDKNEAoMVmlkZW9TZXJ2aWNlEkUKCUFkZFVwbG9hZBIgLmRvdXlhLnZpZGVvLnYxLkFkZFVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSZAoUQmVnaW5SZXN1bWFibGVVcGxvYWQSKy5kb3V5YS52aWRlby52MS5CZWdpblJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaHy5kb3V5YS52aWRlby52MS5SZXN1bWFibGVVcGxvYWQSZQoSR2V0UmVzdW1hYmxlVXBsb2FkEikuZG91eWEudmlkZW8udjEuR2V0UmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAIBEmcKE0xvY2tSZXN1bWFibGVVcGxvYWQSKi5kb3V5YS52aWRlby52MS5Mb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZCIDkAICEnkKFVVubG9ja1Jlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlcXVlc3QaLS5kb3V5YS52aWRlby52MS5VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXNwb25zZSIDkAICEmIKFUZpbmlzaFJlc3VtYWJsZVVwbG9hZBIsLmRvdXlhLnZpZGVvLnYxLkZpbmlzaFJlc3VtYWJsZVVwbG9hZFJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQiA5ACAhJZCgxDYW5jZWxVcGxvYWQSIy5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuQ2FuY2VsVXBsb2FkUmVzcG9uc2USawoSQ2hhbGxlbmdlS25vd25GaWxlEikuZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVxdWVzdBoqLmRvdXlhLnZpZGVvLnYxLkNoYWxsZW5nZUtub3duRmlsZVJlc3BvbnNlEk8KDlByb3ZlS25vd25GaWxlEiUuZG91eWEudmlkZW8udjEuUHJvdmVLbm93bkZpbGVSZXF1ZXN0GhYuZG91eWEudmlkZW8udjEuVXBsb2FkEkUKB1B1Ymxpc2gSHi5kb3V5YS52aWRlby52MS5QdWJsaXNoUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIgOQAgISVQoPUHVibGlzaFBpY3R1cmVzEiYuZG91eWEudmlkZW8udjEuUHVibGlzaFBpY3R1cmVzUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIgOQAgISVQoJR2V0VmlkZW9zEiAuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVxdWVzdBohLmRvdXlhLnZpZGVvLnYxLkdldFZpZGVvc1Jlc3BvbnNlIgOQAgESYQoNR2V0UmVuZGl0aW9ucxIkLmRvdXlhLnZpZGVvLnYxLkdldFJlbmRpdGlvbnNSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuR2V0UmVuZGl0aW9uc1Jlc3BvbnNlIgOQAgESXgoMTGlzdEJ5QXV0aG9yEiMuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVxdWVzdBokLmRvdXlhLnZpZGVvLnYxLkxpc3RCeUF1dGhvclJlc3BvbnNlIgOQAgESYQoNTGlzdFB1Ymxpc2hlZBIkLmRvdXlhLnZpZGVvLnYxLkxpc3RQdWJsaXNoZWRSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlc3BvbnNlIgOQAgESYQoNRmluZFB1Ymxpc2hlZBIkLmRvdXlhLnZpZGVvLnYxLkZpbmRQdWJsaXNoZWRSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlc3BvbnNlIgOQAgESYQoNRmluZE9wZW5CbG9icxIkLmRvdXlhLnZpZGVvLnYxLkZpbmRPcGVuQmxvYnNSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1Jlc3BvbnNlIgOQAgESSAoLQ2hhbmdlVGl0bGUSIi5kb3V5YS52aWRlby52MS5DaGFuZ2VUaXRsZVJlcXVlc3QaFS5kb3V5YS52aWRlby52MS5WaWRlbxJNCgtVcGRhdGVWaWRlbxIiLmRvdXlhLnZpZGVvLnYxLlVwZGF0ZVZpZGVvUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIgOQAgISVgoLRGVsZXRlVmlkZW8SIi5kb3V5YS52aWRlby52MS5EZWxldGVWaWRlb1JlcXVlc3QaIy5kb3V5YS52aWRlby52MS5EZWxldGVWaWRlb1Jlc3BvbnNlElAKCUhvbGRWaWRlbxIgLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1JlcXVlc3QaIS5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXNwb25zZRJkCg5HZXRBdXRob3JTdGF0cxIlLmRvdXlhLnZpZGVvLnYxLkdldEF1dGhvclN0YXRzUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLkdldEF1dGhvclN0YXRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z");
+  fileDesc("Cgt2aWRlby5wcm90bxIOZG91eWEudmlkZW8udjEifgoGVXBsb2FkEgoKAmlkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAESEwoLZHVyYXRpb25fbXMYAyABKA0SDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEg8KB25vdGljZXMYBiADKAkSDwoHcGljdHVyZRgoIAEoCCLlBQoFVmlkZW8SCgoCaWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEg0KBXRpdGxlGAMgASgJEikKBXN0YXRlGAQgASgOMhouZG91eWEudmlkZW8udjEuVmlkZW9TdGF0ZRIQCghwcm9ncmVzcxgFIAEoAhIWCg5mYWlsdXJlX3JlYXNvbhgGIAEoCRIXCg9mYWlsdXJlX21lc3NhZ2UYByABKAkSEAoIcGxheV9rZXkYCCABKAkSEQoJY292ZXJfa2V5GAkgASgJEhMKC2R1cmF0aW9uX21zGAogASgNEg0KBXdpZHRoGAsgASgNEg4KBmhlaWdodBgMIAEoDRISCgpzaXplX2J5dGVzGA0gASgBEhUKDWNyZWF0ZWRfYXRfbXMYDiABKAESFwoPcHVibGlzaGVkX2F0X21zGA8gASgBEgwKBGhlbGQYECABKAgSDwoHbm90aWNlcxgRIAMoCRITCgtkZXNjcmlwdGlvbhgSIAEoCRIpCghtZW50aW9ucxgTIAMoCzIXLmRvdXlhLnZpZGVvLnYxLk1lbnRpb24SFAoMZWRpdGVkX2F0X21zGBQgASgBEi4KCnZpc2liaWxpdHkYFSABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5EhgKEGRvd25sb2FkX2FsbG93ZWQYFiABKAgSKwoGbGFkZGVyGBcgASgOMhsuZG91eWEudmlkZW8udjEuTGFkZGVyU3RhdGUSFAoMbGFkZGVyX3J1bmdzGBggASgNEjIKCnJlbmRpdGlvbnMYGSADKAsyHi5kb3V5YS52aWRlby52MS5TaG93blJlbmRpdGlvbhISCgp0aHVtYl9oYXNoGBogASgJEhYKDmhhc19zdG9yeWJvYXJkGBsgASgIEhYKDmNvdmVyX3RpbWVzX21zGBwgAygNEikKCHBpY3R1cmVzGCggAygLMhcuZG91eWEudmlkZW8udjEuUGljdHVyZSJ1CgdQaWN0dXJlEgsKA2FsdBgBIAEoCRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0SEgoKdGh1bWJfaGFzaBgEIAEoCRIqCgVzaXplcxgFIAMoCzIbLmRvdXlhLnZpZGVvLnYxLlBpY3R1cmVTaXplIjkKC1BpY3R1cmVTaXplEgsKA2tleRgBIAEoCRINCgV3aWR0aBgCIAEoDRIOCgZoZWlnaHQYAyABKA0iLAoHTWVudGlvbhIQCghuYW1lX2tleRgBIAEoCRIPCgd1c2VyX2lkGAIgASgJIlQKDlNob3duUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SDQoFd2lkdGgYAiABKA0SDgoGaGVpZ2h0GAMgASgNEg8KB2JpdHJhdGUYBCABKA0iKAoUR2V0UmVuZGl0aW9uc1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkidgoVR2V0UmVuZGl0aW9uc1Jlc3BvbnNlEi0KCnJlbmRpdGlvbnMYASADKAsyGS5kb3V5YS52aWRlby52MS5SZW5kaXRpb24SLgoKc3Rvcnlib2FyZBgCIAEoCzIaLmRvdXlhLnZpZGVvLnYxLlN0b3J5Ym9hcmQidwoKU3Rvcnlib2FyZBILCgNrZXkYASABKAkSEwoLaW50ZXJ2YWxfbXMYAiABKA0SDQoFY291bnQYAyABKA0SDwoHY29sdW1ucxgEIAEoDRISCgp0aWxlX3dpZHRoGAUgASgNEhMKC3RpbGVfaGVpZ2h0GAYgASgNIikKCExvdWRuZXNzEgwKBGx1ZnMYASABKAESDwoHcGVha19kYhgCIAEoASLCAQoJUmVuZGl0aW9uEhIKCnNob3J0X3NpZGUYASABKA0SCwoDa2V5GAIgASgJEg0KBXdpZHRoGAMgASgNEg4KBmhlaWdodBgEIAEoDRIOCgZjb2RlY3MYBSABKAkSCwoDZnBzGAYgASgBEhIKCmluaXRfYnl0ZXMYByABKA0SFgoOZnJhZ21lbnRfYnl0ZXMYCCADKA0SEwoLZnJhZ21lbnRfdXMYCSADKA0SFwoPYXZlcmFnZV9iaXRyYXRlGAogASgNIlcKEEFkZFVwbG9hZFJlcXVlc3QSDgoGc3RhZ2VkGAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgBEg8KB2FkZHJlc3MYBCABKAkiQgobQmVnaW5SZXN1bWFibGVVcGxvYWRSZXF1ZXN0EhIKCnNpemVfYnl0ZXMYASABKAESDwoHYWRkcmVzcxgCIAEoCSInChlHZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJIokBCg9SZXN1bWFibGVVcGxvYWQSCgoCaWQYASABKAkSDwoHcGFydGlhbBgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgBEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESGwoOdW5jaGVja2VkX2Zyb20YBSABKAFIAIgBAUIRCg9fdW5jaGVja2VkX2Zyb20imAEKGkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBndyaXRlchgCIAEoCRIbCg51bmNoZWNrZWRfZnJvbRgDIAEoAUgAiAEBEhsKDnJlY2VpdmVkX2J5dGVzGAQgASgBSAGIAQFCEQoPX3VuY2hlY2tlZF9mcm9tQhEKD19yZWNlaXZlZF9ieXRlcyJSChxVbmxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBndyaXRlchgCIAEoCRIWCg5yZWNlaXZlZF9ieXRlcxgDIAEoASIvCh1VbmxvY2tSZXN1bWFibGVVcGxvYWRSZXNwb25zZRIOCgZleGlzdHMYASABKAgiOgocRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkiIQoTQ2FuY2VsVXBsb2FkUmVxdWVzdBIKCgJpZBgBIAEoCSIWChRDYW5jZWxVcGxvYWRSZXNwb25zZSI/ChlDaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0Eg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgBIloKGkNoYWxsZW5nZUtub3duRmlsZVJlc3BvbnNlEhEKCWNoYWxsZW5nZRgBIAEoCRIpCgZyYW5nZXMYAiADKAsyGS5kb3V5YS52aWRlby52MS5CeXRlUmFuZ2UiJQoJQnl0ZVJhbmdlEgwKBGZyb20YASABKAESCgoCdG8YAiABKAEiSgoVUHJvdmVLbm93bkZpbGVSZXF1ZXN0EhEKCWNoYWxsZW5nZRgBIAEoCRINCgVwcm9vZhgCIAEoCRIPCgdhZGRyZXNzGAMgASgJIqsBCg5QdWJsaXNoUmVxdWVzdBIRCgl1cGxvYWRfaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSLgoKdmlzaWJpbGl0eRgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSHQoQZG93bmxvYWRfYWxsb3dlZBgFIAEoCEgAiAEBQhMKEV9kb3dubG9hZF9hbGxvd2VkItQBChZQdWJsaXNoUGljdHVyZXNSZXF1ZXN0EjIKCHBpY3R1cmVzGAEgAygLMiAuZG91eWEudmlkZW8udjEuUHVibGlzaGVkUGljdHVyZRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISACIAQFCEwoRX2Rvd25sb2FkX2FsbG93ZWQiMgoQUHVibGlzaGVkUGljdHVyZRIRCgl1cGxvYWRfaWQYASABKAkSCwoDYWx0GAIgASgJIh8KEEdldFZpZGVvc1JlcXVlc3QSCwoDaWRzGAEgAygJIjoKEUdldFZpZGVvc1Jlc3BvbnNlEiUKBnZpZGVvcxgBIAMoCzIVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIl8KE0xpc3RCeUF1dGhvclJlcXVlc3QSEQoJYXV0aG9yX2lkGAEgASgJEhEKCWJlZm9yZV9pZBgCIAEoCRINCgVsaW1pdBgDIAEoDRITCgtldmVyeV9zdGF0ZRgEIAEoCCJLChRMaXN0QnlBdXRob3JSZXNwb25zZRIlCgZ2aWRlb3MYASADKAsyFS5kb3V5YS52aWRlby52MS5WaWRlbxIMCgRtb3JlGAIgASgIImEKFExpc3RQdWJsaXNoZWRSZXF1ZXN0EhEKCWJlZm9yZV9tcxgBIAEoARIRCgliZWZvcmVfaWQYAiABKAkSDQoFbGltaXQYAyABKA0SFAoMd2l0aF9mcmllbmRzGAQgASgIIlAKFUxpc3RQdWJsaXNoZWRSZXNwb25zZRIpCgZ2aWRlb3MYASADKAsyGS5kb3V5YS52aWRlby52MS5QdWJsaXNoZWQSDAoEbW9yZRgCIAEoCCJzCglQdWJsaXNoZWQSCgoCaWQYASABKAkSFwoPcHVibGlzaGVkX2F0X21zGAIgASgBEhEKCWF1dGhvcl9pZBgDIAEoCRIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eSIjChRGaW5kUHVibGlzaGVkUmVxdWVzdBILCgNpZHMYASADKAkiQgoVRmluZFB1Ymxpc2hlZFJlc3BvbnNlEikKBnZpZGVvcxgBIAMoCzIZLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hlZCIkChRGaW5kT3BlbkJsb2JzUmVxdWVzdBIMCgRrZXlzGAEgAygJIiUKFUZpbmRPcGVuQmxvYnNSZXNwb25zZRIMCgRrZXlzGAEgAygJIi8KEkNoYW5nZVRpdGxlUmVxdWVzdBIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCSLMAQoSVXBkYXRlVmlkZW9SZXF1ZXN0EgoKAmlkGAEgASgJEhIKBXRpdGxlGAIgASgJSACIAQESGAoLZGVzY3JpcHRpb24YAyABKAlIAYgBARIuCgp2aXNpYmlsaXR5GAQgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIdChBkb3dubG9hZF9hbGxvd2VkGAUgASgISAKIAQFCCAoGX3RpdGxlQg4KDF9kZXNjcmlwdGlvbkITChFfZG93bmxvYWRfYWxsb3dlZCJLCg9TZXRDb3ZlclJlcXVlc3QSCgoCaWQYASABKAkSDwoFYXRfbXMYAiABKA1IABIQCgZzdGFnZWQYAyABKAlIAEIJCgdwaWN0dXJlIiAKEkRlbGV0ZVZpZGVvUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNEZWxldGVWaWRlb1Jlc3BvbnNlIjwKEEhvbGRWaWRlb1JlcXVlc3QSCgoCaWQYASABKAkSDAoEaGVsZBgCIAEoCBIOCgZyZWFzb24YAyABKAkiEwoRSG9sZFZpZGVvUmVzcG9uc2UiKwoVR2V0QXV0aG9yU3RhdHNSZXF1ZXN0EhIKCmF1dGhvcl9pZHMYASADKAkiRAoWR2V0QXV0aG9yU3RhdHNSZXNwb25zZRIqCgVzdGF0cxgBIAMoCzIbLmRvdXlhLnZpZGVvLnYxLkF1dGhvclN0YXRzIi8KC0F1dGhvclN0YXRzEhEKCWF1dGhvcl9pZBgBIAEoCRINCgV3b3JrcxgCIAEoASKIAQoUTGVhc2VNZWRpYUpvYlJlcXVlc3QSDgoGd29ya2VyGAEgASgJEg0KBWtpbmRzGAIgAygJEhIKCmV4Y2VwdF9pZHMYAyADKAkSEgoKbGlnaHRfb25seRgEIAEoCBIVCg1leGNlcHRfb3duZXJzGAUgAygJEhIKCmR1ZV9mb3JfbXMYBiABKA0iPgoVTGVhc2VNZWRpYUpvYlJlc3BvbnNlEiUKA2pvYhgBIAEoCzIYLmRvdXlhLnZpZGVvLnYxLk1lZGlhSm9iIpUCCghNZWRpYUpvYhIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEhAKCHZpZGVvX2lkGAMgASgJEg8KB2F0dGVtcHQYBCABKA0SDQoFaGVhdnkYBSABKAgSDQoFb3duZXIYBiABKAkSEAoIdHJhY2VfaWQYByABKAkSEQoJYXV0aG9yX2lkGAggASgJEhEKCWlucHV0X2tleRgJIAEoCRITCgtpbnB1dF9ieXRlcxgKIAEoARIMCgRpbmZvGAsgASgJEhMKC3Nob3J0X3NpZGVzGAwgAygNEhAKCGxhc3RfdHJ5GA0gASgIEhoKDWxvdWRuZXNzX2x1ZnMYDiABKAFIAIgBAUIQCg5fbG91ZG5lc3NfbHVmcyJWChRLZWVwTWVkaWFKb2JzUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSLgoEam9icxgCIAMoCzIgLmRvdXlhLnZpZGVvLnYxLk1lZGlhSm9iUHJvZ3Jlc3MiPgoQTWVkaWFKb2JQcm9ncmVzcxIKCgJpZBgBIAEoCRIQCgh2aWRlb19pZBgCIAEoCRIMCgRkb25lGAMgASgCIiQKFUtlZXBNZWRpYUpvYnNSZXNwb25zZRILCgNpZHMYASADKAkiUgoVUmVhZE1lZGlhSW5wdXRSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSCwoDa2V5GAMgASgJEgwKBGZyb20YBCABKAEiKQoWUmVhZE1lZGlhSW5wdXRSZXNwb25zZRIPCgdjb250ZW50GAEgASgMIngKFVdyaXRlTWVkaWFGaWxlUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSDgoGam9iX2lkGAIgASgJEg4KBnN0YWdlZBgDIAEoCRIKCgJhdBgEIAEoARISCgpzaXplX2J5dGVzGAUgASgBEg8KB2NvbnRlbnQYBiABKAwiKAoWV3JpdGVNZWRpYUZpbGVSZXNwb25zZRIOCgZzdGFnZWQYASABKAkiagoVUGxhY2VNZWRpYUZpbGVSZXF1ZXN0Eg4KBndvcmtlchgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDgoGc3RhZ2VkGAMgASgJEhEKCW5hbWVzcGFjZRgEIAEoCRIOCgZzaGEyNTYYBSABKAkiJQoWUGxhY2VNZWRpYUZpbGVSZXNwb25zZRILCgNrZXkYASABKAkizAEKFUZpbmlzaE1lZGlhSm9iUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSDgoGam9iX2lkGAIgASgJEi4KCXB1Ymxpc2hlZBgDIAEoCzIZLmRvdXlhLnZpZGVvLnYxLk1hZGVWaWRlb0gAEioKBXJ1bmdzGAQgASgLMhkuZG91eWEudmlkZW8udjEuTWFkZVJ1bmdzSAASLwoHcmVmdXNlZBgFIAEoCzIcLmRvdXlhLnZpZGVvLnYxLk1lZGlhUmVmdXNhbEgAQgYKBG1hZGUi1AEKCU1hZGVWaWRlbxIQCghwbGF5X2tleRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgBEhEKCWNvdmVyX2tleRgDIAEoCRISCgp0aHVtYl9oYXNoGAQgASgJEg4KBmNvcGllZBgFIAEoCBITCgtkdXJhdGlvbl9tcxgGIAEoDRINCgV3aWR0aBgHIAEoDRIOCgZoZWlnaHQYCCABKA0SDwoHbm90aWNlcxgJIAMoCRINCgVydW5ncxgKIAEoDRIWCg5jb3Zlcl90aW1lc19tcxgLIAMoDSKhAQoJTWFkZVJ1bmdzEigKBXJ1bmdzGAEgAygLMhkuZG91eWEudmlkZW8udjEuUmVuZGl0aW9uEg4KBndhbnRlZBgCIAEoDRIqCghsb3VkbmVzcxgDIAEoCzIYLmRvdXlhLnZpZGVvLnYxLkxvdWRuZXNzEi4KCnN0b3J5Ym9hcmQYBCABKAsyGi5kb3V5YS52aWRlby52MS5TdG9yeWJvYXJkIi8KDE1lZGlhUmVmdXNhbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSIYChZGaW5pc2hNZWRpYUpvYlJlc3BvbnNlImYKFVJldHVybk1lZGlhSm9iUmVxdWVzdBIOCgZ3b3JrZXIYASABKAkSDgoGam9iX2lkGAIgASgJEi0KB2ZhaWx1cmUYAyABKAsyHC5kb3V5YS52aWRlby52MS5NZWRpYUZhaWx1cmUiRAoMTWVkaWFGYWlsdXJlEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhMKC2ludGVycnVwdGVkGAMgASgIIjgKFlJldHVybk1lZGlhSm9iUmVzcG9uc2USEAoIZGVsYXlfbXMYASABKA0SDAoEbGFzdBgCIAEoCCqSAQoKVmlkZW9TdGF0ZRIbChdWSURFT19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFZJREVPX1NUQVRFX1VQTE9BREVEEAESGgoWVklERU9fU1RBVEVfUFJPQ0VTU0lORxACEhkKFVZJREVPX1NUQVRFX1BVQkxJU0hFRBADEhYKElZJREVPX1NUQVRFX0ZBSUxFRBAEKogBCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhcKE1ZJU0lCSUxJVFlfVU5MSVNURUQQAhIWChJWSVNJQklMSVRZX0ZSSUVORFMQAxIWChJWSVNJQklMSVRZX1BSSVZBVEUQBCqPAQoLTGFkZGVyU3RhdGUSHAoYTEFEREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTEFEREVSX1NUQVRFX1dBSVRJTkcQARIYChRMQURERVJfU1RBVEVfUlVOTklORxACEhUKEUxBRERFUl9TVEFURV9ET05FEAMSFwoTTEFEREVSX1NUQVRFX0ZBSUxFRBAEMosWCgxWaWRlb1NlcnZpY2USRQoJQWRkVXBsb2FkEiAuZG91eWEudmlkZW8udjEuQWRkVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZBJkChRCZWdpblJlc3VtYWJsZVVwbG9hZBIrLmRvdXlhLnZpZGVvLnYxLkJlZ2luUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBofLmRvdXlhLnZpZGVvLnYxLlJlc3VtYWJsZVVwbG9hZBJlChJHZXRSZXN1bWFibGVVcGxvYWQSKS5kb3V5YS52aWRlby52MS5HZXRSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgESZwoTTG9ja1Jlc3VtYWJsZVVwbG9hZBIqLmRvdXlhLnZpZGVvLnYxLkxvY2tSZXN1bWFibGVVcGxvYWRSZXF1ZXN0Gh8uZG91eWEudmlkZW8udjEuUmVzdW1hYmxlVXBsb2FkIgOQAgISeQoVVW5sb2NrUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuVW5sb2NrUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBotLmRvdXlhLnZpZGVvLnYxLlVubG9ja1Jlc3VtYWJsZVVwbG9hZFJlc3BvbnNlIgOQAgISYgoVRmluaXNoUmVzdW1hYmxlVXBsb2FkEiwuZG91eWEudmlkZW8udjEuRmluaXNoUmVzdW1hYmxlVXBsb2FkUmVxdWVzdBoWLmRvdXlhLnZpZGVvLnYxLlVwbG9hZCIDkAICElkKDENhbmNlbFVwbG9hZBIjLmRvdXlhLnZpZGVvLnYxLkNhbmNlbFVwbG9hZFJlcXVlc3QaJC5kb3V5YS52aWRlby52MS5DYW5jZWxVcGxvYWRSZXNwb25zZRJrChJDaGFsbGVuZ2VLbm93bkZpbGUSKS5kb3V5YS52aWRlby52MS5DaGFsbGVuZ2VLbm93bkZpbGVSZXF1ZXN0GiouZG91eWEudmlkZW8udjEuQ2hhbGxlbmdlS25vd25GaWxlUmVzcG9uc2USTwoOUHJvdmVLbm93bkZpbGUSJS5kb3V5YS52aWRlby52MS5Qcm92ZUtub3duRmlsZVJlcXVlc3QaFi5kb3V5YS52aWRlby52MS5VcGxvYWQSRQoHUHVibGlzaBIeLmRvdXlhLnZpZGVvLnYxLlB1Ymxpc2hSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCg9QdWJsaXNoUGljdHVyZXMSJi5kb3V5YS52aWRlby52MS5QdWJsaXNoUGljdHVyZXNSZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJVCglHZXRWaWRlb3MSIC5kb3V5YS52aWRlby52MS5HZXRWaWRlb3NSZXF1ZXN0GiEuZG91eWEudmlkZW8udjEuR2V0VmlkZW9zUmVzcG9uc2UiA5ACARJhCg1HZXRSZW5kaXRpb25zEiQuZG91eWEudmlkZW8udjEuR2V0UmVuZGl0aW9uc1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5HZXRSZW5kaXRpb25zUmVzcG9uc2UiA5ACARJeCgxMaXN0QnlBdXRob3ISIy5kb3V5YS52aWRlby52MS5MaXN0QnlBdXRob3JSZXF1ZXN0GiQuZG91eWEudmlkZW8udjEuTGlzdEJ5QXV0aG9yUmVzcG9uc2UiA5ACARJhCg1MaXN0UHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuTGlzdFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MaXN0UHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kUHVibGlzaGVkEiQuZG91eWEudmlkZW8udjEuRmluZFB1Ymxpc2hlZFJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kUHVibGlzaGVkUmVzcG9uc2UiA5ACARJhCg1GaW5kT3BlbkJsb2JzEiQuZG91eWEudmlkZW8udjEuRmluZE9wZW5CbG9ic1JlcXVlc3QaJS5kb3V5YS52aWRlby52MS5GaW5kT3BlbkJsb2JzUmVzcG9uc2UiA5ACARJICgtDaGFuZ2VUaXRsZRIiLmRvdXlhLnZpZGVvLnYxLkNoYW5nZVRpdGxlUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvEk0KC1VwZGF0ZVZpZGVvEiIuZG91eWEudmlkZW8udjEuVXBkYXRlVmlkZW9SZXF1ZXN0GhUuZG91eWEudmlkZW8udjEuVmlkZW8iA5ACAhJHCghTZXRDb3ZlchIfLmRvdXlhLnZpZGVvLnYxLlNldENvdmVyUmVxdWVzdBoVLmRvdXlhLnZpZGVvLnYxLlZpZGVvIgOQAgISVgoLRGVsZXRlVmlkZW8SIi5kb3V5YS52aWRlby52MS5EZWxldGVWaWRlb1JlcXVlc3QaIy5kb3V5YS52aWRlby52MS5EZWxldGVWaWRlb1Jlc3BvbnNlElAKCUhvbGRWaWRlbxIgLmRvdXlhLnZpZGVvLnYxLkhvbGRWaWRlb1JlcXVlc3QaIS5kb3V5YS52aWRlby52MS5Ib2xkVmlkZW9SZXNwb25zZRJkCg5HZXRBdXRob3JTdGF0cxIlLmRvdXlhLnZpZGVvLnYxLkdldEF1dGhvclN0YXRzUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLkdldEF1dGhvclN0YXRzUmVzcG9uc2UiA5ACARJcCg1MZWFzZU1lZGlhSm9iEiQuZG91eWEudmlkZW8udjEuTGVhc2VNZWRpYUpvYlJlcXVlc3QaJS5kb3V5YS52aWRlby52MS5MZWFzZU1lZGlhSm9iUmVzcG9uc2USYQoNS2VlcE1lZGlhSm9icxIkLmRvdXlhLnZpZGVvLnYxLktlZXBNZWRpYUpvYnNSZXF1ZXN0GiUuZG91eWEudmlkZW8udjEuS2VlcE1lZGlhSm9ic1Jlc3BvbnNlIgOQAgISZAoOUmVhZE1lZGlhSW5wdXQSJS5kb3V5YS52aWRlby52MS5SZWFkTWVkaWFJbnB1dFJlcXVlc3QaJi5kb3V5YS52aWRlby52MS5SZWFkTWVkaWFJbnB1dFJlc3BvbnNlIgOQAgESZAoOV3JpdGVNZWRpYUZpbGUSJS5kb3V5YS52aWRlby52MS5Xcml0ZU1lZGlhRmlsZVJlcXVlc3QaJi5kb3V5YS52aWRlby52MS5Xcml0ZU1lZGlhRmlsZVJlc3BvbnNlIgOQAgISXwoOUGxhY2VNZWRpYUZpbGUSJS5kb3V5YS52aWRlby52MS5QbGFjZU1lZGlhRmlsZVJlcXVlc3QaJi5kb3V5YS52aWRlby52MS5QbGFjZU1lZGlhRmlsZVJlc3BvbnNlEl8KDkZpbmlzaE1lZGlhSm9iEiUuZG91eWEudmlkZW8udjEuRmluaXNoTWVkaWFKb2JSZXF1ZXN0GiYuZG91eWEudmlkZW8udjEuRmluaXNoTWVkaWFKb2JSZXNwb25zZRJkCg5SZXR1cm5NZWRpYUpvYhIlLmRvdXlhLnZpZGVvLnYxLlJldHVybk1lZGlhSm9iUmVxdWVzdBomLmRvdXlhLnZpZGVvLnYxLlJldHVybk1lZGlhSm9iUmVzcG9uc2UiA5ACAmIGcHJvdG8z");
 
 /**
  * @generated from message douya.video.v1.Upload
@@ -218,6 +218,18 @@ export type Video = Message<"douya.video.v1.Video"> & {
   thumbHash: string;
 
   /**
+   * @generated from field: bool has_storyboard = 27;
+   */
+  hasStoryboard: boolean;
+
+  /**
+   * For the author only: times whose pictures would do as covers, the best first.
+   *
+   * @generated from field: repeated uint32 cover_times_ms = 28;
+   */
+  coverTimesMs: number[];
+
+  /**
    * Of a post of pictures, which has no film; empty for a video.
    *
    * @generated from field: repeated douya.video.v1.Picture pictures = 40;
@@ -387,6 +399,13 @@ export type GetRenditionsResponse = Message<"douya.video.v1.GetRenditionsRespons
    * @generated from field: repeated douya.video.v1.Rendition renditions = 1;
    */
   renditions: Rendition[];
+
+  /**
+   * Absent while there is none.
+   *
+   * @generated from field: douya.video.v1.Storyboard storyboard = 2;
+   */
+  storyboard?: Storyboard | undefined;
 };
 
 /**
@@ -395,6 +414,74 @@ export type GetRenditionsResponse = Message<"douya.video.v1.GetRenditionsRespons
  */
 export const GetRenditionsResponseSchema: GenMessage<GetRenditionsResponse> = /*@__PURE__*/
   messageDesc(file_video, 7);
+
+/**
+ * Small pictures at equal steps in one, row by row from the left.
+ *
+ * @generated from message douya.video.v1.Storyboard
+ */
+export type Storyboard = Message<"douya.video.v1.Storyboard"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: uint32 interval_ms = 2;
+   */
+  intervalMs: number;
+
+  /**
+   * @generated from field: uint32 count = 3;
+   */
+  count: number;
+
+  /**
+   * @generated from field: uint32 columns = 4;
+   */
+  columns: number;
+
+  /**
+   * @generated from field: uint32 tile_width = 5;
+   */
+  tileWidth: number;
+
+  /**
+   * @generated from field: uint32 tile_height = 6;
+   */
+  tileHeight: number;
+};
+
+/**
+ * Describes the message douya.video.v1.Storyboard.
+ * Use `create(StoryboardSchema)` to create a new message.
+ */
+export const StoryboardSchema: GenMessage<Storyboard> = /*@__PURE__*/
+  messageDesc(file_video, 8);
+
+/**
+ * By EBU R128.
+ *
+ * @generated from message douya.video.v1.Loudness
+ */
+export type Loudness = Message<"douya.video.v1.Loudness"> & {
+  /**
+   * @generated from field: double lufs = 1;
+   */
+  lufs: number;
+
+  /**
+   * @generated from field: double peak_db = 2;
+   */
+  peakDb: number;
+};
+
+/**
+ * Describes the message douya.video.v1.Loudness.
+ * Use `create(LoudnessSchema)` to create a new message.
+ */
+export const LoudnessSchema: GenMessage<Loudness> = /*@__PURE__*/
+  messageDesc(file_video, 9);
 
 /**
  * A blob of fragmented MP4: an initialization, then fragments that follow one another to its end.
@@ -448,6 +535,13 @@ export type Rendition = Message<"douya.video.v1.Rendition"> & {
    * @generated from field: repeated uint32 fragment_us = 9;
    */
   fragmentUs: number[];
+
+  /**
+   * Bits per second.
+   *
+   * @generated from field: uint32 average_bitrate = 10;
+   */
+  averageBitrate: number;
 };
 
 /**
@@ -455,7 +549,7 @@ export type Rendition = Message<"douya.video.v1.Rendition"> & {
  * Use `create(RenditionSchema)` to create a new message.
  */
 export const RenditionSchema: GenMessage<Rendition> = /*@__PURE__*/
-  messageDesc(file_video, 8);
+  messageDesc(file_video, 10);
 
 /**
  * @generated from message douya.video.v1.AddUploadRequest
@@ -491,7 +585,7 @@ export type AddUploadRequest = Message<"douya.video.v1.AddUploadRequest"> & {
  * Use `create(AddUploadRequestSchema)` to create a new message.
  */
 export const AddUploadRequestSchema: GenMessage<AddUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 9);
+  messageDesc(file_video, 11);
 
 /**
  * @generated from message douya.video.v1.BeginResumableUploadRequest
@@ -513,7 +607,7 @@ export type BeginResumableUploadRequest = Message<"douya.video.v1.BeginResumable
  * Use `create(BeginResumableUploadRequestSchema)` to create a new message.
  */
 export const BeginResumableUploadRequestSchema: GenMessage<BeginResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 10);
+  messageDesc(file_video, 12);
 
 /**
  * @generated from message douya.video.v1.GetResumableUploadRequest
@@ -530,7 +624,7 @@ export type GetResumableUploadRequest = Message<"douya.video.v1.GetResumableUplo
  * Use `create(GetResumableUploadRequestSchema)` to create a new message.
  */
 export const GetResumableUploadRequestSchema: GenMessage<GetResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 11);
+  messageDesc(file_video, 13);
 
 /**
  * @generated from message douya.video.v1.ResumableUpload
@@ -571,7 +665,7 @@ export type ResumableUpload = Message<"douya.video.v1.ResumableUpload"> & {
  * Use `create(ResumableUploadSchema)` to create a new message.
  */
 export const ResumableUploadSchema: GenMessage<ResumableUpload> = /*@__PURE__*/
-  messageDesc(file_video, 12);
+  messageDesc(file_video, 14);
 
 /**
  * @generated from message douya.video.v1.LockResumableUploadRequest
@@ -609,7 +703,7 @@ export type LockResumableUploadRequest = Message<"douya.video.v1.LockResumableUp
  * Use `create(LockResumableUploadRequestSchema)` to create a new message.
  */
 export const LockResumableUploadRequestSchema: GenMessage<LockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 13);
+  messageDesc(file_video, 15);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadRequest
@@ -638,7 +732,7 @@ export type UnlockResumableUploadRequest = Message<"douya.video.v1.UnlockResumab
  * Use `create(UnlockResumableUploadRequestSchema)` to create a new message.
  */
 export const UnlockResumableUploadRequestSchema: GenMessage<UnlockResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 14);
+  messageDesc(file_video, 16);
 
 /**
  * @generated from message douya.video.v1.UnlockResumableUploadResponse
@@ -657,7 +751,7 @@ export type UnlockResumableUploadResponse = Message<"douya.video.v1.UnlockResuma
  * Use `create(UnlockResumableUploadResponseSchema)` to create a new message.
  */
 export const UnlockResumableUploadResponseSchema: GenMessage<UnlockResumableUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 15);
+  messageDesc(file_video, 17);
 
 /**
  * @generated from message douya.video.v1.FinishResumableUploadRequest
@@ -679,7 +773,7 @@ export type FinishResumableUploadRequest = Message<"douya.video.v1.FinishResumab
  * Use `create(FinishResumableUploadRequestSchema)` to create a new message.
  */
 export const FinishResumableUploadRequestSchema: GenMessage<FinishResumableUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 16);
+  messageDesc(file_video, 18);
 
 /**
  * @generated from message douya.video.v1.CancelUploadRequest
@@ -696,7 +790,7 @@ export type CancelUploadRequest = Message<"douya.video.v1.CancelUploadRequest"> 
  * Use `create(CancelUploadRequestSchema)` to create a new message.
  */
 export const CancelUploadRequestSchema: GenMessage<CancelUploadRequest> = /*@__PURE__*/
-  messageDesc(file_video, 17);
+  messageDesc(file_video, 19);
 
 /**
  * @generated from message douya.video.v1.CancelUploadResponse
@@ -709,7 +803,7 @@ export type CancelUploadResponse = Message<"douya.video.v1.CancelUploadResponse"
  * Use `create(CancelUploadResponseSchema)` to create a new message.
  */
 export const CancelUploadResponseSchema: GenMessage<CancelUploadResponse> = /*@__PURE__*/
-  messageDesc(file_video, 18);
+  messageDesc(file_video, 20);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileRequest
@@ -733,7 +827,7 @@ export type ChallengeKnownFileRequest = Message<"douya.video.v1.ChallengeKnownFi
  * Use `create(ChallengeKnownFileRequestSchema)` to create a new message.
  */
 export const ChallengeKnownFileRequestSchema: GenMessage<ChallengeKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 19);
+  messageDesc(file_video, 21);
 
 /**
  * @generated from message douya.video.v1.ChallengeKnownFileResponse
@@ -755,7 +849,7 @@ export type ChallengeKnownFileResponse = Message<"douya.video.v1.ChallengeKnownF
  * Use `create(ChallengeKnownFileResponseSchema)` to create a new message.
  */
 export const ChallengeKnownFileResponseSchema: GenMessage<ChallengeKnownFileResponse> = /*@__PURE__*/
-  messageDesc(file_video, 20);
+  messageDesc(file_video, 22);
 
 /**
  * From the first byte to the one before `to`.
@@ -779,7 +873,7 @@ export type ByteRange = Message<"douya.video.v1.ByteRange"> & {
  * Use `create(ByteRangeSchema)` to create a new message.
  */
 export const ByteRangeSchema: GenMessage<ByteRange> = /*@__PURE__*/
-  messageDesc(file_video, 21);
+  messageDesc(file_video, 23);
 
 /**
  * @generated from message douya.video.v1.ProveKnownFileRequest
@@ -808,7 +902,7 @@ export type ProveKnownFileRequest = Message<"douya.video.v1.ProveKnownFileReques
  * Use `create(ProveKnownFileRequestSchema)` to create a new message.
  */
 export const ProveKnownFileRequestSchema: GenMessage<ProveKnownFileRequest> = /*@__PURE__*/
-  messageDesc(file_video, 22);
+  messageDesc(file_video, 24);
 
 /**
  * @generated from message douya.video.v1.PublishRequest
@@ -849,7 +943,7 @@ export type PublishRequest = Message<"douya.video.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_video, 23);
+  messageDesc(file_video, 25);
 
 /**
  * @generated from message douya.video.v1.PublishPicturesRequest
@@ -892,7 +986,7 @@ export type PublishPicturesRequest = Message<"douya.video.v1.PublishPicturesRequ
  * Use `create(PublishPicturesRequestSchema)` to create a new message.
  */
 export const PublishPicturesRequestSchema: GenMessage<PublishPicturesRequest> = /*@__PURE__*/
-  messageDesc(file_video, 24);
+  messageDesc(file_video, 26);
 
 /**
  * @generated from message douya.video.v1.PublishedPicture
@@ -914,7 +1008,7 @@ export type PublishedPicture = Message<"douya.video.v1.PublishedPicture"> & {
  * Use `create(PublishedPictureSchema)` to create a new message.
  */
 export const PublishedPictureSchema: GenMessage<PublishedPicture> = /*@__PURE__*/
-  messageDesc(file_video, 25);
+  messageDesc(file_video, 27);
 
 /**
  * @generated from message douya.video.v1.GetVideosRequest
@@ -931,7 +1025,7 @@ export type GetVideosRequest = Message<"douya.video.v1.GetVideosRequest"> & {
  * Use `create(GetVideosRequestSchema)` to create a new message.
  */
 export const GetVideosRequestSchema: GenMessage<GetVideosRequest> = /*@__PURE__*/
-  messageDesc(file_video, 26);
+  messageDesc(file_video, 28);
 
 /**
  * @generated from message douya.video.v1.GetVideosResponse
@@ -948,7 +1042,7 @@ export type GetVideosResponse = Message<"douya.video.v1.GetVideosResponse"> & {
  * Use `create(GetVideosResponseSchema)` to create a new message.
  */
 export const GetVideosResponseSchema: GenMessage<GetVideosResponse> = /*@__PURE__*/
-  messageDesc(file_video, 27);
+  messageDesc(file_video, 29);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorRequest
@@ -984,7 +1078,7 @@ export type ListByAuthorRequest = Message<"douya.video.v1.ListByAuthorRequest"> 
  * Use `create(ListByAuthorRequestSchema)` to create a new message.
  */
 export const ListByAuthorRequestSchema: GenMessage<ListByAuthorRequest> = /*@__PURE__*/
-  messageDesc(file_video, 28);
+  messageDesc(file_video, 30);
 
 /**
  * @generated from message douya.video.v1.ListByAuthorResponse
@@ -1006,7 +1100,7 @@ export type ListByAuthorResponse = Message<"douya.video.v1.ListByAuthorResponse"
  * Use `create(ListByAuthorResponseSchema)` to create a new message.
  */
 export const ListByAuthorResponseSchema: GenMessage<ListByAuthorResponse> = /*@__PURE__*/
-  messageDesc(file_video, 29);
+  messageDesc(file_video, 31);
 
 /**
  * @generated from message douya.video.v1.ListPublishedRequest
@@ -1042,7 +1136,7 @@ export type ListPublishedRequest = Message<"douya.video.v1.ListPublishedRequest"
  * Use `create(ListPublishedRequestSchema)` to create a new message.
  */
 export const ListPublishedRequestSchema: GenMessage<ListPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 30);
+  messageDesc(file_video, 32);
 
 /**
  * @generated from message douya.video.v1.ListPublishedResponse
@@ -1064,7 +1158,7 @@ export type ListPublishedResponse = Message<"douya.video.v1.ListPublishedRespons
  * Use `create(ListPublishedResponseSchema)` to create a new message.
  */
 export const ListPublishedResponseSchema: GenMessage<ListPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 31);
+  messageDesc(file_video, 33);
 
 /**
  * @generated from message douya.video.v1.Published
@@ -1096,7 +1190,7 @@ export type Published = Message<"douya.video.v1.Published"> & {
  * Use `create(PublishedSchema)` to create a new message.
  */
 export const PublishedSchema: GenMessage<Published> = /*@__PURE__*/
-  messageDesc(file_video, 32);
+  messageDesc(file_video, 34);
 
 /**
  * @generated from message douya.video.v1.FindPublishedRequest
@@ -1113,7 +1207,7 @@ export type FindPublishedRequest = Message<"douya.video.v1.FindPublishedRequest"
  * Use `create(FindPublishedRequestSchema)` to create a new message.
  */
 export const FindPublishedRequestSchema: GenMessage<FindPublishedRequest> = /*@__PURE__*/
-  messageDesc(file_video, 33);
+  messageDesc(file_video, 35);
 
 /**
  * @generated from message douya.video.v1.FindPublishedResponse
@@ -1130,7 +1224,7 @@ export type FindPublishedResponse = Message<"douya.video.v1.FindPublishedRespons
  * Use `create(FindPublishedResponseSchema)` to create a new message.
  */
 export const FindPublishedResponseSchema: GenMessage<FindPublishedResponse> = /*@__PURE__*/
-  messageDesc(file_video, 34);
+  messageDesc(file_video, 36);
 
 /**
  * @generated from message douya.video.v1.FindOpenBlobsRequest
@@ -1147,7 +1241,7 @@ export type FindOpenBlobsRequest = Message<"douya.video.v1.FindOpenBlobsRequest"
  * Use `create(FindOpenBlobsRequestSchema)` to create a new message.
  */
 export const FindOpenBlobsRequestSchema: GenMessage<FindOpenBlobsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 35);
+  messageDesc(file_video, 37);
 
 /**
  * @generated from message douya.video.v1.FindOpenBlobsResponse
@@ -1164,7 +1258,7 @@ export type FindOpenBlobsResponse = Message<"douya.video.v1.FindOpenBlobsRespons
  * Use `create(FindOpenBlobsResponseSchema)` to create a new message.
  */
 export const FindOpenBlobsResponseSchema: GenMessage<FindOpenBlobsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 36);
+  messageDesc(file_video, 38);
 
 /**
  * @generated from message douya.video.v1.ChangeTitleRequest
@@ -1186,7 +1280,7 @@ export type ChangeTitleRequest = Message<"douya.video.v1.ChangeTitleRequest"> & 
  * Use `create(ChangeTitleRequestSchema)` to create a new message.
  */
 export const ChangeTitleRequestSchema: GenMessage<ChangeTitleRequest> = /*@__PURE__*/
-  messageDesc(file_video, 37);
+  messageDesc(file_video, 39);
 
 /**
  * @generated from message douya.video.v1.UpdateVideoRequest
@@ -1225,7 +1319,41 @@ export type UpdateVideoRequest = Message<"douya.video.v1.UpdateVideoRequest"> & 
  * Use `create(UpdateVideoRequestSchema)` to create a new message.
  */
 export const UpdateVideoRequestSchema: GenMessage<UpdateVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 38);
+  messageDesc(file_video, 40);
+
+/**
+ * @generated from message douya.video.v1.SetCoverRequest
+ */
+export type SetCoverRequest = Message<"douya.video.v1.SetCoverRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from oneof douya.video.v1.SetCoverRequest.picture
+   */
+  picture: {
+    /**
+     * @generated from field: uint32 at_ms = 2;
+     */
+    value: number;
+    case: "atMs";
+  } | {
+    /**
+     * @generated from field: string staged = 3;
+     */
+    value: string;
+    case: "staged";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message douya.video.v1.SetCoverRequest.
+ * Use `create(SetCoverRequestSchema)` to create a new message.
+ */
+export const SetCoverRequestSchema: GenMessage<SetCoverRequest> = /*@__PURE__*/
+  messageDesc(file_video, 41);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoRequest
@@ -1242,7 +1370,7 @@ export type DeleteVideoRequest = Message<"douya.video.v1.DeleteVideoRequest"> & 
  * Use `create(DeleteVideoRequestSchema)` to create a new message.
  */
 export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 39);
+  messageDesc(file_video, 42);
 
 /**
  * @generated from message douya.video.v1.DeleteVideoResponse
@@ -1255,7 +1383,7 @@ export type DeleteVideoResponse = Message<"douya.video.v1.DeleteVideoResponse"> 
  * Use `create(DeleteVideoResponseSchema)` to create a new message.
  */
 export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 40);
+  messageDesc(file_video, 43);
 
 /**
  * @generated from message douya.video.v1.HoldVideoRequest
@@ -1284,7 +1412,7 @@ export type HoldVideoRequest = Message<"douya.video.v1.HoldVideoRequest"> & {
  * Use `create(HoldVideoRequestSchema)` to create a new message.
  */
 export const HoldVideoRequestSchema: GenMessage<HoldVideoRequest> = /*@__PURE__*/
-  messageDesc(file_video, 41);
+  messageDesc(file_video, 44);
 
 /**
  * @generated from message douya.video.v1.HoldVideoResponse
@@ -1297,7 +1425,7 @@ export type HoldVideoResponse = Message<"douya.video.v1.HoldVideoResponse"> & {
  * Use `create(HoldVideoResponseSchema)` to create a new message.
  */
 export const HoldVideoResponseSchema: GenMessage<HoldVideoResponse> = /*@__PURE__*/
-  messageDesc(file_video, 42);
+  messageDesc(file_video, 45);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsRequest
@@ -1314,7 +1442,7 @@ export type GetAuthorStatsRequest = Message<"douya.video.v1.GetAuthorStatsReques
  * Use `create(GetAuthorStatsRequestSchema)` to create a new message.
  */
 export const GetAuthorStatsRequestSchema: GenMessage<GetAuthorStatsRequest> = /*@__PURE__*/
-  messageDesc(file_video, 43);
+  messageDesc(file_video, 46);
 
 /**
  * @generated from message douya.video.v1.GetAuthorStatsResponse
@@ -1331,7 +1459,7 @@ export type GetAuthorStatsResponse = Message<"douya.video.v1.GetAuthorStatsRespo
  * Use `create(GetAuthorStatsResponseSchema)` to create a new message.
  */
 export const GetAuthorStatsResponseSchema: GenMessage<GetAuthorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_video, 44);
+  messageDesc(file_video, 47);
 
 /**
  * @generated from message douya.video.v1.AuthorStats
@@ -1353,7 +1481,665 @@ export type AuthorStats = Message<"douya.video.v1.AuthorStats"> & {
  * Use `create(AuthorStatsSchema)` to create a new message.
  */
 export const AuthorStatsSchema: GenMessage<AuthorStats> = /*@__PURE__*/
-  messageDesc(file_video, 45);
+  messageDesc(file_video, 48);
+
+/**
+ * @generated from message douya.video.v1.LeaseMediaJobRequest
+ */
+export type LeaseMediaJobRequest = Message<"douya.video.v1.LeaseMediaJobRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * process, ladder.
+   *
+   * @generated from field: repeated string kinds = 2;
+   */
+  kinds: string[];
+
+  /**
+   * Ids of jobs that it has already.
+   *
+   * @generated from field: repeated string except_ids = 3;
+   */
+  exceptIds: string[];
+
+  /**
+   * @generated from field: bool light_only = 4;
+   */
+  lightOnly: boolean;
+
+  /**
+   * @generated from field: repeated string except_owners = 5;
+   */
+  exceptOwners: string[];
+
+  /**
+   * Only one that has been due for so long.
+   *
+   * @generated from field: uint32 due_for_ms = 6;
+   */
+  dueForMs: number;
+};
+
+/**
+ * Describes the message douya.video.v1.LeaseMediaJobRequest.
+ * Use `create(LeaseMediaJobRequestSchema)` to create a new message.
+ */
+export const LeaseMediaJobRequestSchema: GenMessage<LeaseMediaJobRequest> = /*@__PURE__*/
+  messageDesc(file_video, 49);
+
+/**
+ * @generated from message douya.video.v1.LeaseMediaJobResponse
+ */
+export type LeaseMediaJobResponse = Message<"douya.video.v1.LeaseMediaJobResponse"> & {
+  /**
+   * Absent: there is none.
+   *
+   * @generated from field: douya.video.v1.MediaJob job = 1;
+   */
+  job?: MediaJob | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.LeaseMediaJobResponse.
+ * Use `create(LeaseMediaJobResponseSchema)` to create a new message.
+ */
+export const LeaseMediaJobResponseSchema: GenMessage<LeaseMediaJobResponse> = /*@__PURE__*/
+  messageDesc(file_video, 50);
+
+/**
+ * @generated from message douya.video.v1.MediaJob
+ */
+export type MediaJob = Message<"douya.video.v1.MediaJob"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string video_id = 3;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: uint32 attempt = 4;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: bool heavy = 5;
+   */
+  heavy: boolean;
+
+  /**
+   * @generated from field: string owner = 6;
+   */
+  owner: string;
+
+  /**
+   * @generated from field: string trace_id = 7;
+   */
+  traceId: string;
+
+  /**
+   * @generated from field: string author_id = 8;
+   */
+  authorId: string;
+
+  /**
+   * A key with the SHA-256 of the content, and the size.
+   *
+   * @generated from field: string input_key = 9;
+   */
+  inputKey: string;
+
+  /**
+   * @generated from field: double input_bytes = 10;
+   */
+  inputBytes: number;
+
+  /**
+   * What a probe has found (MediaInfo in platform/media), as JSON; empty where nobody has looked.
+   *
+   * @generated from field: string info = 11;
+   */
+  info: string;
+
+  /**
+   * Of the rungs to make.
+   *
+   * @generated from field: repeated uint32 short_sides = 12;
+   */
+  shortSides: number[];
+
+  /**
+   * @generated from field: bool last_try = 13;
+   */
+  lastTry: boolean;
+
+  /**
+   * How loud rungs are; absent: as their source.
+   *
+   * @generated from field: optional double loudness_lufs = 14;
+   */
+  loudnessLufs?: number | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.MediaJob.
+ * Use `create(MediaJobSchema)` to create a new message.
+ */
+export const MediaJobSchema: GenMessage<MediaJob> = /*@__PURE__*/
+  messageDesc(file_video, 51);
+
+/**
+ * @generated from message douya.video.v1.KeepMediaJobsRequest
+ */
+export type KeepMediaJobsRequest = Message<"douya.video.v1.KeepMediaJobsRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: repeated douya.video.v1.MediaJobProgress jobs = 2;
+   */
+  jobs: MediaJobProgress[];
+};
+
+/**
+ * Describes the message douya.video.v1.KeepMediaJobsRequest.
+ * Use `create(KeepMediaJobsRequestSchema)` to create a new message.
+ */
+export const KeepMediaJobsRequestSchema: GenMessage<KeepMediaJobsRequest> = /*@__PURE__*/
+  messageDesc(file_video, 52);
+
+/**
+ * @generated from message douya.video.v1.MediaJobProgress
+ */
+export type MediaJobProgress = Message<"douya.video.v1.MediaJobProgress"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string video_id = 2;
+   */
+  videoId: string;
+
+  /**
+   * 0 to 1; 0: nothing to tell.
+   *
+   * @generated from field: float done = 3;
+   */
+  done: number;
+};
+
+/**
+ * Describes the message douya.video.v1.MediaJobProgress.
+ * Use `create(MediaJobProgressSchema)` to create a new message.
+ */
+export const MediaJobProgressSchema: GenMessage<MediaJobProgress> = /*@__PURE__*/
+  messageDesc(file_video, 53);
+
+/**
+ * @generated from message douya.video.v1.KeepMediaJobsResponse
+ */
+export type KeepMediaJobsResponse = Message<"douya.video.v1.KeepMediaJobsResponse"> & {
+  /**
+   * Those that are still the worker's.
+   *
+   * @generated from field: repeated string ids = 1;
+   */
+  ids: string[];
+};
+
+/**
+ * Describes the message douya.video.v1.KeepMediaJobsResponse.
+ * Use `create(KeepMediaJobsResponseSchema)` to create a new message.
+ */
+export const KeepMediaJobsResponseSchema: GenMessage<KeepMediaJobsResponse> = /*@__PURE__*/
+  messageDesc(file_video, 54);
+
+/**
+ * @generated from message douya.video.v1.ReadMediaInputRequest
+ */
+export type ReadMediaInputRequest = Message<"douya.video.v1.ReadMediaInputRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: string key = 3;
+   */
+  key: string;
+
+  /**
+   * @generated from field: double from = 4;
+   */
+  from: number;
+};
+
+/**
+ * Describes the message douya.video.v1.ReadMediaInputRequest.
+ * Use `create(ReadMediaInputRequestSchema)` to create a new message.
+ */
+export const ReadMediaInputRequestSchema: GenMessage<ReadMediaInputRequest> = /*@__PURE__*/
+  messageDesc(file_video, 55);
+
+/**
+ * @generated from message douya.video.v1.ReadMediaInputResponse
+ */
+export type ReadMediaInputResponse = Message<"douya.video.v1.ReadMediaInputResponse"> & {
+  /**
+   * @generated from field: bytes content = 1;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message douya.video.v1.ReadMediaInputResponse.
+ * Use `create(ReadMediaInputResponseSchema)` to create a new message.
+ */
+export const ReadMediaInputResponseSchema: GenMessage<ReadMediaInputResponse> = /*@__PURE__*/
+  messageDesc(file_video, 56);
+
+/**
+ * @generated from message douya.video.v1.WriteMediaFileRequest
+ */
+export type WriteMediaFileRequest = Message<"douya.video.v1.WriteMediaFileRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * Of the file as an earlier answer said it; empty with the first piece.
+   *
+   * @generated from field: string staged = 3;
+   */
+  staged: string;
+
+  /**
+   * @generated from field: double at = 4;
+   */
+  at: number;
+
+  /**
+   * @generated from field: double size_bytes = 5;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: bytes content = 6;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message douya.video.v1.WriteMediaFileRequest.
+ * Use `create(WriteMediaFileRequestSchema)` to create a new message.
+ */
+export const WriteMediaFileRequestSchema: GenMessage<WriteMediaFileRequest> = /*@__PURE__*/
+  messageDesc(file_video, 57);
+
+/**
+ * @generated from message douya.video.v1.WriteMediaFileResponse
+ */
+export type WriteMediaFileResponse = Message<"douya.video.v1.WriteMediaFileResponse"> & {
+  /**
+   * @generated from field: string staged = 1;
+   */
+  staged: string;
+};
+
+/**
+ * Describes the message douya.video.v1.WriteMediaFileResponse.
+ * Use `create(WriteMediaFileResponseSchema)` to create a new message.
+ */
+export const WriteMediaFileResponseSchema: GenMessage<WriteMediaFileResponse> = /*@__PURE__*/
+  messageDesc(file_video, 58);
+
+/**
+ * @generated from message douya.video.v1.PlaceMediaFileRequest
+ */
+export type PlaceMediaFileRequest = Message<"douya.video.v1.PlaceMediaFileRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: string staged = 3;
+   */
+  staged: string;
+
+  /**
+   * video, cover.
+   *
+   * @generated from field: string namespace = 4;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string sha256 = 5;
+   */
+  sha256: string;
+};
+
+/**
+ * Describes the message douya.video.v1.PlaceMediaFileRequest.
+ * Use `create(PlaceMediaFileRequestSchema)` to create a new message.
+ */
+export const PlaceMediaFileRequestSchema: GenMessage<PlaceMediaFileRequest> = /*@__PURE__*/
+  messageDesc(file_video, 59);
+
+/**
+ * @generated from message douya.video.v1.PlaceMediaFileResponse
+ */
+export type PlaceMediaFileResponse = Message<"douya.video.v1.PlaceMediaFileResponse"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message douya.video.v1.PlaceMediaFileResponse.
+ * Use `create(PlaceMediaFileResponseSchema)` to create a new message.
+ */
+export const PlaceMediaFileResponseSchema: GenMessage<PlaceMediaFileResponse> = /*@__PURE__*/
+  messageDesc(file_video, 60);
+
+/**
+ * @generated from message douya.video.v1.FinishMediaJobRequest
+ */
+export type FinishMediaJobRequest = Message<"douya.video.v1.FinishMediaJobRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * @generated from oneof douya.video.v1.FinishMediaJobRequest.made
+   */
+  made: {
+    /**
+     * @generated from field: douya.video.v1.MadeVideo published = 3;
+     */
+    value: MadeVideo;
+    case: "published";
+  } | {
+    /**
+     * @generated from field: douya.video.v1.MadeRungs rungs = 4;
+     */
+    value: MadeRungs;
+    case: "rungs";
+  } | {
+    /**
+     * @generated from field: douya.video.v1.MediaRefusal refused = 5;
+     */
+    value: MediaRefusal;
+    case: "refused";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message douya.video.v1.FinishMediaJobRequest.
+ * Use `create(FinishMediaJobRequestSchema)` to create a new message.
+ */
+export const FinishMediaJobRequestSchema: GenMessage<FinishMediaJobRequest> = /*@__PURE__*/
+  messageDesc(file_video, 61);
+
+/**
+ * Keys are those of placed files.
+ *
+ * @generated from message douya.video.v1.MadeVideo
+ */
+export type MadeVideo = Message<"douya.video.v1.MadeVideo"> & {
+  /**
+   * @generated from field: string play_key = 1;
+   */
+  playKey: string;
+
+  /**
+   * @generated from field: double size_bytes = 2;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: string cover_key = 3;
+   */
+  coverKey: string;
+
+  /**
+   * @generated from field: string thumb_hash = 4;
+   */
+  thumbHash: string;
+
+  /**
+   * @generated from field: bool copied = 5;
+   */
+  copied: boolean;
+
+  /**
+   * @generated from field: uint32 duration_ms = 6;
+   */
+  durationMs: number;
+
+  /**
+   * @generated from field: uint32 width = 7;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 8;
+   */
+  height: number;
+
+  /**
+   * @generated from field: repeated string notices = 9;
+   */
+  notices: string[];
+
+  /**
+   * @generated from field: uint32 rungs = 10;
+   */
+  rungs: number;
+
+  /**
+   * @generated from field: repeated uint32 cover_times_ms = 11;
+   */
+  coverTimesMs: number[];
+};
+
+/**
+ * Describes the message douya.video.v1.MadeVideo.
+ * Use `create(MadeVideoSchema)` to create a new message.
+ */
+export const MadeVideoSchema: GenMessage<MadeVideo> = /*@__PURE__*/
+  messageDesc(file_video, 62);
+
+/**
+ * @generated from message douya.video.v1.MadeRungs
+ */
+export type MadeRungs = Message<"douya.video.v1.MadeRungs"> & {
+  /**
+   * @generated from field: repeated douya.video.v1.Rendition rungs = 1;
+   */
+  rungs: Rendition[];
+
+  /**
+   * @generated from field: uint32 wanted = 2;
+   */
+  wanted: number;
+
+  /**
+   * @generated from field: douya.video.v1.Loudness loudness = 3;
+   */
+  loudness?: Loudness | undefined;
+
+  /**
+   * @generated from field: douya.video.v1.Storyboard storyboard = 4;
+   */
+  storyboard?: Storyboard | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.MadeRungs.
+ * Use `create(MadeRungsSchema)` to create a new message.
+ */
+export const MadeRungsSchema: GenMessage<MadeRungs> = /*@__PURE__*/
+  messageDesc(file_video, 63);
+
+/**
+ * @generated from message douya.video.v1.MediaRefusal
+ */
+export type MediaRefusal = Message<"douya.video.v1.MediaRefusal"> & {
+  /**
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message douya.video.v1.MediaRefusal.
+ * Use `create(MediaRefusalSchema)` to create a new message.
+ */
+export const MediaRefusalSchema: GenMessage<MediaRefusal> = /*@__PURE__*/
+  messageDesc(file_video, 64);
+
+/**
+ * @generated from message douya.video.v1.FinishMediaJobResponse
+ */
+export type FinishMediaJobResponse = Message<"douya.video.v1.FinishMediaJobResponse"> & {
+};
+
+/**
+ * Describes the message douya.video.v1.FinishMediaJobResponse.
+ * Use `create(FinishMediaJobResponseSchema)` to create a new message.
+ */
+export const FinishMediaJobResponseSchema: GenMessage<FinishMediaJobResponse> = /*@__PURE__*/
+  messageDesc(file_video, 65);
+
+/**
+ * @generated from message douya.video.v1.ReturnMediaJobRequest
+ */
+export type ReturnMediaJobRequest = Message<"douya.video.v1.ReturnMediaJobRequest"> & {
+  /**
+   * @generated from field: string worker = 1;
+   */
+  worker: string;
+
+  /**
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * Absent: nothing is left to do.
+   *
+   * @generated from field: douya.video.v1.MediaFailure failure = 3;
+   */
+  failure?: MediaFailure | undefined;
+};
+
+/**
+ * Describes the message douya.video.v1.ReturnMediaJobRequest.
+ * Use `create(ReturnMediaJobRequestSchema)` to create a new message.
+ */
+export const ReturnMediaJobRequestSchema: GenMessage<ReturnMediaJobRequest> = /*@__PURE__*/
+  messageDesc(file_video, 66);
+
+/**
+ * @generated from message douya.video.v1.MediaFailure
+ */
+export type MediaFailure = Message<"douya.video.v1.MediaFailure"> & {
+  /**
+   * Of a refusal; empty for other errors.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The worker stops: it does not count.
+   *
+   * @generated from field: bool interrupted = 3;
+   */
+  interrupted: boolean;
+};
+
+/**
+ * Describes the message douya.video.v1.MediaFailure.
+ * Use `create(MediaFailureSchema)` to create a new message.
+ */
+export const MediaFailureSchema: GenMessage<MediaFailure> = /*@__PURE__*/
+  messageDesc(file_video, 67);
+
+/**
+ * @generated from message douya.video.v1.ReturnMediaJobResponse
+ */
+export type ReturnMediaJobResponse = Message<"douya.video.v1.ReturnMediaJobResponse"> & {
+  /**
+   * @generated from field: uint32 delay_ms = 1;
+   */
+  delayMs: number;
+
+  /**
+   * It is not tried again.
+   *
+   * @generated from field: bool last = 2;
+   */
+  last: boolean;
+};
+
+/**
+ * Describes the message douya.video.v1.ReturnMediaJobResponse.
+ * Use `create(ReturnMediaJobResponseSchema)` to create a new message.
+ */
+export const ReturnMediaJobResponseSchema: GenMessage<ReturnMediaJobResponse> = /*@__PURE__*/
+  messageDesc(file_video, 68);
 
 /**
  * @generated from enum douya.video.v1.VideoState
@@ -1683,7 +2469,17 @@ export const VideoService: GenService<{
   },
   /**
    * Removes a video of the caller. Errors: VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
+   * Makes another cover of a published video of the caller: the picture at a time, or a staged picture, which is then
+   * gone. Errors: VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD, NOT_A_PICTURE, PICTURE_DAMAGED, PICTURE_TOO_LARGE.
    *
+   * @generated from rpc douya.video.v1.VideoService.SetCover
+   */
+  setCover: {
+    methodKind: "unary";
+    input: typeof SetCoverRequestSchema;
+    output: typeof VideoSchema;
+  },
+  /**
    * @generated from rpc douya.video.v1.VideoService.DeleteVideo
    */
   deleteVideo: {
@@ -1711,6 +2507,76 @@ export const VideoService: GenService<{
     methodKind: "unary";
     input: typeof GetAuthorStatsRequestSchema;
     output: typeof GetAuthorStatsResponseSchema;
+  },
+  /**
+   * The rest is for workers in processes of their own. Each has an id of its own, a UUID, under which what it leases is
+   * nobody else's for some seconds, and longer with each KeepMediaJobs. Error of all that follow: MEDIA_JOB_LOST, when
+   * somebody else has the job by now.
+   *
+   * @generated from rpc douya.video.v1.VideoService.LeaseMediaJob
+   */
+  leaseMediaJob: {
+    methodKind: "unary";
+    input: typeof LeaseMediaJobRequestSchema;
+    output: typeof LeaseMediaJobResponseSchema;
+  },
+  /**
+   * @generated from rpc douya.video.v1.VideoService.KeepMediaJobs
+   */
+  keepMediaJobs: {
+    methodKind: "unary";
+    input: typeof KeepMediaJobsRequestSchema;
+    output: typeof KeepMediaJobsResponseSchema;
+  },
+  /**
+   * Up to 1 MB of the file from which the job is done.
+   *
+   * @generated from rpc douya.video.v1.VideoService.ReadMediaInput
+   */
+  readMediaInput: {
+    methodKind: "unary";
+    input: typeof ReadMediaInputRequestSchema;
+    output: typeof ReadMediaInputResponseSchema;
+  },
+  /**
+   * A piece of a file that was made, after those that came before.
+   *
+   * @generated from rpc douya.video.v1.VideoService.WriteMediaFile
+   */
+  writeMediaFile: {
+    methodKind: "unary";
+    input: typeof WriteMediaFileRequestSchema;
+    output: typeof WriteMediaFileResponseSchema;
+  },
+  /**
+   * Makes what was written a blob of the video, if it is what the worker has made. Error: CHECKSUM_MISMATCH.
+   *
+   * @generated from rpc douya.video.v1.VideoService.PlaceMediaFile
+   */
+  placeMediaFile: {
+    methodKind: "unary";
+    input: typeof PlaceMediaFileRequestSchema;
+    output: typeof PlaceMediaFileResponseSchema;
+  },
+  /**
+   * Makes visible what was made and ends the job: once.
+   *
+   * @generated from rpc douya.video.v1.VideoService.FinishMediaJob
+   */
+  finishMediaJob: {
+    methodKind: "unary";
+    input: typeof FinishMediaJobRequestSchema;
+    output: typeof FinishMediaJobResponseSchema;
+  },
+  /**
+   * Gives a job back that was not done, or removes one of which nothing is left to do.
+   *
+   * @generated from rpc douya.video.v1.VideoService.ReturnMediaJob
+   */
+  returnMediaJob: {
+    methodKind: "unary";
+    input: typeof ReturnMediaJobRequestSchema;
+    output: typeof ReturnMediaJobResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_video, 0);

@@ -11,7 +11,12 @@ import { allBut } from "#platform/rpc/service.ts";
 export const gatewayCalls = {
   user: allBut(UserService, "findUsers"),
   relation: allBut(RelationService),
-  video: allBut(VideoService, "listPublished", "findPublished", "changeTitle"),
+  video: allBut(
+    VideoService,
+    ...(["listPublished", "findPublished", "changeTitle"] as const),
+    ...(["leaseMediaJob", "keepMediaJobs", "readMediaInput", "writeMediaFile"] as const),
+    ...(["placeMediaFile", "finishMediaJob", "returnMediaJob"] as const),
+  ),
   interaction: allBut(InteractionService, "getInterests"),
   message: allBut(MessageService),
   feed: allBut(FeedService),

@@ -18,7 +18,7 @@ test("a stop does not wait for the rebuild of the ranking, which then changes no
     create function relation.slow() returns trigger language plpgsql as $$begin perform pg_sleep(60); return null; end$$;
     create trigger slow before delete on relation.hot_user for each statement execute function relation.slow()`);
   const stopping = new AbortController();
-  const job = { key: "1", attempt: 1, signal: stopping.signal, traceId: "", finish: async () => {} };
+  const job = { id: "1", key: "1", attempt: 1, signal: stopping.signal, traceId: "", finish: async () => {} };
   const rebuilt = rebuildRanking(own.db, hotStore(own.db, Date.now)).run(job);
   const outcome = expect(rebuilt).rejects.toMatchObject({ name: "AbortError" });
   const asleep = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";

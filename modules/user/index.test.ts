@@ -531,7 +531,7 @@ describe("keys", () => {
 
   test.each([
     ["after thirty days", () => sql(`update "user".signing_key set created_at = now() - interval '31 d'`)],
-    ["when an operator asks for it", () => keysCommand.run(own.db, ["rotate"])],
+    ["when an operator asks for it", () => keysCommand.run(own.db, ["rotate"], () => {})],
   ])("rotate %s: published first, then used, and nobody is logged out", async (_when, ask) => {
     const before = await register("Ann");
     await ask();
@@ -553,7 +553,7 @@ describe("keys", () => {
   test("a refresh that was repeated while the key changed gets the same answer", async () => {
     const { refreshToken } = await register("Ann");
     const first = await refresh(refreshToken);
-    await keysCommand.run(own.db, ["rotate"]);
+    await keysCommand.run(own.db, ["rotate"], () => {});
     await start();
     await signNow();
     user = await start();
@@ -563,11 +563,13 @@ describe("keys", () => {
   });
 
   test("the command lists them, and refuses what it does not know", async () => {
-    await keysCommand.run(own.db, ["rotate"]);
+    await keysCommand.run(own.db, ["rotate"], () => {});
     await start();
-    const lines = await keysCommand.run(own.db, []);
+    const lines = await keysCommand.run(own.db, [], () => {});
     expect(lines).toEqual([expect.stringMatching(/signs from 20/), expect.stringMatching(/ signs$/)]);
-    await expect(keysCommand.run(own.db, ["burn"])).rejects.toMatchObject({ reason: "ARGUMENT_INVALID" });
+    await expect(keysCommand.run(own.db, ["burn"], () => {})).rejects.toMatchObject({
+      reason: "ARGUMENT_INVALID",
+    });
   });
 
   test("are removed when the last token that they signed has expired, and kept until then", async () => {

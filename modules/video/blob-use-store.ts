@@ -9,6 +9,7 @@ import type { Tables } from "./tables.ts";
 /** Which videos and uploads use which blobs. */
 export function blobUseStore(db: Kysely<Tables>) {
   return {
+    isUsedBy: (key: string, ownerId: string) => isUsed(db, key, ownerId),
     /** Records that a video uses a blob, before it is put in place; false if the video is deleted. */
     async claimBlob(key: string, id: VideoId): Promise<boolean> {
       return inTransaction(db, async (transaction) => {

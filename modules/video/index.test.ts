@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { LadderState, VideoService, VideoState } from "#contracts/gen/video_pb.t
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import { refusal } from "#platform/errors/reasons.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
@@ -67,6 +68,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
     config: {
       workers: 1,
       rungShortSidesPx: [],
+      loudnessLufs: -14,
       maxProcessingMs: 1_200_000,
       maxUnpublishedBytes: 1e9,
       ...config,
@@ -291,7 +293,7 @@ describe("the rungs of a published video", () => {
     for (const { id } of [first, second]) await expect.poll(() => ladder(id)).toBe(LadderState.DONE);
     expect((await get(second.id))!.renditions).toMatchObject([{ shortSide: 90, width: 160, height: 90 }]);
     // The second's are made of its source, which is kept.
-    await filesAre(["bin", "jpg", "jpg", "mp4", "mp4", "mp4", "mp4"]);
+    await filesAre(["bin", ...Array(4).fill("jpg"), ...Array(4).fill("mp4")]);
     expect(await improvements()).toBe(2);
     for (const { id } of [first, second]) await video.deleteVideo({ id }, as(ann));
     await filesAre([]);
@@ -324,7 +326,7 @@ describe("the rungs of a published video", () => {
     await expect.poll(() => tries).toBe(2);
     expect(adopted).toBe(2);
     await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
-    await filesAre(["jpg", "mp4", "mp4", "mp4"]);
+    await filesAre(["jpg", "jpg", "mp4", "mp4", "mp4"]);
     expect(await improvements()).toBe(1);
     const { renditions } = await video.getRenditions({ videoId: made.id }, as());
     expect(renditions.map(({ shortSide, width }) => [shortSide, width])).toEqual([
@@ -355,7 +357,7 @@ describe("the rungs of a published video", () => {
       ladderRungs: 2,
       renditions: [{ shortSide: 90 }],
     });
-    await filesAre(["jpg", "mp4", "mp4"]);
+    await filesAre(["jpg", "jpg", "mp4", "mp4"]);
     await expect.poll(jobs).toBe(0);
   });
 
@@ -375,6 +377,127 @@ describe("the rungs of a published video", () => {
       .set({ run_at: new Date(0) })
       .execute();
     await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
+  });
+});
+
+describe("a worker in another process", () => {
+  const lost = { kind: "conflict", reason: "MEDIA_JOB_LOST" };
+  const kinds = ["process", "ladder"];
+  const lease = async (worker: string) => (await video.leaseMediaJob({ worker, kinds }, as())).job;
+  const deliver = async (of: { worker: string; jobId: string }, content: Buffer, namespace = "video") => {
+    const piece = { ...of, sizeBytes: content.length };
+    const half = Math.floor(content.length / 2);
+    const write = (staged: string, at: number) => {
+      const end = at === 0 ? half : content.length;
+      return video.writeMediaFile({ ...piece, staged, at, content: content.subarray(at, end) }, as());
+    };
+    const { staged } = await write("", 0);
+    await write(staged, half);
+    // Its answer was lost, so it comes again.
+    await write(staged, half);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    return (await video.placeMediaFile({ ...of, staged, namespace, sha256 }, as())).key;
+  };
+  const made = (playKey: string, coverKey: string) => ({
+    made: {
+      case: "published" as const,
+      value: { playKey, coverKey, sizeBytes: 7, durationMs: 1, width: 2, height: 2 },
+    },
+  });
+
+  test("that was slow and lost its lease delivers nothing any more; who took it over delivers once", async () => {
+    await stop();
+    await start(media, { workers: 0 });
+    const content = await readFile(vertical);
+    const { id } = await publish(vertical);
+    const [slow, next] = [randomUUID(), randomUUID()];
+    const job = (await lease(slow))!;
+    expect(job).toMatchObject({ kind: "process", videoId: id, attempt: 1, inputBytes: content.length });
+    expect(await lease(next)).toBeUndefined();
+    const ofSlow = { worker: slow, jobId: job.id };
+    const early = await deliver(ofSlow, Buffer.from("what the slow one has made"));
+    // Time passes.
+    await own.database.pool.query("update video.job set run_at = now() - interval '1 s'");
+    expect(await lease(next)).toMatchObject({ id: job.id, attempt: 2 });
+    const ofNext = { worker: next, jobId: job.id };
+
+    expect((await video.keepMediaJobs({ worker: slow, jobs: [{ id: job.id }] }, as())).ids).toEqual([]);
+    const read = { key: job.inputKey, from: 0 };
+    const write = { staged: "", at: 0, sizeBytes: 1, content: Buffer.from("x") };
+    const late = [
+      () => video.readMediaInput({ ...ofSlow, ...read }, as()),
+      () => video.writeMediaFile({ ...ofSlow, ...write }, as()),
+      () => video.placeMediaFile({ ...ofSlow, staged: "", namespace: "cover", sha256: "" }, as()),
+      () => video.finishMediaJob({ ...ofSlow, ...made(early, early) }, as()),
+    ];
+    for (const come of late) await expect(come()).rejects.toMatchObject(lost);
+    // Nor does it take the job away from who has it.
+    await video.returnMediaJob(ofSlow, as());
+    expect((await video.keepMediaJobs({ worker: next, jobs: [{ id: job.id }] }, as())).ids).toEqual([job.id]);
+
+    const { content: piece } = await video.readMediaInput({ ...ofNext, ...read, from: 100 }, as());
+    expect(Buffer.from(piece).equals(content.subarray(100, 100 + piece.length))).toBe(true);
+    const [play, cover] = [
+      await deliver(ofNext, Buffer.from("the film")),
+      await deliver(ofNext, Buffer.from("its cover"), "cover"),
+    ];
+    // Of files that the video does not use, nothing is published.
+    const strange = made(blobKey("video", "0".repeat(64), "mp4"), cover);
+    await expect(video.finishMediaJob({ ...ofNext, ...strange }, as())).rejects.toMatchObject(lost);
+    await video.finishMediaJob({ ...ofNext, ...made(play, cover) }, as());
+    await expect(video.finishMediaJob({ ...ofNext, ...made(play, cover) }, as())).rejects.toMatchObject(lost);
+    expect(await get(id)).toMatchObject({ state: VideoState.PUBLISHED, playKey: play, coverKey: cover });
+    const { rows } = await own.database.pool.query(
+      "select from events.log where type = 'video.published.v1'",
+    );
+    expect(rows).toHaveLength(1);
+    await expect.poll(() => blobs.size(early)).toBeUndefined();
+  });
+
+  test("that delivers something else than it says, or pieces with a hole, is refused, and nothing stays", async () => {
+    await stop();
+    await start(media, { workers: 0 });
+    await publish(vertical);
+    const worker = randomUUID();
+    const of = { worker, jobId: (await lease(worker))!.id };
+    const piece = { ...of, sizeBytes: 8, content: Buffer.from("1234") };
+    const { staged } = await video.writeMediaFile({ ...piece, staged: "", at: 0 }, as());
+    const hole = { ...piece, sizeBytes: 100, staged, at: 50 };
+    await expect(video.writeMediaFile(hole, as())).rejects.toMatchObject({ reason: "UPLOAD_INCOMPLETE" });
+    const sha256 = "0".repeat(64);
+    const place = { ...of, staged, namespace: "video", sha256 };
+    await expect(video.placeMediaFile(place, as())).rejects.toMatchObject({ reason: "CHECKSUM_MISMATCH" });
+    expect((await files()).sort()).toEqual(["bin"]);
+    for (const wrong of ["../../etc/passwd", "", staged])
+      await expect(video.placeMediaFile({ ...place, staged: wrong }, as())).rejects.toBeInstanceOf(
+        DomainError,
+      );
+    // Somebody else's blob is none of its business.
+    const key = blobKey("source", sha256, "bin");
+    await expect(video.readMediaInput({ ...of, key, from: 0 }, as())).rejects.toMatchObject(lost);
+  });
+
+  test("whose job always fails is told when it is given up, and the video says so", async () => {
+    await stop();
+    await start(media, { workers: 0 });
+    const { id } = await publish(vertical);
+    const worker = randomUUID();
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      await own.database.pool.query("update video.job set run_at = now()");
+      const job = (await lease(worker))!;
+      expect(job).toMatchObject({ attempt, lastTry: attempt === 4 });
+      // One that stops meanwhile does not count.
+      const stopped = { message: "stopping", interrupted: true };
+      await video.returnMediaJob({ worker, jobId: job.id, failure: stopped }, as());
+      expect(await lease(worker)).toMatchObject({ attempt });
+      const failure = { message: "the machine burns" };
+      const answer = await video.returnMediaJob({ worker, jobId: job.id, failure }, as());
+      expect(answer.last).toBe(attempt === 4);
+    }
+    expect(await get(id, ann)).toMatchObject({
+      state: VideoState.FAILED,
+      failureReason: "PROCESSING_FAILED",
+    });
   });
 });
 

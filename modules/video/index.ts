@@ -2,15 +2,19 @@ import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import type { Job } from "#platform/jobs/workers.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { askAudience } from "./audience.ts";
+import { mediaCommand } from "./backfill.ts";
+import type { MakingKind } from "./bench.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { knownFiles } from "./handlers/known-file.ts";
+import { mediaJobs } from "./handlers/media-jobs.ts";
 import { publish } from "./handlers/publish.ts";
 import { publishPictures } from "./handlers/publish-pictures.ts";
 import {
@@ -23,15 +27,17 @@ import {
   listPublished,
 } from "./handlers/read.ts";
 import { resumableUploads } from "./handlers/resumable-upload.ts";
+import { setCover } from "./handlers/set-cover.ts";
 import { updateVideo } from "./handlers/update-video.ts";
 import { knownFileStore } from "./known-file-store.ts";
-import { makeLadder } from "./ladder.ts";
 import { ladderStore } from "./ladder-store.ts";
+import { makingKinds } from "./making.ts";
 import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
+import { createOrders } from "./orders.ts";
 import { processPictures } from "./picture-pipeline.ts";
 import { picturePostStore } from "./picture-post-store.ts";
-import { processVideo, removeBlob } from "./pipeline.ts";
+import { removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { counts } from "./recount.ts";
 import { resumableStore } from "./resumable-store.ts";
@@ -47,11 +53,15 @@ import type { Tables } from "./tables.ts";
 import { uploadStore } from "./upload-store.ts";
 import { videoStore } from "./video-store.ts";
 
+export { mediaWorker } from "./media-worker.ts";
+
 export interface VideoConfig {
-  /** How many heavy videos one process converts at once; one more light video runs with them. */
+  /** How many heavy videos one process converts at once; one more light video runs with them. 0: other processes do it all. */
   workers: number;
   /** The short sides of the rungs that are made of a published video; none: it has its MP4 only. */
   rungShortSidesPx: readonly number[];
+  /** How loud rungs are; null: as their source. */
+  loudnessLufs: number | null;
   /** The longest estimated conversion that is accepted. */
   maxProcessingMs: number;
   /** How much an author may have uploaded and not published. */
@@ -67,6 +77,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   calls: { relation: only(RelationService, "getStandings"), user: only(UserService, "findUsers") },
   migrations,
   usesMedia: true,
+  commands: { media: mediaCommand },
   recount: counts,
   seed: seedVideos,
   async start({ config, db, clients, ids, jobs, events, blobs, media, security, log }) {
@@ -78,15 +89,19 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const mentions = findMentions(clients.user);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
+    const orders = createOrders(pipeline, ladderStore(db, events), blobs, jobs, config);
+    const openHere = async (job: Job, kind: MakingKind) => {
+      const order = await orders.open({ kind, key: job.key, attempts: job.attempt });
+      return order && orders.bench(order, job);
+    };
     const workers = jobs.work({
       kinds: {
-        process: processVideo(pipeline, blobs, media, jobs, config.rungShortSidesPx, log),
+        ...(config.workers > 0 && makingKinds(openHere, orders.attempts, media, log)),
         pictures: processPictures(pipeline, blobs, media, jobs),
-        ladder: makeLadder(ladderStore(db, events), blobs, media, jobs, config.rungShortSidesPx, log),
         "remove-blob": removeBlob(pipeline, blobs),
       },
       concurrency: config.workers + 1,
-      heavyAtOnce: config.workers,
+      heavyAtOnce: Math.max(1, config.workers),
     });
     const deletionRequests = consumeDeletionRequests(
       events,
@@ -112,6 +127,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       handlers: {
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids),
+        ...mediaJobs({ orders, jobs, blobs, uses: pipeline }),
         ...knownFiles(known, uploadParts, ids),
         publish: publish(uploads, jobs, ids, mentions),
         publishPictures: publishPictures(perCall(db, picturePostStore), jobs, ids, mentions),
@@ -121,6 +137,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         findPublished: findPublished(videos.reading),
         findOpenBlobs: findOpenBlobs(videos.reading),
         ...updateVideo(videos, audience, mentions),
+        setCover: setCover(videos, blobs, media, jobs, audience),
         deleteVideo: deleteVideo(videos, jobs, audience),
         getRenditions: getRenditions(videos.reading),
         holdVideo: holdVideo(videos, security),

@@ -1,18 +1,18 @@
 import { videoImproved } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
+import { roomPerFile } from "#platform/blob/blob-store.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
-import type { Rung } from "#platform/media/media-tool.ts";
+import type { MediaInfo } from "#platform/media/media-tool.ts";
+import type { Made } from "./bench.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
+import { averageBitrate, shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
+import { unpublishedBytes } from "./upload-store.ts";
 
-export interface MadeRung extends Rung {
-  shortSide: number;
-  key: string;
-  sizeBytes: number;
-}
+type MadeLadder = Extract<Made, { kind: "rungs" }>;
 
 /** The rungs of published videos: waiting → running → done | failed. */
 export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
@@ -22,25 +22,26 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   async function releaseRest(on: Queryable<Tables>, id: VideoId, jobs: Jobs) {
     const video = await on
       .selectFrom("video")
-      .select(["play_key", "cover_key", "source_key"])
+      .select(["source_key", ...shownColumns])
       .where("id", "=", id)
       .executeTakeFirstOrThrow();
-    const rungs = await on.selectFrom("rendition").select("key").where("video_id", "=", id).execute();
-    const keys = [video.play_key, video.cover_key, video.source_key, ...rungs.map(({ key }) => key)];
-    await releaseBlobs(on, jobs, [id], keys);
+    await releaseBlobs(on, jobs, [id], [video.source_key, ...(await shownBy(on, id, video))]);
   }
 
   return {
     ...blobUseStore(db),
-    /** Starts a try: undefined if the video is gone or its ladder finished. The input is the best file that there is. */
-    async startLadder(id: VideoId): Promise<{ authorId: string; inputKey: string } | undefined> {
+    /** Starts a try: undefined if the video is gone or its ladder finished. The input is the best file that there is, unless the published one is asked for. */
+    async startLadder(
+      id: VideoId,
+      fromPlayFile: boolean,
+    ): Promise<{ authorId: string; inputKey: string; isSource: boolean; info: MediaInfo } | undefined> {
       const video = await db
         .updateTable("video")
         .set({ ladder: "running" })
         .where("id", "=", id)
         .where("state", "=", "published")
         .where("ladder", "in", unfinished)
-        .returning(["author_id", "play_key", "source_key"])
+        .returning(["author_id", "play_key", "source_key", "info"])
         .executeTakeFirst();
       if (!video) return undefined;
       // A source that was only copied was released.
@@ -50,10 +51,26 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .where("key", "=", video.source_key)
         .where("owner_id", "=", id)
         .executeTakeFirst();
-      return { authorId: video.author_id, inputKey: source?.key ?? video.play_key };
+      const sourceKey = fromPlayFile ? undefined : source?.key;
+      return {
+        authorId: video.author_id,
+        inputKey: sourceKey ?? video.play_key,
+        isSource: sourceKey !== undefined,
+        info: video.info,
+      };
+    },
+    /** The room that uploads on their way were promised. */
+    async promisedBytes(): Promise<number> {
+      const { all, placed } = await unpublishedBytes(db);
+      return Math.max(0, all * roomPerFile - placed);
     },
     /** The end: the rungs, what the video shows of them, the event and the job, in one transaction. */
-    async finishLadder(id: VideoId, made: MadeRung[], wanted: number, job: Job, jobs: Jobs): Promise<void> {
+    async finishLadder(
+      id: VideoId,
+      { rungs: made, wanted, loudness, storyboard }: MadeLadder,
+      job: Pick<Job, "finish" | "traceId">,
+      jobs: Jobs,
+    ): Promise<void> {
       await events.transaction(db, async (transaction, emit) => {
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
         const video = await transaction
@@ -61,12 +78,17 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .set({
             ladder: made.length === wanted ? "done" : "failed",
             ladder_rungs: wanted,
+            loudness: loudness && JSON.stringify(loudness),
+            storyboard: storyboard && JSON.stringify(storyboard),
             renditions: JSON.stringify(
               made.map(({ shortSide, width, height, ...rung }) => ({
                 shortSide,
                 width,
                 height,
-                bitrate: averageBitrate(rung),
+                bitrate: averageBitrate(
+                  rung.fragments.map(({ bytes }) => bytes),
+                  rung.fragments.map(({ durationUs }) => durationUs),
+                ),
               })),
             ),
           })
@@ -116,12 +138,6 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       });
     },
   };
-}
-
-function averageBitrate({ fragments }: Pick<MadeRung, "fragments">): number {
-  const us = fragments.reduce((sum, { durationUs }) => sum + durationUs, 0);
-  const bytes = fragments.reduce((sum, fragment) => sum + fragment.bytes, 0);
-  return Math.round((bytes * 8 * 1_000_000) / us);
 }
 
 export type LadderStore = ReturnType<typeof ladderStore>;

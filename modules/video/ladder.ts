@@ -1,84 +1,82 @@
-import type { VideoId } from "#contracts/ids.ts";
-import type { BlobStore } from "#platform/blob/blob-store.ts";
-import { refusal } from "#platform/errors/reasons.ts";
-import type { Jobs } from "#platform/jobs/jobs.ts";
-import type { Job, JobKind } from "#platform/jobs/workers.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Loudness } from "#platform/media/loudness.ts";
 import type { Media, MediaInfo, Rung } from "#platform/media/media-tool.ts";
-import { ladderBytes, rungsOf } from "#platform/media/plan.ts";
+import { rungsOf } from "#platform/media/plan.ts";
+import type { Storyboard } from "#platform/media/storyboard.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import { keepBlob, VideoGone } from "./keep-blob.ts";
-import type { LadderStore, MadeRung } from "./ladder-store.ts";
+import { type Bench, type KeptFile, type Made, type MadeRung, withDrafts } from "./bench.ts";
+import { VideoGone } from "./keep-blob.ts";
 
-const maxAttempts = 3;
-
-/**
- * Makes the rungs of a published video. It may die and run again after any step: rungs are named by content, and only
- * the last transaction makes them visible, all at once.
- */
-export function makeLadder(
-  store: LadderStore,
-  blobs: BlobStore,
+/** Makes the rungs of a published video. */
+export async function makeLadder(
+  bench: Bench,
   media: Media,
-  jobs: Jobs,
-  shortSidesPx: readonly number[],
+  signal: AbortSignal,
   log: Logger,
-): JobKind {
-  /** Some rungs from one decode. */
-  async function make(id: VideoId, input: string, info: MediaInfo, sides: number[], job: Job) {
-    const drafts: { name: string; path: string }[] = [];
+): Promise<Made> {
+  const { order } = bench;
+
+  let storyboard: (Storyboard & KeptFile) | null = null;
+
+  /** Of the smallest rung, which is read fastest. A video goes without it if it cannot be made. */
+  async function makeStoryboard(rung: string, info: { durationMs: number; width: number; height: number }) {
     try {
-      for (const _ of sides) drafts.push(await blobs.stagingPath("mp4"));
-      const outputs = sides.map((shortSidePx, at) => ({ shortSidePx, output: drafts[at]!.path }));
-      const rungs: Rung[] = await media.ladder(input, outputs, info, { signal: job.signal });
-      const made: MadeRung[] = [];
-      for (const [at, { name }] of drafts.entries()) {
-        const kept = await keepBlob(store, blobs, id, "video", "mp4", await blobs.adopt(name, job.signal));
-        made.push({ ...rungs[at]!, ...kept, shortSide: sides[at]! });
-      }
-      return made;
-    } finally {
-      // What became a blob is not there any more.
-      for (const { name } of drafts) await blobs.discard(name);
+      return await withDrafts(bench, ["jpg"], async ([draft]) => {
+        const plan = await media.storyboard(rung, draft!.path, info, { signal });
+        return { ...plan, ...(await bench.keep(draft!, "storyboard", signal)) };
+      });
+    } catch (error) {
+      if (error instanceof VideoGone || !isFileAtFault(error)) throw error;
+      log.warn({ err: error, videoId: order.id }, "could not make a storyboard");
+      return null;
     }
   }
 
-  async function run(job: Job): Promise<void> {
-    const id = job.key as VideoId;
-    const video = await store.startLadder(id);
-    if (!video) return;
-    await blobs.withFile({ key: video.inputKey }, async (input) => {
-      const info = await media.probe(input, { signal: job.signal, person: video.authorId });
-      const sides = rungsOf(info, shortSidesPx);
-      if ((await blobs.freeBytes()) < ladderBytes(info, sides)) throw refusal("DISK_FULL");
-      // At last one by one: a rung that cannot be made leaves the others.
-      const together = job.attempt < maxAttempts;
-      const made: MadeRung[] = [];
-      let failure: unknown;
-      for (const some of together && sides.length > 0 ? [sides] : sides.map((side) => [side]))
-        try {
-          made.push(...(await make(id, input, info, some, job)));
-        } catch (error) {
-          if (together || error instanceof VideoGone || job.signal.aborted) throw error;
-          log.warn({ err: error, videoId: id, rungs: some }, "could not make a rung");
-          failure = error;
-        }
-      if (made.length === 0 && failure) throw failure;
-      await store.finishLadder(id, made, sides.length, job, jobs);
-    });
-  }
+  /** Some rungs from one decode. */
+  const make = (input: string, info: MediaInfo, sides: number[], measured: Loudness | null) =>
+    withDrafts(
+      bench,
+      sides.map(() => "mp4"),
+      async (drafts) => {
+        const outputs = sides.map((shortSidePx, at) => ({ shortSidePx, output: drafts[at]!.path }));
+        const loudness = { measured, targetLufs: order.loudnessLufs };
+        const rungs = await media.ladder(input, outputs, info, { signal, loudness });
+        const [{ width, height }] = rungs as [Rung];
+        storyboard ??= await makeStoryboard(drafts[0]!.path, { durationMs: info.durationMs, width, height });
+        const made: MadeRung[] = [];
+        for (const [at, draft] of drafts.entries())
+          made.push({ ...rungs[at]!, ...(await bench.keep(draft, "video", signal)), shortSide: sides[at]! });
+        return made;
+      },
+    );
 
-  return {
-    background: true,
-    maxAttempts,
-    timeoutMs: 4 * 3_600_000,
-    async run(job) {
+  return bench.withInput(async (input) => {
+    const info = order.info ?? (await media.probe(input, { signal, person: order.authorId }));
+    const sides = rungsOf(info, order.shortSidesPx);
+    const loudness = sides.length > 0 ? await media.loudness(input, info, { signal }) : null;
+    // At last one by one: a rung that cannot be made leaves the others.
+    const together = !order.isLastTry;
+    const rungs: MadeRung[] = [];
+    let failure: unknown;
+    for (const some of together && sides.length > 0 ? [sides] : sides.map((side) => [side]))
       try {
-        await run(job);
+        rungs.push(...(await make(input, info, some, loudness)));
       } catch (error) {
-        if (!(error instanceof VideoGone)) throw error;
+        if (together || error instanceof VideoGone || isInterrupted(signal)) throw error;
+        log.warn({ err: error, videoId: order.id, rungs: some }, "could not make a rung");
+        failure = error;
+        if (signal.aborted) break;
       }
-    },
-    // The video stays as it was published.
-    onExhausted: (key) => store.failLadder(key as VideoId, jobs),
-  };
+    if (rungs.length === 0 && failure) throw failure;
+    return { kind: "rungs", rungs, wanted: sides.length, loudness, storyboard };
+  });
+}
+
+function isFileAtFault(error: unknown): boolean {
+  return error instanceof DomainError && error.kind === "invalid";
+}
+
+/** Somebody else will go on; out of time, it ends with what there is. */
+function isInterrupted({ aborted, reason }: AbortSignal): boolean {
+  return aborted && !(reason instanceof DomainError && reason.reason === "JOB_TOO_SLOW");
 }

@@ -156,6 +156,17 @@ export const migrations: Migrations = {
     -- A ThumbHash of the cover, in base64.
     alter table video.video add thumb_hash text not null default '';
   `,
+  "0021-loudness-and-storyboards": `
+    alter table video.video
+      -- As measured before its rungs were made: lufs, peakDb; null: not yet, or nothing to hear.
+      add loudness jsonb,
+      -- Small pictures in one: its key, and how they lie in it; null: none.
+      add storyboard jsonb;
+  `,
+  "0022-covers-to-choose": `
+    -- Times whose pictures would do as covers, the best first.
+    alter table video.video add cover_times_ms int[] not null default '{}';
+  `,
   "0024-pictures": `
     -- Of a post of pictures, which is a video without a film; of any other none.
     alter table video.video add pictures jsonb not null default '[]';

@@ -69,10 +69,10 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
       ({ width, height }) => width >= coverWidthPx || height >= boxes[1].maxHeightPx,
     );
     const result = {
-      ...{ pictures, sizeBytes, playKey: "", durationMs: 0, notices: [], rungs: 0 },
+      ...{ pictures, sizeBytes, playKey: "", coverTimesMs: [], durationMs: 0, notices: [], rungs: 0 },
       coverKey: (cover ?? first!.sizes.at(-1)!).key,
       ...{ thumbHash: first!.thumbHash, width: first!.width, height: first!.height },
-      keepKeys: pictures.flatMap(({ sizes }) => sizes.map(({ key }) => key)),
+      keepsSource: false,
     };
     if (!(await store.finish(id, result, job, jobs))) throw new VideoGone();
   }

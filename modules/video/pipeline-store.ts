@@ -8,7 +8,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { countWorks } from "./author-rows.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
-import { shownKeys } from "./shown-keys.ts";
+import { shownKeys } from "./shown-files.ts";
 import type { StoredPicture, Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 import { toVisibility } from "./visibility.ts";
@@ -19,17 +19,19 @@ export interface PublishedFile {
   coverKey: string;
   /** A ThumbHash of the cover. */
   thumbHash: string;
+  /** Times whose pictures would do as covers, the best first. */
+  coverTimesMs: number[];
   sizeBytes: number;
   durationMs: number;
   width: number;
   height: number;
   /** Notices for the author. */
   notices: string[];
-  keepKeys: string[];
   /** Of a post of pictures. */
-  pictures?: StoredPicture[];
+  pictures: StoredPicture[];
   /** How many rungs are to be made of it afterwards. */
   rungs: number;
+  keepsSource: boolean;
 }
 
 /** The states of a video in the pipeline, from the first try to one of the two ends. */
@@ -57,7 +59,16 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
      * The end of the pipeline: state, count, event, released blobs and the job, in one transaction. False if the
      * video is gone.
      */
-    async finish(id: VideoId, result: PublishedFile, job: Job, jobs: Jobs): Promise<boolean> {
+    async finish(
+      id: VideoId,
+      result: PublishedFile,
+      job: Pick<Job, "finish" | "traceId">,
+      jobs: Jobs,
+    ): Promise<boolean> {
+      const shown = shownKeys({
+        ...{ play_key: result.playKey, cover_key: result.coverKey },
+        ...{ storyboard: null, pictures: result.pictures },
+      });
       return events.transaction(db, async (transaction, emit) => {
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
         const video = await transaction
@@ -68,19 +79,20 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             play_key: result.playKey,
             cover_key: result.coverKey,
             thumb_hash: result.thumbHash,
+            cover_times_ms: result.coverTimesMs,
             size_bytes: result.sizeBytes,
             duration_ms: result.durationMs,
             width: result.width,
             height: result.height,
             notices: result.notices,
-            ...(result.pictures && { pictures: JSON.stringify(result.pictures) }),
+            pictures: JSON.stringify(result.pictures),
             ladder: result.rungs > 0 ? "waiting" : "none",
             ladder_rungs: result.rungs,
             published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
           })
           .where("id", "=", id)
           .where("state", "=", "processing")
-          .returning(["author_id", "published_ms", "visibility"])
+          .returning(["author_id", "published_ms", "visibility", "source_key"])
           .executeTakeFirst();
         if (!video) return false;
         await job.finish(transaction);
@@ -94,11 +106,11 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         };
         if (isPublic) emit(videoPublished, published, job.traceId);
         else {
-          const blobKeys = shownKeys(result.playKey, result.coverKey, result.pictures);
-          const change = { ...published, now: toVisibility(video.visibility), blobKeys };
+          const change = { ...published, now: toVisibility(video.visibility), blobKeys: shown };
           emit(videoVisibilityChanged, change, job.traceId);
         }
-        await releaseBlobs(transaction, jobs, [id], result.keepKeys);
+        const kept = [...shown, ...(result.keepsSource ? [video.source_key] : [])];
+        await releaseBlobs(transaction, jobs, [id], kept);
         return true;
       });
     },

@@ -46,6 +46,8 @@ export function toVideo(
     visibility: toVisibility(video.visibility),
     downloadAllowed: video.download_allowed,
     thumbHash: video.thumb_hash,
+    coverTimesMs: video.author_id === callerId ? video.cover_times_ms : [],
+    hasStoryboard: video.storyboard !== null,
     ladder: ladders[video.ladder],
     ladderRungs: video.ladder_rungs,
     renditions: video.renditions,

@@ -30,6 +30,26 @@ export const counts: readonly KeptCount[] = [
       where v.state = 'published' group by 1`,
   },
   {
+    what: "rungs of videos",
+    kept: sql`
+      select r.video_id, count(*) from video.rendition r
+      join video.blob_use u on u.owner_id = r.video_id and u.key = r.key group by 1`,
+    facts: sql`select video_id, count(*) from video.rendition group by 1`,
+  },
+  {
+    what: "renditions shown",
+    kept: sql`
+      select id, jsonb_array_length(renditions) from video.video where renditions <> '[]'`,
+    facts: sql`select video_id, count(*) from video.rendition group by 1`,
+  },
+  {
+    what: "storyboards of videos",
+    kept: sql`
+      select v.id, count(*) from video.video v
+      join video.blob_use u on u.owner_id = v.id and u.key = v.storyboard ->> 'key' group by 1`,
+    facts: sql`select id, 1 from video.video where storyboard is not null`,
+  },
+  {
     what: "files held by nobody",
     kept: sql`
       select u.owner_id, count(*) from video.blob_use u

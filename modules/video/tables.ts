@@ -1,6 +1,8 @@
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
 import type { JobTables } from "#platform/jobs/job-table.ts";
+import type { Loudness } from "#platform/media/loudness.ts";
 import type { MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
+import type { Storyboard } from "#platform/media/storyboard.ts";
 import type { Mentions } from "./mentions.ts";
 import type { VisibilityName } from "./visibility.ts";
 
@@ -85,8 +87,11 @@ export interface Tables extends JobTables {
     visibility: Generated<VisibilityName>;
     download_allowed: Generated<boolean>;
     thumb_hash: Generated<string>;
+    cover_times_ms: Generated<number[]>;
     ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
     ladder_rungs: Generated<number>;
+    loudness: ColumnType<Loudness | null, string | null | undefined, string | null>;
+    storyboard: ColumnType<(Storyboard & { key: string }) | null, string | null | undefined, string | null>;
     renditions: ColumnType<ShownRendition[], string | undefined, string>;
     pictures: ColumnType<StoredPicture[], string | undefined, string>;
   };

@@ -210,12 +210,12 @@ export async function unpublishedInTurn(
 
 export async function unpublishedBytes(
   on: Queryable<Tables>,
-  ownerId: UserId,
-  address: string,
+  ownerId?: UserId,
+  address = "",
 ): Promise<Unpublished> {
   const { rows } = await sql<Record<keyof Unpublished, string>>`
     select
-      coalesce(sum(size_bytes) filter (where owner_id = ${ownerId}), 0) as own,
+      coalesce(sum(size_bytes) filter (where owner_id = ${ownerId ?? null}), 0) as own,
       coalesce(sum(here) filter (where address = ${address} and address <> ''), 0) as "ofAddress",
       coalesce(sum(here), 0) as all,
       coalesce(sum(placed), 0) as placed

@@ -6,14 +6,15 @@ import type { Tables } from "./tables.ts";
 
 export type VideoRow = Selectable<Tables["video"]>;
 /** The public columns of a video, without what only the pipeline needs, which is most of a row. */
-export type ShownVideo = Omit<VideoRow, "info" | "source_key" | "upload_id">;
+export type ShownVideo = Omit<VideoRow, "info" | "loudness" | "source_key" | "upload_id">;
 
 const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
   ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
   ...(["visibility", "download_allowed"] as const),
-  ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "pictures"] as const),
+  ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "storyboard", "cover_times_ms"] as const),
+  "pictures",
 ] satisfies (keyof ShownVideo)[];
 
 /** A video's place in feeds. */
@@ -64,7 +65,7 @@ export function videoLists(db: Kysely<Tables>) {
         where exists (
           select from video.blob_use u join video.video v on v.id = u.owner_id
           where u.key = asked.key and v.state = 'published' and v.visibility = 'public'
-            and (asked.key in (v.play_key, v.cover_key) or exists (
+            and (asked.key in (v.play_key, v.cover_key, v.storyboard ->> 'key') or exists (
               select from video.rendition r where r.video_id = v.id and r.key = asked.key
             ) or v.pictures @> jsonb_build_array(jsonb_build_object(
               'sizes', jsonb_build_array(jsonb_build_object('key', asked.key))

@@ -51,6 +51,7 @@ async function processing(sourceKey = source, authorId = ann): Promise<VideoId> 
 }
 /** A job that ends as ours do. */
 const jobOf = (kind: string, key: string): Pick<Job, "key" | "finish"> & Job => ({
+  id: "1",
   key,
   attempt: 1,
   signal: new AbortController().signal,
@@ -60,22 +61,20 @@ const jobOf = (kind: string, key: string): Pick<Job, "key" | "finish"> & Job => 
 });
 const published = {
   playKey: source,
-  coverKey: "",
+  coverKey: "cover/a.jpg",
   thumbHash: "",
-  sizeBytes: 1,
+  coverTimesMs: [],
+  sizeBytes: 9,
   durationMs: 1,
   width: 2,
   height: 2,
   notices: [],
+  pictures: [],
   rungs: 0,
+  keepsSource: false,
 };
-const finish = (id: VideoId, keepKeys: string[] = [source]) =>
-  store.finish(
-    id,
-    { ...published, coverKey: "cover/a.jpg", sizeBytes: 9, keepKeys },
-    jobOf("process", id),
-    jobs,
-  );
+const finish = (id: VideoId, playKey = source) =>
+  store.finish(id, { ...published, playKey }, jobOf("process", id), jobs);
 const remove = (key: string, work = async () => {}) =>
   store.removeUnusedBlob(jobOf("remove-blob", key), work);
 const remaining = async (kind: string) =>
@@ -162,8 +161,7 @@ describe("publishing", () => {
   test("a worker that lost its job publishes nothing", async () => {
     const id = await processing();
     const lost = { ...jobOf("process", id), finish: () => Promise.reject(new Error("taken over")) };
-    const result = { ...published, keepKeys: [] };
-    await expect(store.finish(id, result, lost, jobs)).rejects.toThrow("taken over");
+    await expect(store.finish(id, published, lost, jobs)).rejects.toThrow("taken over");
     expect(await store.videosById([id])).toMatchObject([{ state: "processing" }]);
     expect([await works(), await users(source)]).toEqual([0, [id]]);
   });
@@ -215,8 +213,7 @@ describe("counts", () => {
     const id = await processing();
     const { open, opened } = gate();
     const slow = { ...jobOf("process", id), finish: () => opened };
-    const result = { ...published, keepKeys: [source] };
-    const finishing = store.finish(id, result, slow, jobs);
+    const finishing = store.finish(id, published, slow, jobs);
     await expect
       .poll(
         async () =>
@@ -277,7 +274,7 @@ describe("blobs", () => {
   test("blobs that a finished video keeps are still used, the rest are not", async () => {
     const id = await processing();
     await store.claimBlob("video/rendition.mp4", id);
-    await finish(id, ["video/rendition.mp4"]);
+    await finish(id, "video/rendition.mp4");
     expect(await users("video/rendition.mp4")).toEqual([id]);
     expect(await remaining("remove-blob")).toEqual([source]);
   });

@@ -1,13 +1,19 @@
-import { videoDeleted, videoHeldChanged, videoRetitled, videoVisibilityChanged } from "#contracts/events.ts";
+import {
+  videoDeleted,
+  videoHeldChanged,
+  videoImproved,
+  videoRetitled,
+  videoVisibilityChanged,
+} from "#contracts/events.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
-import { releaseBlobs } from "./blob-use-store.ts";
+import { lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { type Mentions, mentionsIn } from "./mentions.ts";
-import { shownKeys } from "./shown-keys.ts";
-import type { StoredPicture, Tables } from "./tables.ts";
+import { shownBy, shownColumns } from "./shown-files.ts";
+import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
 import { toVisibility, type VisibilityName } from "./visibility.ts";
 
@@ -35,7 +41,7 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .where("author_id", "=", authorId)
           .where("held", "=", false)
-          .returning(["state", "published_ms", "visibility", "play_key", "cover_key", "pictures"])
+          .returning(["state", "published_ms", "visibility", ...shownColumns])
           .executeTakeFirst();
         if (!video) return false;
         if (video.state === "published" && video.visibility === "public")
@@ -92,6 +98,42 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         return true;
       });
     },
+    /** Gives a published video another cover, whose file `place` puts in its place; false if it is not the author's to change. */
+    async setCover(
+      id: VideoId,
+      authorId: UserId,
+      cover: { key: string; thumbHash: string; place(): Promise<void> },
+      jobs: Jobs,
+    ): Promise<boolean> {
+      return events.transaction(db, async (transaction, emit) => {
+        // Locked, so that nobody takes the new file for one that is not needed.
+        const was = await changeable(transaction, id, authorId);
+        if (was?.state !== "published") return false;
+        await lockBlob(transaction, cover.key);
+        await transaction
+          .insertInto("blob_use")
+          .values({ key: cover.key, owner_id: id })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+        await cover.place();
+        await transaction
+          .updateTable("video")
+          .set({ cover_key: cover.key, thumb_hash: cover.thumbHash })
+          .where("id", "=", id)
+          .execute();
+        if (was.cover_key !== cover.key) {
+          await transaction
+            .deleteFrom("blob_use")
+            .where("owner_id", "=", id)
+            .where("key", "=", was.cover_key)
+            .execute();
+          await lockBlob(transaction, was.cover_key);
+          await jobs.add(transaction, "remove-blob", was.cover_key);
+        }
+        emit(videoImproved, { videoId: id });
+        return true;
+      });
+    },
     /** Puts a video on hold or ends the hold; false if there is none. */
     async setHeld(id: VideoId, held: boolean): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
@@ -115,7 +157,7 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
   on
     .selectFrom("video")
     .select(["title", "description", "mentions", "visibility", "download_allowed"])
-    .select(["state", "published_ms", "play_key", "cover_key", "pictures"])
+    .select(["state", "published_ms", ...shownColumns])
     .where("id", "=", id)
     .where("author_id", "=", authorId)
     .where("held", "=", false)
@@ -123,13 +165,3 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
     .executeTakeFirst();
 
 export type VideoStore = ReturnType<typeof videoStore>;
-
-/** The blobs that a published video shows. */
-async function shownBy(
-  on: Transaction<Tables>,
-  id: VideoId,
-  { play_key, cover_key, pictures }: { play_key: string; cover_key: string; pictures: StoredPicture[] },
-): Promise<string[]> {
-  const rungs = await on.selectFrom("rendition").select("key").where("video_id", "=", id).execute();
-  return [...shownKeys(play_key, cover_key, pictures), ...rungs.map(({ key }) => key)];
-}

@@ -4,6 +4,7 @@ import type { Database, Queryable } from "../db/database.ts";
 import { afterCommit } from "../db/transaction.ts";
 import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
+import { type Attempts, jobDesk, type RemoteDesk } from "./job-desk.ts";
 import type { JobTables } from "./job-table.ts";
 import { startWorkers, type Workers, type WorkOptions } from "./workers.ts";
 
@@ -40,6 +41,11 @@ export interface Jobs {
   ): Promise<void>;
   /** Starts to work on jobs of these kinds in this process. Once for each module. */
   work(options: WorkOptions): Workers;
+  /**
+   * The desk of a worker in a process without a lease: what it claims is its own for `leaseMs`, and again for so long
+   * with each `keep`.
+   */
+  deskOf(worker: { id: string; leaseMs: number; kinds: Record<string, Attempts> }): RemoteDesk;
 }
 
 /** The jobs of all modules of a process. */
@@ -79,7 +85,13 @@ export function createJobs(options: { database: Database; lease: ProcessLease; l
         },
         work(work) {
           if (working.has(module)) throw new Error(`this process works on the jobs of ${module} already`);
-          const workers = startWorkers(db, work, { lease, log });
+          const owner = async () => {
+            await lease.taken();
+            return lease.id;
+          };
+          const { kinds, pauseMs } = work;
+          const desk = jobDesk(db, { owner, kinds, log, ...(pauseMs && { pauseMs }) });
+          const workers = startWorkers(desk, work, { onHeartbeat: lease.onHeartbeat, log });
           working.set(module, workers);
           return {
             ...workers,
@@ -89,6 +101,7 @@ export function createJobs(options: { database: Database; lease: ProcessLease; l
             },
           };
         },
+        deskOf: ({ id, ...worker }) => jobDesk(db, { ...worker, owner: async () => id, log }),
       };
     },
     async stop() {

@@ -1,13 +1,19 @@
-import { sql } from "kysely";
-import type { Kysely, Queryable } from "../db/database.ts";
-import { isDiskFull } from "../errors/disk-full.ts";
+import type { Queryable } from "../db/database.ts";
 import { refusal } from "../errors/reasons.ts";
-import type { ProcessLease } from "../lease/process-lease.ts";
 import type { Logger } from "../observe/log.ts";
 import { newTraceId } from "../observe/trace-context.ts";
-import type { JobRow, JobTables } from "./job-table.ts";
+import {
+  type Attempts,
+  type ClaimedJob,
+  finishJob,
+  type JobDesk,
+  snoozePauses,
+  usualPauseMs,
+} from "./job-desk.ts";
 
 export interface Job {
+  /** Of the job itself. */
+  id: string;
   key: string;
   /** 1 on the first try. */
   attempt: number;
@@ -23,24 +29,19 @@ export interface Job {
   finish(transaction: Queryable<any>): Promise<void>;
 }
 
-export interface JobKind {
+export interface JobKind extends Attempts {
   /** Does the work. It can run again after any step, so every step is idempotent. */
   run(job: Job): Promise<void>;
-  /** Called after the last attempt has failed, and again until the call succeeds. */
-  onExhausted?(key: string, error: unknown): Promise<void>;
-  maxAttempts: number;
-  /** Errors after which a job is snoozed: tried again later, without limit, since the attempt does not count. A full disk always is one. */
-  snoozeOn?(error: unknown): boolean;
   timeoutMs: number;
   /**
-   * Begun only while this process runs no other job and none that it could run is due; one at a time, and no other job
-   * waits for it.
+   * Begun only while this process runs no other job and none that it could run is due, or when it has waited for long;
+   * one at a time, and no other job waits for it.
    */
   background?: boolean;
 }
 
-/** How long a job is snoozed, as a multiple of `pauseMs`. */
-const snoozePauses = 10;
+/** A process that is never idle begins what has waited for so long in the background all the same. */
+const patientMs = 15 * 60_000;
 
 export interface WorkOptions {
   kinds: Record<string, JobKind>;
@@ -50,6 +51,8 @@ export interface WorkOptions {
   heavyAtOnce?: number;
   /** The pause after a first failure; it grows fourfold with each, up to a minute. */
   pauseMs?: number;
+  /** After so long a background job no longer waits for an idle moment. */
+  backgroundPatienceMs?: number;
 }
 
 export interface Workers {
@@ -62,17 +65,19 @@ export interface Workers {
 }
 
 interface Running {
-  row: JobRow;
+  row: ClaimedJob;
   done: Promise<void>;
   interrupt: AbortController;
 }
 
-/** Jobs are taken over when the lease of the process that runs them has ended. */
+/** Runs jobs of a desk; `onHeartbeat` calls now and then, more often than what this worker holds becomes free. */
 export function startWorkers(
-  db: Kysely<JobTables>,
-  { kinds, concurrency, heavyAtOnce = concurrency, pauseMs = 1_000 }: WorkOptions,
-  { lease, log }: { lease: ProcessLease; log: Logger },
+  desk: JobDesk,
+  options: Omit<WorkOptions, "pauseMs"> & { pauseMs?: number | undefined },
+  { onHeartbeat, log }: { onHeartbeat(act: () => Promise<void>): () => void; log: Logger },
 ): Workers {
+  const { kinds, concurrency, heavyAtOnce = concurrency, pauseMs = usualPauseMs } = options;
+  const { backgroundPatienceMs = patientMs } = options;
   const stopping = new AbortController();
   const running = new Map<string, Running>();
   /** Jobs of this process that could not be put back. They are not claimed again at once. */
@@ -81,53 +86,27 @@ export function startWorkers(
   let claimAgain = false;
 
   const isBackground = (kind: string) => kinds[kind]?.background ?? false;
-  const kindsOf = (background: boolean) =>
-    Object.keys(kinds).filter((kind) => isBackground(kind) === background);
   const foreground = () => [...running.values()].filter(({ row }) => !isBackground(row.kind));
 
-  async function claimNext(background: boolean): Promise<JobRow | undefined> {
-    const wanted = kindsOf(background);
+  async function claimNext(background: boolean, dueForMs = 0): Promise<ClaimedJob | undefined> {
+    const wanted = Object.keys(kinds).filter((kind) => isBackground(kind) === background);
     if (wanted.length === 0) return undefined;
-    await lease.taken();
-    const owner = lease.id;
-    let due = db
-      .selectFrom("job")
-      .select("id")
-      .where("dead", "=", false)
-      .where("run_at", "<=", sql<Date>`now()`)
-      .where(
-        sql<boolean>`(lease_owner is null or lease_owner = ${owner}
-          or not exists (select from lease.process p where p.id = lease_owner))`,
-      )
-      .where("kind", "in", wanted)
-      // Also when we lost our lease: they still run here until they are interrupted.
-      .where("id", "!=", sql<string>`all(${[...running.keys(), ...resting]}::int8[])`)
-      .orderBy(sql`coalesce(turn_at, run_at)`)
-      .orderBy("id")
-      .limit(1)
-      .forUpdate()
-      .skipLocked();
     const others = foreground();
-    const heavy = others.filter(({ row }) => row.heavy).length;
-    if (heavy >= heavyAtOnce) due = due.where("heavy", "=", false);
     // Nobody gets the last place as a second one: even if `heavy` was estimated wrong, others need not wait.
-    const owners = others.flatMap(({ row }) => row.owner ?? []);
-    if (others.length === concurrency - 1 && owners.length > 0)
-      due = due.where((job) => job.or([job("owner", "is", null), job("owner", "not in", owners)]));
-    return (
-      db
-        .updateTable("job")
-        .set({ lease_owner: owner, attempts: sql`attempts + 1` })
-        // As an array, because a plain subquery can run several times and lock more rows than the limit.
-        .where("id", "=", sql<string>`any(array(${due}))`)
-        .returningAll()
-        .executeTakeFirst()
-    );
+    const isLastPlace = !background && others.length === concurrency - 1;
+    return desk.claim({
+      kinds: wanted,
+      // Also when we lost our lease: they still run here until they are interrupted.
+      exceptIds: [...running.keys(), ...resting],
+      lightOnly: !background && others.filter(({ row }) => row.heavy).length >= heavyAtOnce,
+      exceptOwners: isLastPlace ? others.flatMap(({ row }) => row.owner ?? []) : [],
+      dueForMs,
+    });
   }
 
   const hasRoom = () => foreground().length < concurrency;
 
-  function begin(row: JobRow): void {
+  function begin(row: ClaimedJob): void {
     const interrupt = new AbortController();
     const done = work(row, interrupt).finally(() => {
       running.delete(row.id);
@@ -144,8 +123,8 @@ export function startWorkers(
         if (!row) break;
         begin(row);
       }
-      if (running.size === 0 && !stopping.signal.aborted) {
-        const row = await claimNext(true);
+      if (foreground().length === running.size && !stopping.signal.aborted) {
+        const row = await claimNext(true, running.size === 0 ? 0 : backgroundPatienceMs);
         if (row) begin(row);
       }
     } while (claimAgain);
@@ -163,34 +142,29 @@ export function startWorkers(
       });
   }
 
-  async function work(row: JobRow, interrupt: AbortController): Promise<void> {
+  async function work(row: ClaimedJob, interrupt: AbortController): Promise<void> {
     const kind = kinds[row.kind]!;
     const timeout = new AbortController();
     const { timeoutMs } = kind;
     const timer = setTimeout(() => timeout.abort(refusal("JOB_TOO_SLOW", { timeoutMs })), timeoutMs);
     const signal = AbortSignal.any([interrupt.signal, stopping.signal, timeout.signal]);
-    const deleteOwn = (on: Queryable<JobTables>) =>
-      on.deleteFrom("job").where("id", "=", row.id).where("lease_owner", "=", row.lease_owner);
     try {
       signal.throwIfAborted();
       // Each worker died during this job without noting a failure, and the next one would die too.
       if (row.attempts > kind.maxAttempts) throw new Error("no attempt came to an end");
       await kind.run({
+        id: row.id,
         key: row.key,
         attempt: row.attempts,
         signal,
         traceId: row.trace_id ?? newTraceId(),
-        async finish(transaction) {
-          const { numDeletedRows } = await deleteOwn(transaction).executeTakeFirstOrThrow();
-          if (numDeletedRows === 0n)
-            throw new Error(`job ${row.kind} ${row.key} was taken over by another worker`);
-        },
+        finish: (transaction) => finishJob(transaction, row),
       });
-      await deleteOwn(db).execute();
+      await desk.remove(row);
     } catch (error) {
       const lost = interrupt.signal.aborted;
       if (lost) log.warn({ job: row.kind, key: row.key }, "job was lost or removed");
-      await putBack(row, kind, error, lost || stopping.signal.aborted).catch((failure) => {
+      await giveBack(row, error, lost || stopping.signal.aborted).catch((failure) => {
         log.warn({ err: failure }, "could not put a job back");
         resting.add(row.id);
         wakeIn(pauseMs * snoozePauses, () => resting.delete(row.id));
@@ -200,56 +174,16 @@ export function startWorkers(
     }
   }
 
-  /** Gives a job back, unless another process has taken it over meanwhile. An interrupted attempt does not count. */
-  async function putBack(row: JobRow, kind: JobKind, error: unknown, interrupted: boolean): Promise<void> {
-    const uncounted = interrupted || isDiskFull(error) || (kind.snoozeOn?.(error) ?? false);
-    const last = !uncounted && row.attempts >= kind.maxAttempts;
-    if (last) {
-      if ((await ownOf([row], row.lease_owner)).size === 0) return;
-      await kind.onExhausted?.(row.key, error);
-    }
-    if (!interrupted)
-      log.warn({ err: error, job: row.kind, key: row.key, attempt: row.attempts, last }, "job failed");
-    const pauses = uncounted ? snoozePauses : 4 ** (row.attempts - 1);
-    const delayMs = interrupted ? 0 : Math.min(pauseMs * pauses, 60_000);
-    await db
-      .updateTable("job")
-      .set({
-        lease_owner: null,
-        attempts: uncounted ? row.attempts - 1 : row.attempts,
-        run_at: sql`now() + ${delayMs} * interval '1 ms'`,
-        last_error: interrupted ? row.last_error : String(error).slice(0, 2000),
-        dead: last,
-      })
-      .where("id", "=", row.id)
-      .where("lease_owner", "=", row.lease_owner)
-      .execute();
+  async function giveBack(row: ClaimedJob, error: unknown, interrupted: boolean): Promise<void> {
+    const { delayMs, last } = await desk.giveBack(row, { error, interrupted });
     if (!interrupted && !last) wakeIn(delayMs);
-  }
-
-  /** The ids of those of these jobs that are marked with a lease. */
-  async function ownOf(rows: JobRow[], owner: string | null): Promise<Set<string>> {
-    const own = await db
-      .selectFrom("job")
-      .select("id")
-      .where(
-        "id",
-        "in",
-        rows.map(({ id }) => id),
-      )
-      .where("lease_owner", "=", owner)
-      .execute();
-    return new Set(own.map((row) => row.id));
   }
 
   /** Interrupts jobs that were removed or that another process may take over. */
   async function interruptLost(): Promise<void> {
     const before = [...running];
     if (before.length === 0) return;
-    const own = await ownOf(
-      before.map(([, { row }]) => row),
-      lease.id,
-    );
+    const own = await desk.keep(before.map(([, { row }]) => row));
     for (const [id, { interrupt }] of before) if (!own.has(id)) interrupt.abort(refusal("JOB_INTERRUPTED"));
   }
 
@@ -260,7 +194,7 @@ export function startWorkers(
     }, delayMs).unref();
   }
 
-  const endHeartbeat = lease.onHeartbeat(interruptLost);
+  const endHeartbeat = onHeartbeat(interruptLost);
   wake();
 
   return {

@@ -11,20 +11,28 @@ const FLATTEST_DEVIATION = 6;
 export const SAMPLE_SIZE = `scale=${SAMPLE_SIDE_PX}:${SAMPLE_SIDE_PX}:flags=area,format=gray`;
 export const SAMPLE_FILTER = `fps=${SAMPLES_PER_SECOND}:start_time=0,${SAMPLE_SIZE}`;
 
+/** How many times are offered to choose from, and how far they are apart at least. */
+const OFFERED = 3;
+const APART_MS = 1000;
+
 /**
- * Chooses the time of a cover from grey samples (SAMPLE_FILTER, in order): the sample that differs most from the one
- * before it and is neither black nor blank. Returns milliseconds from the start.
+ * Chooses times for a cover from grey samples (SAMPLE_FILTER, in order), the best first: samples that differ most from
+ * the one before and are neither black nor blank. Milliseconds from the start.
  */
-export function chooseCoverMs(samples: Uint8Array): number {
-  let best = { index: 0, score: -1 };
+export function chooseCoverTimesMs(samples: Uint8Array): [number, ...number[]] {
+  const scored: { ms: number; score: number }[] = [];
   for (let index = 0; (index + 1) * SAMPLE_PIXELS <= samples.length; index++) {
     const picture = sampleAt(samples, index);
     const change = index === 0 ? 0 : difference(sampleAt(samples, index - 1), picture);
     // A plain picture is better than none: it competes with a thousandth of its change.
     const score = tellsSomething(picture) ? 1 + change : change / 1000;
-    if (score > best.score) best = { index, score };
+    scored.push({ ms: Math.round((index * 1000) / SAMPLES_PER_SECOND), score });
   }
-  return Math.round((best.index * 1000) / SAMPLES_PER_SECOND);
+  const chosen: number[] = [];
+  for (const { ms } of scored.sort((a, b) => b.score - a.score || a.ms - b.ms))
+    if (chosen.length < OFFERED && chosen.every((other) => Math.abs(other - ms) >= APART_MS)) chosen.push(ms);
+  const [best = 0, ...others] = chosen;
+  return [best, ...others];
 }
 
 function sampleAt(samples: Uint8Array, index: number): Uint8Array {

@@ -1,10 +1,11 @@
 import { type FileHandle, rm, stat } from "node:fs/promises";
 import { rgbaToThumbHash } from "thumbhash";
 import { ChildFailed } from "./child-run.ts";
-import { chooseCoverMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
+import { chooseCoverTimesMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
 import { blaming, hasContent, openSource, readFirst, replacing } from "./file-steps.ts";
 import { readFragments } from "./fragments.ts";
 import { isPlainSequence } from "./h264.ts";
+import { loudnessFilters } from "./loudness.ts";
 import { SNIFF_BYTES, sniffPicture, sniffVideo, type VideoContainer } from "./magic.ts";
 import { readMatroskaLayout } from "./matroska-elements.ts";
 import type { MediaEngine, Run, SourceFile, StreamFacts } from "./media-engine.ts";
@@ -13,7 +14,15 @@ import type { Crop, Media, MediaInfo, MediaNotice, RenditionInfo, Rung } from ".
 import { readMp4Layout, type WalkBounds } from "./mp4-boxes.ts";
 import type { StreamSpan } from "./packet-survey.ts";
 import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
-import { coverFilter, pictureFilter, planLadder, planStreams } from "./plan.ts";
+import {
+  coverFilter,
+  ladderBytes,
+  measuredSound,
+  pictureFilter,
+  planLadder,
+  planStreams,
+  storyboardPicture,
+} from "./plan.ts";
 import { postPictures } from "./post-pictures.ts";
 import { refusals } from "./refusals.ts";
 import { isRiffCutOff } from "./riff-chunks.ts";
@@ -31,6 +40,7 @@ import {
   uprightOf,
   VIDEO_DEMUXERS,
 } from "./rules.ts";
+import { planStoryboard } from "./storyboard.ts";
 import { timelineOf } from "./timeline.ts";
 
 /** Applies the rules to an engine: what to refuse, what to make, within which limits. */
@@ -180,14 +190,26 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         };
       }),
 
-    async ladder(input, rungs, info, { signal }) {
+    async ladder(input, rungs, info, { signal, loudness }) {
       // With one thread and several encoders it may take a multiple of the time.
       const run = videoRun(limits.renditionTimeoutMs * rungs.length, signal);
       const { maxOutputBytes } = limits;
-      const plan = planLadder(info, rungs);
+      const gain = loudness ? loudnessFilters(loudness.measured, loudness.targetLufs) : [];
+      const plan = planLadder(info, rungs, gain);
+      const most = ladderBytes(
+        info,
+        rungs.map(({ shortSidePx }) => shortSidePx),
+      );
+      const size = watchSizes(
+        rungs.map(({ output }) => output),
+        Math.min(maxOutputBytes, ROOM_OF_RUNGS * most + ROOM_OF_FILES),
+      );
       try {
         await blaming(refusals.videoDamaged, () =>
-          engine.ladder({ source: sourceOf(input, info), maxOutputBytes, ...plan }, run),
+          engine.ladder(
+            { source: sourceOf(input, info), maxOutputBytes, ...plan },
+            { ...run, signal: AbortSignal.any([run.signal, size.signal]) },
+          ),
         );
         const made: Rung[] = [];
         for (const { output, width, height } of plan.rungs) {
@@ -200,8 +222,37 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
       } catch (error) {
         for (const { output } of rungs) await rm(output, { force: true });
         throw error;
+      } finally {
+        size.stop();
       }
     },
+
+    async loudness(input, info, { signal }) {
+      if (info.audioStream === null) return null;
+      const source = sourceOf(input, info);
+      const { baseMs } = info.timeline;
+      const job = { source, stream: info.audioStream, baseMs, filter: measuredSound(info) };
+      try {
+        return await engine.loudness(job, videoRun(limits.renditionTimeoutMs, signal));
+      } catch (error) {
+        // Sound that changes its form in the middle, say.
+        if (error instanceof ChildFailed) return null;
+        throw error;
+      }
+    },
+
+    storyboard: (rung, output, info, { signal }) =>
+      replacing(output, refusals.videoDamaged, async () => {
+        const storyboard = planStoryboard(info);
+        const source = { path: rung, demuxer: VIDEO_DEMUXERS.mp4 };
+        const job = { source, stream: 0, atMs: 0, output, ofAll: true };
+        await engine.still(
+          { ...job, filter: storyboardPicture(storyboard) },
+          videoRun(limits.renditionTimeoutMs, signal),
+        );
+        if (!(await hasContent(output))) throw refusals.videoDamaged();
+        return storyboard;
+      }),
 
     cover: (input, output, info, { signal }) =>
       replacing(output, refusals.videoDamaged, async () => {
@@ -210,11 +261,25 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
         const maxFrames = SAMPLES_PER_SECOND * SAMPLED_SECONDS;
         const samples = await engine.sample({ ...pictures, filter: SAMPLE_FILTER, maxFrames }, run);
         const still = { ...pictures, filter: coverFilter(info), output };
-        await engine.still({ ...still, atMs: chooseCoverMs(samples) }, run);
-        if (await hasContent(output)) return;
+        const times = chooseCoverTimesMs(samples);
+        await engine.still({ ...still, atMs: times[0] }, run);
+        if (await hasContent(output)) return times;
         // Nothing is written after the last frame.
         await engine.still({ ...still, atMs: 0 }, run);
         if (!(await hasContent(output))) throw refusals.videoDamaged();
+        return [0];
+      }),
+
+    frame: (input, output, info, { atMs, signal }) =>
+      replacing(output, refusals.videoDamaged, async () => {
+        const still = { source: { path: input, demuxer: VIDEO_DEMUXERS.mp4 }, stream: 0, output };
+        const run = videoRun(limits.stillTimeoutMs, signal);
+        // Nothing is written after the last frame, which may come before the end.
+        for (const ms of [atMs, Math.max(0, atMs - BEFORE_THE_END_MS), 0]) {
+          await engine.still({ ...still, atMs: ms, filter: coverFilter(info) }, run);
+          if (await hasContent(output)) return;
+        }
+        throw refusals.videoDamaged();
       }),
 
     placeholder: (cover, size, { signal }) =>
@@ -247,6 +312,30 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     },
   };
 }
+
+/** Rungs need what their bit rates say, give or take; more is a mistake, and the disk is not there for it. */
+const ROOM_OF_RUNGS = 2;
+const ROOM_OF_FILES = 16 * 1024 ** 2;
+const SIZE_WATCH_MS = 500;
+
+/** Fires when files that are being written have become larger together than they may. */
+function watchSizes(paths: string[], maxBytes: number): { signal: AbortSignal; stop(): void } {
+  const tooLarge = new AbortController();
+  const timer = setInterval(async () => {
+    const sizes = await Promise.all(
+      paths.map((path) =>
+        stat(path).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      ),
+    );
+    if (sizes.reduce((sum, size) => sum + size, 0) > maxBytes) tooLarge.abort(refusals.renditionTooLarge());
+  }, SIZE_WATCH_MS);
+  return { signal: tooLarge.signal, stop: () => clearInterval(timer) };
+}
+
+const BEFORE_THE_END_MS = 1000;
 
 /** A hash keeps less than this. */
 const PLACEHOLDER_SIDE_PX = 64;

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { type ChildBounds, ChildFailed, runChild } from "./child-run.ts";
 import { SAMPLE_SIZE } from "./cover-choice.ts";
 import { splitByteStream } from "./h264.ts";
+import { LUFS_KEY, loudnessOf, MEASURE_FILTER, PEAK_KEY } from "./loudness.ts";
 import type {
   ConvertJob,
   LadderJob,
@@ -142,6 +143,19 @@ export function createFfmpegEngine(
     sample({ source, stream, filter, maxFrames }: SampleJob, run) {
       const output = ["-an", "-vf", filter, "-frames:v", String(maxFrames), "-f", "rawvideo", "pipe:1"];
       return ffmpeg([...input(source, run, ["-noautorotate"]), "-map", `0:${stream}`, ...output], run);
+    },
+
+    async loudness({ source, stream, baseMs, filter }, run) {
+      let lufs: string | undefined;
+      let peak: string | undefined;
+      const measure = `${filter},${MEASURE_FILTER},ametadata=mode=print:file=-`;
+      const args = ["-map", `0:${stream}`, "-af", measure, "-f", "null", "-"];
+      await ffmpeg([...input(source, run, clock(baseMs)), ...args], run, (line) => {
+        const [name, value] = line.split("=");
+        if (name === LUFS_KEY) lufs = value;
+        else if (name === PEAK_KEY) peak = value;
+      });
+      return loudnessOf(lufs, peak);
     },
 
     async still({ source, stream, atMs, filter, output }: StillJob, run) {

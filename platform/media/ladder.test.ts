@@ -118,6 +118,97 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     expect(first(1)).toBeLessThanOrEqual(0);
   });
 
+  const loudnessOf = async (path: string, filter = "anull") => {
+    const args = [
+      "-v",
+      "info",
+      "-i",
+      path,
+      "-map",
+      "0:a",
+      "-af",
+      `${filter},ebur128=peak=true`,
+      "-f",
+      "null",
+      "-",
+    ];
+    const { stderr } = await promisify(execFile)("ffmpeg", args);
+    const summary = stderr.slice(stderr.lastIndexOf("Summary:"));
+    const number = (name: string) => Number(new RegExp(`${name}:\\s+(-?[\\d.]+|-inf)`).exec(summary)![1]);
+    return { lufs: number("I"), peakDb: number("Peak") };
+  };
+  /** A picture with this sound. */
+  async function withSound(sound: string): Promise<string> {
+    const path = join(root, `${randomUUID()}.mp4`);
+    const picture = ["-f", "lavfi", "-i", "color=gray:size=160x90:rate=10:duration=6"];
+    const codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-b:a", "192k"];
+    const source = ["-f", "lavfi", "-i", sound, "-t", "6"];
+    await promisify(execFile)("ffmpeg", ["-v", "error", ...picture, ...source, ...codecs, path]);
+    return path;
+  }
+  const tone = "sine=frequency=440:sample_rate=48000";
+
+  test.for([
+    ["quiet", `${tone},volume=-8dB`],
+    ["loud", `${tone},volume=14dB`],
+    ["quiet with peaks", `${tone},volume='if(lt(mod(t,1),0.004),2.5,0.4)':eval=frame`],
+  ])("sound that is %s is as loud as the others, and its peaks stay below", async ([, sound], ctx) => {
+    if (lack !== null) return ctx.skip("needs ffmpeg on the PATH");
+    const source = await withSound(sound!);
+    const info = await tool.probe(source);
+    const measured = await tool.loudness(source, info, { signal });
+    // In the form that rungs have: from one channel come two.
+    const real = await loudnessOf(source, "aformat=channel_layouts=stereo");
+    expect(Math.abs(measured!.lufs - real.lufs)).toBeLessThan(0.5);
+    expect(Math.abs(measured!.peakDb - real.peakDb)).toBeLessThan(0.5);
+    const output = join(directory, `${randomUUID()}.mp4`);
+    const loudness = { measured, targetLufs: -14 };
+    await tool.ladder(source, [{ shortSidePx: 90, output }], info, { signal, loudness });
+    const now = await loudnessOf(output);
+    expect(Math.abs(now.lufs - -14)).toBeLessThan(1);
+    expect(now.peakDb).toBeLessThanOrEqual(-1);
+    // Switched off it stays as it came.
+    await tool.ladder(source, [{ shortSidePx: 90, output }], info, {
+      signal,
+      loudness: { measured, targetLufs: null },
+    });
+    expect(Math.abs((await loudnessOf(output)).lufs - real.lufs)).toBeLessThan(1);
+  });
+
+  test("silence stays silence, and a video without sound has nothing to measure", async (ctx) => {
+    if (lack !== null) ctx.skip("needs ffmpeg on the PATH");
+    const source = await withSound("anoisesrc=color=pink:amplitude=0.0005:sample_rate=48000");
+    const info = await tool.probe(source);
+    const measured = await tool.loudness(source, info, { signal });
+    expect(measured!.lufs).toBeLessThan(-60);
+    const output = join(directory, `${randomUUID()}.mp4`);
+    const loudness = { measured, targetLufs: -14 };
+    await tool.ladder(source, [{ shortSidePx: 90, output }], info, { signal, loudness });
+    expect((await loudnessOf(output)).lufs).toBeLessThan(-60);
+    const mute = own("rgb-silent.webm");
+    expect(await tool.loudness(mute, await tool.probe(mute), { signal })).toBeNull();
+  });
+
+  test("a storyboard has a picture for each second, in order", async (ctx) => {
+    if (lack !== null) ctx.skip("needs ffmpeg on the PATH");
+    // As many seconds as pictures, each lighter than the one before.
+    const source = join(root, `${randomUUID()}.mp4`);
+    const lighter = "color=black:size=180x320:rate=5:duration=12,geq=lum='16+floor(T)*18':cb=128:cr=128";
+    const codec = ["-c:v", "libx264", "-preset", "ultrafast"];
+    await promisify(execFile)("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", lighter, ...codec, source]);
+    const output = join(directory, `${randomUUID()}.jpg`);
+    const info = { durationMs: 12_000, width: 180, height: 320 };
+    const made = await tool.storyboard(source, output, info, { signal });
+    expect(made).toEqual({ intervalMs: 1000, count: 12, columns: 10, tileWidth: 90, tileHeight: 160 });
+    const raw = ["-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"];
+    const options = { encoding: "buffer" as const, maxBuffer: 1e8 };
+    const { stdout } = await promisify(execFile)("ffmpeg", ["-v", "error", "-i", output, ...raw], options);
+    expect(stdout.length).toBe(900 * 320);
+    const light = (at: number) => stdout[(Math.floor(at / 10) * 160 + 80) * 900 + (at % 10) * 90 + 45]!;
+    const all = Array.from({ length: 12 }, (_, at) => light(at));
+    for (let at = 1; at < 12; at++) expect(all[at]! - all[at - 1]!).toBeGreaterThan(8);
+  });
+
   test("a placeholder has the shape and the colours of its cover", async () => {
     const picture = own("bright-left.jpg");
     const hash = await tool.placeholder(picture, { width: 160, height: 90 }, { signal });

@@ -75,6 +75,8 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
     light: (source, stream, run) => lend(source, run, (lent) => engine.light(lent.source, stream, lent.run)),
     sequences: (source, stream, run) =>
       lend(source, run, (lent) => engine.sequences(lent.source, stream, lent.run)),
+    loudness: (job, run) =>
+      lend(job.source, run, (lent) => engine.loudness({ ...job, source: lent.source }, lent.run)),
     sample: (job, run) =>
       lend(job.source, run, (lent) => engine.sample({ ...job, source: lent.source }, lent.run)),
     still: (job, run) =>

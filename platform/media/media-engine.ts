@@ -1,3 +1,4 @@
+import type { Loudness } from "./loudness.ts";
 import type { StreamSpan, SurveyOptions } from "./packet-survey.ts";
 
 /**
@@ -113,12 +114,22 @@ export interface LadderJob
   rungs: { output: string; filter: string; width: number; height: number; options: Record<string, string> }[];
 }
 
+/** `filter` is what the sound goes through before it is measured. */
+export interface LoudnessJob {
+  source: SourceFile;
+  stream: number;
+  baseMs: number;
+  filter: string;
+}
+
 export interface StillJob {
   source: SourceFile;
   stream: number;
   atMs: number;
   filter: string;
   output: string;
+  /** The filter makes its picture of all of them. */
+  ofAll?: boolean;
 }
 
 export interface SampleJob {
@@ -162,6 +173,8 @@ export interface MediaEngine {
   sequences(source: SourceFile, stream: number, run: Run): Promise<Buffer[]>;
   /** Grey pictures in order, without padding. */
   sample(job: SampleJob, run: Run): Promise<Buffer>;
+  /** How loud a stream is; null where there is nothing to hear. */
+  loudness(job: LoudnessJob, run: Run): Promise<Loudness | null>;
   /** Writes one frame as JPEG; the last one if there is none at `atMs`. */
   still(job: StillJob, run: Run): Promise<void>;
   /** Resolves with the time at which the output ends. */

@@ -13,6 +13,7 @@ export function mediaQueue(media: Media, queue: FairQueue): Media {
     probe: (file, options = { signal: new AbortController().signal }) =>
       queued(options, () => media.probe(file, options)),
     pictureInfo: (file, options) => queued(options, () => media.pictureInfo(file, options)),
+    frame: (input, output, info, options) => queued(options, () => media.frame(input, output, info, options)),
     picture: (input, output, options) => queued(options, () => media.picture(input, output, options)),
   };
 }

@@ -1,7 +1,9 @@
 import type { Confinement } from "./confinement.ts";
 import type { FragmentTable } from "./fragments.ts";
+import type { Loudness } from "./loudness.ts";
 import type { PostPictureFormat, VideoContainer } from "./magic.ts";
 import type { Rational, Upright } from "./media-engine.ts";
+import type { Storyboard } from "./storyboard.ts";
 import type { Timeline } from "./timeline.ts";
 
 export const MEDIA_INFO_FORM = 2;
@@ -140,10 +142,26 @@ export interface Media {
     input: string,
     rungs: readonly { shortSidePx: number; output: string }[],
     info: MediaInfo,
-    options: RunOptions,
+    options: RunOptions & { loudness?: { measured: Loudness | null; targetLufs: number | null } },
   ): Promise<Rung[]>;
-  /** A JPEG of the time at which the picture of a rendition changes most. */
-  cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<void>;
+  /** How loud a video is; null where there is nothing to hear, or where it cannot be measured. */
+  loudness(input: string, info: MediaInfo, options: RunOptions): Promise<Loudness | null>;
+  /** A JPEG of small pictures of a rung. */
+  storyboard(
+    rung: string,
+    output: string,
+    info: { durationMs: number; width: number; height: number },
+    options: RunOptions,
+  ): Promise<Storyboard>;
+  /** A JPEG of the time at which the picture of a rendition changes most; returns it and others that would do, in ms. */
+  cover(rendition: string, output: string, info: RenditionInfo, options: RunOptions): Promise<number[]>;
+  /** The same of a time that somebody has chosen; of the last picture, where there is none. */
+  frame(
+    rendition: string,
+    output: string,
+    info: RenditionInfo,
+    options: RunOptions & { atMs: number },
+  ): Promise<void>;
   /** A ThumbHash (base64) of a cover: some 25 bytes that a page shows until the cover is there. */
   placeholder(cover: string, size: { width: number; height: number }, options: RunOptions): Promise<string>;
   /**

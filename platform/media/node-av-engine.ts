@@ -39,6 +39,8 @@ export function createNodeAvEngine(
       return found.map((unit) => Buffer.from(unit, "base64"));
     },
 
+    loudness: (job, run) => answer({ kind: "loudness", ...job }, run),
+
     sample: (job, run) => work({ kind: "sample", ...job }, run),
 
     async still(job, run) {

@@ -3,6 +3,7 @@ import type { ConvertJob, LadderJob, Upright } from "./media-engine.ts";
 import type { MediaInfo, RenditionInfo } from "./media-tool.ts";
 import type { PictureHeader } from "./picture-header.ts";
 import { canCopyVideo, targetSize } from "./rules.ts";
+import { type Storyboard, storyboardFilter } from "./storyboard.ts";
 
 /** How renditions, covers and pictures are made, as libavfilter graphs and encoder settings. */
 
@@ -72,13 +73,14 @@ export function rungsOf(
 export function planLadder(
   info: MediaInfo,
   rungs: readonly { shortSidePx: number; output: string }[],
+  loudness: readonly string[] = [],
 ): Omit<LadderJob, "source" | "maxOutputBytes"> {
   const encode = planVideo(info, Math.max(...rungs.map(({ shortSidePx }) => shortSidePx)))!;
   return {
     baseMs: info.timeline.baseMs,
     endMs: info.timeline.endMs,
     video: { stream: info.videoStream, encode },
-    audio: info.audioStream === null ? null : { stream: info.audioStream, encode: planAudio(info) },
+    audio: info.audioStream === null ? null : { stream: info.audioStream, encode: planAudio(info, loudness) },
     rungs: rungs.map(({ shortSidePx, output }) => {
       const { width, height } = targetSize(info, shortSidePx);
       const cap = capOf(shortSidePx);
@@ -199,18 +201,32 @@ function toneMap({ peakNits }: { peakNits: number }): string {
   );
 }
 
-function planAudio(info: MediaInfo) {
+/** What the sound goes through that is measured. */
+export function measuredSound(info: MediaInfo): string {
+  return planAudio(info).filter;
+}
+
+function planAudio(info: MediaInfo, loudness: readonly string[] = []) {
   const filters = [
     ...mendClock(info, "asetpts", "NB_SAMPLES/SR/TB"),
     `aresample=${AUDIO_RATE}:async=1:first_pts=0`,
     ...trim(info, "atrim"),
+    ...loudness,
     "aformat=sample_fmts=fltp:channel_layouts=stereo",
   ];
   return { filter: filters.join(","), sampleRate: AUDIO_RATE, options: { b: String(SOUND_BITS_PER_SECOND) } };
 }
 
+export function storyboardPicture(storyboard: Storyboard): string {
+  return `${storyboardFilter(storyboard)},scale=${TO_JPEG}`;
+}
+
+export function coverSize(video: { width: number; height: number }): { width: number; height: number } {
+  return targetSize(video, COVER_SHORT_SIDE_PX);
+}
+
 export function coverFilter(info: RenditionInfo): string {
-  const { width, height } = targetSize(info, COVER_SHORT_SIDE_PX);
+  const { width, height } = coverSize(info);
   return [...uprightFilters(info), `scale=${width}:${height}:${TO_JPEG}`].join(",");
 }
 

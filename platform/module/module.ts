@@ -59,7 +59,7 @@ export type Progress = (what: string, done: number, total: number) => void;
 export interface ModuleCommand<Tables> {
   summary: string;
   /** Runs the command with its arguments; returns the lines to print. Error: ARGUMENT_INVALID. */
-  run(db: Kysely<Tables>, words: string[]): Promise<string[]>;
+  run(db: Kysely<Tables>, words: string[], progress: Progress): Promise<string[]>;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { progressBar } from "../progress-bar.ts";
 import { table } from "../targets.ts";
 import type { Command } from "./command.ts";
 import { withDatabases } from "./with-databases.ts";
@@ -17,7 +18,8 @@ export function moduleCommands(): Record<string, Command> {
         run: (_values, words) =>
           withDatabases(async (databases) => {
             const { name: module } = entry.module;
-            for (const line of await run(databases.of(module).of(module), words)) console.log(line);
+            for (const line of await run(databases.of(module).of(module), words, progressBar()))
+              console.log(line);
           }),
       },
     ]),

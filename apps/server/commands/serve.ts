@@ -2,10 +2,12 @@ import { setFlagsFromString } from "node:v8";
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig, unknownSettings } from "../config.ts";
 import { serve } from "../serve.ts";
+import { serveMedia } from "../serve-media.ts";
 import type { Command } from "./command.ts";
 
 export const serveCommand: Command = {
-  summary: "starts the server: --target=all (default), or some modules, as in --target=video,feed",
+  summary:
+    "starts the server: --target=all (default), or some modules, as in --target=video,feed; --target=media: a worker that makes the files of videos",
   options: { target: { type: "string", default: "all" } },
   async run({ target }) {
     keepRequestsYoung();
@@ -16,7 +18,8 @@ export const serveCommand: Command = {
     const stopAsked = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());
     });
-    const server = await serve(config, String(target), log);
+    const server =
+      target === "media" ? await serveMedia(config, log) : await serve(config, String(target), log);
     console.log(banner(server.address, server.rpcPort, server.modules, config.dataDir));
     await stopAsked;
     console.log("  Stopping …");

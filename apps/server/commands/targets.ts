@@ -1,4 +1,4 @@
-import { callsOf, modulesOf } from "../targets.ts";
+import { callsOf, helpers, modulesOf } from "../targets.ts";
 import type { Command } from "./command.ts";
 
 export const targetsCommand: Command = {
@@ -12,5 +12,7 @@ export const targetsCommand: Command = {
         `  ${module.name.padEnd(12)}${calls.length === 0 ? "" : `→ ${calls.join(", ")}`}`.trimEnd(),
       );
     }
+    for (const { name, calls } of Object.values(helpers))
+      console.log(`${name.padEnd(14)}→ ${Object.keys(calls).join(", ")}`);
   },
 };

@@ -2225,6 +2225,8 @@ export interface paths {
                     "application/json": {
                         /** @description Whether there may be more comments; once it is published. */
                         commentsAllowed?: boolean;
+                        /** @description The time of the picture that is the cover; once it is published. */
+                        coverAtMs?: number;
                         /** @description At most 2,000 characters, with at most 100 line breaks. */
                         description?: string;
                         /** @description Whether clients offer to save the file. */
@@ -2778,6 +2780,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/videos/{id}/cover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the cover of one's own video: a JPEG, PNG, WebP or GIF of at most 8 MB
+         * @description It is cut to the shape of the video. PATCH with coverAtMs takes a picture of the video.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Video"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/videos/{id}/dislike": {
         parameters: {
             query?: never;
@@ -3276,6 +3329,8 @@ export interface components {
                 comments: number;
                 likes: number;
             };
+            /** @description For the author only: times whose pictures would do as covers, the best first. */
+            coverTimesMs: number[];
             /** @description JPEG; null until published. */
             coverUrl: string | null;
             /** Format: date-time */
@@ -3371,6 +3426,8 @@ export interface components {
                 state: "waiting" | "running" | "done" | "failed";
                 total: number;
             }[];
+            /** @description WebVTT whose cues are parts (#xywh) of one JPEG: small pictures for scrubbing; null until it is made. */
+            storyboardUrl: string | null;
             /** @description ThumbHash of the cover in base64, to be shown until the cover is there. */
             thumbHash: string | null;
             title: string;

@@ -78,6 +78,7 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
       ...{ alt, width, height, thumbHash: thumbHash || null },
       sizes: sizes.map(({ key, width, height }) => ({ url: urls.ofVideo(video, key), width, height })),
     })),
+    storyboardUrl: urls.storyboard(video),
     renditions: video.renditions.map(({ shortSide, width, height, bitrate }) => ({
       shortSide,
       width,
@@ -86,6 +87,7 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
     })),
     steps: toSteps(video),
     thumbHash: video.thumbHash || null,
+    coverTimesMs: video.coverTimesMs,
     durationMs: video.durationMs,
     width: video.width,
     height: video.height,

@@ -164,6 +164,12 @@ const Video = Type.Object(
         description: "The same as HLS for lines of different speed; null until its renditions are made.",
       }),
     ),
+    storyboardUrl: nullableText(
+      Type.String({
+        description:
+          "WebVTT whose cues are parts (#xywh) of one JPEG: small pictures for scrubbing; null until it is made.",
+      }),
+    ),
     renditions: Type.Array(
       Type.Object({
         shortSide: Type.Integer(),
@@ -189,6 +195,9 @@ const Video = Type.Object(
     thumbHash: nullableText(
       Type.String({ description: "ThumbHash of the cover in base64, to be shown until the cover is there." }),
     ),
+    coverTimesMs: Type.Array(Type.Integer(), {
+      description: "For the author only: times whose pictures would do as covers, the best first.",
+    }),
     durationMs: Type.Integer(),
     width: Type.Integer({ description: "As displayed." }),
     height: Type.Integer(),

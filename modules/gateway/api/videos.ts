@@ -135,6 +135,13 @@ export function videoRoutes({
             description: Type.Optional(Description),
             visibility: Type.Optional(Visibility),
             downloadAllowed: Type.Optional(DownloadAllowed),
+            coverAtMs: Type.Optional(
+              Type.Integer({
+                minimum: 0,
+                maximum: 86_400_000,
+                description: "The time of the picture that is the cover; once it is published.",
+              }),
+            ),
             commentsAllowed: Type.Optional(
               Type.Boolean({ description: "Whether there may be more comments; once it is published." }),
             ),
@@ -145,11 +152,37 @@ export function videoRoutes({
       async (request) => {
         const call = callOf(request);
         const { id } = request.params;
-        const { commentsAllowed, ...change } = request.body;
-        const changed = await video.updateVideo({ id, ...inNumbers(change) }, call);
+        const { commentsAllowed, coverAtMs, ...change } = request.body;
+        const updated = await video.updateVideo({ id, ...inNumbers(change) }, call);
+        const picture = { case: "atMs" as const, value: coverAtMs ?? 0 };
+        const changed = coverAtMs === undefined ? updated : await video.setCover({ id, picture }, call);
         // Theirs to keep. If it fails, the same request does the rest.
         if (commentsAllowed !== undefined)
           await interaction.closeComments({ videoId: id, closed: !commentsAllowed }, call);
+        const [view] = await composer.videoViews([changed], call);
+        if (!view) throw accountDeleted();
+        return toApiVideo(view, urlsFor(request));
+      },
+    );
+    app.put(
+      "/videos/:id/cover",
+      {
+        config: { takesFile: true },
+        schema: {
+          summary: "Set the cover of one's own video: a JPEG, PNG, WebP or GIF of at most 8 MB",
+          description:
+            "It is cut to the shape of the video. PATCH with coverAtMs takes a picture of the video.",
+          tags: ["videos"],
+          consumes: ["image/*", "application/octet-stream"],
+          params: IdParams,
+          response: answers({ 200: Type.Ref("Video") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const staged = await intake.receivePicture(...fileOf(request));
+        const picture = { case: "staged" as const, value: staged.name };
+        const changed = await video.setCover({ id: request.params.id, picture }, call);
         const [view] = await composer.videoViews([changed], call);
         if (!view) throw accountDeleted();
         return toApiVideo(view, urlsFor(request));

@@ -79,6 +79,7 @@ export const limitTable: Row[] = [
       "PUT /api/v1/me/avatar",
       "DELETE /api/v1/me/avatar",
       "PUT /api/v1/me/background",
+      "PUT /api/v1/videos/:id/cover",
       "DELETE /api/v1/me/background",
     ],
   },

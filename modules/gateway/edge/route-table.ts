@@ -132,6 +132,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "POST /api/v1/videos": row(person, "video user", { switch: "uploads", ...aVideo }),
   "GET /api/v1/videos/:id": row(guest, "video user", { ...essential, ...aVideo }),
   "PATCH /api/v1/videos/:id": row(person, "video user", aVideo),
+  "PUT /api/v1/videos/:id/cover": row(person, "video user", { ...aPicture, ...aVideo }),
   "DELETE /api/v1/videos/:id": row(person, "video"),
   "PUT /api/v1/videos/:id/hold": row(moderator, "video"),
   "DELETE /api/v1/videos/:id/hold": row(moderator, "video"),

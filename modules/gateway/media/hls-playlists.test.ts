@@ -11,6 +11,7 @@ const bandwidth = (seconds: number[], bytes: number[]) => {
     fps: 30,
     fragmentBytes: bytes,
     fragmentUs,
+    averageBitrate: (bytes.reduce((a, b) => a + b) * 8) / seconds.reduce((a, b) => a + b),
   });
   return Number(/[:,]BANDWIDTH=(\d+)/.exec(masterPlaylist([rung]))![1]);
 };

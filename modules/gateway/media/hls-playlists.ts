@@ -8,7 +8,7 @@ export function masterPlaylist(renditions: readonly Rendition[]): string {
     const { codecs, width, height, fps, shortSide } = rung;
     const attributes = [
       `BANDWIDTH=${peakBitrate(rung)}`,
-      `AVERAGE-BANDWIDTH=${averageBitrate(rung)}`,
+      `AVERAGE-BANDWIDTH=${rung.averageBitrate}`,
       `CODECS="${codecs}"`,
       `RESOLUTION=${width}x${height}`,
       `FRAME-RATE=${fps.toFixed(3)}`,
@@ -39,10 +39,6 @@ export function rungPlaylist({ initBytes, fragmentBytes, fragmentUs }: Rendition
   ]);
 }
 
-function averageBitrate({ fragmentBytes, fragmentUs }: Rendition): number {
-  return bitrate(sum(fragmentBytes), sum(fragmentUs));
-}
-
 /**
  * Of the fragments in a row that need most, among those that together last half to one and a half target durations
  * (RFC 8216, section 4.1): the last one may be a single key frame. Of a film that is shorter, its average.
@@ -50,7 +46,7 @@ function averageBitrate({ fragmentBytes, fragmentUs }: Rendition): number {
 function peakBitrate(rendition: Rendition): number {
   const { fragmentBytes, fragmentUs } = rendition;
   const targetUs = targetSeconds(fragmentUs) * 1_000_000;
-  let peak = averageBitrate(rendition);
+  let peak = rendition.averageBitrate;
   for (let from = 0; from < fragmentUs.length; from++) {
     let bytes = 0;
     let us = 0;
@@ -70,10 +66,6 @@ function targetSeconds(fragmentUs: readonly number[]): number {
 
 function bitrate(bytes: number, us: number): number {
   return Math.ceil((bytes * 8 * 1_000_000) / us);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function lines(all: string[]): string {

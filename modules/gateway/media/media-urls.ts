@@ -13,6 +13,8 @@ export interface MediaUrls {
   download(video: Pick<Video, "id" | "visibility" | "playKey">): string;
   /** The playlist of all rungs of a video; null where there are none, or they are not for everybody. */
   hls(video: Pick<Video, "id" | "visibility" | "renditions">): string | null;
+  /** Of the small pictures for scrubbing, which are for the same people; null while there are none. */
+  storyboard(video: Pick<Video, "id" | "visibility" | "hasStoryboard">): string | null;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
 }
@@ -31,6 +33,8 @@ export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string 
     },
     hls: ({ id, visibility, renditions }) =>
       isPublic(visibility) && renditions.length > 0 ? `${origin}/media/hls/${id}/master.m3u8` : null,
+    storyboard: ({ id, visibility, hasStoryboard }) =>
+      isPublic(visibility) && hasStoryboard ? `${origin}/media/hls/${id}/storyboard.vtt` : null,
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
     background: (user) =>

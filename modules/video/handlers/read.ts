@@ -9,6 +9,7 @@ import { isId } from "#platform/ids/snowflake.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { Audience } from "../audience.ts";
 import { toVideo } from "../present.ts";
+import { averageBitrate } from "../shown-files.ts";
 import type { VideoStore } from "../video-store.ts";
 import { toVisibility, type VisibilityName } from "../visibility.ts";
 
@@ -39,6 +40,7 @@ export function getRenditions(store: StoreFor<VideoStore>): Service["getRenditio
     // Its players show no signature, so they are for what everybody may see.
     if (video?.state !== "published" || video.visibility !== "public") throw refusal("VIDEO_NOT_FOUND");
     return {
+      ...(video.storyboard && { storyboard: video.storyboard }),
       renditions: renditions.map((row) => ({
         shortSide: row.short_side,
         key: row.key,
@@ -49,6 +51,7 @@ export function getRenditions(store: StoreFor<VideoStore>): Service["getRenditio
         initBytes: row.init_bytes,
         fragmentBytes: row.fragment_bytes,
         fragmentUs: row.fragment_us,
+        averageBitrate: averageBitrate(row.fragment_bytes, row.fragment_us),
       })),
     };
   };

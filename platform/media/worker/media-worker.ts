@@ -4,6 +4,7 @@ import { Log } from "node-av/lib";
 import { convert } from "./convert.ts";
 import { inspect } from "./inspect.ts";
 import { hear, light, sequences, survey } from "./look.ts";
+import { measureLoudness } from "./loudness.ts";
 import { sample, see, still } from "./pictures.ts";
 import type { WorkerBounds, WorkerJob } from "./worker-job.ts";
 
@@ -28,6 +29,9 @@ function work(job: WorkerJob & WorkerBounds): void {
       break;
     case "sequences":
       answer(sequences(job.source, job.stream));
+      break;
+    case "loudness":
+      answer(measureLoudness(job, job));
       break;
     case "sample":
       sample(job, job, writeAll);

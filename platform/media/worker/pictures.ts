@@ -67,6 +67,10 @@ export function still(job: StillJob, bounds: WorkerBounds): void {
   const last = newFrame();
   let seen = false;
   const decoder = new StreamDecoder(stream, bounds, newFrame(), (frame) => {
+    if (job.ofAll) {
+      if (frame.pts !== AV_NOPTS_VALUE) frame.pts -= start;
+      return chain.push(frame, visit);
+    }
     if (frame.pts === AV_NOPTS_VALUE || frame.pts >= wanted || job.atMs === 0) {
       // Graphs with a second source output their picture only when this one has ended.
       if (chain.push(frame, visit)) chain.push(null, visit);
@@ -79,6 +83,7 @@ export function still(job: StillJob, bounds: WorkerBounds): void {
   });
   eachPacket(source, [stream.index], (packet) => decoder.decode(packet));
   if (!done) decoder.decode(null);
+  if (!done && job.ofAll) chain.push(null, visit);
   if (!done && seen && chain.push(last, visit)) chain.push(null, visit);
   if (!done) throw new Error("no picture could be decoded");
 }

@@ -13,12 +13,14 @@ import { TickBox } from "../ui/tick-box.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { MAX_DESCRIPTION, MAX_TITLE } from "../upload/text-limits.ts";
 import { VisibilityChoice } from "../video/visibility-choice.tsx";
+import { type Cover, CoverChoice } from "./cover-choice.tsx";
+import { sendCover } from "./send-cover.ts";
 import "./edit.css";
 
 /** What the author may change of a video. */
 export function EditVideo({ video, onClose }: { video: Video; onClose: () => void }) {
   const { t } = useI18n();
-  const { api } = useServices();
+  const { api, sendRaw } = useServices();
   const known = useKnown();
   const cache = useQueryClient();
   const toast = useToast();
@@ -29,16 +31,24 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
     commentsAllowed: video.commentsAllowed,
     downloadAllowed: video.downloadAllowed,
   });
+  const [cover, setCover] = useState<Cover>();
   const set = (change: Partial<typeof draft>) => setDraft((now) => ({ ...now, ...change }));
   // Comments are opened and closed once there can be some.
   const published = video.state === "published";
   const save = useMutation({
-    mutationFn: () => {
+    mutationFn: async () => {
       const { commentsAllowed, ...rest } = draft;
+      const params = { path: { id: video.id } };
+      if (cover && "file" in cover) await sendCover(sendRaw, video.id, cover.file);
       return take(
         api.PATCH("/api/v1/videos/{id}", {
-          params: { path: { id: video.id } },
-          body: { ...rest, title: draft.title.trim(), ...(published && { commentsAllowed }) },
+          params,
+          body: {
+            ...rest,
+            title: draft.title.trim(),
+            ...(published && { commentsAllowed }),
+            ...(cover && "atMs" in cover && { coverAtMs: cover.atMs }),
+          },
         }),
       );
     },
@@ -80,6 +90,7 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
           error={ofDescription ? problem : undefined}
           onText={(description) => set({ description })}
         />
+        {published && <CoverChoice video={video} value={cover} onChange={setCover} />}
         <VisibilityChoice value={draft.visibility} onChange={(visibility) => set({ visibility })} />
         <div>
           {published && (

@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
+import { createHttpServer } from "#platform/http/http-server.ts";
+import { watchParts } from "#platform/observe/degraded.ts";
+import { watchDisk } from "#platform/observe/disk-watch.ts";
+import { type Logger, lastingChild, setLevel } from "#platform/observe/log.ts";
+import { createMetrics } from "#platform/observe/metrics.ts";
+import { grpcLink } from "#platform/rpc/grpc-link.ts";
+import { createServiceTokens } from "#platform/rpc/service-token.ts";
+import { clusterSecret } from "./cluster-secret.ts";
+import type { Config } from "./config.ts";
+import { degradableParts } from "./degradable-parts.ts";
+import { openMediaTool } from "./open-media-tool.ts";
+import { openRegistry } from "./open-registry.ts";
+import { openTransport } from "./open-transport.ts";
+import { listenError, type Server } from "./serve.ts";
+import { helpers } from "./targets.ts";
+
+/** A worker that makes the files of videos: it is given the address of the video module, the secret and a folder. */
+export async function serveMedia(config: Config, log: Logger): Promise<Omit<Server, "databases">> {
+  const undo: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse())
+      await step().catch((error) => log.error({ err: error }, "a step of stopping failed"));
+  };
+  try {
+    return await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  async function start() {
+    const { name, calls } = helpers.media;
+    const scratch = await diskBlobStore(join(config.dataDir, "media"));
+    const tool = await openMediaTool(config, log);
+    const metrics = createMetrics();
+    const secret = await clusterSecret(config);
+    const registry = await openRegistry(config, { secret, pool: undefined, log });
+    undo.push(registry.close);
+    setLevel(log, registry.settings.current("logLevel"));
+    registry.settings.watch("logLevel", (level) => setLevel(log, level));
+    const disk = watchDisk(config.dataDir, { log, metrics });
+    undo.push(async () => disk.stop());
+    const transport = await openTransport(config, log);
+    undo.push(async () => transport.stop());
+    const link = grpcLink({
+      from: name,
+      to: "video",
+      endpoints: registry.endpoints("video"),
+      tokens: createServiceTokens(secret),
+      credentials: transport.credentials,
+      meter: metrics.rpc,
+      log,
+    });
+    undo.push(async () => link.close());
+    const worker = await helpers.media.start({
+      video: link.client(calls.video.service),
+      media: tool,
+      scratch,
+      workers: Math.max(1, config.mediaWorkers),
+      log: lastingChild(log, { module: name }),
+    });
+    undo.push(worker.stop);
+    const parts = degradableParts({ disk, pools: () => [], progress: () => [], media: tool, log });
+    const degraded = watchParts({ ...parts, ...registry.parts }, { metrics, log });
+    const readiness = async () => ({ [name]: link.outage()?.message });
+    const app = createHttpServer({ ...config, log, metrics, readiness, degraded: degraded.problems });
+    undo.push(async () => app.close());
+    const address = await app.listen({ host: config.host, port: config.port }).catch((error) => {
+      throw listenError(error, config);
+    });
+    return { address, rpcPort: undefined, modules: [name], stop };
+  }
+}
