@@ -66,6 +66,17 @@ export const userLikesQuery = (api: Api, id: string) =>
     ...paging,
   });
 
+/** Of what the viewer keeps. */
+export const BOOKMARKS = ["me", "bookmarks"];
+
+export const bookmarksQuery = (api: Api) =>
+  infiniteQueryOptions({
+    queryKey: BOOKMARKS,
+    queryFn: ({ pageParam, signal }) =>
+      take(api.GET("/api/v1/me/bookmarks", { params: { query: pageOf(GRID_PAGE, pageParam) }, signal })),
+    ...paging,
+  });
+
 export type PeopleList = "following" | "followers" | "friends";
 
 export const peopleQuery = (api: Api, id: string, list: PeopleList) =>

@@ -7,11 +7,12 @@ import { ReasonDialog } from "../moderation/reason-dialog.tsx";
 import { type ChangeStep, ChangeVideo } from "../profile/change-video.tsx";
 import { DeleteVideo } from "../profile/delete-video.tsx";
 import { EditVideo } from "../profile/edit-video.tsx";
+import { useBookmark } from "../social/use-bookmark.ts";
 import { useHold } from "../social/use-hold.ts";
 import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { BookmarkIcon, DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
 import { ShareLink } from "./share-link.tsx";
 import "../ui/menu.css";
 
@@ -42,6 +43,7 @@ export default function VideoMenu({ video, onClose }: Props) {
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
       <div className="menu">
+        <Keep video={video} onClose={onClose} />
         {!own && <NotForMe video={video} onClose={onClose} />}
         <ShareLink path={`/video/${video.id}`} title={video.title} text={t.copyLink} onClose={onClose} />
         {video.downloadUrl && (
@@ -68,6 +70,24 @@ export default function VideoMenu({ video, onClose }: Props) {
         {own && <ChangeVideo onStep={setStep} />}
       </div>
     </Dialog>
+  );
+}
+
+function Keep({ video, onClose }: Props) {
+  const { t } = useI18n();
+  const keep = useBookmark(video);
+  return (
+    <button
+      type="button"
+      aria-pressed={video.bookmarked}
+      onClick={() => {
+        onClose();
+        keep(!video.bookmarked);
+      }}
+    >
+      <BookmarkIcon />
+      {t.bookmark}
+    </button>
   );
 }
 

@@ -2,8 +2,8 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link, useSearch } from "wouter";
 import { asProblem } from "../api/problem.ts";
-import { feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
-import { useServices } from "../api/services.tsx";
+import { bookmarksQuery, feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
+import { useServices, useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
@@ -16,7 +16,7 @@ import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
 import { RetryButton } from "../ui/retry-button.tsx";
 import { continueFrom, continueList } from "./continue-from.ts";
-import { LIKED_BY } from "./liked-by.ts";
+import { KEPT, LIKED_BY } from "./liked-by.ts";
 
 /** How far back to search for an author's videos before a very old one. */
 const MAX_PAGES = 8;
@@ -49,22 +49,27 @@ export function VideoPage({ id }: { id: string }) {
 }
 
 /**
- * Swiping continues with the author's earlier videos, or with the earlier likes of the person in whose likes it was
- * opened; then with everybody's videos.
+ * Swiping continues with the author's earlier videos, or in the list where it was opened: somebody's likes, or what the
+ * viewer keeps; then with everybody's videos.
  */
 function Continued({ video }: { video: Video }) {
   const { api } = useServices();
   const disliked = video.reaction === "dislike";
   // Shown until dismissed: a video opened by its link is shown whatever the viewer thought of it before.
-  const [kept, setKept] = useState(disliked);
+  const [shownAnyway, setShownAnyway] = useState(disliked);
   useEffect(() => {
-    if (!disliked) setKept(false);
+    if (!disliked) setShownAnyway(false);
   }, [disliked]);
-  const opened = kept || !disliked;
-  const likedBy = new URLSearchParams(useSearch()).get(LIKED_BY);
-  const own = useInfiniteQuery({ ...userVideosQuery(api, video.author.id), enabled: !likedBy });
+  const opened = shownAnyway || !disliked;
+  const search = new URLSearchParams(useSearch());
+  const likedBy = search.get(LIKED_BY);
+  // A link that gets around may be opened by a guest, who keeps nothing.
+  const isKept = useUser() !== null && search.has(KEPT);
+  const inList = likedBy !== null || isKept;
+  const own = useInfiniteQuery({ ...userVideosQuery(api, video.author.id), enabled: !inList });
   const liked = useInfiniteQuery({ ...userLikesQuery(api, likedBy ?? ""), enabled: likedBy !== null });
-  const list = likedBy ? liked : own;
+  const kept = useInfiniteQuery({ ...bookmarksQuery(api), enabled: isKept && likedBy === null });
+  const list = likedBy !== null ? liked : isKept ? kept : own;
   const { data: listData } = list;
   const listEnds = listData !== undefined && (!list.hasNextPage || listData.pages.length >= MAX_PAGES);
   const feed = useInfiniteQuery({ ...feedQuery(api, "public"), enabled: listEnds });
@@ -72,11 +77,11 @@ function Continued({ video }: { video: Video }) {
   const { data: feedData } = feed;
   const videos = useMemo(() => {
     const listed = listData?.pages.flatMap((page) => page.items) ?? [];
-    const first = likedBy ? continueList(video, listed) : continueFrom(video, listed);
+    const first = inList ? continueList(video, listed) : continueFrom(video, listed);
     const others = listEnds ? (feedData?.pages.flatMap((page) => page.items) ?? []) : [];
     const shown = opened ? playable([video]) : [];
     return playable([...shown, ...wanted([...first, ...others])]);
-  }, [video, opened, likedBy, listData, listEnds, feedData]);
+  }, [video, opened, inList, listData, listEnds, feedData]);
   const { hasNextPage, isFetching, error, fetchNextPage } = next;
   const more = useCallback(() => {
     if (hasNextPage && !isFetching && !error) void fetchNextPage();
