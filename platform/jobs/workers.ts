@@ -37,7 +37,12 @@ export interface JobKind {
    * waits for it.
    */
   background?: boolean;
+  /** Takes a moment, and somebody counts on the time: begun also while no place is free, one at a time. */
+  brief?: boolean;
 }
+
+/** Which jobs wait for one another. */
+type Lane = "normal" | "background" | "brief";
 
 /** How long a job is snoozed, as a multiple of `pauseMs`. */
 const snoozePauses = 10;
@@ -80,13 +85,13 @@ export function startWorkers(
   let claiming: Promise<void> | undefined;
   let claimAgain = false;
 
-  const isBackground = (kind: string) => kinds[kind]?.background ?? false;
-  const kindsOf = (background: boolean) =>
-    Object.keys(kinds).filter((kind) => isBackground(kind) === background);
-  const foreground = () => [...running.values()].filter(({ row }) => !isBackground(row.kind));
+  const laneOf = (kind: string): Lane =>
+    kinds[kind]?.background ? "background" : kinds[kind]?.brief ? "brief" : "normal";
+  const runningIn = (lane: Lane) => [...running.values()].filter(({ row }) => laneOf(row.kind) === lane);
+  const briefKinds = Object.keys(kinds).filter((kind) => laneOf(kind) === "brief");
 
-  async function claimNext(background: boolean): Promise<JobRow | undefined> {
-    const wanted = kindsOf(background);
+  async function claimNext(lane: Lane): Promise<JobRow | undefined> {
+    const wanted = Object.keys(kinds).filter((kind) => laneOf(kind) === lane);
     if (wanted.length === 0) return undefined;
     await lease.taken();
     const owner = lease.id;
@@ -107,7 +112,7 @@ export function startWorkers(
       .limit(1)
       .forUpdate()
       .skipLocked();
-    const others = foreground();
+    const others = runningIn("normal");
     const heavy = others.filter(({ row }) => row.heavy).length;
     if (heavy >= heavyAtOnce) due = due.where("heavy", "=", false);
     // Nobody gets the last place as a second one: even if `heavy` was estimated wrong, others need not wait.
@@ -125,7 +130,9 @@ export function startWorkers(
     );
   }
 
-  const hasRoom = () => foreground().length < concurrency;
+  const hasPlace = () => runningIn("normal").length < concurrency;
+  const mayBegin = (lane: Lane) => !stopping.signal.aborted && runningIn(lane).length === 0;
+  const hasRoom = () => hasPlace() || (briefKinds.length > 0 && mayBegin("brief"));
 
   function begin(row: JobRow): void {
     const interrupt = new AbortController();
@@ -139,13 +146,17 @@ export function startWorkers(
   async function claimWhileFree(): Promise<void> {
     do {
       claimAgain = false;
-      while (hasRoom() && !stopping.signal.aborted) {
-        const row = await claimNext(false);
+      if (mayBegin("brief")) {
+        const row = await claimNext("brief");
+        if (row) begin(row);
+      }
+      while (hasPlace() && !stopping.signal.aborted) {
+        const row = await claimNext("normal");
         if (!row) break;
         begin(row);
       }
       if (running.size === 0 && !stopping.signal.aborted) {
-        const row = await claimNext(true);
+        const row = await claimNext("background");
         if (row) begin(row);
       }
     } while (claimAgain);
