@@ -10,6 +10,7 @@ export const limitNames = [
   "profiles",
   "pictures",
   "publishing",
+  "changes of videos",
   "pieces of uploads",
   "known files",
   "sessions",

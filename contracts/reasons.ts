@@ -133,6 +133,14 @@ export const reasons = {
     says: "A description has at most 2,000 characters, 100 line breaks and no control characters.",
     code: 10217,
   },
+  PUBLISH_AT_INVALID: {
+    kind: "invalid",
+    says: "A video can be published at a time that is still to come, within a year. Choose another time.",
+  },
+  ALREADY_PUBLISHED: {
+    kind: "conflict",
+    says: "This video is published already. Set its visibility to private to hide it.",
+  },
   VIDEO_NOT_FOUND: {
     kind: "not-found",
     says: "There is no such video, or it is not public.",

@@ -30,6 +30,7 @@ import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
 import { processVideo, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
+import { publishAtKind, publishAtTime } from "./publication.ts";
 import { counts } from "./recount.ts";
 import { resumableStore } from "./resumable-store.ts";
 import {
@@ -80,6 +81,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         process: processVideo(pipeline, blobs, media, jobs, config.rungShortSidesPx, log),
         ladder: makeLadder(ladderStore(db, events), blobs, media, jobs, config.rungShortSidesPx, log),
         "remove-blob": removeBlob(pipeline, blobs),
+        [publishAtKind]: publishAtTime(db, events),
       },
       concurrency: config.workers + 1,
       heavyAtOnce: config.workers,
@@ -115,7 +117,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         listPublished: listPublished(videos.reading),
         findPublished: findPublished(videos.reading),
         findOpenBlobs: findOpenBlobs(videos.reading),
-        ...updateVideo(videos, audience, mentions),
+        ...updateVideo(videos, jobs, audience, mentions),
         deleteVideo: deleteVideo(videos, jobs, audience),
         getRenditions: getRenditions(videos.reading),
         holdVideo: holdVideo(videos, security),

@@ -156,4 +156,13 @@ export const migrations: Migrations = {
     -- A ThumbHash of the cover, in base64.
     alter table video.video add thumb_hash text not null default '';
   `,
+  "0018-drafts": `
+    alter table video.video
+      -- Not published when it is made: it waits for its author, or for the time that they have set.
+      add draft boolean not null default false,
+      add publish_at_ms int8;
+    alter table video.video drop constraint video_state_check;
+    alter table video.video add constraint video_state_check
+      check (state in ('uploaded', 'processing', 'ready', 'published', 'failed')) not valid;
+  `,
 };

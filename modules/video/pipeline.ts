@@ -20,7 +20,7 @@ import type { VideoRow } from "./video-lists.ts";
 const progressEveryMs = 500;
 
 /**
- * uploaded → processing → published | failed. Each try starts from the beginning, and every step may run twice: its
+ * uploaded → processing → published, or ready if it is a draft | failed. Each try starts from the beginning, and every step may run twice: its
  * results are named by content, and only the last transaction makes them visible.
  */
 export function processVideo(

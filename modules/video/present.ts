@@ -7,6 +7,7 @@ import { toVisibility } from "./visibility.ts";
 const states = {
   uploaded: VideoState.UPLOADED,
   processing: VideoState.PROCESSING,
+  ready: VideoState.READY,
   published: VideoState.PUBLISHED,
   failed: VideoState.FAILED,
 } as const;
@@ -46,6 +47,8 @@ export function toVideo(
     visibility: toVisibility(video.visibility),
     downloadAllowed: video.download_allowed,
     thumbHash: video.thumb_hash,
+    draft: video.draft,
+    publishAtMs: Number(video.publish_at_ms ?? 0),
     ladder: ladders[video.ladder],
     ladderRungs: video.ladder_rungs,
     renditions: video.renditions,

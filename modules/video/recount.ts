@@ -15,9 +15,10 @@ export const counts: readonly KeptCount[] = [
     kept: sql`
       select v.id, count(*) from video.video v
       join video.blob_use u on u.owner_id = v.id and u.key in (v.play_key, v.cover_key)
-      where v.state = 'published' group by 1`,
+      where v.state in ('ready', 'published') group by 1`,
     facts: sql`
-      select id, case when play_key = cover_key then 1 else 2 end from video.video where state = 'published'`,
+      select id, case when play_key = cover_key then 1 else 2 end from video.video
+      where state in ('ready', 'published')`,
   },
   {
     what: "files held by nobody",

@@ -5,7 +5,7 @@ import type { Mentions } from "./mentions.ts";
 import type { VisibilityName } from "./visibility.ts";
 
 type Json<T> = ColumnType<T, string, string>;
-type VideoStateName = "uploaded" | "processing" | "published" | "failed";
+type VideoStateName = "uploaded" | "processing" | "ready" | "published" | "failed";
 
 interface ShownRendition {
   shortSide: number;
@@ -73,6 +73,8 @@ export interface Tables extends JobTables {
     visibility: Generated<VisibilityName>;
     download_allowed: Generated<boolean>;
     thumb_hash: Generated<string>;
+    draft: Generated<boolean>;
+    publish_at_ms: ColumnType<string | null, number | null | undefined, number | null>;
     ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
     ladder_rungs: Generated<number>;
     renditions: ColumnType<ShownRendition[], string | undefined, string>;

@@ -2085,6 +2085,13 @@ export interface paths {
                         description?: string;
                         /** @description Whether clients offer to save the file. */
                         downloadAllowed?: boolean;
+                        /** @description Not published yet: nobody but the author sees it. `false` publishes it, as soon as it is made. What is published is no draft again. */
+                        draft?: boolean;
+                        /**
+                         * Format: date-time
+                         * @description When it is published, within a year; it is a draft until then.
+                         */
+                        publishAt?: string;
                         /** @description At most 200 characters, without line breaks. */
                         title: string;
                         /** @description A 64-bit id as a decimal string. */
@@ -2223,6 +2230,13 @@ export interface paths {
                         description?: string;
                         /** @description Whether clients offer to save the file. */
                         downloadAllowed?: boolean;
+                        /** @description Not published yet: nobody but the author sees it. `false` publishes it, as soon as it is made. What is published is no draft again. */
+                        draft?: boolean;
+                        /**
+                         * Format: date-time
+                         * @description When it is published, within a year; it is a draft until then. Null: at no set time.
+                         */
+                        publishAt?: string | null;
                         /** @description At most 200 characters, without line breaks. */
                         title?: string;
                         /**
@@ -3285,6 +3299,8 @@ export interface components {
             downloadAllowed: boolean;
             /** @description The film as a file to save; null until published, and where the author does not allow it. Who may watch it can keep what they watch: this says what the author wishes, and clients offer. */
             downloadUrl: string | null;
+            /** @description It is not published before its author says so, or at `publishAt`; nobody else sees it. */
+            draft: boolean;
             durationMs: number;
             /**
              * Format: date-time
@@ -3311,6 +3327,11 @@ export interface components {
             playUrl: string | null;
             /** @description Of the processing. */
             progress: number;
+            /**
+             * Format: date-time
+             * @description When a draft will be published; null: at no set time.
+             */
+            publishAt: string | null;
             /** Format: date-time */
             publishedAt: string | null;
             /**
@@ -3327,8 +3348,11 @@ export interface components {
                 width: number;
             }[];
             sizeBytes: number;
-            /** @enum {string} */
-            state: "uploaded" | "processing" | "published" | "failed";
+            /**
+             * @description `ready`: a draft that could be published.
+             * @enum {string}
+             */
+            state: "uploaded" | "processing" | "ready" | "published" | "failed";
             /** @description What is done for the video after its publication. It can be played before; also if a step fails. */
             steps: {
                 done: number;

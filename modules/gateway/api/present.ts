@@ -10,6 +10,7 @@ const states = {
   [VideoState.UNSPECIFIED]: "uploaded",
   [VideoState.UPLOADED]: "uploaded",
   [VideoState.PROCESSING]: "processing",
+  [VideoState.READY]: "ready",
   [VideoState.PUBLISHED]: "published",
   [VideoState.FAILED]: "failed",
 } as const;
@@ -87,6 +88,8 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
     sizeBytes: video.sizeBytes,
     createdAt: toTime(video.createdAtMs),
     publishedAt: video.publishedAtMs ? toTime(video.publishedAtMs) : null,
+    draft: video.draft,
+    publishAt: video.publishAtMs ? toTime(video.publishAtMs) : null,
     editedAt: video.editedAtMs ? toTime(video.editedAtMs) : null,
     visibility: visibilities[video.visibility],
     commentsAllowed: stats?.commentsClosed !== true,

@@ -128,7 +128,11 @@ const Video = Type.Object(
     description: Type.String(),
     descriptionEntities: Entities,
     author: Type.Ref("User"),
-    state: oneOf("uploaded", "processing", "published", "failed"),
+    state: Type.Unsafe<"uploaded" | "processing" | "ready" | "published" | "failed">({
+      type: "string",
+      enum: ["uploaded", "processing", "ready", "published", "failed"],
+      description: "`ready`: a draft that could be published.",
+    }),
     progress: Type.Number({ minimum: 0, maximum: 1, description: "Of the processing." }),
     failure: nullable(Type.Object({ reason: Type.String(), message: Type.String() })),
     playUrl: nullableText(Type.String({ description: "H.264/AAC MP4; null until published." })),
@@ -168,6 +172,15 @@ const Video = Type.Object(
     sizeBytes: Type.Integer(),
     createdAt: Time,
     publishedAt: nullableText(Time),
+    draft: Type.Boolean({
+      description: "It is not published before its author says so, or at `publishAt`; nobody else sees it.",
+    }),
+    publishAt: nullableText(
+      Type.String({
+        format: "date-time",
+        description: "When a draft will be published; null: at no set time.",
+      }),
+    ),
     editedAt: nullableText(
       Type.String({
         format: "date-time",

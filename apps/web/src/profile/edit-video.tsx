@@ -12,6 +12,8 @@ import { TextArea } from "../ui/text-area.tsx";
 import { TickBox } from "../ui/tick-box.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { MAX_DESCRIPTION, MAX_TITLE } from "../upload/text-limits.ts";
+import { publicationOf, toRequest } from "../video/publication.ts";
+import { PublicationChoice } from "../video/publication-choice.tsx";
 import { VisibilityChoice } from "../video/visibility-choice.tsx";
 import "./edit.css";
 
@@ -28,17 +30,19 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
     visibility: video.visibility,
     commentsAllowed: video.commentsAllowed,
     downloadAllowed: video.downloadAllowed,
+    publication: publicationOf(video),
   });
   const set = (change: Partial<typeof draft>) => setDraft((now) => ({ ...now, ...change }));
-  // Comments are opened and closed once there can be some.
-  const published = video.state === "published";
+  const unpublished = video.state !== "published" && video.state !== "failed";
   const save = useMutation({
     mutationFn: () => {
-      const { commentsAllowed, ...rest } = draft;
+      const { publication, ...rest } = draft;
+      // A draft without a time loses the one that it had.
+      const when = { ...(publication.when === "draft" && { publishAt: null }), ...toRequest(publication) };
       return take(
         api.PATCH("/api/v1/videos/{id}", {
           params: { path: { id: video.id } },
-          body: { ...rest, title: draft.title.trim(), ...(published && { commentsAllowed }) },
+          body: { ...rest, title: draft.title.trim(), ...(unpublished && when) },
         }),
       );
     },
@@ -81,15 +85,16 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
           onText={(description) => set({ description })}
         />
         <VisibilityChoice value={draft.visibility} onChange={(visibility) => set({ visibility })} />
+        {unpublished && (
+          <PublicationChoice value={draft.publication} onChange={(publication) => set({ publication })} />
+        )}
         <div>
-          {published && (
-            <TickBox
-              type="checkbox"
-              label={t.commentsAllowed}
-              checked={draft.commentsAllowed}
-              onChange={(commentsAllowed) => set({ commentsAllowed })}
-            />
-          )}
+          <TickBox
+            type="checkbox"
+            label={t.commentsAllowed}
+            checked={draft.commentsAllowed}
+            onChange={(commentsAllowed) => set({ commentsAllowed })}
+          />
           <TickBox
             type="checkbox"
             label={t.downloadAllowed}
