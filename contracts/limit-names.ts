@@ -11,6 +11,7 @@ export const limitNames = [
   "pictures",
   "publishing",
   "changes of videos",
+  "shares",
   "pieces of uploads",
   "known files",
   "sessions",

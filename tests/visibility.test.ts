@@ -400,7 +400,12 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     for (const what of ["like", "bookmark", "dislike", `comments/${comment.id}`])
       for (const person of [follower, stranger])
         expectProblem(await person.delete(`${path}/${what}`), 404, "VIDEO_NOT_FOUND");
-    expect(body(await author().get<Video>(path)).counts).toEqual({ likes: 0, comments: 0, bookmarks: 0 });
+    expect(body(await author().get<Video>(path)).counts).toEqual({
+      likes: 0,
+      comments: 0,
+      bookmarks: 0,
+      shares: 0,
+    });
   });
 
   test("the same file stays open while another public video shows it, and no longer", async () => {

@@ -29,7 +29,12 @@ export function consumeVideoDeletions(
         const { videoId } = message;
         const store = storeFor({ traceId, signal });
         // In separate transactions: millions of rows must not be locked in one. Repeating does no harm.
-        for (const remove of [store.removeReactions, store.removeBookmarks, store.removeComments]) {
+        for (const remove of [
+          store.removeReactions,
+          store.removeBookmarks,
+          store.removeShares,
+          store.removeComments,
+        ]) {
           while (await remove(videoId)) checkTimeSlice();
         }
         await store.forget(videoId);

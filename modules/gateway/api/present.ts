@@ -101,6 +101,7 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
       likes: stats?.likes ?? 0,
       comments: stats?.comments ?? 0,
       bookmarks: stats?.bookmarks ?? 0,
+      shares: stats?.shares ?? 0,
     },
     bookmarked: kept,
     reaction: reactions[reaction],

@@ -205,6 +205,7 @@ const Video = Type.Object(
       likes: Type.Integer(),
       comments: Type.Integer({ description: "Replies included." }),
       bookmarks: Type.Integer(),
+      shares: Type.Integer({ description: "Each person counts once a day." }),
     }),
     bookmarked: Type.Boolean({ description: "Whether the caller keeps it; nobody else is told." }),
     reaction: Type.Unsafe<"like" | "dislike" | null>({

@@ -14,6 +14,7 @@ import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { BookmarkIcon, DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
 import { ShareLink } from "./share-link.tsx";
+import { useVideoPath } from "./use-share.ts";
 import "../ui/menu.css";
 
 interface Props {
@@ -25,6 +26,7 @@ interface Props {
 export default function VideoMenu({ video, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
+  const path = useVideoPath(video);
   const hold = useHold(video.id);
   const [step, setStep] = useState<ChangeStep | "hold" | null>(null);
   const own = me?.id === video.author.id;
@@ -45,7 +47,7 @@ export default function VideoMenu({ video, onClose }: Props) {
       <div className="menu">
         <Keep video={video} onClose={onClose} />
         {!own && <NotForMe video={video} onClose={onClose} />}
-        <ShareLink path={`/video/${video.id}`} title={video.title} text={t.copyLink} onClose={onClose} />
+        <ShareLink path={path} title={video.title} text={t.copyLink} onClose={onClose} />
         {video.downloadUrl && (
           <a href={video.downloadUrl} download onClick={onClose}>
             <DownloadIcon />

@@ -1,7 +1,6 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link, useSearch } from "wouter";
-import { asProblem } from "../api/problem.ts";
 import { bookmarksQuery, feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
@@ -9,14 +8,13 @@ import { useAgain } from "../api/use-again.ts";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
 import { FeedView } from "../feed/feed-view.tsx";
 import { playable, wanted } from "../feed/playable.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
-import { RetryButton } from "../ui/retry-button.tsx";
 import { continueFrom, continueList } from "./continue-from.ts";
 import { KEPT, LIKED_BY } from "./liked-by.ts";
+import { VideoGone } from "./video-gone.tsx";
 
 /** How far back to search for an author's videos before a very old one. */
 const MAX_PAGES = 8;
@@ -40,7 +38,7 @@ export function VideoPage({ id }: { id: string }) {
           </button>
         </Notice>
       ) : error ? (
-        <Gone error={error} onRetry={refetch} />
+        <VideoGone error={error} onRetry={refetch} />
       ) : (
         <FeedSkeleton />
       )}
@@ -104,20 +102,6 @@ function Nothing() {
   return (
     <Notice title={t.endTitle} body={t.endBody}>
       <Link href="/" className="button button-primary">
-        {t.toFeed}
-      </Link>
-    </Notice>
-  );
-}
-
-function Gone({ error, onRetry }: { error: Error; onRetry: () => unknown }) {
-  const { t } = useI18n();
-  const { status } = asProblem(error);
-  const gone = status >= 400 && status < 500 && status !== 429;
-  return (
-    <Notice title={gone ? t.videoGoneTitle : t.feedFailed} body={gone ? t.videoGoneBody : explain(t, error)}>
-      {!gone && <RetryButton error={error} onRetry={onRetry} primary />}
-      <Link href="/" className="button">
         {t.toFeed}
       </Link>
     </Notice>
