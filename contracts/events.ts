@@ -7,6 +7,7 @@ import {
   CommentsClosedSchema,
   ReactedSchema,
   ReactionsRemovedSchema,
+  SharedSchema,
 } from "./gen/interaction_events_pb.ts";
 import { MessageSentSchema } from "./gen/message_events_pb.ts";
 import {
@@ -99,6 +100,11 @@ export const bookmarked = event(
   "interaction.bookmarked.v1",
   BookmarkedSchema,
   (bookmark) => `${bookmark.videoId} ${bookmark.userId}`,
+);
+export const shared = event(
+  "interaction.shared.v1",
+  SharedSchema,
+  (share) => `${share.videoId} ${share.userId}`,
 );
 export const commented = event("interaction.commented.v1", CommentedSchema, (comment) => comment.videoId);
 export const commentDeleted = event(

@@ -14,6 +14,7 @@ import {
   relationFollowed,
   relationUnblocked,
   relationUnfollowed,
+  shared,
   videoDeleted,
   videoHeldChanged,
   videoImproved,
@@ -31,7 +32,7 @@ export const feedEvents = [
   ...[relationFollowed, relationUnfollowed, relationBlocked, relationUnblocked],
   ...[videoPublished, videoImproved, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted],
   inboxesChanged,
-  ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked],
+  ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked, shared],
 ] as const;
 
 type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message): string }
@@ -66,6 +67,7 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case commented.name:
     case commentDeleted.name:
     case commentsClosed.name:
+    case shared.name:
       return [event.message.videoId];
     case videoPublished.name:
       return [event.message.videoId, event.message.authorId, everyFeed];

@@ -10,6 +10,8 @@ export const limitNames = [
   "profiles",
   "pictures",
   "publishing",
+  "changes of videos",
+  "shares",
   "pieces of uploads",
   "known files",
   "sessions",

@@ -138,6 +138,14 @@ export const reasons = {
     says: "What a picture shows is said in at most 300 characters, without line breaks and control characters.",
   },
   PICTURES_TOO_MANY: { kind: "invalid", says: "A post has 1 to {max} pictures, each of them once." },
+  PUBLISH_AT_INVALID: {
+    kind: "invalid",
+    says: "A video can be published at a time that is still to come, within a year. Choose another time.",
+  },
+  ALREADY_PUBLISHED: {
+    kind: "conflict",
+    says: "This video is published already. Set its visibility to private to hide it.",
+  },
   VIDEO_NOT_FOUND: {
     kind: "not-found",
     says: "There is no such video, or it is not public.",

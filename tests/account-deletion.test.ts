@@ -88,8 +88,10 @@ async function entangled(server: Scenario) {
   await eve.put(`/users/${(await server.register()).id}/block`);
   for (const person of [eve, ben, ada]) {
     await person.get("/feed/following");
-    for (const video of [eves!, second!, bens!])
+    for (const video of [eves!, second!, bens!]) {
       for (const what of ["like", "bookmark"]) await person.put(`/videos/${video.id}/${what}`);
+      await person.post(`/videos/${video.id}/shares`);
+    }
   }
   await eve.put(`/videos/${bens!.id}/dislike`);
   await eve.upload(freshClip());
@@ -136,6 +138,7 @@ async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangl
     likes: 2,
     comments: 2,
     bookmarks: 2,
+    shares: 2,
   });
   const comments = body(await ada.get<Page<Comment>>(`/videos/${bens.id}/comments`)).items;
   expect(comments.map(({ id, replies }) => [id, replies])).toEqual([[his.id, 1]]);

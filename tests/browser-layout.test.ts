@@ -137,7 +137,7 @@ describe("the layout", () => {
       await page.setViewportSize({ width, height });
       const screen = { left: 0, top: 0, right: width, bottom: height, width, height };
       await until(at, async () => {
-        for (const part of await slide.locator(".rail > *, .caption > *, .stage-full").all())
+        for (const part of await slide.locator(".rail > :visible, .caption > *, .stage-full").all())
           expect(isIn(await boxOf(part), screen), `${await part.textContent()}`).toBe(true);
         const full = await boxOf(slide.locator(".stage-full"));
         expect(

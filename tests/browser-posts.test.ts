@@ -100,6 +100,71 @@ describe("what a post says and who sees it, in the browser", () => {
     await page.waitForURL(`**/user/${ben.id}`);
   });
 
+  test("a draft is saved for a time, nobody else has it, and it is out when its author says so", async () => {
+    const upload = body(await ada.upload(freshClip()), 201);
+    const json = { uploadId: upload.id, title: "Sown", draft: true };
+    const draft = await ada.settled(body(await ada.post<Video>("/videos", { json }), 201).id);
+    expect(draft.state).toBe("ready");
+    const { page } = await sit(ada, "desk", { timezoneId: "Asia/Shanghai" });
+    await page.goto("/me");
+    const mark = page.locator(".own", { hasText: "Sown" }).locator(".visibility-mark");
+    await expect.poll(() => mark.textContent()).toBe(en.draft);
+    const edit = async () => {
+      await page.getByRole("button", { name: en.manage("Sown") }).click();
+      await page.getByRole("dialog").getByRole("button", { name: en.editVideo }).click();
+      return page.getByRole("dialog");
+    };
+    const save = async (dialog: ReturnType<Page["getByRole"]>) => {
+      await dialog.getByRole("button", { name: en.save }).click();
+      await dialog.waitFor({ state: "detached" });
+    };
+    const nextYear = new Date(Date.now() + 200 * 24 * 3_600_000).toISOString().slice(0, 10);
+    const timed = await edit();
+    await timed.getByRole("radio", { name: en.publications.time }).check();
+    await timed.getByText("Asia/Shanghai").waitFor();
+    await timed.getByLabel(en.publishAtLabel).fill(`${nextYear}T09:30`);
+    await save(timed);
+    await mark.getByText(/9:30/).waitFor();
+    const stored = body(await ada.get<Video>(`/videos/${draft.id}`));
+    expect(stored.publishAt).toBe(`${nextYear}T01:30:00.000Z`);
+    expect((await ben.get(`/videos/${draft.id}`)).status).toBe(404);
+    const now = await edit();
+    expect(await now.getByLabel(en.publishAtLabel).inputValue()).toBe(`${nextYear}T09:30`);
+    await now.getByRole("radio", { name: en.publications.now }).check();
+    await save(now);
+    await mark.waitFor({ state: "detached" });
+    expect(body(await ben.get<Video>(`/videos/${draft.id}`)).publishedAt).not.toBeNull();
+  });
+
+  test("who keeps a video finds it in their profile, goes on from there to what else they keep, and may let it go", async () => {
+    body(await ada.patch<Video>(`/videos/${id}`, { json: { visibility: "public" } }));
+    const other = (await ada.publish(freshClip(), "Kept before")).id;
+    await ada.settled(other);
+    body(await ben.put(`/videos/${other}/bookmark`), 204);
+    const { page } = await sit(ben, "phone", { locale: "en-US" });
+    await page.goto(`/video/${id}`);
+    const button = inView(page).getByRole("button", { name: new RegExp(`^${en.bookmark}`) });
+    await button.tap();
+    await expect.poll(() => button.getAttribute("aria-pressed")).toBe("true");
+    await until("it is kept", async () => body(await ben.get<Video>(`/videos/${id}`)).bookmarked);
+    expect(await button.textContent()).toMatch(/1$/);
+    await page.goto("/me");
+    await page.getByRole("button", { name: en.bookmarks, exact: true }).tap();
+    const tiles = page.getByRole("region", { name: en.bookmarks }).getByRole("link");
+    await expect.poll(() => tiles.allTextContents()).toHaveLength(2);
+    await tiles.first().tap();
+    await page.waitForURL((url) => url.pathname === `/video/${id}` && url.searchParams.has("kept"));
+    await page
+      .locator(".slide[aria-posinset='2']", { hasText: "Kept before" })
+      .waitFor({ state: "attached" });
+    await button.tap();
+    await until("it is let go", async () => !body(await ben.get<Video>(`/videos/${id}`)).bookmarked);
+    // Nobody else has the tab.
+    await page.goto(`/user/${ada.id}?tab=bookmarks`);
+    await page.getByRole("button", { name: en.liked }).waitFor();
+    expect(await page.getByRole("button", { name: en.bookmarks, exact: true }).count()).toBe(0);
+  });
+
   test("a film whose address has ended gets the next one and plays", async () => {
     body(await ada.patch<Video>(`/videos/${id}`, { json: { visibility: "private" } }));
     const { page, expectStatus } = await sit(ada, "desk");

@@ -298,7 +298,7 @@ describe.each(layouts)("a crowd and kill -9, %s", (shape) => {
     }
     for (const [id] of standing) {
       const video = body(await server.api<Schemas["Video"]>("GET", `/videos/${id}`));
-      const counts = { likes: likes.get(id) ?? 0, comments: comments.get(id) ?? 0, bookmarks: 0 };
+      const counts = { likes: likes.get(id) ?? 0, comments: comments.get(id) ?? 0, bookmarks: 0, shares: 0 };
       expect(video.counts).toEqual(counts);
     }
     // These pages are cached, some since before the last kill.

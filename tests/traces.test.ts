@@ -79,6 +79,7 @@ describe.each(shapes)("traces, %s", (shape) => {
   const comment = { text: "something" };
   step("a like", ofVideo("/like"), {}, events.reacted);
   step("a bookmark", ofVideo("/bookmark"), {}, events.bookmarked);
+  step("a share", ofVideo("/shares"), { method: "post" }, events.shared);
   step("a comment", ofVideo("/comments"), { method: "post", json: comment }, events.commented);
   step(
     "an unfollow",

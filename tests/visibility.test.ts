@@ -198,7 +198,10 @@ describe.each(shapes)("who sees what, %s", (shape) => {
             return problem.reason === "COMMENT_NOT_FOUND";
           },
           may: notGuests(maySee),
-          only: viewers.filter((viewer) => viewer !== "guest"),
+          // The friend could withdraw theirs although they do not see the video.
+          only: viewers.filter(
+            (viewer) => viewer !== "guest" && !(what === "withdrawing a like" && viewer === "friend"),
+          ),
         },
       ]),
     ),
@@ -378,6 +381,31 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     expect((await send("GET", plain.playUrl)).headers.get("cache-control")).toBe(
       "public, max-age=31536000, s-maxage=0, immutable",
     );
+  });
+
+  test("what one has done can be withdrawn after the video was hidden, and whoever did nothing learns nothing", async () => {
+    const hidden = await author().settled((await author().publish(freshClip())).id);
+    const path = `/videos/${hidden.id}`;
+    const { follower, stranger } = people;
+    for (const what of ["like", "bookmark"]) await done(follower.put(`${path}/${what}`));
+    const text = { json: { text: "mine" } };
+    const comment = body(await follower.post<Schemas["Comment"]>(`${path}/comments`, text), 201);
+    await done(stranger.put(`${path}/dislike`));
+    await done(author().patch(path, { json: { visibility: "private" } }));
+    expectProblem(await follower.delete(`${path}/dislike`), 404, "VIDEO_NOT_FOUND");
+    expectProblem(await stranger.delete(`${path}/comments/${comment.id}`), 404, "VIDEO_NOT_FOUND");
+    for (const what of ["like", "bookmark", `comments/${comment.id}`])
+      await done(follower.delete(`${path}/${what}`));
+    await done(stranger.delete(`${path}/dislike`));
+    for (const what of ["like", "bookmark", "dislike", `comments/${comment.id}`])
+      for (const person of [follower, stranger])
+        expectProblem(await person.delete(`${path}/${what}`), 404, "VIDEO_NOT_FOUND");
+    expect(body(await author().get<Video>(path)).counts).toEqual({
+      likes: 0,
+      comments: 0,
+      bookmarks: 0,
+      shares: 0,
+    });
   });
 
   test("the same file stays open while another public video shows it, and no longer", async () => {

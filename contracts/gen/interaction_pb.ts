@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction.proto.
  */
 export const file_interaction: GenFile = /*@__PURE__*/
-  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIjQKElNldEJvb2ttYXJrUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgRrZXB0GAIgASgIIiYKE1NldEJvb2ttYXJrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCI1ChRMaXN0Qm9va21hcmtzUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iOAoVTGlzdEJvb2ttYXJrc1Jlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIkIKEExpc3RMaWtlZFJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNAoRTGlzdExpa2VkUmVzcG9uc2USEQoJdmlkZW9faWRzGAEgAygJEgwKBG5leHQYAiABKAkiKQoUR2V0VmlkZW9TdGF0c1JlcXVlc3QSEQoJdmlkZW9faWRzGAEgAygJIkgKFUdldFZpZGVvU3RhdHNSZXNwb25zZRIvCgVzdGF0cxgBIAMoCzIgLmRvdXlhLmludGVyYWN0aW9uLnYxLlZpZGVvU3RhdHMigwEKClZpZGVvU3RhdHMSEAoIdmlkZW9faWQYASABKAkSDQoFbGlrZXMYAiABKAESEAoIZGlzbGlrZXMYAyABKAESEAoIY29tbWVudHMYBCABKAESFwoPY29tbWVudHNfY2xvc2VkGAYgASgIEhEKCWJvb2ttYXJrcxgHIAEoAUoECAUQBiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIjUKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwSDAoEa2VwdBgCIAMoDCInChNHZXRVc2VyU3RhdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkYKFEdldFVzZXJTdGF0c1Jlc3BvbnNlEi4KBXN0YXRzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuVXNlclN0YXRzIkkKCVVzZXJTdGF0cxIPCgd1c2VyX2lkGAEgASgJEhYKDmxpa2VzX3JlY2VpdmVkGAIgASgBEhMKC2xpa2VzX2dpdmVuGAMgASgBIicKE0dldEludGVyZXN0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiSgoUR2V0SW50ZXJlc3RzUmVzcG9uc2USMgoJaW50ZXJlc3RzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuSW50ZXJlc3RzIjAKCUludGVyZXN0cxIPCgd1c2VyX2lkGAEgASgJEhIKCmF1dGhvcl9pZHMYAiADKAkiqgEKB0NvbW1lbnQSCgoCaWQYASABKAkSEAoIdmlkZW9faWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEgwKBHRleHQYBCABKAkSDQoFZmxvb3IYBSABKAESDwoHcm9vdF9pZBgGIAEoCRIYChByZXBseV90b191c2VyX2lkGAcgASgJEg8KB3JlcGxpZXMYCCABKAESFQoNY3JlYXRlZF9hdF9tcxgJIAEoASJhChFBZGRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEhMKC3JlcGx5X3RvX2lkGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSIyCgpDb21tZW50UmVmEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkiSwoTSnVkZ2VDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSIXChVEZWxldGVDb21tZW50UmVzcG9uc2UieQoTTGlzdENvbW1lbnRzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIxCgVvcmRlchgCIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRPcmRlchIOCgZjdXJzb3IYAyABKAkSDQoFbGltaXQYBCABKA0ilAEKFExpc3RDb21tZW50c1Jlc3BvbnNlEi8KCGNvbW1lbnRzGAEgAygLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIMCgRuZXh0GAIgASgJEi0KBnBpbm5lZBgDIAEoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDgoGY2xvc2VkGAQgASgIIlkKEkxpc3RSZXBsaWVzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSJTChNMaXN0UmVwbGllc1Jlc3BvbnNlEi4KB3JlcGxpZXMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkiFAoSUGluQ29tbWVudFJlc3BvbnNlIjgKFENsb3NlQ29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEg4KBmNsb3NlZBgCIAEoCCIXChVDbG9zZUNvbW1lbnRzUmVzcG9uc2UifgoUUmVwb3J0Q29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIyCgZyZWFzb24YAyABKA4yIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRSZWFzb24SDAoEdGV4dBgEIAEoCSIXChVSZXBvcnRDb21tZW50UmVzcG9uc2UiPAobTGlzdFJlcG9ydGVkQ29tbWVudHNSZXF1ZXN0Eg4KBmN1cnNvchgBIAEoCRINCgVsaW1pdBgCIAEoDSJlChxMaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlEjcKCGNvbW1lbnRzGAEgAygLMiUuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0ZWRDb21tZW50EgwKBG5leHQYAiABKAkimgEKD1JlcG9ydGVkQ29tbWVudBIuCgdjb21tZW50GAEgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIcChRmaXJzdF9yZXBvcnRlZF9hdF9tcxgCIAEoARIMCgRzcGFtGAMgASgBEg0KBWFidXNlGAQgASgBEg0KBW90aGVyGAUgASgBEg0KBXRleHRzGAYgAygJIhgKFkRpc21pc3NSZXBvcnRzUmVzcG9uc2UqTQoIUmVhY3Rpb24SGAoUUkVBQ1RJT05fVU5TUEVDSUZJRUQQABIRCg1SRUFDVElPTl9MSUtFEAESFAoQUkVBQ1RJT05fRElTTElLRRACKnUKDENvbW1lbnRPcmRlchIdChlDT01NRU5UX09SREVSX1VOU1BFQ0lGSUVEEAASFgoSQ09NTUVOVF9PUkRFUl9USU1FEAESFgoSQ09NTUVOVF9PUkRFUl9IRUFUEAISFgoSQ09NTUVOVF9PUkRFUl9GTEFUEAMqdwoMUmVwb3J0UmVhc29uEh0KGVJFUE9SVF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJSRVBPUlRfUkVBU09OX1NQQU0QARIXChNSRVBPUlRfUkVBU09OX0FCVVNFEAISFwoTUkVQT1JUX1JFQVNPTl9PVEhFUhADMuwOChJJbnRlcmFjdGlvblNlcnZpY2USUAoFUmVhY3QSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlElMKCFdpdGhkcmF3EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJnCgtTZXRCb29rbWFyaxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLlNldEJvb2ttYXJrUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLlNldEJvb2ttYXJrUmVzcG9uc2UiA5ACAhJtCg1MaXN0Qm9va21hcmtzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdEJvb2ttYXJrc1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Qm9va21hcmtzUmVzcG9uc2UiA5ACARJhCglMaXN0TGlrZWQSJi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXF1ZXN0GicuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVzcG9uc2UiA5ACARJtCg1HZXRWaWRlb1N0YXRzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VmlkZW9TdGF0c1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVzcG9uc2UiA5ACARJnCgtHZXRPcGluaW9ucxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldE9waW5pb25zUmVzcG9uc2UiA5ACARJqCgxHZXRVc2VyU3RhdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VXNlclN0YXRzUmVzcG9uc2UiA5ACARJqCgxHZXRJbnRlcmVzdHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0SW50ZXJlc3RzUmVzcG9uc2UiA5ACARJUCgpBZGRDb21tZW50EicuZG91eWEuaW50ZXJhY3Rpb24udjEuQWRkQ29tbWVudFJlcXVlc3QaHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EmcKDURlbGV0ZUNvbW1lbnQSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5KdWRnZUNvbW1lbnRSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuRGVsZXRlQ29tbWVudFJlc3BvbnNlEmoKDExpc3RDb21tZW50cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXNwb25zZSIDkAIBEmcKC0xpc3RSZXBsaWVzEiguZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcGxpZXNSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcGxpZXNSZXNwb25zZSIDkAIBEl0KClBpbkNvbW1lbnQSIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50UmVmGiguZG91eWEuaW50ZXJhY3Rpb24udjEuUGluQ29tbWVudFJlc3BvbnNlIgOQAgISbQoNQ2xvc2VDb21tZW50cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1Jlc3BvbnNlIgOQAgISbQoNUmVwb3J0Q29tbWVudBIqLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydENvbW1lbnRSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0Q29tbWVudFJlc3BvbnNlIgOQAgISggEKFExpc3RSZXBvcnRlZENvbW1lbnRzEjEuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcG9ydGVkQ29tbWVudHNSZXF1ZXN0GjIuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcG9ydGVkQ29tbWVudHNSZXNwb25zZSIDkAIBEm4KDkRpc21pc3NSZXBvcnRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuSnVkZ2VDb21tZW50UmVxdWVzdBosLmRvdXlhLmludGVyYWN0aW9uLnYxLkRpc21pc3NSZXBvcnRzUmVzcG9uc2UiA5ACAmIGcHJvdG8z");
+  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIjQKElNldEJvb2ttYXJrUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgRrZXB0GAIgASgIIiYKE1NldEJvb2ttYXJrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCI1ChRMaXN0Qm9va21hcmtzUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iOAoVTGlzdEJvb2ttYXJrc1Jlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIiUKEVNoYXJlVmlkZW9SZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJIiIKElNoYXJlVmlkZW9SZXNwb25zZRIMCgRjb2RlGAEgASgJIiMKE1Jlc29sdmVTaGFyZVJlcXVlc3QSDAoEY29kZRgBIAEoCSIoChRSZXNvbHZlU2hhcmVSZXNwb25zZRIQCgh2aWRlb19pZBgBIAEoCSJCChBMaXN0TGlrZWRSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWxpbWl0GAMgASgNIjQKEUxpc3RMaWtlZFJlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIikKFEdldFZpZGVvU3RhdHNSZXF1ZXN0EhEKCXZpZGVvX2lkcxgBIAMoCSJIChVHZXRWaWRlb1N0YXRzUmVzcG9uc2USLwoFc3RhdHMYASADKAsyIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5WaWRlb1N0YXRzIpMBCgpWaWRlb1N0YXRzEhAKCHZpZGVvX2lkGAEgASgJEg0KBWxpa2VzGAIgASgBEhAKCGRpc2xpa2VzGAMgASgBEhAKCGNvbW1lbnRzGAQgASgBEhcKD2NvbW1lbnRzX2Nsb3NlZBgGIAEoCBIRCglib29rbWFya3MYByABKAESDgoGc2hhcmVzGAggASgBSgQIBRAGIkYKEkdldE9waW5pb25zUmVxdWVzdBIwCgZwZW9wbGUYASADKAsyIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5PcGluaW9uc09mIjAKCk9waW5pb25zT2YSDwoHdXNlcl9pZBgBIAEoCRIRCgl2aWRlb19pZHMYAiADKAkiNQoTR2V0T3BpbmlvbnNSZXNwb25zZRIQCghvcGluaW9ucxgBIAMoDBIMCgRrZXB0GAIgAygMIicKE0dldFVzZXJTdGF0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiRgoUR2V0VXNlclN0YXRzUmVzcG9uc2USLgoFc3RhdHMYASADKAsyHy5kb3V5YS5pbnRlcmFjdGlvbi52MS5Vc2VyU3RhdHMiSQoJVXNlclN0YXRzEg8KB3VzZXJfaWQYASABKAkSFgoObGlrZXNfcmVjZWl2ZWQYAiABKAESEwoLbGlrZXNfZ2l2ZW4YAyABKAEiJwoTR2V0SW50ZXJlc3RzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJKChRHZXRJbnRlcmVzdHNSZXNwb25zZRIyCglpbnRlcmVzdHMYASADKAsyHy5kb3V5YS5pbnRlcmFjdGlvbi52MS5JbnRlcmVzdHMiMAoJSW50ZXJlc3RzEg8KB3VzZXJfaWQYASABKAkSEgoKYXV0aG9yX2lkcxgCIAMoCSKqAQoHQ29tbWVudBIKCgJpZBgBIAEoCRIQCgh2aWRlb19pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSDAoEdGV4dBgEIAEoCRINCgVmbG9vchgFIAEoARIPCgdyb290X2lkGAYgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYByABKAkSDwoHcmVwbGllcxgIIAEoARIVCg1jcmVhdGVkX2F0X21zGAkgASgBImEKEUFkZENvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEgwKBHRleHQYAiABKAkSEwoLcmVwbHlfdG9faWQYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJIjIKCkNvbW1lbnRSZWYSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCSJLChNKdWRnZUNvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSJ+ChRSZXBvcnRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEjIKBnJlYXNvbhgDIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydFJlYXNvbhIMCgR0ZXh0GAQgASgJIhcKFVJlcG9ydENvbW1lbnRSZXNwb25zZSI8ChtMaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgNImUKHExpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2USNwoIY29tbWVudHMYASADKAsyJS5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRlZENvbW1lbnQSDAoEbmV4dBgCIAEoCSKaAQoPUmVwb3J0ZWRDb21tZW50Ei4KB2NvbW1lbnQYASABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EhwKFGZpcnN0X3JlcG9ydGVkX2F0X21zGAIgASgBEgwKBHNwYW0YAyABKAESDQoFYWJ1c2UYBCABKAESDQoFb3RoZXIYBSABKAESDQoFdGV4dHMYBiADKAkiGAoWRGlzbWlzc1JlcG9ydHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAyp3CgxSZXBvcnRSZWFzb24SHQoZUkVQT1JUX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKElJFUE9SVF9SRUFTT05fU1BBTRABEhcKE1JFUE9SVF9SRUFTT05fQUJVU0UQAhIXChNSRVBPUlRfUkVBU09OX09USEVSEAMyvhAKEkludGVyYWN0aW9uU2VydmljZRJQCgVSZWFjdBIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USUwoIV2l0aGRyYXcSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlEmcKC1NldEJvb2ttYXJrEiguZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0Qm9va21hcmtSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0Qm9va21hcmtSZXNwb25zZSIDkAICEm0KDUxpc3RCb29rbWFya3MSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Qm9va21hcmtzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RCb29rbWFya3NSZXNwb25zZSIDkAIBEmQKClNoYXJlVmlkZW8SJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5TaGFyZVZpZGVvUmVxdWVzdBooLmRvdXlhLmludGVyYWN0aW9uLnYxLlNoYXJlVmlkZW9SZXNwb25zZSIDkAICEmoKDFJlc29sdmVTaGFyZRIpLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlc29sdmVTaGFyZVJlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXNvbHZlU2hhcmVSZXNwb25zZSIDkAIBEmEKCUxpc3RMaWtlZBImLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlcXVlc3QaJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXNwb25zZSIDkAIBEm0KDUdldFZpZGVvU3RhdHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXNwb25zZSIDkAIBEmcKC0dldE9waW5pb25zEiguZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0T3BpbmlvbnNSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0T3BpbmlvbnNSZXNwb25zZSIDkAIBEmoKDEdldFVzZXJTdGF0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXNwb25zZSIDkAIBEmoKDEdldEludGVyZXN0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXNwb25zZSIDkAIBElQKCkFkZENvbW1lbnQSJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5BZGRDb21tZW50UmVxdWVzdBodLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSZwoNRGVsZXRlQ29tbWVudBIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkp1ZGdlQ29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5EZWxldGVDb21tZW50UmVzcG9uc2USagoMTGlzdENvbW1lbnRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1Jlc3BvbnNlIgOQAgESZwoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlIgOQAgESXQoKUGluQ29tbWVudBIgLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRSZWYaKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5QaW5Db21tZW50UmVzcG9uc2UiA5ACAhJtCg1DbG9zZUNvbW1lbnRzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVzcG9uc2UiA5ACAhJtCg1SZXBvcnRDb21tZW50EiouZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0Q29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVzcG9uc2UiA5ACAhKCAQoUTGlzdFJlcG9ydGVkQ29tbWVudHMSMS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QaMi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlIgOQAgESbgoORGlzbWlzc1JlcG9ydHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5KdWRnZUNvbW1lbnRSZXF1ZXN0GiwuZG91eWEuaW50ZXJhY3Rpb24udjEuRGlzbWlzc1JlcG9ydHNSZXNwb25zZSIDkAICYgZwcm90bzM");
 
 /**
  * @generated from message douya.interaction.v1.ReactRequest
@@ -141,6 +141,76 @@ export const ListBookmarksResponseSchema: GenMessage<ListBookmarksResponse> = /*
   messageDesc(file_interaction, 5);
 
 /**
+ * @generated from message douya.interaction.v1.ShareVideoRequest
+ */
+export type ShareVideoRequest = Message<"douya.interaction.v1.ShareVideoRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ShareVideoRequest.
+ * Use `create(ShareVideoRequestSchema)` to create a new message.
+ */
+export const ShareVideoRequestSchema: GenMessage<ShareVideoRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 6);
+
+/**
+ * @generated from message douya.interaction.v1.ShareVideoResponse
+ */
+export type ShareVideoResponse = Message<"douya.interaction.v1.ShareVideoResponse"> & {
+  /**
+   * @generated from field: string code = 1;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ShareVideoResponse.
+ * Use `create(ShareVideoResponseSchema)` to create a new message.
+ */
+export const ShareVideoResponseSchema: GenMessage<ShareVideoResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 7);
+
+/**
+ * @generated from message douya.interaction.v1.ResolveShareRequest
+ */
+export type ResolveShareRequest = Message<"douya.interaction.v1.ResolveShareRequest"> & {
+  /**
+   * @generated from field: string code = 1;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ResolveShareRequest.
+ * Use `create(ResolveShareRequestSchema)` to create a new message.
+ */
+export const ResolveShareRequestSchema: GenMessage<ResolveShareRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 8);
+
+/**
+ * @generated from message douya.interaction.v1.ResolveShareResponse
+ */
+export type ResolveShareResponse = Message<"douya.interaction.v1.ResolveShareResponse"> & {
+  /**
+   * Empty: there is no such code.
+   *
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ResolveShareResponse.
+ * Use `create(ResolveShareResponseSchema)` to create a new message.
+ */
+export const ResolveShareResponseSchema: GenMessage<ResolveShareResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 9);
+
+/**
  * @generated from message douya.interaction.v1.ListLikedRequest
  */
 export type ListLikedRequest = Message<"douya.interaction.v1.ListLikedRequest"> & {
@@ -167,7 +237,7 @@ export type ListLikedRequest = Message<"douya.interaction.v1.ListLikedRequest"> 
  * Use `create(ListLikedRequestSchema)` to create a new message.
  */
 export const ListLikedRequestSchema: GenMessage<ListLikedRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 6);
+  messageDesc(file_interaction, 10);
 
 /**
  * @generated from message douya.interaction.v1.ListLikedResponse
@@ -191,7 +261,7 @@ export type ListLikedResponse = Message<"douya.interaction.v1.ListLikedResponse"
  * Use `create(ListLikedResponseSchema)` to create a new message.
  */
 export const ListLikedResponseSchema: GenMessage<ListLikedResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 7);
+  messageDesc(file_interaction, 11);
 
 /**
  * @generated from message douya.interaction.v1.GetVideoStatsRequest
@@ -208,7 +278,7 @@ export type GetVideoStatsRequest = Message<"douya.interaction.v1.GetVideoStatsRe
  * Use `create(GetVideoStatsRequestSchema)` to create a new message.
  */
 export const GetVideoStatsRequestSchema: GenMessage<GetVideoStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 8);
+  messageDesc(file_interaction, 12);
 
 /**
  * @generated from message douya.interaction.v1.GetVideoStatsResponse
@@ -225,7 +295,7 @@ export type GetVideoStatsResponse = Message<"douya.interaction.v1.GetVideoStatsR
  * Use `create(GetVideoStatsResponseSchema)` to create a new message.
  */
 export const GetVideoStatsResponseSchema: GenMessage<GetVideoStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 9);
+  messageDesc(file_interaction, 13);
 
 /**
  * @generated from message douya.interaction.v1.VideoStats
@@ -266,6 +336,13 @@ export type VideoStats = Message<"douya.interaction.v1.VideoStats"> & {
    * @generated from field: double bookmarks = 7;
    */
   bookmarks: number;
+
+  /**
+   * On how many days people shared it, each person for themselves.
+   *
+   * @generated from field: double shares = 8;
+   */
+  shares: number;
 };
 
 /**
@@ -273,7 +350,7 @@ export type VideoStats = Message<"douya.interaction.v1.VideoStats"> & {
  * Use `create(VideoStatsSchema)` to create a new message.
  */
 export const VideoStatsSchema: GenMessage<VideoStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 10);
+  messageDesc(file_interaction, 14);
 
 /**
  * @generated from message douya.interaction.v1.GetOpinionsRequest
@@ -290,7 +367,7 @@ export type GetOpinionsRequest = Message<"douya.interaction.v1.GetOpinionsReques
  * Use `create(GetOpinionsRequestSchema)` to create a new message.
  */
 export const GetOpinionsRequestSchema: GenMessage<GetOpinionsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 11);
+  messageDesc(file_interaction, 15);
 
 /**
  * @generated from message douya.interaction.v1.OpinionsOf
@@ -312,7 +389,7 @@ export type OpinionsOf = Message<"douya.interaction.v1.OpinionsOf"> & {
  * Use `create(OpinionsOfSchema)` to create a new message.
  */
 export const OpinionsOfSchema: GenMessage<OpinionsOf> = /*@__PURE__*/
-  messageDesc(file_interaction, 12);
+  messageDesc(file_interaction, 16);
 
 /**
  * @generated from message douya.interaction.v1.GetOpinionsResponse
@@ -338,7 +415,7 @@ export type GetOpinionsResponse = Message<"douya.interaction.v1.GetOpinionsRespo
  * Use `create(GetOpinionsResponseSchema)` to create a new message.
  */
 export const GetOpinionsResponseSchema: GenMessage<GetOpinionsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 13);
+  messageDesc(file_interaction, 17);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsRequest
@@ -355,7 +432,7 @@ export type GetUserStatsRequest = Message<"douya.interaction.v1.GetUserStatsRequ
  * Use `create(GetUserStatsRequestSchema)` to create a new message.
  */
 export const GetUserStatsRequestSchema: GenMessage<GetUserStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 14);
+  messageDesc(file_interaction, 18);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsResponse
@@ -372,7 +449,7 @@ export type GetUserStatsResponse = Message<"douya.interaction.v1.GetUserStatsRes
  * Use `create(GetUserStatsResponseSchema)` to create a new message.
  */
 export const GetUserStatsResponseSchema: GenMessage<GetUserStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 15);
+  messageDesc(file_interaction, 19);
 
 /**
  * @generated from message douya.interaction.v1.UserStats
@@ -399,7 +476,7 @@ export type UserStats = Message<"douya.interaction.v1.UserStats"> & {
  * Use `create(UserStatsSchema)` to create a new message.
  */
 export const UserStatsSchema: GenMessage<UserStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 16);
+  messageDesc(file_interaction, 20);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsRequest
@@ -416,7 +493,7 @@ export type GetInterestsRequest = Message<"douya.interaction.v1.GetInterestsRequ
  * Use `create(GetInterestsRequestSchema)` to create a new message.
  */
 export const GetInterestsRequestSchema: GenMessage<GetInterestsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 17);
+  messageDesc(file_interaction, 21);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsResponse
@@ -433,7 +510,7 @@ export type GetInterestsResponse = Message<"douya.interaction.v1.GetInterestsRes
  * Use `create(GetInterestsResponseSchema)` to create a new message.
  */
 export const GetInterestsResponseSchema: GenMessage<GetInterestsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 18);
+  messageDesc(file_interaction, 22);
 
 /**
  * @generated from message douya.interaction.v1.Interests
@@ -455,7 +532,7 @@ export type Interests = Message<"douya.interaction.v1.Interests"> & {
  * Use `create(InterestsSchema)` to create a new message.
  */
 export const InterestsSchema: GenMessage<Interests> = /*@__PURE__*/
-  messageDesc(file_interaction, 19);
+  messageDesc(file_interaction, 23);
 
 /**
  * @generated from message douya.interaction.v1.Comment
@@ -518,7 +595,7 @@ export type Comment = Message<"douya.interaction.v1.Comment"> & {
  * Use `create(CommentSchema)` to create a new message.
  */
 export const CommentSchema: GenMessage<Comment> = /*@__PURE__*/
-  messageDesc(file_interaction, 20);
+  messageDesc(file_interaction, 24);
 
 /**
  * @generated from message douya.interaction.v1.AddCommentRequest
@@ -554,7 +631,7 @@ export type AddCommentRequest = Message<"douya.interaction.v1.AddCommentRequest"
  * Use `create(AddCommentRequestSchema)` to create a new message.
  */
 export const AddCommentRequestSchema: GenMessage<AddCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 21);
+  messageDesc(file_interaction, 25);
 
 /**
  * @generated from message douya.interaction.v1.CommentRef
@@ -576,7 +653,7 @@ export type CommentRef = Message<"douya.interaction.v1.CommentRef"> & {
  * Use `create(CommentRefSchema)` to create a new message.
  */
 export const CommentRefSchema: GenMessage<CommentRef> = /*@__PURE__*/
-  messageDesc(file_interaction, 22);
+  messageDesc(file_interaction, 26);
 
 /**
  * @generated from message douya.interaction.v1.JudgeCommentRequest
@@ -605,7 +682,7 @@ export type JudgeCommentRequest = Message<"douya.interaction.v1.JudgeCommentRequ
  * Use `create(JudgeCommentRequestSchema)` to create a new message.
  */
 export const JudgeCommentRequestSchema: GenMessage<JudgeCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 23);
+  messageDesc(file_interaction, 27);
 
 /**
  * @generated from message douya.interaction.v1.DeleteCommentResponse
@@ -618,7 +695,7 @@ export type DeleteCommentResponse = Message<"douya.interaction.v1.DeleteCommentR
  * Use `create(DeleteCommentResponseSchema)` to create a new message.
  */
 export const DeleteCommentResponseSchema: GenMessage<DeleteCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 24);
+  messageDesc(file_interaction, 28);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsRequest
@@ -652,7 +729,7 @@ export type ListCommentsRequest = Message<"douya.interaction.v1.ListCommentsRequ
  * Use `create(ListCommentsRequestSchema)` to create a new message.
  */
 export const ListCommentsRequestSchema: GenMessage<ListCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 25);
+  messageDesc(file_interaction, 29);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsResponse
@@ -688,7 +765,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
  * Use `create(ListCommentsResponseSchema)` to create a new message.
  */
 export const ListCommentsResponseSchema: GenMessage<ListCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 26);
+  messageDesc(file_interaction, 30);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesRequest
@@ -720,7 +797,7 @@ export type ListRepliesRequest = Message<"douya.interaction.v1.ListRepliesReques
  * Use `create(ListRepliesRequestSchema)` to create a new message.
  */
 export const ListRepliesRequestSchema: GenMessage<ListRepliesRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 27);
+  messageDesc(file_interaction, 31);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesResponse
@@ -742,7 +819,7 @@ export type ListRepliesResponse = Message<"douya.interaction.v1.ListRepliesRespo
  * Use `create(ListRepliesResponseSchema)` to create a new message.
  */
 export const ListRepliesResponseSchema: GenMessage<ListRepliesResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 28);
+  messageDesc(file_interaction, 32);
 
 /**
  * @generated from message douya.interaction.v1.PinCommentResponse
@@ -755,7 +832,7 @@ export type PinCommentResponse = Message<"douya.interaction.v1.PinCommentRespons
  * Use `create(PinCommentResponseSchema)` to create a new message.
  */
 export const PinCommentResponseSchema: GenMessage<PinCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 29);
+  messageDesc(file_interaction, 33);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsRequest
@@ -777,7 +854,7 @@ export type CloseCommentsRequest = Message<"douya.interaction.v1.CloseCommentsRe
  * Use `create(CloseCommentsRequestSchema)` to create a new message.
  */
 export const CloseCommentsRequestSchema: GenMessage<CloseCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 30);
+  messageDesc(file_interaction, 34);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsResponse
@@ -790,7 +867,7 @@ export type CloseCommentsResponse = Message<"douya.interaction.v1.CloseCommentsR
  * Use `create(CloseCommentsResponseSchema)` to create a new message.
  */
 export const CloseCommentsResponseSchema: GenMessage<CloseCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 31);
+  messageDesc(file_interaction, 35);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentRequest
@@ -824,7 +901,7 @@ export type ReportCommentRequest = Message<"douya.interaction.v1.ReportCommentRe
  * Use `create(ReportCommentRequestSchema)` to create a new message.
  */
 export const ReportCommentRequestSchema: GenMessage<ReportCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 32);
+  messageDesc(file_interaction, 36);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentResponse
@@ -837,7 +914,7 @@ export type ReportCommentResponse = Message<"douya.interaction.v1.ReportCommentR
  * Use `create(ReportCommentResponseSchema)` to create a new message.
  */
 export const ReportCommentResponseSchema: GenMessage<ReportCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 33);
+  messageDesc(file_interaction, 37);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsRequest
@@ -861,7 +938,7 @@ export type ListReportedCommentsRequest = Message<"douya.interaction.v1.ListRepo
  * Use `create(ListReportedCommentsRequestSchema)` to create a new message.
  */
 export const ListReportedCommentsRequestSchema: GenMessage<ListReportedCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 34);
+  messageDesc(file_interaction, 38);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsResponse
@@ -885,7 +962,7 @@ export type ListReportedCommentsResponse = Message<"douya.interaction.v1.ListRep
  * Use `create(ListReportedCommentsResponseSchema)` to create a new message.
  */
 export const ListReportedCommentsResponseSchema: GenMessage<ListReportedCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 35);
+  messageDesc(file_interaction, 39);
 
 /**
  * @generated from message douya.interaction.v1.ReportedComment
@@ -929,7 +1006,7 @@ export type ReportedComment = Message<"douya.interaction.v1.ReportedComment"> & 
  * Use `create(ReportedCommentSchema)` to create a new message.
  */
 export const ReportedCommentSchema: GenMessage<ReportedComment> = /*@__PURE__*/
-  messageDesc(file_interaction, 36);
+  messageDesc(file_interaction, 40);
 
 /**
  * @generated from message douya.interaction.v1.DismissReportsResponse
@@ -942,7 +1019,7 @@ export type DismissReportsResponse = Message<"douya.interaction.v1.DismissReport
  * Use `create(DismissReportsResponseSchema)` to create a new message.
  */
 export const DismissReportsResponseSchema: GenMessage<DismissReportsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 37);
+  messageDesc(file_interaction, 41);
 
 /**
  * @generated from enum douya.interaction.v1.Reaction
@@ -1055,7 +1132,8 @@ export const InteractionService: GenService<{
     output: typeof ReactResponseSchema;
   },
   /**
-   * Withdraws this reaction of the caller; another one stays. Idempotent. Errors: VIDEO_NOT_FOUND.
+   * Withdraws this reaction of the caller, also when they may not see the video any more; another one stays. Idempotent.
+   * Errors: VIDEO_NOT_FOUND.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.Withdraw
    */
@@ -1084,6 +1162,26 @@ export const InteractionService: GenService<{
     methodKind: "unary";
     input: typeof ListBookmarksRequestSchema;
     output: typeof ListBookmarksResponseSchema;
+  },
+  /**
+   * A link for the caller to give to others, the same for all of a day; each counts once. Error: VIDEO_NOT_FOUND.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.ShareVideo
+   */
+  shareVideo: {
+    methodKind: "unary";
+    input: typeof ShareVideoRequestSchema;
+    output: typeof ShareVideoResponseSchema;
+  },
+  /**
+   * The video that was shared with this code, whoever may see it: ask GetVideos as whoever asks.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.ResolveShare
+   */
+  resolveShare: {
+    methodKind: "unary";
+    input: typeof ResolveShareRequestSchema;
+    output: typeof ResolveShareResponseSchema;
   },
   /**
    * Videos that a person likes, the most recently liked first.
@@ -1149,7 +1247,7 @@ export const InteractionService: GenService<{
     output: typeof CommentSchema;
   },
   /**
-   * Removes a comment, with its replies. Errors: COMMENT_NOT_FOUND, NOT_YOURS (neither the author of the comment
+   * Removes a comment, with its replies; one's own also where one may not see the video any more. Errors: COMMENT_NOT_FOUND, NOT_YOURS (neither the author of the comment
    * nor of the video nor a moderator).
    *
    * @generated from rpc douya.interaction.v1.InteractionService.DeleteComment
@@ -1191,7 +1289,7 @@ export const InteractionService: GenService<{
     output: typeof PinCommentResponseSchema;
   },
   /**
-   * The author of the video closes or opens its comments. Errors: VIDEO_NOT_FOUND, NOT_YOURS.
+   * The author of the video closes or opens its comments, also before it is published. Errors: VIDEO_NOT_FOUND, NOT_YOURS.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.CloseComments
    */

@@ -53,7 +53,7 @@ function feedOf() {
       counts = how;
     },
     read: (timeoutMs = 10_000, by = reader!) =>
-      withinDeadline(call(timeoutMs), (own) => read(by, newest, 10, own)),
+      withinDeadline(call(timeoutMs), async (own) => (await read(by, newest, 10, own)).entries),
   };
 }
 

@@ -14,18 +14,28 @@ import type { FeedStore, PageQuery } from "./store.ts";
 /** Later than anything that can be published. */
 export const newest: Entry = { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: "9223372036854775807" };
 const followingPage = 5000;
-/** How many entries are looked at in one step, when those of a page were not for the reader. */
+/** How many entries are looked at in one step, when those of a page were not for the reader, and how often. */
 const maxLook = 250;
+const maxLooks = 8;
 
 type Standings = (asked: { userId: string; otherIds: string[] }, call: Call) => Promise<Uint8Array>;
 
-/** The newest videos by people the reader follows, before a position: at most `limit`, fewer only at the end. */
+export interface FollowingPage {
+  entries: Authored[];
+  /** Fewer than asked for were found up to here; there may be more after it. */
+  lookedUpTo?: Entry;
+}
+
+/**
+ * The newest videos by people the reader follows, before a position: at most `limit`; fewer only at the end, or when
+ * very many in between are not for the reader.
+ */
 export type FollowingFeed = (
   userId: string,
   before: Entry,
   limit: number,
   call: ServedCall,
-) => Promise<Authored[]>;
+) => Promise<FollowingPage>;
 
 /**
  * What was delivered to the inbox and what is pulled from large authors. Authors who are no longer followed are left out here, before
@@ -149,10 +159,11 @@ export function followingFeed(options: {
     if (own) await lookAtPulls(userId, own, asCaller);
     const found: Authored[] = [];
     let [from, size] = [before, limit];
-    for (;;) {
+    for (let looks = 1; ; looks++) {
       const entries = await pageOf({ userId, before: from, limit: size }, call);
       found.push(...(await stillFor(userId, entries, asCaller)));
-      if (entries.length < size || found.length >= limit) return found.slice(0, limit);
+      if (entries.length < size || found.length >= limit) return { entries: found.slice(0, limit) };
+      if (looks === maxLooks) return { entries: found, lookedUpTo: entries.at(-1)! };
       from = entries.at(-1)!;
       // An author may have published a thousand for friends alone.
       size = maxLook;

@@ -5,7 +5,7 @@ import { type BoundedQueueOptions, boundedQueue } from "#platform/protect/bounde
 import { withinDeadline } from "#platform/rpc/call.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
-import { followingFeed, newest } from "./following-feed.ts";
+import { type FollowingPage, followingFeed, newest } from "./following-feed.ts";
 import { migrations } from "./migrations.ts";
 import { rebuildInboxes } from "./rebuild.ts";
 import { rebuildStore } from "./rebuild-store.ts";
@@ -22,7 +22,9 @@ const standing = new Map<string, number>([
 ]);
 let own: Awaited<ReturnType<typeof createModuleDatabase<Tables>>>;
 let store: FeedStore;
-let read: (before?: Entry, limit?: number) => Promise<string[]>;
+let page: (before?: Entry, limit?: number) => Promise<FollowingPage>;
+const read = async (before?: Entry, limit?: number) =>
+  (await page(before, limit)).entries.map(({ videoId }) => videoId);
 let lastVideo = 0;
 
 beforeAll(async () => {
@@ -43,10 +45,9 @@ beforeAll(async () => {
     protect: { boundedQueue: (_name: string, row: BoundedQueueOptions) => boundedQueue(row) },
     maxSources: 100,
   } as never);
-  read = async (before = newest, limit = 10) => {
+  page = async (before = newest, limit = 10) => {
     const call = { traceId: "0".repeat(32), deadlineMs: Date.now() + patienceMs };
-    const page = await withinDeadline(call, (served) => feed(reader, before, limit, served));
-    return page.map(({ videoId }) => videoId);
+    return withinDeadline(call, (served) => feed(reader, before, limit, served));
   };
 });
 afterAll(() => own.drop());
@@ -72,9 +73,9 @@ test("what is for friends comes from friends only, whether it is delivered or pu
       await note(video(followed, true), large),
     ];
     const open = await note(video(followed), large);
-    const page = await read();
-    expect(page).toEqual(expect.arrayContaining([theirs.videoId, open.videoId]));
-    expect(page).not.toContain(hidden.videoId);
+    const found = await read();
+    expect(found).toEqual(expect.arrayContaining([theirs.videoId, open.videoId]));
+    expect(found).not.toContain(hidden.videoId);
     await own.database.pool.query("update feed.reader set stale = true");
   }
 });
@@ -85,6 +86,27 @@ test("a page is full although an author has published hundreds for friends alone
   const recent = await note(video(followed));
   expect(await read(newest, 2)).toEqual([recent.videoId, old[1]!.videoId]);
   expect(await read(old[1]!, 2)).toEqual([old[0]!.videoId]);
+});
+
+test("thousands that are not for the reader are passed in several requests, and none is skipped", async () => {
+  const old = await note(video(followed), true);
+  const from = lastVideo + 1;
+  lastVideo += 5000;
+  await own.database.pool.query(
+    `insert into feed.author_video (author_id, published_ms, video_id, pushed, friends)
+     select $1, n, n, false, true from generate_series($2::int8, $3::int8) as n`,
+    [followed, from, lastVideo],
+  );
+  const recent = await note(video(followed), true);
+  const found: string[] = [];
+  let requests = 0;
+  for (let before: Entry | undefined = newest; before; requests++) {
+    const { entries, lookedUpTo }: FollowingPage = await page(before, 5);
+    found.push(...entries.map(({ videoId }) => videoId));
+    before = lookedUpTo;
+  }
+  expect(found).toEqual([recent.videoId, old.videoId]);
+  expect(requests).toBe(3);
 });
 
 test("whom it is for changes in place; what was taken back and is pulled now appears once", async () => {

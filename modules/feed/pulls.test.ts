@@ -43,7 +43,7 @@ beforeAll(async () => {
     asked = [];
     const call = { traceId: "0".repeat(32), deadlineMs: Date.now() + patienceMs };
     const page = await withinDeadline(call, (served) => feed(reader, newest, 100, served));
-    return page.map(({ authorId }) => authorId).reverse();
+    return page.entries.map(({ authorId }) => authorId).reverse();
   };
 });
 afterAll(() => own.drop());

@@ -13,6 +13,7 @@ import type { StoredReaction } from "./reaction-kinds.ts";
 import { reactionStore } from "./reaction-store.ts";
 import { counts } from "./recount.ts";
 import { reportStore } from "./report-store.ts";
+import { shareStore } from "./share-store.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -27,7 +28,7 @@ afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
     "truncate interaction.video, interaction.reaction, interaction.comment, interaction.person, " +
-      "interaction.reported, interaction.report, interaction.bookmark",
+      "interaction.reported, interaction.report, interaction.bookmark, interaction.share",
   );
   await addVideos(
     own.db,
@@ -37,6 +38,7 @@ beforeEach(async () => {
 
 const videoOf = (i: number) => String(10_000 + i);
 const reactions = () => reactionStore(own.db, own.events);
+const shares = () => shareStore(own.db, own.events);
 const bookmarks = () => bookmarkStore(own.db, own.events);
 const keep = (userId: string, videos: string[]) =>
   bookmarks().apply(videos.map((videoId) => ({ videoId, userId, kept: true, id: String(++lastId) })));
@@ -57,6 +59,7 @@ const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const left = async () => [
   ...(await rowsOf("select from interaction.reaction where user_id = 500")),
   ...(await rowsOf("select from interaction.bookmark where user_id = 500")),
+  ...(await rowsOf("select from interaction.share where user_id = 500")),
   ...(await rowsOf("select from interaction.comment where author_id = 500 or reply_to_user_id = 500")),
   ...(await rowsOf("select from interaction.report where reporter_id = 500")),
 ];
@@ -67,6 +70,7 @@ async function remove(): Promise<void> {
     reactions,
     comments,
     bookmarks,
+    shares,
     reports: () => reportStore(own.db),
   });
   await own.events.transaction(own.db, async (_transaction, emit) =>

@@ -10,10 +10,11 @@ import type { CommentStore } from "./comment-store.ts";
 import { storedKinds } from "./reaction-kinds.ts";
 import type { ReactionStore } from "./reaction-store.ts";
 import type { ReportStore } from "./report-store.ts";
+import type { ShareStore } from "./share-store.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * Erases the reports, reactions, bookmarks and comments of a deleted account. Each goes as if its author had withdrawn it: with
+ * Erases the reports, reactions, bookmarks, shares and comments of a deleted account. Each goes as if its author had withdrawn it: with
  * its counts, its event and the replies under it. What is on videos that are being deleted goes with them.
  */
 export function consumeErasures(
@@ -23,6 +24,7 @@ export function consumeErasures(
     reactions: StoreFor<ReactionStore>;
     comments: StoreFor<CommentStore>;
     bookmarks: StoreFor<BookmarkStore>;
+    shares: StoreFor<ShareStore>;
     reports: StoreFor<ReportStore>;
   },
 ): Consumer {
@@ -37,6 +39,7 @@ export function consumeErasures(
       await removeReactions(stores.reactions(call));
       await removeComments(stores.comments(call));
       await removeBookmarks(stores.bookmarks(call));
+      while (await stores.shares(call).forget(userId, traceId)) checkTimeSlice();
       await removeReports(stores.reports(call));
 
       async function removeBookmarks(bookmarks: BookmarkStore): Promise<void> {

@@ -8,6 +8,7 @@ import { migrations } from "./migrations.ts";
 import type { StoredReaction } from "./reaction-kinds.ts";
 import { reactionStore } from "./reaction-store.ts";
 import { removalStore } from "./removal-store.ts";
+import { shareStore } from "./share-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -59,6 +60,9 @@ describe("consumeVideoDeletions", () => {
     await bookmarks.apply(
       ["101", "102"].map((videoId) => ({ videoId, userId: "5", kept: true, id: String(++lastId) })),
     );
+    await shareStore(db, events).apply(
+      ["101", "102"].map((videoId) => ({ videoId, userId: "5", day: "2026-11-29", code: videoId })),
+    );
     const forgotten = new Set<string>();
     const consumer = consumeVideoDeletions(events, () => removalStore(db, events), {
       forget: async (videoId) => void forgotten.add(videoId),
@@ -85,8 +89,24 @@ describe("consumeVideoDeletions", () => {
     );
     expect(rows).toEqual([{ video_id: "102", count: "600" }]);
     expect(await reactions.videoStats(["101", "102"])).toEqual([
-      { video_id: "101", likes: "0", dislikes: "0", comments: "0", closed: false, bookmarks: "0" },
-      { video_id: "102", likes: "600", dislikes: "0", comments: "1", closed: false, bookmarks: "1" },
+      {
+        video_id: "101",
+        likes: "0",
+        dislikes: "0",
+        comments: "0",
+        closed: false,
+        bookmarks: "0",
+        shares: "0",
+      },
+      {
+        video_id: "102",
+        likes: "600",
+        dislikes: "0",
+        comments: "1",
+        closed: false,
+        bookmarks: "1",
+        shares: "1",
+      },
     ]);
     expect(await comments.flat("101", undefined, 9)).toEqual([]);
     expect((await reactions.userStats([author]))[0]?.likes_received).toBe("600");

@@ -21,16 +21,20 @@ export function consumeVideoDeletions(
     group: "interaction.removal",
     types: [videoDeleted],
     prepare: inTimeSlices(async (deleted: EventOf<typeof videoDeleted>[], { checkTimeSlice, signal }) => {
-      // A video that was never published has no rows.
-      const withRows = deleted.filter(({ message }) => message.publishedAtMs > 0);
-      for (const { message, traceId } of withRows)
+      // One that was never published may have a row too: its author may have closed its comments.
+      for (const { message, traceId } of deleted)
         await storeFor({ traceId, signal }).close(message.videoId, message.authorId);
       await Promise.all(deleted.map(({ message }) => published.forget(message.videoId)));
-      for (const { message, traceId } of withRows) {
+      for (const { message, traceId } of deleted) {
         const { videoId } = message;
         const store = storeFor({ traceId, signal });
         // In separate transactions: millions of rows must not be locked in one. Repeating does no harm.
-        for (const remove of [store.removeReactions, store.removeBookmarks, store.removeComments]) {
+        for (const remove of [
+          store.removeReactions,
+          store.removeBookmarks,
+          store.removeShares,
+          store.removeComments,
+        ]) {
           while (await remove(videoId)) checkTimeSlice();
         }
         await store.forget(videoId);

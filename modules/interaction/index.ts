@@ -17,6 +17,7 @@ import { getInterests } from "./handlers/get-interests.ts";
 import { commentLists } from "./handlers/list-comments.ts";
 import { reactHandlers } from "./handlers/react.ts";
 import { reportHandlers } from "./handlers/reports.ts";
+import { shareHandlers } from "./handlers/shares.ts";
 import { interestStore } from "./interest-store.ts";
 import { migrations } from "./migrations.ts";
 import { createPublishedVideos, type PublishedVideo } from "./published-videos.ts";
@@ -24,6 +25,7 @@ import { reactionStore } from "./reaction-store.ts";
 import { counts } from "./recount.ts";
 import { removalStore } from "./removal-store.ts";
 import { reportStore } from "./report-store.ts";
+import { shareStore } from "./share-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -37,6 +39,7 @@ export const interactionModule = defineModule<object, Tables>()({
     react: ({ videoId }) => videoId,
     withdraw: ({ videoId }) => videoId,
     setBookmark: ({ videoId }) => videoId,
+    shareVideo: ({ videoId }) => videoId,
     addComment: ({ videoId }) => videoId,
     listComments: ({ videoId }) => videoId,
   },
@@ -46,18 +49,20 @@ export const interactionModule = defineModule<object, Tables>()({
     const reactions = perCall(db, (until) => reactionStore(until, events));
     const comments = perCall(db, (until) => commentStore(until, events));
     const bookmarks = perCall(db, (until) => bookmarkStore(until, events));
+    const shares = perCall(db, (until) => shareStore(until, events));
     const reports = perCall(db, reportStore);
     const addRows = perCall(db, (until) => (rows: PublishedVideo[]) => addVideos(until, rows));
     const videos = createPublishedVideos(clients.video, addRows, caches);
     const blocks = askBlocks(clients.relation);
     const accounts = perCall(db, accountErasureStore);
-    const erasures = consumeErasures(events, { accounts, reactions, comments, bookmarks, reports });
+    const erasures = consumeErasures(events, { accounts, reactions, comments, bookmarks, shares, reports });
     const removal = perCall(db, (until) => removalStore(until, events));
     const deletions = consumeVideoDeletions(events, removal, videos);
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),
         ...bookmarkHandlers(bookmarks, videos, ids),
+        ...shareHandlers(shares, videos),
         getVideoStats: getVideoStats(reactions.reading),
         getOpinions: getOpinions(reactions.reading),
         getUserStats: getUserStats(reactions.reading),

@@ -16,9 +16,9 @@ export interface PublishedVideo {
 export interface PublishedVideos {
   /**
    * Adds the row of a published video if it has none, and gives its author's id. Error: VIDEO_NOT_FOUND, also when the
-   * caller may not see it.
+   * caller may not see it. With `unpublished` also of one that only its author sees yet.
    */
-  ensureRow(videoId: string, call: ServedCall): Promise<string>;
+  ensureRow(videoId: string, call: ServedCall, also?: { unpublished: boolean }): Promise<string>;
   /** It was deleted. */
   forget(videoId: string): Promise<void>;
 }
@@ -50,10 +50,10 @@ export function createPublishedVideos(
   }
 
   return {
-    async ensureRow(videoId, call) {
+    async ensureRow(videoId, call, { unpublished } = { unpublished: false }) {
       const found = await find(videoId, call);
       // Before it is published, not even its author can like it.
-      if (found?.state !== VideoState.PUBLISHED) throw refusal("VIDEO_NOT_FOUND");
+      if (!found || (found.state !== VideoState.PUBLISHED && !unpublished)) throw refusal("VIDEO_NOT_FOUND");
       const { authorId } = found;
       await authorOf.get(videoId, () => add({ videoId, authorId }, call));
       return authorId;

@@ -71,6 +71,18 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           where video_id = ${videoId}
           returning (select count(*) from gone)`.execute(transaction),
       ),
+    removeShares: (videoId: string) =>
+      inChunks(videoId, (transaction) =>
+        sql<{ count: string }>`
+          with gone as (
+            delete from interaction.share where code in (
+              select code from interaction.share where video_id = ${videoId} limit ${removalChunk}
+            ) returning code
+          )
+          update interaction.video set shares = shares - (select count(*) from gone)
+          where video_id = ${videoId}
+          returning (select count(*) from gone)`.execute(transaction),
+      ),
     removeComments: (videoId: string) =>
       inChunks(videoId, (transaction) =>
         sql<{ count: string }>`

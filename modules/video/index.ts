@@ -39,6 +39,7 @@ import { processPictures } from "./picture-pipeline.ts";
 import { picturePostStore } from "./picture-post-store.ts";
 import { removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
+import { publishAtKind, publishAtTime } from "./publication.ts";
 import { counts } from "./recount.ts";
 import { resumableStore } from "./resumable-store.ts";
 import {
@@ -99,6 +100,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         ...(config.workers > 0 && makingKinds(openHere, orders.attempts, media, log)),
         pictures: processPictures(pipeline, blobs, media, jobs),
         "remove-blob": removeBlob(pipeline, blobs),
+        [publishAtKind]: publishAtTime(db, events),
       },
       concurrency: config.workers + 1,
       heavyAtOnce: Math.max(1, config.workers),
@@ -136,7 +138,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         listPublished: listPublished(videos.reading),
         findPublished: findPublished(videos.reading),
         findOpenBlobs: findOpenBlobs(videos.reading),
-        ...updateVideo(videos, audience, mentions),
+        ...updateVideo(videos, jobs, audience, mentions),
         setCover: setCover(videos, blobs, media, jobs, audience),
         deleteVideo: deleteVideo(videos, jobs, audience),
         getRenditions: getRenditions(videos.reading),

@@ -14,7 +14,7 @@ import { unpublishedBytes } from "./upload-store.ts";
 
 type MadeLadder = Extract<Made, { kind: "rungs" }>;
 
-/** The rungs of published videos: waiting → running → done | failed. */
+/** The rungs of finished videos, also of drafts: waiting → running → done | failed. */
 export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   const unfinished = ["waiting", "running"] as const;
 
@@ -39,7 +39,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .updateTable("video")
         .set({ ladder: "running" })
         .where("id", "=", id)
-        .where("state", "=", "published")
+        .where("state", "in", ["ready", "published"])
         .where("ladder", "in", unfinished)
         .returning(["author_id", "play_key", "source_key", "info"])
         .executeTakeFirst();

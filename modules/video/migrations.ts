@@ -156,6 +156,15 @@ export const migrations: Migrations = {
     -- A ThumbHash of the cover, in base64.
     alter table video.video add thumb_hash text not null default '';
   `,
+  "0018-drafts": `
+    alter table video.video
+      -- Not published when it is made: it waits for its author, or for the time that they have set.
+      add draft boolean not null default false,
+      add publish_at_ms int8;
+    alter table video.video drop constraint video_state_check;
+    alter table video.video add constraint video_state_check
+      check (state in ('uploaded', 'processing', 'ready', 'published', 'failed')) not valid;
+  `,
   "0021-loudness-and-storyboards": `
     alter table video.video
       -- As measured before its rungs were made: lufs, peakDb; null: not yet, or nothing to hear.

@@ -1,17 +1,15 @@
 import { sql } from "kysely";
-import { videoPublished, videoVisibilityChanged } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
-import { countWorks } from "./author-rows.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
+import { publishReady } from "./publication.ts";
 import { shownKeys } from "./shown-files.ts";
 import type { StoredPicture, Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
-import { toVisibility } from "./visibility.ts";
 
 /** What is published, with the blobs that are kept for it. */
 export interface PublishedFile {
@@ -56,8 +54,8 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .execute();
     },
     /**
-     * The end of the pipeline: state, count, event, released blobs and the job, in one transaction. False if the
-     * video is gone.
+     * The end of the pipeline: state, count, event, released blobs and the job, in one transaction. A draft is not
+     * published yet. False if the video is gone.
      */
     async finish(
       id: VideoId,
@@ -74,7 +72,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         const video = await transaction
           .updateTable("video")
           .set({
-            state: "published",
+            state: "ready",
             progress: 1,
             play_key: result.playKey,
             cover_key: result.coverKey,
@@ -88,27 +86,19 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             pictures: JSON.stringify(result.pictures),
             ladder: result.rungs > 0 ? "waiting" : "none",
             ladder_rungs: result.rungs,
-            published_ms: sql`floor(extract(epoch from clock_timestamp()) * 1000)`,
           })
           .where("id", "=", id)
           .where("state", "=", "processing")
-          .returning(["author_id", "published_ms", "visibility", "source_key"])
+          .returning([
+            "source_key",
+            sql<boolean>`coalesce(
+              not draft or publish_at_ms <= extract(epoch from clock_timestamp()) * 1000, false)`.as("due"),
+          ])
           .executeTakeFirst();
         if (!video) return false;
         await job.finish(transaction);
-        const isPublic = video.visibility === "public";
-        if (isPublic) await countWorks(transaction, video.author_id, 1);
         if (result.rungs > 0) await jobs.add(transaction, "ladder", id, { traceId: job.traceId });
-        const published = {
-          videoId: id,
-          authorId: video.author_id,
-          publishedAtMs: Number(video.published_ms),
-        };
-        if (isPublic) emit(videoPublished, published, job.traceId);
-        else {
-          const change = { ...published, now: toVisibility(video.visibility), blobKeys: shown };
-          emit(videoVisibilityChanged, change, job.traceId);
-        }
+        if (video.due) await publishReady(transaction, emit, id, job.traceId);
         const kept = [...shown, ...(result.keepsSource ? [video.source_key] : [])];
         await releaseBlobs(transaction, jobs, [id], kept);
         return true;
@@ -121,7 +111,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .updateTable("video")
           .set({ state: "failed", failure_reason: failure.reason, failure_message: failure.message })
           .where("id", "=", id)
-          .where("state", "!=", "published")
+          .where("state", "in", ["uploaded", "processing"])
           .returning("id")
           .executeTakeFirst();
         if (failed) await releaseBlobs(transaction, jobs, [id]);

@@ -8,7 +8,7 @@ import { firstRenditionShortSidePx } from "./rules.ts";
 
 const progressEveryMs = 500;
 
-/** uploaded → processing → published | failed: what is playable soonest, and a cover. */
+/** uploaded → processing → published, or ready if it is a draft | failed: what is playable soonest, and a cover. */
 export async function processVideo(bench: Bench, media: Media, signal: AbortSignal): Promise<Made> {
   const { order } = bench;
   return withDrafts(bench, ["mp4", "jpg"], async ([video, cover]) => {

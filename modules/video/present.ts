@@ -7,6 +7,7 @@ import { toVisibility } from "./visibility.ts";
 const states = {
   uploaded: VideoState.UPLOADED,
   processing: VideoState.PROCESSING,
+  ready: VideoState.READY,
   published: VideoState.PUBLISHED,
   failed: VideoState.FAILED,
 } as const;
@@ -48,6 +49,8 @@ export function toVideo(
     thumbHash: video.thumb_hash,
     coverTimesMs: video.author_id === callerId ? video.cover_times_ms : [],
     hasStoryboard: video.storyboard !== null,
+    draft: video.draft,
+    publishAtMs: Number(video.publish_at_ms ?? 0),
     ladder: ladders[video.ladder],
     ladderRungs: video.ladder_rungs,
     renditions: video.renditions,

@@ -15,19 +15,20 @@ export const counts: readonly KeptCount[] = [
     kept: sql`
       select v.id, count(*) from video.video v
       join video.blob_use u on u.owner_id = v.id and u.key in (v.play_key, v.cover_key)
-      where v.state = 'published' group by 1`,
+      where v.state in ('ready', 'published') group by 1`,
     facts: sql`
-      select id, case when play_key in (cover_key, '') then 1 else 2 end from video.video where state = 'published'`,
+      select id, case when play_key in (cover_key, '') then 1 else 2 end from video.video
+      where state in ('ready', 'published')`,
   },
   {
     what: "pictures of posts",
     kept: sql`
       select v.id, count(*) from video.video v
       join video.blob_use u on u.owner_id = v.id and u.key like 'post/%'
-      where v.state = 'published' group by 1`,
+      where v.state in ('ready', 'published') group by 1`,
     facts: sql`
       select v.id, count(distinct size ->> 'key') from video.video v, jsonb_path_query(v.pictures, '$[*].sizes[*]') size
-      where v.state = 'published' group by 1`,
+      where v.state in ('ready', 'published') group by 1`,
   },
   {
     what: "rungs of videos",

@@ -59,6 +59,15 @@ export function checkAlt(alt: string): string {
   return checkText(alt, { label: "What a picture shows", reason: "ALT_INVALID", min: 0, max: 300 });
 }
 
+const yearMs = 366 * 24 * 3_600_000;
+
+/** When a draft is to be published, or null: at no set time. */
+export function checkPublishAt(publishAtMs: number, nowMs = Date.now()): number | null {
+  if (publishAtMs === 0) return null;
+  if (!(publishAtMs > nowMs && publishAtMs <= nowMs + yearMs)) throw refusal("PUBLISH_AT_INVALID");
+  return Math.ceil(publishAtMs);
+}
+
 /** A token of a deleted account may still be valid, but nothing can be added with it. */
 export function endOfSession(error: unknown): never {
   throw error instanceof AccountsDeleted ? accountDeleted() : error;

@@ -7,7 +7,7 @@ import type { Mentions } from "./mentions.ts";
 import type { VisibilityName } from "./visibility.ts";
 
 type Json<T> = ColumnType<T, string, string>;
-type VideoStateName = "uploaded" | "processing" | "published" | "failed";
+type VideoStateName = "uploaded" | "processing" | "ready" | "published" | "failed";
 
 interface ShownRendition {
   shortSide: number;
@@ -88,6 +88,8 @@ export interface Tables extends JobTables {
     download_allowed: Generated<boolean>;
     thumb_hash: Generated<string>;
     cover_times_ms: Generated<number[]>;
+    draft: Generated<boolean>;
+    publish_at_ms: ColumnType<string | null, number | null | undefined, number | null>;
     ladder: Generated<"none" | "waiting" | "running" | "done" | "failed">;
     ladder_rungs: Generated<number>;
     loudness: ColumnType<Loudness | null, string | null | undefined, string | null>;

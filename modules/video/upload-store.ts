@@ -10,6 +10,7 @@ import type { MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
 import { lockAuthor } from "./author-rows.ts";
 import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { isPicture, toUpload } from "./present-upload.ts";
+import { schedulePublication } from "./publication.ts";
 import { announcedMs, firstRenditionShortSidePx } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
@@ -98,8 +99,8 @@ export function uploadStore(db: Kysely<Tables>) {
      */
     async publish(
       video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string } & Partial<
-        Pick<VideoRow, "description" | "mentions" | "visibility" | "download_allowed">
-      >,
+        Pick<VideoRow, "description" | "mentions" | "visibility" | "download_allowed" | "draft">
+      > & { publish_at_ms?: number | null },
       jobs: Jobs,
     ): Promise<VideoRow | undefined> {
       return inTransaction(db, async (transaction) => {
@@ -130,6 +131,8 @@ export function uploadStore(db: Kysely<Tables>) {
           owner: video.authorId,
           expectedMs: expectedMs(info, firstRenditionShortSidePx, availableParallelism()),
         });
+        const publishAtMs = video.publish_at_ms;
+        await schedulePublication(transaction, jobs, { id: video.id, publishAtMs, traceId: traceOf(db) });
         return transaction
           .insertInto("video")
           .values({
@@ -141,6 +144,8 @@ export function uploadStore(db: Kysely<Tables>) {
             mentions: video.mentions && JSON.stringify(video.mentions),
             visibility: video.visibility,
             download_allowed: video.download_allowed,
+            draft: video.draft,
+            publish_at_ms: video.publish_at_ms,
             state: "uploaded",
             source_key: upload.source_key,
             duration_ms: info.durationMs,

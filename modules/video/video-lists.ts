@@ -12,7 +12,7 @@ const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
   ...(["play_key", "cover_key", "duration_ms", "width", "height", "size_bytes"] as const),
   ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
-  ...(["visibility", "download_allowed"] as const),
+  ...(["visibility", "download_allowed", "draft", "publish_at_ms"] as const),
   ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "storyboard", "cover_times_ms"] as const),
   "pictures",
 ] satisfies (keyof ShownVideo)[];

@@ -2,10 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
-import { waiting } from "#platform/testing/held-up.ts";
+import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
 import { type PipelineStore, pipelineStore } from "./pipeline-store.ts";
+import { publishAtTime } from "./publication.ts";
 import type { Tables } from "./tables.ts";
 import { type UploadStore, uploadStore } from "./upload-store.ts";
 import { type VideoStore, videoStore } from "./video-store.ts";
@@ -180,6 +181,77 @@ describe("publishing", () => {
     await finish(good);
     await store.fail(good, { reason: "TOO_LATE", message: "" }, jobs);
     expect(await store.videosById([good])).toMatchObject([{ state: "published" }]);
+  });
+});
+
+describe("a draft", () => {
+  const later = () => Date.now() + 3_600_000;
+  const ring = (id: VideoId, publishAtMs: number) =>
+    publishAtTime(own.db, own.events).run(jobOf("publish-at", `${id} ${publishAtMs}`));
+  const state = async (id: VideoId) => (await store.videosById([id]))[0]!.state;
+  const change = (id: VideoId, what: object) => store.updateVideo(id, ann, { mentions: {}, ...what }, jobs);
+  async function draft(): Promise<VideoId> {
+    const id = await processing();
+    await change(id, { draft: true });
+    return id;
+  }
+
+  test("is neither published nor counted nor told of when it is made, and is when its author says so", async () => {
+    const id = await draft();
+    await finish(id);
+    const told = async () => (await own.database.pool.query("select type from events.log")).rows.length;
+    expect([await state(id), await works(), await told()]).toEqual(["ready", 0, 0]);
+    await store.fail(id, { reason: "TOO_LATE", message: "" }, jobs);
+    expect(await state(id)).toBe("ready");
+    await change(id, { draft: false, publish_at_ms: null });
+    await change(id, { draft: false, publish_at_ms: null });
+    expect([await state(id), await works(), await told()]).toEqual(["published", 1, 1]);
+    await expect(change(id, { draft: true })).rejects.toMatchObject({ reason: "ALREADY_PUBLISHED" });
+  });
+
+  test("is published by the job of its time alone, once", async () => {
+    const id = await draft();
+    await finish(id);
+    const [first, second] = [later(), later() + 60_000];
+    await change(id, { publish_at_ms: first });
+    await change(id, { publish_at_ms: second });
+    expect(await remaining("publish-at")).toEqual([`${id} ${first}`, `${id} ${second}`]);
+    await ring(id, first);
+    expect(await state(id)).toBe("ready");
+    await ring(id, second);
+    await ring(id, second);
+    expect([await state(id), await works()]).toEqual(["published", 1]);
+    expect(await remaining("publish-at")).toEqual([]);
+  });
+
+  test("whose time came while it was being made is published at its end", async () => {
+    const id = await draft();
+    await change(id, { publish_at_ms: 1 });
+    await ring(id, 1);
+    expect(await state(id)).toBe("processing");
+    await finish(id);
+    expect(await state(id)).toBe("published");
+  });
+
+  test("whose time comes while its pipeline is just ending is published", async () => {
+    const id = await draft();
+    const at = later();
+    await change(id, { publish_at_ms: at });
+    const end = `update video.video set state = 'ready' where id = ${id}`;
+    const outcome = await heldUp(
+      own.database.pool,
+      end,
+      () => ring(id, at),
+      async () => {},
+    );
+    expect([outcome, await state(id)]).toEqual([undefined, "published"]);
+  });
+
+  test("takes its time with it when it is deleted", async () => {
+    const id = await draft();
+    await change(id, { publish_at_ms: later() });
+    expect(await store.deleteVideo(id, ann, jobs)).toBe(true);
+    expect(await remaining("publish-at")).toEqual([]);
   });
 });
 

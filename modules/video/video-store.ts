@@ -6,12 +6,14 @@ import {
   videoVisibilityChanged,
 } from "#contracts/events.ts";
 import type { UserId, VideoId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
 import { lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { type Mentions, mentionsIn } from "./mentions.ts";
+import { publishAtKey, publishAtKind, publishReady, schedulePublication } from "./publication.ts";
 import { shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
@@ -24,6 +26,9 @@ export interface VideoChange {
   mentions: Mentions;
   visibility?: VisibilityName;
   download_allowed?: boolean;
+  draft?: boolean;
+  /** Null: at no set time. */
+  publish_at_ms?: number | null;
 }
 
 /** Videos as they are read, changed, deleted and held. Everything that lasts is written in one transaction with the fact. */
@@ -41,13 +46,19 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .where("author_id", "=", authorId)
           .where("held", "=", false)
-          .returning(["state", "published_ms", "visibility", ...shownColumns])
+          .returning(["state", "published_ms", "visibility", "publish_at_ms", ...shownColumns])
           .executeTakeFirst();
         if (!video) return false;
         if (video.state === "published" && video.visibility === "public")
           await countWorks(transaction, authorId, -1);
         const ofPipeline = ["process", "pictures", "ladder"];
         await transaction.deleteFrom("job").where("kind", "in", ofPipeline).where("key", "=", id).execute();
+        if (video.publish_at_ms !== null)
+          await transaction
+            .deleteFrom("job")
+            .where("kind", "=", publishAtKind)
+            .where("key", "=", publishAtKey(id, video.publish_at_ms))
+            .execute();
         const blobKeys = await shownBy(transaction, id, video);
         await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
         await releaseBlobs(transaction, jobs, [id]);
@@ -56,17 +67,24 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         return true;
       });
     },
-    /** Changes a video, with its count and events; false if it is not the author's or is on hold. */
-    async updateVideo(id: VideoId, authorId: UserId, change: VideoChange): Promise<boolean> {
+    /**
+     * Changes a video, with its count, job and events; a draft that need not wait any more is published with it. False
+     * if it is not the author's or is on hold. Error: ALREADY_PUBLISHED.
+     */
+    async updateVideo(id: VideoId, authorId: UserId, change: VideoChange, jobs: Jobs): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
-        const was = await changeable(transaction, id, authorId);
-        if (!was) return false;
+        const found = await changeable(transaction, id, authorId);
+        if (!found) return false;
+        const publishAtMs = found.publish_at_ms === null ? null : Number(found.publish_at_ms);
+        const was = { ...found, publish_at_ms: publishAtMs };
+        const published = was.state === "published";
+        if (published && (change.draft || change.publish_at_ms)) throw refusal("ALREADY_PUBLISHED");
         const now = { ...was, ...change };
         const edited = now.title !== was.title || now.description !== was.description;
         const changed = edited || now.download_allowed !== was.download_allowed;
         const moved = now.visibility !== was.visibility;
-        if (!changed && !moved) return true;
-        const published = was.state === "published";
+        const timed = now.draft !== was.draft || now.publish_at_ms !== was.publish_at_ms;
+        if (!changed && !moved && !timed) return true;
         await transaction
           .updateTable("video")
           .set({
@@ -77,12 +95,18 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             ),
             visibility: now.visibility,
             download_allowed: now.download_allowed,
+            draft: now.draft,
+            publish_at_ms: now.publish_at_ms,
             ...(edited && published && { edited_at: new Date() }),
           })
           .where("id", "=", id)
           .execute();
-        // An unpublished video was shown to nobody else.
-        if (!published) return true;
+        if (!published) {
+          // It was shown to nobody else.
+          if (timed) await schedulePublication(transaction, jobs, { id, publishAtMs: now.publish_at_ms });
+          if (was.state === "ready" && !now.draft) await publishReady(transaction, emit, id);
+          return true;
+        }
         if (changed) emit(videoRetitled, { videoId: id, authorId });
         if (!moved) return true;
         const [wasPublic, isPublic] = [was, now].map(({ visibility }) => visibility === "public");
@@ -157,7 +181,7 @@ const changeable = (on: Transaction<Tables>, id: VideoId, authorId: UserId) =>
   on
     .selectFrom("video")
     .select(["title", "description", "mentions", "visibility", "download_allowed"])
-    .select(["state", "published_ms", ...shownColumns])
+    .select(["state", "published_ms", "draft", "publish_at_ms", ...shownColumns])
     .where("id", "=", id)
     .where("author_id", "=", authorId)
     .where("held", "=", false)

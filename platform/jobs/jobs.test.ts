@@ -613,6 +613,21 @@ test("background work begins when nothing else is due, one at a time, and nothin
   await expect.poll(() => began.at(-1)).toBe("background 2");
 });
 
+test("brief work begins when it is due although no place is free, and not before", async () => {
+  const began: string[] = [];
+  const run = async (job: Job) => {
+    began.push(job.key);
+    if (job.key.startsWith("long")) await aborted(job);
+  };
+  const queue = start({ work: { run }, ring: { run, brief: true } }, { concurrency: 1 });
+  await queue.add(db, "ring", "in an hour", { runAt: new Date(Date.now() + 3_600_000) });
+  await add(queue, "work", "long work");
+  await expect.poll(() => began).toEqual(["long work"]);
+  await queue.add(db, "ring", "now", { runAt: new Date(Date.now() + 50) });
+  await expect.poll(() => began).toEqual(["long work", "now"]);
+  await expect.poll(async () => (await jobs()).map(({ key }) => key)).toEqual(["in an hour", "long work"]);
+});
+
 test("short work need not wait until heavy work has ended", async () => {
   const began: string[] = [];
   const run = async (job: Job) => {

@@ -31,13 +31,14 @@ export interface Jobs {
    * or was given up. So a key names one fact, and what happens again has another key: a running job may have read what
    * was before. One that was given up waits for an operator. The workers of this process look
    * for it after the commit, those of others with their next heartbeat. With a fair share it comes after its owner's
-   * other jobs, and later the longer it takes. Without one it comes when it is due.
+   * other jobs, and later the longer it takes. Without one it comes when it is due: at once, or at `runAt`, within a
+   * heartbeat.
    */
   add(
     on: JobDatabase,
     kind: string,
     key: string,
-    of?: Partial<FairShare> & { traceId?: string },
+    of?: Partial<FairShare> & { traceId?: string; runAt?: Date },
   ): Promise<void>;
   /** Starts to work on jobs of these kinds in this process. Once for each module. */
   work(options: WorkOptions): Workers;
@@ -74,11 +75,11 @@ export function createJobs(options: { database: Database; lease: ProcessLease; l
     of(module) {
       const db = database.of<JobTables>(module);
       return {
-        async add(on, kind, key, { traceId, owner, expectedMs = 0 } = {}) {
+        async add(on, kind, key, { traceId, runAt, owner, expectedMs = 0 } = {}) {
           const place = owner === undefined ? {} : fairPlace(on, { owner, expectedMs });
           await on
             .insertInto("job")
-            .values({ kind, key, trace_id: traceId, ...place })
+            .values({ kind, key, trace_id: traceId, ...(runAt && { run_at: runAt }), ...place })
             .onConflict((conflict) => conflict.columns(["kind", "key"]).doNothing())
             .execute();
           afterCommit(on, () => working.get(module)?.wake());

@@ -38,7 +38,12 @@ export interface JobKind extends Attempts {
    * one at a time, and no other job waits for it.
    */
   background?: boolean;
+  /** Takes a moment, and somebody counts on the time: begun also while no place is free, one at a time. */
+  brief?: boolean;
 }
+
+/** Which jobs wait for one another. */
+type Lane = "normal" | "background" | "brief";
 
 /** A process that is never idle begins what has waited for so long in the background all the same. */
 const patientMs = 15 * 60_000;
@@ -85,26 +90,30 @@ export function startWorkers(
   let claiming: Promise<void> | undefined;
   let claimAgain = false;
 
-  const isBackground = (kind: string) => kinds[kind]?.background ?? false;
-  const foreground = () => [...running.values()].filter(({ row }) => !isBackground(row.kind));
+  const laneOf = (kind: string): Lane =>
+    kinds[kind]?.background ? "background" : kinds[kind]?.brief ? "brief" : "normal";
+  const runningIn = (lane: Lane) => [...running.values()].filter(({ row }) => laneOf(row.kind) === lane);
+  const briefKinds = Object.keys(kinds).filter((kind) => laneOf(kind) === "brief");
 
-  async function claimNext(background: boolean, dueForMs = 0): Promise<ClaimedJob | undefined> {
-    const wanted = Object.keys(kinds).filter((kind) => isBackground(kind) === background);
+  async function claimNext(lane: Lane, dueForMs = 0): Promise<ClaimedJob | undefined> {
+    const wanted = Object.keys(kinds).filter((kind) => laneOf(kind) === lane);
     if (wanted.length === 0) return undefined;
-    const others = foreground();
+    const others = runningIn("normal");
     // Nobody gets the last place as a second one: even if `heavy` was estimated wrong, others need not wait.
-    const isLastPlace = !background && others.length === concurrency - 1;
+    const isLastPlace = lane === "normal" && others.length === concurrency - 1;
     return desk.claim({
       kinds: wanted,
       // Also when we lost our lease: they still run here until they are interrupted.
       exceptIds: [...running.keys(), ...resting],
-      lightOnly: !background && others.filter(({ row }) => row.heavy).length >= heavyAtOnce,
+      lightOnly: lane === "normal" && others.filter(({ row }) => row.heavy).length >= heavyAtOnce,
       exceptOwners: isLastPlace ? others.flatMap(({ row }) => row.owner ?? []) : [],
       dueForMs,
     });
   }
 
-  const hasRoom = () => foreground().length < concurrency;
+  const hasPlace = () => runningIn("normal").length < concurrency;
+  const mayBegin = (lane: Lane) => !stopping.signal.aborted && runningIn(lane).length === 0;
+  const hasRoom = () => hasPlace() || (briefKinds.length > 0 && mayBegin("brief"));
 
   function begin(row: ClaimedJob): void {
     const interrupt = new AbortController();
@@ -118,13 +127,17 @@ export function startWorkers(
   async function claimWhileFree(): Promise<void> {
     do {
       claimAgain = false;
-      while (hasRoom() && !stopping.signal.aborted) {
-        const row = await claimNext(false);
+      if (mayBegin("brief")) {
+        const row = await claimNext("brief");
+        if (row) begin(row);
+      }
+      while (hasPlace() && !stopping.signal.aborted) {
+        const row = await claimNext("normal");
         if (!row) break;
         begin(row);
       }
-      if (foreground().length === running.size && !stopping.signal.aborted) {
-        const row = await claimNext(true, running.size === 0 ? 0 : backgroundPatienceMs);
+      if (mayBegin("background")) {
+        const row = await claimNext("background", running.size === 0 ? 0 : backgroundPatienceMs);
         if (row) begin(row);
       }
     } while (claimAgain);

@@ -98,7 +98,7 @@ export function scenarioOf(get: () => Deployment): Scenario {
           "the end of the pipeline",
           async () => {
             const video = body(await me.get<Schemas["Video"]>(`/videos/${id}`));
-            return (video.state === "published" || video.state === "failed") && video;
+            return ["ready", "published", "failed"].includes(video.state) && video;
           },
           nowAndThenMs,
         ),

@@ -1205,6 +1205,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shares/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The video to which a shared link leads */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    code: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Video"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/uploads": {
         parameters: {
             query?: never;
@@ -2085,12 +2132,19 @@ export interface paths {
                         description?: string;
                         /** @description Whether clients offer to save the file. */
                         downloadAllowed?: boolean;
+                        /** @description Not published yet: nobody but the author sees it. `false` publishes it, as soon as it is made. What is published is no draft again. */
+                        draft?: boolean;
                         pictures?: {
                             /** @description What a picture shows, for people who cannot see it: at most 300 characters, without line breaks. */
                             alt?: string;
                             /** @description A 64-bit id as a decimal string. */
                             uploadId: string;
                         }[];
+                        /**
+                         * Format: date-time
+                         * @description When it is published, within a year; it is a draft until then.
+                         */
+                        publishAt?: string;
                         /** @description At most 200 characters, without line breaks. */
                         title: string;
                         /** @description A 64-bit id as a decimal string. */
@@ -2223,7 +2277,7 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description Whether there may be more comments; once it is published. */
+                        /** @description Whether there may be more comments. */
                         commentsAllowed?: boolean;
                         /** @description The time of the picture that is the cover; once it is published. */
                         coverAtMs?: number;
@@ -2231,6 +2285,13 @@ export interface paths {
                         description?: string;
                         /** @description Whether clients offer to save the file. */
                         downloadAllowed?: boolean;
+                        /** @description Not published yet: nobody but the author sees it. `false` publishes it, as soon as it is made. What is published is no draft again. */
+                        draft?: boolean;
+                        /**
+                         * Format: date-time
+                         * @description When it is published, within a year; it is a draft until then. Null: at no set time.
+                         */
+                        publishAt?: string | null;
                         /** @description At most 200 characters, without line breaks. */
                         title?: string;
                         /**
@@ -3151,6 +3212,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/videos/{id}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Share a video: a link to give to others
+         * @description The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the same code. It leads to the video for those who may see it, as long as they may.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @description 10 letters and digits. */
+                            code: string;
+                            /** @description Of the page. */
+                            url: string;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3328,6 +3445,8 @@ export interface components {
                 /** @description Replies included. */
                 comments: number;
                 likes: number;
+                /** @description Each person counts once a day. */
+                shares: number;
             };
             /** @description For the author only: times whose pictures would do as covers, the best first. */
             coverTimesMs: number[];
@@ -3352,6 +3471,8 @@ export interface components {
             downloadAllowed: boolean;
             /** @description The film as a file to save; null until published, and where the author does not allow it. Who may watch it can keep what they watch: this says what the author wishes, and clients offer. */
             downloadUrl: string | null;
+            /** @description It is not published before its author says so, or at `publishAt`; nobody else sees it. */
+            draft: boolean;
             durationMs: number;
             /**
              * Format: date-time
@@ -3399,6 +3520,11 @@ export interface components {
             playUrl: string | null;
             /** @description Of the processing. */
             progress: number;
+            /**
+             * Format: date-time
+             * @description When a draft will be published; null: at no set time.
+             */
+            publishAt: string | null;
             /** Format: date-time */
             publishedAt: string | null;
             /**
@@ -3415,8 +3541,11 @@ export interface components {
                 width: number;
             }[];
             sizeBytes: number;
-            /** @enum {string} */
-            state: "uploaded" | "processing" | "published" | "failed";
+            /**
+             * @description `ready`: a draft that could be published.
+             * @enum {string}
+             */
+            state: "uploaded" | "processing" | "ready" | "published" | "failed";
             /** @description What is done for the video after its publication. It can be played before; also if a step fails. */
             steps: {
                 done: number;

@@ -12,7 +12,8 @@ export function getClassicFeed(
   return async (request, call) => {
     const limit = Math.min(request.limit, maxPage);
     const before = request.beforeMs > 0 ? { publishedAtMs: request.beforeMs, videoId: "0" } : newest;
-    const followed = await feed(requireCaller(call), before, limit + 1, call);
+    // What is beyond a thousand that are not for the reader is left to the other feed: these pages have a time alone.
+    const { entries: followed } = await feed(requireCaller(call), before, limit + 1, call);
     const first = followed.filter((entry) => entry.publishedAtMs > Date.now() - firstClassMs);
     // A full page of followed authors leaves no room for others.
     const published =

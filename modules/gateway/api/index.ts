@@ -21,6 +21,7 @@ import { reactionRoutes } from "./reactions.ts";
 import { reportRoutes } from "./reports.ts";
 import { resumableUploadRoutes } from "./resumable-uploads.ts";
 import { sharedSchemas } from "./schemas.ts";
+import { shareRoutes } from "./shares.ts";
 import { videoRoutes } from "./videos.ts";
 
 function securityOf({ issuer, required }: Caller): Record<string, string[]>[] {
@@ -90,6 +91,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
     await routes.register(reactionRoutes(context));
+    await routes.register(shareRoutes(context));
     await routes.register(commentRoutes(context));
     await routes.register(reportRoutes(context));
     await routes.register(followRoutes(context));

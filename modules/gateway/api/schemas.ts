@@ -133,7 +133,11 @@ const Video = Type.Object(
     description: Type.String(),
     descriptionEntities: Entities,
     author: Type.Ref("User"),
-    state: oneOf("uploaded", "processing", "published", "failed"),
+    state: Type.Unsafe<"uploaded" | "processing" | "ready" | "published" | "failed">({
+      type: "string",
+      enum: ["uploaded", "processing", "ready", "published", "failed"],
+      description: "`ready`: a draft that could be published.",
+    }),
     progress: Type.Number({ minimum: 0, maximum: 1, description: "Of the processing." }),
     failure: nullable(Type.Object({ reason: Type.String(), message: Type.String() })),
     kind: Type.Unsafe<"video" | "pictures">({
@@ -204,6 +208,15 @@ const Video = Type.Object(
     sizeBytes: Type.Integer(),
     createdAt: Time,
     publishedAt: nullableText(Time),
+    draft: Type.Boolean({
+      description: "It is not published before its author says so, or at `publishAt`; nobody else sees it.",
+    }),
+    publishAt: nullableText(
+      Type.String({
+        format: "date-time",
+        description: "When a draft will be published; null: at no set time.",
+      }),
+    ),
     editedAt: nullableText(
       Type.String({
         format: "date-time",
@@ -228,6 +241,7 @@ const Video = Type.Object(
       likes: Type.Integer(),
       comments: Type.Integer({ description: "Replies included." }),
       bookmarks: Type.Integer(),
+      shares: Type.Integer({ description: "Each person counts once a day." }),
     }),
     bookmarked: Type.Boolean({ description: "Whether the caller keeps it; nobody else is told." }),
     reaction: Type.Unsafe<"like" | "dislike" | null>({

@@ -31,6 +31,15 @@ const Visibility = {
     "Who sees it once it is published: everybody; everybody with the link, and no list; people who follow the author " +
     "and are followed back; the author. Others are answered as if there were no such video.",
 };
+const Draft = Type.Boolean({
+  description:
+    "Not published yet: nobody but the author sees it. `false` publishes it, as soon as it is made. What is published " +
+    "is no draft again.",
+});
+const PublishAt = {
+  format: "date-time",
+  description: "When it is published, within a year; it is a draft until then.",
+} as const;
 const DownloadAllowed = Type.Boolean({ description: "Whether clients offer to save the file." });
 
 /** Uploading, publishing, watching and deleting. */
@@ -86,6 +95,8 @@ export function videoRoutes({
             description: Type.Optional(Description),
             visibility: Type.Optional({ ...Visibility, default: "public" }),
             downloadAllowed: Type.Optional(DownloadAllowed),
+            draft: Type.Optional(Draft),
+            publishAt: Type.Optional(Type.String(PublishAt)),
           }),
           response: answers({ 201: Type.Ref("Video") }),
         },
@@ -142,8 +153,16 @@ export function videoRoutes({
                 description: "The time of the picture that is the cover; once it is published.",
               }),
             ),
+            draft: Type.Optional(Draft),
+            publishAt: Type.Optional(
+              Type.Unsafe<string | null>({
+                type: ["string", "null"],
+                ...PublishAt,
+                description: `${PublishAt.description} Null: at no set time.`,
+              }),
+            ),
             commentsAllowed: Type.Optional(
-              Type.Boolean({ description: "Whether there may be more comments; once it is published." }),
+              Type.Boolean({ description: "Whether there may be more comments." }),
             ),
           }),
           response: answers({ 200: Type.Ref("Video") }),
@@ -259,9 +278,24 @@ export function videoRoutes({
   };
 }
 
-/** With the visibility as the contract has it. */
-function inNumbers<Body extends { visibility?: keyof typeof visibilityOf }>({ visibility, ...body }: Body) {
-  return { ...body, ...(visibility && { visibility: visibilityOf[visibility] }) };
+interface Spelled {
+  visibility?: keyof typeof visibilityOf;
+  publishAt?: string | null;
+}
+/** With the visibility and the time as the contract has them. */
+function inNumbers<Body extends Spelled>({ visibility, publishAt, ...body }: Body) {
+  return {
+    ...body,
+    ...(visibility && { visibility: visibilityOf[visibility] }),
+    ...(publishAt !== undefined && { publishAtMs: publishAt === null ? 0 : timeOf(publishAt) }),
+  };
+}
+
+function timeOf(text: string): number {
+  const ms = Date.parse(text);
+  // 0 stands for none.
+  if (!(ms > 0)) throw refusal("PUBLISH_AT_INVALID");
+  return ms;
 }
 
 function parseCursor(cursor: string | undefined) {

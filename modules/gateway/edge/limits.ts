@@ -89,6 +89,9 @@ export const limitTable: Row[] = [
     perMinute: 10,
     routes: ["POST /api/v1/videos", "POST /douyin/publish/action"],
   },
+  // Each looks up whom the texts mention.
+  { name: "changes of videos", burst: 30, perMinute: 10, routes: ["PATCH /api/v1/videos/:id"] },
+  { name: "shares", burst: 60, perMinute: 30, routes: ["POST /api/v1/videos/:id/shares"] },
   // Of 1 GB in pieces of 2 MB, say, and asking for the offset may finish an upload.
   {
     name: "pieces of uploads",

@@ -146,6 +146,8 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/videos/:id/dislike": row(person, "interaction"),
   "PUT /api/v1/videos/:id/bookmark": row(person, "interaction"),
   "DELETE /api/v1/videos/:id/bookmark": row(person, "interaction"),
+  "POST /api/v1/videos/:id/shares": row(person, "interaction"),
+  "GET /api/v1/shares/:code": row(guest, "interaction video user", aVideo),
   "GET /api/v1/videos/:id/comments": row(guest, "interaction user", {
     switch: "comments",
     ...list,
@@ -217,6 +219,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "GET /media/hls/:videoId/:playlist": row(anybody, "video", essential),
   "GET /": row(anybody, "", aPage),
   "GET /video/:id": row(anybody, "", aPage),
+  "GET /s/:code": row(anybody, "", aPage),
   "GET /user/:id": row(anybody, "", aPage),
   "GET /user/:id/following": row(anybody, "", aPage),
   "GET /user/:id/followers": row(anybody, "", aPage),

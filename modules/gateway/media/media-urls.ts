@@ -1,5 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import { type Video, Visibility } from "#contracts/gen/video_pb.ts";
+import { type Video, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
 import type { BlobKey } from "#platform/blob/blob-store.ts";
 import type { SignedMedia } from "./signed-media.ts";
 
@@ -7,14 +7,14 @@ import type { SignedMedia } from "./signed-media.ts";
 export interface MediaUrls {
   /** Empty where URLs are paths. */
   origin: string;
-  /** What a video shows; signed for the viewer if it is not public. */
-  ofVideo(video: Pick<Video, "id" | "visibility">, key: BlobKey): string;
+  /** What a video shows; signed for the viewer if it is not public, or not yet. */
+  ofVideo(video: Pick<Video, "id" | "visibility" | "state">, key: BlobKey): string;
   /** The film of a video, to be saved. */
-  download(video: Pick<Video, "id" | "visibility" | "playKey">): string;
+  download(video: Pick<Video, "id" | "visibility" | "state" | "playKey">): string;
   /** The playlist of all rungs of a video; null where there are none, or they are not for everybody. */
-  hls(video: Pick<Video, "id" | "visibility" | "renditions">): string | null;
+  hls(video: Pick<Video, "id" | "visibility" | "state" | "renditions">): string | null;
   /** Of the small pictures for scrubbing, which are for the same people; null while there are none. */
-  storyboard(video: Pick<Video, "id" | "visibility" | "hasStoryboard">): string | null;
+  storyboard(video: Pick<Video, "id" | "visibility" | "state" | "hasStoryboard">): string | null;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
 }
@@ -22,8 +22,8 @@ export interface MediaUrls {
 /** URLs for one viewer, or for a guest. */
 export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string | undefined): MediaUrls {
   const blob = (key: BlobKey) => `${origin}/media/${key}`;
-  const ofVideo: MediaUrls["ofVideo"] = ({ id, visibility }, key) =>
-    isPublic(visibility) ? blob(key) : blob(key) + signed.queryFor(key, { videoId: id, viewerId });
+  const ofVideo: MediaUrls["ofVideo"] = (video, key) =>
+    isOpen(video) ? blob(key) : blob(key) + signed.queryFor(key, { videoId: video.id, viewerId });
   return {
     origin,
     ofVideo,
@@ -31,16 +31,20 @@ export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string 
       const url = ofVideo(video, video.playKey);
       return `${url}${url.includes("?") ? "&" : "?"}download=1`;
     },
-    hls: ({ id, visibility, renditions }) =>
-      isPublic(visibility) && renditions.length > 0 ? `${origin}/media/hls/${id}/master.m3u8` : null,
-    storyboard: ({ id, visibility, hasStoryboard }) =>
-      isPublic(visibility) && hasStoryboard ? `${origin}/media/hls/${id}/storyboard.vtt` : null,
+    hls: (video) =>
+      isOpen(video) && video.renditions.length > 0 ? `${origin}/media/hls/${video.id}/master.m3u8` : null,
+    storyboard: (video) =>
+      isOpen(video) && video.hasStoryboard ? `${origin}/media/hls/${video.id}/storyboard.vtt` : null,
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
     background: (user) =>
       user.backgroundKey ? blob(user.backgroundKey) : `${origin}/media/default/background/${user.id}.png`,
   };
 }
+
+/** Whether its files are for everybody. */
+const isOpen = ({ visibility, state }: Pick<Video, "visibility" | "state">): boolean =>
+  isPublic(visibility) && state === VideoState.PUBLISHED;
 
 /** Unspecified by a process of an earlier release, where everything is. */
 export function isPublic(visibility: Visibility): boolean {

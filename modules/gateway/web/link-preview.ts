@@ -12,13 +12,15 @@ import { isPublic, type MediaUrls } from "../media/media-urls.ts";
 export interface LinkPreview {
   video(id: string, request: FastifyRequest): Promise<string | null | undefined>;
   user(id: string, request: FastifyRequest): Promise<string | null | undefined>;
+  /** The id of the video to which a shared link leads; null if to none, undefined if it could not be found out. */
+  shared(code: string, request: FastifyRequest): Promise<string | null | undefined>;
   /** For any other page. */
   site(request: FastifyRequest): string;
 }
 
 /** The preview that a chat shows for a link: what a guest may see, whoever asks. */
 export function linkPreview(
-  { video, user, urlsFor }: Pick<GatewayContext, "video" | "user" | "urlsFor">,
+  { video, user, interaction, urlsFor }: Pick<GatewayContext, "video" | "user" | "interaction" | "urlsFor">,
   log: Logger,
 ): LinkPreview {
   const optional = optionalPart(log);
@@ -47,6 +49,11 @@ export function linkPreview(
         const person = await personOf(id, call);
         return person ? userPreview(person, urls) : null;
       }),
+    shared: (code, request) => {
+      const call = { ...callOf(request), callerId: undefined, moderator: undefined };
+      const find = async () => (await interaction.resolveShare({ code }, call)).videoId || null;
+      return optional(call, "preview", find);
+    },
     site: (request) => tags(sitePreview(urlsFor(request))),
   };
 }

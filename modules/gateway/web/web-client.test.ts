@@ -19,7 +19,7 @@ test("only files named after their content are cached forever, whatever the fold
     webClient(
       scope,
       dir,
-      { video: nothing, user: nothing, site: () => "" },
+      { video: nothing, user: nothing, shared: nothing, site: () => "" },
       { feed: nothing, video: nothing },
     ),
   );

@@ -103,6 +103,13 @@ export async function webClient(
     const [tags, body] = await Promise.all([preview.video(id, request), first.video(id, request)]);
     return sendPage(reply, tags, body);
   });
+  app.get<{ Params: { code: string } }>("/s/:code", async (request, reply) => {
+    const id = await preview.shared(request.params.code, request);
+    const tags = id && (await preview.video(id, request));
+    // Who is logged in may see more than guests: the client asks for them.
+    if (!id || !tags) return sendPage(reply, id === undefined ? undefined : null);
+    return reply.header("cache-control", "no-store").redirect(`/video/${id}`, 302);
+  });
   for (const path of ["/user/:id", "/user/:id/following", "/user/:id/followers", "/user/:id/friends"])
     app.get<ById>(path, async (request, reply) =>
       sendPage(reply, await preview.user(request.params.id, request)),

@@ -10,6 +10,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { BookmarkCommand, BookmarkStore } from "../bookmark-store.ts";
 import type { PublishedVideos } from "../published-videos.ts";
 import { maxPage } from "../rules.ts";
+import { takeBack } from "../take-back.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
@@ -26,8 +27,10 @@ export function bookmarkHandlers(
   return {
     async setBookmark({ videoId, kept }, call) {
       const userId = requireCaller(call);
+      const command = { videoId, userId, kept, id: ids.next(), traceId: call.traceId };
+      if (!kept) return { changed: await takeBack(command, apply, videos, call) };
       await videos.ensureRow(videoId, call);
-      const changed = await apply({ videoId, userId, kept, id: ids.next(), traceId: call.traceId }, call);
+      const changed = await apply(command, call);
       if (changed instanceof DomainError) throw changed;
       if (changed === undefined) throw refusal("VIDEO_NOT_FOUND");
       return { changed };

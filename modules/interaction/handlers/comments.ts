@@ -60,9 +60,12 @@ export function commentHandlers(
     },
     async deleteComment({ videoId, commentId, reason }, call) {
       const actorId = requireCaller(call);
-      // What people have reported can be removed also where the moderator could not see it.
-      if (!call.moderator) await videos.ensureRow(videoId, call);
       if (!isId(videoId)) throw refusal("VIDEO_NOT_FOUND");
+      // What people have reported, and what one has written, can be removed also where one could not see it.
+      const mayBeHidden =
+        call.moderator ||
+        (isId(commentId) && (await store(call).comment(videoId, commentId))?.author_id === actorId);
+      if (!mayBeHidden) await videos.ensureRow(videoId, call);
       if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       let moderated: string | undefined;
       const check = (comment: CommentRow, video: VideoRow) => {
@@ -88,7 +91,8 @@ export function commentHandlers(
     },
     async closeComments({ videoId, closed }, call) {
       const callerId = requireCaller(call);
-      await videos.ensureRow(videoId, call);
+      // Also of a draft.
+      await videos.ensureRow(videoId, call, { unpublished: true });
       await store(call).close(videoId, closed, requireCurator(callerId));
       return {};
     },

@@ -23,6 +23,7 @@ export function getVideoStats(store: StoreFor<ReactionStore>): Service["getVideo
       dislikes: Number(rows.get(videoId)?.dislikes ?? 0),
       comments: Number(rows.get(videoId)?.comments ?? 0),
       bookmarks: Number(rows.get(videoId)?.bookmarks ?? 0),
+      shares: Number(rows.get(videoId)?.shares ?? 0),
       commentsClosed: rows.get(videoId)?.closed ?? false,
     }));
     return { stats };

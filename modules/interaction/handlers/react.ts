@@ -11,6 +11,7 @@ import type { PublishedVideos } from "../published-videos.ts";
 import { type StoredKind, storedReactionOf } from "../reaction-kinds.ts";
 import type { ReactionCommand, ReactionStore } from "../reaction-store.ts";
 import { blockedByAuthor } from "../rules.ts";
+import { takeBack } from "../take-back.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
@@ -31,11 +32,12 @@ export function reactHandlers(
     to: Pick<ReactionCommand, "reaction" | "insteadOf">,
   ) {
     const userId = requireCaller(call);
-    const authorId = await videos.ensureRow(request.videoId, call);
-    // A block does not keep anybody from withdrawing a reaction.
-    if (to.reaction !== 0 && (await blocks(authorId, userId, call))) throw blockedByAuthor("reactions");
     const { videoId } = request;
     const command = { videoId, userId, id: ids.next(), traceId: call.traceId, ...to };
+    // One's own can be withdrawn whatever has become of the video, and whoever blocks whom.
+    if (to.reaction === 0) return { changed: await takeBack(command, apply, videos, call) };
+    const authorId = await videos.ensureRow(videoId, call);
+    if (await blocks(authorId, userId, call)) throw blockedByAuthor("reactions");
     const changed = await apply(command, call);
     if (changed instanceof DomainError) throw changed;
     if (changed === undefined) throw refusal("VIDEO_NOT_FOUND");

@@ -34,6 +34,13 @@ export const videoQuery = (api: Api, id: string) =>
     queryFn: ({ signal }) => take(api.GET("/api/v1/videos/{id}", { params: { path: { id } }, signal })),
   });
 
+/** The video to which a shared link leads. */
+export const sharedVideoQuery = (api: Api, code: string) =>
+  queryOptions({
+    queryKey: ["shared", code],
+    queryFn: ({ signal }) => take(api.GET("/api/v1/shares/{code}", { params: { path: { code } }, signal })),
+  });
+
 export const userQuery = (api: Api, id: string) =>
   queryOptions({
     queryKey: ["user", id],
@@ -63,6 +70,17 @@ export const userLikesQuery = (api: Api, id: string) =>
           signal,
         }),
       ),
+    ...paging,
+  });
+
+/** Of what the viewer keeps. */
+export const BOOKMARKS = ["me", "bookmarks"];
+
+export const bookmarksQuery = (api: Api) =>
+  infiniteQueryOptions({
+    queryKey: BOOKMARKS,
+    queryFn: ({ pageParam, signal }) =>
+      take(api.GET("/api/v1/me/bookmarks", { params: { query: pageOf(GRID_PAGE, pageParam) }, signal })),
     ...paging,
   });
 

@@ -33,6 +33,8 @@ export const reasons = {
   BLOCKED_BY_USER: "This person does not want to hear from you.",
   BLOCKS_SELF: "You cannot block yourself.",
   BLOCKS_TOO_MANY: "You can block {limit} people at most. Unblock somebody first.",
+  PUBLISH_AT_INVALID: "Choose a time that is still to come, within a year.",
+  ALREADY_PUBLISHED: "This video is published already.",
   VIDEO_NOT_FOUND: "This video is not here.",
   ACCOUNT_CLOSING: "This account is being deleted.",
   VIDEO_HELD: "A moderator has put this video on hold. It cannot be changed or deleted now.",

@@ -1,5 +1,9 @@
 export const social = {
   like: "Like",
+  bookmark: "Keep",
+  bookmarks: "Kept",
+  noBookmarksTitle: "Nothing kept yet",
+  noBookmarksBody: "Videos that you keep are here, and nobody else sees them.",
   dislike: "Not for me",
   undislike: "Take “not for me” back",
   notForMeDone: "You will not see this video again",
@@ -19,6 +23,7 @@ export const social = {
   loginTo: {
     like: "Log in to like videos",
     dislike: "Log in to hide videos",
+    bookmark: "Log in to keep videos",
     follow: "Log in to follow people",
     comment: "Log in to comment",
     message: "Log in to send messages",

@@ -16,6 +16,7 @@ export function createFormat(language: Language) {
   const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
   const whole = new Intl.NumberFormat(locale);
   const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+  const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   const percent = new Intl.NumberFormat(locale, { style: "percent" });
 
   function ago(iso: string, nowMs: number = Date.now()): string {
@@ -46,6 +47,8 @@ export function createFormat(language: Language) {
   return {
     ago,
     moment,
+    /** Day and time, in the viewer's time zone. */
+    dateTime: (iso: string) => exact.format(new Date(iso)),
     bytes,
     span: (ms: number) => spanIn(language, ms),
     count: (value: number) => compact.format(value),

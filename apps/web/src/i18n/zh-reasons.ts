@@ -30,6 +30,8 @@ export const reasons: Record<keyof typeof english, string> = {
   BLOCKED_BY_USER: "对方不希望收到你的互动。",
   BLOCKS_SELF: "不能拉黑自己。",
   BLOCKS_TOO_MANY: "最多可拉黑 {limit} 人，请先解除一些。",
+  PUBLISH_AT_INVALID: "请选择一年之内的将来时间。",
+  ALREADY_PUBLISHED: "这个视频已经发布了。",
   VIDEO_NOT_FOUND: "视频不见了。",
   ACCOUNT_CLOSING: "该账号正在注销。",
   VIDEO_HELD: "管理员已将该视频冻结，暂时不能修改或删除。",

@@ -1,5 +1,9 @@
 export const social = {
   like: "赞",
+  bookmark: "收藏",
+  bookmarks: "收藏",
+  noBookmarksTitle: "还没有收藏",
+  noBookmarksBody: "你收藏的视频会在这里，只有你自己能看到。",
   dislike: "不喜欢",
   undislike: "取消不喜欢",
   notForMeDone: "不会再给你看这个视频",
@@ -19,6 +23,7 @@ export const social = {
   loginTo: {
     like: "登录后即可点赞",
     dislike: "登录后即可隐藏视频",
+    bookmark: "登录后即可收藏视频",
     follow: "登录后即可关注",
     comment: "登录后即可评论",
     message: "登录后即可发私信",

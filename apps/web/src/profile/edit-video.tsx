@@ -12,6 +12,8 @@ import { TextArea } from "../ui/text-area.tsx";
 import { TickBox } from "../ui/tick-box.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { MAX_DESCRIPTION, MAX_TITLE } from "../upload/text-limits.ts";
+import { publicationOf, toRequest } from "../video/publication.ts";
+import { PublicationChoice } from "../video/publication-choice.tsx";
 import { VisibilityChoice } from "../video/visibility-choice.tsx";
 import { type Cover, CoverChoice } from "./cover-choice.tsx";
 import { sendCover } from "./send-cover.ts";
@@ -30,23 +32,24 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
     visibility: video.visibility,
     commentsAllowed: video.commentsAllowed,
     downloadAllowed: video.downloadAllowed,
+    publication: publicationOf(video),
   });
   const [cover, setCover] = useState<Cover>();
   const set = (change: Partial<typeof draft>) => setDraft((now) => ({ ...now, ...change }));
-  // Comments are opened and closed once there can be some.
-  const published = video.state === "published";
+  const unpublished = video.state !== "published" && video.state !== "failed";
   const save = useMutation({
     mutationFn: async () => {
-      const { commentsAllowed, ...rest } = draft;
-      const params = { path: { id: video.id } };
+      const { publication, ...rest } = draft;
+      // A draft without a time loses the one that it had.
+      const when = { ...(publication.when === "draft" && { publishAt: null }), ...toRequest(publication) };
       if (cover && "file" in cover) await sendCover(sendRaw, video.id, cover.file);
       return take(
         api.PATCH("/api/v1/videos/{id}", {
-          params,
+          params: { path: { id: video.id } },
           body: {
             ...rest,
             title: draft.title.trim(),
-            ...(published && { commentsAllowed }),
+            ...(unpublished && when),
             ...(cover && "atMs" in cover && { coverAtMs: cover.atMs }),
           },
         }),
@@ -90,17 +93,18 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
           error={ofDescription ? problem : undefined}
           onText={(description) => set({ description })}
         />
-        {published && <CoverChoice video={video} value={cover} onChange={setCover} />}
+        {video.state === "published" && <CoverChoice video={video} value={cover} onChange={setCover} />}
         <VisibilityChoice value={draft.visibility} onChange={(visibility) => set({ visibility })} />
+        {unpublished && (
+          <PublicationChoice value={draft.publication} onChange={(publication) => set({ publication })} />
+        )}
         <div>
-          {published && (
-            <TickBox
-              type="checkbox"
-              label={t.commentsAllowed}
-              checked={draft.commentsAllowed}
-              onChange={(commentsAllowed) => set({ commentsAllowed })}
-            />
-          )}
+          <TickBox
+            type="checkbox"
+            label={t.commentsAllowed}
+            checked={draft.commentsAllowed}
+            onChange={(commentsAllowed) => set({ commentsAllowed })}
+          />
           <TickBox
             type="checkbox"
             label={t.downloadAllowed}

@@ -41,6 +41,7 @@ export default function MePage() {
         </button>
       </ProfileHeader>
       <ProfileTabs
+        own
         user={user}
         noLikes={
           <Notice title={t.noOwnLikesTitle} body={t.noOwnLikesBody}>

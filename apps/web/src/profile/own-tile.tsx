@@ -11,27 +11,29 @@ import { VideoTile } from "./video-tile.tsx";
 
 const POLL_MS = 1500;
 
+const isPending = ({ state }: Video) => state === "uploaded" || state === "processing";
+
 /** An own video in any state; one in progress is polled until it is done. */
 export function OwnTile({ video: listed }: { video: Video }) {
   const { t } = useI18n();
   const { api } = useServices();
   const cache = useQueryClient();
   const [open, setOpen] = useState(false);
-  const pending = listed.state === "uploaded" || listed.state === "processing";
+  const pending = isPending(listed);
   const { data } = useQuery({
     ...videoQuery(api, listed.id),
     enabled: pending,
-    refetchInterval: ({ state }) =>
-      state.data?.state === "published" || state.data?.state === "failed" ? false : POLL_MS,
+    refetchInterval: ({ state }) => (state.data && !isPending(state.data) ? false : POLL_MS),
   });
   const video = pending && data ? data : listed;
-  const arrived = pending && video.state === "published";
+  const made = video.state === "published" || video.state === "ready";
+  const arrived = pending && made;
   useEffect(() => {
     if (arrived) void cache.invalidateQueries({ queryKey: ["me"] });
   }, [arrived, cache]);
   return (
     <div className="own">
-      {video.state === "published" ? (
+      {made ? (
         <VideoTile video={video} />
       ) : (
         <button

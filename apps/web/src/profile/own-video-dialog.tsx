@@ -23,6 +23,7 @@ export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () =
   const states = {
     uploaded: t.stateUploaded,
     processing: t.stateProcessing,
+    ready: t.draft,
     published: t.stepPublished,
     failed: t.stateFailed,
   };
@@ -34,7 +35,7 @@ export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () =
       {failure && <p className="own-failure">{explainReason(t, failure.reason, failure.message)}</p>}
       <Notices video={video} />
       <div className="menu">
-        {video.state === "published" && (
+        {video.playUrl && (
           <Link href={`/video/${video.id}`}>
             <PlayIcon />
             {t.watch}

@@ -1,39 +1,44 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { useLocation, useSearch } from "wouter";
-import { userLikesQuery } from "../api/queries.ts";
+import { Link, useLocation, useSearch } from "wouter";
+import { bookmarksQuery, userLikesQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Choice } from "../ui/choice.tsx";
+import { Notice } from "../ui/notice.tsx";
 import { VideoGrid } from "./video-grid.tsx";
 import { VideoTile } from "./video-tile.tsx";
 
 interface Props {
   user: User;
   noLikes: ReactNode;
+  /** It is the viewer's own: what they keep is a tab too, which nobody else sees. */
+  own?: boolean;
   /** The grid of the videos. */
   children: ReactNode;
 }
 
-/** A person's videos and their likes. Part of the address, so that going back shows the same tab. */
-export function ProfileTabs({ user, noLikes, children }: Props) {
+const tabs = ["works", "likes", "bookmarks"] as const;
+
+/** A person's videos, their likes and what they keep. Part of the address, so that going back shows the same tab. */
+export function ProfileTabs({ user, noLikes, own = false, children }: Props) {
   const { t } = useI18n();
   const [path, navigate] = useLocation();
-  const tab = new URLSearchParams(useSearch()).get("tab") === "likes" ? "likes" : "works";
+  const names = { works: t.works, likes: t.liked, bookmarks: t.bookmarks };
+  const shown = tabs.filter((tab) => own || tab !== "bookmarks");
+  const asked = new URLSearchParams(useSearch()).get("tab");
+  const tab = shown.find((one) => one === asked) ?? "works";
   return (
     <>
       <Choice
         label={t.profile}
         className="profile-tabs"
         value={tab}
-        options={[
-          ["works", t.works],
-          ["likes", t.liked],
-        ]}
-        onChange={(to) => navigate(to === "likes" ? `${path}?tab=likes` : path, { replace: true })}
+        options={shown.map((one) => [one, names[one]] as const)}
+        onChange={(to) => navigate(to === "works" ? path : `${path}?tab=${to}`, { replace: true })}
       />
-      {tab === "works" ? children : <Liked user={user} empty={noLikes} />}
+      {tab === "works" ? children : tab === "likes" ? <Liked user={user} empty={noLikes} /> : <Bookmarks />}
     </>
   );
 }
@@ -48,6 +53,26 @@ function Liked({ user, empty }: { user: User; empty: ReactNode }) {
       query={videos}
       tile={(video) => <VideoTile video={video} likedBy={user.id} />}
       empty={empty}
+    />
+  );
+}
+
+function Bookmarks() {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const videos = useInfiniteQuery(bookmarksQuery(api));
+  return (
+    <VideoGrid
+      label={t.bookmarks}
+      query={videos}
+      tile={(video) => <VideoTile video={video} kept />}
+      empty={
+        <Notice title={t.noBookmarksTitle} body={t.noBookmarksBody}>
+          <Link href="/" className="button button-primary">
+            {t.toFeed}
+          </Link>
+        </Notice>
+      }
     />
   );
 }

@@ -3,17 +3,23 @@ import type { Video } from "../api/types.ts";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { HeartIcon, PicturesIcon } from "../ui/icons.tsx";
-import { LIKED_BY } from "../video/liked-by.ts";
+import { KEPT, LIKED_BY } from "../video/liked-by.ts";
 import { placeholder } from "../video/placeholder.ts";
 import { VisibilityMark } from "../video/visibility-mark.tsx";
 
+/** The list in which a video is found, of several authors: somebody's likes, or what the viewer keeps. */
+interface Found {
+  likedBy?: string;
+  kept?: boolean;
+}
+
 /** A cover that links to its video; with the author in lists of several authors. */
-export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }) {
+export function VideoTile({ video, likedBy, kept }: { video: Video } & Found) {
   const { t, format } = useI18n();
   const pictures = video.pictures.length;
   return (
     <Link
-      href={likedBy ? `/video/${video.id}?${LIKED_BY}=${likedBy}` : `/video/${video.id}`}
+      href={`/video/${video.id}${likedBy ? `?${LIKED_BY}=${likedBy}` : kept ? `?${KEPT}` : ""}`}
       className="tile"
     >
       {video.coverUrl && <img src={video.coverUrl} alt="" loading="lazy" style={placeholder(video)} />}
@@ -31,7 +37,7 @@ export function VideoTile({ video, likedBy }: { video: Video; likedBy?: string }
           <HeartIcon size={15} />
           {format.count(video.counts.likes)} <span className="unseen">{t.likes}</span>
         </span>
-        {likedBy ? (
+        {likedBy || kept ? (
           <span className="tile-title" dir="auto">
             {video.author.name}
           </span>

@@ -17,6 +17,7 @@ import {
   PeoplePage,
   RegisterPage,
   SettingsPage,
+  SharedPage,
   UploadPage,
   UserPage,
 } from "./pages.ts";
@@ -40,6 +41,7 @@ export function App() {
           <Switch>
             <Route path="/" component={FeedPage} />
             <Route path="/video/:id">{({ id }) => <VideoPage key={id} id={id} />}</Route>
+            <Route path="/s/:code">{({ code }) => <SharedPage key={code} code={code} />}</Route>
             <Route path="/user/:id">{({ id }) => <UserPage key={id} id={id} />}</Route>
             {(["following", "followers", "friends"] as const).map((list) => (
               <Route key={list} path={`/user/:id/${list}`}>

@@ -8,6 +8,16 @@ export function withReaction(video: Video, reaction: Reaction): Video {
   return { ...video, reaction, counts: { ...video.counts, likes: Math.max(0, video.counts.likes + by) } };
 }
 
+/** The video with the viewer's bookmark, and the count that follows from it. */
+export function withBookmark(video: Video, bookmarked: boolean): Video {
+  const by = Number(bookmarked) - Number(video.bookmarked);
+  return {
+    ...video,
+    bookmarked,
+    counts: { ...video.counts, bookmarks: Math.max(0, video.counts.bookmarks + by) },
+  };
+}
+
 export function withFollow(user: User, followed: boolean): User {
   const by = Number(followed) - Number(user.followed);
   return {

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { TextArea } from "../ui/text-area.tsx";
+import { PublicationChoice } from "../video/publication-choice.tsx";
 import { VisibilityChoice } from "../video/visibility-choice.tsx";
 import { MAX_DESCRIPTION, MAX_TITLE } from "./text-limits.ts";
 import { Transfer } from "./transfer.tsx";
@@ -11,6 +12,9 @@ import type { UploadState, UploadStore } from "./upload-store.ts";
 export function Compose({ state, store }: { state: UploadState; store: UploadStore }) {
   const { t } = useI18n();
   const waiting = state.publishWhenSent && state.step === "sending";
+  const { when } = state.publication;
+  const actions = { now: t.publish, draft: t.saveDraft, time: t.schedule };
+  const whenSent = when === "now" ? t.publishWhenSent : t.saveWhenSent;
   const busy = state.step === "publishing" || waiting;
   return (
     <form
@@ -44,12 +48,16 @@ export function Compose({ state, store }: { state: UploadState; store: UploadSto
           onText={(description) => store.write({ description })}
         />
         <VisibilityChoice value={state.visibility} onChange={(visibility) => store.write({ visibility })} />
+        <PublicationChoice
+          value={state.publication}
+          onChange={(publication) => store.write({ publication })}
+        />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
-          {state.step === "publishing" ? t.publishing : state.step === "sent" ? t.publish : t.publishWhenSent}
+          {state.step === "publishing" ? t.publishing : state.step === "sent" ? actions[when] : whenSent}
         </button>
         {waiting && (
           <p className="compose-note" role="status">
-            {t.willPublish}
+            {when === "now" ? t.willPublish : t.willSave}
           </p>
         )}
       </div>

@@ -9,6 +9,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { AlertIcon, CheckIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { Notices } from "../video/notices.tsx";
+import { VisibilityMark } from "../video/visibility-mark.tsx";
 import { ProgressBar } from "./progress-bar.tsx";
 import "./pipeline.css";
 
@@ -24,7 +25,7 @@ export function Pipeline({ id, onAgain }: { id: string; onAgain: () => void }) {
     ...videoQuery(api, id),
     refetchInterval: ({ state }) => (!state.data || isUnderWay(state.data.state) ? POLL_MS : false),
   });
-  const done = video?.state === "published";
+  const done = video?.state === "published" || video?.state === "ready";
   useEffect(() => {
     if (!done) return;
     cache.removeQueries({ queryKey: ["feed-position"] });
@@ -32,7 +33,7 @@ export function Pipeline({ id, onAgain }: { id: string; onAgain: () => void }) {
     void cache.invalidateQueries({ queryKey: ["me"] });
   }, [done, cache]);
   if (!video) return error ? <p role="alert">{explain(t, error)}</p> : <Spinner label={t.loading} />;
-  const steps = [t.stepUploaded, t.stepProcessing, t.stepPublished];
+  const steps = [t.stepUploaded, t.stepProcessing, video.draft ? t.draft : t.stepPublished];
   const reached = done ? 3 : video.state === "uploaded" ? 1 : 2;
   return (
     <section className="pipeline">
@@ -62,12 +63,20 @@ function Outcome({ video, onAgain }: { video: Video; onAgain: () => void }) {
       {t.uploadAnother}
     </button>
   );
-  if (video.state === "published") {
+  if (video.state === "published" || video.state === "ready") {
     return (
       <div className="outcome" role="status">
         {video.coverUrl && <img className="outcome-cover" src={video.coverUrl} alt="" />}
-        <h2>{t.publishedTitle}</h2>
-        <p>{video.kind === "pictures" ? t.picturesPublished : t.publishedBody}</p>
+        <h2>{video.draft ? t.draftSaved : t.publishedTitle}</h2>
+        <p>
+          {video.draft ? (
+            <VisibilityMark video={video} />
+          ) : video.kind === "pictures" ? (
+            t.picturesPublished
+          ) : (
+            t.publishedBody
+          )}
+        </p>
         <Notices video={video} />
         <div className="outcome-actions">
           <Link href={`/video/${video.id}`} className="button button-primary" onClick={onAgain}>

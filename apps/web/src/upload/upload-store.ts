@@ -4,6 +4,7 @@ import { createListeners } from "../api/listeners.ts";
 import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
 import type { Video } from "../api/types.ts";
+import { type Publication, toRequest } from "../video/publication.ts";
 import { uploadKnown } from "./known-file.ts";
 import { sendFile } from "./send-file.ts";
 import { nextRate } from "./transfer-rate.ts";
@@ -19,6 +20,7 @@ export interface UploadState {
   title: string;
   description: string;
   visibility: Video["visibility"];
+  publication: Publication;
   /** Publish was pressed while the file was still being sent. */
   publishWhenSent: boolean;
   /** Why the file or the publication was refused. */
@@ -29,7 +31,7 @@ export interface UploadStore {
   get(): UploadState;
   subscribe(listener: () => void): () => void;
   start(file: File): void;
-  write(change: Partial<Pick<UploadState, "title" | "description" | "visibility">>): void;
+  write(change: Partial<Pick<UploadState, "title" | "description" | "visibility" | "publication">>): void;
   publish(): void;
   /** Ends the transfer and resets everything. */
   reset(): void;
@@ -45,6 +47,7 @@ const IDLE: UploadState = {
   title: "",
   description: "",
   visibility: "public",
+  publication: { when: "now", at: "" },
   publishWhenSent: false,
   problem: null,
   videoId: null,
@@ -92,10 +95,11 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
   }
   async function start(file: File) {
     // What was written for a file stays when it is chosen again.
-    const { title, description, visibility } = state.file === file ? state : IDLE;
+    const { title, description, visibility, publication } = state.file === file ? state : IDLE;
     reset();
     const { signal } = running;
-    set({ step: "sending", file, title, description, visibility, previewUrl: URL.createObjectURL(file) });
+    const written = { title, description, visibility, publication };
+    set({ step: "sending", file, ...written, previewUrl: URL.createObjectURL(file) });
     try {
       await checkFile(file);
       const sent = await deliver(file, signal);
@@ -113,8 +117,8 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     const { signal } = running;
     set({ step: "publishing", problem: null });
     try {
-      const { title, description, visibility } = state;
-      const body = { uploadId, title: title.trim(), description, visibility };
+      const { title, description, visibility, publication } = state;
+      const body = { uploadId, title: title.trim(), description, visibility, ...toRequest(publication) };
       const video = await take(api.POST("/api/v1/videos", { body, signal }));
       set({ step: "published", videoId: video.id });
     } catch (error) {

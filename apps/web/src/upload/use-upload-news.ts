@@ -6,7 +6,7 @@ import { refusedTitle } from "./refused-title.ts";
 import type { UploadState } from "./upload-store.ts";
 
 /** Tells the outcome of an upload on other pages. */
-export function useUploadNews({ step, publishWhenSent, problem }: UploadState) {
+export function useUploadNews({ step, publishWhenSent, publication, problem }: UploadState) {
   const { t } = useI18n();
   const toast = useToast();
   const known = useRef(step);
@@ -16,6 +16,6 @@ export function useUploadNews({ step, publishWhenSent, problem }: UploadState) {
     if (location.pathname === "/upload") return;
     if (step === "refused") toast(refusedTitle(t, problem));
     if (step === "sent" && !publishWhenSent) toast(problem ? explain(t, problem) : t.sentNews);
-    if (step === "published") toast(t.publishedNews);
-  }, [step, publishWhenSent, problem, t, toast]);
+    if (step === "published") toast(publication.when === "now" ? t.publishedNews : t.draftSaved);
+  }, [step, publishWhenSent, publication, problem, t, toast]);
 }

@@ -4,10 +4,12 @@ import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { useBookmark } from "../social/use-bookmark.ts";
 import { useFollow } from "../social/use-follow.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import {
+  BookmarkIcon,
   CheckIcon,
   CommentIcon,
   HeartIcon,
@@ -29,6 +31,7 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
   const { muted, toggle } = useSound();
   const { open, show, hide } = useCommentsOpen();
   const react = useReaction(video);
+  const keep = useBookmark(video);
   const share = useShare(`/video/${video.id}`, video.title);
   const isMember = useUser() !== null;
   const [menu, setMenu] = useState(false);
@@ -53,6 +56,15 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
         onClick={open ? hide : () => show()}
       >
         <CommentIcon size={30} />
+      </RailButton>
+      <RailButton
+        name={t.bookmark}
+        text={countText(video.counts.bookmarks)}
+        aria-pressed={video.bookmarked}
+        className="rail-bookmark"
+        onClick={() => keep(!video.bookmarked)}
+      >
+        <BookmarkIcon size={28} />
       </RailButton>
       <RailButton name={t.share} onClick={() => (isMember ? setSharing(true) : void share())}>
         <ShareIcon size={28} />

@@ -15,6 +15,7 @@ import { Spinner } from "../ui/notice.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useAction } from "../ui/use-action.ts";
 import { ShareLink } from "./share-link.tsx";
+import { useVideoPath } from "./use-share.ts";
 import "../ui/menu.css";
 import "./share-dialog.css";
 
@@ -27,11 +28,12 @@ interface Props {
 export default function ShareDialog({ video, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
+  const path = useVideoPath(video);
   return (
     <Dialog title={t.share} onClose={onClose}>
       {me && <Friends me={me} videoId={video.id} />}
       <div className="menu">
-        <ShareLink path={`/video/${video.id}`} title={video.title} text={t.copyLink} onClose={onClose} />
+        <ShareLink path={path} title={video.title} text={t.copyLink} onClose={onClose} />
       </div>
     </Dialog>
   );

@@ -1,8 +1,8 @@
 import { ShareIcon } from "../ui/icons.tsx";
-import { useShare } from "./use-share.ts";
+import { type SharedPath, useShare } from "./use-share.ts";
 
 interface Props {
-  path: string;
+  path: SharedPath;
   title: string;
   text: string;
   onClose: () => void;

@@ -7,12 +7,14 @@ import { ReasonDialog } from "../moderation/reason-dialog.tsx";
 import { type ChangeStep, ChangeVideo } from "../profile/change-video.tsx";
 import { DeleteVideo } from "../profile/delete-video.tsx";
 import { EditVideo } from "../profile/edit-video.tsx";
+import { useBookmark } from "../social/use-bookmark.ts";
 import { useHold } from "../social/use-hold.ts";
 import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { BookmarkIcon, DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
 import { ShareLink } from "./share-link.tsx";
+import { useVideoPath } from "./use-share.ts";
 import "../ui/menu.css";
 
 interface Props {
@@ -24,6 +26,7 @@ interface Props {
 export default function VideoMenu({ video, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
+  const path = useVideoPath(video);
   const hold = useHold(video.id);
   const [step, setStep] = useState<ChangeStep | "hold" | null>(null);
   const own = me?.id === video.author.id;
@@ -42,8 +45,9 @@ export default function VideoMenu({ video, onClose }: Props) {
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
       <div className="menu">
+        <Keep video={video} onClose={onClose} />
         {!own && <NotForMe video={video} onClose={onClose} />}
-        <ShareLink path={`/video/${video.id}`} title={video.title} text={t.copyLink} onClose={onClose} />
+        <ShareLink path={path} title={video.title} text={t.copyLink} onClose={onClose} />
         {video.downloadUrl && (
           <a href={video.downloadUrl} download onClick={onClose}>
             <DownloadIcon />
@@ -68,6 +72,24 @@ export default function VideoMenu({ video, onClose }: Props) {
         {own && <ChangeVideo onStep={setStep} />}
       </div>
     </Dialog>
+  );
+}
+
+function Keep({ video, onClose }: Props) {
+  const { t } = useI18n();
+  const keep = useBookmark(video);
+  return (
+    <button
+      type="button"
+      aria-pressed={video.bookmarked}
+      onClick={() => {
+        onClose();
+        keep(!video.bookmarked);
+      }}
+    >
+      <BookmarkIcon />
+      {t.bookmark}
+    </button>
   );
 }
 

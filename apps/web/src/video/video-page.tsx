@@ -1,22 +1,20 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link, useSearch } from "wouter";
-import { asProblem } from "../api/problem.ts";
-import { feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
-import { useServices } from "../api/services.tsx";
+import { bookmarksQuery, feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
+import { useServices, useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useAgain } from "../api/use-again.ts";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
 import { FeedView } from "../feed/feed-view.tsx";
 import { isPlayable, playable, wanted } from "../feed/playable.ts";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
-import { RetryButton } from "../ui/retry-button.tsx";
 import { continueFrom, continueList } from "./continue-from.ts";
-import { LIKED_BY } from "./liked-by.ts";
+import { KEPT, LIKED_BY } from "./liked-by.ts";
+import { VideoGone } from "./video-gone.tsx";
 
 /** How far back to search for an author's videos before a very old one. */
 const MAX_PAGES = 8;
@@ -40,7 +38,7 @@ export function VideoPage({ id }: { id: string }) {
           </button>
         </Notice>
       ) : error ? (
-        <Gone error={error} onRetry={refetch} />
+        <VideoGone error={error} onRetry={refetch} />
       ) : (
         <FeedSkeleton />
       )}
@@ -49,22 +47,27 @@ export function VideoPage({ id }: { id: string }) {
 }
 
 /**
- * Swiping continues with the author's earlier videos, or with the earlier likes of the person in whose likes it was
- * opened; then with everybody's videos.
+ * Swiping continues with the author's earlier videos, or in the list where it was opened: somebody's likes, or what the
+ * viewer keeps; then with everybody's videos.
  */
 function Continued({ video }: { video: Video }) {
   const { api } = useServices();
   const disliked = video.reaction === "dislike";
   // Shown until dismissed: a video opened by its link is shown whatever the viewer thought of it before.
-  const [kept, setKept] = useState(disliked);
+  const [shownAnyway, setShownAnyway] = useState(disliked);
   useEffect(() => {
-    if (!disliked) setKept(false);
+    if (!disliked) setShownAnyway(false);
   }, [disliked]);
-  const opened = kept || !disliked;
-  const likedBy = new URLSearchParams(useSearch()).get(LIKED_BY);
-  const own = useInfiniteQuery({ ...userVideosQuery(api, video.author.id), enabled: !likedBy });
+  const opened = shownAnyway || !disliked;
+  const search = new URLSearchParams(useSearch());
+  const likedBy = search.get(LIKED_BY);
+  // A link that gets around may be opened by a guest, who keeps nothing.
+  const isKept = useUser() !== null && search.has(KEPT);
+  const inList = likedBy !== null || isKept;
+  const own = useInfiniteQuery({ ...userVideosQuery(api, video.author.id), enabled: !inList });
   const liked = useInfiniteQuery({ ...userLikesQuery(api, likedBy ?? ""), enabled: likedBy !== null });
-  const list = likedBy ? liked : own;
+  const kept = useInfiniteQuery({ ...bookmarksQuery(api), enabled: isKept && likedBy === null });
+  const list = likedBy !== null ? liked : isKept ? kept : own;
   const { data: listData } = list;
   const listEnds = listData !== undefined && (!list.hasNextPage || listData.pages.length >= MAX_PAGES);
   const feed = useInfiniteQuery({ ...feedQuery(api, "public"), enabled: listEnds });
@@ -72,11 +75,11 @@ function Continued({ video }: { video: Video }) {
   const { data: feedData } = feed;
   const videos = useMemo(() => {
     const listed = listData?.pages.flatMap((page) => page.items) ?? [];
-    const first = likedBy ? continueList(video, listed) : continueFrom(video, listed);
+    const first = inList ? continueList(video, listed) : continueFrom(video, listed);
     const others = listEnds ? (feedData?.pages.flatMap((page) => page.items) ?? []) : [];
     const shown = opened ? playable([video]) : [];
     return playable([...shown, ...wanted([...first, ...others])]);
-  }, [video, opened, likedBy, listData, listEnds, feedData]);
+  }, [video, opened, inList, listData, listEnds, feedData]);
   const { hasNextPage, isFetching, error, fetchNextPage } = next;
   const more = useCallback(() => {
     if (hasNextPage && !isFetching && !error) void fetchNextPage();
@@ -99,20 +102,6 @@ function Nothing() {
   return (
     <Notice title={t.endTitle} body={t.endBody}>
       <Link href="/" className="button button-primary">
-        {t.toFeed}
-      </Link>
-    </Notice>
-  );
-}
-
-function Gone({ error, onRetry }: { error: Error; onRetry: () => unknown }) {
-  const { t } = useI18n();
-  const { status } = asProblem(error);
-  const gone = status >= 400 && status < 500 && status !== 429;
-  return (
-    <Notice title={gone ? t.videoGoneTitle : t.feedFailed} body={gone ? t.videoGoneBody : explain(t, error)}>
-      {!gone && <RetryButton error={error} onRetry={onRetry} primary />}
-      <Link href="/" className="button">
         {t.toFeed}
       </Link>
     </Notice>

@@ -1,0 +1,54 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import { refusal } from "#contracts/reasons.ts";
+import { callOf } from "../edge/request-call.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { toApiVideo } from "./present.ts";
+import { answers, IdParams } from "./schemas.ts";
+
+/** Links to videos that people give to others. */
+export function shareRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.post(
+      "/videos/:id/shares",
+      {
+        schema: {
+          summary: "Share a video: a link to give to others",
+          description:
+            "The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the " +
+            "same code. It leads to the video for those who may see it, as long as they may.",
+          tags: ["shares"],
+          params: IdParams,
+          response: answers({
+            201: Type.Object({
+              code: Type.String({ description: "10 letters and digits." }),
+              url: Type.String({ description: "Of the page." }),
+            }),
+          }),
+        },
+      },
+      async (request, reply) => {
+        const { code } = await interaction.shareVideo({ videoId: request.params.id }, callOf(request));
+        return reply.code(201).send({ code, url: `${urlsFor(request).origin}/s/${code}` });
+      },
+    );
+    app.get(
+      "/shares/:code",
+      {
+        schema: {
+          summary: "The video to which a shared link leads",
+          tags: ["shares"],
+          params: Type.Object({ code: Type.String({ maxLength: 100 }) }),
+          response: answers({ 200: Type.Ref("Video") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { videoId } = await interaction.resolveShare({ code: request.params.code }, call);
+        const [view] = videoId ? await composer.videoViewsById([videoId], call) : [];
+        if (!view) throw refusal("VIDEO_NOT_FOUND");
+        return toApiVideo(view, urlsFor(request));
+      },
+    );
+  };
+}

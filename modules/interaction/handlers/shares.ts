@@ -1,0 +1,48 @@
+import { randomInt } from "node:crypto";
+import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { refusal } from "#contracts/reasons.ts";
+import { createBatcher } from "#platform/db/batcher.ts";
+import type { PerCall } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { PublishedVideos } from "../published-videos.ts";
+import type { ShareCommand, ShareStore } from "../share-store.ts";
+
+type Service = Handlers<typeof InteractionService>;
+
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const codeForm = /^[0-9A-Za-z]{10}$/;
+
+/** Of 62^10, so that nobody guesses one. */
+function newCode(): string {
+  return Array.from({ length: 10 }, () => alphabet[randomInt(alphabet.length)]).join("");
+}
+
+/** Links that people give to others, and what they lead to. */
+export function shareHandlers(
+  store: PerCall<ShareStore>,
+  videos: PublishedVideos,
+): Pick<Service, "shareVideo" | "resolveShare"> {
+  const apply = createBatcher((commands: ShareCommand[], batch) => store(batch).apply(commands), {
+    parallel: 2,
+    conflict: ({ videoId, userId }) => `${videoId} ${userId}`,
+  });
+  return {
+    async shareVideo({ videoId }, call) {
+      const userId = requireCaller(call);
+      await videos.ensureRow(videoId, call);
+      const day = new Date().toISOString().slice(0, 10);
+      const command = { videoId, userId, day, code: newCode(), traceId: call.traceId };
+      const changed = await apply(command, call);
+      if (changed instanceof DomainError) throw changed;
+      const code = changed ? command.code : await store(call).codeOf(videoId, userId, day);
+      if (code === undefined) throw refusal("VIDEO_NOT_FOUND");
+      return { code };
+    },
+    async resolveShare({ code }, call) {
+      const found = codeForm.test(code) ? await store.reading(call).videoOf(code) : undefined;
+      return { videoId: found ?? "" };
+    },
+  };
+}
