@@ -229,7 +229,7 @@ export function createMediaTool(
           try {
             const made = await makeWith(encoder);
             if (made.every(({ fragments }) => beginsAsPlanned(fragments))) return made;
-            log?.warn(
+            log?.warn?.(
               { encoder: encoder.name },
               "media: an encoder sets key frames elsewhere; software is used",
             );
