@@ -34,7 +34,7 @@ export const mediaWorker = {
   }) {
     const { video, media, scratch, workers, startWork, log } = options;
     const id = randomUUID();
-    const remote = remoteDesk(video, id);
+    const remote = remoteDesk(video, id, log);
     const acts = new Set<() => Promise<void>>();
     const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message);
     const running = startWork(

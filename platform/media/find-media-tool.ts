@@ -99,17 +99,15 @@ async function tryEncoders(engine: MediaEngine, hardware: readonly Encoder[]) {
       tried.push({ name: encoder.name, problem: null });
       working.push(encoder);
     } catch (error) {
-      tried.push({ name: encoder.name, problem: lastLine(error) });
+      tried.push({ name: encoder.name, problem: firstWords(error) });
     }
   return { tried, working };
 }
 
-function lastLine(error: unknown): string {
-  return String((error as Error).message)
-    .trim()
-    .split("\n")
-    .at(-1)!
-    .slice(0, 200);
+/** What the program says first is nearest to the cause. */
+function firstWords(error: unknown): string {
+  const [line = ""] = (error as Error).message.replace(/^.*? ended with \w+: /, "").split("\n");
+  return line.replace(/^\[[^\]]*\] /, "").slice(0, 200);
 }
 
 const attemptRun = (): Run => ({
