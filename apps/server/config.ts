@@ -92,6 +92,15 @@ const keys = {
     "How loud, in LUFS (EBU R128), the sound of what DOUYA_RUNGS says is made; off: as it came.",
     lufs,
   ),
+  encoder: key(
+    "DOUYA_ENCODER",
+    "auto",
+    "auto: what DOUYA_RUNGS says is encoded by hardware of this machine where that works (douya doctor tells); software: never.",
+    (value) => {
+      if (value !== "auto" && value !== "software") throw new Error("must be auto or software");
+      return value;
+    },
+  ),
   maxProcessingMs: key(
     "DOUYA_MAX_PROCESSING_MINUTES",
     "20",

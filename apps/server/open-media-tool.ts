@@ -1,3 +1,4 @@
+import { HARDWARE } from "#platform/media/encoders.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { lazyMediaTool } from "#platform/media/lazy-media-tool.ts";
 import type { CheckedMedia } from "#platform/media/media-tool.ts";
@@ -14,6 +15,7 @@ export async function openMediaTool(config: Config, log: Logger): Promise<Checke
       dataDir: config.dataDir,
       ffmpegPath: config.ffmpeg || undefined,
       limits: { maxDurationMs: config.maxVideoMs },
+      hardware: config.encoder === "auto" ? HARDWARE : [],
       log,
     });
   // A tool that the configuration names must exist; otherwise it is searched when it is needed.

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
+import { startWorkers } from "#platform/jobs/workers.ts";
 import { watchParts } from "#platform/observe/degraded.ts";
 import { watchDisk } from "#platform/observe/disk-watch.ts";
 import { type Logger, lastingChild, setLevel } from "#platform/observe/log.ts";
@@ -58,6 +59,7 @@ export async function serveMedia(config: Config, log: Logger): Promise<Omit<Serv
       video: link.client(calls.video.service),
       media: tool,
       scratch,
+      startWork: startWorkers,
       workers: Math.max(1, config.mediaWorkers),
       log: lastingChild(log, { module: name }),
     });

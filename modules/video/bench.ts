@@ -1,7 +1,6 @@
 import { utimes } from "node:fs/promises";
 import type { VideoId } from "#contracts/ids.ts";
 import type { BlobKey, BlobStore } from "#platform/blob/blob-store.ts";
-import type { ClaimedJob } from "#platform/jobs/job-desk.ts";
 import type { Loudness } from "#platform/media/loudness.ts";
 import type { MediaInfo, RenditionInfo, Rung } from "#platform/media/media-tool.ts";
 import type { Storyboard } from "#platform/media/storyboard.ts";
@@ -86,9 +85,6 @@ export interface Bench {
   /** Makes visible what was made and ends the job. */
   finish(made: Made): Promise<void>;
 }
-
-/** Gives workers a bench for a job; undefined when there is nothing left to do. */
-export type OpenBench = (job: ClaimedJob, signal: AbortSignal) => Promise<Bench | undefined>;
 
 /** Runs `use` with drafts, which are gone afterwards unless they were kept. */
 export async function withDrafts<T>(

@@ -501,6 +501,60 @@ describe("a worker in another process", () => {
   });
 });
 
+describe("a cover of one's choice", () => {
+  const at = (id: string, atMs: number, caller = ann) =>
+    video.setCover({ id, picture: { case: "atMs", value: atMs } }, as(caller));
+  const withPicture = async (id: string, file: string, caller = ann) => {
+    const { name } = await blobs.receive(createReadStream(file), { maxBytes: 1e9 });
+    return video.setCover({ id, picture: { case: "staged", value: name } }, as(caller));
+  };
+
+  test("is a picture of the video at any time, or one's own; the one before is gone", async () => {
+    const made = await publish(vertical);
+    await ended(made.id);
+    const first = (await get(made.id, ann))!;
+    expect(first.coverTimesMs.length).toBeGreaterThan(0);
+    expect(first.coverTimesMs.length).toBeLessThanOrEqual(3);
+    expect((await get(made.id, "2"))!.coverTimesMs).toEqual([]);
+    const keys = new Set([first.coverKey]);
+    for (const atMs of [7900, 4000, 99_999_999]) {
+      const { coverKey, thumbHash } = await at(made.id, atMs);
+      expect(await blobs.size(coverKey)).toBeGreaterThan(500);
+      expect(thumbHash).not.toBe("");
+      keys.add(coverKey);
+    }
+    expect(keys.size).toBeGreaterThanOrEqual(3);
+    const own = await withPicture(made.id, clip("bright-left.jpg"));
+    expect(keys).not.toContain(own.coverKey);
+    expect((await video.findOpenBlobs({ keys: [...keys, own.coverKey] }, as())).keys).toEqual([own.coverKey]);
+    await filesAre(["jpg", "mp4"]);
+    // The same again is the same.
+    expect((await withPicture(made.id, clip("bright-left.jpg"))).coverKey).toBe(own.coverKey);
+    await expect.poll(jobs).toBe(0);
+    await filesAre(["jpg", "mp4"]);
+    await video.deleteVideo({ id: made.id }, as(ann));
+    await filesAre([]);
+  });
+
+  test("is refused to others, for what is not there, and for what is no picture; no file is left", async () => {
+    const made = await publish(vertical);
+    await expect(at(made.id, 0)).rejects.toMatchObject({ reason: "VIDEO_NOT_FOUND" });
+    await ended(made.id);
+    const before = await get(made.id);
+    await expect(at(made.id, 0, "2")).rejects.toMatchObject({ reason: "NOT_YOURS" });
+    await expect(withPicture(made.id, clip("bright-left.jpg"), "2")).rejects.toMatchObject({
+      reason: "NOT_YOURS",
+    });
+    for (const id of ["", "x", "77"])
+      await expect(at(id, 0)).rejects.toMatchObject({ reason: "VIDEO_NOT_FOUND" });
+    await expect(withPicture(made.id, vertical)).rejects.toMatchObject({ reason: "NOT_A_PICTURE" });
+    await video.holdVideo({ id: made.id, held: true, reason: "" }, { ...as("9"), moderator: true });
+    await expect(at(made.id, 0)).rejects.toMatchObject({ reason: "VIDEO_HELD" });
+    expect(await get(made.id)).toMatchObject({ coverKey: before!.coverKey });
+    await filesAre(["jpg", "mp4"]);
+  });
+});
+
 describe("requests", () => {
   test("publishing twice is one video; a bad title, a stranger's upload or none is refused", async () => {
     const { id: uploadId } = await send(createReadStream(vertical));

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import { type Attempts, usualPauseMs } from "#platform/jobs/job-desk.ts";
-import { startWorkers } from "#platform/jobs/workers.ts";
+import type { startWorkers } from "#platform/jobs/workers.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { only } from "#platform/rpc/service.ts";
@@ -29,14 +29,15 @@ export const mediaWorker = {
     media: Media;
     scratch: BlobStore;
     workers: number;
+    startWork: typeof startWorkers;
     log: Logger;
   }) {
-    const { video, media, scratch, workers, log } = options;
+    const { video, media, scratch, workers, startWork, log } = options;
     const id = randomUUID();
-    const remote = remoteDesk(video, id);
+    const remote = remoteDesk(video, id, log);
     const acts = new Set<() => Promise<void>>();
     const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message);
-    const running = startWorkers(
+    const running = startWork(
       remote.desk,
       {
         kinds: makingKinds(

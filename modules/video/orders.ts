@@ -5,7 +5,7 @@ import type { Attempts, ClaimedJob } from "#platform/jobs/job-desk.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { MEDIA_INFO_FORM, type MediaInfo } from "#platform/media/media-tool.ts";
-import { ladderBytes } from "#platform/media/plan.ts";
+import { ladderBytes, rungsOf } from "#platform/media/plan.ts";
 import type { Bench, KeptFile, Made, MadeNamespace, MakingKind, Order } from "./bench.ts";
 import { draftsIn, extensionOf } from "./bench.ts";
 import { keepBlob, VideoGone } from "./keep-blob.ts";
@@ -96,7 +96,7 @@ export function createOrders(
       if (!ladder) return undefined;
       const { info, inputKey, authorId, isSource } = ladder;
       const free = (await blobs.freeBytes()) - (await ladders.promisedBytes());
-      if (free < ladderBytes(info, shortSidesPx)) throw refusal("DISK_FULL");
+      if (free < ladderBytes(info, rungsOf(info, shortSidesPx))) throw refusal("DISK_FULL");
       return { ...common, authorId, inputKey, info: isSource ? current(info) : null };
     },
 

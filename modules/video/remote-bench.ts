@@ -13,6 +13,7 @@ import { ownCall, type RemoteOrder, type VideoClient } from "./remote-desk.ts";
 import { largestPieceBytes } from "./rules.ts";
 
 const againMs = 1_000;
+const finishMs = 60_000;
 
 /** A bench in another process than the video's module: the input comes by RPC in pieces, and so go the files made. */
 export function remoteBench(
@@ -24,15 +25,15 @@ export function remoteBench(
   const drafts = draftsIn(scratch);
 
   /** Until the service is there, or the job is somebody else's. */
-  async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  async function patiently<T>(ask: () => Promise<T>, signal = job.signal): Promise<T> {
     for (;;) {
-      job.signal.throwIfAborted();
+      signal.throwIfAborted();
       try {
         return await ask();
       } catch (error) {
         const passes = error instanceof DomainError && ["unavailable", "deadline"].includes(error.kind);
         if (!passes || error.reason === "DISK_FULL") throw error;
-        await delay(againMs, undefined, { signal: job.signal }).catch(() => {});
+        await delay(againMs, undefined, { signal }).catch(() => {});
       }
     }
   }
@@ -96,7 +97,9 @@ export function remoteBench(
     },
     progress: of.noteProgress,
     async finish(made) {
-      await patiently(() => video.finishMediaJob({ ...at, made: toMessage(made) }, ownCall(job.traceId)));
+      // Also when the time of the job is over.
+      const finish = () => video.finishMediaJob({ ...at, made: toMessage(made) }, ownCall(job.traceId));
+      await patiently(finish, AbortSignal.timeout(finishMs));
     },
   };
 }

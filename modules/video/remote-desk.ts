@@ -1,8 +1,10 @@
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import { isDiskFull } from "#platform/errors/disk-full.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import type { JobDesk } from "#platform/jobs/job-desk.ts";
 import { MEDIA_INFO_FORM, type MediaInfo } from "#platform/media/media-tool.ts";
+import type { Logger } from "#platform/observe/log.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import type { Client } from "#platform/rpc/service.ts";
@@ -29,7 +31,8 @@ export interface RemoteOrder extends Order {
 }
 
 /** Jobs by RPC, for the worker with this id. */
-export function remoteDesk(video: VideoClient, worker: string) {
+export function remoteDesk(video: VideoClient, worker: string, log: Logger) {
+  let said = "";
   /** Of the jobs that it has. */
   const orders = new Map<string, RemoteOrder>();
   const done = new Map<string, number>();
@@ -38,18 +41,24 @@ export function remoteDesk(video: VideoClient, worker: string) {
     done.delete(id);
   };
 
+  /** The next job; none while the service cannot be asked, which is said once. */
+  async function lease({ kinds, exceptIds, exceptOwners, ...wanted }: Parameters<JobDesk["claim"]>[0]) {
+    const lists = { kinds: [...kinds], exceptIds: [...exceptIds], exceptOwners: [...exceptOwners] };
+    try {
+      const { job } = await video.leaseMediaJob({ worker, ...wanted, ...lists }, ownCall());
+      said = "";
+      return job;
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      if (error.reason !== said) log.warn({ reason: error.reason }, `gets no jobs: ${error.message}`);
+      said = error.reason;
+      return undefined;
+    }
+  }
+
   const desk: JobDesk = {
     async claim(wanted) {
-      const { job } = await video.leaseMediaJob(
-        {
-          worker,
-          ...wanted,
-          kinds: [...wanted.kinds],
-          exceptIds: [...wanted.exceptIds],
-          exceptOwners: [...wanted.exceptOwners],
-        },
-        ownCall(),
-      );
+      const job = await lease(wanted);
       if (!job) return undefined;
       const info = job.info ? (JSON.parse(job.info) as MediaInfo) : null;
       orders.set(job.id, {

@@ -11,7 +11,7 @@ export type ClaimedJob = Pick<
 >;
 
 /** Which job a worker could run now. */
-export interface Wanted {
+interface Wanted {
   kinds: readonly string[];
   /** Not these. */
   exceptIds: readonly string[];
@@ -22,7 +22,7 @@ export interface Wanted {
 }
 
 /** How a job ended that was not done: with an error, or because its worker stops. */
-export interface Failed {
+interface Failed {
   error: unknown;
   interrupted: boolean;
 }

@@ -586,6 +586,37 @@ test("one owner's work, however short it was thought, leaves a place to others",
   expect(began).not.toContain("long 3");
 });
 
+test("background work that has waited for long begins beside other work, and no other does", async () => {
+  let end!: () => void;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  let busy = 0;
+  const ran: string[] = [];
+  const queue = start(
+    {
+      busy: {
+        async run() {
+          busy++;
+          await ended;
+        },
+      },
+      back: { background: true, run: async ({ key }) => void ran.push(key) },
+    },
+    { concurrency: 1 },
+  );
+  await add(queue, "busy", "always");
+  await expect.poll(() => busy).toBe(1);
+  await database.pool.query(`
+    insert into test.job (kind, key, run_at) values
+      ('back', 'fresh', now()), ('back', 'old', now() - interval '16 min'), ('back', 'older', now() - interval '1 h')`);
+  queue.wake();
+  await expect.poll(() => ran).toEqual(["older", "old"]);
+  expect((await jobs()).map(({ key }) => key).sort()).toEqual(["always", "fresh"]);
+  end();
+  await noJobs();
+});
+
 test("background work begins when nothing else is due, one at a time, and nothing else waits for it", async () => {
   const began: string[] = [];
   const run = async (job: Job) => {

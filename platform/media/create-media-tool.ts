@@ -2,6 +2,7 @@ import { type FileHandle, rm, stat } from "node:fs/promises";
 import { rgbaToThumbHash } from "thumbhash";
 import { ChildFailed } from "./child-run.ts";
 import { chooseCoverTimesMs, SAMPLE_FILTER, SAMPLED_SECONDS, SAMPLES_PER_SECOND } from "./cover-choice.ts";
+import { type Encoder, SOFTWARE } from "./encoders.ts";
 import { blaming, hasContent, openSource, readFirst, replacing } from "./file-steps.ts";
 import { readFragments } from "./fragments.ts";
 import { isPlainSequence } from "./h264.ts";
@@ -44,7 +45,13 @@ import { planStoryboard } from "./storyboard.ts";
 import { timelineOf } from "./timeline.ts";
 
 /** Applies the rules to an engine: what to refuse, what to make, within which limits. */
-export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media & { readonly name: string } {
+export function createMediaTool(
+  engine: MediaEngine,
+  limits: MediaLimits,
+  /** Encoders that work here, beside software. */
+  hardware: readonly Encoder[] = [],
+  log?: { warn?(fields: object, message: string): void },
+): Media & { readonly name: string } {
   const videoRun = (timeoutMs: number, signal: AbortSignal): Run => ({
     signal,
     timeoutMs,
@@ -193,24 +200,23 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
     async ladder(input, rungs, info, { signal, loudness }) {
       // With one thread and several encoders it may take a multiple of the time.
       const run = videoRun(limits.renditionTimeoutMs * rungs.length, signal);
-      const { maxOutputBytes } = limits;
       const gain = loudness ? loudnessFilters(loudness.measured, loudness.targetLufs) : [];
-      const plan = planLadder(info, rungs, gain);
-      const most = ladderBytes(
-        info,
-        rungs.map(({ shortSidePx }) => shortSidePx),
-      );
-      const size = watchSizes(
-        rungs.map(({ output }) => output),
-        Math.min(maxOutputBytes, ROOM_OF_RUNGS * most + ROOM_OF_FILES),
-      );
-      try {
-        await blaming(refusals.videoDamaged, () =>
-          engine.ladder(
+      const sides = rungs.map(({ shortSidePx }) => shortSidePx);
+      const mostBytes = ROOM_OF_RUNGS * ladderBytes(info, sides) + ROOM_OF_FILES;
+      const outputs = rungs.map(({ output }) => output);
+
+      async function makeWith(encoder: Encoder): Promise<Rung[]> {
+        const { maxOutputBytes } = limits;
+        const plan = planLadder(info, rungs, gain, encoder);
+        const size = watchSizes(outputs, Math.min(maxOutputBytes, mostBytes));
+        try {
+          await engine.ladder(
             { source: sourceOf(input, info), maxOutputBytes, ...plan },
             { ...run, signal: AbortSignal.any([run.signal, size.signal]) },
-          ),
-        );
+          );
+        } finally {
+          size.stop();
+        }
         const made: Rung[] = [];
         for (const { output, width, height } of plan.rungs) {
           const table = await readFragments(output);
@@ -219,11 +225,25 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
           made.push({ ...table, width, height, fps: plan.video.encode.frameRate });
         }
         return made;
+      }
+
+      try {
+        for (const encoder of hardware)
+          try {
+            const made = await makeWith(encoder);
+            if (made.every(({ fragments }) => beginsAsPlanned(fragments))) return made;
+            log?.warn?.(
+              { encoder: encoder.name },
+              "media: an encoder sets key frames elsewhere; software is used",
+            );
+          } catch (error) {
+            if (signal.aborted) throw error;
+            log?.warn?.({ err: error, encoder: encoder.name }, "media: an encoder failed; software is used");
+          }
+        return await blaming(refusals.videoDamaged, () => makeWith(SOFTWARE));
       } catch (error) {
-        for (const { output } of rungs) await rm(output, { force: true });
+        for (const output of outputs) await rm(output, { force: true });
         throw error;
-      } finally {
-        size.stop();
       }
     },
 
@@ -317,6 +337,12 @@ export function createMediaTool(engine: MediaEngine, limits: MediaLimits): Media
 const ROOM_OF_RUNGS = 2;
 const ROOM_OF_FILES = 16 * 1024 ** 2;
 const SIZE_WATCH_MS = 500;
+
+/** Two seconds in, at the latest, there are the fragments that players begin with. */
+function beginsAsPlanned(fragments: readonly { durationUs: number }[]): boolean {
+  const nearlyS = (us: number, seconds: number) => Math.abs(us / 1_000_000 - seconds) < 0.1;
+  return fragments.slice(0, -1).every(({ durationUs }, at) => nearlyS(durationUs, at < 2 ? 1 : 2));
+}
 
 /** Fires when files that are being written have become larger together than they may. */
 function watchSizes(paths: string[], maxBytes: number): { signal: AbortSignal; stop(): void } {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { type ChildBounds, ChildFailed, runChild } from "./child-run.ts";
 import { SAMPLE_SIZE } from "./cover-choice.ts";
+import { TRIAL_FRAMES } from "./encoders.ts";
 import { splitByteStream } from "./h264.ts";
 import { LUFS_KEY, loudnessOf, MEASURE_FILTER, PEAK_KEY } from "./loudness.ts";
 import type {
@@ -199,8 +200,18 @@ export function createFfmpegEngine(
       }
     },
 
+    async tryEncoder({ name, device, upload, options }, run) {
+      const picture = ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=10"];
+      const filters = ["-vf", ["format=yuv420p", ...upload].join(","), "-frames:v", String(TRIAL_FRAMES)];
+      const settings = Object.entries(options(800_000)).flatMap(([key, value]) => [`-${key}:v`, value]);
+      await ffmpeg([...device, ...picture, ...filters, "-c:v", name, ...settings, "-f", "null", "-"], run);
+    },
+
     async ladder(job: LadderJob, run) {
-      const pictures = input(job.source, run, [...KEEP_FILTERS, ...clock(job.baseMs)]);
+      const pictures = [
+        ...job.encoder.device,
+        ...input(job.source, run, [...KEEP_FILTERS, ...clock(job.baseMs)]),
+      ];
       await ffmpeg(["-filter_complex_threads", "1", ...pictures, ...ladderArguments(job)], run);
     },
   };
@@ -285,14 +296,14 @@ function convertArguments(job: ConvertJob, soundFrom: number, threads: string): 
 }
 
 /** One decoder, one filter graph that splits, one sound, and as many files as rungs. */
-function ladderArguments({ video, audio, endMs, rungs }: LadderJob): string[] {
+function ladderArguments({ video, audio, endMs, rungs, encoder }: LadderJob): string[] {
   const ends = rungs.map((_, at) => `[s${at}]`).join("");
-  const sizes = rungs.map(({ filter }, at) => `[s${at}]${filter}[v${at}]`);
+  const sizes = rungs.map(({ filter }, at) => `[s${at}]${[filter, ...encoder.upload].join(",")}[v${at}]`);
   const graph = [`[0:${video.stream}]${video.encode.filter},split=${rungs.length}${ends}`, ...sizes].join(
     ";",
   );
   const args = ["-filter_complex", graph, ...rungs.flatMap((_, at) => ["-map", `[v${at}]`])];
-  args.push("-c:v", "libx264", "-threads:v", "1", "-force_key_frames:v", KEY_FRAMES);
+  args.push("-c:v", encoder.name, "-force_key_frames:v", KEY_FRAMES);
   rungs.forEach(({ options }, at) => {
     for (const [name, value] of Object.entries(options)) args.push(`-${name}:v:${at}`, value);
   });

@@ -5,6 +5,7 @@ import { refusal } from "../errors/reasons.ts";
 import { ChildFailed, runChild } from "./child-run.ts";
 import { type Confinement, findConfinement, findProgram } from "./confinement.ts";
 import { createMediaTool } from "./create-media-tool.ts";
+import type { Encoder, TriedEncoder } from "./encoders.ts";
 import { createFfmpegEngine, type FfmpegPrograms } from "./ffmpeg-engine.ts";
 import { createLendingEngine } from "./lending-engine.ts";
 import type { MediaEngine, Run } from "./media-engine.ts";
@@ -23,7 +24,9 @@ export interface FindMediaToolOptions {
   /** Where the files are; a confined decoder must be able to reach them. */
   dataDir?: string | undefined;
   limits?: Partial<MediaLimits>;
-  log?: { info(fields: object, message: string): void };
+  /** Use hardware that works; by default no. */
+  hardware?: readonly Encoder[];
+  log?: { info(fields: object, message: string): void; warn?(fields: object, message: string): void };
 }
 
 const CHECK_TIMEOUT_MS = 10_000;
@@ -58,7 +61,7 @@ export async function findMediaTool(options: FindMediaToolOptions): Promise<Medi
 export async function confinedTool(
   create: (prefix: readonly string[]) => MediaEngine,
   limits: MediaLimits,
-  { searchPath = USUAL_PATH, dataDir }: Pick<FindMediaToolOptions, "searchPath" | "dataDir">,
+  { searchPath = USUAL_PATH, dataDir, hardware = [], log }: Omit<FindMediaToolOptions, "workerPath">,
 ): Promise<MediaTool> {
   const engineBehind = ({ prefix, account }: Confinement) =>
     account ? createLendingEngine(create(prefix), account) : create(prefix);
@@ -77,13 +80,40 @@ export async function confinedTool(
       await engine.inspect(job.source, attemptRun());
       await engine.still(job, attemptRun());
     });
-  return { ...createMediaTool(engine, limits), confinement, check };
+  const { tried, working } = await tryEncoders(engine, hardware);
+  for (const { name, problem } of tried)
+    log?.info(
+      { encoder: name, problem },
+      problem ? "media: an encoder does not work here" : "media: an encoder works",
+    );
+  return { ...createMediaTool(engine, limits, working, log), confinement, encoders: tried, check };
+}
+
+/** Tries each in the confinement in which it would work. */
+async function tryEncoders(engine: MediaEngine, hardware: readonly Encoder[]) {
+  const tried: TriedEncoder[] = [];
+  const working: Encoder[] = [];
+  for (const encoder of engine.tryEncoder ? hardware : [])
+    try {
+      await engine.tryEncoder!(encoder, attemptRun());
+      tried.push({ name: encoder.name, problem: null });
+      working.push(encoder);
+    } catch (error) {
+      tried.push({ name: encoder.name, problem: firstWords(error) });
+    }
+  return { tried, working };
+}
+
+/** What the program says first is nearest to the cause. */
+function firstWords(error: unknown): string {
+  const [line = ""] = (error as Error).message.replace(/^.*? ended with \w+: /, "").split("\n");
+  return line.replace(/^\[[^\]]*\] /, "").slice(0, 200);
 }
 
 const attemptRun = (): Run => ({
   signal: new AbortController().signal,
   timeoutMs: ATTEMPT_TIMEOUT_MS,
-  maxPixels: 1000,
+  maxPixels: 100_000,
 });
 
 async function programsAt(ffmpegPath: string, searchPath: string): Promise<FfmpegPrograms> {

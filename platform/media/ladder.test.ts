@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { patienceMs } from "../testing/patience.ts";
 import { bundleMediaWorker } from "./bundle-worker.ts";
 import { createMediaTool } from "./create-media-tool.ts";
+import { HARDWARE, SOFTWARE } from "./encoders.ts";
 import { createFfmpegEngine } from "./ffmpeg-engine.ts";
 import { findLack } from "./find-media-tool.ts";
 import { DEFAULT_MEDIA_LIMITS } from "./media-limits.ts";
@@ -240,4 +241,49 @@ test("ffmpeg makes all rungs in one run", async (ctx) => {
   const rungs = [30, 60, 90].map((side) => ({ shortSidePx: side, output: join(directory, `${side}.mp4`) }));
   await tool.ladder(own("phone.mov"), rungs, info, { signal });
   expect(await readFile(starts, "utf8")).toBe("start\n");
+});
+
+describe("an encoder of hardware", () => {
+  const software = { ...SOFTWARE, name: "libx264" };
+  const absent = HARDWARE.find(({ name }) => name === "h264_vaapi")!;
+  const noDevice = { ...absent, device: ["-vaapi_device", "/dev/null"] };
+  const engine = createFfmpegEngine(PROGRAMS, LIMITS);
+  const run = { signal, timeoutMs: patienceMs, maxPixels: 100_000 };
+  beforeEach((ctx) => {
+    if (lack !== null) ctx.skip("needs ffmpeg on the PATH");
+  });
+
+  test("is tried with a few pictures", async () => {
+    await engine.tryEncoder!(software, run);
+    await expect(engine.tryEncoder!(noDevice, run)).rejects.toThrow();
+  });
+
+  test.for([
+    ["that fails", noDevice],
+    // What it makes cannot be cut where the others are.
+    [
+      "that sets key frames elsewhere",
+      { ...software, options: () => ({ "x264-params": "keyint=7:scenecut=0" }) },
+    ],
+  ] as const)("%s is given up for software, and the log says so", async ([, encoder]) => {
+    const said: object[] = [];
+    const warn = (fields: object) => void said.push(fields);
+    const tool = createMediaTool(engine, LIMITS, [encoder], { warn });
+    const source = own("upright-8s.mp4");
+    const output = join(directory, `${randomUUID()}.mp4`);
+    const info = await tool.probe(source);
+    const [made] = await tool.ladder(source, [{ shortSidePx: 90, output }], info, { signal });
+    expect(made!.fragments.map(({ durationUs }) => durationUs / 1_000_000)).toEqual([1, 1, 2, 2, 2]);
+    expect(said).toMatchObject([{ encoder: encoder.name }]);
+  });
+
+  test("that works is used", async () => {
+    const said: object[] = [];
+    const warn = (fields: object) => void said.push(fields);
+    const tool = createMediaTool(engine, LIMITS, [software], { warn });
+    const source = own("phone.mov");
+    const output = join(directory, `${randomUUID()}.mp4`);
+    await tool.ladder(source, [{ shortSidePx: 90, output }], await tool.probe(source), { signal });
+    expect(said).toEqual([]);
+  });
 });

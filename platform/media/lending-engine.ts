@@ -93,6 +93,8 @@ export function createLendingEngine(engine: MediaEngine, account: Account): Medi
         ({ run: lentRun, ...lent }) => engine.convert({ ...job, ...lent }, lentRun, onProgress),
         job.output,
       ),
+    // It gets no file.
+    ...(engine.tryEncoder && { tryEncoder: engine.tryEncoder }),
     ladder: (job, run) =>
       lend(
         job.source,

@@ -1,3 +1,4 @@
+import type { Encoder } from "./encoders.ts";
 import type { Loudness } from "./loudness.ts";
 import type { StreamSpan, SurveyOptions } from "./packet-survey.ts";
 
@@ -111,6 +112,7 @@ export interface LadderJob
   extends Pick<ConvertJob, "source" | "baseMs" | "endMs" | "audio" | "maxOutputBytes"> {
   /** `filter` is for all rungs and comes first; that of a rung yields its size. */
   video: { stream: number; encode: NonNullable<ConvertJob["video"]["encode"]> };
+  encoder: Encoder;
   rungs: { output: string; filter: string; width: number; height: number; options: Record<string, string> }[];
 }
 
@@ -179,6 +181,8 @@ export interface MediaEngine {
   still(job: StillJob, run: Run): Promise<void>;
   /** Resolves with the time at which the output ends. */
   convert(job: ConvertJob, run: Run, onProgress: (outMs: number) => void): Promise<number>;
+  /** Encodes a few pictures; rejects if the encoder does not work here. Absent: the engine has software alone. */
+  tryEncoder?(encoder: Encoder, run: Run): Promise<void>;
   /** With one thread, so that what people wait for has the others. */
   ladder(job: LadderJob, run: Run): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { Confinement } from "./confinement.ts";
+import type { TriedEncoder } from "./encoders.ts";
 import type { FragmentTable } from "./fragments.ts";
 import type { Loudness } from "./loudness.ts";
 import type { PostPictureFormat, VideoContainer } from "./magic.ts";
@@ -191,4 +192,6 @@ export interface MediaTool extends CheckedMedia {
   readonly name: string;
   /** How its decoders are confined, if that was found out. */
   readonly confinement?: Confinement;
+  /** The encoders of hardware that were tried, if any was. */
+  readonly encoders?: readonly TriedEncoder[];
 }

@@ -59,7 +59,7 @@ export function createNodeAvEngine(
     },
 
     // One decode for each rung: its worker writes one file.
-    async ladder({ video, rungs, ...common }, run) {
+    async ladder({ video, rungs, encoder: _, ...common }, run) {
       for (const { output, filter, ...rung } of rungs) {
         const encode = { ...video.encode, ...rung, filter: `${video.encode.filter},${filter}` };
         const whole = { ...common, output, fragmented: true, video: { stream: video.stream, encode } };

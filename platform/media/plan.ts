@@ -1,3 +1,4 @@
+import { SOFTWARE } from "./encoders.ts";
 import type { PictureFormat, PostPictureFormat } from "./magic.ts";
 import type { ConvertJob, LadderJob, Upright } from "./media-engine.ts";
 import type { MediaInfo, RenditionInfo } from "./media-tool.ts";
@@ -74,23 +75,23 @@ export function planLadder(
   info: MediaInfo,
   rungs: readonly { shortSidePx: number; output: string }[],
   loudness: readonly string[] = [],
+  encoder = SOFTWARE,
 ): Omit<LadderJob, "source" | "maxOutputBytes"> {
   const encode = planVideo(info, Math.max(...rungs.map(({ shortSidePx }) => shortSidePx)))!;
   return {
     baseMs: info.timeline.baseMs,
     endMs: info.timeline.endMs,
+    encoder,
     video: { stream: info.videoStream, encode },
     audio: info.audioStream === null ? null : { stream: info.audioStream, encode: planAudio(info, loudness) },
     rungs: rungs.map(({ shortSidePx, output }) => {
       const { width, height } = targetSize(info, shortSidePx);
       const cap = capOf(shortSidePx);
       const options = {
-        ...encode.options,
-        maxrate: String(cap),
-        bufsize: String(2 * cap),
+        ...(encoder === SOFTWARE && { ...encode.options, keyint_min: "1" }),
+        ...encoder.options(cap),
         // Where key frames are is said frame by frame.
         g: "100000",
-        keyint_min: "1",
       };
       return { output, width, height, filter: `scale=${width}:${height},setsar=1`, options };
     }),

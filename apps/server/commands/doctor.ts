@@ -5,6 +5,7 @@ import type { Database } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { readAllLag } from "#platform/events/admin/all-lag.ts";
 import { readDeadJobs, retryDeadJobs } from "#platform/jobs/dead-jobs.ts";
+import { HARDWARE, type TriedEncoder } from "#platform/media/encoders.ts";
 import { findMediaTool } from "#platform/media/find-media-tool.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig, searchPath } from "../config.ts";
@@ -61,16 +62,25 @@ export const doctorCommand: Command = {
       if (gigabytes < 1) throw new Error(`only ${gigabytes.toFixed(1)} GB left for ${config.dataDir}`);
       return `${gigabytes.toFixed(1)} GB free for ${config.dataDir}`;
     });
+    let encoders: readonly TriedEncoder[] = [];
     await check("Media", async () => {
       const tool = await findMediaTool({
         workerPath: mediaWorkerPath,
         searchPath,
         dataDir: config.dataDir,
         ffmpegPath: config.ffmpeg || undefined,
+        hardware: config.encoder === "auto" ? HARDWARE : [],
       });
       await tool.check();
+      encoders = tool.encoders ?? [];
       const lacks = tool.confinement?.lacks ?? [];
       return lacks.length === 0 ? tool.name : `${tool.name}; its decoders do without ${lacks.join(", ")}`;
+    });
+    await check("Encoders", async () => {
+      const tried = encoders.map(({ name, problem }) =>
+        problem ? `${name} does not (${problem})` : `${name} works`,
+      );
+      return ["libx264 works", ...tried].join("; ");
     });
   },
 };

@@ -15,6 +15,7 @@ export function CoverChoice(props: {
   const { video, value, onChange } = props;
   const { t } = useI18n();
   const film = useRef<HTMLVideoElement>(null);
+  const input = useRef<HTMLInputElement>(null);
   const atMs = value && "atMs" in value ? value.atMs : 0;
   const pick = (ms: number) => {
     if (film.current) film.current.currentTime = ms / 1000;
@@ -47,21 +48,27 @@ export function CoverChoice(props: {
             key={ms}
             type="button"
             className="chip"
-            aria-pressed={value && atMs === ms}
+            aria-pressed={value !== undefined && "atMs" in value && atMs === ms}
             onClick={() => pick(ms)}
           >
             {t.coverSecond(Math.round(ms / 1000))}
           </button>
         ))}
-        <label className="chip">
+        <button
+          type="button"
+          className="chip"
+          aria-pressed={value !== undefined && "file" in value}
+          onClick={() => input.current?.click()}
+        >
           {value && "file" in value ? value.file.name : t.coverFile}
-          <input
-            className="visually-hidden"
-            type="file"
-            accept="image/jpeg,image/png,image/webp,image/gif"
-            onChange={({ target }) => target.files?.[0] && onChange({ file: target.files[0] })}
-          />
-        </label>
+        </button>
+        <input
+          ref={input}
+          hidden
+          type="file"
+          accept="image/jpeg,image/png,image/webp,image/gif"
+          onChange={({ target }) => target.files?.[0] && onChange({ file: target.files[0] })}
+        />
       </div>
     </fieldset>
   );
