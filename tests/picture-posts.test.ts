@@ -235,6 +235,29 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     expect((await ada.settled(post.id)).pictures).toMatchObject([{ alt: "A wall", width: 700, height: 500 }]);
   });
 
+  test("what comes in pieces and is refused by its first bytes is gone with them", async () => {
+    const tus = { "tus-resumable": "1.0.0", authorization: `Bearer ${ada.session.accessToken}` };
+    const first = png(40, 40);
+    for (const [piece, sizeBytes, reason] of [
+      [clip("moving.gif"), clip("moving.gif").length, "PICTURE_UNSUPPORTED"],
+      [first, 20 * 1024 * 1024 + 1, "BODY_TOO_LARGE"],
+    ] as const) {
+      const begun = await fetch(`${server.origin}/api/v1/uploads/tus`, {
+        method: "POST",
+        headers: { ...tus, "upload-length": String(sizeBytes) },
+      });
+      const location = new URL(begun.headers.get("location")!, server.origin);
+      const headers = { ...tus, "content-type": "application/offset+octet-stream", "upload-offset": "0" };
+      const body = Buffer.concat([piece, Buffer.alloc(Math.max(0, 2000 - piece.length))]).subarray(
+        0,
+        sizeBytes,
+      );
+      const refused = await fetch(location, { method: "PATCH", headers, body });
+      expect(await refused.json()).toMatchObject({ reason });
+      expect((await fetch(location, { method: "HEAD", headers: tus })).status).toBe(404);
+    }
+  });
+
   describe("bad pictures", () => {
     const long = (bytes: number) => Buffer.concat([png(40, 40), Buffer.alloc(bytes)]);
     const inHeader = (width: number, height: number) => {

@@ -122,6 +122,38 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
       expect(readPictureHeader("jpeg", await readFile(output))).toMatchObject(sizes[at]!);
   });
 
+  test("of what a camera tells, the colours alone stay", async () => {
+    if (lack && name === "ffmpeg") return;
+    const segment = (marker: number, data: Buffer) => {
+      const head = Buffer.from([0xff, marker, 0, 0]);
+      head.writeUInt16BE(data.length + 2, 2);
+      return Buffer.concat([head, data]);
+    };
+    const still = await own("bright-left.jpg");
+    const profile = Buffer.concat([Buffer.from("ICC_PROFILE\0\x01\x01", "latin1"), Buffer.alloc(560)]);
+    profile.writeUInt32BE(560, 14);
+    profile.write("acsp", 14 + 36, "latin1");
+    const place = "at the gate";
+    const told = Buffer.concat([
+      still.subarray(0, 2),
+      segment(0xe1, Buffer.concat([Buffer.from("Exif\0\0", "latin1"), exif(6), Buffer.from(place)])),
+      segment(0xe2, profile),
+      segment(0xfe, Buffer.from(place)),
+      still.subarray(2),
+    ]);
+    const input = await written(told);
+    const drafts = outputs();
+    await tool.pictureSizes(input, drafts, await tool.pictureInfo(input, options), options);
+    for (const { output } of drafts) {
+      const made = await readFile(output);
+      expect([made.includes("ICC_PROFILE"), made.includes("Exif"), made.includes(place)]).toEqual([
+        true,
+        false,
+        false,
+      ]);
+    }
+  });
+
   test("what a picture may cost is limited before it is decoded", async () => {
     if (lack && name === "ffmpeg") return;
     const jpeg = await written(await own("bright-left.jpg"));

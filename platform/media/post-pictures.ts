@@ -1,5 +1,6 @@
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, readFile, writeFile } from "node:fs/promises";
 import { blaming, hasContent, openSource, readFirst, replacing } from "./file-steps.ts";
+import { onlyPicture } from "./jpeg-segments.ts";
 import { type PostPictureFormat, SNIFF_BYTES, sniffPostPicture } from "./magic.ts";
 import type { MediaEngine, Run, Upright } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
@@ -93,7 +94,9 @@ export function postPictures(
           const filter = pictureFilter(format, header, box);
           const still = { source, stream, atMs: 0, filter, output };
           await engine.still(still, run(signal, limits.stillTimeoutMs));
-          if (!(await hasContent(output))) throw refusals.pictureDamaged();
+          const bare = (await hasContent(output)) && onlyPicture(await readFile(output));
+          if (!bare) throw refusals.pictureDamaged();
+          await writeFile(output, bare);
         });
         made.push(fitInto(made[0] ?? info, box));
         if (made.length === 1)

@@ -194,15 +194,20 @@ export function createResumableIntake(
         }
         open.set(id, { source, writer });
         held.source = source;
+        /** Its first bytes are refused: nothing of the file is wanted. */
+        let unwanted = false;
         try {
           if (checksum) await held.lock({ uncheckedFrom: at });
-          const inspect = (first: Buffer) => refuseOtherThanMedia(first, sizeBytes);
+          const inspect = (first: Buffer) => {
+            unwanted = true;
+            refuseOtherThanMedia(first, sizeBytes);
+            unwanted = false;
+          };
           await intake.receivePiece(from, () =>
             blobs.append(partial, source, { at, sizeBytes, checksum, inspect, isWriter }),
           );
         } catch (error) {
-          if (error instanceof DomainError && isRefused.has(error.reason))
-            await video.cancelUpload({ id }, lasting(call()));
+          if (unwanted) await video.cancelUpload({ id }, lasting(call()));
           throw error;
         } finally {
           if (open.get(id)?.writer === writer) open.delete(id);
@@ -223,8 +228,6 @@ export function createResumableIntake(
 
 export type ResumableIntake = ReturnType<typeof createResumableIntake>;
 
-/** After these nothing of the file is wanted. */
-const isRefused: ReadonlySet<string> = new Set(["NOT_A_VIDEO", "PICTURE_UNSUPPORTED", "BODY_TOO_LARGE"]);
 /** After these a writer is none any more. */
 const isOver: ReadonlySet<string> = new Set(["UPLOAD_LOCKED", "UPLOAD_NOT_FOUND"]);
 
