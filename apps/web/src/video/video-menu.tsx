@@ -12,6 +12,7 @@ import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { PlaybackChoice, PlaybackRows, type PlaybackStep } from "./playback-menu.tsx";
 import { ShareLink } from "./share-link.tsx";
 import "../ui/menu.css";
 
@@ -25,10 +26,12 @@ export default function VideoMenu({ video, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
   const hold = useHold(video.id);
-  const [step, setStep] = useState<ChangeStep | "hold" | null>(null);
+  const [step, setStep] = useState<ChangeStep | PlaybackStep | "hold" | null>(null);
   const own = me?.id === video.author.id;
   if (step === "edit") return <EditVideo video={video} onClose={onClose} />;
   if (step === "delete") return <DeleteVideo video={video} onClose={onClose} onDeleted={onClose} />;
+  if (step === "quality" || step === "speed")
+    return <PlaybackChoice video={video} step={step} onClose={onClose} />;
   if (step === "hold")
     return (
       <ReasonDialog
@@ -42,6 +45,7 @@ export default function VideoMenu({ video, onClose }: Props) {
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
       <div className="menu">
+        <PlaybackRows video={video} onStep={setStep} onClose={onClose} />
         {!own && <NotForMe video={video} onClose={onClose} />}
         <ShareLink path={`/video/${video.id}`} title={video.title} text={t.copyLink} onClose={onClose} />
         {video.downloadUrl && (
