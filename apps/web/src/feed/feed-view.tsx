@@ -9,6 +9,7 @@ import { loadPages } from "../shell/pages.ts";
 import { DownIcon, UpIcon } from "../ui/icons.tsx";
 import { Slide } from "../video/slide.tsx";
 import { useSound } from "../video/sound.tsx";
+import { useSavesData } from "../video/use-film-source.ts";
 import { isNearEnd, isShown, preloadOf } from "./nearness.ts";
 import { useActiveSlide } from "./use-active-slide.ts";
 import { useFeedControls } from "./use-feed-controls.ts";
@@ -27,13 +28,12 @@ interface Props {
   tail?: ReactNode;
 }
 
-const saveData = () => (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true;
-
 /** Videos in a vertical list, one in view at a time. */
 export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false, tail }: Props) {
   const { t } = useI18n();
   const { blocked, toggle: toggleSound } = useSound();
   const { letterKeys } = usePreferences();
+  const savesData = useSavesData();
   const scroller = useRef<HTMLDivElement>(null);
   const [start] = useState(() =>
     Math.max(
@@ -72,8 +72,8 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
   useEffect(() => {
     if (!warm) return;
     void loadDrawer().catch(() => {});
-    if (!saveData()) void loadPages();
-  }, [warm]);
+    if (!savesData) void loadPages();
+  }, [warm, savesData]);
   useEffect(() => {
     if (isNearEnd(active, videos.length)) onNearEnd?.();
   }, [active, videos.length, onNearEnd]);
@@ -95,7 +95,7 @@ export function FeedView({ videos, startId, onActive, onNearEnd, hasMore = false
             active={index === active}
             paused={index === active && pausedId === video.id}
             covered={index <= active || warm}
-            preload={preloadOf(index - active, warmId === currentId, saveData())}
+            preload={preloadOf(index - active, warmId === currentId, savesData)}
             onToggle={toggle}
             onWarm={onWarm}
             onHeld={onHeld}

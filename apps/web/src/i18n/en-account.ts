@@ -34,6 +34,8 @@ export const settings = {
     "Letters do something with the video in view. Switch them off if you press them by accident.",
   on: "On",
   off: "Off",
+  dataSaver: "Data saver",
+  dataSaverBody: "Smaller pictures, and nothing is fetched before you get to it.",
   changePassword: "Change password",
   currentPassword: "Current password",
   newPassword: "New password",

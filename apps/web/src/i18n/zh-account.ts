@@ -36,6 +36,8 @@ export const settings: Pick<Dictionary, keyof typeof english.settings> = {
   letterKeysBody: "按字母键可以操作当前视频。容易误按时可以关掉。",
   on: "开",
   off: "关",
+  dataSaver: "省流量模式",
+  dataSaverBody: "用较低清晰度播放，也不提前加载后面的视频。",
   changePassword: "修改密码",
   currentPassword: "当前密码",
   newPassword: "新密码",

@@ -11,6 +11,11 @@ export interface PreferenceValues {
   feedTab: FeedTab;
   /** Whether letters control the video in view; off for speech input and accidental keys. */
   letterKeys: boolean;
+  /** The short side of the picture. */
+  quality: "auto" | number;
+  /** Small pictures, and nothing ahead; the browser's own setting does the same. */
+  dataSaver: boolean;
+  speed: number;
 }
 export interface Preferences {
   get(): PreferenceValues;
@@ -25,6 +30,9 @@ const DEFAULTS: PreferenceValues = {
   sound: null,
   feedTab: "public",
   letterKeys: true,
+  quality: "auto",
+  dataSaver: false,
+  speed: 1,
 };
 
 /** Preferences of this browser; not tied to an account. */

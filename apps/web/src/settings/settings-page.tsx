@@ -16,7 +16,7 @@ import "./settings.css";
 export default function SettingsPage() {
   const { t } = useI18n();
   const { preferences } = useServices();
-  const { language, theme, letterKeys } = usePreferences();
+  const { language, theme, letterKeys, dataSaver } = usePreferences();
   const user = useUser();
   usePageTitle(t.settings);
   return (
@@ -46,6 +46,18 @@ export default function SettingsPage() {
           ]}
           onChange={(value) => preferences.set({ theme: value })}
         />
+      </section>
+      <section className="card settings-keys">
+        <Segmented
+          label={t.dataSaver}
+          value={dataSaver ? "on" : "off"}
+          options={[
+            ["on", t.on],
+            ["off", t.off],
+          ]}
+          onChange={(value) => preferences.set({ dataSaver: value === "on" })}
+        />
+        <p className="settings-none">{t.dataSaverBody}</p>
       </section>
       <section className="card settings-keys">
         <Segmented

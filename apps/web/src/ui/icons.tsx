@@ -273,3 +273,21 @@ export const BlockIcon = (props: IconProps) => (
     <path d="m6 6 12 12" />
   </Icon>
 );
+export const QualityIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M5.500 5h13A2.500 2.500 0 0 1 21 7.500v9a2.500 2.500 0 0 1-2.500 2.500h-13A2.500 2.500 0 0 1 3 16.500v-9A2.500 2.500 0 0 1 5.500 5z" />
+    <path d="M7 9v6M11 9v6M7 12h4M14 9v6h1a2.500 2.500 0 0 0 2.500-2.500v-1A2.500 2.500 0 0 0 15 9z" />
+  </Icon>
+);
+export const SpeedIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M5.600 18.500a9 9 0 1 1 12.800 0M12 13.500l3.500-4.500" />
+    <path d="M12 14.500a1 1 0 1 0 0-2 1 1 0 0 0 0 2z" />
+  </Icon>
+);
+export const FloatIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M10 19H5.500A2.500 2.500 0 0 1 3 16.500v-9A2.500 2.500 0 0 1 5.500 5h13A2.500 2.500 0 0 1 21 7.500V11" />
+    <path d="M14 14h7v5.500h-7z" />
+  </Icon>
+);

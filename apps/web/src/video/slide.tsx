@@ -14,6 +14,7 @@ import { Rail } from "./rail.tsx";
 import { Scrubber } from "./scrubber.tsx";
 import { useSound } from "./sound.tsx";
 import { TapArea } from "./tap-area.tsx";
+import { useFilmSource } from "./use-film-source.ts";
 import { useFreshAddress } from "./use-fresh-address.ts";
 import { usePlayer } from "./use-player.ts";
 import { useVideoKeys } from "./use-video-keys.ts";
@@ -69,7 +70,8 @@ function Stage({ video, active, paused, covered, preload, titleId, onToggle, onW
   const { offered, toggle: toggleSound } = useSound();
   const touch = useMedia("(pointer: coarse)");
   const holder = useRef<HTMLDivElement>(null);
-  const player = usePlayer({ url: video.playUrl, preload, active, paused, holder, onWarm, onHeld });
+  const { source, speed } = useFilmSource(video);
+  const player = usePlayer({ source, speed, preload, active, paused, holder, onWarm, onHeld });
   useFreshAddress(video, active && player.status === "failed");
   const react = useReaction(video);
   useVideoKeys(video, active);

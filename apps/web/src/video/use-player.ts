@@ -1,6 +1,8 @@
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { removeFirstScreen, takeFirstFilm } from "../feed/first-screen.ts";
 import type { Preload } from "../feed/nearness.ts";
+import { type Film, loadFilm } from "./film.ts";
+import type { FilmSource } from "./film-source.ts";
 import { useSound } from "./sound.tsx";
 
 const AGAIN_MS = 2000;
@@ -11,7 +13,9 @@ const MAX_DOUBLINGS = 4;
 export type PlayerStatus = "loading" | "playing" | "stalled" | "failed";
 
 interface Options {
-  url: string | null;
+  source: FilmSource | null;
+  /** How many times as fast as it was filmed. */
+  speed: number;
   /** Null: the slide is too far away to have a video element. */
   preload: Preload | null;
   active: boolean;
@@ -24,25 +28,27 @@ interface Options {
 }
 
 /** Puts a video element of the pool into `holder` and keeps it in step with the slide's state. */
-export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld }: Options) {
+export function usePlayer({ source, speed, preload, active, paused, holder, onWarm, onHeld }: Options) {
   const { pool, muted, refused } = useSound();
   const [element, setElement] = useState<HTMLVideoElement | null>(null);
   const [status, setStatus] = useState<PlayerStatus>("loading");
+  const [film, setFilm] = useState<Film | null>(null);
   const failures = useRef(0);
+  /** Another source of the same film, of another quality, continues where the last one was. */
+  const placeS = useRef(0);
   const near = preload !== null;
+  const key = source && JSON.stringify(source);
 
   useEffect(() => {
-    if (!near || !url || !holder.current) return;
-    const first = takeFirstFilm(url);
+    if (!near || !key || !holder.current) return;
+    const from = JSON.parse(key) as FilmSource;
+    const first = from.kind === "file" ? takeFirstFilm(from.url) : undefined;
     const taken = pool.take(first);
-    if (!first) {
-      taken.preload = "none";
-      taken.src = url;
-    }
-    taken.dataset.shown = String(taken.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
-    setStatus(taken.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !taken.paused ? "playing" : "loading");
     const heard = new AbortController();
     const on = (type: string, run: () => void) => taken.addEventListener(type, run, heard);
+    const loaded = loadFilm(taken, from, placeS.current, () => setStatus("failed"));
+    taken.dataset.shown = String(taken.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
+    setStatus(taken.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !taken.paused ? "playing" : "loading");
     on("loadeddata", () => {
       taken.dataset.shown = "true";
     });
@@ -53,16 +59,28 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
     holder.current.append(taken);
     removeFirstScreen();
     setElement(taken);
+    setFilm(loaded);
     return () => {
       heard.abort();
+      placeS.current = taken.currentTime;
       setElement(null);
+      setFilm(null);
+      loaded.end();
       pool.give(taken);
     };
-  }, [near, url, pool, holder]);
+  }, [near, key, pool, holder]);
 
   useEffect(() => {
-    if (element && preload) element.preload = preload;
-  }, [element, preload]);
+    if (film && preload) film.fetch(preload, active);
+    if (!active) placeS.current = 0;
+  }, [film, preload, active]);
+
+  useEffect(() => {
+    if (!element) return;
+    // Loading sets the one to the other.
+    element.defaultPlaybackRate = speed;
+    element.playbackRate = speed;
+  }, [element, speed]);
 
   useEffect(() => {
     if (element) element.muted = muted;
@@ -97,11 +115,11 @@ export function usePlayer({ url, preload, active, paused, holder, onWarm, onHeld
   }, [active, status, onWarm]);
 
   const retry = useCallback(() => {
-    if (!element) return;
+    if (!element || !film) return;
     element.dataset.shown = "false";
-    element.load();
+    film.retry();
     setStatus("loading");
-  }, [element]);
+  }, [element, film]);
   // Once at once, then less and less often: a server or a network that was down comes back.
   useEffect(() => {
     if (!active || status === "playing") failures.current = 0;

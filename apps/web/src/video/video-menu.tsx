@@ -13,6 +13,7 @@ import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { BookmarkIcon, DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { PlaybackChoice, PlaybackRows, type PlaybackStep } from "./playback-menu.tsx";
 import { ShareLink } from "./share-link.tsx";
 import { useVideoPath } from "./use-share.ts";
 import "../ui/menu.css";
@@ -28,10 +29,12 @@ export default function VideoMenu({ video, onClose }: Props) {
   const me = useUser();
   const path = useVideoPath(video);
   const hold = useHold(video.id);
-  const [step, setStep] = useState<ChangeStep | "hold" | null>(null);
+  const [step, setStep] = useState<ChangeStep | PlaybackStep | "hold" | null>(null);
   const own = me?.id === video.author.id;
   if (step === "edit") return <EditVideo video={video} onClose={onClose} />;
   if (step === "delete") return <DeleteVideo video={video} onClose={onClose} onDeleted={onClose} />;
+  if (step === "quality" || step === "speed")
+    return <PlaybackChoice video={video} step={step} onClose={onClose} />;
   if (step === "hold")
     return (
       <ReasonDialog
@@ -45,6 +48,7 @@ export default function VideoMenu({ video, onClose }: Props) {
   return (
     <Dialog title={video.title || t.videoBy(video.author.name)} onClose={onClose}>
       <div className="menu">
+        {video.kind === "video" && <PlaybackRows video={video} onStep={setStep} onClose={onClose} />}
         <Keep video={video} onClose={onClose} />
         {!own && <NotForMe video={video} onClose={onClose} />}
         <ShareLink path={path} title={video.title} text={t.copyLink} onClose={onClose} />

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { sourceOf } from "./film-source.ts";
+
+const video = {
+  playUrl: "/file.mp4",
+  hlsUrl: "/master.m3u8",
+  durationMs: 15_000,
+  renditions: [360, 720, 1080].map((shortSide) => ({
+    shortSide,
+    width: shortSide,
+    height: shortSide * 2,
+    bitrate: shortSide * 3000,
+  })),
+};
+const file = { kind: "file", url: "/file.mp4" };
+const stream = (rung: number | null) => ({ kind: "stream", url: "/master.m3u8", rung });
+const auto = { quality: "auto", saveData: false } as const;
+
+test("a short film on a line that carries it is a file, everything else is a stream", () => {
+  expect(sourceOf(video, auto)).toEqual(file);
+  expect(sourceOf(video, { ...auto, lineBitrate: 10e6 })).toEqual(file);
+  expect(sourceOf(video, { ...auto, lineBitrate: 4e6 })).toEqual(stream(null));
+  expect(sourceOf({ ...video, durationMs: 90_000 }, auto)).toEqual(stream(null));
+});
+
+test("a wanted quality is the largest rung that is not above it", () => {
+  for (const [quality, rung] of [
+    [1080, 1080],
+    [900, 720],
+    [480, 360],
+    [240, 360],
+  ] as const)
+    expect(sourceOf(video, { ...auto, quality }), `${quality}`).toEqual(stream(rung));
+});
+
+test("who saves data gets the smallest rung, unless they choose", () => {
+  expect(sourceOf(video, { ...auto, saveData: true })).toEqual(stream(360));
+  expect(sourceOf(video, { quality: 720, saveData: true })).toEqual(stream(720));
+});
+
+test("without rungs there is the file only, and before it nothing", () => {
+  const fresh = { ...video, hlsUrl: null, renditions: [] };
+  expect(sourceOf(fresh, { quality: 360, saveData: true })).toEqual(file);
+  expect(sourceOf({ ...fresh, playUrl: null }, auto)).toBeNull();
+});

@@ -1,0 +1,152 @@
+import type Hls from "hls.js";
+import type { Preload } from "../feed/nearness.ts";
+import type { FilmSource } from "./film-source.ts";
+import { lineBitrate } from "./line.ts";
+
+/** What a video element plays. */
+export interface Film {
+  /** How much may be fetched: all that the active film needs, or the beginning of a later one. */
+  fetch(how: Preload, active: boolean): void;
+  /** After a failure; it continues where it was. */
+  retry(): void;
+  end(): void;
+}
+
+/** Seconds. What is further ahead is often never seen. */
+const ACTIVE_BUFFER_S = 20;
+/** hls.js fetches whole fragments until it has this much: the first one. */
+const AHEAD_BUFFER_S = 1;
+const USUAL_BITRATE = 3e6;
+
+export function loadFilm(
+  element: HTMLVideoElement,
+  source: FilmSource,
+  fromS: number,
+  onFailed: () => void,
+): Film {
+  if (source.kind === "file") return direct(element, source.url, fromS);
+  if (playsHls(element)) {
+    const { url, rung } = source;
+    return direct(element, rung === null ? url : new URL(`${rung}.m3u8`, url).href, fromS);
+  }
+  return streamed(element, source, fromS, onFailed);
+}
+
+/** Safari's own player. Others that say so have no better one than hls.js. */
+function playsHls(element: HTMLVideoElement): boolean {
+  return (
+    "WebKitPlaybackTargetAvailabilityEvent" in window &&
+    element.canPlayType("application/vnd.apple.mpegurl") !== ""
+  );
+}
+
+function direct(element: HTMLVideoElement, url: string, fromS: number): Film {
+  const { href } = new URL(url, location.href);
+  // The page's first film is loaded already.
+  if (element.src !== href) {
+    element.preload = "none";
+    element.src = href;
+    continueAt(fromS);
+  }
+  return {
+    fetch(how) {
+      element.preload = how;
+    },
+    retry() {
+      const atS = element.currentTime;
+      element.load();
+      continueAt(atS);
+    },
+    end() {},
+  };
+
+  function continueAt(atS: number) {
+    if (atS > 0)
+      element.addEventListener("loadedmetadata", () => (element.currentTime = atS), { once: true });
+  }
+}
+
+/** What the last films came with: a new one begins with the rung that this carries. */
+let seenBitrate: number | undefined;
+
+function streamed(
+  element: HTMLVideoElement,
+  { url, rung }: Extract<FilmSource, { kind: "stream" }>,
+  fromS: number,
+  onFailed: () => void,
+): Film {
+  let hls: Hls | undefined;
+  let ended = false;
+  let begun = false;
+  let atS = fromS;
+  let how: Preload = "none";
+  let active = false;
+
+  async function begin() {
+    begun = true;
+    try {
+      const { default: Player } = await import("hls.js/light");
+      if (!ended && begun && !hls) hls = play(Player);
+    } catch {
+      begun = false;
+      if (!ended) onFailed();
+    }
+  }
+  function play(Player: typeof Hls): Hls {
+    const { Events } = Player;
+    const made = new Player({
+      autoStartLoad: false,
+      startPosition: atS,
+      // The policy of the page allows no worker from a blob.
+      enableWorker: false,
+      capLevelToPlayerSize: true,
+      testBandwidth: false,
+      startLevel: -1,
+      abrEwmaDefaultEstimate: seenBitrate ?? lineBitrate() ?? USUAL_BITRATE,
+    });
+    made.on(Events.MANIFEST_PARSED, () => {
+      const at = made.levels.findIndex(({ width, height }) => Math.min(width, height) === rung);
+      if (at >= 0) made.loadLevel = at;
+      follow();
+    });
+    made.on(Events.FRAG_LOADED, () => {
+      seenBitrate = made.bandwidthEstimate;
+    });
+    made.on(Events.ERROR, (_event, { fatal }) => {
+      if (!fatal) return;
+      stop();
+      onFailed();
+    });
+    made.attachMedia(element);
+    made.loadSource(url);
+    return made;
+  }
+  function follow() {
+    if (!begun && how !== "none") return void begin();
+    if (!hls || hls.levels.length === 0) return;
+    hls.config.maxBufferLength = active ? ACTIVE_BUFFER_S : AHEAD_BUFFER_S;
+    hls.config.maxMaxBufferLength = hls.config.maxBufferLength;
+    if (how === "auto" || active) hls.startLoad(element.currentTime || atS);
+  }
+  function stop() {
+    atS = element.currentTime || atS;
+    hls?.destroy();
+    hls = undefined;
+    begun = false;
+  }
+  return {
+    fetch(nowHow, nowActive) {
+      how = nowHow;
+      active = nowActive;
+      follow();
+    },
+    retry() {
+      stop();
+      follow();
+    },
+    end() {
+      ended = true;
+      stop();
+    },
+  };
+}
