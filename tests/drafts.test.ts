@@ -3,6 +3,7 @@ import { classicClient, videosOf } from "./harness/classic-client.ts";
 import { freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
+import { png } from "./harness/pictures.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -116,6 +117,18 @@ describe.each(shapes)("drafts, %s", (shape) => {
     await until("followers find it", () => inList(fan, "/feed/following", first.id));
     expect(await inList(fan, "/feed/following", second.id)).toBe(false);
     expect((await fan.get(`/videos/${second.id}`)).status).toBe(200);
+  });
+
+  test("can be of pictures", async () => {
+    const picture = body(await ada.upload(png(64, 64)), 201);
+    const json = { pictures: [{ uploadId: picture.id }], title: "Pressed", draft: true };
+    const made = await ada.settled(body(await ada.post<Video>("/videos", { json }), 201).id);
+    expect(made).toMatchObject({ state: "ready", draft: true });
+    expectProblem(await fan.get(`/videos/${made.id}`), 404, "VIDEO_NOT_FOUND");
+    expect(new URL(made.coverUrl!).searchParams.has("signature")).toBe(true);
+    expect((await send("GET", made.coverUrl!.split("?")[0]!)).status).toBe(404);
+    body(await change(made.id, { draft: false }));
+    expect(body(await fan.get<Video>(`/videos/${made.id}`)).state).toBe("published");
   });
 
   test("refuse a time that is over or too far away, by its name, and nothing is changed", async () => {

@@ -6,6 +6,7 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { lockAuthor } from "./author-rows.ts";
 import { isPicture } from "./present-upload.ts";
+import { schedulePublication } from "./publication.ts";
 import type { StoredPicture, Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
@@ -15,6 +16,8 @@ const expectedMsPerPicture = 2_000;
 export interface PicturePost
   extends Pick<VideoRow, "title" | "description" | "mentions" | "visibility" | "download_allowed"> {
   id: VideoId;
+  draft?: boolean;
+  publish_at_ms?: number | null;
   authorId: UserId;
   /** In their order, each once. */
   pictures: { uploadId: UploadId; alt: string }[];
@@ -67,10 +70,14 @@ export function picturePostStore(db: Kysely<Tables>) {
         });
         const [first] = pictures;
         const { id, authorId, title, description, mentions, visibility, download_allowed } = post;
+        const publishAtMs = post.publish_at_ms;
+        await schedulePublication(transaction, jobs, { id, publishAtMs, traceId: traceOf(db) });
         return transaction
           .insertInto("video")
           .values({
             ...{ id, title, description, visibility, download_allowed },
+            draft: post.draft,
+            publish_at_ms: publishAtMs,
             author_id: authorId,
             upload_id: wanted[0]!,
             mentions: JSON.stringify(mentions),

@@ -9,7 +9,14 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { FindMentions } from "../mentions.ts";
 import type { PicturePostStore } from "../picture-post-store.ts";
 import { toVideo } from "../present.ts";
-import { checkAlt, checkDescription, checkTitle, endOfSession, maxPictures } from "../rules.ts";
+import {
+  checkAlt,
+  checkDescription,
+  checkPublishAt,
+  checkTitle,
+  endOfSession,
+  maxPictures,
+} from "../rules.ts";
 import { visibilityNamed } from "../visibility.ts";
 
 export function publishPictures(
@@ -22,6 +29,7 @@ export function publishPictures(
     const authorId = requireCaller(call) as UserId;
     const title = checkTitle(request.title);
     const description = checkDescription(request.description);
+    const publishAtMs = checkPublishAt(request.publishAtMs);
     const asked = request.pictures;
     const each = new Set(asked.map(({ uploadId }) => uploadId));
     if (asked.length < 1 || asked.length > maxPictures || each.size < asked.length)
@@ -36,6 +44,8 @@ export function publishPictures(
       mentions: await findMentions([title, description], call),
       visibility: visibilityNamed(request.visibility) ?? "public",
       download_allowed: request.downloadAllowed ?? true,
+      draft: request.draft || publishAtMs !== null,
+      publish_at_ms: publishAtMs,
     };
     const post = await store(call).publish(wanted, jobs).catch(endOfSession);
     if (!post) throw refusal("UPLOAD_NOT_FOUND");

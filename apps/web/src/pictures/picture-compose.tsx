@@ -5,6 +5,7 @@ import { CheckIcon, CloseIcon, DownIcon, PlusIcon, UpIcon } from "../ui/icons.ts
 import { TextArea } from "../ui/text-area.tsx";
 import { ProgressBar } from "../upload/progress-bar.tsx";
 import { MAX_DESCRIPTION, MAX_TITLE } from "../upload/text-limits.ts";
+import { PublicationChoice } from "../video/publication-choice.tsx";
 import { VisibilityChoice } from "../video/visibility-choice.tsx";
 import { PICTURE_TYPES } from "./picture-types.ts";
 import {
@@ -21,6 +22,7 @@ export function PictureCompose({ state, store }: { state: PictureUploadState; st
   const { t, format } = useI18n();
   const { drafts, step } = state;
   const publishing = step === "publishing";
+  const actions = { now: t.picturesPublish, draft: t.saveDraft, time: t.schedule };
   const sent = drafts.filter(({ uploadId }) => uploadId).length;
   const refused = drafts.some(({ problem }) => problem);
   const all = drafts.reduce((sum, { file }) => sum + file.size, 0);
@@ -84,12 +86,16 @@ export function PictureCompose({ state, store }: { state: PictureUploadState; st
           onText={(description) => store.write({ description })}
         />
         <VisibilityChoice value={state.visibility} onChange={(visibility) => store.write({ visibility })} />
+        <PublicationChoice
+          value={state.publication}
+          onChange={(publication) => store.write({ publication })}
+        />
         <button
           type="submit"
           className="button button-primary button-wide"
           disabled={publishing || refused || drafts.length === 0}
         >
-          {publishing ? t.publishing : t.picturesPublish}
+          {publishing ? t.publishing : actions[state.publication.when]}
         </button>
         {refused && (
           <p className="compose-note" role="status">

@@ -5,6 +5,7 @@ import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
 import type { Video } from "../api/types.ts";
 import { sendFile } from "../upload/send-file.ts";
+import { type Publication, toRequest } from "../video/publication.ts";
 
 export const MAX_PICTURES = 35;
 /** In code points, like the server's limit. */
@@ -28,6 +29,7 @@ export interface PictureUploadState {
   title: string;
   description: string;
   visibility: Video["visibility"];
+  publication: Publication;
   problem: Problem | null;
   postId: string | null;
 }
@@ -41,7 +43,9 @@ export interface PictureUploadStore {
   /** To the place of the one before (-1) or after it (1). */
   move(key: number, by: -1 | 1): void;
   describe(key: number, alt: string): void;
-  write(change: Partial<Pick<PictureUploadState, "title" | "description" | "visibility">>): void;
+  write(
+    change: Partial<Pick<PictureUploadState, "title" | "description" | "visibility" | "publication">>,
+  ): void;
   /** As soon as all are sent. */
   publish(): void;
   reset(): void;
@@ -53,6 +57,7 @@ const IDLE: PictureUploadState = {
   title: "",
   description: "",
   visibility: "public",
+  publication: { when: "now", at: "" },
   problem: null,
   postId: null,
 };
@@ -131,12 +136,13 @@ export function createPictureUploadStore({
 
   async function post() {
     wantsPublish = false;
-    const { drafts, title, description, visibility } = state;
+    const { drafts, title, description, visibility, publication } = state;
     if (drafts.length === 0 || drafts.some(({ uploadId }) => !uploadId)) return set({ step: "composing" });
     const { signal } = posting;
     try {
       const pictures = drafts.map(({ uploadId, alt }) => ({ uploadId: uploadId!, alt: alt.trim() }));
-      const body = { pictures, title: title.trim(), description, visibility };
+      const said = { title: title.trim(), description, visibility, ...toRequest(publication) };
+      const body = { pictures, ...said };
       const { id } = await take(api.POST("/api/v1/videos", { body, signal }));
       forget(state.drafts);
       set({ ...IDLE, step: "published", postId: id });

@@ -5,7 +5,7 @@ import { useToast } from "../ui/toast.tsx";
 import type { PictureUploadState } from "./picture-upload-store.ts";
 
 /** Tells the outcome of a publication on other pages. */
-export function usePictureNews({ step, drafts, problem }: PictureUploadState) {
+export function usePictureNews({ step, drafts, publication, problem }: PictureUploadState) {
   const { t } = useI18n();
   const toast = useToast();
   const known = useRef(step);
@@ -14,7 +14,7 @@ export function usePictureNews({ step, drafts, problem }: PictureUploadState) {
     const before = known.current;
     known.current = step;
     if (before !== "publishing" || step === before || location.pathname === "/upload") return;
-    if (step === "published") toast(t.picturesPublishedNews);
+    if (step === "published") toast(publication.when === "now" ? t.picturesPublishedNews : t.draftSaved);
     else if (refused) toast(explain(t, refused));
-  }, [step, refused, t, toast]);
+  }, [step, publication, refused, t, toast]);
 }
