@@ -21,12 +21,15 @@ describe("what a post says and who sees it, in the browser", () => {
     id = (await ada.publish(freshClip(), "Garden #spring")).id;
     await ada.settled(id);
   });
-  const sit = (person: Person, device: "phone" | "desk", options = {}) =>
-    browser.visit(server.origin, device, {
-      ...loggedIn(server.origin, person.session),
+  /** At a device of their own each time: a session is renewed once. */
+  const sit = async (person: Person, device: "phone" | "desk", options = {}) => {
+    const { session } = await server.logIn(person.username, person.password);
+    return browser.visit(server.origin, device, {
+      ...loggedIn(server.origin, session),
       reducedMotion: "reduce",
       ...options,
     });
+  };
   const inView = (page: Page) => page.locator("article[data-active=true]");
   const words = () => `For @${ben.username}\nhttps://example.org/a\n${"long words ".repeat(60)}#end`;
   const now = async () => body(await ada.get<Video>(`/videos/${id}`));

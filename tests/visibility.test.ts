@@ -169,7 +169,6 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       (
         [
           ["liking", "PUT", "/like"],
-          ["withdrawing a like", "DELETE", "/like"],
           ["keeping", "PUT", "/bookmark"],
           ["disliking", "PUT", "/dislike"],
           ["withdrawing a dislike", "DELETE", "/dislike"],
@@ -198,10 +197,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
             return problem.reason === "COMMENT_NOT_FOUND";
           },
           may: notGuests(maySee),
-          // The friend could withdraw theirs although they do not see the video.
-          only: viewers.filter(
-            (viewer) => viewer !== "guest" && !(what === "withdrawing a like" && viewer === "friend"),
-          ),
+          only: viewers.filter((viewer) => viewer !== "guest"),
         },
       ]),
     ),
