@@ -210,6 +210,35 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     for (let at = 1; at < 12; at++) expect(all[at]! - all[at - 1]!).toBeGreaterThan(8);
   });
 
+  test.for([
+    "phone.mov",
+    "hdr.mp4",
+    "interlaced.m2t",
+  ])("a rung of %s is upright, as long as its source, and decodes whole", async (name, ctx) => {
+    if (lack !== null) ctx.skip("needs ffmpeg on the PATH");
+    const source = own(name);
+    const info = await tool.probe(source);
+    const output = join(root, `${randomUUID()}.mp4`);
+    const [made] = await tool.ladder(source, [{ shortSidePx: 90, output }], info, { signal });
+    const entries =
+      "stream=codec_type,pix_fmt,width,height,color_range,color_space:stream_side_data=rotation:format=duration";
+    const args = ["-v", "error", "-show_entries", entries, "-of", "json", output];
+    const { streams, format } = JSON.parse((await promisify(execFile)("ffprobe", args)).stdout);
+    const picture = streams.find(({ codec_type }: { codec_type: string }) => codec_type === "video");
+    const { width, height } = made!;
+    expect(Math.min(width, height)).toBe(90);
+    expect(width > height).toBe(info.width > info.height);
+    expect(picture).toMatchObject({ width, height, pix_fmt: "yuv420p" });
+    expect(picture.color_range).not.toBe("pc");
+    expect(picture.side_data_list).toBeUndefined();
+    if (name === "hdr.mp4") expect(picture.color_space).toBe("bt709");
+    const us = made!.fragments.reduce((sum, { durationUs }) => sum + durationUs, 0);
+    expect(Math.abs(us / 1000 - info.durationMs)).toBeLessThan(50);
+    expect(Math.abs(Number(format.duration) * 1000 - info.durationMs)).toBeLessThan(100);
+    const whole = ["-v", "error", "-xerror", "-i", output, "-f", "null", "-"];
+    expect((await promisify(execFile)("ffmpeg", whole)).stderr).toBe("");
+  });
+
   test("a placeholder has the shape and the colours of its cover", async () => {
     const picture = own("bright-left.jpg");
     const hash = await tool.placeholder(picture, { width: 160, height: 90 }, { signal });
