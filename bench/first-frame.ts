@@ -26,7 +26,7 @@ const budgetsMs = { loopback: { first: 400, swipe: 100 }, "4G": { first: 1500, s
  */
 export const firstFrame: Bench = async (environment, { rounds }) => {
   const [author] = await environment.callers();
-  const server = await environment.serve();
+  const server = await environment.serve({ env: { DOUYA_RUNGS: "360,720" } });
   for (const name of films)
     await publishClip(server.port, author!, await readFile(`apps/server/demo/${name}.mp4`), name);
   await waitForFeed(server.port, (titles) => titles.includes(films.at(-1)!));

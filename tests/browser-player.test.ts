@@ -63,6 +63,18 @@ describe("the player", () => {
     expect(asked.filter((path) => /hls/.test(path))).toEqual([]);
   });
 
+  test("what the page needs at its beginning is less than 150 KB", async () => {
+    const { page } = await watch("phone");
+    await holds(page, "film.currentTime > 0");
+    const sizes = (await page.evaluate(`
+      [...document.querySelectorAll("script[src], link[rel=modulepreload], link[rel=stylesheet]")]
+        .flatMap((it) => performance.getEntriesByName(it.src || it.href))
+        .concat(performance.getEntriesByType("navigation"))
+        .map((entry) => entry.encodedBodySize)`)) as number[];
+    expect(sizes.length).toBeGreaterThan(10);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150 * 1024);
+  });
+
   test("hls.js plays every rung, switches between them, and goes on where the film was", async () => {
     const { page, asked } = await watch("desk");
     await holds(page, "film.currentTime > 2");
