@@ -21,6 +21,7 @@ import { split } from "./split.ts";
 import { start } from "./start.ts";
 import { twoGateways } from "./two-gateways.ts";
 import { upload } from "./upload.ts";
+import { watchRun } from "./watch-run.ts";
 import { follow, likeHot, likeSpread } from "./writes.ts";
 
 const benches: Record<string, Bench> = {
@@ -44,6 +45,7 @@ const benches: Record<string, Bench> = {
   following,
   "feed-cold": feedCold,
   "first-frame": firstFrame,
+  "watch-run": watchRun,
   cache,
   "session-check": sessionCheck,
   relay,

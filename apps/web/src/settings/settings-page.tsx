@@ -47,7 +47,7 @@ export default function SettingsPage() {
           onChange={(value) => preferences.set({ theme: value })}
         />
       </section>
-      <section className="card settings-keys">
+      <section className="card">
         <Segmented
           label={t.dataSaver}
           value={dataSaver ? "on" : "off"}

@@ -2,6 +2,8 @@ import { useEffect, useRef, useState } from "react";
 import { clock } from "../i18n/format.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { isForVideos } from "./for-videos.ts";
+import { type Still, stillAt } from "./storyboard.ts";
+import { useStoryboard } from "./use-storyboard.ts";
 import "./scrubber.css";
 
 const STEPS = 1000;
@@ -21,14 +23,22 @@ function seek(element: HTMLVideoElement, direction: number) {
   element.currentTime = Math.min(Math.max(0, element.currentTime + direction * step), duration);
 }
 
+interface Props {
+  element: HTMLVideoElement | null;
+  active: boolean;
+  storyboardUrl: string | null;
+}
+
 /** The progress bar. Updated in animation frames, without rendering React for each. */
-export function Scrubber({ element, active }: { element: HTMLVideoElement | null; active: boolean }) {
+export function Scrubber({ element, active, storyboardUrl }: Props) {
   const { t } = useI18n();
   const input = useRef<HTMLInputElement>(null);
   const time = useRef<HTMLSpanElement>(null);
   const dragging = useRef(false);
   const [held, setHeld] = useState(false);
   const playsOn = useRef(false);
+  const still = useRef<HTMLSpanElement>(null);
+  const stills = useStoryboard(storyboardUrl, held);
 
   useEffect(() => {
     const bar = input.current;
@@ -42,6 +52,7 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
       const share = dragging.current ? Number(bar.value) / STEPS : currentTime / duration;
       if (!dragging.current) bar.value = String(Math.round(share * STEPS));
       bar.style.setProperty("--share", `${share * 100}%`);
+      if (dragging.current) showStill(still.current, stillAt(stills, share * duration));
       const second = Math.floor(share * duration);
       if (second === spoken) return;
       spoken = second;
@@ -50,7 +61,7 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
     };
     paint();
     return () => cancelAnimationFrame(frame);
-  }, [element, active, t]);
+  }, [element, active, t, stills]);
 
   useEffect(() => {
     if (!element || !active) return;
@@ -95,6 +106,7 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
   };
   return (
     <div className="scrubber" data-held={held}>
+      {stills.length > 0 && <span className="scrubber-still" ref={still} aria-hidden="true" />}
       <span className="scrubber-time" ref={time} aria-hidden="true" />
       <input
         ref={input}
@@ -115,4 +127,11 @@ export function Scrubber({ element, active }: { element: HTMLVideoElement | null
       />
     </div>
   );
+}
+
+function showStill(box: HTMLElement | null, still: Still | undefined) {
+  if (!box || !still) return;
+  box.style.width = `${still.width}px`;
+  box.style.height = `${still.height}px`;
+  box.style.background = `url("${still.url}") -${still.x}px -${still.y}px`;
 }

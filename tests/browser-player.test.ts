@@ -1,0 +1,152 @@
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { en } from "#apps/web/src/i18n/en.ts";
+import { zh } from "#apps/web/src/i18n/zh.ts";
+import { browsing } from "./harness/browser.ts";
+import { clip, freshClip } from "./harness/clips.ts";
+import { body, type Schemas } from "./harness/http-client.ts";
+import { type Person, scenario } from "./harness/scenario.ts";
+import { nowAndThenMs, until } from "./harness/within.ts";
+
+const film = "document.querySelector('.slide[data-active=true] video')";
+/** Waits until an expression about the film in view is true. */
+const holds = (page: Page, expression: string) =>
+  expect
+    .poll(() => page.evaluate(`(() => { const film = ${film}; return Boolean(film && ${expression}); })()`))
+    .toBe(true);
+const moves = (page: Page, shortSide: number) =>
+  holds(
+    page,
+    `film.currentTime > 0 && !film.paused && Math.min(film.videoWidth, film.videoHeight) === ${shortSide}`,
+  );
+
+describe("the player", () => {
+  const server = scenario("all", { env: { DOUYA_RUNGS: "90,180" } });
+  const browser = browsing();
+  let ada: Person;
+  let videoId: string;
+  let next: Schemas["Video"];
+  beforeAll(async () => {
+    ada = await server.register();
+    const improved = async (file: Buffer<ArrayBuffer>, title: string) => {
+      const { id } = await ada.settled((await ada.publish(file, title)).id);
+      const look = async () => {
+        const video = body(await server.api<Schemas["Video"]>("GET", `/videos/${id}`));
+        return video.hlsUrl !== null && video;
+      };
+      return until("the rungs", look, nowAndThenMs);
+    };
+    next = await improved(freshClip(), "The one after");
+    videoId = (await improved(clip("upright-8s.mp4"), "Eight seconds")).id;
+  });
+
+  async function watch(device: "phone" | "desk") {
+    const visitor = await browser.visit(server.origin, device);
+    const asked: string[] = [];
+    visitor.page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await visitor.page.goto("/");
+    return { ...visitor, asked };
+  }
+  async function openMenu(page: Page, more: string) {
+    await page.locator(".slide[data-active=true]").getByRole("button", { name: more }).click();
+    await page.getByRole("dialog").waitFor();
+  }
+  async function choose(page: Page, quality: string) {
+    await openMenu(page, en.moreActions);
+    await page.getByRole("button", { name: en.quality }).click();
+    await page.getByRole("radio", { name: quality }).check();
+    await page.keyboard.press("Escape");
+  }
+
+  test("a short film is its file, and hls.js is not loaded for it", async () => {
+    const { page, asked } = await watch("phone");
+    await holds(page, "film.currentTime > 0");
+    expect(asked.filter((path) => /hls/.test(path))).toEqual([]);
+  });
+
+  test("what the page needs at its beginning is less than 150 KB", async () => {
+    const { page } = await watch("phone");
+    await holds(page, "film.currentTime > 0");
+    const sizes = (await page.evaluate(`
+      [...document.querySelectorAll("script[src], link[rel=modulepreload], link[rel=stylesheet]")]
+        .flatMap((it) => performance.getEntriesByName(it.src || it.href))
+        .concat(performance.getEntriesByType("navigation"))
+        .map((entry) => entry.encodedBodySize)`)) as number[];
+    expect(sizes.length).toBeGreaterThan(10);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150 * 1024);
+  });
+
+  test("hls.js plays every rung, switches between them, and goes on where the film was", async () => {
+    const { page, asked } = await watch("desk");
+    await holds(page, "film.currentTime > 2");
+    await choose(page, "90p");
+    await moves(page, 90);
+    expect(await page.evaluate(`${film}.currentTime`)).toBeGreaterThan(2);
+    expect(asked).toContain(`/media/hls/${videoId}/90.m3u8`);
+    expect(asked).not.toContain(`/media/hls/${videoId}/180.m3u8`);
+    await choose(page, "180p");
+    await moves(page, 180);
+    await choose(page, en.auto);
+    await holds(page, "film.currentTime > 0 && film.currentSrc.includes('/media/video/')");
+  });
+
+  test("the quality is chosen with keys alone, and told to a screen reader", async () => {
+    const { page } = await watch("desk");
+    await holds(page, "film.currentTime > 0");
+    await page.locator(".slide[data-active=true]").getByRole("button", { name: en.moreActions }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: en.quality }).focus();
+    await page.keyboard.press("Enter");
+    const auto = page.getByRole("radio", { name: en.auto });
+    expect(await auto.isChecked()).toBe(true);
+    await auto.focus();
+    await page.keyboard.press("ArrowDown");
+    expect(await page.getByRole("radio", { name: "180p" }).isChecked()).toBe(true);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Escape");
+    await moves(page, 90);
+  });
+
+  test("who saves data gets the smallest rung, and nothing ahead", async () => {
+    const { page, asked } = await watch("phone");
+    await page.goto("/settings");
+    const saver = page.getByRole("group", { name: zh.dataSaver });
+    await saver.getByRole("radio", { name: zh.on, exact: true }).check();
+    asked.length = 0;
+    await page.goto("/");
+    await moves(page, 90);
+    await holds(page, "film.currentTime > 1");
+    const ofNext = asked.filter((path) => next.playUrl!.endsWith(path) || path.includes(next.id));
+    expect(ofNext).toEqual([]);
+    await page.keyboard.press("ArrowDown");
+    await holds(page, "film.closest('.slide').ariaPosInSet === '2' && film.currentTime > 0");
+  });
+
+  test("the speed stays for the next film", async () => {
+    const { page } = await watch("phone");
+    await holds(page, "film.currentTime > 0");
+    await openMenu(page, zh.moreActions);
+    await page.getByRole("button", { name: zh.speed }).click();
+    await page.getByRole("radio", { name: zh.timesSpeed(2) }).check();
+    await holds(page, "film.playbackRate === 2");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("ArrowDown");
+    await holds(
+      page,
+      "film.closest('.slide').ariaPosInSet === '2' && film.playbackRate === 2 && film.currentTime > 0",
+    );
+  });
+
+  test("a stream whose line was away plays when it is back", async () => {
+    const visitor = await watch("desk");
+    const { page } = visitor;
+    visitor.expectComplaint(/ERR_INTERNET_DISCONNECTED|Failed to fetch|net::/);
+    await choose(page, "90p");
+    await moves(page, 90);
+    await page.context().setOffline(true);
+    await choose(page, "180p");
+    await page.locator(".stage-failed, .stage-busy").first().waitFor();
+    await page.context().setOffline(false);
+    await moves(page, 180);
+  });
+});
