@@ -88,3 +88,8 @@ export function blobKey(namespace: string, sha256: string, extension: string): B
 export function isBlobKey(text: string): boolean {
   return /^[a-z]{1,16}\/[0-9a-f]{64}\.[a-z0-9]{1,5}$/.test(text);
 }
+
+/** Whether a string has the form of a staged name. */
+export function isStagedName(text: string): boolean {
+  return /^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(text);
+}

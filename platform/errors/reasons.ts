@@ -29,6 +29,12 @@ export const platformReasons = {
     code: 20201,
     retryAfterMs: 30_000,
   },
+  BLOBS_UNAVAILABLE: {
+    kind: "unavailable",
+    says: "Videos and pictures cannot be reached right now, because the store that has them is away. Try again in a moment.",
+    code: 20202,
+    retryAfterMs: 5000,
+  },
   INVALID_ARGUMENT: {
     kind: "invalid",
     says: "A parameter is missing or malformed; the sentence names it.",
