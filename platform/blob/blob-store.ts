@@ -68,6 +68,14 @@ export interface BlobStore {
   size(key: BlobKey): Promise<number | undefined>;
   /** Bytes `start` to `end`, both included. */
   read(key: BlobKey, range?: { start: number; end: number }): Readable;
+  /**
+   * A URL at which anybody may load the blob for some minutes, shown as `type` and perhaps saved under a name; undefined
+   * where there is none.
+   */
+  linkTo?(
+    key: BlobKey,
+    shown: { type: string; caching: string; disposition?: string },
+  ): Promise<string | undefined>;
   /** Room for files, without what is reserved for other uses and for files that `receive` is taking in any process. */
   freeBytes(): Promise<number>;
   /** Runs a tool on a blob or a staged file, as a file on the local disk. */

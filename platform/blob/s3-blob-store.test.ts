@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -9,7 +9,9 @@ import { checkS3 } from "../s3/check-s3.ts";
 import { type S3Client, s3Client } from "../s3/s3-client.ts";
 import { blobStoreContract } from "../testing/blob-store-contract.ts";
 import { withS3 } from "../testing/private-ceph.ts";
-import { blobKey } from "./blob-store.ts";
+import { type BlobStore, blobKey } from "./blob-store.ts";
+import { bothBlobStores } from "./both-blob-stores.ts";
+import { diskBlobStore } from "./disk-blob-store.ts";
 import { s3BlobStore } from "./s3-blob-store.ts";
 
 const ceph = withS3();
@@ -104,4 +106,30 @@ test("an S3 that is away is a refusal, and its return is all that it takes", asy
   await store.commit(staged.name, key);
   expect((await buffer(store.read(key))).toString()).toBe("content");
   await close();
+});
+
+test.each(["disk", "S3"])("blobs from before are read and removed when new ones go to the %s", async (to) => {
+  const { client } = await ceph().bucket();
+  const folder = await mkdtemp(join(tmpdir(), "douya-both-"));
+  const stores = [await diskBlobStore(folder), await s3BlobStore(client, folder)] as const;
+  const [first, second] = to === "disk" ? stores : [stores[1], stores[0]];
+  const both = bothBlobStores(first, second);
+  const put = async (store: BlobStore, content: string) => {
+    const staged = await store.receive(Readable.from([Buffer.from(content)]), { maxBytes: 100 });
+    const key = blobKey("video", staged.sha256, "mp4");
+    await store.commit(staged.name, key);
+    return key;
+  };
+  const [old, young] = [await put(second, "0123456789"), await put(both, "young")];
+  expect([await both.size(old), await both.size(young)]).toEqual([10, 5]);
+  expect(await first.size(young)).toBe(5);
+  expect((await buffer(both.read(old, { start: 2, end: 4 }))).toString()).toBe("234");
+  expect((await buffer(both.read(young))).toString()).toBe("young");
+  expect(await both.withFile({ key: old }, (path) => readFile(path, "utf8"))).toBe("0123456789");
+  for (const key of [old, young]) {
+    await both.remove(key);
+    expect(await both.size(key)).toBeUndefined();
+    await expect(buffer(both.read(key))).rejects.toMatchObject({ code: "ENOENT" });
+  }
+  await rm(folder, { recursive: true, force: true });
 });

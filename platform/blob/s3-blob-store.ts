@@ -20,6 +20,7 @@ import { diskBlobStore, inspectBytes } from "./disk-blob-store.ts";
 const partsAtOnce = 8;
 /** Of one file. */
 const partsOfFile = 4;
+const linkSeconds = 900;
 /** An upload in parts that is so old belongs to nobody any more. */
 const unfinishedMs = 24 * 3_600_000;
 
@@ -32,7 +33,15 @@ export async function s3BlobStore(
   s3: S3Client,
   dir: string,
   /** Whether other processes work on what this one has received. */
-  { handsOver = false, reserveBytes }: { handsOver?: boolean; reserveBytes?: number } = {},
+  {
+    handsOver = false,
+    links = false,
+    reserveBytes,
+  }: {
+    handsOver?: boolean /** Whether people may load from the S3. */;
+    links?: boolean;
+    reserveBytes?: number;
+  } = {},
 ): Promise<BlobStore> {
   const local = await diskBlobStore(dir, { ...(reserveBytes !== undefined && { reserveBytes }) });
   const inTurn = turns(partsAtOnce);
@@ -205,6 +214,19 @@ export async function s3BlobStore(
       check(key);
       return s3.read(key, range);
     },
+    ...(links && {
+      async linkTo(
+        key: BlobKey,
+        { type, caching, disposition }: Parameters<NonNullable<BlobStore["linkTo"]>>[1],
+      ) {
+        check(key);
+        return s3.presign("GET", key, linkSeconds, {
+          "response-content-type": type,
+          "response-cache-control": caching,
+          ...(disposition && { "response-content-disposition": disposition }),
+        });
+      },
+    }),
     // What S3 has; that of the local folder is asked for with each file that is copied there.
     freeBytes: async () => Number.MAX_SAFE_INTEGER,
     async withFile(source, use) {

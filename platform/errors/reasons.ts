@@ -330,6 +330,12 @@ export const platformReasons = {
     tells: "operators",
   },
 
+  S3_INCOMPLETE: {
+    kind: "invalid",
+    says: "DOUYA_BLOBS=s3 needs {settings} too.",
+    tells: "operators",
+  },
+
   // Between processes.
   // Not "unauthenticated": that would tell the person behind the call to log in again.
   SERVICE_TOKEN_INVALID: {
