@@ -47,6 +47,37 @@ const keys = {
     "Proxies whose X-Forwarded-For and -Proto are believed: how many (on: 1), or their networks, 10.0.0.0/8,::1.",
     parseTrustProxy,
   ),
+  blobs: key(
+    "DOUYA_BLOBS",
+    "disk",
+    "Where videos and pictures are kept: disk (in the data folder) or s3 (in DOUYA_S3_BUCKET).",
+    (value) => {
+      if (value !== "disk" && value !== "s3") throw new Error("must be disk or s3");
+      return value;
+    },
+  ),
+  s3Endpoint: key(
+    "DOUYA_S3_ENDPOINT",
+    "",
+    "Address of an S3, without the bucket: https://s3.example.org.",
+    url,
+  ),
+  s3Bucket: key("DOUYA_S3_BUCKET", "", "The bucket, which is for this installation alone.", s3Bucket),
+  s3Region: key("DOUYA_S3_REGION", "us-east-1", "The region that requests to S3 are signed for.", text),
+  s3AccessKey: key("DOUYA_S3_ACCESS_KEY", "", "The name of the key to S3.", text, true),
+  s3SecretKey: key("DOUYA_S3_SECRET_KEY", "", "The key to S3.", text, true),
+  s3PathStyle: key(
+    "DOUYA_S3_PATH_STYLE",
+    "on",
+    "on: https://host/bucket; off: https://bucket.host, as AWS wants it.",
+    onOff,
+  ),
+  s3Redirect: key(
+    "DOUYA_S3_REDIRECT",
+    "off",
+    "on: files are loaded from S3 itself by redirects to short-lived URLs, so DOUYA_S3_ENDPOINT must be reachable for everybody.",
+    onOff,
+  ),
   databaseUrl: key(
     "DOUYA_DATABASE_URL",
     "",
@@ -492,6 +523,12 @@ function listOf(value: string): string[] {
     .split(",")
     .map((one) => one.trim())
     .filter(Boolean);
+}
+
+function s3Bucket(value: string): string {
+  if (value !== "" && !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value))
+    throw new Error("must be of a-z, 0-9, - and ., 3 to 63 characters");
+  return value;
 }
 
 function onOff(value: string): boolean {

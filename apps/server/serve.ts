@@ -97,7 +97,11 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     const [{ lease }] = duties as [DatabaseDuties];
     const ids = await leaseIds(databases.main.pool, { lease, log });
     undo.push(ids.release);
-    const [blobs, secret] = await Promise.all([openBlobs(config), clusterSecret(config)]);
+    const names = entries.map(({ module }) => module.name);
+    const [{ blobs, parts: blobParts }, secret] = await Promise.all([
+      openBlobs(config, names),
+      clusterSecret(config),
+    ]);
     const registry = await openRegistry(config, { secret, pool: databases.main.pool, log });
     undo.push(registry.close);
     setLevel(log, registry.settings.current("logLevel"));
@@ -121,11 +125,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     undo.push(events.stop);
     const pools = () => databases.all().map(({ database }) => database.pool);
     exportLag(metrics, pools);
-    exportDeadJobs(
-      metrics,
-      pools,
-      entries.map(({ module }) => module.name),
-    );
+    exportDeadJobs(metrics, pools, names);
     const usesMedia = entries.some(({ module }) => module.usesMedia);
     const inspected = usesMedia ? tool : undefined;
     const parts = {
@@ -136,6 +136,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         media: inspected,
         log,
       }),
+      ...blobParts,
       ...memory.parts,
       ...events.parts,
       ...registry.parts,

@@ -68,6 +68,14 @@ export interface BlobStore {
   size(key: BlobKey): Promise<number | undefined>;
   /** Bytes `start` to `end`, both included. */
   read(key: BlobKey, range?: { start: number; end: number }): Readable;
+  /**
+   * A URL at which anybody may load the blob for some minutes, shown as `type` and perhaps saved under a name; undefined
+   * where there is none.
+   */
+  linkTo?(
+    key: BlobKey,
+    shown: { type: string; caching: string; disposition?: string },
+  ): Promise<string | undefined>;
   /** Room for files, without what is reserved for other uses and for files that `receive` is taking in any process. */
   freeBytes(): Promise<number>;
   /** Runs a tool on a blob or a staged file, as a file on the local disk. */
@@ -87,4 +95,9 @@ export function blobKey(namespace: string, sha256: string, extension: string): B
 /** Whether a string has the form of a key; no other string reaches a file system. */
 export function isBlobKey(text: string): boolean {
   return /^[a-z]{1,16}\/[0-9a-f]{64}\.[a-z0-9]{1,5}$/.test(text);
+}
+
+/** Whether a string has the form of a staged name. */
+export function isStagedName(text: string): boolean {
+  return /^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(text);
 }

@@ -10,13 +10,15 @@ import {
   type BlobKey,
   type BlobStore,
   isBlobKey,
+  isStagedName,
   type ReceiveOptions,
   roomPerFile,
   type Staged,
 } from "./blob-store.ts";
 import { closeFolder } from "./close-folder.ts";
 
-const inspectBytes = 1024;
+/** How much of a file is looked at before it is stored. */
+export const inspectBytes = 1024;
 /** The extension of partial files. */
 const partial = "part";
 /** Large writes: a 1 GB upload would otherwise be a hundred thousand small ones. */
@@ -32,7 +34,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
   await mkdir(staging, { recursive: true, mode: 0o700 });
   await closeFolder(dir, 0o700);
   const stagedPath = (name: string) => {
-    if (!/^[0-9a-f-]{36}(\.[a-z0-9]{1,5})?$/.test(name)) throw refusal("BLOB_KEY_INVALID");
+    if (!isStagedName(name)) throw refusal("BLOB_KEY_INVALID");
     return join(staging, name);
   };
   /** Pieces on their way to this process: how much of each was announced, and has come. */

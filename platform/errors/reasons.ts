@@ -29,6 +29,12 @@ export const platformReasons = {
     code: 20201,
     retryAfterMs: 30_000,
   },
+  BLOBS_UNAVAILABLE: {
+    kind: "unavailable",
+    says: "Videos and pictures cannot be reached right now, because the store that has them is away. Try again in a moment.",
+    code: 20202,
+    retryAfterMs: 5000,
+  },
   INVALID_ARGUMENT: {
     kind: "invalid",
     says: "A parameter is missing or malformed; the sentence names it.",
@@ -329,6 +335,12 @@ export const platformReasons = {
   PARTITIONS_INVALID: {
     kind: "invalid",
     says: "There are {current} partitions. They can be split: say a multiple of {current}, up to {most}.",
+    tells: "operators",
+  },
+
+  S3_INCOMPLETE: {
+    kind: "invalid",
+    says: "DOUYA_BLOBS=s3 needs {settings} too.",
     tells: "operators",
   },
 

@@ -2,8 +2,10 @@ import { X509Certificate } from "node:crypto";
 import { checkNats } from "#platform/events/nats/check-nats.ts";
 import { checkRedis } from "#platform/redis/check-redis.ts";
 import { checkEtcd } from "#platform/registry/etcd/check-etcd.ts";
+import { checkS3 } from "#platform/s3/check-s3.ts";
 import { readCertificates } from "#platform/tls/certificates.ts";
 import type { Config } from "../config.ts";
+import { s3Options } from "../open-blobs.ts";
 import { engineTls, tlsFiles } from "../open-transport.ts";
 
 /** What `douya doctor` says of an engine. */
@@ -30,6 +32,11 @@ export const engineChecks: readonly EngineCheck[] = [
     name: "Redis",
     isUsed: ({ redisUrl }) => redisUrl !== "",
     look: (config) => checkRedis(config.redisUrl, engineTls(config)),
+  },
+  {
+    name: "S3",
+    isUsed: ({ blobs, s3Bucket }) => blobs === "s3" || s3Bucket !== "",
+    look: (config) => checkS3(s3Options(config)),
   },
   {
     name: "TLS",

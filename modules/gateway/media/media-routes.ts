@@ -66,8 +66,14 @@ export async function mediaRoutes(
       const caching = await cachingOf(key, request);
       if (!caching) throw refusal("NOT_FOUND");
       const { download } = request.query as Record<string, unknown>;
-      if (download === "1")
-        reply.header("content-disposition", `attachment; filename="douya-${key.slice(-16)}"`);
+      const disposition = download === "1" ? `attachment; filename="douya-${key.slice(-16)}"` : undefined;
+      // Our own pages may load from nowhere else.
+      const ofOurPage = request.headers["sec-fetch-site"] === "same-origin";
+      const shown = { type, caching, ...(disposition && { disposition }) };
+      const link = ofOurPage ? undefined : await blobs.linkTo?.(key, shown);
+      // For less long than the link lasts; whether one may still see it is asked with the next one.
+      if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
+      if (disposition) reply.header("content-disposition", disposition);
       return sendBlob(blobs, { key, type, caching }, request, reply);
     },
   });

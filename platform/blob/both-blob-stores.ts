@@ -1,0 +1,28 @@
+import { Readable } from "node:stream";
+import type { BlobKey, BlobStore } from "./blob-store.ts";
+
+/** New blobs go to `first`; those that are still in `second`, where all were before, are read and removed there. */
+export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
+  const isFirst = async (key: BlobKey) => (await first.size(key)) !== undefined;
+
+  async function* bytesOf(key: BlobKey, range: { start: number; end: number } | undefined) {
+    yield* ((await isFirst(key)) ? first : second).read(key, range);
+  }
+
+  return {
+    ...first,
+    async remove(key) {
+      await second.remove(key);
+      await first.remove(key);
+    },
+    size: async (key) => (await first.size(key)) ?? second.size(key),
+    read: (key, range) => Readable.from(bytesOf(key, range), { objectMode: false }),
+    async withFile(source, use) {
+      if ("staged" in source || (await isFirst(source.key))) return first.withFile(source, use);
+      return second.withFile(source, use);
+    },
+    ...(first.linkTo && {
+      linkTo: async (key, shown) => ((await isFirst(key)) ? first.linkTo!(key, shown) : undefined),
+    }),
+  };
+}

@@ -1,0 +1,146 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withS3 } from "#platform/testing/private-ceph.ts";
+import { freshClip } from "./harness/clips.ts";
+import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
+import { body, type Schemas, send } from "./harness/http-client.ts";
+import { type Person, scenarioOf } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+type Video = Schemas["Video"];
+
+const ceph = withS3();
+
+/** Not of a cluster, whose processes share a folder. */
+describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s", (shape) => {
+  let deployment: Deployment;
+  /** Of the gateway, which shares no folder with the others. */
+  let apart: string;
+  const server = scenarioOf(() => deployment);
+  beforeAll(async () => {
+    if (!ceph()) return;
+    const { endpoint, bucket, accessKey, secretKey } = await ceph().bucket();
+    apart = await mkdtemp(join(tmpdir(), "douya-gateway-"));
+    deployment = await deploy(shape, {
+      env: {
+        DOUYA_CLUSTER_SECRET: "a secret of this test, which is long enough",
+        DOUYA_BLOBS: "s3",
+        DOUYA_S3_ENDPOINT: endpoint,
+        DOUYA_S3_BUCKET: bucket,
+        DOUYA_S3_ACCESS_KEY: accessKey,
+        DOUYA_S3_SECRET_KEY: secretKey,
+      },
+    });
+    if (shape === "split") await restartGateway({ DOUYA_DATA: apart });
+  });
+  afterAll(async () => {
+    await deployment?.remove();
+    if (apart) await rm(apart, { recursive: true, force: true });
+  });
+
+  async function restartGateway(env: Record<string, string>) {
+    await deployment.programOf("gateway").stop();
+    await deployment.restart("gateway", env);
+  }
+
+  async function expectPlays(person: Person, uploadId: string): Promise<Video> {
+    const asked = body(await person.post<Video>("/videos", { json: { uploadId, title: "Far away" } }), 201);
+    const video = await person.settled(asked.id);
+    expect(video).toMatchObject({ state: "published" });
+    return video;
+  }
+
+  test("a file that comes in one body is published and played, in any range of it", async () => {
+    const ada = await server.register();
+    const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
+    const whole = await fetch(video.playUrl!);
+    const bytes = Buffer.from(await whole.arrayBuffer());
+    expect([whole.status, bytes.length]).toEqual([200, video.sizeBytes]);
+    const some = async (range: string, more: Record<string, string> = {}) => {
+      const answer = await fetch(video.playUrl!, { headers: { range, ...more } });
+      return { answer, bytes: Buffer.from(await answer.arrayBuffer()) };
+    };
+    const middle = await some("bytes=100-299");
+    expect(middle.answer.status).toBe(206);
+    expect(middle.answer.headers.get("content-range")).toBe(`bytes 100-299/${bytes.length}`);
+    expect(middle.bytes.equals(bytes.subarray(100, 300))).toBe(true);
+    expect((await some("bytes=-5")).bytes.equals(bytes.subarray(-5))).toBe(true);
+    const beyond = await some(`bytes=${bytes.length}-`);
+    expect(beyond.answer.status).toBe(416);
+    expect(beyond.answer.headers.get("content-range")).toBe(`bytes */${bytes.length}`);
+    const etag = whole.headers.get("etag")!;
+    expect((await fetch(video.playUrl!, { headers: { "if-none-match": etag } })).status).toBe(304);
+    expect((await send("GET", video.coverUrl!)).headers.get("content-type")).toBe("image/jpeg");
+    const folders = await readdir(join(deployment.dataDir, "blobs"));
+    expect(folders).toEqual(["staging"]);
+  });
+
+  test("a file that comes in pieces is published and played", async () => {
+    const ada = await server.register();
+    const clip = freshClip();
+    const headers = { authorization: `Bearer ${ada.session.accessToken}`, "tus-resumable": "1.0.0" };
+    const begun = await fetch(`${server.origin}/api/v1/uploads/tus`, {
+      method: "POST",
+      headers: { ...headers, "upload-length": String(clip.length) },
+    });
+    expect(begun.status).toBe(201);
+    const location = begun.headers.get("location")!;
+    const half = Math.floor(clip.length / 2);
+    for (const [from, to] of [
+      [0, half],
+      [half, clip.length],
+    ] as const) {
+      const type = { "content-type": "application/offset+octet-stream", "upload-offset": String(from) };
+      const sent = await fetch(server.origin + location, {
+        method: "PATCH",
+        headers: { ...headers, ...type },
+        body: clip.subarray(from, to) as Uint8Array<ArrayBuffer>,
+      });
+      expect([sent.status, sent.headers.get("upload-offset")]).toEqual([204, String(to)]);
+    }
+    await expectPlays(ada, location.split("/").at(-1)!);
+  });
+
+  test("a deleted video is gone from the S3", async () => {
+    const ada = await server.register();
+    const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
+    expect((await ada.delete(`/videos/${video.id}`)).status).toBe(204);
+    await until("the film is gone", async () => (await send("GET", video.playUrl!)).status === 404);
+  });
+
+  test("an S3 that is away is told with 503 and by /readyz, and nothing has to be started again", async () => {
+    const ada = await server.register();
+    const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
+    await ceph().gateway.kill();
+    const refused = await send<{ reason: string }>("GET", video.playUrl!);
+    expect([refused.status, refused.body.reason]).toEqual([503, "BLOBS_UNAVAILABLE"]);
+    await until("/readyz says so", async () => {
+      const { body: state } = await send<{ degraded?: Record<string, string> }>(
+        "GET",
+        `${server.origin}/readyz`,
+      );
+      return state.degraded?.blobs?.startsWith("BLOBS_UNAVAILABLE");
+    });
+    await ceph().gateway.restart();
+    await until("it plays again", async () => (await send("GET", video.playUrl!)).status === 200);
+  });
+
+  test("others than our own pages are sent to the S3, where the operator wants that", async () => {
+    const ada = await server.register();
+    const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
+    const again: Record<string, string> = shape === "split" ? { DOUYA_DATA: apart } : {};
+    await restartGateway({ ...again, DOUYA_S3_REDIRECT: "on" });
+    const sent = await fetch(video.playUrl!, { redirect: "manual" });
+    expect(sent.status).toBe(302);
+    const film = await fetch(sent.headers.get("location")!);
+    expect([film.status, film.headers.get("content-type")]).toEqual([200, "video/mp4"]);
+    expect((await film.arrayBuffer()).byteLength).toBe(video.sizeBytes);
+    const ours = await fetch(video.playUrl!, {
+      redirect: "manual",
+      headers: { "sec-fetch-site": "same-origin" },
+    });
+    expect(ours.status).toBe(200);
+  });
+});
