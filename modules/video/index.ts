@@ -7,6 +7,7 @@ import { only } from "#platform/rpc/service.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { askAudience } from "./audience.ts";
+import { usedBlobs } from "./blob-use-store.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
@@ -64,6 +65,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   calls: { relation: only(RelationService, "getStandings"), user: only(UserService, "findUsers") },
   migrations,
   usesMedia: true,
+  usedBlobs,
   recount: counts,
   seed: seedVideos,
   async start({ config, db, clients, ids, jobs, events, blobs, media, security, log }) {
