@@ -2,10 +2,12 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { S3Client } from "#platform/s3/s3-client.ts";
 import { withS3 } from "#platform/testing/private-ceph.ts";
 import { freshClip } from "./harness/clips.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
+import { startProgram } from "./harness/program.ts";
 import { type Person, scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
@@ -18,21 +20,23 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
   let deployment: Deployment;
   /** Of the gateway, which shares no folder with the others. */
   let apart: string;
+  let env: Record<string, string>;
+  let client: S3Client;
   const server = scenarioOf(() => deployment);
   beforeAll(async () => {
     if (!ceph()) return;
-    const { endpoint, bucket, accessKey, secretKey } = await ceph().bucket();
+    const own = await ceph().bucket();
+    client = own.client;
+    env = {
+      DOUYA_CLUSTER_SECRET: "a secret of this test, which is long enough",
+      DOUYA_BLOBS: "s3",
+      DOUYA_S3_ENDPOINT: own.endpoint,
+      DOUYA_S3_BUCKET: own.bucket,
+      DOUYA_S3_ACCESS_KEY: own.accessKey,
+      DOUYA_S3_SECRET_KEY: own.secretKey,
+    };
     apart = await mkdtemp(join(tmpdir(), "douya-gateway-"));
-    deployment = await deploy(shape, {
-      env: {
-        DOUYA_CLUSTER_SECRET: "a secret of this test, which is long enough",
-        DOUYA_BLOBS: "s3",
-        DOUYA_S3_ENDPOINT: endpoint,
-        DOUYA_S3_BUCKET: bucket,
-        DOUYA_S3_ACCESS_KEY: accessKey,
-        DOUYA_S3_SECRET_KEY: secretKey,
-      },
-    });
+    deployment = await deploy(shape, { env });
     if (shape === "split") await restartGateway({ DOUYA_DATA: apart });
   });
   afterAll(async () => {
@@ -108,6 +112,29 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
     const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
     expect((await ada.delete(`/videos/${video.id}`)).status).toBe(204);
     await until("the film is gone", async () => (await send("GET", video.playUrl!)).status === 404);
+  });
+
+  test("douya blobs verify names what is damaged and what is missing", async () => {
+    const ada = await server.register();
+    const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
+    const verify = async () => {
+      const program = startProgram(["blobs", "verify"], {
+        ...env,
+        DOUYA_DATA: deployment.dataDir,
+        DOUYA_DATABASE_URL: deployment.databaseUrl,
+      });
+      const { code } = await program.ended;
+      return { code, answer: program.answer() };
+    };
+    expect(await verify()).toMatchObject({ code: 0 });
+    const keyIn = (url: string) => url.split("/media/")[1]!;
+    await client.put(keyIn(video.playUrl!), Buffer.from("something else"));
+    await client.remove(keyIn(video.coverUrl!));
+    const { code, answer } = await verify();
+    expect(code).toBe(1);
+    expect(answer).toContain(`DAMAGED ${keyIn(video.playUrl!)} of `);
+    expect(answer).toContain(`MISSING ${keyIn(video.coverUrl!)} of `);
+    expect((await ada.delete(`/videos/${video.id}`)).status).toBe(204);
   });
 
   test("an S3 that is away is told with 503 and by /readyz, and nothing has to be started again", async () => {

@@ -13,7 +13,7 @@ const handling = ["gateway", "user", "video"];
 
 /**
  * Where videos and pictures are: in the data folder, or in an S3. Those of the other one are read too, if there is one.
- * `modules` run in this process. Error: S3_INCOMPLETE.
+ * `modules` run in this process. Error: STORE_SETTINGS_MISSING.
  */
 export async function openBlobs(
   config: Config,
@@ -36,7 +36,7 @@ export async function openBlobs(
   };
 }
 
-/** Error: S3_INCOMPLETE. */
+/** Error: STORE_SETTINGS_MISSING. */
 export function s3Options(config: Config): S3Options {
   const needed = {
     DOUYA_S3_ENDPOINT: config.s3Endpoint,
@@ -45,7 +45,7 @@ export function s3Options(config: Config): S3Options {
     DOUYA_S3_SECRET_KEY: config.s3SecretKey,
   };
   const missing = Object.entries(needed).flatMap(([name, value]) => (value === "" ? [name] : []));
-  if (missing.length > 0) throw refusal("S3_INCOMPLETE", { settings: missing.join(", ") });
+  if (missing.length > 0) throw refusal("STORE_SETTINGS_MISSING", { settings: missing.join(", ") });
   return {
     endpoint: config.s3Endpoint,
     region: config.s3Region,

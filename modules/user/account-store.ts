@@ -168,3 +168,21 @@ export async function lockKey(on: Kysely<Tables>, key: string): Promise<void> {
 }
 
 export type AccountStore = ReturnType<typeof accountStore>;
+
+/** A page of the pictures of people, by key, each with one of them. */
+export async function usedPictures(
+  db: Kysely<Tables>,
+  after: string,
+  limit: number,
+): Promise<{ key: string; usedBy: string }[]> {
+  const { rows } = await sql<{ key: string; usedBy: string }>`
+    select key, 'the account ' || min(id) as "usedBy" from (
+      (select avatar_key as key, id from "user".account
+        where avatar_key <> '' and avatar_key > ${after} order by 1 limit ${limit})
+      union all
+      (select background_key, id from "user".account
+        where background_key <> '' and background_key > ${after} order by 1 limit ${limit})
+    ) as picture
+    group by 1 order by 1 limit ${limit}`.execute(db);
+  return rows;
+}

@@ -78,6 +78,18 @@ export async function isUsed(on: Queryable<Tables>, key: string, ownerId?: strin
   return (await uses.executeTakeFirst()) !== undefined;
 }
 
+/** A page of what is used, by key, each with one of its users. */
+export async function usedBlobs(
+  db: Kysely<Tables>,
+  after: string,
+  limit: number,
+): Promise<{ key: string; usedBy: string }[]> {
+  const { rows } = await sql<{ key: string; usedBy: string }>`
+    select key, 'the video or upload ' || min(owner_id) as "usedBy"
+    from video.blob_use where key > ${after} group by 1 order by 1 limit ${limit}`.execute(db);
+  return rows;
+}
+
 /** Locked until the transaction ends, so that no use of the blob begins, and it is not removed, meanwhile. */
 export async function lockBlob(on: Queryable<Tables>, key: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);

@@ -338,7 +338,7 @@ export const platformReasons = {
     tells: "operators",
   },
 
-  S3_INCOMPLETE: {
+  STORE_SETTINGS_MISSING: {
     kind: "invalid",
     says: "DOUYA_BLOBS=s3 needs {settings} too.",
     tells: "operators",

@@ -101,6 +101,8 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   commands?: Record<string, ModuleCommand<Tables>>;
   /** By name: `douya rebuild hot-users`. */
   readModels?: Record<string, ReadModel<Tables>>;
+  /** The blobs that it uses, in the order of their keys from the one after `after` on, and for what. */
+  usedBlobs?(db: Kysely<Tables>, after: string, limit: number): Promise<{ key: string; usedBy: string }[]>;
   /** The counts it keeps, for `douya doctor --recount`. */
   recount?: readonly KeptCount[];
   /**

@@ -1,3 +1,4 @@
+import { blobsCommand } from "./blobs.ts";
 import { clusterCommand } from "./cluster.ts";
 import type { Command } from "./command.ts";
 import { configCommand } from "./config.ts";
@@ -21,6 +22,7 @@ export const commands: Record<string, Command> = {
   migrate: migrateCommand,
   database: databaseCommand,
   doctor: doctorCommand,
+  blobs: blobsCommand,
   events: eventsCommand,
   rebuild: rebuildCommand,
   "security-log": securityLogCommand,

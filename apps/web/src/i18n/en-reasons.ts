@@ -83,7 +83,6 @@ export const reasons = {
   PROCESSING_FAILED: "The video could not be converted. Export it again as MP4 and try once more.",
   COMMIT_UNKNOWN:
     "The server lost its database in the middle of this. It may have been saved: look before you try again.",
-  BLOBS_UNAVAILABLE: "Videos and pictures cannot be reached right now. {again}",
   DISK_FULL:
     "The server's disk is full, so nothing can be saved right now. You can go on watching; tell whoever runs it. {again}",
 };

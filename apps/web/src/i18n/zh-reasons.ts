@@ -74,6 +74,5 @@ export const reasons: Record<keyof typeof english, string> = {
   MEDIA_TIMEOUT: "视频处理超时，请换一个更短或更小的视频。",
   PROCESSING_FAILED: "视频转换失败，请重新导出为 MP4 后再试。",
   COMMIT_UNKNOWN: "保存时数据库中断，内容可能已经保存，请先确认再重试。",
-  BLOBS_UNAVAILABLE: "存放视频和图片的存储暂时无法访问。{again}",
   DISK_FULL: "服务器磁盘已满，暂时无法保存任何内容。您仍可继续观看，请告知管理员。{again}",
 };
