@@ -78,6 +78,7 @@ function streamed(
   let hls: Hls | undefined;
   let ended = false;
   let begun = false;
+  let loading = false;
   let atS = fromS;
   let how: Preload = "none";
   let active = false;
@@ -126,13 +127,17 @@ function streamed(
     if (!hls || hls.levels.length === 0) return;
     hls.config.maxBufferLength = active ? ACTIVE_BUFFER_S : AHEAD_BUFFER_S;
     hls.config.maxMaxBufferLength = hls.config.maxBufferLength;
-    if (how === "auto" || active) hls.startLoad(element.currentTime || atS);
+    if (loading || (how !== "auto" && !active)) return;
+    // Once: it would fetch anew what is on its way when the film comes into view.
+    loading = true;
+    hls.startLoad(atS);
   }
   function stop() {
     atS = element.currentTime || atS;
     hls?.destroy();
     hls = undefined;
     begun = false;
+    loading = false;
   }
   return {
     fetch(nowHow, nowActive) {

@@ -21,7 +21,6 @@ import { useVideoKeys } from "./use-video-keys.ts";
 import "./slide.css";
 import "./stage.css";
 import { placeholder } from "./placeholder.ts";
-import { storyboardOf } from "./use-storyboard.ts";
 
 interface Props {
   video: Video;
@@ -117,7 +116,7 @@ function Stage({ video, active, paused, covered, preload, titleId, onToggle, onW
       <FullscreenButton offered={active && (!touch || fit === "contain")} video={player.element} />
       <div className="stage-shade" />
       <Caption video={video} titleId={titleId} />
-      <Scrubber element={player.element} active={active} storyboardUrl={storyboardOf(video)} />
+      <Scrubber element={player.element} active={active} storyboardUrl={video.storyboardUrl} />
     </div>
   );
 }

@@ -1,12 +1,7 @@
 import { useEffect, useState } from "react";
-import type { Video } from "../api/types.ts";
 import { parseStoryboard, type Still } from "./storyboard.ts";
 
 const none: Still[] = [];
-
-/** Servers from before storyboards do not answer it. */
-export const storyboardOf = (video: Video): string | null =>
-  (video as { storyboardUrl?: string | null }).storyboardUrl ?? null;
 
 /** Fetched when somebody first looks for a place in the film; without it the time is shown alone. */
 export function useStoryboard(url: string | null, wanted: boolean): Still[] {
