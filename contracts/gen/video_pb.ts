@@ -2457,7 +2457,6 @@ export const VideoService: GenService<{
     output: typeof GetVideosResponseSchema;
   },
   /**
-   * One author's videos, newest first: public ones, for friends those for friends too, for the author all.
    * The rungs of a video that the caller may see, smallest first; none while they are not made. Error: VIDEO_NOT_FOUND.
    *
    * @generated from rpc douya.video.v1.VideoService.GetRenditions
@@ -2468,6 +2467,8 @@ export const VideoService: GenService<{
     output: typeof GetRenditionsResponseSchema;
   },
   /**
+   * One author's videos, newest first: public ones, for friends those for friends too, for the author all.
+   *
    * @generated from rpc douya.video.v1.VideoService.ListByAuthor
    */
   listByAuthor: {
@@ -2527,7 +2528,6 @@ export const VideoService: GenService<{
     output: typeof VideoSchema;
   },
   /**
-   * Removes a video of the caller. Errors: VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
    * Makes another cover of a published video of the caller: the picture at a time, or a staged picture, which is then
    * gone. Errors: VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD, NOT_A_PICTURE, PICTURE_DAMAGED, PICTURE_TOO_LARGE.
    *
@@ -2539,6 +2539,8 @@ export const VideoService: GenService<{
     output: typeof VideoSchema;
   },
   /**
+   * Removes a video of the caller. Errors: VIDEO_NOT_FOUND, NOT_YOURS, VIDEO_HELD.
+   *
    * @generated from rpc douya.video.v1.VideoService.DeleteVideo
    */
   deleteVideo: {

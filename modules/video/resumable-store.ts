@@ -19,7 +19,7 @@ export function resumableStore(db: Kysely<Tables>) {
     /** Adds one, unless `refuse` throws at what its owner has already. Error: AccountsDeleted. */
     async begin(
       upload: { id: UploadId; ownerId: UserId; address: string; sizeBytes: number; partial: string },
-      refuse: (unpublished: Unpublished, unfinished: number) => void,
+      refuse: (unpublished: Unpublished, unfinished: number) => Promise<void>,
     ): Promise<ResumableRow> {
       return inTransaction(db, async (transaction) => {
         await lockAuthor(transaction, upload.ownerId);
@@ -29,7 +29,7 @@ export function resumableStore(db: Kysely<Tables>) {
           .where("owner_id", "=", upload.ownerId)
           .where("partial", "<>", "")
           .executeTakeFirstOrThrow();
-        refuse(await unpublishedInTurn(transaction, upload.ownerId, upload.address), Number(count));
+        await refuse(await unpublishedInTurn(transaction, upload.ownerId, upload.address), Number(count));
         return transaction
           .insertInto("resumable_upload")
           .values({

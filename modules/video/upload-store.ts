@@ -35,12 +35,12 @@ export function uploadStore(db: Kysely<Tables>) {
         /** It came in pieces. Error: UPLOAD_NOT_FOUND, when it was cancelled meanwhile. */
         resumable?: boolean;
       },
-      refuse: (unpublished: Unpublished) => void = () => {},
+      refuse: (unpublished: Unpublished) => Promise<void> = async () => {},
     ) {
       await inTransaction(db, async (transaction) => {
         await lockAuthor(transaction, upload.ownerId);
         if (upload.resumable) await lockResumable(transaction, upload);
-        else refuse(await unpublishedInTurn(transaction, upload.ownerId, upload.address ?? ""));
+        else await refuse(await unpublishedInTurn(transaction, upload.ownerId, upload.address ?? ""));
         await lockBlob(transaction, upload.sourceKey);
         if (upload.isPlaced) {
           // A removed file may be in its place for a moment more.

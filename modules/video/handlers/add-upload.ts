@@ -27,28 +27,30 @@ export interface UploadParts {
   maxUnpublishedBytes: number;
 }
 
+/** What is asked while nobody else can be promised room. */
+type Refuse = (unpublished: Unpublished) => Promise<void>;
+
 /** Refuses what its owner, its address or the disk has no room for. */
-export async function roomFor(
+export function roomFor(
   file: { sizeBytes: number; placedBytes: number },
   parts: Pick<UploadParts, "blobs" | "maxUnpublishedBytes">,
-): Promise<(unpublished: Unpublished) => void> {
-  const others = await roomBesideOthers(file, parts);
-  return (unpublished) => {
+): Refuse {
+  const others = roomBesideOthers(file, parts);
+  return async (unpublished) => {
     const { maxUnpublishedBytes } = parts;
     if (unpublished.own + file.sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
-    others(unpublished);
+    await others(unpublished);
   };
 }
 
 /** Refuses what its address or the disk has no room for, beside all others. */
-export async function roomBesideOthers(
+export function roomBesideOthers(
   /** How much of it is on the disk, and in none of the others. */
   { sizeBytes, placedBytes }: { sizeBytes: number; placedBytes: number },
   { blobs }: Pick<UploadParts, "blobs">,
-): Promise<(others: Unpublished) => void> {
-  const freeBytes = await blobs.freeBytes();
-  return ({ ofAddress, all, placed }) => {
-    const most = (freeBytes + placed + placedBytes) / roomPerFile;
+): Refuse {
+  return async ({ ofAddress, all, placed }) => {
+    const most = ((await blobs.freeBytes()) + placed + placedBytes) / roomPerFile;
     // The first of an address may be as large as the disk allows.
     if (ofAddress > 0 && ofAddress + sizeBytes > most * addressShare)
       throw refusal("ADDRESS_UNPUBLISHED_TOO_MUCH");
@@ -77,7 +79,7 @@ export async function lookAt(
 export async function takeOver(
   file: { id: UploadId; ownerId: UserId; staged: string; sha256: string; sizeBytes: number; address: string },
   /** Undefined for what came in pieces: it was asked for each of them. */
-  refuse: ((unpublished: Unpublished) => void) | undefined,
+  refuse: Refuse | undefined,
   parts: UploadParts,
   call: ServedCall,
 ): Promise<MessageInitShape<typeof UploadSchema>> {
@@ -98,7 +100,7 @@ export function addUpload(parts: UploadParts, ids: Ids): Handlers<typeof VideoSe
   return async ({ staged, sha256, sizeBytes, address }, call) => {
     const ownerId = requireCaller(call) as UserId;
     try {
-      const refuse = await roomFor({ sizeBytes, placedBytes: sizeBytes }, parts);
+      const refuse = roomFor({ sizeBytes, placedBytes: sizeBytes }, parts);
       const file = { id: ids.next() as UploadId, ownerId, staged, sha256, sizeBytes, address };
       return await takeOver(file, refuse, parts, call);
     } finally {

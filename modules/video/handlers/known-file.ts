@@ -54,7 +54,7 @@ export function knownFiles(
       const right = await digestOf(challenge, ranges, sourceKey, blobs).catch(unlessRemoved);
       const shown = Buffer.from(proof, "hex");
       if (shown.length !== right.length || !timingSafeEqual(shown, right)) throw refusal("UPLOAD_UNKNOWN");
-      const refuse = await roomFor({ sizeBytes, placedBytes: 0 }, parts);
+      const refuse = roomFor({ sizeBytes, placedBytes: 0 }, parts);
       const info = await lookAt({ key: sourceKey }, ownerId, parts, call).catch(async (error) => {
         throw (await isPlaced()) ? error : refusal("UPLOAD_UNKNOWN");
       });

@@ -63,11 +63,11 @@ export function resumableUploads(
   async function refuseWithoutRoom(row: ResumableRow, writer: string, call: ServedCall): Promise<void> {
     const received = Number(row.received_bytes);
     const sizeBytes = Number(row.size_bytes);
-    const room = await roomBesideOthers({ sizeBytes, placedBytes: 0 }, parts);
+    const room = roomBesideOthers({ sizeBytes, placedBytes: 0 }, parts);
     try {
       // It is among them, whole: it has a writer.
       const { own, ofAddress, all, placed } = await resumables(call).unpublished(row);
-      room({ own, ofAddress: Math.max(0, ofAddress - sizeBytes), all: all - sizeBytes, placed });
+      await room({ own, ofAddress: Math.max(0, ofAddress - sizeBytes), all: all - sizeBytes, placed });
     } catch (error) {
       await resumables.lasting.unlock(row.id as UploadId, row.owner_id as UserId, writer, received);
       throw error;
@@ -77,14 +77,14 @@ export function resumableUploads(
   return {
     async beginResumableUpload({ sizeBytes, address }, call) {
       const ownerId = requireCaller(call) as UserId;
-      const room = await roomFor({ sizeBytes, placedBytes: 0 }, parts);
+      const room = roomFor({ sizeBytes, placedBytes: 0 }, parts);
       const begun = await resumables(call)
         .begin(
           { id: ids.next() as UploadId, ownerId, address, sizeBytes, partial: blobs.partialName() },
-          (unpublished, unfinished) => {
+          async (unpublished, unfinished) => {
             if (unfinished >= maxUnfinished)
               throw refusal("UPLOADS_UNFINISHED_TOO_MANY", { max: maxUnfinished });
-            room(unpublished);
+            await room(unpublished);
           },
         )
         .catch(endOfSession);
