@@ -97,7 +97,7 @@ test("videos in every state and uploads go with what they use, each with its eve
   );
   await rowsOf("update video.author_stats set works = 83 where author_id = 500");
   await upload();
-  const nothing = () => {};
+  const nothing = async () => {};
   for (const [id, ownerId] of [
     ["901", eve],
     ["902", "2"],
