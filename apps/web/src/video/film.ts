@@ -27,7 +27,11 @@ export function loadFilm(
   if (source.kind === "file") return direct(element, source.url, fromS);
   if (playsHls(element)) {
     const { url, rung } = source;
-    return direct(element, rung === null ? url : new URL(`${rung}.m3u8`, url).href, fromS);
+    return direct(
+      element,
+      rung === null ? url : new URL(`${rung}.m3u8`, new URL(url, location.href)).href,
+      fromS,
+    );
   }
   return streamed(element, source, fromS, onFailed);
 }
