@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { S3Client } from "#platform/s3/s3-client.ts";
 import { withS3 } from "#platform/testing/private-ceph.ts";
 import { freshClip } from "./harness/clips.ts";
@@ -47,6 +47,14 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
   async function restartGateway(env: Record<string, string>) {
     await deployment.programOf("gateway").stop();
     await deployment.restart("gateway", env);
+  }
+
+  /** A command beside the running processes. */
+  async function blobs(args: string[], more: Record<string, string>) {
+    const own = { DOUYA_DATA: deployment.dataDir, DOUYA_DATABASE_URL: deployment.databaseUrl };
+    const program = startProgram(["blobs", ...args], { ...env, ...own, ...more });
+    const { code } = await program.ended;
+    return { code, answer: program.answer() };
   }
 
   async function expectPlays(person: Person, uploadId: string): Promise<Video> {
@@ -117,15 +125,7 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
   test("douya blobs verify names what is damaged and what is missing", async () => {
     const ada = await server.register();
     const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
-    const verify = async () => {
-      const program = startProgram(["blobs", "verify"], {
-        ...env,
-        DOUYA_DATA: deployment.dataDir,
-        DOUYA_DATABASE_URL: deployment.databaseUrl,
-      });
-      const { code } = await program.ended;
-      return { code, answer: program.answer() };
-    };
+    const verify = () => blobs(["verify"], {});
     expect(await verify()).toMatchObject({ code: 0 });
     const keyIn = (url: string) => url.split("/media/")[1]!;
     await client.put(keyIn(video.playUrl!), Buffer.from("something else"));
@@ -135,6 +135,51 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
     expect(answer).toContain(`DAMAGED ${keyIn(video.playUrl!)} of `);
     expect(answer).toContain(`MISSING ${keyIn(video.coverUrl!)} of `);
     expect((await ada.delete(`/videos/${video.id}`)).status).toBe(204);
+  });
+
+  test("douya blobs usage tells how much there is, by kind and by person", async () => {
+    const ada = await server.register();
+    await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
+    const { code, answer } = await blobs(["usage"], {});
+    expect(code).toBe(0);
+    expect(answer).toMatch(/^video +\d+ files +\d+ MB$/m);
+    expect(answer).toMatch(new RegExp(`^${ada.id} +\\d+ files`, "m"));
+  });
+
+  // A gateway with a folder of its own cannot see what is on the disk of the others.
+  test.runIf(shape === "all")("all files are moved to the disk and back while people watch", async () => {
+    const ada = await server.register();
+    const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
+    const key = video.playUrl!.split("/media/")[1]!;
+    let watching = true;
+    const statuses = new Set<number>();
+    const watch = async () => {
+      while (watching) {
+        const answer = await fetch(video.playUrl!);
+        statuses.add(answer.status);
+        expect((await answer.arrayBuffer()).byteLength).toBe(video.sizeBytes);
+      }
+    };
+    const watched = watch();
+    onTestFinished(() => {
+      watching = false;
+    });
+    const move = async (to: "disk" | "s3") => await blobs(["move", `--to=${to}`], { DOUYA_BLOBS: to });
+    expect(await blobs(["move", "--to=disk"], {})).toMatchObject({ code: 1 });
+
+    expect(await move("disk")).toMatchObject({ code: 0 });
+    expect(await client.sizeOf(key)).toBeUndefined();
+    expect((await readdir(join(deployment.dataDir, "blobs"))).sort()).toContain("video");
+    expect((await move("disk")).answer).toContain("0 files");
+
+    expect(await move("s3")).toMatchObject({ code: 0 });
+    expect(await client.sizeOf(key)).toBe(video.sizeBytes);
+    const left = await readdir(join(deployment.dataDir, "blobs"), { recursive: true, withFileTypes: true });
+    expect(left.filter((entry) => entry.isFile())).toEqual([]);
+    watching = false;
+    await watched;
+    expect([...statuses]).toEqual([200]);
+    expect(await blobs(["verify"], {})).toMatchObject({ code: 0 });
   });
 
   test("an S3 that is away is told with 503 and by /readyz, and nothing has to be started again", async () => {

@@ -8,6 +8,12 @@ import type { Part } from "#platform/observe/degraded.ts";
 import { type S3Options, s3Client } from "#platform/s3/s3-client.ts";
 import type { Config } from "./config.ts";
 
+/** One of the places where blobs can be, for whoever moves them. */
+export interface BlobPlace {
+  name: string;
+  blobs: BlobStore;
+}
+
 /** The modules that receive files, and those that work on them. */
 const handling = ["gateway", "user", "video"];
 
@@ -18,10 +24,11 @@ const handling = ["gateway", "user", "video"];
 export async function openBlobs(
   config: Config,
   modules: readonly string[],
-): Promise<{ blobs: BlobStore; parts: Record<string, Part> }> {
+): Promise<{ blobs: BlobStore; places: { disk: BlobPlace; s3?: BlobPlace }; parts: Record<string, Part> }> {
   const dir = join(config.dataDir, "blobs");
   const disk = await diskBlobStore(dir);
-  if (config.blobs === "disk" && config.s3Bucket === "") return { blobs: disk, parts: {} };
+  if (config.blobs === "disk" && config.s3Bucket === "")
+    return { blobs: disk, places: { disk: { name: dir, blobs: disk } }, parts: {} };
   const client = s3Client(s3Options(config));
   const handsOver = handling.some((name) => !modules.includes(name));
   const s3 = await s3BlobStore(client, dir, { handsOver, links: config.s3Redirect });
@@ -32,6 +39,7 @@ export async function openBlobs(
     );
   return {
     blobs: config.blobs === "s3" ? bothBlobStores(s3, disk) : bothBlobStores(disk, s3),
+    places: { disk: { name: dir, blobs: disk }, s3: { name: `the bucket ${config.s3Bucket}`, blobs: s3 } },
     parts: { blobs: { look, freshMs: 5_000 } },
   };
 }

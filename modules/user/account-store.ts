@@ -5,6 +5,7 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
+import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import type { Guesses } from "#platform/protect/guess-limit.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
@@ -131,17 +132,10 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       });
     },
     /** Runs `remove` unless an account uses the picture. */
-    async removeUnusedPicture(key: string, remove: () => Promise<void>): Promise<void> {
-      await inTransaction(db, async (transaction) => {
-        await lockKey(transaction, key);
-        const user = await transaction
-          .selectFrom("account")
-          .select("id")
-          .where((is) => is.or([is("avatar_key", "=", key), is("background_key", "=", key)]))
-          .executeTakeFirst();
-        if (!user) await remove();
-      });
-    },
+    removeUnusedPicture: (key: string, remove: () => Promise<void>): Promise<void> =>
+      pictureUses.hold(db, key, async (used) => {
+        if (!used) await remove();
+      }),
     /** Ends every session but `keepSession`. Errors: see `whyUnproven`. */
     setPassword: (proven: Proven, passwordHash: string, keepSession: SessionId | undefined) =>
       events.transaction(db, async (transaction, emit) => {
@@ -169,20 +163,28 @@ export async function lockKey(on: Kysely<Tables>, key: string): Promise<void> {
 
 export type AccountStore = ReturnType<typeof accountStore>;
 
-/** A page of the pictures of people, by key, each with one of them. */
-export async function usedPictures(
-  db: Kysely<Tables>,
-  after: string,
-  limit: number,
-): Promise<{ key: string; usedBy: string }[]> {
-  const { rows } = await sql<{ key: string; usedBy: string }>`
-    select key, 'the account ' || min(id) as "usedBy" from (
-      (select avatar_key as key, id from "user".account
-        where avatar_key <> '' and avatar_key > ${after} order by 1 limit ${limit})
-      union all
-      (select background_key, id from "user".account
-        where background_key <> '' and background_key > ${after} order by 1 limit ${limit})
-    ) as picture
-    group by 1 order by 1 limit ${limit}`.execute(db);
-  return rows;
-}
+/** The pictures of people. */
+export const pictureUses: BlobUses<Tables> = {
+  async list(db, after, limit) {
+    const { rows } = await sql<UsedBlob>`
+      select key, 'the account ' || min(id) as "usedBy", min(id)::text as "personId" from (
+        (select avatar_key as key, id from "user".account
+          where avatar_key <> '' and avatar_key > ${after} order by 1 limit ${limit})
+        union all
+        (select background_key, id from "user".account
+          where background_key <> '' and background_key > ${after} order by 1 limit ${limit})
+      ) as picture
+      group by 1 order by 1 limit ${limit}`.execute(db);
+    return rows;
+  },
+  hold: (db, key, act) =>
+    inTransaction(db, async (transaction) => {
+      await lockKey(transaction, key);
+      const user = await transaction
+        .selectFrom("account")
+        .select("id")
+        .where((is) => is.or([is("avatar_key", "=", key), is("background_key", "=", key)]))
+        .executeTakeFirst();
+      return act(user !== undefined);
+    }),
+};

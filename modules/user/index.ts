@@ -2,7 +2,7 @@ import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
-import { accountStore, usedPictures } from "./account-store.ts";
+import { accountStore, pictureUses } from "./account-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
 import { consumeDeletionOutcomes } from "./consumers.ts";
 import { deletionRequestStore } from "./deletion-request-store.ts";
@@ -37,7 +37,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   service: UserService,
   calls: {},
   migrations,
-  usedBlobs: usedPictures,
+  blobUses: pictureUses,
   usesMedia: true,
   commands: { moderator: moderatorCommand, keys: keysCommand },
   seed: seedUsers,

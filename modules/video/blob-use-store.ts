@@ -4,6 +4,7 @@ import type { Kysely, Queryable } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
+import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import type { Tables } from "./tables.ts";
 
 /** Which videos and uploads use which blobs. */
@@ -78,17 +79,26 @@ export async function isUsed(on: Queryable<Tables>, key: string, ownerId?: strin
   return (await uses.executeTakeFirst()) !== undefined;
 }
 
-/** A page of what is used, by key, each with one of its users. */
-export async function usedBlobs(
-  db: Kysely<Tables>,
-  after: string,
-  limit: number,
-): Promise<{ key: string; usedBy: string }[]> {
-  const { rows } = await sql<{ key: string; usedBy: string }>`
-    select key, 'the video or upload ' || min(owner_id) as "usedBy"
-    from video.blob_use where key > ${after} group by 1 order by 1 limit ${limit}`.execute(db);
-  return rows;
-}
+export const blobUses: BlobUses<Tables> = {
+  async list(db, after, limit) {
+    const { rows } = await sql<UsedBlob>`
+      select page.key, 'the video or upload ' || page.owner_id as "usedBy",
+        coalesce(v.author_id, u.owner_id, 0)::text as "personId"
+      from (
+        select key, min(owner_id) as owner_id
+        from video.blob_use where key > ${after} group by 1 order by 1 limit ${limit}
+      ) page
+      left join video.video v on v.id = page.owner_id
+      left join video.upload u on u.id = page.owner_id and v.id is null
+      order by 1`.execute(db);
+    return rows;
+  },
+  hold: (db, key, act) =>
+    inTransaction(db, async (transaction) => {
+      await lockBlob(transaction, key);
+      return act(await isUsed(transaction, key));
+    }),
+};
 
 /** Locked until the transaction ends, so that no use of the blob begins, and it is not removed, meanwhile. */
 export async function lockBlob(on: Queryable<Tables>, key: string): Promise<void> {

@@ -10,7 +10,7 @@ import { accountErasureStore } from "./account-erasure-store.ts";
 import { askAudience } from "./audience.ts";
 import { mediaCommand } from "./backfill.ts";
 import type { MakingKind } from "./bench.ts";
-import { usedBlobs } from "./blob-use-store.ts";
+import { blobUses } from "./blob-use-store.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
@@ -80,7 +80,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   migrations,
   usesMedia: true,
   commands: { media: mediaCommand },
-  usedBlobs,
+  blobUses,
   recount: counts,
   seed: seedVideos,
   async start({ config, db, clients, ids, jobs, events, blobs, media, security, log }) {

@@ -1,12 +1,25 @@
 import { Readable } from "node:stream";
 import type { BlobKey, BlobStore } from "./blob-store.ts";
 
-/** New blobs go to `first`; those that are still in `second`, where all were before, are read and removed there. */
+/**
+ * New blobs go to `first`; those that are still in `second`, where all were before, are read and removed there. A blob may
+ * be moved to `first` at any moment: what is not in `second` any more is looked for in `first` again.
+ */
 export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
   const isFirst = async (key: BlobKey) => (await first.size(key)) !== undefined;
 
   async function* bytesOf(key: BlobKey, range: { start: number; end: number } | undefined) {
-    yield* ((await isFirst(key)) ? first : second).read(key, range);
+    if (await isFirst(key)) return yield* first.read(key, range);
+    let begun = false;
+    try {
+      for await (const chunk of second.read(key, range)) {
+        begun = true;
+        yield chunk;
+      }
+    } catch (error) {
+      if (begun || !isMissing(error)) throw error;
+      yield* first.read(key, range);
+    }
   }
 
   return {
@@ -15,10 +28,11 @@ export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
       await second.remove(key);
       await first.remove(key);
     },
-    size: async (key) => (await first.size(key)) ?? second.size(key),
+    size: async (key) => (await first.size(key)) ?? (await second.size(key)) ?? first.size(key),
     read: (key, range) => Readable.from(bytesOf(key, range), { objectMode: false }),
     async withFile(source, use) {
       if ("staged" in source || (await isFirst(source.key))) return first.withFile(source, use);
+      if ((await second.size(source.key)) === undefined) return first.withFile(source, use);
       return second.withFile(source, use);
     },
     ...(first.linkTo && {
@@ -26,3 +40,5 @@ export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
     }),
   };
 }
+
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === "ENOENT";

@@ -74,6 +74,21 @@ export interface ReadModel<Tables> {
 }
 
 /** A module that runs. */
+/** A blob with one of its users, in words and by id. */
+export interface UsedBlob {
+  key: string;
+  usedBy: string;
+  personId: string;
+}
+
+/** The blobs that a module uses. */
+export interface BlobUses<Tables> {
+  /** In the order of their keys, from the one after `after` on. */
+  list(db: Kysely<Tables>, after: string, limit: number): Promise<UsedBlob[]>;
+  /** Acts while the blob is not removed and no use of it begins; `used`: whether there is one. */
+  hold<T>(db: Kysely<Tables>, key: string, act: (used: boolean) => Promise<T>): Promise<T>;
+}
+
 export interface Running<S extends DescService> {
   handlers: Handlers<S>;
   /** Routes of the public HTTP API; only the gateway has some. */
@@ -101,8 +116,7 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   commands?: Record<string, ModuleCommand<Tables>>;
   /** By name: `douya rebuild hot-users`. */
   readModels?: Record<string, ReadModel<Tables>>;
-  /** The blobs that it uses, in the order of their keys from the one after `after` on, and for what. */
-  usedBlobs?(db: Kysely<Tables>, after: string, limit: number): Promise<{ key: string; usedBy: string }[]>;
+  blobUses?: BlobUses<Tables>;
   /** The counts it keeps, for `douya doctor --recount`. */
   recount?: readonly KeptCount[];
   /**

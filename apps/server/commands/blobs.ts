@@ -2,29 +2,76 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
+import type { Kysely } from "#platform/db/database.ts";
+import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import { readConfig } from "../config.ts";
-import { openBlobs } from "../open-blobs.ts";
+import { type BlobPlace, openBlobs } from "../open-blobs.ts";
 import type { Databases } from "../open-databases.ts";
+import { progressBar } from "../progress-bar.ts";
 import { modulesOf } from "../targets.ts";
 import type { Command } from "./command.ts";
 import { withDatabases } from "./with-databases.ts";
 
 const pageSize = 500;
+/** Of a page, how many are asked for at once. */
+const askedAtOnce = 16;
+const largestOwners = 20;
+const usage = "Say: douya blobs verify, douya blobs usage, or douya blobs move --to=s3 (or disk).";
 
 export const blobsCommand: Command = {
   summary:
-    "blobs verify: reads every video and picture and names what is damaged or missing, while a server runs too; --mb-per-second=50 bounds how fast",
-  options: { "mb-per-second": { type: "string", default: "50" } },
+    "blobs verify: reads every video and picture and names what is damaged or missing (--mb-per-second=50 bounds how fast); " +
+    "blobs usage: how much there is, by kind and by person; blobs move --to=s3|disk: moves all of it; all while a server runs too",
+  options: { "mb-per-second": { type: "string", default: "50" }, to: { type: "string" } },
   positionals: true,
   async run(values, [what, ...more]) {
-    if (what !== "verify" || more.length > 0) throw refusal("ARGUMENT_INVALID", "Say: douya blobs verify.");
+    if (more.length > 0) throw refusal("ARGUMENT_INVALID", usage);
     const megabytes = Number(values["mb-per-second"]);
     if (!Number.isInteger(megabytes) || megabytes < 1)
       throw refusal("ARGUMENT_INVALID", "--mb-per-second is a whole number above 0.");
-    const { blobs } = await openBlobs(readConfig(), []);
-    await withDatabases((databases) => verify(databases, blobs, megabytes * 1024 * 1024));
+    const config = readConfig();
+    const { blobs, places } = await openBlobs(config, []);
+    if (what === "verify")
+      await withDatabases((databases) => verify(databases, blobs, megabytes * 1024 * 1024));
+    else if (what === "usage") await withDatabases((databases) => showUsage(databases, blobs));
+    else if (what === "move") {
+      const to = values.to;
+      if (to !== "disk" && to !== "s3") throw refusal("ARGUMENT_INVALID", usage);
+      if (to !== config.blobs)
+        throw refusal(
+          "ARGUMENT_INVALID",
+          `New files still go elsewhere: set DOUYA_BLOBS=${to}, start the processes again, then move.`,
+        );
+      const from = places[to === "s3" ? "disk" : "s3"];
+      if (!from) throw refusal("STORE_SETTINGS_MISSING", { settings: "DOUYA_S3_BUCKET" });
+      await withDatabases((databases) => move(databases, from, places[to]!));
+    } else throw refusal("ARGUMENT_INVALID", usage);
   },
 };
+
+// biome-ignore lint/suspicious/noExplicitAny: each module has tables of its own.
+type Uses = BlobUses<any>;
+interface Used extends UsedBlob {
+  uses: Uses;
+  // biome-ignore lint/suspicious/noExplicitAny: each module has tables of its own.
+  db: Kysely<any>;
+}
+
+/** All blobs that modules use, in pages. */
+async function* usedIn(databases: Databases): AsyncGenerator<Used[]> {
+  for (const { module } of modulesOf("all")) {
+    const uses: Uses | undefined = module.blobUses;
+    if (!uses) continue;
+    const db = databases.of(module.name).of(module.name);
+    for (let after = ""; ; ) {
+      const page = await uses.list(db, after, pageSize);
+      yield page.map((used) => ({ ...used, uses, db }));
+      const last = page.at(-1);
+      if (page.length < pageSize || !last) break;
+      after = last.key;
+    }
+  }
+}
 
 async function verify(databases: Databases, blobs: BlobStore, bytesPerSecond: number): Promise<void> {
   const sinceMs = performance.now();
@@ -34,41 +81,119 @@ async function verify(databases: Databases, blobs: BlobStore, bytesPerSecond: nu
     const earlyMs = (bytes / bytesPerSecond) * 1000 - (performance.now() - sinceMs);
     if (earlyMs > 10) await delay(earlyMs);
   };
-  for (const { module } of modulesOf("all")) {
-    const { name, usedBlobs } = module;
-    if (!usedBlobs) continue;
-    const db = databases.of(name).of(name);
-    for (let after = ""; ; ) {
-      const page = await usedBlobs(db, after, pageSize);
-      for (const { key, usedBy } of page) {
-        count++;
-        const hash = createHash("sha256");
-        try {
-          for await (const chunk of blobs.read(key)) {
-            hash.update(chunk);
-            bytes += chunk.length;
-            await inPace();
-          }
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-          // Or it was deleted since the page was read.
-          const [still] = await usedBlobs(db, key.slice(0, -1), 1);
-          if (still?.key !== key) continue;
-          bad++;
-          console.log(`MISSING ${key} of ${usedBy}`);
-          continue;
+  for await (const page of usedIn(databases)) {
+    for (const { key, usedBy, uses, db } of page) {
+      count++;
+      const hash = createHash("sha256");
+      try {
+        for await (const chunk of blobs.read(key)) {
+          hash.update(chunk);
+          bytes += chunk.length;
+          await inPace();
         }
-        if (key.includes(`/${hash.digest("hex")}.`)) continue;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        // Or it was deleted since the page was read.
+        if (!(await uses.hold(db, key, async (used) => used))) continue;
         bad++;
-        console.log(`DAMAGED ${key} of ${usedBy}`);
+        console.log(`MISSING ${key} of ${usedBy}`);
+        continue;
       }
-      const last = page.at(-1);
-      if (page.length < pageSize || !last) break;
-      after = last.key;
+      if (isNamedBy(key, hash.digest("hex"))) continue;
+      bad++;
+      console.log(`DAMAGED ${key} of ${usedBy}`);
+    }
+  }
+  if (bad > 0) process.exitCode = 1;
+  const outcome =
+    bad === 0 ? "all as they should be" : `${bad} are not as they should be; restore them from a backup`;
+  console.log(`${count} files, ${inMegabytes(bytes)}: ${outcome}.`);
+}
+
+/** What is moved already is passed over, so the command can be ended at any moment and repeated. */
+async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promise<void> {
+  const show = progressBar();
+  let total = 0;
+  for await (const page of usedIn(databases)) total += page.length;
+  let [done, moved, bytes, bad] = [0, 0, 0, 0];
+  for await (const page of usedIn(databases)) {
+    for (const { key, usedBy, uses, db } of page) {
+      const sizeBytes = await from.blobs.size(key);
+      if (sizeBytes !== undefined) {
+        const isHere = (await to.blobs.size(key)) !== undefined;
+        const staged = isHere ? undefined : await copied(key, sizeBytes);
+        if (staged === "damaged") {
+          bad++;
+          console.log(`DAMAGED ${key} of ${usedBy}: it stays where it is`);
+        } else {
+          // Nobody removes it, or begins to use it, between the look and the act.
+          const placed = await uses.hold(db, key, async (used) => {
+            if (used && staged) await to.blobs.commit(staged.name, key);
+            if (used) await from.blobs.remove(key);
+            return used;
+          });
+          if (!placed && staged) await to.blobs.discard(staged.name);
+          if (placed) {
+            moved++;
+            bytes += sizeBytes;
+          }
+        }
+      }
+      done++;
+      show("files", done, Math.max(done, total));
     }
   }
   if (bad > 0) process.exitCode = 1;
   console.log(
-    `${count} files, ${Math.ceil(bytes / 1024 / 1024)} MB: ${bad === 0 ? "all as they should be" : `${bad} are not as they should be; restore them from a backup`}.`,
+    `${moved} files, ${inMegabytes(bytes)}, moved to ${to.name}${bad > 0 ? `; ${bad} are damaged: see above` : "."}`,
   );
+
+  async function copied(key: string, sizeBytes: number) {
+    try {
+      const staged = await to.blobs.receive(from.blobs.read(key), { maxBytes: sizeBytes });
+      if (isNamedBy(key, staged.sha256)) return staged;
+      await to.blobs.discard(staged.name);
+      return "damaged";
+    } catch (error) {
+      // It was deleted just now.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
 }
+
+async function showUsage(databases: Databases, blobs: BlobStore): Promise<void> {
+  const byKind = new Map<string, Sum>();
+  const byPerson = new Map<string, Sum>();
+  for await (const page of usedIn(databases)) {
+    for (let i = 0; i < page.length; i += askedAtOnce) {
+      const some = page.slice(i, i + askedAtOnce);
+      const sizes = await Promise.all(some.map(({ key }) => blobs.size(key)));
+      for (const [at, { key, personId }] of some.entries()) {
+        add(byKind, key.slice(0, key.indexOf("/")), sizes[at] ?? 0);
+        add(byPerson, personId, sizes[at] ?? 0);
+      }
+    }
+  }
+  const largest = (sums: Map<string, Sum>) => [...sums].sort(([, a], [, b]) => b.bytes - a.bytes);
+  const print = (rows: [string, Sum][]) => {
+    for (const [name, { files, bytes }] of rows)
+      console.log(`${name.padEnd(22)}${String(files).padStart(9)} files${inMegabytes(bytes).padStart(14)}`);
+  };
+  print(largest(byKind));
+  console.log(`\nThe ${largestOwners} people with the most; what several have counts for one of them:`);
+  print(largest(byPerson).slice(0, largestOwners));
+}
+
+interface Sum {
+  files: number;
+  bytes: number;
+}
+
+function add(sums: Map<string, Sum>, name: string, bytes: number): void {
+  const sum = sums.get(name) ?? { files: 0, bytes: 0 };
+  sums.set(name, { files: sum.files + 1, bytes: sum.bytes + bytes });
+}
+
+const isNamedBy = (key: string, sha256: string) => key.includes(`/${sha256}.`);
+const inMegabytes = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MB`;
