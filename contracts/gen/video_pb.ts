@@ -2435,7 +2435,7 @@ export const VideoService: GenService<{
   /**
    * Turns uploads of the caller into a post of pictures: a video without a film, in everything else like one. A repeated
    * request with the same first upload returns the same post. Errors: UPLOAD_NOT_FOUND, NOT_A_PICTURE, ALT_INVALID,
-   * PICTURES_TOO_MANY, TITLE_INVALID, DESCRIPTION_INVALID.
+   * PICTURES_TOO_MANY, TITLE_INVALID, DESCRIPTION_INVALID, PUBLISH_AT_INVALID.
    *
    * @generated from rpc douya.video.v1.VideoService.PublishPictures
    */
@@ -2457,7 +2457,7 @@ export const VideoService: GenService<{
     output: typeof GetVideosResponseSchema;
   },
   /**
-   * The rungs of a video that the caller may see, smallest first; none while they are not made. Error: VIDEO_NOT_FOUND.
+   * The rungs of a public video, smallest first; none while they are not made. Error: VIDEO_NOT_FOUND.
    *
    * @generated from rpc douya.video.v1.VideoService.GetRenditions
    */

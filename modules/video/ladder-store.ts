@@ -7,7 +7,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 import type { Made } from "./bench.ts";
-import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
+import { releaseBlobs } from "./blob-use-store.ts";
 import { averageBitrate, shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { unpublishedBytes } from "./upload-store.ts";
@@ -29,7 +29,6 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   }
 
   return {
-    ...blobUseStore(db),
     /** Starts a try: undefined if the video is gone or its ladder finished. The input is the best file that there is, unless the published one is asked for. */
     async startLadder(
       id: VideoId,

@@ -14,6 +14,9 @@ import { largestPieceBytes } from "./rules.ts";
 
 const againMs = 1_000;
 const finishMs = 60_000;
+/** A large file is hashed and put in its place. */
+const placeMs = 25_000;
+const passing = ["unavailable", "deadline", "exhausted"];
 
 /** A bench in another process than the video's module: the input comes by RPC in pieces, and so go the files made. */
 export function remoteBench(
@@ -31,13 +34,14 @@ export function remoteBench(
       try {
         return await ask();
       } catch (error) {
-        const passes = error instanceof DomainError && ["unavailable", "deadline"].includes(error.kind);
-        if (!passes || error.reason === "DISK_FULL") throw error;
+        if (!(error instanceof DomainError) || error.reason === "DISK_FULL") throw error;
+        // Of the delivery: it says nothing of the file from which the video is made.
+        if (!passing.includes(error.kind)) throw new Error(`${error.reason}: ${error.message}`);
         await delay(againMs, undefined, { signal }).catch(() => {});
       }
     }
   }
-  const call = () => ownCall(job.traceId, job.signal);
+  const call = (lastsMs?: number) => ownCall(job.traceId, job.signal, lastsMs);
 
   /** Goes on after an interruption where it was; what came is what was meant, or it comes to nothing. */
   async function fetchInput(path: string): Promise<void> {
@@ -52,7 +56,7 @@ export function remoteBench(
         );
         if (content.length === 0) throw new Error(`${inputKey} ended after ${from} of ${inputBytes} bytes`);
         hash.update(content);
-        await file.write(content);
+        await file.writeFile(content);
         from += content.length;
       }
     } finally {
@@ -88,7 +92,7 @@ export function remoteBench(
           from += bytesRead;
         }
         const { key } = await patiently(() =>
-          video.placeMediaFile({ ...at, staged, namespace, sha256 }, call()),
+          video.placeMediaFile({ ...at, staged, namespace, sha256 }, call(placeMs)),
         );
         return { key, sizeBytes };
       } finally {

@@ -19,9 +19,9 @@ export type VideoClient = Client<typeof VideoService, (typeof workerMethods)[num
 
 const callMs = 10_000;
 
-export const ownCall = (traceId = newTraceId(), signal?: AbortSignal): Call => ({
+export const ownCall = (traceId = newTraceId(), signal?: AbortSignal, lastsMs = callMs): Call => ({
   traceId,
-  deadlineMs: Date.now() + callMs,
+  deadlineMs: Date.now() + lastsMs,
   signal,
 });
 

@@ -35,6 +35,9 @@ export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
       if ((await second.size(source.key)) === undefined) return first.withFile(source, use);
       return second.withFile(source, use);
     },
+    sweepStaged: async (olderThanMs, partialOlderThanMs) =>
+      (await first.sweepStaged(olderThanMs, partialOlderThanMs)) +
+      (await second.sweepStaged(olderThanMs, partialOlderThanMs)),
     ...(first.linkTo && {
       linkTo: async (key, shown) => ((await isFirst(key)) ? first.linkTo!(key, shown) : undefined),
     }),

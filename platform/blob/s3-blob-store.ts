@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm, utimes } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { DomainError } from "../errors/domain-error.ts";
@@ -21,6 +21,8 @@ const partsAtOnce = 8;
 /** Of one file. */
 const partsOfFile = 4;
 const linkSeconds = 900;
+/** Of a copy for a tool; much more often than left ones are swept. */
+const touchEveryMs = 10 * 60_000;
 /** An upload in parts that is so old belongs to nobody any more. */
 const unfinishedMs = 24 * 3_600_000;
 
@@ -32,13 +34,14 @@ const unfinishedMs = 24 * 3_600_000;
 export async function s3BlobStore(
   s3: S3Client,
   dir: string,
-  /** Whether other processes work on what this one has received. */
   {
     handsOver = false,
     links = false,
     reserveBytes,
   }: {
-    handsOver?: boolean /** Whether people may load from the S3. */;
+    /** Whether other processes work on what this one has received. */
+    handsOver?: boolean;
+    /** Whether people may load from the S3. */
     links?: boolean;
     reserveBytes?: number;
   } = {},
@@ -121,10 +124,14 @@ export async function s3BlobStore(
   ): Promise<T> {
     if ((await local.freeBytes()) < sizeBytes * roomPerFile) throw refusal("DISK_FULL");
     const copy = await local.stagingPath("copy");
+    // A sweep would take it for left behind.
+    const touch = () => utimes(copy.path, new Date(), new Date()).catch(() => {});
+    const touching = setInterval(touch, touchEveryMs).unref();
     try {
       await pipeline(Readable.from(bytesOf(keys)), createWriteStream(copy.path, { mode: 0o600 }));
       return await use(copy.path);
     } finally {
+      clearInterval(touching);
       await rm(copy.path, { force: true });
     }
   }
@@ -245,7 +252,7 @@ export async function s3BlobStore(
       );
     },
     async sweepStaged(olderThanMs, partialOlderThanMs = olderThanMs) {
-      let swept = await local.sweepStaged(olderThanMs);
+      let swept = await local.sweepStaged(olderThanMs, partialOlderThanMs);
       const isOld = (modifiedMs: number, keptMs: number) => Date.now() - modifiedMs >= keptMs;
       // A file is as young as its youngest part; those of one file follow one another.
       let name = "";

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
 import { isDiskFull } from "../errors/disk-full.ts";
+import { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import type { JobRow, JobTables } from "./job-table.ts";
 
@@ -30,7 +31,7 @@ interface Failed {
 /** What decides how often a job is tried. */
 export interface Attempts {
   maxAttempts: number;
-  /** Errors after which a job is snoozed: tried again later, without limit, since the attempt does not count. A full disk always is one. */
+  /** Errors after which a job is snoozed: tried again later, without limit, since the attempt does not count. A full disk, and files that cannot be reached, always are. */
   snoozeOn?(error: unknown): boolean;
   /** Called after the last attempt has failed, and again until the call succeeds. */
   onExhausted?(key: string, error: unknown): Promise<void>;
@@ -145,7 +146,7 @@ export function jobDesk(
 
     async giveBack(job, { error, interrupted }) {
       const kind = kinds[job.kind]!;
-      const uncounted = interrupted || isDiskFull(error) || (kind.snoozeOn?.(error) ?? false);
+      const uncounted = interrupted || hasNoPlace(error) || (kind.snoozeOn?.(error) ?? false);
       const last = !uncounted && job.attempts >= kind.maxAttempts;
       if (last) {
         const own = await db
@@ -177,6 +178,10 @@ export function jobDesk(
     },
   };
 }
+
+/** The place where files are is full or away, which passes and is no fault of the job. */
+const hasNoPlace = (error: unknown) =>
+  isDiskFull(error) || (error instanceof DomainError && error.reason === "BLOBS_UNAVAILABLE");
 
 /** Removes a job in the transaction of its effect. Throws when another worker has taken it over. */
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.

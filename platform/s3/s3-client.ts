@@ -150,15 +150,17 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
     }
   }
 
+  /** Undefined if there is none. */
+  async function sizeOf(key: string): Promise<number | undefined> {
+    const answer = await send("HEAD", key);
+    return answer.status === 404 ? undefined : Number(answer.headers.get("content-length"));
+  }
+
   return {
+    sizeOf,
+
     async put(key: string, body: Buffer): Promise<void> {
       await found("PUT", key, { body, waitMs: partMs });
-    },
-
-    /** Undefined if there is none. */
-    async sizeOf(key: string): Promise<number | undefined> {
-      const answer = await send("HEAD", key);
-      return answer.status === 404 ? undefined : Number(answer.headers.get("content-length"));
     },
 
     /** Bytes `start` to `end`, both included. It fails with the first read. */
@@ -231,7 +233,11 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
         (etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${escapeXml(etag)}</ETag></Part>`,
       );
       const body = Buffer.from(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`);
-      await changed("POST", key, { query: { uploadId }, body });
+      await changed("POST", key, { query: { uploadId }, body }).catch(async (error) => {
+        // It was completed, and the answer was lost.
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT" || (await sizeOf(key)) === undefined)
+          throw error;
+      });
     },
     async abort(key: string, uploadId: string): Promise<void> {
       const answer = await send("DELETE", key, { query: { uploadId } });

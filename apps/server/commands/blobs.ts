@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Kysely } from "#platform/db/database.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import { readConfig } from "../config.ts";
 import { type BlobPlace, openBlobs } from "../open-blobs.ts";
@@ -92,11 +93,12 @@ async function verify(databases: Databases, blobs: BlobStore, bytesPerSecond: nu
           await inPace();
         }
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        if (error instanceof DomainError) throw error;
+        const { code } = error as NodeJS.ErrnoException;
         // Or it was deleted since the page was read.
-        if (!(await uses.hold(db, key, async (used) => used))) continue;
+        if (code === "ENOENT" && !(await uses.hold(db, key, async (used) => used))) continue;
         bad++;
-        console.log(`MISSING ${key} of ${usedBy}`);
+        console.log(`${code === "ENOENT" ? "MISSING" : "DAMAGED"} ${key} of ${usedBy}`);
         continue;
       }
       if (isNamedBy(key, hash.digest("hex"))) continue;

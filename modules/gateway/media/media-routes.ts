@@ -70,8 +70,10 @@ export async function mediaRoutes(
       // Our own pages may load from nowhere else.
       const ofOurPage = request.headers["sec-fetch-site"] === "same-origin";
       const shown = { type, caching, ...(disposition && { disposition }) };
-      const link = ofOurPage ? undefined : await blobs.linkTo?.(key, shown);
-      // For less long than the link lasts; whether one may still see it is asked with the next one.
+      // What is not for everybody stays here, since a link outlives a change of who may see it; links are for GET.
+      const mayLink = !ofOurPage && caching === forEver && request.method === "GET";
+      const link = mayLink ? await blobs.linkTo?.(key, shown) : undefined;
+      // For less long than the link lasts; whether it is still for everybody is asked with the next one.
       if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
       if (disposition) reply.header("content-disposition", disposition);
       return sendBlob(blobs, { key, type, caching }, request, reply);

@@ -3,13 +3,13 @@ import { buffer } from "node:stream/consumers";
 import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
-import { type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
+import { type BlobStore, blobKey, isBlobKey } from "#platform/blob/blob-store.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { type ClaimedJob, finishJob } from "#platform/jobs/job-desk.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { extensionOf, type Made, type MadeNamespace } from "../bench.ts";
+import { extensionOf, type Made, type MadeNamespace, type MakingKind } from "../bench.ts";
 import type { BlobUseStore } from "../blob-use-store.ts";
 import { VideoGone } from "../keep-blob.ts";
 import type { Orders } from "../orders.ts";
@@ -69,6 +69,9 @@ export function mediaJobs({
         const job = await desk.claim(asked);
         if (!job) break;
         try {
+          // Each worker died during this job without noting a failure, and the next one would die too.
+          if (job.attempts > orders.attempts[job.kind as MakingKind].maxAttempts)
+            throw new Error("no attempt came to an end");
           const order = await orders.open(job);
           const inputBytes = order && (await blobs.size(order.inputKey));
           if (!order) {
@@ -121,31 +124,49 @@ export function mediaJobs({
       return { content: await buffer(blobs.read(key, { start: from, end })) };
     },
 
-    async writeMediaFile({ staged, at, sizeBytes, content, ...of }) {
+    async writeMediaFile({ staged, at, sizeBytes, content, ...of }, { signal }) {
       await leased(of);
       const end = at + content.length;
       const fits = Number.isSafeInteger(at) && at >= 0 && end <= sizeBytes && sizeBytes <= maxFileBytes;
-      if (!fits || (staged === "") !== (at === 0)) throw refusal("UPLOAD_INCOMPLETE");
+      const isNext = at === 0 ? staged === "" : isDelivery(staged);
+      if (!fits || !isNext) throw refusal("UPLOAD_INCOMPLETE");
       const name = staged || (await blobs.stagingPath("mp4")).name;
       // A piece that was lost would leave a hole.
       if (staged && (await blobs.partialSize(name)) < at) throw refusal("UPLOAD_INCOMPLETE");
-      await blobs.append(name, Readable.from([Buffer.from(content)]), { at, sizeBytes });
+      await blobs.append(name, Readable.from([Buffer.from(content)]), {
+        at,
+        sizeBytes,
+        // One that comes late must not cut off what came after it.
+        isWriter: () => !signal?.aborted,
+      });
       return { staged: name };
     },
 
     async placeMediaFile({ staged, namespace, sha256, ...of }, { signal }) {
       const job = await leased(of);
       if (!Object.hasOwn(extensionOf, namespace)) throw refusal("BLOB_KEY_INVALID");
-      if ((await blobs.partialSize(staged)) === 0) throw refusal("UPLOAD_INCOMPLETE");
+      if (!isDelivery(staged)) throw refusal("UPLOAD_INCOMPLETE");
+      if ((await blobs.partialSize(staged)) === 0) {
+        // The answer to an earlier request was lost.
+        const key = blobKey(namespace, sha256, extensionOf[namespace as MadeNamespace]);
+        const placed = isBlobKey(key) && (await uses.isUsedBy(key, job.key)) && (await blobs.size(key));
+        if (!placed) throw refusal("UPLOAD_INCOMPLETE");
+        return { key };
+      }
+      const file = await blobs.adopt(staged, signal);
+      if (file.sha256 !== sha256) {
+        await blobs.discard(staged);
+        throw refusal("CHECKSUM_MISMATCH");
+      }
       try {
-        const file = await blobs.adopt(staged, signal);
-        if (file.sha256 !== sha256) throw refusal("CHECKSUM_MISMATCH");
         const { key } = await orders.keep(job.key as VideoId, namespace as MadeNamespace, file);
+        // What was committed as another's is left.
+        await blobs.discard(staged);
         return { key };
       } catch (error) {
-        throw error instanceof VideoGone ? refusal("MEDIA_JOB_LOST") : error;
-      } finally {
+        if (!(error instanceof VideoGone)) throw error;
         await blobs.discard(staged);
+        throw refusal("MEDIA_JOB_LOST");
       }
     },
 
@@ -179,11 +200,17 @@ export function mediaJobs({
         return {};
       }
       const { reason, message, interrupted } = failure;
-      const error = reason === "DISK_FULL" ? refusal("DISK_FULL") : new Error(message.slice(0, 2000));
+      const passing = passingReasons.find((one) => one === reason);
+      const error = passing ? refusal(passing) : new Error(message.slice(0, 2000));
       return desk.giveBack(job, { error, interrupted });
     },
   };
 }
+
+/** Uploads in pieces have other names. */
+const isDelivery = (staged: string) => staged.endsWith(".mp4");
+/** Of the place where files are: it is no fault of the job. */
+const passingReasons = ["DISK_FULL", "BLOBS_UNAVAILABLE"] as const;
 
 function madeOf({ made }: FinishRequest): Made | undefined {
   const { case: kind, value } = made;

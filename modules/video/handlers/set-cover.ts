@@ -29,7 +29,9 @@ export function setCover(
     try {
       const video = await own();
       if (video?.author_id !== caller || video.held) throw await mayNotChange(video, call, audience);
-      if (video.state !== "published" || kind === undefined) throw refusal("VIDEO_NOT_FOUND");
+      // That of a post of pictures is one of these.
+      const hasCover = video.state === "published" && video.pictures.length === 0;
+      if (!hasCover || kind === undefined) throw refusal("VIDEO_NOT_FOUND");
       return await withDrafts(draftsIn(blobs), ["jpg"], async ([draft]) => {
         const run = { signal: call.signal, person: caller };
         const { width, height } = coverSize(video);
