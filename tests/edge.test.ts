@@ -77,11 +77,13 @@ describe.each(shapes)("the edge, %s", (shape: Shape) => {
     expect(paths.length).toBeGreaterThan(10);
     const ada = await server.register();
     const video = await ada.settled((await ada.publish(freshClip())).id);
+    const { code } = body(await ada.post<{ code: string }>(`/videos/${video.id}/shares`, {}), 201);
+    const ids: Record<string, string> = { video: video.id, s: code };
     for (const path of paths) {
-      const id = path.startsWith("/video/") ? video.id : ada.id;
+      const id = ids[path.split("/")[1]!] ?? ada.id;
       const asked = path.replace(/:\w+/, id).replace(/\$\{\w+\}/, "friends");
       const page = await get(asked, { accept: "text/html" });
-      expect([asked, page.status]).toEqual([asked, 200]);
+      expect([asked, page.status]).toEqual([asked, path.startsWith("/s/") ? 302 : 200]);
     }
   });
 
