@@ -28,7 +28,7 @@ export interface Orders {
   noteProgress(id: VideoId, done: number): Promise<void>;
   finish(job: Pick<Job, "key" | "traceId" | "finish">, made: Made): Promise<void>;
   /** For workers in this process. */
-  bench(order: Order, job: Pick<Job, "key" | "traceId" | "finish">): Bench;
+  bench(order: Order, job: Pick<Job, "key" | "traceId" | "finish" | "signal">): Bench;
 }
 
 function publishedFile(made: Extract<Made, { kind: "published" }>): PublishedFile {
@@ -115,7 +115,7 @@ export function createOrders(
     bench: (order, job) => ({
       order,
       ...draftsIn(blobs),
-      withInput: (use) => blobs.withFile({ key: order.inputKey }, use),
+      withInput: (use) => blobs.withFile({ key: order.inputKey }, use, job.signal),
       keep: async ({ name }, namespace, signal) =>
         orders.keep(order.id, namespace, await blobs.adopt(name, signal)),
       // A number that is not noted is noted with the next one.

@@ -29,9 +29,8 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
     try {
       for (const _ of boxes) drafts.push(await blobs.stagingPath("jpg"));
       const outputs = boxes.map((box, at) => ({ ...box, output: drafts[at]!.path }));
-      const made = await blobs.withFile({ key: sourceKey }, (path) =>
-        media.pictureSizes(path, outputs, info, { signal }),
-      );
+      const draw = (path: string) => media.pictureSizes(path, outputs, info, { signal });
+      const made = await blobs.withFile({ key: sourceKey }, draw, signal);
       const [smallest] = made.slice(-1);
       const thumbHash = await media.placeholder(drafts.at(-1)!.path, smallest!, { signal });
       const sizes: (StoredPicture["sizes"][number] & { sizeBytes: number })[] = [];

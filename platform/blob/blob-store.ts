@@ -78,8 +78,12 @@ export interface BlobStore {
   ): Promise<string | undefined>;
   /** Room for files, without what is reserved for other uses and for files that `receive` is taking in any process. */
   freeBytes(): Promise<number>;
-  /** Runs a tool on a blob or a staged file, as a file on the local disk. */
-  withFile<T>(source: { key: BlobKey } | { staged: string }, use: (path: string) => Promise<T>): Promise<T>;
+  /** Runs a tool on a blob or a staged file, as a file on the local disk. The signal ends what brings it there. */
+  withFile<T>(
+    source: { key: BlobKey } | { staged: string },
+    use: (path: string) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T>;
   /**
    * Removes staged files that nobody has touched for this long, left by processes that died, and partial ones after a
    * time of their own; returns how many.

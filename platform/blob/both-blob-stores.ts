@@ -30,10 +30,10 @@ export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
     },
     size: async (key) => (await first.size(key)) ?? (await second.size(key)) ?? first.size(key),
     read: (key, range) => Readable.from(bytesOf(key, range), { objectMode: false }),
-    async withFile(source, use) {
-      if ("staged" in source || (await isFirst(source.key))) return first.withFile(source, use);
-      if ((await second.size(source.key)) === undefined) return first.withFile(source, use);
-      return second.withFile(source, use);
+    async withFile(source, use, signal) {
+      const isSecond =
+        "key" in source && !(await isFirst(source.key)) && (await second.size(source.key)) !== undefined;
+      return (isSecond ? second : first).withFile(source, use, signal);
     },
     sweepStaged: async (olderThanMs, partialOlderThanMs) =>
       (await first.sweepStaged(olderThanMs, partialOlderThanMs)) +

@@ -121,6 +121,7 @@ export async function s3BlobStore(
     keys: string[],
     sizeBytes: number,
     use: (path: string) => Promise<T>,
+    signal?: AbortSignal,
   ): Promise<T> {
     if ((await local.freeBytes()) < sizeBytes * roomPerFile) throw refusal("DISK_FULL");
     const copy = await local.stagingPath("copy");
@@ -128,7 +129,9 @@ export async function s3BlobStore(
     const touch = () => utimes(copy.path, new Date(), new Date()).catch(() => {});
     const touching = setInterval(touch, touchEveryMs).unref();
     try {
-      await pipeline(Readable.from(bytesOf(keys)), createWriteStream(copy.path, { mode: 0o600 }));
+      await pipeline(Readable.from(bytesOf(keys)), createWriteStream(copy.path, { mode: 0o600 }), {
+        ...(signal && { signal }),
+      });
       return await use(copy.path);
     } finally {
       clearInterval(touching);
@@ -236,11 +239,11 @@ export async function s3BlobStore(
     }),
     // What S3 has; that of the local folder is asked for with each file that is copied there.
     freeBytes: async () => Number.MAX_SAFE_INTEGER,
-    async withFile(source, use) {
+    async withFile(source, use, signal) {
       if ("key" in source) {
         const sizeBytes = await sizeOf(source.key);
         if (sizeBytes === undefined) throw missing(source.key);
-        return withCopy([source.key], sizeBytes, use);
+        return withCopy([source.key], sizeBytes, use, signal);
       }
       if (await isHere(source.staged)) return local.withFile(source, use);
       const parts = await partsOf(source.staged);
@@ -249,6 +252,7 @@ export async function s3BlobStore(
         parts.map(({ key }) => key),
         sizeOfParts(parts),
         use,
+        signal,
       );
     },
     async sweepStaged(olderThanMs, partialOlderThanMs = olderThanMs) {

@@ -60,7 +60,7 @@ export function setPicture(
   async function redraw(staged: string, options: PictureOptions) {
     const drawn = await blobs.stagingPath("jpg");
     try {
-      await blobs.withFile({ staged }, (path) => media.picture(path, drawn.path, options));
+      await blobs.withFile({ staged }, (path) => media.picture(path, drawn.path, options), options.signal);
       return await blobs.adopt(drawn.name);
     } catch (error) {
       await blobs.discard(drawn.name);

@@ -66,9 +66,9 @@ export async function lookAt(
   call: ServedCall,
 ): Promise<MediaInfo | PictureInfo> {
   const looking = { signal: call.signal, person: ownerId };
-  const info = await blobs.withFile(file, async (path) => {
-    return (await claimsPicture(path)) ? media.pictureInfo(path, looking) : media.probe(path, looking);
-  });
+  const look = async (path: string) =>
+    (await claimsPicture(path)) ? media.pictureInfo(path, looking) : media.probe(path, looking);
+  const info = await blobs.withFile(file, look, call.signal);
   if (isPicture(info)) return info;
   const cores = availableParallelism();
   refuseTooHeavy(info, { maxShortSidePx: firstRenditionShortSidePx, cores, maxMs: maxProcessingMs });

@@ -37,14 +37,15 @@ export function setCover(
         const { width, height } = coverSize(video);
         if (kind === "staged") {
           const box = { maxWidthPx: width, maxHeightPx: height, crop: true };
-          await blobs.withFile({ staged: value }, (path) =>
-            media.picture(path, draft!.path, { ...box, ...run }),
-          );
-        } else
-          await blobs.withFile({ key: video.play_key }, async (path) => {
+          const draw = (path: string) => media.picture(path, draft!.path, { ...box, ...run });
+          await blobs.withFile({ staged: value }, draw, call.signal);
+        } else {
+          const draw = async (path: string) => {
             const info = await media.probe(path, run);
             await media.frame(path, draft!.path, info, { ...run, atMs: Math.min(value, video.duration_ms) });
-          });
+          };
+          await blobs.withFile({ key: video.play_key }, draw, call.signal);
+        }
         const thumbHash = await media.placeholder(draft!.path, { width, height }, run);
         const { name, sha256 } = await blobs.adopt(draft!.name, call.signal);
         const key = blobKey("cover", sha256, "jpg");
