@@ -14,6 +14,17 @@ export async function lockAuthor(on: Queryable<Tables>, authorId: string): Promi
   refuseDeleted(rows);
 }
 
+/** Whether their account is deleted; locked as by `lockAuthor`. */
+export async function isGone(on: Queryable<Tables>, authorId: string): Promise<boolean> {
+  const author = await on
+    .selectFrom("author_stats")
+    .select("gone")
+    .where("author_id", "=", authorId)
+    .forUpdate()
+    .executeTakeFirst();
+  return author?.gone ?? false;
+}
+
 /** Counts a public video of theirs, or one fewer. */
 export async function countWorks(on: Queryable<Tables>, authorId: string, change: 1 | -1): Promise<void> {
   await sql`

@@ -7,6 +7,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { lockAuthor } from "./author-rows.ts";
 import { isPicture } from "./present-upload.ts";
 import { schedulePublication } from "./publication.ts";
+import { checkPublishAt } from "./rules.ts";
 import type { StoredPicture, Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
@@ -17,7 +18,7 @@ export interface PicturePost
   extends Pick<VideoRow, "title" | "description" | "mentions" | "visibility" | "download_allowed"> {
   id: VideoId;
   draft?: boolean;
-  publish_at_ms?: number | null;
+  publishAtMs?: number;
   authorId: UserId;
   /** In their order, each once. */
   pictures: { uploadId: UploadId; alt: string }[];
@@ -70,7 +71,8 @@ export function picturePostStore(db: Kysely<Tables>) {
         });
         const [first] = pictures;
         const { id, authorId, title, description, mentions, visibility, download_allowed } = post;
-        const publishAtMs = post.publish_at_ms;
+        // Not of a repeated request, which may come when that time is over.
+        const publishAtMs = checkPublishAt(post.publishAtMs ?? 0);
         await schedulePublication(transaction, jobs, { id, publishAtMs, traceId: traceOf(db) });
         return transaction
           .insertInto("video")

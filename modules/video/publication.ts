@@ -7,7 +7,7 @@ import type { EventWriter } from "#platform/events/events.ts";
 import { isTransient } from "#platform/events/transient-error.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { JobKind } from "#platform/jobs/workers.ts";
-import { countWorks } from "./author-rows.ts";
+import { countWorks, isGone } from "./author-rows.ts";
 import { shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { toVisibility } from "./visibility.ts";
@@ -69,11 +69,12 @@ export function publishAtTime(db: Kysely<Tables>, events: EventWriter<Tables>): 
         // Locked first: otherwise one that is being finished just now would be neither made nor due.
         const video = await transaction
           .selectFrom("video")
-          .select(["state", "publish_at_ms"])
+          .select(["state", "publish_at_ms", "author_id"])
           .where("id", "=", id)
           .forUpdate()
           .executeTakeFirst();
-        if (video?.state === "ready" && video.publish_at_ms === publishAtMs)
+        const isDue = video?.state === "ready" && video.publish_at_ms === publishAtMs;
+        if (isDue && !(await isGone(transaction, video.author_id)))
           await publishReady(transaction, emit, id as VideoId, job.traceId);
         await job.finish(transaction);
       });

@@ -11,7 +11,7 @@ import { lockAuthor } from "./author-rows.ts";
 import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { isPicture, toUpload } from "./present-upload.ts";
 import { schedulePublication } from "./publication.ts";
-import { announcedMs, firstRenditionShortSidePx } from "./rules.ts";
+import { announcedMs, checkPublishAt, firstRenditionShortSidePx } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
@@ -100,7 +100,7 @@ export function uploadStore(db: Kysely<Tables>) {
     async publish(
       video: { id: VideoId; authorId: UserId; uploadId: UploadId; title: string } & Partial<
         Pick<VideoRow, "description" | "mentions" | "visibility" | "download_allowed" | "draft">
-      > & { publish_at_ms?: number | null },
+      > & { publishAtMs?: number },
       jobs: Jobs,
     ): Promise<VideoRow | undefined> {
       return inTransaction(db, async (transaction) => {
@@ -131,7 +131,8 @@ export function uploadStore(db: Kysely<Tables>) {
           owner: video.authorId,
           expectedMs: expectedMs(info, firstRenditionShortSidePx, availableParallelism()),
         });
-        const publishAtMs = video.publish_at_ms;
+        // Not of a repeated request, which may come when that time is over.
+        const publishAtMs = checkPublishAt(video.publishAtMs ?? 0);
         await schedulePublication(transaction, jobs, { id: video.id, publishAtMs, traceId: traceOf(db) });
         return transaction
           .insertInto("video")
@@ -145,7 +146,7 @@ export function uploadStore(db: Kysely<Tables>) {
             visibility: video.visibility,
             download_allowed: video.download_allowed,
             draft: video.draft,
-            publish_at_ms: video.publish_at_ms,
+            publish_at_ms: publishAtMs,
             state: "uploaded",
             source_key: upload.source_key,
             duration_ms: info.durationMs,

@@ -29,7 +29,6 @@ export function publishPictures(
     const authorId = requireCaller(call) as UserId;
     const title = checkTitle(request.title);
     const description = checkDescription(request.description);
-    const publishAtMs = checkPublishAt(request.publishAtMs);
     const asked = request.pictures;
     const each = new Set(asked.map(({ uploadId }) => uploadId));
     if (asked.length < 1 || asked.length > maxPictures || each.size < asked.length)
@@ -44,8 +43,8 @@ export function publishPictures(
       mentions: await findMentions([title, description], call),
       visibility: visibilityNamed(request.visibility) ?? "public",
       download_allowed: request.downloadAllowed ?? true,
-      draft: request.draft || publishAtMs !== null,
-      publish_at_ms: publishAtMs,
+      draft: request.draft || request.publishAtMs !== 0,
+      publishAtMs: request.publishAtMs,
     };
     const post = await store(call).publish(wanted, jobs).catch(endOfSession);
     if (!post) throw refusal("UPLOAD_NOT_FOUND");

@@ -8,7 +8,7 @@ import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { FindMentions } from "../mentions.ts";
 import { toVideo } from "../present.ts";
-import { checkDescription, checkPublishAt, checkTitle, endOfSession } from "../rules.ts";
+import { checkDescription, checkTitle, endOfSession } from "../rules.ts";
 import type { UploadStore } from "../upload-store.ts";
 import { visibilityNamed } from "../visibility.ts";
 
@@ -24,7 +24,6 @@ export function publish(
     if (!isId(request.uploadId)) throw refusal("UPLOAD_NOT_FOUND");
     const uploadId = request.uploadId as UploadId;
     const description = checkDescription(request.description);
-    const publishAtMs = checkPublishAt(request.publishAtMs);
     const wanted = {
       id: ids.next() as VideoId,
       authorId,
@@ -34,8 +33,8 @@ export function publish(
       mentions: await findMentions([title, description], call),
       visibility: visibilityNamed(request.visibility) ?? "public",
       download_allowed: request.downloadAllowed ?? true,
-      draft: request.draft || publishAtMs !== null,
-      publish_at_ms: publishAtMs,
+      draft: request.draft || request.publishAtMs !== 0,
+      publishAtMs: request.publishAtMs,
     };
     const video = await store(call).publish(wanted, jobs).catch(endOfSession);
     if (!video) throw refusal("UPLOAD_NOT_FOUND");

@@ -35,8 +35,12 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
   const [hearts, addHeart] = useHearts();
   const last = useRef<Tap | null>(null);
   useEffect(() => {
-    if (active) removeFirstScreen();
-  }, [active]);
+    if (!active) return;
+    removeFirstScreen();
+    // Loaded before it came into view.
+    const first = scroller.current?.querySelector("img");
+    if (first?.complete && first.naturalWidth > 0) onWarm();
+  }, [active, onWarm, scroller]);
 
   function onClick(event: MouseEvent<HTMLElement>) {
     const { currentTarget, timeStamp, clientX, clientY } = event;

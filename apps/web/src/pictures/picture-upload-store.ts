@@ -161,6 +161,7 @@ export function createPictureUploadStore({
     get: () => state,
     subscribe: changes.add,
     add(files) {
+      wantsPublish = false;
       const before = state.step === "published" ? [] : state.drafts;
       const added = files.slice(0, MAX_PICTURES - before.length).map((file) => ({
         ...{ key: nextKey++, file, previewUrl: URL.createObjectURL(file) },
@@ -171,6 +172,7 @@ export function createPictureUploadStore({
       start();
     },
     remove(key) {
+      wantsPublish = false;
       forget(state.drafts.filter((draft) => draft.key === key));
       const drafts = state.drafts.filter((draft) => draft.key !== key);
       set(drafts.length === 0 ? IDLE : { drafts });

@@ -40,20 +40,24 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
   const save = useMutation({
     mutationFn: async () => {
       const { publication, ...rest } = draft;
+      const before = publicationOf(video);
+      // What is as it was is not sent: the form has minutes only.
+      const changed = publication.when !== before.when || publication.at !== before.at;
       // A draft without a time loses the one that it had.
       const when = { ...(publication.when === "draft" && { publishAt: null }), ...toRequest(publication) };
-      if (cover && "file" in cover) await sendCover(sendRaw, video.id, cover.file);
-      return take(
+      const saved = await take(
         api.PATCH("/api/v1/videos/{id}", {
           params: { path: { id: video.id } },
           body: {
             ...rest,
             title: draft.title.trim(),
-            ...(unpublished && when),
+            ...(unpublished && changed && when),
             ...(cover && "atMs" in cover && { coverAtMs: cover.atMs }),
           },
         }),
       );
+      if (!cover || !("file" in cover)) return saved;
+      return sendCover(sendRaw, video.id, cover.file);
     },
     onSuccess: (saved) => {
       known.changeVideo(video.id, (now) => ({ ...now, ...saved }));
@@ -93,7 +97,9 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
           error={ofDescription ? problem : undefined}
           onText={(description) => set({ description })}
         />
-        {video.state === "published" && <CoverChoice video={video} value={cover} onChange={setCover} />}
+        {video.kind === "video" && video.state === "published" && (
+          <CoverChoice video={video} value={cover} onChange={setCover} />
+        )}
         <VisibilityChoice value={draft.visibility} onChange={(visibility) => set({ visibility })} />
         {unpublished && (
           <PublicationChoice value={draft.publication} onChange={(publication) => set({ publication })} />

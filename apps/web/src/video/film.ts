@@ -9,7 +9,8 @@ export interface Film {
   fetch(how: Preload, active: boolean): void;
   /** After a failure; it continues where it was. */
   retry(): void;
-  end(): void;
+  /** Returns where it was, in seconds. */
+  end(): number;
 }
 
 /** Seconds. What is further ahead is often never seen. */
@@ -46,27 +47,40 @@ function playsHls(element: HTMLVideoElement): boolean {
 
 function direct(element: HTMLVideoElement, url: string, fromS: number): Film {
   const { href } = new URL(url, location.href);
+  /** The element goes on to other films. */
+  let waiting = new AbortController();
+  let atS = fromS;
   // The page's first film is loaded already.
   if (element.src !== href) {
     element.preload = "none";
     element.src = href;
-    continueAt(fromS);
+    continueThere();
   }
   return {
     fetch(how) {
       element.preload = how;
     },
     retry() {
-      const atS = element.currentTime;
+      atS = place();
       element.load();
-      continueAt(atS);
+      continueThere();
     },
-    end() {},
+    end() {
+      waiting.abort();
+      return place();
+    },
   };
 
-  function continueAt(atS: number) {
+  /** What could not be loaded is at 0. */
+  function place() {
+    return element.currentTime || atS;
+  }
+  function continueThere() {
+    waiting.abort();
+    waiting = new AbortController();
+    const { signal } = waiting;
     if (atS > 0)
-      element.addEventListener("loadedmetadata", () => (element.currentTime = atS), { once: true });
+      element.addEventListener("loadedmetadata", () => (element.currentTime = atS), { once: true, signal });
   }
 }
 
@@ -156,6 +170,7 @@ function streamed(
     end() {
       ended = true;
       stop();
+      return atS;
     },
   };
 }

@@ -11,8 +11,8 @@ test("a time goes to the server and comes back as the same time of the author's 
   }
 });
 
-test("without a time there is nothing to send yet", () => {
-  expect(toRequest({ when: "time", at: "" })).toBeUndefined();
+test("without a time it is a draft", () => {
+  expect(toRequest({ when: "time", at: "" })).toEqual({ draft: true });
   expect(toRequest({ when: "draft", at: "" })).toEqual({ draft: true });
   expect(toRequest({ when: "now", at: "2027-01-15T08:30" })).toEqual({ draft: false });
   expect(publicationOf({ draft: true, publishAt: null })).toEqual({ when: "draft", at: "" });

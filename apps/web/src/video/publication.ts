@@ -14,12 +14,13 @@ export function publicationOf({ draft, publishAt }: Pick<Video, "draft" | "publi
     : { when: draft ? "draft" : "now", at: "" };
 }
 
-/** The same for the server; undefined if no time is chosen yet. */
+/** The same for the server. What has no time yet is a draft: it must not go out before its time is chosen. */
 export function toRequest({ when, at }: Publication) {
   if (when === "now") return { draft: false };
-  if (when === "draft") return { draft: true };
   const time = new Date(at);
-  return Number.isNaN(time.getTime()) ? undefined : { publishAt: time.toISOString() };
+  return when === "draft" || Number.isNaN(time.getTime())
+    ? { draft: true }
+    : { publishAt: time.toISOString() };
 }
 
 /** To the minute. */

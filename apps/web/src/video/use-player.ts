@@ -62,10 +62,9 @@ export function usePlayer({ source, speed, preload, active, paused, holder, onWa
     setFilm(loaded);
     return () => {
       heard.abort();
-      placeS.current = taken.currentTime;
+      placeS.current = loaded.end();
       setElement(null);
       setFilm(null);
-      loaded.end();
       pool.give(taken);
     };
   }, [near, key, pool, holder]);
