@@ -9,14 +9,7 @@ import type { Handlers } from "#platform/rpc/service.ts";
 import type { FindMentions } from "../mentions.ts";
 import type { PicturePostStore } from "../picture-post-store.ts";
 import { toVideo } from "../present.ts";
-import {
-  checkAlt,
-  checkDescription,
-  checkPublishAt,
-  checkTitle,
-  endOfSession,
-  maxPictures,
-} from "../rules.ts";
+import { checkAlt, checkDescription, checkTitle, endOfSession, maxPictures } from "../rules.ts";
 import { visibilityNamed } from "../visibility.ts";
 
 export function publishPictures(
