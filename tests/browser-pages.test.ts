@@ -147,7 +147,7 @@ describe("the pages of the web client", () => {
     await page.keyboard.press("Enter");
     expect(await focused.getAttribute("id")).toBe("main");
     const reached: string[] = [];
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < 13; i++) {
       await page.keyboard.press("Tab");
       expect(await showsFocus(focused), await focused.ariaSnapshot()).toBe(true);
       reached.push(await focused.ariaSnapshot());
