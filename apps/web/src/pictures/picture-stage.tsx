@@ -7,6 +7,7 @@ import { BackIcon, NextIcon } from "../ui/icons.tsx";
 import { Caption } from "../video/caption.tsx";
 import { useHearts } from "../video/hearts.tsx";
 import { nextTap, type Tap } from "../video/tap.ts";
+import { useSavesData } from "../video/use-film-source.ts";
 import { useVideoKeys } from "../video/use-video-keys.ts";
 import { Picture } from "./picture.tsx";
 import { useCarousel } from "./use-carousel.ts";
@@ -33,6 +34,7 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
   const react = useReaction(video);
   useVideoKeys(video, active);
   const [hearts, addHeart] = useHearts();
+  const ahead = useSavesData() ? 0 : 1;
   const last = useRef<Tap | null>(null);
   useEffect(() => {
     if (!active) return;
@@ -79,7 +81,7 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
             aria-label={place(index)}
             aria-hidden={index !== at}
           >
-            {(active ? index <= seen + 1 : covered && index === 0) && (
+            {(active ? index <= seen + ahead : covered && index < ahead) && (
               <Picture
                 video={video}
                 picture={picture}
