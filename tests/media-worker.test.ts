@@ -151,6 +151,6 @@ describe.each(shapes)("workers for media in processes of their own, %s", (shape)
       DOUYA_PORT: String(port),
     });
     workers.push(stranger);
-    await stranger.printed(/SERVICE_TOKEN_INVALID/);
+    await stranger.printed(/SERVICE_SECRET_DIFFERS/);
   });
 });

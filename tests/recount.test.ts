@@ -84,10 +84,15 @@ describe("douya doctor --recount, while a server runs", () => {
       "video works of authors": "update video.author_stats set works = works + 1",
       "video files of videos": `delete from video.blob_use where owner_id = ${video!.id} and key like '%.jpg'`,
       "video pictures of posts": `update video.video set pictures = '[{"sizes": [{"key": "post/lost"}]}]'`,
+      "video rungs of videos": `insert into video.rendition
+        values (${video!.id}, 1, 'rung/lost', 1, 1, '', 1, 1, '{}', '{}')`,
+      "video renditions shown": "update video.video set renditions = '[{}, {}]'",
+      "video storyboards of videos": `update video.video set storyboard = '{"key": "storyboard/lost"}'`,
       "video files held by nobody": "insert into video.blob_use values ('video/lost', 1)",
       "interaction likes of videos": "update interaction.video set likes = likes + 1",
       "interaction dislikes of videos": "update interaction.video set dislikes = dislikes + 1",
       "interaction bookmarks of videos": "update interaction.video set bookmarks = bookmarks + 1",
+      "interaction shares of videos": "update interaction.video set shares = shares + 1",
       "interaction comments on videos": "update interaction.video set comments = comments - 1",
       "interaction replies to comments":
         "update interaction.comment set replies = replies + 1 where root_id is null",
