@@ -110,12 +110,12 @@ export const migrations: Migrations = {
   "0007-shares": `
     -- On which days somebody gave away a link to a video; each has a code of its own.
     create table interaction.share (
-      code text primary key,
       video_id int8 not null,
       user_id int8 not null,
       -- In UTC.
       day date not null,
-      unique (video_id, user_id, day)
+      code text not null unique,
+      primary key (video_id, user_id, day)
     );
     create index share_given on interaction.share (user_id);
     alter table interaction.video add shares int8 not null default 0;

@@ -106,7 +106,9 @@ async function tryEncoders(engine: MediaEngine, hardware: readonly Encoder[]) {
 
 /** What the program says first is nearest to the cause. */
 function firstWords(error: unknown): string {
-  const [line = ""] = (error as Error).message.replace(/^.*? ended with \w+: /, "").split("\n");
+  const { message } = error as Error;
+  const [, said = message] = message.split(/ ended with \w{1,20}: /);
+  const [line = ""] = said.split("\n");
   return line.replace(/^\[[^\]]*\] /, "").slice(0, 200);
 }
 

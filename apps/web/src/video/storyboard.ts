@@ -8,22 +8,21 @@ export interface Still {
   height: number;
 }
 
-const time = String.raw`(?:(\d+):)?(\d\d):(\d\d\.\d{3})`;
-const cue = new RegExp(String.raw`^${time} --> .*\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)$`, "gm");
+const start = /^(?:(\d{1,3}):)?(\d\d):(\d\d\.\d{3}) --> /;
+const part = /^(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})$/;
 
 /** Reads WebVTT whose cues name a part of a sprite; what is no such cue is left out. */
 export function parseStoryboard(text: string, base: string): Still[] {
-  return [...text.replaceAll("\r\n", "\n").matchAll(cue)].map((found) => {
-    const number = (at: number) => Number(found[at] ?? 0);
-    const seconds = (at: number) => (number(at) * 60 + number(at + 1)) * 60 + number(at + 2);
-    return {
-      fromS: seconds(1),
-      url: new URL(found[4]!, base).href,
-      x: number(5),
-      y: number(6),
-      width: number(7),
-      height: number(8),
-    };
+  const lines = text.split(/\r?\n/);
+  return lines.flatMap((line, at) => {
+    const from = start.exec(line);
+    const [url, box = ""] = lines[at + 1]?.split("#xywh=") ?? [];
+    const place = part.exec(box);
+    if (!from || !url || !place) return [];
+    const [x, y, width, height] = place.slice(1).map(Number) as [number, number, number, number];
+    const [hours = 0, minutes, seconds] = from.slice(1).map((found) => Number(found ?? 0));
+    const fromS = (hours * 60 + minutes!) * 60 + seconds!;
+    return [{ fromS, url: new URL(url, base).href, x, y, width, height }];
   });
 }
 
