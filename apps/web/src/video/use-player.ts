@@ -105,8 +105,11 @@ export function usePlayer({ source, speed, preload, active, paused, holder, onWa
       });
     };
     follow();
-    document.addEventListener("visibilitychange", follow);
-    return () => document.removeEventListener("visibilitychange", follow);
+    // A source that an element is given pauses it, and a stream gives its own only when it is attached.
+    const heard = new AbortController();
+    element.addEventListener("loadedmetadata", follow, heard);
+    document.addEventListener("visibilitychange", follow, heard);
+    return () => heard.abort();
   }, [element, failed, active, paused, refused, onHeld]);
 
   useEffect(() => {
