@@ -71,7 +71,7 @@ export async function mediaRoutes(
       const ofOurPage = request.headers["sec-fetch-site"] === "same-origin";
       const shown = { type, caching, ...(disposition && { disposition }) };
       // What is not for everybody stays here, since a link outlives a change of who may see it; links are for GET.
-      const mayLink = !ofOurPage && caching === forEver && request.method === "GET";
+      const mayLink = !ofOurPage && caching !== forOne && request.method === "GET";
       const link = mayLink ? await blobs.linkTo?.(key, shown) : undefined;
       // For less long than the link lasts; whether it is still for everybody is asked with the next one.
       if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
