@@ -3,22 +3,22 @@ import type { BlobKey, BlobStore } from "./blob-store.ts";
 
 /**
  * New blobs go to `first`; those that are still in `second`, where all were before, are read and removed there. A blob may
- * be moved to `first` at any moment: what is not in `second` any more is looked for in `first` again.
+ * be moved from one to the other at any moment: what is not there any more is looked for in the other again.
  */
 export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
   const isFirst = async (key: BlobKey) => (await first.size(key)) !== undefined;
 
   async function* bytesOf(key: BlobKey, range: { start: number; end: number } | undefined) {
-    if (await isFirst(key)) return yield* first.read(key, range);
+    const [here, there] = (await isFirst(key)) ? [first, second] : [second, first];
     let begun = false;
     try {
-      for await (const chunk of second.read(key, range)) {
+      for await (const chunk of here.read(key, range)) {
         begun = true;
         yield chunk;
       }
     } catch (error) {
       if (begun || !isMissing(error)) throw error;
-      yield* first.read(key, range);
+      yield* there.read(key, range);
     }
   }
 
