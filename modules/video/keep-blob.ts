@@ -1,9 +1,14 @@
 import type { VideoId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
+import { DomainError } from "#platform/errors/domain-error.ts";
 import type { BlobUseStore } from "./blob-use-store.ts";
 
 /** Deleted by its author while it was being worked on: nothing is left to do. */
 export class VideoGone extends Error {}
+
+/** Whether a file was refused: that will repeat, while any other error may be transient. */
+export const isRefusalOfFile = (error: unknown): error is DomainError =>
+  error instanceof DomainError && ["invalid", "too-large"].includes(error.kind);
 
 /** Makes a staged file a blob that a video uses. Error: VideoGone. */
 export async function keepBlob(

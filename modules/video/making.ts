@@ -1,10 +1,9 @@
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Attempts } from "#platform/jobs/job-desk.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { Bench, Made, MakingKind } from "./bench.ts";
-import { VideoGone } from "./keep-blob.ts";
+import { isRefusalOfFile, VideoGone } from "./keep-blob.ts";
 import { makeLadder } from "./ladder.ts";
 import { processVideo } from "./pipeline.ts";
 
@@ -35,8 +34,7 @@ export function makingKinds(
         try {
           return await processVideo(bench, media, signal);
         } catch (error) {
-          // A refusal is caused by the file and will repeat; any other error may be transient.
-          if (!(error instanceof DomainError) || !["invalid", "too-large"].includes(error.kind)) throw error;
+          if (!isRefusalOfFile(error)) throw error;
           return { kind: "refused", reason: error.reason, message: error.message };
         }
       }),

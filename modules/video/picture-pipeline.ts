@@ -1,10 +1,9 @@
 import type { VideoId } from "#contracts/ids.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import type { Media } from "#platform/media/media-tool.ts";
-import { keepBlob, VideoGone } from "./keep-blob.ts";
+import { isRefusalOfFile, keepBlob, VideoGone } from "./keep-blob.ts";
 import type { PipelineStore } from "./pipeline-store.ts";
 import type { StoredPicture } from "./tables.ts";
 
@@ -84,8 +83,7 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
         await run(job);
       } catch (error) {
         if (error instanceof VideoGone) return;
-        // As of a video: a refusal is caused by the file and will repeat.
-        if (!(error instanceof DomainError) || !["invalid", "too-large"].includes(error.kind)) throw error;
+        if (!isRefusalOfFile(error)) throw error;
         await store.fail(job.key as VideoId, error, jobs);
       }
     },
