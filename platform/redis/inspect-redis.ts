@@ -194,7 +194,7 @@ async function withNode<Result>(
       throw cause ?? error;
     });
     await Promise.race([connected, late]).catch((error) => {
-      throw refusalOf(error, node);
+      throw refusalOf(error, node, options.tls);
     });
     return await look(redis);
   } finally {
@@ -203,7 +203,7 @@ async function withNode<Result>(
   }
 }
 
-function refusalOf(error: Error & { code?: string }, node: Node): Error {
+function refusalOf(error: Error & { code?: string }, node: Node, tls?: { cert?: unknown }): Error {
   const { message, code } = error;
   if (/^(WRONGPASS|NOAUTH|ERR invalid password|ERR AUTH)/.test(message))
     return unfit(node, "wants another user name or password than DOUYA_REDIS_URL has");
@@ -211,7 +211,7 @@ function refusalOf(error: Error & { code?: string }, node: Node): Error {
     return unfit(node, `does not let this user do what is needed (${message})`);
   if (/^(Protocol error|Unknown RESP)/.test(message))
     return unfit(node, "does not answer as Redis does: something else listens there");
-  const problem = tlsProblem(error);
+  const problem = tlsProblem(error, tls);
   if (problem) return unfit(node, `does not do: ${problem}. See DOUYA_REDIS_URL (rediss:// encrypts)`);
   const details = code === "ECONNRESET" ? "it hangs up; if it wants TLS, write rediss://" : (code ?? message);
   return refusal("REDIS_UNREACHABLE", { address: nameOf(node), details });

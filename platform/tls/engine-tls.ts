@@ -31,8 +31,14 @@ export function readEngineTls(files: { ca: string; cert: string; key: string }):
   return tls;
 }
 
-/** What is wrong between this process and an engine, and how to mend it; undefined when it is not about TLS. */
-export function tlsProblem({ code = "", message }: Error & { code?: string | number }): string | undefined {
+/**
+ * What is wrong between this process and an engine, and how to mend it; undefined when it is not about TLS. `shown` is
+ * what an encrypted connection was made with.
+ */
+export function tlsProblem(
+  { code = "", message }: Error & { code?: string | number },
+  shown?: { cert?: unknown },
+): string | undefined {
   const said = `${code} ${message}`.toLowerCase();
   const says = (...words: string[]) => words.some((word) => said.includes(word));
   if (says("certificate required", "bad certificate", "alert unknown ca", "alert certificate"))
@@ -41,6 +47,9 @@ export function tlsProblem({ code = "", message }: Error & { code?: string | num
   if (says("altname")) return `its certificate is for another host (${message})`;
   if (says("certificate", "self-signed", "self_signed", "issuer"))
     return `its certificate is not trusted (${message}): give who signed it in DOUYA_ENGINE_CA`;
+  // TLS 1.3 refuses a client after its handshake, and a reset connection may lose the words of that.
+  if (shown && !shown.cert && says("econnreset", "epipe", "socket hang up"))
+    return "it hangs up: if it wants to see a certificate, give DOUYA_ENGINE_CERT and DOUYA_ENGINE_KEY";
   return undefined;
 }
 

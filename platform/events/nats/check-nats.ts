@@ -16,7 +16,7 @@ export async function checkNats(url: string, tls?: EngineTls): Promise<string> {
     timeout: timeoutMs,
     reconnect: false,
   }).catch((error) => {
-    throw new Error(sentenceOf(error));
+    throw new Error(sentenceOf(error, options));
   });
   try {
     const { version, cluster } = connection.info!;
@@ -24,7 +24,7 @@ export async function checkNats(url: string, tls?: EngineTls): Promise<string> {
     if (unusable) throw new Error(unusable);
     const startedMs = performance.now();
     const manager = await jetstreamManager(connection, { timeout: timeoutMs }).catch((error) => {
-      throw new Error(sentenceOf(error));
+      throw new Error(sentenceOf(error, options));
     });
     const tookMs = Math.round(performance.now() - startedMs);
     const servers = new Set([...(connection.info!.connect_urls ?? []), connection.getServer()]).size;

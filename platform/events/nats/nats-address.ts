@@ -2,11 +2,14 @@ import type { NodeConnectionOptions } from "@nats-io/transport-node";
 import { refusal } from "../../errors/reasons.ts";
 import type { EngineTls } from "../../tls/engine-tls.ts";
 
+/** `tls`: PEM texts, where the connection is encrypted. */
+export type NatsOptions = NodeConnectionOptions & { tls?: Record<string, string> };
+
 /**
  * Options for `nats://host:4222`, several with commas; `tls://` encrypts with `tls`, `user:password@` or `token@` in the first
  * one are the credentials. Error: NATS_URL_INVALID.
  */
-export function natsAddress(text: string, tls: EngineTls = {}): NodeConnectionOptions {
+export function natsAddress(text: string, tls: EngineTls = {}): NatsOptions {
   const urls = text.split(",").map((part) => parse(part.trim(), text));
   const [{ username, password }] = urls as [URL];
   const user = decodeURIComponent(username);

@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "../../observe/log.ts";
 import { type EngineTls, tlsProblem } from "../../tls/engine-tls.ts";
 import { createWakeSignal } from "../wake-signal.ts";
-import { natsAddress } from "./nats-address.ts";
+import { type NatsOptions, natsAddress } from "./nats-address.ts";
 import { whyUnusable } from "./unusable.ts";
 
 /** A connection to NATS with JetStream. */
@@ -79,7 +79,7 @@ export function linkNats(url: string, log: Logger, tls?: EngineTls): NatsLink {
 
   async function run(): Promise<void> {
     while (!stopping) {
-      await once().catch((error) => fail(sentenceOf(error)));
+      await once().catch((error) => fail(sentenceOf(error, options)));
       if (!stopping) await stopSignal.wait(retryMs * (0.5 + Math.random()));
     }
   }
@@ -102,7 +102,7 @@ export function linkNats(url: string, log: Logger, tls?: EngineTls): NatsLink {
 }
 
 /** What is wrong, and what to do about it. */
-export function sentenceOf(error: Error): string {
+export function sentenceOf(error: Error, { tls }: NatsOptions): string {
   const { name, message, cause } = error;
   if (name === "AuthorizationError" || name === "UserAuthenticationExpiredError")
     return "it refuses the credentials in DOUYA_NATS_URL (nats://user:password@host:4222, or nats://token@host:4222)";
@@ -110,7 +110,7 @@ export function sentenceOf(error: Error): string {
     return "JetStream is off: start nats-server with -js, or give its configuration a jetstream block";
   if (/tls|secure/i.test(message) && /not support|required|only/i.test(message))
     return `one side wants TLS and the other does not: tls:// in DOUYA_NATS_URL encrypts, nats:// does not (${message})`;
-  const problem = tlsProblem((cause as Error | undefined) ?? error);
+  const problem = tlsProblem((cause as Error | undefined) ?? error, tls);
   if (problem) return `${problem}. See DOUYA_NATS_URL (tls:// encrypts)`;
   if (name === "ConnectionError" || /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|timeout/i.test(message))
     return `it does not answer at the address in DOUYA_NATS_URL (${message})`;
