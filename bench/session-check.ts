@@ -13,7 +13,7 @@ const callerCount = 1000;
 const perSecond = 100;
 const endings = 20;
 /** A gateway that has just started cannot have heard the end of a session whose token is as old as that. */
-const settledMs = 6_000;
+const settledMs = 8_000;
 
 /**
  * How many of all requests with a token wait less than 10 ms for the check of its session, with two gateways under load;

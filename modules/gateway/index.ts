@@ -88,6 +88,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
     };
     return {
       handlers: {},
+      stop: async () => auth.stop(),
       async routes(app) {
         applyRouteTable(app);
         context.admit.guard(app);

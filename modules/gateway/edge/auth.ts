@@ -28,6 +28,7 @@ export interface Auth {
   identify(token: string, call: Call): Promise<Identity>;
   /** Forgets a person's verified tokens, here and in other gateways, because sessions have ended. */
   forget(userId: string): void;
+  stop(): void;
 }
 
 interface Verified extends Identity {
@@ -171,5 +172,6 @@ export function createAuth(
       forgottenAt.set(userId, ++forgets);
       ended.tell(userId);
     },
+    stop: ended.stop,
   };
 }

@@ -4,20 +4,23 @@ import type { Signals } from "#platform/signals/signals.ts";
 
 /** Hears which people's sessions have to be checked again: some have ended, or their role has changed. */
 export interface EndedSessions {
-  /** Whether everything is known that is older than `feltMs`. Looks again in the background, so that it stays known. */
+  /** Whether everything is known that is older than `feltMs`. The log is followed for a while after this was asked. */
   isCurrent(): boolean;
   /** Since when every end is heard, sooner or later; Infinity before the log was found. */
   followedSinceMs(): number;
   /** Tells other gateways at once; the event tells them soon in any case. */
   tell(userId: string): void;
+  stop(): void;
 }
 
 /** The longest time until every process feels it. */
 export const feltMs = 1_000;
-/** How often the log is asked while there are requests: more often where so much happens that one look cannot take it in. */
+/** How often the log is asked while it is followed: more often where so much happens that one look cannot take it in. */
 const lookMs = { most: 250, least: 25 };
 /** After so long without that, less often again. */
 const calmMs = 10_000;
+/** For how long it is followed after a request, so that the next one waits for no check. */
+const followMs = 60_000;
 const channel = "sessions ended";
 const ending = [sessionsEnded, accountClosing, profileChanged] as const;
 
@@ -31,6 +34,9 @@ export function watchEndedSessions(
   let followedSinceMs = Number.POSITIVE_INFINITY;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   let looking = false;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   let everyMs = lookMs.most;
   let calmSinceMs = Number.NEGATIVE_INFINITY;
 
@@ -42,6 +48,7 @@ export function watchEndedSessions(
 
   async function look(): Promise<void> {
     looking = true;
+    clearTimeout(timer);
     const startedMs = performance.now();
     try {
       const found = await events.changesSince(ending, cursor);
@@ -56,7 +63,14 @@ export function watchEndedSessions(
       // Until it works again, sessions are checked more often.
     } finally {
       looking = false;
+      timer = undefined;
+      // What is not found yet is looked for, whether somebody asks or not.
+      if (cursor === "" || startedMs - askedAtMs < followMs) follow();
     }
+  }
+
+  function follow(): void {
+    if (!stopped && !looking) timer ??= setTimeout(look, everyMs).unref();
   }
 
   signals.listen(channel, forget);
@@ -64,10 +78,16 @@ export function watchEndedSessions(
   return {
     followedSinceMs: () => followedSinceMs,
     isCurrent() {
-      const ageMs = performance.now() - lookedAtMs;
+      askedAtMs = performance.now();
+      const ageMs = askedAtMs - lookedAtMs;
       if (ageMs > everyMs && !looking) void look();
+      else follow();
       return ageMs <= feltMs;
     },
     tell: (userId) => void signals.tell(channel, userId),
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
   };
 }
