@@ -55,8 +55,10 @@ beforeEach(() => {
   logAway = false;
   signalled = [];
   const events = {
-    async changesSince() {
+    async changesSince(_types: unknown, cursor: string) {
       if (logAway) throw new Error("away");
+      // As the log does: it tells nothing of before it is followed.
+      if (cursor === "") told = undefined;
       const found = told?.map((userId) => ({ type: "user.sessions_ended.v1", message: { userId } }));
       told = [];
       looks++;
@@ -233,11 +235,9 @@ test("a session that another process ended is refused within a second, by word o
   told = ["ada"];
   expect(auth.known(token)).toBeDefined();
   pass(400);
-  const before = looks;
   // The look that this begins is not waited for.
   expect(auth.known(token)).toBeDefined();
-  await expect.poll(() => looks).toBeGreaterThan(before);
-  expect(auth.known(token)).toBeUndefined();
+  await expect.poll(() => auth.known(token)).toBeUndefined();
   await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
 });
 
@@ -261,9 +261,7 @@ test("whose end nobody has seen, because the log could not be followed, is check
   ended.add("session of ada");
   told = undefined;
   pass(400);
-  const before = looks;
-  auth.known(token);
-  await expect.poll(() => looks).toBeGreaterThan(before);
+  await expect.poll(() => auth.known(token)).toBeUndefined();
   await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
 });
 

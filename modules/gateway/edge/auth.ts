@@ -72,23 +72,27 @@ export function createAuth(
   let forgets = 0;
   /** An evicted entry may be as recent as this. */
   let forgetsLost = 0;
+  /** When that was: of whoever has logged in since, nothing is lost. */
+  let lostAtMs = Number.POSITIVE_INFINITY;
+  const lose = (at: number) => {
+    forgetsLost = at;
+    lostAtMs = Date.now();
+  };
   const forgottenAt = caches.local<number>("forgotten people", {
     max: maxForgotten,
-    onEvict: (at) => {
-      forgetsLost = at;
-    },
+    onEvict: lose,
   });
 
   const ended = watchEndedSessions(events, signals, (userId) => {
-    if (userId === undefined) forgetsLost = ++forgets;
+    if (userId === undefined) lose(++forgets);
     else forgottenAt.set(userId, ++forgets);
   });
   /** How long a check is good for: nobody need tell of an end that every check would notice in time. */
   const goodForMs = () => (ended.isCurrent() ? recheckMs : feltMs);
 
   /**
-   * A session was alive when its token was issued. If the log has been followed since then, its end would have been
-   * heard: nobody waits for a check. There is one nevertheless, in the background, because clocks can be wrong.
+   * A session was alive when its token was issued. If the log has been followed without a gap since then, its end would
+   * have been heard: nobody waits for a check. There is one nevertheless, in the background, because clocks can be wrong.
    */
   async function verify(token: string, call: Call): Promise<Verified> {
     const options = { algorithms: ["EdDSA"], issuer: "user", audience: "douya" };
@@ -96,8 +100,7 @@ export function createAuth(
       const { payload } = await jwtVerify(token, ({ kid = "" }) => tokenKeys.keyOf(kid, call), options);
       const now = Date.now();
       const issuedAtMs = (payload.iat ?? 0) * 1000;
-      const heard =
-        ended.isCurrent() && issuedAtMs - skewMs > ended.followedSinceMs() && issuedAtMs < now + skewMs;
+      const heard = ended.isCurrent() && issuedAtMs - skewMs > lostAtMs && issuedAtMs < now + skewMs;
       const known: Verified = {
         userId: payload.sub as UserId,
         sessionId: payload.sid as SessionId,
@@ -105,7 +108,7 @@ export function createAuth(
         expiresAtMs: payload.exp! * 1000,
         checkedAtMs: heard ? now : 0,
         revalidateAtMs: 0,
-        checkedAtForget: 0,
+        checkedAtForget: heard ? forgetsLost : 0,
       };
       if (heard && !isForgotten(known)) verified.set(token, known);
       return known;

@@ -6,8 +6,6 @@ import type { Signals } from "#platform/signals/signals.ts";
 export interface EndedSessions {
   /** Whether everything is known that is older than `feltMs`. The log is followed for a while after this was asked. */
   isCurrent(): boolean;
-  /** Since when every end is heard, sooner or later; Infinity before the log was found. */
-  followedSinceMs(): number;
   /** Tells other gateways at once; the event tells them soon in any case. */
   tell(userId: string): void;
   stop(): void;
@@ -31,7 +29,6 @@ export function watchEndedSessions(
   forget: (userId?: string) => void,
 ): EndedSessions {
   let cursor = "";
-  let followedSinceMs = Number.POSITIVE_INFINITY;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   let looking = false;
   let askedAtMs = Number.NEGATIVE_INFINITY;
@@ -53,11 +50,11 @@ export function watchEndedSessions(
     try {
       const found = await events.changesSince(ending, cursor);
       // The first look begins to follow the log, and tells nothing of before.
-      if (cursor !== "") adapt(found.events !== undefined, startedMs);
-      else followedSinceMs = Date.now();
+      const ends = cursor === "" ? undefined : found.events;
+      if (cursor !== "") adapt(ends !== undefined, startedMs);
       cursor = found.cursor;
-      if (!found.events) forget();
-      else for (const { message } of found.events) forget(message.userId);
+      if (!ends) forget();
+      else for (const { message } of ends) forget(message.userId);
       lookedAtMs = startedMs;
     } catch {
       // Until it works again, sessions are checked more often.
@@ -76,7 +73,6 @@ export function watchEndedSessions(
   signals.listen(channel, forget);
   void look();
   return {
-    followedSinceMs: () => followedSinceMs,
     isCurrent() {
       askedAtMs = performance.now();
       const ageMs = askedAtMs - lookedAtMs;
