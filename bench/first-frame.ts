@@ -5,7 +5,7 @@ import { browserFlags, findChromium } from "#tests/harness/chromium.ts";
 import type { Bench } from "./bench.ts";
 import { publishClip, waitForFeed } from "./client.ts";
 import { type Row, row } from "./scoreboard.ts";
-import { lines, movedMs, openPage, quartile, swipeOn } from "./viewer.ts";
+import { lines, movedMs, openPhone, quartile, swipeOn } from "./viewer.ts";
 
 const films = ["sunset", "flower", "aurora", "silk"];
 const swipes = films.length - 1;
@@ -40,7 +40,7 @@ export const firstFrame: Bench = async (environment, { rounds }) => {
       const swipeMs: number[] = [];
       // The first visit warms the server up and does not count.
       for (let round = 0; round <= rounds; round++) {
-        const page = await openPage(browser, lines[line], sources[source]);
+        const { page } = await openPhone(browser, lines[line], sources[source]);
         const visit = await measureVisit(page, `http://127.0.0.1:${server.port}/`);
         if (round === 0) continue;
         firstMs.push(visit.firstMs);

@@ -4,11 +4,18 @@ import type { Browser, Page } from "playwright-core";
 
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 const waitMs = 30_000;
+const unlimited = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
 export const lines = {
-  loopback: undefined,
+  loopback: unlimited,
   "4G": { offline: false, latency: 60, downloadThroughput: 9e6 / 8, uploadThroughput: 4e6 / 8 },
+  away: { ...unlimited, offline: true },
 };
 type Line = (typeof lines)[keyof typeof lines];
+
+export interface Phone {
+  page: Page;
+  setLine(line: Line): Promise<unknown>;
+}
 
 /** Notes when a film other than `before` first moves while part of it is in view. */
 const watch = `
@@ -30,16 +37,17 @@ const watch = `
   }, true);`;
 
 /** A phone with a cold browser that notes what moves. */
-export async function openPage(browser: Browser, line: Line, preferences: object = {}): Promise<Page> {
+export async function openPhone(browser: Browser, line: Line, preferences: object = {}): Promise<Phone> {
   const context = await browser.newContext(phone);
   const page = await context.newPage();
   const devtools = await context.newCDPSession(page);
   await devtools.send("Network.enable");
-  if (line) await devtools.send("Network.emulateNetworkConditions", line);
+  const setLine = (now: Line) => devtools.send("Network.emulateNetworkConditions", now);
+  await setLine(line);
   const text = JSON.stringify(JSON.stringify(preferences));
   await page.addInitScript(`localStorage.setItem("douya.preferences", ${text});`);
   await page.addInitScript(watch);
-  return page;
+  return { page, setLine };
 }
 
 /** From the key to the next film's first moving frame. */

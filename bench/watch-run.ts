@@ -3,13 +3,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { chromium, type Page } from "playwright-core";
+import { chromium } from "playwright-core";
 import { browserFlags, findChromium } from "#tests/harness/chromium.ts";
 import type { Bench } from "./bench.ts";
 import type { BenchEnvironment } from "./bench-environment.ts";
 import { publishClip, waitForFeed } from "./client.ts";
 import { type Row, row } from "./scoreboard.ts";
-import { lines, movedMs, openPage, quartile, swipeOn } from "./viewer.ts";
+import { lines, movedMs, openPhone, type Phone, quartile, swipeOn } from "./viewer.ts";
 
 const swipes = 50;
 const films = ["sunset", "flower", "aurora", "silk"];
@@ -50,10 +50,10 @@ export const watchRun: Bench = async (environment) => {
     ["4G", lines["4G"], false],
     ["4G away", lines["4G"], true],
   ] as const) {
-    const page = await openPage(browser, line);
+    const phone = await openPhone(browser, line);
     try {
-      const run = await watchFilms(page, `http://127.0.0.1:${server.port}/`, away);
-      const budgetMs = line ? 150 : 100;
+      const run = await watchFilms(phone, `http://127.0.0.1:${server.port}/`, away && line);
+      const budgetMs = line === lines["4G"] ? 150 : 100;
       const p75 = quartile(run.swipeMs);
       rows.push(row(`${swipes} swipes ${name}`, "ms p75", p75, `≤ ${budgetMs}`, p75 <= budgetMs, run));
       // While the line is away nothing could be played: that run only shows that it goes on.
@@ -61,7 +61,7 @@ export const watchRun: Bench = async (environment) => {
       rows.push(row(`rebuffer ${name}`, "%", run.rebuffer, away ? "" : "≤ 0.5", met(run.rebuffer <= 0.5)));
       rows.push(row(`unseen bytes ${name}`, "%", run.unseen, away ? "" : "≤ 25", met(run.unseen <= 25)));
     } finally {
-      await page.context().close();
+      await phone.page.context().close();
     }
   }
   await browser.close();
@@ -69,7 +69,8 @@ export const watchRun: Bench = async (environment) => {
   return rows;
 };
 
-async function watchFilms(page: Page, url: string, away: boolean) {
+/** `back`: the line that is away for a while in the middle. */
+async function watchFilms({ page, setLine }: Phone, url: string, back: false | (typeof lines)["4G"]) {
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Network.enable");
   const paths = new Map<string, string>();
@@ -93,9 +94,9 @@ async function watchFilms(page: Page, url: string, away: boolean) {
   await movedMs(page);
   const swipeMs: number[] = [];
   for (let i = 0; i < swipes; i++) {
-    if (away && i === swipes / 2) {
-      await page.context().setOffline(true);
-      setTimeout(() => void page.context().setOffline(false), awayMs);
+    if (back && i === swipes / 2) {
+      await setLine(lines.away);
+      setTimeout(() => void setLine(back), awayMs);
     }
     await page.waitForTimeout(watchedMs[i % watchedMs.length]!);
     swipeMs.push(await swipeOn(page));
