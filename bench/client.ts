@@ -68,16 +68,23 @@ export async function followingFeed(port: number, caller: Caller): Promise<{ tit
   return ((await api(port, caller, "GET", "/feed/following")) as { items: { title: string }[] }).items;
 }
 
+/** Returns the id of the video, which is not published yet. */
 export async function publishClip(
   port: number,
   author: Caller,
   clip: Uint8Array<ArrayBuffer>,
   title: string,
-): Promise<void> {
+): Promise<string> {
   const sent = { type: "application/octet-stream", content: clip };
   const { id: uploadId } = (await api(port, author, "POST", "/uploads", sent)) as { id: string };
   const content = JSON.stringify({ uploadId, title });
-  await api(port, author, "POST", "/videos", { type: "application/json", content });
+  const body = { type: "application/json", content };
+  return ((await api(port, author, "POST", "/videos", body)) as { id: string }).id;
+}
+
+/** One's own video, in whatever state it is. */
+export async function videoOf(port: number, author: Caller, id: string) {
+  return (await api(port, author, "GET", `/videos/${id}`)) as { state: string; playUrl: string | null };
 }
 
 async function api(

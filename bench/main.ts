@@ -12,6 +12,7 @@ import { growth } from "./growth.ts";
 import { likeFour } from "./like-four.ts";
 import { login } from "./login.ts";
 import { loginStorm } from "./login-storm.ts";
+import { firstRung, ladder, segmentServe } from "./media.ts";
 import { overload } from "./overload.ts";
 import { publishBig } from "./publish-big.ts";
 import { relay } from "./relay.ts";
@@ -46,6 +47,9 @@ const benches: Record<string, Bench> = {
   "feed-cold": feedCold,
   "first-frame": firstFrame,
   "watch-run": watchRun,
+  "first-rung": firstRung,
+  ladder,
+  "segment-serve": segmentServe,
   cache,
   "session-check": sessionCheck,
   relay,
