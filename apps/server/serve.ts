@@ -134,6 +134,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         pools,
         progress: () => duties.map(({ progress }) => progress),
         media: inspected,
+        ...(names.includes("video") &&
+          config.mediaWorkers === 0 && { workedElsewhere: () => databases.of("video").pool }),
         log,
       }),
       ...blobParts,

@@ -31,14 +31,14 @@ import { resumableUploads } from "./handlers/resumable-upload.ts";
 import { setCover } from "./handlers/set-cover.ts";
 import { updateVideo } from "./handlers/update-video.ts";
 import { knownFileStore } from "./known-file-store.ts";
-import { ladderStore } from "./ladder-store.ts";
+import { ladderStore, releaseReplacedKind } from "./ladder-store.ts";
 import { makingKinds } from "./making.ts";
 import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
 import { createOrders } from "./orders.ts";
 import { processPictures } from "./picture-pipeline.ts";
 import { picturePostStore } from "./picture-post-store.ts";
-import { removeBlob } from "./pipeline.ts";
+import { releaseReplaced, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { publishAtKind, publishAtTime } from "./publication.ts";
 import { counts } from "./recount.ts";
@@ -92,7 +92,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const mentions = findMentions(clients.user);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
-    const orders = createOrders(pipeline, ladderStore(db, events), blobs, jobs, config);
+    const ladders = ladderStore(db, events);
+    const orders = createOrders(pipeline, ladders, blobs, jobs, config);
     const openHere = async (job: Job, kind: MakingKind) => {
       const order = await orders.open({ kind, key: job.key, attempts: job.attempt });
       return order && orders.bench(order, job);
@@ -102,6 +103,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         ...(config.workers > 0 && makingKinds(openHere, orders.attempts, media, log)),
         pictures: processPictures(pipeline, blobs, media, jobs),
         "remove-blob": removeBlob(pipeline, blobs),
+        [releaseReplacedKind]: releaseReplaced(ladders, jobs),
         [publishAtKind]: publishAtTime(db, events),
       },
       concurrency: config.workers + 1,

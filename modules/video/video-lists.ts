@@ -6,7 +6,7 @@ import type { Tables } from "./tables.ts";
 
 export type VideoRow = Selectable<Tables["video"]>;
 /** The public columns of a video, without what only the pipeline needs, which is most of a row. */
-export type ShownVideo = Omit<VideoRow, "info" | "loudness" | "source_key" | "upload_id">;
+export type ShownVideo = Omit<VideoRow, "info" | "loudness" | "source_key" | "upload_id" | "replaced">;
 
 const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
@@ -14,7 +14,7 @@ const shown = [
   ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
   ...(["visibility", "download_allowed", "draft", "publish_at_ms"] as const),
   ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "storyboard", "cover_times_ms"] as const),
-  "pictures",
+  ...(["pictures", "steps"] as const),
 ] satisfies (keyof ShownVideo)[];
 
 /** A video's place in feeds. */
@@ -67,7 +67,7 @@ export function videoLists(db: Kysely<Tables>) {
           where u.key = asked.key and v.state = 'published' and v.visibility = 'public'
             and (asked.key in (v.play_key, v.cover_key, v.storyboard ->> 'key') or exists (
               select from video.rendition r where r.video_id = v.id and r.key = asked.key
-            ) or v.pictures @> jsonb_build_array(jsonb_build_object(
+            ) or v.replaced @> jsonb_build_array(jsonb_build_object('key', asked.key)) or v.pictures @> jsonb_build_array(jsonb_build_object(
               'sizes', jsonb_build_array(jsonb_build_object('key', asked.key))
             )))
         )`.execute(db);

@@ -3546,11 +3546,32 @@ export interface components {
              * @enum {string}
              */
             state: "uploaded" | "processing" | "ready" | "published" | "failed";
-            /** @description What is done for the video after its publication. It can be played before; also if a step fails. */
+            /** @description The work on the video. `processing` makes what is published, and only its author is told of it, as of `since`, `progress`, `endsAt`, `failure` and `nextTryAt`, which are null for everybody else. `renditions` improves what is published already: it can be played before, and also if this fails (RENDITIONS_FAILED). */
             steps: {
+                /** @description Of `total`: pictures or renditions that are made. */
                 done: number;
+                /**
+                 * Format: date-time
+                 * @description When that work will probably end.
+                 */
+                endsAt: string | null;
+                failure: {
+                    message: string;
+                    reason: string;
+                } | null;
                 /** @enum {string} */
-                name: "renditions";
+                name: "processing" | "renditions";
+                /**
+                 * Format: date-time
+                 * @description When a step whose try failed is tried again.
+                 */
+                nextTryAt: string | null;
+                progress: number | null;
+                /**
+                 * Format: date-time
+                 * @description When it came into this state.
+                 */
+                since: string | null;
                 /** @enum {string} */
                 state: "waiting" | "running" | "done" | "failed";
                 total: number;
