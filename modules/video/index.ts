@@ -11,6 +11,7 @@ import { askAudience } from "./audience.ts";
 import { mediaCommand } from "./backfill.ts";
 import type { MakingKind } from "./bench.ts";
 import { blobUses } from "./blob-use-store.ts";
+import { drawCover } from "./draw-cover.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
@@ -94,6 +95,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const videos = perCall(db, (until) => videoStore(until, events));
     const ladders = ladderStore(db, events);
     const orders = createOrders(pipeline, ladders, blobs, jobs, config);
+    const draw = drawCover(blobs, media);
     const openHere = async (job: Job, kind: MakingKind) => {
       const order = await orders.open({ kind, key: job.key, attempts: job.attempt });
       return order && orders.bench(order, job);
@@ -142,8 +144,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         listPublished: listPublished(videos.reading),
         findPublished: findPublished(videos.reading),
         findOpenBlobs: findOpenBlobs(videos.reading),
-        ...updateVideo(videos, jobs, audience, mentions),
-        setCover: setCover(videos, blobs, media, jobs, audience),
+        ...updateVideo(videos, jobs, audience, mentions, draw),
+        setCover: setCover(videos, blobs, draw, jobs, audience),
         deleteVideo: deleteVideo(videos, jobs, audience),
         getRenditions: getRenditions(videos.reading),
         holdVideo: holdVideo(videos, security),

@@ -186,4 +186,8 @@ export const migrations: Migrations = {
     -- Files that it showed before others took their place, and until when whoever plays them may: key, untilMs.
     alter table video.video add replaced jsonb not null default '[]';
   `,
+  "0031-order-by-author": `
+    create index concurrently if not exists video_order_by_author
+      on video.video (author_id, (coalesce(published_ms, 9223372036854775807)) desc, id desc)
+  `,
 };

@@ -65,8 +65,7 @@ export function createOrders(
     attempts: {
       process: {
         maxAttempts: maxAttempts.process,
-        onTryFailedX: (key: string, error: unknown, nextTryAt: Date) =>
-          pipeline.waitAgain(key as VideoId, error, nextTryAt),
+        onTryFailed: (key, error, nextTryAt) => pipeline.waitAgain(key as VideoId, error, nextTryAt),
         async onExhausted(key) {
           const message =
             "The server could not process this video. Upload it again later, or tell the operator.";

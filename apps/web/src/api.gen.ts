@@ -2116,7 +2116,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an upload, or several as a post of pictures
-         * @description With `uploadId` a video, with `pictures` a post of pictures, in their order. Asking again for the same upload, or the same first picture, gives the same video.
+         * @description With `uploadId` a video, with `pictures` a post of pictures, in their order. Asking again for the same upload, or the same pictures in whatever order, gives the same video as it was published.
          */
         post: {
             parameters: {
@@ -2279,7 +2279,7 @@ export interface paths {
                     "application/json": {
                         /** @description Whether there may be more comments. */
                         commentsAllowed?: boolean;
-                        /** @description The time of the picture that is the cover; once it is published. */
+                        /** @description The time of the picture that is the cover; once the video is made. If it cannot be, nothing is changed. */
                         coverAtMs?: number;
                         /** @description At most 2,000 characters, with at most 100 line breaks. */
                         description?: string;

@@ -245,7 +245,14 @@ export function toTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** The cursor of a list by author: the last id of a full page. */
+/** The cursor of a list by author: when the last one of a full page was published (0: it is not), and its id. */
 export function nextCursor(videos: Video[], more: boolean): string | null {
-  return more ? (videos.at(-1)?.id ?? null) : null;
+  const last = videos.at(-1);
+  return more && last ? `${last.publishedAtMs}-${last.id}` : null;
+}
+
+/** Of an earlier release it is the id alone. */
+export function fromCursor(cursor = "") {
+  const [, publishedMs, id = ""] = /^(?:(\d{1,15})-)?(\d{1,19})$/.exec(cursor) ?? [];
+  return { beforeId: id, ...(publishedMs && { beforePublishedMs: Number(publishedMs) }) };
 }
