@@ -216,6 +216,14 @@ export const reasons = {
     kind: "invalid",
     says: "The video could not be converted. Export it again as MP4 and try once more.",
   },
+  TRY_FAILED: {
+    kind: "unavailable",
+    says: "The server could not do it this time. It tries again by itself.",
+  },
+  RENDITIONS_FAILED: {
+    kind: "invalid",
+    says: "Not all sizes of this video could be made. It can be watched all the same; the operator can have them made again.",
+  },
   VIDEO_HELD: {
     kind: "conflict",
     says: "A moderator has put this video on hold. It cannot be changed or deleted until they have looked at it.",

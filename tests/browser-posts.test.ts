@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
 import { freshClip } from "./harness/clips.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
@@ -33,6 +34,46 @@ describe("what a post says and who sees it, in the browser", () => {
   const inView = (page: Page) => page.locator("article[data-active=true]");
   const words = () => `For @${ben.username}\nhttps://example.org/a\n${"long words ".repeat(60)}#end`;
   const now = async () => body(await ada.get<Video>(`/videos/${id}`));
+
+  test.each([
+    ["en-US", en],
+    ["zh-CN", zh],
+  ])("its author sees what is done for it, why a try failed and when the next one is, %s", async (locale, t) => {
+    const tell = (ladder: string, step: object) =>
+      queryOnce(
+        server.deployment.databaseUrl,
+        `update video.video set ladder = '${ladder}', ladder_rungs = 2, steps = steps || jsonb_build_object('improving',
+          '${JSON.stringify({ sinceMs: Date.now(), ...step })}'::jsonb) where id = ${id} returning id`,
+      );
+    await tell("waiting", { reason: "DISK_FULL", nextTryAtMs: Date.now() + 3_600_000 });
+    const { page } = await sit(ada, "phone", { locale });
+    await page.goto("/me");
+    await page.getByRole("button", { name: t.manage("Garden #spring") }).click();
+    const dialog = page.getByRole("dialog");
+    const steps = (state: string) => dialog.locator(`.work-steps li[data-state=${state}]`);
+    await steps("done").getByText(t.workNames.processing).waitFor();
+    const [why] = t.reasons.DISK_FULL.split("{");
+    await steps("waiting").getByText(why!.trim()).waitFor();
+    await steps("waiting").getByText(t.nextTryIn("").trim()).waitFor();
+    // It follows what happens.
+    await tell("failed", { reason: "RENDITIONS_FAILED" });
+    await steps("failed").getByText(t.reasons.RENDITIONS_FAILED).waitFor();
+    await dialog.getByRole("link", { name: t.watch }).waitFor();
+    await tell("done", {});
+  });
+
+  test("a link that counts is copied although the server names it after the tap, when Safari copies no more", async () => {
+    const { page } = await sit(ben, "desk", { permissions: ["clipboard-read", "clipboard-write"] });
+    await page.addInitScript(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new DOMException("late", "NotAllowedError"));
+      document.execCommand = () => false;
+    });
+    await page.goto(`/video/${id}`);
+    await inView(page).getByRole("button", { name: en.moreActions }).click();
+    await page.getByRole("dialog").getByRole("button", { name: en.copyLink }).click();
+    await page.getByText(en.linkCopied).waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/\/s\/\w{10}$/);
+  });
 
   test("its author describes it, keeps it for friends, and sees so on their page", async () => {
     const { page } = await sit(ada, "desk");

@@ -119,6 +119,27 @@ describe.each(shapes)("drafts, %s", (shape) => {
     expect((await fan.get(`/videos/${second.id}`)).status).toBe(200);
   });
 
+  test("are published with a picture of theirs as the cover in one request, or nothing of it is done", async () => {
+    const made = await ada.settled((await draft()).id);
+    const long = { title: "x".repeat(201), coverAtMs: 500 };
+    expectProblem(await change(made.id, { draft: false, ...long }), 422, "TITLE_INVALID");
+    expect(body(await ada.get<Video>(`/videos/${made.id}`))).toMatchObject({ state: "ready", draft: true });
+    const published = body(await change(made.id, { draft: false, coverAtMs: 900 }));
+    expect(published).toMatchObject({ state: "published", draft: false });
+    expect((await send("GET", published.coverUrl!)).status).toBe(200);
+    const pathOf = (url: string) => new URL(url).pathname;
+    expect(pathOf(published.coverUrl!)).not.toBe(pathOf(made.coverUrl!));
+
+    // Of one that has no film there is no such picture.
+    const picture = body(await ada.upload(png(64, 64)), 201);
+    const json = { pictures: [{ uploadId: picture.id }], title: "Pressed", draft: true };
+    const post = await ada.settled(body(await ada.post<Video>("/videos", { json }), 201).id);
+    const refused = await change(post.id, { draft: false, title: "Out", coverAtMs: 500 });
+    expectProblem(refused, 404, "VIDEO_NOT_FOUND");
+    const after = body(await ada.get<Video>(`/videos/${post.id}`));
+    expect(after).toMatchObject({ state: "ready", draft: true, title: "Pressed" });
+  });
+
   test("can be of pictures", async () => {
     const picture = body(await ada.upload(png(64, 64)), 201);
     const json = { pictures: [{ uploadId: picture.id }], title: "Pressed", draft: true };

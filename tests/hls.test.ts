@@ -48,12 +48,20 @@ describe.each(shapes)("HLS, %s", (shape) => {
       state: "published",
       thumbHash: expect.stringMatching(/^[A-Za-z0-9+/]{20,40}={0,2}$/),
       hlsUrl: mediaUrl(video.id, "master.m3u8"),
-      steps: [{ name: "renditions", state: "done", done: 2, total: 2 }],
+      // Anybody asks.
+      steps: [{ name: "renditions", state: "done", done: 2, total: 2, since: null }],
       renditions: [
         { shortSide: 90, width: 90, height: 160, bitrate: expect.any(Number) },
         { shortSide: 180, width: 180, height: 320, bitrate: expect.any(Number) },
       ],
     });
+    const { steps } = body(await ada.get<Video>(`/videos/${video.id}`));
+    expect(steps).toMatchObject([
+      { name: "processing", state: "done", done: 1, total: 1, failure: null, nextTryAt: null },
+      { name: "renditions", state: "done", done: 2, total: 2, failure: null, nextTryAt: null },
+    ]);
+    for (const { since } of steps)
+      expect(Date.parse(since!)).toBeGreaterThanOrEqual(Date.parse(video.createdAt));
     const shown = async (id: string) => {
       const { items } = body(await server.api<Page<Video>>("GET", "/feed?limit=5"));
       return items.find((item) => item.id === id);

@@ -7,7 +7,7 @@ import { freePorts } from "#platform/testing/free-ports.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { clip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
-import { body, type Schemas } from "./harness/http-client.ts";
+import { body, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { type Program, startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
@@ -139,6 +139,23 @@ describe.each(shapes)("workers for media in processes of their own, %s", (shape)
     expect(await drafts()).toEqual([]);
     await work();
     await improved(id);
+    await remove(ada, id);
+  });
+
+  test("where none is there, /readyz says that what was sent waits for one", async () => {
+    const ada = await server.register();
+    const { id } = await ada.publish(clip("rgb-silent.webm"));
+    const [origin] = /http:\/\/127\.0\.0\.1:\d+/.exec(server.deployment.programOf("video").output())!;
+    const told = async () => {
+      const { body } = await send<{ degraded?: Record<string, string> }>("GET", `${origin}/readyz`);
+      return body.degraded?.mediaWorkers ?? "";
+    };
+    expect(await told()).toBe("");
+    await query("update video.job set run_at = now() - interval '1 hour' returning id");
+    await until("the word", async () => (await told()).startsWith("MEDIA_WORKERS_MISSING: 1 videos wait"));
+    await work();
+    await improved(id);
+    await until("no word", async () => (await told()) === "");
     await remove(ada, id);
   });
 

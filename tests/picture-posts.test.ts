@@ -65,7 +65,8 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     expect(post).toMatchObject({
       state: "published",
       kind: "pictures",
-      ...{ playUrl: null, hlsUrl: null, downloadUrl: null, durationMs: 0, width: 64, height: 96, steps: [] },
+      ...{ playUrl: null, hlsUrl: null, downloadUrl: null, durationMs: 0, width: 64, height: 96 },
+      steps: [{ name: "processing", state: "done", done: 4, total: 4, progress: null, failure: null }],
     });
     expect(post.coverUrl).toBe(post.pictures[0]!.sizes.at(-1)!.url);
     expect(post.thumbHash).toBe(post.pictures[0]!.thumbHash);
@@ -191,6 +192,9 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     expectProblem(await ada.post("/videos", { json: long }), 422, "ALT_INVALID");
     const [first, again] = [body(await post([one, two]), 201), body(await post([one, two]), 201)];
     expect(again.id).toBe(first.id);
+    // A repetition with a changed mind: it is as it was published.
+    const turned = body(await post([two, one]), 201);
+    expect([turned.id, turned.pictures]).toEqual([first.id, first.pictures]);
     expect((await ada.settled(first.id)).pictures).toHaveLength(2);
     expectProblem(await post([two]), 404, "UPLOAD_NOT_FOUND");
     const asFilm = body(await ada.post<Video>("/videos", { json: { uploadId: film, title: "" } }), 201);

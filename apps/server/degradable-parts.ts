@@ -3,11 +3,12 @@ import { isDiskFull } from "#platform/errors/disk-full.ts";
 import type { ProgressWatch } from "#platform/events/admin/progress.ts";
 import { countDeadLetters } from "#platform/events/consumer/dead-letters.ts";
 import { readDeadJobs } from "#platform/jobs/dead-jobs.ts";
+import { countUntaken } from "#platform/jobs/untaken-jobs.ts";
 import type { CheckedMedia } from "#platform/media/media-tool.ts";
 import type { Part } from "#platform/observe/degraded.ts";
 import type { DiskWatch } from "#platform/observe/disk-watch.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import { table } from "./targets.ts";
+import { helpers, table } from "./targets.ts";
 
 const queryFreshMs = 5_000;
 /** A check starts two processes. */
@@ -24,12 +25,25 @@ export function degradableParts(options: {
   progress: () => readonly ProgressWatch[];
   /** Undefined where no module handles media. */
   media: CheckedMedia | undefined;
+  /** Of the jobs that only workers in other processes do; undefined where there are none. */
+  workedElsewhere?: () => Pool;
   log: Logger;
 }): Record<string, Part> {
-  const { disk, pools, progress, media, log } = options;
+  const { disk, pools, progress, media, workedElsewhere, log } = options;
   return {
     disk: { look: disk.problem, freshMs: 1_000 },
     ...(media && { media: { look: lookAtMedia(media, log), freshMs: mediaFreshMs } }),
+    ...(workedElsewhere && {
+      mediaWorkers: {
+        async look() {
+          const count = await countUntaken(workedElsewhere(), "video", helpers.media.kinds);
+          return count > 0
+            ? `MEDIA_WORKERS_MISSING: ${count} videos wait, and no worker is there; start one: douya serve --target=media`
+            : undefined;
+        },
+        freshMs: queryFreshMs,
+      },
+    }),
     consumers: { look: async () => stalled(progress()), freshMs: 0 },
     deadLetters: {
       async look() {

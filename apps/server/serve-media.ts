@@ -16,22 +16,13 @@ import { openRegistry } from "./open-registry.ts";
 import { openTransport } from "./open-transport.ts";
 import { listenError, type Server } from "./serve.ts";
 import { helpers } from "./targets.ts";
+import { startOrUndo, type UndoSteps } from "./undo-steps.ts";
 
 /** A worker that makes the files of videos: it is given the address of the video module, the secret and a folder. */
 export async function serveMedia(config: Config, log: Logger): Promise<Omit<Server, "databases">> {
-  const undo: (() => Promise<void>)[] = [];
-  const stop = async () => {
-    for (const step of undo.splice(0).reverse())
-      await step().catch((error) => log.error({ err: error }, "a step of stopping failed"));
-  };
-  try {
-    return await start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  return startOrUndo(log, start);
 
-  async function start() {
+  async function start(undo: UndoSteps) {
     const { name, calls } = helpers.media;
     const scratch = await diskBlobStore(join(config.dataDir, "media"));
     const tool = await openMediaTool(config, log);
@@ -72,6 +63,6 @@ export async function serveMedia(config: Config, log: Logger): Promise<Omit<Serv
     const address = await app.listen({ host: config.host, port: config.port }).catch((error) => {
       throw listenError(error, config);
     });
-    return { address, rpcPort: undefined, modules: [name], stop };
+    return { address, rpcPort: undefined, modules: [name], stop: undo.stop };
   }
 }

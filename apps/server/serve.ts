@@ -33,6 +33,7 @@ import { openRegistry } from "./open-registry.ts";
 import { openTransport, refusePlaintext } from "./open-transport.ts";
 import { watchPlacements } from "./placement-watch.ts";
 import { callersOf, helpers, modulesOf, table } from "./targets.ts";
+import { startOrUndo, type UndoSteps } from "./undo-steps.ts";
 
 export interface Server {
   /** Where HTTP listens: http://127.0.0.1:8080 */
@@ -59,20 +60,9 @@ const mediaQueueOptions = {
 /** Starts the modules of `target` in this process and links them, directly or by gRPC, to the modules they call. */
 export async function serve(config: Config, target: string, log: Logger): Promise<Server> {
   const entries = modulesOf(target);
-  const undo: (() => Promise<void>)[] = [];
-  const stop = async () => {
-    for (const step of undo.splice(0).reverse()) {
-      await step().catch((error) => log.error({ err: error }, "a step of stopping failed"));
-    }
-  };
-  try {
-    return await start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  return startOrUndo(log, start);
 
-  async function start(): Promise<Server> {
+  async function start(undo: UndoSteps): Promise<Server> {
     const tool = await openMediaTool(config, log);
     const metrics = createMetrics();
     const databases = await openDatabases(config, log);
@@ -134,6 +124,8 @@ export async function serve(config: Config, target: string, log: Logger): Promis
         pools,
         progress: () => duties.map(({ progress }) => progress),
         media: inspected,
+        ...(names.includes("video") &&
+          config.mediaWorkers === 0 && { workedElsewhere: () => databases.of("video").pool }),
         log,
       }),
       ...blobParts,
@@ -244,7 +236,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     });
     // Gone from there before anything is drained.
     if (rpcPort !== undefined) undo.push(registry.announce([...running.keys()], rpcPort));
-    return { address, rpcPort, modules: [...running.keys()], databases, stop };
+    return { address, rpcPort, modules: [...running.keys()], databases, stop: undo.stop };
 
     /** Where no worker is in this process, others are outside. */
     function isElsewhere(caller: string): boolean {

@@ -4,13 +4,14 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { precompress } from "./precompress.ts";
 import { production } from "./production.ts";
+import { wordsFirst } from "./words-first.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const server = { target: "http://127.0.0.1:8080", changeOrigin: false };
 
 export default defineConfig({
   root: here("."),
-  plugins: [production(), react(), precompress(readdirSync(here("public")))],
+  plugins: [production(), react(), wordsFirst(), precompress(readdirSync(here("public")))],
   build: {
     outDir: here("dist"),
     emptyOutDir: true,

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { ModuleCommand } from "#platform/module/module.ts";
+import { stepBegins } from "./steps.ts";
 import type { Tables } from "./tables.ts";
 
 /** So many wait at once: workers look for the next one among those that do. */
@@ -70,7 +71,7 @@ async function ask(db: Kysely<Tables>, limit: number, olderThan: string | undefi
       select id from video.video where ${lacking} and id < ${olderThan ?? "9223372036854775807"}::int8
       order by id desc limit ${limit} for update
     ), marked as (
-      update video.video set ladder = 'waiting' where id = any(array(select id from next)) returning id
+      update video.video set ladder = 'waiting', steps = ${stepBegins("improving")} where id = any(array(select id from next)) returning id
     ), added as (
       insert into video.job (kind, key) select 'ladder', id::text from marked
       -- One that was given up begins again.

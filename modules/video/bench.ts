@@ -6,7 +6,8 @@ import type { MediaInfo, RenditionInfo, Rung } from "#platform/media/media-tool.
 import type { Storyboard } from "#platform/media/storyboard.ts";
 
 /** The kinds of jobs in which files of videos are made. */
-export type MakingKind = "process" | "ladder";
+export const mediaKinds = ["process", "ladder"] as const;
+export type MakingKind = (typeof mediaKinds)[number];
 
 /** What is to be made. */
 export interface Order {

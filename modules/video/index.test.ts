@@ -256,6 +256,53 @@ test("a stop in the middle gives the work back; the next start finishes it", asy
   await filesAre(["bin", "jpg", "mp4"]);
 });
 
+test("its author is told since when, why a try failed and when the next one is; nobody else is", async () => {
+  await stop();
+  let full = true;
+  let go!: () => void;
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const tool: MediaTool = {
+    ...media,
+    name: media.name,
+    async rendition(input, output, info, options) {
+      // It is snoozed, for longer than this takes to see.
+      if (full) throw refusal("DISK_FULL");
+      const made = await media.rendition(input, output, info, { ...options, onProgress() {} });
+      options.onProgress?.(0.5);
+      await held;
+      return made;
+    },
+  };
+  await start(tool);
+  const begunMs = Date.now();
+  const { id } = await publish(landscape);
+  const step = async () => (await get(id, ann))!.processing;
+  await expect.poll(async () => (await step())?.failureReason).toBe("DISK_FULL");
+  const failed = (await get(id, ann))!;
+  expect(failed).toMatchObject({ state: VideoState.UPLOADED, progress: 0, processing: { progress: 0 } });
+  expect(failed.processing!.sinceMs).toBeGreaterThan(begunMs - 1000);
+  expect(failed.processing!.nextTryAtMs).toBeGreaterThan(failed.processing!.sinceMs);
+
+  await stop();
+  full = false;
+  await own.db
+    .updateTable("job")
+    .set({ run_at: new Date(0) })
+    .execute();
+  await start(tool);
+  await expect.poll(async () => (await step())?.progress).toBe(0.5);
+  const working = (await step())!;
+  expect(working).toMatchObject({ failureReason: "", nextTryAtMs: 0 });
+  // As long again as it took for the first half.
+  expect(working.endsAtMs).toBeGreaterThanOrEqual(working.sinceMs);
+  go();
+  await ended(id);
+  expect(await step()).toMatchObject({ progress: 0, endsAtMs: 0, failureReason: "" });
+  expect((await get(id, "2"))!.processing).toBeUndefined();
+});
+
 describe("the rungs of a published video", () => {
   const ladder = async (id: string) => (await get(id))?.ladder;
   const improvements = async () => {
@@ -357,8 +404,57 @@ describe("the rungs of a published video", () => {
       ladderRungs: 2,
       renditions: [{ shortSide: 90 }],
     });
+    expect((await get(made.id, ann))!.improving).toMatchObject({
+      sinceMs: expect.closeTo(Date.now(), -6),
+      failureReason: "RENDITIONS_FAILED",
+      nextTryAtMs: 0,
+    });
     await filesAre(["jpg", "jpg", "mp4", "mp4"]);
     await expect.poll(jobs).toBe(0);
+  });
+
+  test("replaced by others, they stay for an hour for those who play them, and no longer", async () => {
+    await stop();
+    await start(media, { rungShortSidesPx: [90] });
+    const made = await publish(vertical);
+    await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
+    const shown = async () => {
+      const { renditions, storyboard } = await video.getRenditions({ videoId: made.id }, as());
+      return [...renditions.map(({ key }) => key), storyboard!.key];
+    };
+    const before = await shown();
+    // Made anew, as by `douya media backfill`.
+    await stop();
+    await start(media, { rungShortSidesPx: [180] });
+    const again = async () => {
+      await own.database.pool.query("update video.video set ladder = 'waiting'");
+      await own.database.pool.query("insert into video.job (kind, key) values ('ladder', $1)", [made.id]);
+      await stop();
+      await start(media, { rungShortSidesPx: [180] });
+      await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
+    };
+    await again();
+    const after = await shown();
+    expect(after.filter((key) => before.includes(key))).toEqual([]);
+    const open = async (keys: string[]) => (await video.findOpenBlobs({ keys }, as())).keys;
+    expect(await open([...before, ...after])).toEqual([...before, ...after]);
+    for (const key of before) expect(await blobs.size(key)).toBeGreaterThan(0);
+    // Once more with the same outcome: nothing is replaced, and what waits still does.
+    await again();
+    expect(await shown()).toEqual(after);
+    expect(await open(before)).toEqual(before);
+
+    await own.database.pool.query(
+      "update video.job set run_at = now() where kind = 'release-replaced' and run_at > now() + interval '50 min'",
+    );
+    await stop();
+    await start(media, { rungShortSidesPx: [180] });
+    await expect.poll(() => open(before)).toEqual([]);
+    expect(await open(after)).toEqual(after);
+    await expect.poll(jobs).toBe(0);
+    await filesAre(["jpg", "jpg", "mp4", "mp4"]);
+    await video.deleteVideo({ id: made.id }, as(ann));
+    await filesAre([]);
   });
 
   test("wait for room on the disk, without counting", async () => {
@@ -371,6 +467,9 @@ describe("the rungs of a published video", () => {
     const waiting = () => own.db.selectFrom("job").selectAll().executeTakeFirst();
     await expect.poll(async () => (await waiting())?.last_error).toMatch(/disk is full/);
     expect(await waiting()).toMatchObject({ attempts: 0, dead: false });
+    await expect.poll(async () => (await get(made.id, ann))!.improving?.failureReason).toBe("DISK_FULL");
+    expect((await get(made.id, ann))!.improving!.nextTryAtMs).toBe((await waiting())!.run_at.getTime());
+    expect(await ladder(made.id)).toBe(LadderState.WAITING);
     room.mockRestore();
     await own.db
       .updateTable("job")
@@ -452,6 +551,22 @@ describe("a worker in another process", () => {
     );
     expect(rows).toHaveLength(1);
     await expect.poll(() => blobs.size(early)).toBeUndefined();
+  });
+
+  test("whose job was leased but whose answer was lost gets it when it asks again, and it counts once", async () => {
+    await stop();
+    await start(media, { workers: 0 });
+    const { id } = await publish(vertical);
+    const worker = randomUUID();
+    const lost = (await lease(worker))!;
+    // It knows of none.
+    expect(await lease(worker)).toMatchObject({ id: lost.id, videoId: id, attempt: 1 });
+    // What it has it names, and gets no second time.
+    const more = { worker, kinds, exceptIds: [lost.id] };
+    expect((await video.leaseMediaJob(more, as())).job).toBeUndefined();
+    // Somebody else's is another try.
+    await own.database.pool.query("update video.job set run_at = now() - interval '1 s'");
+    expect(await lease(randomUUID())).toMatchObject({ id: lost.id, attempt: 2 });
   });
 
   test("that delivers something else than it says, or pieces with a hole, is refused, and nothing stays", async () => {

@@ -11,6 +11,7 @@ import { askAudience } from "./audience.ts";
 import { mediaCommand } from "./backfill.ts";
 import type { MakingKind } from "./bench.ts";
 import { blobUses } from "./blob-use-store.ts";
+import { drawCover } from "./draw-cover.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
@@ -31,14 +32,14 @@ import { resumableUploads } from "./handlers/resumable-upload.ts";
 import { setCover } from "./handlers/set-cover.ts";
 import { updateVideo } from "./handlers/update-video.ts";
 import { knownFileStore } from "./known-file-store.ts";
-import { ladderStore } from "./ladder-store.ts";
+import { ladderStore, releaseReplacedKind } from "./ladder-store.ts";
 import { makingKinds } from "./making.ts";
 import { findMentions } from "./mentions.ts";
 import { migrations } from "./migrations.ts";
 import { createOrders } from "./orders.ts";
 import { processPictures } from "./picture-pipeline.ts";
 import { picturePostStore } from "./picture-post-store.ts";
-import { removeBlob } from "./pipeline.ts";
+import { releaseReplaced, removeBlob } from "./pipeline.ts";
 import { pipelineStore } from "./pipeline-store.ts";
 import { publishAtKind, publishAtTime } from "./publication.ts";
 import { counts } from "./recount.ts";
@@ -92,7 +93,9 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const mentions = findMentions(clients.user);
     const pipeline = pipelineStore(db, events);
     const videos = perCall(db, (until) => videoStore(until, events));
-    const orders = createOrders(pipeline, ladderStore(db, events), blobs, jobs, config);
+    const ladders = ladderStore(db, events);
+    const orders = createOrders(pipeline, ladders, blobs, jobs, config);
+    const draw = drawCover(blobs, media);
     const openHere = async (job: Job, kind: MakingKind) => {
       const order = await orders.open({ kind, key: job.key, attempts: job.attempt });
       return order && orders.bench(order, job);
@@ -102,6 +105,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         ...(config.workers > 0 && makingKinds(openHere, orders.attempts, media, log)),
         pictures: processPictures(pipeline, blobs, media, jobs),
         "remove-blob": removeBlob(pipeline, blobs),
+        [releaseReplacedKind]: releaseReplaced(ladders, jobs),
         [publishAtKind]: publishAtTime(db, events),
       },
       concurrency: config.workers + 1,
@@ -140,8 +144,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         listPublished: listPublished(videos.reading),
         findPublished: findPublished(videos.reading),
         findOpenBlobs: findOpenBlobs(videos.reading),
-        ...updateVideo(videos, jobs, audience, mentions),
-        setCover: setCover(videos, blobs, media, jobs, audience),
+        ...updateVideo(videos, jobs, audience, mentions, draw),
+        setCover: setCover(videos, blobs, draw, jobs, audience),
         deleteVideo: deleteVideo(videos, jobs, audience),
         getRenditions: getRenditions(videos.reading),
         holdVideo: holdVideo(videos, security),

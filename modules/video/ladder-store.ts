@@ -2,15 +2,21 @@ import { videoImproved } from "#contracts/events.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import { roomPerFile } from "#platform/blob/blob-store.ts";
 import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 import type { Made } from "./bench.ts";
 import { releaseBlobs } from "./blob-use-store.ts";
+import { replacedLifetimeMs } from "./rules.ts";
 import { averageBitrate, shownBy, shownColumns } from "./shown-files.ts";
+import { reasonOfTry, stepBegins } from "./steps.ts";
 import type { Tables } from "./tables.ts";
 import { unpublishedBytes } from "./upload-store.ts";
+
+/** The job that releases what was replaced: `{video} {untilMs}`. */
+export const releaseReplacedKind = "release-replaced";
 
 type MadeLadder = Extract<Made, { kind: "rungs" }>;
 
@@ -28,7 +34,42 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     await releaseBlobs(on, jobs, [id], [video.source_key, ...(await shownBy(on, id, video))]);
   }
 
+  /** Keeps for a while what is not shown any more. */
+  async function keepReplaced(on: Queryable<Tables>, id: VideoId, shownBefore: string[], jobs: Jobs) {
+    const { replaced: earlier, ...video } = await on
+      .selectFrom("video")
+      .select(shownColumns)
+      .where("id", "=", id)
+      .executeTakeFirstOrThrow();
+    const now = new Set(await shownBy(on, id, { ...video, replaced: [] }));
+    const untilMs = Date.now() + replacedLifetimeMs;
+    const known = new Set(earlier.map(({ key }) => key));
+    const added = shownBefore.filter((key) => !now.has(key) && !known.has(key));
+    if (added.length === 0) return;
+    const replaced = JSON.stringify([...earlier, ...added.map((key) => ({ key, untilMs }))]);
+    await on.updateTable("video").set({ replaced }).where("id", "=", id).execute();
+    await jobs.add(on, releaseReplacedKind, `${id} ${untilMs}`, { runAt: new Date(untilMs) });
+  }
+
   return {
+    /** Releases what was replaced long enough ago. */
+    async releaseReplaced(job: Pick<Job, "key" | "finish">, jobs: Jobs): Promise<void> {
+      const [id = "", untilMs = ""] = job.key.split(" ");
+      await inTransaction(db, async (transaction) => {
+        const video = await transaction
+          .selectFrom("video")
+          .select("replaced")
+          .where("id", "=", id)
+          .forUpdate()
+          .executeTakeFirst();
+        await job.finish(transaction);
+        // It was deleted meanwhile.
+        if (!video) return;
+        const replaced = JSON.stringify(video.replaced.filter((one) => one.untilMs > Number(untilMs)));
+        await transaction.updateTable("video").set({ replaced }).where("id", "=", id).execute();
+        await releaseRest(transaction, id as VideoId, jobs);
+      });
+    },
     /** Starts a try: undefined if the video is gone or its ladder finished. The input is the best file that there is, unless the published one is asked for. */
     async startLadder(
       id: VideoId,
@@ -36,7 +77,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     ): Promise<{ authorId: string; inputKey: string; isSource: boolean; info: MediaInfo } | undefined> {
       const video = await db
         .updateTable("video")
-        .set({ ladder: "running" })
+        .set({ ladder: "running", steps: stepBegins("improving") })
         .where("id", "=", id)
         .where("state", "in", ["ready", "published"])
         .where("ladder", "in", unfinished)
@@ -58,6 +99,16 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         info: video.info,
       };
     },
+    /** A try failed and another one follows: it waits again. */
+    async waitAgain(id: VideoId, error: unknown, nextTryAt: Date): Promise<void> {
+      const told = { reason: reasonOfTry(error), nextTryAtMs: nextTryAt.getTime() };
+      await db
+        .updateTable("video")
+        .set({ ladder: "waiting", steps: stepBegins("improving", told) })
+        .where("id", "=", id)
+        .where("ladder", "in", unfinished)
+        .execute();
+    },
     /** The room that uploads on their way were promised. */
     async promisedBytes(): Promise<number> {
       const { all, placed } = await unpublishedBytes(db);
@@ -71,12 +122,22 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       jobs: Jobs,
     ): Promise<void> {
       await events.transaction(db, async (transaction, emit) => {
+        const was = await transaction
+          .selectFrom("video")
+          .select(shownColumns)
+          .where("id", "=", id)
+          .where("ladder", "in", unfinished)
+          .forUpdate()
+          .executeTakeFirst();
+        if (!was) return;
+        const shownBefore = await shownBy(transaction, id, was);
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
-        const video = await transaction
+        await transaction
           .updateTable("video")
           .set({
             ladder: made.length === wanted ? "done" : "failed",
             ladder_rungs: wanted,
+            steps: stepBegins("improving", made.length === wanted ? {} : { reason: "RENDITIONS_FAILED" }),
             loudness: loudness && JSON.stringify(loudness),
             storyboard: storyboard && JSON.stringify(storyboard),
             renditions: JSON.stringify(
@@ -92,10 +153,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             ),
           })
           .where("id", "=", id)
-          .where("ladder", "in", unfinished)
-          .returning("id")
-          .executeTakeFirst();
-        if (!video) return;
+          .execute();
         await job.finish(transaction);
         await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
         // An operator may want none by now.
@@ -117,6 +175,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
               })),
             )
             .execute();
+        await keepReplaced(transaction, id, shownBefore, jobs);
         await releaseRest(transaction, id, jobs);
         emit(videoImproved, { videoId: id }, job.traceId);
       });
@@ -126,7 +185,7 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       await events.transaction(db, async (transaction, emit) => {
         const video = await transaction
           .updateTable("video")
-          .set({ ladder: "failed" })
+          .set({ ladder: "failed", steps: stepBegins("improving", { reason: "RENDITIONS_FAILED" }) })
           .where("id", "=", id)
           .where("ladder", "in", unfinished)
           .returning("id")

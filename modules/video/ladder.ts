@@ -16,6 +16,7 @@ export async function makeLadder(
 ): Promise<Made> {
   const { order } = bench;
 
+  let kept = 0;
   let storyboard: (Storyboard & KeptFile) | null = null;
 
   /** Of the smallest rung, which is read fastest. A video goes without it if it cannot be made. */
@@ -44,8 +45,10 @@ export async function makeLadder(
         const [{ width, height }] = rungs as [Rung];
         storyboard ??= await makeStoryboard(drafts[0]!.path, { durationMs: info.durationMs, width, height });
         const made: MadeRung[] = [];
-        for (const [at, draft] of drafts.entries())
+        for (const [at, draft] of drafts.entries()) {
           made.push({ ...rungs[at]!, ...(await bench.keep(draft, "video", signal)), shortSide: sides[at]! });
+          bench.progress(++kept / rungsOf(info, order.shortSidesPx).length);
+        }
         return made;
       },
     );

@@ -6,6 +6,7 @@ import type { startWorkers } from "#platform/jobs/workers.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { only } from "#platform/rpc/service.ts";
+import { mediaKinds } from "./bench.ts";
 import { makingKinds } from "./making.ts";
 import { remoteBench } from "./remote-bench.ts";
 import { remoteDesk, type VideoClient, workerMethods } from "./remote-desk.ts";
@@ -23,6 +24,8 @@ const countedElsewhere: Attempts = { maxAttempts: Number.POSITIVE_INFINITY };
  */
 export const mediaWorker = {
   name: "media",
+  /** Of the jobs that it takes. */
+  kinds: mediaKinds,
   calls: { video: only(VideoService, ...workerMethods) },
   async start(options: {
     video: VideoClient;

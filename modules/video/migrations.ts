@@ -180,4 +180,14 @@ export const migrations: Migrations = {
     -- Of a post of pictures, which is a video without a film; of any other none.
     alter table video.video add pictures jsonb not null default '[]';
   `,
+  "0030-steps": `
+    -- Since when, how far and why: what is told of the work on what is published, and of that on its rungs (Steps).
+    alter table video.video add steps jsonb not null default '{}';
+    -- Files that it showed before others took their place, and until when whoever plays them may: key, untilMs.
+    alter table video.video add replaced jsonb not null default '[]';
+  `,
+  "0031-order-by-author": `
+    create index concurrently if not exists video_order_by_author
+      on video.video (author_id, (coalesce(published_ms, 9223372036854775807)) desc, id desc)
+  `,
 };

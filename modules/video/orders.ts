@@ -65,6 +65,7 @@ export function createOrders(
     attempts: {
       process: {
         maxAttempts: maxAttempts.process,
+        onTryFailed: (key, error, nextTryAt) => pipeline.waitAgain(key as VideoId, error, nextTryAt),
         async onExhausted(key) {
           const message =
             "The server could not process this video. Upload it again later, or tell the operator.";
@@ -74,6 +75,7 @@ export function createOrders(
       // The video stays as it was published.
       ladder: {
         maxAttempts: maxAttempts.ladder,
+        onTryFailed: (key, error, nextTryAt) => ladders.waitAgain(key as VideoId, error, nextTryAt),
         onExhausted: (key) => ladders.failLadder(key as VideoId, jobs),
       },
     },

@@ -78,6 +78,7 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
   return {
     maxAttempts: 4,
     timeoutMs: 30 * 60_000,
+    onTryFailed: (key, error, nextTryAt) => store.waitAgain(key as VideoId, error, nextTryAt),
     async run(job) {
       try {
         await run(job);

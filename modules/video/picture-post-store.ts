@@ -29,7 +29,7 @@ export function picturePostStore(db: Kysely<Tables>) {
   return {
     /**
      * Turns uploads into a post with its first job, once; undefined if there are neither the uploads nor a post that
-     * begins with the first. Errors: UPLOAD_NOT_FOUND, NOT_A_PICTURE.
+     * begins with one of them. Errors: UPLOAD_NOT_FOUND, NOT_A_PICTURE.
      */
     async publish(post: PicturePost, jobs: Jobs): Promise<VideoRow | undefined> {
       return inTransaction(db, async (transaction) => {
@@ -41,13 +41,17 @@ export function picturePostStore(db: Kysely<Tables>) {
           .returningAll()
           .execute();
         if (uploads.length === 0)
-          return transaction
-            .selectFrom("video")
-            .selectAll()
-            .where("author_id", "=", post.authorId)
-            .where("upload_id", "=", wanted[0]!)
-            .where("pictures", "!=", sql<never>`'[]'`)
-            .executeTakeFirst();
+          return (
+            transaction
+              .selectFrom("video")
+              .selectAll()
+              .where("author_id", "=", post.authorId)
+              // Also if it is asked for again in another order: it stays as it was published.
+              .where("upload_id", "in", wanted)
+              .where(sql<boolean>`jsonb_array_length(pictures) = ${wanted.length}`)
+              .orderBy(sql`array_position(${wanted}::int8[], upload_id)`)
+              .executeTakeFirst()
+          );
         const byId = new Map(uploads.map((upload) => [upload.id, upload]));
         const pictures = post.pictures.map(({ uploadId, alt }): Required<StoredPicture> => {
           const upload = byId.get(uploadId);

@@ -8,6 +8,7 @@ import type { Job } from "#platform/jobs/workers.ts";
 import { blobUseStore, releaseBlobs } from "./blob-use-store.ts";
 import { publishReady } from "./publication.ts";
 import { shownKeys } from "./shown-files.ts";
+import { improvingProgress, reasonOfTry, stepBegins } from "./steps.ts";
 import type { StoredPicture, Tables } from "./tables.ts";
 import type { VideoRow } from "./video-lists.ts";
 
@@ -40,17 +41,27 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     startProcessing: (id: VideoId): Promise<VideoRow | undefined> =>
       db
         .updateTable("video")
-        .set({ state: "processing", progress: 0 })
+        .set({ state: "processing", progress: 0, steps: stepBegins("processing") })
         .where("id", "=", id)
         .where("state", "in", ["uploaded", "processing"])
         .returningAll()
         .executeTakeFirst(),
+    /** Of the work that is under way: what is published, or later its rungs. */
     async setProgress(id: VideoId, progress: number): Promise<void> {
+      await sql`
+        update video.video set
+          progress = case when state = 'processing' then ${progress}::float4 else progress end,
+          steps = case when state = 'processing' then steps else ${improvingProgress(progress)} end
+        where id = ${id} and (state = 'processing' or ladder = 'running')`.execute(db);
+    },
+    /** A try failed and another one follows: it waits again. */
+    async waitAgain(id: VideoId, error: unknown, nextTryAt: Date): Promise<void> {
+      const told = { reason: reasonOfTry(error), nextTryAtMs: nextTryAt.getTime() };
       await db
         .updateTable("video")
-        .set({ progress })
+        .set({ state: "uploaded", progress: 0, steps: stepBegins("processing", told) })
         .where("id", "=", id)
-        .where("state", "=", "processing")
+        .where("state", "in", ["uploaded", "processing"])
         .execute();
     },
     /**
@@ -65,7 +76,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     ): Promise<boolean> {
       const shown = shownKeys({
         ...{ play_key: result.playKey, cover_key: result.coverKey },
-        ...{ storyboard: null, pictures: result.pictures },
+        ...{ storyboard: null, pictures: result.pictures, replaced: [] },
       });
       return events.transaction(db, async (transaction, emit) => {
         // The video is locked before the job, as when it is deleted; else the two could deadlock.
@@ -86,6 +97,7 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             pictures: JSON.stringify(result.pictures),
             ladder: result.rungs > 0 ? "waiting" : "none",
             ladder_rungs: result.rungs,
+            steps: stepBegins(result.rungs > 0 ? ["processing", "improving"] : "processing"),
           })
           .where("id", "=", id)
           .where("state", "=", "processing")
@@ -109,7 +121,12 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       await inTransaction(db, async (transaction) => {
         const failed = await transaction
           .updateTable("video")
-          .set({ state: "failed", failure_reason: failure.reason, failure_message: failure.message })
+          .set({
+            state: "failed",
+            failure_reason: failure.reason,
+            failure_message: failure.message,
+            steps: stepBegins("processing", { reason: failure.reason }),
+          })
           .where("id", "=", id)
           .where("state", "in", ["uploaded", "processing"])
           .returning("id")

@@ -1,9 +1,11 @@
 import type { BlobStore } from "#platform/blob/blob-store.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { JobKind } from "#platform/jobs/workers.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { rungsOf } from "#platform/media/plan.ts";
 import { type Bench, type Made, withDrafts } from "./bench.ts";
 import type { BlobUseStore } from "./blob-use-store.ts";
+import type { LadderStore } from "./ladder-store.ts";
 import { firstRenditionShortSidePx } from "./rules.ts";
 
 const progressEveryMs = 500;
@@ -41,6 +43,10 @@ export async function processVideo(bench: Bench, media: Media, signal: AbortSign
       rungs,
     };
   });
+}
+
+export function releaseReplaced(store: LadderStore, jobs: Jobs): JobKind {
+  return { maxAttempts: 10, timeoutMs: 60_000, run: (job) => store.releaseReplaced(job, jobs) };
 }
 
 export function removeBlob(store: BlobUseStore, blobs: BlobStore): JobKind {

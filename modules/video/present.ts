@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { LadderState, type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
+import { LadderState, type StepStateSchema, type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
+import { endsAtMs, type StepName, type Steps } from "./steps.ts";
 import type { ShownVideo } from "./video-lists.ts";
 import { toVisibility } from "./visibility.ts";
 
@@ -55,6 +56,28 @@ export function toVideo(
     ladderRungs: video.ladder_rungs,
     renditions: video.renditions,
     pictures: video.pictures.map(({ source: _, ...picture }) => picture),
+    ...(video.author_id === callerId && {
+      processing: toStep(video.steps.processing, video.state === "processing" ? video.progress : 0),
+      improving: toStep(
+        video.steps.improving,
+        video.ladder === "running" ? (video.steps.improving?.progress ?? 0) : 0,
+      ),
+    }),
     held: video.held && (moderator === true || video.author_id === callerId),
   };
+}
+
+function toStep(
+  step: Steps[StepName],
+  progress: number,
+): MessageInitShape<typeof StepStateSchema> | undefined {
+  return (
+    step && {
+      sinceMs: step.sinceMs,
+      progress,
+      endsAtMs: endsAtMs(step, progress),
+      failureReason: step.reason ?? "",
+      nextTryAtMs: step.nextTryAtMs ?? 0,
+    }
+  );
 }

@@ -19,6 +19,9 @@ export const writerMs = 6_000;
 /** A staged file that was not written to for an hour belongs to a process that died. */
 export const stagedLifetimeMs = 3_600_000;
 
+/** Who plays a film while its rungs are made anew goes on with those there were; longer than films are. */
+export const replacedLifetimeMs = 3_600_000;
+
 /** How long a job of a worker in another process is nobody else's without a word of it. */
 export const mediaLeaseMs = 12_000;
 /** Of a file that goes from one process to another, in one call. */

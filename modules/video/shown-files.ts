@@ -3,19 +3,20 @@ import type { Queryable } from "#platform/db/database.ts";
 import type { Tables } from "./tables.ts";
 
 /** The columns of a video that say so, beside its rungs. */
-export const shownColumns = ["play_key", "cover_key", "storyboard", "pictures"] as const;
+export const shownColumns = ["play_key", "cover_key", "storyboard", "pictures", "replaced"] as const;
 type ShownColumns = Pick<Selectable<Tables["video"]>, (typeof shownColumns)[number]>;
 
-/** The blobs that a published video shows. */
+/** The blobs that a published video shows, to those who play what was replaced too. */
 export async function shownBy(on: Queryable<Tables>, id: string, video: ShownColumns): Promise<string[]> {
   const rungs = await on.selectFrom("rendition").select("key").where("video_id", "=", id).execute();
   return [...shownKeys(video), ...rungs.map(({ key }) => key)];
 }
 
 /** The same without rungs. */
-export function shownKeys({ play_key, cover_key, storyboard, pictures }: ShownColumns): string[] {
+export function shownKeys({ play_key, cover_key, storyboard, pictures, replaced }: ShownColumns): string[] {
   const sizes = pictures.flatMap((picture) => picture.sizes.map(({ key }) => key));
-  return [...new Set([play_key, cover_key, storyboard?.key ?? "", ...sizes].filter(Boolean))];
+  const past = replaced.map(({ key }) => key);
+  return [...new Set([play_key, cover_key, storyboard?.key ?? "", ...sizes, ...past].filter(Boolean))];
 }
 
 /** Of a rung, in bits per second. */

@@ -4,6 +4,7 @@ import type { Loudness } from "#platform/media/loudness.ts";
 import type { MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
 import type { Storyboard } from "#platform/media/storyboard.ts";
 import type { Mentions } from "./mentions.ts";
+import type { Steps } from "./steps.ts";
 import type { VisibilityName } from "./visibility.ts";
 
 type Json<T> = ColumnType<T, string, string>;
@@ -96,6 +97,8 @@ export interface Tables extends JobTables {
     storyboard: ColumnType<(Storyboard & { key: string }) | null, string | null | undefined, string | null>;
     renditions: ColumnType<ShownRendition[], string | undefined, string>;
     pictures: ColumnType<StoredPicture[], string | undefined, string>;
+    steps: Generated<Steps>;
+    replaced: ColumnType<{ key: string; untilMs: number }[], string | undefined, string>;
   };
   rendition: {
     video_id: string;

@@ -6,7 +6,7 @@ import type { Tables } from "./tables.ts";
 
 export type VideoRow = Selectable<Tables["video"]>;
 /** The public columns of a video, without what only the pipeline needs, which is most of a row. */
-export type ShownVideo = Omit<VideoRow, "info" | "loudness" | "source_key" | "upload_id">;
+export type ShownVideo = Omit<VideoRow, "info" | "loudness" | "source_key" | "upload_id" | "replaced">;
 
 const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),
@@ -14,11 +14,15 @@ const shown = [
   ...(["created_at", "published_ms", "held", "notices", "description", "mentions", "edited_at"] as const),
   ...(["visibility", "download_allowed", "draft", "publish_at_ms"] as const),
   ...(["thumb_hash", "ladder", "ladder_rungs", "renditions", "storyboard", "cover_times_ms"] as const),
-  "pictures",
+  ...(["pictures", "steps"] as const),
 ] satisfies (keyof ShownVideo)[];
 
 /** A video's place in feeds. */
 const placed = ["id", "published_ms", "author_id", "visibility"] as const;
+
+const unpublishedMs = sql.raw("9223372036854775807");
+/** The place in the list of an author's: an index has it. */
+const placeOfAuthors = sql<string>`coalesce(published_ms, ${unpublishedMs})`;
 
 /** The SQL of reading videos. */
 export function videoLists(db: Kysely<Tables>) {
@@ -27,17 +31,35 @@ export function videoLists(db: Kysely<Tables>) {
       db.selectFrom("video").select(shown).where("id", "=", sql<string>`any(${ids}::int8[])`).execute(),
     renditionsOf: (id: string) =>
       db.selectFrom("rendition").selectAll().where("video_id", "=", id).orderBy("short_side").execute(),
-    /** As the author sees them, or as friends or all others do. */
+    /**
+     * What is not published first, the newest upload before the others, then by the time of publication: as the author
+     * sees them, or as friends or all others do.
+     */
     listByAuthor(
       authorId: UserId,
-      page: { beforeId?: string; limit: number; everyState: boolean; for?: "friends" | "all" },
+      page: {
+        before?: { id: string; publishedMs: number | undefined };
+        limit: number;
+        everyState: boolean;
+        for?: "friends" | "all";
+      },
     ) {
       let videos = db.selectFrom("video").select(shown).where("author_id", "=", authorId);
-      if (page.beforeId) videos = videos.where("id", "<", page.beforeId);
+      if (page.before) {
+        const { id, publishedMs } = page.before;
+        const place =
+          publishedMs === undefined
+            ? sql`(select ${placeOfAuthors} from video.video where id = ${id}::int8)`
+            : sql`coalesce(nullif(${publishedMs}::int8, 0), ${unpublishedMs})`;
+        // One that is gone leaves the start of what is published.
+        videos = videos.where(
+          sql<boolean>`(${placeOfAuthors}, id) < (coalesce(${place}, ${unpublishedMs}), ${id}::int8)`,
+        );
+      }
       if (!page.everyState) videos = videos.where("state", "=", "published");
       if (page.for === "friends") videos = videos.where("visibility", "in", listed);
       if (page.for === "all") videos = videos.where("visibility", "=", "public");
-      return videos.orderBy("id", "desc").limit(page.limit).execute();
+      return videos.orderBy(placeOfAuthors, "desc").orderBy("id", "desc").limit(page.limit).execute();
     },
     listPublished(before: { ms: number; id: string } | undefined, limit: number, withFriends = false) {
       let videos = db.selectFrom("video").select(placed).where("state", "=", "published");
@@ -67,7 +89,7 @@ export function videoLists(db: Kysely<Tables>) {
           where u.key = asked.key and v.state = 'published' and v.visibility = 'public'
             and (asked.key in (v.play_key, v.cover_key, v.storyboard ->> 'key') or exists (
               select from video.rendition r where r.video_id = v.id and r.key = asked.key
-            ) or v.pictures @> jsonb_build_array(jsonb_build_object(
+            ) or v.replaced @> jsonb_build_array(jsonb_build_object('key', asked.key)) or v.pictures @> jsonb_build_array(jsonb_build_object(
               'sizes', jsonb_build_array(jsonb_build_object('key', asked.key))
             )))
         )`.execute(db);

@@ -456,5 +456,29 @@ test("lists are newest first and as long as asked", async () => {
   const list = (more: object) => store.listByAuthor(ann, { limit: 10, everyState: false, ...more });
   expect(idsOf(await list({}))).toEqual(newest);
   expect(idsOf(await list({ everyState: true }))).toEqual([ids[3], ...newest]);
-  expect(idsOf(await list({ beforeId: newest[0], limit: 1 }))).toEqual([newest[1]]);
+  for (const publishedMs of [1000, undefined])
+    expect(idsOf(await list({ before: { id: newest[0], publishedMs }, limit: 1 }))).toEqual([newest[1]]);
+});
+
+test("an author's list has first what is not published, then by the time of publication; its pages leave nothing out", async () => {
+  const ids: VideoId[] = [];
+  for (let i = 0; i < 5; i++) ids.push(await processing());
+  // The oldest is still worked on; of the others the first was published last.
+  for (const [i, id] of ids.slice(1).entries()) {
+    await finish(id);
+    await own.database.pool.query("update video.video set published_ms = $1 where id = $2", [9000 - i, id]);
+  }
+  const page = (before?: { id: string; publishedMs: number }) =>
+    store.listByAuthor(ann, { limit: 1, everyState: true, ...(before && { before }) });
+  const seen: string[] = [];
+  let before: { id: string; publishedMs: number } | undefined;
+  for (;;) {
+    const [row] = await page(before);
+    if (!row) break;
+    seen.push(row.id);
+    before = { id: row.id, publishedMs: Number(row.published_ms ?? 0) };
+    // It is published while one reads: it may come again, and nothing is left out for that.
+    if (seen.length === 1) await finish(ids[0]!);
+  }
+  expect(seen).toEqual([ids[0], ids[0], ...ids.slice(1)]);
 });

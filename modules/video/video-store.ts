@@ -20,6 +20,13 @@ import { videoLists } from "./video-lists.ts";
 import { toVisibility, type VisibilityName } from "./visibility.ts";
 
 /** What is changed of a video; `mentions` has those of the new texts. */
+/** Another cover, whose file `place` puts in its place. */
+export interface NewCover {
+  key: string;
+  thumbHash: string;
+  place(): Promise<void>;
+}
+
 export interface VideoChange {
   title?: string;
   description?: string;
@@ -69,9 +76,16 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     },
     /**
      * Changes a video, with its count, job and events; a draft that need not wait any more is published with it. False
-     * if it is not the author's or is on hold. Error: ALREADY_PUBLISHED.
+     * if it is not the author's or is on hold, or if it is to get another cover and is not made. Error:
+     * ALREADY_PUBLISHED.
      */
-    async updateVideo(id: VideoId, authorId: UserId, change: VideoChange, jobs: Jobs): Promise<boolean> {
+    async updateVideo(
+      id: VideoId,
+      authorId: UserId,
+      change: VideoChange,
+      jobs: Jobs,
+      cover?: NewCover,
+    ): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
         const found = await changeable(transaction, id, authorId);
         if (!found) return false;
@@ -79,6 +93,11 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         const was = { ...found, publish_at_ms: publishAtMs };
         const published = was.state === "published";
         if (published && (change.draft || change.publish_at_ms)) throw refusal("ALREADY_PUBLISHED");
+        if (cover) {
+          if (!published && was.state !== "ready") return false;
+          await showCover(transaction, { id, was: was.cover_key, cover }, jobs);
+          if (published) emit(videoImproved, { videoId: id });
+        }
         const now = { ...was, ...change };
         const edited = now.title !== was.title || now.description !== was.description;
         const changed = edited || now.download_allowed !== was.download_allowed;
@@ -122,42 +141,6 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         return true;
       });
     },
-    /** Gives a published video another cover, whose file `place` puts in its place; false if it is not the author's to change. */
-    async setCover(
-      id: VideoId,
-      authorId: UserId,
-      cover: { key: string; thumbHash: string; place(): Promise<void> },
-      jobs: Jobs,
-    ): Promise<boolean> {
-      return events.transaction(db, async (transaction, emit) => {
-        // Locked, so that nobody takes the new file for one that is not needed.
-        const was = await changeable(transaction, id, authorId);
-        if (was?.state !== "published") return false;
-        await lockBlob(transaction, cover.key);
-        await transaction
-          .insertInto("blob_use")
-          .values({ key: cover.key, owner_id: id })
-          .onConflict((conflict) => conflict.doNothing())
-          .execute();
-        await cover.place();
-        await transaction
-          .updateTable("video")
-          .set({ cover_key: cover.key, thumb_hash: cover.thumbHash })
-          .where("id", "=", id)
-          .execute();
-        if (was.cover_key !== cover.key) {
-          await transaction
-            .deleteFrom("blob_use")
-            .where("owner_id", "=", id)
-            .where("key", "=", was.cover_key)
-            .execute();
-          await lockBlob(transaction, was.cover_key);
-          await jobs.add(transaction, "remove-blob", was.cover_key);
-        }
-        emit(videoImproved, { videoId: id });
-        return true;
-      });
-    },
     /** Puts a video on hold or ends the hold; false if there is none. */
     async setHeld(id: VideoId, held: boolean): Promise<boolean> {
       return events.transaction(db, async (transaction, emit) => {
@@ -174,6 +157,30 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       });
     },
   };
+}
+
+/** Its new file is locked, so that nobody takes it for one that is not needed; the one before is released. */
+async function showCover(
+  on: Transaction<Tables>,
+  { id, was, cover }: { id: VideoId; was: string; cover: NewCover },
+  jobs: Jobs,
+): Promise<void> {
+  await lockBlob(on, cover.key);
+  await on
+    .insertInto("blob_use")
+    .values({ key: cover.key, owner_id: id })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await cover.place();
+  await on
+    .updateTable("video")
+    .set({ cover_key: cover.key, thumb_hash: cover.thumbHash })
+    .where("id", "=", id)
+    .execute();
+  if (was === cover.key) return;
+  await on.deleteFrom("blob_use").where("owner_id", "=", id).where("key", "=", was).execute();
+  await lockBlob(on, was);
+  await jobs.add(on, "remove-blob", was);
 }
 
 /** What may be changed of a video, locked until the transaction ends. */

@@ -33,6 +33,8 @@ export interface Attempts {
   maxAttempts: number;
   /** Errors after which a job is snoozed: tried again later, without limit, since the attempt does not count. A full disk, and files that cannot be reached, always are. */
   snoozeOn?(error: unknown): boolean;
+  /** Called after an attempt has failed that another one follows, at that time. */
+  onTryFailed?(key: string, error: unknown, nextTryAt: Date): Promise<void>;
   /** Called after the last attempt has failed, and again until the call succeeds. */
   onExhausted?(key: string, error: unknown): Promise<void>;
 }
@@ -88,17 +90,20 @@ export function jobDesk(
   return {
     async claim({ kinds, exceptIds, lightOnly, exceptOwners, dueForMs }) {
       const id = await owner();
+      // One that a remote worker was given and does not name: the answer was lost, so this is the same attempt.
+      const lost = leaseMs ? sql<boolean>`coalesce(lease_owner = ${id}, false)` : sql<boolean>`false`;
       let due = db
         .selectFrom("job")
         .select("id")
         .where("dead", "=", false)
-        .where("run_at", "<=", sql<Date>`now() - ${dueForMs} * interval '1 ms'`)
+        .where(sql<boolean>`(${lost} or run_at <= now() - ${dueForMs} * interval '1 ms')`)
         .where(
           sql<boolean>`(lease_owner is null or lease_owner = ${id}
             or not exists (select from lease.process p where p.id = lease_owner))`,
         )
         .where("kind", "in", kinds)
         .where("id", "!=", sql<string>`all(${exceptIds}::int8[])`)
+        .orderBy(sql`case when ${lost} then 0 else 1 end`)
         .orderBy(sql`coalesce(turn_at, run_at)`)
         .orderBy("id")
         .limit(1)
@@ -110,7 +115,7 @@ export function jobDesk(
       return (
         db
           .updateTable("job")
-          .set({ lease_owner: id, attempts: sql`attempts + 1`, ...leased })
+          .set({ lease_owner: id, attempts: sql`attempts + case when ${lost} then 0 else 1 end`, ...leased })
           // As an array, because a plain subquery can run several times and lock more rows than the limit.
           .where("id", "=", sql<string>`any(array(${due}))`)
           .returningAll()
@@ -162,7 +167,7 @@ export function jobDesk(
         log.warn({ err: error, job: job.kind, key: job.key, attempt: job.attempts, last }, "job failed");
       const pauses = uncounted ? snoozePauses : 4 ** (job.attempts - 1);
       const delayMs = interrupted ? 0 : Math.min(pauseMs * pauses, longestPauseMs);
-      await db
+      const given = await db
         .updateTable("job")
         .set({
           lease_owner: null,
@@ -173,14 +178,20 @@ export function jobDesk(
         })
         .where("id", "=", job.id)
         .where("lease_owner", "=", job.lease_owner)
-        .execute();
+        .returning("run_at")
+        .executeTakeFirst();
+      // People are told; the job itself is in its place already.
+      if (given && !last && !interrupted)
+        await kind
+          .onTryFailed?.(job.key, error, given.run_at)
+          .catch((failure) => log.warn({ err: failure, job: job.kind }, "could not tell of a failed try"));
       return { delayMs, last };
     },
   };
 }
 
 /** The place where files are is full or away, which passes and is no fault of the job. */
-const hasNoPlace = (error: unknown) =>
+export const hasNoPlace = (error: unknown) =>
   isDiskFull(error) || (error instanceof DomainError && error.reason === "BLOBS_UNAVAILABLE");
 
 /** Removes a job in the transaction of its effect. Throws when another worker has taken it over. */

@@ -2116,7 +2116,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an upload, or several as a post of pictures
-         * @description With `uploadId` a video, with `pictures` a post of pictures, in their order. Asking again for the same upload, or the same first picture, gives the same video.
+         * @description With `uploadId` a video, with `pictures` a post of pictures, in their order. Asking again for the same upload, or the same pictures in whatever order, gives the same video as it was published.
          */
         post: {
             parameters: {
@@ -2279,7 +2279,7 @@ export interface paths {
                     "application/json": {
                         /** @description Whether there may be more comments. */
                         commentsAllowed?: boolean;
-                        /** @description The time of the picture that is the cover; once it is published. */
+                        /** @description The time of the picture that is the cover; once the video is made. If it cannot be, nothing is changed. */
                         coverAtMs?: number;
                         /** @description At most 2,000 characters, with at most 100 line breaks. */
                         description?: string;
@@ -3546,11 +3546,32 @@ export interface components {
              * @enum {string}
              */
             state: "uploaded" | "processing" | "ready" | "published" | "failed";
-            /** @description What is done for the video after its publication. It can be played before; also if a step fails. */
+            /** @description The work on the video. `processing` makes what is published, and only its author is told of it, as of `since`, `progress`, `endsAt`, `failure` and `nextTryAt`, which are null for everybody else. `renditions` improves what is published already: it can be played before, and also if this fails (RENDITIONS_FAILED). */
             steps: {
+                /** @description Of `total`: pictures or renditions that are made. */
                 done: number;
+                /**
+                 * Format: date-time
+                 * @description When that work will probably end.
+                 */
+                endsAt: string | null;
+                failure: {
+                    message: string;
+                    reason: string;
+                } | null;
                 /** @enum {string} */
-                name: "renditions";
+                name: "processing" | "renditions";
+                /**
+                 * Format: date-time
+                 * @description When a step whose try failed is tried again.
+                 */
+                nextTryAt: string | null;
+                progress: number | null;
+                /**
+                 * Format: date-time
+                 * @description When it came into this state.
+                 */
+                since: string | null;
                 /** @enum {string} */
                 state: "waiting" | "running" | "done" | "failed";
                 total: number;

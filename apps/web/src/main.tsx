@@ -16,6 +16,8 @@ import { ServicesProvider } from "./api/services.tsx";
 import { createSession } from "./api/session.ts";
 import { firstAnswers, firstFilmMoves, hideFirstScreen } from "./feed/first-screen.ts";
 import { I18nProvider } from "./i18n/i18n.tsx";
+import { pickLanguage } from "./i18n/language.ts";
+import { loadDictionary } from "./i18n/load-dictionary.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
@@ -39,6 +41,8 @@ const isMissing = ({ data, error }: { data: unknown; error: unknown }) =>
 
 const local = browserStorage(() => localStorage);
 const preferences = createPreferences(local);
+const language = pickLanguage(preferences.get().language, navigator.languages);
+const dictionary = loadDictionary(language);
 followTheme(preferences, document.documentElement);
 followHistory(history);
 hideTornImages(document);
@@ -96,11 +100,12 @@ if (!isGuest) session.accessToken().catch(() => {});
 
 // Rendering blocks the main thread, and everything that a member sees waits for the renewal.
 await (isGuest ? firstFilmMoves() : Promise.race([renewalSent, delay(RENEWAL_START_MS)]));
+const first = { language, dictionary: await dictionary };
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts }}>
       <QueryClientProvider client={cache}>
-        <I18nProvider>
+        <I18nProvider first={first}>
           <ToastProvider>
             <SoundProvider>
               <App />

@@ -1,5 +1,13 @@
 import { type Comment, Reaction } from "#contracts/gen/interaction_pb.ts";
-import { LadderState, type Upload, type Video, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
+import {
+  LadderState,
+  type StepState,
+  type Upload,
+  type Video,
+  VideoState,
+  Visibility,
+} from "#contracts/gen/video_pb.ts";
+import { reasons } from "#contracts/reasons.ts";
 import { entitiesOf } from "#platform/text/entities.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
 import type { Person } from "../composition/people.ts";
@@ -138,11 +146,64 @@ const ladders = {
   [LadderState.FAILED]: "failed",
 } as const;
 
-/** What is done for a video after its publication. */
-function toSteps({ ladder, renditions, ladderRungs }: Video) {
-  const state = ladders[ladder];
-  return state ? [{ name: "renditions" as const, state, done: renditions.length, total: ladderRungs }] : [];
+const processings = {
+  [VideoState.UNSPECIFIED]: "waiting",
+  [VideoState.UPLOADED]: "waiting",
+  [VideoState.PROCESSING]: "running",
+  [VideoState.READY]: "done",
+  [VideoState.PUBLISHED]: "done",
+  [VideoState.FAILED]: "failed",
+} as const;
+
+/** The work on a video: for its author with what is published first, and since when, how far and why. */
+function toSteps(video: Video) {
+  const { state, processing, improving, ladder, renditions, ladderRungs, pictures } = video;
+  const rungs = ladders[ladder];
+  const isMade = processings[state] === "done";
+  const total = pictures.length || 1;
+  const done = isMade ? total : Math.floor((processing?.progress ?? 0) * total);
+  return [
+    ...(processing
+      ? [
+          {
+            name: "processing" as const,
+            state: processings[state],
+            done,
+            total,
+            ...told(processing, video.failureMessage),
+          },
+        ]
+      : []),
+    ...(rungs
+      ? [
+          {
+            ...{ name: "renditions" as const, state: rungs },
+            // Those of an earlier time can be played until these are there.
+            done:
+              rungs === "running" ? Math.round((improving?.progress ?? 0) * ladderRungs) : renditions.length,
+            total: ladderRungs,
+            ...told(improving),
+          },
+        ]
+      : []),
+  ];
 }
+
+function told(step: StepState | undefined, failureMessage = "") {
+  const { sinceMs = 0, progress = 0, endsAtMs = 0, failureReason = "", nextTryAtMs = 0 } = step ?? {};
+  return {
+    since: sinceMs ? toTime(sinceMs) : null,
+    progress: progress || null,
+    endsAt: endsAtMs ? toTime(endsAtMs) : null,
+    failure: failureReason
+      ? { reason: failureReason, message: failureMessage || sayingOf(failureReason) }
+      : null,
+    nextTryAt: nextTryAtMs ? toTime(nextTryAtMs) : null,
+  };
+}
+
+/** What a reason without holes says. */
+const sayingOf = (reason: string) => (reasons as Record<string, { says: string }>)[reason]?.says ?? reason;
 
 const notices: Record<string, string> = {
   VIDEO_CUT_OFF: "The end of this file is missing. It is published up to where it is whole.",
@@ -184,7 +245,14 @@ export function toTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** The cursor of a list by author: the last id of a full page. */
+/** The cursor of a list by author: when the last one of a full page was published (0: it is not), and its id. */
 export function nextCursor(videos: Video[], more: boolean): string | null {
-  return more ? (videos.at(-1)?.id ?? null) : null;
+  const last = videos.at(-1);
+  return more && last ? `${last.publishedAtMs}-${last.id}` : null;
+}
+
+/** Of an earlier release it is the id alone. */
+export function fromCursor(cursor = "") {
+  const [, publishedMs, id = ""] = /^(?:(\d{1,15})-)?(\d{1,19})$/.exec(cursor) ?? [];
+  return { beforeId: id, ...(publishedMs && { beforePublishedMs: Number(publishedMs) }) };
 }

@@ -6,7 +6,7 @@ import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { fileOf } from "./file-body.ts";
-import { nextCursor, toApiUser, toApiVideo } from "./present.ts";
+import { fromCursor, nextCursor, toApiUser, toApiVideo } from "./present.ts";
 import { answers, IdParams, PageQuery, pageOf } from "./schemas.ts";
 
 /** Profiles of people, and one's own. */
@@ -30,7 +30,7 @@ export function profileRoutes({
 
   async function videosOf(authorId: string, query: PageQuery, request: FastifyRequest, everyState: boolean) {
     const call = callOf(request);
-    const page = { authorId, beforeId: query.cursor ?? "", limit: query.limit, everyState };
+    const page = { authorId, ...fromCursor(query.cursor), limit: query.limit, everyState };
     const { videos, more } = await video.listByAuthor(page, call);
     const urls = urlsFor(request);
     const items = (await composer.videoViews(videos, call)).map((view) => toApiVideo(view, urls));

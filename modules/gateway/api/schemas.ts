@@ -185,14 +185,35 @@ const Video = Type.Object(
     ),
     steps: Type.Array(
       Type.Object({
-        name: oneOf("renditions"),
+        name: oneOf("processing", "renditions"),
         state: oneOf("waiting", "running", "done", "failed"),
-        done: Type.Integer(),
+        done: Type.Integer({ description: "Of `total`: pictures or renditions that are made." }),
         total: Type.Integer(),
+        since: nullableText(
+          Type.String({ format: "date-time", description: "When it came into this state." }),
+        ),
+        progress: nullable(Type.Number({ description: "Of the work under way, 0 to 1, where it is known." })),
+        endsAt: nullableText(
+          Type.String({ format: "date-time", description: "When that work will probably end." }),
+        ),
+        failure: nullable(
+          Type.Object(
+            { reason: Type.String(), message: Type.String() },
+            {
+              description:
+                "Why it failed; of a step that waits, why its last try did: DISK_FULL, BLOBS_UNAVAILABLE, TRY_FAILED.",
+            },
+          ),
+        ),
+        nextTryAt: nullableText(
+          Type.String({ format: "date-time", description: "When a step whose try failed is tried again." }),
+        ),
       }),
       {
         description:
-          "What is done for the video after its publication. It can be played before; also if a step fails.",
+          "The work on the video. `processing` makes what is published, and only its author is told of it, as of " +
+          "`since`, `progress`, `endsAt`, `failure` and `nextTryAt`, which are null for everybody else. `renditions` " +
+          "improves what is published already: it can be played before, and also if this fails (RENDITIONS_FAILED).",
       },
     ),
     coverUrl: nullableText(Type.String({ description: "JPEG; null until published." })),

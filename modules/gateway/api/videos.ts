@@ -81,7 +81,7 @@ export function videoRoutes({
           summary: "Publish an upload, or several as a post of pictures",
           description:
             "With `uploadId` a video, with `pictures` a post of pictures, in their order. Asking again for the same upload, " +
-            "or the same first picture, gives the same video.",
+            "or the same pictures in whatever order, gives the same video as it was published.",
           tags: ["videos"],
           body: Type.Object({
             uploadId: Type.Optional(Id),
@@ -150,7 +150,8 @@ export function videoRoutes({
               Type.Integer({
                 minimum: 0,
                 maximum: 86_400_000,
-                description: "The time of the picture that is the cover; once it is published.",
+                description:
+                  "The time of the picture that is the cover; once the video is made. If it cannot be, nothing is changed.",
               }),
             ),
             draft: Type.Optional(Draft),
@@ -172,9 +173,8 @@ export function videoRoutes({
         const call = callOf(request);
         const { id } = request.params;
         const { commentsAllowed, coverAtMs, ...change } = request.body;
-        const updated = await video.updateVideo({ id, ...inNumbers(change) }, call);
-        const picture = { case: "atMs" as const, value: coverAtMs ?? 0 };
-        const changed = coverAtMs === undefined ? updated : await video.setCover({ id, picture }, call);
+        const cover = coverAtMs === undefined ? {} : { coverAtMs };
+        const changed = await video.updateVideo({ id, ...inNumbers(change), ...cover }, call);
         // Theirs to keep. If it fails, the same request does the rest.
         if (commentsAllowed !== undefined)
           await interaction.closeComments({ videoId: id, closed: !commentsAllowed }, call);

@@ -9,7 +9,7 @@ import { type ClaimedJob, finishJob } from "#platform/jobs/job-desk.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
-import { extensionOf, type Made, type MadeNamespace, type MakingKind } from "../bench.ts";
+import { extensionOf, type Made, type MadeNamespace, type MakingKind, mediaKinds } from "../bench.ts";
 import type { BlobUseStore } from "../blob-use-store.ts";
 import { VideoGone } from "../keep-blob.ts";
 import type { Orders } from "../orders.ts";
@@ -27,7 +27,7 @@ type FinishRequest = Parameters<Requests["finishMediaJob"]>[0];
 const maxJobs = 100;
 /** Jobs of which nothing is left to do, before a worker that asks gets none. */
 const maxEmpty = 10;
-const kinds: readonly string[] = ["process", "ladder"];
+const kinds: readonly string[] = mediaKinds;
 const maxFileBytes = 4 * 1024 ** 3;
 
 /** For workers in other processes: they lease jobs, read what these are made of, and deliver what they have made. */

@@ -64,7 +64,9 @@ export function listByAuthor(store: StoreFor<VideoStore>, audience: Audience): S
     const pageFor = (whom: "friends" | "all" | undefined) =>
       takePage(request.limit, maxPage, (limit) =>
         store(call).listByAuthor(request.authorId as UserId, {
-          ...(isId(request.beforeId) && { beforeId: request.beforeId }),
+          ...(isId(request.beforeId) && {
+            before: { id: request.beforeId, publishedMs: timeOf(request.beforePublishedMs) },
+          }),
           limit,
           everyState: request.everyState && isAuthor,
           ...(whom && { for: whom }),
@@ -75,6 +77,11 @@ export function listByAuthor(store: StoreFor<VideoStore>, audience: Audience): S
     if ((await audience.visible(page.rows, call)).length < page.rows.length) page = await pageFor("all");
     return { videos: page.rows.map((row) => toVideo(row, call)), more: page.after !== undefined };
   };
+}
+
+/** Any number is a valid time. */
+function timeOf(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.max(0, Math.min(Math.ceil(ms) || 0, Number.MAX_SAFE_INTEGER));
 }
 
 export function listPublished(store: StoreFor<VideoStore>): Service["listPublished"] {

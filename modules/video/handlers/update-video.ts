@@ -7,16 +7,17 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { type Audience, mayNotChange } from "../audience.ts";
+import type { DrawCover } from "../draw-cover.ts";
 import type { FindMentions } from "../mentions.ts";
 import { toVideo } from "../present.ts";
 import { checkDescription, checkPublishAt, checkTitle } from "../rules.ts";
-import type { VideoStore } from "../video-store.ts";
+import type { NewCover, VideoStore } from "../video-store.ts";
 import { visibilityNamed } from "../visibility.ts";
 
 type Service = Handlers<typeof VideoService>;
 type Change = Pick<
   UpdateVideoRequest,
-  "id" | "title" | "description" | "visibility" | "downloadAllowed" | "draft" | "publishAtMs"
+  "id" | "title" | "description" | "visibility" | "downloadAllowed" | "draft" | "publishAtMs" | "coverAtMs"
 >;
 
 /** Changes of one's own video. */
@@ -25,9 +26,10 @@ export function updateVideo(
   jobs: Jobs,
   audience: Audience,
   findMentions: FindMentions,
+  draw: DrawCover,
 ): Pick<Service, "updateVideo" | "changeTitle"> {
   async function update(
-    { id, title, description, visibility, downloadAllowed, ...when }: Change,
+    { id, title, description, visibility, downloadAllowed, coverAtMs, ...when }: Change,
     call: ServedCall,
   ) {
     const caller = requireCaller(call) as UserId;
@@ -55,7 +57,11 @@ export function updateVideo(
       ...timed,
       mentions: { ...was.mentions, ...found },
     };
-    const changed = await store(call).updateVideo(id as VideoId, caller, change, jobs);
+    const save = (cover?: NewCover) => store(call).updateVideo(id as VideoId, caller, change, jobs, cover);
+    if (was.held) throw await mayNotChange(was, call, audience);
+    const changed = await (coverAtMs === undefined
+      ? save()
+      : draw(was, { case: "atMs", value: coverAtMs }, call, save));
     const [video] = await store(call).videosById([id]);
     if (!changed || !video) throw await mayNotChange(video, call, audience);
     return toVideo(video, call);

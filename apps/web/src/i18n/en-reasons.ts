@@ -80,6 +80,9 @@ export const reasons = {
   RENDITION_TOO_LARGE: "The converted video would be too large. Shorten it or export it smaller.",
   MEDIA_TOO_HEAVY: "The video needs more memory or work than this server has for it. Export it smaller.",
   MEDIA_TIMEOUT: "Preparing the video took too long. Try again with a shorter or smaller one.",
+  TRY_FAILED: "The server could not do it this time.",
+  RENDITIONS_FAILED:
+    "Not every size could be made. The video can be watched all the same; the operator can have the rest made again.",
   PROCESSING_FAILED: "The video could not be converted. Export it again as MP4 and try once more.",
   COMMIT_UNKNOWN:
     "The server lost its database in the middle of this. It may have been saved: look before you try again.",

@@ -6,6 +6,11 @@ export function explainReason(t: Dictionary, reason: string, said: string): stri
   return wordsFor(t, reason, said, said, t.tryAgainSoon);
 }
 
+/** The text for the reason of a try that another one follows by itself: nobody need do anything. */
+export function explainTry(t: Dictionary, reason: string, said: string): string {
+  return wordsFor(t, reason, said, said, "").trim();
+}
+
 /** The text for an error, with the time to retry if the server said it; `waitMs` is what is left of it. */
 export function explain(t: Dictionary, error: unknown, waitMs = asProblem(error).retryAfterMs): string {
   const { reason, status, message } = asProblem(error);

@@ -1,11 +1,10 @@
-import { createContext, type ReactNode, use, useEffect, useMemo } from "react";
+import { createContext, type ReactNode, use, useEffect, useMemo, useState } from "react";
 import { usePreferences } from "../settings/use-preferences.ts";
 import type { Dictionary } from "./dictionary.ts";
-import { en } from "./en.ts";
 import { createFormat, type Format } from "./format.ts";
 import { isolating } from "./isolate.ts";
 import { type Language, pickLanguage } from "./language.ts";
-import { zh } from "./zh.ts";
+import { loadDictionary } from "./load-dictionary.ts";
 
 interface I18n {
   language: Language;
@@ -13,13 +12,34 @@ interface I18n {
   format: Format;
 }
 
+/** A language with its texts. */
+export interface Words {
+  language: Language;
+  dictionary: Dictionary;
+}
+
 const Context = createContext<I18n | null>(null);
 
-export function I18nProvider({ children }: { children: ReactNode }) {
-  const language = pickLanguage(usePreferences().language, navigator.languages);
+/** `first` are the texts before anything is shown; those of a language that is chosen later replace them once they are there. */
+export function I18nProvider({ first, children }: { first: Words; children: ReactNode }) {
+  const wanted = pickLanguage(usePreferences().language, navigator.languages);
+  const [words, setWords] = useState(first);
+  const { language } = words;
+  useEffect(() => {
+    if (wanted === language) return;
+    let late = false;
+    loadDictionary(wanted).then(
+      (dictionary) => !late && setWords({ language: wanted, dictionary }),
+      // The server is away: it stays as it is, and the next page asks again.
+      () => {},
+    );
+    return () => {
+      late = true;
+    };
+  }, [wanted, language]);
   const value = useMemo(
-    () => ({ language, t: isolating(language === "zh" ? zh : en), format: createFormat(language) }),
-    [language],
+    () => ({ language, t: isolating(words.dictionary), format: createFormat(language) }),
+    [language, words],
   );
   useEffect(() => {
     document.documentElement.lang = language === "zh" ? "zh-CN" : "en";

@@ -72,6 +72,8 @@ export const reasons: Record<keyof typeof english, string> = {
   RENDITION_TOO_LARGE: "转换后的视频太大，请剪短或降低分辨率后再试。",
   MEDIA_TOO_HEAVY: "处理这个视频所需的内存或运算超出限制，请降低分辨率后再试。",
   MEDIA_TIMEOUT: "视频处理超时，请换一个更短或更小的视频。",
+  TRY_FAILED: "服务器这次没能完成。",
+  RENDITIONS_FAILED: "部分清晰度未能生成，视频仍可正常观看；管理员可以重新生成。",
   PROCESSING_FAILED: "视频转换失败，请重新导出为 MP4 后再试。",
   COMMIT_UNKNOWN: "保存时数据库中断，内容可能已经保存，请先确认再重试。",
   DISK_FULL: "服务器磁盘已满，暂时无法保存任何内容。您仍可继续观看，请告知管理员。{again}",

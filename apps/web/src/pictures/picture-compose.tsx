@@ -4,9 +4,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { CheckIcon, CloseIcon, DownIcon, PlusIcon, UpIcon } from "../ui/icons.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { ProgressBar } from "../upload/progress-bar.tsx";
-import { MAX_DESCRIPTION, MAX_TITLE } from "../upload/text-limits.ts";
-import { PublicationChoice } from "../video/publication-choice.tsx";
-import { VisibilityChoice } from "../video/visibility-choice.tsx";
+import { PostFields } from "../video/post-fields.tsx";
 import { PICTURE_TYPES } from "./picture-types.ts";
 import {
   MAX_ALT,
@@ -65,31 +63,7 @@ export function PictureCompose({ state, store }: { state: PictureUploadState; st
               : t.picturesSending(format.number(sent), format.number(drafts.length))}
           </p>
         </div>
-        <TextArea
-          label={t.titleLabel}
-          placeholder={t.titlePlaceholder}
-          value={state.title}
-          maxCharacters={MAX_TITLE}
-          rows={3}
-          readOnly={publishing}
-          error={state.problem ? explain(t, state.problem) : undefined}
-          onText={(title) => store.write({ title })}
-        />
-        <TextArea
-          label={t.descriptionLabel}
-          placeholder={t.descriptionPlaceholder}
-          value={state.description}
-          maxCharacters={MAX_DESCRIPTION}
-          lines
-          rows={3}
-          readOnly={publishing}
-          onText={(description) => store.write({ description })}
-        />
-        <VisibilityChoice value={state.visibility} onChange={(visibility) => store.write({ visibility })} />
-        <PublicationChoice
-          value={state.publication}
-          onChange={(publication) => store.write({ publication })}
-        />
+        <PostFields post={state} titleRows={3} readOnly={publishing} onChange={store.write} />
         <button
           type="submit"
           className="button button-primary button-wide"

@@ -1,6 +1,9 @@
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { isForVideos, isInDrawer } from "../video/for-videos.ts";
 
+/** So long without a step, a scroll is over. */
+const QUIET_MS = 150;
+
 interface Carousel {
   scroller: RefObject<HTMLDivElement | null>;
   /** The picture in view. */
@@ -34,14 +37,25 @@ export function useCarousel(count: number, active: boolean): Carousel {
     const on = (type: string, run: () => void) =>
       box.addEventListener(type, run, { signal: ended.signal, passive: true });
     on("scroll", look);
-    on("scrollend", () => {
+    const settle = () => {
       target.current = null;
       look();
-    });
+    };
+    // Safari before 26.2 says nothing of the end.
+    let quiet: ReturnType<typeof setTimeout> | undefined;
+    if ("onscrollend" in box) on("scrollend", settle);
+    else
+      on("scroll", () => {
+        clearTimeout(quiet);
+        quiet = setTimeout(settle, QUIET_MS);
+      });
     on("touchstart", () => {
       target.current = null;
     });
-    return () => ended.abort();
+    return () => {
+      clearTimeout(quiet);
+      ended.abort();
+    };
   }, []);
 
   const move = useCallback(

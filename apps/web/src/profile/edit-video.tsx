@@ -97,9 +97,7 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
           error={ofDescription ? problem : undefined}
           onText={(description) => set({ description })}
         />
-        {video.kind === "video" && video.state === "published" && (
-          <CoverChoice video={video} value={cover} onChange={setCover} />
-        )}
+        {video.playUrl && <CoverChoice video={video} value={cover} onChange={setCover} />}
         <VisibilityChoice value={draft.visibility} onChange={(visibility) => set({ visibility })} />
         {unpublished && (
           <PublicationChoice value={draft.publication} onChange={(publication) => set({ publication })} />
@@ -111,12 +109,14 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
             checked={draft.commentsAllowed}
             onChange={(commentsAllowed) => set({ commentsAllowed })}
           />
-          <TickBox
-            type="checkbox"
-            label={t.downloadAllowed}
-            checked={draft.downloadAllowed}
-            onChange={(downloadAllowed) => set({ downloadAllowed })}
-          />
+          {video.kind === "video" && (
+            <TickBox
+              type="checkbox"
+              label={t.downloadAllowed}
+              checked={draft.downloadAllowed}
+              onChange={(downloadAllowed) => set({ downloadAllowed })}
+            />
+          )}
         </div>
         <DialogActions action={save.isPending ? t.saving : t.save} busy={save.isPending} onClose={onClose} />
       </form>

@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { meQuery, myVideosQuery } from "../api/queries.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
+import { ToFeed } from "../shell/to-feed.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { EditIcon, SettingsIcon } from "../ui/icons.tsx";
 import { Notice } from "../ui/notice.tsx";
@@ -45,9 +46,7 @@ export default function MePage() {
         user={user}
         noLikes={
           <Notice title={t.noOwnLikesTitle} body={t.noOwnLikesBody}>
-            <Link href="/" className="button button-primary">
-              {t.toFeed}
-            </Link>
+            <ToFeed />
           </Notice>
         }
       >

@@ -6,6 +6,7 @@ import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { AlertIcon, MoreIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
+import { isWorkedOn } from "../video/work-steps.tsx";
 import { OwnVideoDialog } from "./own-video-dialog.tsx";
 import { VideoTile } from "./video-tile.tsx";
 
@@ -20,12 +21,16 @@ export function OwnTile({ video: listed }: { video: Video }) {
   const cache = useQueryClient();
   const [open, setOpen] = useState(false);
   const pending = isPending(listed);
+  const watched = pending || (open && isWorkedOn(listed));
   const { data } = useQuery({
     ...videoQuery(api, listed.id),
-    enabled: pending,
-    refetchInterval: ({ state }) => (state.data && !isPending(state.data) ? false : POLL_MS),
+    enabled: watched,
+    refetchInterval: ({ state }) => {
+      const goesOn = !state.data || isPending(state.data) || (open && isWorkedOn(state.data));
+      return goesOn && POLL_MS;
+    },
   });
-  const video = pending && data ? data : listed;
+  const video = watched && data ? data : listed;
   const made = video.state === "published" || video.state === "ready";
   const arrived = pending && made;
   useEffect(() => {

@@ -6,6 +6,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { PlayIcon } from "../ui/icons.tsx";
 import { Notices } from "../video/notices.tsx";
+import { WorkSteps } from "../video/work-steps.tsx";
 import { type ChangeStep, ChangeVideo } from "./change-video.tsx";
 import { DeleteVideo } from "./delete-video.tsx";
 import { EditVideo } from "./edit-video.tsx";
@@ -32,7 +33,10 @@ export function OwnVideoDialog({ video, onClose }: { video: Video; onClose: () =
       <p className="dialog-text own-state">
         {states[video.state]} · {format.ago(video.createdAt)} · {format.bytes(video.sizeBytes)}
       </p>
-      {failure && <p className="own-failure">{explainReason(t, failure.reason, failure.message)}</p>}
+      {failure && video.steps.length === 0 && (
+        <p className="own-failure">{explainReason(t, failure.reason, failure.message)}</p>
+      )}
+      <WorkSteps video={video} />
       <Notices video={video} />
       <div className="menu">
         {video.playUrl && (

@@ -1,10 +1,11 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { Link, useLocation, useSearch } from "wouter";
+import { useLocation, useSearch } from "wouter";
 import { bookmarksQuery, userLikesQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { ToFeed } from "../shell/to-feed.tsx";
 import { Choice } from "../ui/choice.tsx";
 import { Notice } from "../ui/notice.tsx";
 import { VideoGrid } from "./video-grid.tsx";
@@ -68,9 +69,7 @@ function Bookmarks() {
       tile={(video) => <VideoTile video={video} kept />}
       empty={
         <Notice title={t.noBookmarksTitle} body={t.noBookmarksBody}>
-          <Link href="/" className="button button-primary">
-            {t.toFeed}
-          </Link>
+          <ToFeed />
         </Notice>
       }
     />

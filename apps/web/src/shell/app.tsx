@@ -1,5 +1,5 @@
 import { Component, type ReactNode, Suspense } from "react";
-import { Link, Route, Switch, useLocation } from "wouter";
+import { Route, Switch, useLocation } from "wouter";
 import { FeedPage } from "../feed/feed-page.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Notice, Spinner } from "../ui/notice.tsx";
@@ -22,6 +22,7 @@ import {
   UserPage,
 } from "./pages.ts";
 import { SessionEndWatch } from "./session-end-watch.tsx";
+import { ToFeed } from "./to-feed.tsx";
 import { usePageTitle } from "./use-page-title.ts";
 
 /** Every route of the client. */
@@ -92,9 +93,7 @@ function NotFound() {
   usePageTitle(t.notFoundTitle);
   return (
     <Notice level={1} title={t.notFoundTitle} body={t.notFoundBody}>
-      <Link href="/" className="button button-primary">
-        {t.toFeed}
-      </Link>
+      <ToFeed />
     </Notice>
   );
 }

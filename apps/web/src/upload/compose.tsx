@@ -1,10 +1,6 @@
 import { useState } from "react";
-import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { TextArea } from "../ui/text-area.tsx";
-import { PublicationChoice } from "../video/publication-choice.tsx";
-import { VisibilityChoice } from "../video/visibility-choice.tsx";
-import { MAX_DESCRIPTION, MAX_TITLE } from "./text-limits.ts";
+import { PostFields } from "../video/post-fields.tsx";
 import { Transfer } from "./transfer.tsx";
 import type { UploadState, UploadStore } from "./upload-store.ts";
 
@@ -27,30 +23,11 @@ export function Compose({ state, store }: { state: UploadState; store: UploadSto
       <Preview key={state.previewUrl} url={state.previewUrl} />
       <div className="compose-side">
         <Transfer state={state} onCancel={store.reset} />
-        <TextArea
-          label={t.titleLabel}
-          placeholder={t.titlePlaceholder}
-          value={state.title}
-          maxCharacters={MAX_TITLE}
-          rows={4}
+        <PostFields
+          post={state}
+          titleRows={4}
           readOnly={state.step === "publishing"}
-          error={state.problem ? explain(t, state.problem) : undefined}
-          onText={(title) => store.write({ title })}
-        />
-        <TextArea
-          label={t.descriptionLabel}
-          placeholder={t.descriptionPlaceholder}
-          value={state.description}
-          maxCharacters={MAX_DESCRIPTION}
-          lines
-          rows={3}
-          readOnly={state.step === "publishing"}
-          onText={(description) => store.write({ description })}
-        />
-        <VisibilityChoice value={state.visibility} onChange={(visibility) => store.write({ visibility })} />
-        <PublicationChoice
-          value={state.publication}
-          onChange={(publication) => store.write({ publication })}
+          onChange={store.write}
         />
         <button type="submit" className="button button-primary button-wide" disabled={busy}>
           {state.step === "publishing" ? t.publishing : state.step === "sent" ? actions[when] : whenSent}

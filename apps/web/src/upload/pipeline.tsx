@@ -10,6 +10,7 @@ import { AlertIcon, CheckIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { Notices } from "../video/notices.tsx";
 import { VisibilityMark } from "../video/visibility-mark.tsx";
+import { WorkSteps } from "../video/work-steps.tsx";
 import { ProgressBar } from "./progress-bar.tsx";
 import "./pipeline.css";
 
@@ -109,6 +110,7 @@ function Outcome({ video, onAgain }: { video: Video; onAgain: () => void }) {
               format.percent(video.progress),
             )}
       </h2>
+      <WorkSteps video={video} />
       <ProgressBar label={t.stepProcessing} share={video.state === "processing" ? video.progress : null} />
       <p>{t.keepBrowsing}</p>
       <div className="outcome-actions">

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sourceOf } from "./film-source.ts";
+import { sourceAfter, sourceOf } from "./film-source.ts";
 
 const video = {
   playUrl: "/file.mp4",
@@ -42,4 +42,18 @@ test("without rungs there is the file only, and before it nothing", () => {
   const fresh = { ...video, hlsUrl: null, renditions: [] };
   expect(sourceOf(fresh, { quality: 360, saveData: true })).toEqual(file);
   expect(sourceOf({ ...fresh, playUrl: null }, auto)).toBeNull();
+});
+
+test("a long film that is played from its file goes on with it when its rungs come; at a fresh address too", () => {
+  const long = { ...video, durationMs: 90_000 };
+  const before = sourceOf({ ...long, hlsUrl: null, renditions: [] }, auto);
+  expect(before).toEqual(file);
+  expect(sourceAfter(before, long, auto)).toEqual(file);
+  expect(sourceAfter(before, { ...long, playUrl: "/fresh.mp4" }, auto)).toEqual({
+    ...file,
+    url: "/fresh.mp4",
+  });
+  // Begun anew, it is a stream.
+  expect(sourceAfter(null, long, auto)).toEqual(stream(null));
+  expect(sourceAfter(stream(null) as never, long, { ...auto, quality: 360 })).toEqual(stream(360));
 });

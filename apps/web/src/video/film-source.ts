@@ -33,6 +33,16 @@ export function sourceOf(video: Playable, wish: Wish): FilmSource | null {
   return { kind: "stream", url: hlsUrl, rung };
 }
 
+/** A file that is played goes on when rungs come: a stream would begin anew. What a person chooses counts at once. */
+export function sourceAfter(
+  before: FilmSource | null | undefined,
+  video: Playable,
+  wish: Wish,
+): FilmSource | null {
+  const { playUrl } = video;
+  return before?.kind === "file" && playUrl ? { kind: "file", url: playUrl } : sourceOf(video, wish);
+}
+
 /** The wanted rung, or the next smaller one that there is. */
 function rungOf({ renditions }: Playable, { quality, saveData }: Wish): number | null {
   if (quality === "auto") return saveData ? renditions[0]!.shortSide : null;

@@ -1,7 +1,7 @@
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 import type { Video } from "../api/types.ts";
 import { usePreferences } from "../settings/use-preferences.ts";
-import { sourceOf } from "./film-source.ts";
+import { type FilmSource, sourceAfter } from "./film-source.ts";
 import { browserSavesData, lineBitrate } from "./line.ts";
 
 export function useSavesData(): boolean {
@@ -9,16 +9,17 @@ export function useSavesData(): boolean {
 }
 
 /** Chosen once for each film: a line that changes meanwhile does not begin it anew. */
-export function useFilmSource({ playUrl, hlsUrl, renditions, durationMs }: Video) {
+export function useFilmSource({ id, playUrl, hlsUrl, renditions, durationMs }: Video) {
   const { quality, speed } = usePreferences();
   const saveData = useSavesData();
-  const source = useMemo(
-    () =>
-      sourceOf(
-        { playUrl, hlsUrl, renditions, durationMs },
-        { quality, saveData, lineBitrate: lineBitrate() },
-      ),
-    [playUrl, hlsUrl, renditions, durationMs, quality, saveData],
-  );
+  const chosen = useRef<{ by: string; source: FilmSource | null }>(null);
+  const by = `${id} ${quality} ${saveData}`;
+  const source = useMemo(() => {
+    const before = chosen.current?.by === by ? chosen.current.source : null;
+    const video = { playUrl, hlsUrl, renditions, durationMs };
+    const after = sourceAfter(before, video, { quality, saveData, lineBitrate: lineBitrate() });
+    chosen.current = { by, source: after };
+    return after;
+  }, [playUrl, hlsUrl, renditions, durationMs, quality, saveData, by]);
   return { source, speed };
 }

@@ -18,8 +18,9 @@ export function useShare(path: SharedPath, title: string) {
   const toast = useToast();
   return useCallback(async () => {
     const touch = matchMedia("(pointer: coarse)").matches;
-    const found = typeof path === "string" ? path : await path();
-    const result = await shareLink(location.origin + found, title, touch);
+    const { origin } = location;
+    const link = typeof path === "string" ? origin + path : path().then((found) => origin + found);
+    const result = await shareLink(link, title, touch);
     if (result !== "shared") toast(result === "copied" ? t.linkCopied : t.copyFailed);
   }, [path, title, t, toast]);
 }

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { Link, useSearch } from "wouter";
+import { useSearch } from "wouter";
 import { bookmarksQuery, feedQuery, userLikesQuery, userVideosQuery, videoQuery } from "../api/queries.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
@@ -10,6 +10,7 @@ import { FeedView } from "../feed/feed-view.tsx";
 import { isPlayable, playable, wanted } from "../feed/playable.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { BackButton } from "../shell/back-button.tsx";
+import { ToFeed } from "../shell/to-feed.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Notice } from "../ui/notice.tsx";
 import { continueFrom, continueList } from "./continue-from.ts";
@@ -101,9 +102,7 @@ function Nothing() {
   const { t } = useI18n();
   return (
     <Notice title={t.endTitle} body={t.endBody}>
-      <Link href="/" className="button button-primary">
-        {t.toFeed}
-      </Link>
+      <ToFeed />
     </Notice>
   );
 }

@@ -4,7 +4,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { TickBox } from "../ui/tick-box.tsx";
 import "./visibility-choice.css";
 
-type Visibility = Video["visibility"];
+export type Visibility = Video["visibility"];
 const visibilities: Visibility[] = ["public", "unlisted", "friends", "private"];
 
 /** Who is to see a video. */
