@@ -160,6 +160,11 @@ export const reasons = {
     says: "The server does not have this file, or the proof is wrong, too late or used already. Send the file.",
     tells: "programs",
   },
+  DIRECT_UPLOADS_UNAVAILABLE: {
+    kind: "not-found",
+    says: "This server keeps files on its own disk, so nothing can be put past it. Use /uploads or /uploads/tus.",
+    tells: "programs",
+  },
   UPLOADS_UNFINISHED_TOO_MANY: {
     kind: "exhausted",
     says: "You have {max} uploads that are not finished. Finish or cancel some, or wait until they are thrown away after two days.",

@@ -13,6 +13,7 @@ import type { MakingKind } from "./bench.ts";
 import { blobUses } from "./blob-use-store.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
+import { directUploads } from "./handlers/direct-upload.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { knownFiles } from "./handlers/known-file.ts";
 import { mediaJobs } from "./handlers/media-jobs.ts";
@@ -45,6 +46,7 @@ import { counts } from "./recount.ts";
 import { resumableStore } from "./resumable-store.ts";
 import {
   challengeLifetimeMs,
+  directLifetimeMs,
   longestResumableMs,
   resumableLifetimeMs,
   stagedLifetimeMs,
@@ -117,6 +119,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       const dropped = await resumables.lasting.drop({
         untouchedMs: resumableLifetimeMs,
         olderThanMs: longestResumableMs,
+        directMs: directLifetimeMs,
       });
       await Promise.all(dropped.map((partial) => blobs.discard(partial)));
       // What has no row any more goes a little later.
@@ -131,6 +134,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       handlers: {
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids),
+        ...directUploads(resumables, uploadParts, ids),
         ...mediaJobs({ orders, jobs, blobs, uses: pipeline }),
         ...knownFiles(known, uploadParts, ids),
         publish: publish(uploads, jobs, ids, mentions),

@@ -180,4 +180,8 @@ export const migrations: Migrations = {
     -- Of a post of pictures, which is a video without a film; of any other none.
     alter table video.video add pictures jsonb not null default '[]';
   `,
+  "0028-direct-uploads": `
+    -- What the store knows it by, of one that its sender puts there; empty until it is begun. Of one that comes in pieces null.
+    alter table video.resumable_upload add direct text;
+  `,
 };

@@ -51,6 +51,7 @@ export interface Tables extends JobTables {
     writer: Generated<string>;
     writer_until: Generated<Date>;
     unchecked_from: ColumnType<string | null, number | null | undefined, number | null>;
+    direct: ColumnType<string | null, string | undefined, string>;
   };
   known_file_challenge: {
     owner_id: string;

@@ -122,6 +122,11 @@ export const platformReasons = {
     says: "The upload stopped before its end. Send it again.",
     code: 10209,
   },
+  UPLOAD_PARTS_WRONG: {
+    kind: "invalid",
+    says: "The parts are not all there as the etags say. Put the missing ones, and send the ETag of each part, in their order.",
+    tells: "programs",
+  },
   NOT_A_VIDEO: {
     kind: "invalid",
     says: "{what}. Send an MP4, MOV, WebM, MKV, AVI or FLV file.",
