@@ -211,6 +211,11 @@ export const reasons = {
     code: 10213,
     retryAfterMs: 60_000,
   },
+  QUOTA_EXCEEDED: {
+    kind: "too-large",
+    says: "You keep {used} MB of the {allowed} MB that you may keep here, and this file does not fit. Delete some of your posts first.",
+    code: 10218,
+  },
   ADDRESS_UNPUBLISHED_TOO_MUCH: {
     kind: "exhausted",
     says: "From your address come more files than are kept without being published. Publish some, or wait until tomorrow, when what was not published is thrown away.",

@@ -167,7 +167,7 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       const begun = await begin(ada, text);
       const etags = await put(begun, text);
       const refused = await complete<Refused>(ada, begun.id, etags);
-      expect([refused.status, refused.body.reason]).toEqual([400, "NOT_A_VIDEO"]);
+      expect([refused.status, refused.body.reason]).toEqual([422, "NOT_A_VIDEO"]);
       expect((await complete(ada, begun.id, etags)).status).toBe(404);
       expect(await unfinished()).toEqual([]);
     });

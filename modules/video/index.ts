@@ -1,9 +1,11 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
+import type { UserId } from "#contracts/ids.ts";
 import { perCall } from "#platform/db/database.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
@@ -70,6 +72,8 @@ export interface VideoConfig {
   maxProcessingMs: number;
   /** How much an author may have uploaded and not published. */
   maxUnpublishedBytes: number;
+  /** What a person may keep; 0: no limit. */
+  quotaBytes: number;
 }
 
 const sweepEveryMs = 10 * 60_000;
@@ -137,6 +141,10 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         ...directUploads(resumables, uploadParts, ids),
         ...mediaJobs({ orders, jobs, blobs, uses: pipeline }),
         ...knownFiles(known, uploadParts, ids),
+        getStorage: async (_request, call) => ({
+          usedBytes: await uploads(call).storageOf(requireCaller(call) as UserId),
+          quotaBytes: config.quotaBytes,
+        }),
         publish: publish(uploads, jobs, ids, mentions),
         publishPictures: publishPictures(perCall(db, picturePostStore), jobs, ids, mentions),
         getVideos: getVideos(videos.reading, audience),

@@ -77,6 +77,7 @@ export interface Tables extends JobTables {
     width: number;
     height: number;
     size_bytes: ColumnType<string, string | number, string | number>;
+    original_bytes: ColumnType<string | null, never, string | number>;
     info: Json<MediaInfo>;
     created_at: GeneratedAlways<Date>;
     published_ms: Generated<string | null>;

@@ -72,7 +72,7 @@ export function uploadStore(db: Kysely<Tables>) {
       const { rows } = await sql<{ source_key: string; size_bytes: string; info: MediaInfo | PictureInfo }>`
         select source_key, size_bytes, info from video.upload where owner_id = ${ownerId} and id = ${id}
         union all
-        select source_key, size_bytes, info from video.video where author_id = ${ownerId} and upload_id = ${id}
+        select source_key, coalesce(original_bytes, size_bytes), info from video.video where author_id = ${ownerId} and upload_id = ${id}
         limit 1`.execute(db);
       if (!rows[0]) return undefined;
       const sizeBytes = Number(rows[0].size_bytes);
@@ -160,6 +160,8 @@ export function uploadStore(db: Kysely<Tables>) {
       });
     },
 
+    storageOf: (ownerId: UserId) => storageOf(db, ownerId),
+
     /** Removes uploads that were never published. */
     async dropUploads(olderThanMs: number, jobs: Jobs): Promise<number> {
       return inTransaction(db, async (transaction) => {
@@ -194,8 +196,41 @@ async function lockResumable(
   if (!row) throw refusal("UPLOAD_NOT_FOUND");
 }
 
+/**
+ * What a person keeps, in bytes: the files that they have uploaded, with the size that they came with, until the upload or
+ * its post is gone; and those on their way, as announced.
+ */
+export async function storageOf(on: Queryable<Tables>, ownerId: UserId): Promise<number> {
+  const { rows } = await sql<{ used: string }>`
+    select coalesce(
+        (select kept_bytes from video.author_stats where author_id = ${ownerId}), ${keptBytes(ownerId)}
+      ) + (
+        select coalesce(sum(size_bytes), 0) from video.resumable_upload r
+        where owner_id = ${ownerId} and partial <> '' and not exists (
+          select from video.upload u where u.owner_id = r.owner_id and u.id = r.id)
+      ) as used`.execute(on);
+  return Number(rows[0]!.used);
+}
+
+/** The facts that author_stats.kept_bytes counts. */
+const keptBytes = (ownerId: UserId) => sql`(
+  select coalesce(sum(bytes), 0)::int8 from (
+    select size_bytes as bytes from video.upload where owner_id = ${ownerId}
+    union all
+    select video.kept_of(state, original_bytes, size_bytes) from video.video where author_id = ${ownerId}
+  ) facts)`;
+
+/** Counts what somebody keeps for the first time; their row is locked, so triggers add what comes after. */
+async function beginCounting(on: Queryable<Tables>, ownerId: UserId): Promise<void> {
+  await sql`
+    update video.author_stats set kept_bytes = ${keptBytes(ownerId)}
+    where author_id = ${ownerId} and kept_bytes is null`.execute(on);
+}
+
 /** Bytes of unpublished files. */
 export interface Unpublished {
+  /** What their owner keeps in all, published or not. */
+  kept: number;
   own: number;
   /** Of uploads alone: a video belongs to its author. */
   ofAddress: number;
@@ -204,22 +239,23 @@ export interface Unpublished {
   placed: number;
 }
 
-/** The same in a transaction that adds some: one after another, so that no room is given away twice. */
+/** In a transaction that adds some, with its owner's row locked: one after another, so that no room is given away twice. */
 export async function unpublishedInTurn(
   on: Queryable<Tables>,
   ownerId: UserId,
   address: string,
 ): Promise<Unpublished> {
   await sql`select pg_advisory_xact_lock(hashtextextended('room for uploads', 0))`.execute(on);
-  return unpublishedBytes(on, ownerId, address);
+  await beginCounting(on, ownerId);
+  return { ...(await unpublishedBytes(on, ownerId, address)), kept: await storageOf(on, ownerId) };
 }
 
 export async function unpublishedBytes(
   on: Queryable<Tables>,
   ownerId?: UserId,
   address = "",
-): Promise<Unpublished> {
-  const { rows } = await sql<Record<keyof Unpublished, string>>`
+): Promise<Omit<Unpublished, "kept">> {
+  const { rows } = await sql<Record<"own" | "ofAddress" | "all" | "placed", string>>`
     select
       coalesce(sum(size_bytes) filter (where owner_id = ${ownerId ?? null}), 0) as own,
       coalesce(sum(here) filter (where address = ${address} and address <> ''), 0) as "ofAddress",

@@ -35,6 +35,12 @@ export const platformReasons = {
     code: 20202,
     retryAfterMs: 5000,
   },
+  BLOB_DISK_AWAY: {
+    kind: "unavailable",
+    says: "This file is on a disk of the server that is away right now. Try again later.",
+    code: 20203,
+    retryAfterMs: 60_000,
+  },
   INVALID_ARGUMENT: {
     kind: "invalid",
     says: "A parameter is missing or malformed; the sentence names it.",

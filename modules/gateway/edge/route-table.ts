@@ -121,6 +121,7 @@ const routeTable: Record<string, RoutePolicy> = {
   }),
 
   // Videos.
+  "GET /api/v1/me/storage": row(person, "video"),
   "POST /api/v1/uploads": row(person, "video", { switch: "uploads", ...aFile }),
   "POST /api/v1/uploads/known": row(person, "video", { switch: "uploads" }),
   "POST /api/v1/uploads/known/proof": row(person, "video", { switch: "uploads", ...aFile }),
