@@ -8,7 +8,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { expectedMs } from "#platform/media/effort.ts";
 import type { MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
 import { lockAuthor } from "./author-rows.ts";
-import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
+import { blobUseStore, isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { isPicture, toUpload } from "./present-upload.ts";
 import { schedulePublication } from "./publication.ts";
 import { announcedMs, checkPublishAt, firstRenditionShortSidePx } from "./rules.ts";
@@ -18,6 +18,7 @@ import type { VideoRow } from "./video-lists.ts";
 /** The SQL of uploads, until they become videos or are removed. */
 export function uploadStore(db: Kysely<Tables>) {
   return {
+    keepsBlob: blobUseStore(db).keepsBlob,
     /**
      * Adds the upload and its use of the blob, unless `refuse` throws at the number of unpublished bytes of its
      * owner, of its address and in all. Error: AccountsDeleted.
@@ -30,8 +31,8 @@ export function uploadStore(db: Kysely<Tables>) {
         sourceKey: string;
         sizeBytes: number;
         info: object;
-        /** Whether the blob is in place, for one that is to be there already. Error: UPLOAD_UNKNOWN, unless it is. */
-        isPlaced?: () => Promise<boolean>;
+        /** The blob is to be there already, used by another. Error: UPLOAD_UNKNOWN, unless it is. */
+        isKnown?: boolean;
         /** It came in pieces. Error: UPLOAD_NOT_FOUND, when it was cancelled meanwhile. */
         resumable?: boolean;
       },
@@ -42,11 +43,8 @@ export function uploadStore(db: Kysely<Tables>) {
         if (upload.resumable) await lockResumable(transaction, upload);
         else await refuse(await unpublishedInTurn(transaction, upload.ownerId, upload.address ?? ""));
         await lockBlob(transaction, upload.sourceKey);
-        if (upload.isPlaced) {
-          // A removed file may be in its place for a moment more.
-          const known = (await isUsed(transaction, upload.sourceKey)) && (await upload.isPlaced());
-          if (!known) throw refusal("UPLOAD_UNKNOWN");
-        }
+        // A removed file may be in its place for a moment more.
+        if (upload.isKnown && !(await isUsed(transaction, upload.sourceKey))) throw refusal("UPLOAD_UNKNOWN");
         await transaction
           .insertInto("blob_use")
           .values({ key: upload.sourceKey, owner_id: upload.id })
@@ -67,6 +65,14 @@ export function uploadStore(db: Kysely<Tables>) {
       });
     },
 
+    /** Takes an upload back that nobody was told of. */
+    async withdraw(id: UploadId, ownerId: UserId, jobs: Jobs): Promise<void> {
+      await inTransaction(db, async (transaction) => {
+        await transaction.deleteFrom("upload").where("owner_id", "=", ownerId).where("id", "=", id).execute();
+        await releaseBlobs(transaction, jobs, [id]);
+      });
+    },
+
     /** An upload of a person, also when it has become a video. */
     async finished(id: UploadId, ownerId: UserId) {
       const { rows } = await sql<{ source_key: string; size_bytes: string; info: MediaInfo | PictureInfo }>`
@@ -77,20 +83,6 @@ export function uploadStore(db: Kysely<Tables>) {
       if (!rows[0]) return undefined;
       const sizeBytes = Number(rows[0].size_bytes);
       return { sourceKey: rows[0].source_key, upload: toUpload(id, sizeBytes, rows[0].info) };
-    },
-
-    /**
-     * Whether a blob is still used once it has been put in place. If its upload was removed in between, the job that
-     * looked for the blob may have come too early; then another one is added.
-     */
-    async keepsBlob(sourceKey: string, jobs: Jobs): Promise<boolean> {
-      return inTransaction(db, async (transaction) => {
-        await lockBlob(transaction, sourceKey);
-        // Also by a video that it has become.
-        const used = await isUsed(transaction, sourceKey);
-        if (!used) await jobs.add(transaction, "remove-blob", sourceKey);
-        return used;
-      });
     },
 
     /**

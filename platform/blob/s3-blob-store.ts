@@ -282,7 +282,8 @@ export async function s3BlobStore(
     },
     async remove(key) {
       check(key);
-      await s3.remove(key);
+      // It is asked for under a lock in the database.
+      await s3.remove(key, { once: true });
     },
     size: sizeOf,
     read(key, range) {

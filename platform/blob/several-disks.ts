@@ -136,7 +136,10 @@ export async function severalDisks(
       if (!found && (await away()).length > 0) throw refusal("BLOB_DISK_AWAY");
     },
     size: async (key) => (await findSurely(key))?.sizeBytes,
-    read: (key, range) => Readable.from(bytesOf(key, range), { objectMode: false }),
+    read(key, range) {
+      if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
+      return Readable.from(bytesOf(key, range), { objectMode: false });
+    },
     async freeBytes() {
       const free = await Promise.all((await present()).map((store) => store.freeBytes()));
       return free.reduce((sum, bytes) => sum + bytes, 0);

@@ -101,13 +101,13 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
     }
   }
 
-  async function send(method: string, key: string, sent: Sent = {}): Promise<Response> {
+  async function send(method: string, key: string, sent: Sent = {}, most = tries): Promise<Response> {
     for (let attempt = 1; ; attempt++)
       try {
         return await once(method, key, sent);
       } catch (error) {
         const again = !(error instanceof S3Refusal) || error.status >= 500 || error.status === 429;
-        if (attempt === tries || !again || sent.abort?.signal.aborted) throw unavailable(error);
+        if (attempt >= most || !again || sent.abort?.signal.aborted) throw unavailable(error);
         await delay(retryMs * 2 ** attempt);
       }
   }
@@ -189,8 +189,9 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
       return readable;
     },
 
-    async remove(key: string): Promise<void> {
-      const answer = await send("DELETE", key);
+    /** `once`: without another try, for who holds something meanwhile and comes again. */
+    async remove(key: string, { once = false } = {}): Promise<void> {
+      const answer = await send("DELETE", key, {}, once ? 1 : tries);
       await answer.body?.cancel();
     },
 
