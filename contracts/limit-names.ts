@@ -13,6 +13,7 @@ export const limitNames = [
   "changes of videos",
   "shares",
   "pieces of uploads",
+  "direct uploads",
   "known files",
   "sessions",
   "removals",

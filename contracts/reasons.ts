@@ -160,6 +160,11 @@ export const reasons = {
     says: "The server does not have this file, or the proof is wrong, too late or used already. Send the file.",
     tells: "programs",
   },
+  DIRECT_UPLOADS_UNAVAILABLE: {
+    kind: "not-found",
+    says: "This server keeps files on its own disk, so nothing can be put past it. Use /uploads or /uploads/tus.",
+    tells: "programs",
+  },
   UPLOADS_UNFINISHED_TOO_MANY: {
     kind: "exhausted",
     says: "You have {max} uploads that are not finished. Finish or cancel some, or wait until they are thrown away after two days.",
@@ -205,6 +210,11 @@ export const reasons = {
     says: "You have {megabytes} MB that are not published yet, and more is not kept. Publish some, wait until your videos are prepared, or until tomorrow, when what was not published is thrown away.",
     code: 10213,
     retryAfterMs: 60_000,
+  },
+  QUOTA_EXCEEDED: {
+    kind: "too-large",
+    says: "You keep {used} MB of the {allowed} MB that you may keep here, and this file does not fit. Delete some of your posts first.",
+    code: 10218,
   },
   ADDRESS_UNPUBLISHED_TOO_MUCH: {
     kind: "exhausted",

@@ -82,6 +82,7 @@ describe("douya doctor --recount, while a server runs", () => {
       "relation followers": "update relation.stats set followers = followers - 1",
       "relation hot users": "insert into relation.hot_user values (1, 7)",
       "video works of authors": "update video.author_stats set works = works + 1",
+      "video bytes that people keep": "update video.author_stats set kept_bytes = kept_bytes + 1",
       "video files of videos": `delete from video.blob_use where owner_id = ${video!.id} and key like '%.jpg'`,
       "video pictures of posts": `update video.video set pictures = '[{"sizes": [{"key": "post/lost"}]}]'`,
       "video rungs of videos": `insert into video.rendition

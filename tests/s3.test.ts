@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { S3Client } from "#platform/s3/s3-client.ts";
 import { withS3 } from "#platform/testing/private-ceph.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { freshClip } from "./harness/clips.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
@@ -113,6 +114,113 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       expect([sent.status, sent.headers.get("upload-offset")]).toEqual([204, String(to)]);
     }
     await expectPlays(ada, location.split("/").at(-1)!);
+  });
+
+  describe("a file that its sender puts straight into the S3", () => {
+    type Begun = { id: string; partBytes: number; parts: { number: number; url: string }[] };
+    type Refused = { reason: string };
+
+    const begin = async (person: Person, file: Buffer) =>
+      body(
+        await person.post<Begun>("/uploads/direct", {
+          json: { sizeBytes: file.length, contentType: "video/mp4" },
+        }),
+        201,
+      );
+    async function put(begun: Begun, file: Buffer): Promise<string[]> {
+      return Promise.all(
+        begun.parts.map(async ({ number, url }) => {
+          const bytes = file.subarray((number - 1) * begun.partBytes, number * begun.partBytes);
+          const answer = await fetch(url, { method: "PUT", body: bytes as Uint8Array<ArrayBuffer> });
+          expect(answer.status).toBe(200);
+          return answer.headers.get("etag")!;
+        }),
+      );
+    }
+    const complete = <T = Schemas["Upload"]>(person: Person, id: string, etags: string[]) =>
+      person.post<T>(`/uploads/direct/${id}/complete`, { json: { etags } });
+    /** What is in the bucket beside blobs, uploads in parts among it. */
+    async function unfinished() {
+      const found = [];
+      for (const prefix of ["direct/", "staging/"])
+        for await (const { key } of client.list(prefix)) found.push(key);
+      for await (const { key } of client.unfinished()) found.push(key);
+      return found;
+    }
+
+    test("is published and played; completing it again answers the same", async () => {
+      const ada = await server.register();
+      const clip = freshClip();
+      const begun = await begin(ada, clip);
+      const etags = await put(begun, clip);
+      const upload = body(await complete(ada, begun.id, etags), 200);
+      expect(upload).toMatchObject({ id: begun.id, kind: "video", sizeBytes: clip.length });
+      expect(body(await complete(ada, begun.id, etags), 200)).toEqual(upload);
+      await expectPlays(ada, begun.id);
+      expect(body(await complete(ada, begun.id, etags), 200)).toEqual(upload);
+      expect(await unfinished()).toEqual([]);
+    });
+
+    test("that is none is refused, and nothing of it stays", async () => {
+      const ada = await server.register();
+      const text = Buffer.alloc(5000, "not a video ");
+      const begun = await begin(ada, text);
+      const etags = await put(begun, text);
+      const refused = await complete<Refused>(ada, begun.id, etags);
+      expect([refused.status, refused.body.reason]).toEqual([422, "NOT_A_VIDEO"]);
+      expect((await complete(ada, begun.id, etags)).status).toBe(404);
+      expect(await unfinished()).toEqual([]);
+    });
+
+    test("is completed by its owner only, with the right etags, and is no upload in pieces", async () => {
+      const [ada, eve] = [await server.register(), await server.register()];
+      const clip = freshClip();
+      const begun = await begin(ada, clip);
+      const etags = await put(begun, clip);
+      const reasonOf = async (person: Person, tags: string[]) =>
+        (await complete<Refused>(person, begun.id, tags)).body.reason;
+      expect(await reasonOf(eve, etags)).toBe("UPLOAD_NOT_FOUND");
+      expect(await reasonOf(ada, ['"wrong"'])).toBe("UPLOAD_PARTS_WRONG");
+      expect(await reasonOf(ada, [...etags, ...etags])).toBe("UPLOAD_PARTS_WRONG");
+      const tus = await fetch(`${server.origin}/api/v1/uploads/tus/${begun.id}`, {
+        method: "HEAD",
+        headers: { authorization: `Bearer ${ada.session.accessToken}`, "tus-resumable": "1.0.0" },
+      });
+      expect(tus.status).toBe(404);
+      expect((await eve.delete(`/uploads/direct/${begun.id}`)).status).toBe(404);
+      expect((await complete(ada, begun.id, etags)).status).toBe(200);
+      expect((await ada.delete(`/uploads/direct/${begun.id}`)).status).toBe(204);
+      expect(await reasonOf(ada, etags)).toBe("UPLOAD_NOT_FOUND");
+      await until("it is gone", async () => (await unfinished()).length === 0);
+    });
+
+    test("is refused before a byte when it is too large or announced as something else", async () => {
+      const ada = await server.register();
+      const reasonOf = async (json: object) =>
+        (await ada.post<Refused>("/uploads/direct", { json })).body.reason;
+      expect(await reasonOf({ sizeBytes: 1e15, contentType: "video/mp4" })).toBe("BODY_TOO_LARGE");
+      expect(await reasonOf({ sizeBytes: 1000, contentType: "text/html" })).toBe("NOT_A_VIDEO");
+      expect(await reasonOf({ sizeBytes: 0, contentType: "video/mp4" })).toBe("INVALID_ARGUMENT");
+      expect(await unfinished()).toEqual([]);
+    });
+
+    test("and that is not completed within a day is gone, parts and all", async () => {
+      const ada = await server.register();
+      const clip = freshClip();
+      const [sent, untouched] = [await begin(ada, clip), await begin(ada, clip)];
+      const etags = await put(sent, clip);
+      expect(await unfinished()).toHaveLength(2);
+      await queryOnce(
+        deployment.databaseUrl,
+        `update video.resumable_upload set begun_at = now() - interval '25 hours'
+         where id in (${sent.id}, ${untouched.id})`,
+      );
+      expect((await complete(ada, sent.id, etags)).status).toBe(404);
+      // It sweeps when it starts.
+      await deployment.programOf("video").kill();
+      await deployment.restart("video", shape === "split" ? {} : env);
+      await until("they are gone", async () => (await unfinished()).length === 0);
+    });
   });
 
   test("a deleted video is gone from the S3", async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { closest } from "fastest-levenshtein";
 import { limitNames } from "#contracts/limit-names.ts";
@@ -56,6 +56,23 @@ const keys = {
       return value;
     },
   ),
+  blobDirs: key(
+    "DOUYA_BLOB_DIRS",
+    "",
+    "Folders on several disks for videos and pictures, with commas: /mnt/a,/mnt/b. A new file goes to the one with the most room; those in the data folder are read still.",
+    (value) => {
+      const dirs = value
+        .split(",")
+        .map((dir) => dir.trim())
+        .filter(Boolean);
+      if (!dirs.every(isAbsolute)) throw new Error("must be absolute paths, separated by commas");
+      const folders = dirs.map((dir) => resolve(dir));
+      const overlap = (a: string, b: string) => a !== b && b.startsWith(a === "/" ? a : `${a}/`);
+      if (new Set(folders).size < folders.length || folders.some((a) => folders.some((b) => overlap(a, b))))
+        throw new Error("must be folders of which none is another one or within it");
+      return folders;
+    },
+  ),
   s3Endpoint: key(
     "DOUYA_S3_ENDPOINT",
     "",
@@ -99,6 +116,15 @@ const keys = {
   messageDatabaseUrl: moduleDatabase("message"),
   feedDatabaseUrl: moduleDatabase("feed"),
   maxUploadBytes: key("DOUYA_MAX_UPLOAD_MB", "2048", "Largest file that may be uploaded, in MB.", megabytes),
+  quotaBytes: key(
+    "DOUYA_QUOTA_BYTES",
+    "0",
+    "How many bytes of uploaded files a person may keep; 0: no limit.",
+    (value) => {
+      if (!/^\d{1,15}$/.test(value)) throw new Error("must be a whole number of bytes, or 0");
+      return Number(value);
+    },
+  ),
   maxVideoMs: key(
     "DOUYA_MAX_VIDEO_SECONDS",
     "900",

@@ -38,13 +38,14 @@ export const table: Record<string, ModuleEntry> = {
   relation: entry(relationModule, () => ({})),
   video: entry(
     videoModule,
-    ({ mediaWorkers, rungShortSidesPx, loudnessLufs, maxProcessingMs, maxUploadBytes }) => ({
+    ({ mediaWorkers, rungShortSidesPx, loudnessLufs, maxProcessingMs, maxUploadBytes, quotaBytes }) => ({
       workers: mediaWorkers,
       rungShortSidesPx,
       loudnessLufs,
       maxProcessingMs,
       // Room for four files of the largest size.
       maxUnpublishedBytes: 4 * maxUploadBytes,
+      quotaBytes,
     }),
   ),
   interaction: entry(interactionModule, () => ({})),
@@ -53,9 +54,10 @@ export const table: Record<string, ModuleEntry> = {
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,
   })),
-  gateway: entry(gatewayModule, ({ publicUrl, maxUploadBytes, timeZone, clusterSecret }) => ({
+  gateway: entry(gatewayModule, ({ publicUrl, maxUploadBytes, quotaBytes, timeZone, clusterSecret }) => ({
     publicUrl,
     maxUploadBytes,
+    quotaBytes,
     timeZone,
     webDir,
     secret: clusterSecret,

@@ -31,6 +31,8 @@ export interface GatewayConfig {
   /** The start of URLs in answers; empty: the host of the request. */
   publicUrl: string;
   maxUploadBytes: number;
+  /** What a person may keep; 0: no limit. */
+  quotaBytes: number;
   /** For dates that are shown without a time: Asia/Shanghai. */
   timeZone: string;
   /** The built web client. */
@@ -68,7 +70,13 @@ export const gatewayModule = defineModule<GatewayConfig>()({
     );
     const validity = feedValidity(events, caches);
     const parts = createPublicParts(clients, validity, caches);
-    const intake = createUploadIntake(blobs, clients.video, protect, config.maxUploadBytes);
+    const intake = createUploadIntake(
+      blobs,
+      clients.video,
+      protect,
+      config.maxUploadBytes,
+      config.quotaBytes,
+    );
     const signed = signedMedia(config.secret);
     const context: GatewayContext = {
       ...clients,

@@ -179,6 +179,8 @@ export const pictureUses: BlobUses<Tables> = {
   },
   hold: (db, key, act) =>
     inTransaction(db, async (transaction) => {
+      // What is moved may be large.
+      await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction);
       await lockKey(transaction, key);
       const user = await transaction
         .selectFrom("account")

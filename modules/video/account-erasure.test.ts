@@ -241,6 +241,7 @@ test("an upload whose author goes while its file is put in place leaves no file 
       jobs: own.jobs,
       maxProcessingMs: 1_200_000,
       maxUnpublishedBytes: 1e9,
+      quotaBytes: 0,
     },
     ids,
   )(request, call);

@@ -30,13 +30,15 @@ export function blobUseStore(db: Kysely<Tables>) {
         return true;
       });
     },
-    /** Puts a blob in place if its owner still uses it; it is not removed meanwhile. */
-    async placeBlob(key: string, ownerId: string, place: () => Promise<void>): Promise<boolean> {
+    /**
+     * Whether a blob is still used, by its owner if one is given, once it has been put in place. If it lost its last use in
+     * between, the job that looked for the blob may have come too early; then another one is added.
+     */
+    async keepsBlob(key: string, jobs: Jobs, ownerId?: string): Promise<boolean> {
       return inTransaction(db, async (transaction) => {
         await lockBlob(transaction, key);
-        const used = await isUsed(transaction, key, ownerId);
-        if (used) await place();
-        return used;
+        if (!(await isUsed(transaction, key))) await jobs.add(transaction, "remove-blob", key);
+        return isUsed(transaction, key, ownerId);
       });
     },
     /**
@@ -95,6 +97,8 @@ export const blobUses: BlobUses<Tables> = {
   },
   hold: (db, key, act) =>
     inTransaction(db, async (transaction) => {
+      // What is moved may be large.
+      await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction);
       await lockBlob(transaction, key);
       return act(await isUsed(transaction, key));
     }),

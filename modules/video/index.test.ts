@@ -71,6 +71,7 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
       loudnessLufs: -14,
       maxProcessingMs: 1_200_000,
       maxUnpublishedBytes: 1e9,
+      quotaBytes: 0,
       ...config,
     },
     db: own.db,

@@ -1,9 +1,11 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
+import type { UserId } from "#contracts/ids.ts";
 import { perCall } from "#platform/db/database.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeDeletionRequests } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
@@ -14,6 +16,7 @@ import { blobUses } from "./blob-use-store.ts";
 import { drawCover } from "./draw-cover.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
+import { directUploads } from "./handlers/direct-upload.ts";
 import { holdVideo } from "./handlers/hold-video.ts";
 import { knownFiles } from "./handlers/known-file.ts";
 import { mediaJobs } from "./handlers/media-jobs.ts";
@@ -46,6 +49,7 @@ import { counts } from "./recount.ts";
 import { resumableStore } from "./resumable-store.ts";
 import {
   challengeLifetimeMs,
+  directLifetimeMs,
   longestResumableMs,
   resumableLifetimeMs,
   stagedLifetimeMs,
@@ -69,6 +73,8 @@ export interface VideoConfig {
   maxProcessingMs: number;
   /** How much an author may have uploaded and not published. */
   maxUnpublishedBytes: number;
+  /** What a person may keep; 0: no limit. */
+  quotaBytes: number;
 }
 
 const sweepEveryMs = 10 * 60_000;
@@ -121,6 +127,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       const dropped = await resumables.lasting.drop({
         untouchedMs: resumableLifetimeMs,
         olderThanMs: longestResumableMs,
+        directMs: directLifetimeMs,
       });
       await Promise.all(dropped.map((partial) => blobs.discard(partial)));
       // What has no row any more goes a little later.
@@ -135,8 +142,13 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       handlers: {
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids),
+        ...directUploads(resumables, uploadParts, ids),
         ...mediaJobs({ orders, jobs, blobs, uses: pipeline }),
         ...knownFiles(known, uploadParts, ids),
+        getStorage: async (_request, call) => ({
+          usedBytes: await uploads(call).storageOf(requireCaller(call) as UserId),
+          quotaBytes: config.quotaBytes,
+        }),
         publish: publish(uploads, jobs, ids, mentions),
         publishPictures: publishPictures(perCall(db, picturePostStore), jobs, ids, mentions),
         getVideos: getVideos(videos.reading, audience),

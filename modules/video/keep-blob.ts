@@ -1,6 +1,7 @@
 import type { VideoId } from "#contracts/ids.ts";
 import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { BlobUseStore } from "./blob-use-store.ts";
 
 /** Deleted by its author while it was being worked on: nothing is left to do. */
@@ -14,6 +15,7 @@ export const isRefusalOfFile = (error: unknown): error is DomainError =>
 export async function keepBlob(
   store: BlobUseStore,
   blobs: BlobStore,
+  jobs: Jobs,
   id: VideoId,
   namespace: string,
   extension: string,
@@ -21,6 +23,8 @@ export async function keepBlob(
 ): Promise<{ key: string; sizeBytes: number }> {
   const key = blobKey(namespace, staged.sha256, extension);
   if (!(await store.claimBlob(key, id))) throw new VideoGone();
-  if (!(await store.placeBlob(key, id, () => blobs.commit(staged.name, key)))) throw new VideoGone();
+  // Outside of a transaction: a store far away may take its time.
+  await blobs.commit(staged.name, key);
+  if (!(await store.keepsBlob(key, jobs, id))) throw new VideoGone();
   return { key, sizeBytes: staged.sizeBytes };
 }

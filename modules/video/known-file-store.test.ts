@@ -48,7 +48,7 @@ test("a file that nobody uses any more is unknown, though it is still in its pla
   const again = (id: string) =>
     uploads.addUpload({
       ...{ id: id as UploadId, ownerId: eve, sourceKey: "source/a.bin", sizeBytes: 9, info: {} },
-      isPlaced: async () => true,
+      isKnown: true,
     });
   await expect(again("1")).rejects.toMatchObject({ reason: "UPLOAD_UNKNOWN" });
   expect((await own.database.pool.query("select from video.upload")).rows).toEqual([]);

@@ -180,6 +180,57 @@ export const migrations: Migrations = {
     -- Of a post of pictures, which is a video without a film; of any other none.
     alter table video.video add pictures jsonb not null default '[]';
   `,
+  "0028-direct-uploads": `
+    -- What the store knows it by, of one that its sender puts there; empty until it is begun. Of one that comes in pieces null.
+    alter table video.resumable_upload add direct text;
+  `,
+  "0029-what-people-keep": `
+    -- The bytes of the files that somebody has uploaded, as long as they are an upload or a post that did not fail. Null: not
+    -- counted yet (upload-store.ts does it when it is first needed).
+    alter table video.author_stats add kept_bytes int8;
+    -- The size of what was uploaded; null while it is size_bytes.
+    alter table video.video add original_bytes int8;
+    -- By triggers, so that processes of an earlier release count too.
+    create function video.kept_of(state text, original_bytes int8, size_bytes int8) returns int8 immutable language sql as $$
+      select case when state = 'failed' then 0 else coalesce(original_bytes, size_bytes) end
+    $$;
+    create function video.count_uploads() returns trigger language plpgsql as $$
+    begin
+      update video.author_stats s
+        set kept_bytes = s.kept_bytes + case tg_op when 'INSERT' then c.bytes else -c.bytes end
+        from (select owner_id, sum(size_bytes) as bytes from changed group by 1) c
+        where s.author_id = c.owner_id and s.kept_bytes is not null;
+      return null;
+    end $$;
+    create trigger count_added after insert on video.upload
+      referencing new table as changed for each statement execute function video.count_uploads();
+    create trigger count_removed after delete on video.upload
+      referencing old table as changed for each statement execute function video.count_uploads();
+    create function video.count_videos() returns trigger language plpgsql as $$
+    begin
+      update video.author_stats s
+        set kept_bytes = s.kept_bytes + case tg_op when 'INSERT' then c.bytes else -c.bytes end
+        from (select author_id, sum(video.kept_of(state, original_bytes, size_bytes)) as bytes from changed group by 1) c
+        where s.author_id = c.author_id and s.kept_bytes is not null;
+      return null;
+    end $$;
+    create trigger count_added after insert on video.video
+      referencing new table as changed for each statement execute function video.count_videos();
+    create trigger count_removed after delete on video.video
+      referencing old table as changed for each statement execute function video.count_videos();
+    create function video.count_change() returns trigger language plpgsql as $$
+    begin
+      update video.author_stats set kept_bytes = kept_bytes
+        + video.kept_of(new.state, new.original_bytes, new.size_bytes)
+        - video.kept_of(old.state, old.original_bytes, old.size_bytes)
+        where author_id = new.author_id and kept_bytes is not null;
+      return null;
+    end $$;
+    create trigger count_change after update on video.video for each row
+      when (video.kept_of(new.state, new.original_bytes, new.size_bytes)
+        <> video.kept_of(old.state, old.original_bytes, old.size_bytes))
+      execute function video.count_change();
+  `,
   "0030-steps": `
     -- Since when, how far and why: what is told of the work on what is published, and of that on its rungs (Steps).
     alter table video.video add steps jsonb not null default '{}';

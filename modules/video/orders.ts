@@ -102,7 +102,8 @@ export function createOrders(
       return { ...common, authorId, inputKey, info: isSource ? current(info) : null };
     },
 
-    keep: (id, namespace, staged) => keepBlob(pipeline, blobs, id, namespace, extensionOf[namespace], staged),
+    keep: (id, namespace, staged) =>
+      keepBlob(pipeline, blobs, jobs, id, namespace, extensionOf[namespace], staged),
 
     noteProgress: (id, done) => pipeline.setProgress(id, done),
 

@@ -37,7 +37,7 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
         const { width, height } = made[at]!;
         // A small picture has the same size in several boxes.
         if (sizes.at(-1)?.width === width && sizes.at(-1)?.height === height) continue;
-        const kept = await keepBlob(store, blobs, id, "post", "jpg", await blobs.adopt(name, signal));
+        const kept = await keepBlob(store, blobs, jobs, id, "post", "jpg", await blobs.adopt(name, signal));
         sizes.push({ ...kept, width, height });
       }
       const { alt, width, height } = picture;

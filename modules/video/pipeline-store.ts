@@ -89,6 +89,8 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             cover_key: result.coverKey,
             thumb_hash: result.thumbHash,
             cover_times_ms: result.coverTimesMs,
+            // From here on it is that of what is shown.
+            original_bytes: sql<string>`coalesce(original_bytes, size_bytes)`,
             size_bytes: result.sizeBytes,
             duration_ms: result.durationMs,
             width: result.width,

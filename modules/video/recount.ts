@@ -11,6 +11,18 @@ export const counts: readonly KeptCount[] = [
       where state = 'published' and visibility = 'public' group by 1`,
   },
   {
+    what: "bytes that people keep",
+    kept: sql`select author_id, kept_bytes from video.author_stats where kept_bytes is not null`,
+    facts: sql`
+      select s.author_id, sum(f.bytes) from video.author_stats s
+      join (
+        select owner_id, size_bytes as bytes from video.upload
+        union all
+        select author_id, video.kept_of(state, original_bytes, size_bytes) from video.video
+      ) f on f.owner_id = s.author_id
+      where s.kept_bytes is not null group by 1`,
+  },
+  {
     what: "files of videos",
     kept: sql`
       select v.id, count(*) from video.video v

@@ -18,7 +18,15 @@ export function resumableStore(db: Kysely<Tables>) {
   return {
     /** Adds one, unless `refuse` throws at what its owner has already. Error: AccountsDeleted. */
     async begin(
-      upload: { id: UploadId; ownerId: UserId; address: string; sizeBytes: number; partial: string },
+      upload: {
+        id: UploadId;
+        ownerId: UserId;
+        address: string;
+        sizeBytes: number;
+        partial: string;
+        /** Its sender puts it into the store. */
+        isDirect?: boolean;
+      },
       refuse: (unpublished: Unpublished, unfinished: number) => Promise<void>,
     ): Promise<ResumableRow> {
       return inTransaction(db, async (transaction) => {
@@ -38,6 +46,7 @@ export function resumableStore(db: Kysely<Tables>) {
             address: upload.address,
             size_bytes: upload.sizeBytes,
             partial: upload.partial,
+            ...(upload.isDirect && { direct: "" }),
           })
           .returningAll()
           .executeTakeFirstOrThrow();
@@ -45,6 +54,16 @@ export function resumableStore(db: Kysely<Tables>) {
     },
 
     find: (id: UploadId, ownerId: UserId) => own(id, ownerId).executeTakeFirst(),
+
+    /** Notes what the store knows a direct upload by. */
+    async noteDirect(id: UploadId, ownerId: UserId, direct: string): Promise<void> {
+      await db
+        .updateTable("resumable_upload")
+        .set({ direct })
+        .where("id", "=", id)
+        .where("owner_id", "=", ownerId)
+        .execute();
+    },
 
     /** The lock, for one who has it or when nobody does; undefined: another one has it, or there is no such upload. */
     async lock(
@@ -55,6 +74,7 @@ export function resumableStore(db: Kysely<Tables>) {
         uncheckedFrom?: number | undefined;
         receivedBytes?: number | undefined;
         forMs: number;
+        isDirect?: boolean;
       },
     ) {
       return db
@@ -67,6 +87,7 @@ export function resumableStore(db: Kysely<Tables>) {
         })
         .where("id", "=", id)
         .where("owner_id", "=", ownerId)
+        .where("direct", by.isDirect ? "is not" : "is", null)
         .where((row) =>
           row.or([row("writer", "=", by.writer), row("writer_until", "<", sql<Date>`clock_timestamp()`)]),
         )
@@ -129,7 +150,9 @@ export function resumableStore(db: Kysely<Tables>) {
     },
 
     /** Removes those of a person, or those to which nothing was added for long, or that were begun long ago; returns their partial files. */
-    async drop(which: { ownerId: UserId } | { untouchedMs: number; olderThanMs: number }): Promise<string[]> {
+    async drop(
+      which: { ownerId: UserId } | { untouchedMs: number; olderThanMs: number; directMs: number },
+    ): Promise<string[]> {
       const dropped = await db
         .deleteFrom("resumable_upload")
         .where((row) =>
@@ -138,6 +161,11 @@ export function resumableStore(db: Kysely<Tables>) {
             : row.or([
                 row("touched_at", "<", sql<Date>`now() - ${which.untouchedMs} * interval '1 ms'`),
                 row("begun_at", "<", sql<Date>`now() - ${which.olderThanMs} * interval '1 ms'`),
+                row.and([
+                  row("direct", "is not", null),
+                  row("partial", "<>", ""),
+                  row("begun_at", "<", sql<Date>`now() - ${which.directMs} * interval '1 ms'`),
+                ]),
               ]),
         )
         .returning("partial")

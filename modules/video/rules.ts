@@ -10,6 +10,8 @@ export const firstRenditionShortSidePx = 720;
 export const uploadLifetimeMs = 24 * 3_600_000;
 /** An upload that comes in pieces and to which nothing was added for two days is removed. */
 export const resumableLifetimeMs = 2 * uploadLifetimeMs;
+/** One that its sender puts into the store: as long as its URLs. */
+export const directLifetimeMs = uploadLifetimeMs;
 /** However much is added to it. */
 export const longestResumableMs = 7 * uploadLifetimeMs;
 /** A challenge for a known file: reading what it asks for takes a moment. */
@@ -32,6 +34,13 @@ export const announcedMs = 60_000;
 
 /** The share of the room for unpublished files which may come from one address; a school may share one. */
 export const addressShare = 0.5;
+
+/** Of one person. */
+const maxUnfinished = 50;
+
+export function refuseMoreUnfinished(unfinished: number): void {
+  if (unfinished >= maxUnfinished) throw refusal("UPLOADS_UNFINISHED_TOO_MANY", { max: maxUnfinished });
+}
 
 export function tooMuchUnpublished(maxBytes: number): DomainError {
   return refusal("UNPUBLISHED_TOO_MUCH", { megabytes: Math.floor(maxBytes / 1024 / 1024) });

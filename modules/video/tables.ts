@@ -52,6 +52,7 @@ export interface Tables extends JobTables {
     writer: Generated<string>;
     writer_until: Generated<Date>;
     unchecked_from: ColumnType<string | null, number | null | undefined, number | null>;
+    direct: ColumnType<string | null, string | undefined, string>;
   };
   known_file_challenge: {
     owner_id: string;
@@ -77,6 +78,7 @@ export interface Tables extends JobTables {
     width: number;
     height: number;
     size_bytes: ColumnType<string, string | number, string | number>;
+    original_bytes: ColumnType<string | null, never, string | number>;
     info: Json<MediaInfo>;
     created_at: GeneratedAlways<Date>;
     published_ms: Generated<string | null>;

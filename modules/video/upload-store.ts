@@ -8,7 +8,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import { expectedMs } from "#platform/media/effort.ts";
 import type { MediaInfo, PictureInfo } from "#platform/media/media-tool.ts";
 import { lockAuthor } from "./author-rows.ts";
-import { isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
+import { blobUseStore, isUsed, lockBlob, releaseBlobs } from "./blob-use-store.ts";
 import { isPicture, toUpload } from "./present-upload.ts";
 import { schedulePublication } from "./publication.ts";
 import { announcedMs, checkPublishAt, firstRenditionShortSidePx } from "./rules.ts";
@@ -18,6 +18,7 @@ import type { VideoRow } from "./video-lists.ts";
 /** The SQL of uploads, until they become videos or are removed. */
 export function uploadStore(db: Kysely<Tables>) {
   return {
+    keepsBlob: blobUseStore(db).keepsBlob,
     /**
      * Adds the upload and its use of the blob, unless `refuse` throws at the number of unpublished bytes of its
      * owner, of its address and in all. Error: AccountsDeleted.
@@ -30,8 +31,8 @@ export function uploadStore(db: Kysely<Tables>) {
         sourceKey: string;
         sizeBytes: number;
         info: object;
-        /** Whether the blob is in place, for one that is to be there already. Error: UPLOAD_UNKNOWN, unless it is. */
-        isPlaced?: () => Promise<boolean>;
+        /** The blob is to be there already, used by another. Error: UPLOAD_UNKNOWN, unless it is. */
+        isKnown?: boolean;
         /** It came in pieces. Error: UPLOAD_NOT_FOUND, when it was cancelled meanwhile. */
         resumable?: boolean;
       },
@@ -42,11 +43,8 @@ export function uploadStore(db: Kysely<Tables>) {
         if (upload.resumable) await lockResumable(transaction, upload);
         else await refuse(await unpublishedInTurn(transaction, upload.ownerId, upload.address ?? ""));
         await lockBlob(transaction, upload.sourceKey);
-        if (upload.isPlaced) {
-          // A removed file may be in its place for a moment more.
-          const known = (await isUsed(transaction, upload.sourceKey)) && (await upload.isPlaced());
-          if (!known) throw refusal("UPLOAD_UNKNOWN");
-        }
+        // A removed file may be in its place for a moment more.
+        if (upload.isKnown && !(await isUsed(transaction, upload.sourceKey))) throw refusal("UPLOAD_UNKNOWN");
         await transaction
           .insertInto("blob_use")
           .values({ key: upload.sourceKey, owner_id: upload.id })
@@ -67,30 +65,24 @@ export function uploadStore(db: Kysely<Tables>) {
       });
     },
 
+    /** Takes an upload back that nobody was told of. */
+    async withdraw(id: UploadId, ownerId: UserId, jobs: Jobs): Promise<void> {
+      await inTransaction(db, async (transaction) => {
+        await transaction.deleteFrom("upload").where("owner_id", "=", ownerId).where("id", "=", id).execute();
+        await releaseBlobs(transaction, jobs, [id]);
+      });
+    },
+
     /** An upload of a person, also when it has become a video. */
     async finished(id: UploadId, ownerId: UserId) {
       const { rows } = await sql<{ source_key: string; size_bytes: string; info: MediaInfo | PictureInfo }>`
         select source_key, size_bytes, info from video.upload where owner_id = ${ownerId} and id = ${id}
         union all
-        select source_key, size_bytes, info from video.video where author_id = ${ownerId} and upload_id = ${id}
+        select source_key, coalesce(original_bytes, size_bytes), info from video.video where author_id = ${ownerId} and upload_id = ${id}
         limit 1`.execute(db);
       if (!rows[0]) return undefined;
       const sizeBytes = Number(rows[0].size_bytes);
       return { sourceKey: rows[0].source_key, upload: toUpload(id, sizeBytes, rows[0].info) };
-    },
-
-    /**
-     * Whether a blob is still used once it has been put in place. If its upload was removed in between, the job that
-     * looked for the blob may have come too early; then another one is added.
-     */
-    async keepsBlob(sourceKey: string, jobs: Jobs): Promise<boolean> {
-      return inTransaction(db, async (transaction) => {
-        await lockBlob(transaction, sourceKey);
-        // Also by a video that it has become.
-        const used = await isUsed(transaction, sourceKey);
-        if (!used) await jobs.add(transaction, "remove-blob", sourceKey);
-        return used;
-      });
     },
 
     /**
@@ -160,6 +152,8 @@ export function uploadStore(db: Kysely<Tables>) {
       });
     },
 
+    storageOf: (ownerId: UserId) => storageOf(db, ownerId),
+
     /** Removes uploads that were never published. */
     async dropUploads(olderThanMs: number, jobs: Jobs): Promise<number> {
       return inTransaction(db, async (transaction) => {
@@ -194,8 +188,41 @@ async function lockResumable(
   if (!row) throw refusal("UPLOAD_NOT_FOUND");
 }
 
+/**
+ * What a person keeps, in bytes: the files that they have uploaded, with the size that they came with, until the upload or
+ * its post is gone; and those on their way, as announced.
+ */
+export async function storageOf(on: Queryable<Tables>, ownerId: UserId): Promise<number> {
+  const { rows } = await sql<{ used: string }>`
+    select coalesce(
+        (select kept_bytes from video.author_stats where author_id = ${ownerId}), ${keptBytes(ownerId)}
+      ) + (
+        select coalesce(sum(size_bytes), 0) from video.resumable_upload r
+        where owner_id = ${ownerId} and partial <> '' and not exists (
+          select from video.upload u where u.owner_id = r.owner_id and u.id = r.id)
+      ) as used`.execute(on);
+  return Number(rows[0]!.used);
+}
+
+/** The facts that author_stats.kept_bytes counts. */
+const keptBytes = (ownerId: UserId) => sql`(
+  select coalesce(sum(bytes), 0)::int8 from (
+    select size_bytes as bytes from video.upload where owner_id = ${ownerId}
+    union all
+    select video.kept_of(state, original_bytes, size_bytes) from video.video where author_id = ${ownerId}
+  ) facts)`;
+
+/** Counts what somebody keeps for the first time; their row is locked, so triggers add what comes after. */
+async function beginCounting(on: Queryable<Tables>, ownerId: UserId): Promise<void> {
+  await sql`
+    update video.author_stats set kept_bytes = ${keptBytes(ownerId)}
+    where author_id = ${ownerId} and kept_bytes is null`.execute(on);
+}
+
 /** Bytes of unpublished files. */
 export interface Unpublished {
+  /** What their owner keeps in all, published or not. */
+  kept: number;
   own: number;
   /** Of uploads alone: a video belongs to its author. */
   ofAddress: number;
@@ -204,22 +231,23 @@ export interface Unpublished {
   placed: number;
 }
 
-/** The same in a transaction that adds some: one after another, so that no room is given away twice. */
+/** In a transaction that adds some, with its owner's row locked: one after another, so that no room is given away twice. */
 export async function unpublishedInTurn(
   on: Queryable<Tables>,
   ownerId: UserId,
   address: string,
 ): Promise<Unpublished> {
   await sql`select pg_advisory_xact_lock(hashtextextended('room for uploads', 0))`.execute(on);
-  return unpublishedBytes(on, ownerId, address);
+  await beginCounting(on, ownerId);
+  return { ...(await unpublishedBytes(on, ownerId, address)), kept: await storageOf(on, ownerId) };
 }
 
 export async function unpublishedBytes(
   on: Queryable<Tables>,
   ownerId?: UserId,
   address = "",
-): Promise<Unpublished> {
-  const { rows } = await sql<Record<keyof Unpublished, string>>`
+): Promise<Omit<Unpublished, "kept">> {
+  const { rows } = await sql<Record<"own" | "ofAddress" | "all" | "placed", string>>`
     select
       coalesce(sum(size_bytes) filter (where owner_id = ${ownerId ?? null}), 0) as own,
       coalesce(sum(here) filter (where address = ${address} and address <> ''), 0) as "ofAddress",

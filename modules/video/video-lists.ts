@@ -6,7 +6,10 @@ import type { Tables } from "./tables.ts";
 
 export type VideoRow = Selectable<Tables["video"]>;
 /** The public columns of a video, without what only the pipeline needs, which is most of a row. */
-export type ShownVideo = Omit<VideoRow, "info" | "loudness" | "source_key" | "upload_id" | "replaced">;
+export type ShownVideo = Omit<
+  VideoRow,
+  "info" | "loudness" | "source_key" | "upload_id" | "replaced" | "original_bytes"
+>;
 
 const shown = [
   ...(["id", "author_id", "title", "state", "progress", "failure_reason", "failure_message"] as const),

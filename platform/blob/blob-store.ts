@@ -34,6 +34,26 @@ export interface AppendOptions {
   checksum?: { algorithm: string; digest: Buffer } | undefined;
 }
 
+/** Partial files that their senders put in the store themselves, in parts, past us. */
+export interface DirectUploads {
+  /** The name of such a file, which appears when it is completed. */
+  name(): string;
+  /** Begins one; what it answers is to be kept, for the calls that follow. */
+  begin(name: string): Promise<string>;
+  /** Where its sender puts the parts, each of exactly `partBytes`, the last one of what is left. */
+  parts(
+    name: string,
+    begun: string,
+    file: { sizeBytes: number; lifetimeMs: number },
+  ): Promise<{ partBytes: number; urls: string[] }>;
+  /**
+   * Makes the parts, of which these are the ETags in their order, the partial file, out of reach of its sender. Repeated,
+   * it goes on where it was. Errors: UPLOAD_PARTS_WRONG, when they can be sent again; BODY_TOO_LARGE, when they are not
+   * as long as announced.
+   */
+  complete(name: string, begun: string, etags: readonly string[], sizeBytes: number): Promise<void>;
+}
+
 /**
  * Large immutable files. Writing has two steps: stage, where a file grows and can be discarded, and commit, which
  * gives it its name by content in one atomic and durable act. Error everywhere: BLOB_KEY_INVALID for a string that is
@@ -59,6 +79,8 @@ export interface BlobStore {
    * which none of it is kept; DISK_FULL.
    */
   append(name: string, source: Readable, options: AppendOptions): Promise<number>;
+  /** Undefined where senders can put nothing. */
+  direct?: DirectUploads;
   /** Discards a staged file, if it exists. */
   discard(name: string): Promise<void>;
   /** Makes a staged file the blob `key`, durably; an existing blob stays. */

@@ -29,7 +29,11 @@ const keptFreeBytes = 512 * 1024 * 1024;
 const fullRetryMs = 60_000;
 
 /** Blobs as files under `dir`, spread over folders by their first bytes; processes on one host may share it. */
-export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes } = {}): Promise<BlobStore> {
+export async function diskBlobStore(
+  dir: string,
+  /** `nameOf`: a new name of a staged file, of the form of a UUID. */
+  { reserveBytes = keptFreeBytes, nameOf = randomUUID as () => string } = {},
+): Promise<BlobStore> {
   const staging = join(dir, "staging");
   await mkdir(staging, { recursive: true, mode: 0o700 });
   await closeFolder(dir, 0o700);
@@ -77,7 +81,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
       // the process.
       source.on("error", () => {});
       const promisedBytes = options.expectedBytes ?? 0;
-      const name = randomUUID();
+      const name = nameOf();
       try {
         const file = await open(stagedPath(name), "wx", 0o600);
         try {
@@ -95,7 +99,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
       }
     },
     async stagingPath(extension) {
-      const name = `${randomUUID()}.${extension}`;
+      const name = `${nameOf()}.${extension}`;
       return { name, path: stagedPath(name) };
     },
     async adopt(name, signal) {
@@ -108,7 +112,7 @@ export async function diskBlobStore(dir: string, { reserveBytes = keptFreeBytes 
       }
       return { name, sha256: hash.digest("hex"), sizeBytes } satisfies Staged;
     },
-    partialName: () => `${randomUUID()}.${partial}`,
+    partialName: () => `${nameOf()}.${partial}`,
     partialSize: async (name) => (await sizeOf(stagedPath(name))) ?? 0,
     async append(name, source, options) {
       source.on("error", () => {});

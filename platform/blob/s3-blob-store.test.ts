@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { checkS3 } from "../s3/check-s3.ts";
 import { type S3Client, s3Client } from "../s3/s3-client.ts";
 import { blobStoreContract } from "../testing/blob-store-contract.ts";
@@ -16,7 +16,7 @@ import { s3BlobStore } from "./s3-blob-store.ts";
 
 const ceph = withS3();
 
-async function open(client: S3Client, options: { handsOver?: boolean } = {}) {
+async function open(client: S3Client, options: { handsOver?: boolean; copyBytes?: number } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "douya-s3-"));
   return {
     store: await s3BlobStore(client, folder, options),
@@ -63,6 +63,99 @@ test("the sweep removes what nobody has touched for long, and uploads in parts t
   expect(await store.sweepStaged(0, 0)).toBe(1);
   expect(await files()).toEqual([]);
   await close();
+});
+
+describe("a file that its sender puts in the bucket", () => {
+  const file = { sizeBytes: 9_000_000, lifetimeMs: 60_000 };
+  const content = randomBytes(file.sizeBytes);
+  const put = (url: string, bytes: Buffer) =>
+    fetch(url, { method: "PUT", body: bytes as Uint8Array<ArrayBuffer> });
+  async function begun(options: { copyBytes?: number } = {}) {
+    const { client } = await ceph().bucket();
+    const opened = await open(client, options);
+    onTestFinished(opened.close);
+    const direct = opened.store.direct!;
+    const name = direct.name();
+    const upload = await direct.begin(name);
+    const { partBytes, urls } = await direct.parts(name, upload, file);
+    const pieces = urls.map((_, at) => content.subarray(at * partBytes, (at + 1) * partBytes));
+    const left = async () => {
+      const found = [];
+      for await (const { key } of client.list("")) found.push(key);
+      for await (const { key } of client.unfinished()) found.push(`${key} unfinished`);
+      return found;
+    };
+    const complete = (etags: string[]) => direct.complete(name, upload, etags, file.sizeBytes);
+    const putAll = () =>
+      Promise.all(pieces.map(async (bytes, at) => (await put(urls[at]!, bytes)).headers.get("etag")!));
+    return { ...opened, client, name, urls, pieces, left, complete, putAll };
+  }
+
+  test.each([
+    ["at once", {}],
+    ["in pieces", { copyBytes: 6_000_000 }],
+  ])("is copied %s when it is complete, and then a partial file like any other", async (_name, options) => {
+    const { store, name, complete, putAll, left, urls } = await begun(options);
+    const etags = await putAll();
+    await complete(etags);
+    expect(await left()).toEqual([`staging/${name}/000000`]);
+    // Asked again, by a process that does not know what another did.
+    await complete(etags);
+    expect((await put(urls[0]!, content.subarray(0, 8 * 1024 ** 2))).status).toBe(404);
+    expect(await store.partialSize(name)).toBe(file.sizeBytes);
+    const kept = await store.withFile({ staged: name }, (path) => readFile(path));
+    expect(kept.equals(content)).toBe(true);
+    const { sha256 } = await store.adopt(name);
+    await store.commit(name, blobKey("source", sha256, "bin"));
+    expect(await left()).toEqual([`source/${sha256}.bin`]);
+  });
+
+  test("has parts of the size that was announced, no byte more or less", async () => {
+    const { urls, pieces } = await begun();
+    expect(pieces.map(({ length }) => length)).toEqual([8 * 1024 ** 2, file.sizeBytes - 8 * 1024 ** 2]);
+    const statuses = [];
+    for (const bytes of [Buffer.from("1"), Buffer.concat([pieces[1]!, Buffer.from("1")])])
+      statuses.push((await put(urls[1]!, bytes)).status);
+    expect(statuses).toEqual([403, 403]);
+  });
+
+  test("is not complete with etags that are wrong, missing or in another order, and can be mended", async () => {
+    const { urls, pieces, complete, putAll, left } = await begun();
+    const wrong = { reason: "UPLOAD_PARTS_WRONG" };
+    const first = (await put(urls[0]!, pieces[0]!)).headers.get("etag")!;
+    for (const etags of [[first], [first, first], [first, '"no"'], [], [first, first, first]])
+      await expect(complete(etags)).rejects.toMatchObject(wrong);
+    const etags = await putAll();
+    await expect(complete([...etags].reverse())).rejects.toMatchObject(wrong);
+    await expect(complete(["</ETag><Part>", etags[1]!])).rejects.toMatchObject(wrong);
+    expect(await left()).toHaveLength(1);
+    await complete(etags);
+  });
+
+  test("goes on where a process died, before and after the copy", async () => {
+    const { client, name, complete, putAll, left } = await begun();
+    const etags = await putAll();
+    for await (const { key, uploadId } of client.unfinished()) await client.complete(key, uploadId, etags);
+    await complete(etags);
+    await client.copy(`staging/${name}/000000`, `direct/${name}`);
+    await complete(etags);
+    expect(await left()).toEqual([`staging/${name}/000000`]);
+  });
+
+  test("leaves nothing when it is discarded, begun or completed", async () => {
+    const { store, name, putAll, left } = await begun();
+    const etags = await putAll();
+    expect(await left()).toEqual([`direct/${name} unfinished`]);
+    await store.discard(name);
+    expect(await left()).toEqual([]);
+    const again = await begun();
+    const etagsAgain = await again.putAll();
+    expect(etagsAgain).toEqual(etags);
+    for await (const { key, uploadId } of again.client.unfinished())
+      await again.client.complete(key, uploadId, etagsAgain);
+    await again.store.discard(again.name);
+    expect(await again.left()).toEqual([]);
+  });
 });
 
 test("a list has more than one page", async () => {

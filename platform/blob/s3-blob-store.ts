@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { type FileHandle, open, rm, utimes } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
-import { missing, partBytes, type S3Client } from "../s3/s3-client.ts";
+import { missing, partBytes, type S3Client, S3Refusal } from "../s3/s3-client.ts";
 import {
   type AppendOptions,
   type BlobKey,
@@ -23,6 +23,12 @@ const partsOfFile = 4;
 const linkSeconds = 900;
 /** Of a copy for a tool; much more often than left ones are swept. */
 const touchEveryMs = 10 * 60_000;
+/** The extension of files that their senders put in the bucket themselves. */
+const direct = "put";
+/** So many parts at most, of more than `partBytes` if need be. */
+const mostParts = 1000;
+/** S3 copies 5 GB at once, but takes its time. */
+const largestCopyBytes = 1024 ** 3;
 /** An upload in parts that is so old belongs to nobody any more. */
 const unfinishedMs = 24 * 3_600_000;
 
@@ -38,16 +44,22 @@ export async function s3BlobStore(
     handsOver = false,
     links = false,
     reserveBytes,
+    copyBytes = largestCopyBytes,
   }: {
     /** Whether other processes work on what this one has received. */
     handsOver?: boolean;
     /** Whether people may load from the S3. */
     links?: boolean;
     reserveBytes?: number;
+    /** What is copied within the bucket at once. */
+    copyBytes?: number;
   } = {},
 ): Promise<BlobStore> {
   const local = await diskBlobStore(dir, { ...(reserveBytes !== undefined && { reserveBytes }) });
   const inTurn = turns(partsAtOnce);
+  /** Where a sender puts a file; what is worked on is a copy, which has no URL. */
+  const directKey = (name: string) => `direct/${name}`;
+  const isDirect = (name: string) => name.endsWith(`.${direct}`);
   const stagedKey = (name: string, part: number) => `staging/${name}/${String(part).padStart(6, "0")}`;
   const check = (key: BlobKey) => {
     if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
@@ -107,8 +119,26 @@ export async function s3BlobStore(
     );
   }
 
+  /** In one act, within the bucket. */
+  async function copyFile(from: string, to: string, sizeBytes: number): Promise<void> {
+    if (sizeBytes <= copyBytes) return s3.copy(from, to);
+    await inParts(to, (uploadId) =>
+      someAtOnce(Math.ceil(sizeBytes / copyBytes), (at) => {
+        const start = at * copyBytes;
+        return s3.copyPart(to, uploadId, at + 1, from, {
+          start,
+          end: Math.min(start + copyBytes, sizeBytes) - 1,
+        });
+      }),
+    );
+  }
+
   async function discardStaged(name: string): Promise<void> {
     await local.discard(name);
+    if (isDirect(name)) {
+      for await (const { key, uploadId } of s3.unfinished(directKey(name))) await s3.abort(key, uploadId);
+      await s3.remove(directKey(name));
+    }
     for (const { key } of await partsOf(name)) await s3.remove(key);
   }
 
@@ -199,6 +229,41 @@ export async function s3BlobStore(
         await local.discard(spool.name);
       }
     },
+    direct: {
+      name: () => `${randomUUID()}.${direct}`,
+      begin: (name) => s3.begin(directKey(name)),
+      async parts(name, uploadId, { sizeBytes, lifetimeMs }) {
+        const { bytes, count } = partsIn(sizeBytes);
+        const urls = Array.from({ length: count }, (_, at) =>
+          s3.presign(
+            "PUT",
+            directKey(name),
+            Math.floor(lifetimeMs / 1000),
+            { partNumber: String(at + 1), uploadId },
+            Math.min(bytes, sizeBytes - at * bytes),
+          ),
+        );
+        return { partBytes: bytes, urls: await Promise.all(urls) };
+      },
+      async complete(name, uploadId, etags, sizeBytes) {
+        checkName(name);
+        const key = directKey(name);
+        if (etags.length !== partsIn(sizeBytes).count) throw refusal("UPLOAD_PARTS_WRONG");
+        if ((await partsOf(name)).length === 0) {
+          await s3.complete(key, uploadId, [...etags]).catch((error) => {
+            throw isWrongPart(error) ? refusal("UPLOAD_PARTS_WRONG") : error;
+          });
+          const found = await s3.sizeOf(key);
+          if (found !== sizeBytes)
+            throw refusal(
+              "BODY_TOO_LARGE",
+              `The file was announced with ${sizeBytes} bytes and has ${found}.`,
+            );
+          await copyFile(key, stagedKey(name, 0), sizeBytes);
+        }
+        await s3.remove(key);
+      },
+    },
     discard: discardStaged,
     async commit(name, key) {
       checkName(name);
@@ -208,7 +273,7 @@ export async function s3BlobStore(
         await local.withFile({ staged: name }, async (path) =>
           putFile(path, key, await local.partialSize(name)),
         );
-      else if (parts.length === 1) await s3.copy(parts[0]!.key, key);
+      else if (parts.length === 1) await copyFile(parts[0]!.key, key, parts[0]!.sizeBytes);
       else
         await inParts(key, (uploadId) =>
           someAtOnce(parts.length, (at) => s3.copyPart(key, uploadId, at + 1, parts[at]!.key)),
@@ -217,7 +282,8 @@ export async function s3BlobStore(
     },
     async remove(key) {
       check(key);
-      await s3.remove(key);
+      // It is asked for under a lock in the database.
+      await s3.remove(key, { once: true });
     },
     size: sizeOf,
     read(key, range) {
@@ -262,7 +328,7 @@ export async function s3BlobStore(
       let name = "";
       let parts: { key: string; modifiedMs: number }[] = [];
       const sweepFile = async () => {
-        const keptMs = name.endsWith(".part") ? partialOlderThanMs : olderThanMs;
+        const keptMs = name.endsWith(".part") || isDirect(name) ? partialOlderThanMs : olderThanMs;
         if (parts.length === 0 || !parts.every(({ modifiedMs }) => isOld(modifiedMs, keptMs))) return;
         for (const { key } of parts) await s3.remove(key);
         swept++;
@@ -276,6 +342,8 @@ export async function s3BlobStore(
         parts.push(part);
       }
       await sweepFile();
+      for await (const { key, modifiedMs } of s3.list("direct/"))
+        if (isOld(modifiedMs, unfinishedMs)) await s3.remove(key);
       for await (const { key, uploadId, begunMs } of s3.unfinished())
         if (isOld(begunMs, unfinishedMs)) await s3.abort(key, uploadId);
       return swept;
@@ -381,6 +449,22 @@ export async function s3BlobStore(
       throw error;
     }
   }
+}
+
+/** The parts in which a sender puts a file of this size. */
+function partsIn(sizeBytes: number): { bytes: number; count: number } {
+  const megabyte = 1024 ** 2;
+  const bytes = Math.max(partBytes, Math.ceil(sizeBytes / mostParts / megabyte) * megabyte);
+  return { bytes, count: Math.ceil(sizeBytes / bytes) };
+}
+
+/** Whether it is the sender who has to mend something. */
+function isWrongPart(error: { cause?: unknown }): boolean {
+  const { cause } = error;
+  return (
+    cause instanceof S3Refusal &&
+    ["InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"].includes(cause.code)
+  );
 }
 
 async function readPart(file: FileHandle, part: number, sizeBytes: number): Promise<Buffer> {

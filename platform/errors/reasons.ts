@@ -35,6 +35,12 @@ export const platformReasons = {
     code: 20202,
     retryAfterMs: 5000,
   },
+  BLOB_DISK_AWAY: {
+    kind: "unavailable",
+    says: "This file is on a disk of the server that is away right now. Try again later.",
+    code: 20203,
+    retryAfterMs: 60_000,
+  },
   INVALID_ARGUMENT: {
     kind: "invalid",
     says: "A parameter is missing or malformed; the sentence names it.",
@@ -121,6 +127,11 @@ export const platformReasons = {
     kind: "invalid",
     says: "The upload stopped before its end. Send it again.",
     code: 10209,
+  },
+  UPLOAD_PARTS_WRONG: {
+    kind: "invalid",
+    says: "The parts are not all there as the etags say. Put the missing ones, and send the ETag of each part, in their order.",
+    tells: "programs",
   },
   NOT_A_VIDEO: {
     kind: "invalid",

@@ -101,13 +101,13 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
     }
   }
 
-  async function send(method: string, key: string, sent: Sent = {}): Promise<Response> {
+  async function send(method: string, key: string, sent: Sent = {}, most = tries): Promise<Response> {
     for (let attempt = 1; ; attempt++)
       try {
         return await once(method, key, sent);
       } catch (error) {
         const again = !(error instanceof S3Refusal) || error.status >= 500 || error.status === 429;
-        if (attempt === tries || !again || sent.abort?.signal.aborted) throw unavailable(error);
+        if (attempt >= most || !again || sent.abort?.signal.aborted) throw unavailable(error);
         await delay(retryMs * 2 ** attempt);
       }
   }
@@ -189,8 +189,9 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
       return readable;
     },
 
-    async remove(key: string): Promise<void> {
-      const answer = await send("DELETE", key);
+    /** `once`: without another try, for who holds something meanwhile and comes again. */
+    async remove(key: string, { once = false } = {}): Promise<void> {
+      const answer = await send("DELETE", key, {}, once ? 1 : tries);
       await answer.body?.cancel();
     },
 
@@ -223,9 +224,19 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
       const { headers } = await found("PUT", key, { query, body, waitMs: partMs });
       return headers.get("etag") ?? "";
     },
-    async copyPart(key: string, uploadId: string, part: number, from: string): Promise<string> {
+    /** The part is the whole of `from`, or its bytes `start` to `end`, both included. */
+    async copyPart(
+      key: string,
+      uploadId: string,
+      part: number,
+      from: string,
+      range?: { start: number; end: number },
+    ): Promise<string> {
       const query = { partNumber: String(part), uploadId };
-      const headers = { "x-amz-copy-source": `/${bucket}/${from}` };
+      const headers = {
+        "x-amz-copy-source": `/${bucket}/${from}`,
+        ...(range && { "x-amz-copy-source-range": `bytes=${range.start}-${range.end}` }),
+      };
       return textIn(await changed("PUT", key, { query, headers }), "ETag");
     },
     async complete(key: string, uploadId: string, etags: string[]): Promise<void> {
@@ -243,12 +254,12 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
       const answer = await send("DELETE", key, { query: { uploadId } });
       await answer.body?.cancel();
     },
-    async *unfinished(): AsyncGenerator<S3Unfinished> {
+    async *unfinished(prefix = ""): AsyncGenerator<S3Unfinished> {
       const next = (xml: string) => ({
         "key-marker": textIn(xml, "NextKeyMarker"),
         "upload-id-marker": textIn(xml, "NextUploadIdMarker"),
       });
-      for await (const xml of pages({ uploads: "" }, next))
+      for await (const xml of pages({ uploads: "", ...(prefix && { prefix }) }, next))
         for (const item of itemsIn(xml, "Upload"))
           yield {
             key: textIn(item, "Key"),
@@ -257,15 +268,17 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
           };
     },
 
-    /** A URL with which anybody may do this, for so long. */
+    /** A URL with which anybody may do this, for so long; of a PUT, with a body of that size only. */
     async presign(
       method: "GET" | "PUT",
       key: string,
       forSeconds: number,
       query: Record<string, string> = {},
+      sizeBytes?: number,
     ): Promise<string> {
       const url = urlOf(key, { ...query, "X-Amz-Expires": String(forSeconds) });
-      const signer = new AwsV4Signer({ ...signing, method, url, signQuery: true });
+      const headers = sizeBytes === undefined ? {} : { "content-length": String(sizeBytes) };
+      const signer = new AwsV4Signer({ ...signing, method, url, headers, signQuery: true, allHeaders: true });
       return (await signer.sign()).url.href;
     },
 

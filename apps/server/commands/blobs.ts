@@ -93,6 +93,11 @@ async function verify(databases: Databases, blobs: BlobStore, bytesPerSecond: nu
           await inPace();
         }
       } catch (error) {
+        if (isAway(error)) {
+          bad++;
+          console.log(`AWAY ${key} of ${usedBy}`);
+          continue;
+        }
         if (error instanceof DomainError) throw error;
         const { code } = error as NodeJS.ErrnoException;
         // Or it was deleted since the page was read.
@@ -120,8 +125,11 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
   let [done, moved, bytes, bad] = [0, 0, 0, 0];
   for await (const page of usedIn(databases)) {
     for (const { key, usedBy, uses, db } of page) {
-      const sizeBytes = await from.blobs.size(key);
-      if (sizeBytes !== undefined) {
+      const sizeBytes = await from.blobs.size(key).catch(unlessAway);
+      if (sizeBytes === "away") {
+        bad++;
+        console.log(`AWAY ${key} of ${usedBy}: it stays where it is`);
+      } else if (sizeBytes !== undefined) {
         const isHere = (await to.blobs.size(key)) !== undefined;
         const staged = isHere ? undefined : await copied(key, sizeBytes);
         if (staged === "damaged") {
@@ -147,7 +155,7 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
   }
   if (bad > 0) process.exitCode = 1;
   console.log(
-    `${moved} files, ${inMegabytes(bytes)}, moved to ${to.name}${bad > 0 ? `; ${bad} are damaged: see above` : "."}`,
+    `${moved} files, ${inMegabytes(bytes)}, moved to ${to.name}${bad > 0 ? `; ${bad} are not: see above` : "."}`,
   );
 
   async function copied(key: string, sizeBytes: number) {
@@ -167,13 +175,19 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
 async function showUsage(databases: Databases, blobs: BlobStore): Promise<void> {
   const byKind = new Map<string, Sum>();
   const byPerson = new Map<string, Sum>();
+  let away = 0;
   for await (const page of usedIn(databases)) {
     for (let i = 0; i < page.length; i += askedAtOnce) {
       const some = page.slice(i, i + askedAtOnce);
-      const sizes = await Promise.all(some.map(({ key }) => blobs.size(key)));
+      const sizes = await Promise.all(some.map(({ key }) => blobs.size(key).catch(unlessAway)));
       for (const [at, { key, personId }] of some.entries()) {
-        add(byKind, key.slice(0, key.indexOf("/")), sizes[at] ?? 0);
-        add(byPerson, personId, sizes[at] ?? 0);
+        const size = sizes[at] ?? 0;
+        if (size === "away") {
+          away++;
+          continue;
+        }
+        add(byKind, key.slice(0, key.indexOf("/")), size);
+        add(byPerson, personId, size);
       }
     }
   }
@@ -185,6 +199,15 @@ async function showUsage(databases: Databases, blobs: BlobStore): Promise<void> 
   print(largest(byKind));
   console.log(`\nThe ${largestOwners} people with the most; what several have counts for one of them:`);
   print(largest(byPerson).slice(0, largestOwners));
+  if (away > 0) console.log(`\n${away} files more are, or were, on a disk that is away.`);
+}
+
+const isAway = (error: unknown) => error instanceof DomainError && error.reason === "BLOB_DISK_AWAY";
+
+/** One disk that is away keeps nobody from the others. */
+function unlessAway(error: unknown): "away" {
+  if (!isAway(error)) throw error;
+  return "away";
 }
 
 interface Sum {

@@ -5,7 +5,7 @@ import { checkEtcd } from "#platform/registry/etcd/check-etcd.ts";
 import { checkS3 } from "#platform/s3/check-s3.ts";
 import { readCertificates } from "#platform/tls/certificates.ts";
 import type { Config } from "../config.ts";
-import { s3Options } from "../open-blobs.ts";
+import { checkDisks, s3Options } from "../open-blobs.ts";
 import { engineTls, tlsFiles } from "../open-transport.ts";
 
 /** What `douya doctor` says of an engine. */
@@ -37,6 +37,11 @@ export const engineChecks: readonly EngineCheck[] = [
     name: "S3",
     isUsed: ({ blobs, s3Bucket }) => blobs === "s3" || s3Bucket !== "",
     look: (config) => checkS3(s3Options(config)),
+  },
+  {
+    name: "disks",
+    isUsed: ({ blobDirs }) => blobDirs.length > 0,
+    look: checkDisks,
   },
   {
     name: "TLS",

@@ -11,6 +11,7 @@ import { accountRoutes } from "./accounts.ts";
 import { blockRoutes } from "./blocks.ts";
 import { requireTypes } from "./body-types.ts";
 import { commentRoutes } from "./comments.ts";
+import { directUploadRoutes } from "./direct-uploads.ts";
 import { acceptFiles } from "./file-body.ts";
 import { followRoutes } from "./follows.ts";
 import { hotUserRoutes } from "./hot-users.ts";
@@ -88,6 +89,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(profileRoutes(context));
     await routes.register(videoRoutes(context));
     await routes.register(knownFileRoutes(context));
+    await routes.register(directUploadRoutes(context));
     await routes.register(resumableUploadRoutes(context));
     await routes.register(messageRoutes(context));
     await routes.register(reactionRoutes(context));

@@ -7,7 +7,7 @@ export const Id = Type.String({
   description: "A 64-bit id as a decimal string.",
 });
 const Time = Type.String({ format: "date-time" });
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 /**
  * The same for texts, as one schema with two types, and one of several texts as one schema with an enum: of a union the
  * serializer tries each, which takes three times as long as all else that it does for a page of videos.

@@ -10,7 +10,17 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { toFeedPage } from "./feed-page.ts";
 import { fileOf } from "./file-body.ts";
 import { toApiUpload, toApiVideo, visibilityOf } from "./present.ts";
-import { answers, Id, IdParams, NoContent, PageQuery, pageOf, VisibilityName, WhyQuery } from "./schemas.ts";
+import {
+  answers,
+  Id,
+  IdParams,
+  NoContent,
+  nullable,
+  PageQuery,
+  pageOf,
+  VisibilityName,
+  WhyQuery,
+} from "./schemas.ts";
 
 const Title = Type.String({
   maxLength: 1600,
@@ -69,9 +79,36 @@ export function videoRoutes({
         },
       },
       async (request, reply) => {
-        const staged = await intake.receiveMedia(...fileOf(request));
+        const [source, from] = fileOf(request);
+        // It may break off while we ask.
+        source.on("error", () => {});
+        await intake.refuseOverQuota(from, callOf(request));
+        const staged = await intake.receiveMedia(source, from);
         const upload = await intake.addUpload(staged, addressKey(request.ip), callOf(request));
         return reply.code(201).send(toApiUpload(upload));
+      },
+    );
+    app.get(
+      "/me/storage",
+      {
+        schema: {
+          summary: "How much one keeps, and may keep",
+          description:
+            "The files that one has uploaded count, with the size that they came with, until the upload or its post is " +
+            "deleted or has failed; and files on their way, as announced. What is made of them, pictures of profiles and " +
+            "chosen covers do not.",
+          tags: ["videos"],
+          response: answers({
+            200: Type.Object({
+              usedBytes: Type.Integer(),
+              quotaBytes: nullable(Type.Integer({ minimum: 1, description: "Null: there is no limit." })),
+            }),
+          }),
+        },
+      },
+      async (request) => {
+        const { usedBytes, quotaBytes } = await video.getStorage({}, callOf(request));
+        return { usedBytes, quotaBytes: quotaBytes || null };
       },
     );
     app.post(

@@ -58,6 +58,7 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
             sizeBytes: undefined,
             ...(length !== undefined && { expectedBytes: Number(length) }),
           };
+          if (from.person) await intake.refuseOverQuota(from, callOf(request));
           staged = await intake.receiveVideo(part.file, from);
           if (part.file.truncated) throw refusal("BODY_TOO_LARGE", "The file is too large.");
         } else part.file.resume();

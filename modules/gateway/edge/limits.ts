@@ -103,6 +103,13 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/uploads/tus/:id",
     ],
   },
+  // A completion reads the whole file.
+  {
+    name: "direct uploads",
+    burst: 60,
+    perMinute: 20,
+    routes: ["POST /api/v1/uploads/direct/:id/complete", "DELETE /api/v1/uploads/direct/:id"],
+  },
   // Whether a file is here is told to who knows its hash, so nobody asks for many. The proof is an upload as well.
   {
     name: "known files",

@@ -121,9 +121,13 @@ const routeTable: Record<string, RoutePolicy> = {
   }),
 
   // Videos.
+  "GET /api/v1/me/storage": row(person, "video"),
   "POST /api/v1/uploads": row(person, "video", { switch: "uploads", ...aFile }),
   "POST /api/v1/uploads/known": row(person, "video", { switch: "uploads" }),
   "POST /api/v1/uploads/known/proof": row(person, "video", { switch: "uploads", ...aFile }),
+  "POST /api/v1/uploads/direct": row(person, "video", { switch: "uploads" }),
+  "POST /api/v1/uploads/direct/:id/complete": row(person, "video", { switch: "uploads", ...aFile }),
+  "DELETE /api/v1/uploads/direct/:id": row(person, "video"),
   "OPTIONS /api/v1/uploads/tus": row(anybody, ""),
   "POST /api/v1/uploads/tus": row(person, "video", { switch: "uploads", ...aFile }),
   "HEAD /api/v1/uploads/tus/:id": row(person, "video", { switch: "uploads", ...aFile }),

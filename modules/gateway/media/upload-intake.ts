@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Upload } from "#contracts/gen/video_pb.ts";
+import { quotaExceeded } from "#contracts/quota.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore, Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
@@ -41,6 +42,11 @@ export interface UploadIntake {
   receiveMedia(source: Readable, from: Sender): Promise<Staged>;
   /** Errors: NOT_A_PICTURE at once, and as above. */
   receivePicture(source: Readable, from: Sender): Promise<Staged>;
+  /**
+   * Refuses a file that the caller may not keep, before it comes; what another one takes meanwhile is found when it is
+   * added. Error: QUOTA_EXCEEDED.
+   */
+  refuseOverQuota(from: Pick<Sender, "sizeBytes" | "expectedBytes">, call: Call): Promise<void>;
   /** Counts a new upload. Errors: TOO_MANY_REQUESTS, BODY_TOO_LARGE. */
   announceVideo(from: Sender): Promise<void>;
   /**
@@ -56,6 +62,7 @@ export function createUploadIntake(
   video: GatewayClients["video"],
   protect: Pick<Protection, "rateLimit" | "concurrencyLimit">,
   maxVideoBytes: number,
+  quotaBytes = 0,
 ): UploadIntake {
   const uploads = protect.rateLimit("uploads", { burst: 30, perMinute: 10 });
   const atOnce = (name: string, max: number) => protect.concurrencyLimit(name, { max, retryAfterMs });
@@ -114,6 +121,13 @@ export function createUploadIntake(
     receiveVideo: (source, from) => receive(source, from, maxVideoBytes, refuseOtherThanVideo),
     receiveMedia: (source, from) =>
       receive(source, from, maxVideoBytes, (first) => refuseOtherThanMedia(first, from.sizeBytes)),
+    async refuseOverQuota({ sizeBytes, expectedBytes = 0 }, call) {
+      if (quotaBytes === 0 || !call.callerId) return;
+      // A file has a byte at least.
+      const least = sizeBytes ?? Math.max(1, expectedBytes - formBytes);
+      const { usedBytes } = await video.getStorage({}, call);
+      if (usedBytes + least > quotaBytes) throw quotaExceeded(usedBytes, quotaBytes);
+    },
     async announceVideo({ person, address, sizeBytes }) {
       await uploads.take(person ?? address);
       if ((sizeBytes ?? 0) > maxVideoBytes) throw tooLarge(maxVideoBytes);

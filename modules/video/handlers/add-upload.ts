@@ -3,6 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import type { UploadSchema, VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
+import { quotaExceeded } from "#contracts/quota.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { type BlobKey, type BlobStore, blobKey, roomPerFile } from "#platform/blob/blob-store.ts";
 import type { PerCall } from "#platform/db/database.ts";
@@ -25,19 +26,24 @@ export interface UploadParts {
   jobs: Jobs;
   maxProcessingMs: number;
   maxUnpublishedBytes: number;
+  /** What a person may keep; 0: no limit. */
+  quotaBytes: number;
 }
 
 /** What is asked while nobody else can be promised room. */
 type Refuse = (unpublished: Unpublished) => Promise<void>;
+type RefuseBesideOthers = (unpublished: Omit<Unpublished, "kept">) => Promise<void>;
 
 /** Refuses what its owner, its address or the disk has no room for. */
 export function roomFor(
   file: { sizeBytes: number; placedBytes: number },
-  parts: Pick<UploadParts, "blobs" | "maxUnpublishedBytes">,
+  parts: Pick<UploadParts, "blobs" | "maxUnpublishedBytes" | "quotaBytes">,
 ): Refuse {
   const others = roomBesideOthers(file, parts);
   return async (unpublished) => {
-    const { maxUnpublishedBytes } = parts;
+    const { maxUnpublishedBytes, quotaBytes } = parts;
+    if (quotaBytes > 0 && unpublished.kept + file.sizeBytes > quotaBytes)
+      throw quotaExceeded(unpublished.kept, quotaBytes);
     if (unpublished.own + file.sizeBytes > maxUnpublishedBytes) throw tooMuchUnpublished(maxUnpublishedBytes);
     await others(unpublished);
   };
@@ -48,7 +54,7 @@ export function roomBesideOthers(
   /** How much of it is on the disk, and in none of the others. */
   { sizeBytes, placedBytes }: { sizeBytes: number; placedBytes: number },
   { blobs }: Pick<UploadParts, "blobs">,
-): Refuse {
+): RefuseBesideOthers {
   return async ({ ofAddress, all, placed }) => {
     const most = ((await blobs.freeBytes()) + placed + placedBytes) / roomPerFile;
     // The first of an address may be as large as the disk allows.

@@ -25,7 +25,7 @@ export function knownFiles(
   parts: UploadParts,
   ids: Ids,
 ): Pick<Handlers<typeof VideoService>, Names> {
-  const { store, blobs } = parts;
+  const { store, blobs, jobs } = parts;
 
   return {
     async challengeKnownFile({ sha256, sizeBytes }, call) {
@@ -60,8 +60,13 @@ export function knownFiles(
       });
       const id = ids.next() as UploadId;
       await store(call)
-        .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info, isPlaced }, refuse)
+        .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info, isKnown: true }, refuse)
         .catch(endOfSession);
+      // It is used, so it is not removed any more; who used it first may not have put it in its place yet.
+      if (!(await isPlaced())) {
+        await store.lasting.withdraw(id, ownerId, jobs);
+        throw refusal("UPLOAD_UNKNOWN");
+      }
       return toUpload(id, sizeBytes, info);
     },
   };

@@ -210,7 +210,7 @@ export function mediaJobs({
 /** Uploads in pieces have other names. */
 const isDelivery = (staged: string) => staged.endsWith(".mp4");
 /** Of the place where files are: it is no fault of the job. */
-const passingReasons = ["DISK_FULL", "BLOBS_UNAVAILABLE"] as const;
+const passingReasons = ["DISK_FULL", "BLOBS_UNAVAILABLE", "BLOB_DISK_AWAY"] as const;
 
 function madeOf({ made }: FinishRequest): Made | undefined {
   const { case: kind, value } = made;

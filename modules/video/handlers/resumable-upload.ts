@@ -2,20 +2,17 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ResumableRow, ResumableStore } from "../resumable-store.ts";
-import { endOfSession, resumableLifetimeMs, writerMs } from "../rules.ts";
-import { roomBesideOthers, roomFor, takeOver, type UploadParts } from "./add-upload.ts";
+import { endOfSession, refuseMoreUnfinished, resumableLifetimeMs, writerMs } from "../rules.ts";
+import { roomBesideOthers, roomFor, type UploadParts } from "./add-upload.ts";
+import { finishUpload } from "./finish-upload.ts";
 
 type Resumables = PerCall<ResumableStore>;
 type VideoHandlers = Handlers<typeof VideoService>;
 type Names = `${"begin" | "get" | "lock" | "unlock" | "finish"}ResumableUpload` | "cancelUpload";
-
-/** Of one person. */
-const maxUnfinished = 50;
 
 /** Uploads that come in pieces, whoever receives the pieces. */
 export function resumableUploads(
@@ -33,7 +30,7 @@ export function resumableUploads(
 
   async function ownRow(id: UploadId, ownerId: UserId, call: ServedCall): Promise<ResumableRow> {
     const row = await resumables(call).find(id, ownerId);
-    if (!row) throw refusal("UPLOAD_NOT_FOUND");
+    if (!row || row.direct !== null) throw refusal("UPLOAD_NOT_FOUND");
     return row;
   }
 
@@ -47,16 +44,6 @@ export function resumableUploads(
     // A process died after the file had its place.
     if (row.partial && finished) await resumables.lasting.finish(id, ownerId);
     return finished ? { ...row, partial: "" } : row;
-  }
-
-  /** Goes on where a process died before the file had its place. */
-  async function place(
-    staged: string,
-    { sourceKey, upload }: NonNullable<Awaited<ReturnType<UploadParts["store"]["lasting"]["finished"]>>>,
-  ) {
-    await blobs.commit(staged, sourceKey);
-    if (!(await store.lasting.keepsBlob(sourceKey, jobs))) throw refusal("UPLOAD_NOT_FOUND");
-    return upload;
   }
 
   /** Its room may have been given away while nothing came. */
@@ -82,8 +69,7 @@ export function resumableUploads(
         .begin(
           { id: ids.next() as UploadId, ownerId, address, sizeBytes, partial: blobs.partialName() },
           async (unpublished, unfinished) => {
-            if (unfinished >= maxUnfinished)
-              throw refusal("UPLOADS_UNFINISHED_TOO_MANY", { max: maxUnfinished });
+            refuseMoreUnfinished(unfinished);
             await room(unpublished);
           },
         )
@@ -114,24 +100,17 @@ export function resumableUploads(
       const row = await asItIs(await ownRow(id, ownerId, call), call);
       const finished = await store(call).finished(id, ownerId);
       if (finished && !row.partial) return finished.upload;
-      const staged = row.partial;
-      const sizeBytes = Number(row.size_bytes);
-      if ((await blobs.partialSize(staged)) !== sizeBytes) throw refusal("UPLOAD_NOT_FOUND");
-      const file = { id, ownerId, staged, sha256: request.sha256, sizeBytes, address: row.address };
-      const answer = await (finished
-        ? place(staged, finished)
-        : takeOver(file, undefined, parts, call)
-      ).catch(async (error) => {
-        // It was cancelled while it was looked at.
-        if (isMissing(error)) throw refusal("UPLOAD_NOT_FOUND");
-        if (isForGood(error)) {
-          await resumables.lasting.forget(id, ownerId);
-          await blobs.discard(staged);
-        }
-        throw error;
-      });
-      await resumables.lasting.finish(id, ownerId);
-      return answer;
+      return finishUpload(
+        row,
+        async () => {
+          if ((await blobs.partialSize(row.partial)) !== Number(row.size_bytes))
+            throw refusal("UPLOAD_NOT_FOUND");
+          return request.sha256;
+        },
+        resumables,
+        parts,
+        call,
+      );
     },
     async cancelUpload(request, call) {
       const [id, ownerId] = ownUpload(request, call);
@@ -152,10 +131,3 @@ function toResumable({ id, partial, size_bytes, touched_at, unchecked_from }: Re
     uncheckedFrom: unchecked_from === null ? undefined : Number(unchecked_from),
   };
 }
-
-/** Whether the file itself was refused, so that asking again would not help. */
-function isForGood(error: unknown): boolean {
-  return error instanceof DomainError && ["invalid", "too-large"].includes(error.kind);
-}
-
-const isMissing = (error: unknown) => (error as { code?: string }).code === "ENOENT";

@@ -73,6 +73,9 @@ export const reasons = {
     "Preparing this video would take the server too long. Export it at 1920×1080 or less, or make it shorter.",
   UNPUBLISHED_TOO_MUCH:
     "You have {limit} MB that are not published yet. Publish some, or wait until your videos are prepared.",
+  BLOB_DISK_AWAY: "This is on a part of the server that is away right now. Try again later.",
+  QUOTA_EXCEEDED:
+    "You keep {limit} MB here already, and there is no room for this file. Delete some of your posts first.",
   UPLOADS_UNFINISHED_TOO_MANY:
     "You have {limit} uploads that are not finished. Finish or cancel some, or wait until they are thrown away after two days.",
   ADDRESS_UNPUBLISHED_TOO_MUCH:

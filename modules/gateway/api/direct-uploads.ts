@@ -1,0 +1,107 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import { refusal } from "#contracts/reasons.ts";
+import { callOf } from "../edge/request-call.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { senderOf } from "./file-body.ts";
+import { toApiUpload } from "./present.ts";
+import { answers, Id, IdParams, NoContent } from "./schemas.ts";
+
+/** Uploads whose bytes do not pass through us: the sender puts them into the S3 where blobs are. */
+export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    const tags = ["videos"];
+    app.post(
+      "/uploads/direct",
+      {
+        schema: {
+          tags,
+          summary: "Begin an upload straight to the S3 of the server",
+          description:
+            "PUT each part, of exactly `partBytes` bytes (the last one: of what is left), at its URL, in any order and several " +
+            "at once, and keep the `ETag` that each is answered with. What is not completed at `expiresAt` is thrown away. " +
+            "Where files are kept on a disk it answers 404 `DIRECT_UPLOADS_UNAVAILABLE`.",
+          body: Type.Object({
+            sizeBytes: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+            contentType: Type.String({
+              maxLength: 100,
+              pattern: "^[A-Za-z]+/[\\w.+-]+$",
+              description:
+                "`video/…`, `image/…` or `application/octet-stream`; what the file is decides nevertheless.",
+            }),
+          }),
+          response: answers({
+            201: Type.Object({
+              id: Id,
+              partBytes: Type.Integer(),
+              parts: Type.Array(Type.Object({ number: Type.Integer(), url: Type.String() })),
+              expiresAt: Type.String({ format: "date-time" }),
+            }),
+          }),
+        },
+      },
+      async (request, reply) => {
+        const { sizeBytes, contentType } = request.body;
+        if (!/^((video|image)\/|application\/octet-stream$)/i.test(contentType))
+          throw refusal("NOT_A_VIDEO", { what: "Neither a video nor a picture was announced" });
+        const from = { ...senderOf(request), sizeBytes };
+        await intake.announceVideo(from);
+        const begun = await video.beginDirectUpload({ sizeBytes, address: from.address }, callOf(request));
+        return reply
+          .code(201)
+          .header("cache-control", "no-store")
+          .send({
+            id: begun.id,
+            partBytes: begun.partBytes,
+            parts: begun.urls.map((url, at) => ({ number: at + 1, url })),
+            expiresAt: new Date(begun.expiresAtMs).toISOString(),
+          });
+      },
+    );
+    app.post(
+      "/uploads/direct/:id/complete",
+      {
+        schema: {
+          tags,
+          summary: "Complete an upload straight to S3: it is checked as any other",
+          description:
+            "Asked again it answers the same. After 400 `UPLOAD_PARTS_WRONG` parts can be put again; a file that is refused " +
+            "for another reason is gone. While it is checked, others are answered 423 `UPLOAD_LOCKED`.",
+          params: IdParams,
+          body: Type.Object({
+            etags: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+              minItems: 1,
+              maxItems: 1000,
+              description: "Of the parts, in their order.",
+            }),
+          }),
+          response: answers({ 200: Type.Ref("Upload") }),
+        },
+      },
+      async (request) => {
+        const { id } = request.params;
+        // It is read and looked at here, so only some at once are.
+        const from = { ...senderOf(request), sizeBytes: undefined };
+        const completed = await intake.receivePiece(from, () =>
+          video.completeDirectUpload({ id, ...request.body }, callOf(request)),
+        );
+        return toApiUpload(completed);
+      },
+    );
+    app.delete(
+      "/uploads/direct/:id",
+      {
+        schema: {
+          tags,
+          summary: "Throw away an upload straight to S3, completed or not",
+          params: IdParams,
+          response: answers({ 204: NoContent }),
+        },
+      },
+      async (request, reply) => {
+        await video.cancelUpload({ id: request.params.id }, callOf(request));
+        return reply.code(204).send(null);
+      },
+    );
+  };
+}

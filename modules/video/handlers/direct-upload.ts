@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import type { VideoService } from "#contracts/gen/video_pb.ts";
+import type { UploadId, UserId } from "#contracts/ids.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { DirectUploads } from "#platform/blob/blob-store.ts";
+import type { PerCall } from "#platform/db/database.ts";
+import { type Ids, isId } from "#platform/ids/snowflake.ts";
+import { requireCaller } from "#platform/rpc/call.ts";
+import type { Handlers } from "#platform/rpc/service.ts";
+import type { ResumableRow, ResumableStore } from "../resumable-store.ts";
+import { directLifetimeMs, endOfSession, refuseMoreUnfinished, writerMs } from "../rules.ts";
+import { roomFor, type UploadParts } from "./add-upload.ts";
+import { finishUpload } from "./finish-upload.ts";
+
+const renewEveryMs = writerMs / 3;
+
+/**
+ * Files that their senders put into the store themselves. What is hashed, looked at and kept is a copy that no sender has
+ * a URL of, so that nothing else can come in its place.
+ */
+export function directUploads(
+  resumables: PerCall<ResumableStore>,
+  parts: UploadParts,
+  ids: Ids,
+): Pick<Handlers<typeof VideoService>, "beginDirectUpload" | "completeDirectUpload"> {
+  const { store, blobs } = parts;
+
+  function requireDirect(): DirectUploads {
+    if (!blobs.direct) throw refusal("DIRECT_UPLOADS_UNAVAILABLE");
+    return blobs.direct;
+  }
+
+  /** Runs `work` while nobody else completes it, in any process. Error: UPLOAD_LOCKED. */
+  async function alone<T>(row: ResumableRow, work: (row: ResumableRow) => Promise<T>): Promise<T> {
+    const [id, ownerId] = [row.id as UploadId, row.owner_id as UserId];
+    const writer = randomUUID();
+    const lock = () => resumables.lasting.lock(id, ownerId, { writer, forMs: writerMs, isDirect: true });
+    const locked = await lock();
+    if (!locked) throw refusal("UPLOAD_LOCKED");
+    // Without the lock the worst is that another one does the same.
+    const renewing = setInterval(() => void lock().catch(() => {}), renewEveryMs);
+    try {
+      return await work(locked);
+    } finally {
+      clearInterval(renewing);
+      // It ends by itself.
+      await resumables.lasting.unlock(id, ownerId, writer, 0).catch(() => {});
+    }
+  }
+
+  return {
+    async beginDirectUpload({ sizeBytes, address }, call) {
+      const ownerId = requireCaller(call) as UserId;
+      const direct = requireDirect();
+      const id = ids.next() as UploadId;
+      const partial = direct.name();
+      const room = roomFor({ sizeBytes, placedBytes: 0 }, parts);
+      const { begun_at } = await resumables(call)
+        .begin(
+          { id, ownerId, address, sizeBytes, partial, isDirect: true },
+          async (unpublished, unfinished) => {
+            refuseMoreUnfinished(unfinished);
+            await room(unpublished);
+          },
+        )
+        .catch(endOfSession);
+      try {
+        const begun = await direct.begin(partial);
+        await resumables(call).noteDirect(id, ownerId, begun);
+        const where = await direct.parts(partial, begun, { sizeBytes, lifetimeMs: directLifetimeMs });
+        return { id, ...where, expiresAtMs: begun_at.getTime() + directLifetimeMs };
+      } catch (error) {
+        await resumables.lasting.forget(id, ownerId);
+        await blobs.discard(partial).catch(() => {});
+        throw error;
+      }
+    },
+
+    async completeDirectUpload(request, call) {
+      const ownerId = requireCaller(call) as UserId;
+      const direct = requireDirect();
+      const id = request.id as UploadId;
+      const found = isId(id) ? await resumables(call).find(id, ownerId) : undefined;
+      if (!found?.direct) throw refusal("UPLOAD_NOT_FOUND");
+      return alone(found, async (row) => {
+        if (row.partial === "") {
+          const finished = await store(call).finished(id, ownerId);
+          if (!finished) throw refusal("UPLOAD_NOT_FOUND");
+          return finished.upload;
+        }
+        if (Date.now() > row.begun_at.getTime() + directLifetimeMs) throw refusal("UPLOAD_NOT_FOUND");
+        const hash = async () => {
+          await direct.complete(row.partial, row.direct!, request.etags, Number(row.size_bytes));
+          return (await blobs.adopt(row.partial, call.signal)).sha256;
+        };
+        return finishUpload(row, hash, resumables, parts, call);
+      });
+    },
+  };
+}

@@ -1,0 +1,196 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { existsSync, statfsSync } from "node:fs";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { refusal } from "../errors/reasons.ts";
+import { type BlobKey, type BlobStore, isBlobKey, isStagedName } from "./blob-store.ts";
+import { diskBlobStore } from "./disk-blob-store.ts";
+
+/** In the folder of each disk, with its id: a folder without it is the place of a disk that is away. */
+const markName = "douya-disk";
+
+interface Disk {
+  dir: string;
+  id: string;
+  /** Once it was there. */
+  store?: BlobStore;
+}
+
+export interface SeveralDisks extends BlobStore {
+  /** The folders whose disks are away. */
+  away(): Promise<string[]>;
+}
+
+/**
+ * Blobs on several disks. A new file goes to the one with the most room, and its name while it is staged begins with the
+ * id of that disk; a blob is looked for on each of them. What may be on a disk that is away is refused with
+ * BLOB_DISK_AWAY. `knownFile` remembers which disks there were, so that a new folder is not taken for an old disk's.
+ */
+export async function severalDisks(
+  dirs: readonly string[],
+  knownFile: string,
+  options: { reserveBytes?: number } = {},
+): Promise<SeveralDisks> {
+  const disks = await findDisks(dirs, knownFile);
+
+  /** Undefined while the disk is away. */
+  async function open(disk: Disk): Promise<BlobStore | undefined> {
+    if ((await markOf(disk.dir)) !== disk.id) return undefined;
+    const nameOf = () => disk.id + randomUUID().slice(disk.id.length);
+    disk.store ??= await diskBlobStore(disk.dir, { ...options, nameOf });
+    return disk.store;
+  }
+  async function present(): Promise<BlobStore[]> {
+    return (await Promise.all(disks.map(open))).filter((store) => store !== undefined);
+  }
+  async function away(): Promise<string[]> {
+    const stores = await Promise.all(disks.map(open));
+    return disks.filter((_, at) => !stores[at]).map(({ dir }) => dir);
+  }
+  await present();
+
+  async function mostRoom(): Promise<BlobStore> {
+    const stores = await present();
+    const free = await Promise.all(stores.map((store) => store.freeBytes()));
+    const most = stores[free.indexOf(Math.max(...free))];
+    if (!most) throw refusal("BLOB_DISK_AWAY");
+    return most;
+  }
+
+  /** Where a staged file is. */
+  async function diskOf(name: string): Promise<BlobStore> {
+    if (!isStagedName(name)) throw refusal("BLOB_KEY_INVALID");
+    const disk = disks.find(({ id }) => name.startsWith(id)) ?? disks[0]!;
+    const store = await open(disk);
+    if (!store) throw refusal("BLOB_DISK_AWAY");
+    return store;
+  }
+
+  /** Where a blob is, as far as its disk is there; a file system that fails is none. */
+  async function find(key: BlobKey): Promise<{ store: BlobStore; sizeBytes: number } | undefined> {
+    if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
+    let failure: unknown;
+    for (const { store } of disks)
+      try {
+        const sizeBytes = await store?.size(key);
+        if (sizeBytes !== undefined) return { store: store!, sizeBytes };
+      } catch (error) {
+        failure ??= error;
+      }
+    if (failure && (await away()).length === 0) throw failure;
+    return undefined;
+  }
+  /** The same; of what is not found it is sure. Error: BLOB_DISK_AWAY. */
+  async function findSurely(key: BlobKey) {
+    const found = await find(key);
+    // A disk that has come back was not asked yet, if it was away from the start.
+    if (!found && (await away()).length > 0) throw refusal("BLOB_DISK_AWAY");
+    return found ?? (await find(key));
+  }
+
+  async function* bytesOf(key: BlobKey, range: { start: number; end: number } | undefined) {
+    const found = await findSurely(key);
+    yield* (found?.store ?? (await mostRoom())).read(key, range);
+  }
+
+  return {
+    away,
+    receive: async (source, options) => {
+      // It may fail while disks are asked; the first read reports that.
+      source.on("error", () => {});
+      return (await mostRoom()).receive(source, options);
+    },
+    stagingPath: async (extension) => (await mostRoom()).stagingPath(extension),
+    adopt: async (name, signal) => (await diskOf(name)).adopt(name, signal),
+    partialName() {
+      const room = ({ dir }: Disk) => {
+        const { bavail, bsize } = statfsSync(dir);
+        return bavail * bsize;
+      };
+      const there = disks.filter(({ dir, store }) => store && existsSync(join(dir, markName)));
+      const [most] = there.sort((a, b) => room(b) - room(a));
+      if (!most) throw refusal("BLOB_DISK_AWAY");
+      return most.store!.partialName();
+    },
+    partialSize: async (name) => (await diskOf(name)).partialSize(name),
+    async append(name, source, options) {
+      source.on("error", () => {});
+      return (await diskOf(name)).append(name, source, options);
+    },
+    async discard(name) {
+      const disk = disks.find(({ id }) => name.startsWith(id)) ?? disks[0]!;
+      // On a disk that is away it is swept when it is back.
+      await (await open(disk))?.discard(name);
+    },
+    async commit(name, key) {
+      const store = await diskOf(name);
+      const found = await find(key);
+      if (found && found.store !== store) return store.discard(name);
+      return store.commit(name, key);
+    },
+    async remove(key) {
+      const found = await find(key);
+      // While a disk was away, the same content may have come to another one.
+      for (const store of await present()) await store.remove(key);
+      if (!found && (await away()).length > 0) throw refusal("BLOB_DISK_AWAY");
+    },
+    size: async (key) => (await findSurely(key))?.sizeBytes,
+    read(key, range) {
+      if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
+      return Readable.from(bytesOf(key, range), { objectMode: false });
+    },
+    async freeBytes() {
+      const free = await Promise.all((await present()).map((store) => store.freeBytes()));
+      return free.reduce((sum, bytes) => sum + bytes, 0);
+    },
+    async withFile(source, use, signal) {
+      if ("staged" in source) return (await diskOf(source.staged)).withFile(source, use, signal);
+      const found = await findSurely(source.key);
+      return (found?.store ?? (await mostRoom())).withFile(source, use, signal);
+    },
+    async sweepStaged(olderThanMs, partialOlderThanMs) {
+      let swept = 0;
+      for (const store of await present()) swept += await store.sweepStaged(olderThanMs, partialOlderThanMs);
+      return swept;
+    },
+  };
+}
+
+/** The ids of disks; one that was never seen gets its mark. */
+async function findDisks(dirs: readonly string[], knownFile: string): Promise<Disk[]> {
+  const known: Record<string, string> = JSON.parse(await readFile(knownFile, "utf8").catch(absent("{}")));
+  const before = JSON.stringify(known);
+  for (const dir of dirs) known[dir] ??= (await markOf(dir)) ?? (await mark(dir));
+  if (JSON.stringify(known) !== before) {
+    const draft = `${knownFile}.${randomUUID()}`;
+    await writeFile(draft, JSON.stringify(known));
+    await rename(draft, knownFile);
+  }
+  return dirs.map((dir) => ({ dir, id: known[dir]! }));
+}
+
+async function mark(dir: string): Promise<string> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const draft = join(dir, `${markName}.${randomUUID()}`);
+  await writeFile(draft, randomBytes(4).toString("hex"));
+  // Another process may do the same at the same time.
+  await link(draft, join(dir, markName)).catch((error) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+  await rm(draft);
+  return (await markOf(dir))!;
+}
+
+/** Whatever the reason, a disk whose mark cannot be read is away. */
+async function markOf(dir: string): Promise<string | undefined> {
+  const text = await readFile(join(dir, markName), "utf8").catch(() => "");
+  return /^[0-9a-f]{8}$/.test(text) ? text : undefined;
+}
+
+const absent =
+  <T>(instead: T) =>
+  (error: NodeJS.ErrnoException): T => {
+    if (error.code === "ENOENT") return instead;
+    throw error;
+  };

@@ -1,0 +1,75 @@
+import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freshClip } from "./harness/clips.ts";
+import { type Deployment, deploy } from "./harness/deployment.ts";
+import { send } from "./harness/http-client.ts";
+import { startProgram } from "./harness/program.ts";
+import { scenarioOf } from "./harness/scenario.ts";
+import { until } from "./harness/within.ts";
+
+describe("blobs on two disks", () => {
+  let deployment: Deployment;
+  let folder: string;
+  let env: Record<string, string>;
+  const server = scenarioOf(() => deployment);
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "douya-disks-"));
+    env = { DOUYA_BLOB_DIRS: `${join(folder, "a")},${join(folder, "b")}` };
+    deployment = await deploy("all", { env });
+  });
+  afterAll(async () => {
+    await deployment?.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function command(...args: string[]) {
+    const own = { DOUYA_DATA: deployment.dataDir, DOUYA_DATABASE_URL: deployment.databaseUrl };
+    const program = startProgram(args, { ...env, ...own });
+    const { code } = await program.ended;
+    return { code, answer: program.answer() };
+  }
+  const degraded = async () =>
+    (await send<{ degraded?: Record<string, string> }>("GET", `${server.origin}/readyz`)).body.degraded
+      ?.blobs;
+
+  test("one of which goes away are named, answered with 503, and play again when it is back", async () => {
+    const ada = await server.register();
+    const video = await ada.settled((await ada.publish(freshClip())).id);
+    expect(video.state).toBe("published");
+    expect((await send("GET", video.playUrl!)).status).toBe(200);
+    expect(await command("blobs", "verify")).toMatchObject({ code: 0 });
+    expect((await command("blobs", "usage")).answer).toMatch(/^video +1 files/m);
+    expect(await degraded()).toBeUndefined();
+
+    const key = video.playUrl!.split("/media/")[1]!;
+    const onA = (await readdir(join(folder, "a"), { recursive: true })).some((name) =>
+      name.endsWith(key.split("/")[1]!),
+    );
+    const dir = join(folder, onA ? "a" : "b");
+    await rename(dir, `${dir}.away`);
+    await mkdir(dir);
+    const refused = await send<{ reason: string }>("GET", video.playUrl!);
+    expect([refused.status, refused.body.reason]).toEqual([503, "BLOB_DISK_AWAY"]);
+    await until("/readyz names it", async () => (await degraded())?.includes(dir));
+    const doctor = await command("doctor");
+    expect(doctor.answer).toContain(dir);
+    const verified = await command("blobs", "verify");
+    expect(verified.code).toBe(1);
+    expect(verified.answer).toContain(`AWAY ${key} of `);
+    expect((await command("blobs", "usage")).answer).toContain("on a disk that is away");
+
+    // The rest goes on.
+    const another = await ada.settled((await ada.publish(freshClip())).id);
+    expect(another.state).toBe("published");
+    expect((await send("GET", another.playUrl!)).status).toBe(200);
+    expect(await readdir(dir)).toEqual([]);
+
+    await rm(dir, { recursive: true });
+    await rename(`${dir}.away`, dir);
+    expect((await send("GET", video.playUrl!)).status).toBe(200);
+    await until("/readyz says so", async () => (await degraded()) === undefined);
+    expect(await command("blobs", "verify")).toMatchObject({ code: 0 });
+  });
+});
