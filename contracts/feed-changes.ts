@@ -14,7 +14,9 @@ import {
   relationFollowed,
   relationUnblocked,
   relationUnfollowed,
+  reposted,
   shared,
+  unreposted,
   videoDeleted,
   videoHeldChanged,
   videoImproved,
@@ -33,6 +35,7 @@ export const feedEvents = [
   ...[videoPublished, videoImproved, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted],
   inboxesChanged,
   ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked, shared],
+  ...[reposted, unreposted],
 ] as const;
 
 type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message): string }
@@ -60,6 +63,8 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case reacted.name:
       return [event.message.videoId, event.message.userId, event.message.authorId];
     case bookmarked.name:
+    case reposted.name:
+    case unreposted.name:
       return [event.message.videoId, event.message.userId];
     case videoRetitled.name:
     case videoHeldChanged.name:

@@ -9,6 +9,7 @@ export const switches = {
   "first-screen": "the first film within the page",
   "hot-users": "the list of hot people",
   "liked-videos": "the videos that a person likes",
+  reposts: "the videos that a person reposts",
   "people-lists": "who a person follows, is followed by, or is friends with",
   comments: "comments, and writing them",
   messages: "messages, and writing them",

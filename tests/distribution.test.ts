@@ -18,6 +18,7 @@ const distributedBy: Record<string, string> = {
   "interaction.person": "user_id",
   "interaction.bookmark": "video_id",
   "interaction.reaction": "video_id",
+  "interaction.repost": "video_id",
   "interaction.report": "video_id",
   "interaction.reported": "video_id",
   "interaction.share": "video_id",

@@ -92,6 +92,7 @@ describe("douya doctor --recount, while a server runs", () => {
       "interaction likes of videos": "update interaction.video set likes = likes + 1",
       "interaction dislikes of videos": "update interaction.video set dislikes = dislikes + 1",
       "interaction bookmarks of videos": "update interaction.video set bookmarks = bookmarks + 1",
+      "interaction reposts of videos": "update interaction.video set reposts = reposts + 1",
       "interaction shares of videos": "update interaction.video set shares = shares + 1",
       "interaction comments on videos": "update interaction.video set comments = comments - 1",
       "interaction replies to comments":

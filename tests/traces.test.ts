@@ -79,6 +79,8 @@ describe.each(shapes)("traces, %s", (shape) => {
   const comment = { text: "something" };
   step("a like", ofVideo("/like"), {}, events.reacted);
   step("a bookmark", ofVideo("/bookmark"), {}, events.bookmarked);
+  step("a repost", ofVideo("/repost"), {}, events.reposted);
+  step("the end of a repost", ofVideo("/repost"), { method: "delete" }, events.unreposted);
   step("a share", ofVideo("/shares"), { method: "post" }, events.shared);
   step("a comment", ofVideo("/comments"), { method: "post", json: comment }, events.commented);
   step(

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction.proto.
  */
 export const file_interaction: GenFile = /*@__PURE__*/
-  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIjQKElNldEJvb2ttYXJrUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgRrZXB0GAIgASgIIiYKE1NldEJvb2ttYXJrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCI1ChRMaXN0Qm9va21hcmtzUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iOAoVTGlzdEJvb2ttYXJrc1Jlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIiUKEVNoYXJlVmlkZW9SZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJIiIKElNoYXJlVmlkZW9SZXNwb25zZRIMCgRjb2RlGAEgASgJIiMKE1Jlc29sdmVTaGFyZVJlcXVlc3QSDAoEY29kZRgBIAEoCSIoChRSZXNvbHZlU2hhcmVSZXNwb25zZRIQCgh2aWRlb19pZBgBIAEoCSJCChBMaXN0TGlrZWRSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWxpbWl0GAMgASgNIjQKEUxpc3RMaWtlZFJlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIikKFEdldFZpZGVvU3RhdHNSZXF1ZXN0EhEKCXZpZGVvX2lkcxgBIAMoCSJIChVHZXRWaWRlb1N0YXRzUmVzcG9uc2USLwoFc3RhdHMYASADKAsyIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5WaWRlb1N0YXRzIpMBCgpWaWRlb1N0YXRzEhAKCHZpZGVvX2lkGAEgASgJEg0KBWxpa2VzGAIgASgBEhAKCGRpc2xpa2VzGAMgASgBEhAKCGNvbW1lbnRzGAQgASgBEhcKD2NvbW1lbnRzX2Nsb3NlZBgGIAEoCBIRCglib29rbWFya3MYByABKAESDgoGc2hhcmVzGAggASgBSgQIBRAGIkYKEkdldE9waW5pb25zUmVxdWVzdBIwCgZwZW9wbGUYASADKAsyIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5PcGluaW9uc09mIjAKCk9waW5pb25zT2YSDwoHdXNlcl9pZBgBIAEoCRIRCgl2aWRlb19pZHMYAiADKAkiNQoTR2V0T3BpbmlvbnNSZXNwb25zZRIQCghvcGluaW9ucxgBIAMoDBIMCgRrZXB0GAIgAygMIicKE0dldFVzZXJTdGF0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiRgoUR2V0VXNlclN0YXRzUmVzcG9uc2USLgoFc3RhdHMYASADKAsyHy5kb3V5YS5pbnRlcmFjdGlvbi52MS5Vc2VyU3RhdHMiSQoJVXNlclN0YXRzEg8KB3VzZXJfaWQYASABKAkSFgoObGlrZXNfcmVjZWl2ZWQYAiABKAESEwoLbGlrZXNfZ2l2ZW4YAyABKAEiJwoTR2V0SW50ZXJlc3RzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJKChRHZXRJbnRlcmVzdHNSZXNwb25zZRIyCglpbnRlcmVzdHMYASADKAsyHy5kb3V5YS5pbnRlcmFjdGlvbi52MS5JbnRlcmVzdHMiMAoJSW50ZXJlc3RzEg8KB3VzZXJfaWQYASABKAkSEgoKYXV0aG9yX2lkcxgCIAMoCSKqAQoHQ29tbWVudBIKCgJpZBgBIAEoCRIQCgh2aWRlb19pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSDAoEdGV4dBgEIAEoCRINCgVmbG9vchgFIAEoARIPCgdyb290X2lkGAYgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYByABKAkSDwoHcmVwbGllcxgIIAEoARIVCg1jcmVhdGVkX2F0X21zGAkgASgBImEKEUFkZENvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEgwKBHRleHQYAiABKAkSEwoLcmVwbHlfdG9faWQYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJIjIKCkNvbW1lbnRSZWYSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCSJLChNKdWRnZUNvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSJ+ChRSZXBvcnRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEjIKBnJlYXNvbhgDIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydFJlYXNvbhIMCgR0ZXh0GAQgASgJIhcKFVJlcG9ydENvbW1lbnRSZXNwb25zZSI8ChtMaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgNImUKHExpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2USNwoIY29tbWVudHMYASADKAsyJS5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRlZENvbW1lbnQSDAoEbmV4dBgCIAEoCSKaAQoPUmVwb3J0ZWRDb21tZW50Ei4KB2NvbW1lbnQYASABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EhwKFGZpcnN0X3JlcG9ydGVkX2F0X21zGAIgASgBEgwKBHNwYW0YAyABKAESDQoFYWJ1c2UYBCABKAESDQoFb3RoZXIYBSABKAESDQoFdGV4dHMYBiADKAkiGAoWRGlzbWlzc1JlcG9ydHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAyp3CgxSZXBvcnRSZWFzb24SHQoZUkVQT1JUX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKElJFUE9SVF9SRUFTT05fU1BBTRABEhcKE1JFUE9SVF9SRUFTT05fQUJVU0UQAhIXChNSRVBPUlRfUkVBU09OX09USEVSEAMyvhAKEkludGVyYWN0aW9uU2VydmljZRJQCgVSZWFjdBIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USUwoIV2l0aGRyYXcSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlEmcKC1NldEJvb2ttYXJrEiguZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0Qm9va21hcmtSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0Qm9va21hcmtSZXNwb25zZSIDkAICEm0KDUxpc3RCb29rbWFya3MSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Qm9va21hcmtzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RCb29rbWFya3NSZXNwb25zZSIDkAIBEmQKClNoYXJlVmlkZW8SJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5TaGFyZVZpZGVvUmVxdWVzdBooLmRvdXlhLmludGVyYWN0aW9uLnYxLlNoYXJlVmlkZW9SZXNwb25zZSIDkAICEmoKDFJlc29sdmVTaGFyZRIpLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlc29sdmVTaGFyZVJlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXNvbHZlU2hhcmVSZXNwb25zZSIDkAIBEmEKCUxpc3RMaWtlZBImLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlcXVlc3QaJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXNwb25zZSIDkAIBEm0KDUdldFZpZGVvU3RhdHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXNwb25zZSIDkAIBEmcKC0dldE9waW5pb25zEiguZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0T3BpbmlvbnNSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0T3BpbmlvbnNSZXNwb25zZSIDkAIBEmoKDEdldFVzZXJTdGF0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXNwb25zZSIDkAIBEmoKDEdldEludGVyZXN0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXNwb25zZSIDkAIBElQKCkFkZENvbW1lbnQSJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5BZGRDb21tZW50UmVxdWVzdBodLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSZwoNRGVsZXRlQ29tbWVudBIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkp1ZGdlQ29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5EZWxldGVDb21tZW50UmVzcG9uc2USagoMTGlzdENvbW1lbnRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1Jlc3BvbnNlIgOQAgESZwoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlIgOQAgESXQoKUGluQ29tbWVudBIgLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRSZWYaKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5QaW5Db21tZW50UmVzcG9uc2UiA5ACAhJtCg1DbG9zZUNvbW1lbnRzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVzcG9uc2UiA5ACAhJtCg1SZXBvcnRDb21tZW50EiouZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0Q29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVzcG9uc2UiA5ACAhKCAQoUTGlzdFJlcG9ydGVkQ29tbWVudHMSMS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QaMi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlIgOQAgESbgoORGlzbWlzc1JlcG9ydHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5KdWRnZUNvbW1lbnRSZXF1ZXN0GiwuZG91eWEuaW50ZXJhY3Rpb24udjEuRGlzbWlzc1JlcG9ydHNSZXNwb25zZSIDkAICYgZwcm90bzM");
+  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIjQKElNldEJvb2ttYXJrUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgRrZXB0GAIgASgIIiYKE1NldEJvb2ttYXJrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCI1ChRMaXN0Qm9va21hcmtzUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iOAoVTGlzdEJvb2ttYXJrc1Jlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIjYKEFNldFJlcG9zdFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEAoIcmVwb3N0ZWQYAiABKAgiJAoRU2V0UmVwb3N0UmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCJEChJMaXN0UmVwb3N0c1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNgoTTGlzdFJlcG9zdHNSZXNwb25zZRIRCgl2aWRlb19pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIlChFTaGFyZVZpZGVvUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSIiChJTaGFyZVZpZGVvUmVzcG9uc2USDAoEY29kZRgBIAEoCSIjChNSZXNvbHZlU2hhcmVSZXF1ZXN0EgwKBGNvZGUYASABKAkiKAoUUmVzb2x2ZVNoYXJlUmVzcG9uc2USEAoIdmlkZW9faWQYASABKAkiQgoQTGlzdExpa2VkUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVsaW1pdBgDIAEoDSI0ChFMaXN0TGlrZWRSZXNwb25zZRIRCgl2aWRlb19pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIpChRHZXRWaWRlb1N0YXRzUmVxdWVzdBIRCgl2aWRlb19pZHMYASADKAkiSAoVR2V0VmlkZW9TdGF0c1Jlc3BvbnNlEi8KBXN0YXRzGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuVmlkZW9TdGF0cyKkAQoKVmlkZW9TdGF0cxIQCgh2aWRlb19pZBgBIAEoCRINCgVsaWtlcxgCIAEoARIQCghkaXNsaWtlcxgDIAEoARIQCghjb21tZW50cxgEIAEoARIXCg9jb21tZW50c19jbG9zZWQYBiABKAgSEQoJYm9va21hcmtzGAcgASgBEg4KBnNoYXJlcxgIIAEoARIPCgdyZXBvc3RzGAkgASgBSgQIBRAGIkYKEkdldE9waW5pb25zUmVxdWVzdBIwCgZwZW9wbGUYASADKAsyIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5PcGluaW9uc09mIjAKCk9waW5pb25zT2YSDwoHdXNlcl9pZBgBIAEoCRIRCgl2aWRlb19pZHMYAiADKAkiRwoTR2V0T3BpbmlvbnNSZXNwb25zZRIQCghvcGluaW9ucxgBIAMoDBIMCgRrZXB0GAIgAygMEhAKCHJlcG9zdGVkGAMgAygMIicKE0dldFVzZXJTdGF0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiRgoUR2V0VXNlclN0YXRzUmVzcG9uc2USLgoFc3RhdHMYASADKAsyHy5kb3V5YS5pbnRlcmFjdGlvbi52MS5Vc2VyU3RhdHMiSQoJVXNlclN0YXRzEg8KB3VzZXJfaWQYASABKAkSFgoObGlrZXNfcmVjZWl2ZWQYAiABKAESEwoLbGlrZXNfZ2l2ZW4YAyABKAEiJwoTR2V0SW50ZXJlc3RzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJKChRHZXRJbnRlcmVzdHNSZXNwb25zZRIyCglpbnRlcmVzdHMYASADKAsyHy5kb3V5YS5pbnRlcmFjdGlvbi52MS5JbnRlcmVzdHMiMAoJSW50ZXJlc3RzEg8KB3VzZXJfaWQYASABKAkSEgoKYXV0aG9yX2lkcxgCIAMoCSKqAQoHQ29tbWVudBIKCgJpZBgBIAEoCRIQCgh2aWRlb19pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSDAoEdGV4dBgEIAEoCRINCgVmbG9vchgFIAEoARIPCgdyb290X2lkGAYgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYByABKAkSDwoHcmVwbGllcxgIIAEoARIVCg1jcmVhdGVkX2F0X21zGAkgASgBImEKEUFkZENvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEgwKBHRleHQYAiABKAkSEwoLcmVwbHlfdG9faWQYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJIjIKCkNvbW1lbnRSZWYSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCSJLChNKdWRnZUNvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSJ+ChRSZXBvcnRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEjIKBnJlYXNvbhgDIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydFJlYXNvbhIMCgR0ZXh0GAQgASgJIhcKFVJlcG9ydENvbW1lbnRSZXNwb25zZSI8ChtMaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgNImUKHExpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2USNwoIY29tbWVudHMYASADKAsyJS5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRlZENvbW1lbnQSDAoEbmV4dBgCIAEoCSKaAQoPUmVwb3J0ZWRDb21tZW50Ei4KB2NvbW1lbnQYASABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EhwKFGZpcnN0X3JlcG9ydGVkX2F0X21zGAIgASgBEgwKBHNwYW0YAyABKAESDQoFYWJ1c2UYBCABKAESDQoFb3RoZXIYBSABKAESDQoFdGV4dHMYBiADKAkiGAoWRGlzbWlzc1JlcG9ydHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAyp3CgxSZXBvcnRSZWFzb24SHQoZUkVQT1JUX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKElJFUE9SVF9SRUFTT05fU1BBTRABEhcKE1JFUE9SVF9SRUFTT05fQUJVU0UQAhIXChNSRVBPUlRfUkVBU09OX09USEVSEAMyihIKEkludGVyYWN0aW9uU2VydmljZRJQCgVSZWFjdBIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USUwoIV2l0aGRyYXcSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlEmcKC1NldEJvb2ttYXJrEiguZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0Qm9va21hcmtSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0Qm9va21hcmtSZXNwb25zZSIDkAICEm0KDUxpc3RCb29rbWFya3MSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Qm9va21hcmtzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RCb29rbWFya3NSZXNwb25zZSIDkAIBEmEKCVNldFJlcG9zdBImLmRvdXlhLmludGVyYWN0aW9uLnYxLlNldFJlcG9zdFJlcXVlc3QaJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5TZXRSZXBvc3RSZXNwb25zZSIDkAICEmcKC0xpc3RSZXBvc3RzEiguZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcG9zdHNSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdFJlcG9zdHNSZXNwb25zZSIDkAIBEmQKClNoYXJlVmlkZW8SJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5TaGFyZVZpZGVvUmVxdWVzdBooLmRvdXlhLmludGVyYWN0aW9uLnYxLlNoYXJlVmlkZW9SZXNwb25zZSIDkAICEmoKDFJlc29sdmVTaGFyZRIpLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlc29sdmVTaGFyZVJlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXNvbHZlU2hhcmVSZXNwb25zZSIDkAIBEmEKCUxpc3RMaWtlZBImLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlcXVlc3QaJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXNwb25zZSIDkAIBEm0KDUdldFZpZGVvU3RhdHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXNwb25zZSIDkAIBEmcKC0dldE9waW5pb25zEiguZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0T3BpbmlvbnNSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0T3BpbmlvbnNSZXNwb25zZSIDkAIBEmoKDEdldFVzZXJTdGF0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXNwb25zZSIDkAIBEmoKDEdldEludGVyZXN0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXNwb25zZSIDkAIBElQKCkFkZENvbW1lbnQSJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5BZGRDb21tZW50UmVxdWVzdBodLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSZwoNRGVsZXRlQ29tbWVudBIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkp1ZGdlQ29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5EZWxldGVDb21tZW50UmVzcG9uc2USagoMTGlzdENvbW1lbnRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1Jlc3BvbnNlIgOQAgESZwoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlIgOQAgESXQoKUGluQ29tbWVudBIgLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRSZWYaKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5QaW5Db21tZW50UmVzcG9uc2UiA5ACAhJtCg1DbG9zZUNvbW1lbnRzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVzcG9uc2UiA5ACAhJtCg1SZXBvcnRDb21tZW50EiouZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0Q29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVzcG9uc2UiA5ACAhKCAQoUTGlzdFJlcG9ydGVkQ29tbWVudHMSMS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QaMi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlIgOQAgESbgoORGlzbWlzc1JlcG9ydHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5KdWRnZUNvbW1lbnRSZXF1ZXN0GiwuZG91eWEuaW50ZXJhY3Rpb24udjEuRGlzbWlzc1JlcG9ydHNSZXNwb25zZSIDkAICYgZwcm90bzM");
 
 /**
  * @generated from message douya.interaction.v1.ReactRequest
@@ -141,6 +141,98 @@ export const ListBookmarksResponseSchema: GenMessage<ListBookmarksResponse> = /*
   messageDesc(file_interaction, 5);
 
 /**
+ * @generated from message douya.interaction.v1.SetRepostRequest
+ */
+export type SetRepostRequest = Message<"douya.interaction.v1.SetRepostRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: bool reposted = 2;
+   */
+  reposted: boolean;
+};
+
+/**
+ * Describes the message douya.interaction.v1.SetRepostRequest.
+ * Use `create(SetRepostRequestSchema)` to create a new message.
+ */
+export const SetRepostRequestSchema: GenMessage<SetRepostRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 6);
+
+/**
+ * @generated from message douya.interaction.v1.SetRepostResponse
+ */
+export type SetRepostResponse = Message<"douya.interaction.v1.SetRepostResponse"> & {
+  /**
+   * @generated from field: bool changed = 1;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message douya.interaction.v1.SetRepostResponse.
+ * Use `create(SetRepostResponseSchema)` to create a new message.
+ */
+export const SetRepostResponseSchema: GenMessage<SetRepostResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 7);
+
+/**
+ * @generated from message douya.interaction.v1.ListRepostsRequest
+ */
+export type ListRepostsRequest = Message<"douya.interaction.v1.ListRepostsRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * `next` of the page before; empty: from the newest.
+   *
+   * @generated from field: string before = 2;
+   */
+  before: string;
+
+  /**
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListRepostsRequest.
+ * Use `create(ListRepostsRequestSchema)` to create a new message.
+ */
+export const ListRepostsRequestSchema: GenMessage<ListRepostsRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 8);
+
+/**
+ * @generated from message douya.interaction.v1.ListRepostsResponse
+ */
+export type ListRepostsResponse = Message<"douya.interaction.v1.ListRepostsResponse"> & {
+  /**
+   * @generated from field: repeated string video_ids = 1;
+   */
+  videoIds: string[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListRepostsResponse.
+ * Use `create(ListRepostsResponseSchema)` to create a new message.
+ */
+export const ListRepostsResponseSchema: GenMessage<ListRepostsResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 9);
+
+/**
  * @generated from message douya.interaction.v1.ShareVideoRequest
  */
 export type ShareVideoRequest = Message<"douya.interaction.v1.ShareVideoRequest"> & {
@@ -155,7 +247,7 @@ export type ShareVideoRequest = Message<"douya.interaction.v1.ShareVideoRequest"
  * Use `create(ShareVideoRequestSchema)` to create a new message.
  */
 export const ShareVideoRequestSchema: GenMessage<ShareVideoRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 6);
+  messageDesc(file_interaction, 10);
 
 /**
  * @generated from message douya.interaction.v1.ShareVideoResponse
@@ -172,7 +264,7 @@ export type ShareVideoResponse = Message<"douya.interaction.v1.ShareVideoRespons
  * Use `create(ShareVideoResponseSchema)` to create a new message.
  */
 export const ShareVideoResponseSchema: GenMessage<ShareVideoResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 7);
+  messageDesc(file_interaction, 11);
 
 /**
  * @generated from message douya.interaction.v1.ResolveShareRequest
@@ -189,7 +281,7 @@ export type ResolveShareRequest = Message<"douya.interaction.v1.ResolveShareRequ
  * Use `create(ResolveShareRequestSchema)` to create a new message.
  */
 export const ResolveShareRequestSchema: GenMessage<ResolveShareRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 8);
+  messageDesc(file_interaction, 12);
 
 /**
  * @generated from message douya.interaction.v1.ResolveShareResponse
@@ -208,7 +300,7 @@ export type ResolveShareResponse = Message<"douya.interaction.v1.ResolveShareRes
  * Use `create(ResolveShareResponseSchema)` to create a new message.
  */
 export const ResolveShareResponseSchema: GenMessage<ResolveShareResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 9);
+  messageDesc(file_interaction, 13);
 
 /**
  * @generated from message douya.interaction.v1.ListLikedRequest
@@ -237,7 +329,7 @@ export type ListLikedRequest = Message<"douya.interaction.v1.ListLikedRequest"> 
  * Use `create(ListLikedRequestSchema)` to create a new message.
  */
 export const ListLikedRequestSchema: GenMessage<ListLikedRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 10);
+  messageDesc(file_interaction, 14);
 
 /**
  * @generated from message douya.interaction.v1.ListLikedResponse
@@ -261,7 +353,7 @@ export type ListLikedResponse = Message<"douya.interaction.v1.ListLikedResponse"
  * Use `create(ListLikedResponseSchema)` to create a new message.
  */
 export const ListLikedResponseSchema: GenMessage<ListLikedResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 11);
+  messageDesc(file_interaction, 15);
 
 /**
  * @generated from message douya.interaction.v1.GetVideoStatsRequest
@@ -278,7 +370,7 @@ export type GetVideoStatsRequest = Message<"douya.interaction.v1.GetVideoStatsRe
  * Use `create(GetVideoStatsRequestSchema)` to create a new message.
  */
 export const GetVideoStatsRequestSchema: GenMessage<GetVideoStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 12);
+  messageDesc(file_interaction, 16);
 
 /**
  * @generated from message douya.interaction.v1.GetVideoStatsResponse
@@ -295,7 +387,7 @@ export type GetVideoStatsResponse = Message<"douya.interaction.v1.GetVideoStatsR
  * Use `create(GetVideoStatsResponseSchema)` to create a new message.
  */
 export const GetVideoStatsResponseSchema: GenMessage<GetVideoStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 13);
+  messageDesc(file_interaction, 17);
 
 /**
  * @generated from message douya.interaction.v1.VideoStats
@@ -343,6 +435,13 @@ export type VideoStats = Message<"douya.interaction.v1.VideoStats"> & {
    * @generated from field: double shares = 8;
    */
   shares: number;
+
+  /**
+   * How many people repost it.
+   *
+   * @generated from field: double reposts = 9;
+   */
+  reposts: number;
 };
 
 /**
@@ -350,7 +449,7 @@ export type VideoStats = Message<"douya.interaction.v1.VideoStats"> & {
  * Use `create(VideoStatsSchema)` to create a new message.
  */
 export const VideoStatsSchema: GenMessage<VideoStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 14);
+  messageDesc(file_interaction, 18);
 
 /**
  * @generated from message douya.interaction.v1.GetOpinionsRequest
@@ -367,7 +466,7 @@ export type GetOpinionsRequest = Message<"douya.interaction.v1.GetOpinionsReques
  * Use `create(GetOpinionsRequestSchema)` to create a new message.
  */
 export const GetOpinionsRequestSchema: GenMessage<GetOpinionsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 15);
+  messageDesc(file_interaction, 19);
 
 /**
  * @generated from message douya.interaction.v1.OpinionsOf
@@ -389,7 +488,7 @@ export type OpinionsOf = Message<"douya.interaction.v1.OpinionsOf"> & {
  * Use `create(OpinionsOfSchema)` to create a new message.
  */
 export const OpinionsOfSchema: GenMessage<OpinionsOf> = /*@__PURE__*/
-  messageDesc(file_interaction, 16);
+  messageDesc(file_interaction, 20);
 
 /**
  * @generated from message douya.interaction.v1.GetOpinionsResponse
@@ -408,6 +507,13 @@ export type GetOpinionsResponse = Message<"douya.interaction.v1.GetOpinionsRespo
    * @generated from field: repeated bytes kept = 2;
    */
   kept: Uint8Array[];
+
+  /**
+   * The same with 1 for each video that the person reposts.
+   *
+   * @generated from field: repeated bytes reposted = 3;
+   */
+  reposted: Uint8Array[];
 };
 
 /**
@@ -415,7 +521,7 @@ export type GetOpinionsResponse = Message<"douya.interaction.v1.GetOpinionsRespo
  * Use `create(GetOpinionsResponseSchema)` to create a new message.
  */
 export const GetOpinionsResponseSchema: GenMessage<GetOpinionsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 17);
+  messageDesc(file_interaction, 21);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsRequest
@@ -432,7 +538,7 @@ export type GetUserStatsRequest = Message<"douya.interaction.v1.GetUserStatsRequ
  * Use `create(GetUserStatsRequestSchema)` to create a new message.
  */
 export const GetUserStatsRequestSchema: GenMessage<GetUserStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 18);
+  messageDesc(file_interaction, 22);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsResponse
@@ -449,7 +555,7 @@ export type GetUserStatsResponse = Message<"douya.interaction.v1.GetUserStatsRes
  * Use `create(GetUserStatsResponseSchema)` to create a new message.
  */
 export const GetUserStatsResponseSchema: GenMessage<GetUserStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 19);
+  messageDesc(file_interaction, 23);
 
 /**
  * @generated from message douya.interaction.v1.UserStats
@@ -476,7 +582,7 @@ export type UserStats = Message<"douya.interaction.v1.UserStats"> & {
  * Use `create(UserStatsSchema)` to create a new message.
  */
 export const UserStatsSchema: GenMessage<UserStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 20);
+  messageDesc(file_interaction, 24);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsRequest
@@ -493,7 +599,7 @@ export type GetInterestsRequest = Message<"douya.interaction.v1.GetInterestsRequ
  * Use `create(GetInterestsRequestSchema)` to create a new message.
  */
 export const GetInterestsRequestSchema: GenMessage<GetInterestsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 21);
+  messageDesc(file_interaction, 25);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsResponse
@@ -510,7 +616,7 @@ export type GetInterestsResponse = Message<"douya.interaction.v1.GetInterestsRes
  * Use `create(GetInterestsResponseSchema)` to create a new message.
  */
 export const GetInterestsResponseSchema: GenMessage<GetInterestsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 22);
+  messageDesc(file_interaction, 26);
 
 /**
  * @generated from message douya.interaction.v1.Interests
@@ -532,7 +638,7 @@ export type Interests = Message<"douya.interaction.v1.Interests"> & {
  * Use `create(InterestsSchema)` to create a new message.
  */
 export const InterestsSchema: GenMessage<Interests> = /*@__PURE__*/
-  messageDesc(file_interaction, 23);
+  messageDesc(file_interaction, 27);
 
 /**
  * @generated from message douya.interaction.v1.Comment
@@ -595,7 +701,7 @@ export type Comment = Message<"douya.interaction.v1.Comment"> & {
  * Use `create(CommentSchema)` to create a new message.
  */
 export const CommentSchema: GenMessage<Comment> = /*@__PURE__*/
-  messageDesc(file_interaction, 24);
+  messageDesc(file_interaction, 28);
 
 /**
  * @generated from message douya.interaction.v1.AddCommentRequest
@@ -631,7 +737,7 @@ export type AddCommentRequest = Message<"douya.interaction.v1.AddCommentRequest"
  * Use `create(AddCommentRequestSchema)` to create a new message.
  */
 export const AddCommentRequestSchema: GenMessage<AddCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 25);
+  messageDesc(file_interaction, 29);
 
 /**
  * @generated from message douya.interaction.v1.CommentRef
@@ -653,7 +759,7 @@ export type CommentRef = Message<"douya.interaction.v1.CommentRef"> & {
  * Use `create(CommentRefSchema)` to create a new message.
  */
 export const CommentRefSchema: GenMessage<CommentRef> = /*@__PURE__*/
-  messageDesc(file_interaction, 26);
+  messageDesc(file_interaction, 30);
 
 /**
  * @generated from message douya.interaction.v1.JudgeCommentRequest
@@ -682,7 +788,7 @@ export type JudgeCommentRequest = Message<"douya.interaction.v1.JudgeCommentRequ
  * Use `create(JudgeCommentRequestSchema)` to create a new message.
  */
 export const JudgeCommentRequestSchema: GenMessage<JudgeCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 27);
+  messageDesc(file_interaction, 31);
 
 /**
  * @generated from message douya.interaction.v1.DeleteCommentResponse
@@ -695,7 +801,7 @@ export type DeleteCommentResponse = Message<"douya.interaction.v1.DeleteCommentR
  * Use `create(DeleteCommentResponseSchema)` to create a new message.
  */
 export const DeleteCommentResponseSchema: GenMessage<DeleteCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 28);
+  messageDesc(file_interaction, 32);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsRequest
@@ -729,7 +835,7 @@ export type ListCommentsRequest = Message<"douya.interaction.v1.ListCommentsRequ
  * Use `create(ListCommentsRequestSchema)` to create a new message.
  */
 export const ListCommentsRequestSchema: GenMessage<ListCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 29);
+  messageDesc(file_interaction, 33);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsResponse
@@ -765,7 +871,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
  * Use `create(ListCommentsResponseSchema)` to create a new message.
  */
 export const ListCommentsResponseSchema: GenMessage<ListCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 30);
+  messageDesc(file_interaction, 34);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesRequest
@@ -797,7 +903,7 @@ export type ListRepliesRequest = Message<"douya.interaction.v1.ListRepliesReques
  * Use `create(ListRepliesRequestSchema)` to create a new message.
  */
 export const ListRepliesRequestSchema: GenMessage<ListRepliesRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 31);
+  messageDesc(file_interaction, 35);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesResponse
@@ -819,7 +925,7 @@ export type ListRepliesResponse = Message<"douya.interaction.v1.ListRepliesRespo
  * Use `create(ListRepliesResponseSchema)` to create a new message.
  */
 export const ListRepliesResponseSchema: GenMessage<ListRepliesResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 32);
+  messageDesc(file_interaction, 36);
 
 /**
  * @generated from message douya.interaction.v1.PinCommentResponse
@@ -832,7 +938,7 @@ export type PinCommentResponse = Message<"douya.interaction.v1.PinCommentRespons
  * Use `create(PinCommentResponseSchema)` to create a new message.
  */
 export const PinCommentResponseSchema: GenMessage<PinCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 33);
+  messageDesc(file_interaction, 37);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsRequest
@@ -854,7 +960,7 @@ export type CloseCommentsRequest = Message<"douya.interaction.v1.CloseCommentsRe
  * Use `create(CloseCommentsRequestSchema)` to create a new message.
  */
 export const CloseCommentsRequestSchema: GenMessage<CloseCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 34);
+  messageDesc(file_interaction, 38);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsResponse
@@ -867,7 +973,7 @@ export type CloseCommentsResponse = Message<"douya.interaction.v1.CloseCommentsR
  * Use `create(CloseCommentsResponseSchema)` to create a new message.
  */
 export const CloseCommentsResponseSchema: GenMessage<CloseCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 35);
+  messageDesc(file_interaction, 39);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentRequest
@@ -901,7 +1007,7 @@ export type ReportCommentRequest = Message<"douya.interaction.v1.ReportCommentRe
  * Use `create(ReportCommentRequestSchema)` to create a new message.
  */
 export const ReportCommentRequestSchema: GenMessage<ReportCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 36);
+  messageDesc(file_interaction, 40);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentResponse
@@ -914,7 +1020,7 @@ export type ReportCommentResponse = Message<"douya.interaction.v1.ReportCommentR
  * Use `create(ReportCommentResponseSchema)` to create a new message.
  */
 export const ReportCommentResponseSchema: GenMessage<ReportCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 37);
+  messageDesc(file_interaction, 41);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsRequest
@@ -938,7 +1044,7 @@ export type ListReportedCommentsRequest = Message<"douya.interaction.v1.ListRepo
  * Use `create(ListReportedCommentsRequestSchema)` to create a new message.
  */
 export const ListReportedCommentsRequestSchema: GenMessage<ListReportedCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 38);
+  messageDesc(file_interaction, 42);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsResponse
@@ -962,7 +1068,7 @@ export type ListReportedCommentsResponse = Message<"douya.interaction.v1.ListRep
  * Use `create(ListReportedCommentsResponseSchema)` to create a new message.
  */
 export const ListReportedCommentsResponseSchema: GenMessage<ListReportedCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 39);
+  messageDesc(file_interaction, 43);
 
 /**
  * @generated from message douya.interaction.v1.ReportedComment
@@ -1006,7 +1112,7 @@ export type ReportedComment = Message<"douya.interaction.v1.ReportedComment"> & 
  * Use `create(ReportedCommentSchema)` to create a new message.
  */
 export const ReportedCommentSchema: GenMessage<ReportedComment> = /*@__PURE__*/
-  messageDesc(file_interaction, 40);
+  messageDesc(file_interaction, 44);
 
 /**
  * @generated from message douya.interaction.v1.DismissReportsResponse
@@ -1019,7 +1125,7 @@ export type DismissReportsResponse = Message<"douya.interaction.v1.DismissReport
  * Use `create(DismissReportsResponseSchema)` to create a new message.
  */
 export const DismissReportsResponseSchema: GenMessage<DismissReportsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 41);
+  messageDesc(file_interaction, 45);
 
 /**
  * @generated from enum douya.interaction.v1.Reaction
@@ -1162,6 +1268,27 @@ export const InteractionService: GenService<{
     methodKind: "unary";
     input: typeof ListBookmarksRequestSchema;
     output: typeof ListBookmarksResponseSchema;
+  },
+  /**
+   * The caller reposts somebody else's public video, or no longer. Idempotent: `changed` tells whether anything was
+   * done. Errors: VIDEO_NOT_FOUND, REPOSTS_OWN, REPOSTS_PUBLIC_ONLY, BLOCKED_BY_USER (by the author of the video).
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.SetRepost
+   */
+  setRepost: {
+    methodKind: "unary";
+    input: typeof SetRepostRequestSchema;
+    output: typeof SetRepostResponseSchema;
+  },
+  /**
+   * Videos that a person reposts, the most recent repost first; some may not be public any more.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.ListReposts
+   */
+  listReposts: {
+    methodKind: "unary";
+    input: typeof ListRepostsRequestSchema;
+    output: typeof ListRepostsResponseSchema;
   },
   /**
    * A link for the caller to give to others, the same for all of a day; each counts once. Error: VIDEO_NOT_FOUND.

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { videoDeleted } from "#contracts/events.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { bookmarkStore } from "./bookmark-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { consumeVideoDeletions } from "./consumers.ts";
+import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
 import type { StoredReaction } from "./reaction-kinds.ts";
 import { reactionStore } from "./reaction-store.ts";
@@ -56,10 +56,11 @@ describe("consumeVideoDeletions", () => {
     await comment("101");
     await comment("102");
 
-    const bookmarks = bookmarkStore(db, events);
-    await bookmarks.apply(
-      ["101", "102"].map((videoId) => ({ videoId, userId: "5", kept: true, id: String(++lastId) })),
-    );
+    const marks = [bookmarks, reposts].map((mark) => markStore(db, events, mark));
+    for (const store of marks)
+      await store.apply(
+        ["101", "102"].map((videoId) => ({ videoId, userId: "5", marked: true, id: String(++lastId) })),
+      );
     await shareStore(db, events).apply(
       ["101", "102"].map((videoId) => ({ videoId, userId: "5", day: "2026-11-29", code: videoId })),
     );
@@ -76,10 +77,12 @@ describe("consumeVideoDeletions", () => {
     expect([...forgotten]).toEqual(["101"]);
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
     expect(await comment("101")).toEqual(["video-gone"]);
-    expect(await bookmarks.apply([{ videoId: "101", userId: "6", kept: true, id: "1" }])).toEqual([
-      undefined,
-    ]);
-    expect(await bookmarks.list("5", undefined, 9)).toEqual([expect.objectContaining({ video_id: "102" })]);
+    for (const store of marks) {
+      expect(await store.apply([{ videoId: "101", userId: "6", marked: true, id: "1" }])).toEqual([
+        undefined,
+      ]);
+      expect(await store.list("5", undefined, 9)).toEqual([expect.objectContaining({ video_id: "102" })]);
+    }
     // Its row does not come back for a viewer who saw the video before.
     await addVideos(db, [{ videoId: "101", authorId: author }]);
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
@@ -96,6 +99,7 @@ describe("consumeVideoDeletions", () => {
         comments: "0",
         closed: false,
         bookmarks: "0",
+        reposts: "0",
         shares: "0",
       },
       {
@@ -105,6 +109,7 @@ describe("consumeVideoDeletions", () => {
         comments: "1",
         closed: false,
         bookmarks: "1",
+        reposts: "1",
         shares: "1",
       },
     ]);

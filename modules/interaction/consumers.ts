@@ -4,6 +4,7 @@ import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { inTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
+import { bookmarks, reposts } from "./mark-store.ts";
 import type { PublishedVideos } from "./published-videos.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
@@ -31,7 +32,8 @@ export function consumeVideoDeletions(
         // In separate transactions: millions of rows must not be locked in one. Repeating does no harm.
         for (const remove of [
           store.removeReactions,
-          store.removeBookmarks,
+          (id: string) => store.removeMarks(id, bookmarks),
+          (id: string) => store.removeMarks(id, reposts),
           store.removeShares,
           store.removeComments,
         ]) {

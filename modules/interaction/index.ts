@@ -7,18 +7,18 @@ import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { askBlocks } from "./blocks.ts";
-import { bookmarkStore } from "./bookmark-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { consumeVideoDeletions } from "./consumers.ts";
-import { bookmarkHandlers } from "./handlers/bookmarks.ts";
 import { commentHandlers } from "./handlers/comments.ts";
 import { getOpinions, getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
 import { getInterests } from "./handlers/get-interests.ts";
 import { commentLists } from "./handlers/list-comments.ts";
+import { markHandlers } from "./handlers/marks.ts";
 import { reactHandlers } from "./handlers/react.ts";
 import { reportHandlers } from "./handlers/reports.ts";
 import { shareHandlers } from "./handlers/shares.ts";
 import { interestStore } from "./interest-store.ts";
+import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
 import { createPublishedVideos, type PublishedVideo } from "./published-videos.ts";
 import { reactionStore } from "./reaction-store.ts";
@@ -39,6 +39,7 @@ export const interactionModule = defineModule<object, Tables>()({
     react: ({ videoId }) => videoId,
     withdraw: ({ videoId }) => videoId,
     setBookmark: ({ videoId }) => videoId,
+    setRepost: ({ videoId }) => videoId,
     shareVideo: ({ videoId }) => videoId,
     addComment: ({ videoId }) => videoId,
     listComments: ({ videoId }) => videoId,
@@ -48,20 +49,23 @@ export const interactionModule = defineModule<object, Tables>()({
   async start({ db, clients, ids, events, caches, security }) {
     const reactions = perCall(db, (until) => reactionStore(until, events));
     const comments = perCall(db, (until) => commentStore(until, events));
-    const bookmarks = perCall(db, (until) => bookmarkStore(until, events));
+    const marks = {
+      bookmarks: perCall(db, (until) => markStore(until, events, bookmarks)),
+      reposts: perCall(db, (until) => markStore(until, events, reposts)),
+    };
     const shares = perCall(db, (until) => shareStore(until, events));
     const reports = perCall(db, reportStore);
     const addRows = perCall(db, (until) => (rows: PublishedVideo[]) => addVideos(until, rows));
     const videos = createPublishedVideos(clients.video, addRows, caches);
     const blocks = askBlocks(clients.relation);
     const accounts = perCall(db, accountErasureStore);
-    const erasures = consumeErasures(events, { accounts, reactions, comments, bookmarks, shares, reports });
+    const erasures = consumeErasures(events, { accounts, reactions, comments, ...marks, shares, reports });
     const removal = perCall(db, (until) => removalStore(until, events));
     const deletions = consumeVideoDeletions(events, removal, videos);
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),
-        ...bookmarkHandlers(bookmarks, videos, ids),
+        ...markHandlers(marks, videos, blocks, ids),
         ...shareHandlers(shares, videos),
         getVideoStats: getVideoStats(reactions.reading),
         getOpinions: getOpinions(reactions.reading),

@@ -120,4 +120,16 @@ export const migrations: Migrations = {
     create index share_given on interaction.share (user_id);
     alter table interaction.video add shares int8 not null default 0;
   `,
+  "0008-reposts": `
+    -- Who shows which video of somebody else on their own profile.
+    create table interaction.repost (
+      video_id int8 not null,
+      user_id int8 not null,
+      -- In the order of time.
+      id int8 not null,
+      primary key (video_id, user_id)
+    );
+    create index repost_shown on interaction.repost (user_id, id) include (video_id);
+    alter table interaction.video add reposts int8 not null default 0;
+  `,
 };

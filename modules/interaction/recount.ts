@@ -18,6 +18,11 @@ export const counts: readonly KeptCount[] = [
     facts: sql`select video_id, count(*) from interaction.bookmark group by 1`,
   },
   {
+    what: "reposts of videos",
+    kept: sql`select video_id, reposts from interaction.video`,
+    facts: sql`select video_id, count(*) from interaction.repost group by 1`,
+  },
+  {
     what: "shares of videos",
     kept: sql`select video_id, shares from interaction.video`,
     facts: sql`select video_id, count(*) from interaction.share group by 1`,

@@ -3,6 +3,7 @@ import { reactionsRemoved } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
+import type { Mark } from "./mark-store.ts";
 import { removalChunk } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
@@ -59,15 +60,16 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           where video_id = ${videoId}
           returning (select count(*) from gone)`.execute(transaction);
       }),
-    removeBookmarks: (videoId: string) =>
+    removeMarks: (videoId: string, { table, count }: Pick<Mark, "table" | "count">) =>
       inChunks(videoId, (transaction) =>
         sql<{ count: string }>`
           with gone as (
-            delete from interaction.bookmark where video_id = ${videoId} and user_id in (
-              select user_id from interaction.bookmark where video_id = ${videoId} order by user_id limit ${removalChunk}
+            delete from ${sql.id("interaction", table)} where video_id = ${videoId} and user_id in (
+              select user_id from ${sql.id("interaction", table)} where video_id = ${videoId}
+              order by user_id limit ${removalChunk}
             ) returning user_id
           )
-          update interaction.video set bookmarks = bookmarks - (select count(*) from gone)
+          update interaction.video set ${sql.id(count)} = ${sql.id(count)} - (select count(*) from gone)
           where video_id = ${videoId}
           returning (select count(*) from gone)`.execute(transaction),
       ),

@@ -9,6 +9,7 @@ export interface Tables {
     dislikes: Generated<string>;
     comments: Generated<string>;
     bookmarks: Generated<string>;
+    reposts: Generated<string>;
     shares: Generated<string>;
     last_sequence: Generated<string>;
     last_floor: Generated<string>;
@@ -25,6 +26,7 @@ export interface Tables {
   reaction: { video_id: string; user_id: string; reaction: StoredKind; id: string };
   share: { video_id: string; user_id: string; day: string; code: string };
   bookmark: { video_id: string; user_id: string; id: string };
+  repost: { video_id: string; user_id: string; id: string };
   comment: {
     video_id: string;
     id: string;

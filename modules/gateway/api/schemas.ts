@@ -241,9 +241,11 @@ const Video = Type.Object(
       likes: Type.Integer(),
       comments: Type.Integer({ description: "Replies included." }),
       bookmarks: Type.Integer(),
+      reposts: Type.Integer(),
       shares: Type.Integer({ description: "Each person counts once a day." }),
     }),
     bookmarked: Type.Boolean({ description: "Whether the caller keeps it; nobody else is told." }),
+    reposted: Type.Boolean({ description: "Whether the caller reposts it." }),
     reaction: Type.Unsafe<"like" | "dislike" | null>({
       type: ["string", "null"],
       enum: ["like", "dislike", null],

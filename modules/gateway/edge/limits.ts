@@ -47,6 +47,8 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/videos/:id/dislike",
       "PUT /api/v1/videos/:id/bookmark",
       "DELETE /api/v1/videos/:id/bookmark",
+      "PUT /api/v1/videos/:id/repost",
+      "DELETE /api/v1/videos/:id/repost",
       "POST /douyin/favorite/action",
     ],
   },

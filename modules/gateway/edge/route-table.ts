@@ -94,6 +94,12 @@ const routeTable: Record<string, RoutePolicy> = {
     ...sheddable,
     ...aVideo,
   }),
+  "GET /api/v1/users/:id/reposts": row(guest, "interaction video user", {
+    switch: "reposts",
+    ...list,
+    ...sheddable,
+    ...aVideo,
+  }),
   "GET /api/v1/users/:id/following": row(guest, "relation user", {
     switch: "people-lists",
     ...list,
@@ -146,6 +152,8 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/videos/:id/dislike": row(person, "interaction"),
   "PUT /api/v1/videos/:id/bookmark": row(person, "interaction"),
   "DELETE /api/v1/videos/:id/bookmark": row(person, "interaction"),
+  "PUT /api/v1/videos/:id/repost": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/repost": row(person, "interaction"),
   "POST /api/v1/videos/:id/shares": row(person, "interaction"),
   "GET /api/v1/shares/:code": row(guest, "interaction video user", aVideo),
   "GET /api/v1/videos/:id/comments": row(guest, "interaction user", {

@@ -43,6 +43,8 @@ export const reasons = {
   COMMENT_NOT_FOUND: "This comment is no longer there.",
   COMMENTS_CLOSED: "The author of this video allows no more comments.",
   REPORT_INVALID: "A report has at most 200 characters, without line breaks.",
+  REPOSTS_OWN: "You cannot repost your own video.",
+  REPOSTS_PUBLIC_ONLY: "Only a public video can be reposted.",
   REPORTS_OWN: "This is your own comment. You can delete it.",
   FOLLOWS_SELF: "You cannot follow yourself.",
   FOLLOWS_TOO_MANY: "One can follow {limit} people at most. Unfollow somebody first.",
