@@ -5,6 +5,7 @@ import {
   CommentDeletedSchema,
   CommentedSchema,
   CommentsClosedSchema,
+  DownloadedSchema,
   ReactedSchema,
   ReactionsRemovedSchema,
   RepostedSchema,
@@ -98,6 +99,7 @@ export const bookmarked = event("interaction.bookmarked.v1", BookmarkedSchema, b
 export const reposted = event("interaction.reposted.v1", RepostedSchema, byPersonOnVideo);
 export const unreposted = event("interaction.unreposted.v1", UnrepostedSchema, byPersonOnVideo);
 export const shared = event("interaction.shared.v1", SharedSchema, byPersonOnVideo);
+export const downloaded = event("interaction.downloaded.v1", DownloadedSchema, byPersonOnVideo);
 export const commented = event("interaction.commented.v1", CommentedSchema, (comment) => comment.videoId);
 export const commentDeleted = event(
   "interaction.comment_deleted.v1",

@@ -6,6 +6,7 @@ import {
   commentDeleted,
   commented,
   commentsClosed,
+  downloaded,
   inboxesChanged,
   profileChanged,
   reacted,
@@ -35,7 +36,7 @@ export const feedEvents = [
   ...[videoPublished, videoImproved, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted],
   inboxesChanged,
   ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked, shared],
-  ...[reposted, unreposted],
+  ...[reposted, unreposted, downloaded],
 ] as const;
 
 type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message): string }
@@ -73,6 +74,7 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case commentDeleted.name:
     case commentsClosed.name:
     case shared.name:
+    case downloaded.name:
       return [event.message.videoId];
     case videoPublished.name:
       return [event.message.videoId, event.message.authorId, everyFeed];

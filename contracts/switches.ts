@@ -8,6 +8,8 @@ export const switches = {
   preview: "what other sites show of a link",
   "first-screen": "the first film within the page",
   "hot-users": "the list of hot people",
+  rankings: "the videos that are shared and saved most",
+  downloads: "counting whose film is saved",
   "liked-videos": "the videos that a person likes",
   reposts: "the videos that a person reposts",
   "people-lists": "who a person follows, is followed by, or is friends with",

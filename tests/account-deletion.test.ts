@@ -140,6 +140,7 @@ async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangl
     bookmarks: 2,
     reposts: 1,
     shares: 2,
+    downloads: 0,
   });
   const comments = body(await ada.get<Page<Comment>>(`/videos/${bens.id}/comments`)).items;
   expect(comments.map(({ id, replies }) => [id, replies])).toEqual([[his.id, 1]]);

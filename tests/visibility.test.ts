@@ -407,6 +407,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       bookmarks: 0,
       reposts: 0,
       shares: 0,
+      downloads: 0,
     });
   });
 

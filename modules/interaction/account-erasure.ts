@@ -6,15 +6,15 @@ import { eachInTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
 import type { CommentStore } from "./comment-store.ts";
+import type { DailyStore } from "./daily-store.ts";
 import type { MarkStore } from "./mark-store.ts";
 import { storedKinds } from "./reaction-kinds.ts";
 import type { ReactionStore } from "./reaction-store.ts";
 import type { ReportStore } from "./report-store.ts";
-import type { ShareStore } from "./share-store.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * Erases the reports, reactions, bookmarks, reposts, shares and comments of a deleted account. Each goes as if its author
+ * Erases the reports, reactions, bookmarks, reposts, shares, downloads and comments of a deleted account. Each goes as if its author
  * had withdrawn it: with its counts, its event and the replies under it. What is on videos that are being deleted goes
  * with them.
  */
@@ -26,7 +26,8 @@ export function consumeErasures(
     comments: StoreFor<CommentStore>;
     bookmarks: StoreFor<MarkStore>;
     reposts: StoreFor<MarkStore>;
-    shares: StoreFor<ShareStore>;
+    shares: StoreFor<DailyStore>;
+    downloads: StoreFor<DailyStore>;
     reports: StoreFor<ReportStore>;
   },
 ): Consumer {
@@ -42,7 +43,8 @@ export function consumeErasures(
       await removeComments(stores.comments(call));
       await removeMarks(stores.bookmarks(call));
       await removeMarks(stores.reposts(call));
-      while (await stores.shares(call).forget(userId, traceId)) checkTimeSlice();
+      for (const daily of [stores.shares(call), stores.downloads(call)])
+        while (await daily.forget(userId, traceId)) checkTimeSlice();
       await removeReports(stores.reports(call));
 
       async function removeMarks(marks: MarkStore): Promise<void> {

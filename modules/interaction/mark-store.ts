@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import { bookmarked, reposted, unreposted } from "#contracts/events.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
@@ -26,13 +26,18 @@ interface Change {
 export interface Mark {
   table: "bookmark" | "repost";
   count: "bookmarks" | "reposts";
+  /** What there is one of. */
+  unique: RawBuilder<unknown>;
   tell(emit: Emit, change: Change, traceId: string | undefined): void;
 }
+
+const unique = sql`video_id, user_id`;
 
 /** Kept, to find it again. */
 export const bookmarks: Mark = {
   table: "bookmark",
   count: "bookmarks",
+  unique,
   tell: (emit, { videoId, userId, marked: kept }, traceId) =>
     emit(bookmarked, { videoId, userId, kept, atMs: Date.now() }, traceId),
 };
@@ -41,6 +46,7 @@ export const bookmarks: Mark = {
 export const reposts: Mark = {
   table: "repost",
   count: "reposts",
+  unique,
   tell: (emit, { marked, ...repost }, traceId) =>
     emit(marked ? reposted : unreposted, { ...repost, atMs: Date.now() }, traceId),
 };

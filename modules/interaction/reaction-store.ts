@@ -48,7 +48,17 @@ export function reactionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     videoStats: (videoIds: string[]) =>
       db
         .selectFrom("video")
-        .select(["video_id", "likes", "dislikes", "comments", "closed", "bookmarks", "reposts", "shares"])
+        .select([
+          "video_id",
+          "likes",
+          "dislikes",
+          "comments",
+          "closed",
+          "bookmarks",
+          "reposts",
+          "shares",
+          "downloads",
+        ])
         .where("video_id", "=", sql<string>`any(${videoIds}::int8[])`)
         .execute(),
     userStats: (userIds: string[]) =>

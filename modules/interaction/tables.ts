@@ -11,6 +11,7 @@ export interface Tables {
     bookmarks: Generated<string>;
     reposts: Generated<string>;
     shares: Generated<string>;
+    downloads: Generated<string>;
     last_sequence: Generated<string>;
     last_floor: Generated<string>;
     closed: Generated<boolean>;
@@ -24,7 +25,10 @@ export interface Tables {
     gone: Generated<boolean>;
   };
   reaction: { video_id: string; user_id: string; reaction: StoredKind; id: string };
-  share: { video_id: string; user_id: string; day: string; code: string };
+  share: { video_id: string; user_id: string; day: string; code: string; at_ms: string | null };
+  download: { video_id: string; user_id: string; day: string; guest: string; at_ms: string };
+  ranking_bucket: { video_id: string; list: string; bucket: string; n: string };
+  ranking_total: { video_id: string; list: string; n: string };
   bookmark: { video_id: string; user_id: string; id: string };
   repost: { video_id: string; user_id: string; id: string };
   comment: {

@@ -950,6 +950,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rankings/{ranking}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Public videos that were shared or saved most, the most first
+         * @description The last 24 hours to the minute, the last 7 days to the hour, or of all time.
+         */
+        get: {
+            parameters: {
+                query: {
+                    limit: number;
+                    window: "24h" | "7d" | "all";
+                };
+                header?: never;
+                path: {
+                    ranking: "shared" | "downloaded";
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: {
+                                count: number;
+                                video: components["schemas"]["Video"];
+                            }[];
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -3578,6 +3636,8 @@ export interface components {
                 bookmarks: number;
                 /** @description Replies included. */
                 comments: number;
+                /** @description Each person, and each address of guests, counts once a day. */
+                downloads: number;
                 likes: number;
                 reposts: number;
                 /** @description Each person counts once a day. */
@@ -3604,7 +3664,7 @@ export interface components {
                 userId: string | null;
             }[];
             downloadAllowed: boolean;
-            /** @description The film as a file to save; null until published, and where the author does not allow it. Who may watch it can keep what they watch: this says what the author wishes, and clients offer. */
+            /** @description The film as a file to save, which is counted; null until published, and where the author does not allow it. Who may watch it can keep what they watch: this says what the author wishes, and clients offer. */
             downloadUrl: string | null;
             /** @description It is not published before its author says so, or at `publishAt`; nobody else sees it. */
             draft: boolean;

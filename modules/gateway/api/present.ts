@@ -113,6 +113,7 @@ export function toApiVideo(
       bookmarks: stats?.bookmarks ?? 0,
       reposts: stats?.reposts ?? 0,
       shares: stats?.shares ?? 0,
+      downloads: stats?.downloads ?? 0,
     },
     bookmarked: kept,
     reposted,

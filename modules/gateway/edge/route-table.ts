@@ -8,7 +8,15 @@ type Service = keyof GatewayClients;
 /** What a page can do without; the header `douya-missing` names it, and an operator can switch it off. */
 export type Part = Extract<
   Switch,
-  "reactions" | "likes" | "works" | "relations" | "messages" | "read" | "preview" | "first-screen"
+  | "reactions"
+  | "likes"
+  | "works"
+  | "relations"
+  | "downloads"
+  | "messages"
+  | "read"
+  | "preview"
+  | "first-screen"
 >;
 
 /** Who may ask, and by which service's tokens that is known. */
@@ -126,6 +134,13 @@ const routeTable: Record<string, RoutePolicy> = {
     ...aPerson,
   }),
 
+  "GET /api/v1/rankings/:ranking": row(guest, "interaction video user", {
+    switch: "rankings",
+    ...list,
+    ...sheddable,
+    ...aVideo,
+  }),
+
   // Videos.
   "POST /api/v1/uploads": row(person, "video", { switch: "uploads", ...aFile }),
   "POST /api/v1/uploads/known": row(person, "video", { switch: "uploads" }),
@@ -223,6 +238,7 @@ const routeTable: Record<string, RoutePolicy> = {
 
   // Films and pages; they are shown whatever is missing, films as long as it is known that they are public.
   "GET /media/:namespace/:file": row(anybody, "", essential),
+  "GET /media/download/:videoId": row(anybody, "video", { ...essential, without: ["downloads"] }),
   "GET /media/default/:kind/:file": row(anybody, "", essential),
   "GET /media/hls/:videoId/:playlist": row(anybody, "video", essential),
   "GET /": row(anybody, "", aPage),

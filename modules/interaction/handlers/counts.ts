@@ -25,6 +25,7 @@ export function getVideoStats(store: StoreFor<ReactionStore>): Service["getVideo
       bookmarks: Number(rows.get(videoId)?.bookmarks ?? 0),
       reposts: Number(rows.get(videoId)?.reposts ?? 0),
       shares: Number(rows.get(videoId)?.shares ?? 0),
+      downloads: Number(rows.get(videoId)?.downloads ?? 0),
       commentsClosed: rows.get(videoId)?.closed ?? false,
     }));
     return { stats };

@@ -43,6 +43,7 @@ export const reasons = {
   COMMENT_NOT_FOUND: "This comment is no longer there.",
   COMMENTS_CLOSED: "The author of this video allows no more comments.",
   REPORT_INVALID: "A report has at most 200 characters, without line breaks.",
+  DOWNLOADS_NOT_ALLOWED: "The author does not want this video to be saved.",
   REPOSTS_OWN: "You cannot repost your own video.",
   REPOSTS_PUBLIC_ONLY: "Only a public video can be reposted.",
   REPORTS_OWN: "This is your own comment. You can delete it.",

@@ -40,6 +40,7 @@ export const reasons: Record<keyof typeof english, string> = {
   COMMENT_NOT_FOUND: "这条评论已经不在了。",
   COMMENTS_CLOSED: "作者已关闭评论。",
   REPORT_INVALID: "举报说明最多 200 个字符，不能换行。",
+  DOWNLOADS_NOT_ALLOWED: "作者不允许保存这个视频。",
   REPOSTS_OWN: "不能转发自己的视频。",
   REPOSTS_PUBLIC_ONLY: "只能转发公开的视频。",
   REPORTS_OWN: "这是你自己的评论，可以直接删除。",
