@@ -5,9 +5,12 @@ import {
   CommentDeletedSchema,
   CommentedSchema,
   CommentsClosedSchema,
+  DownloadedSchema,
   ReactedSchema,
   ReactionsRemovedSchema,
+  RepostedSchema,
   SharedSchema,
+  UnrepostedSchema,
 } from "./gen/interaction_events_pb.ts";
 import { MessageSentSchema } from "./gen/message_events_pb.ts";
 import {
@@ -91,21 +94,12 @@ export const sessionsEnded = event(
   SessionsEndedSchema,
   (sessions) => sessions.userId,
 );
-export const reacted = event(
-  "interaction.reacted.v1",
-  ReactedSchema,
-  (reaction) => `${reaction.videoId} ${reaction.userId}`,
-);
-export const bookmarked = event(
-  "interaction.bookmarked.v1",
-  BookmarkedSchema,
-  (bookmark) => `${bookmark.videoId} ${bookmark.userId}`,
-);
-export const shared = event(
-  "interaction.shared.v1",
-  SharedSchema,
-  (share) => `${share.videoId} ${share.userId}`,
-);
+export const reacted = event("interaction.reacted.v1", ReactedSchema, byPersonOnVideo);
+export const bookmarked = event("interaction.bookmarked.v1", BookmarkedSchema, byPersonOnVideo);
+export const reposted = event("interaction.reposted.v1", RepostedSchema, byPersonOnVideo);
+export const unreposted = event("interaction.unreposted.v1", UnrepostedSchema, byPersonOnVideo);
+export const shared = event("interaction.shared.v1", SharedSchema, byPersonOnVideo);
+export const downloaded = event("interaction.downloaded.v1", DownloadedSchema, byPersonOnVideo);
 export const commented = event("interaction.commented.v1", CommentedSchema, (comment) => comment.videoId);
 export const commentDeleted = event(
   "interaction.comment_deleted.v1",
@@ -132,6 +126,10 @@ export const messageSent = event("message.sent.v1", MessageSentSchema, conversat
 
 function conversationKey({ senderId, receiverId }: { senderId: string; receiverId: string }): string {
   return BigInt(senderId) < BigInt(receiverId) ? `${senderId} ${receiverId}` : `${receiverId} ${senderId}`;
+}
+
+function byPersonOnVideo({ videoId, userId }: { videoId: string; userId: string }): string {
+  return `${videoId} ${userId}`;
 }
 
 function pairKey(pair: { followerId: string; followeeId: string }): string {

@@ -6,6 +6,7 @@ import {
   commentDeleted,
   commented,
   commentsClosed,
+  downloaded,
   inboxesChanged,
   profileChanged,
   reacted,
@@ -14,7 +15,9 @@ import {
   relationFollowed,
   relationUnblocked,
   relationUnfollowed,
+  reposted,
   shared,
+  unreposted,
   videoDeleted,
   videoHeldChanged,
   videoImproved,
@@ -33,6 +36,7 @@ export const feedEvents = [
   ...[videoPublished, videoImproved, videoRetitled, videoHeldChanged, videoVisibilityChanged, videoDeleted],
   inboxesChanged,
   ...[reacted, reactionsRemoved, commented, commentDeleted, commentsClosed, bookmarked, shared],
+  ...[reposted, unreposted, downloaded],
 ] as const;
 
 type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message): string }
@@ -60,6 +64,8 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case reacted.name:
       return [event.message.videoId, event.message.userId, event.message.authorId];
     case bookmarked.name:
+    case reposted.name:
+    case unreposted.name:
       return [event.message.videoId, event.message.userId];
     case videoRetitled.name:
     case videoHeldChanged.name:
@@ -68,6 +74,7 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case commentDeleted.name:
     case commentsClosed.name:
     case shared.name:
+    case downloaded.name:
       return [event.message.videoId];
     case videoPublished.name:
       return [event.message.videoId, event.message.authorId, everyFeed];

@@ -12,6 +12,7 @@ export const limitNames = [
   "publishing",
   "changes of videos",
   "shares",
+  "downloads",
   "pieces of uploads",
   "direct uploads",
   "known files",

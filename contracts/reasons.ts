@@ -271,6 +271,12 @@ export const reasons = {
     says: "Only a comment can be pinned. This is a reply to one.",
     tells: "programs",
   },
+  DOWNLOADS_NOT_ALLOWED: {
+    kind: "forbidden",
+    says: "The author of this video does not want it to be saved.",
+  },
+  REPOSTS_OWN: { kind: "invalid", says: "You cannot repost your own video." },
+  REPOSTS_PUBLIC_ONLY: { kind: "conflict", says: "Only a public video can be reposted." },
   REPORT_INVALID: { kind: "invalid", says: "A report is one line of at most 200 characters." },
   REPORTS_OWN: { kind: "invalid", says: "You cannot report your own comment. Delete it instead." },
 

@@ -89,7 +89,7 @@ async function entangled(server: Scenario) {
   for (const person of [eve, ben, ada]) {
     await person.get("/feed/following");
     for (const video of [eves!, second!, bens!]) {
-      for (const what of ["like", "bookmark"]) await person.put(`/videos/${video.id}/${what}`);
+      for (const what of ["like", "bookmark", "repost"]) await person.put(`/videos/${video.id}/${what}`);
       await person.post(`/videos/${video.id}/shares`);
     }
   }
@@ -138,7 +138,9 @@ async function expectWithout({ eve, ben, ada, bens, eves, his, answer }: Entangl
     likes: 2,
     comments: 2,
     bookmarks: 2,
+    reposts: 1,
     shares: 2,
+    downloads: 0,
   });
   const comments = body(await ada.get<Page<Comment>>(`/videos/${bens.id}/comments`)).items;
   expect(comments.map(({ id, replies }) => [id, replies])).toEqual([[his.id, 1]]);

@@ -209,6 +209,25 @@ describe("what a post says and who sees it, in the browser", () => {
     expect(await page.getByRole("button", { name: en.bookmarks, exact: true }).count()).toBe(0);
   });
 
+  test("who reposts a video shows it on their profile, to everybody", async () => {
+    body(await ada.patch<Video>(`/videos/${id}`, { json: { visibility: "public" } }));
+    const { page } = await sit(ben, "phone", { locale: "en-US" });
+    await page.goto(`/video/${id}`);
+    const toggle = async () => {
+      await inView(page).getByRole("button", { name: en.moreActions }).tap();
+      await page.getByRole("dialog").getByRole("button", { name: en.repost }).tap();
+    };
+    await toggle();
+    await until("it is reposted", async () => body(await ben.get<Video>(`/videos/${id}`)).reposted);
+    await page.goto(`/user/${ben.id}?tab=reposts`);
+    const tiles = page.getByRole("region", { name: en.reposts }).getByRole("link");
+    await expect.poll(() => tiles.allTextContents()).toHaveLength(1);
+    await tiles.first().tap();
+    await page.waitForURL(`**/video/${id}`);
+    await toggle();
+    await until("it is not reposted", async () => !body(await ben.get<Video>(`/videos/${id}`)).reposted);
+  });
+
   test("a film whose address has ended gets the next one and plays", async () => {
     body(await ada.patch<Video>(`/videos/${id}`, { json: { visibility: "private" } }));
     const { page, expectStatus } = await sit(ada, "desk");

@@ -17,7 +17,7 @@ import { queryOnce } from "#platform/testing/query-once.ts";
 import { randomOf, testSeed } from "#platform/testing/random.ts";
 import { classicClient, videosOf } from "./harness/classic-client.ts";
 import { type ClusterDeployment, deployCluster } from "./harness/cluster.ts";
-import { crowd, registerMany, type Written } from "./harness/crowd.ts";
+import { crowd, marks, registerMany, type Written } from "./harness/crowd.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
 import { body, type Page, type Schemas } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
@@ -201,6 +201,18 @@ describe.each(layouts)("a crowd and kill -9, %s", (shape) => {
       if (!(gone(key.split(" ")[0]!) ? found === 0 : possible.has(found)))
         unlike.push(`reaction ${key}: ${found} of ${[...possible]}`);
     }
+    for (const mark of marks) {
+      const found = await pairs(
+        `select distinct '${mark} ' || video_id || ' ' || user_id as pair from interaction.${mark}`,
+      );
+      for (const [key, possible] of memory.marks)
+        if (
+          key.startsWith(mark) &&
+          !(gone(key.split(" ")[1]!) ? !found.has(key) : possible.has(found.has(key)))
+        )
+          unlike.push(`${key}: ${[...possible]}`);
+      for (const key of found) if (!memory.marks.has(key)) unlike.push(`${key} out of nothing`);
+    }
     expect(unlike).toEqual([]);
 
     const comments = await rows<{ id: string; text: string }>("select id, text from interaction.comment");
@@ -296,10 +308,22 @@ describe.each(layouts)("a crowd and kill -9, %s", (shape) => {
       });
       expect(body(await me.get<{ messages: number }>("/me/unread")).messages).toBe(unread.get(me.id) ?? 0);
     }
+    const [kept, reposted, shared] = await Promise.all(
+      marks.map((mark) =>
+        tally(`select video_id as id, count(*)::int as n from interaction.${mark} group by 1`),
+      ),
+    );
+    expect([kept, reposted, shared].map((count) => count!.size > 0)).toEqual([true, true, true]);
     for (const [id] of standing) {
       const video = body(await server.api<Schemas["Video"]>("GET", `/videos/${id}`));
-      const counts = { likes: likes.get(id) ?? 0, comments: comments.get(id) ?? 0, bookmarks: 0, shares: 0 };
-      expect(video.counts).toEqual(counts);
+      expect(video.counts).toEqual({
+        likes: likes.get(id) ?? 0,
+        comments: comments.get(id) ?? 0,
+        bookmarks: kept!.get(id) ?? 0,
+        reposts: reposted!.get(id) ?? 0,
+        shares: shared!.get(id) ?? 0,
+        downloads: 0,
+      });
     }
     // These pages are cached, some since before the last kill.
     for (const me of people.slice(0, 30)) {

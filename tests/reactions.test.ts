@@ -80,6 +80,65 @@ describe.each(shapes)("reactions, %s", (shape) => {
     expect(await kept(ben)).toEqual([]);
   });
 
+  test("people repost others' public videos, once each, for everybody to see who may see the videos", async () => {
+    const second = await author.settled((await author.publish(freshClip())).id);
+    const path = `/videos/${video.id}/repost`;
+    const reposts = async (viewer?: Person, query = "") => {
+      const { token } = { token: viewer?.session.accessToken };
+      return body(await server.api<Page<Video>>("GET", `/users/${ben.id}/reposts${query}`, { token }));
+    };
+    const shown = async (viewer?: Person) =>
+      (await reposts(viewer)).items.map(({ id, reposted, counts }) => [id, reposted, counts.reposts]);
+    for (const { id } of [video, second, video])
+      expect((await ben.put(`/videos/${id}/repost`)).status).toBe(204);
+    expect(await shown(ben)).toEqual([
+      [second.id, true, 1],
+      [video.id, true, 1],
+    ]);
+    const everybody = [
+      [second.id, false, 1],
+      [video.id, false, 1],
+    ];
+    expect([await shown(), await shown(author)]).toEqual([everybody, everybody]);
+    const first = await reposts(undefined, "?limit=1");
+    const rest = await reposts(undefined, `?limit=1&cursor=${first.nextCursor}`);
+    expect([...first.items, ...rest.items].map(({ id }) => id)).toEqual([second.id, video.id]);
+    expect(rest.nextCursor).toBeNull();
+    const set = async (visibility: Video["visibility"]) =>
+      body(await author.patch<Video>(`/videos/${second.id}`, { json: { visibility } }));
+    for (const visibility of ["unlisted", "friends", "private"] as const) {
+      await set(visibility);
+      expect((await shown(ben)).map(([id]) => id)).toEqual([video.id]);
+    }
+    // What is refused changes nothing.
+    await set("unlisted");
+    expectProblem(await ben.put(`/videos/${second.id}/repost`), 409, "REPOSTS_PUBLIC_ONLY");
+    await set("private");
+    expectProblem(await ben.put(`/videos/${second.id}/repost`), 404, "VIDEO_NOT_FOUND");
+    expectProblem(await author.put(path), 422, "REPOSTS_OWN");
+    expectProblem(await server.api("PUT", path), 401, "LOGIN_REQUIRED");
+    expectProblem(await ben.put("/videos/1/repost"), 404, "VIDEO_NOT_FOUND");
+    for (const cursor of ["x", "-1", "0", "9".repeat(30)])
+      expectProblem(
+        await server.api("GET", `/users/${ben.id}/reposts?cursor=${cursor}`),
+        422,
+        "CURSOR_INVALID",
+      );
+    const blocked = await server.register();
+    expect((await blocked.put(path)).status).toBe(204);
+    expect((await author.put(`/users/${blocked.id}/block`)).status).toBe(204);
+    expectProblem(await blocked.put(path), 403, "BLOCKED_BY_USER");
+    expect((await blocked.delete(path)).status).toBe(204);
+    for (let i = 0; i < 2; i++) expect((await ben.delete(path)).status).toBe(204);
+    const { counts, reposted } = body(await ben.get<Video>(`/videos/${video.id}`));
+    expect([counts.reposts, reposted]).toEqual([0, false]);
+    // It goes with the video.
+    await set("public");
+    expect(await shown()).toEqual([[second.id, false, 1]]);
+    expect((await author.delete(`/videos/${second.id}`)).status).toBe(204);
+    expect(await shown()).toEqual([]);
+  });
+
   test("the next request sees a like and its withdrawal, over both APIs", async () => {
     expect((await ben.put(`/videos/${video.id}/like`)).status).toBe(204);
     expect(await seenBy(ben)).toEqual({ likes: 1, reaction: "like", received: 1, given: 1 });

@@ -93,6 +93,9 @@ describe("douya doctor --recount, while a server runs", () => {
       "interaction likes of videos": "update interaction.video set likes = likes + 1",
       "interaction dislikes of videos": "update interaction.video set dislikes = dislikes + 1",
       "interaction bookmarks of videos": "update interaction.video set bookmarks = bookmarks + 1",
+      "interaction reposts of videos": "update interaction.video set reposts = reposts + 1",
+      "interaction downloads of videos": "update interaction.video set downloads = downloads + 1",
+      "interaction ranked videos": "insert into interaction.ranking_total values (1, 'shared 24h', 7)",
       "interaction shares of videos": "update interaction.video set shares = shares + 1",
       "interaction comments on videos": "update interaction.video set comments = comments - 1",
       "interaction replies to comments":

@@ -79,7 +79,18 @@ describe.each(shapes)("traces, %s", (shape) => {
   const comment = { text: "something" };
   step("a like", ofVideo("/like"), {}, events.reacted);
   step("a bookmark", ofVideo("/bookmark"), {}, events.bookmarked);
+  step("a repost", ofVideo("/repost"), {}, events.reposted);
+  step("the end of a repost", ofVideo("/repost"), { method: "delete" }, events.unreposted);
   step("a share", ofVideo("/shares"), { method: "post" }, events.shared);
+  steps.push([
+    "a download",
+    async () => {
+      const trace = newTrace();
+      const { downloadUrl } = body(await bob.get<Schemas["Video"]>(`/videos/${video.id}`));
+      expect((await fetch(downloadUrl!, { headers: inTrace(trace) })).status).toBe(200);
+      expect(await eventsOf(trace)).toEqual([events.downloaded.name]);
+    },
+  ]);
   step("a comment", ofVideo("/comments"), { method: "post", json: comment }, events.commented);
   step(
     "an unfollow",

@@ -92,7 +92,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       text: "hi",
     });
     commentId = body(comment, 201).id;
-    await done(ask("friend", `/videos/${video.id}/like`, "PUT"));
+    for (const what of ["like", "repost"]) await done(ask("friend", `/videos/${video.id}/${what}`, "PUT"));
     for (const viewer of names) await done(ask(viewer, `/videos/${video.id}/bookmark`, "PUT"));
     await until("it is in the feeds of followers", async () =>
       (["follower", "friend"] as const).every(async (viewer) => await following(viewer)),
@@ -160,6 +160,10 @@ describe.each(shapes)("who sees what, %s", (shape) => {
       may: notGuests(maySee),
       only: viewers.filter((viewer) => viewer !== "guest"),
     },
+    "friend's reposts": {
+      sees: (viewer) => list(viewer, `/users/${people.friend.id}/reposts`),
+      may: inPublicFeed,
+    },
     comments: { sees: (viewer) => there(ask(viewer, `${target()}/comments`)), may: maySee },
     replies: {
       sees: (viewer) => there(ask(viewer, `${target()}/comments/${commentId}/replies`)),
@@ -170,6 +174,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
         [
           ["liking", "PUT", "/like"],
           ["keeping", "PUT", "/bookmark"],
+          ["reposting", "PUT", "/repost"],
           ["disliking", "PUT", "/dislike"],
           ["withdrawing a dislike", "DELETE", "/dislike"],
           ["commenting", "POST", "/comments"],
@@ -192,7 +197,7 @@ describe.each(shapes)("who sees what, %s", (shape) => {
             // Likes of the friend stay, for the list of what they like.
             if (viewer === "friend") await ask(viewer, `${target()}/like`, "PUT");
             const { status, body: problem } = answer;
-            if (status < 300 || status === 403) return true;
+            if (status < 300 || status === 403 || problem.reason.startsWith("REPOSTS_")) return true;
             expect(["VIDEO_NOT_FOUND", "COMMENT_NOT_FOUND"]).toContain(problem.reason);
             return problem.reason === "COMMENT_NOT_FOUND";
           },
@@ -383,24 +388,26 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     const hidden = await author().settled((await author().publish(freshClip())).id);
     const path = `/videos/${hidden.id}`;
     const { follower, stranger } = people;
-    for (const what of ["like", "bookmark"]) await done(follower.put(`${path}/${what}`));
+    for (const what of ["like", "bookmark", "repost"]) await done(follower.put(`${path}/${what}`));
     const text = { json: { text: "mine" } };
     const comment = body(await follower.post<Schemas["Comment"]>(`${path}/comments`, text), 201);
     await done(stranger.put(`${path}/dislike`));
     await done(author().patch(path, { json: { visibility: "private" } }));
     expectProblem(await follower.delete(`${path}/dislike`), 404, "VIDEO_NOT_FOUND");
     expectProblem(await stranger.delete(`${path}/comments/${comment.id}`), 404, "VIDEO_NOT_FOUND");
-    for (const what of ["like", "bookmark", `comments/${comment.id}`])
+    for (const what of ["like", "bookmark", "repost", `comments/${comment.id}`])
       await done(follower.delete(`${path}/${what}`));
     await done(stranger.delete(`${path}/dislike`));
-    for (const what of ["like", "bookmark", "dislike", `comments/${comment.id}`])
+    for (const what of ["like", "bookmark", "repost", "dislike", `comments/${comment.id}`])
       for (const person of [follower, stranger])
         expectProblem(await person.delete(`${path}/${what}`), 404, "VIDEO_NOT_FOUND");
     expect(body(await author().get<Video>(path)).counts).toEqual({
       likes: 0,
       comments: 0,
       bookmarks: 0,
+      reposts: 0,
       shares: 0,
+      downloads: 0,
     });
   });
 

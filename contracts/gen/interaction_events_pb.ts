@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction_events.proto.
  */
 export const file_interaction_events: GenFile = /*@__PURE__*/
-  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASJMCgpCb29rbWFya2VkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDAoEa2VwdBgDIAEoCBINCgVhdF9tcxgEIAEoASJKCgZTaGFyZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIOCgZjaGFuZ2UYAyABKBESDQoFYXRfbXMYBCABKAEilwEKCUNvbW1lbnRlZBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIXCg92aWRlb19hdXRob3JfaWQYBCABKAkSDwoHcm9vdF9pZBgFIAEoCRIYChByZXBseV90b191c2VyX2lkGAYgASgJEg0KBWF0X21zGAcgASgBIpABCg5Db21tZW50RGVsZXRlZBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRIPCgdyb290X2lkGAQgASgJEg8KB3JlcGxpZXMYBSABKAESDQoFYXRfbXMYBiABKAESFAoMcmVwbGllc19vbmx5GAcgASgIIjIKDkNvbW1lbnRzQ2xvc2VkEhAKCHZpZGVvX2lkGAEgASgJEg4KBmNsb3NlZBgCIAEoCCIkChBSZWFjdGlvbnNSZW1vdmVkEhAKCHZpZGVvX2lkGAEgASgJYgZwcm90bzM");
+  fileDesc("ChhpbnRlcmFjdGlvbl9ldmVudHMucHJvdG8SFGRvdXlhLmludGVyYWN0aW9uLnYxImgKB1JlYWN0ZWQSEAoIdmlkZW9faWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSCwoDd2FzGAQgASgREgsKA25vdxgFIAEoERINCgVhdF9tcxgGIAEoASJMCgpCb29rbWFya2VkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDAoEa2VwdBgDIAEoCBINCgVhdF9tcxgEIAEoASJPCghSZXBvc3RlZBIQCgh2aWRlb19pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEhEKCWF1dGhvcl9pZBgDIAEoCRINCgVhdF9tcxgEIAEoASJRCgpVbnJlcG9zdGVkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEg0KBWF0X21zGAQgASgBIlwKBlNoYXJlZBIQCgh2aWRlb19pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBmNoYW5nZRgDIAEoERINCgVhdF9tcxgEIAEoARIQCgh0aW1lc19tcxgFIAMoASJgCgpEb3dubG9hZGVkEhAKCHZpZGVvX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDgoGY2hhbmdlGAMgASgREg0KBWF0X21zGAQgASgBEhAKCHRpbWVzX21zGAUgAygBIpcBCglDb21tZW50ZWQSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSFwoPdmlkZW9fYXV0aG9yX2lkGAQgASgJEg8KB3Jvb3RfaWQYBSABKAkSGAoQcmVwbHlfdG9fdXNlcl9pZBgGIAEoCRINCgVhdF9tcxgHIAEoASKQAQoOQ29tbWVudERlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSDwoHcm9vdF9pZBgEIAEoCRIPCgdyZXBsaWVzGAUgASgBEg0KBWF0X21zGAYgASgBEhQKDHJlcGxpZXNfb25seRgHIAEoCCIyCg5Db21tZW50c0Nsb3NlZBIQCgh2aWRlb19pZBgBIAEoCRIOCgZjbG9zZWQYAiABKAgiJAoQUmVhY3Rpb25zUmVtb3ZlZBIQCgh2aWRlb19pZBgBIAEoCWIGcHJvdG8z");
 
 /**
  * interaction.reacted.v1
@@ -97,6 +97,78 @@ export const BookmarkedSchema: GenMessage<Bookmarked> = /*@__PURE__*/
   messageDesc(file_interaction_events, 1);
 
 /**
+ * interaction.reposted.v1
+ *
+ * @generated from message douya.interaction.v1.Reposted
+ */
+export type Reposted = Message<"douya.interaction.v1.Reposted"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * Of the video.
+   *
+   * @generated from field: string author_id = 3;
+   */
+  authorId: string;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.Reposted.
+ * Use `create(RepostedSchema)` to create a new message.
+ */
+export const RepostedSchema: GenMessage<Reposted> = /*@__PURE__*/
+  messageDesc(file_interaction_events, 2);
+
+/**
+ * interaction.unreposted.v1
+ *
+ * @generated from message douya.interaction.v1.Unreposted
+ */
+export type Unreposted = Message<"douya.interaction.v1.Unreposted"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * Of the video.
+   *
+   * @generated from field: string author_id = 3;
+   */
+  authorId: string;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.Unreposted.
+ * Use `create(UnrepostedSchema)` to create a new message.
+ */
+export const UnrepostedSchema: GenMessage<Unreposted> = /*@__PURE__*/
+  messageDesc(file_interaction_events, 3);
+
+/**
  * interaction.shared.v1: somebody shared a video, for the first time on a day; or all their shares of it are removed.
  *
  * @generated from message douya.interaction.v1.Shared
@@ -123,6 +195,13 @@ export type Shared = Message<"douya.interaction.v1.Shared"> & {
    * @generated from field: double at_ms = 4;
    */
   atMs: number;
+
+  /**
+   * When what is added or removed was done; of older events only `at_ms` is known.
+   *
+   * @generated from field: repeated double times_ms = 5;
+   */
+  timesMs: number[];
 };
 
 /**
@@ -130,7 +209,52 @@ export type Shared = Message<"douya.interaction.v1.Shared"> & {
  * Use `create(SharedSchema)` to create a new message.
  */
 export const SharedSchema: GenMessage<Shared> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 2);
+  messageDesc(file_interaction_events, 4);
+
+/**
+ * interaction.downloaded.v1: somebody saved a film, for the first time on a day; or all their downloads are removed.
+ *
+ * @generated from message douya.interaction.v1.Downloaded
+ */
+export type Downloaded = Message<"douya.interaction.v1.Downloaded"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * 0: a guest.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * 1, or less than 0.
+   *
+   * @generated from field: sint32 change = 3;
+   */
+  change: number;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+
+  /**
+   * When what is added or removed was done.
+   *
+   * @generated from field: repeated double times_ms = 5;
+   */
+  timesMs: number[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.Downloaded.
+ * Use `create(DownloadedSchema)` to create a new message.
+ */
+export const DownloadedSchema: GenMessage<Downloaded> = /*@__PURE__*/
+  messageDesc(file_interaction_events, 5);
 
 /**
  * interaction.commented.v1
@@ -183,7 +307,7 @@ export type Commented = Message<"douya.interaction.v1.Commented"> & {
  * Use `create(CommentedSchema)` to create a new message.
  */
 export const CommentedSchema: GenMessage<Commented> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 3);
+  messageDesc(file_interaction_events, 6);
 
 /**
  * interaction.comment_deleted.v1: a comment and all its replies.
@@ -236,7 +360,7 @@ export type CommentDeleted = Message<"douya.interaction.v1.CommentDeleted"> & {
  * Use `create(CommentDeletedSchema)` to create a new message.
  */
 export const CommentDeletedSchema: GenMessage<CommentDeleted> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 4);
+  messageDesc(file_interaction_events, 7);
 
 /**
  * interaction.comments_closed.v1: the author of a video allows no more comments, or allows them again.
@@ -260,7 +384,7 @@ export type CommentsClosed = Message<"douya.interaction.v1.CommentsClosed"> & {
  * Use `create(CommentsClosedSchema)` to create a new message.
  */
 export const CommentsClosedSchema: GenMessage<CommentsClosed> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 5);
+  messageDesc(file_interaction_events, 8);
 
 /**
  * interaction.reactions_removed.v1: the reactions to a deleted video, also subtracted from the counts of people.
@@ -279,5 +403,5 @@ export type ReactionsRemoved = Message<"douya.interaction.v1.ReactionsRemoved"> 
  * Use `create(ReactionsRemovedSchema)` to create a new message.
  */
 export const ReactionsRemovedSchema: GenMessage<ReactionsRemoved> = /*@__PURE__*/
-  messageDesc(file_interaction_events, 6);
+  messageDesc(file_interaction_events, 9);
 

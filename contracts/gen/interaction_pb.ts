@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file interaction.proto.
  */
 export const file_interaction: GenFile = /*@__PURE__*/
-  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIjQKElNldEJvb2ttYXJrUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgRrZXB0GAIgASgIIiYKE1NldEJvb2ttYXJrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCI1ChRMaXN0Qm9va21hcmtzUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iOAoVTGlzdEJvb2ttYXJrc1Jlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIiUKEVNoYXJlVmlkZW9SZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJIiIKElNoYXJlVmlkZW9SZXNwb25zZRIMCgRjb2RlGAEgASgJIiMKE1Jlc29sdmVTaGFyZVJlcXVlc3QSDAoEY29kZRgBIAEoCSIoChRSZXNvbHZlU2hhcmVSZXNwb25zZRIQCgh2aWRlb19pZBgBIAEoCSJCChBMaXN0TGlrZWRSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWxpbWl0GAMgASgNIjQKEUxpc3RMaWtlZFJlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIikKFEdldFZpZGVvU3RhdHNSZXF1ZXN0EhEKCXZpZGVvX2lkcxgBIAMoCSJIChVHZXRWaWRlb1N0YXRzUmVzcG9uc2USLwoFc3RhdHMYASADKAsyIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5WaWRlb1N0YXRzIpMBCgpWaWRlb1N0YXRzEhAKCHZpZGVvX2lkGAEgASgJEg0KBWxpa2VzGAIgASgBEhAKCGRpc2xpa2VzGAMgASgBEhAKCGNvbW1lbnRzGAQgASgBEhcKD2NvbW1lbnRzX2Nsb3NlZBgGIAEoCBIRCglib29rbWFya3MYByABKAESDgoGc2hhcmVzGAggASgBSgQIBRAGIkYKEkdldE9waW5pb25zUmVxdWVzdBIwCgZwZW9wbGUYASADKAsyIC5kb3V5YS5pbnRlcmFjdGlvbi52MS5PcGluaW9uc09mIjAKCk9waW5pb25zT2YSDwoHdXNlcl9pZBgBIAEoCRIRCgl2aWRlb19pZHMYAiADKAkiNQoTR2V0T3BpbmlvbnNSZXNwb25zZRIQCghvcGluaW9ucxgBIAMoDBIMCgRrZXB0GAIgAygMIicKE0dldFVzZXJTdGF0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiRgoUR2V0VXNlclN0YXRzUmVzcG9uc2USLgoFc3RhdHMYASADKAsyHy5kb3V5YS5pbnRlcmFjdGlvbi52MS5Vc2VyU3RhdHMiSQoJVXNlclN0YXRzEg8KB3VzZXJfaWQYASABKAkSFgoObGlrZXNfcmVjZWl2ZWQYAiABKAESEwoLbGlrZXNfZ2l2ZW4YAyABKAEiJwoTR2V0SW50ZXJlc3RzUmVxdWVzdBIQCgh1c2VyX2lkcxgBIAMoCSJKChRHZXRJbnRlcmVzdHNSZXNwb25zZRIyCglpbnRlcmVzdHMYASADKAsyHy5kb3V5YS5pbnRlcmFjdGlvbi52MS5JbnRlcmVzdHMiMAoJSW50ZXJlc3RzEg8KB3VzZXJfaWQYASABKAkSEgoKYXV0aG9yX2lkcxgCIAMoCSKqAQoHQ29tbWVudBIKCgJpZBgBIAEoCRIQCgh2aWRlb19pZBgCIAEoCRIRCglhdXRob3JfaWQYAyABKAkSDAoEdGV4dBgEIAEoCRINCgVmbG9vchgFIAEoARIPCgdyb290X2lkGAYgASgJEhgKEHJlcGx5X3RvX3VzZXJfaWQYByABKAkSDwoHcmVwbGllcxgIIAEoARIVCg1jcmVhdGVkX2F0X21zGAkgASgBImEKEUFkZENvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEgwKBHRleHQYAiABKAkSEwoLcmVwbHlfdG9faWQYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJIjIKCkNvbW1lbnRSZWYSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCSJLChNKdWRnZUNvbW1lbnRSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIhcKFURlbGV0ZUNvbW1lbnRSZXNwb25zZSJ5ChNMaXN0Q29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjEKBW9yZGVyGAIgASgOMiIuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudE9yZGVyEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSKUAQoUTGlzdENvbW1lbnRzUmVzcG9uc2USLwoIY29tbWVudHMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkSLQoGcGlubmVkGAMgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIOCgZjbG9zZWQYBCABKAgiWQoSTGlzdFJlcGxpZXNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkSDgoGY3Vyc29yGAMgASgJEg0KBWxpbWl0GAQgASgNIlMKE0xpc3RSZXBsaWVzUmVzcG9uc2USLgoHcmVwbGllcxgBIAMoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDAoEbmV4dBgCIAEoCSIUChJQaW5Db21tZW50UmVzcG9uc2UiOAoUQ2xvc2VDb21tZW50c1JlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDgoGY2xvc2VkGAIgASgIIhcKFUNsb3NlQ29tbWVudHNSZXNwb25zZSJ+ChRSZXBvcnRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEjIKBnJlYXNvbhgDIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydFJlYXNvbhIMCgR0ZXh0GAQgASgJIhcKFVJlcG9ydENvbW1lbnRSZXNwb25zZSI8ChtMaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgNImUKHExpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2USNwoIY29tbWVudHMYASADKAsyJS5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRlZENvbW1lbnQSDAoEbmV4dBgCIAEoCSKaAQoPUmVwb3J0ZWRDb21tZW50Ei4KB2NvbW1lbnQYASABKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EhwKFGZpcnN0X3JlcG9ydGVkX2F0X21zGAIgASgBEgwKBHNwYW0YAyABKAESDQoFYWJ1c2UYBCABKAESDQoFb3RoZXIYBSABKAESDQoFdGV4dHMYBiADKAkiGAoWRGlzbWlzc1JlcG9ydHNSZXNwb25zZSpNCghSZWFjdGlvbhIYChRSRUFDVElPTl9VTlNQRUNJRklFRBAAEhEKDVJFQUNUSU9OX0xJS0UQARIUChBSRUFDVElPTl9ESVNMSUtFEAIqdQoMQ29tbWVudE9yZGVyEh0KGUNPTU1FTlRfT1JERVJfVU5TUEVDSUZJRUQQABIWChJDT01NRU5UX09SREVSX1RJTUUQARIWChJDT01NRU5UX09SREVSX0hFQVQQAhIWChJDT01NRU5UX09SREVSX0ZMQVQQAyp3CgxSZXBvcnRSZWFzb24SHQoZUkVQT1JUX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKElJFUE9SVF9SRUFTT05fU1BBTRABEhcKE1JFUE9SVF9SRUFTT05fQUJVU0UQAhIXChNSRVBPUlRfUkVBU09OX09USEVSEAMyvhAKEkludGVyYWN0aW9uU2VydmljZRJQCgVSZWFjdBIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USUwoIV2l0aGRyYXcSIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlcXVlc3QaIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZWFjdFJlc3BvbnNlEmcKC1NldEJvb2ttYXJrEiguZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0Qm9va21hcmtSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0Qm9va21hcmtSZXNwb25zZSIDkAICEm0KDUxpc3RCb29rbWFya3MSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Qm9va21hcmtzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RCb29rbWFya3NSZXNwb25zZSIDkAIBEmQKClNoYXJlVmlkZW8SJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5TaGFyZVZpZGVvUmVxdWVzdBooLmRvdXlhLmludGVyYWN0aW9uLnYxLlNoYXJlVmlkZW9SZXNwb25zZSIDkAICEmoKDFJlc29sdmVTaGFyZRIpLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlc29sdmVTaGFyZVJlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXNvbHZlU2hhcmVSZXNwb25zZSIDkAIBEmEKCUxpc3RMaWtlZBImLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlcXVlc3QaJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0TGlrZWRSZXNwb25zZSIDkAIBEm0KDUdldFZpZGVvU3RhdHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRWaWRlb1N0YXRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXNwb25zZSIDkAIBEmcKC0dldE9waW5pb25zEiguZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0T3BpbmlvbnNSZXF1ZXN0GikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0T3BpbmlvbnNSZXNwb25zZSIDkAIBEmoKDEdldFVzZXJTdGF0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRVc2VyU3RhdHNSZXNwb25zZSIDkAIBEmoKDEdldEludGVyZXN0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1JlcXVlc3QaKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRJbnRlcmVzdHNSZXNwb25zZSIDkAIBElQKCkFkZENvbW1lbnQSJy5kb3V5YS5pbnRlcmFjdGlvbi52MS5BZGRDb21tZW50UmVxdWVzdBodLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSZwoNRGVsZXRlQ29tbWVudBIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkp1ZGdlQ29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5EZWxldGVDb21tZW50UmVzcG9uc2USagoMTGlzdENvbW1lbnRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RDb21tZW50c1Jlc3BvbnNlIgOQAgESZwoLTGlzdFJlcGxpZXMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwbGllc1Jlc3BvbnNlIgOQAgESXQoKUGluQ29tbWVudBIgLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRSZWYaKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5QaW5Db21tZW50UmVzcG9uc2UiA5ACAhJtCg1DbG9zZUNvbW1lbnRzEiouZG91eWEuaW50ZXJhY3Rpb24udjEuQ2xvc2VDb21tZW50c1JlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVzcG9uc2UiA5ACAhJtCg1SZXBvcnRDb21tZW50EiouZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0Q29tbWVudFJlcXVlc3QaKy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVzcG9uc2UiA5ACAhKCAQoUTGlzdFJlcG9ydGVkQ29tbWVudHMSMS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1JlcXVlc3QaMi5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlIgOQAgESbgoORGlzbWlzc1JlcG9ydHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5KdWRnZUNvbW1lbnRSZXF1ZXN0GiwuZG91eWEuaW50ZXJhY3Rpb24udjEuRGlzbWlzc1JlcG9ydHNSZXNwb25zZSIDkAICYgZwcm90bzM");
+  fileDesc("ChFpbnRlcmFjdGlvbi5wcm90bxIUZG91eWEuaW50ZXJhY3Rpb24udjEiUgoMUmVhY3RSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEjAKCHJlYWN0aW9uGAIgASgOMh4uZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3Rpb24iIAoNUmVhY3RSZXNwb25zZRIPCgdjaGFuZ2VkGAEgASgIIjQKElNldEJvb2ttYXJrUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgRrZXB0GAIgASgIIiYKE1NldEJvb2ttYXJrUmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCI1ChRMaXN0Qm9va21hcmtzUmVxdWVzdBIOCgZiZWZvcmUYASABKAkSDQoFbGltaXQYAiABKA0iOAoVTGlzdEJvb2ttYXJrc1Jlc3BvbnNlEhEKCXZpZGVvX2lkcxgBIAMoCRIMCgRuZXh0GAIgASgJIjYKEFNldFJlcG9zdFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEAoIcmVwb3N0ZWQYAiABKAgiJAoRU2V0UmVwb3N0UmVzcG9uc2USDwoHY2hhbmdlZBgBIAEoCCJEChJMaXN0UmVwb3N0c1JlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFbGltaXQYAyABKA0iNgoTTGlzdFJlcG9zdHNSZXNwb25zZRIRCgl2aWRlb19pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIlChFTaGFyZVZpZGVvUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCSIiChJTaGFyZVZpZGVvUmVzcG9uc2USDAoEY29kZRgBIAEoCSIjChNSZXNvbHZlU2hhcmVSZXF1ZXN0EgwKBGNvZGUYASABKAkiKAoUUmVzb2x2ZVNoYXJlUmVzcG9uc2USEAoIdmlkZW9faWQYASABKAkiNwoUQ291bnREb3dubG9hZFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSDQoFZ3Vlc3QYAiABKAkiKAoVQ291bnREb3dubG9hZFJlc3BvbnNlEg8KB2NoYW5nZWQYASABKAgiiAEKEkxpc3RSYW5raW5nUmVxdWVzdBIuCgdyYW5raW5nGAEgASgOMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuUmFua2luZxIzCgZ3aW5kb3cYAiABKA4yIy5kb3V5YS5pbnRlcmFjdGlvbi52MS5SYW5raW5nV2luZG93Eg0KBWxpbWl0GAMgASgNIkgKE0xpc3RSYW5raW5nUmVzcG9uc2USMQoGdmlkZW9zGAEgAygLMiEuZG91eWEuaW50ZXJhY3Rpb24udjEuUmFua2VkVmlkZW8iLgoLUmFua2VkVmlkZW8SEAoIdmlkZW9faWQYASABKAkSDQoFY291bnQYAiABKAEiQgoQTGlzdExpa2VkUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEg4KBmJlZm9yZRgCIAEoCRINCgVsaW1pdBgDIAEoDSI0ChFMaXN0TGlrZWRSZXNwb25zZRIRCgl2aWRlb19pZHMYASADKAkSDAoEbmV4dBgCIAEoCSIpChRHZXRWaWRlb1N0YXRzUmVxdWVzdBIRCgl2aWRlb19pZHMYASADKAkiSAoVR2V0VmlkZW9TdGF0c1Jlc3BvbnNlEi8KBXN0YXRzGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuVmlkZW9TdGF0cyK3AQoKVmlkZW9TdGF0cxIQCgh2aWRlb19pZBgBIAEoCRINCgVsaWtlcxgCIAEoARIQCghkaXNsaWtlcxgDIAEoARIQCghjb21tZW50cxgEIAEoARIXCg9jb21tZW50c19jbG9zZWQYBiABKAgSEQoJYm9va21hcmtzGAcgASgBEg4KBnNoYXJlcxgIIAEoARIPCgdyZXBvc3RzGAkgASgBEhEKCWRvd25sb2FkcxgKIAEoAUoECAUQBiJGChJHZXRPcGluaW9uc1JlcXVlc3QSMAoGcGVvcGxlGAEgAygLMiAuZG91eWEuaW50ZXJhY3Rpb24udjEuT3BpbmlvbnNPZiIwCgpPcGluaW9uc09mEg8KB3VzZXJfaWQYASABKAkSEQoJdmlkZW9faWRzGAIgAygJIkcKE0dldE9waW5pb25zUmVzcG9uc2USEAoIb3BpbmlvbnMYASADKAwSDAoEa2VwdBgCIAMoDBIQCghyZXBvc3RlZBgDIAMoDCInChNHZXRVc2VyU3RhdHNSZXF1ZXN0EhAKCHVzZXJfaWRzGAEgAygJIkYKFEdldFVzZXJTdGF0c1Jlc3BvbnNlEi4KBXN0YXRzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuVXNlclN0YXRzIkkKCVVzZXJTdGF0cxIPCgd1c2VyX2lkGAEgASgJEhYKDmxpa2VzX3JlY2VpdmVkGAIgASgBEhMKC2xpa2VzX2dpdmVuGAMgASgBIicKE0dldEludGVyZXN0c1JlcXVlc3QSEAoIdXNlcl9pZHMYASADKAkiSgoUR2V0SW50ZXJlc3RzUmVzcG9uc2USMgoJaW50ZXJlc3RzGAEgAygLMh8uZG91eWEuaW50ZXJhY3Rpb24udjEuSW50ZXJlc3RzIjAKCUludGVyZXN0cxIPCgd1c2VyX2lkGAEgASgJEhIKCmF1dGhvcl9pZHMYAiADKAkiqgEKB0NvbW1lbnQSCgoCaWQYASABKAkSEAoIdmlkZW9faWQYAiABKAkSEQoJYXV0aG9yX2lkGAMgASgJEgwKBHRleHQYBCABKAkSDQoFZmxvb3IYBSABKAESDwoHcm9vdF9pZBgGIAEoCRIYChByZXBseV90b191c2VyX2lkGAcgASgJEg8KB3JlcGxpZXMYCCABKAESFQoNY3JlYXRlZF9hdF9tcxgJIAEoASJhChFBZGRDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEhMKC3JlcGx5X3RvX2lkGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCSIyCgpDb21tZW50UmVmEhAKCHZpZGVvX2lkGAEgASgJEhIKCmNvbW1lbnRfaWQYAiABKAkiSwoTSnVkZ2VDb21tZW50UmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSIXChVEZWxldGVDb21tZW50UmVzcG9uc2UieQoTTGlzdENvbW1lbnRzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRIxCgVvcmRlchgCIAEoDjIiLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnRPcmRlchIOCgZjdXJzb3IYAyABKAkSDQoFbGltaXQYBCABKA0ilAEKFExpc3RDb21tZW50c1Jlc3BvbnNlEi8KCGNvbW1lbnRzGAEgAygLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIMCgRuZXh0GAIgASgJEi0KBnBpbm5lZBgDIAEoCzIdLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvbW1lbnQSDgoGY2xvc2VkGAQgASgIIlkKEkxpc3RSZXBsaWVzUmVxdWVzdBIQCgh2aWRlb19pZBgBIAEoCRISCgpjb21tZW50X2lkGAIgASgJEg4KBmN1cnNvchgDIAEoCRINCgVsaW1pdBgEIAEoDSJTChNMaXN0UmVwbGllc1Jlc3BvbnNlEi4KB3JlcGxpZXMYASADKAsyHS5kb3V5YS5pbnRlcmFjdGlvbi52MS5Db21tZW50EgwKBG5leHQYAiABKAkiFAoSUGluQ29tbWVudFJlc3BvbnNlIjgKFENsb3NlQ29tbWVudHNSZXF1ZXN0EhAKCHZpZGVvX2lkGAEgASgJEg4KBmNsb3NlZBgCIAEoCCIXChVDbG9zZUNvbW1lbnRzUmVzcG9uc2UifgoUUmVwb3J0Q29tbWVudFJlcXVlc3QSEAoIdmlkZW9faWQYASABKAkSEgoKY29tbWVudF9pZBgCIAEoCRIyCgZyZWFzb24YAyABKA4yIi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRSZWFzb24SDAoEdGV4dBgEIAEoCSIXChVSZXBvcnRDb21tZW50UmVzcG9uc2UiPAobTGlzdFJlcG9ydGVkQ29tbWVudHNSZXF1ZXN0Eg4KBmN1cnNvchgBIAEoCRINCgVsaW1pdBgCIAEoDSJlChxMaXN0UmVwb3J0ZWRDb21tZW50c1Jlc3BvbnNlEjcKCGNvbW1lbnRzGAEgAygLMiUuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVwb3J0ZWRDb21tZW50EgwKBG5leHQYAiABKAkimgEKD1JlcG9ydGVkQ29tbWVudBIuCgdjb21tZW50GAEgASgLMh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBIcChRmaXJzdF9yZXBvcnRlZF9hdF9tcxgCIAEoARIMCgRzcGFtGAMgASgBEg0KBWFidXNlGAQgASgBEg0KBW90aGVyGAUgASgBEg0KBXRleHRzGAYgAygJIhgKFkRpc21pc3NSZXBvcnRzUmVzcG9uc2UqTQoIUmVhY3Rpb24SGAoUUkVBQ1RJT05fVU5TUEVDSUZJRUQQABIRCg1SRUFDVElPTl9MSUtFEAESFAoQUkVBQ1RJT05fRElTTElLRRACKk4KB1JhbmtpbmcSFwoTUkFOS0lOR19VTlNQRUNJRklFRBAAEhIKDlJBTktJTkdfU0hBUkVEEAESFgoSUkFOS0lOR19ET1dOTE9BREVEEAIqeAoNUmFua2luZ1dpbmRvdxIeChpSQU5LSU5HX1dJTkRPV19VTlNQRUNJRklFRBAAEhYKElJBTktJTkdfV0lORE9XX0RBWRABEhcKE1JBTktJTkdfV0lORE9XX1dFRUsQAhIWChJSQU5LSU5HX1dJTkRPV19BTEwQAyp1CgxDb21tZW50T3JkZXISHQoZQ09NTUVOVF9PUkRFUl9VTlNQRUNJRklFRBAAEhYKEkNPTU1FTlRfT1JERVJfVElNRRABEhYKEkNPTU1FTlRfT1JERVJfSEVBVBACEhYKEkNPTU1FTlRfT1JERVJfRkxBVBADKncKDFJlcG9ydFJlYXNvbhIdChlSRVBPUlRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSUkVQT1JUX1JFQVNPTl9TUEFNEAESFwoTUkVQT1JUX1JFQVNPTl9BQlVTRRACEhcKE1JFUE9SVF9SRUFTT05fT1RIRVIQAzLiEwoSSW50ZXJhY3Rpb25TZXJ2aWNlElAKBVJlYWN0EiIuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXF1ZXN0GiMuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVhY3RSZXNwb25zZRJTCghXaXRoZHJhdxIiLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVxdWVzdBojLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlYWN0UmVzcG9uc2USZwoLU2V0Qm9va21hcmsSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5TZXRCb29rbWFya1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5TZXRCb29rbWFya1Jlc3BvbnNlIgOQAgISbQoNTGlzdEJvb2ttYXJrcxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RCb29rbWFya3NSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdEJvb2ttYXJrc1Jlc3BvbnNlIgOQAgESYQoJU2V0UmVwb3N0EiYuZG91eWEuaW50ZXJhY3Rpb24udjEuU2V0UmVwb3N0UmVxdWVzdBonLmRvdXlhLmludGVyYWN0aW9uLnYxLlNldFJlcG9zdFJlc3BvbnNlIgOQAgISZwoLTGlzdFJlcG9zdHMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3N0c1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmVwb3N0c1Jlc3BvbnNlIgOQAgESZAoKU2hhcmVWaWRlbxInLmRvdXlhLmludGVyYWN0aW9uLnYxLlNoYXJlVmlkZW9SZXF1ZXN0GiguZG91eWEuaW50ZXJhY3Rpb24udjEuU2hhcmVWaWRlb1Jlc3BvbnNlIgOQAgISagoMUmVzb2x2ZVNoYXJlEikuZG91eWEuaW50ZXJhY3Rpb24udjEuUmVzb2x2ZVNoYXJlUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlc29sdmVTaGFyZVJlc3BvbnNlIgOQAgESbQoNQ291bnREb3dubG9hZBIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkNvdW50RG93bmxvYWRSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuQ291bnREb3dubG9hZFJlc3BvbnNlIgOQAgISZwoLTGlzdFJhbmtpbmcSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmFua2luZ1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0UmFua2luZ1Jlc3BvbnNlIgOQAgESYQoJTGlzdExpa2VkEiYuZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdExpa2VkUmVxdWVzdBonLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RMaWtlZFJlc3BvbnNlIgOQAgESbQoNR2V0VmlkZW9TdGF0cxIqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFZpZGVvU3RhdHNSZXF1ZXN0GisuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VmlkZW9TdGF0c1Jlc3BvbnNlIgOQAgESZwoLR2V0T3BpbmlvbnMSKC5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRPcGluaW9uc1JlcXVlc3QaKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5HZXRPcGluaW9uc1Jlc3BvbnNlIgOQAgESagoMR2V0VXNlclN0YXRzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0VXNlclN0YXRzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldFVzZXJTdGF0c1Jlc3BvbnNlIgOQAgESagoMR2V0SW50ZXJlc3RzEikuZG91eWEuaW50ZXJhY3Rpb24udjEuR2V0SW50ZXJlc3RzUmVxdWVzdBoqLmRvdXlhLmludGVyYWN0aW9uLnYxLkdldEludGVyZXN0c1Jlc3BvbnNlIgOQAgESVAoKQWRkQ29tbWVudBInLmRvdXlhLmludGVyYWN0aW9uLnYxLkFkZENvbW1lbnRSZXF1ZXN0Gh0uZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudBJnCg1EZWxldGVDb21tZW50EikuZG91eWEuaW50ZXJhY3Rpb24udjEuSnVkZ2VDb21tZW50UmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkRlbGV0ZUNvbW1lbnRSZXNwb25zZRJqCgxMaXN0Q29tbWVudHMSKS5kb3V5YS5pbnRlcmFjdGlvbi52MS5MaXN0Q29tbWVudHNSZXF1ZXN0GiouZG91eWEuaW50ZXJhY3Rpb24udjEuTGlzdENvbW1lbnRzUmVzcG9uc2UiA5ACARJnCgtMaXN0UmVwbGllcxIoLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVxdWVzdBopLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBsaWVzUmVzcG9uc2UiA5ACARJdCgpQaW5Db21tZW50EiAuZG91eWEuaW50ZXJhY3Rpb24udjEuQ29tbWVudFJlZhooLmRvdXlhLmludGVyYWN0aW9uLnYxLlBpbkNvbW1lbnRSZXNwb25zZSIDkAICEm0KDUNsb3NlQ29tbWVudHMSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5DbG9zZUNvbW1lbnRzUmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLkNsb3NlQ29tbWVudHNSZXNwb25zZSIDkAICEm0KDVJlcG9ydENvbW1lbnQSKi5kb3V5YS5pbnRlcmFjdGlvbi52MS5SZXBvcnRDb21tZW50UmVxdWVzdBorLmRvdXlhLmludGVyYWN0aW9uLnYxLlJlcG9ydENvbW1lbnRSZXNwb25zZSIDkAICEoIBChRMaXN0UmVwb3J0ZWRDb21tZW50cxIxLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBvcnRlZENvbW1lbnRzUmVxdWVzdBoyLmRvdXlhLmludGVyYWN0aW9uLnYxLkxpc3RSZXBvcnRlZENvbW1lbnRzUmVzcG9uc2UiA5ACARJuCg5EaXNtaXNzUmVwb3J0cxIpLmRvdXlhLmludGVyYWN0aW9uLnYxLkp1ZGdlQ29tbWVudFJlcXVlc3QaLC5kb3V5YS5pbnRlcmFjdGlvbi52MS5EaXNtaXNzUmVwb3J0c1Jlc3BvbnNlIgOQAgJiBnByb3RvMw");
 
 /**
  * @generated from message douya.interaction.v1.ReactRequest
@@ -141,6 +141,98 @@ export const ListBookmarksResponseSchema: GenMessage<ListBookmarksResponse> = /*
   messageDesc(file_interaction, 5);
 
 /**
+ * @generated from message douya.interaction.v1.SetRepostRequest
+ */
+export type SetRepostRequest = Message<"douya.interaction.v1.SetRepostRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: bool reposted = 2;
+   */
+  reposted: boolean;
+};
+
+/**
+ * Describes the message douya.interaction.v1.SetRepostRequest.
+ * Use `create(SetRepostRequestSchema)` to create a new message.
+ */
+export const SetRepostRequestSchema: GenMessage<SetRepostRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 6);
+
+/**
+ * @generated from message douya.interaction.v1.SetRepostResponse
+ */
+export type SetRepostResponse = Message<"douya.interaction.v1.SetRepostResponse"> & {
+  /**
+   * @generated from field: bool changed = 1;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message douya.interaction.v1.SetRepostResponse.
+ * Use `create(SetRepostResponseSchema)` to create a new message.
+ */
+export const SetRepostResponseSchema: GenMessage<SetRepostResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 7);
+
+/**
+ * @generated from message douya.interaction.v1.ListRepostsRequest
+ */
+export type ListRepostsRequest = Message<"douya.interaction.v1.ListRepostsRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * `next` of the page before; empty: from the newest.
+   *
+   * @generated from field: string before = 2;
+   */
+  before: string;
+
+  /**
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListRepostsRequest.
+ * Use `create(ListRepostsRequestSchema)` to create a new message.
+ */
+export const ListRepostsRequestSchema: GenMessage<ListRepostsRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 8);
+
+/**
+ * @generated from message douya.interaction.v1.ListRepostsResponse
+ */
+export type ListRepostsResponse = Message<"douya.interaction.v1.ListRepostsResponse"> & {
+  /**
+   * @generated from field: repeated string video_ids = 1;
+   */
+  videoIds: string[];
+
+  /**
+   * Empty at the end.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListRepostsResponse.
+ * Use `create(ListRepostsResponseSchema)` to create a new message.
+ */
+export const ListRepostsResponseSchema: GenMessage<ListRepostsResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 9);
+
+/**
  * @generated from message douya.interaction.v1.ShareVideoRequest
  */
 export type ShareVideoRequest = Message<"douya.interaction.v1.ShareVideoRequest"> & {
@@ -155,7 +247,7 @@ export type ShareVideoRequest = Message<"douya.interaction.v1.ShareVideoRequest"
  * Use `create(ShareVideoRequestSchema)` to create a new message.
  */
 export const ShareVideoRequestSchema: GenMessage<ShareVideoRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 6);
+  messageDesc(file_interaction, 10);
 
 /**
  * @generated from message douya.interaction.v1.ShareVideoResponse
@@ -172,7 +264,7 @@ export type ShareVideoResponse = Message<"douya.interaction.v1.ShareVideoRespons
  * Use `create(ShareVideoResponseSchema)` to create a new message.
  */
 export const ShareVideoResponseSchema: GenMessage<ShareVideoResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 7);
+  messageDesc(file_interaction, 11);
 
 /**
  * @generated from message douya.interaction.v1.ResolveShareRequest
@@ -189,7 +281,7 @@ export type ResolveShareRequest = Message<"douya.interaction.v1.ResolveShareRequ
  * Use `create(ResolveShareRequestSchema)` to create a new message.
  */
 export const ResolveShareRequestSchema: GenMessage<ResolveShareRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 8);
+  messageDesc(file_interaction, 12);
 
 /**
  * @generated from message douya.interaction.v1.ResolveShareResponse
@@ -208,7 +300,114 @@ export type ResolveShareResponse = Message<"douya.interaction.v1.ResolveShareRes
  * Use `create(ResolveShareResponseSchema)` to create a new message.
  */
 export const ResolveShareResponseSchema: GenMessage<ResolveShareResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 9);
+  messageDesc(file_interaction, 13);
+
+/**
+ * @generated from message douya.interaction.v1.CountDownloadRequest
+ */
+export type CountDownloadRequest = Message<"douya.interaction.v1.CountDownloadRequest"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * Without a caller: which guest it is, in at most 64 letters, digits, - and _.
+   *
+   * @generated from field: string guest = 2;
+   */
+  guest: string;
+};
+
+/**
+ * Describes the message douya.interaction.v1.CountDownloadRequest.
+ * Use `create(CountDownloadRequestSchema)` to create a new message.
+ */
+export const CountDownloadRequestSchema: GenMessage<CountDownloadRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 14);
+
+/**
+ * @generated from message douya.interaction.v1.CountDownloadResponse
+ */
+export type CountDownloadResponse = Message<"douya.interaction.v1.CountDownloadResponse"> & {
+  /**
+   * @generated from field: bool changed = 1;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message douya.interaction.v1.CountDownloadResponse.
+ * Use `create(CountDownloadResponseSchema)` to create a new message.
+ */
+export const CountDownloadResponseSchema: GenMessage<CountDownloadResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 15);
+
+/**
+ * @generated from message douya.interaction.v1.ListRankingRequest
+ */
+export type ListRankingRequest = Message<"douya.interaction.v1.ListRankingRequest"> & {
+  /**
+   * @generated from field: douya.interaction.v1.Ranking ranking = 1;
+   */
+  ranking: Ranking;
+
+  /**
+   * @generated from field: douya.interaction.v1.RankingWindow window = 2;
+   */
+  window: RankingWindow;
+
+  /**
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListRankingRequest.
+ * Use `create(ListRankingRequestSchema)` to create a new message.
+ */
+export const ListRankingRequestSchema: GenMessage<ListRankingRequest> = /*@__PURE__*/
+  messageDesc(file_interaction, 16);
+
+/**
+ * @generated from message douya.interaction.v1.ListRankingResponse
+ */
+export type ListRankingResponse = Message<"douya.interaction.v1.ListRankingResponse"> & {
+  /**
+   * @generated from field: repeated douya.interaction.v1.RankedVideo videos = 1;
+   */
+  videos: RankedVideo[];
+};
+
+/**
+ * Describes the message douya.interaction.v1.ListRankingResponse.
+ * Use `create(ListRankingResponseSchema)` to create a new message.
+ */
+export const ListRankingResponseSchema: GenMessage<ListRankingResponse> = /*@__PURE__*/
+  messageDesc(file_interaction, 17);
+
+/**
+ * @generated from message douya.interaction.v1.RankedVideo
+ */
+export type RankedVideo = Message<"douya.interaction.v1.RankedVideo"> & {
+  /**
+   * @generated from field: string video_id = 1;
+   */
+  videoId: string;
+
+  /**
+   * @generated from field: double count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message douya.interaction.v1.RankedVideo.
+ * Use `create(RankedVideoSchema)` to create a new message.
+ */
+export const RankedVideoSchema: GenMessage<RankedVideo> = /*@__PURE__*/
+  messageDesc(file_interaction, 18);
 
 /**
  * @generated from message douya.interaction.v1.ListLikedRequest
@@ -237,7 +436,7 @@ export type ListLikedRequest = Message<"douya.interaction.v1.ListLikedRequest"> 
  * Use `create(ListLikedRequestSchema)` to create a new message.
  */
 export const ListLikedRequestSchema: GenMessage<ListLikedRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 10);
+  messageDesc(file_interaction, 19);
 
 /**
  * @generated from message douya.interaction.v1.ListLikedResponse
@@ -261,7 +460,7 @@ export type ListLikedResponse = Message<"douya.interaction.v1.ListLikedResponse"
  * Use `create(ListLikedResponseSchema)` to create a new message.
  */
 export const ListLikedResponseSchema: GenMessage<ListLikedResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 11);
+  messageDesc(file_interaction, 20);
 
 /**
  * @generated from message douya.interaction.v1.GetVideoStatsRequest
@@ -278,7 +477,7 @@ export type GetVideoStatsRequest = Message<"douya.interaction.v1.GetVideoStatsRe
  * Use `create(GetVideoStatsRequestSchema)` to create a new message.
  */
 export const GetVideoStatsRequestSchema: GenMessage<GetVideoStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 12);
+  messageDesc(file_interaction, 21);
 
 /**
  * @generated from message douya.interaction.v1.GetVideoStatsResponse
@@ -295,7 +494,7 @@ export type GetVideoStatsResponse = Message<"douya.interaction.v1.GetVideoStatsR
  * Use `create(GetVideoStatsResponseSchema)` to create a new message.
  */
 export const GetVideoStatsResponseSchema: GenMessage<GetVideoStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 13);
+  messageDesc(file_interaction, 22);
 
 /**
  * @generated from message douya.interaction.v1.VideoStats
@@ -343,6 +542,20 @@ export type VideoStats = Message<"douya.interaction.v1.VideoStats"> & {
    * @generated from field: double shares = 8;
    */
   shares: number;
+
+  /**
+   * How many people repost it.
+   *
+   * @generated from field: double reposts = 9;
+   */
+  reposts: number;
+
+  /**
+   * On how many days people and guests saved it, each for themselves.
+   *
+   * @generated from field: double downloads = 10;
+   */
+  downloads: number;
 };
 
 /**
@@ -350,7 +563,7 @@ export type VideoStats = Message<"douya.interaction.v1.VideoStats"> & {
  * Use `create(VideoStatsSchema)` to create a new message.
  */
 export const VideoStatsSchema: GenMessage<VideoStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 14);
+  messageDesc(file_interaction, 23);
 
 /**
  * @generated from message douya.interaction.v1.GetOpinionsRequest
@@ -367,7 +580,7 @@ export type GetOpinionsRequest = Message<"douya.interaction.v1.GetOpinionsReques
  * Use `create(GetOpinionsRequestSchema)` to create a new message.
  */
 export const GetOpinionsRequestSchema: GenMessage<GetOpinionsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 15);
+  messageDesc(file_interaction, 24);
 
 /**
  * @generated from message douya.interaction.v1.OpinionsOf
@@ -389,7 +602,7 @@ export type OpinionsOf = Message<"douya.interaction.v1.OpinionsOf"> & {
  * Use `create(OpinionsOfSchema)` to create a new message.
  */
 export const OpinionsOfSchema: GenMessage<OpinionsOf> = /*@__PURE__*/
-  messageDesc(file_interaction, 16);
+  messageDesc(file_interaction, 25);
 
 /**
  * @generated from message douya.interaction.v1.GetOpinionsResponse
@@ -408,6 +621,13 @@ export type GetOpinionsResponse = Message<"douya.interaction.v1.GetOpinionsRespo
    * @generated from field: repeated bytes kept = 2;
    */
   kept: Uint8Array[];
+
+  /**
+   * The same with 1 for each video that the person reposts.
+   *
+   * @generated from field: repeated bytes reposted = 3;
+   */
+  reposted: Uint8Array[];
 };
 
 /**
@@ -415,7 +635,7 @@ export type GetOpinionsResponse = Message<"douya.interaction.v1.GetOpinionsRespo
  * Use `create(GetOpinionsResponseSchema)` to create a new message.
  */
 export const GetOpinionsResponseSchema: GenMessage<GetOpinionsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 17);
+  messageDesc(file_interaction, 26);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsRequest
@@ -432,7 +652,7 @@ export type GetUserStatsRequest = Message<"douya.interaction.v1.GetUserStatsRequ
  * Use `create(GetUserStatsRequestSchema)` to create a new message.
  */
 export const GetUserStatsRequestSchema: GenMessage<GetUserStatsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 18);
+  messageDesc(file_interaction, 27);
 
 /**
  * @generated from message douya.interaction.v1.GetUserStatsResponse
@@ -449,7 +669,7 @@ export type GetUserStatsResponse = Message<"douya.interaction.v1.GetUserStatsRes
  * Use `create(GetUserStatsResponseSchema)` to create a new message.
  */
 export const GetUserStatsResponseSchema: GenMessage<GetUserStatsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 19);
+  messageDesc(file_interaction, 28);
 
 /**
  * @generated from message douya.interaction.v1.UserStats
@@ -476,7 +696,7 @@ export type UserStats = Message<"douya.interaction.v1.UserStats"> & {
  * Use `create(UserStatsSchema)` to create a new message.
  */
 export const UserStatsSchema: GenMessage<UserStats> = /*@__PURE__*/
-  messageDesc(file_interaction, 20);
+  messageDesc(file_interaction, 29);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsRequest
@@ -493,7 +713,7 @@ export type GetInterestsRequest = Message<"douya.interaction.v1.GetInterestsRequ
  * Use `create(GetInterestsRequestSchema)` to create a new message.
  */
 export const GetInterestsRequestSchema: GenMessage<GetInterestsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 21);
+  messageDesc(file_interaction, 30);
 
 /**
  * @generated from message douya.interaction.v1.GetInterestsResponse
@@ -510,7 +730,7 @@ export type GetInterestsResponse = Message<"douya.interaction.v1.GetInterestsRes
  * Use `create(GetInterestsResponseSchema)` to create a new message.
  */
 export const GetInterestsResponseSchema: GenMessage<GetInterestsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 22);
+  messageDesc(file_interaction, 31);
 
 /**
  * @generated from message douya.interaction.v1.Interests
@@ -532,7 +752,7 @@ export type Interests = Message<"douya.interaction.v1.Interests"> & {
  * Use `create(InterestsSchema)` to create a new message.
  */
 export const InterestsSchema: GenMessage<Interests> = /*@__PURE__*/
-  messageDesc(file_interaction, 23);
+  messageDesc(file_interaction, 32);
 
 /**
  * @generated from message douya.interaction.v1.Comment
@@ -595,7 +815,7 @@ export type Comment = Message<"douya.interaction.v1.Comment"> & {
  * Use `create(CommentSchema)` to create a new message.
  */
 export const CommentSchema: GenMessage<Comment> = /*@__PURE__*/
-  messageDesc(file_interaction, 24);
+  messageDesc(file_interaction, 33);
 
 /**
  * @generated from message douya.interaction.v1.AddCommentRequest
@@ -631,7 +851,7 @@ export type AddCommentRequest = Message<"douya.interaction.v1.AddCommentRequest"
  * Use `create(AddCommentRequestSchema)` to create a new message.
  */
 export const AddCommentRequestSchema: GenMessage<AddCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 25);
+  messageDesc(file_interaction, 34);
 
 /**
  * @generated from message douya.interaction.v1.CommentRef
@@ -653,7 +873,7 @@ export type CommentRef = Message<"douya.interaction.v1.CommentRef"> & {
  * Use `create(CommentRefSchema)` to create a new message.
  */
 export const CommentRefSchema: GenMessage<CommentRef> = /*@__PURE__*/
-  messageDesc(file_interaction, 26);
+  messageDesc(file_interaction, 35);
 
 /**
  * @generated from message douya.interaction.v1.JudgeCommentRequest
@@ -682,7 +902,7 @@ export type JudgeCommentRequest = Message<"douya.interaction.v1.JudgeCommentRequ
  * Use `create(JudgeCommentRequestSchema)` to create a new message.
  */
 export const JudgeCommentRequestSchema: GenMessage<JudgeCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 27);
+  messageDesc(file_interaction, 36);
 
 /**
  * @generated from message douya.interaction.v1.DeleteCommentResponse
@@ -695,7 +915,7 @@ export type DeleteCommentResponse = Message<"douya.interaction.v1.DeleteCommentR
  * Use `create(DeleteCommentResponseSchema)` to create a new message.
  */
 export const DeleteCommentResponseSchema: GenMessage<DeleteCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 28);
+  messageDesc(file_interaction, 37);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsRequest
@@ -729,7 +949,7 @@ export type ListCommentsRequest = Message<"douya.interaction.v1.ListCommentsRequ
  * Use `create(ListCommentsRequestSchema)` to create a new message.
  */
 export const ListCommentsRequestSchema: GenMessage<ListCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 29);
+  messageDesc(file_interaction, 38);
 
 /**
  * @generated from message douya.interaction.v1.ListCommentsResponse
@@ -765,7 +985,7 @@ export type ListCommentsResponse = Message<"douya.interaction.v1.ListCommentsRes
  * Use `create(ListCommentsResponseSchema)` to create a new message.
  */
 export const ListCommentsResponseSchema: GenMessage<ListCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 30);
+  messageDesc(file_interaction, 39);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesRequest
@@ -797,7 +1017,7 @@ export type ListRepliesRequest = Message<"douya.interaction.v1.ListRepliesReques
  * Use `create(ListRepliesRequestSchema)` to create a new message.
  */
 export const ListRepliesRequestSchema: GenMessage<ListRepliesRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 31);
+  messageDesc(file_interaction, 40);
 
 /**
  * @generated from message douya.interaction.v1.ListRepliesResponse
@@ -819,7 +1039,7 @@ export type ListRepliesResponse = Message<"douya.interaction.v1.ListRepliesRespo
  * Use `create(ListRepliesResponseSchema)` to create a new message.
  */
 export const ListRepliesResponseSchema: GenMessage<ListRepliesResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 32);
+  messageDesc(file_interaction, 41);
 
 /**
  * @generated from message douya.interaction.v1.PinCommentResponse
@@ -832,7 +1052,7 @@ export type PinCommentResponse = Message<"douya.interaction.v1.PinCommentRespons
  * Use `create(PinCommentResponseSchema)` to create a new message.
  */
 export const PinCommentResponseSchema: GenMessage<PinCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 33);
+  messageDesc(file_interaction, 42);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsRequest
@@ -854,7 +1074,7 @@ export type CloseCommentsRequest = Message<"douya.interaction.v1.CloseCommentsRe
  * Use `create(CloseCommentsRequestSchema)` to create a new message.
  */
 export const CloseCommentsRequestSchema: GenMessage<CloseCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 34);
+  messageDesc(file_interaction, 43);
 
 /**
  * @generated from message douya.interaction.v1.CloseCommentsResponse
@@ -867,7 +1087,7 @@ export type CloseCommentsResponse = Message<"douya.interaction.v1.CloseCommentsR
  * Use `create(CloseCommentsResponseSchema)` to create a new message.
  */
 export const CloseCommentsResponseSchema: GenMessage<CloseCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 35);
+  messageDesc(file_interaction, 44);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentRequest
@@ -901,7 +1121,7 @@ export type ReportCommentRequest = Message<"douya.interaction.v1.ReportCommentRe
  * Use `create(ReportCommentRequestSchema)` to create a new message.
  */
 export const ReportCommentRequestSchema: GenMessage<ReportCommentRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 36);
+  messageDesc(file_interaction, 45);
 
 /**
  * @generated from message douya.interaction.v1.ReportCommentResponse
@@ -914,7 +1134,7 @@ export type ReportCommentResponse = Message<"douya.interaction.v1.ReportCommentR
  * Use `create(ReportCommentResponseSchema)` to create a new message.
  */
 export const ReportCommentResponseSchema: GenMessage<ReportCommentResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 37);
+  messageDesc(file_interaction, 46);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsRequest
@@ -938,7 +1158,7 @@ export type ListReportedCommentsRequest = Message<"douya.interaction.v1.ListRepo
  * Use `create(ListReportedCommentsRequestSchema)` to create a new message.
  */
 export const ListReportedCommentsRequestSchema: GenMessage<ListReportedCommentsRequest> = /*@__PURE__*/
-  messageDesc(file_interaction, 38);
+  messageDesc(file_interaction, 47);
 
 /**
  * @generated from message douya.interaction.v1.ListReportedCommentsResponse
@@ -962,7 +1182,7 @@ export type ListReportedCommentsResponse = Message<"douya.interaction.v1.ListRep
  * Use `create(ListReportedCommentsResponseSchema)` to create a new message.
  */
 export const ListReportedCommentsResponseSchema: GenMessage<ListReportedCommentsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 39);
+  messageDesc(file_interaction, 48);
 
 /**
  * @generated from message douya.interaction.v1.ReportedComment
@@ -1006,7 +1226,7 @@ export type ReportedComment = Message<"douya.interaction.v1.ReportedComment"> & 
  * Use `create(ReportedCommentSchema)` to create a new message.
  */
 export const ReportedCommentSchema: GenMessage<ReportedComment> = /*@__PURE__*/
-  messageDesc(file_interaction, 40);
+  messageDesc(file_interaction, 49);
 
 /**
  * @generated from message douya.interaction.v1.DismissReportsResponse
@@ -1019,7 +1239,7 @@ export type DismissReportsResponse = Message<"douya.interaction.v1.DismissReport
  * Use `create(DismissReportsResponseSchema)` to create a new message.
  */
 export const DismissReportsResponseSchema: GenMessage<DismissReportsResponse> = /*@__PURE__*/
-  messageDesc(file_interaction, 41);
+  messageDesc(file_interaction, 50);
 
 /**
  * @generated from enum douya.interaction.v1.Reaction
@@ -1046,6 +1266,67 @@ export enum Reaction {
  */
 export const ReactionSchema: GenEnum<Reaction> = /*@__PURE__*/
   enumDesc(file_interaction, 0);
+
+/**
+ * @generated from enum douya.interaction.v1.Ranking
+ */
+export enum Ranking {
+  /**
+   * @generated from enum value: RANKING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: RANKING_SHARED = 1;
+   */
+  SHARED = 1,
+
+  /**
+   * @generated from enum value: RANKING_DOWNLOADED = 2;
+   */
+  DOWNLOADED = 2,
+}
+
+/**
+ * Describes the enum douya.interaction.v1.Ranking.
+ */
+export const RankingSchema: GenEnum<Ranking> = /*@__PURE__*/
+  enumDesc(file_interaction, 1);
+
+/**
+ * @generated from enum douya.interaction.v1.RankingWindow
+ */
+export enum RankingWindow {
+  /**
+   * @generated from enum value: RANKING_WINDOW_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The last 24 hours, to the minute.
+   *
+   * @generated from enum value: RANKING_WINDOW_DAY = 1;
+   */
+  DAY = 1,
+
+  /**
+   * The last 7 days, to the hour.
+   *
+   * @generated from enum value: RANKING_WINDOW_WEEK = 2;
+   */
+  WEEK = 2,
+
+  /**
+   * @generated from enum value: RANKING_WINDOW_ALL = 3;
+   */
+  ALL = 3,
+}
+
+/**
+ * Describes the enum douya.interaction.v1.RankingWindow.
+ */
+export const RankingWindowSchema: GenEnum<RankingWindow> = /*@__PURE__*/
+  enumDesc(file_interaction, 2);
 
 /**
  * @generated from enum douya.interaction.v1.CommentOrder
@@ -1083,7 +1364,7 @@ export enum CommentOrder {
  * Describes the enum douya.interaction.v1.CommentOrder.
  */
 export const CommentOrderSchema: GenEnum<CommentOrder> = /*@__PURE__*/
-  enumDesc(file_interaction, 1);
+  enumDesc(file_interaction, 3);
 
 /**
  * @generated from enum douya.interaction.v1.ReportReason
@@ -1114,7 +1395,7 @@ export enum ReportReason {
  * Describes the enum douya.interaction.v1.ReportReason.
  */
 export const ReportReasonSchema: GenEnum<ReportReason> = /*@__PURE__*/
-  enumDesc(file_interaction, 2);
+  enumDesc(file_interaction, 4);
 
 /**
  * @generated from service douya.interaction.v1.InteractionService
@@ -1154,7 +1435,7 @@ export const InteractionService: GenService<{
     output: typeof SetBookmarkResponseSchema;
   },
   /**
-   * Videos that the caller keeps, the most recently kept first; nobody else is told.
+   * Videos that the caller keeps, the most recently kept first; nobody else is told. Error: CURSOR_INVALID.
    *
    * @generated from rpc douya.interaction.v1.InteractionService.ListBookmarks
    */
@@ -1162,6 +1443,28 @@ export const InteractionService: GenService<{
     methodKind: "unary";
     input: typeof ListBookmarksRequestSchema;
     output: typeof ListBookmarksResponseSchema;
+  },
+  /**
+   * The caller reposts somebody else's public video, or no longer. Idempotent: `changed` tells whether anything was
+   * done. Errors: VIDEO_NOT_FOUND, REPOSTS_OWN, REPOSTS_PUBLIC_ONLY, BLOCKED_BY_USER (by the author of the video).
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.SetRepost
+   */
+  setRepost: {
+    methodKind: "unary";
+    input: typeof SetRepostRequestSchema;
+    output: typeof SetRepostResponseSchema;
+  },
+  /**
+   * Videos that a person reposts, the most recent repost first; some may not be public any more. Error:
+   * CURSOR_INVALID.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.ListReposts
+   */
+  listReposts: {
+    methodKind: "unary";
+    input: typeof ListRepostsRequestSchema;
+    output: typeof ListRepostsResponseSchema;
   },
   /**
    * A link for the caller to give to others, the same for all of a day; each counts once. Error: VIDEO_NOT_FOUND.
@@ -1182,6 +1485,28 @@ export const InteractionService: GenService<{
     methodKind: "unary";
     input: typeof ResolveShareRequestSchema;
     output: typeof ResolveShareResponseSchema;
+  },
+  /**
+   * The caller, or a guest, saves the film of a published video: counted once a day. Idempotent: `changed` tells whether
+   * it was counted now. Errors: VIDEO_NOT_FOUND, DOWNLOADS_NOT_ALLOWED.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.CountDownload
+   */
+  countDownload: {
+    methodKind: "unary";
+    input: typeof CountDownloadRequestSchema;
+    output: typeof CountDownloadResponseSchema;
+  },
+  /**
+   * The videos with the highest numbers in a window, the highest first, whoever may see them: ask GetVideos as whoever
+   * asks.
+   *
+   * @generated from rpc douya.interaction.v1.InteractionService.ListRanking
+   */
+  listRanking: {
+    methodKind: "unary";
+    input: typeof ListRankingRequestSchema;
+    output: typeof ListRankingResponseSchema;
   },
   /**
    * Videos that a person likes, the most recently liked first.

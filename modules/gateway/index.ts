@@ -117,7 +117,9 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         await app.register((scope) => classicApi(scope, classicContext, config), {
           prefix: "/douyin",
         });
-        await app.register((scope) => mediaRoutes(scope, context, parts, validity));
+        await app.register((scope) =>
+          mediaRoutes(scope, context, { parts, validity, secret: config.secret, log }),
+        );
         await app.register((scope) => hlsRoutes(scope, clients.video));
         await app.register((scope) =>
           webClient(scope, config.webDir, linkPreview(context, log), firstScreen(context, log)),

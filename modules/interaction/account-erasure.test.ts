@@ -6,14 +6,14 @@ import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
-import { bookmarkStore } from "./bookmark-store.ts";
 import { commentStore } from "./comment-store.ts";
+import { type Daily, dailyStore, downloads, shares } from "./daily-store.ts";
+import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
 import type { StoredReaction } from "./reaction-kinds.ts";
 import { reactionStore } from "./reaction-store.ts";
 import { counts } from "./recount.ts";
 import { reportStore } from "./report-store.ts";
-import { shareStore } from "./share-store.ts";
 import type { CommentRow, Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -28,7 +28,7 @@ afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
     "truncate interaction.video, interaction.reaction, interaction.comment, interaction.person, " +
-      "interaction.reported, interaction.report, interaction.bookmark, interaction.share",
+      "interaction.reported, interaction.report, interaction.bookmark, interaction.repost, interaction.share, interaction.download",
   );
   await addVideos(
     own.db,
@@ -38,10 +38,15 @@ beforeEach(async () => {
 
 const videoOf = (i: number) => String(10_000 + i);
 const reactions = () => reactionStore(own.db, own.events);
-const shares = () => shareStore(own.db, own.events);
-const bookmarks = () => bookmarkStore(own.db, own.events);
-const keep = (userId: string, videos: string[]) =>
-  bookmarks().apply(videos.map((videoId) => ({ videoId, userId, kept: true, id: String(++lastId) })));
+const storeOf = (daily: Daily) => dailyStore(own.db, own.events, daily);
+const marks = {
+  bookmarks: () => markStore(own.db, own.events, bookmarks),
+  reposts: () => markStore(own.db, own.events, reposts),
+};
+const mark = async (userId: string, videos: string[]) => {
+  for (const store of Object.values(marks))
+    await store().apply(videos.map((videoId) => ({ videoId, userId, marked: true, id: String(++lastId) })));
+};
 const comments = () => commentStore(own.db, own.events);
 const react = (userId: string, videos: string[], reaction: StoredReaction) =>
   reactions().apply(videos.map((videoId) => ({ videoId, userId, reaction, id: String(++lastId) })));
@@ -59,6 +64,8 @@ const rowsOf = async (sql: string) => (await own.database.pool.query(sql)).rows;
 const left = async () => [
   ...(await rowsOf("select from interaction.reaction where user_id = 500")),
   ...(await rowsOf("select from interaction.bookmark where user_id = 500")),
+  ...(await rowsOf("select from interaction.repost where user_id = 500")),
+  ...(await rowsOf("select from interaction.download where user_id = 500")),
   ...(await rowsOf("select from interaction.share where user_id = 500")),
   ...(await rowsOf("select from interaction.comment where author_id = 500 or reply_to_user_id = 500")),
   ...(await rowsOf("select from interaction.report where reporter_id = 500")),
@@ -69,8 +76,9 @@ async function remove(): Promise<void> {
     accounts: () => accountErasureStore(own.db),
     reactions,
     comments,
-    bookmarks,
-    shares,
+    ...marks,
+    shares: () => storeOf(shares),
+    downloads: () => storeOf(downloads),
     reports: () => reportStore(own.db),
   });
   await own.events.transaction(own.db, async (_transaction, emit) =>
@@ -83,8 +91,13 @@ async function remove(): Promise<void> {
 test("reactions and comments go, exactly, with the replies under them; other people's stay", async () => {
   const videos = Array.from({ length: 1200 }, (_, i) => videoOf(i));
   await react(eve, videos.slice(0, 700), 1);
-  await keep(eve, videos);
-  await keep("501", [videoOf(0)]);
+  await mark(eve, videos);
+  await mark("501", [videoOf(0)]);
+  for (const daily of [shares, downloads])
+    for (const userId of [eve, "501"])
+      await storeOf(daily).apply(
+        videos.slice(0, 600).map((videoId) => ({ videoId, userId, atMs: 1, label: `${userId} ${videoId}` })),
+      );
   await react(eve, videos.slice(700), -1);
   await react("2", videos.slice(0, 10), 1);
   const thread = (await comment(eve, videoOf(0))) as CommentRow;

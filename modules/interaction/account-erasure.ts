@@ -5,17 +5,18 @@ import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { eachInTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
 import type { AccountErasureStore } from "./account-erasure-store.ts";
-import type { BookmarkStore } from "./bookmark-store.ts";
 import type { CommentStore } from "./comment-store.ts";
+import type { DailyStore } from "./daily-store.ts";
+import type { MarkStore } from "./mark-store.ts";
 import { storedKinds } from "./reaction-kinds.ts";
 import type { ReactionStore } from "./reaction-store.ts";
 import type { ReportStore } from "./report-store.ts";
-import type { ShareStore } from "./share-store.ts";
 import type { Tables } from "./tables.ts";
 
 /**
- * Erases the reports, reactions, bookmarks, shares and comments of a deleted account. Each goes as if its author had withdrawn it: with
- * its counts, its event and the replies under it. What is on videos that are being deleted goes with them.
+ * Erases the reports, reactions, bookmarks, reposts, shares, downloads and comments of a deleted account. Each goes as if its author
+ * had withdrawn it: with its counts, its event and the replies under it. What is on videos that are being deleted goes
+ * with them.
  */
 export function consumeErasures(
   events: EventConsumers<Tables>,
@@ -23,8 +24,10 @@ export function consumeErasures(
     accounts: StoreFor<AccountErasureStore>;
     reactions: StoreFor<ReactionStore>;
     comments: StoreFor<CommentStore>;
-    bookmarks: StoreFor<BookmarkStore>;
-    shares: StoreFor<ShareStore>;
+    bookmarks: StoreFor<MarkStore>;
+    reposts: StoreFor<MarkStore>;
+    shares: StoreFor<DailyStore>;
+    downloads: StoreFor<DailyStore>;
     reports: StoreFor<ReportStore>;
   },
 ): Consumer {
@@ -38,16 +41,18 @@ export function consumeErasures(
       // In separate transactions, since there may be many; each is idempotent.
       await removeReactions(stores.reactions(call));
       await removeComments(stores.comments(call));
-      await removeBookmarks(stores.bookmarks(call));
-      while (await stores.shares(call).forget(userId, traceId)) checkTimeSlice();
+      await removeMarks(stores.bookmarks(call));
+      await removeMarks(stores.reposts(call));
+      for (const daily of [stores.shares(call), stores.downloads(call)])
+        while (await daily.forget(userId, traceId)) checkTimeSlice();
       await removeReports(stores.reports(call));
 
-      async function removeBookmarks(bookmarks: BookmarkStore): Promise<void> {
+      async function removeMarks(marks: MarkStore): Promise<void> {
         for (let after = "0"; ; checkTimeSlice()) {
-          const rows = await bookmarks.bookmarksOf(userId, after);
+          const rows = await marks.marksOf(userId, after);
           if (rows.length === 0) return;
-          await bookmarks.apply(
-            rows.map((row) => ({ videoId: row.video_id, userId, kept: false, id: row.id, traceId })),
+          await marks.apply(
+            rows.map((row) => ({ videoId: row.video_id, userId, marked: false, id: row.id, traceId })),
           );
           after = rows.at(-1)!.id;
         }

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { videoDeleted } from "#contracts/events.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { bookmarkStore } from "./bookmark-store.ts";
 import { commentStore } from "./comment-store.ts";
 import { consumeVideoDeletions } from "./consumers.ts";
+import { dailyStore, downloads, shares } from "./daily-store.ts";
+import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
+import { rankingStore } from "./ranking-store.ts";
 import type { StoredReaction } from "./reaction-kinds.ts";
 import { reactionStore } from "./reaction-store.ts";
 import { removalStore } from "./removal-store.ts";
-import { shareStore } from "./share-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
 
@@ -56,17 +57,26 @@ describe("consumeVideoDeletions", () => {
     await comment("101");
     await comment("102");
 
-    const bookmarks = bookmarkStore(db, events);
-    await bookmarks.apply(
-      ["101", "102"].map((videoId) => ({ videoId, userId: "5", kept: true, id: String(++lastId) })),
-    );
-    await shareStore(db, events).apply(
-      ["101", "102"].map((videoId) => ({ videoId, userId: "5", day: "2026-11-29", code: videoId })),
-    );
+    const marks = [bookmarks, reposts].map((mark) => markStore(db, events, mark));
+    for (const store of marks)
+      await store.apply(
+        ["101", "102"].map((videoId) => ({ videoId, userId: "5", marked: true, id: String(++lastId) })),
+      );
+    for (const daily of [shares, downloads])
+      await dailyStore(db, events, daily).apply(
+        ["101", "102"].map((videoId) => ({ videoId, userId: "5", atMs: Date.now(), label: videoId })),
+      );
+    const rankings = rankingStore(db, Date.now);
+    await db.transaction().execute((on) => rankings.rebuild(on));
     const forgotten = new Set<string>();
-    const consumer = consumeVideoDeletions(events, () => removalStore(db, events), {
-      forget: async (videoId) => void forgotten.add(videoId),
-    });
+    const consumer = consumeVideoDeletions(
+      events,
+      () => removalStore(db, events),
+      () => rankings,
+      {
+        forget: async (videoId) => void forgotten.add(videoId),
+      },
+    );
     const deletion = { videoId: "101", authorId: author, publishedAtMs: 1 };
     await events.transaction(db, async (_transaction, emit) => emit(videoDeleted, deletion));
     for (let i = 5100; i < 5600; i += 50)
@@ -74,12 +84,17 @@ describe("consumeVideoDeletions", () => {
     await consumer.settled();
 
     expect([...forgotten]).toEqual(["101"]);
+    for (const ranking of ["shared", "downloaded"] as const)
+      for (const window of ["24h", "7d", "all"] as const)
+        expect(await rankings.top(ranking, window, 9)).toEqual([{ videoId: "102", count: 1 }]);
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
     expect(await comment("101")).toEqual(["video-gone"]);
-    expect(await bookmarks.apply([{ videoId: "101", userId: "6", kept: true, id: "1" }])).toEqual([
-      undefined,
-    ]);
-    expect(await bookmarks.list("5", undefined, 9)).toEqual([expect.objectContaining({ video_id: "102" })]);
+    for (const store of marks) {
+      expect(await store.apply([{ videoId: "101", userId: "6", marked: true, id: "1" }])).toEqual([
+        undefined,
+      ]);
+      expect(await store.list("5", undefined, 9)).toEqual([expect.objectContaining({ video_id: "102" })]);
+    }
     // Its row does not come back for a viewer who saw the video before.
     await addVideos(db, [{ videoId: "101", authorId: author }]);
     expect(await react("101", 0, 1, 1)).toEqual([undefined]);
@@ -96,7 +111,9 @@ describe("consumeVideoDeletions", () => {
         comments: "0",
         closed: false,
         bookmarks: "0",
+        reposts: "0",
         shares: "0",
+        downloads: "0",
       },
       {
         video_id: "102",
@@ -105,7 +122,9 @@ describe("consumeVideoDeletions", () => {
         comments: "1",
         closed: false,
         bookmarks: "1",
+        reposts: "1",
         shares: "1",
+        downloads: "1",
       },
     ]);
     expect(await comments.flat("101", undefined, 9)).toEqual([]);

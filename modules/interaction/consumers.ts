@@ -1,10 +1,13 @@
-import { videoDeleted } from "#contracts/events.ts";
-import type { StoreFor } from "#platform/db/database.ts";
+import { downloaded, shared, videoDeleted } from "#contracts/events.ts";
+import type { StoreFor, Transaction } from "#platform/db/database.ts";
 import type { Consumer } from "#platform/events/consumer/consumer.ts";
 import { inTimeSlices } from "#platform/events/consumer/time-slice.ts";
 import type { EventOf } from "#platform/events/event-type.ts";
 import type { EventConsumers } from "#platform/events/events.ts";
+import { downloads, shares } from "./daily-store.ts";
+import { bookmarks, reposts } from "./mark-store.ts";
 import type { PublishedVideos } from "./published-videos.ts";
+import type { FactChange, RankingStore } from "./ranking-store.ts";
 import type { RemovalStore } from "./removal-store.ts";
 import type { Tables } from "./tables.ts";
 
@@ -15,6 +18,7 @@ import type { Tables } from "./tables.ts";
 export function consumeVideoDeletions(
   events: EventConsumers<Tables>,
   storeFor: StoreFor<RemovalStore>,
+  rankings: StoreFor<Pick<RankingStore, "forget">>,
   published: Pick<PublishedVideos, "forget">,
 ): Consumer {
   return events.consume({
@@ -31,15 +35,34 @@ export function consumeVideoDeletions(
         // In separate transactions: millions of rows must not be locked in one. Repeating does no harm.
         for (const remove of [
           store.removeReactions,
-          store.removeBookmarks,
-          store.removeShares,
+          ...[bookmarks, reposts, shares, downloads].map(
+            (facts) => (id: string) => store.removeFacts(id, facts),
+          ),
           store.removeComments,
         ]) {
           while (await remove(videoId)) checkTimeSlice();
         }
         await store.forget(videoId);
+        await rankings({ traceId, signal }).forget(videoId);
       }
       return undefined;
     }),
   });
+}
+
+export const rankedEvents = [shared, downloaded] as const;
+
+/** Projects shares and downloads into the rankings. */
+export function projectRankings(store: Pick<RankingStore, "recount">) {
+  return (on: Transaction<Tables>, events: EventOf<(typeof rankedEvents)[number]>[]): Promise<void> =>
+    store.recount(
+      on,
+      events.map(
+        ({ type, message: { videoId, atMs, timesMs } }): FactChange => ({
+          ranking: type === shared.name ? "shared" : "downloaded",
+          videoId,
+          timesMs: timesMs.length > 0 ? timesMs : [atMs],
+        }),
+      ),
+    );
 }

@@ -2,32 +2,40 @@ import { InteractionService } from "#contracts/gen/interaction_pb.ts";
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { VideoService } from "#contracts/gen/video_pb.ts";
 import { perCall } from "#platform/db/database.ts";
+import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
+import { repeatEvery } from "#platform/module/repeat.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
 import { accountErasureStore } from "./account-erasure-store.ts";
 import { askBlocks } from "./blocks.ts";
-import { bookmarkStore } from "./bookmark-store.ts";
 import { commentStore } from "./comment-store.ts";
-import { consumeVideoDeletions } from "./consumers.ts";
-import { bookmarkHandlers } from "./handlers/bookmarks.ts";
+import { consumeVideoDeletions, projectRankings, rankedEvents } from "./consumers.ts";
+import { codeStore, dailyStore, downloads, shares } from "./daily-store.ts";
 import { commentHandlers } from "./handlers/comments.ts";
 import { getOpinions, getUserStats, getVideoStats, listLiked } from "./handlers/counts.ts";
+import { countDownload } from "./handlers/downloads.ts";
 import { getInterests } from "./handlers/get-interests.ts";
 import { commentLists } from "./handlers/list-comments.ts";
+import { listRanking } from "./handlers/list-ranking.ts";
+import { markHandlers } from "./handlers/marks.ts";
 import { reactHandlers } from "./handlers/react.ts";
 import { reportHandlers } from "./handlers/reports.ts";
 import { shareHandlers } from "./handlers/shares.ts";
 import { interestStore } from "./interest-store.ts";
+import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
 import { createPublishedVideos, type PublishedVideo } from "./published-videos.ts";
+import { rankingStore } from "./ranking-store.ts";
 import { reactionStore } from "./reaction-store.ts";
 import { counts } from "./recount.ts";
 import { removalStore } from "./removal-store.ts";
 import { reportStore } from "./report-store.ts";
-import { shareStore } from "./share-store.ts";
 import type { Tables } from "./tables.ts";
 import { addVideos } from "./video-rows.ts";
+
+/** So that a read has few to leave out. */
+const expireEveryMs = 60_000;
 
 /** Reactions to videos, comments on them, the counts of both, and reports of comments. */
 export const interactionModule = defineModule<object, Tables>()({
@@ -39,30 +47,55 @@ export const interactionModule = defineModule<object, Tables>()({
     react: ({ videoId }) => videoId,
     withdraw: ({ videoId }) => videoId,
     setBookmark: ({ videoId }) => videoId,
+    setRepost: ({ videoId }) => videoId,
     shareVideo: ({ videoId }) => videoId,
+    countDownload: ({ videoId }) => videoId,
     addComment: ({ videoId }) => videoId,
     listComments: ({ videoId }) => videoId,
   },
   migrations,
   recount: counts,
-  async start({ db, clients, ids, events, caches, security }) {
+  readModels: { rankings: { group: "interaction.rankings" } },
+  async start({ db, clients, ids, events, jobs, caches, security, log }) {
     const reactions = perCall(db, (until) => reactionStore(until, events));
     const comments = perCall(db, (until) => commentStore(until, events));
-    const bookmarks = perCall(db, (until) => bookmarkStore(until, events));
-    const shares = perCall(db, (until) => shareStore(until, events));
+    const marks = {
+      bookmarks: perCall(db, (until) => markStore(until, events, bookmarks)),
+      reposts: perCall(db, (until) => markStore(until, events, reposts)),
+    };
+    const daily = {
+      shares: perCall(db, (until) => dailyStore(until, events, shares)),
+      downloads: perCall(db, (until) => dailyStore(until, events, downloads)),
+    };
+    const codes = perCall(db, codeStore);
+    const rankings = perCall(db, (until) => rankingStore(until, Date.now));
     const reports = perCall(db, reportStore);
     const addRows = perCall(db, (until) => (rows: PublishedVideo[]) => addVideos(until, rows));
     const videos = createPublishedVideos(clients.video, addRows, caches);
     const blocks = askBlocks(clients.relation);
     const accounts = perCall(db, accountErasureStore);
-    const erasures = consumeErasures(events, { accounts, reactions, comments, bookmarks, shares, reports });
+    const erasures = consumeErasures(events, { accounts, reactions, comments, ...marks, ...daily, reports });
     const removal = perCall(db, (until) => removalStore(until, events));
-    const deletions = consumeVideoDeletions(events, removal, videos);
+    const deletions = consumeVideoDeletions(events, removal, rankings, videos);
+    const projection = events.consume<(typeof rankedEvents)[number]>({
+      group: "interaction.rankings",
+      types: rankedEvents,
+      handle: projectRankings(rankings.lasting),
+    });
+    const workers = jobs.work({
+      kinds: { [rebuildKind]: rebuildJob(db, rankings.lasting.rebuild) },
+      concurrency: 1,
+    });
+    const stopExpiry = repeatEvery(expireEveryMs, rankings.lasting.expire, (error) =>
+      log.warn({ err: error }, "could not expire the rankings"),
+    );
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),
-        ...bookmarkHandlers(bookmarks, videos, ids),
-        ...shareHandlers(shares, videos),
+        ...markHandlers(marks, videos, blocks, ids),
+        ...shareHandlers(daily.shares, codes, videos),
+        countDownload: countDownload(daily.downloads, videos),
+        listRanking: listRanking(rankings.reading),
         getVideoStats: getVideoStats(reactions.reading),
         getOpinions: getOpinions(reactions.reading),
         getUserStats: getUserStats(reactions.reading),
@@ -73,6 +106,9 @@ export const interactionModule = defineModule<object, Tables>()({
         ...reportHandlers(reports, videos, ids, security),
       },
       async stop() {
+        await workers.stop();
+        await stopExpiry();
+        await projection.stop();
         await deletions.stop();
         await erasures.stop();
       },

@@ -1,4 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
+import { wholeJobTable } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-reactions-and-comments": `
@@ -119,5 +120,63 @@ export const migrations: Migrations = {
     );
     create index share_given on interaction.share (user_id);
     alter table interaction.video add shares int8 not null default 0;
+  `,
+  "0008-reposts": `
+    -- Who shows which video of somebody else on their own profile.
+    create table interaction.repost (
+      video_id int8 not null,
+      user_id int8 not null,
+      -- In the order of time.
+      id int8 not null,
+      primary key (video_id, user_id)
+    );
+    create index repost_shown on interaction.repost (user_id, id) include (video_id);
+    alter table interaction.video add reposts int8 not null default 0;
+  `,
+  "0009-times-of-shares": `
+    -- In Unix milliseconds; of older shares only the day is known.
+    alter table interaction.share add at_ms int8;
+  `,
+  "0010-shares-by-time":
+    "create index concurrently if not exists share_when on interaction.share (video_id, (coalesce(at_ms, (day - date '1970-01-01') * 86400000::int8)))",
+  "0011-downloads": `
+    -- On which days somebody saved the film of a video.
+    create table interaction.download (
+      video_id int8 not null,
+      -- 0: a guest.
+      user_id int8 not null,
+      -- In UTC.
+      day date not null,
+      -- Which guest: a keyed hash that is another for each video and day. Empty for people.
+      guest text not null,
+      at_ms int8 not null,
+      primary key (video_id, user_id, guest, day)
+    );
+    create index download_when on interaction.download (video_id, at_ms);
+    create index download_given on interaction.download (user_id) where user_id <> 0;
+    alter table interaction.video add downloads int8 not null default 0;
+  `,
+  "0012-rankings": `
+    -- A read model of events: numbers of each list by the bucket of time, and their totals.
+    create table interaction.ranking_bucket (
+      video_id int8 not null,
+      -- "shared 24h"
+      list text not null,
+      -- Since 1970, in the length of the list's buckets.
+      bucket int8 not null,
+      n int8 not null,
+      primary key (video_id, list, bucket)
+    );
+    create index ranking_bucket_expiry on interaction.ranking_bucket (list, bucket);
+    create table interaction.ranking_total (
+      video_id int8 not null,
+      list text not null,
+      n int8 not null,
+      primary key (video_id, list)
+    ) with (fillfactor = 70);
+    create index ranking_total_top on interaction.ranking_total (list, n desc, video_id desc);
+    ${wholeJobTable("interaction")}
+    -- What was shared before is ranked too.
+    insert into interaction.job (kind, key) values ('rebuild', 'rankings');
   `,
 };

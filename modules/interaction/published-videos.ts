@@ -15,10 +15,10 @@ export interface PublishedVideo {
 
 export interface PublishedVideos {
   /**
-   * Adds the row of a published video if it has none, and gives its author's id. Error: VIDEO_NOT_FOUND, also when the
+   * Adds the row of a published video if it has none, and gives what is known of it. Error: VIDEO_NOT_FOUND, also when the
    * caller may not see it. With `unpublished` also of one that only its author sees yet.
    */
-  ensureRow(videoId: string, call: ServedCall, also?: { unpublished: boolean }): Promise<string>;
+  ensureRow(videoId: string, call: ServedCall, also?: { unpublished: boolean }): Promise<Video>;
   /** It was deleted. */
   forget(videoId: string): Promise<void>;
 }
@@ -56,7 +56,7 @@ export function createPublishedVideos(
       if (!found || (found.state !== VideoState.PUBLISHED && !unpublished)) throw refusal("VIDEO_NOT_FOUND");
       const { authorId } = found;
       await authorOf.get(videoId, () => add({ videoId, authorId }, call));
-      return authorId;
+      return found;
     },
     forget: authorOf.forget,
   };

@@ -98,6 +98,7 @@ describe("apply", () => {
           pairs.map(({ videoId, userId }) => ({
             reaction: facts.get(`${videoId} ${userId}`) ?? 0,
             kept: false,
+            reposted: false,
           })),
         );
       }),

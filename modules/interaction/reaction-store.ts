@@ -48,7 +48,17 @@ export function reactionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     videoStats: (videoIds: string[]) =>
       db
         .selectFrom("video")
-        .select(["video_id", "likes", "dislikes", "comments", "closed", "bookmarks", "shares"])
+        .select([
+          "video_id",
+          "likes",
+          "dislikes",
+          "comments",
+          "closed",
+          "bookmarks",
+          "reposts",
+          "shares",
+          "downloads",
+        ])
         .where("video_id", "=", sql<string>`any(${videoIds}::int8[])`)
         .execute(),
     userStats: (userIds: string[]) =>
@@ -57,23 +67,28 @@ export function reactionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         .selectAll()
         .where("user_id", "=", sql<string>`any(${userIds}::int8[])`)
         .execute(),
-    /** The reaction of each of these people to the video, and whether they keep it. */
+    /** The reaction of each of these people to the video, and whether they keep and repost it. */
     async opinionsOf(
       pairs: { videoId: string; userId: string }[],
-    ): Promise<{ reaction: StoredReaction; kept: boolean }[]> {
+    ): Promise<{ reaction: StoredReaction; kept: boolean; reposted: boolean }[]> {
       if (pairs.length === 0) return [];
-      // One text with a digit for each: rows cost many times as much to send and read.
+      // One text with a hexadecimal digit for each: rows cost many times as much to send and read.
       const { rows } = await sql<{ digits: string }>`
-        select string_agg((coalesce(r.reaction, 0) + 1 + case when b.id is null then 0 else 3 end)::text, ''
-          order by p.i) as digits
+        select string_agg(to_hex(coalesce(r.reaction, 0) + 1 + case when b.id is null then 0 else 3 end
+          + case when s.id is null then 0 else 6 end), '' order by p.i) as digits
         from unnest(${pairs.map((pair) => pair.videoId)}::int8[], ${pairs.map((pair) => pair.userId)}::int8[])
           with ordinality as p(video_id, user_id, i)
         left join interaction.reaction r on r.video_id = p.video_id and r.user_id = p.user_id
-        left join interaction.bookmark b on b.video_id = p.video_id and b.user_id = p.user_id`.execute(db);
-      return Array.from(rows[0]!.digits, (digit) => ({
-        reaction: ((Number(digit) % 3) - 1) as StoredReaction,
-        kept: Number(digit) >= 3,
-      }));
+        left join interaction.bookmark b on b.video_id = p.video_id and b.user_id = p.user_id
+        left join interaction.repost s on s.video_id = p.video_id and s.user_id = p.user_id`.execute(db);
+      return Array.from(rows[0]!.digits, (digit) => {
+        const both = Number.parseInt(digit, 16);
+        return {
+          reaction: ((both % 3) - 1) as StoredReaction,
+          kept: both % 6 >= 3,
+          reposted: both >= 6,
+        };
+      });
     },
     liked(userId: string, before: string | undefined, limit: number) {
       let rows = db

@@ -18,9 +18,24 @@ export const counts: readonly KeptCount[] = [
     facts: sql`select video_id, count(*) from interaction.bookmark group by 1`,
   },
   {
+    what: "reposts of videos",
+    kept: sql`select video_id, reposts from interaction.video`,
+    facts: sql`select video_id, count(*) from interaction.repost group by 1`,
+  },
+  {
     what: "shares of videos",
     kept: sql`select video_id, shares from interaction.video`,
     facts: sql`select video_id, count(*) from interaction.share group by 1`,
+  },
+  {
+    what: "downloads of videos",
+    kept: sql`select video_id, downloads from interaction.video`,
+    facts: sql`select video_id, count(*) from interaction.download group by 1`,
+  },
+  {
+    what: "ranked videos",
+    kept: sql`select (video_id, list), n from interaction.ranking_total where list not like '% all'`,
+    facts: sql`select (video_id, list), sum(n) from interaction.ranking_bucket group by 1`,
   },
   {
     what: "comments on videos",

@@ -3,6 +3,8 @@ import { reactionsRemoved } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
+import type { Daily } from "./daily-store.ts";
+import type { Mark } from "./mark-store.ts";
 import { removalChunk } from "./rules.ts";
 import type { Tables } from "./tables.ts";
 
@@ -59,27 +61,19 @@ export function removalStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           where video_id = ${videoId}
           returning (select count(*) from gone)`.execute(transaction);
       }),
-    removeBookmarks: (videoId: string) =>
+    /** Of facts that are counted beside the video and have no other consequence. */
+    removeFacts: (
+      videoId: string,
+      { table, count, unique }: Pick<Mark | Daily, "table" | "count" | "unique">,
+    ) =>
       inChunks(videoId, (transaction) =>
         sql<{ count: string }>`
           with gone as (
-            delete from interaction.bookmark where video_id = ${videoId} and user_id in (
-              select user_id from interaction.bookmark where video_id = ${videoId} order by user_id limit ${removalChunk}
-            ) returning user_id
+            delete from ${sql.id("interaction", table)} where (${unique}) in (
+              select ${unique} from ${sql.id("interaction", table)} where video_id = ${videoId} limit ${removalChunk}
+            ) returning video_id
           )
-          update interaction.video set bookmarks = bookmarks - (select count(*) from gone)
-          where video_id = ${videoId}
-          returning (select count(*) from gone)`.execute(transaction),
-      ),
-    removeShares: (videoId: string) =>
-      inChunks(videoId, (transaction) =>
-        sql<{ count: string }>`
-          with gone as (
-            delete from interaction.share where code in (
-              select code from interaction.share where video_id = ${videoId} limit ${removalChunk}
-            ) returning code
-          )
-          update interaction.video set shares = shares - (select count(*) from gone)
+          update interaction.video set ${sql.id(count)} = ${sql.id(count)} - (select count(*) from gone)
           where video_id = ${videoId}
           returning (select count(*) from gone)`.execute(transaction),
       ),

@@ -58,6 +58,6 @@ export function notYours(message: string): DomainError {
   return refusal("NOT_YOURS", message);
 }
 
-export function blockedByAuthor(what: "comments" | "reactions"): DomainError {
+export function blockedByAuthor(what: "comments" | "reactions" | "reposts"): DomainError {
   return refusal("BLOCKED_BY_USER", `The author of this video does not want your ${what}.`);
 }

@@ -9,7 +9,9 @@ export interface Tables {
     dislikes: Generated<string>;
     comments: Generated<string>;
     bookmarks: Generated<string>;
+    reposts: Generated<string>;
     shares: Generated<string>;
+    downloads: Generated<string>;
     last_sequence: Generated<string>;
     last_floor: Generated<string>;
     closed: Generated<boolean>;
@@ -23,8 +25,12 @@ export interface Tables {
     gone: Generated<boolean>;
   };
   reaction: { video_id: string; user_id: string; reaction: StoredKind; id: string };
-  share: { video_id: string; user_id: string; day: string; code: string };
+  share: { video_id: string; user_id: string; day: string; code: string; at_ms: string | null };
+  download: { video_id: string; user_id: string; day: string; guest: string; at_ms: string };
+  ranking_bucket: { video_id: string; list: string; bucket: string; n: string };
+  ranking_total: { video_id: string; list: string; n: string };
   bookmark: { video_id: string; user_id: string; id: string };
+  repost: { video_id: string; user_id: string; id: string };
   comment: {
     video_id: string;
     id: string;

@@ -10,9 +10,11 @@ import { lockVideoIds } from "./video-rows.ts";
 export interface VideoCommand {
   videoId: string;
   userId: string;
+  /** Tells guests apart, who have no account. */
+  guest?: string | undefined;
 }
 
-export const keyOf = ({ videoId, userId }: VideoCommand) => `${videoId} ${userId}`;
+export const keyOf = ({ videoId, userId, guest = "" }: VideoCommand) => `${videoId} ${userId} ${guest}`;
 
 /**
  * Applies many commands in one transaction with facts, counts and events. `change` gets those whose videos are there
@@ -28,7 +30,7 @@ export function applyToVideos<Command extends VideoCommand>(
     transaction: Transaction<Tables>,
     commands: Command[],
     emit: Emit,
-  ) => Promise<{ video_id: string; user_id: string }[]>,
+  ) => Promise<{ video_id: string; user_id: string; guest?: string | undefined }[]>,
 ): Promise<(boolean | undefined | DomainError)[]> {
   return withoutDeleted(
     all,
@@ -41,7 +43,9 @@ export function applyToVideos<Command extends VideoCommand>(
         );
         const there = commands.filter(({ videoId }) => videos.has(videoId));
         const rows = await change(transaction, there, emit);
-        const changed = new Set(rows.map((row) => keyOf({ videoId: row.video_id, userId: row.user_id })));
+        const changed = new Set(
+          rows.map((row) => keyOf({ videoId: row.video_id, userId: row.user_id, guest: row.guest })),
+        );
         return commands.map((command) =>
           videos.has(command.videoId) ? changed.has(keyOf(command)) : undefined,
         );

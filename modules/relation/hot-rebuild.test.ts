@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { rebuildJob } from "#platform/jobs/rebuild.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
-import { rebuildRanking } from "./hot-rebuild.ts";
 import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
 import type { Tables } from "./tables.ts";
@@ -19,7 +19,7 @@ test("a stop does not wait for the rebuild of the ranking, which then changes no
     create trigger slow before delete on relation.hot_user for each statement execute function relation.slow()`);
   const stopping = new AbortController();
   const job = { id: "1", key: "1", attempt: 1, signal: stopping.signal, traceId: "", finish: async () => {} };
-  const rebuilt = rebuildRanking(own.db, hotStore(own.db, Date.now)).run(job);
+  const rebuilt = rebuildJob(own.db, hotStore(own.db, Date.now).rebuild).run(job);
   const outcome = expect(rebuilt).rejects.toMatchObject({ name: "AbortError" });
   const asleep = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
   await expect.poll(async () => (await pool.query(asleep)).rows.length).toBe(1);

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { refusal } from "#contracts/reasons.ts";
 import type { Kysely, Queryable, Transaction } from "#platform/db/database.ts";
 import { setStatementTimeout } from "#platform/db/statement-timeout.ts";
+import { takeTurn as wait } from "#platform/db/take-turn.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import { idAtTime } from "#platform/ids/snowflake.ts";
 import { hotMs } from "./rules.ts";
@@ -21,7 +22,6 @@ export interface HotUser {
 const expiryBatch = 2000;
 /** Any number: writers of the ranking take this lock. */
 const rankingLock = 7_083_812;
-const sliceMs = 5_000;
 
 /**
  * The ranking by followers won: every follow of the last 24 h with the person it counts for, and the totals. Writers
@@ -117,15 +117,7 @@ export function hotStore(db: Kysely<Tables>, now: () => number) {
 export type HotStore = ReturnType<typeof hotStore>;
 
 /** Error: RANKING_BUSY, which is transient for a consumer. */
-async function takeTurn(on: Queryable<Tables>): Promise<void> {
-  await sql`
-    select pg_advisory_xact_lock(${rankingLock})
-    from (select set_config('lock_timeout', ${`${sliceMs}`}, true) offset 0) limited`
-    .execute(on)
-    .catch((error) => {
-      throw error.code === "55P03" ? refusal("RANKING_BUSY") : error;
-    });
-}
+const takeTurn = (on: Queryable<Tables>) => wait(on, rankingLock, () => refusal("RANKING_BUSY"));
 
 /** A person who has won no followers has no row. */
 async function change(on: Queryable<Tables>, follows: { user_id: string }[], by: 1 | -1): Promise<void> {

@@ -1,7 +1,7 @@
 import { RelationService } from "#contracts/gen/relation_pb.ts";
 import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
-import { rebuildKind } from "#platform/jobs/rebuild.ts";
+import { rebuildJob, rebuildKind } from "#platform/jobs/rebuild.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { only } from "#platform/rpc/service.ts";
 import { consumeErasures } from "./account-erasure.ts";
@@ -14,7 +14,6 @@ import { followHandlers } from "./handlers/follow.ts";
 import { listHotUsers } from "./handlers/list-hot-users.ts";
 import { getRelations, getStandings, listBy } from "./handlers/read.ts";
 import { expireRegularly } from "./hot-expiry.ts";
-import { rebuildRanking } from "./hot-rebuild.ts";
 import { hotStore } from "./hot-store.ts";
 import { migrations } from "./migrations.ts";
 import { counts } from "./recount.ts";
@@ -44,7 +43,7 @@ export const relationModule = defineModule<object, Tables>()({
     const erasing = perCall(db, (until) => accountErasureStore(until, events));
     const erasures = consumeErasures(events, erasing);
     const workers = jobs.work({
-      kinds: { [rebuildKind]: rebuildRanking(db, hot) },
+      kinds: { [rebuildKind]: rebuildJob(db, hot.rebuild) },
       concurrency: 1,
     });
     const stopExpiry = expireRegularly(hot, log);

@@ -1,4 +1,7 @@
 import type { Pool } from "pg";
+import { type Kysely, type Transaction, withSignal } from "../db/database.ts";
+import { inTransaction } from "../db/transaction.ts";
+import type { JobKind } from "./workers.ts";
 
 /** The kind of job that rebuilds a read model. Its key is the model's name. */
 export const rebuildKind = "rebuild";
@@ -9,6 +12,22 @@ export interface RebuildState {
   /** Its attempts are used up. */
   dead: boolean;
   lastError: string | null;
+}
+
+/** Rebuilds a read model in one transaction; readers see the old one until the commit. */
+export function rebuildJob<Tables>(
+  db: Kysely<Tables>,
+  rebuild: (on: Transaction<Tables>) => Promise<void>,
+): JobKind {
+  return {
+    maxAttempts: 5,
+    timeoutMs: 600_000,
+    run: (job) =>
+      inTransaction(withSignal(job.signal, db), async (transaction) => {
+        await rebuild(transaction);
+        await job.finish(transaction);
+      }),
+  };
 }
 
 /** Lets the processes that run a module rebuild a read model. A rebuild that is already running continues. */

@@ -31,6 +31,8 @@ interface Memory {
   contested: Set<string>;
   /** By `${video} ${person}`: 1 likes, -1 dislikes, 0 neither. */
   reactions: Map<string, Possible<number>>;
+  /** By `${mark} ${video} ${person}`. */
+  marks: Map<string, Possible<boolean>>;
   comments: Written[];
   messages: Written[];
   /** Published, by id. */
@@ -42,6 +44,7 @@ interface Memory {
 }
 
 const pauseMs = 25;
+export const marks = ["bookmark", "repost", "share"] as const;
 
 /**
  * People who act at random, each one thing after the other and all of them at once, while the server may be killed at
@@ -57,6 +60,7 @@ export function crowd(
     blocks: new Map(),
     contested: new Set(),
     reactions: new Map(),
+    marks: new Map(),
     comments: [],
     messages: [],
     videos: new Map(),
@@ -167,6 +171,19 @@ export function crowd(
     }
   }
 
+  /** Keeps, reposts or shares a video; shares are never taken back. */
+  async function mark(me: Person): Promise<void> {
+    const [videoId] = one([...memory.videos]);
+    const what = one(marks);
+    const value = what === "share" || chance(0.7);
+    const possible = of(memory.marks, `${what} ${videoId} ${me.id}`, false);
+    const path = `/videos/${videoId}/${what}`;
+    if (what !== "share")
+      await attempt(possible, value, () => (value ? me.put(path) : me.delete(path)), [403, 404, 422]);
+    else if ((await ask(() => me.post(`${path}s`)))?.status === 201) possible.clear();
+    if (what === "share") possible.add(true);
+  }
+
   let texts = 0;
   async function comment(me: Person): Promise<void> {
     const [videoId] = one([...memory.videos]);
@@ -221,7 +238,7 @@ export function crowd(
   /** In the proportions in which people act. */
   const habits = [
     ...Array.from({ length: 6 }, () => [follow, react]).flat(),
-    ...Array.from({ length: 3 }, () => [comment, write]).flat(),
+    ...Array.from({ length: 3 }, () => [comment, write, mark]).flat(),
     takeBack,
     read,
     block,

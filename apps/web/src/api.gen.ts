@@ -1001,6 +1001,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rankings/{ranking}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Public videos that were shared or saved most, the most first
+         * @description The last 24 hours to the minute, the last 7 days to the hour, or of all time.
+         */
+        get: {
+            parameters: {
+                query: {
+                    limit: number;
+                    window: "24h" | "7d" | "all";
+                };
+                header?: never;
+                path: {
+                    ranking: "shared" | "downloaded";
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: {
+                                count: number;
+                                video: components["schemas"]["Video"];
+                            }[];
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -2271,6 +2329,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{id}/reposts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Videos that somebody reposts, most recently reposted first
+         * @description A page has fewer videos than `limit` when some are gone, or not public any more.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `nextCursor` of the page before. */
+                    cursor?: string;
+                    limit: number;
+                };
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Video"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{id}/videos": {
         parameters: {
             query?: never;
@@ -3433,6 +3549,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/videos/{id}/repost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Repost somebody else's public video: it is shown on one's profile */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Withdraw one's repost; does nothing if there is none */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Done. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/videos/{id}/shares": {
         parameters: {
             query?: never;
@@ -3665,7 +3857,10 @@ export interface components {
                 bookmarks: number;
                 /** @description Replies included. */
                 comments: number;
+                /** @description Each person, and each address of guests, counts once a day. */
+                downloads: number;
                 likes: number;
+                reposts: number;
                 /** @description Each person counts once a day. */
                 shares: number;
             };
@@ -3690,7 +3885,7 @@ export interface components {
                 userId: string | null;
             }[];
             downloadAllowed: boolean;
-            /** @description The film as a file to save; null until published, and where the author does not allow it. Who may watch it can keep what they watch: this says what the author wishes, and clients offer. */
+            /** @description The film as a file to save, which is counted; null until published, and where the author does not allow it. Who may watch it can keep what they watch: this says what the author wishes, and clients offer. */
             downloadUrl: string | null;
             /** @description It is not published before its author says so, or at `publishAt`; nobody else sees it. */
             draft: boolean;
@@ -3761,6 +3956,8 @@ export interface components {
                 shortSide: number;
                 width: number;
             }[];
+            /** @description Whether the caller reposts it. */
+            reposted: boolean;
             sizeBytes: number;
             /**
              * @description `ready`: a draft that could be published.

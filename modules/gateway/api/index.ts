@@ -18,6 +18,7 @@ import { hotUserRoutes } from "./hot-users.ts";
 import { knownFileRoutes } from "./known-files.ts";
 import { messageRoutes } from "./messages.ts";
 import { profileRoutes } from "./profiles.ts";
+import { rankingRoutes } from "./rankings.ts";
 import { reactionRoutes } from "./reactions.ts";
 import { reportRoutes } from "./reports.ts";
 import { resumableUploadRoutes } from "./resumable-uploads.ts";
@@ -99,6 +100,7 @@ export async function apiV1(app: FastifyInstance, context: GatewayContext): Prom
     await routes.register(followRoutes(context));
     await routes.register(blockRoutes(context));
     await routes.register(hotUserRoutes(context));
+    await routes.register(rankingRoutes(context));
   });
   app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
   // The page names its files by their whole path; this scope knows only its own part.

@@ -68,7 +68,10 @@ export function toApiUser({ user, works, likes, relation }: Person, urls: MediaU
   };
 }
 
-export function toApiVideo({ video, author, stats, reaction, kept, mentions }: VideoView, urls: MediaUrls) {
+export function toApiVideo(
+  { video, author, stats, reaction, kept, reposted, mentions }: VideoView,
+  urls: MediaUrls,
+) {
   return {
     id: video.id,
     title: video.title,
@@ -116,9 +119,12 @@ export function toApiVideo({ video, author, stats, reaction, kept, mentions }: V
       likes: stats?.likes ?? 0,
       comments: stats?.comments ?? 0,
       bookmarks: stats?.bookmarks ?? 0,
+      reposts: stats?.reposts ?? 0,
       shares: stats?.shares ?? 0,
+      downloads: stats?.downloads ?? 0,
     },
     bookmarked: kept,
+    reposted,
     reaction: reactions[reaction],
   };
 }

@@ -5,7 +5,7 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { toApiVideo } from "./present.ts";
 import { answers, IdParams, NoContent, PageQuery, pageOf } from "./schemas.ts";
 
-/** Liking, disliking, keeping, and lists of what is liked and kept. */
+/** Liking, disliking, keeping, reposting, and lists of what is liked, kept and reposted. */
 export function reactionRoutes({
   interaction,
   composer,
@@ -48,16 +48,20 @@ export function reactionRoutes({
         },
       );
     }
-    for (const [method, kept, summary] of [
-      ["PUT", true, "Keep a video, to find it again in one's own bookmarks"],
-      ["DELETE", false, "Keep a video no longer; does nothing if it is not kept"],
+    for (const [method, marked, path, summary] of [
+      ["PUT", true, "bookmark", "Keep a video, to find it again in one's own bookmarks"],
+      ["DELETE", false, "bookmark", "Keep a video no longer; does nothing if it is not kept"],
+      ["PUT", true, "repost", "Repost somebody else's public video: it is shown on one's profile"],
+      ["DELETE", false, "repost", "Withdraw one's repost; does nothing if there is none"],
     ] as const) {
       app.route({
         method,
-        url: "/videos/:id/bookmark",
+        url: `/videos/:id/${path}`,
         schema: { summary, tags: ["reactions"], params: IdParams, response: answers({ 204: NoContent }) },
         handler: async (request, reply) => {
-          await interaction.setBookmark({ videoId: request.params.id, kept }, callOf(request));
+          const videoId = request.params.id;
+          if (path === "bookmark") await interaction.setBookmark({ videoId, kept: marked }, callOf(request));
+          else await interaction.setRepost({ videoId, reposted: marked }, callOf(request));
           return reply.code(204).send(null);
         },
       });
@@ -80,6 +84,30 @@ export function reactionRoutes({
         const { videoIds, next } = await interaction.listBookmarks({ before: cursor, limit }, call);
         const urls = urlsFor(request);
         const views = await composer.videoViewsById(videoIds, call);
+        return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
+      },
+    );
+    app.get(
+      "/users/:id/reposts",
+      {
+        schema: {
+          summary: "Videos that somebody reposts, most recently reposted first",
+          description: "A page has fewer videos than `limit` when some are gone, or not public any more.",
+          tags: ["reactions"],
+          params: IdParams,
+          querystring: PageQuery,
+          response: answers({ 200: pageOf("Video") }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { cursor = "", limit } = request.query;
+        const { videoIds, next } = await interaction.listReposts(
+          { userId: request.params.id, before: cursor, limit },
+          call,
+        );
+        const urls = urlsFor(request);
+        const views = await composer.publicVideoViews(videoIds, call);
         return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
       },
     );

@@ -250,8 +250,8 @@ const Video = Type.Object(
     downloadUrl: nullableText(
       Type.String({
         description:
-          "The film as a file to save; null until published, and where the author does not allow it. Who may watch it " +
-          "can keep what they watch: this says what the author wishes, and clients offer.",
+          "The film as a file to save, which is counted; null until published, and where the author does not allow it. " +
+          "Who may watch it can keep what they watch: this says what the author wishes, and clients offer.",
       }),
     ),
     held: Type.Boolean({
@@ -262,9 +262,12 @@ const Video = Type.Object(
       likes: Type.Integer(),
       comments: Type.Integer({ description: "Replies included." }),
       bookmarks: Type.Integer(),
+      reposts: Type.Integer(),
       shares: Type.Integer({ description: "Each person counts once a day." }),
+      downloads: Type.Integer({ description: "Each person, and each address of guests, counts once a day." }),
     }),
     bookmarked: Type.Boolean({ description: "Whether the caller keeps it; nobody else is told." }),
+    reposted: Type.Boolean({ description: "Whether the caller reposts it." }),
     reaction: Type.Unsafe<"like" | "dislike" | null>({
       type: ["string", "null"],
       enum: ["like", "dislike", null],

@@ -26,6 +26,8 @@ export interface Composer {
   unblockedPeople(ids: string[], call: PublicCall): Promise<Person[]>;
   /** For lists of one person's likes: leaves out what only those with the link may find, except for that person. */
   likedVideoViews(ids: string[], ownerId: string, call: PublicCall): Promise<VideoView[]>;
+  /** For lists that are the same for everybody: leaves out what is not public, and whose author there is a block with. */
+  publicVideoViews(ids: string[], call: PublicCall): Promise<VideoView[]>;
   /** For feeds: leaves out what is not in feeds, and what the caller marked as not for them. */
   feedVideoViews(ids: string[], call: PublicCall): Promise<VideoView[]>;
   /** A person whose record is already loaded. */
@@ -49,6 +51,10 @@ export function createComposer(
     likedVideoViews: async (ids, ownerId, call) =>
       (await videoViewsById(ids, call)).filter(
         ({ video }) => isListed(video) || ownerId === call.callerId || video.authorId === call.callerId,
+      ),
+    publicVideoViews: async (ids, call) =>
+      (await videoViewsById(ids, call)).filter(
+        ({ video, author }) => isPublic(video.visibility) && isUnblocked(author, call),
       ),
     feedVideoViews: async (ids, call) =>
       (await videoViewsById(ids, call)).filter(

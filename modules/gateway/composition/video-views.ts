@@ -17,6 +17,8 @@ export interface VideoView {
   reaction: Reaction;
   /** Whether the caller keeps it. */
   kept: boolean;
+  /** Whether the caller reposts it. */
+  reposted: boolean;
   /** Ids of people whom it mentions, by the key of their user name. */
   mentions: ReadonlyMap<string, string>;
 }
@@ -29,8 +31,8 @@ export function createVideoViews(
   optional: OptionalPart,
 ) {
   const reactionsOf = coalesce(async (people: { userId: string; videoIds: string[] }[], call) => {
-    const { opinions, kept } = await interaction.getOpinions({ people }, call);
-    return people.map((_, i) => ({ reactions: opinions[i], kept: kept[i] }));
+    const { opinions, kept, reposted } = await interaction.getOpinions({ people }, call);
+    return people.map((_, i) => ({ reactions: opinions[i], kept: kept[i], reposted: reposted[i] }));
   });
 
   async function videoViews(videos: Video[], call: PublicCall): Promise<VideoView[]> {
@@ -64,6 +66,7 @@ export function createVideoViews(
           stats: stats?.get(video.id),
           reaction: own?.reactions?.[i] ?? 0,
           kept: own?.kept?.[i] === 1,
+          reposted: own?.reposted?.[i] === 1,
           mentions,
         },
       ];

@@ -47,6 +47,8 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/videos/:id/dislike",
       "PUT /api/v1/videos/:id/bookmark",
       "DELETE /api/v1/videos/:id/bookmark",
+      "PUT /api/v1/videos/:id/repost",
+      "DELETE /api/v1/videos/:id/repost",
       "POST /douyin/favorite/action",
     ],
   },
@@ -92,6 +94,8 @@ export const limitTable: Row[] = [
   // Each looks up whom the texts mention.
   { name: "changes of videos", burst: 30, perMinute: 10, routes: ["PATCH /api/v1/videos/:id"] },
   { name: "shares", burst: 60, perMinute: 30, routes: ["POST /api/v1/videos/:id/shares"] },
+  // Many may be behind one address.
+  { name: "downloads", burst: 600, perMinute: 300, routes: ["GET /media/download/:videoId"] },
   // Of 1 GB in pieces of 2 MB, say, and asking for the offset may finish an upload.
   {
     name: "pieces of uploads",

@@ -8,7 +8,15 @@ type Service = keyof GatewayClients;
 /** What a page can do without; the header `douya-missing` names it, and an operator can switch it off. */
 export type Part = Extract<
   Switch,
-  "reactions" | "likes" | "works" | "relations" | "messages" | "read" | "preview" | "first-screen"
+  | "reactions"
+  | "likes"
+  | "works"
+  | "relations"
+  | "downloads"
+  | "messages"
+  | "read"
+  | "preview"
+  | "first-screen"
 >;
 
 /** Who may ask, and by which service's tokens that is known. */
@@ -94,6 +102,12 @@ const routeTable: Record<string, RoutePolicy> = {
     ...sheddable,
     ...aVideo,
   }),
+  "GET /api/v1/users/:id/reposts": row(guest, "interaction video user", {
+    switch: "reposts",
+    ...list,
+    ...sheddable,
+    ...aVideo,
+  }),
   "GET /api/v1/users/:id/following": row(guest, "relation user", {
     switch: "people-lists",
     ...list,
@@ -118,6 +132,13 @@ const routeTable: Record<string, RoutePolicy> = {
     ...list,
     ...sheddable,
     ...aPerson,
+  }),
+
+  "GET /api/v1/rankings/:ranking": row(guest, "interaction video user", {
+    switch: "rankings",
+    ...list,
+    ...sheddable,
+    ...aVideo,
   }),
 
   // Videos.
@@ -150,6 +171,8 @@ const routeTable: Record<string, RoutePolicy> = {
   "DELETE /api/v1/videos/:id/dislike": row(person, "interaction"),
   "PUT /api/v1/videos/:id/bookmark": row(person, "interaction"),
   "DELETE /api/v1/videos/:id/bookmark": row(person, "interaction"),
+  "PUT /api/v1/videos/:id/repost": row(person, "interaction"),
+  "DELETE /api/v1/videos/:id/repost": row(person, "interaction"),
   "POST /api/v1/videos/:id/shares": row(person, "interaction"),
   "GET /api/v1/shares/:code": row(guest, "interaction video user", aVideo),
   "GET /api/v1/videos/:id/comments": row(guest, "interaction user", {
@@ -219,6 +242,7 @@ const routeTable: Record<string, RoutePolicy> = {
 
   // Films and pages; they are shown whatever is missing, films as long as it is known that they are public.
   "GET /media/:namespace/:file": row(anybody, "", essential),
+  "GET /media/download/:videoId": row(anybody, "video", { ...essential, without: ["downloads"] }),
   "GET /media/default/:kind/:file": row(anybody, "", essential),
   "GET /media/hls/:videoId/:playlist": row(anybody, "video", essential),
   "GET /": row(anybody, "", aPage),

@@ -1,15 +1,20 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Video } from "#contracts/gen/video_pb.ts";
+import { type Video, VideoState } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { type BlobKey, type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
 import type { Validity } from "#platform/cache/validity.ts";
+import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import type { Logger } from "#platform/observe/log.ts";
+import { signerOf } from "#platform/seal/signer.ts";
+import { optionalPart } from "../composition/optional-part.ts";
 import type { PublicParts } from "../composition/public-parts.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { defaultAvatar, defaultBackground } from "./default-picture.ts";
+import { downloadPath, isPublic } from "./media-urls.ts";
 
 /** Only files made for display are served; a source that is not playable has another extension. */
 const contentTypes: Record<string, string> = { mp4: "video/mp4", jpg: "image/jpeg" };
@@ -28,10 +33,23 @@ const alwaysOpen = "picture/";
 /** Blobs by name, and the default pictures. */
 export async function mediaRoutes(
   app: FastifyInstance,
-  { blobs, video, signed }: Pick<GatewayContext, "blobs" | "video" | "signed">,
-  parts: Pick<PublicParts, "openBlobs">,
-  validity: Validity,
+  {
+    blobs,
+    video,
+    interaction,
+    signed,
+    limits,
+  }: Pick<GatewayContext, "blobs" | "video" | "interaction" | "signed" | "limits">,
+  {
+    parts,
+    validity,
+    secret,
+    log,
+  }: { parts: Pick<PublicParts, "openBlobs">; validity: Validity; secret: string; log: Logger },
 ): Promise<void> {
+  const optional = optionalPart(log);
+  /** So that no address can be told from what is stored. */
+  const guests = signerOf(secret, "guests who download");
   /** How a blob may be kept by the one who asks; undefined if they may not have it. */
   async function cachingOf(key: BlobKey, request: FastifyRequest): Promise<string | undefined> {
     if (key.startsWith(alwaysOpen)) return forEver;
@@ -65,20 +83,55 @@ export async function mediaRoutes(
       if (!isBlobKey(key) || !type) throw refusal("NOT_FOUND");
       const caching = await cachingOf(key, request);
       if (!caching) throw refusal("NOT_FOUND");
-      const { download } = request.query as Record<string, unknown>;
-      const disposition = download === "1" ? `attachment; filename="douya-${key.slice(-16)}"` : undefined;
-      // Our own pages may load from nowhere else.
-      const ofOurPage = request.headers["sec-fetch-site"] === "same-origin";
-      const shown = { type, caching, ...(disposition && { disposition }) };
-      // What is not for everybody stays here, since a link outlives a change of who may see it; links are for GET.
-      const mayLink = !ofOurPage && caching !== forOne && request.method === "GET";
-      const link = mayLink ? await blobs.linkTo?.(key, shown) : undefined;
-      // For less long than the link lasts; whether it is still for everybody is asked with the next one.
-      if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
-      if (disposition) reply.header("content-disposition", disposition);
-      return sendBlob(blobs, { key, type, caching }, request, reply);
+      return serve({ key, type, caching }, request, reply);
     },
   });
+  /** A film as a file. Whose it is counted for is in the signature; without one, or with an old one, it is a guest. */
+  app.route<{ Params: { videoId: string } }>({
+    method: ["GET", "HEAD"],
+    url: "/media/download/:videoId",
+    handler: async (request, reply) => {
+      const { videoId } = request.params;
+      const pass = signed.passIn(downloadPath(videoId), request.query);
+      const call = { ...callOf(request), callerId: pass?.viewerId };
+      const [found] = isId(videoId) ? (await video.getVideos({ ids: [videoId] }, call)).videos : [];
+      if (!found?.playKey || found.state !== VideoState.PUBLISHED) throw refusal("VIDEO_NOT_FOUND");
+      if (!found.downloadAllowed) throw refusal("DOWNLOADS_NOT_ALLOWED");
+      if (request.method === "GET" && !continues(request)) {
+        await limits.take(request);
+        const guest = guests.sign(
+          `${videoId} ${new Date().toISOString().slice(0, 10)} ${addressKey(request.ip)}`,
+        );
+        await optional(call, "downloads", () => interaction.countDownload({ videoId, guest }, call));
+      }
+      const disposition = `attachment; filename="douya-${found.playKey.slice(-16)}"`;
+      const caching = isPublic(found.visibility) ? whileOpen : forOne;
+      return serve({ key: found.playKey, type: contentTypes.mp4!, caching, disposition }, request, reply);
+    },
+  });
+
+  async function serve(
+    blob: { key: BlobKey; type: string; caching: string; disposition?: string },
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
+    const { key, type, caching, disposition } = blob;
+    // Our own pages may load from nowhere else.
+    const ofOurPage = request.headers["sec-fetch-site"] === "same-origin";
+    const shown = { type, caching, ...(disposition && { disposition }) };
+    // What is not for everybody stays here, since a link outlives a change of who may see it; links are for GET.
+    const mayLink = !ofOurPage && caching !== forOne && request.method === "GET";
+    const link = mayLink ? await blobs.linkTo?.(key, shown) : undefined;
+    // For less long than the link lasts; whether it is still for everybody is asked with the next one.
+    if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
+    if (disposition) reply.header("content-disposition", disposition);
+    return sendBlob(blobs, { key, type, caching }, request, reply);
+  }
+}
+
+/** Asks for the rest of a file that it has begun to load. */
+function continues({ headers: { range } }: FastifyRequest): boolean {
+  return range !== undefined && !range.startsWith("bytes=0-");
 }
 
 function shows({ playKey, coverKey, pictures }: Video, key: BlobKey): boolean {

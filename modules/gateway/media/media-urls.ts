@@ -9,7 +9,7 @@ export interface MediaUrls {
   origin: string;
   /** What a video shows; signed for the viewer if it is not public, or not yet. */
   ofVideo(video: Pick<Video, "id" | "visibility" | "state">, key: BlobKey): string;
-  /** The film of a video, to be saved. */
+  /** The film of a video, to be saved; signed for the viewer, since who saves it is counted. */
   download(video: Pick<Video, "id" | "visibility" | "state" | "playKey">): string;
   /** The playlist of all rungs of a video; null where there are none, or they are not for everybody. */
   hls(video: Pick<Video, "id" | "visibility" | "state" | "renditions">): string | null;
@@ -28,8 +28,9 @@ export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string 
     origin,
     ofVideo,
     download(video) {
-      const url = ofVideo(video, video.playKey);
-      return `${url}${url.includes("?") ? "&" : "?"}download=1`;
+      const path = downloadPath(video.id);
+      const named = viewerId !== undefined || !isOpen(video);
+      return `${origin}/media/${path}${named ? signed.queryFor(path, { videoId: video.id, viewerId }) : ""}`;
     },
     hls: (video) =>
       isOpen(video) && video.renditions.length > 0 ? `${origin}/media/hls/${video.id}/master.m3u8` : null,
@@ -41,6 +42,9 @@ export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string 
       user.backgroundKey ? blob(user.backgroundKey) : `${origin}/media/default/background/${user.id}.png`,
   };
 }
+
+/** Below /media; what its signature is for. */
+export const downloadPath = (videoId: string): string => `download/${videoId}`;
 
 /** Whether its files are for everybody. */
 const isOpen = ({ visibility, state }: Pick<Video, "visibility" | "state">): boolean =>

@@ -14,7 +14,7 @@ interface MediaPass {
 }
 
 /**
- * Signed, short-lived queries of media URLs, for what is not public. They are no permission: they tell for whom a URL
+ * Signed, short-lived queries of media URLs, for what is not public, and for downloads. They are no permission: they tell for whom a URL
  * was made, and whether this person may see the video is asked again with each request.
  */
 export interface SignedMedia {

@@ -46,7 +46,7 @@ export function commentHandlers(
       const authorId = requireCaller(call);
       const text = checkComment(request.text);
       const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
-      const videoAuthorId = await videos.ensureRow(request.videoId, call);
+      const { authorId: videoAuthorId } = await videos.ensureRow(request.videoId, call);
       const blocked = await blocks(videoAuthorId, authorId, call);
       if (request.replyToId && !isId(request.replyToId)) throw refusal("COMMENT_NOT_FOUND");
       const replyToId = request.replyToId || undefined;

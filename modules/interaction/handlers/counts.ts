@@ -23,7 +23,9 @@ export function getVideoStats(store: StoreFor<ReactionStore>): Service["getVideo
       dislikes: Number(rows.get(videoId)?.dislikes ?? 0),
       comments: Number(rows.get(videoId)?.comments ?? 0),
       bookmarks: Number(rows.get(videoId)?.bookmarks ?? 0),
+      reposts: Number(rows.get(videoId)?.reposts ?? 0),
       shares: Number(rows.get(videoId)?.shares ?? 0),
+      downloads: Number(rows.get(videoId)?.downloads ?? 0),
       commentsClosed: rows.get(videoId)?.closed ?? false,
     }));
     return { stats };
@@ -38,7 +40,8 @@ export function getOpinions(store: StoreFor<ReactionStore>): Service["getOpinion
     );
     const found = await store(call).opinionsOf(pairs);
     const reactions = Uint8Array.from(found, ({ reaction }) => reactionOf(reaction));
-    const marks = Uint8Array.from(found, ({ kept }) => Number(kept));
+    const bookmarks = Uint8Array.from(found, ({ kept }) => Number(kept));
+    const reposts = Uint8Array.from(found, ({ reposted }) => Number(reposted));
     const ofEach = (all: Uint8Array) => {
       let end = 0;
       return people.map(({ videoIds }) => {
@@ -46,7 +49,7 @@ export function getOpinions(store: StoreFor<ReactionStore>): Service["getOpinion
         return all.slice(end - videoIds.length, end);
       });
     };
-    return { opinions: ofEach(reactions), kept: ofEach(marks) };
+    return { opinions: ofEach(reactions), kept: ofEach(bookmarks), reposted: ofEach(reposts) };
   };
 }
 

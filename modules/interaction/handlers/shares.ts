@@ -6,8 +6,8 @@ import type { PerCall } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
+import { type CodeStore, type DailyCommand, type DailyStore, dayOf } from "../daily-store.ts";
 import type { PublishedVideos } from "../published-videos.ts";
-import type { ShareCommand, ShareStore } from "../share-store.ts";
 
 type Service = Handlers<typeof InteractionService>;
 
@@ -21,10 +21,11 @@ function newCode(): string {
 
 /** Links that people give to others, and what they lead to. */
 export function shareHandlers(
-  store: PerCall<ShareStore>,
+  store: PerCall<DailyStore>,
+  codes: PerCall<CodeStore>,
   videos: PublishedVideos,
 ): Pick<Service, "shareVideo" | "resolveShare"> {
-  const apply = createBatcher((commands: ShareCommand[], batch) => store(batch).apply(commands), {
+  const apply = createBatcher((commands: DailyCommand[], batch) => store(batch).apply(commands), {
     parallel: 2,
     conflict: ({ videoId, userId }) => `${videoId} ${userId}`,
   });
@@ -32,16 +33,16 @@ export function shareHandlers(
     async shareVideo({ videoId }, call) {
       const userId = requireCaller(call);
       await videos.ensureRow(videoId, call);
-      const day = new Date().toISOString().slice(0, 10);
-      const command = { videoId, userId, day, code: newCode(), traceId: call.traceId };
+      const atMs = Date.now();
+      const command = { videoId, userId, atMs, label: newCode(), traceId: call.traceId };
       const changed = await apply(command, call);
       if (changed instanceof DomainError) throw changed;
-      const code = changed ? command.code : await store(call).codeOf(videoId, userId, day);
+      const code = changed ? command.label : await codes(call).codeOf(videoId, userId, dayOf(atMs));
       if (code === undefined) throw refusal("VIDEO_NOT_FOUND");
       return { code };
     },
     async resolveShare({ code }, call) {
-      const found = codeForm.test(code) ? await store.reading(call).videoOf(code) : undefined;
+      const found = codeForm.test(code) ? await codes.reading(call).videoOf(code) : undefined;
       return { videoId: found ?? "" };
     },
   };

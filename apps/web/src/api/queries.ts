@@ -73,6 +73,21 @@ export const userLikesQuery = (api: Api, id: string) =>
     ...paging,
   });
 
+export const repostsKey = (userId: string) => ["user", userId, "reposts"];
+
+export const repostsQuery = (api: Api, id: string) =>
+  infiniteQueryOptions({
+    queryKey: repostsKey(id),
+    queryFn: ({ pageParam, signal }) =>
+      take(
+        api.GET("/api/v1/users/{id}/reposts", {
+          params: { path: { id }, query: pageOf(GRID_PAGE, pageParam) },
+          signal,
+        }),
+      ),
+    ...paging,
+  });
+
 /** Of what the viewer keeps. */
 export const BOOKMARKS = ["me", "bookmarks"];
 

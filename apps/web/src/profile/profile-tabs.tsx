@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useLocation, useSearch } from "wouter";
-import { bookmarksQuery, userLikesQuery } from "../api/queries.ts";
+import { bookmarksQuery, repostsQuery, userLikesQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import type { User } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -20,13 +20,13 @@ interface Props {
   children: ReactNode;
 }
 
-const tabs = ["works", "likes", "bookmarks"] as const;
+const tabs = ["works", "likes", "reposts", "bookmarks"] as const;
 
-/** A person's videos, their likes and what they keep. Part of the address, so that going back shows the same tab. */
+/** A person's videos, their likes, what they repost and what they keep. Part of the address, so that going back shows the same tab. */
 export function ProfileTabs({ user, noLikes, own = false, children }: Props) {
   const { t } = useI18n();
   const [path, navigate] = useLocation();
-  const names = { works: t.works, likes: t.liked, bookmarks: t.bookmarks };
+  const names = { works: t.works, likes: t.liked, reposts: t.reposts, bookmarks: t.bookmarks };
   const shown = tabs.filter((tab) => own || tab !== "bookmarks");
   const asked = new URLSearchParams(useSearch()).get("tab");
   const tab = shown.find((one) => one === asked) ?? "works";
@@ -39,7 +39,10 @@ export function ProfileTabs({ user, noLikes, own = false, children }: Props) {
         options={shown.map((one) => [one, names[one]] as const)}
         onChange={(to) => navigate(to === "works" ? path : `${path}?tab=${to}`, { replace: true })}
       />
-      {tab === "works" ? children : tab === "likes" ? <Liked user={user} empty={noLikes} /> : <Bookmarks />}
+      {tab === "works" && children}
+      {tab === "likes" && <Liked user={user} empty={noLikes} />}
+      {tab === "reposts" && <Reposts user={user} />}
+      {tab === "bookmarks" && <Bookmarks />}
     </>
   );
 }
@@ -54,6 +57,20 @@ function Liked({ user, empty }: { user: User; empty: ReactNode }) {
       query={videos}
       tile={(video) => <VideoTile video={video} likedBy={user.id} />}
       empty={empty}
+    />
+  );
+}
+
+function Reposts({ user }: { user: User }) {
+  const { t } = useI18n();
+  const { api } = useServices();
+  const videos = useInfiniteQuery(repostsQuery(api, user.id));
+  return (
+    <VideoGrid
+      label={t.reposts}
+      query={videos}
+      tile={(video) => <VideoTile video={video} reposted />}
+      empty={<Notice title={t.noRepostsTitle} body={t.noRepostsBody} />}
     />
   );
 }

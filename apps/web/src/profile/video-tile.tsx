@@ -7,14 +7,15 @@ import { KEPT, LIKED_BY } from "../video/liked-by.ts";
 import { placeholder } from "../video/placeholder.ts";
 import { VisibilityMark } from "../video/visibility-mark.tsx";
 
-/** The list in which a video is found, of several authors: somebody's likes, or what the viewer keeps. */
+/** The list in which a video is found, of several authors: somebody's likes or reposts, or what the viewer keeps. */
 interface Found {
   likedBy?: string;
   kept?: boolean;
+  reposted?: boolean;
 }
 
 /** A cover that links to its video; with the author in lists of several authors. */
-export function VideoTile({ video, likedBy, kept }: { video: Video } & Found) {
+export function VideoTile({ video, likedBy, kept, reposted }: { video: Video } & Found) {
   const { t, format } = useI18n();
   const pictures = video.pictures.length;
   return (
@@ -37,7 +38,7 @@ export function VideoTile({ video, likedBy, kept }: { video: Video } & Found) {
           <HeartIcon size={15} />
           {format.count(video.counts.likes)} <span className="unseen">{t.likes}</span>
         </span>
-        {likedBy || kept ? (
+        {likedBy || kept || reposted ? (
           <span className="tile-title" dir="auto">
             {video.author.name}
           </span>

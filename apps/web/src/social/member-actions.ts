@@ -1,6 +1,6 @@
 /** What only people with an account can do. */
 export const memberActions = [
-  ...(["like", "dislike", "bookmark", "follow", "comment", "message", "block", "report"] as const),
+  ...(["like", "dislike", "bookmark", "repost", "follow", "comment", "message", "block", "report"] as const),
   ...(["upload", "profile", "following"] as const),
 ];
 export type MemberAction = (typeof memberActions)[number];

@@ -8,13 +8,17 @@ export function withReaction(video: Video, reaction: Reaction): Video {
   return { ...video, reaction, counts: { ...video.counts, likes: Math.max(0, video.counts.likes + by) } };
 }
 
-/** The video with the viewer's bookmark, and the count that follows from it. */
-export function withBookmark(video: Video, bookmarked: boolean): Video {
-  const by = Number(bookmarked) - Number(video.bookmarked);
+export type Mark = "bookmark" | "repost";
+
+/** The video with the viewer's mark, and the count that follows from it. */
+export function withMark(video: Video, mark: Mark, to: boolean): Video {
+  const [flag, count] =
+    mark === "bookmark" ? (["bookmarked", "bookmarks"] as const) : (["reposted", "reposts"] as const);
+  const by = Number(to) - Number(video[flag]);
   return {
     ...video,
-    bookmarked,
-    counts: { ...video.counts, bookmarks: Math.max(0, video.counts.bookmarks + by) },
+    [flag]: to,
+    counts: { ...video.counts, [count]: Math.max(0, video.counts[count] + by) },
   };
 }
 

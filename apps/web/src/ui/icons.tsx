@@ -185,6 +185,11 @@ export const HeartIcon = (props: IconProps) => (
     <path d="M12 20.6c-.4 0-.7-.1-1-.4C6.2 16.100 2.500 12.900 2.500 8.900A5.1 5.1 0 0 1 7.7 3.700c1.700 0 3.300.9 4.300 2.300 1-1.400 2.600-2.300 4.300-2.300a5.1 5.1 0 0 1 5.200 5.200c0 4-3.700 7.200-8.500 11.300-.3.300-.6.4-1 .4z" />
   </Icon>
 );
+export const RepostIcon = (props: IconProps) => (
+  <Icon {...props}>
+    <path d="M17 3l4 4-4 4M21 7H8a4 4 0 0 0-4 4v1M7 21l-4-4 4-4M3 17h13a4 4 0 0 0 4-4v-1" />
+  </Icon>
+);
 export const BookmarkIcon = (props: IconProps) => (
   <Icon {...props} filled>
     <path d="M7 3h10a2 2 0 0 1 2 2v15c0 .8-.9 1.300-1.600.8L12 17l-5.400 3.800c-.7.5-1.600 0-1.600-.8V5a2 2 0 0 1 2-2z" />

@@ -4,8 +4,8 @@ import { useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useCommentsOpen } from "../comments/use-comments-open.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { useBookmark } from "../social/use-bookmark.ts";
 import { useFollow } from "../social/use-follow.ts";
+import { useMark } from "../social/use-mark.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import {
@@ -31,7 +31,7 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
   const { muted, toggle } = useSound();
   const { open, show, hide } = useCommentsOpen();
   const react = useReaction(video);
-  const keep = useBookmark(video);
+  const keep = useMark(video, "bookmark");
   const share = useShare(`/video/${video.id}`, video.title);
   const isMember = useUser() !== null;
   const [menu, setMenu] = useState(false);

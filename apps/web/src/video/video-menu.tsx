@@ -7,12 +7,12 @@ import { ReasonDialog } from "../moderation/reason-dialog.tsx";
 import { type ChangeStep, ChangeVideo } from "../profile/change-video.tsx";
 import { DeleteVideo } from "../profile/delete-video.tsx";
 import { EditVideo } from "../profile/edit-video.tsx";
-import { useBookmark } from "../social/use-bookmark.ts";
 import { useHold } from "../social/use-hold.ts";
+import { useMark } from "../social/use-mark.ts";
 import { useNotForMe } from "../social/use-not-for-me.ts";
 import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
-import { BookmarkIcon, DownloadIcon, LockIcon, PersonIcon, ThumbDownIcon } from "../ui/icons.tsx";
+import { BookmarkIcon, DownloadIcon, LockIcon, PersonIcon, RepostIcon, ThumbDownIcon } from "../ui/icons.tsx";
 import { PlaybackChoice, PlaybackRows, type PlaybackStep } from "./playback-menu.tsx";
 import { ShareLink } from "./share-link.tsx";
 import { useVideoPath } from "./use-share.ts";
@@ -50,6 +50,7 @@ export default function VideoMenu({ video, onClose }: Props) {
       <div className="menu">
         {video.kind === "video" && <PlaybackRows video={video} onStep={setStep} onClose={onClose} />}
         <Keep video={video} onClose={onClose} />
+        {!own && video.visibility === "public" && <Repost video={video} onClose={onClose} />}
         {!own && <NotForMe video={video} onClose={onClose} />}
         <ShareLink path={path} title={video.title} text={t.copyLink} onClose={onClose} />
         {video.downloadUrl && (
@@ -81,7 +82,7 @@ export default function VideoMenu({ video, onClose }: Props) {
 
 function Keep({ video, onClose }: Props) {
   const { t } = useI18n();
-  const keep = useBookmark(video);
+  const keep = useMark(video, "bookmark");
   return (
     <button
       type="button"
@@ -93,6 +94,26 @@ function Keep({ video, onClose }: Props) {
     >
       <BookmarkIcon />
       {t.bookmark}
+    </button>
+  );
+}
+
+function Repost({ video, onClose }: Props) {
+  const { t, format } = useI18n();
+  const repost = useMark(video, "repost");
+  const { reposts } = video.counts;
+  return (
+    <button
+      type="button"
+      aria-pressed={video.reposted}
+      onClick={() => {
+        onClose();
+        repost(!video.reposted);
+      }}
+    >
+      <RepostIcon />
+      {t.repost}
+      {reposts > 0 && ` · ${format.count(reposts)}`}
     </button>
   );
 }

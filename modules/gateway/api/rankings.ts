@@ -1,0 +1,57 @@
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import Type from "typebox";
+import { Ranking, RankingWindow } from "#contracts/gen/interaction_pb.ts";
+import { callOf } from "../edge/request-call.ts";
+import type { GatewayContext } from "../gateway-context.ts";
+import { toApiVideo } from "./present.ts";
+import { answers } from "./schemas.ts";
+
+const rankings = { shared: Ranking.SHARED, downloaded: Ranking.DOWNLOADED } as const;
+const windows = { "24h": RankingWindow.DAY, "7d": RankingWindow.WEEK, all: RankingWindow.ALL } as const;
+const oneOf = <Name extends string>(of: Record<Name, unknown>, more: object = {}) =>
+  Type.Unsafe<Name>({ type: "string", enum: Object.keys(of), ...more });
+/** Some of the ranked videos are not shown: they are not public, or there is a block. */
+const spare = 2;
+
+/** Videos by what people do with them. */
+export function rankingRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      "/rankings/:ranking",
+      {
+        schema: {
+          summary: "Public videos that were shared or saved most, the most first",
+          description: "The last 24 hours to the minute, the last 7 days to the hour, or of all time.",
+          tags: ["rankings"],
+          params: Type.Object({ ranking: oneOf(rankings) }),
+          querystring: Type.Object({
+            window: oneOf(windows, { default: "24h" }),
+            limit: Type.Integer({ minimum: 1, maximum: 50, default: 20 }),
+          }),
+          response: answers({
+            200: Type.Object({
+              items: Type.Array(Type.Object({ video: Type.Ref("Video"), count: Type.Integer() })),
+            }),
+          }),
+        },
+      },
+      async (request) => {
+        const call = callOf(request);
+        const { window, limit } = request.query;
+        const ranking = rankings[request.params.ranking];
+        const { videos } = await interaction.listRanking(
+          { ranking, window: windows[window], limit: spare * limit },
+          call,
+        );
+        const counts = new Map(videos.map(({ videoId, count }) => [videoId, count]));
+        const views = await composer.publicVideoViews([...counts.keys()], call);
+        const urls = urlsFor(request);
+        return {
+          items: views
+            .slice(0, limit)
+            .map((view) => ({ video: toApiVideo(view, urls), count: counts.get(view.video.id)! })),
+        };
+      },
+    );
+  };
+}
