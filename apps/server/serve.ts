@@ -16,6 +16,7 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
 import type { Dependency } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
+import { admissionsOf } from "./admissions-of.ts";
 import { clusterSecret } from "./cluster-secret.ts";
 import type { Config } from "./config.ts";
 import { type DatabaseDuties, startDuties } from "./database-duties.ts";
@@ -258,6 +259,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
           service: module.service!,
           handlers: running.get(module.name)!.handlers,
           callers: callersOf(module.name),
+          admissionOf: admissionsOf(module, protect),
         }));
       if (offers.length === 0) return undefined;
       const { rpcHost: host, rpcPort: port } = config;
