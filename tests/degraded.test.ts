@@ -134,4 +134,21 @@ describe("several processes", () => {
     await server.deployment.restart("feed");
     await untilTold(server.origin, "consumers", undefined);
   });
+
+  test("without a process of feed, feeds are refused before the database is asked anything", async () => {
+    const feeds = [`${server.origin}/api/v1/feed`, `${server.origin}/douyin/feed/`];
+    const answers = () => Promise.all(feeds.map((url) => send<object>("GET", url)));
+    // Whatever can be kept is kept.
+    expect((await answers()).map(({ status }) => status)).toEqual([200, 200]);
+    await server.deployment.programOf("feed").kill();
+    const refused = async () => (await answers()).map(({ status, text }) => `${status} ${text}`).join();
+    const unavailable = /^503 .*"(FEED|VIDEO)_UNAVAILABLE".*,503 /;
+    await until("it is known that it is away", async () => unavailable.test(await refused()));
+    const database = new pg.Client({ connectionString: server.deployment.databaseUrl });
+    await database.connect();
+    await database.query("begin; lock table events.log in access exclusive mode");
+    expect(await refused()).toMatch(unavailable);
+    await database.end();
+    await server.deployment.restart("feed");
+  });
 });

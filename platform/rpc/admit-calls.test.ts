@@ -138,15 +138,21 @@ test("a place is given back by a call that ends, is given up under way, or is gi
   const answer = () => say!({ text: "well" }, callOf("normal")).then(({ text }) => text);
   for (let i = 0; i < 50; i++) expect(await answer()).toBe("well");
   for (let round = 0; round < 3; round++) {
-    const gone = new AbortController();
     const before = { entered, hung };
-    const calls = Array.from({ length: 30 }, () => say!({ text: "hang" }, callOf("normal", "", gone.signal)));
-    const ended = Promise.allSettled(calls);
-    // Twenty have a place, the others wait.
-    await expect.poll(() => [entered - before.entered, hung - before.hung]).toEqual([30, 20]);
-    gone.abort(new Error("gone"));
-    await ended;
-    await expect.poll(() => admission.waiting()).toBe(0);
+    const hang = (gone: AbortController, count: number) =>
+      Promise.allSettled(
+        Array.from({ length: count }, () => say!({ text: "hang" }, callOf("normal", "", gone.signal))),
+      );
+    const [inside, waiting] = [new AbortController(), new AbortController()];
+    const ended = [hang(inside, 20)];
+    await expect.poll(() => hung - before.hung).toBe(20);
+    ended.push(hang(waiting, 30));
+    await expect.poll(() => entered - before.entered).toBe(50);
+    // Places become free when those who wait for them have just gone.
+    waiting.abort(new Error("gone"));
+    inside.abort(new Error("gone"));
+    await Promise.all(ended);
     expect(await answer()).toBe("well");
+    expect(admission.waiting()).toBe(0);
   }
 });
