@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { scenario } from "./harness/scenario.ts";
@@ -144,11 +145,11 @@ describe("several processes", () => {
     const refused = async () => (await answers()).map(({ status, text }) => `${status} ${text}`).join();
     const unavailable = /^503 .*"(FEED|VIDEO)_UNAVAILABLE".*,503 /;
     await until("it is known that it is away", async () => unavailable.test(await refused()));
-    const database = new pg.Client({ connectionString: server.deployment.databaseUrl });
-    await database.connect();
-    await database.query("begin; lock table events.log in access exclusive mode");
-    expect(await refused()).toMatch(unavailable);
-    await database.end();
+    // Whoever asks what has changed gets an error.
+    const { databaseUrl } = server.deployment;
+    await queryOnce(databaseUrl, "alter function events.recent rename to not_asked");
+    for (let i = 0; i < 50; i++) expect(await refused()).toMatch(unavailable);
+    await queryOnce(databaseUrl, "alter function events.not_asked rename to recent");
     await server.deployment.restart("feed");
   });
 });
