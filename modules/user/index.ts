@@ -39,6 +39,8 @@ export const userModule = defineModule<UserConfig, Tables>()({
   migrations,
   blobUses: pictureUses,
   usesMedia: true,
+  // They wait for a password or a picture.
+  bulkheads: { register: null, logIn: null, changePassword: null, closeAccount: null, setPicture: null },
   commands: { moderator: moderatorCommand, keys: keysCommand },
   seed: seedUsers,
   async start({ config, db, ids, events, blobs, media, protect, security, issuerKeys, log }) {

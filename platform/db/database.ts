@@ -22,6 +22,8 @@ export interface Database {
   replicas: Replicas | undefined;
   /** The connections under it. */
   connections: Connections;
+  /** Ends whatever is being asked now: who stops does not wait for somebody else's lock. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -102,6 +104,8 @@ export function openDatabase(
     maxConnections?: number;
     name?: string;
     answerTimeoutMs?: number;
+    /** How long one waits for a connection. */
+    connectTimeoutMs?: number;
     /** One server each. */
     replicaUrls?: readonly string[];
   },
@@ -115,7 +119,7 @@ export function openDatabase(
   const clients = primaryClients(primary);
   const common: pg.PoolConfig = {
     max: options.maxConnections ?? 16,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
     idleTimeoutMillis: 60_000,
     application_name: name,
     statement_timeout: statementTimeoutMs,
@@ -150,6 +154,7 @@ export function openDatabase(
     replicas,
     of: (schema) => openSchema(schema, connections),
     connections,
+    cut: clients.cut,
     async close() {
       closing = true;
       await replicas?.close();

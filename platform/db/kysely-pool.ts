@@ -4,6 +4,7 @@ import { isDiskFull } from "../errors/disk-full.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import { acquire, cancelOnAbort } from "./cancellable-connection.ts";
+import { askServer, isFull, noSlot, requireRoom } from "./pool-room.ts";
 import { isStalePlan, type PreparedStatements } from "./prepared-statements.ts";
 import { notReplicated } from "./primary-client.ts";
 import { retryOnDeadlock } from "./retry.ts";
@@ -12,7 +13,7 @@ import { answerTimeoutAfter } from "./statement-timeout.ts";
 /** Codes of the system when nobody answers, and of PostgreSQL while it starts or stops. */
 const lostCodes = new Set([
   ...["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EHOSTUNREACH"],
-  ...["57P01", "57P02", "57P03", "53300", "25P03"],
+  ...["57P01", "57P02", "57P03", noSlot, "25P03"],
   // Read only: the server became a replica, or always was one.
   "25006",
 ]);
@@ -24,8 +25,8 @@ const noAnswer = "Query read timeout";
 const reads = /^(select|show|set|begin|start|explain)\b/i;
 
 /**
- * Pools for Kysely over the one of the process, each with the signal that ends its statements. Errors are mapped:
- * DATABASE_UNAVAILABLE when the connection is lost, COMMIT_UNKNOWN when it is lost in a commit or in a single statement
+ * Pools for Kysely over the one of the process, each with the signal that ends its statements. Errors are mapped: BUSY
+ * when others have all connections, DATABASE_UNAVAILABLE when the connection is lost, COMMIT_UNKNOWN when it is lost in a commit or in a single statement
  * that writes, DISK_FULL, and the signal's reason. Statements that repeat are prepared once per connection. A statement
  * outside a transaction is retried after a deadlock, like `inTransaction`.
  */
@@ -37,9 +38,14 @@ export function kyselyPool(
   const throwMapped = (error: Error & { code?: unknown }, isCommit = false) => {
     throw mapError(error, isCommit, log);
   };
+  const isThere = askServer(pool);
   return (signal) => ({
     async connect() {
-      const client = await acquire(pool, signal).catch((error) => throwMapped(error));
+      requireRoom(pool);
+      const client = await acquire(pool, signal).catch(async (error) => {
+        if (await isFull(error, isThere)) throw Object.assign(refusal("BUSY"), { cause: error });
+        return throwMapped(error);
+      });
       const cancellable = cancelOnAbort(signal, client);
       let timeoutMs: number | undefined;
       return {

@@ -17,7 +17,7 @@ interface MigrateOptions {
 }
 
 /** The one that earlier versions used, so that old and new processes exclude each other. */
-const lockKey = "3853314791062309107";
+export const lockKey = "3853314791062309107";
 const lockPollMs = 100;
 /** Readers and writers that come later wait behind a statement that waits for a lock: not for long. */
 const lockTimeoutMs = 500;

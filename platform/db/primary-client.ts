@@ -14,6 +14,8 @@ export interface PrimaryClients {
   Client: typeof pg.Client;
   /** Closes the connections to all other servers, whatever they are doing. */
   leaveAllBut(address: ServerAddress): void;
+  /** Closes all of them. */
+  cut(): void;
 }
 
 /** `primary` is asked for each new connection; without it they go where their options say. */
@@ -64,6 +66,9 @@ export function primaryClients(primary: Primary | undefined): PrimaryClients {
     Client: PrimaryClient as unknown as typeof pg.Client,
     leaveAllBut(address) {
       for (const [client, other] of open) if (other !== address) client.connection.stream.destroy();
+    },
+    cut() {
+      for (const client of open.keys()) client.connection.stream.destroy();
     },
   };
 }

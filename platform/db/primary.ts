@@ -5,10 +5,15 @@ import { probeServer, type ServerFailure, type ServerState } from "./server-stat
 
 /** Knows which of several servers is the primary, and notices when another one is promoted. */
 export interface Primary {
-  /** Waits while none is known. Error: a server's own, when it does not let us in, or one with the code ECONNREFUSED. */
+  /**
+   * Waits while none is known, as so many may. Error: a server's own, when it does not let us in, or one with the code
+   * ECONNREFUSED.
+   */
   locate(): Promise<ServerAddress>;
   /** A connection to this server failed: look at once. */
   suspect(address: ServerAddress): void;
+  /** How many wait. */
+  waiting(): number;
   stop(): Promise<void>;
 }
 
@@ -17,6 +22,8 @@ const everyMs = 1_000;
 const searchMs = 100;
 /** How long a server may take to say what it is. */
 const answerMs = 1_000;
+/** More than the pools of a process have connections. */
+const maxWaiting = 256;
 /** Less than a connection may take (database.ts). */
 const locateMs = 4_000;
 
@@ -34,7 +41,7 @@ export function watchPrimary(
   let current: ServerAddress | undefined;
   let known: { system: string; timeline: number } | undefined;
   let refused: ServerFailure["error"] | undefined;
-  const waiting: (() => void)[] = [];
+  const waiting = new Set<() => void>();
   let looking: Promise<void> | undefined;
   let stopped = false;
 
@@ -67,7 +74,8 @@ export function watchPrimary(
       current = found.address;
       onMoved(found.address);
     }
-    for (const go of waiting.splice(0)) go();
+    for (const go of waiting) go();
+    waiting.clear();
   }
 
   function forget(): void {
@@ -88,16 +96,26 @@ export function watchPrimary(
     if (!current && !stopped) void lookOnce();
   }
 
+  /** Resolves when one is found, or when it takes too long. */
+  function nextFound(): Promise<void> {
+    return new Promise((resolve) => {
+      const go = () => {
+        clearTimeout(late);
+        waiting.delete(go);
+        resolve();
+      };
+      const late = setTimeout(go, locateMs).unref();
+      waiting.add(go);
+    });
+  }
+
   const timer = setInterval(lookOnce, everyMs).unref();
   void lookOnce();
 
   return {
     async locate() {
       if (current) return current;
-      const found = new Promise<void>((resolve) => waiting.push(resolve));
-      const late = new AbortController();
-      await Promise.race([found, delay(locateMs, undefined, { signal: late.signal, ref: false })]);
-      late.abort();
+      if (waiting.size < maxWaiting) await nextFound();
       if (current) return current;
       if (refused) throw refused;
       const where = addresses.map(({ host, port }) => `${host}:${port}`).join(", ");
@@ -107,9 +125,11 @@ export function watchPrimary(
       if (address === current) forget();
       void lookOnce();
     },
+    waiting: () => waiting.size,
     async stop() {
       stopped = true;
       clearInterval(timer);
+      for (const go of waiting) go();
       await looking;
       await Promise.all(probes.map((probe) => probe.close()));
     },

@@ -107,6 +107,11 @@ export interface Module<S extends DescService, Calls extends Record<string, Depe
   calls: Calls;
   /** Which of its calls are served better by the process that had the same before; see platform/rpc/affinity.ts. */
   affinity?: Affinity<S>;
+  /**
+   * Calls are let in by two bulkheads, one for those that only read and one for the rest; these by another one, which has
+   * this name. Null: they have a queue of their own, or take long whatever the load is.
+   */
+  bulkheads?: Partial<Record<MethodName<S>, string | null>>;
   /** Of the schema with the module's name. */
   migrations?: Migrations;
   /** It inspects uploaded files: its process reports if that is impossible. */

@@ -29,6 +29,8 @@ export function embeddedSettings(socketFolder: string, memoryBytes = totalmem())
     jit: "off",
     // One query must not take the cores that the other requests wait for.
     max_parallel_workers_per_gather: "0",
+    // Nor may a container's 64 MB of /dev/shm, which parallel workers share.
+    max_parallel_maintenance_workers: "0",
     // Laptops have SSDs; the default models a spinning disk and shuns indexes.
     random_page_cost: "1.1",
     // The same everywhere, whatever the machine's locale is.

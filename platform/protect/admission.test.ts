@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { randomOf, testSeed } from "../testing/random.ts";
 import { type AdmissionRequest, createAdmission } from "./admission.ts";
+import { rankOf } from "./shedding.ts";
 
 /** Requests a second that the simulated processor can do, each of which takes 2 ms of it. */
 const capacity = 500;
@@ -20,9 +21,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Clients that ask at random moments, `load` times as much as can be done, for `seconds`; of these the last half counts. */
-function simulate(load: number, seconds: number, random = randomOf(testSeed(`admission at ${load}`))) {
-  const admission = createAdmission({ loopDelayMs: () => 0, random: random.next });
+/**
+ * Clients that ask at random moments, `load` times as much as can be done, for `seconds`; of these the last half counts.
+ * `callersShed`: they are told the line with each answer, and believe it for a second.
+ */
+function simulate(load: number, seconds: number, { callersShed = false } = {}) {
+  const random = randomOf(testSeed(`admission at ${load}`));
+  const admission = createAdmission({ loopDelayMs: () => 0, random: random.next, callersShed });
+  let known = { line: 0, untilMs: 0 };
+  let arrived = 0;
   const running = new Set<Asked>();
   const outcomes = new Map<string, { done: number; refused: number }>();
   const tookMs: number[] = [];
@@ -39,8 +46,15 @@ function simulate(load: number, seconds: number, random = randomOf(testSeed(`adm
       const priority = random.of([sheddable, normal, normal, essential]);
       const person = `person ${random.below(100)}`;
       const asked: Asked = { request: { priority, person }, atMs: ms, leftMs: workMs };
+      if (callersShed && ms < known.untilMs && rankOf(priority, person) < known.line) {
+        if (counts) of(`priority ${priority}`).refused++;
+        if (counts && priority === normal) of(person).refused++;
+        continue;
+      }
+      if (counts) arrived++;
       admission.enter(asked.request, (refused) => {
         if (!refused) running.add(asked);
+        else known = { line: admission.line(), untilMs: ms + 1_000 };
         if (counts && refused) {
           of(`priority ${priority}`).refused++;
           if (priority === normal) of(person).refused++;
@@ -57,6 +71,7 @@ function simulate(load: number, seconds: number, random = randomOf(testSeed(`adm
         if (asked.leftMs > 1e-9) continue;
         running.delete(asked);
         admission.leave(asked.request);
+        known = { line: admission.line(), untilMs: ms + 1_000 };
         if (!counts) continue;
         counted++;
         tookMs.push(ms - asked.atMs);
@@ -69,7 +84,7 @@ function simulate(load: number, seconds: number, random = randomOf(testSeed(`adm
   }
   tookMs.sort((a, b) => a - b);
   const p99Ms = tookMs[Math.floor(tookMs.length * 0.99)]!;
-  return { goodput: counted / (seconds / 2), p99Ms, outcomes, shareOf };
+  return { goodput: counted / (seconds / 2), arriving: arrived / (seconds / 2), p99Ms, outcomes, shareOf };
 
   function shareOf(name: string): number {
     const { done, refused } = of(name);
@@ -104,6 +119,17 @@ describe("admission", () => {
     // At random it would be none.
     expect(decided.length / shares.length).toBeGreaterThan(0.5);
     expect(shares.some((share) => share > 0.9)).toBe(true);
+  });
+
+  test.each([
+    2, 5,
+  ])("asked for %i times as much by callers that know the line, it is hardly asked for more than it can do", (load) => {
+    const { goodput, arriving, p99Ms, shareOf } = simulate(load, 20, { callersShed: true });
+    expect(goodput).toBeGreaterThan(0.8 * capacity);
+    expect(arriving).toBeLessThan(1.3 * capacity);
+    expect(p99Ms).toBeLessThan(300);
+    expect(shareOf("priority 2")).toBeGreaterThan(load === 2 ? 0.97 : 0.6);
+    expect(shareOf("priority 0")).toBeLessThan(0.1);
   });
 
   test("a place is given back once, however often its request is over", () => {

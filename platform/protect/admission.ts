@@ -1,3 +1,4 @@
+import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import { gradientLimit } from "./gradient-limit.ts";
 import { Shedding } from "./shedding.ts";
@@ -23,6 +24,16 @@ const maxOverdue = 500;
 const retryAfterMs = 2_000;
 const retrySpreadMs = 3_000;
 
+/** Not all at the same time. */
+function comeBackMs(random: () => number): number {
+  return retryAfterMs + Math.floor(random() * retrySpreadMs);
+}
+
+/** The refusal of what is turned away. */
+export function overloaded(random: () => number): DomainError {
+  return refusal("OVERLOADED", undefined, comeBackMs(random));
+}
+
 /** What a process lets in, so that what it does is done in time however much is asked of it. */
 export interface Admission {
   /**
@@ -33,10 +44,12 @@ export interface Admission {
   /**
    * Calls `done` when the request may go on, at once if there is room, or with a refusal. Error: OVERLOADED.
    */
-  enter(request: AdmissionRequest, done: (refused?: Error) => void): void;
+  enter(request: AdmissionRequest, done: (refused?: DomainError) => void): void;
   /** The request is answered, whether it was let in or not. Only the first time counts. */
   leave(request: AdmissionRequest): void;
   waiting(): number;
+  /** What is below it is turned away; see `rankOf` in shedding.ts. */
+  line(): number;
   /** Share of what was asked lately that was turned away. */
   shedShare(): number;
 }
@@ -62,7 +75,7 @@ interface TurnedAway {
 interface Waiter {
   request: AdmissionRequest;
   sinceMs: number;
-  done: (refused?: Error) => void;
+  done: (refused?: DomainError) => void;
 }
 
 /**
@@ -73,12 +86,14 @@ interface Waiter {
 export function createAdmission(options: {
   /** How late the event loop runs lately, in milliseconds: waiting that no queue of ours sees. */
   loopDelayMs: () => number;
+  /** Callers are told the line and turn away by themselves what is below it, so nobody's refusal is held. */
+  callersShed?: boolean;
   nowMs?: () => number;
   random?: () => number;
 }): Admission {
-  const { loopDelayMs, nowMs = () => performance.now(), random = Math.random } = options;
+  const { loopDelayMs, callersShed, nowMs = () => performance.now(), random = Math.random } = options;
   const limit = gradientLimit();
-  const shedding = new Shedding(nowMs, loopDelayMs);
+  const shedding = new Shedding(nowMs, loopDelayMs, callersShed);
   /** By priority, the oldest first. */
   const queues: Waiter[][] = [[], [], []];
   /** Who has a place, since longest first. */
@@ -93,15 +108,14 @@ export function createAdmission(options: {
   let dueMs = 0;
   let wasLate = false;
 
-  function admit(request: AdmissionRequest, waitedMs: number, done: (refused?: Error) => void): void {
+  function admit(request: AdmissionRequest, waitedMs: number, done: (refused?: DomainError) => void): void {
     request.admittedAtMs = nowMs();
     inside.add(request);
     shedding.waited(waitedMs);
     done();
   }
 
-  const comeBackMs = () => retryAfterMs + Math.floor(random() * retrySpreadMs);
-  const refuse = () => refusal("OVERLOADED", undefined, comeBackMs());
+  const refuse = () => overloaded(random);
 
   /** Whether there is a place. */
   function hasRoom(): boolean {
@@ -128,8 +142,8 @@ export function createAdmission(options: {
     refuseLater(queue.shift()!.done, shedding.hold());
   }
 
-  function refuseLater(done: (refused: Error) => void, holdMs: number): void {
-    if (holdMs > 0 && held < maxWaiting) {
+  function refuseLater(done: (refused: DomainError) => void, holdMs: number): void {
+    if (holdMs > 0 && !callersShed && held < maxWaiting) {
       held++;
       setTimeout(() => {
         held--;
@@ -166,7 +180,7 @@ export function createAdmission(options: {
 
   function judge(request: AdmissionRequest): TurnedAway | undefined {
     request.judged = shedding.admits(request.priority, request.person, random);
-    return request.judged ? undefined : { retryAfterMs: comeBackMs(), holdMs: shedding.hold() };
+    return request.judged ? undefined : { retryAfterMs: comeBackMs(random), holdMs: shedding.hold() };
   }
 
   return {
@@ -199,6 +213,7 @@ export function createAdmission(options: {
       admitWaiting();
     },
     waiting: () => waiting,
+    line: () => shedding.currentLine(),
     shedShare: () => shedding.share(),
   };
 }
@@ -209,5 +224,6 @@ export const openAdmission: Admission = {
   enter: (_request, done) => done(),
   leave() {},
   waiting: () => 0,
+  line: () => 0,
   shedShare: () => 0,
 };

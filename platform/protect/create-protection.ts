@@ -1,5 +1,5 @@
 import type { Metrics } from "../observe/metrics.ts";
-import { createAdmission, openAdmission } from "./admission.ts";
+import { type Admission, createAdmission, openAdmission } from "./admission.ts";
 import { boundedQueue } from "./bounded-queue.ts";
 import { concurrencyLimit } from "./concurrency-limit.ts";
 import { fairQueue } from "./fair-queue.ts";
@@ -25,6 +25,23 @@ export function createProtection(options: {
   const keysOf = new Map<string, () => number>();
   metrics.gauges("douya_limit_keys", "People and addresses that a limit remembers", "limit", async () =>
     [...keysOf].map(([limit, keys]) => ({ labels: { limit }, value: keys() })),
+  );
+
+  const admissions = new Map<string, Admission>();
+  let loopDelayMs: (() => number) | undefined;
+  const ofAdmissions = (read: (admission: Admission) => number) => async () =>
+    [...admissions].map(([at, admission]) => ({ labels: { at }, value: read(admission) }));
+  metrics.gauges(
+    "douya_admission_waiting",
+    "Requests and calls that wait to be let in",
+    "at",
+    ofAdmissions((admission) => admission.waiting()),
+  );
+  metrics.gauges(
+    "douya_admission_shed",
+    "Share of requests and calls turned away lately",
+    "at",
+    ofAdmissions((admission) => admission.shedShare()),
   );
 
   function named<Limit extends { keys(): number }>(name: string, limit: Limit): Limit {
@@ -56,11 +73,11 @@ export function createProtection(options: {
     concurrencyLimit: (name, row) => named(name, concurrencyLimit(row)),
     boundedQueue: (name, { help, ...row }) => gauged(name, help, boundedQueue(row)),
     fairQueue: (name, { help, ...row }) => gauged(name, help, fairQueue(row)),
-    admission() {
+    admission(name, { callersShed = false } = {}) {
       if (!limits) return openAdmission;
-      const admission = createAdmission({ loopDelayMs: watchLoopDelay() });
-      metrics.gauge("douya_admission_waiting", "Requests that wait to be let in", admission.waiting);
-      metrics.gauge("douya_admission_shed", "Share of requests turned away lately", admission.shedShare);
+      loopDelayMs ??= watchLoopDelay();
+      const admission = createAdmission({ loopDelayMs, callersShed });
+      admissions.set(name, admission);
       return admission;
     },
   };

@@ -18,8 +18,11 @@ export interface Protection {
   boundedQueue(name: string, options: BoundedQueueOptions & Gauged): BoundedQueue;
   /** The same, with keys that take turns. */
   fairQueue(name: string, options: FairQueueOptions & Gauged): FairQueue;
-  /** Around everything that is asked of this process. With DOUYA_LIMITS=off everybody is let in. */
-  admission(): Admission;
+  /**
+   * Around what is asked of this process, or of a part of it that is not to be held up by others. `callersShed`: see
+   * `createAdmission`. With DOUYA_LIMITS=off everybody is let in.
+   */
+  admission(name: string, options?: { callersShed?: boolean }): Admission;
 }
 
 interface Gauged {

@@ -20,8 +20,13 @@ const maxHoldMs = 500;
 const forgetting = 0.97;
 /** Classes of people within a priority. */
 const classes = 128;
-const ranks = 3 * classes;
+export const ranks = 3 * classes;
 const hourMs = 3_600_000;
+
+/** The rank of what a person asks: the same in every process. What is below the line of a process is turned away there. */
+export function rankOf(priority: number, person: string): number {
+  return priority * classes + classOf(person);
+}
 
 /**
  * Which requests are turned away under overload, after WeChat's DAGOR: each has a rank by its priority and then by its
@@ -31,6 +36,7 @@ const hourMs = 3_600_000;
 export class Shedding {
   private readonly nowMs: () => number;
   private readonly loopDelayMs: () => number;
+  private readonly callersShed: boolean;
   /** Requests by rank in this window, those that were turned away too. */
   private readonly asked = new Uint32Array(ranks);
   private line = 0;
@@ -48,17 +54,19 @@ export class Shedding {
   private best = 0;
   private holdMs = 0;
 
-  constructor(nowMs: () => number, loopDelayMs: () => number) {
+  /** `callersShed`: callers know the line, and hardly ask for what is below it. */
+  constructor(nowMs: () => number, loopDelayMs: () => number, callersShed = false) {
     this.nowMs = nowMs;
     this.loopDelayMs = loopDelayMs;
+    this.callersShed = callersShed;
     this.windowEndsMs = nowMs() + windowMs;
   }
 
   /** Whether a request may go on. Guests have no name: each of their requests is of a class by chance. */
   admits(priority: number, person: string | undefined, random: () => number): boolean {
     if (this.nowMs() >= this.windowEndsMs) this.endWindow();
-    const within = person === undefined ? Math.floor(random() * classes) : classOf(person);
-    const rank = priority * classes + within;
+    const rank =
+      person === undefined ? priority * classes + Math.floor(random() * classes) : rankOf(priority, person);
     this.asked[rank]!++;
     const admitted = rank >= this.line;
     if (!admitted) this.turnedAway++;
@@ -78,6 +86,11 @@ export class Shedding {
 
   completed(): void {
     this.done++;
+  }
+
+  /** What is below it is turned away. */
+  currentLine(): number {
+    return this.line;
   }
 
   /** How long to hold refusals, so that turning away takes little of what it is to save. */
@@ -105,7 +118,7 @@ export class Shedding {
     else if (this.slowWindows >= windowsUntilOverloaded || (slow && this.line > 0)) {
       // Where nothing is done at all, turning people away helps nobody. Not ever less: who turns away ever more is
       // kept busy by that.
-      if (this.done > 0) this.line = this.lineFor(Math.max(0.9 * this.done, 0.8 * this.best));
+      if (this.done > 0) this.raise(this.lineFor(Math.max(0.9 * this.done, 0.8 * this.best)));
     } else if (!slow && this.line > 0) this.lower(total - this.turnedAway);
     if (this.turnedAway + this.expired > this.done / 2)
       this.holdMs = Math.min(maxHoldMs, 2 * this.holdMs + 50);
@@ -120,13 +133,16 @@ export class Shedding {
     this.windowEndsMs = this.nowMs() + windowMs;
   }
 
+  /** Where callers shed, what they did not ask for is missing in what was asked: no line can be found below the present one. */
+  private raise(wanted: number): void {
+    this.line = this.callersShed ? Math.max(this.line, wanted) : wanted;
+  }
+
   /** Lets a little more in; ever more the longer it goes well, so that an overload that is over is over for all. */
   private lower(admitted: number): void {
     const step = 2 ** Math.max(0, Math.min(this.calmWindows - 4, 9));
-    this.line = Math.max(
-      0,
-      Math.min(this.line - step, this.lineFor(Math.max(1.02 * admitted + 1, 0.9 * this.best))),
-    );
+    const found = this.lineFor(Math.max(1.02 * admitted + 1, 0.9 * this.best));
+    this.line = Math.max(0, Math.min(this.line - step, this.callersShed ? ranks : found));
   }
 
   /** The lowest line above which no more than `wanted` requests of the window are. */

@@ -2,7 +2,6 @@ import { type DescMethodUnary, fromBinary, type Message, toBinary } from "@bufbu
 import type { Metadata, ServiceError } from "@grpc/grpc-js";
 import { onAbort } from "../protect/on-abort.ts";
 import type { Call } from "./call.ts";
-import { loadIn } from "./load-report.ts";
 import type { Ending, Peer, Peers } from "./peers.ts";
 import { endingOf } from "./status.ts";
 
@@ -40,14 +39,14 @@ export function createExchange(method: DescMethodUnary, peers: Peers): (peer: Pe
       const finish = (error: ServiceError | null, message?: unknown) => {
         stop?.();
         const ms = performance.now() - sentMs;
-        settle(error ? endingOf(error, { ms, givenMs, priority: call.priority }) : { how: "answered", ms });
+        settle(error ? endingOf(error, { ms, givenMs }) : { how: "answered", ms });
         if (error) reject(error);
         else resolve(message);
       };
       const sent = peer
         .client()
         .makeUnaryRequest(path, write, read, request, metadata, { deadline: call.deadlineMs }, finish);
-      sent.on("status", ({ metadata: trailers }) => peers.reported(peer, loadIn(trailers)));
+      sent.on("status", ({ metadata: trailers }) => peers.reported(peer, method.name, trailers));
       hangUp = (ending) => {
         stop?.();
         settle(ending);

@@ -3,11 +3,12 @@ import { create, type DescMethodUnary, type DescService, type Message } from "@b
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { DomainError } from "../errors/domain-error.ts";
-import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import { colourOf, traceparent } from "../observe/trace-context.ts";
+import { overloaded } from "../protect/admission.ts";
+import { rankOf, ranks } from "../protect/shedding.ts";
 import type { Endpoints } from "../registry/registry.ts";
-import { type Call, deadlineExceeded, withinDeadline } from "./call.ts";
+import { type Call, deadlineExceeded, priorityRank, withinDeadline } from "./call.ts";
 import { createExchange, type Sent } from "./exchange.ts";
 import { hedged } from "./hedging.ts";
 import { createLatency } from "./latency.ts";
@@ -76,11 +77,9 @@ export function grpcLink(options: {
     for (;;) {
       const peer = peers.take(wanted);
       if (peer) return peer;
-      const why = peers.retryAfterMs(wanted.priority);
+      const why = peers.retryAfterMs(wanted);
       if (why)
-        throw why.reason === "overloaded"
-          ? refusal("OVERLOADED", undefined, Math.ceil(why.ms))
-          : unavailable(to, Math.ceil(why.ms));
+        throw why.reason === "overloaded" ? overloaded(chance.random) : unavailable(to, Math.ceil(why.ms));
       await withinDeadline(call, peers.changed);
     }
   }
@@ -139,9 +138,14 @@ export function grpcLink(options: {
       const metadata = await metadataOf(method.parent.typeName, call);
       call.signal?.throwIfAborted();
       const tried = new Set<Peer>();
-      const { priority } = call;
-      const colour = colourOf(call.traceId);
-      const wanted = { colour, key: keyOf?.(request, call), priority, repeatable, except: tried };
+      const wanted = {
+        colour: colourOf(call.traceId),
+        key: keyOf?.(request, call),
+        method: method.name,
+        rank: rankOf(priorityRank(call.priority), call.callerId ?? call.traceId),
+        repeatable,
+        except: tried,
+      };
       let peer = await firstPeer(wanted, call);
       budget.called();
       for (;;) {
@@ -180,7 +184,9 @@ export function grpcLink(options: {
       return client as Client<S>;
     },
     outage() {
-      const why = peers.retryAfterMs("essential");
+      const why = peers.retryAfterMs({ method: "", rank: ranks });
+      // While it is tried again, a call would wait for that: it may as well be told.
+      if (!why && peers.isAway()) return unavailable(to);
       return why?.reason === "unavailable" && why.ms > 0 ? unavailable(to, Math.ceil(why.ms)) : undefined;
     },
     close: peers.close,

@@ -1,9 +1,18 @@
-import { create, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMethod,
+  type DescService,
+  fromBinary,
+  type Message,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { Server, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
 import { inColour, readTraceContext } from "../observe/trace-context.ts";
+import type { Admission } from "../protect/admission.ts";
 import { isColour } from "../registry/colour.ts";
+import { admitCalls } from "./admit-calls.ts";
 import { authorizeCallers } from "./authorize-callers.ts";
 import { type Call, priorities, withinDeadline } from "./call.ts";
 import { maxMessageBytes } from "./connection.ts";
@@ -24,6 +33,8 @@ export interface Offer {
   handlers: Handlers<DescService>;
   /** Which methods each of them may call. */
   callers: ReadonlyMap<string, ReadonlySet<string>>;
+  /** What lets calls of a method in; undefined: they have a queue of their own. */
+  admissionOf(method: DescMethod): Admission | undefined;
 }
 
 export interface GrpcServer {
@@ -45,16 +56,19 @@ export async function startGrpcServer(options: {
   const { credentials = plaintext } = options;
   /** By method path: the modules that may call it. */
   const callers = new Map<string, ReadonlySet<string>>();
+  const admissions = new Map<string, Admission>();
   const load = createLoadReport();
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_concurrent_streams": 1000,
-    interceptors: [authorizeCallers({ ...options, callers })],
+    interceptors: [authorizeCallers({ ...options, callers }), admitCalls({ admissions, load })],
   });
   for (const offer of options.offers) {
     for (const method of offer.service.methods) {
       const path = `/${offer.service.typeName}/${method.name}`;
       const allowed = [...offer.callers].filter(([, methods]) => methods.has(method.localName));
+      const admission = offer.admissionOf(method);
+      if (admission) admissions.set(path, admission);
       callers.set(path, new Set(allowed.map(([module]) => module)));
       const handle = (offer.handlers as unknown as Record<string, UntypedHandler>)[method.localName]!;
       const measured = options.meter(offer.service.typeName, method.name);
@@ -66,18 +80,11 @@ export async function startGrpcServer(options: {
         path,
         (rpc: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>) => {
           const call = callOf(rpc);
-          load.begun();
           answer(rpc.request, call).then(
-            (message) => {
-              load.ended();
-              reply(null, message, load.trailers());
-            },
+            (message) => reply(null, message),
             (error) => {
-              load.ended();
               const at = { log: options.log, rpc: path, traceId: call.traceId };
-              const status = toStatus(toRefusal(error, at));
-              status.metadata.merge(load.trailers());
-              reply(status);
+              reply(toStatus(toRefusal(error, at)));
             },
           );
         },

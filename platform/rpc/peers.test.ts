@@ -4,6 +4,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { refusal } from "../errors/reasons.ts";
 import { createLog } from "../observe/log.ts";
 import { inColour } from "../observe/trace-context.ts";
+import { type Admission, openAdmission } from "../protect/admission.ts";
+import { ranks } from "../protect/shedding.ts";
 import { changingEndpoints } from "../testing/changing-endpoints.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { echoService, readOf, type Say, type ServeSay, sayOf } from "../testing/echo-service.ts";
@@ -11,6 +13,7 @@ import { freePorts } from "../testing/free-ports.ts";
 import { patienceMs } from "../testing/patience.ts";
 import type { Call } from "./call.ts";
 import { grpcLink } from "./grpc-link.ts";
+import { type Chance, realChance } from "./peers.ts";
 import { createServiceTokens } from "./service-token.ts";
 
 const tokens = createServiceTokens("a secret of the cluster");
@@ -26,13 +29,13 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-async function serve(say: ServeSay, port = 0) {
-  const server = await startEchoServer(say, { tokens, log, port });
+async function serve(say: ServeSay, port = 0, admission?: Admission) {
+  const server = await startEchoServer(say, { tokens, log, port, ...(admission && { admission }) });
   undo.push(() => server.stop(0));
   return { ...server, address: `127.0.0.1:${server.port}` };
 }
 
-function openLink(endpoints: ReturnType<typeof changingEndpoints>) {
+function openLink(endpoints: ReturnType<typeof changingEndpoints>, chance?: Chance) {
   const connection = grpcLink({
     from: "test",
     to: "echo",
@@ -40,13 +43,14 @@ function openLink(endpoints: ReturnType<typeof changingEndpoints>) {
     tokens,
     meter: () => (work) => work(),
     log,
+    ...(chance && { chance }),
   });
   undo.push(connection.close);
   return connection;
 }
 
-function link(endpoints: ReturnType<typeof changingEndpoints>): { say: Say; read: Say } {
-  const client = openLink(endpoints).client(echoService);
+function link(endpoints: ReturnType<typeof changingEndpoints>, chance?: Chance): { say: Say; read: Say } {
+  const client = openLink(endpoints, chance).client(echoService);
   return { say: sayOf(client), read: readOf(client) };
 }
 
@@ -128,6 +132,18 @@ test("one that has left still serves while its successor does not listen yet, bu
   await expect.poll(() => answered(say({}, callFor(hourMs)))).toBe("new");
 });
 
+test("nobody is there also while it is looked again whether somebody is", async () => {
+  const [port] = await freePorts(1);
+  const connection = openLink(changingEndpoints(`127.0.0.1:${port}`));
+  await expect.poll(() => connection.outage()?.reason).toBe("ECHO_UNAVAILABLE");
+  const seen = new Set<string | undefined>();
+  for (const deadline = Date.now() + 500; Date.now() < deadline; await new Promise(setImmediate))
+    seen.add(connection.outage()?.reason);
+  expect(seen).toEqual(new Set(["ECHO_UNAVAILABLE"]));
+  await serve(async () => ({ text: "here" }), port);
+  await expect.poll(() => connection.outage()).toBeUndefined();
+});
+
 /** A peer at which calls hang until it dies, with a call of both kinds under way, and one that answers. */
 async function dyingAndWell(count: number) {
   let begun = 0;
@@ -160,18 +176,31 @@ test("when many are lost at once, as many are sent again as the budget allows", 
 });
 
 describe("a peer that is overloaded", () => {
-  async function overloaded(also: string[] = []) {
+  /** Turns away what is less important than `least`, and says so as long as `tells`. */
+  async function overloaded(
+    least: number,
+    { tells = true, also = [] as string[], chance = realChance } = {},
+  ) {
     let asked = 0;
-    const busy = await serve(async () => {
-      asked++;
-      throw refusal("OVERLOADED", undefined, hourMs);
-    });
-    const { read } = link(changingEndpoints(busy.address, ...also));
-    return { read, asked: () => asked };
+    let isBusy = true;
+    const admission: Admission = {
+      ...openAdmission,
+      enter(request, done) {
+        asked++;
+        done(isBusy && request.priority < least ? refusal("OVERLOADED", undefined, hourMs) : undefined);
+      },
+      line: () => (isBusy && tells ? Math.min((ranks / 3) * least, ranks - 1) : 0),
+    };
+    const busy = await serve(async () => ({ text: "busy" }), 0, admission);
+    const { read } = link(changingEndpoints(busy.address, ...also), chance);
+    const recover = () => {
+      isBusy = false;
+    };
+    return { read, asked: () => asked, recover };
   }
 
   test("is not asked again at once, and no other peer instead of it", async () => {
-    const { read, asked } = await overloaded();
+    const { read, asked } = await overloaded(2);
     const call = () => read({}, callFor(hourMs)).catch((error) => error);
     expect(await call()).toMatchObject({ kind: "exhausted", reason: "OVERLOADED" });
     const early = await call();
@@ -180,26 +209,58 @@ describe("a peer that is overloaded", () => {
     expect(asked()).toBe(1);
   });
 
-  test("still gets what is more important than what it refused", async () => {
-    const { read, asked } = await overloaded();
+  test("still gets what is more important than what it turns away", async () => {
+    const { read, asked } = await overloaded(2);
     const call = (priority: Call["priority"]) => answered(read({}, callFor(hourMs, { priority })));
-    await call("sheddable");
-    await call("sheddable");
+    expect(await call("sheddable")).toBe("OVERLOADED");
+    expect(await call("normal")).toBe("OVERLOADED");
     expect(asked()).toBe(1);
-    await call("normal");
-    await call("sheddable");
-    expect(asked()).toBe(2);
-    await call("essential");
-    expect(asked()).toBe(3);
+    expect(await call("essential")).toBe("busy");
   });
 
   test("is passed over while another one has room", async () => {
     const { address } = await serve(async () => ({ text: "room" }));
-    const { read, asked } = await overloaded([address]);
+    const { read, asked } = await overloaded(2, { also: [address] });
     // Refusals that are remembered come at once, maybe before the other one is connected.
     await expect.poll(() => answered(read({}, callFor(hourMs)))).toBe("room");
     for (let i = 0; i < 50; i++) await answered(read({}, callFor(hourMs)));
     expect(asked()).toBeLessThanOrEqual(1);
+  });
+
+  test("is asked again after a second, and with the first answer that says that all is well", async () => {
+    let laterMs = 0;
+    const chance = { ...realChance, now: () => performance.now() + laterMs };
+    const { read, asked, recover } = await overloaded(1, { chance });
+    const call = (priority: Call["priority"]) => answered(read({}, callFor(hourMs, { priority })));
+    expect(await call("sheddable")).toBe("OVERLOADED");
+    laterMs += 1_001;
+    expect(await call("sheddable")).toBe("OVERLOADED");
+    expect(asked()).toBe(2);
+    recover();
+    expect(await call("normal")).toBe("busy");
+    expect(await call("sheddable")).toBe("busy");
+  });
+
+  test("opens no circuit and is not ejected, however often it refuses", async () => {
+    const { address } = await serve(async () => ({ text: "room" }));
+    const { read, recover } = await overloaded(2, { tells: false, also: [address] });
+    const all = async (count: number) =>
+      new Set(await Promise.all(Array.from({ length: count }, () => answered(read({}, callFor(hourMs))))));
+    await expect.poll(() => answered(read({}, callFor(hourMs)))).toBe("room");
+    expect(await all(200)).toEqual(new Set(["OVERLOADED", "room"]));
+    recover();
+    expect(await all(200)).toEqual(new Set(["busy", "room"]));
+  });
+
+  test("is another one than who only asks it", async () => {
+    let asked = 0;
+    const { address } = await serve(async () => {
+      asked++;
+      throw refusal("OVERLOADED", undefined, hourMs);
+    });
+    const { read } = link(changingEndpoints(address));
+    for (let i = 0; i < 20; i++) expect(await answered(read({}, callFor(hourMs)))).toBe("OVERLOADED");
+    expect(asked).toBe(20);
   });
 });
 

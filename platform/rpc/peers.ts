@@ -1,10 +1,11 @@
-import type { Client as GrpcClient } from "@grpc/grpc-js";
+import type { Client as GrpcClient, Metadata } from "@grpc/grpc-js";
 import type { Endpoint, Endpoints } from "../registry/registry.ts";
+import { lineIn } from "./admission-line.ts";
 import { chooseByKey } from "./affinity.ts";
 import { type Balanced, createBalancer, warmUpMs } from "./balancer.ts";
-import { type Priority, priorityRank } from "./call.ts";
 import { type CircuitBreaker, createCircuitBreaker } from "./circuit-breaker.ts";
 import { type Connection, openConnection } from "./connection.ts";
+import { loadIn } from "./load-report.ts";
 import { createOutlierEjection } from "./outlier-ejection.ts";
 import type { RpcCredentials } from "./rpc-credentials.ts";
 
@@ -26,7 +27,9 @@ export interface Wanted {
   readonly colour?: string | undefined;
   /** Calls with the same key go to the same peer as far as it has room. */
   readonly key?: string | undefined;
-  readonly priority?: Priority | undefined;
+  readonly method: string;
+  /** See `rankOf` of platform/protect/shedding.ts. */
+  readonly rank: number;
   /** May be sent to another peer if this one fails. */
   readonly repeatable: boolean;
   /** Those that have it already. */
@@ -37,8 +40,8 @@ export interface Wanted {
 export type Ending =
   /** `failed`: by an error that the peer answered. `silent`: by none, or after the deadline. */
   | { how: "answered" | "failed" | "silent"; ms: number }
-  /** Refused because the peer has too much to do. */
-  | { how: "overloaded"; priority: Priority | undefined; forMs: number }
+  /** Refused because the peer, or somebody behind it, has too much to do; which calls it refuses, its trailers tell. */
+  | { how: "turned away" }
   /** Nobody waits for it any more; `ms` where it had been given up for another peer. */
   | { how: "abandoned"; ms?: number };
 
@@ -46,12 +49,14 @@ export interface Peers {
   /** The peer for the next call, to be settled once; undefined when none is ready. */
   take(wanted: Wanted): Peer | undefined;
   settle(peer: Peer, ending: Ending): void;
-  /** What a peer said of its load; undefined: nothing. */
-  reported(peer: Peer, load: number | undefined): void;
+  /** What a peer said with its answer to a call of `method`. */
+  reported(peer: Peer, method: string, trailers: Metadata): void;
   /** Why no peer is taken: how long until it is worth asking again; undefined while one is still connecting. */
   retryAfterMs(
-    priority: Priority | undefined,
+    wanted: Pick<Wanted, "method" | "rank">,
   ): { reason: "overloaded" | "unavailable"; ms: number } | undefined;
+  /** Whether nobody is there, and nobody known is being connected for the first time. */
+  isAway(): boolean;
   count(): number;
   /** Resolves at the next change of a peer's state. */
   changed(): Promise<void>;
@@ -62,8 +67,8 @@ interface Tracked extends Peer {
   colour: string | undefined;
   connection: Connection;
   breaker: CircuitBreaker;
-  /** Calls of at most this rank are not wanted there until then. */
-  overloaded: { rank: number; untilMs: number };
+  /** By method: calls of a rank below the line are not wanted there until then. */
+  lines: Map<string, { line: number; untilMs: number }>;
   /** When it last answered a call, by whatever. */
   answeredAtMs: number;
   retired: boolean;
@@ -72,7 +77,8 @@ interface Tracked extends Peer {
 const usualRetryMs = 1_000;
 /** One that has left waits for its successors for so long: they may be registered a moment before they listen. */
 const leavingMs = 5_000;
-const longestOverloadMs = 5_000;
+/** What a peer said of what it turns away is believed for so long: it draws its line anew four times a second. */
+const lineMs = 1_000;
 
 /** A connection to each endpoint, and the choice between them. */
 export function followEndpoints(endpoints: Endpoints, chance: Chance, credentials?: RpcCredentials): Peers {
@@ -140,11 +146,17 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
       reportedAtMs: 0,
       warmAtMs: 0,
       credit: 1,
-      overloaded: { rank: -1, untilMs: 0 },
+      lines: new Map(),
       answeredAtMs: Number.NEGATIVE_INFINITY,
       retired: false,
     };
     return peer;
+  }
+
+  /** How long a peer turns away what is wanted. */
+  function turnsAwayForMs({ lines }: Tracked, { method, rank }: Pick<Wanted, "method" | "rank">): number {
+    const known = lines.get(method);
+    return known && rank < known.line ? Math.max(0, known.untilMs - chance.now()) : 0;
   }
 
   function choose(wanted: Wanted): Tracked | undefined {
@@ -152,9 +164,7 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
       isReady(peer) && !wanted.except.has(peer) && peer.breaker.state() !== "open";
     const staying = peers.filter(canTake);
     const ready = staying.length > 0 ? staying : leaving.filter(canTake);
-    const nowMs = chance.now();
-    const rank = priorityRank(wanted.priority);
-    const willing = ready.filter(({ overloaded }) => overloaded.untilMs <= nowMs || rank > overloaded.rank);
+    const willing = ready.filter((peer) => turnsAwayForMs(peer, wanted) === 0);
     if (willing.length < 2) return willing[0];
     const coloured = inColour(willing, wanted.colour);
     const probed = coloured.find(({ breaker }) => breaker.state() === "half-open");
@@ -178,6 +188,12 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
       const peer = given as Tracked;
       peer.inFlight--;
       if (peer.retired) return retire(peer);
+      if (ending.how === "turned away") {
+        // It answers, and says nothing of how well it does what it lets in.
+        peer.answeredAtMs = chance.now();
+        peer.breaker.succeeded();
+        return;
+      }
       if (ending.how === "abandoned") {
         peer.breaker.abandoned();
         if (ending.ms !== undefined) outliers.record(peer, { failed: false, ms: ending.ms }, peers);
@@ -191,17 +207,16 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
       } else if (peer.answeredAtMs < nowMs - ending.ms) peer.breaker.failed();
       // Else it has answered others meanwhile: it has much to do, or this call was long.
       else peer.breaker.abandoned();
-      if (ending.how === "overloaded") {
-        const untilMs = nowMs + Math.min(longestOverloadMs, ending.forMs);
-        peer.overloaded = { rank: priorityRank(ending.priority), untilMs };
-        return;
-      }
       outliers.record(peer, { failed: ending.how !== "answered", ms: ending.ms }, peers);
     },
-    reported(peer, load) {
+    reported(given, method, trailers) {
+      const peer = given as Tracked;
+      const [load, line] = [loadIn(trailers), lineIn(trailers)];
       if (load !== undefined) Object.assign(peer, { reported: load, reportedAtMs: chance.now() });
+      if (line) peer.lines.set(method, { line, untilMs: chance.now() + lineMs });
+      else if (line === 0) peer.lines.delete(method);
     },
-    retryAfterMs(priority) {
+    retryAfterMs(wanted) {
       const staying = peers.filter(isReady);
       // One that was refused a while ago may be there now.
       if (staying.length === 0) for (const { connection } of peers) connection.retry();
@@ -210,18 +225,13 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
         return peers.some(({ connection }) => connection.state() === "connecting")
           ? undefined
           : { reason: "unavailable", ms: usualRetryMs };
-      const rank = priorityRank(priority);
-      const nowMs = chance.now();
-      const overloaded = ready.filter(
-        (peer) => peer.overloaded.untilMs > nowMs && rank <= peer.overloaded.rank,
-      );
-      if (overloaded.length > 0)
-        return {
-          reason: "overloaded",
-          ms: Math.min(...overloaded.map((peer) => peer.overloaded.untilMs)) - nowMs,
-        };
+      const forMs = ready.map((peer) => turnsAwayForMs(peer, wanted)).filter((ms) => ms > 0);
+      if (forMs.length > 0) return { reason: "overloaded", ms: Math.min(...forMs) };
       return { reason: "unavailable", ms: Math.min(...ready.map(({ breaker }) => breaker.openForMs())) };
     },
+    isAway: () =>
+      ![...peers, ...leaving].some(isReady) &&
+      peers.every(({ connection }) => connection.state() === "down" || connection.refused()),
     count: () => peers.length,
     changed: () => new Promise((resolve) => waiting.push(resolve)),
     close() {

@@ -1,7 +1,7 @@
 import { status as grpcStatus, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { DomainError, type ErrorKind } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
-import { deadlineExceeded, type Priority } from "./call.ts";
+import { deadlineExceeded } from "./call.ts";
 import type { Ending } from "./peers.ts";
 
 /** The gRPC status of each kind of refusal; `numbersOfKind` in contracts/reasons.ts has those of HTTP. */
@@ -65,12 +65,8 @@ export function isLost(error: ServiceError): boolean {
 const enoughMs = 1_000;
 
 /** What an error tells about the peer. */
-export function endingOf(
-  error: ServiceError,
-  { ms, givenMs, priority }: { ms: number; givenMs: number; priority: Priority | undefined },
-): Ending {
-  if (reasonIn(error) === "OVERLOADED")
-    return { how: "overloaded", priority, forMs: retryAfterMsIn(error) ?? usualRetryMs };
+export function endingOf(error: ServiceError, { ms, givenMs }: { ms: number; givenMs: number }): Ending {
+  if (reasonIn(error) === "OVERLOADED") return { how: "turned away" };
   if (error.code === grpcStatus.DEADLINE_EXCEEDED)
     return givenMs < enoughMs ? { how: "abandoned" } : { how: "silent", ms };
   if (isLost(error)) return { how: "silent", ms };

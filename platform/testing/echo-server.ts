@@ -1,4 +1,5 @@
 import type { Logger } from "#platform/observe/log.ts";
+import type { Admission } from "#platform/protect/admission.ts";
 import { type GrpcServer, startGrpcServer } from "#platform/rpc/grpc-server.ts";
 import type { RpcCredentials } from "#platform/rpc/rpc-credentials.ts";
 import type { ServiceTokens } from "#platform/rpc/service-token.ts";
@@ -12,13 +13,14 @@ export function startEchoServer(
     log: Logger;
     port?: number;
     credentials?: RpcCredentials;
+    admission?: Admission;
     more?: [module: string, methods: Set<string>][];
   },
 ): Promise<GrpcServer> {
-  const { more = [], port = 0, ...rest } = options;
+  const { more = [], port = 0, admission, ...rest } = options;
   const callers = new Map([["test", new Set(["say", "read"])], ...more]);
   return startGrpcServer({
-    offers: [{ service: echoService, handlers: echoHandlers(say), callers }],
+    offers: [{ service: echoService, handlers: echoHandlers(say), callers, admissionOf: () => admission }],
     host: "127.0.0.1",
     port,
     meter: () => (work) => work(),

@@ -3,6 +3,7 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Database } from "#platform/db/database.ts";
 import { changeStream } from "#platform/db/move/change-stream.ts";
 import { checkNeeds } from "#platform/db/move/check-needs.ts";
+import { streamName } from "#platform/db/move/left-streams.ts";
 import { forgetMove, moveLive } from "#platform/db/move/move-live.ts";
 import { keptSchema, moveSchema } from "#platform/db/move/move-schema.ts";
 import {
@@ -143,9 +144,8 @@ async function liveOf(databases: Databases, module: string, to: Database) {
   };
 }
 
-/** Names of replication slots are those of a whole server, on which several installations may be. */
 async function streamOf({ main }: Databases, module: string): Promise<string> {
-  return `douya_${module}_${(await installationOf(main.pool)).replaceAll("-", "").slice(0, 12)}`;
+  return streamName(module, await installationOf(main.pool));
 }
 
 async function giveUp(databases: Databases, module: string): Promise<void> {

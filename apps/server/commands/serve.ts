@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { createLog } from "#platform/observe/log.ts";
 import { readConfig, unknownSettings } from "../config.ts";
@@ -15,11 +16,18 @@ export const serveCommand: Command = {
     const log = createLog(config.logLevel);
     for (const sentence of unknownSettings()) log.warn(sentence);
     // Installed before anything starts, so that an early stop is clean too.
-    const stopAsked = new Promise<void>((resolve) => {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());
+    const stopping = new AbortController();
+    const stopAsked = once(stopping.signal, "abort");
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.on(signal, () => stopping.abort(new Error("stopped while it was starting")));
+    const starting =
+      target === "media" ? serveMedia(config, log) : serve(config, String(target), log, stopping.signal);
+    const server = await starting.catch((error) => {
+      if (error !== stopping.signal.reason) throw error;
+      console.log("  Stopped before it was ready. Nothing is left half done.");
+      return undefined;
     });
-    const server =
-      target === "media" ? await serveMedia(config, log) : await serve(config, String(target), log);
+    if (!server) return;
     console.log(banner(server.address, server.rpcPort, server.modules, config.dataDir));
     await stopAsked;
     console.log("  Stopping …");

@@ -4,7 +4,7 @@ import { accountDeleted } from "#contracts/deleted-accounts.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { addressKey } from "#platform/http/client-address.ts";
 import { isId } from "#platform/ids/snowflake.ts";
-import { callOf, type PublicCall } from "../edge/request-call.ts";
+import { callOf, type PublicCall, requireServices } from "../edge/request-call.ts";
 import { colourIn } from "../edge/traffic-colour.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toFeedPage } from "./feed-page.ts";
@@ -307,6 +307,7 @@ export function videoRoutes({
             const views = await composer.feedVideoViews(videoIds, call);
             return { text: reply.serializeInput(toFeedPage(views, next, urls), "200") as string, views };
           };
+          requireServices(request);
           const page = await pages.get(key, request.identity, () => callOf(request), make);
           return reply.type("application/json; charset=utf-8").send(page as never);
         },

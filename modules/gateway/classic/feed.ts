@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { FeedPage } from "../composition/feed-pages.ts";
-import { callOf, type PublicCall } from "../edge/request-call.ts";
+import { callOf, type PublicCall, requireServices } from "../edge/request-call.ts";
 import { colourIn } from "../edge/traffic-colour.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import type { MediaUrls } from "../media/media-urls.ts";
@@ -56,6 +56,7 @@ export function feedEndpoint(app: FastifyInstance, context: GatewayContext): voi
       const beforeMs = optionalTime(parameters, "latest_time");
       const urls = urlsFor(request);
       const key = `classic ${beforeMs} ${urls.origin} ${colourIn(request)}`;
+      requireServices(request);
       const page = await pages.get(
         key,
         request.identity,

@@ -21,6 +21,7 @@ export interface FeedPage {
  */
 export interface FeedPages {
   /**
+   * To be asked when the services of the route are there: whether a kept page still holds is a question to the database.
    * `key` contains everything that the page depends on except the reader: list, position, size, form, origin and colour. `callOf`
    * makes the call that loads the page.
    */

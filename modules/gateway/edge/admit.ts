@@ -27,7 +27,7 @@ export interface Admit {
 
 /** One admission for all routes of this process. */
 export function createAdmit(protect: Pick<Protection, "admission">, auth: Pick<Auth, "userOf">): Admit {
-  const admission = protect.admission();
+  const admission = protect.admission("edge");
 
   /** Undefined for what is not counted: files and passwords have queues of their own, and take long whatever the load is. */
   function placeOf(request: FastifyRequest, person: string | undefined): AdmissionRequest | undefined {
