@@ -24,10 +24,12 @@ import { startProgram } from "./harness/program.ts";
 import { type Person, scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
 
-const inhabitants = 200;
+/** `npm run test:exactness` has a larger crowd, which goes on for longer. */
+const long = process.env.EXACTNESS === "long";
+const inhabitants = long ? 200 : 100;
 /** After each kill in a cluster, all of it is waited for. */
-const [actions, kills] = shapes.includes("cluster") ? [2_000, 4] : [4_000, 6];
-const crowdMs = 45_000;
+const [actions, kills] = shapes.includes("cluster") ? [2_000, 4] : long ? [20_000, 24] : [2_000, 6];
+const crowdMs = long ? 300_000 : 45_000;
 const layouts = shapes.includes("cluster") ? (["cluster", "apart"] as const) : shapes;
 /** In the layout "apart", interaction and feed have databases on a server of their own, and NATS is between them. */
 const apart = ["interaction", "feed"];

@@ -20,11 +20,11 @@ import { within } from "./harness/within.ts";
 const seed = testSeed("hostile requests");
 /** `npm run test:hostile` sends many more; all numbers can be chosen, to repeat a finding. */
 const requestsTo: Record<Shape, number> = {
-  all: Number(process.env.HOSTILE_REQUESTS ?? 3000),
+  all: Number(process.env.HOSTILE_REQUESTS ?? 1500),
   split: Number(process.env.HOSTILE_SPLIT_REQUESTS ?? 250),
   cluster: 250,
 };
-const calls = Number(process.env.HOSTILE_CALLS ?? 500);
+const calls = Number(process.env.HOSTILE_CALLS ?? 300);
 const AT_ONCE = 8;
 /** They end sessions, or remove what the other requests need. */
 const ENDING =

@@ -15,7 +15,8 @@ export async function openMediaTool(config: Config, log: Logger): Promise<Checke
       dataDir: config.dataDir,
       ffmpegPath: config.ffmpeg || undefined,
       limits: { maxDurationMs: config.maxVideoMs },
-      hardware: config.encoder === "auto" ? HARDWARE : [],
+      // Only rungs are encoded by it, and each trial is a program.
+      hardware: config.encoder === "auto" && config.rungShortSidesPx.length > 0 ? HARDWARE : [],
       log,
     });
   // A tool that the configuration names must exist; otherwise it is searched when it is needed.

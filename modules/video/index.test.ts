@@ -36,6 +36,8 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const worker = join(root, "build", "test", `video-media-worker-${process.pid}.js`);
 const clip = (name: string) => join(root, "platform/media/testdata", name);
 const vertical = clip("upright-8s.mp4");
+/** Where any video will do: its pictures are soon decoded. */
+const small = clip("upright-2s.mp4");
 const landscape = clip("rgb-silent.webm");
 
 let media: MediaTool;
@@ -173,9 +175,9 @@ test("a recording that was cut off is published up to where it is whole, and onl
 });
 
 test("the same file from two people is stored once, and stays until both have deleted it", async () => {
-  const first = await publish(vertical);
+  const first = await publish(small);
   const second = await video.publish(
-    { uploadId: (await send(createReadStream(vertical), "2")).id, title: "" },
+    { uploadId: (await send(createReadStream(small), "2")).id, title: "" },
     as("2"),
   );
   await ended(first.id);
@@ -330,7 +332,7 @@ describe("the rungs of a published video", () => {
       },
       { rungShortSidesPx: [90] },
     );
-    const first = await publish(vertical);
+    const first = await publish(small);
     await expect.poll(() => begun.length).toBe(1);
     const second = await publish(landscape);
     await ended(second.id);
@@ -370,7 +372,7 @@ describe("the rungs of a published video", () => {
       },
       { rungShortSidesPx: [90, 180] },
     );
-    const made = await publish(vertical);
+    const made = await publish(small);
     await expect.poll(() => tries).toBe(2);
     expect(adopted).toBe(2);
     await expect.poll(() => ladder(made.id)).toBe(LadderState.DONE);
@@ -396,7 +398,7 @@ describe("the rungs of a published video", () => {
       },
       { rungShortSidesPx: [90, 180] },
     );
-    const made = await publish(vertical);
+    const made = await publish(small);
     await ended(made.id);
     await expect.poll(() => ladder(made.id)).toBe(LadderState.FAILED);
     const seen = (await get(made.id))!;
@@ -461,7 +463,7 @@ describe("the rungs of a published video", () => {
   test("wait for room on the disk, without counting", async () => {
     await stop();
     await start(media, { rungShortSidesPx: [90] });
-    const upload = await send(createReadStream(vertical));
+    const upload = await send(createReadStream(small));
     const room = vi.spyOn(blobs, "freeBytes").mockResolvedValue(1000);
     const made = await video.publish({ uploadId: upload.id, title: "" }, as(ann));
     await ended(made.id);
@@ -508,8 +510,8 @@ describe("a worker in another process", () => {
   test("that was slow and lost its lease delivers nothing any more; who took it over delivers once", async () => {
     await stop();
     await start(media, { workers: 0 });
-    const content = await readFile(vertical);
-    const { id } = await publish(vertical);
+    const content = await readFile(small);
+    const { id } = await publish(small);
     const [slow, next] = [randomUUID(), randomUUID()];
     const job = (await lease(slow))!;
     expect(job).toMatchObject({ kind: "process", videoId: id, attempt: 1, inputBytes: content.length });
@@ -573,7 +575,7 @@ describe("a worker in another process", () => {
   test("that delivers something else than it says, or pieces with a hole, is refused, and nothing stays", async () => {
     await stop();
     await start(media, { workers: 0 });
-    await publish(vertical);
+    await publish(small);
     const worker = randomUUID();
     const of = { worker, jobId: (await lease(worker))!.id };
     const piece = { ...of, sizeBytes: 8, content: Buffer.from("1234") };
@@ -596,7 +598,7 @@ describe("a worker in another process", () => {
   test("whose job always fails is told when it is given up, and the video says so", async () => {
     await stop();
     await start(media, { workers: 0 });
-    const { id } = await publish(vertical);
+    const { id } = await publish(small);
     const worker = randomUUID();
     for (let attempt = 1; attempt <= 4; attempt++) {
       await own.database.pool.query("update video.job set run_at = now()");
@@ -653,7 +655,7 @@ describe("a cover of one's choice", () => {
   });
 
   test("is refused to others, for what is not there, and for what is no picture; no file is left", async () => {
-    const made = await publish(vertical);
+    const made = await publish(small);
     await expect(at(made.id, 0)).rejects.toMatchObject({ reason: "VIDEO_NOT_FOUND" });
     await ended(made.id);
     const before = await get(made.id);
@@ -663,7 +665,7 @@ describe("a cover of one's choice", () => {
     });
     for (const id of ["", "x", "77"])
       await expect(at(id, 0)).rejects.toMatchObject({ reason: "VIDEO_NOT_FOUND" });
-    await expect(withPicture(made.id, vertical)).rejects.toMatchObject({ reason: "NOT_A_PICTURE" });
+    await expect(withPicture(made.id, small)).rejects.toMatchObject({ reason: "NOT_A_PICTURE" });
     await video.holdVideo({ id: made.id, held: true, reason: "" }, { ...as("9"), moderator: true });
     await expect(at(made.id, 0)).rejects.toMatchObject({ reason: "VIDEO_HELD" });
     expect(await get(made.id)).toMatchObject({ coverKey: before!.coverKey });
@@ -673,7 +675,7 @@ describe("a cover of one's choice", () => {
 
 describe("requests", () => {
   test("publishing twice is one video; a bad title, a stranger's upload or none is refused", async () => {
-    const { id: uploadId } = await send(createReadStream(vertical));
+    const { id: uploadId } = await send(createReadStream(small));
     const publish = (title: string, caller = ann, id = uploadId) =>
       video.publish({ uploadId: id, title }, as(caller));
     await expect(publish("a".repeat(201))).rejects.toMatchObject({ reason: "TITLE_INVALID" });
@@ -686,7 +688,7 @@ describe("requests", () => {
   });
 
   test("videos of others stay", async () => {
-    const made = await publish(vertical);
+    const made = await publish(small);
     const remove = (id: string, caller?: string) => video.deleteVideo({ id }, as(caller));
     await expect(remove(made.id, "2")).rejects.toMatchObject({
       kind: "not-found",

@@ -644,6 +644,14 @@ const cases: Case[] = [
   },
 ];
 
+/** Made once, for both engines. */
+const inputs = new Map<Case, Promise<string>>();
+function inputOf(one: Case): Promise<string> {
+  const input = inputs.get(one) ?? one.input();
+  inputs.set(one, input);
+  return input;
+}
+
 describe.concurrent.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   let tool: MediaTool;
   beforeAll(async () => {
@@ -660,7 +668,7 @@ describe.concurrent.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
   });
 
   test.each(cases)("publishes $name", { timeout: TEST_TIMEOUT_MS }, async (one) => {
-    const input = await one.input();
+    const input = await inputOf(one);
     const info = await tool.probe(input);
     const path = join(directory, `${randomUUID()}.mp4`);
     const { copied, info: made } = await tool.rendition(input, path, info, { maxShortSidePx: 720, signal });

@@ -9,7 +9,7 @@ import { type Cast, cast } from "./cast.ts";
 import { workload } from "./workload.ts";
 
 /** `npm run test:consistency` goes on for minutes. */
-const seconds = Number(process.env.CONSISTENCY_SECONDS ?? 12);
+const seconds = Number(process.env.CONSISTENCY_SECONDS ?? 8);
 const leastOperations = 200;
 
 /** What docs/faults.md promises for a single key, while processes and the database are killed and paused. */

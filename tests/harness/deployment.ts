@@ -2,7 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "#platform/testing/free-ports.ts";
-import { createTestDatabase, type TestDatabase } from "#platform/testing/test-database.ts";
+import { queryOnce } from "#platform/testing/query-once.ts";
+import {
+  createTestDatabase,
+  createTestDatabaseFrom,
+  type TestDatabase,
+} from "#platform/testing/test-database.ts";
 import { deployCluster } from "./cluster.ts";
 import { type Program, startProgram } from "./program.ts";
 import type { Deployment, DeploymentOptions, Shape } from "./shape.ts";
@@ -18,15 +23,35 @@ const targetsOf: Record<Exclude<Shape, "cluster">, string[]> = {
   split: ["user", "video,message,feed", "relation,interaction", "gateway"],
 };
 
+/**
+ * With all tables, so that not every program has to make them. It belongs to no installation yet: each program that
+ * starts makes one of it.
+ */
+function createMigratedDatabase(): Promise<TestDatabase> {
+  return createTestDatabaseFrom("all_modules", async (url) => {
+    const dataDir = await mkdtemp(join(tmpdir(), "douya-migrate-"));
+    try {
+      const migrate = startProgram(["migrate"], { DOUYA_DATA: dataDir, DOUYA_DATABASE_URL: url });
+      const { code } = await migrate.ended;
+      if (code !== 0) throw new Error(migrate.output());
+      await queryOnce(url, "drop schema placement cascade");
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  });
+}
+
 /** Starts the program in one of its shapes, with its own data folder and database. */
 export async function deploy(shape: Shape, options: DeploymentOptions = {}): Promise<Deployment> {
   if (shape === "cluster") return deployCluster(options);
   const targets = targetsOf[shape];
   const dataDir = await mkdtemp(join(tmpdir(), "douya-scenario-"));
-  const own = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
+  const { ownDatabases = [] } = options;
+  const inOneDatabase = Array.isArray(ownDatabases) && ownDatabases.length === 0;
+  const makeDatabase = inOneDatabase ? createMigratedDatabase : createTestDatabase;
+  const own = options.databaseUrl === undefined ? await makeDatabase() : undefined;
   const databaseUrl = options.databaseUrl ?? own!.url;
   const owned = new Map<string, Pick<TestDatabase, "url"> & Partial<TestDatabase>>();
-  const { ownDatabases = [] } = options;
   if (Array.isArray(ownDatabases))
     for (const module of ownDatabases) owned.set(module, await createTestDatabase());
   else for (const [module, url] of Object.entries(ownDatabases)) owned.set(module, { url });

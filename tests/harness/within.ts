@@ -14,14 +14,16 @@ export async function within<T>(work: Promise<T>, what: () => string): Promise<T
   }
 }
 
+type Nothing = undefined | null | false;
+
 const soonMs = 20;
 /** Between two polls of something slow or expensive: each costs the server processor time, too. */
 export const nowAndThenMs = 100;
 
-/** Polls until `look` returns something; errors count as nothing until the time is over. */
+/** Polls until `look` returns something; null, false and errors count as nothing until the time is over. */
 export async function until<T>(
   what: string,
-  look: () => Promise<T | undefined | false> | T | undefined | false,
+  look: () => Promise<T | Nothing> | T | Nothing,
   pauseMs = soonMs,
 ): Promise<T> {
   const untilMs = Date.now() + patienceMs;
@@ -29,7 +31,7 @@ export async function until<T>(
     let problem: unknown;
     try {
       const found = await look();
-      if (found !== undefined && found !== false) return found;
+      if (found !== undefined && found !== null && found !== false) return found;
     } catch (error) {
       problem = error;
     }

@@ -48,5 +48,8 @@ make -f lavfi -i "color=black:size=96x64:rate=1:duration=1,drawbox=width=48:colo
 # As a phone films: large enough that an encode of it can be met half-way.
 make -f lavfi -i "testsrc2=size=720x1280:rate=30:duration=8" -f lavfi -i "sine=frequency=440:duration=8" \
   -c:v libx264 -preset veryslow -crf 51 -pix_fmt yuv420p -c:a aac -b:a 32k -fflags +bitexact -movflags +faststart upright-8s.mp4
+# Smaller and shorter, where that does not matter.
+make -f lavfi -i "testsrc2=size=360x640:rate=30:duration=2" -f lavfi -i "sine=frequency=440:duration=2" \
+  -c:v libx264 -preset veryslow -crf 45 -pix_fmt yuv420p -c:a aac -b:a 32k -fflags +bitexact -movflags +faststart upright-2s.mp4
 # Red, green and blue as they are, which few players know.
 make -f lavfi -i "testsrc2=size=640x360:rate=25:duration=4" -vf format=gbrp -c:v libvpx-vp9 -crf 63 -b:v 0 -cpu-used 4 -fflags +bitexact rgb-silent.webm
