@@ -64,15 +64,15 @@ describe("what a post says and who sees it, in the browser", () => {
 
   test("a link that counts is copied although the server names it after the tap, when Safari copies no more", async () => {
     const { page } = await sit(ben, "desk", { permissions: ["clipboard-read", "clipboard-write"] });
-    await page.addInitScript(() => {
-      navigator.clipboard.writeText = () => Promise.reject(new DOMException("late", "NotAllowedError"));
+    await page.addInitScript(`
+      Clipboard.prototype.writeText = () => Promise.reject(new DOMException("late", "NotAllowedError"));
       document.execCommand = () => false;
-    });
+    `);
     await page.goto(`/video/${id}`);
     await inView(page).getByRole("button", { name: en.moreActions }).click();
     await page.getByRole("dialog").getByRole("button", { name: en.copyLink }).click();
     await page.getByText(en.linkCopied).waitFor();
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/\/s\/\w{10}$/);
+    expect(await page.evaluate("navigator.clipboard.readText()")).toMatch(/\/s\/\w{10}$/);
   });
 
   test("its author describes it, keeps it for friends, and sees so on their page", async () => {

@@ -30,8 +30,9 @@ describe.each(shapes)("publishing, %s", (shape) => {
     expect((await send("GET", video.coverUrl!)).headers.get("content-type")).toBe("image/jpeg");
     expect(body(await server.api<Video>("GET", `/videos/${video.id}`))).toEqual({
       ...video,
-      // To choose from, for the author alone.
+      // For the author alone: what to choose from, and how it was made.
       coverTimesMs: [],
+      steps: [],
       author: { ...video.author, counts: { ...video.author.counts, videos: 1 } },
     });
   });

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { LadderState, type StepStateSchema, type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
+import { LadderState, type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
 import type { Call } from "#platform/rpc/call.ts";
-import { endsAtMs, type StepName, type Steps } from "./steps.ts";
+import { endsAtMs, type Step } from "./steps.ts";
 import type { ShownVideo } from "./video-lists.ts";
 import { toVisibility } from "./visibility.ts";
 
@@ -56,28 +56,20 @@ export function toVideo(
     ladderRungs: video.ladder_rungs,
     renditions: video.renditions,
     pictures: video.pictures.map(({ source: _, ...picture }) => picture),
-    ...(video.author_id === callerId && {
-      processing: toStep(video.steps.processing, video.state === "processing" ? video.progress : 0),
-      improving: toStep(
-        video.steps.improving,
-        video.ladder === "running" ? (video.steps.improving?.progress ?? 0) : 0,
-      ),
-    }),
+    ...(video.author_id === callerId && toSteps(video)),
     held: video.held && (moderator === true || video.author_id === callerId),
   };
 }
 
-function toStep(
-  step: Steps[StepName],
-  progress: number,
-): MessageInitShape<typeof StepStateSchema> | undefined {
-  return (
-    step && {
-      sinceMs: step.sinceMs,
-      progress,
-      endsAtMs: endsAtMs(step, progress),
-      failureReason: step.reason ?? "",
-      nextTryAtMs: step.nextTryAtMs ?? 0,
-    }
-  );
+function toSteps({ steps: { processing, improving }, state, ladder, progress }: ShownVideo) {
+  const made = state === "processing" ? progress : 0;
+  return {
+    processing: processing && toStep(processing, made, endsAtMs(processing, made)),
+    // Rungs come one after the other at the end, which tells nothing of how long they take.
+    improving: improving && toStep(improving, ladder === "running" ? (improving.progress ?? 0) : 0, 0),
+  };
+}
+
+function toStep({ sinceMs, reason = "", nextTryAtMs = 0 }: Step, progress: number, endsAtMs: number) {
+  return { sinceMs, progress, endsAtMs, failureReason: reason, nextTryAtMs };
 }

@@ -6,7 +6,7 @@ import { DomainError } from "#platform/errors/domain-error.ts";
 export type StepName = "processing" | "improving";
 
 /** What is told of a step, beside its state, which is the video's. */
-interface Step {
+export interface Step {
   sinceMs: number;
   /** 0 to 1, of the improving; that of the processing is the video's. */
   progress?: number;

@@ -191,7 +191,7 @@ export function jobDesk(
 }
 
 /** The place where files are is full or away, which passes and is no fault of the job. */
-export const hasNoPlace = (error: unknown) =>
+const hasNoPlace = (error: unknown) =>
   isDiskFull(error) || (error instanceof DomainError && error.reason === "BLOBS_UNAVAILABLE");
 
 /** Removes a job in the transaction of its effect. Throws when another worker has taken it over. */
