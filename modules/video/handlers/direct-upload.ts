@@ -69,7 +69,9 @@ export function directUploads(
     } finally {
       clearInterval(renewing);
       // It ends by itself.
-      await resumables.lasting.unlock(id, ownerId, writer, 0).catch(() => {});
+      const exists = await resumables.lasting.unlock(id, ownerId, writer, 0).catch(() => true);
+      // It was cancelled meanwhile.
+      if (!exists && locked.partial) await blobs.discard(locked.partial).catch(() => {});
     }
   }
 
