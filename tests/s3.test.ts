@@ -16,6 +16,14 @@ type Video = Schemas["Video"];
 
 const ceph = withS3();
 
+/** A part of an MP4 that players skip. */
+function freeBox(bytes: number): Buffer {
+  const box = Buffer.alloc(bytes);
+  box.writeUInt32BE(bytes, 0);
+  box.write("free", 4, "latin1");
+  return box;
+}
+
 /** Not of a cluster, whose processes share a folder. */
 describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s", (shape) => {
   let deployment: Deployment;
@@ -161,6 +169,50 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       expect(await unfinished()).toEqual([]);
     });
 
+    test("is taken over also when whoever completes it hangs up", async () => {
+      const ada = await server.register();
+      const clip = Buffer.concat([freshClip(), freeBox(20_000_000)]);
+      const begun = await begin(ada, clip);
+      const etags = await put(begun, clip);
+      const gone = new AbortController();
+      const asked = fetch(`${server.origin}/api/v1/uploads/direct/${begun.id}/complete`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${ada.session.accessToken}`,
+          "content-type": "application/json",
+        },
+        body: JSON.stringify({ etags }),
+        signal: gone.signal,
+      }).catch(() => {});
+      const count = async (sql: string) => (await queryOnce(deployment.databaseUrl, sql)).length;
+      await until("it is begun", () =>
+        count(`select from video.resumable_upload where id = ${begun.id} and writer <> ''`),
+      );
+      gone.abort();
+      await asked;
+      await until("it is taken over", () => count(`select from video.upload where id = ${begun.id}`));
+    });
+
+    test("that is completed while its process is killed is not lost", async () => {
+      const ada = await server.register();
+      const clip = Buffer.concat([freshClip(), freeBox(20_000_000)]);
+      const begun = await begin(ada, clip);
+      const etags = await put(begun, clip);
+      const asked = complete(ada, begun.id, etags).catch(() => {});
+      await until("it is begun", () =>
+        queryOnce(
+          deployment.databaseUrl,
+          `select from video.resumable_upload where id = ${begun.id} and writer <> ''`,
+        ).then(({ length }) => length),
+      );
+      await deployment.programOf("video").kill();
+      await asked;
+      await deployment.restart("video");
+      await until("it can be completed", async () => (await complete(ada, begun.id, etags)).status === 200);
+      await expectPlays(ada, begun.id);
+      await until("nothing else is left", async () => (await unfinished()).length === 0);
+    });
+
     test("that is none is refused, and nothing of it stays", async () => {
       const ada = await server.register();
       const text = Buffer.alloc(5000, "not a video ");
@@ -218,7 +270,7 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       expect((await complete(ada, sent.id, etags)).status).toBe(404);
       // It sweeps when it starts.
       await deployment.programOf("video").kill();
-      await deployment.restart("video", shape === "split" ? {} : env);
+      await deployment.restart("video");
       await until("they are gone", async () => (await unfinished()).length === 0);
     });
   });

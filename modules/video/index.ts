@@ -104,7 +104,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   blobUses,
   recount: counts,
   seed: seedVideos,
-  async start({ config, db, clients, ids, jobs, events, blobs, media, security, log }) {
+  async start({ config, db, clients, ids, jobs, events, blobs, media, protect, security, log }) {
     const uploads = perCall(db, uploadStore);
     const resumables = perCall(db, resumableStore);
     const known = perCall(db, knownFileStore);
@@ -137,6 +137,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       jobs,
       blobs,
     );
+    const direct = directUploads(resumables, uploadParts, ids, protect);
     const sweep = async () => {
       const dropped = await resumables.lasting.drop({
         untouchedMs: resumableLifetimeMs,
@@ -156,7 +157,8 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       handlers: {
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids),
-        ...directUploads(resumables, uploadParts, ids),
+        beginDirectUpload: direct.beginDirectUpload,
+        completeDirectUpload: direct.completeDirectUpload,
         ...mediaJobs({ orders, jobs, blobs, uses: pipeline }),
         ...knownFiles(known, uploadParts, ids),
         getStorage: async (_request, call) => ({
@@ -179,6 +181,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       },
       async stop() {
         clearInterval(sweeper);
+        await direct.stop();
         await deletionRequests.stop();
         await workers.stop();
       },

@@ -11,7 +11,7 @@ export const uploadLifetimeMs = 24 * 3_600_000;
 /** An upload that comes in pieces and to which nothing was added for two days is removed. */
 export const resumableLifetimeMs = 2 * uploadLifetimeMs;
 /** One that its sender puts into the store: as long as its URLs. */
-export const directLifetimeMs = uploadLifetimeMs;
+export const directLifetimeMs = 24 * 3_600_000;
 /** However much is added to it. */
 export const longestResumableMs = 7 * uploadLifetimeMs;
 /** A challenge for a known file: reading what it asks for takes a moment. */

@@ -192,7 +192,7 @@ async function lockResumable(
  * What a person keeps, in bytes: the files that they have uploaded, with the size that they came with, until the upload or
  * its post is gone; and those on their way, as announced.
  */
-export async function storageOf(on: Queryable<Tables>, ownerId: UserId): Promise<number> {
+async function storageOf(on: Queryable<Tables>, ownerId: UserId): Promise<number> {
   const { rows } = await sql<{ used: string }>`
     select coalesce(
         (select kept_bytes from video.author_stats where author_id = ${ownerId}), ${keptBytes(ownerId)}

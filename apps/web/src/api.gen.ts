@@ -1532,7 +1532,7 @@ export interface paths {
         put?: never;
         /**
          * Complete an upload straight to S3: it is checked as any other
-         * @description Asked again it answers the same. After 400 `UPLOAD_PARTS_WRONG` parts can be put again; a file that is refused for another reason is gone. While it is checked, others are answered 423 `UPLOAD_LOCKED`.
+         * @description Asked again it answers the same. After 422 `UPLOAD_PARTS_WRONG` parts can be put again; a file that is refused for another reason is gone. It goes on when the answer takes too long (504): ask again, while it is checked the answer is 423 `UPLOAD_LOCKED`.
          */
         post: {
             parameters: {

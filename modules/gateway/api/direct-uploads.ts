@@ -65,8 +65,9 @@ export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPl
           tags,
           summary: "Complete an upload straight to S3: it is checked as any other",
           description:
-            "Asked again it answers the same. After 400 `UPLOAD_PARTS_WRONG` parts can be put again; a file that is refused " +
-            "for another reason is gone. While it is checked, others are answered 423 `UPLOAD_LOCKED`.",
+            "Asked again it answers the same. After 422 `UPLOAD_PARTS_WRONG` parts can be put again; a file that is refused " +
+            "for another reason is gone. It goes on when the answer takes too long (504): ask again, while it is checked the answer is " +
+            "423 `UPLOAD_LOCKED`.",
           params: IdParams,
           body: Type.Object({
             etags: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
@@ -80,11 +81,7 @@ export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPl
       },
       async (request) => {
         const { id } = request.params;
-        // It is read and looked at here, so only some at once are.
-        const from = { ...senderOf(request), sizeBytes: undefined };
-        const completed = await intake.receivePiece(from, () =>
-          video.completeDirectUpload({ id, ...request.body }, callOf(request)),
-        );
+        const completed = await video.completeDirectUpload({ id, ...request.body }, callOf(request));
         return toApiUpload(completed);
       },
     );

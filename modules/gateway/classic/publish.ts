@@ -58,6 +58,8 @@ export function publishEndpoints(app: FastifyInstance, context: GatewayContext):
             sizeBytes: undefined,
             ...(length !== undefined && { expectedBytes: Number(length) }),
           };
+          // It may break off while we ask.
+          part.file.on("error", () => {});
           if (from.person) await intake.refuseOverQuota(from, callOf(request));
           staged = await intake.receiveVideo(part.file, from);
           if (part.file.truncated) throw refusal("BODY_TOO_LARGE", "The file is too large.");

@@ -5,7 +5,8 @@ import { refusal } from "#contracts/reasons.ts";
 import type { DirectUploads } from "#platform/blob/blob-store.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
-import { requireCaller } from "#platform/rpc/call.ts";
+import type { Protection } from "#platform/protect/protection.ts";
+import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ResumableRow, ResumableStore } from "../resumable-store.ts";
 import { directLifetimeMs, endOfSession, refuseMoreUnfinished, writerMs } from "../rules.ts";
@@ -13,6 +14,17 @@ import { roomFor, type UploadParts } from "./add-upload.ts";
 import { finishUpload } from "./finish-upload.ts";
 
 const renewEveryMs = writerMs / 3;
+/** For a file of any size: a store that does not answer ends it much earlier. */
+const longestMs = 30 * 60_000;
+/** Of files that are read and looked at, which people do in turn. */
+const inTurn = {
+  help: "Files put straight into S3 that wait to be looked at",
+  concurrency: 4,
+  perKey: 2,
+  maxWaiting: 100,
+  maxWaitingPerKey: 10,
+  maxWaitMs: 60_000,
+};
 
 /**
  * Files that their senders put into the store themselves. What is hashed, looked at and kept is a copy that no sender has
@@ -22,8 +34,21 @@ export function directUploads(
   resumables: PerCall<ResumableStore>,
   parts: UploadParts,
   ids: Ids,
-): Pick<Handlers<typeof VideoService>, "beginDirectUpload" | "completeDirectUpload"> {
+  protect: Pick<Protection, "fairQueue">,
+): Pick<Handlers<typeof VideoService>, "beginDirectUpload" | "completeDirectUpload"> & {
+  /** Ends what is under way. */
+  stop(): Promise<void>;
+} {
   const { store, blobs } = parts;
+  const queue = protect.fairQueue("direct_upload_queue", inTurn);
+  const stopping = new AbortController();
+  const underWay = new Set<Promise<unknown>>();
+
+  /** For work that goes on when its caller does not wait any longer: who asks again finds it done. */
+  function lasting(call: ServedCall): ServedCall {
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(longestMs)]);
+    return { ...call, signal, deadlineMs: Date.now() + longestMs };
+  }
 
   function requireDirect(): DirectUploads {
     if (!blobs.direct) throw refusal("DIRECT_UPLOADS_UNAVAILABLE");
@@ -44,7 +69,9 @@ export function directUploads(
     } finally {
       clearInterval(renewing);
       // It ends by itself.
-      await resumables.lasting.unlock(id, ownerId, writer, 0).catch(() => {});
+      const exists = await resumables.lasting.unlock(id, ownerId, writer, 0).catch(() => true);
+      // It was cancelled meanwhile.
+      if (!exists && locked.partial) await blobs.discard(locked.partial).catch(() => {});
     }
   }
 
@@ -82,7 +109,12 @@ export function directUploads(
       const id = request.id as UploadId;
       const found = isId(id) ? await resumables(call).find(id, ownerId) : undefined;
       if (!found?.direct) throw refusal("UPLOAD_NOT_FOUND");
-      return alone(found, async (row) => {
+      const late = lasting(call);
+      const work = queue.run(ownerId, late.signal, () => alone(found, (row) => complete(row, late)));
+      underWay.add(work);
+      return work.finally(() => underWay.delete(work));
+
+      async function complete(row: ResumableRow, call: ServedCall) {
         if (row.partial === "") {
           const finished = await store(call).finished(id, ownerId);
           if (!finished) throw refusal("UPLOAD_NOT_FOUND");
@@ -94,7 +126,12 @@ export function directUploads(
           return (await blobs.adopt(row.partial, call.signal)).sha256;
         };
         return finishUpload(row, hash, resumables, parts, call);
-      });
+      }
+    },
+
+    async stop() {
+      stopping.abort();
+      await Promise.allSettled(underWay);
     },
   };
 }
