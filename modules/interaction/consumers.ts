@@ -50,6 +50,7 @@ export function consumeVideoDeletions(
   });
 }
 
+const dayMs = 24 * 3_600_000;
 export const rankedEvents = [shared, downloaded] as const;
 
 /** Projects shares and downloads into the rankings. */
@@ -61,7 +62,8 @@ export function projectRankings(store: Pick<RankingStore, "recount">) {
         ({ type, message: { videoId, atMs, timesMs } }): FactChange => ({
           ranking: type === shared.name ? "shared" : "downloaded",
           videoId,
-          timesMs: timesMs.length > 0 ? timesMs : [atMs],
+          // From a process of an earlier release: of its share only the day is known.
+          timesMs: timesMs.length > 0 ? timesMs : [atMs, atMs - (atMs % dayMs)],
         }),
       ),
     );

@@ -172,7 +172,7 @@ test("rebuilt while people share, it equals the facts", async () => {
   const busy = Promise.all(
     Array.from({ length: 4 }, async (_, n) => {
       for (let i = 0; i < 20; i++)
-        await add(facts, { ranking: "shared", videoId: videos[i % 4]!, userId: `${n}${i}7` });
+        await add(facts, { ranking: "shared", videoId: videos[i % 4]!, userId: String(1000 + 100 * n + i) });
     }),
   );
   for (let i = 0; i < 8; i++) {

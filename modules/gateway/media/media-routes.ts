@@ -83,7 +83,7 @@ export async function mediaRoutes(
       if (!isBlobKey(key) || !type) throw refusal("NOT_FOUND");
       const caching = await cachingOf(key, request);
       if (!caching) throw refusal("NOT_FOUND");
-      return serve({ key, type, caching }, request, reply);
+      return serve({ key, type, caching, open: caching !== forOne }, request, reply);
     },
   });
   /** A film as a file. Whose it is counted for is in the signature; without one, or with an old one, it is a guest. */
@@ -105,22 +105,23 @@ export async function mediaRoutes(
         await optional(call, "downloads", () => interaction.countDownload({ videoId, guest }, call));
       }
       const disposition = `attachment; filename="douya-${found.playKey.slice(-16)}"`;
-      const caching = isPublic(found.visibility) ? whileOpen : forOne;
-      return serve({ key: found.playKey, type: contentTypes.mp4!, caching, disposition }, request, reply);
+      const film = { key: found.playKey, type: contentTypes.mp4!, disposition };
+      // Asked for each time, so that it is counted.
+      return serve({ ...film, caching: forOne, open: isPublic(found.visibility) }, request, reply);
     },
   });
 
   async function serve(
-    blob: { key: BlobKey; type: string; caching: string; disposition?: string },
+    blob: { key: BlobKey; type: string; caching: string; open: boolean; disposition?: string },
     request: FastifyRequest,
     reply: FastifyReply,
   ) {
-    const { key, type, caching, disposition } = blob;
+    const { key, type, caching, open, disposition } = blob;
     // Our own pages may load from nowhere else.
     const ofOurPage = request.headers["sec-fetch-site"] === "same-origin";
     const shown = { type, caching, ...(disposition && { disposition }) };
     // What is not for everybody stays here, since a link outlives a change of who may see it; links are for GET.
-    const mayLink = !ofOurPage && caching !== forOne && request.method === "GET";
+    const mayLink = !ofOurPage && open && request.method === "GET";
     const link = mayLink ? await blobs.linkTo?.(key, shown) : undefined;
     // For less long than the link lasts; whether it is still for everybody is asked with the next one.
     if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
