@@ -273,7 +273,7 @@ function expectClientsKnown({ trustProxy }: Config): void {
 /** The hosts and ports of all engines. */
 function addressesIn(environment: Values): { host: string; port: number }[] {
   return Object.entries(environment)
-    .filter(([name]) => name.endsWith("_URL") || name.endsWith("_URLS"))
+    .filter(([name]) => /_URLS?$/.test(name) && name !== "DOUYA_PUBLIC_URL")
     .flatMap(([, urls]) => urls.split(","))
     .map((url) => {
       const [host, port] = url.split("@").at(-1)!.split("//").at(-1)!.split("/")[0]!.split(":");

@@ -16,8 +16,6 @@ export interface Connection {
   client(): GrpcClient;
   /** `connecting` only for as long as waiting is worth it. */
   state(): "ready" | "connecting" | "down";
-  /** Nobody has been there since the last try that was refused; one that is being made now changes nothing of that. */
-  refused(): boolean;
   /** Tries at once instead of at the next time, if the last try was refused: then this one is decided in a moment too. */
   retry(): void;
   close(): void;
@@ -74,7 +72,6 @@ export function openConnection(
     if (now === connectivityState.READY) {
       clearTimeout(timer);
       tryMs = connectMs;
-      refused = false;
       enter("ready");
     } else if (now === connectivityState.TRANSIENT_FAILURE) {
       refused = true;
@@ -91,7 +88,6 @@ export function openConnection(
   return {
     client: () => client,
     state: () => state,
-    refused: () => refused,
     retry() {
       if (closed || state !== "down" || !refused || performance.now() - triedAtMs < retryPauseMs) return;
       enter("connecting");

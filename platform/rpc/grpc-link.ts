@@ -185,8 +185,6 @@ export function grpcLink(options: {
     },
     outage() {
       const why = peers.retryAfterMs({ method: "", rank: ranks });
-      // While it is tried again, a call would wait for that: it may as well be told.
-      if (!why && peers.isAway()) return unavailable(to);
       return why?.reason === "unavailable" && why.ms > 0 ? unavailable(to, Math.ceil(why.ms)) : undefined;
     },
     close: peers.close,

@@ -132,18 +132,6 @@ test("one that has left still serves while its successor does not listen yet, bu
   await expect.poll(() => answered(say({}, callFor(hourMs)))).toBe("new");
 });
 
-test("nobody is there also while it is looked again whether somebody is", async () => {
-  const [port] = await freePorts(1);
-  const connection = openLink(changingEndpoints(`127.0.0.1:${port}`));
-  await expect.poll(() => connection.outage()?.reason).toBe("ECHO_UNAVAILABLE");
-  const seen = new Set<string | undefined>();
-  for (const deadline = Date.now() + 500; Date.now() < deadline; await new Promise(setImmediate))
-    seen.add(connection.outage()?.reason);
-  expect(seen).toEqual(new Set(["ECHO_UNAVAILABLE"]));
-  await serve(async () => ({ text: "here" }), port);
-  await expect.poll(() => connection.outage()).toBeUndefined();
-});
-
 /** A peer at which calls hang until it dies, with a call of both kinds under way, and one that answers. */
 async function dyingAndWell(count: number) {
   let begun = 0;

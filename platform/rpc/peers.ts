@@ -55,8 +55,6 @@ export interface Peers {
   retryAfterMs(
     wanted: Pick<Wanted, "method" | "rank">,
   ): { reason: "overloaded" | "unavailable"; ms: number } | undefined;
-  /** Whether nobody is there, and nobody known is being connected for the first time. */
-  isAway(): boolean;
   count(): number;
   /** Resolves at the next change of a peer's state. */
   changed(): Promise<void>;
@@ -229,9 +227,6 @@ export function followEndpoints(endpoints: Endpoints, chance: Chance, credential
       if (forMs.length > 0) return { reason: "overloaded", ms: Math.min(...forMs) };
       return { reason: "unavailable", ms: Math.min(...ready.map(({ breaker }) => breaker.openForMs())) };
     },
-    isAway: () =>
-      ![...peers, ...leaving].some(isReady) &&
-      peers.every(({ connection }) => connection.state() === "down" || connection.refused()),
     count: () => peers.length,
     changed: () => new Promise((resolve) => waiting.push(resolve)),
     close() {
