@@ -42,7 +42,7 @@ const lists = (Object.keys(rankings) as RankingName[]).flatMap((ranking) =>
 );
 
 /**
- * Rankings of videos by facts (docs/adr/0035): a count per bucket of time, and totals per list. A bucket is not added to
+ * Rankings of videos by facts (docs/adr/0037): a count per bucket of time, and totals per list. A bucket is not added to
  * but set to what its facts say, so an event may come any number of times, and before or after a rebuild. Writers take
  * turns, so that two never deadlock; readers wait for nobody. `now` in Unix milliseconds.
  */
