@@ -81,6 +81,19 @@ describe.each(shapes)("douya rebuild, %s", (shape) => {
     expect((await database.query("select from relation.hot_follow")).rowCount).toBe(1);
   });
 
+  test("rankings of videos equal the facts again", async () => {
+    body(await ben.post(`/videos/${expected[0]}/shares`), 201);
+    const shared = async () =>
+      body(
+        await server.api<{ items: { video: { id: string }; count: number }[] }>("GET", "/rankings/shared"),
+      ).items.map(({ video, count }) => [video.id, count]);
+    await until("the ranking", async () => (await shared()).length === 1);
+    await database.query("update interaction.ranking_total set n = n + 7");
+    expect(await shared()).toEqual([[expected[0], 8]]);
+    expect(await rebuilt("rankings")).toContain("rankings: rebuilt in");
+    expect(await shared()).toEqual([[expected[0], 1]]);
+  });
+
   test("inboxes equal what is published again, whatever was missing or too much", async () => {
     await copies(250);
     await database.query("insert into feed.author_video values ($1, 5, 5, true)", [ada.id]);

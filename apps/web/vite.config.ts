@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { firstLoad } from "./first-load.ts";
 import { precompress } from "./precompress.ts";
 import { production } from "./production.ts";
 import { wordsFirst } from "./words-first.ts";
@@ -21,6 +22,9 @@ export default defineConfig({
     // A data: URL would be refused by the Content-Security-Policy for scripts and fonts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: firstLoad(here("src/main.tsx")) }] } },
+    },
   },
   server: { proxy: { "/api": server, "/douyin": server, "/media": server } },
 });
