@@ -191,6 +191,7 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       gone.abort();
       await asked;
       await until("it is taken over", () => count(`select from video.upload where id = ${begun.id}`));
+      await until("it has its place", async () => (await unfinished()).length === 0);
     });
 
     test("that is completed while its process is killed is not lost", async () => {
@@ -335,7 +336,9 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
     expect(await move("s3")).toMatchObject({ code: 0 });
     expect(await client.sizeOf(key)).toBe(video.sizeBytes);
     const left = await readdir(join(deployment.dataDir, "blobs"), { recursive: true, withFileTypes: true });
-    expect(left.filter((entry) => entry.isFile())).toEqual([]);
+    // A process that was killed may have left a copy that it worked on, which is swept later.
+    const files = left.filter((entry) => entry.isFile() && !entry.name.endsWith(".copy"));
+    expect(files).toEqual([]);
     watching = false;
     await watched;
     expect([...statuses]).toEqual([200]);
