@@ -73,14 +73,16 @@ beforeEach(() => {
       hear = listener;
     },
   };
-  startAuth = () =>
-    createAuth(
+  startAuth = () => {
+    auth?.stop();
+    return createAuth(
       user as unknown as GatewayClients["user"],
       embeddedCaches(createMetrics()),
       events as unknown as EventBroadcast,
       signals,
       localIssuerKeys(),
     );
+  };
   auth = startAuth();
 });
 
@@ -318,11 +320,36 @@ test("the log is followed after the last request, so that the next one waits for
 test("a log that is away at first is looked for, whether somebody asks or not", async () => {
   stopClocks();
   logAway = true;
-  auth.stop();
   auth = startAuth();
   logAway = false;
   looks = 0;
   await expect.poll(() => looks).toBeGreaterThan(0);
+});
+
+test("a clock that is set back keeps nobody in, where the log is away", async () => {
+  const pass = stopClocks();
+  const token = await tokenOf("ada");
+  await followed(token);
+  logAway = true;
+  ended.add("session of ada");
+  vi.setSystemTime(Date.now() - 600_000);
+  pass(1_500);
+  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+});
+
+test("of whoever logs in after very many were forgotten nobody waits for a check", async () => {
+  const pass = stopClocks();
+  await followed(await tokenOf("eve"));
+  for (let i = 0; i < 10_001; i++) auth.forget(`${i}`);
+  pass(20_000);
+  const before = looks;
+  await expect.poll(() => looks).toBeGreaterThan(before + 1);
+  const token = await tokenOf("ada", { issuedAt: Date.now() / 1000 });
+  auth.forget("another");
+  beforeAnswer = () => new Promise(() => {});
+  expect((await auth.identify(token, call())).userId).toBe("ada");
+  // In the background.
+  await expect.poll(() => asked).toContain("session of ada");
 });
 
 test("gateways tell each other at once, and nothing that they hear lets anybody in", async () => {

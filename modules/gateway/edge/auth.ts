@@ -33,15 +33,21 @@ export interface Auth {
 
 interface Verified extends Identity {
   expiresAtMs: number;
-  /** When the session was last seen alive. */
+  /** When the session was last seen alive, by performance.now: a clock that is set back would keep it. */
   checkedAtMs: number;
-  /** When to check it again without a request waiting for it. */
+  /** When to check it again without a request waiting for it, by performance.now. */
   revalidateAtMs: number;
   /**
    * How many times anybody had been forgotten when the check began: a clock could not order two things within a
    * millisecond.
    */
   checkedAtForget: number;
+}
+
+/** That a person was forgotten: the how many-th time that anybody was, and when. */
+interface Forget {
+  count: number;
+  atMs: number;
 }
 
 /**
@@ -74,18 +80,16 @@ export function createAuth(
   let forgetsLost = 0;
   /** When that was: of whoever has logged in since, nothing is lost. */
   let lostAtMs = Number.POSITIVE_INFINITY;
-  const lose = (at: number) => {
-    forgetsLost = at;
-    lostAtMs = Date.now();
+  const lose = ({ count, atMs }: Forget) => {
+    forgetsLost = count;
+    lostAtMs = atMs;
   };
-  const forgottenAt = caches.local<number>("forgotten people", {
-    max: maxForgotten,
-    onEvict: lose,
-  });
+  const forgottenAt = caches.local<Forget>("forgotten people", { max: maxForgotten, onEvict: lose });
+  const nextForget = (): Forget => ({ count: ++forgets, atMs: Date.now() });
 
   const ended = watchEndedSessions(events, signals, (userId) => {
-    if (userId === undefined) lose(++forgets);
-    else forgottenAt.set(userId, ++forgets);
+    if (userId === undefined) lose(nextForget());
+    else forgottenAt.set(userId, nextForget());
   });
   /** How long a check is good for: nobody need tell of an end that every check would notice in time. */
   const goodForMs = () => (ended.isCurrent() ? recheckMs : feltMs);
@@ -106,7 +110,7 @@ export function createAuth(
         sessionId: payload.sid as SessionId,
         moderator: payload.mod === true,
         expiresAtMs: payload.exp! * 1000,
-        checkedAtMs: heard ? now : 0,
+        checkedAtMs: heard ? performance.now() : Number.NEGATIVE_INFINITY,
         revalidateAtMs: 0,
         checkedAtForget: heard ? forgetsLost : 0,
       };
@@ -129,14 +133,14 @@ export function createAuth(
   });
 
   async function check(token: string, known: Verified, call: Call): Promise<void> {
-    const now = Date.now();
+    const now = performance.now();
     const before = forgets;
     // Not twice at once, and afterwards not for all tokens at the same moment.
     known.revalidateAtMs = now + recheckMs * (0.5 + Math.random() / 4);
     const { alive, moderator } = await statesOf(known, call);
     if (!alive) {
       // Whose end the log did not tell is waited for from now on.
-      if (verified.peek(token)) forgottenAt.set(known.userId, ++forgets);
+      if (verified.peek(token)) forgottenAt.set(known.userId, nextForget());
       verified.delete(token);
       throw refusal("SESSION_ENDED");
     }
@@ -149,20 +153,21 @@ export function createAuth(
 
   // `peek`, because a lookup must not renew the entry.
   const isForgotten = ({ userId, checkedAtForget }: Verified) =>
-    checkedAtForget < Math.max(forgottenAt.peek(userId) ?? 0, forgetsLost);
+    checkedAtForget < Math.max(forgottenAt.peek(userId)?.count ?? 0, forgetsLost);
 
   return {
     userOf: (token) => verified.peek(token)?.userId,
     known(token) {
       const known = verified.get(token);
-      const now = Date.now();
-      const sure = known && now < known.expiresAtMs && now <= known.revalidateAtMs && !isForgotten(known);
+      const now = performance.now();
+      const sure =
+        known && Date.now() < known.expiresAtMs && now <= known.revalidateAtMs && !isForgotten(known);
       return sure && now - known.checkedAtMs <= goodForMs() ? known : undefined;
     },
     async identify(token, call) {
       const known = verified.get(token) ?? (await verify(token, call));
-      const now = Date.now();
-      if (known.expiresAtMs <= now) throw refusal("TOKEN_EXPIRED");
+      if (known.expiresAtMs <= Date.now()) throw refusal("TOKEN_EXPIRED");
+      const now = performance.now();
       if (now - known.checkedAtMs > goodForMs() || isForgotten(known)) {
         const startedMs = performance.now();
         await check(token, known, call).finally(() => checked((performance.now() - startedMs) / 1000));
@@ -172,7 +177,7 @@ export function createAuth(
       return known;
     },
     forget(userId) {
-      forgottenAt.set(userId, ++forgets);
+      forgottenAt.set(userId, nextForget());
       ended.tell(userId);
     },
     stop: ended.stop,
