@@ -214,7 +214,7 @@ describe("what a post says and who sees it, in the browser", () => {
     const { page } = await sit(ben, "phone", { locale: "en-US" });
     await page.goto(`/video/${id}`);
     const toggle = async () => {
-      await inView(page).getByRole("button", { name: en.moreActions }).tap();
+      await inView(page).getByRole("button", { name: en.moreActions, exact: true }).tap();
       await page.getByRole("dialog").getByRole("button", { name: en.repost }).tap();
     };
     await toggle();
