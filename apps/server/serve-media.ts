@@ -18,8 +18,15 @@ import { listenError, type Server } from "./serve.ts";
 import { helpers } from "./targets.ts";
 import { startOrUndo, type UndoSteps } from "./undo-steps.ts";
 
-/** A worker that makes the files of videos: it is given the address of the video module, the secret and a folder. */
-export async function serveMedia(config: Config, log: Logger): Promise<Omit<Server, "databases">> {
+/**
+ * A worker that makes the files of videos: it is given the address of the video module, the secret and a folder. When
+ * `stopping` fires before it has started, that is undone, and rejects with the signal's reason.
+ */
+export async function serveMedia(
+  config: Config,
+  log: Logger,
+  stopping = new AbortController().signal,
+): Promise<Omit<Server, "databases">> {
   return startOrUndo(log, start);
 
   async function start(undo: UndoSteps) {
@@ -28,14 +35,17 @@ export async function serveMedia(config: Config, log: Logger): Promise<Omit<Serv
     const tool = await openMediaTool(config, log);
     const metrics = createMetrics();
     const secret = await clusterSecret(config);
+    stopping.throwIfAborted();
     const registry = await openRegistry(config, { secret, pool: undefined, log });
     undo.push(registry.close);
+    stopping.throwIfAborted();
     setLevel(log, registry.settings.current("logLevel"));
     registry.settings.watch("logLevel", (level) => setLevel(log, level));
     const disk = watchDisk(config.dataDir, { log, metrics });
     undo.push(async () => disk.stop());
     const transport = await openTransport(config, log);
     undo.push(async () => transport.stop());
+    stopping.throwIfAborted();
     const link = grpcLink({
       from: name,
       to: "video",
@@ -55,6 +65,7 @@ export async function serveMedia(config: Config, log: Logger): Promise<Omit<Serv
       log: lastingChild(log, { module: name }),
     });
     undo.push(worker.stop);
+    stopping.throwIfAborted();
     const parts = degradableParts({ disk, pools: () => [], progress: () => [], media: tool, log });
     const degraded = watchParts({ ...parts, ...registry.parts }, { metrics, log });
     const readiness = async () => ({ [name]: link.outage()?.message });

@@ -87,6 +87,7 @@ export async function serve(
 
   async function start(undo: UndoSteps): Promise<Server> {
     const tool = await openMediaTool(config, log);
+    stopping.throwIfAborted();
     const metrics = createMetrics();
     const databases = await openDatabases(config, log);
     undo.push(databases.close);
@@ -116,18 +117,22 @@ export async function serve(
     const [{ lease }] = duties as [DatabaseDuties];
     const ids = await leaseIds(databases.main.pool, { lease, log });
     undo.push(ids.release);
+    stopping.throwIfAborted();
     const names = entries.map(({ module }) => module.name);
     const [{ blobs, parts: blobParts }, secret] = await Promise.all([
       openBlobs(config, names),
       clusterSecret(config),
     ]);
+    stopping.throwIfAborted();
     const registry = await openRegistry(config, { secret, pool: databases.main.pool, log });
     undo.push(registry.close);
+    stopping.throwIfAborted();
     setLevel(log, registry.settings.current("logLevel"));
     registry.settings.watch("logLevel", (level) => setLevel(log, level));
     const { settings } = registry;
     const memory = await openMemory(config, { metrics, secret, settings, log });
     undo.push(memory.close);
+    stopping.throwIfAborted();
     const { caches, protect, signals } = memory;
     const media = mediaQueue(tool, protect.fairQueue("media_waiting", mediaQueueOptions));
     const disk = watchDisk(config.dataDir, { log, metrics });
@@ -166,6 +171,7 @@ export async function serve(
     const tokens = createServiceTokens(secret);
     const transport = await openTransport(config, log);
     undo.push(async () => transport.stop());
+    stopping.throwIfAborted();
     const { credentials } = transport;
     const running = new Map<string, Running<DescService>>();
     const links = linkModules({ running, registry, tokens, credentials, metrics, log });

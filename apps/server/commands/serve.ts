@@ -21,7 +21,9 @@ export const serveCommand: Command = {
     for (const signal of ["SIGINT", "SIGTERM"] as const)
       process.on(signal, () => stopping.abort(new Error("stopped while it was starting")));
     const starting =
-      target === "media" ? serveMedia(config, log) : serve(config, String(target), log, stopping.signal);
+      target === "media"
+        ? serveMedia(config, log, stopping.signal)
+        : serve(config, String(target), log, stopping.signal);
     const server = await starting.catch((error) => {
       if (error !== stopping.signal.reason) throw error;
       console.log("  Stopped before it was ready. Nothing is left half done.");

@@ -73,6 +73,8 @@ export async function followSchema({
         await target.query(
           "begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local timezone = 'UTC'",
         );
+        // What a trigger counts is copied as well.
+        if (isGuarded) await target.query("set local session_replication_role = replica");
         await target.query(`truncate ${tables.map(name).join(", ")}`);
         for (const table of tables) {
           const { rows } = await source.query<{ count: string }>(
@@ -112,7 +114,7 @@ export async function followSchema({
     const fresh: RowChange[] = [];
     try {
       await target.query("begin; set local statement_timeout = 0; set local timezone = 'UTC'");
-      // What a foreign key deletes along with a row is in the stream as well.
+      // What a foreign key deletes along with a row, or a trigger counts, is in the stream as well.
       if (isGuarded) await target.query("set local session_replication_role = replica");
       let waiting: RowChange[] = [];
       for (const change of found) {

@@ -20,6 +20,12 @@ it("names the limit of the server, and falls back to its words", () => {
   expect(explainReason(en, "VIDEO_TOO_LONG", "Too long.")).toBe("Too long.");
   expect(explainReason(zh, "BRAND_NEW", "Something new.")).toBe("Something new.");
 });
+it("names what is used of a quota, what is allowed, and what helps where nothing can be deleted", () => {
+  const said = "You keep 0 MB of the 500 MB that you may keep here, and this file does not fit.";
+  expect(explainReason(en, "QUOTA_EXCEEDED", said)).toMatch(/^You use 0 MB of the 500 MB .*smaller one/);
+  expect(explainReason(zh, "QUOTA_EXCEEDED", said)).toContain("可存放 500 MB，已用 0 MB");
+  expect(explainReason(en, "QUOTA_EXCEEDED", "At most 5 MB.")).toBe("At most 5 MB.");
+});
 it("says when to try again, wherever the server has said it", () => {
   for (const status of [429, 503])
     for (const reason of [...Object.keys(en.reasons), "USER_UNAVAILABLE", "BRAND_NEW"]) {

@@ -1,6 +1,6 @@
 /**
  * Texts for the server's reasons. A reason without one is shown in the server's words. `{limit}` is the first number
- * in the server's sentence, `{again}` the sentence about when to retry.
+ * in the server's sentence, `{second}` the next one, `{again}` the sentence about when to retry.
  */
 export const reasons = {
   NETWORK: "No connection to the server. Check your network and try again.",
@@ -78,7 +78,7 @@ export const reasons = {
     "You have {limit} MB that are not published yet. Publish some, or wait until your videos are prepared.",
   BLOB_DISK_AWAY: "This is on a part of the server that is away right now. Try again later.",
   QUOTA_EXCEEDED:
-    "You keep {limit} MB here already, and there is no room for this file. Delete some of your posts first.",
+    "You use {limit} MB of the {second} MB that you may keep here, and this file is larger than what is left. Choose a smaller one, or delete some of your posts.",
   UPLOADS_UNFINISHED_TOO_MANY:
     "You have {limit} uploads that are not finished. Finish or cancel some, or wait until they are thrown away after two days.",
   ADDRESS_UNPUBLISHED_TOO_MUCH:

@@ -24,8 +24,9 @@ export function explain(t: Dictionary, error: unknown, waitMs = asProblem(error)
 function wordsFor(t: Dictionary, reason: string, said: string, otherwise: string, again: string): string {
   const words = (t.reasons as Record<string, string>)[reason] ?? otherwise;
   if (!words.includes("{limit}")) return words.replace("{again}", again);
-  const limit = /\d+/.exec(said)?.[0];
-  return limit ? words.replace("{limit}", limit) : said;
+  const [limit, second] = said.match(/\d+/g) ?? [];
+  if (!limit || (words.includes("{second}") && !second)) return said;
+  return words.replace("{limit}", limit).replace("{second}", second ?? "");
 }
 
 /** For an unknown reason: a transient status is no mistake of the server's. */
