@@ -66,7 +66,25 @@ export async function releaseBlobs(
 ): Promise<void> {
   let released = on.deleteFrom("blob_use").where("owner_id", "=", sql<string>`any(${ownerIds}::int8[])`);
   if (keep.length > 0) released = released.where("key", "not in", keep);
-  const keys = new Set((await released.returning("key").execute()).map((row) => row.key));
+  await removeUnused(on, jobs, await released.returning("key").execute());
+}
+
+/** Releases these blobs of one owner, as releaseBlobs does. */
+export async function releaseKeys(
+  on: Queryable<Tables>,
+  jobs: Jobs,
+  ownerId: string,
+  keys: string[],
+): Promise<void> {
+  const released = on
+    .deleteFrom("blob_use")
+    .where("owner_id", "=", ownerId)
+    .where("key", "=", sql<string>`any(${keys}::text[])`);
+  await removeUnused(on, jobs, await released.returning("key").execute());
+}
+
+async function removeUnused(on: Queryable<Tables>, jobs: Jobs, released: { key: string }[]): Promise<void> {
+  const keys = new Set(released.map(({ key }) => key));
   // In the same order everywhere, so that transactions do not deadlock.
   for (const key of [...keys].sort()) {
     await lockBlob(on, key);

@@ -89,9 +89,12 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
   bulkheads: {
     // They wait until a file was looked at.
     addUpload: null,
+    completeDirectUpload: null,
     finishResumableUpload: null,
     proveKnownFile: null,
     setCover: null,
+    // It may draw a cover.
+    updateVideo: "edits",
     leaseMediaJob: "media workers",
     keepMediaJobs: "media workers",
     readMediaInput: "media workers",

@@ -8,7 +8,7 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import type { MediaInfo } from "#platform/media/media-tool.ts";
 import type { Made } from "./bench.ts";
-import { releaseBlobs } from "./blob-use-store.ts";
+import { releaseBlobs, releaseKeys } from "./blob-use-store.ts";
 import { replacedLifetimeMs } from "./rules.ts";
 import { averageBitrate, shownBy, shownColumns } from "./shown-files.ts";
 import { reasonOfTry, stepBegins } from "./steps.ts";
@@ -58,16 +58,23 @@ export function ladderStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       await inTransaction(db, async (transaction) => {
         const video = await transaction
           .selectFrom("video")
-          .select("replaced")
+          .select(shownColumns)
           .where("id", "=", id)
           .forUpdate()
           .executeTakeFirst();
         await job.finish(transaction);
         // It was deleted meanwhile.
         if (!video) return;
-        const replaced = JSON.stringify(video.replaced.filter((one) => one.untilMs > Number(untilMs)));
-        await transaction.updateTable("video").set({ replaced }).where("id", "=", id).execute();
-        await releaseRest(transaction, id as VideoId, jobs);
+        const replaced = video.replaced.filter((one) => one.untilMs > Number(untilMs));
+        await transaction
+          .updateTable("video")
+          .set({ replaced: JSON.stringify(replaced) })
+          .where("id", "=", id)
+          .execute();
+        // Only these: a ladder may be running, whose files are not shown yet.
+        const shown = new Set(await shownBy(transaction, id, { ...video, replaced }));
+        const over = video.replaced.map(({ key }) => key).filter((key) => !shown.has(key));
+        await releaseKeys(transaction, jobs, id, over);
       });
     },
     /** Starts a try: undefined if the video is gone or its ladder finished. The input is the best file that there is, unless the published one is asked for. */

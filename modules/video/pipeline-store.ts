@@ -102,7 +102,8 @@ export function pipelineStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             steps: stepBegins(result.rungs > 0 ? ["processing", "improving"] : "processing"),
           })
           .where("id", "=", id)
-          .where("state", "=", "processing")
+          // That an earlier try failed may be told late.
+          .where("state", "in", ["uploaded", "processing"])
           .returning([
             "source_key",
             sql<boolean>`coalesce(

@@ -30,7 +30,7 @@ export function improvingProgress(progress: number): RawBuilder<Steps> {
   return sql`jsonb_set(steps, '{improving,progress}', to_jsonb(${progress}::float4))`;
 }
 
-const told = ["DISK_FULL", "BLOBS_UNAVAILABLE"];
+const told = ["DISK_FULL", "BLOBS_UNAVAILABLE", "BLOB_DISK_AWAY"];
 
 /** The reason of a failed try that people are told; no cause in the server is among them. */
 export function reasonOfTry(error: unknown): string {

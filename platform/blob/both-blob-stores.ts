@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { DomainError } from "../errors/domain-error.ts";
 import type { BlobKey, BlobStore } from "./blob-store.ts";
 
 /**
@@ -6,10 +7,24 @@ import type { BlobKey, BlobStore } from "./blob-store.ts";
  * be moved from one to the other at any moment: what is not there any more is looked for in the other again.
  */
 export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
-  const isFirst = async (key: BlobKey) => (await first.size(key)) !== undefined;
+  /** Error: BLOB_DISK_AWAY, when it may be on a disk of `first` that is away, and is not in `second`. */
+  async function find(key: BlobKey): Promise<{ store: BlobStore; sizeBytes: number } | undefined> {
+    let away: unknown;
+    const sizeBytes = await first.size(key).catch((error) => {
+      if (!(error instanceof DomainError && error.reason === "BLOB_DISK_AWAY")) throw error;
+      away = error;
+      return undefined;
+    });
+    if (sizeBytes !== undefined) return { store: first, sizeBytes };
+    const left = await second.size(key);
+    if (left !== undefined) return { store: second, sizeBytes: left };
+    if (away) throw away;
+    const moved = await first.size(key);
+    return moved === undefined ? undefined : { store: first, sizeBytes: moved };
+  }
 
   async function* bytesOf(key: BlobKey, range: { start: number; end: number } | undefined) {
-    const [here, there] = (await isFirst(key)) ? [first, second] : [second, first];
+    const [here, there] = (await find(key))?.store === second ? [second, first] : [first, second];
     let begun = false;
     try {
       for await (const chunk of here.read(key, range)) {
@@ -28,18 +43,18 @@ export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
       await second.remove(key);
       await first.remove(key);
     },
-    size: async (key) => (await first.size(key)) ?? (await second.size(key)) ?? first.size(key),
+    size: async (key) => (await find(key))?.sizeBytes,
     read: (key, range) => Readable.from(bytesOf(key, range), { objectMode: false }),
     async withFile(source, use, signal) {
-      const isSecond =
-        "key" in source && !(await isFirst(source.key)) && (await second.size(source.key)) !== undefined;
-      return (isSecond ? second : first).withFile(source, use, signal);
+      const found = "key" in source ? await find(source.key) : undefined;
+      return (found?.store ?? first).withFile(source, use, signal);
     },
     sweepStaged: async (olderThanMs, partialOlderThanMs) =>
       (await first.sweepStaged(olderThanMs, partialOlderThanMs)) +
       (await second.sweepStaged(olderThanMs, partialOlderThanMs)),
     ...(first.linkTo && {
-      linkTo: async (key, shown) => ((await isFirst(key)) ? first.linkTo!(key, shown) : undefined),
+      linkTo: async (key, shown) =>
+        (await find(key))?.store === first ? first.linkTo!(key, shown) : undefined,
     }),
   };
 }

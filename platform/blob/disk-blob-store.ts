@@ -171,7 +171,8 @@ async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-async function syncFile(path: string): Promise<void> {
+/** Writes what is in the system's memory of a file, or of a folder, to the disk. */
+export async function syncFile(path: string): Promise<void> {
   const file = await open(path, "r");
   try {
     await file.sync();

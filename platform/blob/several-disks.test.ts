@@ -7,6 +7,8 @@ import { buffer } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { blobStoreContract } from "../testing/blob-store-contract.ts";
 import { blobKey } from "./blob-store.ts";
+import { bothBlobStores } from "./both-blob-stores.ts";
+import { diskBlobStore } from "./disk-blob-store.ts";
 import { severalDisks } from "./several-disks.ts";
 
 async function open(count = 2) {
@@ -64,6 +66,20 @@ describe("a disk that is away", () => {
     expect(await store.away()).toEqual([]);
     expect((await buffer(store.read(key))).equals(content)).toBe(true);
     expect(await store.size(other)).toBeUndefined();
+  });
+
+  test("keeps nobody from what is still where all was before there were disks", async () => {
+    const { store, dir } = await gone();
+    const before = await diskBlobStore(await mkdtemp(join(tmpdir(), "douya-before-")));
+    const old = await before.receive(Readable.from([Buffer.from("old")]), { maxBytes: 10 });
+    await before.commit(old.name, other);
+    const both = bothBlobStores(store, before);
+    expect(await store.away()).toEqual([dir]);
+    expect(await both.size(other)).toBe(3);
+    expect((await buffer(both.read(other))).toString()).toBe("old");
+    expect(await both.withFile({ key: other }, async () => "used")).toBe("used");
+    await expect(both.size(key)).rejects.toMatchObject(away);
+    await expect(buffer(both.read(key))).rejects.toMatchObject(away);
   });
 
   test("gets nothing, and the others take what comes", async () => {

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync, statfsSync } from "node:fs";
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { refusal } from "../errors/reasons.ts";
 import { type BlobKey, type BlobStore, isBlobKey, isStagedName } from "./blob-store.ts";
-import { diskBlobStore } from "./disk-blob-store.ts";
+import { diskBlobStore, syncFile } from "./disk-blob-store.ts";
 
 /** In the folder of each disk, with its id: a folder without it is the place of a disk that is away. */
 const markName = "douya-disk";
@@ -164,8 +164,9 @@ async function findDisks(dirs: readonly string[], knownFile: string): Promise<Di
   for (const dir of dirs) known[dir] ??= (await markOf(dir)) ?? (await mark(dir));
   if (JSON.stringify(known) !== before) {
     const draft = `${knownFile}.${randomUUID()}`;
-    await writeFile(draft, JSON.stringify(known));
+    await writeFile(draft, JSON.stringify(known), { flush: true });
     await rename(draft, knownFile);
+    await syncFile(dirname(knownFile));
   }
   return dirs.map((dir) => ({ dir, id: known[dir]! }));
 }
@@ -173,12 +174,14 @@ async function findDisks(dirs: readonly string[], knownFile: string): Promise<Di
 async function mark(dir: string): Promise<string> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const draft = join(dir, `${markName}.${randomUUID()}`);
-  await writeFile(draft, randomBytes(4).toString("hex"));
+  await writeFile(draft, randomBytes(4).toString("hex"), { flush: true });
   // Another process may do the same at the same time.
   await link(draft, join(dir, markName)).catch((error) => {
     if (error.code !== "EEXIST") throw error;
   });
   await rm(draft);
+  // A mark that a power cut takes would make this a disk that is away.
+  await syncFile(dir);
   return (await markOf(dir))!;
 }
 

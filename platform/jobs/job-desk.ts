@@ -192,7 +192,8 @@ export function jobDesk(
 
 /** The place where files are is full or away, which passes and is no fault of the job. */
 const hasNoPlace = (error: unknown) =>
-  isDiskFull(error) || (error instanceof DomainError && error.reason === "BLOBS_UNAVAILABLE");
+  isDiskFull(error) ||
+  (error instanceof DomainError && ["BLOBS_UNAVAILABLE", "BLOB_DISK_AWAY"].includes(error.reason));
 
 /** Removes a job in the transaction of its effect. Throws when another worker has taken it over. */
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.

@@ -63,11 +63,16 @@ export function directUploads(
     const locked = await lock();
     if (!locked) throw refusal("UPLOAD_LOCKED");
     // Without the lock the worst is that another one does the same.
-    const renewing = setInterval(() => void lock().catch(() => {}), renewEveryMs);
+    let renewal: Promise<unknown> | undefined;
+    const renewing = setInterval(() => {
+      renewal = lock().catch(() => {});
+    }, renewEveryMs);
     try {
       return await work(locked);
     } finally {
       clearInterval(renewing);
+      // It would lock again what is unlocked.
+      await renewal;
       // It ends by itself.
       const exists = await resumables.lasting.unlock(id, ownerId, writer, 0).catch(() => true);
       // It was cancelled meanwhile.
