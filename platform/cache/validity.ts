@@ -61,7 +61,9 @@ export function createValidity(changesSince: (cursor: string) => Promise<Changes
   return {
     now: () =>
       ask(null).catch((error) => {
-        if (error instanceof DomainError && error.kind === "unavailable") return undefined;
+        // Away, or asked by too many at once.
+        if (error instanceof DomainError && ["unavailable", "exhausted"].includes(error.kind))
+          return undefined;
         throw error;
       }),
     last: () => epoch,

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { askServer } from "./pool-room.ts";
+import { askServer, noSlot } from "./pool-room.ts";
 
 /**
  * Asks whether the database answers: an error, or undefined. Concurrent calls share one query, so health checks take
@@ -14,7 +14,7 @@ export function askDatabase(pool: Pool, patienceMs = 3_000): () => Promise<strin
     asking ??= (isFull ? isThere() : pool.query("select 1"))
       .then(
         (there) => (there ? undefined : "the database cannot be reached"),
-        () => "the database cannot be reached",
+        ({ code }) => (code === noSlot ? undefined : "the database cannot be reached"),
       )
       .finally(() => {
         asking = undefined;

@@ -147,6 +147,21 @@ describe("admission", () => {
     expect(all.slice(20).map(({ outcome }) => outcome)).toEqual([["in"], [], []]);
   });
 
+  test("who goes while it waits makes room for the next one, and is let in no more", () => {
+    const admission = createAdmission({ loopDelayMs: () => 0 });
+    const entered: number[] = [];
+    const all = Array.from({ length: 23 }, (_, i) => {
+      const request: AdmissionRequest = { priority: normal, person: undefined };
+      admission.enter(request, () => entered.push(i));
+      return request;
+    });
+    admission.leave(all[20]!);
+    admission.leave(all[20]!);
+    expect(admission.waiting()).toBe(2);
+    admission.leave(all[0]!);
+    expect(entered.slice(20)).toEqual([21]);
+  });
+
   test("requests that wait for somebody else give their places to others, and the number of those is bounded", () => {
     const admission = createAdmission({ loopDelayMs: () => 0 });
     const hung: AdmissionRequest[] = [];

@@ -61,7 +61,8 @@ export interface AdmissionRequest {
   readonly person: string | undefined;
   /** Set by admission: whether it was let through. */
   judged?: boolean;
-  /** Set by admission while it is in. */
+  /** Set by admission while it waits, and while it is in. */
+  waits?: boolean;
   admittedAtMs?: number | undefined;
 }
 
@@ -128,18 +129,32 @@ export function createAdmission(options: {
     return inside.size < limit.current();
   }
 
+  function take(queue: Waiter[], at = 0): Waiter {
+    const [waiter] = queue.splice(at, 1);
+    waiting--;
+    waiter!.request.waits = false;
+    return waiter!;
+  }
+
+  /** Who has gone while it waited: that says nothing of how long anything takes. */
+  function drop(request: AdmissionRequest): void {
+    const queue = queues[request.priority]!;
+    take(
+      queue,
+      queue.findIndex((waiter) => waiter.request === request),
+    );
+  }
+
   function admitWaiting(): void {
     while (waiting > 0 && hasRoom()) {
-      const next = queues.findLast((queue) => queue.length > 0)!.shift()!;
-      waiting--;
+      const next = take(queues.findLast((queue) => queue.length > 0)!);
       admit(next.request, nowMs() - next.sinceMs, next.done);
     }
   }
 
   function turnAway(queue: Waiter[]): void {
-    waiting--;
     shedding.waitedInVain();
-    refuseLater(queue.shift()!.done, shedding.hold());
+    refuseLater(take(queue).done, shedding.hold());
   }
 
   function refuseLater(done: (refused: DomainError) => void, holdMs: number): void {
@@ -200,10 +215,12 @@ export function createAdmission(options: {
       }
       if (waiting === 0) standingSinceMs = nowMs();
       waiting++;
+      request.waits = true;
       queues[request.priority]!.push({ request, sinceMs: nowMs(), done });
       watchWaiting();
     },
     leave(request) {
+      if (request.waits) return drop(request);
       if (request.admittedAtMs === undefined) return;
       // What waited for somebody else says nothing of this process.
       if (inside.has(request)) limit.sample(nowMs() - request.admittedAtMs, inside.size);

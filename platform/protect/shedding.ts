@@ -22,10 +22,19 @@ const forgetting = 0.97;
 const classes = 128;
 export const ranks = 3 * classes;
 const hourMs = 3_600_000;
+const traceChanceMs = 10_000;
 
 /** The rank of what a person asks: the same in every process. What is below the line of a process is turned away there. */
 export function rankOf(priority: number, person: string): number {
   return priority * classes + classOf(person);
+}
+
+/**
+ * Whose a call is: the person's, or, of guests and of work that nobody waits for, the trace's, since the calls of one page
+ * belong together. That is another one soon, so that what is tried again is let in at last.
+ */
+export function askerOf(callerId: string | undefined, traceId: string): string | undefined {
+  return callerId || (traceId && `${traceId} ${Math.floor(Date.now() / traceChanceMs)}`) || undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { type Admission, type AdmissionRequest, openAdmission } from "../protect/admission.ts";
+import { askerOf } from "../protect/shedding.ts";
 import { tellLine } from "./admission-line.ts";
 import { priorities, priorityRank } from "./call.ts";
 import type { LoadReport } from "./load-report.ts";
@@ -39,8 +40,6 @@ export function admitCalls(options: {
             request = asked;
             load.begun();
             admission.enter(asked, (refused) => {
-              // The caller has gone while it waited.
-              if (over) return admission.leave(asked);
               if (!refused) return goOn(headers);
               end();
               const status = toStatus(refused);
@@ -58,10 +57,9 @@ export function admitCalls(options: {
   };
 }
 
-/** Calls that nobody in particular makes belong to the request from which they follow. */
 function requestOf(headers: Metadata): AdmissionRequest {
   const text = (key: string) => headers.get(key)[0]?.toString() ?? "";
   const priority = priorities.find((one) => one === text("douya-priority"));
-  const person = text("douya-caller") || text("traceparent").slice(3, 35);
-  return { priority: priorityRank(priority), person: person || undefined };
+  const person = askerOf(text("douya-caller"), text("traceparent").slice(3, 35));
+  return { priority: priorityRank(priority), person };
 }

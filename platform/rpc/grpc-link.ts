@@ -6,7 +6,7 @@ import type { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
 import { colourOf, traceparent } from "../observe/trace-context.ts";
 import { overloaded } from "../protect/admission.ts";
-import { rankOf, ranks } from "../protect/shedding.ts";
+import { askerOf, rankOf, ranks } from "../protect/shedding.ts";
 import type { Endpoints } from "../registry/registry.ts";
 import { type Call, deadlineExceeded, priorityRank, withinDeadline } from "./call.ts";
 import { createExchange, type Sent } from "./exchange.ts";
@@ -142,7 +142,7 @@ export function grpcLink(options: {
         colour: colourOf(call.traceId),
         key: keyOf?.(request, call),
         method: method.name,
-        rank: rankOf(priorityRank(call.priority), call.callerId ?? call.traceId),
+        rank: rankOf(priorityRank(call.priority), askerOf(call.callerId, call.traceId) ?? ""),
         repeatable,
         except: tried,
       };

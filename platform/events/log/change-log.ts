@@ -39,7 +39,7 @@ export function changeLog(database: Database, log: Logger): ChangeLog {
       try {
         return await read(db);
       } catch (error) {
-        if (error instanceof DomainError && error.kind === "unavailable" && !away) {
+        if (error instanceof DomainError && ["unavailable", "exhausted"].includes(error.kind) && !away) {
           away = error;
           log.warn({ reason: error.reason }, "the events of a database cannot be read");
           probe();
