@@ -221,7 +221,8 @@ describe("actions on videos and people", () => {
     visitor.expectStatus(503);
     const { page } = visitor;
     await page.goto(`/video/${videoId}`);
-    await inView(page).locator("video").waitFor();
+    // The film is there before the page listens to keys.
+    await inView(page).getByRole("button", { name: en.moreActions, exact: true }).waitFor();
     const later = (route: Route) =>
       route.fulfill({
         status: 503,

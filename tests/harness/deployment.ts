@@ -11,6 +11,7 @@ import {
 import { deployCluster } from "./cluster.ts";
 import { type Program, startProgram } from "./program.ts";
 import type { Deployment, DeploymentOptions, Shape } from "./shape.ts";
+import { until } from "./within.ts";
 
 export type { Deployment, DeploymentOptions, Shape };
 
@@ -97,6 +98,12 @@ export async function deploy(shape: Shape, options: DeploymentOptions = {}): Pro
     }
     // Processes need the others only to answer, not to start.
     await Promise.all(targets.map((target) => start(target)));
+    // A gateway that came up first was just refused by those that it calls.
+    if (shape === "split")
+      for (const path of ["/hot-users", "/feed"])
+        await until(`the gateway to reach what ${path} needs`, async () => {
+          return (await fetch(`${origin}/api/v1${path}`)).status !== 503;
+        });
   }
 
   const targetOf = (module: string) =>
