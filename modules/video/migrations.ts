@@ -190,7 +190,7 @@ export const migrations: Migrations = {
     alter table video.author_stats add kept_bytes int8;
     -- The size of what was uploaded; null while it is size_bytes.
     alter table video.video add original_bytes int8;
-    -- By triggers, so that processes of an earlier release count too.
+    -- By triggers, so that processes of an earlier release count too. They wait for whoever counts first: null stays null.
     create function video.kept_of(state text, original_bytes int8, size_bytes int8) returns int8 immutable language sql as $$
       select case when state = 'failed' then 0 else coalesce(original_bytes, size_bytes) end
     $$;
@@ -199,7 +199,7 @@ export const migrations: Migrations = {
       update video.author_stats s
         set kept_bytes = s.kept_bytes + case tg_op when 'INSERT' then c.bytes else -c.bytes end
         from (select owner_id, sum(size_bytes) as bytes from changed group by 1) c
-        where s.author_id = c.owner_id and s.kept_bytes is not null;
+        where s.author_id = c.owner_id;
       return null;
     end $$;
     create trigger count_added after insert on video.upload
@@ -211,7 +211,7 @@ export const migrations: Migrations = {
       update video.author_stats s
         set kept_bytes = s.kept_bytes + case tg_op when 'INSERT' then c.bytes else -c.bytes end
         from (select author_id, sum(video.kept_of(state, original_bytes, size_bytes)) as bytes from changed group by 1) c
-        where s.author_id = c.author_id and s.kept_bytes is not null;
+        where s.author_id = c.author_id;
       return null;
     end $$;
     create trigger count_added after insert on video.video
@@ -223,7 +223,7 @@ export const migrations: Migrations = {
       update video.author_stats set kept_bytes = kept_bytes
         + video.kept_of(new.state, new.original_bytes, new.size_bytes)
         - video.kept_of(old.state, old.original_bytes, old.size_bytes)
-        where author_id = new.author_id and kept_bytes is not null;
+        where author_id = new.author_id;
       return null;
     end $$;
     create trigger count_change after update on video.video for each row

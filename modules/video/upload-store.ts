@@ -200,6 +200,8 @@ async function storageOf(on: Queryable<Tables>, ownerId: UserId): Promise<number
         select coalesce(sum(size_bytes), 0) from video.resumable_upload r
         where owner_id = ${ownerId} and partial <> '' and not exists (
           select from video.upload u where u.owner_id = r.owner_id and u.id = r.id)
+        -- A process that was killed may have left it, and it may be published since.
+        and not exists (select from video.video v where v.author_id = r.owner_id and v.upload_id = r.id)
       ) as used`.execute(on);
   return Number(rows[0]!.used);
 }

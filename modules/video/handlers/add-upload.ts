@@ -105,10 +105,15 @@ export async function takeOver(
 export function addUpload(parts: UploadParts, ids: Ids): Handlers<typeof VideoService>["addUpload"] {
   return async ({ staged, sha256, sizeBytes, address }, call) => {
     const ownerId = requireCaller(call) as UserId;
+    const id = ids.next() as UploadId;
     try {
       const refuse = roomFor({ sizeBytes, placedBytes: sizeBytes }, parts);
-      const file = { id: ids.next() as UploadId, ownerId, staged, sha256, sizeBytes, address };
+      const file = { id, ownerId, staged, sha256, sizeBytes, address };
       return await takeOver(file, refuse, parts, call);
+    } catch (error) {
+      // One that could not be put in its place would take its owner's room, and nobody knows its id.
+      await parts.store.lasting.withdraw(id, ownerId, parts.jobs).catch(() => {});
+      throw error;
     } finally {
       await parts.blobs.discard(staged);
     }
