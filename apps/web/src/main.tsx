@@ -17,7 +17,7 @@ import { createSession } from "./api/session.ts";
 import { firstAnswers, firstFilmMoves, hideFirstScreen } from "./feed/first-screen.ts";
 import { I18nProvider } from "./i18n/i18n.tsx";
 import { pickLanguage } from "./i18n/language.ts";
-import { loadDictionary } from "./i18n/load-dictionary.ts";
+import { loadFirstWords } from "./i18n/load-dictionary.ts";
 import { createPictureUploadStore } from "./pictures/picture-upload-store.ts";
 import { createPreferences } from "./settings/preferences.ts";
 import { App } from "./shell/app.tsx";
@@ -42,7 +42,7 @@ const isMissing = ({ data, error }: { data: unknown; error: unknown }) =>
 const local = browserStorage(() => localStorage);
 const preferences = createPreferences(local);
 const language = pickLanguage(preferences.get().language, navigator.languages);
-const dictionary = loadDictionary(language);
+const words = loadFirstWords(language);
 followTheme(preferences, document.documentElement);
 followHistory(history);
 hideTornImages(document);
@@ -100,8 +100,18 @@ if (!isGuest) session.accessToken().catch(() => {});
 
 // Rendering blocks the main thread, and everything that a member sees waits for the renewal.
 await (isGuest ? firstFilmMoves() : Promise.race([renewalSent, delay(RENEWAL_START_MS)]));
-const first = { language, dictionary: await dictionary };
-createRoot(document.getElementById("root") as HTMLElement).render(
+const root = document.getElementById("root") as HTMLElement;
+const first = await words.catch((error) => {
+  // No text is there to say it with.
+  const reload = document.createElement("button");
+  reload.className = "button button-primary";
+  reload.textContent = "Reload · 刷新";
+  reload.onclick = () => location.reload();
+  hideFirstScreen();
+  root.replaceChildren(reload);
+  throw error;
+});
+createRoot(root).render(
   <StrictMode>
     <ServicesProvider value={{ api, sendRaw, session, preferences, uploads, pictureUploads, drafts }}>
       <QueryClientProvider client={cache}>

@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, use, useEffect, useMemo, useState } from "react";
+import { useLocation } from "wouter";
 import { usePreferences } from "../settings/use-preferences.ts";
 import type { Dictionary } from "./dictionary.ts";
 import { createFormat, type Format } from "./format.ts";
@@ -25,18 +26,20 @@ export function I18nProvider({ first, children }: { first: Words; children: Reac
   const wanted = pickLanguage(usePreferences().language, navigator.languages);
   const [words, setWords] = useState(first);
   const { language } = words;
+  const [path] = useLocation();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what failed is asked for again on the next page.
   useEffect(() => {
     if (wanted === language) return;
     let late = false;
     loadDictionary(wanted).then(
       (dictionary) => !late && setWords({ language: wanted, dictionary }),
-      // The server is away: it stays as it is, and the next page asks again.
+      // The server is away: it stays as it is until the next page.
       () => {},
     );
     return () => {
       late = true;
     };
-  }, [wanted, language]);
+  }, [wanted, language, path]);
   const value = useMemo(
     () => ({ language, t: isolating(words.dictionary), format: createFormat(language) }),
     [language, words],
