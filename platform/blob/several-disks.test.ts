@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -66,6 +66,17 @@ describe("a disk that is away", () => {
     expect(await store.away()).toEqual([]);
     expect((await buffer(store.read(key))).equals(content)).toBe(true);
     expect(await store.size(other)).toBeUndefined();
+  });
+
+  test("and a mark that was cut are told apart: what is damaged is named", async () => {
+    const { again, dirs, close } = await open();
+    onTestFinished(close);
+    const known = join(dirs[0]!, "../known.json");
+    await writeFile(known, "");
+    await expect(again()).rejects.toMatchObject({ reason: "BLOB_DISK_MARK_DAMAGED" });
+    await rm(known);
+    await writeFile(join(dirs[1]!, "douya-disk"), "");
+    await expect(again()).rejects.toThrow(/disk-1\/douya-disk is damaged/);
   });
 
   test("keeps nobody from what is still where all was before there were disks", async () => {

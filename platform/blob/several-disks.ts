@@ -159,7 +159,7 @@ export async function severalDisks(
 
 /** The ids of disks; one that was never seen gets its mark. */
 async function findDisks(dirs: readonly string[], knownFile: string): Promise<Disk[]> {
-  const known: Record<string, string> = JSON.parse(await readFile(knownFile, "utf8").catch(absent("{}")));
+  const known = parseKnown(await readFile(knownFile, "utf8").catch(absent("{}")), knownFile);
   const before = JSON.stringify(known);
   for (const dir of dirs) known[dir] ??= (await markOf(dir)) ?? (await mark(dir));
   if (JSON.stringify(known) !== before) {
@@ -182,7 +182,17 @@ async function mark(dir: string): Promise<string> {
   await rm(draft);
   // A mark that a power cut takes would make this a disk that is away.
   await syncFile(dir);
-  return (await markOf(dir))!;
+  const id = await markOf(dir);
+  if (!id) throw refusal("BLOB_DISK_MARK_DAMAGED", { file: join(dir, markName) });
+  return id;
+}
+
+function parseKnown(text: string, file: string): Record<string, string> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw refusal("BLOB_DISK_MARK_DAMAGED", { file });
+  }
 }
 
 /** Whatever the reason, a disk whose mark cannot be read is away. */

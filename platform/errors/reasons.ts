@@ -486,6 +486,11 @@ export const platformReasons = {
     says: "The data folder {dir} is in use by {program}. Stop that one, or set DOUYA_DATA to another folder.",
     tells: "operators",
   },
+  BLOB_DISK_MARK_DAMAGED: {
+    kind: "unavailable",
+    says: "{file} is damaged, perhaps by a power cut: it tells which disk of DOUYA_BLOB_DIRS is which. If the folders are the right ones, remove it and start again.",
+    tells: "operators",
+  },
   SOCKET_FOLDER_TAKEN: {
     kind: "unavailable",
     says: "{folder} belongs to somebody else. Remove it, or choose a data folder with a shorter path.",

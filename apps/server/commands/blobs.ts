@@ -126,12 +126,12 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
   for await (const page of usedIn(databases)) {
     for (const { key, usedBy, uses, db } of page) {
       const sizeBytes = await from.blobs.size(key).catch(unlessAway);
-      if (sizeBytes === "away") {
+      const there = await to.blobs.size(key).catch(unlessAway);
+      if (sizeBytes === "away" || there === "away") {
         bad++;
         console.log(`AWAY ${key} of ${usedBy}: it stays where it is`);
       } else if (sizeBytes !== undefined) {
-        const isHere = (await to.blobs.size(key)) !== undefined;
-        const staged = isHere ? undefined : await copied(key, sizeBytes);
+        const staged = there === undefined ? await copied(key, sizeBytes) : undefined;
         if (staged === "damaged") {
           bad++;
           console.log(`DAMAGED ${key} of ${usedBy}: it stays where it is`);
@@ -139,7 +139,8 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
           // Nobody removes it, or begins to use it, between the look and the act.
           const placed = await uses.hold(db, key, async (used) => {
             if (used && staged) await to.blobs.commit(staged.name, key);
-            if (used) await from.blobs.remove(key);
+            // A copy on a disk that is away is removed by the next move.
+            if (used) await from.blobs.remove(key).catch(unlessAway);
             return used;
           });
           if (!placed && staged) await to.blobs.discard(staged.name);

@@ -201,7 +201,7 @@ const Video = Type.Object(
             { reason: Type.String(), message: Type.String() },
             {
               description:
-                "Why it failed; of a step that waits, why its last try did: DISK_FULL, BLOBS_UNAVAILABLE, TRY_FAILED.",
+                "Why it failed; of a step that waits, why its last try did: DISK_FULL, BLOBS_UNAVAILABLE, BLOB_DISK_AWAY, TRY_FAILED.",
             },
           ),
         ),
