@@ -51,7 +51,14 @@ export interface DirectUploads {
    * it goes on where it was. Errors: UPLOAD_PARTS_WRONG, when they can be sent again; BODY_TOO_LARGE, when they are not
    * as long as announced.
    */
-  complete(name: string, begun: string, etags: readonly string[], sizeBytes: number): Promise<void>;
+  complete(
+    name: string,
+    begun: string,
+    etags: readonly string[],
+    sizeBytes: number,
+    /** Looked at between two pieces. */
+    signal?: AbortSignal,
+  ): Promise<void>;
 }
 
 /**

@@ -120,10 +120,11 @@ export async function s3BlobStore(
   }
 
   /** In one act, within the bucket. */
-  async function copyFile(from: string, to: string, sizeBytes: number): Promise<void> {
+  async function copyFile(from: string, to: string, sizeBytes: number, signal?: AbortSignal): Promise<void> {
     if (sizeBytes <= copyBytes) return s3.copy(from, to);
     await inParts(to, (uploadId) =>
       someAtOnce(Math.ceil(sizeBytes / copyBytes), (at) => {
+        signal?.throwIfAborted();
         const start = at * copyBytes;
         return s3.copyPart(to, uploadId, at + 1, from, {
           start,
@@ -245,7 +246,7 @@ export async function s3BlobStore(
         );
         return { partBytes: bytes, urls: await Promise.all(urls) };
       },
-      async complete(name, uploadId, etags, sizeBytes) {
+      async complete(name, uploadId, etags, sizeBytes, signal) {
         checkName(name);
         const key = directKey(name);
         if (etags.length !== partsIn(sizeBytes).count) throw refusal("UPLOAD_PARTS_WRONG");
@@ -259,7 +260,7 @@ export async function s3BlobStore(
               "BODY_TOO_LARGE",
               `The file was announced with ${sizeBytes} bytes and has ${found}.`,
             );
-          await copyFile(key, stagedKey(name, 0), sizeBytes);
+          await copyFile(key, stagedKey(name, 0), sizeBytes, signal);
         }
         await s3.remove(key);
       },

@@ -127,7 +127,7 @@ export function directUploads(
         }
         if (Date.now() > row.begun_at.getTime() + directLifetimeMs) throw refusal("UPLOAD_NOT_FOUND");
         const hash = async () => {
-          await direct.complete(row.partial, row.direct!, request.etags, Number(row.size_bytes));
+          await direct.complete(row.partial, row.direct!, request.etags, Number(row.size_bytes), call.signal);
           return (await blobs.adopt(row.partial, call.signal)).sha256;
         };
         return finishUpload(row, hash, resumables, parts, call);
