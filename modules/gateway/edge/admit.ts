@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { refusal } from "#contracts/reasons.ts";
 import type { AdmissionRequest } from "#platform/protect/admission.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import { priorities } from "#platform/rpc/call.ts";
@@ -18,7 +19,7 @@ export interface Admit {
   guard(app: FastifyInstance): void;
   /**
    * To be called when the request is here in full and its sender is known: who sends slowly, or is slowed, holds no
-   * place. Errors: OVERLOADED.
+   * place. Errors: OVERLOADED, CALLER_GONE.
    */
   enter(request: FastifyRequest): Promise<void>;
   /** Has the requests of these routes give their places back with their answers. */
@@ -55,8 +56,19 @@ export function createAdmit(protect: Pick<Protection, "admission">, auth: Pick<A
       const place = request.admission ?? placeOf(request, request.identity?.userId);
       if (!place) return Promise.resolve();
       request.admission = place;
+      const { response } = request;
+      if (response?.closed) return Promise.reject(refusal("CALLER_GONE"));
       return new Promise((resolve, reject) => {
-        admission.enter(place, (refused) => (refused ? reject(refused) : resolve()));
+        const goes = () => {
+          admission.leave(place);
+          reject(refusal("CALLER_GONE"));
+        };
+        response?.once("close", goes);
+        admission.enter(place, (refused) => {
+          response?.off("close", goes);
+          if (refused) reject(refused);
+          else resolve();
+        });
       });
     },
     watch(app) {

@@ -1,0 +1,50 @@
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import fastify from "fastify";
+import { expect, onTestFinished, test } from "vitest";
+import { createAdmission } from "#platform/protect/admission.ts";
+import { createAdmit } from "./admit.ts";
+import { watchClients } from "./request-call.ts";
+
+test("a request whose client goes while it waits is not answered, and holds up nobody", async () => {
+  const admission = createAdmission({ loopDelayMs: () => 0 });
+  const admit = createAdmit({ admission: () => admission }, { userOf: () => undefined });
+  const app = fastify({ forceCloseConnections: true });
+  const [begun, refused]: [string[], string[]] = [[], []];
+  const held: (() => void)[] = [];
+  watchClients(app);
+  admit.watch(app);
+  app.addHook("preHandler", admit.enter);
+  app.setErrorHandler((error: Error & { reason?: string }, _request, reply) => {
+    refused.push(String(error.reason));
+    return reply.code(503).send();
+  });
+  const policy = { caller: { issuer: "any" }, priority: "essential" };
+  app.get<{ Params: { who: string } }>("/:who", { config: { policy } as never }, async ({ params }) => {
+    begun.push(params.who);
+    await new Promise<void>((resolve) => held.push(resolve));
+    return "";
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  onTestFinished(() => app.close());
+  const { port } = app.server.address() as AddressInfo;
+  const ask = (who: string) => {
+    const client = connect(port, "127.0.0.1").on("error", () => {});
+    client.write(`GET /${who} HTTP/1.1\r\nHost: test\r\n\r\n`);
+    return client;
+  };
+  for (let i = 0; i < 20; i++) ask("inside");
+  await expect.poll(() => begun).toHaveLength(20);
+  const gone = ask("gone");
+  await expect.poll(() => admission.waiting(), { interval: 1 }).toBe(1);
+  gone.destroy();
+  await expect.poll(() => refused, { interval: 1 }).toEqual(["CALLER_GONE"]);
+  expect(admission.waiting()).toBe(0);
+  const stays = ask("stays");
+  await expect.poll(() => admission.waiting(), { interval: 1 }).toBe(1);
+  for (const answer of held.splice(0)) answer();
+  await expect.poll(() => held).toHaveLength(1);
+  held[0]!();
+  await once(stays, "data");
+  expect(begun.slice(20)).toEqual(["stays"]);
+});
