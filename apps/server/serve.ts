@@ -280,11 +280,12 @@ export async function serve(
 
     /** Of moves that were killed. */
     async function dropStreams(): Promise<void> {
-      const installation = await installationOf(databases.main.pool);
+      const main = databases.main.pool;
+      const installation = await installationOf(main);
       for (const { name, database } of databases.all()) {
         if (databases.isAway(name)) continue;
         const isHere = (module: string) => databases.of(module) === database;
-        const dropped = await dropLeftStreams(database.pool, { installation, isHere });
+        const dropped = await dropLeftStreams(database.pool, { main, installation, isHere });
         if (dropped.length > 0)
           log.warn({ slots: dropped }, "dropped replication slots that a move left behind");
       }

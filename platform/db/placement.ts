@@ -116,18 +116,25 @@ export async function asOnlyMover(
   { module, from }: { module: string; from: string | undefined },
   work: () => Promise<void>,
 ): Promise<void> {
+  const isMine = await unlessMoved(main, module, async () => {
+    const now = (await readPlacements(main)).find((one) => one.module === module);
+    if (now?.database !== from)
+      throw refusal("MOVE_NOT_SWITCHED", { module, why: "another command has just moved it" });
+    await work();
+  });
+  if (!isMine) throw refusal("MOVE_NOT_SWITCHED", { module, why: "another command is moving it right now" });
+}
+
+/** Runs `work` unless a process moves this module right now, and lets none begin meanwhile; tells whether it did. */
+export async function unlessMoved(main: Pool, module: string, work: () => Promise<void>): Promise<boolean> {
   const client = await main.connect();
   try {
     const { rows } = await client.query<{ mine: boolean }>(
       "select pg_try_advisory_lock(hashtextextended('placement.move ' || $1, 0)) as mine",
       [module],
     );
-    if (!rows[0]!.mine)
-      throw refusal("MOVE_NOT_SWITCHED", { module, why: "another command is moving it right now" });
-    const now = (await readPlacements(main)).find((one) => one.module === module);
-    if (now?.database !== from)
-      throw refusal("MOVE_NOT_SWITCHED", { module, why: "another command has just moved it" });
-    await work();
+    if (rows[0]!.mine) await work();
+    return rows[0]!.mine;
   } finally {
     // The lock is the session's.
     client.release(true);

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { createTestDatabase } from "#platform/testing/test-database.ts";
 import { openDatabase } from "../database.ts";
+import { asOnlyMover } from "../placement.ts";
 import { dropLeftStreams, streamName } from "./left-streams.ts";
 
 test("slots that a move has left behind are found and dropped; one that goes on and those of others stay", async () => {
@@ -35,9 +36,15 @@ test("slots that a move has left behind are found and dropped; one that goes on 
     await own.drop();
   });
   const isHere = (module: string) => module === "feed";
-  expect(await dropLeftStreams(pool, { installation, isHere })).toEqual([gone]);
+  const drop = (hours?: number) => dropLeftStreams(pool, { main: pool, installation, isHere, hours });
+  const whileMoved = (module: string, work: () => Promise<void>) =>
+    asOnlyMover(pool, { module, from: undefined }, work);
+  // A first copy, during which nobody reads what it has begun.
+  await whileMoved("relation", () => whileMoved("feed", async () => expect(await drop(0)).toEqual([])));
+  expect(await left()).toEqual([gone, goesOn, foreign].sort());
+  expect(await drop()).toEqual([gone]);
   expect(await left()).toEqual([goesOn, foreign].sort());
   // That nobody has gone on with for so long.
-  expect(await dropLeftStreams(pool, { installation, isHere, hours: 0 })).toEqual([goesOn]);
+  expect(await drop(0)).toEqual([goesOn]);
   expect(await left()).toEqual([foreign]);
 });
