@@ -53,6 +53,8 @@ test("so it is when people go on uploading meanwhile", async () => {
   await claimMain(to.database);
   const followed = await followSchema({ ...move(), stream: `move_${process.pid}` });
   try {
+    await followed.compare();
+    expect(await keptIn(to)).toBe(20);
     await upload(from);
     await followed.catchUp();
     await followed.compare();
