@@ -8,7 +8,7 @@ import { AccountsDeleted } from "#contracts/deleted-accounts.ts";
 import { accountClosing } from "#contracts/events.ts";
 import { AddUploadRequestSchema } from "#contracts/gen/video_pb.ts";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
-import type { BlobKey } from "#platform/blob/blob-store.ts";
+import type { BlobKey, BlobStore } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { perCall } from "#platform/db/database.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
@@ -197,6 +197,34 @@ test("a hold during the deletion has no effect", async () => {
   expect(await shareOfEve()).toEqual([]);
 });
 
+/** Sends a file that is put in its place by `blobs`. */
+async function addFile(disk: BlobStore, blobs: BlobStore) {
+  const media = { probe: async () => ({ container: "mp4" }) } as unknown as Media;
+  const ids = createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now });
+  const { name, sha256, sizeBytes } = await disk.receive(Readable.from([Buffer.from("a video")]), {
+    maxBytes: 9,
+  });
+  const request = create(AddUploadRequestSchema, { staged: name, sha256, sizeBytes });
+  const call = {
+    callerId: eve,
+    traceId: "0".repeat(32),
+    deadlineMs: Date.now() + 30_000,
+    signal: new AbortController().signal,
+  };
+  return addUpload(
+    {
+      store: perCall(own.db, uploadStore),
+      blobs,
+      media,
+      jobs: own.jobs,
+      maxProcessingMs: 1_200_000,
+      maxUnpublishedBytes: 1e9,
+      quotaBytes: 0,
+    },
+    ids,
+  )(request, call);
+}
+
 test("an upload whose author goes while its file is put in place leaves no file behind", async () => {
   const dir = await mkdtemp(join(tmpdir(), "douya-upload-"));
   onTestFinished(() => rm(dir, { recursive: true }));
@@ -221,32 +249,18 @@ test("an upload whose author goes while its file is put in place leaves no file 
       await disk.commit(name, key);
     },
   };
-  const media = { probe: async () => ({ container: "mp4" }) } as unknown as Media;
-  const ids = createSnowflake({ node: 1, floorMs: 0, nowMs: Date.now });
-  const { name, sha256, sizeBytes } = await disk.receive(Readable.from([Buffer.from("a video")]), {
-    maxBytes: 9,
-  });
-  const request = create(AddUploadRequestSchema, { staged: name, sha256, sizeBytes });
-  const call = {
-    callerId: eve,
-    traceId: "0".repeat(32),
-    deadlineMs: Date.now() + 30_000,
-    signal: new AbortController().signal,
-  };
-  const added = addUpload(
-    {
-      store: perCall(own.db, uploadStore),
-      blobs,
-      media,
-      jobs: own.jobs,
-      maxProcessingMs: 1_200_000,
-      maxUnpublishedBytes: 1e9,
-      quotaBytes: 0,
-    },
-    ids,
-  )(request, call);
-  await expect(added).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  await expect(addFile(disk, blobs)).rejects.toMatchObject({ reason: "SESSION_ENDED" });
   removing.wake();
   await expect.poll(() => rowsOf("select from video.job")).toEqual([]);
   expect(await disk.size(removed[0] as BlobKey)).toBeUndefined();
+});
+
+test("an upload whose file cannot be put in its place is none", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "douya-upload-"));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  const disk = await diskBlobStore(dir);
+  const commit = () => Promise.reject(new Error("the disk is away"));
+  await expect(addFile(disk, { ...disk, commit })).rejects.toThrow("the disk is away");
+  expect(await shareOfEve()).toEqual([]);
+  expect(await uploads.storageOf(eve)).toBe(0);
 });

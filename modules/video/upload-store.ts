@@ -198,13 +198,15 @@ async function storageOf(on: Queryable<Tables>, ownerId: UserId): Promise<number
         (select kept_bytes from video.author_stats where author_id = ${ownerId}), ${keptBytes(ownerId)}
       ) + (
         select coalesce(sum(size_bytes), 0) from video.resumable_upload r
-        where owner_id = ${ownerId} and partial <> '' and not exists (
-          select from video.upload u where u.owner_id = r.owner_id and u.id = r.id)
-        -- A process that was killed may have left it, and it may be published since.
-        and not exists (select from video.video v where v.author_id = r.owner_id and v.upload_id = r.id)
+        where owner_id = ${ownerId} and ${isOnItsWay}
       ) as used`.execute(on);
   return Number(rows[0]!.used);
 }
+
+/** Whether `r` is neither an upload nor a video: a process that was killed then may have left its partial file's name. */
+const isOnItsWay = sql`(r.partial <> ''
+  and not exists (select from video.upload u where u.owner_id = r.owner_id and u.id = r.id)
+  and not exists (select from video.video v where v.author_id = r.owner_id and v.upload_id = r.id))`;
 
 /** The facts that author_stats.kept_bytes counts. */
 const keptBytes = (ownerId: UserId) => sql`(
@@ -264,7 +266,7 @@ export async function unpublishedBytes(
           or touched_at > clock_timestamp() - ${announcedMs} * interval '1 ms'
         then size_bytes else received_bytes end,
         received_bytes, address
-      from video.resumable_upload where partial <> ''
+      from video.resumable_upload r where ${isOnItsWay}
       union all
       select author_id, size_bytes, size_bytes, size_bytes, '' from video.video where state in ('uploaded', 'processing')
     ) as unpublished`.execute(on);

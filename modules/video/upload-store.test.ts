@@ -1,0 +1,55 @@
+import { randomUUID } from "node:crypto";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
+import { heldUp } from "#platform/testing/held-up.ts";
+import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/module-database.ts";
+import { migrations } from "./migrations.ts";
+import { resumableStore } from "./resumable-store.ts";
+import type { Tables } from "./tables.ts";
+import { type UploadStore, unpublishedBytes, uploadStore } from "./upload-store.ts";
+
+const eve = "500" as UserId;
+const info = { durationMs: 8000, width: 720, height: 1280 };
+const file = { ownerId: eve, sourceKey: "source/a.bin", sizeBytes: 10, info };
+let own: ModuleDatabase<Tables>;
+let uploads: UploadStore;
+beforeEach(async () => {
+  own = await createModuleDatabase<Tables>("video", "uploads", migrations);
+  uploads = uploadStore(own.db);
+});
+afterEach(async () => {
+  await own.drop();
+});
+
+test("an upload in pieces counts once, also when its process was killed before it noted the end", async () => {
+  const id = "1001" as UploadId;
+  const partial = `partial-${randomUUID()}`;
+  await resumableStore(own.db).begin(
+    { id, ownerId: eve, address: "", sizeBytes: 10, partial },
+    async () => {},
+  );
+  const used = async () => [
+    await uploads.storageOf(eve),
+    (await unpublishedBytes(own.db, eve)).own,
+    (await unpublishedBytes(own.db)).all,
+  ];
+  expect(await used()).toEqual([10, 10, 10]);
+  await uploads.addUpload({ ...file, id, resumable: true });
+  expect(await used()).toEqual([10, 10, 10]);
+  await uploads.publish({ id: "1002" as VideoId, authorId: eve, uploadId: id, title: "" }, own.jobs);
+  expect(await used()).toEqual([10, 10, 10]);
+});
+
+test("who counts for the first time waits for an upload that is being added", async () => {
+  // As a process of an earlier release left it.
+  await own.database.pool.query("insert into video.author_stats (author_id, works) values (500, 0)");
+  await heldUp(
+    own.database.pool,
+    "insert into video.upload (owner_id, id, source_key, size_bytes, info) values (500, 1, 'source/b.bin', 7, '{}')",
+    () => uploads.addUpload({ ...file, id: "1001" as UploadId }),
+    async () => {},
+  );
+  expect((await own.database.pool.query("select kept_bytes from video.author_stats")).rows).toEqual([
+    { kept_bytes: "17" },
+  ]);
+});
