@@ -60,7 +60,7 @@ async function targetNeeds(module: string, source: Pool, target: Pool): Promise<
     if ((error as { code?: string }).code !== notAllowed) throw error;
     await client.query("rollback");
     const { rows } = await client.query<{ role: string }>("select quote_ident(current_user) as role");
-    return `the role may not turn foreign keys off in the database to which the module goes, although what they delete along with a row is copied by itself: as a superuser, grant set on parameter session_replication_role to ${rows[0]!.role} (PostgreSQL 15 or newer), or alter role ${rows[0]!.role} superuser`;
+    return `the role may not turn foreign keys and triggers off in the database to which the module goes, although what they delete or count along with a row is copied by itself: as a superuser, grant set on parameter session_replication_role to ${rows[0]!.role} (PostgreSQL 15 or newer), or alter role ${rows[0]!.role} superuser`;
   } finally {
     client.release();
   }
