@@ -23,6 +23,7 @@ import { reactHandlers } from "./handlers/react.ts";
 import { reportHandlers } from "./handlers/reports.ts";
 import { shareHandlers } from "./handlers/shares.ts";
 import { interestStore } from "./interest-store.ts";
+import { leftovers } from "./leftovers.ts";
 import { bookmarks, markStore, reposts } from "./mark-store.ts";
 import { migrations } from "./migrations.ts";
 import { createPublishedVideos, type PublishedVideo } from "./published-videos.ts";
@@ -36,6 +37,7 @@ import { addVideos } from "./video-rows.ts";
 
 /** So that a read has few to leave out. */
 const expireEveryMs = 60_000;
+const leftoversEveryMs = 60_000;
 
 /** Reactions to videos, comments on them, the counts of both, and reports of comments. */
 export const interactionModule = defineModule<object, Tables>()({
@@ -89,6 +91,16 @@ export const interactionModule = defineModule<object, Tables>()({
     const stopExpiry = repeatEvery(expireEveryMs, rankings.lasting.expire, (error) =>
       log.warn({ err: error }, "could not expire the rankings"),
     );
+    const stopLeftovers = repeatEvery(
+      leftoversEveryMs,
+      leftovers(db, {
+        removal: removal.lasting,
+        rankings: rankings.lasting,
+        reposts: marks.reposts.lasting,
+        downloads: daily.downloads.lasting,
+      }),
+      (error) => log.warn({ err: error }, "could not remove what is left of the deleted"),
+    );
     return {
       handlers: {
         ...reactHandlers(reactions, videos, blocks, ids),
@@ -108,6 +120,7 @@ export const interactionModule = defineModule<object, Tables>()({
       async stop() {
         await workers.stop();
         await stopExpiry();
+        await stopLeftovers();
         await projection.stop();
         await deletions.stop();
         await erasures.stop();

@@ -176,7 +176,9 @@ test("rebuilt while people share, it equals the facts", async () => {
     }),
   );
   for (let i = 0; i < 8; i++) {
-    await own.database.pool.query("update interaction.ranking_total set n = n + 5");
+    // Locked as a whole: rows in whatever order could deadlock with those who share.
+    await own.database.pool.query(`begin; lock table interaction.ranking_total in exclusive mode;
+      update interaction.ranking_total set n = n + 5; commit`);
     await rebuild();
   }
   await busy;
