@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,6 +9,7 @@ import { DEFAULT_MEDIA_LIMITS } from "#platform/media/media-limits.ts";
 import { planLadder, planStreams } from "#platform/media/plan.ts";
 import { startEngine } from "#platform/testing/engine-process.ts";
 import { freePorts } from "#platform/testing/free-ports.ts";
+import { withOwnBox } from "#tests/harness/clips.ts";
 import type { Bench } from "./bench.ts";
 import type { BenchEnvironment } from "./bench-environment.ts";
 import { type Caller, getRequest, logIn, publishClip, videoOf } from "./client.ts";
@@ -84,7 +84,7 @@ export const firstRung: Bench = async (environment, { rounds }) => {
     );
   const compared = await compare(
     rounds,
-    () => seconds(async () => watched(server.port, caller, await otherCopy(file))),
+    () => seconds(async () => watched(server.port, caller, withOwnBox(await readFile(file)))),
     () => seconds(() => run("ffmpeg", [...bare, "-movflags", "+faststart", output])),
   );
   await server.stop();
@@ -163,15 +163,6 @@ async function startNginx(dir: string, port: number) {
   return startEngine("nginx", ["-c", config, "-e", `${dir}/nginx.log`], async () => {
     return (await fetch(`http://127.0.0.1:${port}/film.mp4`, { method: "HEAD" })).ok;
   });
-}
-
-/** The same pictures in a file that nobody has uploaded yet. */
-async function otherCopy(file: string): Promise<Uint8Array<ArrayBuffer>> {
-  const box = Buffer.alloc(24);
-  box.writeUInt32BE(box.length, 0);
-  box.write("free", 4, "latin1");
-  randomBytes(16).copy(box, 8);
-  return Buffer.concat([await readFile(file), box]);
 }
 
 /** Publishes it and waits until it can be watched. */

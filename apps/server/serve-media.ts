@@ -27,7 +27,7 @@ export async function serveMedia(
   log: Logger,
   stopping = new AbortController().signal,
 ): Promise<Omit<Server, "databases">> {
-  return startOrUndo(log, start);
+  return startOrUndo(log, stopping, start);
 
   async function start(undo: UndoSteps) {
     const { name, calls } = helpers.media;

@@ -77,10 +77,7 @@ export async function serve(
   const onStop = () => cut();
   stopping.addEventListener("abort", onStop);
   try {
-    return await startOrUndo(log, start);
-  } catch (error) {
-    stopping.throwIfAborted();
-    throw error;
+    return await startOrUndo(log, stopping, start);
   } finally {
     stopping.removeEventListener("abort", onStop);
   }

@@ -7,8 +7,15 @@ export interface UndoSteps {
   stop(): Promise<void>;
 }
 
-/** Runs `start`, and takes back what it has done if it fails. */
-export async function startOrUndo<T>(log: Logger, start: (undo: UndoSteps) => Promise<T>): Promise<T> {
+/**
+ * Runs `start`, and takes back what it has done if it fails. Once `stopping` has fired, it fails with that signal's
+ * reason, whatever it has failed with.
+ */
+export async function startOrUndo<T>(
+  log: Logger,
+  stopping: AbortSignal,
+  start: (undo: UndoSteps) => Promise<T>,
+): Promise<T> {
   const steps: (() => Promise<void>)[] = [];
   const undo: UndoSteps = {
     push: (step) => void steps.push(step),
@@ -21,6 +28,7 @@ export async function startOrUndo<T>(log: Logger, start: (undo: UndoSteps) => Pr
     return await start(undo);
   } catch (error) {
     await undo.stop();
+    stopping.throwIfAborted();
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import { isDiskFull } from "#platform/errors/disk-full.ts";
-import { DomainError } from "#platform/errors/domain-error.ts";
+import { noPlaceReason } from "#platform/errors/no-place.ts";
 
 /** The work on a video: what is published, then its rungs. */
 export type StepName = "processing" | "improving";
@@ -30,12 +29,9 @@ export function improvingProgress(progress: number): RawBuilder<Steps> {
   return sql`jsonb_set(steps, '{improving,progress}', to_jsonb(${progress}::float4))`;
 }
 
-const told = ["DISK_FULL", "BLOBS_UNAVAILABLE", "BLOB_DISK_AWAY"];
-
 /** The reason of a failed try that people are told; no cause in the server is among them. */
 export function reasonOfTry(error: unknown): string {
-  if (isDiskFull(error)) return "DISK_FULL";
-  return error instanceof DomainError && told.includes(error.reason) ? error.reason : "TRY_FAILED";
+  return noPlaceReason(error) ?? "TRY_FAILED";
 }
 
 /** With less there is nothing to tell yet of when it ends. */

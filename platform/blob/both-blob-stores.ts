@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { DomainError } from "../errors/domain-error.ts";
+import { isDiskAway } from "../errors/no-place.ts";
 import type { BlobKey, BlobStore } from "./blob-store.ts";
 
 /**
@@ -11,7 +11,7 @@ export function bothBlobStores(first: BlobStore, second: BlobStore): BlobStore {
   async function find(key: BlobKey): Promise<{ store: BlobStore; sizeBytes: number } | undefined> {
     let away: unknown;
     const sizeBytes = await first.size(key).catch((error) => {
-      if (!(error instanceof DomainError && error.reason === "BLOB_DISK_AWAY")) throw error;
+      if (!isDiskAway(error)) throw error;
       away = error;
       return undefined;
     });

@@ -1,5 +1,5 @@
 import { createBatcher } from "../db/batcher.ts";
-import { DomainError } from "../errors/domain-error.ts";
+import { isAwayOrBusy } from "../errors/domain-error.ts";
 
 /** What was committed since a cursor: the ids it concerns, or everything when that is not known. */
 export interface Changes {
@@ -61,9 +61,7 @@ export function createValidity(changesSince: (cursor: string) => Promise<Changes
   return {
     now: () =>
       ask(null).catch((error) => {
-        // Away, or asked by too many at once.
-        if (error instanceof DomainError && ["unavailable", "exhausted"].includes(error.kind))
-          return undefined;
+        if (isAwayOrBusy(error)) return undefined;
         throw error;
       }),
     last: () => epoch,

@@ -30,3 +30,8 @@ export class DomainError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** Whether whoever was asked is away, or asked by too many at once. */
+export function isAwayOrBusy(error: unknown): error is DomainError {
+  return error instanceof DomainError && (error.kind === "unavailable" || error.kind === "exhausted");
+}

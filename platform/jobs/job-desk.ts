@@ -1,7 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely, Queryable } from "../db/database.ts";
-import { isDiskFull } from "../errors/disk-full.ts";
-import { DomainError } from "../errors/domain-error.ts";
+import { noPlaceReason } from "../errors/no-place.ts";
 import type { Logger } from "../observe/log.ts";
 import type { JobRow, JobTables } from "./job-table.ts";
 
@@ -151,7 +150,8 @@ export function jobDesk(
 
     async giveBack(job, { error, interrupted }) {
       const kind = kinds[job.kind]!;
-      const uncounted = interrupted || hasNoPlace(error) || (kind.snoozeOn?.(error) ?? false);
+      const uncounted =
+        interrupted || noPlaceReason(error) !== undefined || (kind.snoozeOn?.(error) ?? false);
       const last = !uncounted && job.attempts >= kind.maxAttempts;
       if (last) {
         const own = await db
@@ -189,11 +189,6 @@ export function jobDesk(
     },
   };
 }
-
-/** The place where files are is full or away, which passes and is no fault of the job. */
-const hasNoPlace = (error: unknown) =>
-  isDiskFull(error) ||
-  (error instanceof DomainError && ["BLOBS_UNAVAILABLE", "BLOB_DISK_AWAY"].includes(error.reason));
 
 /** Removes a job in the transaction of its effect. Throws when another worker has taken it over. */
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's types are invariant in the tables.

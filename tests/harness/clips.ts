@@ -15,7 +15,11 @@ export function clip(name: string): Buffer<ArrayBuffer> {
 export function freshClip(name = "compliant.mp4"): Buffer<ArrayBuffer> {
   const file = clip(name);
   if (name === "compliant.mp4") refineClock(file, 2 + randomInt(40_000));
-  // A box that players skip, at the end of the file.
+  return withOwnBox(file);
+}
+
+/** The same file with a box at its end that players skip and that no other file has. */
+export function withOwnBox(file: Uint8Array): Buffer<ArrayBuffer> {
   const box = Buffer.alloc(24);
   box.writeUInt32BE(box.length, 0);
   box.write("free", 4, "latin1");

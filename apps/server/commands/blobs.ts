@@ -4,6 +4,7 @@ import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore } from "#platform/blob/blob-store.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
+import { isDiskAway } from "#platform/errors/no-place.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
 import { readConfig } from "../config.ts";
 import { type BlobPlace, openBlobs } from "../open-blobs.ts";
@@ -93,7 +94,7 @@ async function verify(databases: Databases, blobs: BlobStore, bytesPerSecond: nu
           await inPace();
         }
       } catch (error) {
-        if (isAway(error)) {
+        if (isDiskAway(error)) {
           bad++;
           console.log(`AWAY ${key} of ${usedBy}`);
           continue;
@@ -126,7 +127,8 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
   for await (const page of usedIn(databases)) {
     for (const { key, usedBy, uses, db } of page) {
       const sizeBytes = await from.blobs.size(key).catch(unlessAway);
-      const there = await to.blobs.size(key).catch(unlessAway);
+      // Of what was moved already nothing more is asked.
+      const there = sizeBytes === undefined ? undefined : await to.blobs.size(key).catch(unlessAway);
       if (sizeBytes === "away" || there === "away") {
         bad++;
         console.log(`AWAY ${key} of ${usedBy}: it stays where it is`);
@@ -203,11 +205,9 @@ async function showUsage(databases: Databases, blobs: BlobStore): Promise<void> 
   if (away > 0) console.log(`\n${away} files more are, or were, on a disk that is away.`);
 }
 
-const isAway = (error: unknown) => error instanceof DomainError && error.reason === "BLOB_DISK_AWAY";
-
 /** One disk that is away keeps nobody from the others. */
 function unlessAway(error: unknown): "away" {
-  if (!isAway(error)) throw error;
+  if (!isDiskAway(error)) throw error;
   return "away";
 }
 

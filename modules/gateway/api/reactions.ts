@@ -1,5 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import type { FastifyRequest } from "fastify";
 import { Reaction } from "#contracts/gen/interaction_pb.ts";
+import type { VideoView } from "../composition/video-views.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toApiVideo } from "./present.ts";
@@ -11,6 +13,10 @@ export function reactionRoutes({
   composer,
   urlsFor,
 }: GatewayContext): FastifyPluginAsyncTypebox {
+  const pageFor = (request: FastifyRequest, views: VideoView[], next: string) => {
+    const urls = urlsFor(request);
+    return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
+  };
   return async (app) => {
     for (const [path, reaction] of [
       ["like", Reaction.LIKE],
@@ -82,9 +88,7 @@ export function reactionRoutes({
         const call = callOf(request);
         const { cursor = "", limit } = request.query;
         const { videoIds, next } = await interaction.listBookmarks({ before: cursor, limit }, call);
-        const urls = urlsFor(request);
-        const views = await composer.videoViewsById(videoIds, call);
-        return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
+        return pageFor(request, await composer.videoViewsById(videoIds, call), next);
       },
     );
     app.get(
@@ -106,9 +110,7 @@ export function reactionRoutes({
           { userId: request.params.id, before: cursor, limit },
           call,
         );
-        const urls = urlsFor(request);
-        const views = await composer.publicVideoViews(videoIds, call);
-        return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
+        return pageFor(request, await composer.publicVideoViews(videoIds, call), next);
       },
     );
     app.get(
@@ -131,9 +133,7 @@ export function reactionRoutes({
           { userId: request.params.id, before: cursor, limit },
           call,
         );
-        const urls = urlsFor(request);
-        const views = await composer.likedVideoViews(videoIds, request.params.id, call);
-        return { items: views.map((view) => toApiVideo(view, urls)), nextCursor: next || null };
+        return pageFor(request, await composer.likedVideoViews(videoIds, request.params.id, call), next);
       },
     );
   };

@@ -97,7 +97,11 @@ export async function takeOver(
   await store(call)
     .addUpload({ id, ownerId, address, sourceKey, sizeBytes, info, resumable: !refuse }, refuse)
     .catch(endOfSession);
-  await blobs.commit(staged, sourceKey);
+  await blobs.commit(staged, sourceKey).catch(async (error) => {
+    // It would take its owner's room, and nobody knows its id. What came in pieces goes on here.
+    if (refuse) await store.lasting.withdraw(id, ownerId, jobs).catch(() => {});
+    throw error;
+  });
   if (!(await store.lasting.keepsBlob(sourceKey, jobs))) throw accountDeleted();
   return toUpload(id, sizeBytes, info);
 }
@@ -110,10 +114,6 @@ export function addUpload(parts: UploadParts, ids: Ids): Handlers<typeof VideoSe
       const refuse = roomFor({ sizeBytes, placedBytes: sizeBytes }, parts);
       const file = { id, ownerId, staged, sha256, sizeBytes, address };
       return await takeOver(file, refuse, parts, call);
-    } catch (error) {
-      // One that could not be put in its place would take its owner's room, and nobody knows its id.
-      await parts.store.lasting.withdraw(id, ownerId, parts.jobs).catch(() => {});
-      throw error;
     } finally {
       await parts.blobs.discard(staged);
     }

@@ -4,6 +4,7 @@ import type { VideoService } from "#contracts/gen/video_pb.ts";
 import type { VideoId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { type BlobStore, blobKey, isBlobKey } from "#platform/blob/blob-store.ts";
+import { noPlaceReasons } from "#platform/errors/no-place.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { type ClaimedJob, finishJob } from "#platform/jobs/job-desk.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
@@ -200,7 +201,7 @@ export function mediaJobs({
         return {};
       }
       const { reason, message, interrupted } = failure;
-      const passing = passingReasons.find((one) => one === reason);
+      const passing = noPlaceReasons.find((one) => one === reason);
       const error = passing ? refusal(passing) : new Error(message.slice(0, 2000));
       return desk.giveBack(job, { error, interrupted });
     },
@@ -209,8 +210,6 @@ export function mediaJobs({
 
 /** Uploads in pieces have other names. */
 const isDelivery = (staged: string) => staged.endsWith(".mp4");
-/** Of the place where files are: it is no fault of the job. */
-const passingReasons = ["DISK_FULL", "BLOBS_UNAVAILABLE", "BLOB_DISK_AWAY"] as const;
 
 function madeOf({ made }: FinishRequest): Made | undefined {
   const { case: kind, value } = made;

@@ -1,5 +1,5 @@
 import type { Database, Kysely } from "../../db/database.ts";
-import { DomainError } from "../../errors/domain-error.ts";
+import { type DomainError, isAwayOrBusy } from "../../errors/domain-error.ts";
 import type { Logger } from "../../observe/log.ts";
 
 const probeMs = 1_000;
@@ -39,7 +39,7 @@ export function changeLog(database: Database, log: Logger): ChangeLog {
       try {
         return await read(db);
       } catch (error) {
-        if (error instanceof DomainError && ["unavailable", "exhausted"].includes(error.kind) && !away) {
+        if (isAwayOrBusy(error) && !away) {
           away = error;
           log.warn({ reason: error.reason }, "the events of a database cannot be read");
           probe();
