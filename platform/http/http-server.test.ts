@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
+import { text } from "node:stream/consumers";
 import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createLog } from "../observe/log.ts";
@@ -308,6 +309,27 @@ describe("what is no request", () => {
       expect(reason).toMatch(/^[A-Z_]+$/);
       expect(answer.toLowerCase()).toContain("x-content-type-options: nosniff");
     }
+  });
+
+  test.each([
+    [
+      "an expectation",
+      `PUT /things HTTP/1.1\r\nExpect: wonders\r\n${head}Content-Length: 30000000\r\n\r\n`,
+      417,
+    ],
+    ["a tunnel", `CONNECT a:80 HTTP/1.1\r\n${head}\r\n`, 405],
+    ["noise", "\x16\x03\x01\x02\x00\x01", 400],
+    ["an unknown method", `BREW / HTTP/1.1\r\n${head}Content-Length: 30000000\r\n\r\n`, 400],
+    ["a broken address", `PUT /things/%ff HTTP/1.1\r\n${head}Content-Length: 30000000\r\n\r\n`, 400],
+    ["no address", `PUT /none HTTP/1.1\r\n${head}Content-Length: 30000000\r\n\r\n`, 404],
+  ])("%s is refused, and thirty megabytes that follow do not lose the answer", async (_what, bytes, status) => {
+    // The server may have sent its last byte: that does not end what the client sends.
+    const socket = connect({ port: Number(new URL(base).port), host: "127.0.0.1", allowHalfOpen: true });
+    const closed = once(socket, "close");
+    // A client that first sends all of it and only then reads loses the answer if the connection is reset meanwhile.
+    await new Promise<void>((sent) => socket.end(bytes + "x".repeat(30_000_000), sent));
+    expect((await text(socket)).slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+    await closed;
   });
 
   test.each([

@@ -87,11 +87,8 @@ export function refuseUnparsed(forms: RefusalForms, headers: Record<string, stri
       /^\S{1,20} (\S{1,200})/.exec(
         (error.rawPacket as unknown as Buffer | undefined)?.toString("latin1") ?? "",
       ) ?? [];
-    socket.end(rawAnswer(forms.of(target)(parserRefusal(error), newTraceId()), headers));
-    // Closing at once would lose the answer while the client is still sending.
     answered.add(socket);
-    const timer = setTimeout(() => socket.destroy(), drainMs).unref();
-    socket.once("close", () => clearTimeout(timer));
+    answerRaw(socket, rawAnswer(forms.of(target)(parserRefusal(error), newTraceId()), headers));
   };
 }
 
@@ -99,14 +96,24 @@ export function refuseUnparsed(forms: RefusalForms, headers: Record<string, stri
 export function refuseOddities(server: Server, forms: RefusalForms, headers: Record<string, string>): void {
   server.on("checkExpectation", (request, response) => {
     const { status, type, body } = forms.of(request.url ?? "")(refusal("EXPECTATION_UNKNOWN"), newTraceId());
-    response.writeHead(status, { ...headers, "content-type": type, connection: "close" });
+    // A client may send its body without waiting for this.
+    answerBeforeEnd(request, response);
+    response.writeHead(status, { ...headers, "content-type": type });
     response.end(JSON.stringify(body));
   });
   server.on("connect", (request: IncomingMessage, socket: Socket) => {
     socket.on("error", () => {});
     const refused = forms.of(request.url ?? "")(methodNotAllowed("CONNECT", []), newTraceId());
-    socket.end(rawAnswer(refused, { ...headers, allow: "" }));
+    answerRaw(socket, rawAnswer(refused, { ...headers, allow: "" }));
   });
+}
+
+/** Answers and closes. Closing at once would lose the answer of a client that is still sending. */
+function answerRaw(socket: Socket, answer: string): void {
+  socket.end(answer);
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), drainMs).unref();
+  socket.once("close", () => clearTimeout(timer));
 }
 
 function rawAnswer({ status, type, body }: Refused, headers: object): string {
