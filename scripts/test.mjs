@@ -125,6 +125,10 @@ function conclude(status, report) {
   console.log(`\nAll of it took ${Math.round((Date.now() - startedMs) / 1000)} s.`);
   if (only.length === 0)
     console.log("The cluster of all engines has a command of its own: npm run test:cluster.");
+  if (skippedInCi)
+    for (const { status, fullName } of testResults.flatMap((file) => file.assertionResults))
+      if (status === "pending" || status === "skipped")
+        console.log(`Not run, which counts as failed in CI: ${fullName}`);
   for (const [why, count] of lacking) console.log(`This machine lacks ${why}: ${count} tests did not run.`);
   const failed = numFailedTests + brokenFiles.length + (skippedInCi ? numPendingTests : 0);
   console.log(`${numPassedTests} passed, ${failed} failed, ${skippedInCi ? 0 : numPendingTests} skipped`);

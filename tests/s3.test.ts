@@ -308,42 +308,44 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
   });
 
   // A gateway with a folder of its own cannot see what is on the disk of the others.
-  test.runIf(shape === "all")("all files are moved to the disk and back while people watch", async () => {
-    const ada = await server.register();
-    const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
-    const key = video.playUrl!.split("/media/")[1]!;
-    let watching = true;
-    const statuses = new Set<number>();
-    const watch = async () => {
-      while (watching) {
-        const answer = await fetch(video.playUrl!);
-        statuses.add(answer.status);
-        expect((await answer.arrayBuffer()).byteLength).toBe(video.sizeBytes);
-      }
-    };
-    const watched = watch();
-    onTestFinished(() => {
+  // Declared only where it runs: in CI a skipped test counts as failed.
+  if (shape === "all")
+    test("all files are moved to the disk and back while people watch", async () => {
+      const ada = await server.register();
+      const video = await expectPlays(ada, body(await ada.upload(freshClip()), 201).id);
+      const key = video.playUrl!.split("/media/")[1]!;
+      let watching = true;
+      const statuses = new Set<number>();
+      const watch = async () => {
+        while (watching) {
+          const answer = await fetch(video.playUrl!);
+          statuses.add(answer.status);
+          expect((await answer.arrayBuffer()).byteLength).toBe(video.sizeBytes);
+        }
+      };
+      const watched = watch();
+      onTestFinished(() => {
+        watching = false;
+      });
+      const move = async (to: "disk" | "s3") => await blobs(["move", `--to=${to}`], { DOUYA_BLOBS: to });
+      expect(await blobs(["move", "--to=disk"], {})).toMatchObject({ code: 1 });
+
+      expect(await move("disk")).toMatchObject({ code: 0 });
+      expect(await client.sizeOf(key)).toBeUndefined();
+      expect((await readdir(join(deployment.dataDir, "blobs"))).sort()).toContain("video");
+      expect((await move("disk")).answer).toContain("0 files");
+
+      expect(await move("s3")).toMatchObject({ code: 0 });
+      expect(await client.sizeOf(key)).toBe(video.sizeBytes);
+      const left = await readdir(join(deployment.dataDir, "blobs"), { recursive: true, withFileTypes: true });
+      // A process that was killed may have left a copy that it worked on, which is swept later.
+      const files = left.filter((entry) => entry.isFile() && !entry.name.endsWith(".copy"));
+      expect(files).toEqual([]);
       watching = false;
+      await watched;
+      expect([...statuses]).toEqual([200]);
+      expect(await blobs(["verify"], {})).toMatchObject({ code: 0 });
     });
-    const move = async (to: "disk" | "s3") => await blobs(["move", `--to=${to}`], { DOUYA_BLOBS: to });
-    expect(await blobs(["move", "--to=disk"], {})).toMatchObject({ code: 1 });
-
-    expect(await move("disk")).toMatchObject({ code: 0 });
-    expect(await client.sizeOf(key)).toBeUndefined();
-    expect((await readdir(join(deployment.dataDir, "blobs"))).sort()).toContain("video");
-    expect((await move("disk")).answer).toContain("0 files");
-
-    expect(await move("s3")).toMatchObject({ code: 0 });
-    expect(await client.sizeOf(key)).toBe(video.sizeBytes);
-    const left = await readdir(join(deployment.dataDir, "blobs"), { recursive: true, withFileTypes: true });
-    // A process that was killed may have left a copy that it worked on, which is swept later.
-    const files = left.filter((entry) => entry.isFile() && !entry.name.endsWith(".copy"));
-    expect(files).toEqual([]);
-    watching = false;
-    await watched;
-    expect([...statuses]).toEqual([200]);
-    expect(await blobs(["verify"], {})).toMatchObject({ code: 0 });
-  });
 
   test("an S3 that is away is told with 503 and by /readyz, and nothing has to be started again", async () => {
     const ada = await server.register();
