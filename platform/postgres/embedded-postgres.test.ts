@@ -264,6 +264,7 @@ test("two first starts at the very same time share one server", async () => {
   const dir = dataFolder("twins");
   const [a, b] = [hold(dir), hold(dir)];
   const answers = await Promise.all([a.answer, b.answer]);
+  expect(answers.map(({ message }) => message)).toEqual([undefined, undefined]);
   expect(answers[0].pid).toBe(answers[1].pid);
   expect(answers[0].url).toBe(answers[1].url);
   expect(answers.map((answer) => answer.adopted).sort()).toEqual([false, true]);
@@ -280,8 +281,20 @@ test("two second starts at the very same time share one server", async () => {
   await (await start(dir)).stop();
   const [a, b] = [hold(dir), hold(dir)];
   const answers = await Promise.all([a.answer, b.answer]);
+  expect(answers.map(({ message }) => message)).toEqual([undefined, undefined]);
   expect(answers[0].pid).toBe(answers[1].pid);
   expect(answers.map((answer) => answer.adopted).sort()).toEqual([false, true]);
+});
+
+test("a lock file that is still empty, as a power cut leaves it, keeps nothing from starting", async () => {
+  const dir = dataFolder("empty-lock");
+  await (await start(dir)).stop();
+  await writeFile(join(dir, "postmaster.pid"), "");
+  if (isRoot) await chown(join(dir, "postmaster.pid"), (await stat(dir)).uid, (await stat(dir)).gid);
+  // At first it may be that of another start, which is waited for.
+  const server = await start(dir);
+  expect(await queryOnce(server.url, "select 1 as x")).toEqual([{ x: 1 }]);
+  await server.stop();
 });
 
 test("a long path and unusual characters are fine", async () => {

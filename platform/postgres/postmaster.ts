@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { open, readFile } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,6 +15,8 @@ const POLL_MS = 10;
 const START_TIMEOUT_MS = 300_000;
 /** How long backends of a killed postmaster, or another start, may block the start. */
 const RETRY_MS = 30_000;
+/** What a start creates and fills at once. One that is still empty was left by a power cut. */
+const EMPTY_LOCK_MS = 5_000;
 /** How long a server may accept connections without being visible, as while it is stopping. */
 const ELSEWHERE_MS = 3_000;
 const LOCK_FILE = "postmaster.pid";
@@ -58,8 +60,8 @@ export async function bringUp(
     }
     const failure = await child?.failure();
     if (failure !== undefined) {
-      // "in use": backends of a killed postmaster are about to leave. "already exists": another start was first.
-      const passing = /already exists|is still in use/.test(failure);
+      // "in use": backends of a killed postmaster are about to leave. The others: another start was first.
+      const passing = /already exists|lock file .* is empty|is still in use/.test(failure);
       if (!passing || Date.now() > retryUntil) throw new Error(failure);
       child = undefined;
       await delay(10 * POLL_MS);
@@ -173,7 +175,8 @@ async function launch(command: Command, logFile: string) {
 /**
  * After a power cut the process id in a lock file may belong to another program, and in a copied folder to the
  * original's server; PostgreSQL takes either for its own. Then the id is replaced by an impossible one. The rest
- * stays: in it PostgreSQL finds the shared memory that backends of the dead server may still hold.
+ * stays: in it PostgreSQL finds the shared memory that backends of the dead server may still hold. An empty one tells
+ * nothing, and PostgreSQL would refuse to start for ever.
  */
 async function disarm(lockFile: string, dir: string): Promise<void> {
   // A server that starts meanwhile replaces this file: through the handle we change only the old one.
@@ -181,6 +184,7 @@ async function disarm(lockFile: string, dir: string): Promise<void> {
   if (!handle) return;
   try {
     const text = await handle.readFile("utf8");
+    if (text === "" && Date.now() - (await handle.stat()).mtimeMs > EMPTY_LOCK_MS) return await rm(lockFile);
     const [pid, dataDir] = text.split("\n");
     const folder = await folderId(dir);
     if (dataDir === undefined || !folder || (await serves({ pid: Number(pid), dataDir }, folder))) return;
