@@ -43,9 +43,9 @@ export function watchPace(request: IncomingMessage, response: ServerResponse, ta
     elapsedMs += fileWindowMs;
     const inTime = cameBytes >= minWindowBytes && seenBytes - firstByte >= dueBytes(sizeBytes, elapsedMs);
     if (takesFile && inTime && !request.complete) return;
-    clearInterval(timer);
     // Bytes after the answer are thrown away, with a limit of their own.
-    if (request.complete || response.headersSent) return;
+    if (request.complete || response.headersSent) return clearInterval(timer);
+    // Whoever is about to begin to read does not hear it, so it is told again until there is an answer.
     if (request.listenerCount("error") > 0) request.emit("error", refusal("BODY_TOO_SLOW"));
     else socket.destroy();
   };
