@@ -2,12 +2,14 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
+import { signedMedia } from "#modules/gateway/media/signed-media.ts";
 import { browsing } from "./harness/browser.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
+const secret = "a secret of more than 32 bytes, for tests alone";
 const film = "document.querySelector('.slide[data-active=true] video')";
 /** Waits until an expression about the film in view is true. */
 const holds = (page: Page, expression: string) =>
@@ -21,7 +23,7 @@ const moves = (page: Page, shortSide: number) =>
   );
 
 describe("the player", () => {
-  const server = scenario("all", { env: { DOUYA_RUNGS: "90,180" } });
+  const server = scenario("all", { env: { DOUYA_RUNGS: "90,180", DOUYA_CLUSTER_SECRET: secret } });
   const browser = browsing();
   let ada: Person;
   let videoId: string;
@@ -102,6 +104,39 @@ describe("the player", () => {
     await moves(page, 180);
     await choose(page, en.auto);
     await holds(page, "film.currentTime > 0 && film.currentSrc.includes('/media/video/')");
+  });
+
+  test("what is not public is streamed too, and at a fresh address when its own has expired", async () => {
+    const { id } = next;
+    body(await ada.patch(`/videos/${id}`, { json: { visibility: "unlisted" } }));
+    const visitor = await watch("desk");
+    const { page, asked } = visitor;
+    await page.goto(`/video/${id}`);
+    await holds(page, "film.currentTime > 0");
+    await choose(page, "90p");
+    await moves(page, 90);
+    expect(asked).toContain(`/media/hls/${id}/90.m3u8`);
+
+    const query = signedMedia(secret, () => Date.now() - 2 * 3_600_000).queryFor(`hls/${id}`, {
+      videoId: id,
+      viewerId: undefined,
+    });
+    // As a page that was left open has it.
+    await page.route(`**/video/${id}`, async (route) => {
+      const response = await route.fetch();
+      const text = (await response.text()).replace(
+        /"hlsUrl":"([^"?]+)\?[^"]+"/,
+        (_, url) => `"hlsUrl":"${url}${query}"`,
+      );
+      expect(text).toContain(query);
+      await route.fulfill({ response, body: text });
+    });
+    visitor.expectComplaint(/403/);
+    const refused = page.waitForResponse((answer) => answer.url().endsWith(query));
+    await page.reload();
+    expect((await refused).status()).toBe(403);
+    await moves(page, 90);
+    body(await ada.patch(`/videos/${id}`, { json: { visibility: "public" } }));
   });
 
   test("the quality is chosen with keys alone, and told to a screen reader", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
+import { signedMedia } from "#modules/gateway/media/signed-media.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
@@ -12,9 +13,10 @@ import { type Person, scenario } from "./harness/scenario.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
+const secret = "a secret of more than 32 bytes, for tests alone";
 
 describe.each(shapes)("HLS, %s", (shape) => {
-  const server = scenario(shape, { env: { DOUYA_RUNGS: "90,180" } });
+  const server = scenario(shape, { env: { DOUYA_RUNGS: "90,180", DOUYA_CLUSTER_SECRET: secret } });
   let ada: Person;
   let video: Video;
   /** But drafts of a killed worker, which are swept later. */
@@ -143,24 +145,140 @@ describe.each(shapes)("HLS, %s", (shape) => {
     }
   });
 
-  test("of a video that is not public nobody gets playlists and rungs any more, and all of it when it is again", async () => {
-    const [, rung] = /#EXT-X-MAP:URI="([^"]+)"/.exec(
-      (await playlist(mediaUrl(video.id, "90.m3u8"))).join("\n"),
-    )!;
-    const files = [
-      video.hlsUrl!,
-      mediaUrl(video.id, "90.m3u8"),
-      new URL(rung!, mediaUrl(video.id, "90.m3u8")).href,
-    ];
-    const statuses = () => Promise.all(files.map(async (url) => (await send("GET", url)).status));
-    const become = (visibility: string) => ada.patch<Video>(`/videos/${video.id}`, { json: { visibility } });
-    expect(await statuses()).toEqual([200, 200, 200]);
-    for (const visibility of ["unlisted", "friends", "private"]) {
-      expect(body(await become(visibility))).toMatchObject({ visibility, hlsUrl: null });
-      expect(await statuses()).toEqual([404, 404, 404]);
-      expect(body(await become("public")).hlsUrl).toBe(video.hlsUrl);
-      expect(await statuses()).toEqual([200, 200, 200]);
+  describe("of what is not public", () => {
+    /** All addresses of a video's stream, as a player comes to them, and of its storyboard. */
+    async function addresses({ hlsUrl, storyboardUrl }: Video): Promise<string[]> {
+      const named = async (url: string, pattern: RegExp) =>
+        [...(await send("GET", url)).text.matchAll(pattern)].map(([, uri]) => new URL(uri!, url).href);
+      const rungs = await named(hlsUrl!, /^([^#].*)$/gm);
+      const files = await Promise.all(rungs.map((rung) => named(rung, /^([^#].*)$/gm)));
+      const pictures = await named(storyboardUrl!, /^(\S+)#xywh/gm);
+      return [...new Set([hlsUrl!, ...rungs, ...files.flat(), storyboardUrl!, ...pictures])];
     }
+    const statuses = (urls: string[]) =>
+      Promise.all(
+        urls.map(async (url) => (await send("GET", url, { headers: { range: "bytes=0-9" } })).status),
+      );
+    const all = (urls: string[], status: number) =>
+      expect(statuses(urls)).resolves.toEqual(
+        urls.map((url) => (status === 200 && /\.(mp4|jpg)/.test(url) ? 206 : status)),
+      );
+    const become = async (visibility: string, id = video.id) => {
+      const changed = await ada.patch<Video>(`/videos/${id}`, { json: { visibility } });
+      expect(body(changed)).toMatchObject({ visibility });
+    };
+    const seenBy = async (person?: Person) => {
+      const path = `/videos/${video.id}`;
+      return body(await (person ? person.get<Video>(path) : server.api<Video>("GET", path)));
+    };
+    let friend: Person;
+    let plain: string[];
+    beforeAll(async () => {
+      friend = await server.register();
+      for (const [one, other] of [
+        [ada, friend],
+        [friend, ada],
+      ] as const)
+        expect((await one.put(`/users/${other.id}/follow`)).status).toBeLessThan(300);
+      plain = await addresses(video);
+    });
+
+    test("playlists, rungs and storyboard are at signed addresses, for whom they were given, as long as they may see it", async () => {
+      // The playlists, a file of each of two rungs, the track and its picture.
+      expect(plain).toHaveLength(7);
+      await all(plain, 200);
+      const given: Record<string, string[]> = {};
+      for (const [visibility, viewer] of [
+        ["unlisted", undefined],
+        ["friends", friend],
+        ["private", ada],
+      ] as const) {
+        await become(visibility);
+        await all(plain, 404);
+        const urls = await addresses(await seenBy(viewer));
+        given[visibility] = urls;
+        expect(urls.map((url) => url.split("?")[0])).toEqual(plain);
+        const queries = urls.map((url) => Object.fromEntries(new URL(url).searchParams));
+        for (const query of queries)
+          expect(query).toMatchObject({
+            video: video.id,
+            viewer: viewer?.id ?? "0",
+            until: queries[0]!.until,
+          });
+        await all(urls, 200);
+        for (const url of urls)
+          expect((await send("HEAD", url)).headers.get("cache-control")).toBe("private, no-cache");
+      }
+      await all([...given.unlisted!, ...given.friends!], 404);
+      await become("friends");
+      await all(given.friends!, 200);
+      await all(given.unlisted!, 404);
+      expect((await friend.delete(`/users/${ada.id}/follow`)).status).toBe(204);
+      await all(given.friends!, 404);
+      await all(given.private!, 200);
+      expect((await friend.put(`/users/${ada.id}/follow`)).status).toBe(204);
+      await all(given.friends!, 200);
+      await become("public");
+      expect(await addresses(await seenBy(friend))).toEqual(plain);
+      await all(plain, 200);
+      // Who has begun with a signed address goes on with it.
+      await all(given.private!, 200);
+    });
+
+    test("a signature opens nothing else", async () => {
+      const other = await improved((await ada.publish(clip("rgb-silent.webm"))).id);
+      const others = await addresses(other);
+      for (const id of [video.id, other.id]) await become("private", id);
+      const urls = await addresses(await seenBy(ada));
+      await all(urls, 200);
+      const query = (at: number) => new URL(urls[at]!).search;
+      const file = plain.findIndex((url) => url.endsWith(".mp4"));
+      const changed = (at: number, name: string, value: string) => {
+        const url = new URL(urls[at]!);
+        url.searchParams.set(name, value);
+        return url.href;
+      };
+      await all(
+        [
+          // Another video: its playlists, its rungs.
+          ...others.flatMap((url) => urls.map((_, at) => url + query(at))),
+          // A file by the signature of a playlist, of another file, and a playlist by that of a file.
+          ...[plain[file]! + query(0), plain[file]! + query(file + 1), plain[0]! + query(file)],
+          ...[0, file].flatMap((at) => [
+            changed(at, "viewer", friend.id),
+            changed(at, "viewer", "0"),
+            changed(at, "video", other.id),
+            changed(at, "until", "9999999999"),
+            changed(at, "signature", ""),
+            `${urls[at]}&signature=x`,
+          ]),
+        ],
+        404,
+      );
+      await become("public");
+      expect((await ada.delete(`/videos/${other.id}`)).status).toBe(204);
+    });
+
+    test("an expired address says so, to who has a right one only", async () => {
+      await become("private");
+      const before = signedMedia(secret, () => Date.now() - 2 * 3_600_000);
+      const expired = (url: string) => {
+        const path = new URL(url).pathname.replace("/media/", "");
+        const signedPath = /^(?:hls|download)\/\d+/.exec(path)?.[0] ?? path;
+        return url + before.queryFor(signedPath, { videoId: video.id, viewerId: ada.id });
+      };
+      const ended = [...plain, `${server.origin}/media/download/${video.id}`].map(expired);
+      for (const url of ended) {
+        expectProblem(await send("GET", url), 403, "MEDIA_URL_EXPIRED");
+        expect((await send("GET", url.replace(/.$/, ""))).status).toBe(404);
+      }
+      await become("public");
+      // What is open anyway needs no signature.
+      await all(
+        ended.filter((url) => /\.(mp4|jpg)/.test(url)),
+        200,
+      );
+    });
   });
 
   test("what is not there is told as for any file, and never cached", async () => {
