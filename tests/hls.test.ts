@@ -85,6 +85,7 @@ describe.each(shapes)("HLS, %s", (shape) => {
     expect(await shown(other.id)).toBeDefined();
     const seen = await improved(other.id);
     expect(await until("the page", async () => (await shown(other.id))?.hlsUrl)).toBe(seen.hlsUrl);
+    expect(streamProblems(await streamOf(seen.hlsUrl!))).toEqual([]);
     expect((await ada.delete(`/videos/${other.id}`)).status).toBe(204);
   });
 
@@ -109,7 +110,10 @@ describe.each(shapes)("HLS, %s", (shape) => {
       for (const [uri, { playlist, file }] of Object.entries(stream.rungs))
         broken.rungs[uri] = { playlist, file: Buffer.from(file) };
       breaks(broken);
-      expect(streamProblems(broken).map((problem) => problem.rule)).toContain(rule);
+      expect(
+        streamProblems(broken).map((problem) => problem.rule),
+        breaks.toString(),
+      ).toContain(rule);
       unbroken.delete(rule);
     }
     expect([...unbroken]).toEqual([]);
@@ -215,6 +219,8 @@ describe.each(shapes)("HLS, %s", (shape) => {
 
     test("a signature opens nothing else", async () => {
       const other = await improved((await ada.publish(clip("rgb-silent.webm"))).id);
+      // It has no sound.
+      expect(streamProblems(await streamOf(other.hlsUrl!))).toEqual([]);
       const others = await addresses(other);
       for (const id of [video.id, other.id]) await become("private", id);
       const urls = await addresses(await seenBy(ada));

@@ -36,7 +36,10 @@ export const brokenStreams: readonly [StreamRule, (stream: Stream) => void][] = 
     "ranges follow one another to the end of the file",
     rung(segment(4, (bytes, from) => `${bytes - 1}@${from}`)),
   ],
-  ["ranges follow one another to the end of the file", rung((text) => text.replace(/@/g, ""))],
+  [
+    "ranges follow one another to the end of the file",
+    rung((text) => text.replace(/(RANGE:\d+)@\d+/g, "$1")),
+  ],
   ["a segment is whole fragments", file((bytes) => bytes.write("free", bytes.lastIndexOf("moof"), "latin1"))],
   ["a segment is whole fragments", moveBoundary],
   ["a segment begins with a key frame", file(hideIdr)],
