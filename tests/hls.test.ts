@@ -275,6 +275,26 @@ describe.each(shapes)("HLS, %s", (shape) => {
     });
   });
 
+  test("beyond the end of a rung there is nothing, and what it has is told; also at a signed address", async () => {
+    const rungUrl = mediaUrl(video.id, "90.m3u8");
+    const plainUrl = new URL((await playlist(rungUrl)).find((line) => line.endsWith(".mp4"))!, rungUrl).href;
+    const { length } = Buffer.from(await (await fetch(plainUrl)).arrayBuffer());
+    const key = new URL(plainUrl).pathname.replace("/media/", "");
+    const query = signedMedia(secret).queryFor(key, { videoId: video.id, viewerId: undefined });
+    for (const url of [plainUrl, plainUrl + query]) {
+      const ask = (method: string, range: string) => send(method, url, { headers: { range } });
+      for (const range of [`${length}-`, `${length}-${length}`, `${length + 5}-${length + 9}`, "-0"])
+        for (const method of ["GET", "HEAD"]) {
+          const { status, headers, text } = await ask(method, `bytes=${range}`);
+          expect([status, headers.get("content-range"), text]).toEqual([416, `bytes */${length}`, ""]);
+        }
+      const { status, headers } = await ask("GET", `bytes=${length - 3}-${length + 9}`);
+      expect([status, headers.get("content-range"), headers.get("content-length")]).toEqual([
+        ...[206, `bytes ${length - 3}-${length - 1}/${length}`, "3"],
+      ]);
+    }
+  });
+
   test("what is not there is told as for any file, and never cached", async () => {
     const get = (path: string) => send("GET", `${server.origin}/media/hls/${path}`);
     expectProblem(await get("1/master.m3u8"), 404, "VIDEO_NOT_FOUND");
