@@ -28,6 +28,7 @@ export const smallBlobs: Bench = async (environment) => {
   const readFew = () => perSecond(few, () => read(store, keys[Math.floor(Math.random() * keys.length)]!));
   // The first ones warm up what runs.
   await writeFew();
+  await sweep(store, few);
   const before = { writes: await writeFew(), reads: await readFew() };
   const sweptFew = await sweep(store, few);
   await perSecond(many - keys.length, async () => void keys.push(await putQuickly(store)));
