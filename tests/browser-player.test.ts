@@ -2,9 +2,9 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
-import { signedMedia } from "#modules/gateway/media/signed-media.ts";
 import { browsing } from "./harness/browser.ts";
 import { clip, freshClip } from "./harness/clips.ts";
+import { expiredQuery } from "./harness/expired-query.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
@@ -118,10 +118,7 @@ describe("the player", () => {
     await moves(page, 90);
     expect(asked).toContain(`/media/hls/${unlistedId}/90.m3u8`);
 
-    const query = signedMedia(secret, () => Date.now() - 2 * 3_600_000).queryFor(`hls/${unlistedId}`, {
-      videoId: unlistedId,
-      viewerId: undefined,
-    });
+    const query = expiredQuery(secret, `hls/${unlistedId}`, unlistedId);
     // As a page that was left open has it.
     await page.route(`**/video/${unlistedId}`, async (route) => {
       const response = await route.fetch();

@@ -28,7 +28,7 @@ export interface Run {
 }
 
 /** Fails where boxes are cut off or lie across their end. */
-export function boxesIn(file: Buffer, from: number, to: number): Box[] {
+function boxesIn(file: Buffer, from: number, to: number): Box[] {
   const boxes: Box[] = [];
   for (let at = from; at < to; ) {
     if (at + 8 > to) throw new Error(`a box that is cut off at ${at}`);
