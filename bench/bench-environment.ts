@@ -22,8 +22,7 @@ export interface BenchEnvironment {
   remove(): Promise<void>;
 }
 
-const videos = 32;
-const people = 40;
+const usual = { videos: 32, people: 40 };
 /** Slightly more than 200 follows each, since a few random ones occur twice. */
 export const datasetSize: DatasetSize = {
   users: 10_000,
@@ -32,7 +31,7 @@ export const datasetSize: DatasetSize = {
   pulled: { oneIn: 10, strangers: 2_000 },
 };
 
-export async function createBenchEnvironment(): Promise<BenchEnvironment> {
+export async function createBenchEnvironment({ videos, people } = usual): Promise<BenchEnvironment> {
   const dataDir = await mkdtemp(join(tmpdir(), "douya-bench-"));
   const owned: { stop(): Promise<void> }[] = [];
   const owns: BenchEnvironment["owns"] = (it) => {
@@ -55,7 +54,7 @@ export async function createBenchEnvironment(): Promise<BenchEnvironment> {
         `Video ${i}: 豆芽菜的一天, in a title of usual length`,
       );
     }
-    await waitForFeed(server.port, (titles) => titles.length >= 30);
+    await waitForFeed(server.port, (titles) => titles.length >= Math.min(30, videos));
     await server.stop();
     return callers;
   }

@@ -4,11 +4,11 @@ import { chromium, type Page } from "playwright-core";
 import { browserFlags, findChromium } from "#tests/harness/chromium.ts";
 import type { Bench } from "./bench.ts";
 import { publishClip, waitForFeed } from "./client.ts";
+import { demoFilms } from "./films.ts";
 import { type Row, row } from "./scoreboard.ts";
 import { lines, movedMs, openPhone, quartile, swipeOn } from "./viewer.ts";
 
-const films = ["sunset", "flower", "aurora", "silk"];
-const swipes = films.length - 1;
+const swipes = demoFilms.length - 1;
 /** How long a film is watched before the next key: long enough to fetch the one after it. */
 const watchedMs = 2000;
 /** `stream`: the rung that is nearest to the file, by hls.js. */
@@ -27,9 +27,9 @@ const budgetsMs = { loopback: { first: 400, swipe: 100 }, "4G": { first: 1500, s
 export const firstFrame: Bench = async (environment, { rounds }) => {
   const [author] = await environment.callers();
   const server = await environment.serve({ env: { DOUYA_RUNGS: "360,720" } });
-  for (const name of films)
+  for (const name of demoFilms)
     await publishClip(server.port, author!, await readFile(`apps/server/demo/${name}.mp4`), name);
-  await waitForFeed(server.port, (titles) => titles.includes(films.at(-1)!));
+  await waitForFeed(server.port, (titles) => titles.includes(demoFilms.at(-1)!));
   await waitForRungs(server.port);
   const browser = await chromium.launch({ executablePath: findChromium()!, args: browserFlags });
   environment.owns({ stop: () => browser.close() });
@@ -61,7 +61,7 @@ export const firstFrame: Bench = async (environment, { rounds }) => {
 
 async function waitForRungs(port: number): Promise<void> {
   for (const untilMs = Date.now() + rungsMs; Date.now() < untilMs; ) {
-    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/feed?limit=${films.length}`);
+    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/feed?limit=${demoFilms.length}`);
     const { items } = (await answer.json()) as { items: { hlsUrl: string | null }[] };
     if (items.every(({ hlsUrl }) => hlsUrl)) return;
     await delay(500);

@@ -18,6 +18,7 @@ import { publishBig } from "./publish-big.ts";
 import { relay } from "./relay.ts";
 import { machine, printTable, type Row, writeResults } from "./scoreboard.ts";
 import { sessionCheck } from "./session-check.ts";
+import { smallBlobs } from "./small-blobs.ts";
 import { split } from "./split.ts";
 import { start } from "./start.ts";
 import { twoGateways } from "./two-gateways.ts";
@@ -50,6 +51,7 @@ const benches: Record<string, Bench> = {
   "first-rung": firstRung,
   ladder,
   "segment-serve": segmentServe,
+  "small-blobs": smallBlobs,
   cache,
   "session-check": sessionCheck,
   relay,

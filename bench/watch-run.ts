@@ -1,18 +1,11 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 import { browserFlags, findChromium } from "#tests/harness/chromium.ts";
 import type { Bench } from "./bench.ts";
-import type { BenchEnvironment } from "./bench-environment.ts";
-import { publishClip, waitForFeed } from "./client.ts";
+import { publishFilms } from "./films.ts";
 import { type Row, row } from "./scoreboard.ts";
 import { lines, movedMs, openPhone, type Phone, quartile, swipeOn } from "./viewer.ts";
 
 const swipes = 50;
-const films = ["sunset", "flower", "aurora", "silk"];
 /** One film in three is skipped, the others are watched for a while. */
 const watchedMs = [600, 2500, 4000];
 const awayMs = 5000;
@@ -43,7 +36,8 @@ export const watchRun: Bench = async (environment) => {
   const server = await environment.serve({ env: { DOUYA_RUNGS: "none" } });
   const browser = await chromium.launch({ executablePath: findChromium()!, args: browserFlags });
   environment.owns({ stop: () => browser.close() });
-  await publishFilms(environment, server.port);
+  const [author] = await environment.callers();
+  await publishFilms(server.port, author!, swipes + 1);
   const rows: Row[] = [];
   for (const [name, line, away] of [
     ["loopback", lines.loopback, false],
@@ -119,22 +113,4 @@ async function watchFilms({ page, setLine }: Phone, url: string, back: false | (
     unseen: (100 * unseen) / all,
     bytes: all,
   };
-}
-
-/** Different lengths, so that no two are one file in the browser's cache. */
-async function publishFilms(environment: BenchEnvironment, port: number): Promise<void> {
-  const [author] = await environment.callers();
-  const folder = await mkdtemp(join(tmpdir(), "douya-films-"));
-  try {
-    for (let i = 0; i <= swipes; i++) {
-      const from = `apps/server/demo/${films[i % films.length]}.mp4`;
-      const to = join(folder, `${i}.mp4`);
-      const length = (4.5 + i / 25).toFixed(2);
-      await promisify(execFile)("ffmpeg", ["-v", "error", "-i", from, "-t", length, "-c", "copy", to]);
-      await publishClip(port, author!, await readFile(to), `Run ${i}`);
-    }
-    await waitForFeed(port, (titles) => titles.includes(`Run ${swipes}`));
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }

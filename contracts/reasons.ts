@@ -151,6 +151,11 @@ export const reasons = {
     says: "There is no such video, or it is not public.",
     code: 10202,
   },
+  MEDIA_URL_EXPIRED: {
+    kind: "forbidden",
+    says: "This address of a file has expired. Ask for the video again, which has a new one.",
+    tells: "programs",
+  },
   UPLOAD_NOT_FOUND: {
     kind: "not-found",
     says: "You have no such upload. Uploads are kept for a day; send the file again.",

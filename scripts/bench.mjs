@@ -1,9 +1,11 @@
-// `npm run bench`: measures our ratios against their ceilings; see docs/benchmarks.md. Arguments go to bench/main.ts.
+// `npm run bench`: measures our ratios against their ceilings; see docs/benchmarks.md. The first argument names the
+// program in bench/, which is given the others.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { prepare, root } from "./prepare.mjs";
 
+const [program, ...options] = process.argv.slice(2);
 await prepare();
 const { build } = await import("esbuild");
 const scripts = (folder) =>
@@ -12,7 +14,7 @@ const scripts = (folder) =>
     .map((file) => join(folder, file));
 await build({
   absWorkingDir: root,
-  entryPoints: ["bench/main.ts", ...scripts("bench/load"), ...scripts("bench/ceilings")],
+  entryPoints: [`bench/${program}.ts`, ...scripts("bench/load"), ...scripts("bench/ceilings")],
   outbase: "bench",
   outdir: join(root, "build/bench"),
   bundle: true,
@@ -25,7 +27,7 @@ await build({
 });
 const child = spawn(
   process.execPath,
-  ["--enable-source-maps", join(root, "build/bench/main.js"), ...process.argv.slice(2)],
+  ["--enable-source-maps", join(root, `build/bench/${program}.js`), ...options],
   { cwd: root, stdio: "inherit" },
 );
 // Ctrl-C reaches the whole group; the child then stops what it started, and is waited for.

@@ -4,10 +4,12 @@ import { en } from "#apps/web/src/i18n/en.ts";
 import { zh } from "#apps/web/src/i18n/zh.ts";
 import { browsing } from "./harness/browser.ts";
 import { clip, freshClip } from "./harness/clips.ts";
+import { expiredQuery } from "./harness/expired-query.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
+const secret = "a secret of more than 32 bytes, for tests alone";
 const film = "document.querySelector('.slide[data-active=true] video')";
 /** Waits until an expression about the film in view is true. */
 const holds = (page: Page, expression: string) =>
@@ -21,11 +23,12 @@ const moves = (page: Page, shortSide: number) =>
   );
 
 describe("the player", () => {
-  const server = scenario("all", { env: { DOUYA_RUNGS: "90,180" } });
+  const server = scenario("all", { env: { DOUYA_RUNGS: "90,180", DOUYA_CLUSTER_SECRET: secret } });
   const browser = browsing();
   let ada: Person;
   let videoId: string;
   let next: Schemas["Video"];
+  let unlistedId: string;
   beforeAll(async () => {
     ada = await server.register();
     const improved = async (file: Buffer<ArrayBuffer>, title: string) => {
@@ -36,6 +39,8 @@ describe("the player", () => {
       };
       return until("the rungs", look, nowAndThenMs);
     };
+    unlistedId = (await improved(freshClip("upright-8s.mp4"), "By its link")).id;
+    body(await ada.patch(`/videos/${unlistedId}`, { json: { visibility: "unlisted" } }));
     next = await improved(freshClip(), "The one after");
     videoId = (await improved(clip("upright-8s.mp4"), "Eight seconds")).id;
   });
@@ -102,6 +107,33 @@ describe("the player", () => {
     await moves(page, 180);
     await choose(page, en.auto);
     await holds(page, "film.currentTime > 0 && film.currentSrc.includes('/media/video/')");
+  });
+
+  test("what is not public is streamed too, and at a fresh address when its own has expired", async () => {
+    const visitor = await watch("desk");
+    const { page, asked } = visitor;
+    await page.goto(`/video/${unlistedId}`);
+    await holds(page, "film.currentTime > 0");
+    await choose(page, "90p");
+    await moves(page, 90);
+    expect(asked).toContain(`/media/hls/${unlistedId}/90.m3u8`);
+
+    const query = expiredQuery(secret, `hls/${unlistedId}`, unlistedId);
+    // As a page that was left open has it.
+    await page.route(`**/video/${unlistedId}`, async (route) => {
+      const response = await route.fetch();
+      const text = (await response.text()).replace(
+        /"hlsUrl":"([^"?]+)\?[^"]+"/,
+        (_, url) => `"hlsUrl":"${url}${query}"`,
+      );
+      expect(text).toContain(query);
+      await route.fulfill({ response, body: text });
+    });
+    visitor.expectStatus(403);
+    const refused = page.waitForResponse((answer) => answer.url().endsWith(query));
+    await page.reload();
+    expect((await refused).status()).toBe(403);
+    await moves(page, 90);
   });
 
   test("the quality is chosen with keys alone, and told to a screen reader", async () => {

@@ -4,17 +4,21 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
 import { queryOnce } from "#platform/testing/query-once.ts";
+import { brokenStreams } from "./harness/broken-streams.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
+import { expiredQuery } from "./harness/expired-query.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
+import { type Stream, streamProblems, streamRules } from "./harness/stream-problems.ts";
 import { nowAndThenMs, until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
+const secret = "a secret of more than 32 bytes, for tests alone";
 
 describe.each(shapes)("HLS, %s", (shape) => {
-  const server = scenario(shape, { env: { DOUYA_RUNGS: "90,180" } });
+  const server = scenario(shape, { env: { DOUYA_RUNGS: "90,180", DOUYA_CLUSTER_SECRET: secret } });
   let ada: Person;
   let video: Video;
   /** But drafts of a killed worker, which are swept later. */
@@ -34,6 +38,17 @@ describe.each(shapes)("HLS, %s", (shape) => {
     expect(answer.headers.get("content-type")).toBe("application/vnd.apple.mpegurl");
     return body(answer).trimEnd().split("\n");
   };
+  /** As a player gets it. */
+  async function streamOf(masterUrl: string): Promise<Stream> {
+    const stream: Stream = { master: (await playlist(masterUrl)).join("\n"), rungs: {} };
+    for (const uri of stream.master.match(/^[^#].*$/gm)!) {
+      const url = new URL(uri, masterUrl).href;
+      const lines = await playlist(url);
+      const file = await fetch(new URL(lines.find((line) => !line.startsWith("#"))!, url));
+      stream.rungs[uri] = { playlist: lines.join("\n"), file: Buffer.from(await file.arrayBuffer()) };
+    }
+    return stream;
+  }
   const mediaUrl = (id: string, file: string) => `${server.origin}/media/hls/${id}/${file}`;
 
   beforeAll(async () => {
@@ -70,59 +85,38 @@ describe.each(shapes)("HLS, %s", (shape) => {
     expect(await shown(other.id)).toBeDefined();
     const seen = await improved(other.id);
     expect(await until("the page", async () => (await shown(other.id))?.hlsUrl)).toBe(seen.hlsUrl);
+    expect(streamProblems(await streamOf(seen.hlsUrl!))).toEqual([]);
     expect((await ada.delete(`/videos/${other.id}`)).status).toBe(204);
   });
 
-  test("its playlists obey the rules: durations, boundaries, codecs, and ranges of whole fragments", async () => {
-    const master = await playlist(video.hlsUrl!);
-    expect(master.slice(0, 3)).toEqual(["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]);
-    const variants = master.slice(3);
-    expect(variants.filter((line) => !line.startsWith("#"))).toEqual(["90.m3u8", "180.m3u8"]);
-    const boundaries: string[][] = [];
-    for (let at = 0; at < variants.length; at += 2) {
-      const url = new URL(variants[at + 1]!, video.hlsUrl!).href;
-      const lines = await playlist(url);
-      expect(lines[0]).toBe("#EXTM3U");
-      expect(lines.at(-1)).toBe("#EXT-X-ENDLIST");
-      for (const tag of ["#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-PLAYLIST-TYPE:VOD"])
-        expect(lines).toContain(tag);
-      const [, path, initBytes] =
-        /#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@0"/.exec(lines.join("\n")) ?? expect.fail("no map");
-      const file = Buffer.from(await (await fetch(new URL(path!, url))).arrayBuffer());
-      const type = (from: number) => file.toString("latin1", from + 4, from + 8);
-      expect(type(0)).toBe("ftyp");
-      expect(type(file.readUInt32BE(0))).toBe("moov");
-      let end = Number(initBytes);
-      let peak = 0;
-      const durations = lines.flatMap((line) => /^#EXTINF:([\d.]+),/.exec(line)?.[1] ?? []);
-      const ranges = lines.flatMap((line) => {
-        const [, bytes, from] = /^#EXT-X-BYTERANGE:(\d+)@(\d+)$/.exec(line) ?? [];
-        return bytes ? [{ bytes: Number(bytes), from: Number(from) }] : [];
-      });
-      expect(ranges).toHaveLength(durations.length);
-      for (const [i, { bytes, from }] of ranges.entries()) {
-        expect([from, type(from)]).toEqual([end, "moof"]);
-        // The index and its data, nothing else.
-        const index = file.readUInt32BE(from);
-        expect([type(from + index), index + file.readUInt32BE(from + index)]).toEqual(["mdat", bytes]);
-        end = from + bytes;
-        peak = Math.max(peak, (bytes * 8) / Number(durations[i]));
-      }
-      expect(end).toBe(file.length);
-      const target = Number(lines.join("\n").match(/#EXT-X-TARGETDURATION:(\d+)/)?.[1]);
-      for (const duration of durations) expect(Math.round(Number(duration))).toBeLessThanOrEqual(target);
-      boundaries.push(durations);
-      const attributes = variants[at]!;
-      const avcC = file.indexOf("avcC") + 4;
-      expect(attributes).toContain(`CODECS="avc1.${file.toString("hex", avcC + 1, avcC + 4)},mp4a.40.2"`);
-      const rung = video.renditions[at / 2]!;
-      expect(attributes).toContain(`RESOLUTION=${rung.width}x${rung.height},FRAME-RATE=`);
-      const number = (name: string) => Number(new RegExp(`[:,]${name}=(\\d+)`).exec(attributes)?.[1]);
-      expect(number("BANDWIDTH")).toBe(Math.ceil(peak));
-      expect(Math.abs(number("AVERAGE-BANDWIDTH") - rung.bitrate)).toBeLessThanOrEqual(1);
+  test("its playlists and rungs obey the rules, which can be broken", async () => {
+    const stream = await streamOf(video.hlsUrl!);
+    expect(streamProblems(stream)).toEqual([]);
+    expect(Object.keys(stream.rungs)).toEqual(["90.m3u8", "180.m3u8"]);
+    const attributes = stream.master.match(/^#EXT-X-STREAM-INF.*$/gm)!;
+    for (const [at, { width, height, bitrate }] of video.renditions.entries())
+      for (const [name, value] of Object.entries({
+        RESOLUTION: `${width}x${height}`,
+        "AVERAGE-BANDWIDTH": bitrate,
+      }))
+        expect(attributes[at]).toContain(`,${name}=${value}`);
+    for (const { playlist } of Object.values(stream.rungs))
+      expect([...playlist.matchAll(/^#EXTINF:(.*),$/gm)].map(([, seconds]) => seconds)).toEqual([
+        ...["1.000000", "1.000000", "2.000000", "2.000000", "2.000000"],
+      ]);
+    const unbroken = new Set(streamRules);
+    for (const [rule, breaks] of brokenStreams) {
+      const broken = structuredClone(stream);
+      for (const [uri, { playlist, file }] of Object.entries(stream.rungs))
+        broken.rungs[uri] = { playlist, file: Buffer.from(file) };
+      breaks(broken);
+      expect(
+        streamProblems(broken).map((problem) => problem.rule),
+        breaks.toString(),
+      ).toContain(rule);
+      unbroken.delete(rule);
     }
-    expect(boundaries[0]).toEqual(["1.000000", "1.000000", "2.000000", "2.000000", "2.000000"]);
-    expect(boundaries[1]).toEqual(boundaries[0]);
+    expect([...unbroken]).toEqual([]);
   });
 
   test("it plays from the running server to its full length", async (ctx) => {
@@ -143,23 +137,165 @@ describe.each(shapes)("HLS, %s", (shape) => {
     }
   });
 
-  test("of a video that is not public nobody gets playlists and rungs any more, and all of it when it is again", async () => {
-    const [, rung] = /#EXT-X-MAP:URI="([^"]+)"/.exec(
-      (await playlist(mediaUrl(video.id, "90.m3u8"))).join("\n"),
-    )!;
-    const files = [
-      video.hlsUrl!,
-      mediaUrl(video.id, "90.m3u8"),
-      new URL(rung!, mediaUrl(video.id, "90.m3u8")).href,
-    ];
-    const statuses = () => Promise.all(files.map(async (url) => (await send("GET", url)).status));
-    const become = (visibility: string) => ada.patch<Video>(`/videos/${video.id}`, { json: { visibility } });
-    expect(await statuses()).toEqual([200, 200, 200]);
-    for (const visibility of ["unlisted", "friends", "private"]) {
-      expect(body(await become(visibility))).toMatchObject({ visibility, hlsUrl: null });
-      expect(await statuses()).toEqual([404, 404, 404]);
-      expect(body(await become("public")).hlsUrl).toBe(video.hlsUrl);
-      expect(await statuses()).toEqual([200, 200, 200]);
+  describe("of what is not public", () => {
+    /** All addresses of a video's stream, as a player comes to them, and of its storyboard. */
+    async function addresses({ hlsUrl, storyboardUrl }: Video): Promise<string[]> {
+      const named = async (url: string, pattern: RegExp) =>
+        [...(await send("GET", url)).text.matchAll(pattern)].map(([, uri]) => new URL(uri!, url).href);
+      const rungs = await named(hlsUrl!, /^([^#].*)$/gm);
+      const files = await Promise.all(rungs.map((rung) => named(rung, /^([^#].*)$/gm)));
+      const pictures = await named(storyboardUrl!, /^(\S+)#xywh/gm);
+      return [...new Set([hlsUrl!, ...rungs, ...files.flat(), storyboardUrl!, ...pictures])];
+    }
+    const statuses = (urls: string[]) =>
+      Promise.all(
+        urls.map(async (url) => (await send("GET", url, { headers: { range: "bytes=0-9" } })).status),
+      );
+    const all = (urls: string[], status: number) =>
+      expect(statuses(urls)).resolves.toEqual(
+        urls.map((url) => (status === 200 && /\.(mp4|jpg)/.test(url) ? 206 : status)),
+      );
+    const become = async (visibility: string, id = video.id) => {
+      const changed = await ada.patch<Video>(`/videos/${id}`, { json: { visibility } });
+      expect(body(changed)).toMatchObject({ visibility });
+    };
+    const seenBy = async (person?: Person) => {
+      const path = `/videos/${video.id}`;
+      return body(await (person ? person.get<Video>(path) : server.api<Video>("GET", path)));
+    };
+    let friend: Person;
+    let plain: string[];
+    beforeAll(async () => {
+      friend = await server.register();
+      for (const [one, other] of [
+        [ada, friend],
+        [friend, ada],
+      ] as const)
+        expect((await one.put(`/users/${other.id}/follow`)).status).toBeLessThan(300);
+      plain = await addresses(video);
+    });
+
+    test("playlists, rungs and storyboard are at signed addresses, for whom they were given, as long as they may see it", async () => {
+      // The playlists, a file of each of two rungs, the track and its picture.
+      expect(plain).toHaveLength(7);
+      await all(plain, 200);
+      const given: Record<string, string[]> = {};
+      for (const [visibility, viewer] of [
+        ["unlisted", undefined],
+        ["friends", friend],
+        ["private", ada],
+      ] as const) {
+        await become(visibility);
+        await all(plain, 404);
+        const urls = await addresses(await seenBy(viewer));
+        given[visibility] = urls;
+        expect(urls.map((url) => url.split("?")[0])).toEqual(plain);
+        const queries = urls.map((url) => Object.fromEntries(new URL(url).searchParams));
+        for (const query of queries)
+          expect(query).toMatchObject({
+            video: video.id,
+            viewer: viewer?.id ?? "0",
+            until: queries[0]!.until,
+          });
+        await all(urls, 200);
+        for (const url of urls)
+          expect((await send("HEAD", url)).headers.get("cache-control")).toBe("private, no-cache");
+      }
+      await all([...given.unlisted!, ...given.friends!], 404);
+      await become("friends");
+      await all(given.friends!, 200);
+      await all(given.unlisted!, 404);
+      expect((await friend.delete(`/users/${ada.id}/follow`)).status).toBe(204);
+      await all(given.friends!, 404);
+      await all(given.private!, 200);
+      expect((await friend.put(`/users/${ada.id}/follow`)).status).toBe(204);
+      await all(given.friends!, 200);
+      await become("public");
+      expect(await addresses(await seenBy(friend))).toEqual(plain);
+      await all(plain, 200);
+      // Who has begun with a signed address goes on with it.
+      await all(given.private!, 200);
+    });
+
+    test("a signature opens nothing else", async () => {
+      const other = await improved((await ada.publish(clip("rgb-silent.webm"))).id);
+      // It has no sound.
+      expect(streamProblems(await streamOf(other.hlsUrl!))).toEqual([]);
+      const others = await addresses(other);
+      for (const id of [video.id, other.id]) await become("private", id);
+      const urls = await addresses(await seenBy(ada));
+      await all(urls, 200);
+      const query = (at: number) => new URL(urls[at]!).search;
+      const file = plain.findIndex((url) => url.endsWith(".mp4"));
+      const changed = (at: number, name: string, value: string) => {
+        const url = new URL(urls[at]!);
+        url.searchParams.set(name, value);
+        return url.href;
+      };
+      await all(
+        [
+          // Another video: its playlists, its rungs.
+          ...others.flatMap((url) => urls.map((_, at) => url + query(at))),
+          // A file by the signature of a playlist, of another file, and a playlist by that of a file.
+          ...[plain[file]! + query(0), plain[file]! + query(file + 1), plain[0]! + query(file)],
+          ...[0, file].flatMap((at) => [
+            changed(at, "viewer", friend.id),
+            changed(at, "viewer", "0"),
+            changed(at, "video", other.id),
+            changed(at, "until", "9999999999"),
+            changed(at, "signature", ""),
+            `${urls[at]}&signature=x`,
+          ]),
+        ],
+        404,
+      );
+      await become("public");
+      expect((await ada.delete(`/videos/${other.id}`)).status).toBe(204);
+    });
+
+    test("an expired address says so, to who has a right one only", async () => {
+      await become("private");
+      const expired = (url: string) => {
+        const path = new URL(url).pathname.replace("/media/", "");
+        const signedPath = /^(?:hls|download)\/\d+/.exec(path)?.[0] ?? path;
+        return url + expiredQuery(secret, signedPath, video.id, ada.id);
+      };
+      const ended = [...plain, `${server.origin}/media/download/${video.id}`].map(expired);
+      for (const url of ended) {
+        expectProblem(await send("GET", url), 403, "MEDIA_URL_EXPIRED");
+        expect((await send("GET", url.replace(/.$/, ""))).status).toBe(404);
+      }
+      await become("public");
+      // What is open anyway needs no signature.
+      await all(
+        ended.filter((url) => /\.(mp4|jpg)/.test(url)),
+        200,
+      );
+    });
+  });
+
+  test("beyond the end of a rung there is nothing, and what it has is told; also at a signed address", async () => {
+    const rungUrl = mediaUrl(video.id, "90.m3u8");
+    const rungOf = (lines: string[]) => lines.find((line) => !line.startsWith("#"))!;
+    const plainUrl = new URL(rungOf(await playlist(rungUrl)), rungUrl).href;
+    const { length } = Buffer.from(await (await fetch(plainUrl)).arrayBuffer());
+    body(await ada.patch(`/videos/${video.id}`, { json: { visibility: "unlisted" } }));
+    const { hlsUrl } = body(await server.api<Video>("GET", `/videos/${video.id}`));
+    const signedRung = new URL(rungOf(await playlist(hlsUrl!)), hlsUrl!).href;
+    const signedUrl = new URL(rungOf(await playlist(signedRung)), signedRung).href;
+    body(await ada.patch(`/videos/${video.id}`, { json: { visibility: "public" } }));
+    expect(signedUrl.split("?")[0]).toBe(plainUrl);
+    for (const url of [plainUrl, signedUrl]) {
+      const ask = (method: string, range: string) => send(method, url, { headers: { range } });
+      for (const range of [`${length}-`, `${length}-${length}`, `${length + 5}-${length + 9}`, "-0"])
+        for (const method of ["GET", "HEAD"]) {
+          const { status, headers, text } = await ask(method, `bytes=${range}`);
+          expect([status, headers.get("content-range"), text]).toEqual([416, `bytes */${length}`, ""]);
+        }
+      const { status, headers } = await ask("GET", `bytes=${length - 3}-${length + 9}`);
+      expect([status, headers.get("content-range"), headers.get("content-length")]).toEqual([
+        ...[206, `bytes ${length - 3}-${length - 1}/${length}`, "3"],
+      ]);
     }
   });
 

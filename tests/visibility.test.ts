@@ -8,7 +8,7 @@ import { shapes } from "./harness/deployment.ts";
 import { type Answer, body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
-import { until } from "./harness/within.ts";
+import { nowAndThenMs, until } from "./harness/within.ts";
 
 type Video = Schemas["Video"];
 type Visibility = Video["visibility"];
@@ -55,14 +55,14 @@ function everyChange(): Visibility[] {
 }
 
 describe.each(shapes)("who sees what, %s", (shape) => {
-  const server = scenario(shape);
+  const server = scenario(shape, { env: { DOUYA_RUNGS: "90" } });
   const classic = classicClient(() => server.origin);
   let people: Record<Exclude<Viewer, "guest">, Person>;
   let video: Video;
   let other: Video;
   let commentId: string;
   /** As a public video, by everybody's addresses. */
-  let plain: { playUrl: string; coverUrl: string };
+  let plain: { playUrl: string; coverUrl: string; hlsUrl: string };
 
   const author = () => people.author;
   const done = async (answer: Promise<Answer<unknown>>) => {
@@ -90,7 +90,12 @@ describe.each(shapes)("who sees what, %s", (shape) => {
     video = await author().settled((await author().publish(freshClip())).id);
     // Of another picture, since files are shared by those who show the same.
     other = await author().settled((await author().publish(freshClip("rgb-silent.webm"))).id);
-    plain = { playUrl: video.playUrl!, coverUrl: video.coverUrl! };
+    const hlsUrl = await until(
+      "its stream",
+      async () => body(await ask<Video>("guest", target())).hlsUrl,
+      nowAndThenMs,
+    );
+    plain = { playUrl: video.playUrl!, coverUrl: video.coverUrl!, hlsUrl };
     const comment = await ask<Schemas["Comment"]>("friend", `/videos/${video.id}/comments`, "POST", {
       text: "hi",
     });
@@ -260,6 +265,32 @@ describe.each(shapes)("who sees what, %s", (shape) => {
         return preview;
       },
       may: guestsToo(maySee),
+    },
+    "its stream": {
+      async sees(viewer) {
+        const { hlsUrl } = (await ask<Partial<Video>>(viewer, target())).body;
+        if (!hlsUrl) return false;
+        const master = await send<string>("GET", hlsUrl);
+        const rungUrl = new URL(body(master).trimEnd().split("\n").at(-1)!, hlsUrl).href;
+        const [file] = body(await send<string>("GET", rungUrl)).match(/^[^#].*$/m)!;
+        const headers = { range: "bytes=0-9" };
+        body(await send("GET", new URL(file, rungUrl).href, { headers }), 206);
+        return true;
+      },
+      may: maySee,
+    },
+    "its playlists under the plain address": {
+      anybody: true,
+      async sees() {
+        const statuses = await Promise.all(
+          [plain.hlsUrl, new URL("90.m3u8", plain.hlsUrl).href].flatMap((url) =>
+            ["GET", "HEAD"].map(async (method) => (await send(method, url)).status < 400),
+          ),
+        );
+        expect(new Set(statuses).size).toBe(1);
+        return statuses[0]!;
+      },
+      may: onPublic,
     },
     "its file under the plain address": {
       anybody: true,

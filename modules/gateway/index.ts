@@ -120,7 +120,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         await app.register((scope) =>
           mediaRoutes(scope, context, { parts, validity, secret: config.secret, log }),
         );
-        await app.register((scope) => hlsRoutes(scope, clients.video));
+        await app.register((scope) => hlsRoutes(scope, context));
         await app.register((scope) =>
           webClient(scope, config.webDir, linkPreview(context, log), firstScreen(context, log)),
         );

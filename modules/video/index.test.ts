@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { LadderState, VideoService, VideoState } from "#contracts/gen/video_pb.ts";
+import { LadderState, VideoService, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
 import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { diskBlobStore } from "#platform/blob/disk-blob-store.ts";
 import { embeddedCaches } from "#platform/cache/embedded-caches.ts";
@@ -426,6 +426,8 @@ describe("the rungs of a published video", () => {
       return [...renditions.map(({ key }) => key), storyboard!.key];
     };
     const before = await shown();
+    const forWhom = async (keys: string[], who: ReturnType<typeof as>) =>
+      new Set((await video.findShownBlobs({ videoId: made.id, keys }, who)).keys);
     // Made anew, as by `douya media backfill`.
     await stop();
     await start(media, { rungShortSidesPx: [180] });
@@ -442,6 +444,22 @@ describe("the rungs of a published video", () => {
     const open = async (keys: string[]) => (await video.findOpenBlobs({ keys }, as())).keys;
     expect(await open([...before, ...after])).toEqual([...before, ...after]);
     for (const key of before) expect(await blobs.size(key)).toBeGreaterThan(0);
+    await video.updateVideo({ id: made.id, visibility: Visibility.PRIVATE }, as(ann));
+    const all = [...before, ...after, (await get(made.id, ann))!.coverKey];
+    expect(await forWhom([...all, `video/${"0".repeat(64)}.mp4`, "x"], as(ann))).toEqual(new Set(all));
+    for (const other of [as(), as("2")]) {
+      expect(await forWhom(all, other)).toEqual(new Set());
+      await expect(video.getRenditions({ videoId: made.id, asCaller: true }, other)).rejects.toMatchObject({
+        reason: "VIDEO_NOT_FOUND",
+      });
+    }
+    await expect(video.getRenditions({ videoId: made.id }, as(ann))).rejects.toMatchObject({
+      reason: "VIDEO_NOT_FOUND",
+    });
+    expect(
+      (await video.getRenditions({ videoId: made.id, asCaller: true }, as(ann))).renditions,
+    ).toHaveLength(1);
+    await video.updateVideo({ id: made.id, visibility: Visibility.PUBLIC }, as(ann));
     // Once more with the same outcome: nothing is replaced, and what waits still does.
     await again();
     expect(await shown()).toEqual(after);

@@ -27,6 +27,14 @@ const unpublishedMs = sql.raw("9223372036854775807");
 /** The place in the list of an author's: an index has it. */
 const placeOfAuthors = sql<string>`coalesce(published_ms, ${unpublishedMs})`;
 
+/** Whether the video `v` shows the blob `asked.key`, to those who play what was replaced too (shown-files.ts). */
+const showsAsked = sql<boolean>`(
+  asked.key in (v.play_key, v.cover_key, v.storyboard ->> 'key')
+  or exists (select from video.rendition r where r.video_id = v.id and r.key = asked.key)
+  or v.replaced @> jsonb_build_array(jsonb_build_object('key', asked.key))
+  or v.pictures @> jsonb_build_array(jsonb_build_object('sizes', jsonb_build_array(jsonb_build_object('key', asked.key))))
+)`;
+
 /** The SQL of reading videos. */
 export function videoLists(db: Kysely<Tables>) {
   return {
@@ -89,13 +97,14 @@ export function videoLists(db: Kysely<Tables>) {
         select key from unnest(${keys}::text[]) as asked(key)
         where exists (
           select from video.blob_use u join video.video v on v.id = u.owner_id
-          where u.key = asked.key and v.state = 'published' and v.visibility = 'public'
-            and (asked.key in (v.play_key, v.cover_key, v.storyboard ->> 'key') or exists (
-              select from video.rendition r where r.video_id = v.id and r.key = asked.key
-            ) or v.replaced @> jsonb_build_array(jsonb_build_object('key', asked.key)) or v.pictures @> jsonb_build_array(jsonb_build_object(
-              'sizes', jsonb_build_array(jsonb_build_object('key', asked.key))
-            )))
+          where u.key = asked.key and v.state = 'published' and v.visibility = 'public' and ${showsAsked}
         )`.execute(db);
+      return rows.map(({ key }) => key);
+    },
+    async blobsShownBy(id: string, keys: string[]): Promise<string[]> {
+      const { rows } = await sql<{ key: string }>`
+        select key from video.video v, unnest(${keys}::text[]) as asked(key)
+        where v.id = ${id}::int8 and ${showsAsked}`.execute(db);
       return rows.map(({ key }) => key);
     },
     works: (authorIds: string[]) =>

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { type FileHandle, mkdir, open, opendir, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { DomainError } from "../errors/domain-error.ts";
@@ -41,6 +41,10 @@ export async function diskBlobStore(
     if (!isStagedName(name)) throw refusal("BLOB_KEY_INVALID");
     return join(staging, name);
   };
+  /** A few at a time: a folder that nobody swept for long may have very many. */
+  async function* stagedNames(): AsyncGenerator<string> {
+    for await (const { name } of await opendir(staging, { bufferSize: 256 })) yield name;
+  }
   /** Pieces on their way to this process: how much of each was announced, and has come. */
   const arriving = new Set<{ promisedBytes: number; writtenBytes: number }>();
   /**
@@ -49,7 +53,7 @@ export async function diskBlobStore(
    */
   async function reservedBytes(): Promise<number> {
     let reserved = 0;
-    for (const name of await readdir(staging)) {
+    for await (const name of stagedNames()) {
       if (name.includes(".")) continue;
       const info = await stat(join(staging, name)).catch(() => undefined);
       const writtenBytes = (info?.blocks ?? 0) * 512;
@@ -150,7 +154,7 @@ export async function diskBlobStore(
     withFile: async (source, use) => use("key" in source ? blobPath(source.key) : stagedPath(source.staged)),
     async sweepStaged(olderThanMs, partialOlderThanMs = olderThanMs) {
       let swept = 0;
-      for (const name of await readdir(staging)) {
+      for await (const name of stagedNames()) {
         const info = await stat(join(staging, name)).catch(() => undefined);
         const keptMs = name.endsWith(`.${partial}`) ? partialOlderThanMs : olderThanMs;
         if (!info || Date.now() - info.mtimeMs < keptMs) continue;

@@ -2,8 +2,11 @@ import type { Rendition } from "#contracts/gen/video_pb.ts";
 
 /** HLS playlists (RFC 8216 and Apple's authoring rules for VOD) from the fragment tables of a video's rungs. */
 
-/** The smallest first: a player begins with the first one that is listed, and its first fragment comes soonest. */
-export function masterPlaylist(renditions: readonly Rendition[]): string {
+/**
+ * The smallest first: a player begins with the first one that is listed, and its first fragment comes soonest.
+ * `query`: what its rungs are signed with.
+ */
+export function masterPlaylist(renditions: readonly Rendition[], query = ""): string {
   const variants = renditions.flatMap((rung) => {
     const { codecs, width, height, fps, shortSide } = rung;
     const attributes = [
@@ -13,7 +16,7 @@ export function masterPlaylist(renditions: readonly Rendition[]): string {
       `RESOLUTION=${width}x${height}`,
       `FRAME-RATE=${fps.toFixed(3)}`,
     ];
-    return [`#EXT-X-STREAM-INF:${attributes.join(",")}`, `${shortSide}.m3u8`];
+    return [`#EXT-X-STREAM-INF:${attributes.join(",")}`, `${shortSide}.m3u8${query}`];
   });
   return lines(["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS", ...variants]);
 }

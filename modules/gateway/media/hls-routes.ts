@@ -1,36 +1,50 @@
 import type { FastifyInstance } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
+import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { callOf } from "../edge/request-call.ts";
-import type { GatewayClients } from "../gateway-calls.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { masterPlaylist, rungPlaylist } from "./hls-playlists.ts";
+import { playlistsPath } from "./media-urls.ts";
 import { storyboardTrack } from "./storyboard-track.ts";
 
-const neverKept = { "cache-control": "no-cache", "x-content-type-options": "nosniff" };
+const mpegUrl = "application/vnd.apple.mpegurl";
 
-/** Playlists of a video's rungs, and the track of its storyboard. They are gone with the video, so nobody keeps them without asking again. */
-export async function hlsRoutes(app: FastifyInstance, video: GatewayClients["video"]): Promise<void> {
+/**
+ * Playlists of a video's rungs, and the track of its storyboard. They are gone with the video, so nobody keeps them
+ * without asking again. What a signed one leads to is signed for the same viewer and until the same time.
+ */
+export async function hlsRoutes(
+  app: FastifyInstance,
+  { video, signed }: Pick<GatewayContext, "video" | "signed">,
+): Promise<void> {
   app.route<{ Params: { videoId: string; playlist: string } }>({
     method: ["GET", "HEAD"],
     url: "/media/hls/:videoId/:playlist",
     handler: async (request, reply) => {
       const { videoId, playlist } = request.params;
-      if (playlist === "storyboard.vtt") {
-        const { storyboard } = await video.getRenditions({ videoId }, callOf(request));
-        if (!storyboard) throw refusal("NOT_FOUND");
-        return reply
-          .headers(neverKept)
-          .type("text/vtt; charset=utf-8")
-          .send(storyboardTrack(storyboard, `../../${storyboard.key}`));
-      }
-      const name = /^(master|[1-9]\d{0,4})\.m3u8$/.exec(playlist)?.[1];
+      const name = /^(?:(master|[1-9]\d{0,4})\.m3u8|storyboard\.vtt)$/.exec(playlist);
       if (!name) throw refusal("NOT_FOUND");
-      const { renditions } = await video.getRenditions({ videoId }, callOf(request));
-      const rung = renditions.find(({ shortSide }) => String(shortSide) === name);
-      if (name === "master" ? renditions.length === 0 : !rung) throw refusal("NOT_FOUND");
-      return reply
-        .headers(neverKept)
-        .type("application/vnd.apple.mpegurl")
-        .send(rung ? rungPlaylist(rung, `../../${rung.key}`) : masterPlaylist(renditions));
+      const path = playlistsPath(videoId);
+      const pass = signed.passIn(path, request.query);
+      if (pass?.expired) throw refusal("MEDIA_URL_EXPIRED");
+      const call = { ...callOf(request), callerId: pass?.viewerId };
+      const { renditions, storyboard } = await video.getRenditions(
+        { videoId, asCaller: pass !== undefined },
+        call,
+      );
+      const query = (of: string) => (pass ? signed.queryFor(of, pass) : "");
+      const uri = (key: BlobKey) => `../../${key}${query(key)}`;
+      const rung = renditions.find(({ shortSide }) => String(shortSide) === name[1]);
+      reply.headers({
+        "cache-control": pass ? "private, no-cache" : "no-cache",
+        "x-content-type-options": "nosniff",
+      });
+      if (rung) return reply.type(mpegUrl).send(rungPlaylist(rung, uri(rung.key)));
+      if (name[1] === "master" && renditions.length > 0)
+        return reply.type(mpegUrl).send(masterPlaylist(renditions, query(path)));
+      if (name[1] === undefined && storyboard)
+        return reply.type("text/vtt; charset=utf-8").send(storyboardTrack(storyboard, uri(storyboard.key)));
+      throw refusal("NOT_FOUND");
     },
   });
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type Video, VideoState } from "#contracts/gen/video_pb.ts";
+import { VideoState } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { type BlobKey, type BlobStore, isBlobKey } from "#platform/blob/blob-store.ts";
 import type { Validity } from "#platform/cache/validity.ts";
@@ -50,18 +50,19 @@ export async function mediaRoutes(
   const optional = optionalPart(log);
   /** So that no address can be told from what is stored. */
   const guests = signerOf(secret, "guests who download");
-  /** How a blob may be kept by the one who asks; undefined if they may not have it. */
-  async function cachingOf(key: BlobKey, request: FastifyRequest): Promise<string | undefined> {
+  /** How a blob may be kept by the one who asks. Fails if they may not have it. */
+  async function cachingOf(key: BlobKey, request: FastifyRequest): Promise<string> {
     if (key.startsWith(alwaysOpen)) return forEver;
     const call = callOf(request);
     const pass = signed.passIn(key, request.query);
-    if (pass) {
+    if (pass && !pass.expired) {
       const asViewer = { ...call, callerId: pass.viewerId };
-      const [seen] = (await video.getVideos({ ids: [pass.videoId] }, asViewer)).videos;
-      if (seen && shows(seen, key)) return forOne;
+      const shown = await video.findShownBlobs({ videoId: pass.videoId, keys: [key] }, asViewer);
+      if (shown.keys.length > 0) return forOne;
     }
     const open = await parts.openBlobs([key], { ...call, asOf: await validity.now() });
-    return open.has(key) ? whileOpen : undefined;
+    if (open.has(key)) return whileOpen;
+    throw refusal(pass?.expired ? "MEDIA_URL_EXPIRED" : "NOT_FOUND");
   }
 
   app.get<{ Params: { kind: string; file: string } }>(
@@ -82,20 +83,20 @@ export async function mediaRoutes(
       const type = contentTypes[key.slice(key.lastIndexOf(".") + 1)];
       if (!isBlobKey(key) || !type) throw refusal("NOT_FOUND");
       const caching = await cachingOf(key, request);
-      if (!caching) throw refusal("NOT_FOUND");
       return serve({ key, type, caching, open: caching !== forOne }, request, reply);
     },
   });
-  /** A film as a file. Whose it is counted for is in the signature; without one, or with an old one, it is a guest. */
+  /** A film as a file. Whose it is counted for is in the signature; without one, or with an expired one, it is a guest. */
   app.route<{ Params: { videoId: string } }>({
     method: ["GET", "HEAD"],
     url: "/media/download/:videoId",
     handler: async (request, reply) => {
       const { videoId } = request.params;
       const pass = signed.passIn(downloadPath(videoId), request.query);
-      const call = { ...callOf(request), callerId: pass?.viewerId };
+      const call = { ...callOf(request), callerId: pass?.expired ? undefined : pass?.viewerId };
       const [found] = isId(videoId) ? (await video.getVideos({ ids: [videoId] }, call)).videos : [];
-      if (!found?.playKey || found.state !== VideoState.PUBLISHED) throw refusal("VIDEO_NOT_FOUND");
+      if (!found?.playKey || found.state !== VideoState.PUBLISHED)
+        throw refusal(pass?.expired ? "MEDIA_URL_EXPIRED" : "VIDEO_NOT_FOUND");
       if (!found.downloadAllowed) throw refusal("DOWNLOADS_NOT_ALLOWED");
       if (request.method === "GET" && !continues(request)) {
         await limits.take(request);
@@ -133,11 +134,6 @@ export async function mediaRoutes(
 /** Asks for the rest of a file that it has begun to load. */
 function continues({ headers: { range } }: FastifyRequest): boolean {
   return range !== undefined && !range.startsWith("bytes=0-");
-}
-
-function shows({ playKey, coverKey, pictures }: Video, key: BlobKey): boolean {
-  if (key === playKey || key === coverKey) return true;
-  return pictures.some(({ sizes }) => sizes.some((size) => size.key === key));
 }
 
 async function sendBlob(

@@ -11,9 +11,9 @@ export interface MediaUrls {
   ofVideo(video: Pick<Video, "id" | "visibility" | "state">, key: BlobKey): string;
   /** The film of a video, to be saved; signed for the viewer, since who saves it is counted. */
   download(video: Pick<Video, "id" | "visibility" | "state" | "playKey">): string;
-  /** The playlist of all rungs of a video; null where there are none, or they are not for everybody. */
+  /** The playlist of all rungs of a video, which leads to what is signed as it is; null where there are none. */
   hls(video: Pick<Video, "id" | "visibility" | "state" | "renditions">): string | null;
-  /** Of the small pictures for scrubbing, which are for the same people; null while there are none. */
+  /** Of the small pictures for scrubbing; null while there are none. */
   storyboard(video: Pick<Video, "id" | "visibility" | "state" | "hasStoryboard">): string | null;
   avatar(user: { id: string; avatarKey: string }): string;
   background(user: { id: string; backgroundKey: string }): string;
@@ -22,20 +22,20 @@ export interface MediaUrls {
 /** URLs for one viewer, or for a guest. */
 export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string | undefined): MediaUrls {
   const blob = (key: BlobKey) => `${origin}/media/${key}`;
-  const ofVideo: MediaUrls["ofVideo"] = (video, key) =>
-    isOpen(video) ? blob(key) : blob(key) + signed.queryFor(key, { videoId: video.id, viewerId });
+  const query = (video: Pick<Video, "id" | "visibility" | "state">, path: string) =>
+    isOpen(video) ? "" : signed.queryFor(path, { videoId: video.id, viewerId });
+  const playlist = (video: Pick<Video, "id" | "visibility" | "state">, name: string) =>
+    `${origin}/media/${playlistsPath(video.id)}/${name}${query(video, playlistsPath(video.id))}`;
   return {
     origin,
-    ofVideo,
+    ofVideo: (video, key) => blob(key) + query(video, key),
     download(video) {
       const path = downloadPath(video.id);
       const named = viewerId !== undefined || !isOpen(video);
       return `${origin}/media/${path}${named ? signed.queryFor(path, { videoId: video.id, viewerId }) : ""}`;
     },
-    hls: (video) =>
-      isOpen(video) && video.renditions.length > 0 ? `${origin}/media/hls/${video.id}/master.m3u8` : null,
-    storyboard: (video) =>
-      isOpen(video) && video.hasStoryboard ? `${origin}/media/hls/${video.id}/storyboard.vtt` : null,
+    hls: (video) => (video.renditions.length > 0 ? playlist(video, "master.m3u8") : null),
+    storyboard: (video) => (video.hasStoryboard ? playlist(video, "storyboard.vtt") : null),
     avatar: (user) =>
       user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
     background: (user) =>
@@ -43,8 +43,10 @@ export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string 
   };
 }
 
-/** Below /media; what its signature is for. */
+/** Below /media; what their signatures are for. */
 export const downloadPath = (videoId: string): string => `download/${videoId}`;
+/** One signature is for all of a video's playlists. */
+export const playlistsPath = (videoId: string): string => `hls/${videoId}`;
 
 /** Whether its files are for everybody. */
 const isOpen = ({ visibility, state }: Pick<Video, "visibility" | "state">): boolean =>

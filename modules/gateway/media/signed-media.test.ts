@@ -11,7 +11,7 @@ const parse = (query: string) => Object.fromEntries(new URLSearchParams(query));
 test("what was signed is known again, for a person and for a guest, and only by who has the secret", () => {
   for (const viewerId of ["34", undefined]) {
     const query = parse(signed.queryFor(key, { videoId: "12", viewerId }));
-    expect(signed.passIn(key, query)).toEqual({ videoId: "12", viewerId });
+    expect(signed.passIn(key, query)).toMatchObject({ videoId: "12", viewerId, expired: false });
     expect(signedMedia("t".repeat(32), () => nowMs).passIn(key, query)).toBeUndefined();
     expect(signed.passIn(key.replace("a", "b"), query)).toBeUndefined();
   }
@@ -25,9 +25,18 @@ test("it is the same for a while, lasts an hour and not much more", () => {
   nowMs = startMs + 10 * 60_000;
   expect(signed.queryFor(key, pass)).not.toBe(first);
   nowMs = startMs + hourMs;
-  expect(signed.passIn(key, parse(first))).toEqual(pass);
+  expect(signed.passIn(key, parse(first))).toMatchObject({ ...pass, expired: false });
   nowMs = startMs + hourMs + 10 * 60_000 + 1;
-  expect(signed.passIn(key, parse(first))).toBeUndefined();
+  expect(signed.passIn(key, parse(first))).toMatchObject({ ...pass, expired: true });
+});
+
+test("what a signed address leads to is signed for as long as it is, and for itself", () => {
+  const list = signed.passIn("hls/12", parse(signed.queryFor("hls/12", pass)))!;
+  nowMs += 30 * 60_000;
+  const query = parse(signed.queryFor(key, list));
+  expect(signed.passIn(key, query)).toEqual(list);
+  expect(signed.passIn("hls/12", query)).toBeUndefined();
+  expect(query.until).not.toBe(parse(signed.queryFor(key, pass)).until);
 });
 
 test("whatever else a query has is nothing, and throws nothing", () => {

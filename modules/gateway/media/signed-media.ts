@@ -1,4 +1,3 @@
-import type { BlobKey } from "#platform/blob/blob-store.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import { type Signer, signerOf } from "#platform/seal/signer.ts";
 
@@ -7,10 +6,15 @@ const lastsMs = 3_600_000;
 /** They are the same for so long, so that a player and a cache know what they have. */
 const sameForMs = 600_000;
 
-/** Why a blob that is not open is served: this person, or a guest, saw it with this video. */
+/** Why what is not open is served: this person, or a guest, saw it with this video. */
 interface MediaPass {
   videoId: string;
   viewerId: string | undefined;
+}
+interface SignedPass extends MediaPass {
+  /** Unix time, in seconds. */
+  until: number;
+  expired: boolean;
 }
 
 /**
@@ -18,30 +22,34 @@ interface MediaPass {
  * was made, and whether this person may see the video is asked again with each request.
  */
 export interface SignedMedia {
-  queryFor(key: BlobKey, pass: MediaPass): string;
-  /** Undefined if it is not signed, for another blob, or too old. */
-  passIn(key: BlobKey, query: unknown): MediaPass | undefined;
+  /** `path`: below /media, a blob's key mostly. `until`: that of the address through which one comes to this one. */
+  queryFor(path: string, pass: MediaPass & { until?: number }): string;
+  /** Undefined if it is not signed, or for another path. */
+  passIn(path: string, query: unknown): SignedPass | undefined;
 }
 
 export function signedMedia(secret: string, nowMs = Date.now): SignedMedia {
   const signer: Signer = signerOf(secret, "media URLs");
-  const text = (key: BlobKey, video: string, viewer: string, until: string) =>
-    `${key} ${video} ${viewer} ${until}`;
+  const text = (path: string, video: string, viewer: string, until: string) =>
+    `${path} ${video} ${viewer} ${until}`;
+  const lasts = () => ((Math.floor(nowMs() / sameForMs) + 1) * sameForMs + lastsMs) / 1000;
   return {
-    queryFor(key, { videoId, viewerId = "0" }) {
-      const untilMs = (Math.floor(nowMs() / sameForMs) + 1) * sameForMs + lastsMs;
-      const until = String(untilMs / 1000);
-      const signature = signer.sign(text(key, videoId, viewerId, until));
+    queryFor(path, { videoId, viewerId = "0", until = lasts() }) {
+      const signature = signer.sign(text(path, videoId, viewerId, String(until)));
       return `?video=${videoId}&viewer=${viewerId}&until=${until}&signature=${signature}`;
     },
-    passIn(key, query) {
+    passIn(path, query) {
       const { video, viewer, until, signature } = query as Record<string, unknown>;
       if (typeof video !== "string" || typeof viewer !== "string") return undefined;
       if (typeof until !== "string" || typeof signature !== "string") return undefined;
       if (!isId(video) || !(viewer === "0" || isId(viewer)) || !/^\d{1,12}$/.test(until)) return undefined;
-      if (!signer.isSigned(text(key, video, viewer, until), signature)) return undefined;
-      if (Number(until) * 1000 < nowMs()) return undefined;
-      return { videoId: video, viewerId: viewer === "0" ? undefined : viewer };
+      if (!signer.isSigned(text(path, video, viewer, until), signature)) return undefined;
+      return {
+        videoId: video,
+        viewerId: viewer === "0" ? undefined : viewer,
+        until: Number(until),
+        expired: Number(until) * 1000 < nowMs(),
+      };
     },
   };
 }

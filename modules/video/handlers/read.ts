@@ -30,15 +30,17 @@ export function getVideos(store: StoreFor<VideoStore>, audience: Audience): Serv
   };
 }
 
-export function getRenditions(store: StoreFor<VideoStore>): Service["getRenditions"] {
+export function getRenditions(store: StoreFor<VideoStore>, audience: Audience): Service["getRenditions"] {
   return async (request, call) => {
     if (!isId(request.videoId)) throw refusal("VIDEO_NOT_FOUND");
-    const [[video], renditions] = await Promise.all([
+    const [videos, renditions] = await Promise.all([
       store(call).videosById([request.videoId]),
       store(call).renditionsOf(request.videoId),
     ]);
-    // Its players show no signature, so they are for what everybody may see.
-    if (video?.state !== "published" || video.visibility !== "public") throw refusal("VIDEO_NOT_FOUND");
+    const [video] = request.asCaller
+      ? await audience.visible(videos, call)
+      : videos.filter(({ state, visibility }) => state === "published" && visibility === "public");
+    if (!video) throw refusal("VIDEO_NOT_FOUND");
     return {
       ...(video.storyboard && { storyboard: video.storyboard }),
       renditions: renditions.map((row) => ({
@@ -129,6 +131,17 @@ export function findOpenBlobs(store: StoreFor<VideoStore>): Service["findOpenBlo
   return async (request, call) => {
     const open = await load(request.keys.filter(isBlobKey), call);
     return { keys: request.keys.filter((key) => open.has(key)) };
+  };
+}
+
+export function findShownBlobs(store: StoreFor<VideoStore>, audience: Audience): Service["findShownBlobs"] {
+  return async ({ videoId, keys }, call) => {
+    if (!isId(videoId)) return {};
+    const [videos, shown] = await Promise.all([
+      store(call).videosById([videoId]),
+      store(call).blobsShownBy(videoId, keys.filter(isBlobKey)),
+    ]);
+    return { keys: (await audience.visible(videos, call)).length > 0 ? shown : [] };
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sourceAfter, sourceOf } from "./film-source.ts";
+import { rungAddress, sourceAfter, sourceOf } from "./film-source.ts";
 
 const video = {
   playUrl: "/file.mp4",
@@ -31,6 +31,13 @@ test("a wanted quality is the largest rung that is not above it", () => {
     [240, 360],
   ] as const)
     expect(sourceOf(video, { ...auto, quality }), `${quality}`).toEqual(stream(rung));
+});
+
+test("the playlist of a rung is beside that of all, and signed as it is", () => {
+  expect(rungAddress("/media/hls/1/master.m3u8", 90)).toBe("/media/hls/1/90.m3u8");
+  expect(rungAddress("https://a.b/media/hls/1/master.m3u8?video=1&viewer=0&until=2&signature=a_-b", 90)).toBe(
+    "https://a.b/media/hls/1/90.m3u8?video=1&viewer=0&until=2&signature=a_-b",
+  );
 });
 
 test("who saves data gets the smallest rung, unless they choose", () => {

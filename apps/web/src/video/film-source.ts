@@ -43,6 +43,11 @@ export function sourceAfter(
   return before?.kind === "file" && playUrl ? { kind: "file", url: playUrl } : sourceOf(video, wish);
 }
 
+/** The playlist of one rung, beside that of all and signed as it is. */
+export function rungAddress(masterUrl: string, rung: number): string {
+  return masterUrl.replace(/[^/?]*(?=\?|$)/, `${rung}.m3u8`);
+}
+
 /** The wanted rung, or the next smaller one that there is. */
 function rungOf({ renditions }: Playable, { quality, saveData }: Wish): number | null {
   if (quality === "auto") return saveData ? renditions[0]!.shortSide : null;

@@ -1,6 +1,6 @@
 import type Hls from "hls.js";
 import type { Preload } from "../feed/nearness.ts";
-import type { FilmSource } from "./film-source.ts";
+import { type FilmSource, rungAddress } from "./film-source.ts";
 import { lineBitrate } from "./line.ts";
 
 /** What a video element plays. */
@@ -28,11 +28,7 @@ export function loadFilm(
   if (source.kind === "file") return direct(element, source.url, fromS);
   if (playsHls(element)) {
     const { url, rung } = source;
-    return direct(
-      element,
-      rung === null ? url : new URL(`${rung}.m3u8`, new URL(url, location.href)).href,
-      fromS,
-    );
+    return direct(element, rung === null ? url : rungAddress(url, rung), fromS);
   }
   return streamed(element, source, fromS, onFailed);
 }
