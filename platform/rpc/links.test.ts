@@ -428,6 +428,21 @@ describe("over gRPC alone", () => {
     await server.stop(100);
   });
 
+  test("a stranger who calls again and again fills no log", async () => {
+    const { port } = await serve(answering);
+    const forged = { ...tokens, issue: async () => "no token" };
+    const endpoints = changingEndpoints(`127.0.0.1:${port}`);
+    const silent = pino({ level: "silent" });
+    const connection = grpcLink({ from: "test", to: "echo", endpoints, tokens: forged, meter, log: silent });
+    undo.push(connection.close);
+    for (let i = 0; i < 20; i++)
+      await expect(sayOf(connection.client(echoService))({}, callFor())).rejects.toMatchObject({
+        reason: "SERVICE_TOKEN_INVALID",
+      });
+    expect(logged.trim().split("\n")).toHaveLength(1);
+    expect(JSON.parse(logged)).toMatchObject({ reason: "SERVICE_TOKEN_INVALID", peer: "127.0.0.1" });
+  });
+
   test("whoever is gone before the call is sent asks nothing", async () => {
     let begun = 0;
     const { port } = await serve(async () => {
