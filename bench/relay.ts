@@ -13,6 +13,7 @@ import { migrations } from "#platform/events/migrations.ts";
 import { ensureStream, namesOf, readEnd } from "#platform/events/nats/event-stream.ts";
 import { createNatsEvents } from "#platform/events/nats/nats-events.ts";
 import { linkNats, type Nats } from "#platform/events/nats/nats-link.ts";
+import { natsScope } from "#platform/events/nats/nats-scope.ts";
 import { orderedPublisher } from "#platform/events/nats/ordered-publisher.ts";
 import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
 import { startLease } from "#platform/lease/process-lease.ts";
@@ -34,7 +35,7 @@ const payload = Buffer.concat([Buffer.from([0x0a, 100]), Buffer.alloc(100, "x")]
 const probes = 300;
 const betweenProbesMs = 7;
 const budgetMs = 50;
-const scope = "bench";
+const scope = natsScope("bench");
 
 interface Tables {
   effect: { n: number };

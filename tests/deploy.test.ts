@@ -85,6 +85,19 @@ describe("the compose file", () => {
     expect(servers.map(([, { shm_size }]) => shm_size)).toEqual(["256mb", "256mb"]);
   });
 
+  test("starts without the old primary after a promotion, and a replica is healthy that follows or was promoted", () => {
+    const dependencies = Object.values(services).flatMap(({ depends_on = {} }) =>
+      Object.keys(depends_on as object),
+    );
+    expect(dependencies).toContain("postgres-replica");
+    expect(dependencies).not.toContain("postgres-primary");
+    expect(services["postgres-primary"]!.scale).toMatch(/^\$\{POSTGRES_PRIMARY:-1\}$/);
+    expect(JSON.stringify(services["postgres-replica"]!.healthcheck)).toMatch(
+      /not pg_is_in_recovery\(\) or .*pg_stat_wal_receiver/,
+    );
+    expect(readFileSync(join(root, "docs/growing.md"), "utf8")).toContain("POSTGRES_PRIMARY=0");
+  });
+
   test("names engines that it starts, at the ports on which they listen", () => {
     const listening: Record<string, number> = { etcd: 2379, nats: 4222, redis: 6379, postgres: 5432 };
     for (const { host, port } of addressesIn(services["user-1"]!.environment)) {
@@ -168,6 +181,8 @@ describe("the manifests for Kubernetes", () => {
     const outwards = of("NetworkPolicy", "outwards").spec.egress.flatMap(
       ({ ports }: { ports: { port: number }[] }) => ports.map(({ port }) => port),
     );
+    // Sentinel, and an S3 of a provider or of one's own.
+    expect(outwards).toEqual(expect.arrayContaining([26379, 443, 9000]));
     for (const { host, port } of addressesIn(secret())) {
       const engine = host.split(".")[1]!;
       expect(outwards).toContain(port);
@@ -188,6 +203,14 @@ describe("the manifests for Kubernetes", () => {
       { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": expect.any(String) } } },
     ]);
     expect(ports).toEqual([{ protocol: "TCP", port: 8080 }]);
+  });
+
+  test("give PostgreSQL the memory that docs/growing.md says", () => {
+    const [container] = of("StatefulSet", "postgres").spec.template.spec.containers;
+    const row = /\| PostgreSQL \| primary and replica \| [^|]+ \| (\d+) GB \|/.exec(
+      readFileSync(join(root, "docs/growing.md"), "utf8"),
+    );
+    expect(container.resources.limits.memory).toBe(`${row![1]}Gi`);
   });
 
   test("give PostgreSQL more shared memory than the 64 MB of a container", () => {

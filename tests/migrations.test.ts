@@ -84,6 +84,51 @@ function problemsOf(text: string): string[] {
   ];
 }
 
+/** What code of the version before does without, whatever it reads and writes. */
+const adding = [
+  /^create (unlogged )?table /,
+  /^create index /,
+  /^create sequence /,
+  /^create function /,
+  /^alter table \S+ add column (?!.* (unique|references|check|primary key)\b)(?!.* not null(?!.* default ))[^,]+$/,
+];
+
+test("a migration whose name ends in + only adds", () => {
+  const onlyAdds = (text: string) => {
+    const statements = statementsOf(text);
+    const made = new Set(
+      statements.flatMap((one) => /^create (?:unlogged )?table (\S+)/.exec(one)?.[1] ?? []),
+    );
+    const isOfNewTable = (one: string) =>
+      made.has(/ on (\S+)|^insert into (\S+)/.exec(one)?.slice(1).find(Boolean) ?? "");
+    return statements.every((one) => isOfNewTable(one) || adding.some((form) => form.test(one)));
+  };
+  for (const text of [
+    "create table b.c (d int unique); create unique index a on b.c (d); insert into b.c values (1)",
+    "create index concurrently if not exists a on b.c (d)",
+    "alter table b.c add column d int; alter table b.c add column e int not null default 0",
+  ])
+    expect(onlyAdds(text), text).toBe(true);
+  for (const text of [
+    "alter table b.c drop column d",
+    "alter table b.c add column d int not null",
+    "alter table b.c add column d int references e",
+    "alter table b.c add column d int, drop column e",
+    "create unique index a on b.c (d)",
+    "create or replace function f() returns int language sql as 'select 1'",
+    "create trigger t after insert on b.c for each row execute function f()",
+    "insert into b.c values (1)",
+  ])
+    expect(onlyAdds(text), text).toBe(false);
+  const marked = Object.entries(schemas).flatMap(([schema, migrations]) =>
+    Object.entries(migrations).flatMap(([name, text]) =>
+      name.endsWith("+") ? [{ name: `${schema} ${name}`, text }] : [],
+    ),
+  );
+  expect(marked).not.toEqual([]);
+  expect(marked.filter(({ text }) => !onlyAdds(text)).map(({ name }) => name)).toEqual([]);
+});
+
 test("what blocks is found", () => {
   for (const text of [
     "create index a on b.c (d)",

@@ -194,10 +194,7 @@ const keys = {
     "DOUYA_RPC_PLAINTEXT",
     "refused",
     "allowed: calls between processes may leave this machine unencrypted, in a network that nobody else is in.",
-    (value) => {
-      if (value !== "allowed" && value !== "refused") throw new Error("must be allowed or refused");
-      return value === "allowed";
-    },
+    allowedOrRefused,
   ),
   tlsCert: key(
     "DOUYA_TLS_CERT",
@@ -226,6 +223,12 @@ const keys = {
     text,
   ),
   engineKey: key("DOUYA_ENGINE_KEY", "", "PEM file with the key of DOUYA_ENGINE_CERT.", text),
+  unsigned: key(
+    "DOUYA_UNSIGNED",
+    "refused",
+    "allowed: announcements in etcd and events in NATS that bear no signature are believed, while processes of a version that signs neither run beside this one.",
+    allowedOrRefused,
+  ),
   services: key(
     "DOUYA_SERVICES",
     "",
@@ -491,8 +494,14 @@ function megabytes(value: string): number {
   return whole(value) * 1024 * 1024;
 }
 
+function allowedOrRefused(value: string): boolean {
+  if (value !== "allowed" && value !== "refused") throw new Error("must be allowed or refused");
+  return value === "allowed";
+}
+
 function hostAndPort(value: string): string {
-  if (value !== "" && !isHostAndPort(value)) throw new Error("must be host:port");
+  if (value !== "" && !isHostAndPort(value))
+    throw new Error("must be host:port, with an IPv6 address in brackets: [fd00::5]:9090");
   return value;
 }
 

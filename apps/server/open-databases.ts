@@ -4,6 +4,7 @@ import { refusal } from "#contracts/reasons.ts";
 import { type Database, openDatabase } from "#platform/db/database.ts";
 import { type Migrations, migrate } from "#platform/db/migrate.ts";
 import { claimMain, holdPlacements, reachMain } from "#platform/db/placement.ts";
+import { leaveGapIfRestored } from "#platform/events/log/restored.ts";
 import { migrations as eventMigrations } from "#platform/events/migrations.ts";
 import { migrations as idMigrations } from "#platform/ids/node-lease.ts";
 import { migrations as leaseMigrations } from "#platform/lease/migrations.ts";
@@ -182,5 +183,6 @@ export async function migrateAll(
     if (!migrations) continue;
     for (const migration of await migrate(database, name, migrations)) done.push(`${name} ${migration}`);
   }
+  await leaveGapIfRestored(database.pool);
   return done;
 }

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import type { Database } from "#platform/db/database.ts";
 import { createEvents, type EventDatabase, type ProcessEvents } from "#platform/events/events.ts";
 import { createNatsEvents } from "#platform/events/nats/nats-events.ts";
 import { linkNats } from "#platform/events/nats/nats-link.ts";
+import { natsScope } from "#platform/events/nats/nats-scope.ts";
 import type { Part } from "#platform/observe/degraded.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import type { Config } from "./config.ts";
@@ -33,7 +33,7 @@ export function openEvents(
 ): OpenEvents {
   if (!config.natsUrl) return createEvents(options);
   const link = linkNats(config.natsUrl, options.log, engineTls(config));
-  const scope = natsScope(options.secret);
+  const scope = natsScope(options.secret, { unsigned: config.unsigned });
   const events = createEvents({ ...options, nats: createNatsEvents({ link, scope, log: options.log }) });
   return {
     of: events.of,
@@ -46,9 +46,4 @@ export function openEvents(
       await link.close();
     },
   };
-}
-
-/** Keeps clusters on one NATS apart: processes of one cluster have one secret. */
-function natsScope(secret: string): string {
-  return createHash("sha256").update(`nats ${secret}`).digest("hex").slice(0, 12);
 }

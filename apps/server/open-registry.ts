@@ -12,6 +12,7 @@ import { connectEtcd } from "#platform/registry/etcd/etcd-client.ts";
 import { etcdKeys } from "#platform/registry/etcd/etcd-keys.ts";
 import { etcdRegistry } from "#platform/registry/etcd/etcd-registry.ts";
 import { etcdSettings } from "#platform/registry/etcd/etcd-settings.ts";
+import { hostAndPort } from "#platform/registry/host-and-port.ts";
 import { type Registry, staticRegistry } from "#platform/registry/registry.ts";
 import { folderSettings } from "#platform/settings/folder-settings.ts";
 import type { LiveSettings } from "#platform/settings/live-settings.ts";
@@ -77,7 +78,7 @@ export async function openRegistry(
     }
     log.warn({ cause: error.message }, "starting without etcd");
   });
-  const registry = etcdRegistry(etcd, options);
+  const registry = etcdRegistry(etcd, { ...options, secret, unsigned: config.unsigned });
   const issuerKeys = etcdKeys(etcd, { ...options, secret });
   const settings = etcdSettings(etcd, declared, options);
   const firstRead = Promise.all([registry.ready, settings.ready, issuerKeys.ready]);
@@ -93,7 +94,7 @@ export async function openRegistry(
     issuerKeys,
     settings,
     announce(modules, rpcPort) {
-      const address = config.rpcAddress || `${config.rpcHost}:${rpcPort}`;
+      const address = config.rpcAddress || hostAndPort(config.rpcHost, rpcPort);
       const { colour } = config;
       const startedMs = Date.now();
       const leave = registry.register({ id: randomUUID(), modules, address, colour, startedMs, secretPrint });

@@ -1,7 +1,21 @@
 #!/bin/sh
-# A replica: a copy of the primary at the first start, then its follower.
+# A replica: a copy of the primary at the first start, then its follower. One that cannot catch up any more, because its
+# slot was lost, is copied again. Promoted, it has no standby.signal, and nothing of it is ever removed.
 set -eu
 export PGPASSWORD="$POSTGRES_PASSWORD"
+
+on_primary() {
+  psql -d "host=postgres-primary user=douya dbname=douya connect_timeout=5" -Atqc "$1"
+}
+
+if [ -e "$PGDATA/standby.signal" ]; then
+  slots=$(on_primary "select count(*) from pg_replication_slots where slot_name = 'replica' and wal_status is distinct from 'lost'" || echo unknown)
+  if [ "$slots" = 0 ]; then
+    on_primary "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'replica'"
+    on_primary "select pg_create_physical_replication_slot('replica', true)"
+    rm -rf "${PGDATA:?}"/*
+  fi
+fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   mkdir -p "$PGDATA"
   chmod 700 "$PGDATA"

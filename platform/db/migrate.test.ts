@@ -120,6 +120,17 @@ test("a database that a newer version has worked with is refused with a sentence
   });
 });
 
+test("a newer version whose migrations only add keeps nobody from starting", async () => {
+  const added = { ...first, "0002-colour+": "alter table garden.plant add column colour text;" };
+  expect(await migrate(open(), "garden", added)).toEqual(["0002-colour+"]);
+  expect(await migrate(open(), "garden", first)).toEqual([]);
+  await migrate(open(), "garden", { ...added, "0003-water": "alter table garden.plant drop column colour;" });
+  await expect(migrate(open(), "garden", first)).rejects.toMatchObject({
+    reason: "DATABASE_NEWER",
+    message: expect.not.stringContaining("0002"),
+  });
+});
+
 test("schemas are migrated apart, at the same time too", async () => {
   const other = { "0001-plants": "create table zoo.animal (id int8);" };
   await Promise.all([migrate(open(), "garden", first), migrate(open(), "zoo", other)]);

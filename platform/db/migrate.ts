@@ -7,7 +7,8 @@ import { connectError } from "./kysely-pool.ts";
 
 /**
  * SQL texts by name, applied in the order of their names, each once; never edited after they have landed. One that builds
- * an index of an existing table is that statement alone: `create index concurrently if not exists …`.
+ * an index of an existing table is that statement alone: `create index concurrently if not exists …`. One whose name ends
+ * in `+` only adds what code of before may do without: processes of the version before go on starting beside it.
  */
 export type Migrations = Readonly<Record<string, string>>;
 
@@ -121,11 +122,14 @@ async function lock(session: PoolClient, deadlineMs: number): Promise<void> {
   }
 }
 
-/** In the order of their names. A database that knows a migration that we do not is of a newer version. */
+/**
+ * In the order of their names. A database that knows a migration that we do not is of a newer version, beside which we can
+ * run if those only add.
+ */
 async function pendingOf(session: PoolClient, schema: string, migrations: Migrations): Promise<string[]> {
   const { rows } = await session.query<{ name: string }>(`select name from "${schema}".kysely_migration`);
   const done = new Set(rows.map(({ name }) => name));
-  const unknown = [...done].filter((name) => !(name in migrations));
+  const unknown = [...done].filter((name) => !(name in migrations) && !name.endsWith("+"));
   if (unknown.length > 0) throw refusal("DATABASE_NEWER", { schema, unknown: unknown.join(", ") });
   return Object.keys(migrations)
     .filter((name) => !done.has(name))

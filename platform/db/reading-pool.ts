@@ -5,6 +5,9 @@ import type { PreparedStatements } from "./prepared-statements.ts";
 import type { Position, Replica } from "./replica.ts";
 import type { Replicas } from "./replicas.ts";
 
+/** How long a read waits for a connection to a replica: the primary answers sooner than a replica with slow reads. */
+const acquireMs = 100;
+
 /**
  * A pool for Kysely that asks replicas where it can: a query outside of a transaction goes to one that has replayed
  * everything committed so far. Everything else, and whatever a replica cannot answer, goes to `primary`.
@@ -42,11 +45,12 @@ export function readingPool(
     text: string,
     values: unknown[] | undefined,
   ): Promise<unknown> {
-    const { gone } = replica;
-    const acquiring = acquire(replica.pool, signal);
-    const client = await untilGone(gone, acquiring).catch((error) => {
+    const { gone, pool } = replica;
+    if (pool.waitingCount >= pool.options.max) return undefined;
+    const acquiring = acquire(pool, signal);
+    const client = await untilGone(gone, soon(acquiring)).catch((error) => {
       acquiring.then(
-        (late) => late.release(true),
+        (late) => late.release(gone.aborted),
         () => {},
       );
       throw error;
@@ -76,6 +80,13 @@ export function readingPool(
 /** What writes all the same is refused by the replica and goes to the primary: its connections are read-only. */
 function mayOnlyRead(text: string): boolean {
   return /^(select|with)\b/i.test(text.trimStart());
+}
+
+function soon<T>(acquiring: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("no connection to the replica is free")), acquireMs);
+    acquiring.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function untilGone<T>(gone: AbortSignal, answer: Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createLog } from "#platform/observe/log.ts";
 import { type PrivateCluster, startPrivateCluster } from "#platform/testing/private-cluster.ts";
@@ -106,6 +107,33 @@ test("a replica that falls silent in the middle of a read is given up, and the p
   expect(await answer).toBe(false);
   await leftOut();
   await replica.resume();
+});
+
+test("slow reads that have all connections to a replica hold up no others: the primary answers", async () => {
+  const narrow = openDatabase(cluster.url, {
+    log,
+    replicaUrls: [cluster.replica.url],
+    maxConnections: 2,
+    connectTimeoutMs: 3_600_000,
+    answerTimeoutMs: 3_600_000,
+  });
+  await inUse(narrow);
+  const holder = new pg.Client(cluster.replica.url);
+  await holder.connect();
+  await holder.query("select pg_advisory_lock(7)");
+  const slow = perCall(
+    narrow.of<Plants>("public"),
+    (db) => () => sql`select pg_advisory_xact_lock_shared(7)`.execute(db),
+  );
+  const waiting = [1, 2].map(() => slow.reading(call)());
+  const held = "select from pg_locks where locktype = 'advisory' and not granted";
+  await expect.poll(async () => (await holder.query(held)).rowCount).toBe(2);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => read(narrow)));
+  expect(answers.map(({ from }) => from)).toEqual(Array(10).fill("primary"));
+  await holder.end();
+  await Promise.all(waiting);
+  await expect.poll(async () => (await read(narrow)).from).toBe("replica");
+  await narrow.close();
 });
 
 test("a replica that is killed costs no read, and is used again when it is back", async () => {

@@ -269,6 +269,11 @@ export const platformReasons = {
     says: "{count} processes work with the data. Stop all of them, wait ten seconds if some were killed, and move then.",
     tells: "operators",
   },
+  EVENT_POSITION_TOO_HIGH: {
+    kind: "internal",
+    says: "The stream in NATS has an event at position {position}, which no database of this installation has given out: delete the stream (nats stream ls, nats stream rm), it is filled again from the database; and find out who else writes to NATS.",
+    tells: "operators",
+  },
   EVENTS_LEFT: {
     kind: "conflict",
     says: "Events wait for {groups}, and would be overtaken after a move. Start everything, wait until douya events lag shows none behind, stop again, and move then.",

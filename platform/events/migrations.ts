@@ -236,4 +236,8 @@ export const migrations: Migrations = {
         from (values (1)) as always(one) left join recent r on r.type = any(wanted);
     end $$;
   `,
+  "0007-restored+": `
+    -- Which server's, and on which timeline: another one means that it may have gone back (log/restored.ts).
+    alter table events.origin add column history text;
+  `,
 };

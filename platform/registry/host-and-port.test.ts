@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isHostAndPort } from "./host-and-port.ts";
+import { hostAndPort, isHostAndPort } from "./host-and-port.ts";
 
 test.each(["10.0.0.5:9090", "Media.example:1", "[::1]:9090", "localhost:65535"])("%s is one", (text) => {
   expect(isHostAndPort(text)).toBe(true);
@@ -19,4 +19,8 @@ test.each([
   "u@host:1",
 ])("%j is none", (text) => {
   expect(isHostAndPort(text)).toBe(false);
+});
+
+test.each(["10.0.0.5", "localhost", "::1", "fd00::5"])("host %s and a port make one", (host) => {
+  expect(isHostAndPort(hostAndPort(host, 9090))).toBe(true);
 });

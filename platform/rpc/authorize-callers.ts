@@ -2,6 +2,7 @@ import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@
 import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import type { Logger } from "../observe/log.ts";
+import { nowAndThen } from "../observe/now-and-then.ts";
 import type { ServiceTokens } from "./service-token.ts";
 import { toStatus } from "./status.ts";
 
@@ -19,6 +20,7 @@ export function authorizeCallers(options: {
   log: Logger;
 }): ServerInterceptor {
   const { tokens, callers, log } = options;
+  const maySay = nowAndThen();
 
   async function check(path: string, headers: Metadata): Promise<void> {
     const [, service = "", method = ""] = path.split("/");
@@ -36,14 +38,21 @@ export function authorizeCallers(options: {
             check(path, headers).then(
               () => goOn(headers),
               (error: DomainError) => {
-                log.warn(
-                  { rpc: path.slice(0, maxPath), reason: error.reason },
-                  error.message.slice(0, maxMessage),
-                );
+                const peer = addressIn(call.getPeer());
+                if (maySay(`${error.reason} ${peer}`))
+                  log.warn(
+                    { rpc: path.slice(0, maxPath), reason: error.reason, peer },
+                    error.message.slice(0, maxMessage),
+                  );
                 call.sendStatus(toStatus(error));
               },
             );
           },
         }),
     });
+}
+
+/** Without the port, which is another one with each connection. */
+function addressIn(peer: string): string {
+  return peer.slice(0, peer.lastIndexOf(":"));
 }

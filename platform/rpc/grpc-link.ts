@@ -4,6 +4,7 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobu
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { DomainError } from "../errors/domain-error.ts";
 import type { Logger } from "../observe/log.ts";
+import { nowAndThen } from "../observe/now-and-then.ts";
 import { colourOf, traceparent } from "../observe/trace-context.ts";
 import { overloaded } from "../protect/admission.ts";
 import { askerOf, rankOf, ranks } from "../protect/shedding.ts";
@@ -42,8 +43,6 @@ const leastHedgeMs = 10;
  */
 const maxUnderWay = 512;
 const fullMs = 1_000;
-/** What operators must mend is said again after so long. */
-const sayAgainMs = 60_000;
 
 /**
  * Calls the module `to` at its endpoints on behalf of the module `from`. Where no peer is there, calls are refused at once
@@ -60,16 +59,14 @@ export function grpcLink(options: {
   credentials?: RpcCredentials | undefined;
 }): GrpcLink {
   const { from, to, tokens, meter, log, chance = realChance } = options;
-  const said = new Map<string, number>();
+  const maySay = nowAndThen(chance.now);
   const peers = followEndpoints(options.endpoints, chance, options.credentials);
   const budget = createRetryBudget();
   let underWay = 0;
 
   /** The other process refuses what this one is, and only people can mend that. */
   function tellOperators({ reason, message }: DomainError): void {
-    if (!reason.startsWith("SERVICE_") || chance.now() < (said.get(reason) ?? 0)) return;
-    said.set(reason, chance.now() + sayAgainMs);
-    log.error({ from, to, reason }, message);
+    if (reason.startsWith("SERVICE_") && maySay(reason)) log.error({ from, to, reason }, message);
   }
 
   /** The first peer for a call. */

@@ -12,6 +12,7 @@ import type { Logger } from "../observe/log.ts";
 import { inColour, readTraceContext } from "../observe/trace-context.ts";
 import type { Admission } from "../protect/admission.ts";
 import { isColour } from "../registry/colour.ts";
+import { hostAndPort } from "../registry/host-and-port.ts";
 import { admitCalls } from "./admit-calls.ts";
 import { authorizeCallers } from "./authorize-callers.ts";
 import { type Call, priorities, withinDeadline } from "./call.ts";
@@ -95,7 +96,7 @@ export async function startGrpcServer(options: {
     }
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.host}:${options.port}`, credentials.server, (error, bound) =>
+    server.bindAsync(hostAndPort(options.host, options.port), credentials.server, (error, bound) =>
       error ? reject(refusal("ADDRESS_TAKEN", { host: options.host, port: options.port })) : resolve(bound),
     );
   });

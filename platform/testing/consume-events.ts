@@ -3,6 +3,7 @@ import { openDatabase } from "#platform/db/database.ts";
 import { createEvents } from "#platform/events/events.ts";
 import { createNatsEvents } from "#platform/events/nats/nats-events.ts";
 import { linkNats } from "#platform/events/nats/nats-link.ts";
+import { natsScope } from "#platform/events/nats/nats-scope.ts";
 import { startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { added, type EffectTables, writeEffects } from "./event-log.ts";
@@ -10,10 +11,10 @@ import { added, type EffectTables, writeEffects } from "./event-log.ts";
 /**
  * A separate process for tests: `consume-events <hang> <url>` consumes as the group `test`, in batches of two. At the
  * step `hang` of the batch with the event `k:3` it writes a line with the step's name and stops, so that it can be
- * killed there. At `commit` it continues; a test can delay its commit with the lock 1. `<nats> <scope> <origin>` after
+ * killed there. At `commit` it continues; a test can delay its commit with the lock 1. `<nats> <secret> <origin>` after
  * that: the events of this origin come from NATS.
  */
-const [, , hang, url, nats, scope, origin] = process.argv;
+const [, , hang, url, nats, secret, origin] = process.argv;
 const log = createLog("silent");
 const database = openDatabase(url!, { log });
 const lease = startLease(database.pool, { log, leaseMs: 600 });
@@ -21,7 +22,7 @@ const events = createEvents({
   databases: [{ database, lease }],
   databaseOf: () => database,
   nats: nats
-    ? createNatsEvents({ link: linkNats(nats, log), scope: scope!, elsewhere: [origin!], log })
+    ? createNatsEvents({ link: linkNats(nats, log), scope: natsScope(secret!), elsewhere: [origin!], log })
     : undefined,
   log,
 });

@@ -50,7 +50,7 @@ export async function openTableLog(): Promise<ConsumedLog> {
 /** Groups in another database, which have nothing but the stream. */
 export async function openStreamLog(url: string): Promise<ConsumedLog> {
   const log = await openNatsLog(url);
-  const { here, there, scope, writer } = log;
+  const { here, there, secret, scope, writer } = log;
   const pool = there.database.pool;
   const pools = [here.database.pool, pool];
   const origin = await readOrigin(here.database.pool);
@@ -84,7 +84,7 @@ export async function openStreamLog(url: string): Promise<ConsumedLog> {
     },
     pool,
     pools,
-    args: [there.url, url, scope, origin],
+    args: [there.url, url, secret, origin],
     async carried() {
       const { rows } = await here.database.pool.query("select events.horizon() as stable");
       const end = async () => {

@@ -3,6 +3,7 @@ import { createEvents, type Events, type ProcessEvents } from "#platform/events/
 import { readOrigin } from "#platform/events/log/table-source.ts";
 import { createNatsEvents } from "#platform/events/nats/nats-events.ts";
 import { linkNats, type NatsLink } from "#platform/events/nats/nats-link.ts";
+import { type NatsScope, natsScope } from "#platform/events/nats/nats-scope.ts";
 import { startLease } from "#platform/lease/process-lease.ts";
 import { createLog } from "#platform/observe/log.ts";
 import { added, type EffectTables, type EventLog, openEventLog, writeEffects } from "./event-log.ts";
@@ -20,7 +21,8 @@ export interface NatsLog {
   /** Facts are written in one and acted on in the other. */
   here: EventLog;
   there: EventLog;
-  scope: string;
+  secret: string;
+  scope: NatsScope;
   /** Starts a process. */
   join(log: EventLog, url?: string): NatsMember;
   /** The one that writes facts `here` and relays them. */
@@ -38,7 +40,8 @@ let logs = 0;
 
 export async function openNatsLog(url: string): Promise<NatsLog> {
   const quiet = createLog("silent");
-  const scope = `test${process.pid}x${logs++}`;
+  const secret = `test ${process.pid} ${logs++}`;
+  const scope = natsScope(secret);
   const both = [await openEventLog(), await openEventLog()] as const;
   const [here, there] = both;
   const origins = await Promise.all(both.map(({ database }) => readOrigin(database.pool)));
@@ -79,6 +82,7 @@ export async function openNatsLog(url: string): Promise<NatsLog> {
   return {
     here,
     there,
+    secret,
     scope,
     join,
     writer,

@@ -15,6 +15,7 @@ import { readAllLag } from "#platform/events/admin/all-lag.ts";
 import { createEvents, type ProcessEvents } from "#platform/events/events.ts";
 import { createNatsEvents } from "#platform/events/nats/nats-events.ts";
 import { linkNats } from "#platform/events/nats/nats-link.ts";
+import { natsScope } from "#platform/events/nats/nats-scope.ts";
 import { createSnowflake } from "#platform/ids/snowflake.ts";
 import { createJobs } from "#platform/jobs/jobs.ts";
 import { localIssuerKeys } from "#platform/keys/issuer-keys.ts";
@@ -83,7 +84,7 @@ export async function startModules(
   const events = createEvents({
     databases: [...opened.values()],
     databaseOf,
-    ...(link && { nats: createNatsEvents({ link, scope: `test${process.pid}`, log }) }),
+    ...(link && { nats: createNatsEvents({ link, scope: natsScope(`test ${process.pid}`), log }) }),
     log,
   });
   const metrics = createMetrics();

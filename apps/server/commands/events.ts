@@ -8,6 +8,7 @@ import { deadLetters, drop, forget, readTail, replay, reset } from "#platform/ev
 import { readAllLag } from "#platform/events/admin/all-lag.ts";
 import { splitPartitions } from "#platform/events/admin/split-partitions.ts";
 import type { EventType } from "#platform/events/event-type.ts";
+import { leaveGap } from "#platform/events/log/restored.ts";
 import { readPartitioning } from "#platform/events/partitions.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Databases } from "../open-databases.ts";
@@ -55,6 +56,12 @@ const actions: Record<string, (databases: Databases, values: Values) => Promise<
     console.log(`${group} is forgotten.`);
   },
   tail: showTail,
+  async restored(databases) {
+    for (const { database } of databases.all()) await leaveGap(database.pool);
+    console.log(
+      "The next events of each database begin above all that it can have had before it was restored.",
+    );
+  },
   async partitions(databases, { count }) {
     if (count !== undefined) await splitAll(databases, count);
     console.log((await partitionsOf(databases)).join("\n"));

@@ -53,7 +53,7 @@ export function createCatchUp(
       if (message.info.deliverySequence !== ++from.delivered)
         throw new Error("a message was lost on the way");
       from.pending = message.info.pending;
-      const read = readMessage(message);
+      const read = readMessage(names, message);
       // What follows a hole is left out, until the relay has copied all of it again.
       if (!read) continue;
       onPartitioning(read.partitioning);
@@ -85,7 +85,8 @@ export function createCatchUp(
  * The sequence from which to read what comes after a position. Where a relay has copied something again, positions go
  * back; then any place will do from which they go on.
  */
-async function sequenceAfter({ streams }: Nats, { stream }: StreamNames, position: number): Promise<number> {
+async function sequenceAfter({ streams }: Nats, names: StreamNames, position: number): Promise<number> {
+  const { stream } = names;
   const { state } = await streams.info(stream);
   let low = state.first_seq - 1;
   let high = state.last_seq + 1;
@@ -93,7 +94,7 @@ async function sequenceAfter({ streams }: Nats, { stream }: StreamNames, positio
   while (high - low > 1) {
     const middle = (low + high) >> 1;
     const message = await streams.getMessage(stream, { seq: middle });
-    const event = message && readHead(message);
+    const event = message && readHead(names, message);
     if (event && event.position > position) high = middle;
     else low = middle;
   }

@@ -10,6 +10,7 @@ import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import type { LogRow } from "../log/log-row.ts";
 import { type Partitioning, parsePartitioning } from "../partitions.ts";
 import type { Nats } from "./nats-link.ts";
+import type { NatsScope } from "./nats-scope.ts";
 import { unpackRows } from "./packed-rows.ts";
 
 /**
@@ -25,15 +26,16 @@ export interface StreamNames {
   wake: string;
   /** A message there asks the relay to copy everything after a position again. */
   refill: string;
+  scope: NatsScope;
 }
 
-/** `scope` keeps several clusters on one NATS apart. */
-export function namesOf(scope: string, origin: string): StreamNames {
+export function namesOf(scope: NatsScope, origin: string): StreamNames {
   return {
-    stream: `douya-${scope}-${origin}`,
-    subject: `douya.${scope}.${origin}.events`,
-    wake: `douya-wake.${scope}.${origin}`,
-    refill: `douya-refill.${scope}.${origin}`,
+    stream: `douya-${scope.name}-${origin}`,
+    subject: `douya.${scope.name}.${origin}.events`,
+    wake: `douya-wake.${scope.name}.${origin}`,
+    refill: `douya-refill.${scope.name}.${origin}`,
+    scope,
   };
 }
 
@@ -43,6 +45,8 @@ const nanosPerDay = 86_400e9;
 const wantedReplicas = 3;
 /** `StreamNotFound` */
 const notFound = 10059;
+/** That there are too few servers, or servers with room: `ClusterNoPeers`, `InsufficientResources`, `StorageResourcesExceeded`, `StreamReplicasNotSupported` */
+const tooFew = new Set([10005, 10023, 10047, 10074]);
 
 /** Makes the stream unless it is there; with three replicas where there are servers for them, also later. */
 export async function ensureStream({ streams }: Nats, { stream, subject }: StreamNames): Promise<void> {
@@ -70,9 +74,8 @@ export async function ensureStream({ streams }: Nats, { stream, subject }: Strea
   });
 }
 
-/** There are too few servers. */
 function ignoreTooFew(error: unknown): void {
-  if (!(error instanceof JetStreamApiError)) throw error;
+  if (!(error instanceof JetStreamApiError && tooFew.has(error.code))) throw error;
 }
 
 function isMissing(error: unknown): boolean {
@@ -86,24 +89,40 @@ const header = {
   previous: "Douya-Previous",
   /** How the partitions came to be, where they were split. */
   partitioning: "Douya-Partitioning",
+  /** Of the above, the subject and the events. */
+  signature: "Douya-Signature",
 } as const;
 
+/** Above this none was ever given out: a position has 48 bits. */
+export const maxPosition = 2 ** 47;
+
+/** Says where it ends, so that the events may follow. */
+function signedText(subject: string, position: string, previous: string, partitioning: string): string {
+  return JSON.stringify([subject, position, previous, partitioning]);
+}
+
 /** The headers of a message. `again` tells copies of one position apart, which JetStream else takes for repetitions. */
-export function headersOf(sent: {
-  origin: string;
-  position: string;
-  previous: number;
-  sequence: number;
-  again: string;
-  /** By formatPartitioning; empty where the partitions were not split. */
-  partitioning: string;
-}): MsgHdrs {
+export function headersOf(
+  { subject, scope }: StreamNames,
+  data: Uint8Array,
+  sent: {
+    origin: string;
+    position: string;
+    previous: number;
+    sequence: number;
+    again: string;
+    /** By formatPartitioning; empty where the partitions were not split. */
+    partitioning: string;
+  },
+): MsgHdrs {
   const all = headers();
   all.set("Nats-Msg-Id", `${sent.origin}.${sent.position}${sent.again}`);
   all.set("Nats-Expected-Last-Sequence", String(sent.sequence));
   all.set(header.position, sent.position);
   all.set(header.previous, String(sent.previous));
   if (sent.partitioning) all.set(header.partitioning, sent.partitioning);
+  const signed = signedText(subject, sent.position, String(sent.previous), sent.partitioning);
+  all.set(header.signature, scope.signer.sign(signed, data));
   return all;
 }
 
@@ -115,13 +134,23 @@ interface MessageHead {
   partitioning: readonly Partitioning[] | undefined;
 }
 
-/** Undefined for what a relay has not written. */
-export function readHead(message: JsMsg | StoredMsg): MessageHead | undefined {
+/** Undefined for what no relay of this installation has written. */
+export function readHead(
+  { subject, scope }: StreamNames,
+  message: JsMsg | StoredMsg,
+): MessageHead | undefined {
   const all = "header" in message ? message.header : message.headers;
   const position = all?.get(header.position) ?? "";
   const previous = all?.get(header.previous) ?? "";
   if (!/^\d{1,15}$/.test(position) || !/^\d{1,15}$/.test(previous)) return undefined;
-  const partitioning = parsePartitioning(all?.get(header.partitioning) ?? "");
+  if (Number(position) > maxPosition) return undefined;
+  const partitions = all?.get(header.partitioning) ?? "";
+  const signature = all?.get(header.signature) ?? "";
+  const isOurs = signature
+    ? scope.signer.isSigned(signedText(subject, position, previous, partitions), signature, message.data)
+    : scope.unsigned;
+  if (!isOurs) return undefined;
+  const partitioning = parsePartitioning(partitions);
   return { position: Number(position), previous: Number(previous), partitioning };
 }
 
@@ -133,9 +162,12 @@ export interface StreamedRow {
   row: LogRow;
 }
 
-/** Undefined for what a relay has not written. */
-export function readMessage(message: JsMsg): (MessageHead & { rows: StreamedRow[] }) | undefined {
-  const head = readHead(message);
+/** Undefined for what no relay of this installation has written. */
+export function readMessage(
+  names: StreamNames,
+  message: JsMsg,
+): (MessageHead & { rows: StreamedRow[] }) | undefined {
+  const head = readHead(names, message);
   const unpacked = head && unpackRows(message.data);
   if (!unpacked) return undefined;
   let { previous } = head;
@@ -160,13 +192,14 @@ export interface StreamEnd {
 /** How many messages that are no events may be at the end. */
 const strangersExamined = 100;
 
-export async function readEnd({ streams }: Nats, { stream }: StreamNames): Promise<StreamEnd> {
+export async function readEnd({ streams }: Nats, names: StreamNames): Promise<StreamEnd> {
+  const { stream } = names;
   const { state } = await streams.info(stream);
   const { last_seq: last, first_seq: first, messages } = state;
   if (messages === 0) return { sequence: last, position: undefined };
   for (let sequence = last; sequence >= Math.max(first, last - strangersExamined); sequence--) {
     const message = await streams.getMessage(stream, { seq: sequence });
-    const found = message && readHead(message);
+    const found = message && readHead(names, message);
     if (found) return { sequence: last, position: found.position, partitioning: found.partitioning };
   }
   return { sequence: last, position: undefined };

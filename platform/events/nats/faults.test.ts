@@ -9,9 +9,13 @@ import { added, writeEffects } from "#platform/testing/event-log.ts";
 import { type NatsLog, openNatsLog } from "#platform/testing/nats-log.ts";
 import { patienceMs } from "#platform/testing/patience.ts";
 import { type PrivateNats, withNats } from "#platform/testing/private-nats.ts";
+import { leaveGapIfRestored } from "../log/restored.ts";
 import { readOrigin } from "../log/table-source.ts";
 import { ensureStream, namesOf } from "./event-stream.ts";
 import { linkNats } from "./nats-link.ts";
+import { natsScope } from "./nats-scope.ts";
+import { openOutbox } from "./outbox.ts";
+import { packRows, unpackRows } from "./packed-rows.ts";
 import { leaderLock, startRelay } from "./relay.ts";
 
 const soon = { interval: 20, timeout: patienceMs };
@@ -49,6 +53,12 @@ async function expectAll(log: NatsLog, written: string[]): Promise<void> {
   const effects = await log.effects();
   const of = (key: string, values: string[]) => values.filter((value) => value.startsWith(`${key}:`));
   for (const key of keys) expect(of(key, effects)).toEqual(of(key, written));
+}
+
+/** The last position that was given out. */
+async function readOutboxEnd(log: NatsLog): Promise<number> {
+  const { rows } = await log.here.database.pool.query("select last_value from events.log_position_seq");
+  return Number(rows[0].last_value);
 }
 
 /** What somebody does to the stream, who has the right to. */
@@ -101,6 +111,22 @@ const faults: Record<string, (scene: Scene) => Promise<void>> = {
     }
     await connection.close();
   },
+  async "somebody without the secret writes events to it"({ nats, log }) {
+    const { connection, streams, stream } = await meddle(log, nats.url);
+    const { state } = await streams.info(stream);
+    const { header, subject, data } = (await streams.getMessage(stream, { seq: state.last_seq }))!;
+    for (const name of ["Nats-Msg-Id", "Nats-Expected-Last-Sequence"]) header.delete(name);
+    for (const position of ["1000000000", "140737488355328", "999999999999999"])
+      for (const signature of [header.get("Douya-Signature"), ""]) {
+        header.set("Douya-Previous", "0");
+        header.set("Douya-Position", position);
+        header.set("Douya-Signature", signature);
+        if (!signature) header.delete("Douya-Signature");
+        const forged = packRows(unpackRows(data)!.map((row) => ({ ...row, position })));
+        await connection.request(subject, forged, { headers: header, timeout: patienceMs });
+      }
+    await connection.close();
+  },
   async "the server is killed"({ nats, some }) {
     await nats.kill();
     await some();
@@ -132,6 +158,7 @@ describe("while events are written", () => {
     await writing.some();
     await writing.stop();
     await expectAll(log, writing.written);
+    expect(await readOutboxEnd(log)).toBeLessThan(1_000_000);
   });
 
   it("a second relay by mistake does no harm", async () => {
@@ -195,6 +222,46 @@ describe("while events are written", () => {
   });
 });
 
+describe("a database that is put back to an earlier moment", () => {
+  const nats = withNats();
+  const emptied = async (log: NatsLog) => {
+    const { connection, streams, stream } = await meddle(log, nats().url);
+    await streams.purge(stream);
+    await connection.close();
+  };
+
+  it.each([
+    ["", async () => {}],
+    [" and NATS is empty", emptied],
+  ])("gives out no position again%s: groups in other databases miss nothing", async (_, fault) => {
+    const log = await openNatsLog(nats().url);
+    const { pool } = log.here.database;
+    await leaveGapIfRestored(pool);
+    await log.emit("a:1", "a:2");
+    const backup = await readOutboxEnd(log);
+    const reader = log.consume();
+    await log.emit("a:lost", "b:lost", "c:lost");
+    await expect.poll(log.effects, soon).toHaveLength(5);
+    await reader.stop();
+    await log.writer.stop();
+    await pool.query("delete from events.log where position > $1", [backup]);
+    await pool.query("select setval('events.log_position_seq', $1)", [backup]);
+    await pool.query("update events.origin set history = 'of another timeline'");
+    await fault(log);
+    // NATS is away while they start and write.
+    expect(await leaveGapIfRestored(pool)).toBe(true);
+    const before = log.join(log.here, "nats://127.0.0.1:1");
+    await before.events.transaction(log.here.db, async (_transaction, emit) => {
+      for (const value of ["a:3", "b:1", "c:1"]) emit(added, { value });
+    });
+    await before.stop();
+    log.join(log.here);
+    log.consume();
+    await expect.poll(async () => (await log.effects()).slice(5).sort(), soon).toEqual(["a:3", "b:1", "c:1"]);
+    await log.close();
+  });
+});
+
 describe("of three servers", () => {
   const nats = withNats({ nodes: 3 });
 
@@ -202,7 +269,7 @@ describe("of three servers", () => {
     const link = linkNats(nats().url, createLog("silent"));
     await expect.poll(() => link.problem(), soon).toBeUndefined();
     const { streams } = link.current()!;
-    const names = namesOf("thin", randomUUID());
+    const names = namesOf(natsScope("thin"), randomUUID());
     await streams.add({ name: names.stream, subjects: [names.subject], num_replicas: 1 });
     await ensureStream(link.current()!, names);
     expect((await streams.info(names.stream)).config.num_replicas).toBe(3);
@@ -226,6 +293,18 @@ describe("of three servers", () => {
     await leader.restart();
     await log.close();
   });
+});
+
+it("no position is taken from a stream that leaves few behind it", async () => {
+  const log = await openNatsLog("nats://127.0.0.1:1");
+  const client = await log.here.database.pool.connect();
+  const before = await readOutboxEnd(log);
+  await expect(openOutbox(client).pass(2 ** 47 + 1)).rejects.toMatchObject({
+    reason: "EVENT_POSITION_TOO_HIGH",
+  });
+  expect(await readOutboxEnd(log)).toBe(before);
+  client.release();
+  await log.close();
 });
 
 describe("where nobody relays", () => {

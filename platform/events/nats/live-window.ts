@@ -1,4 +1,5 @@
 import type { Logger } from "../../observe/log.ts";
+import { nowAndThen } from "../../observe/now-and-then.ts";
 import type { Partitioning } from "../partitions.ts";
 import { createWakeSignal } from "../wake-signal.ts";
 import { readEnd, readMessage, type StreamNames } from "./event-stream.ts";
@@ -20,6 +21,8 @@ const maxRows = 10_000;
 const retryMs = 500;
 /** How often it is asked whether it is still the same stream. */
 const checkMs = 2_000;
+const notOurs =
+  "a message in the stream of events is passed over, because it is not signed with DOUYA_CLUSTER_SECRET: it is of an earlier version (DOUYA_UNSIGNED=allowed believes it while you upgrade), or somebody else writes to NATS";
 
 export function followStream(options: {
   link: NatsLink;
@@ -29,6 +32,7 @@ export function followStream(options: {
   log: Logger;
 }): LiveWindow {
   const { link, names, onPartitioning, log } = options;
+  const maySay = nowAndThen();
   const watchers = new Set<() => void>();
   const stopSignal = createWakeSignal();
   let window: Window | undefined;
@@ -60,8 +64,11 @@ export function followStream(options: {
     try {
       for await (const message of cursor.messages) {
         last = message.seq;
-        const read = readMessage(message);
-        if (!read) continue;
+        const read = readMessage(names, message);
+        if (!read) {
+          if (maySay(names.stream)) log.warn({ stream: names.stream, sequence: last }, notOurs);
+          continue;
+        }
         onPartitioning(read.partitioning);
         for (const event of read.rows) {
           window ??= createWindow(event.previous, maxRows);

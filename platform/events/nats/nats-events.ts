@@ -3,6 +3,7 @@ import type { Logger } from "../../observe/log.ts";
 import type { LogSource } from "../log/log-source.ts";
 import { namesOf } from "./event-stream.ts";
 import type { NatsLink } from "./nats-link.ts";
+import type { NatsScope } from "./nats-scope.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import { type StreamSource, streamSource } from "./stream-source.ts";
 
@@ -25,7 +26,7 @@ const wakeMs = 3;
 
 export function createNatsEvents(options: {
   link: NatsLink;
-  scope: string;
+  scope: NatsScope;
   /** Databases that this process cannot read itself. */
   elsewhere?: readonly string[];
   log: Logger;

@@ -72,8 +72,9 @@ export function orderedPublisher({ connection }: Nats, names: StreamNames, origi
           messages.forEach((rows, i) => {
             const { position: last } = rows.at(-1)!;
             const sent = { origin, position: last, previous, sequence: sequence + i, ...copy };
-            connection.publish(names.subject, packRows(rows), {
-              headers: headersOf(sent),
+            const data = packRows(rows);
+            connection.publish(names.subject, data, {
+              headers: headersOf(names, data, sent),
               reply: `${inbox}.${own}.${i}`,
             });
             previous = Number(last);

@@ -1,6 +1,8 @@
 import type { PoolClient } from "pg";
+import { refusal } from "../../errors/reasons.ts";
 import type { LogRow } from "../log/log-row.ts";
 import { formatPartitioning, type Partitioning, readPartitioning, unsplit } from "../partitions.ts";
+import { maxPosition } from "./event-stream.ts";
 
 /** The table of events, read in the order of positions across its partitions. */
 export interface Outbox {
@@ -8,7 +10,10 @@ export interface Outbox {
   after(position: number): Promise<OutboxRead>;
   /** How the partitions of what was read came to be, by formatPartitioning; empty where they were not split. */
   partitioning(): string;
-  /** Makes sure that no position up to here is ever given to an event; returns whether one might have been. */
+  /**
+   * Makes sure that no position up to here is ever given to an event; returns whether one might have been. Error:
+   * EVENT_POSITION_TOO_HIGH when too few would be left.
+   */
   pass(position: number): Promise<boolean>;
 }
 
@@ -72,6 +77,7 @@ export function openOutbox(client: PoolClient): Outbox {
       return { rows, upTo: await beforeNext(upTo, stable), undecided };
     },
     async pass(position) {
+      if (position > maxPosition) throw refusal("EVENT_POSITION_TOO_HIGH", { position });
       const { rowCount } = await client.query(
         "select setval('events.log_position_seq', $1) from events.log_position_seq where last_value < $1",
         [position],

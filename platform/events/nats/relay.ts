@@ -6,6 +6,7 @@ import { readOrigin } from "../log/table-source.ts";
 import { createWakeSignal } from "../wake-signal.ts";
 import { ensureStream, namesOf, readEnd, type StreamEnd, type StreamNames } from "./event-stream.ts";
 import type { Nats, NatsLink } from "./nats-link.ts";
+import type { NatsScope } from "./nats-scope.ts";
 import { orderedPublisher, Repeated } from "./ordered-publisher.ts";
 import { openOutbox } from "./outbox.ts";
 import { intoMessages } from "./packed-rows.ts";
@@ -25,12 +26,14 @@ const idleMs = 100;
 const refusedMs = 200;
 /** How often the stream is asked what it has, while there is nothing to copy or always. */
 const checkMs = 2_000;
+/** How often a stream is looked at that may have fewer copies than there are servers for. */
+const ensureMs = 60_000;
 /** A reader asks again as long as it misses something; the copies need a moment until they reach it. */
 const refillPauseMs = 3_000;
 /** In `pg_advisory_lock`: "relay". */
 export const leaderLock = "hashtextextended('events.relay', 0)";
 
-export function startRelay(options: { pool: Pool; link: NatsLink; scope: string; log: Logger }): Relay {
+export function startRelay(options: { pool: Pool; link: NatsLink; scope: NatsScope; log: Logger }): Relay {
   const { pool, link, scope, log } = options;
   const wakeSignal = createWakeSignal();
   let stopping = false;
@@ -75,11 +78,13 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: string;
     const publisher = orderedPublisher(nats, names, origin);
     const refills = watchRefills(nats, names, wakeSignal.wake);
     let again = "";
+    let ensuredAtMs = 0;
     const woken = nats.connection.subscribe(names.wake, { callback: () => wakeSignal.wake() });
     try {
       while (!stopping && !nats.connection.isClosed()) {
         trouble = undefined;
         await ensureStream(nats, names);
+        ensuredAtMs = performance.now();
         const end = await readEnd(nats, names);
         if (end.position !== undefined && (await outbox.pass(end.position)))
           log.warn(
@@ -102,6 +107,10 @@ export function startRelay(options: { pool: Pool; link: NatsLink; scope: string;
       let sending: Promise<void> = Promise.resolve();
       let failure: unknown;
       while (!stopping) {
+        if (performance.now() - ensuredAtMs > ensureMs) {
+          await ensureStream(nats, names);
+          ensuredAtMs = performance.now();
+        }
         const from = refills.take();
         if (from !== undefined && from < position) {
           await sending;

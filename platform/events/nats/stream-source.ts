@@ -6,6 +6,7 @@ import { createCatchUp } from "./catch-up.ts";
 import { namesOf, type StreamNames } from "./event-stream.ts";
 import { followStream } from "./live-window.ts";
 import type { Nats, NatsLink } from "./nats-link.ts";
+import type { NatsScope } from "./nats-scope.ts";
 import type { Window } from "./window.ts";
 
 /** How long the stream may be behind the table until the table is read. */
@@ -23,7 +24,7 @@ export interface StreamSource extends LogSource {
  */
 export function streamSource(options: {
   link: NatsLink;
-  scope: string;
+  scope: NatsScope;
   origin: string;
   table: LogSource | undefined;
   log: Logger;

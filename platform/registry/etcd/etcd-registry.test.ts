@@ -7,19 +7,25 @@ import { registryContract } from "../../testing/registry-contract.ts";
 import { connectEtcd, type EtcdClient } from "./etcd-client.ts";
 import { type EtcdRegistry, etcdRegistry, type Instance } from "./etcd-registry.ts";
 import { KV, Lease } from "./gen/etcd_pb.ts";
-import { bytesOf, rangeOf } from "./keys.ts";
+import { bytesOf, rangeOf, textOf } from "./keys.ts";
 
-const log = createLog("silent");
+const secret = "s".repeat(32);
+const warnings: string[] = [];
+const log = createLog("warn", { write: (line) => warnings.push(line) });
 const etcdServer = withEtcd({ emptied: true });
 const undo: (() => unknown)[] = [];
 
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
+  warnings.splice(0);
 });
 
-function open(): { registry: EtcdRegistry; etcd: EtcdClient } {
+function open(given: { secret?: string; unsigned?: boolean } = {}): {
+  registry: EtcdRegistry;
+  etcd: EtcdClient;
+} {
   const etcd = connectEtcd(etcdServer().url);
-  const registry = etcdRegistry(etcd, { prefix: "/douya/", log });
+  const registry = etcdRegistry(etcd, { prefix: "/douya/", secret, log, ...given });
   undo.push(etcd.close, registry.stop);
   return { registry, etcd };
 }
@@ -147,7 +153,7 @@ test.each([
   const line = await openLine();
   const etcd = connectEtcd(etcdServer().url);
   const far = connectEtcd(line.url);
-  const registry = etcdRegistry(far, { prefix: "/douya/", log });
+  const registry = etcdRegistry(far, { prefix: "/douya/", secret, unsigned: true, log });
   undo.push(etcd.close, far.close, registry.stop);
   const put = (name: string) =>
     etcd.call(KV.method.put, {
@@ -184,6 +190,49 @@ test.each([
   await expect.poll(() => seenBy(registry, "user")).toEqual(["10.0.0.1:1"]);
 });
 
+test.each(["fd00::5:9090", "no port"])("a process at %s is named, once, and not called", async (address) => {
+  const { registry } = open();
+  register(open().registry, ["user"], address);
+  await expect.poll(() => warnings.join()).toContain(address);
+  register(open().registry, ["user"], "10.0.0.1:1");
+  await expect.poll(() => seenBy(registry, "user")).toEqual(["10.0.0.1:1"]);
+  // By each of the three registries.
+  expect(warnings.filter((line) => line.includes("DOUYA_RPC_ADDRESS"))).toHaveLength(3);
+});
+
+describe("whoever can write to etcd and has not the secret", () => {
+  const forgeries: Record<string, (real: Record<string, unknown>) => object> = {
+    "without a signature": ({ signature: _, ...rest }) => ({ ...rest, address: "10.6.6.6:1" }),
+    "with another's signature": (real) => ({ ...real, address: "10.6.6.6:1" }),
+    "with another colour": (real) => ({ ...real, address: "10.0.0.1:1", colour: "canary" }),
+    "under another name": (real) => real,
+    "with a signature that is none": (real) => ({ ...real, address: "10.6.6.6:1", signature: 7 }),
+  };
+  test.each(
+    Object.entries(forgeries),
+  )("gets no calls by an announcement %s, which is named", async (_what, forge) => {
+    const { registry, etcd } = open({ unsigned: false });
+    register(open().registry, ["user"], "10.0.0.1:1");
+    await expect.poll(() => seenBy(registry, "user")).toEqual(["10.0.0.1:1"]);
+    const { kvs } = await etcd.call(KV.method.range, rangeOf("/douya/services/user/"));
+    const value = bytesOf(JSON.stringify(forge(JSON.parse(textOf(kvs[0]!.value)))));
+    for (const module of ["user", "video"])
+      await etcd.call(KV.method.put, { key: bytesOf(`/douya/services/${module}/forged`), value });
+    await expect.poll(() => warnings.filter((line) => line.includes("video/forged"))).not.toEqual([]);
+    expect(registry.endpoints("user").current()).toEqual([{ address: "10.0.0.1:1", colour: undefined }]);
+    expect(seenBy(registry, "video")).toEqual([]);
+  });
+
+  test("neither while announcements of an earlier version are believed, unless they have none", async () => {
+    const { registry, etcd } = open({ unsigned: true });
+    register(open({ secret: "t".repeat(32) }).registry, ["user"], "10.6.6.6:1");
+    await expect.poll(() => warnings.join()).toContain("another secret");
+    const value = bytesOf('{"address":"10.0.0.1:1"}');
+    await etcd.call(KV.method.put, { key: bytesOf("/douya/services/user/old"), value });
+    await expect.poll(() => seenBy(registry, "user")).toEqual(["10.0.0.1:1"]);
+  });
+});
+
 test.each([
   "",
   "127.0.0.1:2379",
@@ -197,7 +246,7 @@ test.each([
 test("one of several members that is away is passed over", async () => {
   const etcd = connectEtcd(`http://127.0.0.1:1,${etcdServer().url}`);
   undo.push(etcd.close);
-  const registry = etcdRegistry(etcd, { prefix: "/douya/", log });
+  const registry = etcdRegistry(etcd, { prefix: "/douya/", secret, log });
   undo.push(registry.stop);
   register(open().registry, ["user"], "10.0.0.1:1");
   await expect.poll(() => seenBy(registry, "user")).toEqual(["10.0.0.1:1"]);

@@ -1,5 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Logger } from "../../observe/log.ts";
+import { nowAndThen } from "../../observe/now-and-then.ts";
+import { signerOf } from "../../seal/signer.ts";
 import { isColour } from "../colour.ts";
 import { isHostAndPort } from "../host-and-port.ts";
 import type { Endpoint, Endpoints, Registry } from "../registry.ts";
@@ -11,6 +13,14 @@ import { watchPrefix } from "./watched-prefix.ts";
 
 /** How long an instance that died may still be called. */
 const leaseS = 5;
+/** Of what a stranger may write into the log. */
+const maxShown = 200;
+const noAddress =
+  "a process that etcd names is not called: its address is not host:port, with an IPv6 address in brackets; see DOUYA_RPC_ADDRESS there";
+const notSigned =
+  "a process that etcd names is not called, because its announcement is not signed: it is of an earlier version (DOUYA_UNSIGNED=allowed believes it while you upgrade), or somebody else writes to etcd";
+const notOurs =
+  "a process that etcd names is not called, because its announcement is signed with another secret: give it the DOUYA_CLUSTER_SECRET of the others, or find out who else writes to etcd";
 
 /** What an instance says of itself. */
 export interface Instance {
@@ -39,15 +49,27 @@ export interface EtcdRegistry extends Registry {
   stop(): Promise<void>;
 }
 
+interface RegistryOptions {
+  prefix: string;
+  /** Of the processes of one installation. Who has it not cannot have calls sent to them. */
+  secret: string;
+  /** Whether announcements without a signature are believed, as those of versions before there was one. */
+  unsigned?: boolean;
+  log: Logger;
+}
+
 /**
  * Instances at `<prefix>services/<module>/<instance>`, each under a lease of 5 s. While etcd is away the last known ones
- * stay; an instance whose lease was lost announces itself again.
+ * stay; an instance whose lease was lost announces itself again. Calls carry tokens and passwords, so each announcement is
+ * signed with the secret: what somebody else has written is left out.
  */
 export function etcdRegistry(
   etcd: EtcdClient,
-  { prefix: root, log }: { prefix: string; log: Logger },
+  { prefix: root, secret, unsigned = false, log }: RegistryOptions,
 ): EtcdRegistry {
   const prefix = `${root}services/`;
+  const signer = signerOf(secret, "places of services");
+  const maySay = nowAndThen();
   const changes = new EventEmitter();
   changes.setMaxListeners(0);
   const leases = new Set<EtcdLease>();
@@ -60,14 +82,33 @@ export function etcdRegistry(
     known = new Map();
     for (const [name, value] of watched.entries()) {
       const [module] = name.split("/") as [string];
-      const endpoint = endpointIn(value);
-      // Whoever may write here may send our calls elsewhere, but not end the process.
+      const endpoint = endpointIn(name, value);
       if (!endpoint) continue;
       if (!known.has(module)) known.set(module, new Map());
       known.get(module)!.set(endpoint.address, endpoint);
     }
     for (const module of new Set([...before.keys(), ...known.keys()]))
       if (textOf(before.get(module)) !== textOf(known.get(module))) changes.emit(module);
+  }
+
+  /** Where an instance is; undefined, and named in the log, for what cannot be used. */
+  function endpointIn(name: string, value: string): Endpoint | undefined {
+    const { address, colour, signature } = instanceIn(value) ?? {};
+    const at = typeof address === "string" ? address.slice(0, maxShown) : undefined;
+    const leaveOut = (why: string) => {
+      if (maySay(`${name} ${why}`)) log.warn({ name: name.slice(0, maxShown), address: at }, why);
+      return undefined;
+    };
+    if (typeof address !== "string" || !isHostAndPort(address)) return leaveOut(noAddress);
+    const endpoint = {
+      address,
+      colour: typeof colour === "string" && isColour(colour) ? colour : undefined,
+    };
+    const isOurs =
+      typeof signature === "string"
+        ? signer.isSigned(signedText(name, endpoint), signature)
+        : unsigned && signature === undefined;
+    return isOurs ? endpoint : leaveOut(signature === undefined ? notSigned : notOurs);
   }
 
   return {
@@ -82,7 +123,10 @@ export function etcdRegistry(
       },
     }),
     register({ id, modules, ...told }) {
-      const value = bytesOf(JSON.stringify(told));
+      const announced = (module: string) => {
+        const signature = signer.sign(signedText(`${module}/${id}`, told));
+        return bytesOf(JSON.stringify({ ...told, signature }));
+      };
       const lease = holdLease(etcd, {
         ttlS: leaseS,
         log,
@@ -90,7 +134,7 @@ export function etcdRegistry(
           const success = modules.map((module) => ({
             request: {
               case: "requestPut" as const,
-              value: { key: bytesOf(`${prefix}${module}/${id}`), value, lease: granted },
+              value: { key: bytesOf(`${prefix}${module}/${id}`), value: announced(module), lease: granted },
             },
           }));
           await etcd.call(KV.method.txn, { success });
@@ -107,7 +151,7 @@ export function etcdRegistry(
       for (const value of watched.entries().values()) {
         const told = instanceIn(value);
         const print = told?.secretPrint;
-        if (typeof print === "string" && print !== secretPrint) return endpointIn(value)?.address;
+        if (typeof print === "string" && print !== secretPrint) return String(told?.address);
       }
       return undefined;
     },
@@ -117,14 +161,13 @@ export function etcdRegistry(
 
 const textOf = (instances = new Map<string, Endpoint>()): string => JSON.stringify([...instances]);
 
-function endpointIn(value: string): Endpoint | undefined {
-  const { address, colour } = instanceIn(value) ?? {};
-  if (typeof address !== "string" || !isHostAndPort(address)) return undefined;
-  return { address, colour: typeof colour === "string" && isColour(colour) ? colour : undefined };
+/** What is signed of an instance: its name is `<module>/<id>`. */
+function signedText(name: string, { address, colour }: Endpoint): string {
+  return JSON.stringify([name, address, colour ?? null]);
 }
 
 /** What an instance says, or whoever else can write there. */
-function instanceIn(value: string): { [Field in keyof Instance]?: unknown } | undefined {
+function instanceIn(value: string): { [Field in keyof Instance | "signature"]?: unknown } | undefined {
   try {
     return JSON.parse(value) ?? undefined;
   } catch {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -12,9 +12,11 @@ let dir: string;
 let ports: [number, number];
 let pair: PostgresPair;
 let processes: ClusterProcess[] = [];
+let said: string[] = [];
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), `douya-test-${process.pid}-`));
+  said = [];
   ports = (await freePorts(2)) as [number, number];
   pair = await startPostgresPair({
     dir,
@@ -23,7 +25,7 @@ beforeEach(async () => {
     changed: (now) => {
       processes = now;
     },
-    say: () => {},
+    say: (sentence) => said.push(sentence),
   });
 });
 afterEach(async () => {
@@ -49,4 +51,18 @@ test("a promotion that fails is tried again until the replica is the primary", a
   process.kill(replica.pid, "SIGCONT");
   await expect.poll(() => isWritable(1)).toBe(true);
   await expect.poll(() => find("postgres-replica")?.name).toBe("postgres-1");
+});
+
+test("what keeps a server from starting is said, once, until it is mended", async () => {
+  const [primary, replica] = [find("postgres-primary"), find("postgres-replica")];
+  const file = join(dir, "postgres-1", "postgres", "PG_VERSION");
+  const right = await readFile(file);
+  await writeFile(file, "9.6\n");
+  for (const { pid } of [replica, primary]) process.kill(pid, "SIGKILL");
+  const causes = () => said.filter((sentence) => sentence.includes("tried again: "));
+  await expect.poll(causes).toHaveLength(1);
+  expect(causes()[0]).toContain("9.6");
+  await writeFile(file, right);
+  await expect.poll(() => isWritable(0)).toBe(true);
+  expect(causes()).toHaveLength(1);
 });

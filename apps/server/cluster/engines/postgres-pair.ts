@@ -12,6 +12,8 @@ import type { ClusterProcess } from "../cluster-record.ts";
 import { killWithChildren } from "../kill-with-children.ts";
 
 const lookMs = 250;
+/** A look that fails is repeated after twice as long each time, up to this. */
+const longestLookMs = 10_000;
 /** A primary that answers nothing for so long is ended, and its replica takes over. */
 const silentMs = 10_000;
 /** Writes wait so long for a replica that is away; then they go on without it. */
@@ -167,8 +169,8 @@ export async function startPostgresPair({
     if (server) await killWithChildren(server.pid);
     servers[old] = undefined;
     if (!state.synchronous || isDown(next)) {
-      say(`${nameOf(old)} ended without a replica that has all of it; starting it again`);
       await start(old);
+      say(`${nameOf(old)} ended without a replica that has all of it; it was started again`);
       return;
     }
     promoted = false;
@@ -182,7 +184,7 @@ export async function startPostgresPair({
   let answeredMs = Date.now();
   let followingSinceMs = Date.now();
   let promoted = false;
-  let stopped = false;
+  const stopping = new AbortController();
 
   async function look(): Promise<void> {
     if (isDown(state.primary)) return failOver();
@@ -221,9 +223,21 @@ export async function startPostgresPair({
   for (const deadline = Date.now() + followMs; Date.now() < deadline && !state.synchronous; ) await look();
 
   const watching = (async () => {
-    while (!stopped) {
-      await look().catch((error) => log.warn({ err: error }, "PostgreSQL is looked after again in a moment"));
-      await delay(lookMs);
+    let pauseMs = lookMs;
+    /** Causes that were told since all was well last: they may alternate. */
+    const told = new Set<string>();
+    while (!stopping.signal.aborted) {
+      try {
+        await look();
+        pauseMs = lookMs;
+        told.clear();
+      } catch (error) {
+        const { message } = error as Error;
+        if (!told.has(message)) say(`PostgreSQL is not as it must be, and is tried again: ${message}`);
+        told.add(message);
+        pauseMs = Math.min(2 * pauseMs, longestLookMs);
+      }
+      await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
   })();
 
@@ -234,7 +248,7 @@ export async function startPostgresPair({
     url: at(hosts.join(",")),
     urls: hosts.map(at),
     async stop() {
-      stopped = true;
+      stopping.abort();
       await watching;
       // The replica first: it has then all that the primary acknowledged, and the primary waits for nobody.
       for (const i of [other(), state.primary]) {
