@@ -1,14 +1,19 @@
 import type { FastifyInstance } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
-import type { GatewayClients } from "../gateway-calls.ts";
+import type { GatewayContext } from "../gateway-context.ts";
 import { masterPlaylist, rungPlaylist } from "./hls-playlists.ts";
 import { storyboardTrack } from "./storyboard-track.ts";
 
-const neverKept = { "cache-control": "no-cache", "x-content-type-options": "nosniff" };
+const usual = { "cache-control": "no-cache", "x-content-type-options": "nosniff" };
 
 /** Playlists of a video's rungs, and the track of its storyboard. They are gone with the video, so nobody keeps them without asking again. */
-export async function hlsRoutes(app: FastifyInstance, video: GatewayClients["video"]): Promise<void> {
+export async function hlsRoutes(
+  app: FastifyInstance,
+  { video, mediaUrl }: Pick<GatewayContext, "video" | "mediaUrl">,
+): Promise<void> {
+  // Our own pages read them from elsewhere then.
+  const neverKept = { ...usual, ...(mediaUrl && { "access-control-allow-origin": "*" }) };
   app.route<{ Params: { videoId: string; playlist: string } }>({
     method: ["GET", "HEAD"],
     url: "/media/hls/:videoId/:playlist",

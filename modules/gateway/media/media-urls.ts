@@ -19,11 +19,18 @@ export interface MediaUrls {
   background(user: { id: string; backgroundKey: string }): string;
 }
 
-/** URLs for one viewer, or for a guest. */
-export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string | undefined): MediaUrls {
-  const blob = (key: BlobKey) => `${origin}/media/${key}`;
+/** URLs for one viewer, or for a guest. What is for everybody may be loaded from elsewhere: `openOrigin`. */
+export function mediaUrls(
+  origin: string,
+  signed: SignedMedia,
+  viewerId: string | undefined,
+  openOrigin = origin,
+): MediaUrls {
+  const blob = (key: BlobKey) => `${openOrigin}/media/${key}`;
   const ofVideo: MediaUrls["ofVideo"] = (video, key) =>
-    isOpen(video) ? blob(key) : blob(key) + signed.queryFor(key, { videoId: video.id, viewerId });
+    isOpen(video)
+      ? blob(key)
+      : `${origin}/media/${key}${signed.queryFor(key, { videoId: video.id, viewerId })}`;
   return {
     origin,
     ofVideo,
@@ -33,13 +40,13 @@ export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string 
       return `${origin}/media/${path}${named ? signed.queryFor(path, { videoId: video.id, viewerId }) : ""}`;
     },
     hls: (video) =>
-      isOpen(video) && video.renditions.length > 0 ? `${origin}/media/hls/${video.id}/master.m3u8` : null,
+      isOpen(video) && video.renditions.length > 0 ? `${openOrigin}/media/hls/${video.id}/master.m3u8` : null,
     storyboard: (video) =>
-      isOpen(video) && video.hasStoryboard ? `${origin}/media/hls/${video.id}/storyboard.vtt` : null,
+      isOpen(video) && video.hasStoryboard ? `${openOrigin}/media/hls/${video.id}/storyboard.vtt` : null,
     avatar: (user) =>
-      user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
+      user.avatarKey ? blob(user.avatarKey) : `${openOrigin}/media/default/avatar/${user.id}.png`,
     background: (user) =>
-      user.backgroundKey ? blob(user.backgroundKey) : `${origin}/media/default/background/${user.id}.png`,
+      user.backgroundKey ? blob(user.backgroundKey) : `${openOrigin}/media/default/background/${user.id}.png`,
   };
 }
 
@@ -57,7 +64,7 @@ export function isPublic(visibility: Visibility): boolean {
 
 /**
  * Whether the client loads files from the origin where it found the API, whichever of our names that was: our own
- * page may load only from its origin. It sends `douya-urls: paths`.
+ * page may load only from its origin, and from DOUYA_MEDIA_URL. It sends `douya-urls: paths`.
  */
 export function wantsPaths(request: FastifyRequest): boolean {
   return request.headers["douya-urls"] === "paths";
