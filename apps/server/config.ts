@@ -595,7 +595,7 @@ function timeZone(value: string): string {
 }
 
 function mediaUrl(value: string): string {
-  if (value && !/^https?:\/\/[\w.:[\]-]+(\/[\w.~-]+)*$/.test(value))
+  if (value && !(/^https?:\/\/[\w.:[\]-]+(\/[\w.~-]+)*$/.test(value) && URL.canParse(value)))
     throw new Error("must be like https://cdn.example.org or https://example.org/cdn, without / at its end");
   return value && new URL(value).href.replace(/\/$/, "");
 }

@@ -1,5 +1,5 @@
 import { type Api, isTransient, take } from "../api/client.ts";
-import { asProblem, problemOf } from "../api/problem.ts";
+import { asProblem, Problem, problemOf } from "../api/problem.ts";
 import type { BrowserStorage } from "../shell/browser-storage.ts";
 import {
   LAST_SILENCE_MS,
@@ -107,7 +107,7 @@ async function send(
         await complete(begun.id, { session, signal });
         return begun.id;
       }
-      if (arrived) fruitless = tries = 0;
+      if (arrived) fruitless = refusals = tries = 0;
       else if (++fruitless > (s3.isReached ? MAX_FRUITLESS : MAX_UNREACHED)) {
         outOfReach = !s3.isReached;
         return null;
@@ -121,7 +121,10 @@ async function send(
       if (status === 404 && !isWhole) upload.keep(null);
       else if (status === 0) onWaiting(!isWhole);
       else if (reason === "UPLOAD_PARTS_WRONG") isWhole = false;
-      else if (!MENDED.has(status) && !(isTransient(problem) && ++refusals <= MAX_REFUSALS)) {
+      else if (isTransient(problem)) {
+        // What has arrived is there when the person tries again.
+        if (++refusals > MAX_REFUSALS) throw problem;
+      } else if (!MENDED.has(status) || reason === "LOGIN_REQUIRED") {
         upload.keep(null);
         throw problem;
       }
@@ -213,13 +216,15 @@ function put(
 
 /** The server looks at the whole file, which takes longer than other requests may. */
 async function complete(id: string, { session, signal }: Pick<Options, "session" | "signal">): Promise<void> {
-  const ask = async (token: string | null) =>
-    fetch(`/api/v1/uploads/direct/${id}/complete`, {
+  const ask = async (token: string | null) => {
+    if (!token) throw new Problem(401, { reason: "LOGIN_REQUIRED" });
+    return fetch(`/api/v1/uploads/direct/${id}/complete`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
       body: "{}",
       signal: AbortSignal.any([signal, AbortSignal.timeout(LAST_SILENCE_MS)]),
     });
+  };
   const token = await session.accessToken();
   let answer = await ask(token);
   if (answer.status === 401) answer = await ask(await session.renew(token));
