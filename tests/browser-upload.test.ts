@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { en } from "#apps/web/src/i18n/en.ts";
 import { browsing, loggedIn } from "./harness/browser.ts";
-import { freshClip } from "./harness/clips.ts";
+import { largeClip } from "./harness/clips.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
+import { lineTo } from "./harness/line.ts";
 import { scenario } from "./harness/scenario.ts";
 
 const server = scenario("all");
@@ -12,55 +11,11 @@ const browser = browsing();
 const clipBytes = 8_000_000;
 const cutAfterBytes = 3_000_000;
 
-/** A clip with an empty box at its end, which players pass over. */
-function largeClip(bytes = clipBytes): Buffer<ArrayBuffer> {
-  const clip = Buffer.from(freshClip());
-  const box = Buffer.alloc(bytes - clip.length);
-  box.writeUInt32BE(box.length, 0);
-  box.write("free", 4);
-  return Buffer.concat([clip, box]);
-}
-
-/** A way to the server that is cut in the middle of the first large file, and takes no connection until it is mended. */
-async function line(origin: string) {
-  const { hostname: host, port } = new URL(origin);
-  const sockets = new Set<Socket>();
-  let down = false;
-  let wasCut = false;
-  const way = createServer((client) => {
-    if (down) return void client.destroy();
-    const onward = connect({ host, port: Number(port) });
-    for (const socket of [client, onward]) {
-      sockets.add(socket);
-      socket.on("error", () => {});
-      socket.on("close", () => {
-        for (const one of [client, onward]) one.destroy();
-        sockets.delete(socket);
-      });
-    }
-    client.pipe(onward).pipe(client);
-    client.on("data", () => {
-      if (wasCut || client.bytesRead < cutAfterBytes) return;
-      down = wasCut = true;
-      for (const socket of sockets) socket.destroy();
-    });
-  }).listen(0, "127.0.0.1");
-  await once(way, "listening");
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    way.close();
-  });
-  return {
-    origin: `http://127.0.0.1:${(way.address() as AddressInfo).port}`,
-    mend() {
-      down = false;
-    },
-  };
-}
-
 test("an upload whose line is cut says so, and goes on by itself where it was", async () => {
   const ada = await server.register();
-  const way = await line(server.origin);
+  const way = await lineTo(server.origin);
+  onTestFinished(way.close);
+  way.cutAfter(cutAfterBytes);
   const { username, password } = ada;
   const session = body(
     await send<Schemas["Session"]>("POST", `${way.origin}/api/v1/sessions`, { json: { username, password } }),
@@ -83,7 +38,7 @@ test("an upload whose line is cut says so, and goes on by itself where it was", 
   await page.goto("/upload");
   await page
     .locator("input[type=file]")
-    .setInputFiles({ name: "train.mp4", mimeType: "video/mp4", buffer: largeClip() });
+    .setInputFiles({ name: "train.mp4", mimeType: "video/mp4", buffer: largeClip(clipBytes) });
   await page.getByText(en.waitingForLine).waitFor();
   way.mend();
   await page.getByLabel(en.titleLabel).fill("From the train");

@@ -123,6 +123,7 @@ describe("douya on the command line", () => {
     ["DOUYA_MAX_UPLOAD_MB", "-1"],
     ["DOUYA_MAX_VIDEO_SECONDS", "0"],
     ["DOUYA_PUBLIC_URL", "example.org/path"],
+    ["DOUYA_MEDIA_URL", "https://cdn.example.org/"],
     ["DOUYA_TRUST_PROXY", "true"],
     ["DOUYA_TRUST_PROXY", "10.0.0.0/33"],
     ["DOUYA_LOG_LEVEL", "loud"],

@@ -1,13 +1,16 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { en } from "#apps/web/src/i18n/en.ts";
 import type { S3Client } from "#platform/s3/s3-client.ts";
 import { withS3 } from "#platform/testing/private-ceph.ts";
 import { queryOnce } from "#platform/testing/query-once.ts";
-import { freshClip } from "./harness/clips.ts";
+import { browsing, loggedIn, type Visitor } from "./harness/browser.ts";
+import { freeBox, freshClip, largeClip } from "./harness/clips.ts";
 import { type Deployment, deploy, shapes } from "./harness/deployment.ts";
 import { body, type Schemas, send } from "./harness/http-client.ts";
+import { type Line, lineTo } from "./harness/line.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -15,14 +18,7 @@ import { until } from "./harness/within.ts";
 type Video = Schemas["Video"];
 
 const ceph = withS3();
-
-/** A part of an MP4 that players skip. */
-function freeBox(bytes: number): Buffer {
-  const box = Buffer.alloc(bytes);
-  box.writeUInt32BE(bytes, 0);
-  box.write("free", 4, "latin1");
-  return box;
-}
+const browser = browsing();
 
 /** Not of a cluster, whose processes share a folder. */
 describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s", (shape) => {
@@ -31,15 +27,21 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
   let apart: string;
   let env: Record<string, string>;
   let client: S3Client;
+  /** From browsers and apps to the S3, which they know by its address alone. */
+  let line: Line;
+  let letIn: (origin: string) => Promise<void>;
   const server = scenarioOf(() => deployment);
   beforeAll(async () => {
     if (!ceph()) return;
     const own = await ceph().bucket();
     client = own.client;
+    letIn = own.letIn;
+    line = await lineTo(own.endpoint);
     env = {
       DOUYA_CLUSTER_SECRET: "a secret of this test, which is long enough",
       DOUYA_BLOBS: "s3",
       DOUYA_S3_ENDPOINT: own.endpoint,
+      DOUYA_S3_PUBLIC_ENDPOINT: line.origin,
       DOUYA_S3_BUCKET: own.bucket,
       DOUYA_S3_ACCESS_KEY: own.accessKey,
       DOUYA_S3_SECRET_KEY: own.secretKey,
@@ -50,6 +52,7 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
   });
   afterAll(async () => {
     await deployment?.remove();
+    line?.close();
     if (apart) await rm(apart, { recursive: true, force: true });
   });
 
@@ -59,9 +62,10 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
   }
 
   /** A command beside the running processes. */
-  async function blobs(args: string[], more: Record<string, string>) {
+  const blobs = (args: string[], more: Record<string, string>) => command(["blobs", ...args], more);
+  async function command(args: string[], more: Record<string, string>) {
     const own = { DOUYA_DATA: deployment.dataDir, DOUYA_DATABASE_URL: deployment.databaseUrl };
-    const program = startProgram(["blobs", ...args], { ...env, ...own, ...more });
+    const program = startProgram(args, { ...env, ...own, ...more });
     const { code } = await program.ended;
     return { code, answer: program.answer() };
   }
@@ -124,8 +128,17 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
     await expectPlays(ada, location.split("/").at(-1)!);
   });
 
+  /** What is in the bucket beside blobs, uploads in parts among it. */
+  async function unfinished() {
+    const found = [];
+    for (const prefix of ["direct/", "staging/"])
+      for await (const { key } of client.list(prefix)) found.push(key);
+    for await (const { key } of client.unfinished()) found.push(key);
+    return found;
+  }
+
   describe("a file that its sender puts straight into the S3", () => {
-    type Begun = { id: string; partBytes: number; parts: { number: number; url: string }[] };
+    type Begun = Schemas["DirectUpload"];
     type Refused = { reason: string };
 
     const begin = async (person: Person, file: Buffer) =>
@@ -147,14 +160,6 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
     }
     const complete = <T = Schemas["Upload"]>(person: Person, id: string, etags: string[]) =>
       person.post<T>(`/uploads/direct/${id}/complete`, { json: { etags } });
-    /** What is in the bucket beside blobs, uploads in parts among it. */
-    async function unfinished() {
-      const found = [];
-      for (const prefix of ["direct/", "staging/"])
-        for await (const { key } of client.list(prefix)) found.push(key);
-      for await (const { key } of client.unfinished()) found.push(key);
-      return found;
-    }
 
     test("is published and played; completing it again answers the same", async () => {
       const ada = await server.register();
@@ -167,6 +172,28 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       await expectPlays(ada, begun.id);
       expect(body(await complete(ada, begun.id, etags), 200)).toEqual(upload);
       expect(await unfinished()).toEqual([]);
+    });
+
+    test("can be gone on with by whoever asks how far it is, and completed without etags", async () => {
+      const [ada, eve] = [await server.register(), await server.register()];
+      const clip = largeClip(20_000_000);
+      const begun = await begin(ada, clip);
+      expect(begun.parts.map(({ sent }) => sent)).toEqual([false, false, false]);
+      const some = await put({ ...begun, parts: [begun.parts[0]!, begun.parts[2]!] }, clip);
+      expect(some).toHaveLength(2);
+      const ask = async () => body(await ada.get<Begun>(`/uploads/direct/${begun.id}`), 200);
+      const again = await ask();
+      expect(again).toMatchObject({ id: begun.id, partBytes: begun.partBytes, expiresAt: begun.expiresAt });
+      expect(again.parts.map(({ sent }) => sent)).toEqual([true, false, true]);
+      expect((await eve.get(`/uploads/direct/${begun.id}`)).status).toBe(404);
+      const completeIt = () => ada.post<Refused>(`/uploads/direct/${begun.id}/complete`, { json: {} });
+      expect((await completeIt()).body.reason).toBe("UPLOAD_PARTS_WRONG");
+      await put({ ...again, parts: [again.parts[1]!] }, clip);
+      expect((await completeIt()).status).toBe(200);
+      expect((await ask()).parts).toEqual([]);
+      expect((await completeIt()).status).toBe(200);
+      await expectPlays(ada, begun.id);
+      expect(body(await ada.get<{ directUploads: boolean }>("/me/storage"), 200).directUploads).toBe(true);
     });
 
     test("is taken over also when whoever completes it hangs up", async () => {
@@ -275,6 +302,117 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       await until("they are gone", async () => (await unfinished()).length === 0);
     });
   });
+
+  // Declared only where they run: in CI a skipped test counts as failed.
+  if (shape === "all")
+    describe("a page that uploads", () => {
+      /** Four parts, of which three are sent at once: when so much has gone, one of them has arrived. */
+      const fileBytes = 30_000_000;
+      const cutAfterBytes = 26_000_000;
+
+      async function visit() {
+        const ada = await server.register();
+        const visitor = await browser.visit(server.origin, "desk", loggedIn(server.origin, ada.session));
+        visitor.expectOrigin(line.origin);
+        visitor.expectComplaint(/net::ERR_/);
+        // Nobody has sent this file before.
+        visitor.expectStatus(404);
+        const sent: string[] = [];
+        visitor.page.on("request", (request) => {
+          const { origin, pathname, searchParams } = new URL(request.url());
+          if (request.method() === "PUT") sent.push(`part ${searchParams.get("partNumber")}`);
+          if (origin === server.origin && /^\/api\/v1\/uploads(\/tus.*)?$/.test(pathname)) sent.push("to us");
+        });
+        return { ada, visitor, sent };
+      }
+      async function choose({ page }: Visitor, file: string) {
+        await page.goto("/upload");
+        await page.locator("input[type=file]").setInputFiles(file);
+      }
+      async function largeFile(): Promise<string> {
+        const path = join(await mkdtemp(join(tmpdir(), "douya-clip-")), "phone.mp4");
+        onTestFinished(() => rm(join(path, ".."), { recursive: true }));
+        await writeFile(path, largeClip(fileBytes));
+        return path;
+      }
+      async function publish({ page }: Visitor) {
+        await page.getByLabel(en.titleLabel).fill("Straight there");
+        await page.getByText(en.sent, { exact: true }).first().waitFor();
+        await page.getByRole("button", { name: en.publish, exact: true }).click();
+        await page.getByText(en.publishedTitle).waitFor();
+      }
+      /** How often the page has begun to send it. */
+      const countOf = (sent: string[], part: number) => sent.filter((one) => one === `part ${part}`).length;
+
+      test("puts its parts into the S3, says when the line is cut, and goes on with what has not arrived", async () => {
+        await letIn(server.origin);
+        const { visitor, sent } = await visit();
+        const [before, others] = [line.sentBytes(), await unfinished()];
+        line.cutAfter(cutAfterBytes);
+        await choose(visitor, await largeFile());
+        await visitor.page.getByText(en.waitingForLine).waitFor();
+        line.mend();
+        await publish(visitor);
+        expect(sent).not.toContain("to us");
+        expect(line.sentBytes() - before).toBeGreaterThan(fileBytes);
+        expect([1, 2, 3].some((part) => countOf(sent, part) === 1)).toBe(true);
+        expect([1, 2, 3, 4].some((part) => countOf(sent, part) === 2)).toBe(true);
+        expect(await unfinished()).toEqual(others);
+      });
+
+      test("goes on with what has not arrived when it was loaded again and the same file is chosen", async () => {
+        await letIn(server.origin);
+        const { visitor, sent } = await visit();
+        const file = await largeFile();
+        line.cutAfter(cutAfterBytes);
+        await choose(visitor, file);
+        await visitor.page.getByText(en.waitingForLine).waitFor();
+        const before = line.sentBytes();
+        line.mend();
+        sent.length = 0;
+        await choose(visitor, file);
+        await publish(visitor);
+        expect(sent).not.toContain("to us");
+        expect(line.sentBytes() - before).toBeLessThan(fileBytes);
+        expect([1, 2, 3, 4].some((part) => countOf(sent, part) === 0)).toBe(true);
+      });
+
+      test("and is cancelled leaves nothing in the S3", async () => {
+        await letIn(server.origin);
+        const [{ visitor }, others] = [await visit(), await unfinished()];
+        line.cutAfter(cutAfterBytes);
+        onTestFinished(line.mend);
+        await choose(visitor, await largeFile());
+        await visitor.page.getByText(en.waitingForLine).waitFor();
+        expect(await unfinished()).toHaveLength(others.length + 1);
+        await visitor.page.getByRole("button", { name: en.cancelUpload }).click();
+        await until("it is gone", async () => (await unfinished()).length === others.length);
+      });
+
+      test("but is not let into the S3 sends its file to us instead", async () => {
+        await letIn("https://elsewhere.example.org");
+        const [{ visitor, sent }, others] = [await visit(), await unfinished()];
+        visitor.expectComplaint(/blocked by CORS policy/);
+        await choose(visitor, await largeFile());
+        await publish(visitor);
+        expect(sent).toContain("to us");
+        expect(await unfinished()).toEqual(others);
+      });
+
+      test("is what douya doctor looks at, and it says how to let it in", async () => {
+        const ask = async () =>
+          (await command(["doctor"], { DOUYA_PUBLIC_URL: "https://videos.example.org" })).answer;
+        const secure = await ask();
+        expect(secure).toContain("Set DOUYA_S3_PUBLIC_ENDPOINT to an https:// address");
+        const port = new URL(server.origin).port;
+        const asked = async () => (await command(["doctor"], { DOUYA_PORT: port })).answer;
+        const ours = `http://localhost:${port}`;
+        await letIn("https://elsewhere.example.org");
+        expect(await asked()).toContain(`"AllowedOrigins":["${ours}"],"AllowedMethods":["PUT"]`);
+        await letIn(ours);
+        expect(await asked()).toContain(`pages of ${ours} put files straight into `);
+      });
+    });
 
   test("a deleted video is gone from the S3", async () => {
     const ada = await server.register();

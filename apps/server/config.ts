@@ -34,6 +34,18 @@ const keys = {
     "What links begin with, https://example.org; empty: what the visitor asked for.",
     url,
   ),
+  mediaUrl: key(
+    "DOUYA_MEDIA_URL",
+    "",
+    "What the URLs of public videos and pictures begin with: a CDN in front of DOUYA_PUBLIC_URL, https://cdn.example.org or https://example.org/cdn; empty: as other links do.",
+    mediaUrl,
+  ),
+  mediaCacheSeconds: key(
+    "DOUYA_MEDIA_CACHE_SECONDS",
+    "10",
+    "How long what is at DOUYA_MEDIA_URL may keep a file before it asks whether it is still public; 0: it asks each time.",
+    (value) => (value === "0" ? 0 : whole(value)),
+  ),
   limits: key("DOUYA_LIMITS", "on", "Rate limits; off for load tests only.", onOff),
   timeZone: key(
     "DOUYA_TZ",
@@ -79,6 +91,12 @@ const keys = {
     "Address of an S3, without the bucket: https://s3.example.org.",
     url,
   ),
+  s3PublicEndpoint: key(
+    "DOUYA_S3_PUBLIC_ENDPOINT",
+    "",
+    "Address of that S3 for browsers and apps, where it is another one; empty: DOUYA_S3_ENDPOINT.",
+    url,
+  ),
   s3Bucket: key("DOUYA_S3_BUCKET", "", "The bucket, which is for this installation alone.", s3Bucket),
   s3Region: key("DOUYA_S3_REGION", "us-east-1", "The region that requests to S3 are signed for.", text),
   s3AccessKey: key("DOUYA_S3_ACCESS_KEY", "", "The name of the key to S3.", text, true),
@@ -92,7 +110,7 @@ const keys = {
   s3Redirect: key(
     "DOUYA_S3_REDIRECT",
     "off",
-    "on: files are loaded from S3 itself by redirects to short-lived URLs, so DOUYA_S3_ENDPOINT must be reachable for everybody.",
+    "on: files are loaded from S3 itself by redirects to short-lived URLs, so DOUYA_S3_PUBLIC_ENDPOINT must be reachable for everybody.",
     onOff,
   ),
   databaseUrl: key(
@@ -583,6 +601,12 @@ function timeZone(value: string): string {
   } catch {
     throw new Error("must be a time zone like Asia/Shanghai");
   }
+}
+
+function mediaUrl(value: string): string {
+  if (value && !(/^https?:\/\/[\w.:[\]-]+(\/[\w.~-]+)*$/.test(value) && URL.canParse(value)))
+    throw new Error("must be like https://cdn.example.org or https://example.org/cdn, without / at its end");
+  return value && new URL(value).href.replace(/\/$/, "");
 }
 
 function url(value: string): string {

@@ -94,6 +94,7 @@ export function s3Options(config: Config): S3Options {
   if (missing.length > 0) throw refusal("STORE_SETTINGS_MISSING", { settings: missing.join(", ") });
   return {
     endpoint: config.s3Endpoint,
+    publicEndpoint: config.s3PublicEndpoint,
     region: config.s3Region,
     bucket: config.s3Bucket,
     accessKey: config.s3AccessKey,

@@ -54,14 +54,18 @@ export const table: Record<string, ModuleEntry> = {
     pullFollowers: feedPullFollowers,
     maxSources: feedMaxSources,
   })),
-  gateway: entry(gatewayModule, ({ publicUrl, maxUploadBytes, quotaBytes, timeZone, clusterSecret }) => ({
-    publicUrl,
-    maxUploadBytes,
-    quotaBytes,
-    timeZone,
-    webDir,
-    secret: clusterSecret,
-  })),
+  gateway: entry(
+    gatewayModule,
+    ({
+      publicUrl,
+      mediaUrl,
+      mediaCacheSeconds,
+      maxUploadBytes,
+      quotaBytes,
+      timeZone,
+      clusterSecret: secret,
+    }) => ({ publicUrl, mediaUrl, mediaCacheSeconds, maxUploadBytes, quotaBytes, timeZone, webDir, secret }),
+  ),
 };
 
 /**

@@ -31,11 +31,15 @@ export interface GatewayContext {
   blobs: BlobStore;
   cookie: SessionCookie;
   publicUrl: string;
+  /** What the URLs of public files begin with; empty: what others do. */
+  mediaUrl: string;
   signed: SignedMedia;
   urlsFor(request: FastifyRequest): MediaUrls;
 }
 
-export function urlsFor(publicUrl: string, signed: SignedMedia): GatewayContext["urlsFor"] {
-  return (request) =>
-    mediaUrls(wantsPaths(request) ? "" : originOf(request, publicUrl), signed, request.identity?.userId);
+export function urlsFor(publicUrl: string, mediaUrl: string, signed: SignedMedia): GatewayContext["urlsFor"] {
+  return (request) => {
+    const origin = wantsPaths(request) ? "" : originOf(request, publicUrl);
+    return mediaUrls(origin, signed, request.identity?.userId, mediaUrl || origin);
+  };
 }

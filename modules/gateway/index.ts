@@ -30,6 +30,10 @@ import { webClient } from "./web/web-client.ts";
 export interface GatewayConfig {
   /** The start of URLs in answers; empty: the host of the request. */
   publicUrl: string;
+  /** Where a CDN in front of us is, for public files; empty: there is none. */
+  mediaUrl: string;
+  /** How long it may keep one without asking. */
+  mediaCacheSeconds: number;
   maxUploadBytes: number;
   /** What a person may keep; 0: no limit. */
   quotaBytes: number;
@@ -90,9 +94,10 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       admit: createAdmit(protect, auth),
       blobs,
       signed,
-      urlsFor: urlsFor(config.publicUrl, signed),
+      urlsFor: urlsFor(config.publicUrl, config.mediaUrl, signed),
       cookie: sessionCookie(config.publicUrl),
       publicUrl: config.publicUrl,
+      mediaUrl: config.mediaUrl,
     };
     return {
       handlers: {},
@@ -117,12 +122,13 @@ export const gatewayModule = defineModule<GatewayConfig>()({
         await app.register((scope) => classicApi(scope, classicContext, config), {
           prefix: "/douyin",
         });
-        await app.register((scope) =>
-          mediaRoutes(scope, context, { parts, validity, secret: config.secret, log }),
-        );
+        await app.register((scope) => mediaRoutes(scope, context, { ...config, parts, validity, log }));
         await app.register((scope) => hlsRoutes(scope, context));
         await app.register((scope) =>
-          webClient(scope, config.webDir, linkPreview(context, log), firstScreen(context, log)),
+          webClient(scope, config.webDir, linkPreview(context, log), firstScreen(context, log), {
+            ...(config.mediaUrl && { media: new URL(config.mediaUrl).origin }),
+            ...(blobs.direct && { uploads: blobs.direct.origin }),
+          }),
         );
       },
     };

@@ -162,6 +162,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
         addUpload: addUpload(uploadParts, ids),
         ...resumableUploads(resumables, uploadParts, ids),
         beginDirectUpload: direct.beginDirectUpload,
+        getDirectUpload: direct.getDirectUpload,
         completeDirectUpload: direct.completeDirectUpload,
         ...mediaJobs({ orders, jobs, blobs, uses: pipeline }),
         ...knownFiles(known, uploadParts, ids),

@@ -36,6 +36,8 @@ export interface AppendOptions {
 
 /** Partial files that their senders put in the store themselves, in parts, past us. */
 export interface DirectUploads {
+  /** Of the URLs of parts. */
+  origin: string;
   /** The name of such a file, which appears when it is completed. */
   name(): string;
   /** Begins one; what it answers is to be kept, for the calls that follow. */
@@ -46,9 +48,11 @@ export interface DirectUploads {
     begun: string,
     file: { sizeBytes: number; lifetimeMs: number },
   ): Promise<{ partBytes: number; urls: string[] }>;
+  /** The numbers of the parts that have come, from 1; undefined when all have and were put together. */
+  sent(name: string, begun: string): Promise<number[] | undefined>;
   /**
-   * Makes the parts, of which these are the ETags in their order, the partial file, out of reach of its sender. Repeated,
-   * it goes on where it was. Errors: UPLOAD_PARTS_WRONG, when they can be sent again; BODY_TOO_LARGE, when they are not
+   * Makes the parts, of which these are the ETags in their order (none: whatever they are), the partial file, out of reach
+   * of its sender. Repeated, it goes on where it was. Errors: UPLOAD_PARTS_WRONG, when they can be sent again; BODY_TOO_LARGE, when they are not
    * as long as announced.
    */
   complete(

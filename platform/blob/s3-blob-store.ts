@@ -231,6 +231,7 @@ export async function s3BlobStore(
       }
     },
     direct: {
+      origin: s3.publicOrigin,
       name: () => `${randomUUID()}.${direct}`,
       begin: (name) => s3.begin(directKey(name)),
       async parts(name, uploadId, { sizeBytes, lifetimeMs }) {
@@ -246,12 +247,19 @@ export async function s3BlobStore(
         );
         return { partBytes: bytes, urls: await Promise.all(urls) };
       },
-      async complete(name, uploadId, etags, sizeBytes, signal) {
+      sent: async (name, uploadId) =>
+        (await s3.parts(directKey(name), uploadId))?.map(({ number }) => number),
+      async complete(name, uploadId, given, sizeBytes, signal) {
         checkName(name);
         const key = directKey(name);
-        if (etags.length !== partsIn(sizeBytes).count) throw refusal("UPLOAD_PARTS_WRONG");
+        const { count } = partsIn(sizeBytes);
+        if (given.length > 0 && given.length !== count) throw refusal("UPLOAD_PARTS_WRONG");
         if ((await partsOf(name)).length === 0) {
-          await s3.complete(key, uploadId, [...etags]).catch((error) => {
+          const etags =
+            given.length > 0 ? [...given] : (await s3.parts(key, uploadId))?.map(({ etag }) => etag);
+          // Without any it is put together already.
+          if (etags && etags.length !== count) throw refusal("UPLOAD_PARTS_WRONG");
+          await s3.complete(key, uploadId, etags ?? []).catch((error) => {
             throw isWrongPart(error) ? refusal("UPLOAD_PARTS_WRONG") : error;
           });
           const found = await s3.sizeOf(key);

@@ -8,6 +8,8 @@ import { refusal } from "../errors/reasons.ts";
 export interface S3Options {
   /** https://s3.example.org, or https://example.org:9000. */
   endpoint: string;
+  /** The same S3 as browsers and apps reach it. */
+  publicEndpoint?: string;
   region: string;
   bucket: string;
   accessKey: string;
@@ -45,16 +47,16 @@ const silentMs = 20_000;
 /** Answers that are XML are small. */
 const maxXmlBytes = 4 * 1024 * 1024;
 
-export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathStyle }: S3Options) {
-  const base = new URL(endpoint);
-  if (!pathStyle) base.hostname = `${bucket}.${base.hostname}`;
-  const root = pathStyle ? `${base.origin}/${bucket}` : base.origin;
+export function s3Client(options: S3Options) {
+  const { endpoint, region, bucket, accessKey, secretKey } = options;
+  const root = bucketUrl(endpoint, options);
+  const publicRoot = bucketUrl(options.publicEndpoint || endpoint, options);
   /** Signing keys of the day. */
   const cache = new Map<string, ArrayBuffer>();
   const signing = { accessKeyId: accessKey, secretAccessKey: secretKey, region, service: "s3", cache };
 
-  function urlOf(key: string, query: Record<string, string> = {}): string {
-    const url = new URL(`${root}/${key}`);
+  function urlOf(key: string, query: Record<string, string> = {}, within = root): string {
+    const url = new URL(`${within}/${key}`);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     return url.href;
   }
@@ -157,6 +159,8 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
   }
 
   return {
+    /** Of the URLs that `presign` makes. */
+    publicOrigin: new URL(publicRoot).origin,
     sizeOf,
 
     async put(key: string, body: Buffer): Promise<void> {
@@ -250,6 +254,18 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
           throw error;
       });
     },
+    /** The parts that have come, in their order; undefined when there is no such upload in parts any more. */
+    async parts(key: string, uploadId: string): Promise<{ number: number; etag: string }[] | undefined> {
+      const xml = await ask("GET", key, { query: { uploadId } }).catch((error) => {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      });
+      return xml === undefined
+        ? undefined
+        : itemsIn(xml, "Part").map((part) => ({
+            number: Number(textIn(part, "PartNumber")),
+            etag: textIn(part, "ETag"),
+          }));
+    },
     async abort(key: string, uploadId: string): Promise<void> {
       const answer = await send("DELETE", key, { query: { uploadId } });
       await answer.body?.cancel();
@@ -276,7 +292,7 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
       query: Record<string, string> = {},
       sizeBytes?: number,
     ): Promise<string> {
-      const url = urlOf(key, { ...query, "X-Amz-Expires": String(forSeconds) });
+      const url = urlOf(key, { ...query, "X-Amz-Expires": String(forSeconds) }, publicRoot);
       const headers = sizeBytes === undefined ? {} : { "content-length": String(sizeBytes) };
       const signer = new AwsV4Signer({ ...signing, method, url, headers, signQuery: true, allHeaders: true });
       return (await signer.sign()).url.href;
@@ -288,6 +304,14 @@ export function s3Client({ endpoint, region, bucket, accessKey, secretKey, pathS
       if (answer.status === 404) throw unavailable(new S3Refusal(404, "<Code>NoSuchBucket</Code>"));
     },
   };
+}
+
+/** The bucket is the first part of the path or of the name of the host. */
+function bucketUrl(endpoint: string, { bucket, pathStyle }: S3Options): string {
+  const base = new URL(endpoint);
+  if (pathStyle) return `${base.origin}/${bucket}`;
+  base.hostname = `${bucket}.${base.hostname}`;
+  return base.origin;
 }
 
 /** What an S3 did not want to do. */

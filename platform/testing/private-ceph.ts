@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { AwsClient } from "aws4fetch";
 import { type S3Client, type S3Options, s3Client } from "#platform/s3/s3-client.ts";
 import { type EngineProcess, startEngine } from "./engine-process.ts";
 import { freePorts } from "./free-ports.ts";
@@ -15,8 +16,8 @@ export interface PrivateCeph {
   /** The S3 alone, which can be killed and started again. */
   gateway: EngineProcess;
   options(bucket: string): S3Options;
-  /** Makes a bucket of its own. */
-  bucket(): Promise<S3Options & { client: S3Client }>;
+  /** Makes a bucket of its own; `letIn` lets pages of one origin put files into it, and of no other. */
+  bucket(): Promise<S3Options & { client: S3Client; letIn(origin: string): Promise<void> }>;
   remove(): Promise<void>;
 }
 
@@ -113,7 +114,7 @@ rgw_thread_pool_size = 64
         const client = s3Client(own);
         // A bucket is made by a PUT of its own path.
         await client.put("", Buffer.alloc(0));
-        return { ...own, client };
+        return { ...own, client, letIn: (origin) => letIn(own, origin) };
       },
       remove,
     };
@@ -121,4 +122,14 @@ rgw_thread_pool_size = 64
     await remove();
     throw error;
   }
+}
+
+async function letIn({ endpoint, bucket, accessKey, secretKey, region }: S3Options, origin: string) {
+  const rule = `<AllowedOrigin>${origin}</AllowedOrigin><AllowedMethod>PUT</AllowedMethod>`;
+  const asker = new AwsClient({ accessKeyId: accessKey, secretAccessKey: secretKey, region, service: "s3" });
+  const { ok, status } = await asker.fetch(`${endpoint}/${bucket}?cors`, {
+    method: "PUT",
+    body: `<CORSConfiguration><CORSRule>${rule}</CORSRule></CORSConfiguration>`,
+  });
+  if (!ok) throw new Error(`the rule for other origins: ${status}`);
 }

@@ -51,6 +51,8 @@ export interface Visitor {
   readonly devtools: CDPSession;
   /** Allows this answer of the server here; any other one at or above 400 fails the test. */
   expectStatus(...statuses: number[]): void;
+  /** Allows requests to this other origin. */
+  expectOrigin(other: string): void;
   /** Allows this message in the page's console, and this failure of its requests. */
   expectComplaint(text: RegExp): void;
 }
@@ -107,7 +109,8 @@ export function browsing(): Browsing {
       const troubles: string[] = [];
       const expected = new Set<number>();
       const complaints: RegExp[] = [];
-      await listenForTroubles(page, origin, troubles, expected, complaints);
+      const origins = new Set([origin]);
+      await listenForTroubles(page, origins, troubles, expected, complaints);
       const visitor: Visitor = {
         page,
         touch: devices[device].hasTouch,
@@ -115,6 +118,7 @@ export function browsing(): Browsing {
         expectStatus: (...statuses) => {
           for (const status of statuses) expected.add(status);
         },
+        expectOrigin: (other) => origins.add(other),
         expectComplaint: (text) => complaints.push(text),
       };
       open.push({ visitor, troubles });
@@ -153,7 +157,7 @@ async function launchBlocked(
 /** Everything that developer tools would show in red. */
 async function listenForTroubles(
   page: Page,
-  origin: string,
+  origins: ReadonlySet<string>,
   troubles: string[],
   expected: Set<number>,
   complaints: RegExp[],
@@ -171,8 +175,8 @@ async function listenForTroubles(
       troubles.push(`console.${message.type()}: ${message.text()} (${url})`);
   });
   page.on("request", (request) => {
-    const { protocol } = new URL(request.url());
-    if (protocol.startsWith("http") && !request.url().startsWith(`${origin}/`))
+    const { protocol, origin } = new URL(request.url());
+    if (protocol.startsWith("http") && !origins.has(origin))
       troubles.push(`request to somebody else: ${request.url()}`);
   });
   page.on("requestfailed", (request) => {

@@ -18,11 +18,23 @@ export function freshClip(name = "compliant.mp4"): Buffer<ArrayBuffer> {
   return withOwnBox(file);
 }
 
+/** A clip of this size, by an empty box at its end. */
+export function largeClip(bytes: number): Buffer<ArrayBuffer> {
+  const clip = freshClip();
+  return Buffer.concat([clip, freeBox(bytes - clip.length)]);
+}
+
+/** A part of an MP4 that players skip. */
+export function freeBox(bytes: number): Buffer<ArrayBuffer> {
+  const box = Buffer.alloc(bytes);
+  box.writeUInt32BE(bytes, 0);
+  box.write("free", 4, "latin1");
+  return box;
+}
+
 /** The same file with a box at its end that players skip and that no other file has. */
 export function withOwnBox(file: Uint8Array): Buffer<ArrayBuffer> {
-  const box = Buffer.alloc(24);
-  box.writeUInt32BE(box.length, 0);
-  box.write("free", 4, "latin1");
+  const box = freeBox(24);
   randomBytes(16).copy(box, 8);
   return Buffer.concat([file, box]);
 }

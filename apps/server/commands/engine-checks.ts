@@ -2,11 +2,12 @@ import { X509Certificate } from "node:crypto";
 import { checkNats } from "#platform/events/nats/check-nats.ts";
 import { checkRedis } from "#platform/redis/check-redis.ts";
 import { checkEtcd } from "#platform/registry/etcd/check-etcd.ts";
-import { checkS3 } from "#platform/s3/check-s3.ts";
+import { checkPages, checkS3 } from "#platform/s3/check-s3.ts";
 import { readCertificates } from "#platform/tls/certificates.ts";
 import type { Config } from "../config.ts";
 import { checkDisks, s3Options } from "../open-blobs.ts";
 import { engineTls, tlsFiles } from "../open-transport.ts";
+import { checkMediaUrl } from "./check-media-url.ts";
 
 /** What `douya doctor` says of an engine. */
 interface EngineCheck {
@@ -37,6 +38,17 @@ export const engineChecks: readonly EngineCheck[] = [
     name: "S3",
     isUsed: ({ blobs, s3Bucket }) => blobs === "s3" || s3Bucket !== "",
     look: (config) => checkS3(s3Options(config)),
+  },
+  {
+    name: "S3 pages",
+    isUsed: ({ blobs }) => blobs === "s3",
+    look: async (config) =>
+      checkPages(s3Options(config), config.publicUrl || `http://localhost:${config.port}`),
+  },
+  {
+    name: "CDN",
+    isUsed: ({ mediaUrl }) => mediaUrl !== "",
+    look: checkMediaUrl,
   },
   {
     name: "disks",

@@ -826,6 +826,8 @@ export interface paths {
                     };
                     content: {
                         "application/json": {
+                            /** @description Whether files may be put straight into the S3 of the server, `POST /uploads/direct`. */
+                            directUploads: boolean;
                             quotaBytes: number | null;
                             usedBytes: number;
                         };
@@ -1420,7 +1422,7 @@ export interface paths {
         put?: never;
         /**
          * Begin an upload straight to the S3 of the server
-         * @description PUT each part, of exactly `partBytes` bytes (the last one: of what is left), at its URL, in any order and several at once, and keep the `ETag` that each is answered with. What is not completed at `expiresAt` is thrown away. Where files are kept on a disk it answers 404 `DIRECT_UPLOADS_UNAVAILABLE`.
+         * @description PUT each part, of exactly `partBytes` bytes (the last one: of what is left), at its URL, in any order and several at once. What is not completed at `expiresAt` is thrown away. Where files are kept on a disk (`directUploads` of `GET /me/storage`) it answers 404 `DIRECT_UPLOADS_UNAVAILABLE`.
          */
         post: {
             parameters: {
@@ -1445,17 +1447,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": {
-                            /** Format: date-time */
-                            expiresAt: string;
-                            /** @description A 64-bit id as a decimal string. */
-                            id: string;
-                            partBytes: number;
-                            parts: {
-                                number: number;
-                                url: string;
-                            }[];
-                        };
+                        "application/json": components["schemas"]["DirectUpload"];
                     };
                 };
                 /** @description Default Response */
@@ -1482,7 +1474,42 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Ask how far an upload straight to S3 is, to go on with it
+         * @description With new URLs for its parts. It has no parts any more when all have come and it was completed.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description A 64-bit id as a decimal string. */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DirectUpload"];
+                    };
+                };
+                /** @description Default Response */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         put?: never;
         post?: never;
         /** Throw away an upload straight to S3, completed or not */
@@ -1547,8 +1574,8 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description Of the parts, in their order. */
-                        etags: string[];
+                        /** @description With which S3 answered the parts, in their order; without them it is what has come. */
+                        etags?: string[];
                     };
                 };
             };
@@ -3719,6 +3746,19 @@ export interface components {
             /** Format: date-time */
             lastUsedAt: string;
             userAgent: string;
+        };
+        DirectUpload: {
+            /** Format: date-time */
+            expiresAt: string;
+            /** @description A 64-bit id as a decimal string. */
+            id: string;
+            partBytes: number;
+            parts: {
+                number: number;
+                /** @description Whether it has come. */
+                sent: boolean;
+                url: string;
+            }[];
         };
         Me: {
             /** @description Never empty. */

@@ -64,7 +64,7 @@ const session = createSession({
 });
 const sendRaw = createSender(session, hints);
 const api = createApi(sendRaw);
-const uploads = createUploadStore({ api, session });
+const uploads = createUploadStore({ api, session, storage: local });
 const pictureUploads = createPictureUploadStore({ api, session });
 const drafts = createDrafts(browserStorage(() => sessionStorage));
 const cache = new QueryClient({

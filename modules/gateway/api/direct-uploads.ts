@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
+import type { DirectUpload } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { senderOf } from "./file-body.ts";
 import { toApiUpload } from "./present.ts";
-import { answers, Id, IdParams, NoContent } from "./schemas.ts";
+import { answers, IdParams, NoContent } from "./schemas.ts";
 
 /** Uploads whose bytes do not pass through us: the sender puts them into the S3 where blobs are. */
 export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPluginAsyncTypebox {
@@ -19,8 +20,8 @@ export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPl
           summary: "Begin an upload straight to the S3 of the server",
           description:
             "PUT each part, of exactly `partBytes` bytes (the last one: of what is left), at its URL, in any order and several " +
-            "at once, and keep the `ETag` that each is answered with. What is not completed at `expiresAt` is thrown away. " +
-            "Where files are kept on a disk it answers 404 `DIRECT_UPLOADS_UNAVAILABLE`.",
+            "at once. What is not completed at `expiresAt` is thrown away. Where files are kept on a disk " +
+            "(`directUploads` of `GET /me/storage`) it answers 404 `DIRECT_UPLOADS_UNAVAILABLE`.",
           body: Type.Object({
             sizeBytes: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
             contentType: Type.String({
@@ -30,14 +31,7 @@ export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPl
                 "`video/…`, `image/…` or `application/octet-stream`; what the file is decides nevertheless.",
             }),
           }),
-          response: answers({
-            201: Type.Object({
-              id: Id,
-              partBytes: Type.Integer(),
-              parts: Type.Array(Type.Object({ number: Type.Integer(), url: Type.String() })),
-              expiresAt: Type.String({ format: "date-time" }),
-            }),
-          }),
+          response: answers({ 201: Type.Ref("DirectUpload") }),
         },
       },
       async (request, reply) => {
@@ -47,15 +41,24 @@ export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPl
         const from = { ...senderOf(request), sizeBytes };
         await intake.announceVideo(from);
         const begun = await video.beginDirectUpload({ sizeBytes, address: from.address }, callOf(request));
-        return reply
-          .code(201)
-          .header("cache-control", "no-store")
-          .send({
-            id: begun.id,
-            partBytes: begun.partBytes,
-            parts: begun.urls.map((url, at) => ({ number: at + 1, url })),
-            expiresAt: new Date(begun.expiresAtMs).toISOString(),
-          });
+        return reply.code(201).send(toDirectUpload(begun));
+      },
+    );
+    app.get(
+      "/uploads/direct/:id",
+      {
+        schema: {
+          tags,
+          summary: "Ask how far an upload straight to S3 is, to go on with it",
+          description:
+            "With new URLs for its parts. It has no parts any more when all have come and it was completed.",
+          params: IdParams,
+          response: answers({ 200: Type.Ref("DirectUpload") }),
+        },
+      },
+      async (request) => {
+        const { id } = request.params;
+        return toDirectUpload(await video.getDirectUpload({ id }, callOf(request)));
       },
     );
     app.post(
@@ -70,11 +73,14 @@ export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPl
             "423 `UPLOAD_LOCKED`.",
           params: IdParams,
           body: Type.Object({
-            etags: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
-              minItems: 1,
-              maxItems: 1000,
-              description: "Of the parts, in their order.",
-            }),
+            etags: Type.Optional(
+              Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+                minItems: 1,
+                maxItems: 1000,
+                description:
+                  "With which S3 answered the parts, in their order; without them it is what has come.",
+              }),
+            ),
           }),
           response: answers({ 200: Type.Ref("Upload") }),
         },
@@ -100,5 +106,15 @@ export function directUploadRoutes({ video, intake }: GatewayContext): FastifyPl
         return reply.code(204).send(null);
       },
     );
+  };
+}
+
+function toDirectUpload({ id, partBytes, urls, sent, expiresAtMs }: DirectUpload) {
+  const came = new Set(sent);
+  return {
+    id,
+    partBytes,
+    parts: urls.map((url, at) => ({ number: at + 1, url, sent: came.has(at + 1) })),
+    expiresAt: new Date(expiresAtMs).toISOString(),
   };
 }

@@ -96,6 +96,22 @@ const Notices = Type.Array(Type.Object({ reason: Type.String(), message: Type.St
     "SOUND_LEFT_OUT: its sound could not be decoded.",
 });
 
+const DirectUpload = Type.Object(
+  {
+    id: Id,
+    partBytes: Type.Integer(),
+    parts: Type.Array(
+      Type.Object({
+        number: Type.Integer(),
+        url: Type.String(),
+        sent: Type.Boolean({ description: "Whether it has come." }),
+      }),
+    ),
+    expiresAt: Type.String({ format: "date-time" }),
+  },
+  { $id: "DirectUpload" },
+);
+
 const Upload = Type.Object(
   {
     id: Id,
@@ -367,6 +383,7 @@ export const sharedSchemas = [
   Session,
   Device,
   Upload,
+  DirectUpload,
   Video,
   Comment,
   ReportedComment,

@@ -60,6 +60,7 @@ export function videoRoutes({
   composer,
   pages,
   intake,
+  blobs,
   urlsFor,
 }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -102,13 +103,17 @@ export function videoRoutes({
             200: Type.Object({
               usedBytes: Type.Integer(),
               quotaBytes: nullable(Type.Integer({ minimum: 1, description: "Null: there is no limit." })),
+              directUploads: Type.Boolean({
+                description:
+                  "Whether files may be put straight into the S3 of the server, `POST /uploads/direct`.",
+              }),
             }),
           }),
         },
       },
       async (request) => {
         const { usedBytes, quotaBytes } = await video.getStorage({}, callOf(request));
-        return { usedBytes, quotaBytes: quotaBytes || null };
+        return { usedBytes, quotaBytes: quotaBytes || null, directUploads: blobs.direct !== undefined };
       },
     );
     app.post(

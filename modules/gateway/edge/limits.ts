@@ -107,12 +107,16 @@ export const limitTable: Row[] = [
       "DELETE /api/v1/uploads/tus/:id",
     ],
   },
-  // A completion reads the whole file.
+  // A completion reads the whole file; asking for one signs up to 1,000 URLs.
   {
     name: "direct uploads",
     burst: 60,
     perMinute: 20,
-    routes: ["POST /api/v1/uploads/direct/:id/complete", "DELETE /api/v1/uploads/direct/:id"],
+    routes: [
+      "GET /api/v1/uploads/direct/:id",
+      "POST /api/v1/uploads/direct/:id/complete",
+      "DELETE /api/v1/uploads/direct/:id",
+    ],
   },
   // Whether a file is here is told to who knows its hash, so nobody asks for many. The proof is an upload as well.
   {

@@ -147,6 +147,7 @@ const routeTable: Record<string, RoutePolicy> = {
   "POST /api/v1/uploads/known": row(person, "video", { switch: "uploads" }),
   "POST /api/v1/uploads/known/proof": row(person, "video", { switch: "uploads", ...aFile }),
   "POST /api/v1/uploads/direct": row(person, "video", { switch: "uploads" }),
+  "GET /api/v1/uploads/direct/:id": row(person, "video", { switch: "uploads" }),
   "POST /api/v1/uploads/direct/:id/complete": row(person, "video", { switch: "uploads", ...aFile }),
   "DELETE /api/v1/uploads/direct/:id": row(person, "video"),
   "OPTIONS /api/v1/uploads/tus": row(anybody, ""),
@@ -242,6 +243,7 @@ const routeTable: Record<string, RoutePolicy> = {
 
   // Films and pages; they are shown whatever is missing, films as long as it is known that they are public.
   "GET /media/:namespace/:file": row(anybody, "", essential),
+  "OPTIONS /media/:namespace/:file": row(anybody, "", essential),
   "GET /media/download/:videoId": row(anybody, "video", { ...essential, without: ["downloads"] }),
   "GET /media/default/:kind/:file": row(anybody, "", essential),
   "GET /media/hls/:videoId/:playlist": row(anybody, "video", essential),

@@ -8,6 +8,7 @@ import { playlistsPath } from "./media-urls.ts";
 import { storyboardTrack } from "./storyboard-track.ts";
 
 const mpegUrl = "application/vnd.apple.mpegurl";
+const usual = { "cache-control": "no-cache", "x-content-type-options": "nosniff" };
 
 /**
  * Playlists of a video's rungs, and the track of its storyboard. They are gone with the video, so nobody keeps them
@@ -15,8 +16,10 @@ const mpegUrl = "application/vnd.apple.mpegurl";
  */
 export async function hlsRoutes(
   app: FastifyInstance,
-  { video, signed }: Pick<GatewayContext, "video" | "signed">,
+  { video, signed, mediaUrl }: Pick<GatewayContext, "video" | "signed" | "mediaUrl">,
 ): Promise<void> {
+  // Our own pages read them from elsewhere then.
+  const neverKept = { ...usual, ...(mediaUrl && { "access-control-allow-origin": "*" }) };
   app.route<{ Params: { videoId: string; playlist: string } }>({
     method: ["GET", "HEAD"],
     url: "/media/hls/:videoId/:playlist",
@@ -35,10 +38,7 @@ export async function hlsRoutes(
       const query = (of: string) => (pass ? signed.queryFor(of, pass) : "");
       const uri = (key: BlobKey) => `../../${key}${query(key)}`;
       const rung = renditions.find(({ shortSide }) => String(shortSide) === name[1]);
-      reply.headers({
-        "cache-control": pass ? "private, no-cache" : "no-cache",
-        "x-content-type-options": "nosniff",
-      });
+      reply.headers({ ...neverKept, ...(pass && { "cache-control": "private, no-cache" }) });
       if (rung) return reply.type(mpegUrl).send(rungPlaylist(rung, uri(rung.key)));
       if (name[1] === "master" && renditions.length > 0)
         return reply.type(mpegUrl).send(masterPlaylist(renditions, query(path)));

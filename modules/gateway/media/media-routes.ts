@@ -23,8 +23,12 @@ const defaultPictures = new Map([
   ["background", defaultBackground],
 ]);
 const forEver = "public, max-age=31536000, immutable";
-/** Who has loaded it keeps it; what stands between asks us each time whether it is still public. */
-const whileOpen = "public, max-age=31536000, s-maxage=0, immutable";
+/** Who has loaded it keeps it; what stands between asks us, after so long, whether it is still public. */
+const whileOpen = (sharedSeconds: number) => `public, max-age=31536000, s-maxage=${sharedSeconds}, immutable`;
+/** Pages of others read it too: those of our own, when it is elsewhere. */
+const openToPages = { "access-control-allow-origin": "*" };
+/** How long a browser remembers that it may ask for a part. */
+const preflightSeconds = "86400";
 /** Asked for again each time, with the ETag. */
 const forOne = "private, no-cache";
 /** Pictures of people, which everybody may see. */
@@ -44,15 +48,27 @@ export async function mediaRoutes(
     parts,
     validity,
     secret,
+    mediaUrl,
+    mediaCacheSeconds,
     log,
-  }: { parts: Pick<PublicParts, "openBlobs">; validity: Validity; secret: string; log: Logger },
+  }: {
+    parts: Pick<PublicParts, "openBlobs">;
+    validity: Validity;
+    secret: string;
+    mediaUrl: string;
+    mediaCacheSeconds: number;
+    log: Logger;
+  },
 ): Promise<void> {
   const optional = optionalPart(log);
+  const isElsewhere = mediaUrl !== "";
+  const openCaching = whileOpen(isElsewhere ? mediaCacheSeconds : 0);
   /** So that no address can be told from what is stored. */
   const guests = signerOf(secret, "guests who download");
   /** How a blob may be kept by the one who asks. Fails if they may not have it. */
   async function cachingOf(key: BlobKey, request: FastifyRequest): Promise<string> {
-    if (key.startsWith(alwaysOpen)) return forEver;
+    // What a CDN has is to go with the account.
+    if (key.startsWith(alwaysOpen)) return isElsewhere ? openCaching : forEver;
     const call = callOf(request);
     const pass = signed.passIn(key, request.query);
     if (pass && !pass.expired) {
@@ -61,7 +77,7 @@ export async function mediaRoutes(
       if (shown.keys.length > 0) return forOne;
     }
     const open = await parts.openBlobs([key], { ...call, asOf: await validity.now() });
-    if (open.has(key)) return whileOpen;
+    if (open.has(key)) return openCaching;
     throw refusal(pass?.expired ? "MEDIA_URL_EXPIRED" : "NOT_FOUND");
   }
 
@@ -71,6 +87,7 @@ export async function mediaRoutes(
       const id = request.params.file.replace(/\.png$/, "");
       const draw = defaultPictures.get(request.params.kind);
       if (!draw || !isId(id)) throw refusal("NOT_FOUND");
+      if (isElsewhere) reply.headers(openToPages);
       return reply.header("cache-control", forEver).type("image/png").send(draw(id));
     },
   );
@@ -85,6 +102,17 @@ export async function mediaRoutes(
       const caching = await cachingOf(key, request);
       return serve({ key, type, caching, open: caching !== forOne }, request, reply);
     },
+  });
+  // A browser that asks whether a page may ask for a part.
+  app.options("/media/:namespace/:file", async (_request, reply) => {
+    if (isElsewhere)
+      reply.headers({
+        ...openToPages,
+        "access-control-allow-methods": "GET, HEAD",
+        "access-control-allow-headers": "range",
+        "access-control-max-age": preflightSeconds,
+      });
+    return reply.code(204).send();
   });
   /** A film as a file. Whose it is counted for is in the signature; without one, or with an expired one, it is a guest. */
   app.route<{ Params: { videoId: string } }>({
@@ -122,11 +150,14 @@ export async function mediaRoutes(
     const ofOurPage = request.headers["sec-fetch-site"] === "same-origin";
     const shown = { type, caching, ...(disposition && { disposition }) };
     // What is not for everybody stays here, since a link outlives a change of who may see it; links are for GET.
-    const mayLink = !ofOurPage && open && request.method === "GET";
+    // A CDN is there to keep it.
+    const isKept = isElsewhere && !disposition;
+    const mayLink = !ofOurPage && !isKept && open && request.method === "GET";
     const link = mayLink ? await blobs.linkTo?.(key, shown) : undefined;
     // For less long than the link lasts; whether it is still for everybody is asked with the next one.
     if (link) return reply.header("cache-control", "private, max-age=60").redirect(link, 302);
     if (disposition) reply.header("content-disposition", disposition);
+    if (isKept && open) reply.headers(openToPages);
     return sendBlob(blobs, { key, type, caching }, request, reply);
   }
 }

@@ -19,16 +19,24 @@ export interface MediaUrls {
   background(user: { id: string; backgroundKey: string }): string;
 }
 
-/** URLs for one viewer, or for a guest. */
-export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string | undefined): MediaUrls {
-  const blob = (key: BlobKey) => `${origin}/media/${key}`;
-  const query = (video: Pick<Video, "id" | "visibility" | "state">, path: string) =>
-    isOpen(video) ? "" : signed.queryFor(path, { videoId: video.id, viewerId });
-  const playlist = (video: Pick<Video, "id" | "visibility" | "state">, name: string) =>
-    `${origin}/media/${playlistsPath(video.id)}/${name}${query(video, playlistsPath(video.id))}`;
+/** URLs for one viewer, or for a guest. What is for everybody may be loaded from elsewhere: `openOrigin`. */
+export function mediaUrls(
+  origin: string,
+  signed: SignedMedia,
+  viewerId: string | undefined,
+  openOrigin = origin,
+): MediaUrls {
+  type Shown = Pick<Video, "id" | "visibility" | "state">;
+  const blob = (key: BlobKey) => `${openOrigin}/media/${key}`;
+  const ofVideo = (video: Shown, path: string, file = path) =>
+    isOpen(video)
+      ? `${openOrigin}/media/${file}`
+      : `${origin}/media/${file}${signed.queryFor(path, { videoId: video.id, viewerId })}`;
+  const playlist = (video: Shown, name: string) =>
+    ofVideo(video, playlistsPath(video.id), `${playlistsPath(video.id)}/${name}`);
   return {
     origin,
-    ofVideo: (video, key) => blob(key) + query(video, key),
+    ofVideo: (video, key) => ofVideo(video, key),
     download(video) {
       const path = downloadPath(video.id);
       const named = viewerId !== undefined || !isOpen(video);
@@ -37,9 +45,9 @@ export function mediaUrls(origin: string, signed: SignedMedia, viewerId: string 
     hls: (video) => (video.renditions.length > 0 ? playlist(video, "master.m3u8") : null),
     storyboard: (video) => (video.hasStoryboard ? playlist(video, "storyboard.vtt") : null),
     avatar: (user) =>
-      user.avatarKey ? blob(user.avatarKey) : `${origin}/media/default/avatar/${user.id}.png`,
+      user.avatarKey ? blob(user.avatarKey) : `${openOrigin}/media/default/avatar/${user.id}.png`,
     background: (user) =>
-      user.backgroundKey ? blob(user.backgroundKey) : `${origin}/media/default/background/${user.id}.png`,
+      user.backgroundKey ? blob(user.backgroundKey) : `${openOrigin}/media/default/background/${user.id}.png`,
   };
 }
 
@@ -59,7 +67,7 @@ export function isPublic(visibility: Visibility): boolean {
 
 /**
  * Whether the client loads files from the origin where it found the API, whichever of our names that was: our own
- * page may load only from its origin. It sends `douya-urls: paths`.
+ * page may load only from its origin, and from DOUYA_MEDIA_URL. It sends `douya-urls: paths`.
  */
 export function wantsPaths(request: FastifyRequest): boolean {
   return request.headers["douya-urls"] === "paths";

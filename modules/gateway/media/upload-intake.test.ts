@@ -50,7 +50,13 @@ beforeEach(async () => {
     listPublicKeys: async () => ({ jwks: [jwk] }),
     checkSessions: async () => ({ aliveSessionIds: ["2"], moderatorSessionIds: [] }),
   };
-  const config = { publicUrl: "", maxUploadBytes, webDir: join(dir, "none"), secret: "s".repeat(32) };
+  const config = {
+    publicUrl: "",
+    mediaUrl: "",
+    maxUploadBytes,
+    webDir: join(dir, "none"),
+    secret: "s".repeat(32),
+  };
   const metrics = createMetrics();
   const protect = embeddedProtection({ limits: true, metrics });
   const blobs = await diskBlobStore(dir);

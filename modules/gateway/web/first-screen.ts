@@ -28,11 +28,17 @@ export interface FirstScreen {
  * (`apps/web/src/feed/first-screen.ts`). URLs are paths, since the page may have been requested under any name.
  */
 export function firstScreen(
-  { feed, composer, pages, signed }: Pick<GatewayContext, "feed" | "composer" | "pages" | "signed">,
+  {
+    feed,
+    composer,
+    pages,
+    signed,
+    mediaUrl,
+  }: Pick<GatewayContext, "feed" | "composer" | "pages" | "signed" | "mediaUrl">,
   log: Logger,
 ): FirstScreen {
   const optional = optionalPart(log);
-  const urls = mediaUrls("", signed, undefined);
+  const urls = mediaUrls("", signed, undefined, mediaUrl);
   const guestCall = (request: FastifyRequest): PublicCall => ({
     ...callOf(request),
     callerId: undefined,

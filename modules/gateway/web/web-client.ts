@@ -9,15 +9,25 @@ import { sendProblem } from "../edge/problem.ts";
 import type { FirstScreen } from "./first-screen.ts";
 import type { LinkPreview } from "./link-preview.ts";
 
-const policy = [
-  "default-src 'self'",
-  "img-src 'self' data: blob:",
-  "media-src 'self' blob:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join("; ");
+/** Other origins that pages use: for public files, and for uploads past us. */
+interface Others {
+  media?: string;
+  uploads?: string;
+}
+
+function policyWith({ media, uploads }: Others): string {
+  const from = (...sources: (string | undefined)[]) => sources.filter(Boolean).join(" ");
+  return [
+    "default-src 'self'",
+    from("img-src 'self' data: blob:", media),
+    from("media-src 'self' blob:", media),
+    from("connect-src 'self'", media, uploads),
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+}
 
 const fileHeaders = { "x-content-type-options": "nosniff", vary: "accept-encoding" };
 const hashedHeaders = { ...fileHeaders, "cache-control": "public, max-age=31536000, immutable" };
@@ -31,12 +41,12 @@ function hashesOf(html: string, element: "script" | "style"): string {
     .join("");
 }
 
-/** `scripts` are those of the client's own page, `body` is what the server inserts. */
-function pageHeadersOf(scripts: string, body: string) {
+/** `policy` is that of all of the client's pages, `body` is what the server inserts. */
+function pageHeadersOf(policy: string, body: string) {
   const styles = hashesOf(body, "style");
   return {
     ...namedHeaders,
-    "content-security-policy": `${policy}; script-src 'self'${scripts}; style-src 'self'${styles}`,
+    "content-security-policy": `${policy}; style-src 'self'${styles}`,
     "referrer-policy": "same-origin",
   };
 }
@@ -69,10 +79,11 @@ export async function webClient(
   dir: string,
   preview: LinkPreview,
   first: FirstScreen,
+  others: Others = {},
 ): Promise<void> {
   if (!existsSync(dir)) return;
   const page = await readFile(join(dir, "index.html"), "utf8");
-  const scripts = hashesOf(page, "script");
+  const policy = `${policyWith(others)}; script-src 'self'${hashesOf(page, "script")}`;
   await app.register(fastifyStatic, {
     root: dir,
     preCompressed: true,
@@ -94,7 +105,7 @@ export async function webClient(
     const html = page
       .replace(generalTags, (general) => tags ?? general)
       .replace(root, (element) => `${body}${element}`);
-    return reply.headers(pageHeadersOf(scripts, body)).type("text/html; charset=utf-8").send(html);
+    return reply.headers(pageHeadersOf(policy, body)).type("text/html; charset=utf-8").send(html);
   }
   // Preview makers run no script and seldom ask for HTML explicitly.
   app.get("/", async (request, reply) => sendPage(reply, preview.site(request), await first.feed(request)));

@@ -35,7 +35,7 @@ export function directUploads(
   parts: UploadParts,
   ids: Ids,
   protect: Pick<Protection, "fairQueue">,
-): Pick<Handlers<typeof VideoService>, "beginDirectUpload" | "completeDirectUpload"> & {
+): Pick<Handlers<typeof VideoService>, "beginDirectUpload" | "getDirectUpload" | "completeDirectUpload"> & {
   /** Ends what is under way. */
   stop(): Promise<void>;
 } {
@@ -53,6 +53,20 @@ export function directUploads(
   function requireDirect(): DirectUploads {
     if (!blobs.direct) throw refusal("DIRECT_UPLOADS_UNAVAILABLE");
     return blobs.direct;
+  }
+
+  /** Error: UPLOAD_NOT_FOUND. */
+  async function requireRow(id: string, ownerId: UserId, call: ServedCall): Promise<ResumableRow> {
+    const found = isId(id) ? await resumables(call).find(id as UploadId, ownerId) : undefined;
+    if (!found?.direct) throw refusal("UPLOAD_NOT_FOUND");
+    return found;
+  }
+
+  /** When its URLs, and it itself, expire; a whole one stays. Error: UPLOAD_NOT_FOUND. */
+  function expiryOf({ begun_at, partial }: ResumableRow): number {
+    const expiresAtMs = begun_at.getTime() + directLifetimeMs;
+    if (partial !== "" && Date.now() > expiresAtMs) throw refusal("UPLOAD_NOT_FOUND");
+    return expiresAtMs;
   }
 
   /** Runs `work` while nobody else completes it, in any process. Error: UPLOAD_LOCKED. */
@@ -108,12 +122,23 @@ export function directUploads(
       }
     },
 
+    async getDirectUpload({ id }, call) {
+      const ownerId = requireCaller(call) as UserId;
+      const direct = requireDirect();
+      const row = await requireRow(id, ownerId, call);
+      const expiresAtMs = expiryOf(row);
+      const sent = row.partial === "" ? undefined : await direct.sent(row.partial, row.direct!);
+      if (!sent) return { id, partBytes: 0, urls: [], sent: [], expiresAtMs };
+      const file = { sizeBytes: Number(row.size_bytes), lifetimeMs: expiresAtMs - Date.now() };
+      const where = await direct.parts(row.partial, row.direct!, file);
+      return { id, ...where, sent, expiresAtMs };
+    },
+
     async completeDirectUpload(request, call) {
       const ownerId = requireCaller(call) as UserId;
       const direct = requireDirect();
       const id = request.id as UploadId;
-      const found = isId(id) ? await resumables(call).find(id, ownerId) : undefined;
-      if (!found?.direct) throw refusal("UPLOAD_NOT_FOUND");
+      const found = await requireRow(id, ownerId, call);
       const late = lasting(call);
       const work = queue.run(ownerId, late.signal, () => alone(found, (row) => complete(row, late)));
       underWay.add(work);
@@ -125,7 +150,7 @@ export function directUploads(
           if (!finished) throw refusal("UPLOAD_NOT_FOUND");
           return finished.upload;
         }
-        if (Date.now() > row.begun_at.getTime() + directLifetimeMs) throw refusal("UPLOAD_NOT_FOUND");
+        expiryOf(row);
         const hash = async () => {
           await direct.complete(row.partial, row.direct!, request.etags, Number(row.size_bytes), call.signal);
           return (await blobs.adopt(row.partial, call.signal)).sha256;

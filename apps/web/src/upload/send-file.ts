@@ -3,7 +3,7 @@ import { isTransient } from "../api/client.ts";
 import { Problem, problemFrom } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
 
-interface Options {
+export interface SendOptions {
   session: Pick<SessionStore, "accessToken" | "renew" | "user">;
   onProgress: (sentBytes: number) => void;
   /** The line is down, or up again. */
@@ -12,16 +12,16 @@ interface Options {
 }
 
 /** Without progress for this long, the connection is dead. */
-const SILENCE_MS = 60_000;
+export const SILENCE_MS = 60_000;
 /** The server looks at the whole file after its last byte, or when it is asked how far it is. */
-const LAST_SILENCE_MS = 120_000;
+export const LAST_SILENCE_MS = 120_000;
 const LONGEST_WAIT_MS = 15_000;
 /** About an hour of waiting for the line, counted from the last byte that arrived. */
-const RETRY_DELAYS_MS = Array.from({ length: 240 }, (_, i) => Math.min(LONGEST_WAIT_MS, 500 * 2 ** i));
+export const RETRY_DELAYS_MS = Array.from({ length: 240 }, (_, i) => Math.min(LONGEST_WAIT_MS, 500 * 2 ** i));
 /** An expired token, an offset that has moved, another connection that still sends: mended by asking again. */
-const MENDED = new Set([401, 409, 423]);
+export const MENDED = new Set([401, 409, 423]);
 /** A server that is full for longer is the person's to decide about. */
-const MAX_REFUSALS = 3;
+export const MAX_REFUSALS = 3;
 /** The upload is not there any more, so it begins again. */
 const GONE = new Set([404, 410]);
 
@@ -31,7 +31,7 @@ const GONE = new Set([404, 410]);
  */
 export async function sendFile(
   file: File,
-  { session, onProgress, onWaiting, signal }: Options,
+  { session, onProgress, onWaiting, signal }: SendOptions,
 ): Promise<string> {
   const { Upload } = await import("tus-js-client");
   const person = session.user()?.id ?? "";

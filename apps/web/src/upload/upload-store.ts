@@ -4,6 +4,7 @@ import { createListeners } from "../api/listeners.ts";
 import { asProblem, Problem } from "../api/problem.ts";
 import type { SessionStore } from "../api/session.ts";
 import type { Video } from "../api/types.ts";
+import type { BrowserStorage } from "../shell/browser-storage.ts";
 import { type Publication, toRequest } from "../video/publication.ts";
 import { uploadKnown } from "./known-file.ts";
 import { sendFile } from "./send-file.ts";
@@ -61,7 +62,15 @@ async function checkFile(file: File) {
 }
 
 /** One upload at a time. It lives outside of its page, so that one can browse meanwhile. */
-export function createUploadStore({ api, session }: { api: Api; session: SessionStore }): UploadStore {
+export function createUploadStore({
+  api,
+  session,
+  storage,
+}: {
+  api: Api;
+  session: SessionStore;
+  storage: BrowserStorage;
+}): UploadStore {
   let state = IDLE;
   let uploadId: string | null = null;
   let running = new AbortController();
@@ -71,7 +80,7 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     changes.call();
   };
 
-  function send(file: File, signal: AbortSignal) {
+  async function send(file: File, signal: AbortSignal) {
     let rate = { atMs: performance.now(), bytes: 0, bytesPerSecond: 0 };
     const onProgress = (sentBytes: number) => {
       rate = nextRate(rate, sentBytes, performance.now());
@@ -80,7 +89,9 @@ export function createUploadStore({ api, session }: { api: Api; session: Session
     const onWaiting = (waiting: boolean) => {
       if (!signal.aborted && waiting !== state.waiting) set({ waiting });
     };
-    return sendFile(file, { session, onProgress, onWaiting, signal });
+    const options = { session, onProgress, onWaiting, signal };
+    const { sendToS3 } = await import("./send-to-s3.ts");
+    return (await sendToS3(file, { ...options, api, storage })) ?? sendFile(file, options);
   }
   /** Sends a file until it turns out that the server has it: no byte waits for the question. */
   async function deliver(file: File, signal: AbortSignal): Promise<string> {
