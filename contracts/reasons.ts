@@ -218,7 +218,7 @@ export const reasons = {
   },
   QUOTA_EXCEEDED: {
     kind: "too-large",
-    says: "You keep {used} MB of the {allowed} MB that you may keep here, and this file does not fit. Delete some of your posts first.",
+    says: "You keep {used} MB of the {allowed} MB that you may keep here, and this file does not fit. Posts, drafts and uploads that are not finished all count: delete or cancel some first.",
     code: 10218,
   },
   ADDRESS_UNPUBLISHED_TOO_MUCH: {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { queryOnce } from "#platform/testing/query-once.ts";
+import { classicClient, refused } from "./harness/classic-client.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { body, type Schemas } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
@@ -121,6 +122,19 @@ describe("a quota for each person", () => {
       json: { challenge: asked.challenge, proof: proof.digest("hex") },
     });
     expect([known.status, known.body.reason]).toEqual([413, "QUOTA_EXCEEDED"]);
+    const picture = Buffer.concat([clip("half.png"), Buffer.alloc(200_000)]);
+    const shot = await ada.post<Refused>("/uploads", { bytes: picture });
+    expect([shot.status, shot.body.reason]).toEqual([413, "QUOTA_EXCEEDED"]);
+    // Of the classic API, with the token before and after the file.
+    const classicApi = classicClient(() => server.origin);
+    const token = ["token", ada.session.accessToken] as [string, string];
+    const data = ["data", new Blob([another], { type: "video/mp4" })] as [string, Blob];
+    const title = ["title", "too much"] as [string, string];
+    for (const form of [
+      [token, title, data],
+      [data, token, title],
+    ])
+      refused(await classicApi.publish(form), 10218);
     expect((await storage(ada)).usedBytes).toBe(used);
     // Others have room of their own.
     const eve = await server.register();

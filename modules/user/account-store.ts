@@ -107,12 +107,14 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       });
     },
     /**
-     * Sets a picture (an empty key: the default one) and returns the one that it replaced. `place` puts the blob in
-     * its place under a lock on its key, so that `removeUnusedPicture` cannot remove it in between.
+     * Sets a picture (an empty key: the default one), whose blob is in its place, and returns the one that it replaced.
+     * `isThere` is asked under a lock on its key: `removeUnusedPicture` may have removed it since. Errors: SESSION_ENDED,
+     * BUSY.
      */
-    async setPicture(id: UserId, column: PictureColumn, key: string, place: () => Promise<unknown>) {
+    async setPicture(id: UserId, column: PictureColumn, key: string, isThere: () => Promise<boolean>) {
       return events.transaction(db, async (transaction, emit) => {
         if (key) await lockKey(transaction, key);
+        if (key && !(await isThere())) throw refusal("BUSY");
         const before = await transaction
           .selectFrom("account")
           .select(column)
@@ -120,7 +122,6 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("state", "=", "open")
           .forUpdate()
           .executeTakeFirstOrThrow(() => refusal("SESSION_ENDED"));
-        await place();
         emit(profileChanged, { userId: id, atMs: Date.now() });
         const account = await transaction
           .updateTable("account")

@@ -76,14 +76,26 @@ test("an erased account leaves only an id, once, and its pictures go unless some
   await expect(store.setPassword(proven, "hash", undefined)).rejects.toMatchObject({
     reason: "SESSION_ENDED",
   });
-  let placed = false;
-  const place = async () => {
-    placed = true;
-  };
-  await expect(store.setPicture(eve, "avatar_key", "picture/new", place)).rejects.toMatchObject({
+  await expect(store.setPicture(eve, "avatar_key", "picture/new", async () => true)).rejects.toMatchObject({
     reason: "SESSION_ENDED",
   });
-  expect(placed).toBe(false);
+});
+
+test("a picture is looked for while nobody may remove it and its account is not held; one that is gone is not set", async () => {
+  const store = accountStore(own.db, own.events);
+  const set = (isThere: () => Promise<boolean>) =>
+    store.setPicture(eve, "avatar_key", "picture/new", isThere);
+  await expect(set(async () => false)).rejects.toMatchObject({ reason: "BUSY" });
+  expect(await accountOf()).toMatchObject({ avatar_key: "" });
+  await set(async () => {
+    const { rows } = await own.database.pool.query(
+      "select pg_try_advisory_lock(hashtextextended('picture/new', 0)) as free from \"user\".account where id = $1 for update nowait",
+      [eve],
+    );
+    expect(rows).toEqual([{ free: false }]);
+    return true;
+  });
+  expect(await accountOf()).toMatchObject({ avatar_key: "picture/new" });
 });
 
 test("a refused account is as before, and an answer to an earlier request does nothing", async () => {

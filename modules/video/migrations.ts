@@ -241,4 +241,27 @@ export const migrations: Migrations = {
     create index concurrently if not exists video_order_by_author
       on video.video (author_id, (coalesce(published_ms, 9223372036854775807)) desc, id desc)
   `,
+  "0032-counts-in-order": `
+    -- A statement over many owners locks their rows in the order of their ids, so that two of them do not deadlock.
+    create or replace function video.count_uploads() returns trigger language plpgsql as $$
+    begin
+      perform from video.author_stats where author_id in (select owner_id from changed)
+        order by author_id for no key update;
+      update video.author_stats s
+        set kept_bytes = s.kept_bytes + case tg_op when 'INSERT' then c.bytes else -c.bytes end
+        from (select owner_id, sum(size_bytes) as bytes from changed group by 1) c
+        where s.author_id = c.owner_id;
+      return null;
+    end $$;
+    create or replace function video.count_videos() returns trigger language plpgsql as $$
+    begin
+      perform from video.author_stats where author_id in (select author_id from changed)
+        order by author_id for no key update;
+      update video.author_stats s
+        set kept_bytes = s.kept_bytes + case tg_op when 'INSERT' then c.bytes else -c.bytes end
+        from (select author_id, sum(video.kept_of(state, original_bytes, size_bytes)) as bytes from changed group by 1) c
+        where s.author_id = c.author_id;
+      return null;
+    end $$;
+  `,
 };

@@ -53,3 +53,22 @@ test("who counts for the first time waits for an upload that is being added", as
     { kept_bytes: "17" },
   ]);
 });
+
+test("a sweep over the uploads of many locks what they keep in the order of their ids", async () => {
+  const { pool } = own.database;
+  // So stored that a plain update meets them the other way round.
+  for (const owner of ["900", "500"]) {
+    const sourceKey = `source/${owner}.bin`;
+    await uploads.addUpload({ ...file, ownerId: owner as UserId, id: `${owner}1` as UploadId, sourceKey });
+  }
+  await heldUp(
+    pool,
+    "select from video.author_stats where author_id = 500 for update",
+    () => uploads.dropUploads(-1_000, own.jobs),
+    async () => {
+      await pool.query("select from video.author_stats where author_id = 900 for update nowait");
+    },
+  );
+  const { rows } = await pool.query("select author_id, kept_bytes from video.author_stats order by 1");
+  expect(rows).toEqual(["500", "900"].map((author_id) => ({ author_id, kept_bytes: "0" })));
+});

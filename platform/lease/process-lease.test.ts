@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../db/database.ts";
 import { migrate } from "../db/migrate.ts";
 import { createLog } from "../observe/log.ts";
+import { patienceMs } from "../testing/patience.ts";
 import { silentProxy } from "../testing/silent-proxy.ts";
 import { createTestDatabaseFrom, type TestDatabase } from "../testing/test-database.ts";
 import { migrations } from "./migrations.ts";
@@ -142,6 +143,27 @@ test("a database that is away at first: the lease is taken when it is back", asy
   await expect(lease.taken()).rejects.toThrow(/does not exist/);
   await database.pool.query("alter table lease.gone rename to process");
   await expect.poll(rows).toEqual([lease.id]);
+});
+
+test("a process whose other connections are all taken for longer than its lease keeps it", async () => {
+  const leaseMs = 3_000;
+  const full = openDatabase(own.url, { log, maxConnections: 1, connectTimeoutMs: patienceMs });
+  const lease = startLease(full.pool, { log, leaseMs, beatMs: 20 });
+  await lease.taken();
+  const { id } = lease;
+  await started({ leaseMs });
+  const taken = await full.pool.connect();
+  const waiting = full.pool.query("select 1");
+  const { rows: until } = await taken.query("select now() + $1 * interval '1 ms' as over", [2 * leaseMs]);
+  const over = async () => (await taken.query("select now() > $1 as over", [until[0].over])).rows[0].over;
+  await expect.poll(over, { timeout: patienceMs }).toBe(true);
+  expect(await rows()).toContain(id);
+  expect(lease.id).toBe(id);
+  expect(full.pool.waitingCount).toBe(1);
+  taken.release();
+  await waiting;
+  await lease.release();
+  await full.close();
 });
 
 test("one call of an act at a time, and none after its end", async () => {

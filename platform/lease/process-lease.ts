@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Pool, QueryConfig, QueryResultRow } from "pg";
+import pg, { type QueryResultRow } from "pg";
 import type { Logger } from "../observe/log.ts";
 
 /** Between two heartbeats at most. The lease itself may need to be renewed less often. */
@@ -38,17 +38,23 @@ export interface LeaseOptions {
   beatMs?: number;
 }
 
-export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
+export function startLease(pool: pg.Pool, options: LeaseOptions): ProcessLease {
   const { log, alone = false } = options;
   const { leaseMs = alone ? 30_000 : 6_000 } = options;
   const { beatMs = Math.min(alone ? maxBeatAloneMs : maxBeatMs, leaseMs / 3) } = options;
   /** A renewal whose answer takes this long is given up, so that the next one comes before the lease is over. */
   const answerTimeoutMs = Math.max(500, leaseMs / 2);
   const acts = new Set<() => void>();
-  const query = <Row extends QueryResultRow>(text: string, values: unknown[]) => {
-    const config: QueryConfig & { query_timeout: number } = { text, values, query_timeout: answerTimeoutMs };
-    return pool.query<Row>(config);
-  };
+  // A connection of its own: a pool that much work has filled does not make the process look dead.
+  const own = new pg.Pool({
+    ...pool.options,
+    max: 1,
+    connectionTimeoutMillis: answerTimeoutMs,
+    query_timeout: answerTimeoutMs,
+  });
+  own.on("connect", (client) => client.on("error", () => {}));
+  own.on("error", () => {});
+  const query = <Row extends QueryResultRow>(text: string, values: unknown[]) => own.query<Row>(text, values);
   let id = randomUUID();
   let others = 0;
   let renewedAtMs: number | undefined;
@@ -112,6 +118,14 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
   }
   const timer = setInterval(beat, beatMs);
 
+  let released: Promise<void> | undefined;
+  async function release(): Promise<void> {
+    clearInterval(timer);
+    acts.clear();
+    await renewing?.catch(() => {});
+    await query("delete from lease.process where id = $1", [id]).finally(() => own.end());
+  }
+
   return {
     get id() {
       return id;
@@ -136,11 +150,9 @@ export function startLease(pool: Pool, options: LeaseOptions): ProcessLease {
       acts.add(once);
       return () => acts.delete(once);
     },
-    async release() {
-      clearInterval(timer);
-      acts.clear();
-      await renewing?.catch(() => {});
-      await query("delete from lease.process where id = $1", [id]);
+    release() {
+      released ??= release();
+      return released;
     },
   };
 }

@@ -7,6 +7,8 @@ import { rankOf } from "./shedding.ts";
 const capacity = 500;
 const workMs = 1000 / capacity;
 const [sheddable, normal, essential] = [0, 1, 2];
+let named = 0;
+const anybody = () => `somebody ${named++}`;
 
 interface Asked {
   request: AdmissionRequest;
@@ -44,11 +46,11 @@ function simulate(load: number, seconds: number, { callersShed = false } = {}) {
     const arrivals = (load * capacity) / 1000;
     for (let due = Math.floor(arrivals) + (random.chance(arrivals % 1) ? 1 : 0); due > 0; due--) {
       const priority = random.of([sheddable, normal, normal, essential]);
-      const person = `person ${random.below(100)}`;
-      const asked: Asked = { request: { priority, person }, atMs: ms, leftMs: workMs };
-      if (callersShed && ms < known.untilMs && rankOf(priority, person) < known.line) {
+      const asker = `person ${random.below(100)}`;
+      const asked: Asked = { request: { priority, asker }, atMs: ms, leftMs: workMs };
+      if (callersShed && ms < known.untilMs && rankOf(priority, asker) < known.line) {
         if (counts) of(`priority ${priority}`).refused++;
-        if (counts && priority === normal) of(person).refused++;
+        if (counts && priority === normal) of(asker).refused++;
         continue;
       }
       if (counts) arrived++;
@@ -57,7 +59,7 @@ function simulate(load: number, seconds: number, { callersShed = false } = {}) {
         else known = { line: admission.line(), untilMs: ms + 1_000 };
         if (counts && refused) {
           of(`priority ${priority}`).refused++;
-          if (priority === normal) of(person).refused++;
+          if (priority === normal) of(asker).refused++;
         }
       });
     }
@@ -75,9 +77,9 @@ function simulate(load: number, seconds: number, { callersShed = false } = {}) {
         if (!counts) continue;
         counted++;
         tookMs.push(ms - asked.atMs);
-        const { priority, person } = asked.request;
+        const { priority, asker } = asked.request;
         of(`priority ${priority}`).done++;
-        if (priority === normal) of(person!).done++;
+        if (priority === normal) of(asker).done++;
       }
     }
     vi.advanceTimersByTime(1);
@@ -135,7 +137,7 @@ describe("admission", () => {
   test("a place is given back once, however often its request is over", () => {
     const admission = createAdmission({ loopDelayMs: () => 0 });
     const enter = () => {
-      const request: AdmissionRequest = { priority: normal, person: undefined };
+      const request: AdmissionRequest = { priority: normal, asker: anybody() };
       const outcome: unknown[] = [];
       admission.enter(request, (refused) => outcome.push(refused ? "refused" : "in"));
       return { request, outcome };
@@ -151,7 +153,7 @@ describe("admission", () => {
     const admission = createAdmission({ loopDelayMs: () => 0 });
     const entered: number[] = [];
     const all = Array.from({ length: 23 }, (_, i) => {
-      const request: AdmissionRequest = { priority: normal, person: undefined };
+      const request: AdmissionRequest = { priority: normal, asker: anybody() };
       admission.enter(request, () => entered.push(i));
       return request;
     });
@@ -166,7 +168,7 @@ describe("admission", () => {
     const admission = createAdmission({ loopDelayMs: () => 0 });
     const hung: AdmissionRequest[] = [];
     const enter = () => {
-      const request = { priority: normal, person: undefined };
+      const request = { priority: normal, asker: anybody() };
       let outcome = "waits";
       admission.enter(request, (error) => {
         outcome = error ? "refused" : "in";
@@ -194,7 +196,7 @@ describe("admission", () => {
     const admission = createAdmission({ loopDelayMs: () => 0 });
     const enter = (priority: number) => {
       const outcome: string[] = [];
-      admission.enter({ priority, person: undefined }, (error) => outcome.push(error ? "refused" : "in"));
+      admission.enter({ priority, asker: anybody() }, (error) => outcome.push(error ? "refused" : "in"));
       return outcome;
     };
     for (let i = 0; i < 20; i++) expect(enter(normal)).toEqual(["in"]);
@@ -207,14 +209,11 @@ describe("admission", () => {
 
   test("in a line that is never empty only who is most important waits on", () => {
     const admission = createAdmission({ loopDelayMs: () => 0 });
-    const held = Array.from(
-      { length: 20 },
-      (): AdmissionRequest => ({ priority: normal, person: undefined }),
-    );
+    const held = Array.from({ length: 20 }, (): AdmissionRequest => ({ priority: normal, asker: anybody() }));
     for (const request of held) admission.enter(request, () => {});
     const enter = (priority: number) => {
       const outcome: string[] = [];
-      admission.enter({ priority, person: undefined }, (error) => outcome.push(error ? "refused" : "in"));
+      admission.enter({ priority, asker: anybody() }, (error) => outcome.push(error ? "refused" : "in"));
       return outcome;
     };
     for (let ms = 0; ms < 420; ms += 5) {
@@ -234,7 +233,7 @@ describe("admission", () => {
   test("a burst outlasts a database that stalls for a moment, and a process that stood still", () => {
     const admission = createAdmission({ loopDelayMs: () => 0 });
     const enter = () => {
-      const request: AdmissionRequest = { priority: normal, person: undefined };
+      const request: AdmissionRequest = { priority: normal, asker: anybody() };
       const outcome: string[] = [];
       admission.enter(request, (error) => outcome.push(error ? "refused" : "in"));
       return { request, outcome };
@@ -261,7 +260,7 @@ describe("admission", () => {
     const window = (requests: number) => {
       let holdMs = 0;
       for (let i = 0; i < requests; i++) {
-        const request = { priority: normal, person: undefined };
+        const request = { priority: normal, asker: anybody() };
         const turnedAway = admission.judge(request);
         if (turnedAway) holdMs = turnedAway.holdMs;
         else admission.enter(request, (error) => error ?? setTimeout(() => admission.leave(request), 5));
@@ -286,7 +285,7 @@ describe("admission", () => {
     const second = (perSecond: number) => {
       refused = 0;
       for (let i = 0; i < perSecond; i++) {
-        const request = { priority: random.below(3), person: `person ${random.below(50)}` };
+        const request = { priority: random.below(3), asker: `person ${random.below(50)}` };
         admission.enter(request, (error) => {
           if (error) refused++;
           else if (stalled) held.push(request);
@@ -306,7 +305,7 @@ describe("admission", () => {
   test("after an overload everybody is let in again", () => {
     const admission = createAdmission({ loopDelayMs: () => 0 });
     const enter = () => {
-      const request = { priority: sheddable, person: undefined };
+      const request = { priority: sheddable, asker: anybody() };
       let outcome = "waits";
       admission.enter(request, (refused) => {
         outcome = refused ? "refused" : "in";

@@ -57,8 +57,8 @@ export interface Admission {
 export interface AdmissionRequest {
   /** 0 sheddable, 1 normal, 2 essential: their index in `priorities`. */
   readonly priority: number;
-  /** Who asks; undefined for guests, each of whose requests takes its chance. */
-  readonly person: string | undefined;
+  /** The person who asks; see `chanceAsker` in shedding.ts for who has no name. */
+  readonly asker: string;
   /** Set by admission: whether it was let through. */
   judged?: boolean;
   /** Set by admission while it waits, and while it is in. */
@@ -194,7 +194,7 @@ export function createAdmission(options: {
   }
 
   function judge(request: AdmissionRequest): TurnedAway | undefined {
-    request.judged = shedding.admits(request.priority, request.person, random);
+    request.judged = shedding.admits(request.priority, request.asker);
     return request.judged ? undefined : { retryAfterMs: comeBackMs(random), holdMs: shedding.hold() };
   }
 

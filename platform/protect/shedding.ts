@@ -1,4 +1,5 @@
 import { fnv1a } from "../hash/fnv1a.ts";
+import { newTraceId } from "../observe/trace-context.ts";
 
 /** Overloaded is who lets requests wait longer than this on average. */
 const overloadedMs = 20;
@@ -22,24 +23,18 @@ const forgetting = 0.97;
 const classes = 128;
 export const ranks = 3 * classes;
 const hourMs = 3_600_000;
-const traceChanceMs = 10_000;
 
-/** The rank of what a person asks: the same in every process. What is below the line of a process is turned away there. */
-export function rankOf(priority: number, person: string): number {
-  return priority * classes + classOf(person);
+/** The rank of what somebody asks: the same in every process. What is below the line of a process is turned away there. */
+export function rankOf(priority: number, asker: string): number {
+  return priority * classes + classOf(asker);
 }
 
-/**
- * Whose a call is: the person's, or, of guests and of work that nobody waits for, the trace's, since the calls of one page
- * belong together. That is another one soon, so that what is tried again is let in at last.
- */
-export function askerOf(callerId: string | undefined, traceId: string): string | undefined {
-  return callerId || (traceId && `${traceId} ${Math.floor(Date.now() / traceChanceMs)}`) || undefined;
-}
+/** The asker of a request of somebody without a name, which so takes its chance; what is tried again is let in at last. */
+export const chanceAsker = newTraceId;
 
 /**
  * Which requests are turned away under overload, after WeChat's DAGOR: each has a rank by its priority and then by its
- * person, and what is below the line is turned away. After each window the line is drawn where, of what was asked in
+ * asker, and what is below the line is turned away. After each window the line is drawn where, of what was asked in
  * it, as much is above as was completed; when waits are short again, a little more.
  */
 export class Shedding {
@@ -71,11 +66,10 @@ export class Shedding {
     this.windowEndsMs = nowMs() + windowMs;
   }
 
-  /** Whether a request may go on. Guests have no name: each of their requests is of a class by chance. */
-  admits(priority: number, person: string | undefined, random: () => number): boolean {
+  /** Whether a request may go on. */
+  admits(priority: number, asker: string): boolean {
     if (this.nowMs() >= this.windowEndsMs) this.endWindow();
-    const rank =
-      person === undefined ? priority * classes + Math.floor(random() * classes) : rankOf(priority, person);
+    const rank = rankOf(priority, asker);
     this.asked[rank]!++;
     const admitted = rank >= this.line;
     if (!admitted) this.turnedAway++;
@@ -166,6 +160,6 @@ export class Shedding {
 }
 
 /** Changes every hour, so that nobody is turned away for longer. */
-function classOf(person: string): number {
-  return fnv1a(`${Math.floor(Date.now() / hourMs)} ${person}`) % classes;
+function classOf(asker: string): number {
+  return fnv1a(`${Math.floor(Date.now() / hourMs)} ${asker}`) % classes;
 }

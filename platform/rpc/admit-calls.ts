@@ -1,6 +1,6 @@
 import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { type Admission, type AdmissionRequest, openAdmission } from "../protect/admission.ts";
-import { askerOf } from "../protect/shedding.ts";
+import { chanceAsker } from "../protect/shedding.ts";
 import { tellLine } from "./admission-line.ts";
 import { priorities, priorityRank } from "./call.ts";
 import type { LoadReport } from "./load-report.ts";
@@ -60,6 +60,6 @@ export function admitCalls(options: {
 function requestOf(headers: Metadata): AdmissionRequest {
   const text = (key: string) => headers.get(key)[0]?.toString() ?? "";
   const priority = priorities.find((one) => one === text("douya-priority"));
-  const person = askerOf(text("douya-caller"), text("traceparent").slice(3, 35));
-  return { priority: priorityRank(priority), person };
+  // Processes of an earlier version name no asker.
+  return { priority: priorityRank(priority), asker: text("douya-asker") || chanceAsker() };
 }

@@ -3,6 +3,7 @@ import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
 import { colourOf, type TraceContext, withoutColour } from "../observe/trace-context.ts";
 import { onAbort } from "../protect/on-abort.ts";
+import { chanceAsker } from "../protect/shedding.ts";
 
 /** The priority of the answer under overload: play and session checks; everything else; what can be left out. */
 export const priorities = ["sheddable", "normal", "essential"] as const;
@@ -15,6 +16,8 @@ export interface Call extends TraceContext {
   readonly callerId?: string | undefined;
   /** Whether that person may moderate; as fresh as the check of their session. */
   readonly moderator?: boolean | undefined;
+  /** By whom admission ranks the call; see `askerOf`. */
+  readonly asker?: string | undefined;
   /** Unix milliseconds; nobody waits for the answer after it. A callee never gets more than its caller has left. */
   readonly deadlineMs: number;
   /** Fires when nobody waits for the answer any more: at the deadline, or earlier if the caller is gone. */
@@ -34,8 +37,13 @@ export function requireCaller(call: Call): string {
   throw refusal("LOGIN_REQUIRED");
 }
 
+/** By whom admission ranks a call: whom the gateway named for the request, else the caller; who is nobody takes a chance. */
+export function askerOf({ asker, callerId }: Call): string {
+  return asker || callerId || chanceAsker();
+}
+
 /**
- * One call for several: in the trace of the first, with the latest deadline and the highest priority, and with a colour
+ * One call for several: in the trace of the first and ranked as that, with the latest deadline and the highest priority, and with a colour
  * only if all have the same.
  */
 export function mergeCalls(calls: readonly Call[]): Call {
@@ -46,6 +54,7 @@ export function mergeCalls(calls: readonly Call[]): Call {
     spanId,
     sampled,
     traceState,
+    asker: askerOf(calls[0]!),
     deadlineMs: Math.max(...calls.map(({ deadlineMs }) => deadlineMs)),
     priority: priorities[Math.max(...calls.map(({ priority }) => priorityRank(priority)))],
   };

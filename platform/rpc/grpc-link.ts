@@ -7,9 +7,9 @@ import type { Logger } from "../observe/log.ts";
 import { nowAndThen } from "../observe/now-and-then.ts";
 import { colourOf, traceparent } from "../observe/trace-context.ts";
 import { overloaded } from "../protect/admission.ts";
-import { askerOf, rankOf, ranks } from "../protect/shedding.ts";
+import { rankOf, ranks } from "../protect/shedding.ts";
 import type { Endpoints } from "../registry/registry.ts";
-import { type Call, deadlineExceeded, priorityRank, withinDeadline } from "./call.ts";
+import { askerOf, type Call, deadlineExceeded, priorityRank, withinDeadline } from "./call.ts";
 import { createExchange, type Sent } from "./exchange.ts";
 import { hedged } from "./hedging.ts";
 import { createLatency } from "./latency.ts";
@@ -81,7 +81,7 @@ export function grpcLink(options: {
     }
   }
 
-  async function metadataOf(service: string, call: Call): Promise<Metadata> {
+  async function metadataOf(service: string, call: Call, asker: string): Promise<Metadata> {
     const metadata = new Metadata();
     metadata.set("authorization", await tokens.issue(from, service));
     metadata.set("traceparent", traceparent(call));
@@ -89,6 +89,7 @@ export function grpcLink(options: {
     if (colour) metadata.set("douya-colour", colour);
     if (call.traceState) metadata.set("tracestate", call.traceState);
     if (call.priority) metadata.set("douya-priority", call.priority);
+    metadata.set("douya-asker", asker);
     if (call.callerId) metadata.set("douya-caller", call.callerId);
     if (call.moderator) metadata.set("douya-moderator", "yes");
     return metadata;
@@ -132,14 +133,15 @@ export function grpcLink(options: {
     }
 
     async function attempts(request: Message, call: Call): Promise<unknown> {
-      const metadata = await metadataOf(method.parent.typeName, call);
+      const asker = askerOf(call);
+      const metadata = await metadataOf(method.parent.typeName, call, asker);
       call.signal?.throwIfAborted();
       const tried = new Set<Peer>();
       const wanted = {
         colour: colourOf(call.traceId),
         key: keyOf?.(request, call),
         method: method.name,
-        rank: rankOf(priorityRank(call.priority), askerOf(call.callerId, call.traceId) ?? ""),
+        rank: rankOf(priorityRank(call.priority), asker),
         repeatable,
         except: tried,
       };

@@ -126,6 +126,7 @@ function callOf(rpc: ServerUnaryCall<unknown, unknown>): Call {
   return {
     callerId: text(rpc, "douya-caller") || undefined,
     moderator: text(rpc, "douya-moderator") === "yes",
+    asker: text(rpc, "douya-asker") || undefined,
     ...trace,
     traceId: inColour(trace.traceId, isColour(colour) ? colour : undefined),
     priority: priorities.find((priority) => priority === text(rpc, "douya-priority")),

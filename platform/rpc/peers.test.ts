@@ -3,15 +3,15 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { refusal } from "../errors/reasons.ts";
 import { createLog } from "../observe/log.ts";
-import { inColour } from "../observe/trace-context.ts";
+import { inColour, newTraceId } from "../observe/trace-context.ts";
 import { type Admission, openAdmission } from "../protect/admission.ts";
-import { ranks } from "../protect/shedding.ts";
+import { rankOf, ranks } from "../protect/shedding.ts";
 import { changingEndpoints } from "../testing/changing-endpoints.ts";
 import { startEchoServer } from "../testing/echo-server.ts";
 import { echoService, readOf, type Say, type ServeSay, sayOf } from "../testing/echo-service.ts";
 import { freePorts } from "../testing/free-ports.ts";
 import { patienceMs } from "../testing/patience.ts";
-import type { Call } from "./call.ts";
+import { type Call, mergeCalls, priorityRank } from "./call.ts";
 import { grpcLink } from "./grpc-link.ts";
 import { type Chance, realChance } from "./peers.ts";
 import { createServiceTokens } from "./service-token.ts";
@@ -238,6 +238,42 @@ describe("a peer that is overloaded", () => {
     expect(await all(200)).toEqual(new Set(["OVERLOADED", "room"]));
     recover();
     expect(await all(200)).toEqual(new Set(["busy", "room"]));
+  });
+
+  test("ranks calls as their caller does, by whom they are for: neither a trace nor a colour has a part in that", async () => {
+    const line = Math.floor(ranks / 2);
+    let turnedAway = 0;
+    const askers: string[] = [];
+    const { address } = await serve(async () => ({ text: "busy" }), 0, {
+      ...openAdmission,
+      enter({ priority, asker }, done) {
+        askers.push(asker);
+        const refused = rankOf(priority, asker) < line;
+        if (refused) turnedAway++;
+        done(refused ? refusal("OVERLOADED", undefined, hourMs) : undefined);
+      },
+      line: () => line,
+    });
+    const { read } = link(changingEndpoints(address), { ...realChance, now: () => 0 });
+    // Of the highest rank, it tells the caller the line.
+    expect(await answered(read({}, callFor(hourMs, { priority: "essential" })))).toBe("busy");
+    const outcomes: string[] = [];
+    for (let i = 0; i < 100; i++) {
+      const of = (asker: string) => ({ asker, traceId: inColour(newTraceId(), "canary") });
+      const call = callFor(hourMs, of(`somebody ${i}`));
+      const calls = [call, { ...call, callerId: `${i}` }, mergeCalls([call, callFor(hourMs, of("other"))])];
+      for (const one of calls) outcomes.push(await answered(read({}, one)));
+      const inTime = rankOf(priorityRank(), `somebody ${i}`) >= line;
+      expect(outcomes.slice(-3)).toEqual(Array.from({ length: 3 }, () => (inTime ? "busy" : "OVERLOADED")));
+    }
+    expect(new Set(outcomes)).toEqual(new Set(["busy", "OVERLOADED"]));
+    expect(turnedAway).toBe(0);
+    // Work of the system is for nobody: each call takes its chance, and with another one if it is tried again.
+    const before = askers.length;
+    for (let i = 0; i < 100; i++) outcomes.push(await answered(read({}, callFor(hourMs))));
+    expect(new Set(outcomes.slice(-100))).toEqual(new Set(["busy", "OVERLOADED"]));
+    expect(new Set(askers.slice(before)).size).toBe(askers.length - before);
+    expect(turnedAway).toBe(0);
   });
 
   test("is another one than who only asks it", async () => {

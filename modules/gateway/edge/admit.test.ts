@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import fastify from "fastify";
 import { expect, onTestFinished, test } from "vitest";
-import { createAdmission } from "#platform/protect/admission.ts";
+import { type Admission, createAdmission } from "#platform/protect/admission.ts";
 import { createAdmit } from "./admit.ts";
-import { watchClients } from "./request-call.ts";
+import { callOf, watchClients } from "./request-call.ts";
 
 test("a request whose client goes while it waits is not answered, and holds up nobody", async () => {
   const admission = createAdmission({ loopDelayMs: () => 0 });
@@ -47,4 +47,42 @@ test("a request whose client goes while it waits is not answered, and holds up n
   held[0]!();
   await once(stays, "data");
   expect(begun.slice(20)).toEqual(["stays"]);
+});
+
+test("a guest's requests take their chance each, which goes with its calls and which nothing that it sends changes", async () => {
+  const ranked: string[] = [];
+  const admission = createAdmission({ loopDelayMs: () => 0 });
+  const watched: Admission = {
+    ...admission,
+    judge(request) {
+      ranked.push(request.asker);
+      return admission.judge(request);
+    },
+  };
+  const admit = createAdmit({ admission: () => watched }, { userOf: () => undefined });
+  const app = fastify();
+  onTestFinished(() => app.close());
+  watchClients(app);
+  admit.guard(app);
+  admit.watch(app);
+  app.addHook("preHandler", admit.enter);
+  const policy = { caller: { issuer: "any" }, priority: "normal", timeoutMs: 1_000, needs: [] };
+  const calls: string[] = [];
+  app.get("/", { config: { policy } as never }, async (request) => {
+    const { asker = "", callerId } = callOf(request);
+    calls.push(asker);
+    expect(callerId).toBeUndefined();
+    return "";
+  });
+  const headers = {
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "douya-asker": "the best",
+    "douya-caller": "1",
+    "douya-priority": "essential",
+    "x-forwarded-for": "192.0.2.1",
+    "x-request-id": "the best",
+  };
+  for (let i = 0; i < 50; i++) expect((await app.inject({ url: "/", headers })).statusCode).toBe(200);
+  expect(new Set(calls).size).toBe(50);
+  expect(ranked).toEqual(calls);
 });

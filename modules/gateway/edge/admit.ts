@@ -4,7 +4,7 @@ import type { AdmissionRequest } from "#platform/protect/admission.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import { priorities } from "#platform/rpc/call.ts";
 import type { Auth } from "./auth.ts";
-import { bearerToken } from "./request-call.ts";
+import { askerOfRequest, bearerToken } from "./request-call.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -31,10 +31,10 @@ export function createAdmit(protect: Pick<Protection, "admission">, auth: Pick<A
   const admission = protect.admission("edge");
 
   /** Undefined for what is not counted: files and passwords have queues of their own, and take long whatever the load is. */
-  function placeOf(request: FastifyRequest, person: string | undefined): AdmissionRequest | undefined {
+  function placeOf(request: FastifyRequest, person?: string): AdmissionRequest | undefined {
     const { takesFile, policy } = request.routeOptions.config;
     if (takesFile || !policy?.caller.issuer) return undefined;
-    return { priority: priorities.indexOf(policy.priority), person };
+    return { priority: priorities.indexOf(policy.priority), asker: person ?? askerOfRequest(request) };
   }
 
   return {
@@ -53,7 +53,7 @@ export function createAdmit(protect: Pick<Protection, "admission">, auth: Pick<A
       });
     },
     enter(request) {
-      const place = request.admission ?? placeOf(request, request.identity?.userId);
+      const place = request.admission ?? placeOf(request);
       if (!place) return Promise.resolve();
       request.admission = place;
       const { response } = request;

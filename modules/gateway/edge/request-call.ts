@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "#contracts/reasons.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import { inColour, readTraceContext } from "#platform/observe/trace-context.ts";
+import { chanceAsker } from "#platform/protect/shedding.ts";
 import { type Call, callController } from "#platform/rpc/call.ts";
 import type { Auth, Identity } from "./auth.ts";
 import type { Limits } from "./limits.ts";
@@ -16,6 +17,8 @@ declare module "fastify" {
   }
   interface FastifyRequest {
     identity?: Identity;
+    /** See askerOfRequest. */
+    guest?: string;
     /** See PublicCall. */
     missing?: Set<string>;
     /** Its close tells that the client is gone. */
@@ -63,6 +66,16 @@ export function callOf(request: FastifyRequest): PublicCall {
   return plainCallOf(request);
 }
 
+/**
+ * By whom a request is ranked, here and by the services: the person, else a chance of this request. Nothing that the
+ * client sends has a part in that.
+ */
+export function askerOfRequest(request: FastifyRequest): string {
+  if (request.identity) return request.identity.userId;
+  request.guest ??= chanceAsker();
+  return request.guest;
+}
+
 function plainCallOf(request: FastifyRequest): PublicCall {
   const { priority, timeoutMs, without } = policyOf(request);
   const { userId: callerId, moderator } = request.identity ?? {};
@@ -72,6 +85,7 @@ function plainCallOf(request: FastifyRequest): PublicCall {
   return {
     callerId,
     moderator,
+    asker: askerOfRequest(request),
     ...(traceparent && readTraceContext(traceparent, tracestate)),
     traceId: inColour(request.id, colourIn(request)),
     priority,

@@ -1,6 +1,6 @@
 import { Picture, type UserService } from "#contracts/gen/user_pb.ts";
 import type { UserId } from "#contracts/ids.ts";
-import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
+import { type BlobKey, type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
 import { isId } from "#platform/ids/snowflake.ts";
@@ -78,10 +78,17 @@ export function setPicture(
       ? await redraw(request.staged, { ...box, signal: call.signal, person: caller })
       : undefined;
     const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";
-    const place = async () => drawn && blobs.commit(drawn.name, key);
-    const { account, replaced } = await store(call).setPicture(caller, column, key, place);
-    if (replaced && replaced !== key)
-      await store.lasting.removeUnusedPicture(replaced, () => blobs.remove(replaced));
+    const removeUnused = (unused: BlobKey) =>
+      store.lasting.removeUnusedPicture(unused, () => blobs.remove(unused));
+    // Outside of the transaction: a store far away may take its time.
+    if (drawn) await blobs.commit(drawn.name, key as BlobKey);
+    const isThere = async () => (await blobs.size(key as BlobKey)) !== undefined;
+    const set = store(call).setPicture(caller, column, key, isThere);
+    const { account, replaced } = await set.catch(async (error) => {
+      if (key) await removeUnused(key as BlobKey).catch(() => {});
+      throw error;
+    });
+    if (replaced && replaced !== key) await removeUnused(replaced as BlobKey);
     return toUser(account);
   };
 }

@@ -78,7 +78,7 @@ export const reasons = {
     "You have {limit} MB that are not published yet. Publish some, or wait until your videos are prepared.",
   BLOB_DISK_AWAY: "This is on a part of the server that is away right now. Try again later.",
   QUOTA_EXCEEDED:
-    "You use {limit} MB of the {second} MB that you may keep here, and this file is larger than what is left. Choose a smaller one, or delete some of your posts.",
+    "You use {limit} MB of the {second} MB that you may keep here, and this file is larger than what is left. Choose a smaller one, or delete some posts or drafts, or cancel uploads that are not finished: all of them count.",
   UPLOADS_UNFINISHED_TOO_MANY:
     "You have {limit} uploads that are not finished. Finish or cancel some, or wait until they are thrown away after two days.",
   ADDRESS_UNPUBLISHED_TOO_MUCH:

@@ -72,7 +72,7 @@ export const reasons: Record<keyof typeof english, string> = {
   UNPUBLISHED_TOO_MUCH: "你还有 {limit} MB 内容未发布，请先发布一些，或等视频处理完成后再试。",
   BLOB_DISK_AWAY: "内容所在的存储暂时无法访问，请稍后再试。",
   QUOTA_EXCEEDED:
-    "你可存放 {second} MB，已用 {limit} MB，剩余空间放不下这个文件。请换一个更小的文件，或删除一些作品。",
+    "你可存放 {second} MB，已用 {limit} MB，剩余空间放不下这个文件。作品、草稿和未完成的上传都计算在内：请换一个更小的文件，或删除一些作品、草稿，或取消未完成的上传。",
   UPLOADS_UNFINISHED_TOO_MANY: "你有 {limit} 个未完成的上传，请先完成或取消一些；两天内未完成的将被清除。",
   ADDRESS_UNPUBLISHED_TOO_MUCH: "你所在的网络已有太多未发布的文件，请先发布一些；明天仍未发布的将被清除。",
   RENDITION_TOO_LARGE: "转换后的视频太大，请剪短或降低分辨率后再试。",
