@@ -1372,7 +1372,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a file: the body is the file
-         * @description A video, or a picture for a post of pictures (JPEG, PNG, WebP or AVIF, at most 20 MB and 50 million pixels). Refused at once when the first bytes are neither's, and after a full probe when it cannot be shown. An upload that is not published within a day is thrown away.
+         * @description A video, or a picture for a post of pictures (JPEG, PNG, WebP, HEIC or AVIF, at most 20 MB and 50 million pixels). Refused at once when the first bytes are neither's, and after a full probe when it cannot be shown. An upload that is not published within a day is thrown away.
          */
         post: {
             parameters: {
