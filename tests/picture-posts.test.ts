@@ -176,6 +176,41 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     for (const { url } of open.pictures[0]!.sizes) expect((await load(url)).status).toBe(404);
   });
 
+  test("each picture has a link of its own, with the rules of links to posts", async () => {
+    const post = await publish([png(600, 800), png(800, 600)]);
+    type Share = { code: string; url: string };
+    const share = async (query = "") => body(await ben.post<Share>(`/videos/${post.id}/shares${query}`), 201);
+    const [second, whole] = [await share("?picture=2"), await share()];
+    expect(second.code).toMatch(/^[0-9A-Za-z]{10}$/);
+    expect(second.code).not.toBe(whole.code);
+    expect(await share("?picture=2")).toEqual(second);
+    // Once for each person and day, whatever of it.
+    expect(body(await ben.get<Video>(`/videos/${post.id}`)).counts.shares).toBe(1);
+    const leads = async ({ url }: Share) => {
+      const { status, headers } = await send("GET", url, { headers: { accept: "text/html" } });
+      return [status, headers.get("location")];
+    };
+    expect(await leads(second)).toEqual([302, `/video/${post.id}?picture=2`]);
+    expect(await leads(whole)).toEqual([302, `/video/${post.id}`]);
+    const looked = async ({ code }: Share) => body(await ben.get<Video>(`/shares/${code}`));
+    expect(await looked(second)).toMatchObject({ id: post.id, sharedPicture: 2 });
+    expect(await looked(whole)).not.toHaveProperty("sharedPicture");
+    const preview = async (query: string) =>
+      body(await send<string>("GET", `${server.origin}/video/${post.id}${query}`));
+    const shown = post.pictures[1]!.sizes[1] ?? post.pictures[1]!.sizes.at(-1)!;
+    expect(await preview("?picture=2")).toContain(`property="og:image" content="${shown.url}"`);
+    for (const query of ["", "?picture=9", "?picture=-1", "?picture=x"])
+      expect(await preview(query)).toContain(`property="og:image" content="${post.coverUrl}"`);
+    for (const picture of ["3", "0", "36", "x"])
+      expectProblem(await ben.post(`/videos/${post.id}/shares?picture=${picture}`), 422, "INVALID_ARGUMENT");
+    body(await ada.patch<Video>(`/videos/${post.id}`, { json: { visibility: "private" } }));
+    expect(await leads(second)).toEqual([404, null]);
+    expectProblem(await ben.get(`/shares/${second.code}`), 404, "VIDEO_NOT_FOUND");
+    body(await ada.patch<Video>(`/videos/${post.id}`, { json: { visibility: "public" } }));
+    body(await ada.delete(`/videos/${post.id}`), 204);
+    expectProblem(await ben.get(`/shares/${second.code}`), 404, "VIDEO_NOT_FOUND");
+  });
+
   test("publishing again is the same post; what is no picture, not one's own or there twice is refused", async () => {
     const [one, two, film] = [
       await upload(png(40, 40)),

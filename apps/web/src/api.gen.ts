@@ -3636,11 +3636,14 @@ export interface paths {
         put?: never;
         /**
          * Share a video: a link to give to others
-         * @description The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the same code. It leads to the video for those who may see it, as long as they may.
+         * @description The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the same code. It leads to the video for those who may see it, as long as they may. Each picture of a post has a code of its own, which opens the post there; sharing some of them counts as sharing the post.
          */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Which picture, from 1. */
+                    picture?: number;
+                };
                 header?: never;
                 path: {
                     /** @description A 64-bit id as a decimal string. */
@@ -3958,6 +3961,8 @@ export interface components {
             }[];
             /** @description Whether the caller reposts it. */
             reposted: boolean;
+            /** @description Which of its pictures was shared, from 1. Only where a link is looked up. */
+            sharedPicture?: number;
             sizeBytes: number;
             /**
              * @description `ready`: a draft that could be published.
