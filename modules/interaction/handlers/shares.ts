@@ -34,7 +34,7 @@ export function shareHandlers(
       const userId = requireCaller(call);
       const { pictures } = await videos.ensureRow(videoId, call);
       if (picture < 0 || picture > pictures.length)
-        throw refusal("INVALID_ARGUMENT", `There is no picture ${picture} in it`);
+        throw refusal("INVALID_ARGUMENT", `There is no picture ${picture} in it.`);
       const atMs = Date.now();
       const command = { videoId, userId, atMs, label: newCode(), traceId: call.traceId };
       const changed = await apply(command, call);
