@@ -8,7 +8,7 @@ import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
 import { body, expectProblem, type Page, type Schemas, send } from "./harness/http-client.ts";
 import { listFiles } from "./harness/list-files.ts";
-import { exif, movingWebp, phoneJpeg, png, tellsThePlace, tiled } from "./harness/pictures.ts";
+import { claiming, exif, movingWebp, phoneJpeg, png, tellsThePlace, tiled } from "./harness/pictures.ts";
 import { startProgram } from "./harness/program.ts";
 import { type Person, scenario } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -61,12 +61,18 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
 
   test("three sizes of each picture, upright, in their order, and nothing of where they were taken", async () => {
     const wide = png(3000, 2000, { exif: exif(6) });
-    const post = await publish([phoneJpeg(8), wide, clip("half.webp"), clip("bright-left.avif")]);
+    const post = await publish([
+      phoneJpeg(8),
+      wide,
+      clip("half.webp"),
+      clip("bright-left.avif"),
+      tiled("dark.heic", 50),
+    ]);
     expect(post).toMatchObject({
       state: "published",
       kind: "pictures",
       ...{ playUrl: null, hlsUrl: null, downloadUrl: null, durationMs: 0, width: 64, height: 96 },
-      steps: [{ name: "processing", state: "done", done: 4, total: 4, progress: null, failure: null }],
+      steps: [{ name: "processing", state: "done", done: 5, total: 5, progress: null, failure: null }],
     });
     expect(post.coverUrl).toBe(post.pictures[0]!.sizes.at(-1)!.url);
     expect(post.thumbHash).toBe(post.pictures[0]!.thumbHash);
@@ -80,6 +86,7 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
       ["Number 2", "480x720", "1080x1620", "2000x3000"],
       ["Number 3", "96x64"],
       ["Number 4", "96x64"],
+      ["Number 5", "480x240", "640x320"],
     ]);
     for (const picture of post.pictures) expect(picture.thumbHash).toMatch(/^[A-Za-z0-9+/]{20,40}={0,2}$/);
     // Orientation 8 turns the bright left down, 6 up.
@@ -167,6 +174,41 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     for (const { url } of open.pictures[0]!.sizes) expect((await load(url)).status).toBe(200);
     body(await change("private"));
     for (const { url } of open.pictures[0]!.sizes) expect((await load(url)).status).toBe(404);
+  });
+
+  test("each picture has a link of its own, with the rules of links to posts", async () => {
+    const post = await publish([png(600, 800), png(800, 600)]);
+    type Share = { code: string; url: string };
+    const share = async (query = "") => body(await ben.post<Share>(`/videos/${post.id}/shares${query}`), 201);
+    const [second, whole] = [await share("?picture=2"), await share()];
+    expect(second.code).toMatch(/^[0-9A-Za-z]{10}$/);
+    expect(second.code).not.toBe(whole.code);
+    expect(await share("?picture=2")).toEqual(second);
+    // Once for each person and day, whatever of it.
+    expect(body(await ben.get<Video>(`/videos/${post.id}`)).counts.shares).toBe(1);
+    const leads = async ({ url }: Share) => {
+      const { status, headers } = await send("GET", url, { headers: { accept: "text/html" } });
+      return [status, headers.get("location")];
+    };
+    expect(await leads(second)).toEqual([302, `/video/${post.id}?picture=2`]);
+    expect(await leads(whole)).toEqual([302, `/video/${post.id}`]);
+    const looked = async ({ code }: Share) => body(await ben.get<Video>(`/shares/${code}`));
+    expect(await looked(second)).toMatchObject({ id: post.id, sharedPicture: 2 });
+    expect(await looked(whole)).not.toHaveProperty("sharedPicture");
+    const preview = async (query: string) =>
+      body(await send<string>("GET", `${server.origin}/video/${post.id}${query}`));
+    const shown = post.pictures[1]!.sizes[1] ?? post.pictures[1]!.sizes.at(-1)!;
+    expect(await preview("?picture=2")).toContain(`property="og:image" content="${shown.url}"`);
+    for (const query of ["", "?picture=9", "?picture=-1", "?picture=x"])
+      expect(await preview(query)).toContain(`property="og:image" content="${post.coverUrl}"`);
+    for (const picture of ["3", "0", "36", "x"])
+      expectProblem(await ben.post(`/videos/${post.id}/shares?picture=${picture}`), 422, "INVALID_ARGUMENT");
+    body(await ada.patch<Video>(`/videos/${post.id}`, { json: { visibility: "private" } }));
+    expect(await leads(second)).toEqual([404, null]);
+    expectProblem(await ben.get(`/shares/${second.code}`), 404, "VIDEO_NOT_FOUND");
+    body(await ada.patch<Video>(`/videos/${post.id}`, { json: { visibility: "public" } }));
+    body(await ada.delete(`/videos/${post.id}`), 204);
+    expectProblem(await ben.get(`/shares/${second.code}`), 404, "VIDEO_NOT_FOUND");
   });
 
   test("publishing again is the same post; what is no picture, not one's own or there twice is refused", async () => {
@@ -270,6 +312,11 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
       file.writeUInt32BE(height, 20);
       return file;
     };
+    const branded = (brand: string) => {
+      const file = clip("bright-left.avif");
+      file.write(brand, 8, "latin1");
+      return file;
+    };
     const files: [string, () => Buffer<ArrayBuffer>, number, string][] = [
       ["of 10,000 x 1", () => png(10_000, 1), 422, "PICTURE_SHAPE"],
       ["of 4,000 x 100", () => png(4000, 100), 422, "PICTURE_SHAPE"],
@@ -282,8 +329,13 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
         "PICTURE_DAMAGED",
       ],
       ["of 10,000 frames", () => movingWebp(10_000), 422, "PICTURE_UNSUPPORTED"],
-      ["of 50 tiles (HEIC)", () => tiled("heic", 50), 422, "PICTURE_UNSUPPORTED"],
-      ["of 50 tiles (AVIF)", () => tiled("avif", 50), 422, "PICTURE_UNSUPPORTED"],
+      ["of 50 tiles that are none (HEIC)", () => tiled("dark.heic", 50, true), 422, "PICTURE_DAMAGED"],
+      ["of 50 tiles that are none (AVIF)", () => tiled("bright-left.avif", 50, true), 422, "PICTURE_DAMAGED"],
+      ["that say to be 60,000 x 60,000 (HEIC)", () => claiming(60_000, 60_000), 413, "PICTURE_TOO_LARGE"],
+      ["that say to be 7,000 x 7,000 (HEIC)", () => claiming(7000, 7000), 422, "PICTURE_DAMAGED"],
+      ["that move (AVIF)", () => branded("avis"), 422, "PICTURE_UNSUPPORTED"],
+      ["that move (HEIC)", () => branded("hevc"), 422, "PICTURE_UNSUPPORTED"],
+      ["a HEIC without its picture", () => clip("bright-left.heic").subarray(0, 350), 422, "PICTURE_DAMAGED"],
       ["a GIF, whatever its name", () => clip("moving.gif"), 422, "PICTURE_UNSUPPORTED"],
       ["of more than 20 MB", () => long(20 * 1024 * 1024), 413, "BODY_TOO_LARGE"],
       ["that are cut off", () => clip("bright-left.jpg").subarray(0, 100), 422, "PICTURE_DAMAGED"],

@@ -28,7 +28,7 @@ afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
     "truncate interaction.video, interaction.reaction, interaction.comment, interaction.person, " +
-      "interaction.reported, interaction.report, interaction.bookmark, interaction.repost, interaction.share, interaction.download",
+      "interaction.reported, interaction.report, interaction.bookmark, interaction.repost, interaction.shared_picture, interaction.share, interaction.download",
   );
   await addVideos(
     own.db,

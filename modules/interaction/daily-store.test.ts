@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => own.drop());
 beforeEach(async () => {
   await own.database.pool.query(
-    "truncate interaction.share, interaction.download, interaction.video, interaction.person, events.log",
+    "truncate interaction.shared_picture, interaction.share, interaction.download, interaction.video, interaction.person, events.log",
   );
   await addVideos(
     own.db,
@@ -98,6 +98,21 @@ test("the code of a share is the first of its day, and leads to its video", asyn
   for (const label of ["first", "second"]) await store.apply([{ videoId: "101", userId: "5", atMs, label }]);
   expect(await codes.codeOf("101", "5", days[0]!)).toBe("first");
   expect(await codes.codeOf("101", "5", days[1]!)).toBeUndefined();
-  expect(await codes.videoOf("first")).toBe("101");
-  expect(await codes.videoOf("second")).toBeUndefined();
+  expect(await codes.sharedWith("first")).toEqual({ videoId: "101", picture: 0 });
+  expect(await codes.sharedWith("second")).toBeUndefined();
+});
+
+test("a picture has a code of its own, which goes with the share of its day", async () => {
+  const store = dailyStore(own.db, own.events, shares);
+  const codes = codeStore(own.db);
+  const [videoId, userId, day] = ["101", "5", days[0]!];
+  const of = { videoId, userId, day, picture: 2 };
+  expect(await codes.pictureCode(of, "early")).toBeUndefined();
+  await store.apply([{ videoId, userId, atMs: Date.parse(day), label: "whole" }]);
+  expect(await codes.pictureCode(of, "second")).toBe("second");
+  expect(await codes.pictureCode(of, "again")).toBe("second");
+  expect(await codes.pictureCode({ ...of, picture: 3 }, "third")).toBe("third");
+  expect(await codes.sharedWith("third")).toEqual({ videoId, picture: 3 });
+  await store.forget(userId);
+  for (const code of ["whole", "second", "third"]) expect(await codes.sharedWith(code)).toBeUndefined();
 });

@@ -147,8 +147,29 @@ export function codeStore(db: Kysely<Tables>) {
           .where("day", "=", sql<string>`${day}::date`)
           .executeTakeFirst()
       )?.code,
-    videoOf: async (code: string): Promise<string | undefined> =>
-      (await db.selectFrom("share").select("video_id").where("code", "=", code).executeTakeFirst())?.video_id,
+    /** The code of one picture: this one, or that of before. Undefined if the video is not shared on that day. */
+    pictureCode: async (
+      of: { videoId: string; userId: string; day: string; picture: number },
+      code: string,
+    ): Promise<string | undefined> => {
+      const { rows } = await sql<{ code: string }>`
+        with shared as (
+          select video_id, user_id, day from interaction.share
+          where video_id = ${of.videoId} and user_id = ${of.userId} and day = ${of.day}::date for key share
+        )
+        insert into interaction.shared_picture as p (video_id, user_id, day, picture, code)
+        select video_id, user_id, day, ${of.picture}, ${code} from shared
+        on conflict (video_id, user_id, day, picture) do update set code = p.code
+        returning p.code`.execute(db);
+      return rows[0]?.code;
+    },
+    /** What a code leads to; picture 0 is all of it. */
+    sharedWith: async (code: string): Promise<{ videoId: string; picture: number } | undefined> => {
+      const { rows } = await sql<{ video_id: string; picture: number }>`
+        select video_id, 0 as picture from interaction.share where code = ${code}
+        union all select video_id, picture from interaction.shared_picture where code = ${code}`.execute(db);
+      return rows[0] && { videoId: rows[0].video_id, picture: rows[0].picture };
+    },
   };
 }
 

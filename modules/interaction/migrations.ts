@@ -179,4 +179,17 @@ export const migrations: Migrations = {
     -- What was shared before is ranked too.
     insert into interaction.job (kind, key) values ('rebuild', 'rankings');
   `,
+  "0013-shared-pictures": `
+    -- The codes of single pictures of a post that somebody shared on a day. They count as, and go with, that share.
+    create table interaction.shared_picture (
+      video_id int8 not null,
+      user_id int8 not null,
+      day date not null,
+      -- From 1.
+      picture int2 not null,
+      code text not null unique,
+      primary key (video_id, user_id, day, picture),
+      foreign key (video_id, user_id, day) references interaction.share on delete cascade
+    );
+  `,
 };

@@ -49,7 +49,7 @@ async function empty() {
   await consumer.settled();
   clockMs = startMs;
   await own.database.pool.query(
-    "truncate interaction.share, interaction.download, interaction.video, interaction.person, interaction.ranking_bucket, interaction.ranking_total",
+    "truncate interaction.shared_picture, interaction.share, interaction.download, interaction.video, interaction.person, interaction.ranking_bucket, interaction.ranking_total",
   );
   await addVideos(
     own.db,

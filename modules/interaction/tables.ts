@@ -25,6 +25,7 @@ export interface Tables {
     gone: Generated<boolean>;
   };
   reaction: { video_id: string; user_id: string; reaction: StoredKind; id: string };
+  shared_picture: { video_id: string; user_id: string; day: string; picture: number; code: string };
   share: { video_id: string; user_id: string; day: string; code: string; at_ms: string | null };
   download: { video_id: string; user_id: string; day: string; guest: string; at_ms: string };
   ranking_bucket: { video_id: string; list: string; bucket: string; n: string };

@@ -138,7 +138,10 @@ export const platformReasons = {
     says: "{what}. Send an MP4, MOV, WebM, MKV, AVI or FLV file.",
     code: 10204,
   },
-  NOT_A_PICTURE: { kind: "invalid", says: "This is not a picture. Send a JPEG, PNG, WebP or GIF file." },
+  NOT_A_PICTURE: {
+    kind: "invalid",
+    says: "This is not a picture. Send a JPEG, PNG, WebP, HEIC, AVIF or GIF file.",
+  },
   VIDEO_DAMAGED: {
     kind: "invalid",
     says: "The video is damaged or was cut off on its way. Check that it plays on your device and send it again.",
@@ -146,7 +149,7 @@ export const platformReasons = {
   },
   PICTURE_UNSUPPORTED: {
     kind: "invalid",
-    says: "{what} cannot be part of a post here. Save it as JPEG, PNG, WebP or AVIF and send it again.",
+    says: "{what} cannot be part of a post here. Save it as JPEG, PNG, WebP, HEIC or AVIF and send it again.",
   },
   PICTURE_SHAPE: {
     kind: "invalid",

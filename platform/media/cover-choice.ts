@@ -2,7 +2,7 @@
 export const SAMPLES_PER_SECOND = 4;
 export const SAMPLE_SIDE_PX = 32;
 export const SAMPLED_SECONDS = 60;
-const SAMPLE_PIXELS = SAMPLE_SIDE_PX ** 2;
+export const SAMPLE_BYTES = SAMPLE_SIDE_PX ** 2;
 
 /** Of 255. A darker or flatter picture says nothing about a video. */
 const DARKEST_MEAN = 20;
@@ -21,7 +21,7 @@ const APART_MS = 1000;
  */
 export function chooseCoverTimesMs(samples: Uint8Array): [number, ...number[]] {
   const scored: { ms: number; score: number }[] = [];
-  for (let index = 0; (index + 1) * SAMPLE_PIXELS <= samples.length; index++) {
+  for (let index = 0; (index + 1) * SAMPLE_BYTES <= samples.length; index++) {
     const picture = sampleAt(samples, index);
     const change = index === 0 ? 0 : difference(sampleAt(samples, index - 1), picture);
     // A plain picture is better than none: it competes with a thousandth of its change.
@@ -36,7 +36,7 @@ export function chooseCoverTimesMs(samples: Uint8Array): [number, ...number[]] {
 }
 
 function sampleAt(samples: Uint8Array, index: number): Uint8Array {
-  return samples.subarray(index * SAMPLE_PIXELS, (index + 1) * SAMPLE_PIXELS);
+  return samples.subarray(index * SAMPLE_BYTES, (index + 1) * SAMPLE_BYTES);
 }
 
 /** Mean absolute difference, 0 to 255. */

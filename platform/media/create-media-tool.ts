@@ -7,14 +7,13 @@ import { blaming, hasContent, openSource, readFirst, replacing } from "./file-st
 import { readFragments } from "./fragments.ts";
 import { isPlainSequence } from "./h264.ts";
 import { loudnessFilters } from "./loudness.ts";
-import { SNIFF_BYTES, sniffPicture, sniffVideo, type VideoContainer } from "./magic.ts";
+import { SNIFF_BYTES, sniffAnyPicture, sniffVideo, type VideoContainer } from "./magic.ts";
 import { readMatroskaLayout } from "./matroska-elements.ts";
 import type { MediaEngine, Run, SourceFile, StreamFacts } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
-import type { Crop, Media, MediaInfo, MediaNotice, RenditionInfo, Rung } from "./media-tool.ts";
+import type { Crop, Media, MediaInfo, MediaNotice, PictureSize, RenditionInfo, Rung } from "./media-tool.ts";
 import { readMp4Layout, type WalkBounds } from "./mp4-boxes.ts";
 import type { StreamSpan } from "./packet-survey.ts";
-import { PICTURE_HEADER_BYTES, readPictureHeader } from "./picture-header.ts";
 import {
   coverFilter,
   ladderBytes,
@@ -25,6 +24,7 @@ import {
   storyboardPicture,
 } from "./plan.ts";
 import { postPictures } from "./post-pictures.ts";
+import { withPicture } from "./readable-picture.ts";
 import { refusals } from "./refusals.ts";
 import { isRiffCutOff } from "./riff-chunks.ts";
 import {
@@ -315,20 +315,26 @@ export function createMediaTool(
 
     async picture(input, output, { signal, ...box }) {
       const file = await openSource(input);
-      const first = await readFirst(file.handle, PICTURE_HEADER_BYTES).finally(() => file.handle.close());
-      const format = sniffPicture(first);
+      const first = await readFirst(file.handle, SNIFF_BYTES).finally(() => file.handle.close());
+      const format = sniffAnyPicture(first);
       if (!format) throw refusals.notAPicture();
-      const header = readPictureHeader(format, first);
-      if (!header) throw refusals.pictureDamaged();
-      if (header.width * header.height > limits.maxPicturePixels) throw refusals.pictureTooLarge(limits);
-
-      const source = { path: input, demuxer: PICTURE_DEMUXERS[format] };
-      const filter = pictureFilter(format, header, box);
+      const accept = ({ width, height }: PictureSize) => {
+        if (width * height > limits.maxPicturePixels) throw refusals.pictureTooLarge(limits);
+      };
       const run = { signal, timeoutMs: limits.stillTimeoutMs, maxPixels: limits.maxPicturePixels };
-      await replacing(output, refusals.pictureDamaged, async () => {
-        await engine.still({ source, stream: 0, atMs: 0, filter, output }, run);
-        if (!(await hasContent(output))) throw refusals.pictureDamaged();
-      });
+      await withPicture(input, format, accept, ({ source, header, tiles }) =>
+        replacing(output, refusals.pictureDamaged, async () => {
+          const filter = [...(tiles?.filters ?? []), pictureFilter(format, header, box)].join(",");
+          const ofAll = (tiles?.count ?? 1) > 1;
+          if (tiles) {
+            const [stored] = (await engine.inspect(source, run)).streams;
+            if (stored?.width !== tiles.width || stored.height !== tiles.height)
+              throw refusals.pictureDamaged();
+          }
+          await engine.still({ source, stream: 0, atMs: 0, filter, output, ofAll }, run);
+          if (!(await hasContent(output))) throw refusals.pictureDamaged();
+        }),
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sniffPicture, sniffVideo } from "./magic.ts";
+import { sniffAnyPicture, sniffVideo } from "./magic.ts";
 
 const latin = (text: string) => Buffer.from(text, "latin1");
 
@@ -39,8 +39,10 @@ test.each([
   ["webp", "RIFF\0\0\0\0WEBPVP8 "],
   ["gif", "GIF89a"],
   [null, "<svg xmlns="],
-  [null, "\0\0\0\x18ftypheic"],
+  ["heic", "\0\0\0\x18ftypheic"],
+  ["avif", "\0\0\0\x18ftypavif"],
+  [null, "\0\0\0\x18ftypavis"],
   [null, "BM6"],
 ])("%s is told from pictures that are not accepted", (format, first) => {
-  expect(sniffPicture(latin(first))).toBe(format);
+  expect(sniffAnyPicture(latin(first))).toBe(format);
 });

@@ -56,8 +56,14 @@ function isTransportStream(first: Uint8Array, packetBytes: number): boolean {
   return false;
 }
 
+/** The picture of a person or cover that the first bytes of a file (see SNIFF_BYTES) claim, if any. */
+export function sniffAnyPicture(first: Uint8Array): PictureFormat | PostPictureFormat | null {
+  const format = sniffPicture(first) ?? sniffPostPicture(first);
+  return format === "moving" ? null : format;
+}
+
 /** The accepted picture format that the first 12 bytes of a file claim, if any. */
-export function sniffPicture(first: Uint8Array): PictureFormat | null {
+function sniffPicture(first: Uint8Array): PictureFormat | null {
   if (startsWith(first, [0xff, 0xd8, 0xff])) return "jpeg";
   if (startsWith(first, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) return "png";
   if (latin(first, 0, 4) === "RIFF" && latin(first, 8, 12) === "WEBP") return "webp";
@@ -66,12 +72,12 @@ export function sniffPicture(first: Uint8Array): PictureFormat | null {
 }
 
 /** Pictures of posts: what shows one picture, and can be read everywhere that we run. */
-export type PostPictureFormat = "jpeg" | "png" | "webp" | "avif";
+export type PostPictureFormat = "jpeg" | "png" | "webp" | "avif" | "heic";
 /** Pictures that posts do not take, by what people know them as. */
-export type OtherPicture = "gif" | "heic" | "moving";
+export type OtherPicture = "gif" | "moving";
 
-const AVIF_BRANDS = new Set(["avif", "avis"]);
-const HEIC_BRANDS = new Set(["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"]);
+const HEIC_BRANDS = new Set(["heic", "heix", "heim", "heis", "mif1"]);
+const MOVING_BRANDS = new Set(["avis", "hevc", "hevx", "hevm", "hevs", "msf1"]);
 const WEBP_MOVES = 0x02;
 
 /** The picture that the first bytes of a file (see SNIFF_BYTES) claim, if any. */
@@ -81,8 +87,8 @@ export function sniffPostPicture(first: Uint8Array): PostPictureFormat | OtherPi
   if (format) return format;
   if (latin(first, 4, 8) !== "ftyp") return null;
   const brand = latin(first, 8, 12);
-  if (brand === "avis") return "moving";
-  if (AVIF_BRANDS.has(brand)) return "avif";
+  if (MOVING_BRANDS.has(brand)) return "moving";
+  if (brand === "avif") return "avif";
   if (!HEIC_BRANDS.has(brand)) return null;
   // Some encoders name only the common brand first.
   for (let at = 16; at + 4 <= Math.min(first.length, first[3]!); at += 4)

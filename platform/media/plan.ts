@@ -268,8 +268,8 @@ export function pictureFilter(
     ...uprightFilters(header.upright),
     ...(box.crop ? [`crop=${Math.max(1, cut.width)}:${Math.max(1, cut.height)}:exact=1`] : []),
   ];
-  // AVIF's transparency is a stream of its own, which is left out.
-  if (format === "jpeg" || format === "avif")
+  // Transparency of AVIF and HEIC is a picture of its own, which is left out.
+  if (format === "jpeg" || format === "avif" || format === "heic")
     return [...shaped, `scale=${size.join(":")}:${TO_JPEG}`].join(",");
   return (
     `[in]${[...shaped, `scale=${size.join(":")}`, "format=rgba"].join(",")}[front];` +

@@ -1,11 +1,13 @@
+import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createMetrics } from "../observe/metrics.ts";
 import { embeddedProtection } from "../protect/embedded-protection.ts";
+import { type HeifPlan, heifOfTiles } from "../testing/heif-file.ts";
 import { patienceMs } from "../testing/patience.ts";
 import { bundleMediaWorker } from "./bundle-worker.ts";
 import { createMediaTool } from "./create-media-tool.ts";
@@ -47,6 +49,14 @@ async function written(content: Buffer): Promise<string> {
   return path;
 }
 
+/** The last property of the whole becomes one that readers must know. */
+function essential(file: Buffer): Buffer {
+  const ipma = file.indexOf("ipma", 0, "latin1") + 8 + 4 + 2;
+  const count = file[ipma]!;
+  file[ipma + count]! |= 0x80;
+  return file;
+}
+
 /** Exif with nothing but an orientation. */
 function exif(orientation: number): Buffer {
   const tiff = Buffer.from("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\0\0\0\0\0\0\0\0", "latin1");
@@ -71,25 +81,39 @@ function turnedWebp(still: Buffer, orientation: number): Buffer {
   return chunk("RIFF", Buffer.concat([Buffer.from("WEBP"), ...parts]));
 }
 
-/** The same AVIF, turned by a quarter against the clock. */
-function turnedAvif(still: Buffer): Buffer {
-  const grown = Buffer.from("\0\0\0\x09irot\x01", "latin1");
-  const at = still.indexOf("ispe", 0, "latin1") - 4;
-  const file = Buffer.concat([still.subarray(0, at), grown, still.subarray(at)]);
-  // What contains it grows by as much, and what follows lies further back.
-  for (const box of ["meta", "iprp", "ipco"]) {
-    const from = file.indexOf(box, 0, "latin1") - 4;
-    file.writeUInt32BE(file.readUInt32BE(from) + grown.length, from);
-  }
-  const place = file.indexOf("iloc", 0, "latin1");
-  const before = still.indexOf("mdat", 0, "latin1") + 4;
-  const where = file.indexOf(Buffer.from([0, 0, before >> 8, before & 255]), place);
-  file.writeUInt32BE(before + grown.length, where);
-  // It is the first property now.
-  const ipma = file.indexOf("ipma", 0, "latin1");
-  const count = file[ipma + 14]!;
-  for (let i = 0; i < count; i++) file[ipma + 15 + i]! += 1;
-  return file;
+/** 3 x 2 tiles, of which only the one at the upper right is bright, with the edges cut. */
+async function ofTiles(properties: (readonly [string, Buffer])[] = [], more: Partial<HeifPlan> = {}) {
+  const [bright, dark] = [await own("bright.heic"), await own("dark.heic")];
+  const size = { columns: 3, rows: 2, width: 180, height: 120, tileWidth: 64, tileHeight: 64 };
+  return heifOfTiles({ tiles: [dark, dark, bright, dark, dark, dark], ...size, properties, ...more });
+}
+
+async function avifOfTiles(properties: (readonly [string, Buffer])[] = []) {
+  const tile = await own("bright-left.avif");
+  const size = { columns: 2, rows: 2, width: 180, height: 120, tileWidth: 96, tileHeight: 64 };
+  return heifOfTiles({ tiles: [tile, tile, tile, tile], ...size, properties, brand: "avif" });
+}
+
+/** Where a picture is bright: upper left, upper right, lower left, lower right. */
+function quartersOf(jpeg: Buffer, width: number, height: number): string[] {
+  const args = [
+    "-v",
+    "error",
+    "-f",
+    "jpeg_pipe",
+    "-i",
+    "pipe:0",
+    "-f",
+    "rawvideo",
+    "-pix_fmt",
+    "gray",
+    "pipe:1",
+  ];
+  const grey = execFileSync("ffmpeg", args, { input: jpeg });
+  const at = (x: number, y: number) => grey[Math.floor(height * y) * width + Math.floor(width * x)]!;
+  const names = ["upper left", "upper right", "lower left", "lower right"];
+  const corners = [at(0.1, 0.1), at(0.9, 0.1), at(0.1, 0.9), at(0.9, 0.9)];
+  return names.filter((_, i) => corners[i]! > 128);
 }
 
 describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
@@ -106,8 +130,12 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     ["a transparent PNG", "png", () => own("half.png"), [96, 64]],
     ["a WebP", "webp", () => own("half.webp"), [96, 64]],
     ["a WebP on its side", "webp", async () => turnedWebp(await own("half.webp"), 6), [64, 96]],
+    ["a HEIC", "heic", () => own("bright-left.heic"), [96, 64]],
+    ["a HEIC of tiles, cut at its edges", "heic", () => ofTiles(), [180, 120]],
+    ["a HEIC of tiles on its side", "heic", () => ofTiles([["irot", Buffer.from([1])]]), [120, 180]],
+    ["an AVIF of tiles", "avif", () => avifOfTiles(), [180, 120]],
     ["an AVIF", "avif", () => own("bright-left.avif"), [96, 64]],
-    ["an AVIF on its side", "avif", async () => turnedAvif(await own("bright-left.avif")), [64, 96]],
+    ["an AVIF on its side", "avif", () => avifOfTiles([["irot", Buffer.from([1])]]), [120, 180]],
   ] as const)("%s is measured and made smaller, upright", async (_name, format, make, [width, height]) => {
     if (lack && name === "ffmpeg") return;
     const input = await written(await make());
@@ -120,6 +148,102 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     expect(sizes).toEqual([wanted, { width: wanted.width / 2, height: wanted.height / 2 }]);
     for (const [at, { output }] of drafts.entries())
       expect(readPictureHeader("jpeg", await readFile(output))).toMatchObject(sizes[at]!);
+  });
+
+  test.each([
+    ["as stored", [], {}, ["upper right"]],
+    ["turned by a quarter", [["irot", 1]], {}, ["upper left"]],
+    ["turned by half", [["irot", 2]], {}, ["lower left"]],
+    ["turned by three quarters", [["irot", 3]], {}, ["lower right"]],
+    ["flipped top to bottom", [["imir", 0]], {}, ["lower right"]],
+    ["flipped left to right", [["imir", 1]], {}, ["upper left"]],
+    [
+      "turned, then flipped",
+      [
+        ["irot", 1],
+        ["imir", 0],
+      ],
+      {},
+      ["lower left"],
+    ],
+    [
+      "flipped, then turned",
+      [
+        ["imir", 0],
+        ["irot", 1],
+      ],
+      {},
+      ["upper right"],
+    ],
+  ] as const)("the tiles of a HEIC lie as they should: %s", async (_name, turns, more, bright) => {
+    if (lack) return;
+    const properties = turns.map(([type, value]) => [type, Buffer.from([value])] as const);
+    const input = await written(await ofTiles(properties, more));
+    const info = await tool.pictureInfo(input, options);
+    const drafts = outputs();
+    const [size] = await tool.pictureSizes(input, drafts, info, options);
+    const jpeg = await readFile(drafts[0]!.output);
+    expect(quartersOf(jpeg, size!.width, size!.height)).toEqual(bright);
+    const avatar = join(directory, randomUUID());
+    await tool.picture(input, avatar, { ...options, maxWidthPx: 64, maxHeightPx: 64, crop: true });
+    expect(quartersOf(await readFile(avatar), 64, 64)).toEqual(bright);
+  });
+
+  test("a HEIC's colours come along, and nothing else of what it tells", async () => {
+    if (lack && name === "ffmpeg") return;
+    const place = Buffer.from("Exif\0\0 at the gate");
+    const profile = Buffer.alloc(548, "p");
+    profile.write("acsp", 36, "latin1");
+    const colr = Buffer.concat([Buffer.from("prof"), profile]);
+    const input = await written(await ofTiles([["colr", colr]], { exif: place }));
+    const drafts = outputs();
+    await tool.pictureSizes(input, drafts, await tool.pictureInfo(input, options), options);
+    const made = await readFile(drafts[0]!.output);
+    expect([made.includes(profile), made.includes("Exif"), made.includes("gate")]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test("a HEIC that is not what it says is refused, and nothing is left of it", async () => {
+    if (lack && name === "ffmpeg") return;
+    const before = await readdir(directory);
+    const whole = await ofTiles();
+    const tiles = Array.from({ length: 50 }, () => Buffer.alloc(0));
+    const cases: [string, Buffer, string][] = [
+      ["of 60,000 x 60,000", await ofTiles([], { width: 60_000, height: 60_000 }), "PICTURE_DAMAGED"],
+      [
+        "of 60,000 x 60,000 in tiles that fit",
+        await ofTiles([], { width: 60_000, height: 60_000, tileWidth: 20_000, tileHeight: 30_000 }),
+        "PICTURE_TOO_LARGE",
+      ],
+      ["with tiles of another size", await ofTiles([], { tileWidth: 66 }), "PICTURE_DAMAGED"],
+      ["with a tile too few", await ofTiles([], { columns: 4, width: 240 }), "PICTURE_DAMAGED"],
+      ["of tiles that nobody sees", await ofTiles([], { width: 60 }), "PICTURE_DAMAGED"],
+      ["of 16 x 17 tiles", await ofTiles([], { columns: 16, rows: 17 }), "PICTURE_UNSUPPORTED"],
+      [
+        "with an unknown essential",
+        essential(await ofTiles([["lsel", Buffer.from([0, 0])]])),
+        "PICTURE_UNSUPPORTED",
+      ],
+      ["that is cropped to nothing", await ofTiles([["clap", Buffer.alloc(32)]]), "PICTURE_DAMAGED"],
+      [
+        "of empty tiles",
+        await ofTiles([], { tiles: [await own("dark.heic"), ...tiles.slice(0, 5)] }),
+        "PICTURE_DAMAGED",
+      ],
+    ];
+    for (let tenth = 1; tenth < 10; tenth++) {
+      const end = Math.floor((whole.length * tenth) / 10);
+      cases.push([`cut off after ${end} bytes`, whole.subarray(0, end), "PICTURE_DAMAGED"]);
+    }
+    for (const [what, file, reason] of cases) {
+      const input = await written(file);
+      await expect(tool.pictureInfo(input, options), what).rejects.toEqual(because(reason));
+      await rm(input);
+    }
+    expect(await readdir(directory)).toEqual(before);
   });
 
   test("of what a camera tells, the colours alone stay", async () => {
@@ -175,6 +299,23 @@ describe.each(["ffmpeg", "node-av"] as const)("%s", (name) => {
     await expect(tool.pictureInfo(film, options)).rejects.toEqual(because("NOT_A_PICTURE"));
   });
 
+  test.each([
+    "bright-left.jpg",
+    "half.png",
+    "half.webp",
+    "bright-left.avif",
+    "bright-left.heic",
+  ])("%s is refused wherever it is cut off", async (file) => {
+    if (lack && name === "ffmpeg") return;
+    const whole = await own(file);
+    for (let tenth = 1; tenth < 10; tenth++) {
+      const left = Math.floor((whole.length * tenth) / 10);
+      const reason = left < 12 ? "NOT_A_PICTURE" : "PICTURE_DAMAGED";
+      const input = await written(whole.subarray(0, left));
+      await expect(tool.pictureInfo(input, options), `${left} bytes`).rejects.toEqual(because(reason));
+    }
+  });
+
   test("a film in the clothes of an AVIF is no picture", async () => {
     if (lack && name === "ffmpeg") return;
     const film = await own("compliant.mp4");
@@ -188,6 +329,7 @@ test("the kinds that posts do not take are told by their first bytes", async () 
   expect(sniffPostPicture(await own("moving.gif"))).toBe("gif");
   expect(named("\0\0\0\x18ftypheic\0\0\0\0mif1heic")).toBe("heic");
   expect(named("\0\0\0\x18ftypmif1\0\0\0\0mif1heic")).toBe("heic");
+  expect(named("\0\0\0\x18ftyphevc\0\0\0\0hevcheic")).toBe("moving");
   expect(named("\0\0\0\x18ftypmif1\0\0\0\0mif1avif")).toBe("avif");
   expect(named("\0\0\0\x18ftypavis\0\0\0\0avisavif")).toBe("moving");
   expect(named("RIFF\x40\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\0\0\0\0\0\0")).toBe("moving");

@@ -4,9 +4,8 @@ import type { MediaLimits } from "./media-limits.ts";
 
 const OTHER_PICTURES = {
   gif: "A GIF",
-  heic: "A HEIC picture",
   moving: "A moving picture",
-  tiles: "A picture of tiles",
+  composed: "A picture that is put together from others",
 };
 
 /** Refusals of files, with what the sender can do about them. */
@@ -26,7 +25,7 @@ export const refusals = {
     }),
   pictureTooLarge: (limits: MediaLimits) =>
     refusal("PICTURE_TOO_LARGE", { megapixels: Math.floor(limits.maxPicturePixels / 1e6) }),
-  pictureUnsupported: (what: OtherPicture | "tiles") =>
+  pictureUnsupported: (what: OtherPicture | "composed") =>
     refusal("PICTURE_UNSUPPORTED", { what: OTHER_PICTURES[what] }),
   pictureFileTooLarge: ({ maxPictureBytes }: MediaLimits) =>
     refusal("BODY_TOO_LARGE", { megabytes: Math.floor(maxPictureBytes / 1024 / 1024) }),

@@ -22,7 +22,9 @@ export const PICTURE_DEMUXERS: Record<PictureFormat | PostPictureFormat, string>
   png: "png_pipe",
   webp: "webp_pipe",
   gif: "gif",
-  avif: "mov",
+  // Bare streams: see heif.ts.
+  avif: "obu",
+  heic: "hevc",
 };
 
 /** What cameras, phones, browsers and editors write; other decoders stay closed to strangers. */

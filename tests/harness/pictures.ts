@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
+import { heifOfTiles } from "#platform/testing/heif-file.ts";
 import { clip } from "./clips.ts";
 
 type Rgb = readonly [number, number, number];
@@ -107,32 +108,28 @@ export function movingWebp(frames: number): Buffer<ArrayBuffer> {
   return riff("RIFF", all) as Buffer<ArrayBuffer>;
 }
 
-/** A file of the HEIF family whose one picture consists of tiles. */
-export function tiled(brand: "heic" | "avif", tiles: number): Buffer<ArrayBuffer> {
-  const box = (type: string, ...data: (Buffer | string)[]) => {
-    const content = Buffer.concat(
-      data.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part)),
-    );
-    const head = Buffer.alloc(8);
-    head.writeUInt32BE(8 + content.length);
-    head.write(type, 4, "latin1");
-    return Buffer.concat([head, content]);
-  };
-  const item = (id: number, type: string) =>
-    box("infe", Buffer.from([2, 0, 0, 0, id >> 8, id & 255, 0, 0]), type, "\0");
-  const count = Buffer.alloc(2);
-  count.writeUInt16BE(tiles + 1);
-  const items = Array.from({ length: tiles }, (_, i) => item(i + 2, brand === "heic" ? "hvc1" : "av01"));
-  const full = Buffer.alloc(4);
-  return Buffer.concat([
-    box("ftyp", `${brand}\0\0\0\0mif1${brand}`),
-    box(
-      "meta",
-      full,
-      box("hdlr", full, "\0\0\0\0pict", Buffer.alloc(13)),
-      box("pitm", full, "\0\x01"),
-      box("iinf", full, count, item(1, "grid"), ...items),
-    ),
-    box("mdat", randomBytes(4096)),
-  ]) as Buffer<ArrayBuffer>;
+/** A HEIC or AVIF of this many tiles in one row, as the small file `tile` is. */
+export function tiled(
+  tile: "dark.heic" | "bright-left.avif",
+  tiles: number,
+  empty = false,
+): Buffer<ArrayBuffer> {
+  const file = clip(tile);
+  if (empty) file.fill(0xff, file.indexOf("mdat", 0, "latin1") + 4);
+  const brand = tile.endsWith("heic") ? "heic" : "avif";
+  const [width, height] = brand === "heic" ? [64, 64] : [96, 64];
+  const columns = Math.min(tiles, 10);
+  const rows = Math.ceil(tiles / columns);
+  return heifOfTiles({
+    ...{ tiles: Array.from({ length: columns * rows }, () => file), columns, rows, brand },
+    ...{ width: columns * width, height: rows * height, tileWidth: width, tileHeight: height },
+    exif: randomBytes(8),
+  });
+}
+
+/** A HEIC that claims to be as large. */
+export function claiming(width: number, height: number): Buffer<ArrayBuffer> {
+  const tiles = Array.from({ length: 4 }, () => clip("dark.heic"));
+  const half = { tileWidth: width / 2, tileHeight: height / 2 };
+  return heifOfTiles({ tiles, columns: 2, rows: 2, width, height, ...half });
 }

@@ -1374,7 +1374,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a file: the body is the file
-         * @description A video, or a picture for a post of pictures (JPEG, PNG, WebP or AVIF, at most 20 MB and 50 million pixels). Refused at once when the first bytes are neither's, and after a full probe when it cannot be shown. An upload that is not published within a day is thrown away.
+         * @description A video, or a picture for a post of pictures (JPEG, PNG, WebP, HEIC or AVIF, at most 20 MB and 50 million pixels). Refused at once when the first bytes are neither's, and after a full probe when it cannot be shown. An upload that is not published within a day is thrown away.
          */
         post: {
             parameters: {
@@ -3663,11 +3663,14 @@ export interface paths {
         put?: never;
         /**
          * Share a video: a link to give to others
-         * @description The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the same code. It leads to the video for those who may see it, as long as they may.
+         * @description The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the same code. It leads to the video for those who may see it, as long as they may. Each picture of a post has a code of its own, which opens the post there; sharing some of them counts as sharing the post.
          */
         post: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Which picture, from 1. */
+                    picture?: number;
+                };
                 header?: never;
                 path: {
                     /** @description A 64-bit id as a decimal string. */
@@ -3998,6 +4001,8 @@ export interface components {
             }[];
             /** @description Whether the caller reposts it. */
             reposted: boolean;
+            /** @description Which of its pictures was shared, from 1. Only where a link is looked up. */
+            sharedPicture?: number;
             sizeBytes: number;
             /**
              * @description `ready`: a draft that could be published.

@@ -233,6 +233,11 @@ const Video = Type.Object(
       },
     ),
     coverUrl: nullableText(Type.String({ description: "JPEG; null until published." })),
+    sharedPicture: Type.Optional(
+      Type.Integer({
+        description: "Which of its pictures was shared, from 1. Only where a link is looked up.",
+      }),
+    ),
     thumbHash: nullableText(
       Type.String({ description: "ThumbHash of the cover in base64, to be shown until the cover is there." }),
     ),

@@ -6,6 +6,8 @@ import type { GatewayContext } from "../gateway-context.ts";
 import { toApiVideo } from "./present.ts";
 import { answers, IdParams } from "./schemas.ts";
 
+const SharedPicture = Type.Integer({ minimum: 1, maximum: 35, description: "Which picture, from 1." });
+
 /** Links to videos that people give to others. */
 export function shareRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -16,9 +18,11 @@ export function shareRoutes({ interaction, composer, urlsFor }: GatewayContext):
           summary: "Share a video: a link to give to others",
           description:
             "The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the " +
-            "same code. It leads to the video for those who may see it, as long as they may.",
+            "same code. It leads to the video for those who may see it, as long as they may. Each picture of a post has a code " +
+            "of its own, which opens the post there; sharing some of them counts as sharing the post.",
           tags: ["shares"],
           params: IdParams,
+          querystring: Type.Object({ picture: Type.Optional(SharedPicture) }),
           response: answers({
             201: Type.Object({
               code: Type.String({ description: "10 letters and digits." }),
@@ -28,7 +32,10 @@ export function shareRoutes({ interaction, composer, urlsFor }: GatewayContext):
         },
       },
       async (request, reply) => {
-        const { code } = await interaction.shareVideo({ videoId: request.params.id }, callOf(request));
+        const { code } = await interaction.shareVideo(
+          { videoId: request.params.id, picture: request.query.picture ?? 0 },
+          callOf(request),
+        );
         return reply.code(201).send({ code, url: `${urlsFor(request).origin}/s/${code}` });
       },
     );
@@ -44,10 +51,10 @@ export function shareRoutes({ interaction, composer, urlsFor }: GatewayContext):
       },
       async (request) => {
         const call = callOf(request);
-        const { videoId } = await interaction.resolveShare({ code: request.params.code }, call);
+        const { videoId, picture } = await interaction.resolveShare({ code: request.params.code }, call);
         const [view] = videoId ? await composer.videoViewsById([videoId], call) : [];
         if (!view) throw refusal("VIDEO_NOT_FOUND");
-        return toApiVideo(view, urlsFor(request));
+        return { ...toApiVideo(view, urlsFor(request)), ...(picture > 0 && { sharedPicture: picture }) };
       },
     );
   };

@@ -71,7 +71,7 @@ export function videoRoutes({
         schema: {
           summary: "Upload a file: the body is the file",
           description:
-            "A video, or a picture for a post of pictures (JPEG, PNG, WebP or AVIF, at most 20 MB and 50 million pixels). " +
+            "A video, or a picture for a post of pictures (JPEG, PNG, WebP, HEIC or AVIF, at most 20 MB and 50 million pixels). " +
             "Refused at once when the first bytes are neither's, and after a full probe when it cannot be shown. " +
             "An upload that is not published within a day is thrown away.",
           tags: ["videos"],

@@ -4,7 +4,7 @@ import { quotaExceeded } from "#contracts/quota.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { BlobStore, Staged } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import { sniffPicture, sniffPostPicture, sniffVideo } from "#platform/media/magic.ts";
+import { sniffAnyPicture, sniffPostPicture, sniffVideo } from "#platform/media/magic.ts";
 import { DEFAULT_MEDIA_LIMITS } from "#platform/media/media-limits.ts";
 import { refusals } from "#platform/media/refusals.ts";
 import type { Protection } from "#platform/protect/protection.ts";
@@ -138,7 +138,7 @@ export function createUploadIntake(
     },
     receivePicture: (source, from) =>
       receive(source, from, maxProfilePictureBytes, (first) => {
-        if (sniffPicture(first) === null) throw refusal("NOT_A_PICTURE");
+        if (sniffAnyPicture(first) === null) throw refusal("NOT_A_PICTURE");
       }),
     async addUpload(staged, address, call) {
       try {
@@ -168,8 +168,7 @@ function refuseOtherThanVideo(first: Buffer): void {
 export function refuseOtherThanMedia(first: Buffer, sizeBytes: number | undefined): void {
   const picture = sniffPostPicture(first);
   if (picture === null) refuseOtherThanVideo(first);
-  else if (picture === "gif" || picture === "heic" || picture === "moving")
-    throw refusals.pictureUnsupported(picture);
+  else if (picture === "gif" || picture === "moving") throw refusals.pictureUnsupported(picture);
   else if ((sizeBytes ?? 0) > maxPictureBytes) throw tooLarge(maxPictureBytes);
 }
 

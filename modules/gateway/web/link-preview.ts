@@ -10,10 +10,14 @@ import { isPublic, type MediaUrls } from "../media/media-urls.ts";
 
 /** Tags for the head of a page; null if nothing public has that id, undefined if it could not be found out. */
 export interface LinkPreview {
-  video(id: string, request: FastifyRequest): Promise<string | null | undefined>;
+  /** `picture`: which one of a post of pictures is to be shown, from 1. */
+  video(id: string, request: FastifyRequest, picture?: number): Promise<string | null | undefined>;
   user(id: string, request: FastifyRequest): Promise<string | null | undefined>;
-  /** The id of the video to which a shared link leads; null if to none, undefined if it could not be found out. */
-  shared(code: string, request: FastifyRequest): Promise<string | null | undefined>;
+  /** To what a shared link leads; null if to nothing, undefined if it could not be found out. */
+  shared(
+    code: string,
+    request: FastifyRequest,
+  ): Promise<{ videoId: string; picture: number } | null | undefined>;
   /** For any other page. */
   site(request: FastifyRequest): string;
 }
@@ -37,12 +41,12 @@ export function linkPreview(
   const personOf = async (id: string, call: PublicCall) =>
     (await user.getUsers({ ids: [id] }, call)).users[0];
   return {
-    video: (id, request) =>
+    video: (id, request, picture) =>
       ask(id, request, async (call, urls) => {
         const [found] = (await video.getVideos({ ids: [id] }, call)).videos;
         if (!found?.coverKey) return null;
         const author = await personOf(found.authorId, call);
-        return author ? videoPreview(found, author, urls) : null;
+        return author ? videoPreview(found, author, urls, picture) : null;
       }),
     user: (id, request) =>
       ask(id, request, async (call, urls) => {
@@ -51,7 +55,10 @@ export function linkPreview(
       }),
     shared: (code, request) => {
       const call = { ...callOf(request), callerId: undefined, moderator: undefined };
-      const find = async () => (await interaction.resolveShare({ code }, call)).videoId || null;
+      const find = async () => {
+        const found = await interaction.resolveShare({ code }, call);
+        return found.videoId ? found : null;
+      };
       return optional(call, "preview", find);
     },
     site: (request) => tags(sitePreview(urlsFor(request))),
@@ -69,7 +76,11 @@ interface Preview {
   properties: Record<string, string | number>;
 }
 
-function videoPreview(video: Video, author: User, urls: MediaUrls): Preview {
+/** That for phones; small pictures have fewer. */
+const SHOWN_SIZE = 1;
+
+function videoPreview(video: Video, author: User, urls: MediaUrls, picture = 0): Preview {
+  const shown = video.pictures[picture - 1]?.sizes;
   return {
     title: video.title || author.name,
     description: `${author.name} · @${author.username}`,
@@ -77,7 +88,7 @@ function videoPreview(video: Video, author: User, urls: MediaUrls): Preview {
     card: "summary_large_image",
     unlisted: !isPublic(video.visibility),
     properties: {
-      "og:image": urls.ofVideo(video, video.coverKey),
+      "og:image": urls.ofVideo(video, (shown?.[SHOWN_SIZE] ?? shown?.at(-1))?.key ?? video.coverKey),
       ...(video.playKey
         ? {
             "og:type": "video.other",

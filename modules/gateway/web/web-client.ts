@@ -109,17 +109,19 @@ export async function webClient(
   }
   // Preview makers run no script and seldom ask for HTML explicitly.
   app.get("/", async (request, reply) => sendPage(reply, preview.site(request), await first.feed(request)));
-  app.get<ById>("/video/:id", async (request, reply) => {
+  app.get<ById & { Querystring: { picture?: unknown } }>("/video/:id", async (request, reply) => {
     const { id } = request.params;
-    const [tags, body] = await Promise.all([preview.video(id, request), first.video(id, request)]);
+    const picture = Number(request.query.picture) || 0;
+    const [tags, body] = await Promise.all([preview.video(id, request, picture), first.video(id, request)]);
     return sendPage(reply, tags, body);
   });
   app.get<{ Params: { code: string } }>("/s/:code", async (request, reply) => {
-    const id = await preview.shared(request.params.code, request);
-    const tags = id && (await preview.video(id, request));
+    const shared = await preview.shared(request.params.code, request);
+    const tags = shared && (await preview.video(shared.videoId, request));
     // Who is logged in may see more than guests: the client asks for them.
-    if (!id || !tags) return sendPage(reply, id === undefined ? undefined : null);
-    return reply.header("cache-control", "no-store").redirect(`/video/${id}`, 302);
+    if (!shared || !tags) return sendPage(reply, shared === undefined ? undefined : null);
+    const at = shared.picture > 0 ? `?picture=${shared.picture}` : "";
+    return reply.header("cache-control", "no-store").redirect(`/video/${shared.videoId}${at}`, 302);
   });
   for (const path of ["/user/:id", "/user/:id/following", "/user/:id/followers", "/user/:id/friends"])
     app.get<ById>(path, async (request, reply) =>

@@ -30,20 +30,28 @@ export function shareHandlers(
     conflict: ({ videoId, userId }) => `${videoId} ${userId}`,
   });
   return {
-    async shareVideo({ videoId }, call) {
+    async shareVideo({ videoId, picture }, call) {
       const userId = requireCaller(call);
-      await videos.ensureRow(videoId, call);
+      const { pictures } = await videos.ensureRow(videoId, call);
+      if (picture < 0 || picture > pictures.length)
+        throw refusal("INVALID_ARGUMENT", `There is no picture ${picture} in it.`);
       const atMs = Date.now();
       const command = { videoId, userId, atMs, label: newCode(), traceId: call.traceId };
       const changed = await apply(command, call);
       if (changed instanceof DomainError) throw changed;
+      if (changed !== undefined && picture > 0) {
+        const of = { videoId, userId, day: dayOf(atMs), picture };
+        const code = await codes(call).pictureCode(of, newCode());
+        if (code === undefined) throw refusal("VIDEO_NOT_FOUND");
+        return { code };
+      }
       const code = changed ? command.label : await codes(call).codeOf(videoId, userId, dayOf(atMs));
       if (code === undefined) throw refusal("VIDEO_NOT_FOUND");
       return { code };
     },
     async resolveShare({ code }, call) {
-      const found = codeForm.test(code) ? await codes.reading(call).videoOf(code) : undefined;
-      return { videoId: found ?? "" };
+      const found = codeForm.test(code) ? await codes.reading(call).sharedWith(code) : undefined;
+      return found ?? { videoId: "", picture: 0 };
     },
   };
 }

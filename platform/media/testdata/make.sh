@@ -53,3 +53,9 @@ make -f lavfi -i "testsrc2=size=360x640:rate=30:duration=2" -f lavfi -i "sine=fr
   -c:v libx264 -preset veryslow -crf 45 -pix_fmt yuv420p -c:a aac -b:a 32k -fflags +bitexact -movflags +faststart upright-2s.mp4
 # Red, green and blue as they are, which few players know.
 make -f lavfi -i "testsrc2=size=640x360:rate=25:duration=4" -vf format=gbrp -c:v libvpx-vp9 -crf 63 -b:v 0 -cpu-used 4 -fflags +bitexact rgb-silent.webm
+# heif-enc 1.15, of Debian's libheif-examples; tests put the two squares together as tiles.
+for picture in "bright-left 96x64 black,drawbox=width=48:color=white:thickness=fill" "bright 64x64 white" "dark 64x64 black"; do
+  set -- $picture
+  make -f lavfi -i "color=size=$2:color=$3" -frames:v 1 /tmp/still.png
+  heif-enc -q 40 -o "$1.heic" /tmp/still.png
+done

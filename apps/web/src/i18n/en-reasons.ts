@@ -54,9 +54,9 @@ export const reasons = {
   WRITES_TO_SELF: "You cannot write to yourself.",
   UPLOAD_NOT_FOUND: "The upload is no longer there. Please upload the file again.",
   UPLOAD_INCOMPLETE: "The upload stopped before its end. Send the file again.",
-  NOT_A_PICTURE: "This file is not a picture. Take a JPEG, PNG or WebP.",
+  NOT_A_PICTURE: "This file is not a picture. Take a JPEG, PNG, WebP, HEIC or AVIF.",
   PICTURE_UNSUPPORTED:
-    "Pictures of this kind cannot be part of a post here: no GIF, no HEIC, none that moves. Save it as JPEG and try again.",
+    "Pictures of this kind cannot be part of a post here: no GIF, and none that moves. Save it as JPEG and try again.",
   PICTURE_SHAPE: "This picture is too small or too narrow for a post.",
   PICTURES_TOO_MANY: "A post has {limit} picture at least, and 35 at most.",
   ALT_INVALID: "What a picture shows is said in at most 300 characters, without line breaks.",

@@ -1,4 +1,5 @@
 import { type MouseEvent, useEffect, useRef } from "react";
+import { useLocation, useSearch } from "wouter";
 import type { Video } from "../api/types.ts";
 import { removeFirstScreen } from "../feed/first-screen.ts";
 import { useI18n } from "../i18n/i18n.tsx";
@@ -10,7 +11,7 @@ import { nextTap, type Tap } from "../video/tap.ts";
 import { useSavesData } from "../video/use-film-source.ts";
 import { useVideoKeys } from "../video/use-video-keys.ts";
 import { Picture } from "./picture.tsx";
-import { useCarousel } from "./use-carousel.ts";
+import { PICTURE, useCarousel } from "./use-carousel.ts";
 import "./picture-stage.css";
 
 interface Props {
@@ -25,12 +26,19 @@ interface Props {
 /** A tap on this share of the width, at either side, turns the page. */
 const EDGE = 0.25;
 
+/** From 0; in the page of that post only. */
+function useOpenedAt(id: string): number {
+  const [path] = useLocation();
+  const wanted = Number(new URLSearchParams(useSearch()).get(PICTURE));
+  return path === `/video/${id}` && Number.isInteger(wanted) ? wanted - 1 : 0;
+}
+
 /** The pictures of a post, side by side: swiped, turned by keys, buttons and taps at the sides; two taps like. */
 export function PictureStage({ video, active, covered, titleId, onWarm }: Props) {
   const { t, format } = useI18n();
   const { pictures } = video;
   const count = pictures.length;
-  const { scroller, at, seen, move } = useCarousel(count, active);
+  const { scroller, at, seen, move } = useCarousel(count, active, useOpenedAt(video.id));
   const react = useReaction(video);
   useVideoKeys(video, active);
   const [hearts, addHeart] = useHearts();

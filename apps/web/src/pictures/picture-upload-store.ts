@@ -78,8 +78,7 @@ async function checkPicture(file: File) {
   if (file.size > MAX_BYTES) throw new Problem(413, { reason: "BODY_TOO_LARGE", detail: "At most 20 MB." });
   const found = sniffPostPicture(new Uint8Array(await file.slice(0, SNIFF_BYTES).arrayBuffer()));
   if (found === null) throw new Problem(422, { reason: "NOT_A_PICTURE" });
-  if (found === "gif" || found === "heic" || found === "moving")
-    throw new Problem(422, { reason: "PICTURE_UNSUPPORTED" });
+  if (found === "gif" || found === "moving") throw new Problem(422, { reason: "PICTURE_UNSUPPORTED" });
 }
 
 /** One post of pictures at a time, sent one picture after another. It lives outside of its page, as the video's. */

@@ -1,8 +1,11 @@
-import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { isForVideos, isInDrawer } from "../video/for-videos.ts";
 
 /** So long without a step, a scroll is over. */
 const QUIET_MS = 150;
+
+/** In the address of a post: which picture it opens at, from 1. */
+export const PICTURE = "picture";
 
 interface Carousel {
   scroller: RefObject<HTMLDivElement | null>;
@@ -13,13 +16,24 @@ interface Carousel {
   move: (by: number) => void;
 }
 
-/** Which of some pictures, as wide as the box that scrolls them, is in view. The browser itself swipes and snaps. */
-export function useCarousel(count: number, active: boolean): Carousel {
+/**
+ * Which of some pictures, as wide as the box that scrolls them, is in view. The browser itself swipes and snaps. It
+ * opens at the picture `first`, from 0.
+ */
+export function useCarousel(count: number, active: boolean, first: number): Carousel {
   const scroller = useRef<HTMLDivElement>(null);
-  const [at, setAt] = useState(0);
-  const [seen, setSeen] = useState(0);
+  const [begin] = useState(() => Math.min(Math.max(0, first), count - 1));
+  const [at, setAt] = useState(begin);
+  const [seen, setSeen] = useState(begin);
   /** Where a key or a button sent it: two quick presses are two pictures. */
   const target = useRef<number | null>(null);
+
+  useLayoutEffect(() => {
+    const box = scroller.current;
+    if (!box || begin === 0) return;
+    const sign = getComputedStyle(box).direction === "rtl" ? -1 : 1;
+    box.scrollTo({ left: sign * begin * box.clientWidth, behavior: "instant" });
+  }, [begin]);
 
   useEffect(() => {
     const box = scroller.current;

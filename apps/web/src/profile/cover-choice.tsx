@@ -66,7 +66,7 @@ export function CoverChoice(props: {
           ref={input}
           hidden
           type="file"
-          accept="image/jpeg,image/png,image/webp,image/gif"
+          accept="image/jpeg,image/png,image/webp,image/heic,image/avif,image/gif"
           onChange={({ target }) => target.files?.[0] && onChange({ file: target.files[0] })}
         />
       </div>

@@ -4,6 +4,7 @@ import { useLocation } from "wouter";
 import { sharedVideoQuery, videoQuery } from "../api/queries.ts";
 import { useServices } from "../api/services.tsx";
 import { FeedSkeleton } from "../feed/feed-skeleton.tsx";
+import { PICTURE } from "../pictures/use-carousel.ts";
 import { VideoGone } from "./video-gone.tsx";
 
 /** A shared link that the server did not follow: only who is logged in may see the video, or nobody. */
@@ -15,7 +16,8 @@ export default function SharedPage({ code }: { code: string }) {
   useEffect(() => {
     if (!data) return;
     cache.setQueryData(videoQuery(api, data.id).queryKey, data);
-    navigate(`/video/${data.id}`, { replace: true });
+    const at = data.sharedPicture ? `?${PICTURE}=${data.sharedPicture}` : "";
+    navigate(`/video/${data.id}${at}`, { replace: true });
   }, [data, cache, api, navigate]);
   return error ? <VideoGone error={error} onRetry={refetch} /> : <FeedSkeleton />;
 }
