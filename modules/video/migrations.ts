@@ -241,4 +241,8 @@ export const migrations: Migrations = {
     create index concurrently if not exists video_order_by_author
       on video.video (author_id, (coalesce(published_ms, 9223372036854775807)) desc, id desc)
   `,
+  "0033-uploads-on-their-way": `
+    create index concurrently if not exists resumable_upload_on_its_way
+      on video.resumable_upload (owner_id, id) where partial <> ''
+  `,
 };
