@@ -86,7 +86,7 @@ export async function mediaRoutes(
       return serve({ key, type, caching, open: caching !== forOne }, request, reply);
     },
   });
-  /** A film as a file. Whose it is counted for is in the signature; without one, or with an old one, it is a guest. */
+  /** A film as a file. Whose it is counted for is in the signature; without one, or with an old one, it is a guest, and only what is public is for them. */
   app.route<{ Params: { videoId: string } }>({
     method: ["GET", "HEAD"],
     url: "/media/download/:videoId",
@@ -96,6 +96,8 @@ export async function mediaRoutes(
       const call = { ...callOf(request), callerId: pass?.viewerId };
       const [found] = isId(videoId) ? (await video.getVideos({ ids: [videoId] }, call)).videos : [];
       if (!found?.playKey || found.state !== VideoState.PUBLISHED) throw refusal("VIDEO_NOT_FOUND");
+      // As with its other files: whoever may see it and was not let in to it has no address of it.
+      if (!pass && !isPublic(found.visibility)) throw refusal("VIDEO_NOT_FOUND");
       if (!found.downloadAllowed) throw refusal("DOWNLOADS_NOT_ALLOWED");
       if (request.method === "GET" && !continues(request)) {
         await limits.take(request);
