@@ -25,6 +25,7 @@ import {
   videoRetitled,
   videoVisibilityChanged,
 } from "./events.ts";
+import { Visibility } from "./gen/video_pb.ts";
 
 /**
  * All events that may change a page of a feed, or who may load a blob. Pages are cached until one of these concerns them (docs/adr/0011), so
@@ -45,6 +46,18 @@ type EventOf<Type> = Type extends { name: infer Name; key(message: infer Message
 
 /** Stands for the lists of all feeds: any of them may have other videos than before. */
 export const everyFeed = "feeds";
+
+/** Whether a published video was in lists for others than its author, or is now. */
+export function changesLists(event: EventOf<typeof videoVisibilityChanged | typeof videoDeleted>): boolean {
+  if (event.type === videoVisibilityChanged.name)
+    return isListed(event.message.was) || isListed(event.message.now);
+  const { publishedAtMs, was } = event.message;
+  // An unpublished video was in no feed.
+  return publishedAtMs > 0 && (isListed(was) || was === Visibility.UNSPECIFIED);
+}
+
+const isListed = (visibility: Visibility) =>
+  visibility === Visibility.PUBLIC || visibility === Visibility.FRIENDS;
 
 /**
  * The ids of the videos and people (also as readers) about whom an event changes what feeds show, the keys of the blobs
@@ -79,12 +92,11 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case videoPublished.name:
       return [event.message.videoId, event.message.authorId, everyFeed];
     case videoVisibilityChanged.name:
-      return [event.message.videoId, event.message.authorId, everyFeed, ...event.message.blobKeys];
-    case videoDeleted.name:
-      // An unpublished video was in no feed.
-      return event.message.publishedAtMs > 0
-        ? [event.message.videoId, event.message.authorId, everyFeed, ...event.message.blobKeys]
-        : [];
+    case videoDeleted.name: {
+      const { videoId, authorId, publishedAtMs, blobKeys } = event.message;
+      if (publishedAtMs === 0) return [];
+      return [videoId, authorId, ...blobKeys, ...(changesLists(event) ? [everyFeed] : [])];
+    }
     case inboxesChanged.name:
       return event.message.userIds.length > 0 ? event.message.userIds : [everyFeed];
     default:

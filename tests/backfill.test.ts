@@ -54,6 +54,21 @@ describe("old videos", () => {
     expect((await fetch(picture)).status).toBe(404);
   });
 
+  test("are all that the command waits for, not what a busy server adds meanwhile", async () => {
+    const { programOf, databaseUrl } = server.deployment;
+    await programOf("video").stop();
+    await queryOnce(databaseUrl, "update video.video set ladder = 'failed'");
+    const run = command("backfill");
+    await run.printed(/0 of 3/);
+    await queryOnce(
+      databaseUrl,
+      "insert into video.job (kind, key, run_at) values ('ladder', '1', now() + interval '1 day')",
+    );
+    await queryOnce(databaseUrl, "delete from video.job where key <> '1'");
+    await run.printed(/3 videos were gone through/);
+    expect(await run.ended).toMatchObject({ code: 0 });
+  });
+
   test("that command says what it wants", async () => {
     expect((await command("fill").ended).code).not.toBe(0);
   });

@@ -63,7 +63,13 @@ describe.each(shapes)("downloads and rankings, %s", (shape) => {
     await change(one!.id, { downloadAllowed: true, visibility: "private" });
     expect(await save(downloadUrl!)).toBe(404);
     expect(await save((await see(one!.id, ada)).downloadUrl!)).toBe(200);
+    await change(one!.id, { visibility: "unlisted" });
+    const bare = `${server.origin}/media/download/${one!.id}`;
+    const guests = (await see(one!.id)).downloadUrl!;
+    for (const url of [bare, guests.replace(/until=\d+/, "until=9")]) expect(await save(url)).toBe(404);
+    expect(await save(guests)).toBe(200);
     await change(one!.id, { visibility: "public" });
+    expect(await save(bare)).toBe(200);
     expect(await downloadsOf(one!.id)).toBe(before + 1);
     const { origin } = server;
     for (const id of ["1", "x", "0", `${one!.id}x`, "9".repeat(40), "%00"])
@@ -95,6 +101,18 @@ describe.each(shapes)("downloads and rankings, %s", (shape) => {
     expect(await ranked("shared", "7d", ben)).toEqual([]);
     expect((await ben!.delete(`/users/${ada!.id}/block`)).status).toBe(204);
     expect(await ranked("shared", "7d", ben)).toHaveLength(2);
+  });
+
+  test("a page is full, however many of those before are not shown", async () => {
+    const hidden = [two!];
+    for (let i = 0; i < 2; i++) hidden.push(await ada!.settled((await ada!.publish(freshClip())).id));
+    for (const { id } of hidden.slice(1))
+      for (const person of [ada!, ben!]) body(await person.post(`/videos/${id}/shares`), 201);
+    await expect.poll(async () => (await ranked("shared", "all")).length).toBe(4);
+    for (const { id } of hidden) await change(id, { visibility: "private" });
+    expect(await ranked("shared", "all&limit=1")).toEqual([[one!.id, 1]]);
+    for (const { id } of hidden.slice(1)) expect((await ada!.delete(`/videos/${id}`)).status).toBe(204);
+    await change(two!.id, { visibility: "public" });
   });
 
   test("what nobody ranks is refused by name", async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -19,6 +19,12 @@ type Video = Schemas["Video"];
 
 const ceph = withS3();
 const browser = browsing();
+
+/** Of a blob, below the folder of blobs. */
+function pathOf(key: string): string {
+  const [namespace = "", name = ""] = key.split("/");
+  return join(namespace, name.slice(0, 2), name.slice(2, 4), name);
+}
 
 /** Not of a cluster, whose processes share a folder. */
 describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s", (shape) => {
@@ -482,6 +488,22 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       watching = false;
       await watched;
       expect([...statuses]).toEqual([200]);
+      expect(await blobs(["verify"], {})).toMatchObject({ code: 0 });
+
+      // What cannot be read is told, and keeps nothing else from being moved.
+      expect(await move("disk")).toMatchObject({ code: 0 });
+      const coverKey = video.coverUrl!.split("/media/")[1]!;
+      const onDisk = (name: string) => join(deployment.dataDir, "blobs", pathOf(name));
+      for (const damaged of [coverKey, key]) await rename(onDisk(damaged), `${onDisk(damaged)}.good`);
+      await mkdir(onDisk(coverKey));
+      await writeFile(onDisk(key), "");
+      const { code, answer } = await move("s3");
+      expect(code).toBe(1);
+      for (const damaged of [coverKey, key]) expect(answer).toContain(`DAMAGED ${damaged} of `);
+      expect(answer).toMatch(/files, \d+ MB, moved to .*; 2 are not: see above/);
+      await rmdir(onDisk(coverKey));
+      for (const damaged of [coverKey, key]) await rename(`${onDisk(damaged)}.good`, onDisk(damaged));
+      expect(await move("s3")).toMatchObject({ code: 0 });
       expect(await blobs(["verify"], {})).toMatchObject({ code: 0 });
     });
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video_events.proto.
  */
 export const file_video_events: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiIQoNVmlkZW9JbXByb3ZlZBIQCgh2aWRlb19pZBgBIAEoCSIkChBWaWRlb0hlbGRDaGFuZ2VkEhAKCHZpZGVvX2lkGAEgASgJIl8KDFZpZGVvRGVsZXRlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSFwoPcHVibGlzaGVkX2F0X21zGAMgASgBEhEKCWJsb2Jfa2V5cxgEIAMoCSK7AQoWVmlkZW9WaXNpYmlsaXR5Q2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSFwoPcHVibGlzaGVkX2F0X21zGAMgASgBEicKA3dhcxgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSJwoDbm93GAUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIRCglibG9iX2tleXMYBiADKAliBnByb3RvMw", [file_video]);
+  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiIQoNVmlkZW9JbXByb3ZlZBIQCgh2aWRlb19pZBgBIAEoCSIkChBWaWRlb0hlbGRDaGFuZ2VkEhAKCHZpZGVvX2lkGAEgASgJIogBCgxWaWRlb0RlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARIRCglibG9iX2tleXMYBCADKAkSJwoDd2FzGAUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eSK7AQoWVmlkZW9WaXNpYmlsaXR5Q2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSFwoPcHVibGlzaGVkX2F0X21zGAMgASgBEicKA3dhcxgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSJwoDbm93GAUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIRCglibG9iX2tleXMYBiADKAliBnByb3RvMw", [file_video]);
 
 /**
  * video.published.v1: for everybody. One that is finished and not public is told of by video.visibility_changed.v1.
@@ -189,6 +189,13 @@ export type VideoDeleted = Message<"douya.video.v1.VideoDeleted"> & {
    * @generated from field: repeated string blob_keys = 4;
    */
   blobKeys: string[];
+
+  /**
+   * Who could see it. Unspecified by a process of an earlier release.
+   *
+   * @generated from field: douya.video.v1.Visibility was = 5;
+   */
+  was: Visibility;
 };
 
 /**

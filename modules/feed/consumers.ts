@@ -6,6 +6,7 @@ import {
   videoPublished,
   videoVisibilityChanged,
 } from "#contracts/events.ts";
+import { changesLists } from "#contracts/feed-changes.ts";
 import type { RelationService } from "#contracts/gen/relation_pb.ts";
 import { Visibility } from "#contracts/gen/video_pb.ts";
 import type { Transaction } from "#platform/db/database.ts";
@@ -76,11 +77,11 @@ export function projectInboxes(
       if (now === Visibility.PUBLIC || video.friends)
         return addVideo(on, video, event.traceId, count(authorId));
       await store.removeVideo(on, video);
-      return "everybody";
+      return changesLists(event) ? "everybody" : [];
     }
     if (event.type !== videoDeleted.name) return [];
     await store.removeVideo(on, event.message);
-    return event.message.publishedAtMs > 0 ? "everybody" : [];
+    return changesLists(event) ? "everybody" : [];
   }
 
   async function addVideo(

@@ -88,7 +88,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
       composer: createComposer(parts, clients, log),
       pages: createFeedPages(validity, caches),
       intake,
-      resumable: createResumableIntake(blobs, clients.video, intake, signals),
+      resumable: createResumableIntake(blobs, clients.video, intake, signals, protect),
       maxUploadBytes: config.maxUploadBytes,
       limits: createLimits(protect),
       admit: createAdmit(protect, auth),
@@ -101,7 +101,10 @@ export const gatewayModule = defineModule<GatewayConfig>()({
     };
     return {
       handlers: {},
-      stop: async () => auth.stop(),
+      async stop() {
+        await context.resumable.stop();
+        await auth.stop();
+      },
       async routes(app) {
         applyRouteTable(app);
         context.admit.guard(app);

@@ -3,6 +3,8 @@ import type { DomainError } from "#platform/errors/domain-error.ts";
 import { checkText } from "#platform/text/text-rules.ts";
 
 export const maxPage = 100;
+/** Of ranked videos: many of them may be shown to nobody. */
+export const maxRanked = 1000;
 /** The flat list is for clients that do not page. */
 export const maxFlatPage = 500;
 

@@ -29,18 +29,25 @@ export const mediaCommand: ModuleCommand<Tables> = {
       .select(({ fn }) => fn.countAll<string>().as("total"))
       .where(lacking)
       .executeTakeFirstOrThrow();
-    const before = await waiting(db);
+    // An earlier run may have asked for them. What a busy server adds meanwhile is not waited for.
+    const awaited = new Set(await waiting(db));
+    const before = awaited.size;
     const all = Number(total) + before;
     let olderThan: string | undefined;
     let asked = 0;
     let exhausted = false;
     for (;;) {
-      const now = await waiting(db);
+      if (awaited.size > 0) {
+        const still = new Set(await waiting(db, [...awaited]));
+        for (const id of awaited) if (!still.has(id)) awaited.delete(id);
+      }
+      const now = awaited.size;
       if (!exhausted && now < mostWaiting) {
         const next = await ask(db, mostWaiting - now, olderThan);
         exhausted = next.length === 0;
         olderThan = next.at(-1) ?? olderThan;
         asked += next.length;
+        for (const id of next) awaited.add(id);
         if (!exhausted) continue;
       }
       progress("videos", Math.max(0, Math.min(all, before + asked - now)), exhausted ? before + asked : all);
@@ -53,15 +60,16 @@ export const mediaCommand: ModuleCommand<Tables> = {
   },
 };
 
-/** Jobs that workers have not ended. */
-async function waiting(db: Kysely<Tables>): Promise<number> {
-  const { count } = await db
+/** The videos, or which of these, whose jobs workers have not ended. */
+async function waiting(db: Kysely<Tables>, among?: string[]): Promise<string[]> {
+  const jobs = await db
     .selectFrom("job")
-    .select(({ fn }) => fn.countAll<string>().as("count"))
+    .select("key")
     .where("kind", "=", "ladder")
     .where("dead", "=", false)
-    .executeTakeFirstOrThrow();
-  return Number(count);
+    .$if(among !== undefined, (all) => all.where(sql<boolean>`key = any(${among}::text[])`))
+    .execute();
+  return jobs.map(({ key }) => key);
 }
 
 /** Asks for the rungs of the next ones; returns their ids. */

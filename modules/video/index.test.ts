@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { LadderState, VideoService, VideoState, Visibility } from "#contracts/gen/video_pb.ts";
@@ -613,6 +614,38 @@ describe("a worker in another process", () => {
     await expect(video.readMediaInput({ ...of, key, from: 0 }, as())).rejects.toMatchObject(lost);
   });
 
+  test("that waits too little for a large file to be placed finds it when it asks again", async () => {
+    await stop();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await start(media, { workers: 0 });
+    await publish(small);
+    const worker = randomUUID();
+    const of = { worker, jobId: (await lease(worker))!.id };
+    const content = Buffer.from("the film");
+    const piece = { ...of, sizeBytes: content.length, staged: "", at: 0, content };
+    const { staged } = await video.writeMediaFile(piece, as());
+    const { adopt } = blobs;
+    const slow = vi.spyOn(blobs, "adopt").mockImplementation(async (name, signal) => {
+      await released;
+      return adopt(name, signal);
+    });
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const place = (forMs: number) =>
+      video.placeMediaFile(
+        { ...of, staged, namespace: "video", sha256 },
+        { ...as(), deadlineMs: Date.now() + forMs },
+      );
+    await expect(place(50)).rejects.toMatchObject({ kind: "deadline" });
+    const again = place(30_000);
+    release();
+    const { key } = await again;
+    expect((await buffer(blobs.read(key))).equals(content)).toBe(true);
+    expect(slow).toHaveBeenCalledTimes(1);
+  });
+
   test("whose job always fails is told when it is given up, and the video says so", async () => {
     await stop();
     await start(media, { workers: 0 });
@@ -729,6 +762,23 @@ describe("requests", () => {
     for (const beforeId of ["", "x", "5"])
       expect((await video.listPublished({ beforeMs, beforeId, limit: 10 }, as())).videos).toEqual([]);
   });
+});
+
+test("while the blobs hang, a start waits for nothing, and old uploads go nevertheless", async () => {
+  const { id } = await send(createReadStream(small));
+  const partial = "11111111-1111-4111-8111-111111111111.part";
+  await own.database.pool.query("update video.upload set created_at = now() - interval '100 d'");
+  await own.database.pool.query(
+    `insert into video.resumable_upload (owner_id, id, address, size_bytes, partial, touched_at)
+     values (1, 5, '', 10, '${partial}', now() - interval '100 d')`,
+  );
+  await stop();
+  const never = new Promise<never>(() => {});
+  const discard = vi.spyOn(blobs, "discard").mockReturnValue(never);
+  vi.spyOn(blobs, "sweepStaged").mockReturnValue(never);
+  await start(media);
+  await expect.poll(() => discard.mock.calls).toEqual([[partial]]);
+  expect(await own.db.selectFrom("upload").select("id").where("id", "=", id).execute()).toEqual([]);
 });
 
 test("an upload cannot be fetched by its content, and unpublished files have a limit", async () => {

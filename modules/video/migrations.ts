@@ -264,4 +264,8 @@ export const migrations: Migrations = {
       return null;
     end $$;
   `,
+  "0033-uploads-on-their-way": `
+    create index concurrently if not exists resumable_upload_on_its_way
+      on video.resumable_upload (owner_id, id) where partial <> ''
+  `,
 };

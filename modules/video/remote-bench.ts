@@ -14,7 +14,7 @@ import { largestPieceBytes } from "./rules.ts";
 
 const againMs = 1_000;
 const finishMs = 60_000;
-/** A large file is hashed and put in its place. */
+/** A large file is hashed and put in its place: if that takes longer, it is asked for again. */
 const placeMs = 25_000;
 const passing = ["unavailable", "deadline", "exhausted"];
 

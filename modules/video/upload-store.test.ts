@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { UploadId, UserId, VideoId } from "#contracts/ids.ts";
 import { heldUp } from "#platform/testing/held-up.ts";
 import { createModuleDatabase, type ModuleDatabase } from "#platform/testing/module-database.ts";
+import { patienceMs } from "#platform/testing/patience.ts";
 import { migrations } from "./migrations.ts";
 import { resumableStore } from "./resumable-store.ts";
 import type { Tables } from "./tables.ts";
@@ -38,6 +39,23 @@ test("an upload in pieces counts once, also when its process was killed before i
   expect(await used()).toEqual([10, 10, 10]);
   await uploads.publish({ id: "1002" as VideoId, authorId: eve, uploadId: id, title: "" }, own.jobs);
   expect(await used()).toEqual([10, 10, 10]);
+});
+
+test("what is on its way is found without a look at all uploads that there were", async () => {
+  const { pool } = own.database;
+  await pool.query(
+    `insert into video.resumable_upload (owner_id, id, address, size_bytes, partial)
+     select n, n, '', 10, case when n <= 3 then 'partial-' || n else '' end from generate_series(1, 20000) n`,
+  );
+  await pool.query("vacuum analyze video.resumable_upload");
+  expect((await unpublishedBytes(own.db)).all).toBe(30);
+  const scans = async () =>
+    (
+      await pool.query(
+        "select idx_scan::int as scans from pg_stat_user_indexes where indexrelname = 'resumable_upload_on_its_way'",
+      )
+    ).rows;
+  await expect.poll(scans, { timeout: patienceMs }).toEqual([{ scans: 1 }]);
 });
 
 test("who counts for the first time waits for an upload that is being added", async () => {

@@ -70,7 +70,8 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         await transaction.deleteFrom("rendition").where("video_id", "=", id).execute();
         await releaseBlobs(transaction, jobs, [id]);
         const publishedAtMs = Number(video.published_ms ?? 0);
-        emit(videoDeleted, { videoId: id, authorId, publishedAtMs, blobKeys });
+        const was = toVisibility(video.visibility);
+        emit(videoDeleted, { videoId: id, authorId, publishedAtMs, blobKeys, was });
         return true;
       });
     },

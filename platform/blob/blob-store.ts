@@ -81,7 +81,7 @@ export interface BlobStore {
   /** Measures and names a file that a tool wrote. It ends with the signal, and the error is the signal's reason. */
   adopt(name: string, signal?: AbortSignal): Promise<Staged>;
   /** The name of a partial file: a staged file that arrives in pieces, and exists from its first bytes on. */
-  partialName(): string;
+  partialName(): Promise<string>;
   /** How much of a partial file has come. */
   partialSize(name: string): Promise<number>;
   /**

@@ -194,7 +194,7 @@ describe("a partial file", () => {
   const of = (from: number, to = content.length) => Readable.from([content.subarray(from, to)]);
 
   test("takes no more than was announced, and is swept later than other staged files", async () => {
-    const name = store.partialName();
+    const name = await store.partialName();
     await expect(store.append(name, of(0), { at: 0, sizeBytes: 4999 })).rejects.toMatchObject({
       reason: "BODY_TOO_LARGE",
     });

@@ -116,7 +116,7 @@ export async function diskBlobStore(
       }
       return { name, sha256: hash.digest("hex"), sizeBytes } satisfies Staged;
     },
-    partialName: () => `${nameOf()}.${partial}`,
+    partialName: async () => `${nameOf()}.${partial}`,
     partialSize: async (name) => (await sizeOf(stagedPath(name))) ?? 0,
     async append(name, source, options) {
       source.on("error", () => {});

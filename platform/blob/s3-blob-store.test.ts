@@ -16,7 +16,10 @@ import { s3BlobStore } from "./s3-blob-store.ts";
 
 const ceph = withS3();
 
-async function open(client: S3Client, options: { handsOver?: boolean; copyBytes?: number } = {}) {
+async function open(
+  client: S3Client,
+  options: { handsOver?: boolean; copyBytes?: number; unfinishedMs?: number } = {},
+) {
   const folder = await mkdtemp(join(tmpdir(), "douya-s3-"));
   return {
     store: await s3BlobStore(client, folder, options),
@@ -54,7 +57,7 @@ test("the sweep removes what nobody has touched for long, and uploads in parts t
   const { client } = await ceph().bucket();
   const { store, files, close } = await open(client, { handsOver: true });
   const staged = await store.receive(Readable.from([randomBytes(9_000_000)]), { maxBytes: 1e9 });
-  const name = store.partialName();
+  const name = await store.partialName();
   await store.append(name, Readable.from([randomBytes(9_000_000)]), { at: 0, sizeBytes: 1e8 });
   expect(await store.sweepStaged(60_000)).toBe(0);
   expect(await store.sweepStaged(0, 60_000)).toBe(1);
@@ -156,6 +159,19 @@ describe("a file that its sender puts in the bucket", () => {
     await again.store.discard(again.name);
     expect(await again.left()).toEqual([]);
   });
+});
+
+test("what was begun and never completed is swept, and nothing of others in the same bucket", async () => {
+  const { client } = await ceph().bucket();
+  const { store, close } = await open(client, { unfinishedMs: 0 });
+  onTestFinished(close);
+  const ours = [`direct/${store.direct!.name()}`, `staging/${store.direct!.name()}/000000`];
+  ours.push(blobKey("source", "0".repeat(64), "bin"));
+  for (const key of [...ours, "backups/monday", "directory"]) await client.begin(key);
+  await store.sweepStaged(60_000);
+  const left = [];
+  for await (const { key } of client.unfinished()) left.push(key);
+  expect(left).toEqual(["backups/monday", "directory"]);
 });
 
 test("a list has more than one page", async () => {

@@ -30,7 +30,7 @@ const mostParts = 1000;
 /** S3 copies 5 GB at once, but takes its time. */
 const largestCopyBytes = 1024 ** 3;
 /** An upload in parts that is so old belongs to nobody any more. */
-const unfinishedMs = 24 * 3_600_000;
+const longestUnfinishedMs = 24 * 3_600_000;
 
 /**
  * Blobs as objects of a bucket, under their keys. What is worked on is in `dir`, a folder of this process or shared by
@@ -45,6 +45,7 @@ export async function s3BlobStore(
     links = false,
     reserveBytes,
     copyBytes = largestCopyBytes,
+    unfinishedMs = longestUnfinishedMs,
   }: {
     /** Whether other processes work on what this one has received. */
     handsOver?: boolean;
@@ -53,6 +54,8 @@ export async function s3BlobStore(
     reserveBytes?: number;
     /** What is copied within the bucket at once. */
     copyBytes?: number;
+    /** After so long what a sender has begun to put into the bucket goes. */
+    unfinishedMs?: number;
   } = {},
 ): Promise<BlobStore> {
   const local = await diskBlobStore(dir, { ...(reserveBytes !== undefined && { reserveBytes }) });
@@ -64,6 +67,8 @@ export async function s3BlobStore(
   const check = (key: BlobKey) => {
     if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
   };
+  /** Others may have files in the bucket too. */
+  const isOurs = (key: string) => key.startsWith("direct/") || key.startsWith("staging/") || isBlobKey(key);
   const checkName = (name: string) => {
     if (!isStagedName(name)) throw refusal("BLOB_KEY_INVALID");
   };
@@ -354,7 +359,7 @@ export async function s3BlobStore(
       for await (const { key, modifiedMs } of s3.list("direct/"))
         if (isOld(modifiedMs, unfinishedMs)) await s3.remove(key);
       for await (const { key, uploadId, begunMs } of s3.unfinished())
-        if (isOld(begunMs, unfinishedMs)) await s3.abort(key, uploadId);
+        if (isOurs(key) && isOld(begunMs, unfinishedMs)) await s3.abort(key, uploadId);
       return swept;
     },
   };

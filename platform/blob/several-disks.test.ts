@@ -1,11 +1,14 @@
+import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { blobStoreContract } from "../testing/blob-store-contract.ts";
+import { patienceMs } from "../testing/patience.ts";
 import { blobKey } from "./blob-store.ts";
 import { bothBlobStores } from "./both-blob-stores.ts";
 import { diskBlobStore } from "./disk-blob-store.ts";
@@ -14,7 +17,7 @@ import { severalDisks } from "./several-disks.ts";
 async function open(count = 2) {
   const folder = await mkdtemp(join(tmpdir(), "douya-disks-"));
   const dirs = Array.from({ length: count }, (_, i) => join(folder, `disk-${i}`));
-  const again = () => severalDisks(dirs, join(folder, "known.json"));
+  const again = (options = {}) => severalDisks(dirs, join(folder, "known.json"), options);
   return {
     store: await again(),
     again,
@@ -95,7 +98,7 @@ describe("a disk that is away", () => {
 
   test("gets nothing, and the others take what comes", async () => {
     const { store, dir, rest } = await gone();
-    const partial = store.partialName();
+    const partial = await store.partialName();
     await store.append(partial, Readable.from([Buffer.from("abc")]), { at: 0, sizeBytes: 3 });
     const staged = await store.receive(Readable.from([Buffer.from("more")]), { maxBytes: 1e6 });
     await store.commit(staged.name, other);
@@ -122,5 +125,40 @@ describe("a disk that is away", () => {
     expect(await files()).toHaveLength(2);
     await store.remove(key);
     expect(await files()).toEqual([]);
+  });
+
+  test("may have another copy of what is removed meanwhile: its removal is asked for again", async () => {
+    const { store, back, files } = await gone();
+    const staged = await store.receive(Readable.from([content]), { maxBytes: 1e6 });
+    await store.commit(staged.name, key);
+    await expect(store.remove(key)).rejects.toMatchObject(away);
+    await back();
+    await store.remove(key);
+    expect(await files()).toEqual([]);
+  });
+
+  test("may also hang: nobody waits for it long, only one question does, and it is there when it answers", async () => {
+    const { again, dirs, close } = await open();
+    onTestFinished(close);
+    const store = await again({ answerMs: 100 });
+    const staged = await store.receive(Readable.from([content]), { maxBytes: 1e6 });
+    await store.commit(staged.name, key);
+    const found = await Promise.all(dirs.map(async (dir) => (await readdir(dir)).includes("video")));
+    const [dir, rest] = [dirs[found.indexOf(true)]!, dirs[found.indexOf(false)]!];
+    // Who opens it waits until somebody writes.
+    const mark = join(dir, "douya-disk");
+    await rename(mark, `${mark}.before`);
+    await promisify(execFile)("mkfifo", [mark]);
+    // More of them than there are threads for files.
+    const answers = await Promise.allSettled(Array.from({ length: 20 }, () => store.size(key)));
+    for (const answer of answers) expect(answer).toMatchObject({ status: "rejected", reason: away });
+    expect(await store.away()).toEqual([dir]);
+    const partial = await store.partialName();
+    await store.append(partial, Readable.from([Buffer.from("abc")]), { at: 0, sizeBytes: 3 });
+    expect(await readdir(join(rest, "staging"))).toEqual([partial]);
+    await writeFile(mark, await readFile(`${mark}.before`));
+    await rename(`${mark}.before`, mark);
+    await expect.poll(() => store.away(), { timeout: patienceMs }).toEqual([]);
+    expect(await store.size(key)).toBe(content.length);
   });
 });

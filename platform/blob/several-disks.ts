@@ -1,20 +1,26 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { existsSync, statfsSync } from "node:fs";
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { refusal } from "../errors/reasons.ts";
 import { type BlobKey, type BlobStore, isBlobKey, isStagedName } from "./blob-store.ts";
 import { diskBlobStore, syncFile } from "./disk-blob-store.ts";
 
 /** In the folder of each disk, with its id: a folder without it is the place of a disk that is away. */
 const markName = "douya-disk";
+/** Within this time a disk that is there says so. */
+const longestAnswerMs = 2_000;
 
 interface Disk {
   dir: string;
   id: string;
   /** Once it was there. */
   store?: BlobStore;
+  /** The question that it has not answered yet. */
+  asked?: Promise<string | undefined>;
+  /** Too late already with that answer. */
+  hangs?: boolean;
 }
 
 export interface SeveralDisks extends BlobStore {
@@ -30,13 +36,37 @@ export interface SeveralDisks extends BlobStore {
 export async function severalDisks(
   dirs: readonly string[],
   knownFile: string,
-  options: { reserveBytes?: number } = {},
+  { answerMs = longestAnswerMs, ...options }: { reserveBytes?: number; answerMs?: number } = {},
 ): Promise<SeveralDisks> {
   const disks = await findDisks(dirs, knownFile);
 
+  /**
+   * One that hangs is asked one question in all: each holds a thread of the few that this process has for all files. Until
+   * it answers nobody waits for it again.
+   */
+  async function askForMark(disk: Disk): Promise<string | undefined> {
+    if (disk.hangs) return undefined;
+    disk.asked ??= markOf(disk.dir).finally(() => {
+      disk.asked = undefined;
+      disk.hangs = false;
+    });
+    const { asked } = disk;
+    const late = new AbortController();
+    try {
+      const tooLate = delay(answerMs, undefined, { signal: late.signal }).then(() => {
+        disk.hangs = disk.asked === asked;
+        return undefined;
+      });
+      tooLate.catch(() => {});
+      return await Promise.race([asked, tooLate]);
+    } finally {
+      late.abort();
+    }
+  }
+
   /** Undefined while the disk is away. */
   async function open(disk: Disk): Promise<BlobStore | undefined> {
-    if ((await markOf(disk.dir)) !== disk.id) return undefined;
+    if ((await askForMark(disk)) !== disk.id) return undefined;
     const nameOf = () => disk.id + randomUUID().slice(disk.id.length);
     disk.store ??= await diskBlobStore(disk.dir, { ...options, nameOf });
     return disk.store;
@@ -71,8 +101,10 @@ export async function severalDisks(
   async function find(key: BlobKey): Promise<{ store: BlobStore; sizeBytes: number } | undefined> {
     if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
     let failure: unknown;
-    for (const { store } of disks)
+    for (const disk of disks)
       try {
+        // Whatever its folder has, unless it hangs.
+        const store = (await open(disk)) ?? (disk.hangs ? undefined : disk.store);
         const sizeBytes = await store?.size(key);
         if (sizeBytes !== undefined) return { store: store!, sizeBytes };
       } catch (error) {
@@ -103,16 +135,7 @@ export async function severalDisks(
     },
     stagingPath: async (extension) => (await mostRoom()).stagingPath(extension),
     adopt: async (name, signal) => (await diskOf(name)).adopt(name, signal),
-    partialName() {
-      const room = ({ dir }: Disk) => {
-        const { bavail, bsize } = statfsSync(dir);
-        return bavail * bsize;
-      };
-      const there = disks.filter(({ dir, store }) => store && existsSync(join(dir, markName)));
-      const [most] = there.sort((a, b) => room(b) - room(a));
-      if (!most) throw refusal("BLOB_DISK_AWAY");
-      return most.store!.partialName();
-    },
+    partialName: async () => (await mostRoom()).partialName(),
     partialSize: async (name) => (await diskOf(name)).partialSize(name),
     async append(name, source, options) {
       source.on("error", () => {});
@@ -130,10 +153,10 @@ export async function severalDisks(
       return store.commit(name, key);
     },
     async remove(key) {
-      const found = await find(key);
-      // While a disk was away, the same content may have come to another one.
+      if (!isBlobKey(key)) throw refusal("BLOB_KEY_INVALID");
+      // While a disk was away, the same content may have come to another one: it is gone when it is removed from each.
       for (const store of await present()) await store.remove(key);
-      if (!found && (await away()).length > 0) throw refusal("BLOB_DISK_AWAY");
+      if ((await away()).length > 0) throw refusal("BLOB_DISK_AWAY");
     },
     size: async (key) => (await findSurely(key))?.sizeBytes,
     read(key, range) {

@@ -57,7 +57,7 @@ export interface Admission {
 export interface AdmissionRequest {
   /** 0 sheddable, 1 normal, 2 essential: their index in `priorities`. */
   readonly priority: number;
-  /** The person who asks; see `chanceAsker` in shedding.ts for who has no name. */
+  /** The person who asks; see `chanceAsker` in platform/rpc/call.ts for who has no name. */
   readonly asker: string;
   /** Set by admission: whether it was let through. */
   judged?: boolean;

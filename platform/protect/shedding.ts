@@ -1,5 +1,4 @@
 import { fnv1a } from "../hash/fnv1a.ts";
-import { newTraceId } from "../observe/trace-context.ts";
 
 /** Overloaded is who lets requests wait longer than this on average. */
 const overloadedMs = 20;
@@ -28,9 +27,6 @@ const hourMs = 3_600_000;
 export function rankOf(priority: number, asker: string): number {
   return priority * classes + classOf(asker);
 }
-
-/** The asker of a request of somebody without a name, which so takes its chance; what is tried again is let in at last. */
-export const chanceAsker = newTraceId;
 
 /**
  * Which requests are turned away under overload, after WeChat's DAGOR: each has a rank by its priority and then by its

@@ -1,8 +1,7 @@
 import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { type Admission, type AdmissionRequest, openAdmission } from "../protect/admission.ts";
-import { chanceAsker } from "../protect/shedding.ts";
 import { tellLine } from "./admission-line.ts";
-import { priorities, priorityRank } from "./call.ts";
+import { chanceAsker, priorities, priorityRank } from "./call.ts";
 import type { LoadReport } from "./load-report.ts";
 import { toStatus } from "./status.ts";
 

@@ -1,9 +1,8 @@
 import { setMaxListeners } from "node:events";
 import type { DomainError } from "../errors/domain-error.ts";
 import { refusal } from "../errors/reasons.ts";
-import { colourOf, type TraceContext, withoutColour } from "../observe/trace-context.ts";
+import { colourOf, newTraceId, type TraceContext, withoutColour } from "../observe/trace-context.ts";
 import { onAbort } from "../protect/on-abort.ts";
-import { chanceAsker } from "../protect/shedding.ts";
 
 /** The priority of the answer under overload: play and session checks; everything else; what can be left out. */
 export const priorities = ["sheddable", "normal", "essential"] as const;
@@ -36,6 +35,9 @@ export function requireCaller(call: Call): string {
   if (call.callerId) return call.callerId;
   throw refusal("LOGIN_REQUIRED");
 }
+
+/** The asker of a request of somebody without a name, which so takes its chance; what is tried again is let in at last. */
+export const chanceAsker = newTraceId;
 
 /** By whom admission ranks a call: whom the gateway named for the request, else the caller; who is nobody takes a chance. */
 export function askerOf({ asker, callerId }: Call): string {

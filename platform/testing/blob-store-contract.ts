@@ -245,7 +245,7 @@ export function blobStoreContract(open: () => Promise<OpenedStore>): void {
     }
 
     test("grows piece by piece, and keeps what came before a line broke", async () => {
-      const name = store.partialName();
+      const name = await store.partialName();
       expect(await store.partialSize(name)).toBe(0);
       expect(await store.append(name, of(0, 2000), { at: 0, sizeBytes: 5000 })).toBe(2000);
       const broken = Readable.from(breaksAfter(content.subarray(2000, 3000)));
@@ -265,7 +265,7 @@ export function blobStoreContract(open: () => Promise<OpenedStore>): void {
         "UPLOAD_INCOMPLETE",
       ],
     ])("keeps nothing of a piece with a checksum that %s", async (_what, source, reason) => {
-      const name = store.partialName();
+      const name = await store.partialName();
       await store.append(name, of(0, 2000), { at: 0, sizeBytes: 5000 });
       const checksum = { algorithm: "sha256", digest: digest(content.subarray(2000)) };
       const options = { at: 2000, sizeBytes: 5000, checksum };
@@ -275,14 +275,14 @@ export function blobStoreContract(open: () => Promise<OpenedStore>): void {
     });
 
     test("loses what a killed process left of a piece that was never compared", async () => {
-      const name = store.partialName();
+      const name = await store.partialName();
       await store.append(name, Readable.from([randomBytes(4000)]), { at: 0, sizeBytes: 5000 });
       expect(await store.append(name, of(0, 1000), { at: 0, sizeBytes: 5000 })).toBe(1000);
       expect(await kept(name)).toEqual(content.subarray(0, 1000));
     });
 
     test("is neither changed nor cut by one who is no longer its writer", async () => {
-      const name = store.partialName();
+      const name = await store.partialName();
       await store.append(name, of(0, 3000), { at: 0, sizeBytes: 5000 });
       const late = { at: 1000, sizeBytes: 5000, isWriter: () => false };
       await expect(store.append(name, Readable.from([randomBytes(500)]), late)).rejects.toThrow();
@@ -292,7 +292,7 @@ export function blobStoreContract(open: () => Promise<OpenedStore>): void {
     });
 
     test("takes no more than was announced", async () => {
-      const name = store.partialName();
+      const name = await store.partialName();
       await expect(store.append(name, of(0), { at: 0, sizeBytes: 4999 })).rejects.toMatchObject({
         reason: "BODY_TOO_LARGE",
       });
@@ -300,7 +300,7 @@ export function blobStoreContract(open: () => Promise<OpenedStore>): void {
     });
 
     test("becomes a blob, and is gone then", async () => {
-      const name = store.partialName();
+      const name = await store.partialName();
       await store.append(name, of(0), { at: 0, sizeBytes: 5000 });
       const key = blobKey("source", sha256(content), "bin");
       await store.commit(name, key);
@@ -312,7 +312,7 @@ export function blobStoreContract(open: () => Promise<OpenedStore>): void {
     test("is of any size, in pieces of any size", async () => {
       const large = randomBytes(20 * 1024 * 1024 + 17);
       const cuts = [0, 1, 3_000_000, 8 * 1024 * 1024, 8 * 1024 * 1024 + 1, 16_500_000, large.length];
-      const name = store.partialName();
+      const name = await store.partialName();
       for (const [i, at] of cuts.slice(0, -1).entries()) {
         const piece = Readable.from([large.subarray(at, cuts[i + 1])]);
         expect(await store.append(name, piece, { at, sizeBytes: large.length })).toBe(cuts[i + 1]);
@@ -329,7 +329,7 @@ export function blobStoreContract(open: () => Promise<OpenedStore>): void {
     test("goes back over the borders of its parts when a piece is not what its checksum says", async () => {
       const [first, second] = [randomBytes(9_000_000), randomBytes(9_000_000)];
       const sizeBytes = first.length + second.length;
-      const name = store.partialName();
+      const name = await store.partialName();
       await store.append(name, Readable.from([first]), { at: 0, sizeBytes });
       const checksum = { algorithm: "sha256", digest: digest(first) };
       const options = { at: first.length, sizeBytes, checksum };

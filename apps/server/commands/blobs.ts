@@ -137,7 +137,7 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
         if (staged === "damaged") {
           bad++;
           console.log(`DAMAGED ${key} of ${usedBy}: it stays where it is`);
-        } else {
+        } else if (staged !== "deleted") {
           // Nobody removes it, or begins to use it, between the look and the act.
           const placed = await uses.hold(db, key, async (used) => {
             if (used && staged) await to.blobs.commit(staged.name, key);
@@ -162,15 +162,22 @@ async function move(databases: Databases, from: BlobPlace, to: BlobPlace): Promi
   );
 
   async function copied(key: string, sizeBytes: number) {
+    // No store takes an empty file, and none is what its name says.
+    if (sizeBytes === 0) return "damaged";
+    const source = from.blobs.read(key);
+    // Whoever receives says of each that it broke off: why, it says itself.
+    let failure: unknown;
+    source.once("error", (error) => {
+      failure = error;
+    });
     try {
-      const staged = await to.blobs.receive(from.blobs.read(key), { maxBytes: sizeBytes });
+      const staged = await to.blobs.receive(source, { maxBytes: sizeBytes });
       if (isNamedBy(key, staged.sha256)) return staged;
       await to.blobs.discard(staged.name);
       return "damaged";
     } catch (error) {
-      // It was deleted just now.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
+      if (failure === undefined || failure instanceof DomainError) throw error;
+      return (failure as NodeJS.ErrnoException).code === "ENOENT" ? "deleted" : "damaged";
     }
   }
 }

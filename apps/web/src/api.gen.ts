@@ -1839,7 +1839,7 @@ export interface paths {
         head?: never;
         /**
          * Send more of an upload, from `Upload-Offset` on
-         * @description The answer to the last piece comes after a full probe.
+         * @description The answer to the last piece comes after a full probe. It goes on when that takes too long (504): ask for the offset until the answer is 200; 423 `UPLOAD_LOCKED` says that it is looked at still.
          */
         patch: {
             parameters: {

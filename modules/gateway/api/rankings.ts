@@ -10,8 +10,11 @@ const rankings = { shared: Ranking.SHARED, downloaded: Ranking.DOWNLOADED } as c
 const windows = { "24h": RankingWindow.DAY, "7d": RankingWindow.WEEK, all: RankingWindow.ALL } as const;
 const oneOf = <Name extends string>(of: Record<Name, unknown>, more: object = {}) =>
   Type.Unsafe<Name>({ type: "string", enum: Object.keys(of), ...more });
-/** Some of the ranked videos are not shown: they are not public, or there is a block. */
+/** Some of the ranked videos are not shown: they are not public, or there is a block. So many for each that is wanted. */
 const spare = 2;
+/** Where that is not enough, so many are gone through, in steps. */
+const longest = 1000;
+const step = 100;
 
 /** Videos by what people do with them. */
 export function rankingRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
@@ -39,17 +42,27 @@ export function rankingRoutes({ interaction, composer, urlsFor }: GatewayContext
         const call = callOf(request);
         const { window, limit } = request.query;
         const ranking = rankings[request.params.ranking];
-        const { videos } = await interaction.listRanking(
-          { ranking, window: windows[window], limit: spare * limit },
+        const first = async (limit: number) =>
+          (await interaction.listRanking({ ranking, window: windows[window], limit }, call)).videos;
+        let ranked = await first(spare * limit);
+        const views = await composer.publicVideoViews(
+          ranked.map(({ videoId }) => videoId),
           call,
         );
-        const counts = new Map(videos.map(({ videoId, count }) => [videoId, count]));
-        const views = await composer.publicVideoViews([...counts.keys()], call);
+        if (views.length < limit && ranked.length === spare * limit) {
+          const seen = new Set(ranked.map(({ videoId }) => videoId));
+          ranked = await first(longest);
+          const more = ranked.map(({ videoId }) => videoId).filter((id) => !seen.has(id));
+          for (let i = 0; i < more.length && views.length < limit; i += step)
+            views.push(...(await composer.publicVideoViews(more.slice(i, i + step), call)));
+        }
+        const counts = new Map(ranked.map(({ videoId, count }) => [videoId, count]));
         const urls = urlsFor(request);
         return {
-          items: views
-            .slice(0, limit)
-            .map((view) => ({ video: toApiVideo(view, urls), count: counts.get(view.video.id)! })),
+          items: views.slice(0, limit).flatMap((view) => {
+            const count = counts.get(view.video.id);
+            return count === undefined ? [] : [{ video: toApiVideo(view, urls), count }];
+          }),
         };
       },
     );

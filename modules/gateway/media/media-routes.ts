@@ -114,7 +114,10 @@ export async function mediaRoutes(
       });
     return reply.code(204).send();
   });
-  /** A film as a file. Whose it is counted for is in the signature; without one, or with an expired one, it is a guest. */
+  /**
+   * A film as a file. Whose it is counted for is in the signature; without one, or with an expired one, it is a guest, and
+   * only what is public is for them.
+   */
   app.route<{ Params: { videoId: string } }>({
     method: ["GET", "HEAD"],
     url: "/media/download/:videoId",
@@ -123,8 +126,10 @@ export async function mediaRoutes(
       const pass = signed.passIn(downloadPath(videoId), request.query);
       const call = { ...callOf(request), callerId: pass?.expired ? undefined : pass?.viewerId };
       const [found] = isId(videoId) ? (await video.getVideos({ ids: [videoId] }, call)).videos : [];
-      if (!found?.playKey || found.state !== VideoState.PUBLISHED)
-        throw refusal(pass?.expired ? "MEDIA_URL_EXPIRED" : "VIDEO_NOT_FOUND");
+      const refused = refusal(pass?.expired ? "MEDIA_URL_EXPIRED" : "VIDEO_NOT_FOUND");
+      if (!found?.playKey || found.state !== VideoState.PUBLISHED) throw refused;
+      // As with its other files: whoever may see it and was not let in to it has no address of it.
+      if ((!pass || pass.expired) && !isPublic(found.visibility)) throw refused;
       if (!found.downloadAllowed) throw refusal("DOWNLOADS_NOT_ALLOWED");
       if (request.method === "GET" && !continues(request)) {
         await limits.take(request);

@@ -5,7 +5,8 @@ import type { ResumableUpload } from "#contracts/gen/video_pb.ts";
 import { refusal } from "#contracts/reasons.ts";
 import type { AppendOptions, BlobStore } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
-import type { Call } from "#platform/rpc/call.ts";
+import type { Protection } from "#platform/protect/protection.ts";
+import { type Call, withinDeadline } from "#platform/rpc/call.ts";
 import type { Signals } from "#platform/signals/signals.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import { refuseOtherThanMedia, type Sender, type UploadIntake } from "./upload-intake.ts";
@@ -16,6 +17,19 @@ const trustMs = 4_500;
 /** How long one waits for the end of an earlier connection: longer than a process that died keeps its lock. */
 const takeOverMs = 8_000;
 const retryMs = 100;
+/** For a file of any size: a store that does not answer ends it much earlier. */
+const longestMs = 30 * 60_000;
+/** No service is given longer for one call; who asks again waits for the same work. */
+const askMs = 25_000;
+/** Of files that are read and looked at, which people do in turn. */
+const inTurn = {
+  help: "Files that came in pieces and wait to be looked at",
+  concurrency: 4,
+  perKey: 2,
+  maxWaiting: 100,
+  maxWaitingPerKey: 10,
+  maxWaitMs: 60_000,
+};
 const channel = "uploads-taken-over";
 
 /** A piece of a file and where it begins. */
@@ -55,7 +69,26 @@ export function createResumableIntake(
   video: GatewayClients["video"],
   intake: Pick<UploadIntake, "announceVideo" | "receivePiece">,
   signals: Signals,
+  protect: Pick<Protection, "fairQueue">,
 ) {
+  const queue = protect.fairQueue("resumable_upload_queue", inTurn);
+  const stopping = new AbortController();
+  /** Of uploads that are whole, by their senders: what goes on when nobody waits for it any more. */
+  const finishing = new Map<string, Promise<void>>();
+  const finishingKey = (id: string, { callerId }: Call) => `${callerId} ${id}`;
+  function startFinishing(id: string, call: Call, work: (late: Call) => Promise<void>): Promise<void> {
+    const key = finishingKey(id, call);
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(longestMs)]);
+    const late = { ...call, signal, deadlineMs: Date.now() + longestMs };
+    const one = queue
+      .run(call.callerId ?? "", signal, () => work(late))
+      .finally(() => {
+        if (finishing.get(key) === one) finishing.delete(key);
+      });
+    one.catch(() => {});
+    finishing.set(key, one);
+    return one;
+  }
   /** The sources that are read now, and whose they are. */
   const open = new Map<string, { source: Readable; writer: string }>();
   /** Ends the connection that sends an upload, unless it is that of `writer`. */
@@ -137,12 +170,19 @@ export function createResumableIntake(
     return Math.min(await blobs.partialSize(partial), uncheckedFrom ?? sizeBytes);
   }
 
-  async function finish(upload: ResumableUpload, call: Call): Promise<void> {
-    // Who hangs up is asked for it again: else a large file could be hashed over and over for nobody.
-    const { sha256 } = await blobs.adopt(upload.partial, call.signal).catch((error) => {
+  async function finish({ id, partial }: ResumableUpload, late: Call): Promise<void> {
+    const { sha256 } = await blobs.adopt(partial, late.signal).catch((error) => {
       throw error.code === "ENOENT" ? refusal("UPLOAD_NOT_FOUND") : error;
     });
-    await video.finishResumableUpload({ id: upload.id, sha256 }, call);
+    for (;;) {
+      try {
+        await video.finishResumableUpload({ id, sha256 }, { ...late, deadlineMs: Date.now() + askMs });
+        return;
+      } catch (error) {
+        const goesOn = error instanceof DomainError && error.kind === "deadline";
+        if (!goesOn || late.signal?.aborted) throw error;
+      }
+    }
   }
 
   async function progressOf(upload: ResumableUpload): Promise<Progress> {
@@ -164,11 +204,16 @@ export function createResumableIntake(
     async progress(id: string, call: Call): Promise<Progress> {
       const upload = await video.getResumableUpload({ id }, call);
       const progress = await progressOf(upload);
-      if (upload.partial && isWhole(progress))
-        await asWriter(id, call, async (held) => {
-          const { partial } = held.upload;
-          if (partial && isWhole(await progressOf(held.upload))) await finish(held.upload, call);
-        });
+      if (!upload.partial || !isWhole(progress)) return progress;
+      const one =
+        finishing.get(finishingKey(id, call)) ??
+        startFinishing(id, call, (late) =>
+          asWriter(id, late, async (held) => {
+            const { partial } = held.upload;
+            if (partial && isWhole(await progressOf(held.upload))) await finish(held.upload, late);
+          }),
+        );
+      await withinDeadline(call, () => one);
       return progress;
     },
 
@@ -183,13 +228,23 @@ export function createResumableIntake(
       call: () => Call,
     ): Promise<Progress> {
       source.on("error", () => {});
-      return asWriter(id, call(), async (held) => {
+      let tellWhole = (_call: Call) => {};
+      const whole = new Promise<Call>((resolve) => {
+        tellWhole = resolve;
+      });
+      /** The lock is kept until the end, however long its sender waits. */
+      const finishHeld = async (upload: ResumableUpload) => {
+        const asked = call();
+        tellWhole(asked);
+        await startFinishing(id, asked, (late) => finish(upload, late));
+      };
+      const work = asWriter(id, call(), async (held) => {
         const { upload, writer, isWriter } = held;
         const { sizeBytes, partial } = upload;
         const offset = await offsetOf(upload);
         if (offset !== at) throw refusal("UPLOAD_OFFSET_WRONG", { offset });
         if (offset === sizeBytes) {
-          if (partial) await finish(upload, call());
+          if (partial) await finishHeld(upload);
           return progressOf(upload);
         }
         open.set(id, { source, writer });
@@ -213,15 +268,22 @@ export function createResumableIntake(
           if (open.get(id)?.writer === writer) open.delete(id);
         }
         const progress = await progressOf({ ...upload, uncheckedFrom: undefined });
-        if (isWhole(progress)) await finish(upload, call());
+        if (isWhole(progress)) await finishHeld(upload);
         return progress;
       });
+      return Promise.race([work, whole.then((asked) => withinDeadline(asked, () => work))]);
     },
 
     /** Throws an upload away. Error: UPLOAD_NOT_FOUND. */
     async cancel(id: string, call: Call): Promise<void> {
       await video.cancelUpload({ id }, call);
       await interruptEverywhere(id, "");
+    },
+
+    /** Ends what is under way. */
+    async stop(): Promise<void> {
+      stopping.abort();
+      await Promise.allSettled(finishing.values());
     },
   };
 }

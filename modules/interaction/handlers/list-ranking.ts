@@ -3,7 +3,7 @@ import { refusal } from "#contracts/reasons.ts";
 import type { StoreFor } from "#platform/db/database.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { RankingName, RankingStore, WindowName } from "../ranking-store.ts";
-import { maxPage } from "../rules.ts";
+import { maxRanked } from "../rules.ts";
 
 const names: Record<Ranking, RankingName | undefined> = {
   [Ranking.UNSPECIFIED]: undefined,
@@ -23,6 +23,6 @@ export function listRanking(
   return async ({ ranking, window, limit }, call) => {
     const [name, span] = [names[ranking], windows[window]];
     if (!name || !span) throw refusal("INVALID_ARGUMENT", "ranking, window: say which.");
-    return { videos: await store(call).top(name, span, Math.min(limit, maxPage)) };
+    return { videos: await store(call).top(name, span, Math.min(limit, maxRanked)) };
   };
 }

@@ -30,6 +30,8 @@ const maxJobs = 100;
 const maxEmpty = 10;
 const kinds: readonly string[] = mediaKinds;
 const maxFileBytes = 4 * 1024 ** 3;
+/** For a file of any size: a store that does not answer ends it much earlier. */
+const longestPlacingMs = 30 * 60_000;
 
 /** For workers in other processes: they lease jobs, read what these are made of, and deliver what they have made. */
 export function mediaJobs({
@@ -37,11 +39,13 @@ export function mediaJobs({
   jobs,
   blobs,
   uses,
+  stopping,
 }: {
   orders: Orders;
   jobs: Jobs;
   blobs: BlobStore;
   uses: BlobUseStore;
+  stopping: AbortSignal;
 }): Pick<Requests, Names> {
   function deskOf(worker: string) {
     if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(worker)) throw refusal("MEDIA_JOB_LOST");
@@ -53,6 +57,39 @@ export function mediaJobs({
     const job = isId(jobId) ? await deskOf(worker).find(jobId) : undefined;
     if (!job || !kinds.includes(job.kind)) throw refusal("MEDIA_JOB_LOST");
     return job;
+  }
+
+  /** Files that get their places. A large one takes longer than a worker waits: who asks again waits for the same. */
+  const placings = new Map<string, Promise<string>>();
+  async function place(
+    job: ClaimedJob,
+    { staged, namespace, sha256 }: { staged: string; namespace: string; sha256: string },
+  ): Promise<string> {
+    if ((await blobs.partialSize(staged)) === 0) {
+      // The answer to an earlier request was lost.
+      const key = blobKey(namespace, sha256, extensionOf[namespace as MadeNamespace]);
+      const placed = isBlobKey(key) && (await uses.isUsedBy(key, job.key)) && (await blobs.size(key));
+      if (!placed) throw refusal("UPLOAD_INCOMPLETE");
+      return key;
+    }
+    const file = await blobs.adopt(
+      staged,
+      AbortSignal.any([stopping, AbortSignal.timeout(longestPlacingMs)]),
+    );
+    if (file.sha256 !== sha256) {
+      await blobs.discard(staged);
+      throw refusal("CHECKSUM_MISMATCH");
+    }
+    try {
+      const { key } = await orders.keep(job.key as VideoId, namespace as MadeNamespace, file);
+      // What was committed as another's is left.
+      await blobs.discard(staged);
+      return key;
+    } catch (error) {
+      if (!(error instanceof VideoGone)) throw error;
+      await blobs.discard(staged);
+      throw refusal("MEDIA_JOB_LOST");
+    }
   }
 
   return {
@@ -143,32 +180,17 @@ export function mediaJobs({
       return { staged: name };
     },
 
-    async placeMediaFile({ staged, namespace, sha256, ...of }, { signal }) {
+    async placeMediaFile({ staged, namespace, sha256, ...of }) {
       const job = await leased(of);
       if (!Object.hasOwn(extensionOf, namespace)) throw refusal("BLOB_KEY_INVALID");
       if (!isDelivery(staged)) throw refusal("UPLOAD_INCOMPLETE");
-      if ((await blobs.partialSize(staged)) === 0) {
-        // The answer to an earlier request was lost.
-        const key = blobKey(namespace, sha256, extensionOf[namespace as MadeNamespace]);
-        const placed = isBlobKey(key) && (await uses.isUsedBy(key, job.key)) && (await blobs.size(key));
-        if (!placed) throw refusal("UPLOAD_INCOMPLETE");
-        return { key };
+      const name = JSON.stringify([job.key, staged, namespace, sha256]);
+      let placing = placings.get(name);
+      if (!placing) {
+        placing = place(job, { staged, namespace, sha256 }).finally(() => placings.delete(name));
+        placings.set(name, placing);
       }
-      const file = await blobs.adopt(staged, signal);
-      if (file.sha256 !== sha256) {
-        await blobs.discard(staged);
-        throw refusal("CHECKSUM_MISMATCH");
-      }
-      try {
-        const { key } = await orders.keep(job.key as VideoId, namespace as MadeNamespace, file);
-        // What was committed as another's is left.
-        await blobs.discard(staged);
-        return { key };
-      } catch (error) {
-        if (!(error instanceof VideoGone)) throw error;
-        await blobs.discard(staged);
-        throw refusal("MEDIA_JOB_LOST");
-      }
+      return { key: await placing };
     },
 
     async finishMediaJob(request) {

@@ -10,6 +10,8 @@ import { endOfSession, refuseMoreUnfinished, resumableLifetimeMs, writerMs } fro
 import { roomBesideOthers, roomFor, type UploadParts } from "./add-upload.ts";
 import { finishUpload } from "./finish-upload.ts";
 
+const longestFinishMs = 30 * 60_000;
+
 type Resumables = PerCall<ResumableStore>;
 type VideoHandlers = Handlers<typeof VideoService>;
 type Names = `${"begin" | "get" | "lock" | "unlock" | "finish"}ResumableUpload` | "cancelUpload";
@@ -19,8 +21,16 @@ export function resumableUploads(
   resumables: Resumables,
   parts: UploadParts,
   ids: Ids,
+  stopping: AbortSignal,
 ): Pick<VideoHandlers, Names> {
   const { store, blobs, jobs } = parts;
+  /** By file. It goes on when its caller does not wait any longer: who asks again waits for the same. */
+  const finishing = new Map<string, ReturnType<typeof finishUpload>>();
+  /** For a file of any size: a store that does not answer ends it much earlier. */
+  function lasting(call: ServedCall): ServedCall {
+    const signal = AbortSignal.any([stopping, AbortSignal.timeout(longestFinishMs)]);
+    return { ...call, signal, deadlineMs: Date.now() + longestFinishMs };
+  }
 
   function ownUpload(request: { id: string }, call: Call): [UploadId, UserId] {
     const ownerId = requireCaller(call) as UserId;
@@ -65,9 +75,10 @@ export function resumableUploads(
     async beginResumableUpload({ sizeBytes, address }, call) {
       const ownerId = requireCaller(call) as UserId;
       const room = roomFor({ sizeBytes, placedBytes: 0 }, parts);
+      const partial = await blobs.partialName();
       const begun = await resumables(call)
         .begin(
-          { id: ids.next() as UploadId, ownerId, address, sizeBytes, partial: blobs.partialName() },
+          { id: ids.next() as UploadId, ownerId, address, sizeBytes, partial },
           async (unpublished, unfinished) => {
             refuseMoreUnfinished(unfinished);
             await room(unpublished);
@@ -97,10 +108,13 @@ export function resumableUploads(
     },
     async finishResumableUpload(request, call) {
       const [id, ownerId] = ownUpload(request, call);
+      const name = `${ownerId} ${id} ${request.sha256}`;
+      const underWay = finishing.get(name);
+      if (underWay) return underWay;
       const row = await asItIs(await ownRow(id, ownerId, call), call);
       const finished = await store(call).finished(id, ownerId);
       if (finished && !row.partial) return finished.upload;
-      return finishUpload(
+      const work = finishUpload(
         row,
         async () => {
           if ((await blobs.partialSize(row.partial)) !== Number(row.size_bytes))
@@ -109,8 +123,10 @@ export function resumableUploads(
         },
         resumables,
         parts,
-        call,
-      );
+        lasting(call),
+      ).finally(() => finishing.delete(name));
+      finishing.set(name, work);
+      return work;
     },
     async cancelUpload(request, call) {
       const [id, ownerId] = ownUpload(request, call);
