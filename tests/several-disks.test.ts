@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { freshClip } from "./harness/clips.ts";
+import { clip, freshClip } from "./harness/clips.ts";
 import { type Deployment, deploy } from "./harness/deployment.ts";
-import { send } from "./harness/http-client.ts";
+import { body, send } from "./harness/http-client.ts";
 import { startProgram } from "./harness/program.ts";
 import { scenarioOf } from "./harness/scenario.ts";
 import { until } from "./harness/within.ts";
@@ -64,6 +64,8 @@ describe("blobs on two disks", () => {
     const another = await ada.settled((await ada.publish(freshClip())).id);
     expect(another.state).toBe("published");
     expect((await send("GET", another.playUrl!)).status).toBe(200);
+    body(await ada.put("/me/avatar", { bytes: clip("half.png") }));
+    body(await ada.delete("/me/avatar"));
     expect(await readdir(dir)).toEqual([]);
 
     await rm(dir, { recursive: true });

@@ -3,6 +3,7 @@ import type { UserId } from "#contracts/ids.ts";
 import { type BlobKey, type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
+import { isDiskAway } from "#platform/errors/no-place.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Media, PictureOptions } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
@@ -12,6 +13,10 @@ import { toUser } from "../present.ts";
 import { checkName, checkSignature } from "../rules.ts";
 
 type Service = Handlers<typeof UserService>;
+
+function unlessAway(error: unknown): void {
+  if (!isDiskAway(error)) throw error;
+}
 
 export function getUsers(store: StoreFor<AccountStore>): Service["getUsers"] {
   const load = createListBatcher(
@@ -88,7 +93,8 @@ export function setPicture(
       if (key) await removeUnused(key as BlobKey).catch(() => {});
       throw error;
     });
-    if (replaced && replaced !== key) await removeUnused(replaced as BlobKey);
+    // It is set: what is left of the one before on a disk that is away is no reason to refuse.
+    if (replaced && replaced !== key) await removeUnused(replaced as BlobKey).catch(unlessAway);
     return toUser(account);
   };
 }
