@@ -67,6 +67,7 @@ afterEach(async () => {
 
 async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promise<void> {
   const metrics = createMetrics();
+  const swept = vi.isMockFunction(blobs.sweepStaged) ? undefined : vi.spyOn(blobs, "sweepStaged");
   const running = await videoModule.start({
     config: {
       workers: 1,
@@ -99,6 +100,9 @@ async function start(media: MediaTool, config: Partial<VideoConfig> = {}): Promi
   });
   stop = async () => running.stop?.();
   video = directClient(VideoService, running.handlers, metrics.rpc);
+  // Its first sweep takes locks that tests look at. This is the last step of it.
+  if (swept) await expect.poll(() => swept.mock.settledResults.length).toBe(1);
+  swept?.mockRestore();
 }
 
 const as = (callerId?: string): Call => ({
