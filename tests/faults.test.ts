@@ -101,7 +101,8 @@ describe.each(shapes)("kills, %s", (shape) => {
     await utimes(join(blobs(), "staging", left[0]!), twoHoursAgo, twoHoursAgo);
     await deployment.programOf("video").stop();
     await deployment.restart("video");
-    expect(await listFiles(blobs())).toEqual(before);
+    // A start waits for no sweep.
+    await expect.poll(() => listFiles(blobs())).toEqual(before);
     expect((await ada.settled((await ada.publish(freshClip())).id)).state).toBe("published");
   });
 
