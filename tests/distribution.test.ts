@@ -25,6 +25,7 @@ const distributedBy: Record<string, string> = {
   "interaction.report": "video_id",
   "interaction.reported": "video_id",
   "interaction.share": "video_id",
+  "interaction.shared_picture": "video_id",
   "interaction.video": "video_id",
   "message.conversation": "user_id",
   // A conversation's two people, the one with the lower id first.
@@ -64,6 +65,7 @@ const local = new Set([
 /** Unique keys that Citus could not keep across shards, and what would take their place. */
 const acrossShards: Record<string, string> = {
   "interaction.share (code)": "a table of codes by code, written in the same transaction",
+  "interaction.shared_picture (code)": "the same",
   "user.account (name_key)": "a table of names by name_key, written in the same transaction",
   "video.video (author_id, upload_id)": "a table of published uploads by author_id, beside video.upload",
 };

@@ -48,7 +48,7 @@ describe("a quota for each person", () => {
 
   test("counts what came, by whichever way, until it is deleted", async () => {
     const ada = await server.register();
-    expect(await storage(ada)).toEqual({ usedBytes: 0, quotaBytes });
+    expect(await storage(ada)).toEqual({ usedBytes: 0, quotaBytes, directUploads: false });
     const film = freshClip();
     const upload = body(await ada.upload(film), 201);
     expect((await storage(ada)).usedBytes).toBe(film.length);

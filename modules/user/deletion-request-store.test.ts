@@ -86,7 +86,7 @@ test("a picture is looked for while nobody may remove it and its account is not 
   const set = (isThere: () => Promise<boolean>) =>
     store.setPicture(eve, "avatar_key", "picture/new", isThere);
   await expect(set(async () => false)).rejects.toMatchObject({ reason: "BUSY" });
-  expect(await accountOf()).toMatchObject({ avatar_key: "" });
+  expect(await accountOf()).toMatchObject({ avatar_key: "picture/shared" });
   await set(async () => {
     const { rows } = await own.database.pool.query(
       "select pg_try_advisory_lock(hashtextextended('picture/new', 0)) as free from \"user\".account where id = $1 for update nowait",

@@ -61,7 +61,7 @@ export async function bringUp(
     const failure = await child?.failure();
     if (failure !== undefined) {
       // "in use": backends of a killed postmaster are about to leave. The others: another start was first.
-      const passing = /already exists|lock file .* is empty|is still in use/.test(failure);
+      const passing = /already exists|" is empty|is still in use/.test(failure);
       if (!passing || Date.now() > retryUntil) throw new Error(failure);
       child = undefined;
       await delay(10 * POLL_MS);
