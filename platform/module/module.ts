@@ -73,7 +73,6 @@ export interface ReadModel<Tables> {
   progress?(db: Kysely<Tables>): Promise<string>;
 }
 
-/** A module that runs. */
 /** A blob with one of its users, in words and by id. */
 export interface UsedBlob {
   key: string;
@@ -89,6 +88,7 @@ export interface BlobUses<Tables> {
   hold<T>(db: Kysely<Tables>, key: string, act: (used: boolean) => Promise<T>): Promise<T>;
 }
 
+/** A module that runs. */
 export interface Running<S extends DescService> {
   handlers: Handlers<S>;
   /** Routes of the public HTTP API; only the gateway has some. */
