@@ -169,7 +169,10 @@ describe.each(shapes)("traces, %s", (shape) => {
 
     await mo.delete(`/videos/${video.id}/hold`);
     // What nobody finds in a feed changes none when it goes.
-    await ada.patch(`/videos/${video.id}`, { json: { visibility: "public" } });
+    const shown = newTrace();
+    await ada.patch(`/videos/${video.id}`, { json: { visibility: "public" }, headers: inTrace(shown) });
+    // What is handled in one batch has one trace.
+    await until("it is in feeds", async () => (await eventsOf(shown)).includes(events.inboxesChanged.name));
     const deleted = newTrace();
     await ada.delete(`/videos/${video.id}`, { headers: inTrace(deleted) });
     const ofDeletion = [events.videoDeleted, events.reactionsRemoved, events.inboxesChanged];
