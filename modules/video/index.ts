@@ -143,7 +143,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       blobs,
     );
     const stopping = new AbortController();
-    const direct = directUploads(resumables, uploadParts, ids, protect);
+    const direct = directUploads(resumables, uploadParts, ids, protect, stopping.signal);
     /** The steps are apart: while the blobs are away, the rows go nevertheless. */
     const sweep = async () => {
       const warn = (error: unknown) => {
@@ -207,7 +207,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
       async stop() {
         clearInterval(sweeper);
         stopping.abort();
-        await direct.stop();
+        await direct.settled();
         await deletionRequests.stop();
         await workers.stop();
       },

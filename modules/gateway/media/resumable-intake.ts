@@ -7,6 +7,7 @@ import type { AppendOptions, BlobStore } from "#platform/blob/blob-store.ts";
 import { DomainError } from "#platform/errors/domain-error.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import { type Call, withinDeadline } from "#platform/rpc/call.ts";
+import { lastingWork } from "#platform/rpc/lasting-work.ts";
 import type { Signals } from "#platform/signals/signals.ts";
 import type { GatewayClients } from "../gateway-calls.ts";
 import { refuseOtherThanMedia, type Sender, type UploadIntake } from "./upload-intake.ts";
@@ -17,8 +18,6 @@ const trustMs = 4_500;
 /** How long one waits for the end of an earlier connection: longer than a process that died keeps its lock. */
 const takeOverMs = 8_000;
 const retryMs = 100;
-/** For a file of any size: a store that does not answer ends it much earlier. */
-const longestMs = 30 * 60_000;
 /** No service is given longer for one call; who asks again waits for the same work. */
 const askMs = 25_000;
 /** Of files that are read and looked at, which people do in turn. */
@@ -73,21 +72,13 @@ export function createResumableIntake(
 ) {
   const queue = protect.fairQueue("resumable_upload_queue", inTurn);
   const stopping = new AbortController();
-  /** Of uploads that are whole, by their senders: what goes on when nobody waits for it any more. */
-  const finishing = new Map<string, Promise<void>>();
+  /** Of uploads that are whole, by their senders. */
+  const finishing = lastingWork<void>(stopping.signal);
   const finishingKey = (id: string, { callerId }: Call) => `${callerId} ${id}`;
   function startFinishing(id: string, call: Call, work: (late: Call) => Promise<void>): Promise<void> {
-    const key = finishingKey(id, call);
-    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(longestMs)]);
-    const late = { ...call, signal, deadlineMs: Date.now() + longestMs };
-    const one = queue
-      .run(call.callerId ?? "", signal, () => work(late))
-      .finally(() => {
-        if (finishing.get(key) === one) finishing.delete(key);
-      });
-    one.catch(() => {});
-    finishing.set(key, one);
-    return one;
+    return finishing.start(finishingKey(id, call), (late) =>
+      queue.run(call.callerId ?? "", late.signal, () => work({ ...call, ...late })),
+    );
   }
   /** The sources that are read now, and whose they are. */
   const open = new Map<string, { source: Readable; writer: string }>();
@@ -206,7 +197,7 @@ export function createResumableIntake(
       const progress = await progressOf(upload);
       if (!upload.partial || !isWhole(progress)) return progress;
       const one =
-        finishing.get(finishingKey(id, call)) ??
+        finishing.find(finishingKey(id, call)) ??
         startFinishing(id, call, (late) =>
           asWriter(id, late, async (held) => {
             const { partial } = held.upload;
@@ -283,7 +274,7 @@ export function createResumableIntake(
     /** Ends what is under way. */
     async stop(): Promise<void> {
       stopping.abort();
-      await Promise.allSettled(finishing.values());
+      await finishing.settled();
     },
   };
 }

@@ -7,6 +7,7 @@ import type { PerCall } from "#platform/db/database.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import type { Protection } from "#platform/protect/protection.ts";
 import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
+import { lastingWork } from "#platform/rpc/lasting-work.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ResumableRow, ResumableStore } from "../resumable-store.ts";
 import { directLifetimeMs, endOfSession, refuseMoreUnfinished, writerMs } from "../rules.ts";
@@ -14,8 +15,6 @@ import { roomFor, type UploadParts } from "./add-upload.ts";
 import { finishUpload } from "./finish-upload.ts";
 
 const renewEveryMs = writerMs / 3;
-/** For a file of any size: a store that does not answer ends it much earlier. */
-const longestMs = 30 * 60_000;
 /** Of files that are read and looked at, which people do in turn. */
 const inTurn = {
   help: "Files put straight into S3 that wait to be looked at",
@@ -35,20 +34,14 @@ export function directUploads(
   parts: UploadParts,
   ids: Ids,
   protect: Pick<Protection, "fairQueue">,
+  stopping: AbortSignal,
 ): Pick<Handlers<typeof VideoService>, "beginDirectUpload" | "getDirectUpload" | "completeDirectUpload"> & {
-  /** Ends what is under way. */
-  stop(): Promise<void>;
+  /** Resolves when what is under way has ended. */
+  settled(): Promise<unknown>;
 } {
   const { store, blobs } = parts;
   const queue = protect.fairQueue("direct_upload_queue", inTurn);
-  const stopping = new AbortController();
-  const underWay = new Set<Promise<unknown>>();
-
-  /** For work that goes on when its caller does not wait any longer: who asks again finds it done. */
-  function lasting(call: ServedCall): ServedCall {
-    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(longestMs)]);
-    return { ...call, signal, deadlineMs: Date.now() + longestMs };
-  }
+  const completions = lastingWork<Awaited<ReturnType<typeof finishUpload>>>(stopping);
 
   function requireDirect(): DirectUploads {
     if (!blobs.direct) throw refusal("DIRECT_UPLOADS_UNAVAILABLE");
@@ -139,10 +132,9 @@ export function directUploads(
       const direct = requireDirect();
       const id = request.id as UploadId;
       const found = await requireRow(id, ownerId, call);
-      const late = lasting(call);
-      const work = queue.run(ownerId, late.signal, () => alone(found, (row) => complete(row, late)));
-      underWay.add(work);
-      return work.finally(() => underWay.delete(work));
+      return completions.start(id, (late) =>
+        queue.run(ownerId, late.signal, () => alone(found, (row) => complete(row, { ...call, ...late }))),
+      );
 
       async function complete(row: ResumableRow, call: ServedCall) {
         if (row.partial === "") {
@@ -159,9 +151,6 @@ export function directUploads(
       }
     },
 
-    async stop() {
-      stopping.abort();
-      await Promise.allSettled(underWay);
-    },
+    settled: completions.settled,
   };
 }

@@ -9,6 +9,7 @@ import { isId } from "#platform/ids/snowflake.ts";
 import { type ClaimedJob, finishJob } from "#platform/jobs/job-desk.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { newTraceId } from "#platform/observe/trace-context.ts";
+import { type Lasting, lastingWork } from "#platform/rpc/lasting-work.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { extensionOf, type Made, type MadeNamespace, type MakingKind, mediaKinds } from "../bench.ts";
 import type { BlobUseStore } from "../blob-use-store.ts";
@@ -30,8 +31,6 @@ const maxJobs = 100;
 const maxEmpty = 10;
 const kinds: readonly string[] = mediaKinds;
 const maxFileBytes = 4 * 1024 ** 3;
-/** For a file of any size: a store that does not answer ends it much earlier. */
-const longestPlacingMs = 30 * 60_000;
 
 /** For workers in other processes: they lease jobs, read what these are made of, and deliver what they have made. */
 export function mediaJobs({
@@ -59,11 +58,12 @@ export function mediaJobs({
     return job;
   }
 
-  /** Files that get their places. A large one takes longer than a worker waits: who asks again waits for the same. */
-  const placings = new Map<string, Promise<string>>();
+  /** Files that get their places: a large one takes longer than a worker waits. */
+  const placings = lastingWork<string>(stopping);
   async function place(
     job: ClaimedJob,
     { staged, namespace, sha256 }: { staged: string; namespace: string; sha256: string },
+    { signal }: Lasting,
   ): Promise<string> {
     if ((await blobs.partialSize(staged)) === 0) {
       // The answer to an earlier request was lost.
@@ -72,10 +72,7 @@ export function mediaJobs({
       if (!placed) throw refusal("UPLOAD_INCOMPLETE");
       return key;
     }
-    const file = await blobs.adopt(
-      staged,
-      AbortSignal.any([stopping, AbortSignal.timeout(longestPlacingMs)]),
-    );
+    const file = await blobs.adopt(staged, signal);
     if (file.sha256 !== sha256) {
       await blobs.discard(staged);
       throw refusal("CHECKSUM_MISMATCH");
@@ -185,12 +182,8 @@ export function mediaJobs({
       if (!Object.hasOwn(extensionOf, namespace)) throw refusal("BLOB_KEY_INVALID");
       if (!isDelivery(staged)) throw refusal("UPLOAD_INCOMPLETE");
       const name = JSON.stringify([job.key, staged, namespace, sha256]);
-      let placing = placings.get(name);
-      if (!placing) {
-        placing = place(job, { staged, namespace, sha256 }).finally(() => placings.delete(name));
-        placings.set(name, placing);
-      }
-      return { key: await placing };
+      const begin = (late: Lasting) => place(job, { staged, namespace, sha256 }, late);
+      return { key: await (placings.find(name) ?? placings.start(name, begin)) };
     },
 
     async finishMediaJob(request) {

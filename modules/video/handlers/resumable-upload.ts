@@ -4,13 +4,12 @@ import { refusal } from "#contracts/reasons.ts";
 import type { PerCall } from "#platform/db/database.ts";
 import { type Ids, isId } from "#platform/ids/snowflake.ts";
 import { type Call, requireCaller, type ServedCall } from "#platform/rpc/call.ts";
+import { type Lasting, lastingWork } from "#platform/rpc/lasting-work.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import type { ResumableRow, ResumableStore } from "../resumable-store.ts";
 import { endOfSession, refuseMoreUnfinished, resumableLifetimeMs, writerMs } from "../rules.ts";
 import { roomBesideOthers, roomFor, type UploadParts } from "./add-upload.ts";
 import { finishUpload } from "./finish-upload.ts";
-
-const longestFinishMs = 30 * 60_000;
 
 type Resumables = PerCall<ResumableStore>;
 type VideoHandlers = Handlers<typeof VideoService>;
@@ -24,13 +23,8 @@ export function resumableUploads(
   stopping: AbortSignal,
 ): Pick<VideoHandlers, Names> {
   const { store, blobs, jobs } = parts;
-  /** By file. It goes on when its caller does not wait any longer: who asks again waits for the same. */
-  const finishing = new Map<string, ReturnType<typeof finishUpload>>();
-  /** For a file of any size: a store that does not answer ends it much earlier. */
-  function lasting(call: ServedCall): ServedCall {
-    const signal = AbortSignal.any([stopping, AbortSignal.timeout(longestFinishMs)]);
-    return { ...call, signal, deadlineMs: Date.now() + longestFinishMs };
-  }
+  /** By file. */
+  const finishing = lastingWork<Awaited<ReturnType<typeof finishUpload>>>(stopping);
 
   function ownUpload(request: { id: string }, call: Call): [UploadId, UserId] {
     const ownerId = requireCaller(call) as UserId;
@@ -108,25 +102,17 @@ export function resumableUploads(
     },
     async finishResumableUpload(request, call) {
       const [id, ownerId] = ownUpload(request, call);
-      const name = `${ownerId} ${id} ${request.sha256}`;
-      const underWay = finishing.get(name);
-      if (underWay) return underWay;
       const row = await asItIs(await ownRow(id, ownerId, call), call);
       const finished = await store(call).finished(id, ownerId);
       if (finished && !row.partial) return finished.upload;
-      const work = finishUpload(
-        row,
-        async () => {
-          if ((await blobs.partialSize(row.partial)) !== Number(row.size_bytes))
-            throw refusal("UPLOAD_NOT_FOUND");
-          return request.sha256;
-        },
-        resumables,
-        parts,
-        lasting(call),
-      ).finally(() => finishing.delete(name));
-      finishing.set(name, work);
-      return work;
+      const hash = async () => {
+        if ((await blobs.partialSize(row.partial)) !== Number(row.size_bytes))
+          throw refusal("UPLOAD_NOT_FOUND");
+        return request.sha256;
+      };
+      const key = `${ownerId} ${id} ${request.sha256}`;
+      const begin = (late: Lasting) => finishUpload(row, hash, resumables, parts, { ...call, ...late });
+      return finishing.find(key) ?? finishing.start(key, begin);
     },
     async cancelUpload(request, call) {
       const [id, ownerId] = ownUpload(request, call);
