@@ -1,8 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
+import { greyPixels } from "#platform/testing/grey-pixels.ts";
 import { classicClient, videosOf } from "./harness/classic-client.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { shapes } from "./harness/deployment.ts";
@@ -431,20 +431,7 @@ function markersOf(jpeg: Buffer): number[] {
 
 /** The upper and the lower half; checks the size on the way. */
 function halvesOf(jpeg: Buffer, width: number, height: number): string[] {
-  const args = [
-    "-v",
-    "error",
-    "-f",
-    "jpeg_pipe",
-    "-i",
-    "pipe:0",
-    "-f",
-    "rawvideo",
-    "-pix_fmt",
-    "gray",
-    "pipe:1",
-  ];
-  const pixels = execFileSync("ffmpeg", args, { input: jpeg, maxBuffer: 2 ** 26 });
+  const pixels = greyPixels(jpeg);
   expect(pixels.length).toBe(width * height);
   const row = (at: number) => pixels[Math.round(height * at) * width + Math.round(width / 2)]!;
   return [row(0.25), row(0.75)].map((grey) => (grey > 128 ? "bright" : "dark"));

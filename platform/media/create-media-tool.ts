@@ -18,13 +18,12 @@ import {
   coverFilter,
   ladderBytes,
   measuredSound,
-  pictureFilter,
   planLadder,
   planStreams,
   storyboardPicture,
 } from "./plan.ts";
 import { postPictures } from "./post-pictures.ts";
-import { withPicture } from "./readable-picture.ts";
+import { drawn, withPicture } from "./readable-picture.ts";
 import { refusals } from "./refusals.ts";
 import { isRiffCutOff } from "./riff-chunks.ts";
 import {
@@ -322,16 +321,15 @@ export function createMediaTool(
         if (width * height > limits.maxPicturePixels) throw refusals.pictureTooLarge(limits);
       };
       const run = { signal, timeoutMs: limits.stillTimeoutMs, maxPixels: limits.maxPicturePixels };
-      await withPicture(input, format, accept, ({ source, header, tiles }) =>
+      await withPicture(input, output, format, accept, (picture) =>
         replacing(output, refusals.pictureDamaged, async () => {
-          const filter = [...(tiles?.filters ?? []), pictureFilter(format, header, box)].join(",");
-          const ofAll = (tiles?.count ?? 1) > 1;
+          const { source, tiles } = picture;
           if (tiles) {
             const [stored] = (await engine.inspect(source, run)).streams;
             if (stored?.width !== tiles.width || stored.height !== tiles.height)
               throw refusals.pictureDamaged();
           }
-          await engine.still({ source, stream: 0, atMs: 0, filter, output, ofAll }, run);
+          await engine.still({ source, stream: 0, output, ...drawn(format, picture, box) }, run);
           if (!(await hasContent(output))) throw refusals.pictureDamaged();
         }),
       );

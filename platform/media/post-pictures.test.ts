@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { greyPixels } from "#platform/testing/grey-pixels.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { embeddedProtection } from "../protect/embedded-protection.ts";
 import { type HeifPlan, heifOfTiles } from "../testing/heif-file.ts";
@@ -96,20 +96,7 @@ async function avifOfTiles(properties: (readonly [string, Buffer])[] = []) {
 
 /** Where a picture is bright: upper left, upper right, lower left, lower right. */
 function quartersOf(jpeg: Buffer, width: number, height: number): string[] {
-  const args = [
-    "-v",
-    "error",
-    "-f",
-    "jpeg_pipe",
-    "-i",
-    "pipe:0",
-    "-f",
-    "rawvideo",
-    "-pix_fmt",
-    "gray",
-    "pipe:1",
-  ];
-  const grey = execFileSync("ffmpeg", args, { input: jpeg });
+  const grey = greyPixels(jpeg);
   const at = (x: number, y: number) => grey[Math.floor(height * y) * width + Math.floor(width * x)]!;
   const names = ["upper left", "upper right", "lower left", "lower right"];
   const corners = [at(0.1, 0.1), at(0.9, 0.1), at(0.1, 0.9), at(0.9, 0.9)];

@@ -6,8 +6,8 @@ import { type PostPictureFormat, SNIFF_BYTES, sniffPostPicture } from "./magic.t
 import type { MediaEngine, Run, Upright } from "./media-engine.ts";
 import type { MediaLimits } from "./media-limits.ts";
 import type { Media, PictureSize } from "./media-tool.ts";
-import { fitInto, pictureFilter } from "./plan.ts";
-import { type ReadablePicture, withPicture } from "./readable-picture.ts";
+import { fitInto } from "./plan.ts";
+import { drawn, type ReadablePicture, withPicture } from "./readable-picture.ts";
 import { refusals } from "./refusals.ts";
 import { PICTURE_DEMUXERS } from "./rules.ts";
 
@@ -56,7 +56,7 @@ export function postPictures(
       if (format === "gif" || format === "moving") throw refusals.pictureUnsupported(format);
       if (format === "jpeg" && !isWholeJpeg(await readFile(path))) throw refusals.pictureDamaged();
       return blaming(refusals.pictureDamaged, () =>
-        withPicture(path, format, accept, async ({ source, header, tiles }) => {
+        withPicture(path, path, format, accept, async ({ source, header, tiles }) => {
           const { streams } = await engine.inspect(source, run(signal, limits.probeTimeoutMs));
           const stream = streams.find(({ kind, codec }) => kind === "video" && codec === CODECS[format]);
           if (!stream || stream.width <= 0 || stream.height <= 0) throw refusals.pictureDamaged();
@@ -83,7 +83,7 @@ export function postPictures(
     },
 
     pictureSizes: (input, outputs, info, { signal }) =>
-      withPicture(input, info.picture, accept, async (picture) => {
+      withPicture(input, outputs[0]!.output, info.picture, accept, async (picture) => {
         const made: PictureSize[] = [];
         // The smaller ones are made from the largest: a stranger's file is decoded once.
         let from: Pick<ReadablePicture, "source" | "header" | "tiles"> & { stream: number } = {
@@ -92,10 +92,9 @@ export function postPictures(
         };
         for (const { output, ...box } of outputs) {
           const format = made.length === 0 ? info.picture : "jpeg";
-          const { source, stream, header, tiles } = from;
+          const { source, stream, tiles } = from;
           await replacing(output, refusals.pictureDamaged, async () => {
-            const filter = [...(tiles?.filters ?? []), pictureFilter(format, header, box)].join(",");
-            const still = { source, stream, atMs: 0, filter, output, ofAll: (tiles?.count ?? 1) > 1 };
+            const still = { source, stream, output, ...drawn(format, from, box) };
             await engine.still(still, run(signal, limits.stillTimeoutMs));
             const bare = (await hasContent(output)) && onlyPicture(await readFile(output), tiles?.profile);
             if (!bare) throw refusals.pictureDamaged();

@@ -6,6 +6,7 @@ import type { PictureFormat, PostPictureFormat } from "./magic.ts";
 import type { SourceFile, Upright } from "./media-engine.ts";
 import type { PictureSize } from "./media-tool.ts";
 import { PICTURE_HEADER_BYTES, type PictureHeader, readExif, readPictureHeader } from "./picture-header.ts";
+import { pictureFilter } from "./plan.ts";
 import { refusals } from "./refusals.ts";
 import { PICTURE_DEMUXERS } from "./rules.ts";
 
@@ -23,17 +24,19 @@ const MOST_CHUNKS = 32;
 const MOST_EXIF_BYTES = 64 * 1024;
 
 /**
- * `accept` sees what the header says before anything has to be decoded. What is written for an engine is gone when
- * `use` has ended. Errors: PICTURE_DAMAGED, PICTURE_UNSUPPORTED.
+ * `accept` sees what the header says before anything has to be decoded. What is written for an engine is beside
+ * `scratch`, a staged file, since only the folder of those is swept after a crash; it is gone when `use` has ended. Errors:
+ * PICTURE_DAMAGED, PICTURE_UNSUPPORTED.
  */
 export async function withPicture<T>(
   path: string,
+  scratch: string,
   format: PictureFormat | PostPictureFormat,
   accept: (size: PictureSize) => void,
   use: (picture: ReadablePicture) => Promise<T>,
 ): Promise<T> {
   const handle = await open(path);
-  const stream = `${path}.${randomUUID()}.stream`;
+  const stream = `${scratch}.${randomUUID()}.stream`;
   const demuxer = PICTURE_DEMUXERS[format];
   try {
     const first = await readFirst(handle, PICTURE_HEADER_BYTES);
@@ -55,6 +58,16 @@ export async function withPicture<T>(
     await handle.close();
     await rm(stream, { force: true });
   }
+}
+
+/** How an engine draws it into a box: tiles are put together first. */
+export function drawn(
+  format: PictureFormat | PostPictureFormat,
+  { header, tiles }: Pick<ReadablePicture, "header" | "tiles">,
+  box: Parameters<typeof pictureFilter>[2],
+): { atMs: number; filter: string; ofAll: boolean } {
+  const filter = [...(tiles?.filters ?? []), pictureFilter(format, header, box)].join(",");
+  return { atMs: 0, filter, ofAll: (tiles?.count ?? 1) > 1 };
 }
 
 /** The chunk `eXIf`, which precedes the picture. */
