@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, test } from "vitest";
 import { DomainError } from "../../errors/domain-error.ts";
 import { createMetrics } from "../../observe/metrics.ts";
+import { patienceMs } from "../../testing/patience.ts";
 import { redisClients, withRedis } from "../../testing/private-redis.ts";
 import { protectionContract } from "../../testing/protection-contract.ts";
 import { redisProtection } from "./redis-protection.ts";
@@ -13,8 +14,15 @@ afterEach(() => {
 });
 
 /** A process of the system `prefix`, connected. */
-async function open(url: string, { prefix, limits = true }: { prefix?: string; limits?: boolean } = {}) {
-  const redis = await connect(url, prefix);
+async function open(
+  url: string,
+  {
+    prefix,
+    limits = true,
+    answerMs = patienceMs,
+  }: { prefix?: string; limits?: boolean; answerMs?: number } = {},
+) {
+  const redis = await connect(url, prefix, answerMs);
   const protect = redisProtection(redis, { limits, metrics: createMetrics() });
   undo.push(protect.close);
   return { ...protect, redis };
@@ -36,9 +44,9 @@ describe.each(["single", "cluster"] as const)("protection in a %s Redis", (shape
 
 describe("limits in Redis", () => {
   const redis = withRedis();
-  async function twoProcesses() {
-    const prefix = `douya:${randomUUID()}:`;
-    return [await open(redis().url, { prefix }), await open(redis().url, { prefix })] as const;
+  async function twoProcesses(answerMs?: number) {
+    const options = { prefix: `douya:${randomUUID()}:`, ...(answerMs && { answerMs }) };
+    return [await open(redis().url, options), await open(redis().url, options)] as const;
   }
 
   test("let no more through at several processes than at one, and all of it", async () => {
@@ -80,7 +88,7 @@ describe("limits in Redis", () => {
   });
 
   test("go on by share when Redis is away, and together again afterwards", async () => {
-    const [one, two] = await twoProcesses();
+    const [one, two] = await twoProcesses(500);
     const limits = [one, two].map((process) => process.rateLimit("likes", row));
     await expect.poll(async () => [await one.processes(), await two.processes()]).toEqual([2, 2]);
     const [process] = redis().processes;
