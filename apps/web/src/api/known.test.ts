@@ -69,6 +69,30 @@ it("changes what comes with an answer that was under way, and later answers not"
   expect(cache.getQueryData(["video", "11"])).toMatchObject({ reaction: null, counts: { likes: 7 } });
 });
 
+it("adds nothing to an answer that was under way and has the change already, or half of it", async () => {
+  const cache = new QueryClient();
+  const known = createKnown(cache, { user: () => null, updateUser: () => {} });
+  const queryKey = ["video", "11"];
+  cache.setQueryData(queryKey, video("11", user("1")));
+  for (const half of [
+    { ...video("11", user("1")), counts: { likes: 8, comments: 9 } },
+    { ...video("11", user("1")), reaction: "like" },
+  ]) {
+    let arrive = (_: unknown) => {};
+    const asked = cache.fetchQuery({ queryKey, queryFn: () => new Promise((resolve) => (arrive = resolve)) });
+    known.changeVideo("11", (one) => withReaction(one, "like"));
+    known.changeUser("1", (one) => withCount(one, "likesReceived", 1));
+    arrive({ ...half, author: { ...user("1"), counts: { ...counts, likesReceived: 5 } } });
+    await asked;
+    expect(cache.getQueryData(queryKey)).toMatchObject({
+      reaction: "like",
+      counts: { likes: 8 },
+      author: { counts: { likesReceived: 5 } },
+    });
+    cache.setQueryData(queryKey, video("11", user("1")));
+  }
+});
+
 it("counts a like and a follow once, whatever the state before", () => {
   const liked = withReaction(video("11", user("1")), "like");
   expect(withReaction(liked, "like").counts.likes).toBe(8);

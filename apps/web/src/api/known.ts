@@ -17,23 +17,31 @@ export interface Known {
  * found by their shape, so that no list needs to know another.
  */
 export function createKnown(cache: QueryClient, session: Pick<SessionStore, "user" | "updateUser">): Known {
-  function changeAll(swap: (value: object) => object) {
-    for (const query of cache.getQueryCache().getAll()) {
-      change(query, swap);
-      // An answer that is under way is from before the change.
-      query.promise?.then(
-        () => change(query, swap),
-        () => {},
-      );
-    }
+  function changeAll<T extends Video | User>(is: (value: object) => value is T, to: (value: T) => T) {
+    let shown: Partial<T> | undefined;
+    const swap = (value: object) => {
+      if (!is(value)) return value;
+      const next = to(value);
+      shown ??= differences(value, next);
+      return next;
+    };
+    for (const query of cache.getQueryCache().getAll()) change(query, swap);
+    // An answer that is under way is from before the change, from after it, or half of each: it is not added to.
+    const settle = (value: object) =>
+      is(value) ? (shown ? withDifferences(value, shown) : to(value)) : value;
+    for (const query of cache.getQueryCache().getAll())
+      if (query.state.fetchStatus !== "idle")
+        query.promise?.then(
+          () => change(query, settle),
+          () => {},
+        );
   }
   return {
-    changeVideo: (id, change) =>
-      changeAll((value) => (isVideo(value) && value.id === id ? change(value) : value)),
-    changeUser(id, change) {
-      changeAll((value) => (isUser(value) && value.id === id ? change(value) : value));
+    changeVideo: (id, to) => changeAll((value): value is Video => isVideo(value) && value.id === id, to),
+    changeUser(id, to) {
+      changeAll((value): value is User => isUser(value) && value.id === id, to);
       const self = session.user();
-      if (self?.id === id) session.updateUser(change(self));
+      if (self?.id === id) session.updateUser(to(self));
     },
   };
 }
@@ -55,6 +63,26 @@ function change(query: Query, swap: (value: object) => object): void {
 
 const isVideo = (value: object): value is Video => "playUrl" in value && "reaction" in value;
 const isUser = (value: object): value is User => "username" in value && "followsYou" in value;
+
+/** What `after` has otherwise than `before`; of counts, those that differ. Undefined: nothing. */
+function differences<T extends Video | User>(before: T, after: T): Partial<T> | undefined {
+  const keys = (Object.keys(after) as (keyof T)[]).filter((key) => after[key] !== before[key]);
+  if (keys.length === 0) return undefined;
+  const found: Partial<T> = Object.fromEntries(keys.map((key) => [key, after[key]])) as Partial<T>;
+  if (found.counts && before.counts) {
+    const earlier: Record<string, number> = before.counts;
+    found.counts = Object.fromEntries(
+      Object.entries(found.counts).filter(([name, count]) => earlier[name] !== count),
+    ) as T["counts"];
+  }
+  return found;
+}
+
+const withDifferences = <T extends Video | User>(value: T, found: Partial<T>): T => ({
+  ...value,
+  ...found,
+  counts: { ...value.counts, ...found.counts },
+});
 
 /** `value` with every object in it replaced; the same object if nothing changed. */
 function replace(value: unknown, swap: (value: object) => object): unknown {
