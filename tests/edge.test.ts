@@ -226,6 +226,8 @@ describe("a module's process is gone, split", () => {
     const video = await ada.settled((await ada.publish(freshClip())).id);
     const unseen = await ada.settled((await ada.publish(freshClip())).id);
     expect((await send("GET", video.playUrl!)).status).toBe(200);
+    const like = (id: string) => ada.put(`/videos/${id}/like`);
+    expect((await like(video.id)).status).toBe(204);
     await server.deployment.programOf("video").kill();
 
     const problem = expectProblem(await server.api("GET", "/feed"), 503, "FEED_UNAVAILABLE");
@@ -234,6 +236,9 @@ describe("a module's process is gone, split", () => {
     expectProblem(await ada.upload(freshClip()), 503, "VIDEO_UNAVAILABLE");
     // Nothing of it is received, nor looked at.
     expectProblem(await ada.upload(new Uint8Array([0])), 503, "VIDEO_UNAVAILABLE");
+    // Of the one it is known that all may see it.
+    expect((await like(video.id)).status).toBe(204);
+    expectProblem(await like(unseen.id), 503, "VIDEO_UNAVAILABLE");
     const classic = await classicApi.get("/feed/");
     expect(classic.status).toBe(503);
     expect(classic.body.status_code).toBe(20200);

@@ -12,12 +12,12 @@ import type { VideoCommand } from "./video-commands.ts";
 export async function takeBack<Command extends VideoCommand>(
   command: Command,
   apply: (command: Command, call: ServedCall) => Promise<boolean | undefined | DomainError>,
-  videos: Pick<PublishedVideos, "ensureRow">,
+  videos: Pick<PublishedVideos, "find">,
   call: ServedCall,
 ): Promise<boolean> {
   if (!isId(command.videoId)) throw refusal("VIDEO_NOT_FOUND");
   const changed = await apply(command, call);
   if (changed instanceof DomainError) throw changed;
-  if (!changed) await videos.ensureRow(command.videoId, call);
+  if (!changed) await videos.find(command.videoId, call);
   return changed === true;
 }

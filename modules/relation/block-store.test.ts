@@ -130,9 +130,10 @@ describe("a block", () => {
       { userId: "2", otherId: "3" },
     ];
     const { BLOCKS, BLOCKED_BY, FOLLOWED_BY, FOLLOWS } = Relationship;
-    const { relationships } = relationshipStore(own.db);
+    const { relationships, peaceful } = relationshipStore(own.db);
     expect(await relationships(pairs)).toEqual([BLOCKS, BLOCKED_BY, FOLLOWED_BY, FOLLOWS]);
     expect(await relationships(pairs, { oneWay: true })).toEqual([BLOCKS, BLOCKED_BY, 0, FOLLOWS]);
+    expect((await peaceful(["1", "2", "3", "77"])).sort()).toEqual(["2", "3", "77"]);
     const [first] = await blocks.blocked("1", undefined, 1);
     expect(first!.user_id).toBe("3");
     expect((await blocks.blocked("1", first!.id, 9)).map((row) => row.user_id)).toEqual(["2"]);

@@ -33,6 +33,13 @@ export function relationshipStore(db: Kysely<Tables>) {
         left join relation.block c on c.blocker_id = p.other_id and c.blocked_id = p.user_id`.execute(db);
       return Array.from(rows[0]!.digits, (digit) => Number.parseInt(digit, 16));
     },
+    /** Those of these people who block nobody. */
+    async peaceful(userIds: string[]): Promise<string[]> {
+      const { rows } = await sql<{ ids: string[] }>`
+        select coalesce(array_agg(id), '{}') as ids from unnest(${userIds}::int8[]) as u(id)
+        where not exists (select from relation.block b where b.blocker_id = u.id)`.execute(db);
+      return rows[0]!.ids;
+    },
   };
 }
 

@@ -46,8 +46,7 @@ export function commentHandlers(
       const authorId = requireCaller(call);
       const text = checkComment(request.text);
       const idempotencyKey = checkIdempotencyKey(request.idempotencyKey);
-      const { authorId: videoAuthorId } = await videos.ensureRow(request.videoId, call);
-      const blocked = await blocks(videoAuthorId, authorId, call);
+      const blocked = await blocks(await videos.find(request.videoId, call), authorId, call);
       if (request.replyToId && !isId(request.replyToId)) throw refusal("COMMENT_NOT_FOUND");
       const replyToId = request.replyToId || undefined;
       const { videoId } = request;
@@ -65,7 +64,7 @@ export function commentHandlers(
       const mayBeHidden =
         call.moderator ||
         (isId(commentId) && (await store(call).comment(videoId, commentId))?.author_id === actorId);
-      if (!mayBeHidden) await videos.ensureRow(videoId, call);
+      if (!mayBeHidden) await videos.find(videoId, call);
       if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       let moderated: string | undefined;
       const check = (comment: CommentRow, video: VideoRow) => {
@@ -84,7 +83,7 @@ export function commentHandlers(
     },
     async pinComment({ videoId, commentId }, call) {
       const callerId = requireCaller(call);
-      await videos.ensureRow(videoId, call);
+      await videos.find(videoId, call);
       if (commentId && !isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       await store(call).pin(videoId, commentId || undefined, requireCurator(callerId));
       return {};

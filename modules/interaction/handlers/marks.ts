@@ -39,13 +39,13 @@ export function markHandlers(
       return { changed };
     };
   }
-  const setBookmark = setter(bookmarks, videos.ensureRow);
+  const setBookmark = setter(bookmarks, videos.find);
   const setRepost = setter(reposts, async (videoId, call) => {
     const { authorId, visibility } = await videos.ensureRow(videoId, call);
     const userId = requireCaller(call);
     if (authorId === userId) throw refusal("REPOSTS_OWN");
     if (visibility > Visibility.PUBLIC) throw refusal("REPOSTS_PUBLIC_ONLY");
-    if (await blocks(authorId, userId, call)) throw blockedByAuthor("reposts");
+    if (await blocks({ authorId }, userId, call)) throw blockedByAuthor("reposts");
   });
 
   async function list(

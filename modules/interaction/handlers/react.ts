@@ -36,8 +36,7 @@ export function reactHandlers(
     const command = { videoId, userId, id: ids.next(), traceId: call.traceId, ...to };
     // One's own can be withdrawn whatever has become of the video, and whoever blocks whom.
     if (to.reaction === 0) return { changed: await takeBack(command, apply, videos, call) };
-    const { authorId } = await videos.ensureRow(videoId, call);
-    if (await blocks(authorId, userId, call)) throw blockedByAuthor("reactions");
+    if (await blocks(await videos.find(videoId, call), userId, call)) throw blockedByAuthor("reactions");
     const changed = await apply(command, call);
     if (changed instanceof DomainError) throw changed;
     if (changed === undefined) throw refusal("VIDEO_NOT_FOUND");

@@ -25,7 +25,7 @@ export function reportHandlers(
       const reporterId = requireCaller(call);
       const reason = reasonOf(named);
       const text = checkReport(words);
-      await videos.ensureRow(videoId, call);
+      await videos.find(videoId, call);
       if (!isId(commentId)) throw refusal("COMMENT_NOT_FOUND");
       await store(call).add({ videoId, commentId, reporterId, id: ids.next(), reason, text });
       return {};

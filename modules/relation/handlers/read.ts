@@ -45,13 +45,18 @@ export function getRelations(store: StoreFor<RelationshipStore>): Service["getRe
 }
 
 export function getStandings(store: StoreFor<RelationshipStore>): Service["getStandings"] {
-  return async ({ people, oneWay }, call) => {
+  return async ({ people, oneWay, withPeaceful }, call) => {
     // Malformed ids get an empty answer and do not affect the others.
     const asked = people.map(({ userId, otherIds }) =>
       otherIds.map((otherId) => ({ userId: idOrZero(userId), otherId: idOrZero(otherId) })),
     );
-    const found = eachItsOwn(asked, await store(call).relationships(asked.flat(), { oneWay }));
-    return { standings: found.map((flags) => Uint8Array.from(flags)) };
+    const [flags, peacefulIds] = await Promise.all([
+      store(call).relationships(asked.flat(), { oneWay }),
+      withPeaceful
+        ? store(call).peaceful([...new Set(people.flatMap(({ otherIds }) => otherIds).filter(isId))])
+        : [],
+    ]);
+    return { standings: eachItsOwn(asked, flags).map((own) => Uint8Array.from(own)), peacefulIds };
   };
 }
 
