@@ -240,4 +240,56 @@ export const migrations: Migrations = {
     -- Which server's, and on which timeline: another one means that it may have gone back (log/restored.ts).
     alter table events.origin add column history text;
   `,
+  "0008-recent-of-types+": `
+    -- As before, but total counts only what is wanted, so that nobody is told of too many for the sake of what others
+    -- write. Beyond so many of all types it is too many all the same: nobody waits until they are passed.
+    create or replace function events.recent(after int8, known int, wanted text[], most int)
+    returns table (
+      decided int8, above int, total int, partition int2, "position" int8, type text, key text, payload bytea,
+      trace_id text, at timestamptz
+    ) language plpgsql set enable_seqscan = off as $$
+    declare
+      horizon int8;
+      partition_count int;
+      most_passed int := 20 * most;
+    begin
+      -- Everything is known and decided, and nothing was drawn since: most often, and at no price.
+      if known = 0 and after = (select last_value from events.log_position_seq) then
+        return;
+      end if;
+      select max(p.partitions) into partition_count from events.partitioning p;
+      if after is not null and known = (
+        select count(*) from (
+          select from generate_series(0, partition_count - 1) p(partition)
+          cross join lateral (select from events.log l where l.partition = p.partition and l.position > after) l
+          limit most + 1
+        ) seen
+      ) then
+        return;
+      end if;
+      -- Before the log is read, as everywhere: what is above it may come later.
+      horizon := events.horizon();
+      -- After it: what is up to there is in one of these.
+      select max(p.partitions) into partition_count from events.partitioning p;
+      return query
+        with passed as materialized (
+          select e.partition, e.position, e.type from generate_series(0, partition_count - 1) p(partition)
+          cross join lateral (
+            select l.partition, l.position, l.type from events.log l
+            where l.partition = p.partition and l.position > coalesce(after, horizon)
+          ) e
+          limit most_passed + 1
+        ), recent as materialized (
+          select a.partition, a.position from passed a where a.type = any(wanted) limit most + 1
+        )
+        select horizon,
+          (select count(*)::int from (select from passed a where a.position > horizon limit most + 1) over_it),
+          (select case when count(*) > most_passed then most + 1 else (select count(*)::int from recent) end from passed),
+          r.*
+        from (values (1)) as always(one)
+        left join (
+          select l.* from recent c join events.log l on l.partition = c.partition and l.position = c.position
+        ) r on true;
+    end $$;
+  `,
 };

@@ -39,7 +39,7 @@ export interface EventLog {
 /** A database with an empty event log and a table for effects. */
 export async function openEventLog(options: { leaseMs?: number; log?: Logger } = {}): Promise<EventLog> {
   const { log = createLog("silent"), leaseMs = 600 } = options;
-  const test = await createTestDatabaseFrom("event_log_6", async (url) => {
+  const test = await createTestDatabaseFrom("event_log_7", async (url) => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "events", migrations);

@@ -33,7 +33,7 @@ export async function createModuleDatabase<Tables>(
   migrations: Migrations,
 ): Promise<ModuleDatabase<Tables>> {
   const log = createLog("silent");
-  const test = await createTestDatabaseFrom(`${schema}_${version}_security_lease_2`, async (url) => {
+  const test = await createTestDatabaseFrom(`${schema}_${version}_security_lease_3`, async (url) => {
     const fresh = openDatabase(url, { log });
     await migrate(fresh, "lease", leaseMigrations);
     await migrate(fresh, "events", eventMigrations);

@@ -30,6 +30,9 @@ async function openWriter(value: string): Promise<pg.Client> {
   return client;
 }
 
+const remove = (value: string) =>
+  log.events.transaction(log.db, async (_transaction, emit) => emit(removed, { value }));
+
 /** Somebody who looks at the log now and then. */
 function watcher(types = [added]) {
   let cursor = "";
@@ -75,6 +78,22 @@ describe("changes since a cursor", () => {
       await log.emit(...Array.from({ length: 600 }, (_, n) => `${i} ${n}`));
       expect(await look()).toEqual([]);
     }
+  });
+
+  it("are told however much of other types was written, up to a bound", async () => {
+    const look = watcher([removed as never]);
+    await look();
+    await log.emit(...Array.from({ length: 1200 }, (_, n) => `other ${n}`));
+    await remove("this");
+    await log.emit(...Array.from({ length: 1200 }, (_, n) => `another ${n}`));
+    expect(await look()).toEqual(["this"]);
+    await log.database.pool.query(
+      `select events.append_hashed(array_agg(n), array_agg('other.v1'::text), array_agg('x'::text), array_agg('\\x'::bytea),
+         array_agg('t'::text)) from generate_series(1, 20001) n`,
+    );
+    expect(await look()).toBeUndefined();
+    await remove("that");
+    expect(await look()).toEqual(["that"]);
   });
 
   it("are too many after very many, and then reported again", async () => {
