@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file user_events.proto.
  */
 export const file_user_events: GenFile = /*@__PURE__*/
-  fileDesc("ChF1c2VyX2V2ZW50cy5wcm90bxINZG91eWEudXNlci52MSJECg5BY2NvdW50Q2xvc2luZxIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiVQoPQWNjb3VudFJlb3BlbmVkEg8KB3VzZXJfaWQYASABKAkSEgoKY2xvc2luZ19pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDQoFYXRfbXMYBCABKAEiQwoNQWNjb3VudEVyYXNlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiMAoOUHJvZmlsZUNoYW5nZWQSDwoHdXNlcl9pZBgBIAEoCRINCgVhdF9tcxgCIAEoASIvCg1TZXNzaW9uc0VuZGVkEg8KB3VzZXJfaWQYASABKAkSDQoFYXRfbXMYAiABKAFiBnByb3RvMw");
+  fileDesc("ChF1c2VyX2V2ZW50cy5wcm90bxINZG91eWEudXNlci52MSJECg5BY2NvdW50Q2xvc2luZxIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiVQoPQWNjb3VudFJlb3BlbmVkEg8KB3VzZXJfaWQYASABKAkSEgoKY2xvc2luZ19pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDQoFYXRfbXMYBCABKAEiQwoNQWNjb3VudEVyYXNlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkSDQoFYXRfbXMYAyABKAEiMAoOUHJvZmlsZUNoYW5nZWQSDwoHdXNlcl9pZBgBIAEoCRINCgVhdF9tcxgCIAEoASJECg1TZXNzaW9uc0VuZGVkEg8KB3VzZXJfaWQYASABKAkSDQoFYXRfbXMYAiABKAESEwoLc2Vzc2lvbl9pZHMYAyADKAliBnByb3RvMw");
 
 /**
  * user.account_closing.v1: the owner has asked to delete it. Their things stay for now, hidden from everybody.
@@ -149,6 +149,13 @@ export type SessionsEnded = Message<"douya.user.v1.SessionsEnded"> & {
    * @generated from field: double at_ms = 2;
    */
   atMs: number;
+
+  /**
+   * Those that have ended; none, from a process of an earlier release: any of theirs may have.
+   *
+   * @generated from field: repeated string session_ids = 3;
+   */
+  sessionIds: string[];
 };
 
 /**

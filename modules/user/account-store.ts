@@ -145,10 +145,10 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .returning("id")
           .executeTakeFirst();
         if (!changed) throw await whyUnproven(transaction, proven);
-        emit(sessionsEnded, { userId: proven.id, atMs: Date.now() });
-        let ended = transaction.deleteFrom("session").where("user_id", "=", proven.id);
-        if (keepSession) ended = ended.where("id", "!=", keepSession);
-        await ended.execute();
+        let others = transaction.deleteFrom("session").where("user_id", "=", proven.id);
+        if (keepSession) others = others.where("id", "!=", keepSession);
+        const sessionIds = (await others.returning("id").execute()).map(({ id }) => id);
+        if (sessionIds.length > 0) emit(sessionsEnded, { userId: proven.id, atMs: Date.now(), sessionIds });
         await transaction
           .updateTable("session")
           .set({ password_at: sql`now()` })

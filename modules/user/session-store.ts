@@ -52,7 +52,7 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
      */
     async addSession(session: NewSession, proven: Proven, marks: Buffer[]): Promise<boolean> {
       const { userId, id, classic, refreshHash, userAgent, expiresAt } = session;
-      const { rows } = await sql<{ id: string; ended: number }>`
+      const { rows } = await sql<{ id: string; ended: string[] }>`
         with open as materialized (
           select id from "user".account 
           where id = ${userId} and state = 'open' and password_hash = ${proven.password_hash}
@@ -77,11 +77,12 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
             order by last_used_at desc, id desc offset ${maxSessionsPerUser - 1}
           ) returning id
         )
-        select id, (select count(*)::int from ended) as ended from added`.execute(db);
+        select id, array(select id from ended) as ended from added`.execute(db);
       // Not in one transaction, of which each login would have to pay; unheard, it is felt with the next check.
-      if (rows[0] && rows[0].ended > 0) {
+      const sessionIds = rows[0]?.ended ?? [];
+      if (sessionIds.length > 0) {
         await events.transaction(db, async (_transaction, emit) => {
-          emit(sessionsEnded, { userId, atMs: Date.now() });
+          emit(sessionsEnded, { userId, atMs: Date.now(), sessionIds });
         });
       }
       return rows.length > 0;
@@ -138,18 +139,23 @@ export function sessionStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("user_id", "=", userId)
           .where("id", "=", id)
           .executeTakeFirst();
-        if (ended.numDeletedRows > 0n) emit(sessionsEnded, { userId, atMs: Date.now() });
+        if (ended.numDeletedRows > 0n) emit(sessionsEnded, { userId, atMs: Date.now(), sessionIds: [id] });
       }),
     /** Also those that are about to be opened. */
     endAllSessions: (userId: UserId): Promise<void> =>
       events.transaction(db, async (transaction, emit) => {
-        emit(sessionsEnded, { userId, atMs: Date.now() });
         await transaction
           .updateTable("account")
           .set((is) => ({ session_epoch: is("session_epoch", "+", 1) }))
           .where("id", "=", userId)
           .execute();
-        await transaction.deleteFrom("session").where("user_id", "=", userId).execute();
+        const ended = await transaction
+          .deleteFrom("session")
+          .where("user_id", "=", userId)
+          .returning("id")
+          .execute();
+        const sessionIds = ended.map(({ id }) => id);
+        if (sessionIds.length > 0) emit(sessionsEnded, { userId, atMs: Date.now(), sessionIds });
       }),
   };
 }

@@ -25,8 +25,11 @@ const tokenOf = (userId: string, { issuedAt, moderator }: { issuedAt?: number; m
 
 let auth: Auth;
 let startAuth: () => Auth;
-/** What the log tells at the next look: events of these people, or (undefined) that nobody knows whose. */
-let told: string[] | undefined;
+/**
+ * What the log tells at the next look: events of these people, where one session of theirs is named or none, or
+ * (undefined) that nobody knows whose.
+ */
+let told: (string | { userId: string; sessionId: string })[] | undefined;
 let looks: number;
 let logAway: boolean;
 let hear: (userId: string) => void;
@@ -59,7 +62,10 @@ beforeEach(() => {
       if (logAway) throw new Error("away");
       // As the log does: it tells nothing of before it is followed.
       if (cursor === "") told = undefined;
-      const found = told?.map((userId) => ({ type: "user.sessions_ended.v1", message: { userId } }));
+      const found = told?.map((one) => {
+        const [userId, sessionIds] = typeof one === "string" ? [one, []] : [one.userId, [one.sessionId]];
+        return { type: "user.sessions_ended.v1", message: { userId, sessionIds } };
+      });
       told = [];
       looks++;
       return { cursor: "1", events: found };
@@ -352,17 +358,63 @@ test("of whoever logs in after very many were forgotten nobody waits for a check
   await expect.poll(() => asked).toContain("session of ada");
 });
 
-test("gateways tell each other at once, and nothing that they hear lets anybody in", async () => {
+test("gateways tell each other at once to look at the log, and nothing else that they hear counts", async () => {
+  const pass = stopClocks();
   const token = await tokenOf("ada");
-  await auth.identify(token, call());
-  hear("ben");
-  await auth.identify(token, call());
-  expect(asked).toHaveLength(1);
-  ended.add("session of ada");
-  hear("ada");
-  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
-  hear("ada");
-  await expect(auth.identify(token, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  await followed(token);
+  pass(30);
+  const before = looks;
+  for (let i = 0; i < 100; i++) hear("ada");
+  pass(30);
+  await expect.poll(() => looks).toBe(before + 1);
+  expect(auth.known(token)).toBeDefined();
+  told = [{ userId: "ada", sessionId: "session of ada" }];
+  hear("whoever");
+  pass(30);
+  await expect.poll(() => auth.known(token)).toBeUndefined();
   auth.forget("eve");
   expect(signalled).toEqual(["eve"]);
+});
+
+test("a session whose end the log names is refused without a question, and other sessions go on without one", async () => {
+  const pass = stopClocks();
+  const [ada, ben] = [await tokenOf("ada"), await tokenOf("ben")];
+  await followed(ada);
+  await auth.identify(ben, call());
+  told = [
+    { userId: "ada", sessionId: "session of ada" },
+    { userId: "ben", sessionId: "another session of ben" },
+  ];
+  pass(300);
+  await expect.poll(() => auth.known(ada)).toBeUndefined();
+  asked = [];
+  for (let i = 0; i < 2; i++)
+    await expect(auth.identify(ada, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  expect(auth.known(ben)).toBeDefined();
+  expect(asked).toEqual([]);
+});
+
+test("after a time without requests one look at the log stands for a check of each session", async () => {
+  const pass = stopClocks();
+  const [ada, ben] = [await tokenOf("ada"), await tokenOf("ben")];
+  await followed(ada);
+  await auth.identify(ben, call());
+  const quiet = async () => {
+    // Until it is followed no more; less than what a check is good for.
+    vi.clearAllTimers();
+    pass(20_000);
+    asked = [];
+  };
+  await quiet();
+  const before = looks;
+  for (const { userId } of await Promise.all([ada, ben].map((token) => auth.identify(token, call()))))
+    expect(["ada", "ben"]).toContain(userId);
+  expect(looks).toBe(before + 1);
+  expect(asked).toEqual([]);
+
+  told = [{ userId: "ada", sessionId: "session of ada" }];
+  await quiet();
+  await expect(auth.identify(ada, call())).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  expect((await auth.identify(ben, call())).userId).toBe("ben");
+  expect(asked).toEqual([]);
 });

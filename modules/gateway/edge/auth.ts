@@ -44,10 +44,12 @@ interface Verified extends Identity {
   checkedAtForget: number;
 }
 
-/** That a person was forgotten: the how many-th time that anybody was, and when. */
+/** That a person or a session was forgotten: the how many-th time that anybody was, and when. */
 interface Forget {
   count: number;
   atMs: number;
+  /** It is a session that is known to have ended: nobody need be asked. */
+  ended?: true;
 }
 
 /**
@@ -62,8 +64,8 @@ const maxForgotten = 10_000;
 
 /**
  * Verifies access tokens with the public keys of the service that issues them; the gateway can never sign. Verified
- * tokens are cached, since one Ed25519 check costs about as much as a small request. `checked` is told how long requests
- * had to wait for a check.
+ * tokens are cached, since one Ed25519 check costs about as much as a small request. `checked` is told how long each request
+ * waited for a token that was not known without a look.
  */
 export function createAuth(
   user: GatewayClients["user"],
@@ -84,12 +86,15 @@ export function createAuth(
     forgetsLost = count;
     lostAtMs = atMs;
   };
+  /** By the id of the person, or of the session. */
   const forgottenAt = caches.local<Forget>("forgotten people", { max: maxForgotten, onEvict: lose });
   const nextForget = (): Forget => ({ count: ++forgets, atMs: Date.now() });
 
-  const ended = watchEndedSessions(events, signals, (userId) => {
-    if (userId === undefined) lose(nextForget());
-    else forgottenAt.set(userId, nextForget());
+  const ended = watchEndedSessions(events, signals, (whose) => {
+    if (whose === undefined) return lose(nextForget());
+    const { userId, sessionIds } = whose;
+    for (const sessionId of sessionIds) forgottenAt.set(sessionId, { ...nextForget(), ended: true });
+    if (sessionIds.length === 0) forgottenAt.set(userId, nextForget());
   });
   /** How long a check is good for: nobody need tell of an end that every check would notice in time. */
   const goodForMs = () => (ended.isCurrent() ? recheckMs : feltMs);
@@ -152,8 +157,21 @@ export function createAuth(
   }
 
   // `peek`, because a lookup must not renew the entry.
-  const isForgotten = ({ userId, checkedAtForget }: Verified) =>
-    checkedAtForget < Math.max(forgottenAt.peek(userId)?.count ?? 0, forgetsLost);
+  const isForgotten = ({ userId, sessionId, checkedAtForget }: Verified) =>
+    checkedAtForget <
+    Math.max(forgottenAt.peek(userId)?.count ?? 0, forgottenAt.peek(sessionId)?.count ?? 0, forgetsLost);
+
+  /** Until a session counts as alive. Error: SESSION_ENDED. */
+  async function requireAlive(token: string, known: Verified, call: Call): Promise<void> {
+    if (forgottenAt.peek(known.sessionId)?.ended) {
+      verified.delete(token);
+      throw refusal("SESSION_ENDED");
+    }
+    const now = performance.now();
+    if (now - known.checkedAtMs > goodForMs() || isForgotten(known)) await check(token, known, call);
+    // A client that sends one request after the other does not wait for this; if it fails, a later request waits.
+    else if (now > known.revalidateAtMs) check(token, known, call).catch(() => {});
+  }
 
   return {
     userOf: (token) => verified.peek(token)?.userId,
@@ -165,16 +183,17 @@ export function createAuth(
       return sure && now - known.checkedAtMs <= goodForMs() ? known : undefined;
     },
     async identify(token, call) {
-      const known = verified.get(token) ?? (await verify(token, call));
-      if (known.expiresAtMs <= Date.now()) throw refusal("TOKEN_EXPIRED");
-      const now = performance.now();
-      if (now - known.checkedAtMs > goodForMs() || isForgotten(known)) {
-        const startedMs = performance.now();
-        await check(token, known, call).finally(() => checked((performance.now() - startedMs) / 1000));
+      const startedMs = performance.now();
+      try {
+        // One question to the log saves one about each session, where nobody has asked for a while.
+        if (!ended.isCurrent()) await ended.catchUp();
+        const known = verified.get(token) ?? (await verify(token, call));
+        if (known.expiresAtMs <= Date.now()) throw refusal("TOKEN_EXPIRED");
+        await requireAlive(token, known, call);
+        return known;
+      } finally {
+        checked((performance.now() - startedMs) / 1000);
       }
-      // A client that sends one request after the other does not wait for this; if it fails, a later request waits.
-      else if (now > known.revalidateAtMs) check(token, known, call).catch(() => {});
-      return known;
     },
     forget(userId) {
       forgottenAt.set(userId, nextForget());
