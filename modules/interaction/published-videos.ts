@@ -16,7 +16,7 @@ export interface PublishedVideo {
   authorId: string;
 }
 
-export interface FoundVideo {
+interface FoundVideo {
   authorId: string;
   /** What was true at this time of `actValidity` or later may be told of it; undefined: only what is asked for. */
   asOf: number | undefined;
@@ -60,13 +60,9 @@ export function createPublishedVideos(
     ({ id }) => id,
   );
 
-  /** Asked each time: who may see it changes, and what may not be seen is not there. */
-  async function ask(videoId: string, call: Call): Promise<Video | undefined> {
-    if (!isId(videoId)) return undefined;
-    // As a guest first, together with others: most are public.
-    const found = (await forEverybody([videoId], call)).get(videoId);
-    return found ?? (await video.getVideos({ ids: [videoId] }, call)).videos[0];
-  }
+  const asGuest = async (videoId: string, call: Call) => (await forEverybody([videoId], call)).get(videoId);
+  const asCaller = async (videoId: string, call: Call) =>
+    (await video.getVideos({ ids: [videoId] }, call)).videos[0];
 
   async function withRow(found: Video, call: ServedCall): Promise<Video> {
     const { id: videoId, authorId } = found;
@@ -74,12 +70,28 @@ export function createPublishedVideos(
     return found;
   }
 
-  async function ensureRow(videoId: string, call: ServedCall, { unpublished } = { unpublished: false }) {
-    const found = await ask(videoId, call);
-    // Before it is published, not even its author can like it.
-    if (!found || (found.state !== VideoState.PUBLISHED && !unpublished)) throw refusal("VIDEO_NOT_FOUND");
+  /** Before it is published, not even its author can like it. */
+  async function published(found: Video | undefined, call: ServedCall): Promise<Video> {
+    if (found?.state !== VideoState.PUBLISHED) throw refusal("VIDEO_NOT_FOUND");
     return withRow(found, call);
   }
+
+  /** Undefined if it is not there for all. */
+  async function authorOfOpen(videoId: string, asOf: number, call: ServedCall): Promise<string | undefined> {
+    const authors = await open.getMany("", [videoId], asOf, async () => {
+      // To a guest only what is published is there.
+      const found = await asGuest(videoId, call);
+      return new Map(found ? [[videoId, (await withRow(found, call)).authorId]] : []);
+    });
+    return authors.get(videoId);
+  }
+
+  const ensureRow: PublishedVideos["ensureRow"] = async (videoId, call, also) => {
+    if (!isId(videoId)) throw refusal("VIDEO_NOT_FOUND");
+    // As a guest first, together with others: most are public.
+    const found = (await asGuest(videoId, call)) ?? (await asCaller(videoId, call));
+    return found && also?.unpublished ? withRow(found, call) : published(found, call);
+  };
 
   return {
     async find(videoId, call) {
@@ -87,12 +99,10 @@ export function createPublishedVideos(
       // Another version of a service may answer otherwise.
       const asOf = colourOf(call.traceId) === undefined ? await validity.now() : undefined;
       if (asOf === undefined) return { authorId: (await ensureRow(videoId, call)).authorId, asOf };
-      const authors = await open.getMany("", [videoId], asOf, async () => {
-        // To a guest only what is published is there.
-        const found = (await forEverybody([videoId], call)).get(videoId);
-        return new Map(found ? [[videoId, (await withRow(found, call)).authorId]] : []);
-      });
-      return { authorId: authors.get(videoId) ?? (await ensureRow(videoId, call)).authorId, asOf };
+      const authorId =
+        (await authorOfOpen(videoId, asOf, call)) ??
+        (await published(await asCaller(videoId, call), call)).authorId;
+      return { authorId, asOf };
     },
     ensureRow,
     forget: authorOf.forget,

@@ -53,8 +53,8 @@ interface Forget {
 }
 
 /**
- * After this, a session is checked again although the log told nothing against it. What ended in another process is
- * felt within `feltMs`; in this process it takes effect at once.
+ * After this at the most, a session is checked again with its next request, although the log told nothing against it. What
+ * ended in another process is felt within `feltMs`; in this process it takes effect at once.
  */
 const recheckMs = 60_000;
 /** By how much the clocks of issuer and gateway may differ. */
@@ -96,8 +96,8 @@ export function createAuth(
     for (const sessionId of sessionIds) forgottenAt.set(sessionId, { ...nextForget(), ended: true });
     if (sessionIds.length === 0) forgottenAt.set(userId, nextForget());
   });
-  /** How long a check is good for: nobody need tell of an end that every check would notice in time. */
-  const goodForMs = () => (ended.isCurrent() ? recheckMs : feltMs);
+  /** For how long nobody waits for another check: while the log is followed, an end would have been heard. */
+  const goodForMs = () => (ended.isCurrent() ? Number.POSITIVE_INFINITY : feltMs);
 
   /**
    * A session was alive when its token was issued. If the log has been followed without a gap since then, its end would
@@ -169,7 +169,7 @@ export function createAuth(
     }
     const now = performance.now();
     if (now - known.checkedAtMs > goodForMs() || isForgotten(known)) await check(token, known, call);
-    // A client that sends one request after the other does not wait for this; if it fails, a later request waits.
+    // Nobody waits for this; if it fails, a later request asks again.
     else if (now > known.revalidateAtMs) check(token, known, call).catch(() => {});
   }
 

@@ -27,7 +27,7 @@ const channel = "sessions ended";
 const ending = [sessionsEnded, accountClosing, profileChanged] as const;
 
 /** Whose sessions: these, or any of theirs, when none is named. */
-export interface Ended {
+interface Ended {
   userId: string;
   sessionIds: readonly string[];
 }
