@@ -8,6 +8,7 @@ import { type Generator, runLoad, startGenerator } from "./generate.ts";
 import type { Pairs } from "./load/generator.ts";
 import { compare, type Measure } from "./rounds.ts";
 import { ratioRow } from "./scoreboard.ts";
+import { cpuMs } from "./server-process.ts";
 import { startWorker } from "./worker.ts";
 
 const connections = 256;
@@ -91,6 +92,8 @@ async function writeBed(environment: BenchEnvironment, { roundMs, profileDir }: 
       let from = 0;
       return async () => {
         const requests = { ...pairs, from };
+        const spentMs = () => Promise.all([cpuMs(server.pid), dataset.cpuMs()]);
+        const before = await spentMs();
         const result = await runLoad(generator, {
           port: server.port,
           requests,
@@ -98,7 +101,11 @@ async function writeBed(environment: BenchEnvironment, { roundMs, profileDir }: 
           durationMs: roundMs,
         });
         from += result.sent;
-        detail.loads.push(result);
+        const [nodeUs, postgresUs] = (await spentMs()).map(
+          (ms, i) => ((ms - before[i]!) * 1000) / result.succeeded,
+        );
+        // Of each: a busy machine changes it less than the rate.
+        detail.loads.push({ ...result, nodeUs, postgresUs });
         return result.perSecond;
       };
     },

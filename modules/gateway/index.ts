@@ -65,7 +65,7 @@ export const gatewayModule = defineModule<GatewayConfig>()({
   }) {
     const checks = registerHistogram(metrics.registry, {
       name: "douya_session_check_seconds",
-      help: "Time that a request waited for a token that was not known without a look; most wait for none",
+      help: "Time that a request waited until its session was checked; most wait for none",
       labels: [],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
     });
