@@ -45,8 +45,8 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
       const before = publicationOf(video);
       // What is as it was is not sent: the form has minutes only.
       const changed = publication.when !== before.when || publication.at !== before.at;
-      // A draft without a time loses the one that it had.
       const kept = toKept(video.pictures, pictures);
+      // A draft without a time loses the one that it had.
       const when = { ...(publication.when === "draft" && { publishAt: null }), ...toRequest(publication) };
       const saved = await take(
         api.PATCH("/api/v1/videos/{id}", {
