@@ -487,6 +487,20 @@ describe("blobs", () => {
     expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], []]);
   });
 
+  test("a cover is shown only while its video uses the file, and the one before is let go of", async () => {
+    const id = await processing();
+    await store.claimBlob("cover/a.jpg", id);
+    await finish(id);
+    const show = (key: string) => store.updateVideo(id, ann, { mentions: {} }, jobs, { key, thumbHash: "" });
+    await expect(show("cover/b.jpg")).rejects.toMatchObject({ reason: "BUSY" });
+    expect(await users("cover/a.jpg")).toEqual([id]);
+    await store.claimBlob("cover/b.jpg", id);
+    expect(await show("cover/b.jpg")).toBe(true);
+    await store.releaseUnshown("cover/b.jpg", id, jobs);
+    expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], [id]]);
+    expect(await remaining("remove-blob")).toEqual(["cover/a.jpg"]);
+  });
+
   test("concurrent releases of the same blobs do not deadlock", async () => {
     const keys = ["video/a.mp4", "video/b.mp4", "video/c.mp4", "video/d.mp4"];
     const ids = await Promise.all(
