@@ -14,7 +14,7 @@ export const MAX_ALT = 300;
 const MAX_BYTES = 20 * 1024 * 1024;
 
 /** A chosen picture; `problem`: why it was refused. */
-export interface PictureDraft {
+interface PictureDraft {
   key: number;
   file: File;
   previewUrl: string;
