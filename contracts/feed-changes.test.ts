@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { videoDeleted, videoVisibilityChanged } from "./events.ts";
+import { videoDeleted, videoRetitled, videoVisibilityChanged } from "./events.ts";
 import { concernedBy, everyFeed } from "./feed-changes.ts";
 import { Visibility } from "./gen/video_pb.ts";
 
@@ -33,4 +33,8 @@ test.each([
 
 test("the deletion of one that was never published concerns nobody", () => {
   expect(concerned(videoDeleted, { publishedAtMs: 0, was: PUBLIC })).toEqual([]);
+});
+
+test("a change of what a video shows concerns whoever shows it, and what it does not show any more", () => {
+  expect(concerned(videoRetitled, {})).toEqual(["1", "video/a.mp4"]);
 });

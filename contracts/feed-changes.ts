@@ -81,6 +81,7 @@ export function concernedBy(event: EventOf<(typeof feedEvents)[number]>): string
     case unreposted.name:
       return [event.message.videoId, event.message.userId];
     case videoRetitled.name:
+      return [event.message.videoId, ...event.message.blobKeys];
     case videoHeldChanged.name:
     case videoImproved.name:
     case commented.name:

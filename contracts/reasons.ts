@@ -138,6 +138,10 @@ export const reasons = {
     says: "What a picture shows is said in at most 300 characters, without line breaks and control characters.",
   },
   PICTURES_TOO_MANY: { kind: "invalid", says: "A post has 1 to {max} pictures, each of them once." },
+  PICTURES_NOT_MADE: {
+    kind: "conflict",
+    says: "The pictures of this post are not ready. Change them when they are.",
+  },
   PUBLISH_AT_INVALID: {
     kind: "invalid",
     says: "A video can be published at a time that is still to come, within a year. Choose another time.",

@@ -93,6 +93,75 @@ describe("posts of pictures in the browser", () => {
     ]);
   });
 
+  test("its author takes a picture away, puts the others in another order, and says what they show; a link to one stays one to it", async () => {
+    const eve = await server.register();
+    const pictures = [];
+    for (const [left, alt] of [
+      [green, "Green"],
+      [blue, "Blue"],
+      [red, ""],
+    ] as const)
+      pictures.push({ uploadId: body(await eve.upload(png(800, 900, { left })), 201).id, alt });
+    const json = { pictures, title: "To be changed" };
+    const post = await eve.settled(body(await eve.post<Video>("/videos", { json }), 201).id);
+    const visitor = await browser.visit(server.origin, "desk", loggedIn(server.origin, eve.session));
+    const { page } = visitor;
+    await page.goto(`/video/${post.id}`);
+    await expect.poll(() => inView(page)).toBe("Green");
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(() => inView(page)).toBe("Blue");
+
+    const shareThis = async () => {
+      const asked = page.waitForResponse((response) => response.url().includes("/shares"));
+      await page.getByRole("button", { name: en.sharePicture }).click();
+      const response = await asked;
+      return { asked: new URL(response.url()).search, url: ((await response.json()) as { url: string }).url };
+    };
+    await slide(page).getByRole("button", { name: en.share, exact: true }).click();
+    const second = await shareThis();
+    expect(second.asked).toBe("?picture=2");
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(() => inView(page)).toBe(en.pictureOf("3", "3"));
+    await slide(page).getByRole("button", { name: en.moreActions }).click();
+    const third = await shareThis();
+    expect(third.asked).toBe("?picture=3");
+
+    await slide(page).getByRole("button", { name: en.moreActions }).click();
+    await page.getByRole("button", { name: en.editVideo }).click();
+    const place = (at: number, of: number) => en.pictureOf(String(at), String(of));
+    const button = (name: string) => page.getByRole("button", { name });
+    await page.getByLabel(en.altLabel(place(3, 3))).fill("Red");
+    await button(en.pictureEarlier(place(3, 3))).click();
+    await button(en.pictureRemove(place(1, 3))).click();
+    // Red, then blue; then the other way round, and back.
+    await button(en.pictureLater(place(1, 2))).click();
+    await button(en.pictureLater(place(1, 2))).click();
+    await button(en.save).click();
+    await page.getByText(en.videoChanged).first().waitFor();
+    await page.keyboard.press("ArrowLeft");
+    await expect.poll(() => inView(page)).toBe("Red");
+    const shown = body(await eve.get<Video>(`/videos/${post.id}`));
+    expect(shown.pictures.map(({ number, alt }) => [number, alt])).toEqual([
+      [3, "Red"],
+      [2, "Blue"],
+    ]);
+    expect(shown.editedAt).not.toBeNull();
+
+    // At least one stays.
+    await slide(page).getByRole("button", { name: en.moreActions }).click();
+    await page.getByRole("button", { name: en.editVideo }).click();
+    await button(en.pictureRemove(place(1, 2))).click();
+    await expect.poll(() => button(en.pictureRemove(place(1, 1))).isDisabled()).toBe(true);
+    await button(en.cancel).click();
+
+    await page.goto(second.url);
+    await expect.poll(() => inView(page)).toBe("Blue");
+    await page.goto(third.url);
+    await expect.poll(() => inView(page)).toBe("Red");
+    await page.goto(`/video/${post.id}?picture=1`);
+    await expect.poll(() => inView(page)).toBe("Red");
+  });
+
   test("a finger turns pictures sideways and posts upwards, and two taps like", async () => {
     const pictures = [];
     for (const [at, left] of [green, blue].entries()) {

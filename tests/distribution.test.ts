@@ -60,7 +60,14 @@ const local = new Set([
   ...["feed.delivery", "feed.job", "feed.pull_clock", "feed.rebuild", "ids.node_lease", "interaction.job"],
   ...["lease.installation", "lease.process"],
   // New followers of the last 24 hours.
-  ...["relation.hot_follow", "relation.hot_user", "relation.job", "user.signing_key", "video.job"],
+  ...[
+    "relation.hot_follow",
+    "relation.hot_user",
+    "relation.job",
+    "user.job",
+    "user.signing_key",
+    "video.job",
+  ],
 ]);
 /** Unique keys that Citus could not keep across shards, and what would take their place. */
 const acrossShards: Record<string, string> = {

@@ -211,6 +211,83 @@ describe.each(shapes)("posts of pictures, %s", (shape) => {
     expectProblem(await ben.get(`/shares/${second.code}`), 404, "VIDEO_NOT_FOUND");
   });
 
+  test("its author puts pictures in another order, says otherwise what they show and removes some, which are gone at once", async () => {
+    const dora = await server.register();
+    // Of colours that no other post has, since content that is the same is one file.
+    const files = [
+      png(1200, 900, { left: [11, 80, 31] }),
+      png(900, 1200, { left: [81, 10, 33] }),
+      png(500, 500, { left: [12, 33, 90] }),
+    ];
+    const post = await publish(files, {}, dora);
+    const [one, two, three] = post.pictures as [Picture, Picture, Picture];
+    expect(post.pictures.map(({ number }) => number)).toEqual([1, 2, 3]);
+    expect(post.editedAt).toBeNull();
+    const edit = (pictures: object[], person = dora) =>
+      person.patch<Video>(`/videos/${post.id}`, { json: { pictures } });
+    const shared = async (number: number) =>
+      body(await ben.post<{ code: string }>(`/videos/${post.id}/shares?picture=${number}`), 201).code;
+    const [toFirst, toThird] = [await shared(1), await shared(3)];
+    const statuses = async ({ sizes }: Picture) =>
+      new Set(await Promise.all(sizes.map(async ({ url }) => (await load(url)).status)));
+    for (const picture of post.pictures) expect(await statuses(picture)).toEqual(new Set([200]));
+
+    const moved = body(await edit([{ number: 3 }, { number: 1, alt: "A wall" }, { number: 2 }]));
+    const described = { ...one, alt: "A wall" };
+    expect(moved).toMatchObject({
+      pictures: [three, described, two],
+      ...{ coverUrl: three.sizes.at(-1)!.url, thumbHash: three.thumbHash, width: 500, height: 500 },
+    });
+    expect(moved.editedAt).not.toBeNull();
+    const asItIs = body(await edit([{ number: 3 }, { number: 1 }, { number: 2 }]));
+    expect([asItIs.pictures, asItIs.editedAt]).toEqual([moved.pictures, moved.editedAt]);
+    const leadsTo = async (code: string) => {
+      const { headers } = await send("GET", `${server.origin}/s/${code}`, {
+        headers: { accept: "text/html" },
+      });
+      const page = body(await send<string>("GET", server.origin + headers.get("location")));
+      const shown = /property="og:image" content="([^"]*)"/.exec(page)?.[1];
+      const { sharedPicture } = body(await ben.get<Video>(`/shares/${code}`));
+      return [headers.get("location"), shown, sharedPicture];
+    };
+    const coverOf = ({ sizes }: Picture) => (sizes[1] ?? sizes.at(-1)!).url;
+    const page = `/video/${post.id}?picture=`;
+    expect(await leadsTo(toFirst)).toEqual([`${page}1`, coverOf(one), 1]);
+    expect(await leadsTo(toThird)).toEqual([`${page}3`, coverOf(three), 3]);
+
+    const keptBefore = body(await dora.get<{ usedBytes: number }>("/me/storage")).usedBytes;
+    const left = body(await edit([{ number: 2 }, { number: 3 }]));
+    expect(left.pictures).toEqual([two, three]);
+    expect(await statuses(one)).toEqual(new Set([404]));
+    for (const picture of left.pictures) expect(await statuses(picture)).toEqual(new Set([200]));
+    expect(left.sizeBytes).toBeLessThan(moved.sizeBytes);
+    const { usedBytes } = body(await dora.get<{ usedBytes: number }>("/me/storage"));
+    expect(keptBefore - usedBytes).toBe(files[0]!.length);
+    // A link to what is gone leads to the post.
+    expect(await leadsTo(toFirst)).toEqual([`${page}1`, left.coverUrl, undefined]);
+    expect(await leadsTo(toThird)).toEqual([`${page}3`, coverOf(three), 3]);
+    expectProblem(await ben.post(`/videos/${post.id}/shares?picture=1`), 422, "INVALID_ARGUMENT");
+    const { items } = body(await ben.get<Page<Video>>("/feed?limit=10"));
+    expect(items.find(({ id }) => id === post.id)?.pictures).toEqual([two, three]);
+    const names = one.sizes.map(({ url }) => url.split("/").at(-1)!);
+    await until("its files are removed", async () =>
+      (await blobs()).every((file) => !names.some((name) => file.endsWith(name))),
+    );
+
+    expectProblem(await edit([{ number: 1 }]), 422, "INVALID_ARGUMENT");
+    expectProblem(await edit([{ number: 2 }, { number: 2 }]), 422, "PICTURES_TOO_MANY");
+    expectProblem(await edit([]), 422, "INVALID_ARGUMENT");
+    expectProblem(await edit([{ number: 2, alt: "x".repeat(301) }]), 422, "ALT_INVALID");
+    expectProblem(await edit([{ number: 2 }], ben), 403, "NOT_YOURS");
+    const film = await dora.settled((await dora.publish(freshClip())).id);
+    expectProblem(
+      await dora.patch(`/videos/${film.id}`, { json: { pictures: [{ number: 1 }] } }),
+      422,
+      "INVALID_ARGUMENT",
+    );
+    expect(body(await ben.get<Video>(`/videos/${post.id}`)).pictures).toEqual([two, three]);
+  });
+
   test("publishing again is the same post; what is no picture, not one's own or there twice is refused", async () => {
     const [one, two, film] = [
       await upload(png(40, 40)),

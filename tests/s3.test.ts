@@ -20,6 +20,9 @@ type Video = Schemas["Video"];
 const ceph = withS3();
 const browser = browsing();
 
+/** More than anybody needs here who does not try it. */
+const quotaBytes = 60_000_000;
+
 /** Of a blob, below the folder of blobs. */
 function pathOf(key: string): string {
   const [namespace = "", name = ""] = key.split("/");
@@ -51,6 +54,7 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       DOUYA_S3_BUCKET: own.bucket,
       DOUYA_S3_ACCESS_KEY: own.accessKey,
       DOUYA_S3_SECRET_KEY: own.secretKey,
+      DOUYA_QUOTA_BYTES: String(quotaBytes),
     };
     apart = await mkdtemp(join(tmpdir(), "douya-gateway-"));
     deployment = await deploy(shape, { env });
@@ -288,6 +292,35 @@ describe.each(shapes.filter((shape) => shape !== "cluster"))("blobs in an S3, %s
       expect(await reasonOf({ sizeBytes: 1000, contentType: "text/html" })).toBe("NOT_A_VIDEO");
       expect(await reasonOf({ sizeBytes: 0, contentType: "video/mp4" })).toBe("INVALID_ARGUMENT");
       expect(await unfinished()).toEqual([]);
+    });
+
+    test("counts for its sender from its announcement until it is cancelled, also when many are announced at once", async () => {
+      const ada = await server.register();
+      const used = async () => body(await ada.get<{ usedBytes: number }>("/me/storage"), 200).usedBytes;
+      const announce = () =>
+        ada.post<Begun & Refused>("/uploads/direct", {
+          json: { sizeBytes: quotaBytes / 2, contentType: "video/mp4" },
+        });
+      const answers = await Promise.all(Array.from({ length: 5 }, announce));
+      const begun = answers.filter(({ status }) => status === 201);
+      expect(begun).toHaveLength(2);
+      for (const { status, body } of answers.filter((answer) => !begun.includes(answer)))
+        expect([status, body.reason]).toEqual([413, "QUOTA_EXCEEDED"]);
+      expect(await used()).toBe(quotaBytes);
+      const clip = freshClip();
+      const json = { sizeBytes: clip.length, contentType: "video/mp4" };
+      expect((await ada.post<Refused>("/uploads/direct", { json })).body.reason).toBe("QUOTA_EXCEEDED");
+
+      const [kept, cancelled] = begun.map(({ body }) => body.id);
+      body(await ada.delete(`/uploads/direct/${cancelled}`), 204);
+      const fits = await begin(ada, clip);
+      body(await complete(ada, fits.id, await put(fits, clip)), 200);
+      expect(await used()).toBe(quotaBytes / 2 + clip.length);
+      expect([(await announce()).status, await used()]).toEqual([413, quotaBytes / 2 + clip.length]);
+      body(await ada.delete(`/uploads/direct/${kept}`), 204);
+      await expectPlays(ada, fits.id);
+      expect(await used()).toBe(clip.length);
+      await until("nothing is left beside blobs", async () => (await unfinished()).length === 0);
     });
 
     test("and that is not completed within a day is gone, parts and all", async () => {

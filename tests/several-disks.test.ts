@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { queryOnce } from "#platform/testing/query-once.ts";
 import { clip, freshClip } from "./harness/clips.ts";
 import { type Deployment, deploy } from "./harness/deployment.ts";
 import { body, send } from "./harness/http-client.ts";
@@ -34,6 +35,16 @@ describe("blobs on two disks", () => {
     (await send<{ degraded?: Record<string, string> }>("GET", `${server.origin}/readyz`)).body.degraded
       ?.blobs;
 
+  /** Until what is returned is called, nothing is where this disk was. */
+  async function takeAway(dir: string): Promise<() => Promise<void>> {
+    await rename(dir, `${dir}.away`);
+    await mkdir(dir);
+    return async () => {
+      await rm(dir, { recursive: true });
+      await rename(`${dir}.away`, dir);
+    };
+  }
+
   test("one of which goes away are named, answered with 503, and play again when it is back", async () => {
     const ada = await server.register();
     const video = await ada.settled((await ada.publish(freshClip())).id);
@@ -48,8 +59,7 @@ describe("blobs on two disks", () => {
       name.endsWith(key.split("/")[1]!),
     );
     const dir = join(folder, onA ? "a" : "b");
-    await rename(dir, `${dir}.away`);
-    await mkdir(dir);
+    const bringBack = await takeAway(dir);
     const refused = await send<{ reason: string }>("GET", video.playUrl!);
     expect([refused.status, refused.body.reason]).toEqual([503, "BLOB_DISK_AWAY"]);
     await until("/readyz names it", async () => (await degraded())?.includes(dir));
@@ -68,10 +78,40 @@ describe("blobs on two disks", () => {
     body(await ada.delete("/me/avatar"));
     expect(await readdir(dir)).toEqual([]);
 
-    await rm(dir, { recursive: true });
-    await rename(`${dir}.away`, dir);
+    await bringBack();
     expect((await send("GET", video.playUrl!)).status).toBe(200);
     await until("/readyz says so", async () => (await degraded()) === undefined);
     expect(await command("blobs", "verify")).toMatchObject({ code: 0 });
+  });
+
+  test("one of which is away keep no account from being deleted, whose picture goes when it is back", async () => {
+    const eve = await server.register();
+    const { avatarUrl } = body(
+      await eve.put<{ avatarUrl: string }>("/me/avatar", { bytes: clip("half.png") }),
+    );
+    const file = avatarUrl.split("/").at(-1)!;
+    const folderOf = async () => {
+      for (const name of ["a", "b"]) {
+        const files = await readdir(join(folder, name), { recursive: true });
+        if (files.some((path) => path.endsWith(file))) return join(folder, name);
+      }
+      return undefined;
+    };
+    const dir = await until("it has its place", folderOf);
+    const bringBack = await takeAway(dir);
+    const states = (...people: { id: string }[]) =>
+      queryOnce(
+        deployment.databaseUrl,
+        `select state from "user".account where id in (${people.map(({ id }) => id)})`,
+      );
+    const ben = await server.register();
+    for (const person of [eve, ben])
+      body(await person.delete("/me", { json: { password: person.password } }), 202);
+    await until("both are deleted", async () =>
+      (await states(eve, ben)).every(({ state }) => state === "erased"),
+    );
+    await bringBack();
+    await until("the picture is gone", async () => (await folderOf()) === undefined);
+    expect(await queryOnce(deployment.databaseUrl, `select from "user".job`)).toEqual([]);
   });
 });

@@ -26,6 +26,10 @@ test("a module lets in reads and changes apart, and not what has a queue of its 
   expect(user("refresh")).toBe(user("updateProfile"));
   expect(video("readMediaInput")).toBe(video("finishMediaJob"));
   expect(video("addUpload")).toBeUndefined();
+  // Covers are drawn apart from what nobody waits for long.
+  for (const drawing of ["setCover", "updateVideoAndCover"]) expect(video(drawing)).toBeUndefined();
+  expect(video("updateVideo")).toBe(video("deleteVideo"));
   expect(video("getVideos")).toBeDefined();
-  expect(made).toEqual(["user reads", "user changes", "video media workers", "video reads"]);
+  const all = ["user reads", "user changes", "video media workers", "video changes", "video reads"];
+  expect(made).toEqual(all);
 });

@@ -242,7 +242,7 @@ export type ShareVideoRequest = Message<"douya.interaction.v1.ShareVideoRequest"
   videoId: string;
 
   /**
-   * Of a post of pictures: which of them, from 1. 0: all of it.
+   * Of a post of pictures: the number of one of them. 0: all of it.
    *
    * @generated from field: int32 picture = 2;
    */
@@ -302,7 +302,7 @@ export type ResolveShareResponse = Message<"douya.interaction.v1.ResolveShareRes
   videoId: string;
 
   /**
-   * Which of its pictures was shared, from 1. 0: all of it.
+   * The number of the picture that was shared, which may be gone. 0: all of it.
    *
    * @generated from field: int32 picture = 2;
    */

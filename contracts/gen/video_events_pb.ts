@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file video_events.proto.
  */
 export const file_video_events: GenFile = /*@__PURE__*/
-  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiNAoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkiIQoNVmlkZW9JbXByb3ZlZBIQCgh2aWRlb19pZBgBIAEoCSIkChBWaWRlb0hlbGRDaGFuZ2VkEhAKCHZpZGVvX2lkGAEgASgJIogBCgxWaWRlb0RlbGV0ZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARIRCglibG9iX2tleXMYBCADKAkSJwoDd2FzGAUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eSK7AQoWVmlkZW9WaXNpYmlsaXR5Q2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSFwoPcHVibGlzaGVkX2F0X21zGAMgASgBEicKA3dhcxgEIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSJwoDbm93GAUgASgOMhouZG91eWEudmlkZW8udjEuVmlzaWJpbGl0eRIRCglibG9iX2tleXMYBiADKAliBnByb3RvMw", [file_video]);
+  fileDesc("ChJ2aWRlb19ldmVudHMucHJvdG8SDmRvdXlhLnZpZGVvLnYxIk4KDlZpZGVvUHVibGlzaGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAEiRQoOQWNjb3VudFJlZnVzZWQSDwoHdXNlcl9pZBgBIAEoCRISCgpjbG9zaW5nX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI1Cg5BY2NvdW50UmVtb3ZlZBIPCgd1c2VyX2lkGAEgASgJEhIKCmNsb3NpbmdfaWQYAiABKAkiRwoNVmlkZW9SZXRpdGxlZBIQCgh2aWRlb19pZBgBIAEoCRIRCglhdXRob3JfaWQYAiABKAkSEQoJYmxvYl9rZXlzGAMgAygJIiEKDVZpZGVvSW1wcm92ZWQSEAoIdmlkZW9faWQYASABKAkiJAoQVmlkZW9IZWxkQ2hhbmdlZBIQCgh2aWRlb19pZBgBIAEoCSKIAQoMVmlkZW9EZWxldGVkEhAKCHZpZGVvX2lkGAEgASgJEhEKCWF1dGhvcl9pZBgCIAEoCRIXCg9wdWJsaXNoZWRfYXRfbXMYAyABKAESEQoJYmxvYl9rZXlzGAQgAygJEicKA3dhcxgFIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkiuwEKFlZpZGVvVmlzaWJpbGl0eUNoYW5nZWQSEAoIdmlkZW9faWQYASABKAkSEQoJYXV0aG9yX2lkGAIgASgJEhcKD3B1Ymxpc2hlZF9hdF9tcxgDIAEoARInCgN3YXMYBCABKA4yGi5kb3V5YS52aWRlby52MS5WaXNpYmlsaXR5EicKA25vdxgFIAEoDjIaLmRvdXlhLnZpZGVvLnYxLlZpc2liaWxpdHkSEQoJYmxvYl9rZXlzGAYgAygJYgZwcm90bzM", [file_video]);
 
 /**
  * video.published.v1: for everybody. One that is finished and not public is told of by video.visibility_changed.v1.
@@ -99,7 +99,7 @@ export const AccountRemovedSchema: GenMessage<AccountRemoved> = /*@__PURE__*/
   messageDesc(file_video_events, 2);
 
 /**
- * video.retitled.v1: what its author says of it, or allows, has changed: title, description, downloads.
+ * video.retitled.v1: what its author shows, says of it, or allows, has changed: pictures, title, description, downloads.
  *
  * @generated from message douya.video.v1.VideoRetitled
  */
@@ -113,6 +113,13 @@ export type VideoRetitled = Message<"douya.video.v1.VideoRetitled"> & {
    * @generated from field: string author_id = 2;
    */
   authorId: string;
+
+  /**
+   * What it does not show any more; another video may show the same.
+   *
+   * @generated from field: repeated string blob_keys = 3;
+   */
+  blobKeys: string[];
 };
 
 /**

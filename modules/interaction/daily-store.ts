@@ -147,7 +147,7 @@ export function codeStore(db: Kysely<Tables>) {
           .where("day", "=", sql<string>`${day}::date`)
           .executeTakeFirst()
       )?.code,
-    /** The code of one picture: this one, or that of before. Undefined if the video is not shared on that day. */
+    /** The code of one picture, by its number: this one, or that of before. Undefined if the video is not shared on that day. */
     pictureCode: async (
       of: { videoId: string; userId: string; day: string; picture: number },
       code: string,
@@ -163,7 +163,7 @@ export function codeStore(db: Kysely<Tables>) {
         returning p.code`.execute(db);
       return rows[0]?.code;
     },
-    /** What a code leads to; picture 0 is all of it. */
+    /** What a code leads to: a picture by its number, 0 is all of it. */
     sharedWith: async (code: string): Promise<{ videoId: string; picture: number } | undefined> => {
       const { rows } = await sql<{ video_id: string; picture: number }>`
         select video_id, 0 as picture from interaction.share where code = ${code}

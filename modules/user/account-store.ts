@@ -5,8 +5,9 @@ import { refusal } from "#contracts/reasons.ts";
 import type { Kysely } from "#platform/db/database.ts";
 import { inTransaction } from "#platform/db/transaction.ts";
 import type { EventWriter } from "#platform/events/events.ts";
-import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Guesses } from "#platform/protect/guess-limit.ts";
+import { dropPicture, lockPicture } from "./picture-store.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import { type NewSession, sessionRow } from "./session-store.ts";
 import type { Tables } from "./tables.ts";
@@ -107,13 +108,16 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       });
     },
     /**
-     * Sets a picture (an empty key: the default one), whose blob is in its place, and returns the one that it replaced.
-     * `isThere` is asked under a lock on its key: `removeUnusedPicture` may have removed it since. Errors: SESSION_ENDED,
-     * BUSY.
+     * Sets a picture (an empty key: the default one), whose blob is in its place; the one that it replaces is dropped.
+     * `isThere` is asked under a lock on its key: a job may have removed it since. Errors: SESSION_ENDED, BUSY.
      */
-    async setPicture(id: UserId, column: PictureColumn, key: string, isThere: () => Promise<boolean>) {
+    async setPicture(
+      id: UserId,
+      { column, key, isThere }: { column: PictureColumn; key: string; isThere: () => Promise<boolean> },
+      jobs: Jobs,
+    ): Promise<Account> {
       return events.transaction(db, async (transaction, emit) => {
-        if (key) await lockKey(transaction, key);
+        if (key) await lockPicture(transaction, key);
         if (key && !(await isThere())) throw refusal("BUSY");
         const before = await transaction
           .selectFrom("account")
@@ -129,14 +133,13 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           .where("id", "=", id)
           .returningAll()
           .executeTakeFirstOrThrow();
-        return { account, replaced: before[column] };
+        if (before[column] && before[column] !== key) await dropPicture(transaction, jobs, before[column]);
+        return account;
       });
     },
-    /** Runs `remove` unless an account uses the picture. */
-    removeUnusedPicture: (key: string, remove: () => Promise<void>): Promise<void> =>
-      pictureUses.hold(db, key, async (used) => {
-        if (!used) await remove();
-      }),
+    /** One that was put in its place and not set. */
+    dropPicture: (key: string, jobs: Jobs): Promise<void> =>
+      inTransaction(db, (transaction) => dropPicture(transaction, jobs, key)),
     /** Ends every session but `keepSession`. Errors: see `whyUnproven`. */
     setPassword: (proven: Proven, passwordHash: string, keepSession: SessionId | undefined) =>
       events.transaction(db, async (transaction, emit) => {
@@ -158,36 +161,4 @@ export function accountStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
   };
 }
 
-export async function lockKey(on: Kysely<Tables>, key: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);
-}
-
 export type AccountStore = ReturnType<typeof accountStore>;
-
-/** The pictures of people. */
-export const pictureUses: BlobUses<Tables> = {
-  async list(db, after, limit) {
-    const { rows } = await sql<UsedBlob>`
-      select key, 'the account ' || min(id) as "usedBy", min(id)::text as "personId" from (
-        (select avatar_key as key, id from "user".account
-          where avatar_key <> '' and avatar_key > ${after} order by 1 limit ${limit})
-        union all
-        (select background_key, id from "user".account
-          where background_key <> '' and background_key > ${after} order by 1 limit ${limit})
-      ) as picture
-      group by 1 order by 1 limit ${limit}`.execute(db);
-    return rows;
-  },
-  hold: (db, key, act) =>
-    inTransaction(db, async (transaction) => {
-      // What is moved may be large.
-      await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction);
-      await lockKey(transaction, key);
-      const user = await transaction
-        .selectFrom("account")
-        .select("id")
-        .where((is) => is.or([is("avatar_key", "=", key), is("background_key", "=", key)]))
-        .executeTakeFirst();
-      return act(user !== undefined);
-    }),
-};

@@ -1,9 +1,9 @@
-import { sql } from "kysely";
 import { accountClosing, accountErased, accountReopened } from "#contracts/events.ts";
 import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { Emit } from "#platform/events/event-type.ts";
 import type { EventWriter } from "#platform/events/events.ts";
-import { lockKey } from "./account-store.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import { dropPicture, lockPicture } from "./picture-store.ts";
 import { type Proven, stillProven, whyUnproven } from "./proven.ts";
 import type { Tables } from "./tables.ts";
 
@@ -43,15 +43,10 @@ export function deletionRequestStore(db: Kysely<Tables>, events: EventWriter<Tab
       if (reopened) emit(accountReopened, { userId, closingId, reason, atMs: Date.now() });
     },
     /**
-     * Leaves only the id and frees the name. Pictures are removed before the commit, since nothing refers to them
-     * afterwards; removing them twice does no harm.
+     * Leaves only the id and frees the name. Pictures are removed by jobs, since a disk may be away, and no other account
+     * waits for it.
      */
-    async erase(
-      on: Transaction<Tables>,
-      emit: Emit,
-      request: DeletionRequest,
-      removePicture: (key: string) => Promise<void>,
-    ): Promise<void> {
+    async erase(on: Transaction<Tables>, emit: Emit, request: DeletionRequest, jobs: Jobs): Promise<void> {
       const { userId, closingId } = request;
       const before = await on
         .selectFrom("account")
@@ -63,7 +58,7 @@ export function deletionRequestStore(db: Kysely<Tables>, events: EventWriter<Tab
       if (!before) return;
       // Pictures do not change while a deletion is pending. Locked before the row, as when a picture is set.
       const pictures = [...new Set([before.avatar_key, before.background_key].filter(Boolean))].sort();
-      for (const key of pictures) await lockKey(on, key);
+      for (const key of pictures) await lockPicture(on, key);
       const erased = await pending(on, request)
         .set({
           state: "erased",
@@ -82,13 +77,7 @@ export function deletionRequestStore(db: Kysely<Tables>, events: EventWriter<Tab
       if (!erased) return;
       await on.deleteFrom("guesses").where("user_id", "=", userId).execute();
       await on.deleteFrom("known_device").where("user_id", "=", userId).execute();
-      for (const key of pictures) {
-        const { rows } = await sql`
-          select from "user".account where avatar_key = ${key} or background_key = ${key} limit 1`.execute(
-          on,
-        );
-        if (rows.length === 0) await removePicture(key);
-      }
+      for (const key of pictures) await dropPicture(on, jobs, key);
       emit(accountErased, { userId, closingId, atMs: Date.now() });
     },
   };

@@ -2,7 +2,7 @@ import { UserService } from "#contracts/gen/user_pb.ts";
 import { perCall } from "#platform/db/database.ts";
 import { defineModule } from "#platform/module/module.ts";
 import { sealedBy } from "#platform/seal/key-seal.ts";
-import { accountStore, pictureUses } from "./account-store.ts";
+import { accountStore } from "./account-store.ts";
 import { commonPasswords } from "./common-passwords.ts";
 import { consumeDeletionOutcomes } from "./consumers.ts";
 import { deletionRequestStore } from "./deletion-request-store.ts";
@@ -18,6 +18,7 @@ import { keysCommand } from "./keys-command.ts";
 import { migrations } from "./migrations.ts";
 import { moderatorCommand } from "./moderator-command.ts";
 import { createPasswords } from "./passwords.ts";
+import { pictureUses, removePicture, removePictureKind } from "./picture-store.ts";
 import { tooManyGuesses } from "./rules.ts";
 import { seedUsers } from "./seed.ts";
 import { sessionStore } from "./session-store.ts";
@@ -43,7 +44,7 @@ export const userModule = defineModule<UserConfig, Tables>()({
   bulkheads: { register: null, logIn: null, changePassword: null, closeAccount: null, setPicture: null },
   commands: { moderator: moderatorCommand, keys: keysCommand },
   seed: seedUsers,
-  async start({ config, db, ids, events, blobs, media, protect, security, issuerKeys, log }) {
+  async start({ config, db, ids, jobs, events, blobs, media, protect, security, issuerKeys, log }) {
     // First of all, since only this asks the database, and a start that fails is tried again.
     const tokens = await createTokens(keyStore(db, sealedBy(config.secret, "signing keys")), {
       ...config,
@@ -53,7 +54,8 @@ export const userModule = defineModule<UserConfig, Tables>()({
     const accounts = perCall(db, (until) => accountStore(until, events));
     const sessions = perCall(db, (until) => sessionStore(until, events));
     const deletionRequests = perCall(db, (until) => deletionRequestStore(until, events));
-    const outcomes = consumeDeletionOutcomes(events, deletionRequests.lasting, (key) => blobs.remove(key));
+    const outcomes = consumeDeletionOutcomes(events, deletionRequests.lasting, jobs);
+    const workers = jobs.work({ kinds: { [removePictureKind]: removePicture(db, blobs) }, concurrency: 1 });
     const passwords = createPasswords(protect);
     const common = commonPasswords();
     // Separate from those of logins: else a stranger's guesses would lock the owner out of what only they can do.
@@ -78,11 +80,12 @@ export const userModule = defineModule<UserConfig, Tables>()({
         getUsers: getUsers(accounts.reading),
         findUsers: findUsers(accounts.reading),
         updateProfile: updateProfile(accounts),
-        setPicture: setPicture(accounts, blobs, media),
+        setPicture: setPicture(accounts, blobs, media, jobs),
       },
       async stop() {
         tokens.stop();
         await outcomes.stop();
+        await workers.stop();
         await passwords.stop();
       },
     };

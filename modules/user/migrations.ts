@@ -1,4 +1,5 @@
 import type { Migrations } from "#platform/db/migrate.ts";
+import { wholeJobTable } from "#platform/jobs/job-table.ts";
 
 export const migrations: Migrations = {
   "0001-accounts": `
@@ -92,4 +93,5 @@ export const migrations: Migrations = {
       alter signs_from set default now(),
       alter signs_from set not null;
   `,
+  "0009-jobs": wholeJobTable('"user"'),
 };

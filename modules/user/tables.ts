@@ -1,6 +1,7 @@
 import type { Generated, GeneratedAlways } from "kysely";
+import type { JobTables } from "#platform/jobs/job-table.ts";
 
-export interface Tables {
+export interface Tables extends JobTables {
   account: {
     id: string;
     username: string;

@@ -5,6 +5,7 @@ import { inTransaction } from "#platform/db/transaction.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job } from "#platform/jobs/workers.ts";
 import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
+import { shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 
 /** Which videos and uploads use which blobs. */
@@ -39,6 +40,19 @@ export function blobUseStore(db: Kysely<Tables>) {
         await lockBlob(transaction, key);
         if (!(await isUsed(transaction, key))) await jobs.add(transaction, "remove-blob", key);
         return isUsed(transaction, key, ownerId);
+      });
+    },
+    /** Releases what was kept for a video, unless the video shows it. */
+    async releaseUnshown(key: string, id: VideoId, jobs: Jobs): Promise<void> {
+      await inTransaction(db, async (transaction) => {
+        const video = await transaction
+          .selectFrom("video")
+          .select(shownColumns)
+          .where("id", "=", id)
+          .forUpdate()
+          .executeTakeFirst();
+        const shown = video ? await shownBy(transaction, id, video) : [];
+        if (!shown.includes(key)) await releaseKeys(transaction, jobs, id, [key]);
       });
     },
     /**

@@ -1,23 +1,53 @@
 import type { SetCoverRequest } from "#contracts/gen/video_pb.ts";
+import type { VideoId } from "#contracts/ids.ts";
 import { refusal } from "#contracts/reasons.ts";
-import { type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
+import { type BlobStore, blobKey, type Staged } from "#platform/blob/blob-store.ts";
+import type { PerCall } from "#platform/db/database.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { coverSize } from "#platform/media/plan.ts";
 import type { ServedCall } from "#platform/rpc/call.ts";
 import { draftsIn, withDrafts } from "./bench.ts";
+import type { BlobUseStore } from "./blob-use-store.ts";
+import { keepBlob, VideoGone } from "./keep-blob.ts";
+import type { NewCover } from "./shown-changes.ts";
 import type { ShownVideo } from "./video-lists.ts";
-import type { NewCover } from "./video-store.ts";
 
-/** Draws another cover of a video: a picture of it, or a staged one; whatever `use` did not place is gone afterwards. */
-export type DrawCover = <T>(
+/**
+ * Draws another cover of a video: a picture of it, or a staged one. What `show` does not show is gone afterwards; returns
+ * whether it does.
+ */
+export type DrawCover = (
   video: ShownVideo,
   picture: SetCoverRequest["picture"],
   call: ServedCall,
-  use: (cover: NewCover) => Promise<T>,
-) => Promise<T>;
+  show: Show,
+) => Promise<boolean>;
+type Show = (cover: NewCover) => Promise<boolean>;
 
-export function drawCover(blobs: BlobStore, media: Media): DrawCover {
-  return async (video, { case: kind, value }, call, use) => {
+export function drawCover(
+  uses: PerCall<BlobUseStore>,
+  blobs: BlobStore,
+  media: Media,
+  jobs: Jobs,
+): DrawCover {
+  /** Outside of the transaction that shows it: a store far away may take its time. */
+  async function place(id: VideoId, staged: Staged, thumbHash: string, call: ServedCall, show: Show) {
+    const key = blobKey("cover", staged.sha256, "jpg");
+    let isShown = false;
+    try {
+      await keepBlob(uses(call), blobs, jobs, id, "cover", "jpg", staged);
+      isShown = await show({ key, thumbHash });
+      return isShown;
+    } catch (error) {
+      // It is gone, or has let go of the file with others that nobody needs.
+      throw error instanceof VideoGone ? refusal("BUSY") : error;
+    } finally {
+      if (!isShown) await uses.lasting.releaseUnshown(key, id, jobs);
+    }
+  }
+
+  return async (video, { case: kind, value }, call, show) => {
     // That of a post of pictures is one of these.
     const isMade = video.state === "published" || video.state === "ready";
     if (!isMade || video.pictures.length > 0 || kind === undefined) throw refusal("VIDEO_NOT_FOUND");
@@ -36,9 +66,8 @@ export function drawCover(blobs: BlobStore, media: Media): DrawCover {
         await blobs.withFile({ key: video.play_key }, draw, call.signal);
       }
       const thumbHash = await media.placeholder(draft!.path, { width, height }, run);
-      const { name, sha256 } = await blobs.adopt(draft!.name, call.signal);
-      const key = blobKey("cover", sha256, "jpg");
-      return use({ key, thumbHash, place: () => blobs.commit(name, key) });
+      const staged = await blobs.adopt(draft!.name, call.signal);
+      return place(video.id as VideoId, staged, thumbHash, call, show);
     });
   };
 }

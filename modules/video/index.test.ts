@@ -709,6 +709,34 @@ describe("a cover of one's choice", () => {
     await filesAre([]);
   });
 
+  test("gets its place while the video is not held; what cannot be placed, or was taken for left over, leaves nothing", async () => {
+    const made = await publish(small);
+    await ended(made.id);
+    const before = await get(made.id);
+    const commit = vi.spyOn(blobs, "commit");
+    commit.mockImplementationOnce(async () => {
+      await video.updateVideo({ id: made.id, title: "meanwhile" }, as(ann));
+      throw refusal("BLOBS_UNAVAILABLE");
+    });
+    await expect(at(made.id, 1000)).rejects.toMatchObject({ reason: "BLOBS_UNAVAILABLE" });
+    expect(await get(made.id)).toMatchObject({ title: "meanwhile", coverKey: before!.coverKey });
+    commit.mockRestore();
+    // As a ladder does that ends just now.
+    const release = vi.spyOn(blobs, "commit").mockImplementationOnce(async () => {
+      await own.database.pool.query(
+        `delete from video.blob_use where owner_id = $1 and key like 'cover/%' and key <> $2`,
+        [made.id, before!.coverKey],
+      );
+    });
+    await expect(at(made.id, 1000)).rejects.toMatchObject({ reason: "BUSY" });
+    release.mockRestore();
+    await expect.poll(jobs).toBe(0);
+    await filesAre(["jpg", "mp4"]);
+    const { rows } = await own.database.pool.query("select key from video.blob_use order by key");
+    expect(rows).toEqual([{ key: before!.coverKey }, { key: before!.playKey }]);
+    expect((await at(made.id, 1000)).coverKey).not.toBe(before!.coverKey);
+  });
+
   test("is refused to others, for what is not there, and for what is no picture; no file is left", async () => {
     const made = await publish(small);
     await expect(at(made.id, 0)).rejects.toMatchObject({ reason: "VIDEO_NOT_FOUND" });

@@ -12,7 +12,7 @@ import { accountErasureStore } from "./account-erasure-store.ts";
 import { askAudience } from "./audience.ts";
 import { mediaCommand } from "./backfill.ts";
 import type { MakingKind } from "./bench.ts";
-import { blobUses } from "./blob-use-store.ts";
+import { blobUseStore, blobUses } from "./blob-use-store.ts";
 import { drawCover } from "./draw-cover.ts";
 import { addUpload } from "./handlers/add-upload.ts";
 import { deleteVideo } from "./handlers/delete-video.ts";
@@ -95,8 +95,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     finishResumableUpload: null,
     proveKnownFile: null,
     setCover: null,
-    // It may draw a cover.
-    updateVideo: "edits",
+    updateVideoAndCover: null,
     leaseMediaJob: "media workers",
     keepMediaJobs: "media workers",
     readMediaInput: "media workers",
@@ -120,7 +119,7 @@ export const videoModule = defineModule<VideoConfig, Tables>()({
     const videos = perCall(db, (until) => videoStore(until, events));
     const ladders = ladderStore(db, events);
     const orders = createOrders(pipeline, ladders, blobs, jobs, config);
-    const draw = drawCover(blobs, media);
+    const draw = drawCover(perCall(db, blobUseStore), blobs, media, jobs);
     const openHere = async (job: Job, kind: MakingKind) => {
       const order = await orders.open({ kind, key: job.key, attempts: job.attempt });
       return order && orders.bench(order, job);

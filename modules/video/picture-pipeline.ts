@@ -4,17 +4,9 @@ import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Job, JobKind } from "#platform/jobs/workers.ts";
 import type { Media } from "#platform/media/media-tool.ts";
 import { isRefusalOfFile, keepBlob, VideoGone } from "./keep-blob.ts";
+import { boxes, faceOf } from "./picture-sizes.ts";
 import type { PipelineStore } from "./pipeline-store.ts";
 import type { StoredPicture } from "./tables.ts";
-
-/** Boxes of the sizes, the largest first: for a desk, for a phone, for a grid. */
-const boxes = [
-  { maxWidthPx: 2160, maxHeightPx: 3840 },
-  { maxWidthPx: 1080, maxHeightPx: 1920 },
-  { maxWidthPx: 480, maxHeightPx: 854 },
-] as const;
-/** The one that stands for the post. */
-const coverWidthPx = boxes[1].maxWidthPx;
 
 /**
  * uploaded → processing → published | failed, as processVideo does it: each try starts from the beginning, results are
@@ -40,10 +32,17 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
         const kept = await keepBlob(store, blobs, jobs, id, "post", "jpg", await blobs.adopt(name, signal));
         sizes.push({ ...kept, width, height });
       }
-      const { alt, width, height } = picture;
+      const { alt, width, height, bytes } = picture;
       const sizeBytes = sizes.reduce((sum, size) => sum + size.sizeBytes, 0);
-      const shown = sizes.map(({ key, width, height }) => ({ key, width, height })).reverse();
-      return { picture: { alt, width, height, thumbHash, sizes: shown }, sizeBytes };
+      return {
+        picture: {
+          ...{ alt, width, height, thumbHash },
+          sizes: sizes.map(({ key, width, height }) => ({ key, width, height })).reverse(),
+          // One that was sent to a process of an earlier release gives back nothing when it is removed.
+          ...(bytes && { bytes: { ...bytes, shown: sizeBytes } }),
+        },
+        sizeBytes,
+      };
     } finally {
       // What became a blob is not there any more.
       for (const { name } of drafts) await blobs.discard(name);
@@ -62,14 +61,9 @@ export function processPictures(store: PipelineStore, blobs: BlobStore, media: M
       sizeBytes += made.sizeBytes;
       await store.setProgress(id, pictures.length / post.pictures.length);
     }
-    const [first] = pictures;
-    const cover = first!.sizes.find(
-      ({ width, height }) => width >= coverWidthPx || height >= boxes[1].maxHeightPx,
-    );
     const result = {
       ...{ pictures, sizeBytes, playKey: "", coverTimesMs: [], durationMs: 0, notices: [], rungs: 0 },
-      coverKey: (cover ?? first!.sizes.at(-1)!).key,
-      ...{ thumbHash: first!.thumbHash, width: first!.width, height: first!.height },
+      ...faceOf(pictures[0]!),
       keepsSource: false,
     };
     if (!(await store.finish(id, result, job, jobs))) throw new VideoGone();

@@ -53,14 +53,20 @@ export function picturePostStore(db: Kysely<Tables>) {
               .executeTakeFirst()
           );
         const byId = new Map(uploads.map((upload) => [upload.id, upload]));
-        const pictures = post.pictures.map(({ uploadId, alt }): Required<StoredPicture> => {
-          const upload = byId.get(uploadId);
-          if (!upload) throw refusal("UPLOAD_NOT_FOUND");
-          const { info } = upload;
-          if (!isPicture(info)) throw refusal("NOT_A_PICTURE");
-          const { width, height } = info;
-          return { alt, width, height, thumbHash: "", sizes: [], source: { key: upload.source_key, info } };
-        });
+        const pictures = post.pictures.map(
+          ({ uploadId, alt }): StoredPicture & Required<Pick<StoredPicture, "source">> => {
+            const upload = byId.get(uploadId);
+            if (!upload) throw refusal("UPLOAD_NOT_FOUND");
+            const { info } = upload;
+            if (!isPicture(info)) throw refusal("NOT_A_PICTURE");
+            const { width, height } = info;
+            return {
+              ...{ alt, width, height, thumbHash: "", sizes: [] },
+              bytes: { original: Number(upload.size_bytes), shown: 0 },
+              source: { key: upload.source_key, info },
+            };
+          },
+        );
         await lockAuthor(transaction, post.authorId);
         // The same file may be there twice.
         await sql`

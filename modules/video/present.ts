@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { LadderState, type VideoSchema, VideoState } from "#contracts/gen/video_pb.ts";
+import { numberAt } from "#contracts/picture-number.ts";
 import type { Call } from "#platform/rpc/call.ts";
 import { endsAtMs, type Step } from "./steps.ts";
 import type { ShownVideo } from "./video-lists.ts";
@@ -55,7 +56,10 @@ export function toVideo(
     ladder: ladders[video.ladder],
     ladderRungs: video.ladder_rungs,
     renditions: video.renditions,
-    pictures: video.pictures.map(({ source: _, ...picture }) => picture),
+    pictures: video.pictures.map(({ alt, width, height, thumbHash, sizes, ...picture }, place) => ({
+      ...{ alt, width, height, thumbHash, sizes },
+      number: numberAt(picture, place),
+    })),
     ...(video.author_id === callerId && toSteps(video)),
     held: video.held && (moderator === true || video.author_id === callerId),
   };

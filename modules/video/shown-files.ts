@@ -4,7 +4,7 @@ import type { Tables } from "./tables.ts";
 
 /** The columns of a video that say so, beside its rungs. */
 export const shownColumns = ["play_key", "cover_key", "storyboard", "pictures", "replaced"] as const;
-type ShownColumns = Pick<Selectable<Tables["video"]>, (typeof shownColumns)[number]>;
+export type ShownColumns = Pick<Selectable<Tables["video"]>, (typeof shownColumns)[number]>;
 
 /** The blobs that a published video shows, to those who play what was replaced too. */
 export async function shownBy(on: Queryable<Tables>, id: string, video: ShownColumns): Promise<string[]> {

@@ -26,6 +26,10 @@ export interface StoredPicture {
   thumbHash: string;
   /** The smallest first. */
   sizes: { key: string; width: number; height: number }[];
+  /** Which one of its post it is; absent until some of them were changed: its place, from 1 (contracts/picture-number.ts). */
+  number?: number;
+  /** Of the file that was sent, and of what is shown; absent in posts from before these were noted. */
+  bytes?: { original: number; shown: number };
   /** Until it is published. */
   source?: { key: string; info: PictureInfo };
 }

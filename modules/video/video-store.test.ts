@@ -5,9 +5,10 @@ import type { Job } from "#platform/jobs/workers.ts";
 import { heldUp, waiting } from "#platform/testing/held-up.ts";
 import { createModuleDatabase } from "#platform/testing/module-database.ts";
 import { migrations } from "./migrations.ts";
+import { picturePostStore } from "./picture-post-store.ts";
 import { type PipelineStore, pipelineStore } from "./pipeline-store.ts";
 import { publishAtTime } from "./publication.ts";
-import type { Tables } from "./tables.ts";
+import type { StoredPicture, Tables } from "./tables.ts";
 import { type UploadStore, uploadStore } from "./upload-store.ts";
 import { type VideoStore, videoStore } from "./video-store.ts";
 
@@ -255,6 +256,79 @@ describe("a draft", () => {
   });
 });
 
+describe("the pictures of a post", () => {
+  const info = { width: 100, height: 200, picture: "png", stream: 0, durationMs: 0 } as never;
+  const made = (key: string): StoredPicture => ({
+    ...{ alt: key, width: 100, height: 200, thumbHash: key },
+    sizes: [{ key: `post/${key}.jpg`, width: 100, height: 200 }],
+    bytes: { original: 10, shown: 3 },
+  });
+  async function post(pictures: StoredPicture[]): Promise<VideoId> {
+    const uploads = pictures.map(async () => {
+      const id = newId() as UploadId;
+      await store.addUpload({ id, ownerId: ann, sourceKey: source, sizeBytes: 10, info });
+      return { uploadId: id, alt: "" };
+    });
+    const said = {
+      title: "",
+      description: "",
+      mentions: {},
+      visibility: "public",
+      download_allowed: true,
+    } as const;
+    const wanted = { id: newId() as VideoId, authorId: ann, ...said, pictures: await Promise.all(uploads) };
+    await picturePostStore(own.db).publish(wanted, jobs);
+    return wanted.id;
+  }
+  async function make(id: VideoId, pictures: StoredPicture[]): Promise<void> {
+    await store.startProcessing(id);
+    for (const { sizes } of pictures) for (const { key } of sizes) await store.claimBlob(key, id);
+    const shown = { ...published, pictures, playKey: "", coverKey: pictures[0]!.sizes[0]!.key };
+    await store.finish(id, { ...shown, sizeBytes: 3 * pictures.length }, jobOf("pictures", id), jobs);
+  }
+  const keep = (id: VideoId, ...numbers: number[]) =>
+    store.updateVideo(id, ann, { mentions: {}, kept: numbers.map((number) => ({ number })) }, jobs);
+  const row = (id: VideoId) =>
+    own.db.selectFrom("video").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+
+  test("are changed once they are made; what is removed is released, tells so and counts no longer", async () => {
+    const pictures = ["a", "b", "a"].map(made);
+    const id = await post(pictures);
+    await expect(keep(id, 1)).rejects.toMatchObject({ reason: "PICTURES_NOT_MADE" });
+    await make(id, pictures);
+    const told = async () =>
+      (await own.database.pool.query("select from events.log where type = 'video.retitled.v1'")).rows.length;
+    expect([(await row(id)).size_bytes, (await row(id)).original_bytes, await told()]).toEqual([
+      "9",
+      "30",
+      0,
+    ]);
+    await keep(id, 1, 2, 3);
+    expect([await told(), (await row(id)).edited_at]).toEqual([0, null]);
+
+    await keep(id, 2, 3);
+    // The other one shows the same.
+    expect([await users("post/a.jpg"), await remaining("remove-blob")]).toEqual([[id], [source]]);
+    await keep(id, 2);
+    expect([await users("post/a.jpg"), await remaining("remove-blob")]).toEqual([[], ["post/a.jpg", source]]);
+    expect(await row(id)).toMatchObject({
+      ...{ pictures: [{ number: 2, alt: "b" }], cover_key: "post/b.jpg", thumb_hash: "b" },
+      ...{ size_bytes: "3", original_bytes: "10" },
+    });
+    expect(await told()).toBe(2);
+    for (const numbers of [[1], [2, 4]])
+      await expect(keep(id, ...numbers)).rejects.toMatchObject({ reason: "INVALID_ARGUMENT" });
+  });
+
+  test("of a release before have no numbers and sizes: their places are their numbers, and nothing is given back", async () => {
+    const pictures = ["a", "b"].map(made).map(({ bytes: _, ...picture }) => picture);
+    const id = await post(pictures);
+    await make(id, pictures);
+    await keep(id, 2);
+    expect(await row(id)).toMatchObject({ pictures: [{ number: 2, alt: "b" }], original_bytes: "20" });
+  });
+});
+
 describe("counts", () => {
   test("are exact while many finish, fail and delete at once", async () => {
     const ids = await Promise.all(Array.from({ length: 24 }, () => processing()));
@@ -411,6 +485,20 @@ describe("blobs", () => {
     expect(await remaining("remove-blob")).toEqual(["cover/a.jpg"]);
     expect(await store.claimBlob("cover/b.jpg", id)).toBe(false);
     expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], []]);
+  });
+
+  test("a cover is shown only while its video uses the file, and the one before is let go of", async () => {
+    const id = await processing();
+    await store.claimBlob("cover/a.jpg", id);
+    await finish(id);
+    const show = (key: string) => store.updateVideo(id, ann, { mentions: {} }, jobs, { key, thumbHash: "" });
+    await expect(show("cover/b.jpg")).rejects.toMatchObject({ reason: "BUSY" });
+    expect(await users("cover/a.jpg")).toEqual([id]);
+    await store.claimBlob("cover/b.jpg", id);
+    expect(await show("cover/b.jpg")).toBe(true);
+    await store.releaseUnshown("cover/b.jpg", id, jobs);
+    expect([await users("cover/a.jpg"), await users("cover/b.jpg")]).toEqual([[], [id]]);
+    expect(await remaining("remove-blob")).toEqual(["cover/a.jpg"]);
   });
 
   test("concurrent releases of the same blobs do not deadlock", async () => {

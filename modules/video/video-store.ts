@@ -11,22 +11,17 @@ import type { Kysely, Transaction } from "#platform/db/database.ts";
 import type { EventWriter } from "#platform/events/events.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 import { countWorks, lockAuthor } from "./author-rows.ts";
-import { lockBlob, releaseBlobs } from "./blob-use-store.ts";
+import { releaseBlobs } from "./blob-use-store.ts";
+import { type KeptPicture, keepPictures } from "./kept-pictures.ts";
 import { type Mentions, mentionsIn } from "./mentions.ts";
 import { publishAtKey, publishAtKind, publishReady, schedulePublication } from "./publication.ts";
+import { type NewCover, showCover, showPictures } from "./shown-changes.ts";
 import { shownBy, shownColumns } from "./shown-files.ts";
 import type { Tables } from "./tables.ts";
 import { videoLists } from "./video-lists.ts";
 import { toVisibility, type VisibilityName } from "./visibility.ts";
 
 /** What is changed of a video; `mentions` has those of the new texts. */
-/** Another cover, whose file `place` puts in its place. */
-export interface NewCover {
-  key: string;
-  thumbHash: string;
-  place(): Promise<void>;
-}
-
 export interface VideoChange {
   title?: string;
   description?: string;
@@ -36,6 +31,8 @@ export interface VideoChange {
   draft?: boolean;
   /** Null: at no set time. */
   publish_at_ms?: number | null;
+  /** Of a post of pictures: those that stay, in their order. */
+  kept?: KeptPicture[];
 }
 
 /** Videos as they are read, changed, deleted and held. Everything that lasts is written in one transaction with the fact. */
@@ -77,13 +74,13 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
     },
     /**
      * Changes a video, with its count, job and events; a draft that need not wait any more is published with it. False
-     * if it is not the author's or is on hold, or if it is to get another cover and is not made. Error:
-     * ALREADY_PUBLISHED.
+     * if it is not the author's or is on hold, or if it is to get another cover and is not made. Errors:
+     * ALREADY_PUBLISHED, PICTURES_NOT_MADE, INVALID_ARGUMENT, BUSY.
      */
     async updateVideo(
       id: VideoId,
       authorId: UserId,
-      change: VideoChange,
+      { kept, ...change }: VideoChange,
       jobs: Jobs,
       cover?: NewCover,
     ): Promise<boolean> {
@@ -93,14 +90,19 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
         const publishAtMs = found.publish_at_ms === null ? null : Number(found.publish_at_ms);
         const was = { ...found, publish_at_ms: publishAtMs };
         const published = was.state === "published";
+        const made = published || was.state === "ready";
         if (published && (change.draft || change.publish_at_ms)) throw refusal("ALREADY_PUBLISHED");
         if (cover) {
-          if (!published && was.state !== "ready") return false;
+          if (!made) return false;
           await showCover(transaction, { id, was: was.cover_key, cover }, jobs);
           if (published) emit(videoImproved, { videoId: id });
         }
+        if (kept && !made) throw refusal("PICTURES_NOT_MADE");
+        const pictures = kept && keepPictures(was.pictures, kept);
+        const blobKeys = pictures ? await showPictures(transaction, { id, was, pictures }, jobs) : [];
         const now = { ...was, ...change };
-        const edited = now.title !== was.title || now.description !== was.description;
+        const edited =
+          pictures !== undefined || now.title !== was.title || now.description !== was.description;
         const changed = edited || now.download_allowed !== was.download_allowed;
         const moved = now.visibility !== was.visibility;
         const timed = now.draft !== was.draft || now.publish_at_ms !== was.publish_at_ms;
@@ -127,7 +129,7 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
           if (was.state === "ready" && !now.draft) await publishReady(transaction, emit, id);
           return true;
         }
-        if (changed) emit(videoRetitled, { videoId: id, authorId });
+        if (changed) emit(videoRetitled, { videoId: id, authorId, blobKeys });
         if (!moved) return true;
         const [wasPublic, isPublic] = [was, now].map(({ visibility }) => visibility === "public");
         if (wasPublic !== isPublic) await countWorks(transaction, authorId, isPublic ? 1 : -1);
@@ -158,30 +160,6 @@ export function videoStore(db: Kysely<Tables>, events: EventWriter<Tables>) {
       });
     },
   };
-}
-
-/** Its new file is locked, so that nobody takes it for one that is not needed; the one before is released. */
-async function showCover(
-  on: Transaction<Tables>,
-  { id, was, cover }: { id: VideoId; was: string; cover: NewCover },
-  jobs: Jobs,
-): Promise<void> {
-  await lockBlob(on, cover.key);
-  await on
-    .insertInto("blob_use")
-    .values({ key: cover.key, owner_id: id })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  await cover.place();
-  await on
-    .updateTable("video")
-    .set({ cover_key: cover.key, thumb_hash: cover.thumbHash })
-    .where("id", "=", id)
-    .execute();
-  if (was === cover.key) return;
-  await on.deleteFrom("blob_use").where("owner_id", "=", id).where("key", "=", was).execute();
-  await lockBlob(on, was);
-  await jobs.add(on, "remove-blob", was);
 }
 
 /** What may be changed of a video, locked until the transaction ends. */

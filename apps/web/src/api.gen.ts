@@ -808,7 +808,7 @@ export interface paths {
         };
         /**
          * How much one keeps, and may keep
-         * @description The files that one has uploaded count, with the size that they came with, until the upload or its post is deleted or has failed; and files on their way, as announced. What is made of them, pictures of profiles and chosen covers do not.
+         * @description The files that one has uploaded count, with the size that they came with, until the upload, its post, or this picture of a post is deleted or has failed; and files on their way, as announced. What is made of them, pictures of profiles and chosen covers do not.
          */
         get: {
             parameters: {
@@ -2651,6 +2651,12 @@ export interface paths {
                         downloadAllowed?: boolean;
                         /** @description Not published yet: nobody but the author sees it. `false` publishes it, as soon as it is made. What is published is no draft again. */
                         draft?: boolean;
+                        /** @description Of a post of pictures that is made: those that stay, in their order. The others are removed for good. */
+                        pictures?: {
+                            /** @description What a picture shows, for people who cannot see it: at most 300 characters, without line breaks. */
+                            alt?: string;
+                            number: number;
+                        }[];
                         /**
                          * Format: date-time
                          * @description When it is published, within a year; it is a draft until then. Null: at no set time.
@@ -3663,12 +3669,12 @@ export interface paths {
         put?: never;
         /**
          * Share a video: a link to give to others
-         * @description The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the same code. It leads to the video for those who may see it, as long as they may. Each picture of a post has a code of its own, which opens the post there; sharing some of them counts as sharing the post.
+         * @description The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the same code. It leads to the video for those who may see it, as long as they may. Each picture of a post has a code of its own, which opens the post there, wherever it is moved, and at the first once it is removed; sharing some of them counts as sharing the post.
          */
         post: {
             parameters: {
                 query?: {
-                    /** @description Which picture, from 1. */
+                    /** @description The `number` of a picture. */
                     picture?: number;
                 };
                 header?: never;
@@ -3935,7 +3941,7 @@ export interface components {
             durationMs: number;
             /**
              * Format: date-time
-             * @description When the title or the description was last changed after it was published.
+             * @description When the title, the description or the pictures were last changed after it was published.
              */
             editedAt: string | null;
             failure: {
@@ -3964,6 +3970,8 @@ export interface components {
                 /** @description What it shows, in words; may be empty. */
                 alt: string;
                 height: number;
+                /** @description Which one it is, for changes and links: 1 to 35, kept wherever it is moved. */
+                number: number;
                 /** @description JPEGs, the smallest first, fitting into 480 x 854, 1080 x 1920 and 2160 x 3840; a small picture has fewer, since none is enlarged. None until it is published. */
                 sizes: {
                     height: number;
@@ -4001,7 +4009,7 @@ export interface components {
             }[];
             /** @description Whether the caller reposts it. */
             reposted: boolean;
-            /** @description Which of its pictures was shared, from 1. Only where a link is looked up. */
+            /** @description The `number` of the picture that was shared, if it is there. Only where a link is looked up. */
             sharedPicture?: number;
             sizeBytes: number;
             /**

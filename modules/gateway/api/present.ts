@@ -7,6 +7,7 @@ import {
   VideoState,
   Visibility,
 } from "#contracts/gen/video_pb.ts";
+import { numberAt } from "#contracts/picture-number.ts";
 import { reasons } from "#contracts/reasons.ts";
 import { entitiesOf } from "#platform/text/entities.ts";
 import { nameKey } from "#platform/text/text-rules.ts";
@@ -86,7 +87,8 @@ export function toApiVideo(
     coverUrl: video.coverKey ? urls.ofVideo(video, video.coverKey) : null,
     hlsUrl: urls.hls(video),
     kind: kindOf(video),
-    pictures: video.pictures.map(({ alt, width, height, thumbHash, sizes }) => ({
+    pictures: video.pictures.map(({ number, alt, width, height, thumbHash, sizes }, place) => ({
+      number: numberAt({ number }, place),
       ...{ alt, width, height, thumbHash: thumbHash || null },
       sizes: sizes.map(({ key, width, height }) => ({ url: urls.ofVideo(video, key), width, height })),
     })),

@@ -163,6 +163,9 @@ const Video = Type.Object(
     }),
     pictures: Type.Array(
       Type.Object({
+        number: Type.Integer({
+          description: "Which one it is, for changes and links: 1 to 35, kept wherever it is moved.",
+        }),
         alt: Type.String({ description: "What it shows, in words; may be empty." }),
         width: Type.Integer({ description: "Of the picture that was sent, upright." }),
         height: Type.Integer(),
@@ -235,7 +238,8 @@ const Video = Type.Object(
     coverUrl: nullableText(Type.String({ description: "JPEG; null until published." })),
     sharedPicture: Type.Optional(
       Type.Integer({
-        description: "Which of its pictures was shared, from 1. Only where a link is looked up.",
+        description:
+          "The `number` of the picture that was shared, if it is there. Only where a link is looked up.",
       }),
     ),
     thumbHash: nullableText(
@@ -262,7 +266,8 @@ const Video = Type.Object(
     editedAt: nullableText(
       Type.String({
         format: "date-time",
-        description: "When the title or the description was last changed after it was published.",
+        description:
+          "When the title, the description or the pictures were last changed after it was published.",
       }),
     ),
     visibility: VisibilityName,

@@ -1,12 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import Type from "typebox";
+import { pictureOf } from "#contracts/picture-number.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { callOf } from "../edge/request-call.ts";
 import type { GatewayContext } from "../gateway-context.ts";
 import { toApiVideo } from "./present.ts";
 import { answers, IdParams } from "./schemas.ts";
 
-const SharedPicture = Type.Integer({ minimum: 1, maximum: 35, description: "Which picture, from 1." });
+const SharedPicture = Type.Integer({ minimum: 1, maximum: 35, description: "The `number` of a picture." });
 
 /** Links to videos that people give to others. */
 export function shareRoutes({ interaction, composer, urlsFor }: GatewayContext): FastifyPluginAsyncTypebox {
@@ -19,7 +20,8 @@ export function shareRoutes({ interaction, composer, urlsFor }: GatewayContext):
           description:
             "The page is `/s/{code}`. Counted once for each person and day; asking again on the same day (UTC) gives the " +
             "same code. It leads to the video for those who may see it, as long as they may. Each picture of a post has a code " +
-            "of its own, which opens the post there; sharing some of them counts as sharing the post.",
+            "of its own, which opens the post there, wherever it is moved, and at the first once it is removed; sharing some " +
+            "of them counts as sharing the post.",
           tags: ["shares"],
           params: IdParams,
           querystring: Type.Object({ picture: Type.Optional(SharedPicture) }),
@@ -54,7 +56,8 @@ export function shareRoutes({ interaction, composer, urlsFor }: GatewayContext):
         const { videoId, picture } = await interaction.resolveShare({ code: request.params.code }, call);
         const [view] = videoId ? await composer.videoViewsById([videoId], call) : [];
         if (!view) throw refusal("VIDEO_NOT_FOUND");
-        return { ...toApiVideo(view, urlsFor(request)), ...(picture > 0 && { sharedPicture: picture }) };
+        const isThere = pictureOf(view.video.pictures, picture) !== undefined;
+        return { ...toApiVideo(view, urlsFor(request)), ...(isThere && { sharedPicture: picture }) };
       },
     );
   };

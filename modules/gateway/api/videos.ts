@@ -95,8 +95,8 @@ export function videoRoutes({
         schema: {
           summary: "How much one keeps, and may keep",
           description:
-            "The files that one has uploaded count, with the size that they came with, until the upload or its post is " +
-            "deleted or has failed; and files on their way, as announced. What is made of them, pictures of profiles and " +
+            "The files that one has uploaded count, with the size that they came with, until the upload, its post, " +
+            "or this picture of a post is deleted or has failed; and files on their way, as announced. What is made of them, pictures of profiles and " +
             "chosen covers do not.",
           tags: ["videos"],
           response: answers({
@@ -204,6 +204,20 @@ export function videoRoutes({
                 description: `${PublishAt.description} Null: at no set time.`,
               }),
             ),
+            pictures: Type.Optional(
+              Type.Array(
+                Type.Object({
+                  number: Type.Integer({ minimum: 1, maximum: 35 }),
+                  alt: Type.Optional(Alt),
+                }),
+                {
+                  minItems: 1,
+                  maxItems: 35,
+                  description:
+                    "Of a post of pictures that is made: those that stay, in their order. The others are removed for good.",
+                },
+              ),
+            ),
             commentsAllowed: Type.Optional(
               Type.Boolean({ description: "Whether there may be more comments." }),
             ),
@@ -215,8 +229,10 @@ export function videoRoutes({
         const call = callOf(request);
         const { id } = request.params;
         const { commentsAllowed, coverAtMs, ...change } = request.body;
-        const cover = coverAtMs === undefined ? {} : { coverAtMs };
-        const changed = await video.updateVideo({ id, ...inNumbers(change), ...cover }, call);
+        const said = { id, ...inNumbers(change) };
+        const changed = await (coverAtMs === undefined
+          ? video.updateVideo(said, call)
+          : video.updateVideoAndCover({ ...said, coverAtMs }, call));
         // Theirs to keep. If it fails, the same request does the rest.
         if (commentsAllowed !== undefined)
           await interaction.closeComments({ videoId: id, closed: !commentsAllowed }, call);

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { User } from "#contracts/gen/user_pb.ts";
 import type { Video } from "#contracts/gen/video_pb.ts";
+import { pictureOf } from "#contracts/picture-number.ts";
 import { isId } from "#platform/ids/snowflake.ts";
 import type { Logger } from "#platform/observe/log.ts";
 import { optionalPart } from "../composition/optional-part.ts";
@@ -10,7 +11,7 @@ import { isPublic, type MediaUrls } from "../media/media-urls.ts";
 
 /** Tags for the head of a page; null if nothing public has that id, undefined if it could not be found out. */
 export interface LinkPreview {
-  /** `picture`: which one of a post of pictures is to be shown, from 1. */
+  /** `picture`: the number of that of a post which is to be shown. */
   video(id: string, request: FastifyRequest, picture?: number): Promise<string | null | undefined>;
   user(id: string, request: FastifyRequest): Promise<string | null | undefined>;
   /** To what a shared link leads; null if to nothing, undefined if it could not be found out. */
@@ -80,7 +81,7 @@ interface Preview {
 const SHOWN_SIZE = 1;
 
 function videoPreview(video: Video, author: User, urls: MediaUrls, picture = 0): Preview {
-  const shown = video.pictures[picture - 1]?.sizes;
+  const shown = pictureOf(video.pictures, picture)?.sizes;
   return {
     title: video.title || author.name,
     description: `${author.name} · @${author.username}`,

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { InteractionService } from "#contracts/gen/interaction_pb.ts";
+import { pictureOf } from "#contracts/picture-number.ts";
 import { refusal } from "#contracts/reasons.ts";
 import { createBatcher } from "#platform/db/batcher.ts";
 import type { PerCall } from "#platform/db/database.ts";
@@ -33,7 +34,7 @@ export function shareHandlers(
     async shareVideo({ videoId, picture }, call) {
       const userId = requireCaller(call);
       const { pictures } = await videos.ensureRow(videoId, call);
-      if (picture < 0 || picture > pictures.length)
+      if (picture !== 0 && !pictureOf(pictures, picture))
         throw refusal("INVALID_ARGUMENT", `There is no picture ${picture} in it.`);
       const atMs = Date.now();
       const command = { videoId, userId, atMs, label: newCode(), traceId: call.traceId };

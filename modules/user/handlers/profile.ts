@@ -3,8 +3,8 @@ import type { UserId } from "#contracts/ids.ts";
 import { type BlobKey, type BlobStore, blobKey } from "#platform/blob/blob-store.ts";
 import { createListBatcher } from "#platform/db/batcher.ts";
 import type { PerCall, StoreFor } from "#platform/db/database.ts";
-import { isDiskAway } from "#platform/errors/no-place.ts";
 import { isId } from "#platform/ids/snowflake.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
 import type { Media, PictureOptions } from "#platform/media/media-tool.ts";
 import { requireCaller } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
@@ -13,10 +13,6 @@ import { toUser } from "../present.ts";
 import { checkName, checkSignature } from "../rules.ts";
 
 type Service = Handlers<typeof UserService>;
-
-function unlessAway(error: unknown): void {
-  if (!isDiskAway(error)) throw error;
-}
 
 export function getUsers(store: StoreFor<AccountStore>): Service["getUsers"] {
   const load = createListBatcher(
@@ -60,6 +56,7 @@ export function setPicture(
   store: PerCall<AccountStore>,
   blobs: BlobStore,
   media: Media,
+  jobs: Jobs,
 ): Service["setPicture"] {
   /** A clean JPEG made from the sent file, which is removed. */
   async function redraw(staged: string, options: PictureOptions) {
@@ -83,18 +80,14 @@ export function setPicture(
       ? await redraw(request.staged, { ...box, signal: call.signal, person: caller })
       : undefined;
     const key = drawn ? blobKey("picture", drawn.sha256, "jpg") : "";
-    const removeUnused = (unused: BlobKey) =>
-      store.lasting.removeUnusedPicture(unused, () => blobs.remove(unused));
     // Outside of the transaction: a store far away may take its time.
     if (drawn) await blobs.commit(drawn.name, key as BlobKey);
     const isThere = async () => (await blobs.size(key as BlobKey)) !== undefined;
-    const set = store(call).setPicture(caller, column, key, isThere);
-    const { account, replaced } = await set.catch(async (error) => {
-      if (key) await removeUnused(key as BlobKey).catch(() => {});
+    const set = store(call).setPicture(caller, { column, key, isThere }, jobs);
+    const account = await set.catch(async (error) => {
+      if (key) await store.lasting.dropPicture(key, jobs).catch(() => {});
       throw error;
     });
-    // It is set: what is left of the one before on a disk that is away is no reason to refuse.
-    if (replaced && replaced !== key) await removeUnused(replaced as BlobKey).catch(unlessAway);
     return toUser(account);
   };
 }

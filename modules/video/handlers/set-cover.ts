@@ -25,12 +25,12 @@ export function setCover(
     try {
       const video = await own();
       if (video?.author_id !== caller || video.held) throw await mayNotChange(video, call, audience);
-      return await draw(video, picture, call, async (cover) => {
-        const done = await store(call).updateVideo(id as VideoId, caller, { mentions: {} }, jobs, cover);
-        const now = await own();
-        if (!done || !now) throw await mayNotChange(now, call, audience);
-        return toVideo(now, call);
-      });
+      const done = await draw(video, picture, call, (cover) =>
+        store(call).updateVideo(id as VideoId, caller, { mentions: {} }, jobs, cover),
+      );
+      const now = await own();
+      if (!done || !now) throw await mayNotChange(now, call, audience);
+      return toVideo(now, call);
     } finally {
       if (picture.case === "staged") await blobs.discard(picture.value);
     }

@@ -8,16 +8,26 @@ import { requireCaller, type ServedCall } from "#platform/rpc/call.ts";
 import type { Handlers } from "#platform/rpc/service.ts";
 import { type Audience, mayNotChange } from "../audience.ts";
 import type { DrawCover } from "../draw-cover.ts";
+import type { KeptPicture } from "../kept-pictures.ts";
 import type { FindMentions } from "../mentions.ts";
 import { toVideo } from "../present.ts";
-import { checkDescription, checkPublishAt, checkTitle } from "../rules.ts";
-import type { NewCover, VideoStore } from "../video-store.ts";
+import { checkAlt, checkDescription, checkPublishAt, checkTitle, maxPictures } from "../rules.ts";
+import type { NewCover } from "../shown-changes.ts";
+import type { VideoStore } from "../video-store.ts";
 import { visibilityNamed } from "../visibility.ts";
 
 type Service = Handlers<typeof VideoService>;
 type Change = Pick<
   UpdateVideoRequest,
-  "id" | "title" | "description" | "visibility" | "downloadAllowed" | "draft" | "publishAtMs" | "coverAtMs"
+  | "id"
+  | "title"
+  | "description"
+  | "visibility"
+  | "downloadAllowed"
+  | "draft"
+  | "publishAtMs"
+  | "coverAtMs"
+  | "pictures"
 >;
 
 /** Changes of one's own video. */
@@ -27,9 +37,9 @@ export function updateVideo(
   audience: Audience,
   findMentions: FindMentions,
   draw: DrawCover,
-): Pick<Service, "updateVideo" | "changeTitle"> {
+): Pick<Service, "updateVideo" | "updateVideoAndCover" | "changeTitle"> {
   async function update(
-    { id, title, description, visibility, downloadAllowed, coverAtMs, ...when }: Change,
+    { id, title, description, visibility, downloadAllowed, coverAtMs, pictures, ...when }: Change,
     call: ServedCall,
   ) {
     const caller = requireCaller(call) as UserId;
@@ -38,6 +48,7 @@ export function updateVideo(
       ...(description !== undefined && { description: checkDescription(description) }),
     };
     const timed = whenPublished(when);
+    const kept = pictures.length > 0 && checkKept(pictures);
     if (!isId(id)) throw refusal("VIDEO_NOT_FOUND");
     const [was] = await store(call).videosById([id]);
     if (was?.author_id !== caller) throw await mayNotChange(was, call, audience);
@@ -55,6 +66,7 @@ export function updateVideo(
       ...(named && { visibility: named }),
       ...(downloadAllowed !== undefined && { download_allowed: downloadAllowed }),
       ...timed,
+      ...(kept && { kept }),
       mentions: { ...was.mentions, ...found },
     };
     const save = (cover?: NewCover) => store(call).updateVideo(id as VideoId, caller, change, jobs, cover);
@@ -68,8 +80,17 @@ export function updateVideo(
   }
   return {
     updateVideo: update,
-    changeTitle: ({ id, title }, call) => update({ id, title, visibility: 0 }, call),
+    updateVideoAndCover: update,
+    changeTitle: ({ id, title }, call) => update({ id, title, visibility: 0, pictures: [] }, call),
   };
+}
+
+/** Errors: PICTURES_TOO_MANY, ALT_INVALID. */
+function checkKept(pictures: Change["pictures"]): KeptPicture[] {
+  const each = new Set(pictures.map(({ number }) => number));
+  if (pictures.length > maxPictures || each.size < pictures.length)
+    throw refusal("PICTURES_TOO_MANY", { max: maxPictures });
+  return pictures.map(({ number, alt }) => ({ number, ...(alt !== undefined && { alt: checkAlt(alt) }) }));
 }
 
 /** A time makes it a draft, and what is no draft waits for no time. */

@@ -23,4 +23,5 @@ export const pictures = {
   picturesPublishedNews: "Your pictures are uploaded and will be out in a moment.",
   picturesPreparing: (percent: string) => `Preparing your pictures for every screen: ${percent}`,
   picturesDiscard: "Discard all",
+  sharePicture: "Share this picture",
 };

@@ -59,6 +59,7 @@ export const reasons = {
     "Pictures of this kind cannot be part of a post here: no GIF, and none that moves. Save it as JPEG and try again.",
   PICTURE_SHAPE: "This picture is too small or too narrow for a post.",
   PICTURES_TOO_MANY: "A post has {limit} picture at least, and 35 at most.",
+  PICTURES_NOT_MADE: "The pictures of this post are not ready yet. Change them when they are.",
   ALT_INVALID: "What a picture shows is said in at most 300 characters, without line breaks.",
   PICTURE_DAMAGED: "The picture is damaged or of an unusual kind. Save it as JPEG and try again.",
   PICTURE_TOO_LARGE: "The picture has more than {limit} million pixels. Make it smaller.",

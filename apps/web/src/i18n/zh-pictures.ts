@@ -26,4 +26,5 @@ export const pictures: Pick<Dictionary, keyof typeof english.pictures> = {
   picturesPublishedNews: "图片已上传，马上就会发布。",
   picturesPreparing: (percent) => `正在为各种屏幕准备图片：${percent}`,
   picturesDiscard: "全部放弃",
+  sharePicture: "分享这张图片",
 };

@@ -55,6 +55,7 @@ export const reasons: Record<keyof typeof english, string> = {
   PICTURE_UNSUPPORTED: "图文不支持这种图片（GIF 和动图都不行），请另存为 JPEG 后再试。",
   PICTURE_SHAPE: "这张图片太小或太窄，不适合发图文。",
   PICTURES_TOO_MANY: "图文至少 {limit} 张图片，最多 35 张。",
+  PICTURES_NOT_MADE: "图片还没有处理好，处理好之后再修改。",
   ALT_INVALID: "图片描述最多 300 个字符，不能换行。",
   PICTURE_DAMAGED: "图片已损坏或格式特殊，请另存为 JPEG 后再试。",
   PICTURE_TOO_LARGE: "图片超过 {limit} 百万像素，请缩小后再试。",

@@ -1,18 +1,12 @@
 import { useRef } from "react";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { CheckIcon, CloseIcon, DownIcon, PlusIcon, UpIcon } from "../ui/icons.tsx";
-import { TextArea } from "../ui/text-area.tsx";
+import { CheckIcon, PlusIcon } from "../ui/icons.tsx";
 import { ProgressBar } from "../upload/progress-bar.tsx";
 import { PostFields } from "../video/post-fields.tsx";
+import { PictureRow } from "./picture-row.tsx";
 import { PICTURE_TYPES } from "./picture-types.ts";
-import {
-  MAX_ALT,
-  MAX_PICTURES,
-  type PictureDraft,
-  type PictureUploadState,
-  type PictureUploadStore,
-} from "./picture-upload-store.ts";
+import { MAX_PICTURES, type PictureUploadState, type PictureUploadStore } from "./picture-upload-store.ts";
 import "./picture-compose.css";
 
 /** The pictures of a post: their order, what they show, and what is said of all. */
@@ -41,14 +35,20 @@ export function PictureCompose({ state, store }: { state: PictureUploadState; st
           </button>
         </div>
         <ol>
-          {drafts.map((draft, index) => (
-            <Draft
-              key={draft.key}
-              draft={draft}
-              index={index}
+          {drafts.map(({ key, previewUrl, alt, uploadId, problem }, at) => (
+            <PictureRow
+              key={key}
+              at={at}
               count={drafts.length}
-              store={store}
+              src={previewUrl}
+              alt={alt}
               locked={publishing}
+              removable
+              mark={uploadId && <Sent />}
+              problem={problem ? explain(t, problem) : undefined}
+              onAlt={(text) => store.describe(key, text)}
+              onMove={(by) => store.move(key, by)}
+              onRemove={() => store.remove(key)}
             />
           ))}
         </ol>
@@ -81,77 +81,13 @@ export function PictureCompose({ state, store }: { state: PictureUploadState; st
   );
 }
 
-interface DraftProps {
-  draft: PictureDraft;
-  index: number;
-  count: number;
-  store: PictureUploadStore;
-  locked: boolean;
-}
-
-function Draft({ draft, index, count, store, locked }: DraftProps) {
-  const { t, format } = useI18n();
-  const { key, previewUrl, alt, uploadId, problem } = draft;
-  const place = t.pictureOf(format.number(index + 1), format.number(count));
+function Sent() {
+  const { t } = useI18n();
   return (
-    <li className="picture-draft" data-refused={problem !== null}>
-      <div className="picture-draft-face">
-        <img src={previewUrl} alt={alt || place} />
-        {index === 0 && <span className="picture-draft-cover">{t.pictureCover}</span>}
-        {uploadId && (
-          <span className="picture-draft-sent">
-            <CheckIcon size={14} />
-            <span className="unseen">{t.sent}</span>
-          </span>
-        )}
-      </div>
-      <div className="picture-draft-text">
-        {problem ? (
-          <p className="picture-draft-problem" role="alert">
-            {explain(t, problem)}
-          </p>
-        ) : (
-          <TextArea
-            label={t.altLabel(place)}
-            placeholder={t.altPlaceholder}
-            value={alt}
-            maxCharacters={MAX_ALT}
-            rows={2}
-            readOnly={locked}
-            onText={(text) => store.describe(key, text)}
-          />
-        )}
-      </div>
-      <div className="picture-draft-actions">
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={t.pictureEarlier(place)}
-          disabled={locked || index === 0}
-          onClick={() => store.move(key, -1)}
-        >
-          <UpIcon size={20} />
-        </button>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={t.pictureLater(place)}
-          disabled={locked || index === count - 1}
-          onClick={() => store.move(key, 1)}
-        >
-          <DownIcon size={20} />
-        </button>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={t.pictureRemove(place)}
-          disabled={locked}
-          onClick={() => store.remove(key)}
-        >
-          <CloseIcon size={20} />
-        </button>
-      </div>
-    </li>
+    <span className="picture-draft-sent">
+      <CheckIcon size={14} />
+      <span className="unseen">{t.sent}</span>
+    </span>
   );
 }
 

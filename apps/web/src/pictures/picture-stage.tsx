@@ -21,24 +21,26 @@ interface Props {
   covered: boolean;
   titleId: string;
   onWarm: () => void;
+  /** Which picture is in view, by its number. */
+  onPicture: (number: number) => void;
 }
 
 /** A tap on this share of the width, at either side, turns the page. */
 const EDGE = 0.25;
 
-/** From 0; in the page of that post only. */
-function useOpenedAt(id: string): number {
+/** From 0; in the page of that post only. One that was removed opens it at the first. */
+function useOpenedAt({ id, pictures }: Video): number {
   const [path] = useLocation();
   const wanted = Number(new URLSearchParams(useSearch()).get(PICTURE));
-  return path === `/video/${id}` && Number.isInteger(wanted) ? wanted - 1 : 0;
+  return path === `/video/${id}` ? pictures.findIndex(({ number }) => number === wanted) : 0;
 }
 
 /** The pictures of a post, side by side: swiped, turned by keys, buttons and taps at the sides; two taps like. */
-export function PictureStage({ video, active, covered, titleId, onWarm }: Props) {
+export function PictureStage({ video, active, covered, titleId, onWarm, onPicture }: Props) {
   const { t, format } = useI18n();
   const { pictures } = video;
   const count = pictures.length;
-  const { scroller, at, seen, move } = useCarousel(count, active, useOpenedAt(video.id));
+  const { scroller, at, seen, move } = useCarousel(count, active, useOpenedAt(video));
   const react = useReaction(video);
   useVideoKeys(video, active);
   const [hearts, addHeart] = useHearts();
@@ -68,6 +70,8 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
   }
   const place = (index: number) => t.pictureOf(format.number(index + 1), format.number(count));
   const current = pictures[at];
+  const number = current?.number ?? 0;
+  useEffect(() => onPicture(number), [onPicture, number]);
   return (
     <section className="stage" data-fit="contain" aria-roledescription="carousel" aria-label={t.carousel}>
       {covered && current?.sizes[0] && <img className="stage-blur" src={current.sizes[0].url} alt="" />}
@@ -83,8 +87,7 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
       >
         {pictures.map((picture, index) => (
           <figure
-            // biome-ignore lint/suspicious/noArrayIndexKey: the same picture may be there twice, and none moves.
-            key={index}
+            key={picture.number}
             aria-roledescription="slide"
             aria-label={place(index)}
             aria-hidden={index !== at}
@@ -109,9 +112,8 @@ export function PictureStage({ video, active, covered, titleId, onWarm }: Props)
             {format.number(at + 1)}/{format.number(count)}
           </span>
           <span className="pictures-dots" aria-hidden="true">
-            {pictures.map((_, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: as above.
-              <i key={index} data-at={index === at} />
+            {pictures.map(({ number }, index) => (
+              <i key={number} data-at={index === at} />
             ))}
           </span>
           <button

@@ -6,6 +6,7 @@ import type { SessionStore } from "../api/session.ts";
 import type { Video } from "../api/types.ts";
 import { sendFile } from "../upload/send-file.ts";
 import { type Publication, toRequest } from "../video/publication.ts";
+import { moved } from "./moved.ts";
 
 export const MAX_PICTURES = 35;
 /** In code points, like the server's limit. */
@@ -13,7 +14,7 @@ export const MAX_ALT = 300;
 const MAX_BYTES = 20 * 1024 * 1024;
 
 /** A chosen picture; `problem`: why it was refused. */
-export interface PictureDraft {
+interface PictureDraft {
   key: number;
   file: File;
   previewUrl: string;
@@ -177,11 +178,8 @@ export function createPictureUploadStore({
       set(drafts.length === 0 ? IDLE : { drafts });
     },
     move(key, by) {
-      const drafts = [...state.drafts];
-      const at = drafts.findIndex((draft) => draft.key === key);
-      const [one] = drafts.splice(at, 1);
-      if (one) drafts.splice(Math.max(0, at + by), 0, one);
-      set({ drafts });
+      const at = state.drafts.findIndex((draft) => draft.key === key);
+      set({ drafts: moved(state.drafts, at, by) });
     },
     describe: (key, alt) => change(key, { alt }),
     write: set,

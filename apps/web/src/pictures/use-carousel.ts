@@ -4,7 +4,7 @@ import { isForVideos, isInDrawer } from "../video/for-videos.ts";
 /** So long without a step, a scroll is over. */
 const QUIET_MS = 150;
 
-/** In the address of a post: which picture it opens at, from 1. */
+/** In the address of a post: the number of the picture that it opens at. */
 export const PICTURE = "picture";
 
 interface Carousel {
@@ -116,5 +116,6 @@ export function useCarousel(count: number, active: boolean, first: number): Caro
     return () => watch.disconnect();
   }, []);
 
-  return { scroller, at, seen, move };
+  // Some may be gone since the last step.
+  return { scroller, at: Math.min(at, count - 1), seen, move };
 }

@@ -7,6 +7,7 @@ import { useServices } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { explain } from "../i18n/explain.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { PictureChoice, toKept } from "../pictures/picture-choice.tsx";
 import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { TextArea } from "../ui/text-area.tsx";
 import { TickBox } from "../ui/tick-box.tsx";
@@ -35,6 +36,7 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
     publication: publicationOf(video),
   });
   const [cover, setCover] = useState<Cover>();
+  const [pictures, setPictures] = useState(video.pictures);
   const set = (change: Partial<typeof draft>) => setDraft((now) => ({ ...now, ...change }));
   const unpublished = video.state !== "published" && video.state !== "failed";
   const save = useMutation({
@@ -43,6 +45,7 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
       const before = publicationOf(video);
       // What is as it was is not sent: the form has minutes only.
       const changed = publication.when !== before.when || publication.at !== before.at;
+      const kept = toKept(video.pictures, pictures);
       // A draft without a time loses the one that it had.
       const when = { ...(publication.when === "draft" && { publishAt: null }), ...toRequest(publication) };
       const saved = await take(
@@ -53,6 +56,7 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
             title: draft.title.trim(),
             ...(unpublished && changed && when),
             ...(cover && "atMs" in cover && { coverAtMs: cover.atMs }),
+            ...(kept && { pictures: kept }),
           },
         }),
       );
@@ -97,6 +101,9 @@ export function EditVideo({ video, onClose }: { video: Video; onClose: () => voi
           error={ofDescription ? problem : undefined}
           onText={(description) => set({ description })}
         />
+        {video.kind === "pictures" && video.coverUrl && (
+          <PictureChoice value={pictures} onChange={setPictures} />
+        )}
         {video.playUrl && <CoverChoice video={video} value={cover} onChange={setCover} />}
         <VisibilityChoice value={draft.visibility} onChange={(visibility) => set({ visibility })} />
         {unpublished && (

@@ -25,8 +25,8 @@ import { useShare } from "./use-share.ts";
 const ShareDialog = lazy(() => import("./share-dialog.tsx"));
 const VideoMenu = lazy(() => import("./video-menu.tsx"));
 
-/** The actions on a video, from top to bottom. */
-export function Rail({ video, active }: { video: Video; active: boolean }) {
+/** The actions on a video, from top to bottom. `picture`: the number of that in view. */
+export function Rail({ video, active, picture }: { video: Video; active: boolean; picture: number }) {
   const { t, format } = useI18n();
   const { muted, toggle } = useSound();
   const { open, show, hide } = useCommentsOpen();
@@ -87,12 +87,12 @@ export function Rail({ video, active }: { video: Video; active: boolean }) {
       </button>
       {sharing && (
         <Suspense fallback={null}>
-          <ShareDialog video={video} onClose={() => setSharing(false)} />
+          <ShareDialog video={video} picture={picture} onClose={() => setSharing(false)} />
         </Suspense>
       )}
       {menu && (
         <Suspense fallback={null}>
-          <VideoMenu video={video} onClose={() => setMenu(false)} />
+          <VideoMenu video={video} picture={picture} onClose={() => setMenu(false)} />
         </Suspense>
       )}
     </div>

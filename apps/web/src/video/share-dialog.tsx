@@ -14,26 +14,26 @@ import { CheckIcon } from "../ui/icons.tsx";
 import { Spinner } from "../ui/notice.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useAction } from "../ui/use-action.ts";
-import { ShareLink } from "./share-link.tsx";
-import { useVideoPath } from "./use-share.ts";
+import { ShareLinks } from "./share-links.tsx";
 import "../ui/menu.css";
 import "./share-dialog.css";
 
 interface Props {
   video: Video;
+  /** The number of the picture in view. */
+  picture: number;
   onClose: () => void;
 }
 
 /** Sends a video to friends, or copies its link. */
-export default function ShareDialog({ video, onClose }: Props) {
+export default function ShareDialog({ video, picture, onClose }: Props) {
   const { t } = useI18n();
   const me = useUser();
-  const path = useVideoPath(video);
   return (
     <Dialog title={t.share} onClose={onClose}>
       {me && <Friends me={me} videoId={video.id} />}
       <div className="menu">
-        <ShareLink path={path} title={video.title} text={t.copyLink} onClose={onClose} />
+        <ShareLinks video={video} picture={picture} onClose={onClose} />
       </div>
     </Dialog>
   );

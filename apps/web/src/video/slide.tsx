@@ -1,4 +1,4 @@
-import { type CSSProperties, memo, useId, useRef } from "react";
+import { type CSSProperties, memo, useId, useRef, useState } from "react";
 import { fitOf, ratioOf } from "#platform/media/fit.ts";
 import type { Video } from "../api/types.ts";
 import type { Preload } from "../feed/nearness.ts";
@@ -41,7 +41,7 @@ interface Props {
 /** One video of the feed, as tall as the screen. */
 export const Slide = memo(function Slide({ video, position, total, shown, active, ...rest }: Props) {
   const titleId = useId();
-  const Shown = video.kind === "pictures" ? PictureStage : Stage;
+  const [picture, setPicture] = useState(0);
   return (
     <article
       className="slide"
@@ -55,8 +55,12 @@ export const Slide = memo(function Slide({ video, position, total, shown, active
     >
       {shown && (
         <>
-          <Shown video={video} active={active} titleId={titleId} {...rest} />
-          <Rail video={video} active={active} />
+          {video.kind === "pictures" ? (
+            <PictureStage video={video} active={active} titleId={titleId} onPicture={setPicture} {...rest} />
+          ) : (
+            <Stage video={video} active={active} titleId={titleId} {...rest} />
+          )}
+          <Rail video={video} active={active} picture={picture} />
         </>
       )}
     </article>

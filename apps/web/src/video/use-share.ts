@@ -3,6 +3,7 @@ import { take } from "../api/client.ts";
 import { useServices, useUser } from "../api/services.tsx";
 import type { Video } from "../api/types.ts";
 import { useI18n } from "../i18n/i18n.tsx";
+import { PICTURE } from "../pictures/use-carousel.ts";
 import { useToast } from "../ui/toast.tsx";
 import { shareLink } from "./share.ts";
 
@@ -25,17 +26,21 @@ export function useShare(path: SharedPath, title: string) {
   }, [path, title, t, toast]);
 }
 
-/** A link to a video that counts as shared; the plain one for guests, and when the server does not answer. */
-export function useVideoPath({ id }: Video): SharedPath {
+/**
+ * A link to a video, or to a picture of a post by its number, that counts as shared; the plain one for guests, and when
+ * the server does not answer.
+ */
+export function useVideoPath({ id }: Video, picture?: number): SharedPath {
   const { api } = useServices();
   const isMember = useUser() !== null;
   return useCallback(async () => {
-    const plain = `/video/${id}`;
+    const plain = `/video/${id}${picture ? `?${PICTURE}=${picture}` : ""}`;
     if (!isMember) return plain;
-    const options = { params: { path: { id } }, signal: AbortSignal.timeout(WAIT_MS) };
+    const params = { path: { id }, ...(picture && { query: { picture } }) };
+    const options = { params, signal: AbortSignal.timeout(WAIT_MS) };
     return take(api.POST("/api/v1/videos/{id}/shares", options)).then(
       ({ code }) => `/s/${code}`,
       () => plain,
     );
-  }, [api, isMember, id]);
+  }, [api, isMember, id, picture]);
 }

@@ -14,8 +14,7 @@ import { useReaction } from "../social/use-reaction.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { BookmarkIcon, DownloadIcon, LockIcon, PersonIcon, RepostIcon, ThumbDownIcon } from "../ui/icons.tsx";
 import { PlaybackChoice, PlaybackRows, type PlaybackStep } from "./playback-menu.tsx";
-import { ShareLink } from "./share-link.tsx";
-import { useVideoPath } from "./use-share.ts";
+import { ShareLinks } from "./share-links.tsx";
 import "../ui/menu.css";
 
 interface Props {
@@ -23,11 +22,10 @@ interface Props {
   onClose: () => void;
 }
 
-/** Rare actions on a video. */
-export default function VideoMenu({ video, onClose }: Props) {
+/** Rare actions on a video. `picture`: the number of that in view. */
+export default function VideoMenu({ video, picture, onClose }: Props & { picture: number }) {
   const { t } = useI18n();
   const me = useUser();
-  const path = useVideoPath(video);
   const hold = useHold(video.id);
   const [step, setStep] = useState<ChangeStep | PlaybackStep | "hold" | null>(null);
   const own = me?.id === video.author.id;
@@ -52,7 +50,7 @@ export default function VideoMenu({ video, onClose }: Props) {
         <Keep video={video} onClose={onClose} />
         {!own && video.visibility === "public" && <Repost video={video} onClose={onClose} />}
         {!own && <NotForMe video={video} onClose={onClose} />}
-        <ShareLink path={path} title={video.title} text={t.copyLink} onClose={onClose} />
+        <ShareLinks video={video} picture={picture} onClose={onClose} />
         {video.downloadUrl && (
           <a href={video.downloadUrl} download onClick={onClose}>
             <DownloadIcon />

@@ -1,0 +1,69 @@
+import { sql } from "kysely";
+import type { BlobKey, BlobStore } from "#platform/blob/blob-store.ts";
+import type { Kysely, Queryable } from "#platform/db/database.ts";
+import { inTransaction } from "#platform/db/transaction.ts";
+import type { Jobs } from "#platform/jobs/jobs.ts";
+import type { JobKind } from "#platform/jobs/workers.ts";
+import type { BlobUses, UsedBlob } from "#platform/module/module.ts";
+import type { Tables } from "./tables.ts";
+
+/** The job that removes a picture unless somebody has it. */
+export const removePictureKind = "remove-picture";
+
+/** In the transaction in which somebody does not have a picture any more. */
+export async function dropPicture(on: Queryable<Tables>, jobs: Jobs, key: string): Promise<void> {
+  await lockPicture(on, key);
+  await jobs.add(on, removePictureKind, key);
+}
+
+/** The job ends under the same lock: who drops the picture later adds another job. */
+export function removePicture(db: Kysely<Tables>, blobs: Pick<BlobStore, "remove">): JobKind {
+  return {
+    maxAttempts: 10,
+    timeoutMs: 60_000,
+    run: (job) =>
+      inTransaction(db, async (transaction) => {
+        await lockPicture(transaction, job.key);
+        if (!(await isUsed(transaction, job.key))) await blobs.remove(job.key as BlobKey);
+        await job.finish(transaction);
+      }),
+  };
+}
+
+/** Locked until the transaction ends, so that nobody sets the picture, and it is not removed, meanwhile. */
+export async function lockPicture(on: Queryable<Tables>, key: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(on);
+}
+
+async function isUsed(on: Queryable<Tables>, key: string): Promise<boolean> {
+  const user = await on
+    .selectFrom("account")
+    .select("id")
+    .where((is) => is.or([is("avatar_key", "=", key), is("background_key", "=", key)]))
+    .limit(1)
+    .executeTakeFirst();
+  return user !== undefined;
+}
+
+/** The pictures of people. */
+export const pictureUses: BlobUses<Tables> = {
+  async list(db, after, limit) {
+    const { rows } = await sql<UsedBlob>`
+      select key, 'the account ' || min(id) as "usedBy", min(id)::text as "personId" from (
+        (select avatar_key as key, id from "user".account
+          where avatar_key <> '' and avatar_key > ${after} order by 1 limit ${limit})
+        union all
+        (select background_key, id from "user".account
+          where background_key <> '' and background_key > ${after} order by 1 limit ${limit})
+      ) as picture
+      group by 1 order by 1 limit ${limit}`.execute(db);
+    return rows;
+  },
+  hold: (db, key, act) =>
+    inTransaction(db, async (transaction) => {
+      // What is moved may be large.
+      await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction);
+      await lockPicture(transaction, key);
+      return act(await isUsed(transaction, key));
+    }),
+};

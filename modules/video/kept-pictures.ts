@@ -1,0 +1,33 @@
+import { numberAt } from "#contracts/picture-number.ts";
+import { refusal } from "#contracts/reasons.ts";
+import type { StoredPicture } from "./tables.ts";
+
+/** A picture that stays in its post, and what it shows, if that is to be said otherwise. */
+export interface KeptPicture {
+  number: number;
+  alt?: string | undefined;
+}
+
+/**
+ * The pictures of a post when its author keeps these, in this order; undefined if that is how it is. From its first change
+ * on, a post has the numbers of its pictures with them. Error: INVALID_ARGUMENT.
+ */
+export function keepPictures(was: StoredPicture[], kept: KeptPicture[]): StoredPicture[] | undefined {
+  const numbered = was.map((picture, place) => ({ ...picture, number: numberAt(picture, place) }));
+  const now = kept.map(({ number, alt }) => {
+    const picture = numbered.find((one) => one.number === number);
+    if (!picture) throw refusal("INVALID_ARGUMENT", `pictures: there is no picture ${number} in it.`);
+    return { ...picture, alt: alt ?? picture.alt };
+  });
+  const isAsWas =
+    now.length === numbered.length &&
+    now.every(({ number, alt }, place) => number === numbered[place]!.number && alt === numbered[place]!.alt);
+  return isAsWas ? undefined : now;
+}
+
+/** Their originals and what is shown of them, in bytes; not of pictures from before this was noted. */
+export function bytesOf(pictures: StoredPicture[]): { original: number; shown: number } {
+  const sum = (which: "original" | "shown") =>
+    pictures.reduce((total, { bytes }) => total + (bytes?.[which] ?? 0), 0);
+  return { original: sum("original"), shown: sum("shown") };
+}
