@@ -59,10 +59,10 @@ export interface Refills {
   /** Tells what the stream has. */
   at(end: StreamEnd): void;
   /**
-   * After which position the relay is to copy again, which has come this far: one refill after the other, and for half of
+   * After which position the relay is to copy again, which has sent this far: one refill after the other, and for half of
    * the time at most.
    */
-  take(position: number): number | undefined;
+  take(sent: { position: number; sequence: number }): number | undefined;
   end(): void;
 }
 
@@ -81,7 +81,7 @@ export function watchRefills(
   let stream: ReadUpTo | undefined;
   /** The lowest position of all who ask. */
   let asked: number | undefined;
-  let underWay: { to: number; sinceMs: number } | undefined;
+  let underWay: { to: number; after: number; sinceMs: number } | undefined;
   let notBeforeMs = Number.NEGATIVE_INFINITY;
 
   /** Whoever has not read what was copied last, repeats what was said before that: a request is good for one refill. */
@@ -104,20 +104,23 @@ export function watchRefills(
   });
   return {
     at(end) {
-      if (stream?.created !== end.created) stream = end;
-      if (!underWay || (end.position ?? 0) < underWay.to) return;
+      if (stream?.created !== end.created) {
+        stream = end;
+        if (underWay) underWay.after = 0;
+      }
+      if (!underWay || end.sequence <= underWay.after || (end.position ?? 0) < underWay.to) return;
       const nowMs = performance.now();
       notBeforeMs = nowMs + Math.max(pauseMs, nowMs - underWay.sinceMs);
       underWay = undefined;
       stream = end;
     },
-    take(position) {
+    take({ position, sequence }) {
       const nowMs = performance.now();
       const from = asked;
       if (underWay || from === undefined || nowMs < notBeforeMs) return undefined;
       asked = undefined;
       if (from >= position) return undefined;
-      underWay = { to: position, sinceMs: nowMs };
+      underWay = { to: position, after: sequence, sinceMs: nowMs };
       return from;
     },
     end: () => subscription.unsubscribe(),

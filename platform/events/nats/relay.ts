@@ -120,7 +120,7 @@ export function startRelay(options: {
           await ensureStream(nats, names);
           ensuredAtMs = performance.now();
         }
-        const from = refills.take(position);
+        const from = refills.take({ position, sequence });
         if (from !== undefined) {
           await sending;
           log.info(

@@ -196,17 +196,19 @@ describe("a request to copy again", () => {
     const { refills, ask } = await listen();
     expect(await ask(50)).toBe(true);
     expect(await ask(40)).toBe(true);
-    expect(refills.take(100)).toBe(40);
+    expect(refills.take({ position: 100, sequence: 10 })).toBe(40);
+    // What was sent before it is there.
+    refills.at({ created: "one", sequence: 10, position: 100 });
     // It is under way.
     expect(await ask(30)).toBe(false);
-    expect(refills.take(41)).toBeUndefined();
+    expect(refills.take({ position: 41, sequence: 10 })).toBeUndefined();
     refills.at({ created: "one", sequence: 12, position: 100 });
     // Recorded by somebody, and said again.
     expect(await ask(40)).toBe(false);
-    expect(refills.take(100)).toBeUndefined();
+    expect(refills.take({ position: 100, sequence: 10 })).toBeUndefined();
     // By somebody who has read what was copied, and still misses it.
     expect(await ask(40, { created: "one", sequence: 12 })).toBe(true);
-    expect(refills.take(100)).toBe(40);
+    expect(refills.take({ position: 100, sequence: 10 })).toBe(40);
   });
 
   it("about a stream that is gone is left out", async () => {
@@ -219,16 +221,16 @@ describe("a request to copy again", () => {
   it("waits after the one before", async () => {
     const { refills, ask } = await listen({ pauseMs: 3_600_000 });
     await ask(50);
-    expect(refills.take(100)).toBe(50);
+    expect(refills.take({ position: 100, sequence: 10 })).toBe(50);
     refills.at({ created: "one", sequence: 12, position: 100 });
     expect(await ask(50, { created: "one", sequence: 12 })).toBe(true);
-    expect(refills.take(100)).toBeUndefined();
+    expect(refills.take({ position: 100, sequence: 10 })).toBeUndefined();
   });
 
   it("is not needed for what nobody has written yet", async () => {
     const { refills, ask } = await listen();
     await ask(100);
-    expect(refills.take(100)).toBeUndefined();
+    expect(refills.take({ position: 100, sequence: 10 })).toBeUndefined();
   });
 
   it("of a version that signs nothing is done while an operator says so", async () => {
@@ -236,7 +238,7 @@ describe("a request to copy again", () => {
       const { refills, connection, names } = await listen({ unsigned });
       connection.publish(names.refill, "50");
       await connection.flush();
-      expect(refills.take(100)).toBe(unsigned ? 50 : undefined);
+      expect(refills.take({ position: 100, sequence: 10 })).toBe(unsigned ? 50 : undefined);
     }
   });
 });
