@@ -19,6 +19,8 @@ export async function checkEtcd(url: string, prefix: string, tls?: EngineTls): P
 
 /** What is wrong about TLS, of an etcd that does not answer; undefined when it is nothing about that. */
 export async function whyAway(url: string, error: Error): Promise<string | undefined> {
+  // Nobody is there.
+  if (error.message.includes("ECONNREFUSED")) return undefined;
   const secure = url.includes("https://");
   const other = secure ? url.replaceAll("https://", "http://") : url.replaceAll("http://", "https://");
   if (await speaks(other))
