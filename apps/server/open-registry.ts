@@ -7,7 +7,6 @@ import { type IssuerKeys, localIssuerKeys } from "#platform/keys/issuer-keys.ts"
 import { installationId } from "#platform/lease/installation.ts";
 import type { Part } from "#platform/observe/degraded.ts";
 import type { Logger } from "#platform/observe/log.ts";
-import { whyAway } from "#platform/registry/etcd/check-etcd.ts";
 import { claimPrefix } from "#platform/registry/etcd/claim-prefix.ts";
 import { connectEtcd } from "#platform/registry/etcd/etcd-client.ts";
 import { etcdKeys } from "#platform/registry/etcd/etcd-keys.ts";
@@ -72,13 +71,15 @@ export async function openRegistry(
   const etcd = connectEtcd(config.etcdUrl, engineTls(config));
   const options = { prefix: config.etcdPrefix, log };
   const claimed = pool && claimPrefix(etcd, config.etcdPrefix, await installationId(pool));
-  await claimed?.catch(async (error: DomainError) => {
+  await claimed?.catch((error: DomainError) => {
     if (error.reason !== "ETCD_UNAVAILABLE") {
       etcd.close();
       throw error;
     }
-    const cause = (await whyAway(config.etcdUrl, error)) ?? error.message;
-    log.warn({ cause }, "starting without etcd: look at DOUYA_ETCD_URL; as soon as it answers, it is used");
+    log.warn(
+      { cause: error.message },
+      "starting without etcd, which is used as soon as it answers: look at DOUYA_ETCD_URL, or run: douya doctor",
+    );
   });
   const registry = etcdRegistry(etcd, { ...options, secret, unsigned: config.unsigned });
   const issuerKeys = etcdKeys(etcd, { ...options, secret });

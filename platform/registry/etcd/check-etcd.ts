@@ -12,20 +12,16 @@ export async function checkEtcd(url: string, prefix: string, tls?: EngineTls): P
     return await look(url, prefix, tls);
   } catch (error) {
     const isAway = error instanceof DomainError && error.reason === "ETCD_UNAVAILABLE";
-    const problem = isAway && (await whyAway(url, error));
-    throw problem ? new Error(problem) : error;
+    const secure = url.includes("https://");
+    const other = secure ? url.replaceAll("https://", "http://") : url.replaceAll("http://", "https://");
+    if (isAway && (await speaks(other)))
+      throw new Error(
+        `it speaks ${secure ? "no TLS: write http://" : "TLS: write https://"} in DOUYA_ETCD_URL`,
+      );
+    const problem = isAway && tlsProblem(error);
+    if (problem) throw new Error(problem);
+    throw error;
   }
-}
-
-/** What is wrong about TLS, of an etcd that does not answer; undefined when it is nothing about that. */
-export async function whyAway(url: string, error: Error): Promise<string | undefined> {
-  // Nobody is there.
-  if (error.message.includes("ECONNREFUSED")) return undefined;
-  const secure = url.includes("https://");
-  const other = secure ? url.replaceAll("https://", "http://") : url.replaceAll("http://", "https://");
-  if (await speaks(other))
-    return `it speaks ${secure ? "no TLS: write http://" : "TLS: write https://"} in DOUYA_ETCD_URL`;
-  return tlsProblem(error);
 }
 
 async function look(url: string, prefix: string, tls?: EngineTls): Promise<string> {
